@@ -1,0 +1,86 @@
+# The project's commands: `make help` lists them.
+#
+# Nothing is exported here on purpose. make hands PORT, DATABASE_URL, THROTTLE and ENVIRONMENT to
+# the commands by itself, whether they come from the shell or as in `make run PORT=9000`, while an
+# `export PORT` would also pass on what nobody set, as an empty string.
+
+PYTHON ?= python3
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format clean
+
+# A stamp says that these requirements are installed for this Python. It bears their checksum in
+# its name, so that neither a clone's file times nor a change of branch mislead, and is made last,
+# so that half an installation does not count.
+VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null)
+CHECKSUM = $(shell { echo $(VERSION); cat $(1); } | cksum | cut -d ' ' -f 1)
+RUNTIME := .venv/.runtime-$(call CHECKSUM,requirements.txt)
+DEV := .venv/.dev-$(call CHECKSUM,requirements.txt requirements-dev.txt)
+
+BIN := .venv/bin
+# Static checks need neither the developer's settings nor a database file.
+CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://
+PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES= \
+	ALLOWED_HOSTS=clinic.example DATABASE_URL=postgres://nobody@127.0.0.1:1/none \
+	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABASE_URL=, THROTTLE=off)
+	@exec $(BIN)/python manage.py serve
+
+test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS= goes to pytest)
+	@rm -f .coverage .coverage.*; failed=; \
+	for db in sqlite postgres; do \
+		echo "=== Tests on $$db"; \
+		$(BIN)/python -m coverage run --data-file=.coverage.$$db -m pytest --db=$$db $(ARGS) \
+			|| failed="$$failed $$db"; \
+	done; \
+	echo "=== Branch coverage of both runs together"; \
+	$(BIN)/python -m coverage combine --quiet .coverage.sqlite .coverage.postgres \
+		&& $(BIN)/python -m coverage report || failed="$$failed coverage"; \
+	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
+	echo "All tests passed on SQLite and on PostgreSQL."
+
+lint: $(DEV)  ## check style, types, imports, migrations, deployment and the OpenAPI schema
+	@failed=; \
+	step() { name=$$1; shift; echo "=== $$name"; "$$@" || failed="$$failed, $$name"; }; \
+	step "ruff check" $(BIN)/python -m ruff check .; \
+	step "ruff format" $(BIN)/python -m ruff format --check .; \
+	step "mypy" $(CHECKS) $(BIN)/python -m mypy; \
+	step "import contracts" $(BIN)/python $(BIN)/lint-imports --no-logo; \
+	step "migrations" $(CHECKS) $(BIN)/python manage.py makemigrations --check --dry-run; \
+	step "check --deploy" $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING; \
+	step "OpenAPI schema" $(CHECKS) $(BIN)/python manage.py spectacular \
+		--validate --fail-on-warn --file /dev/null; \
+	test -z "$$failed" || { echo "FAILED: $${failed#, }"; exit 1; }; \
+	echo "All checks passed."
+
+format: $(DEV)  ## format the code and repair what ruff can repair
+	@$(BIN)/python -m ruff check --fix --exit-zero --quiet .
+	@$(BIN)/python -m ruff format .
+
+clean:  ## remove .venv and caches; the data in var/ stays
+	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- The virtual environment ---
+
+$(RUNTIME): FILE := requirements.txt
+$(RUNTIME): STAMPS := $(RUNTIME)
+$(DEV): FILE := requirements-dev.txt
+$(DEV): STAMPS := $(RUNTIME) $(DEV)
+
+$(RUNTIME) $(DEV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed and $(PYTHON) is not; name one: make PYTHON=python3.11" >&2; \
+		exit 1; }
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version.split()[0] != "$(VERSION)")' 2>/dev/null || { \
+		echo "Making .venv with Python $(VERSION)"; \
+		$(PYTHON) -m venv --clear .venv || { \
+			echo "Python's venv module is incomplete; on Debian: apt install python3-venv" >&2; \
+			exit 1; }; }
+	@rm -f .venv/.runtime-* .venv/.dev-*
+	@echo "Installing $(FILE) into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r $(FILE)
+	@touch $(STAMPS)

@@ -1,0 +1,102 @@
+"""Opaque bearer tokens: hashed at rest, expiring when idle and in any case after 90 days."""
+
+import re
+from datetime import timedelta
+
+from django.contrib.auth import authenticate, user_logged_in
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from knox import auth
+from knox.crypto import hash_token
+from knox.models import AuthToken
+from knox.settings import knox_settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.fields import fold_email
+from accounts.models import User
+from accounts.throttles import refuse_locked_out
+
+TOKEN = re.compile(rb"[0-9a-f]{64,128}")
+
+
+class TokenAuthentication(auth.TokenAuthentication):
+    """`Authorization: Token <token>`, looked up by its digest in one query.
+
+    knox itself answers 500 to a token that is not hexadecimal, deletes other tokens on a read, and
+    fails when a refresh meets a logout; here a malformed token is 401 like any wrong one, and the
+    refresh is a filtered update that a logout simply empties.
+    """
+
+    def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
+        """The user and their token. Raises AuthenticationFailed, the same for every reason."""
+        now = timezone.now()
+        found = TOKEN.fullmatch(token) and (
+            AuthToken.objects.select_related("user")
+            .filter(digest=hash_token(token.decode()), expiry__gt=now, user__is_active=True)
+            .first()
+        )
+        if not found:
+            raise AuthenticationFailed("Invalid token.")
+        self.renew_token(found)
+        return found.user, found
+
+    def renew_token(self, auth_token: AuthToken) -> None:
+        """Move the expiry to 14 days on, at most hourly and never past 90 days of age."""
+        oldest = auth_token.created + knox_settings.AUTO_REFRESH_MAX_TTL
+        expiry = min(timezone.now() + knox_settings.TOKEN_TTL, oldest)
+        if expiry - auth_token.expiry > timedelta(seconds=knox_settings.MIN_REFRESH_INTERVAL):
+            AuthToken.objects.filter(pk=auth_token.pk, expiry=auth_token.expiry).update(
+                expiry=expiry
+            )
+
+
+class IgnoreCredentials(BaseAuthentication):
+    """Take every caller for anonymous, whatever they send, and still answer 401 rather than 403."""
+
+    def authenticate(self, request: Request) -> None:
+        return None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+def sign_in(request: Request, email: str, password: str) -> User:
+    """The user with this address and password.
+
+    Raises Throttled for an account locked out from this address, AuthenticationFailed else.
+    """
+    email = fold_email(email)
+    refuse_locked_out(request._request, email)
+    # django-axes keeps its notes on Django's own request, which DRF's only wraps.
+    user = authenticate(request._request, username=email, password=password)
+    if user is None:
+        raise AuthenticationFailed("Wrong e-mail address or password.")
+    user_logged_in.send(sender=User, request=request._request, user=user)
+    return user
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI document describes the token."""
+
+    target_class = TokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Token <token>`, as `login/` and `register/` answer it.",
+        }
+
+
+class NoScheme(OpenApiAuthenticationExtension):
+    """Views that ignore credentials ask for none."""
+
+    target_class = IgnoreCredentials
+    name: list[str] = []  # noqa: RUF012
+
+    def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
+        return []

@@ -1,0 +1,26 @@
+"""One class a rule, named as the claim that it checks."""
+
+from typing import Any
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission, DjangoModelPermissions
+from rest_framework.request import Request
+
+
+class IsReading(BasePermission):
+    """The call changes nothing."""
+
+    message = "This can only be read."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.method in SAFE_METHODS
+
+
+class IsStaffWithModelPermission(DjangoModelPermissions):
+    """Staff who hold the model's permission, the same one that the admin asks for."""
+
+    message = "Only staff with the permission may do this."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user and request.user.is_staff) and super().has_permission(
+            request, view
+        )

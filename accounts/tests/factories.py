@@ -1,0 +1,28 @@
+import factory
+
+from accounts.models import User
+
+PASSWORD = "correct horse battery"  # noqa: S105
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    """An account that signs in with PASSWORD."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"user{n}@example.com")
+    first_name = "Ana"
+    last_name = factory.Sequence(lambda n: f"Ruiz {n}")
+    password = factory.django.Password(PASSWORD)
+
+
+class StaffFactory(UserFactory):
+    """An account that may open the admin, with no permission of its own."""
+
+    is_staff = True
+
+
+class SuperuserFactory(StaffFactory):
+    is_superuser = True

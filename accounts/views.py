@@ -1,0 +1,100 @@
+"""Signing up, in and out, and one's own account."""
+
+from typing import Any
+
+from django.contrib.auth import logout
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView, RetrieveUpdateAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from accounts.authentication import IgnoreCredentials, sign_in
+from accounts.models import User
+from accounts.serializers import (
+    LoginSerializer,
+    PasswordChangeSerializer,
+    RegistrationSerializer,
+    SessionSerializer,
+    UserSerializer,
+)
+from accounts.throttles import RegistrationThrottle
+
+
+def new_session(user: User, status_code: int = status.HTTP_200_OK) -> Response:
+    """Answer with the user and a fresh token for the device that asked."""
+    token, expiry = user.issue_token()
+    session = {"user": user, "token": token, "expiry": expiry}
+    return Response(SessionSerializer(session).data, status=status_code)
+
+
+class RegisterView(GenericAPIView[User]):
+    """Make an account and sign in to it."""
+
+    authentication_classes = (IgnoreCredentials,)
+    permission_classes = (AllowAny,)
+    throttle_classes = (*api_settings.DEFAULT_THROTTLE_CLASSES, RegistrationThrottle)
+    serializer_class = RegistrationSerializer
+
+    @extend_schema(responses={201: SessionSerializer}, operation_id="auth_register")
+    def post(self, request: Request) -> Response:
+        """Make an account and sign in to it."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return new_session(serializer.save(), status.HTTP_201_CREATED)
+
+
+class LoginView(GenericAPIView[User]):
+    """Exchange an address and its password for a token."""
+
+    authentication_classes = (IgnoreCredentials,)
+    permission_classes = (AllowAny,)
+    serializer_class = LoginSerializer
+
+    @extend_schema(responses=SessionSerializer, operation_id="auth_login")
+    def post(self, request: Request) -> Response:
+        """Exchange an address and its password for a token."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return new_session(sign_in(request, **serializer.validated_data))
+
+
+class LogoutView(APIView):
+    """End this token at once; a session of the browsable API ends with it."""
+
+    @extend_schema(request=None, responses={204: None}, operation_id="auth_logout")
+    def post(self, request: Request) -> Response:
+        """End this token at once."""
+        if request.auth:
+            request.auth.delete()
+        else:
+            logout(request._request)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ProfileView(RetrieveUpdateAPIView[User]):
+    """The caller's own account."""
+
+    serializer_class = UserSerializer
+
+    def get_object(self) -> Any:
+        return self.request.user
+
+
+class ChangePasswordView(GenericAPIView[User]):
+    """Change the password: every earlier token is dead, the answer holds a fresh one."""
+
+    serializer_class = PasswordChangeSerializer
+
+    @extend_schema(responses=SessionSerializer, operation_id="auth_change_password")
+    def post(self, request: Request) -> Response:
+        """Change the password: every earlier token is dead, the answer holds a fresh one."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        request.user.change_password(
+            serializer.validated_data["old_password"], serializer.validated_data["new_password"]
+        )
+        return new_session(request.user)

@@ -1,0 +1,1 @@
+"""A clinic full of invented people, for whoever tries the project out. Never in production."""

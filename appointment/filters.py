@@ -1,0 +1,55 @@
+"""Query parameters of one's appointments."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django_filters import rest_framework as filters
+
+from appointment.models import Appointment
+from doctor.filters import DateRangeFilter, DateRangeForm
+
+
+class StrictBooleanField(forms.Field):
+    """`true` or `false`; Django's own field takes any junk for no answer."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if str(value).lower() not in {"true", "false"}:
+            raise ValidationError("Use true or false.", code="invalid")
+        return str(value).lower() == "true"
+
+
+class StrictBooleanFilter(filters.Filter):
+    """A filter that says yes, no, or 400."""
+
+    field_class = StrictBooleanField
+
+
+class AppointmentFilter(DateRangeFilter):
+    """Narrow one's appointments by status and date at the location."""
+
+    status = filters.ChoiceFilter(choices=Appointment.Status.choices)
+    upcoming = StrictBooleanFilter(
+        method="of_the_future", help_text="true: scheduled and not begun; false: all others."
+    )
+    ordering = filters.OrderingFilter(
+        fields=("starts_at", "created_at"), help_text="- for descending."
+    )
+
+    class Meta:
+        model = Appointment
+        form = DateRangeForm
+        fields = ("status",)
+
+    def of_the_future(self, queryset: Any, name: str, value: bool) -> Any:
+        """What is to come, or all but that."""
+        upcoming = Appointment.objects.upcoming(timezone.now())
+        return queryset.filter(pk__in=upcoming) if value else queryset.exclude(pk__in=upcoming)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Filter and order, the latter totally."""
+        queryset = super().filter_queryset(queryset)
+        return queryset.order_by(*queryset.query.order_by, *Appointment._meta.ordering)

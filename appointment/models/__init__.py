@@ -1,0 +1,6 @@
+"""Appointments and the record of what happened to them."""
+
+from appointment.models.appointment import Appointment
+from appointment.models.event import AppointmentEvent
+
+__all__ = ["Appointment", "AppointmentEvent"]

@@ -1,0 +1,81 @@
+"""Scopes of appointments that read as sentences."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import F
+from django.utils import timezone
+
+from appointment.models.event import AppointmentEvent
+from appointment.models.status import HOLDING, LIVE
+from doctor.models import Slot
+from patient.models import Patient
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from appointment.models.appointment import Appointment
+
+
+class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    """Scopes of appointments."""
+
+    def active(self) -> "AppointmentQuerySet":
+        """Live: scheduled."""
+        return self.filter(status=LIVE)
+
+    def upcoming(self, at: datetime) -> "AppointmentQuerySet":
+        """Live and not begun at the instant."""
+        return self.active().filter(starts_at__gt=at)
+
+    def holding_a_place(self) -> "AppointmentQuerySet":
+        """Those that count in `slot.taken`: all but the canceled."""
+        return self.filter(status__in=HOLDING)
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> "AppointmentQuerySet":
+        """Those with some time in common; visits that touch do not overlap."""
+        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+    def visible_to(self, user: Any) -> "AppointmentQuerySet":
+        """Of the user's own profile."""
+        return self.filter(patient__user=user)
+
+    def with_names(self) -> "AppointmentQuerySet":
+        """Load the doctor and the location that an answer names."""
+        return self.select_related("doctor", "location")
+
+    def book_own(
+        self,
+        user: "User",
+        doctor: int,
+        slot_id: int | None = None,
+        schedule_id: int | None = None,
+        reason: str = "",
+    ) -> "Appointment":
+        """Book a slot of an active doctor, or a session's earliest free one, for the user.
+
+        A profile is made from the account's names where none is yet. Raises Slot.DoesNotExist
+        where the doctor has no such slot, else as `Appointment.book` does.
+        """
+        from appointment.models.booking import Booking
+
+        slots = Slot.objects.of_active_doctor(doctor).filter(
+            **({"pk": slot_id} if schedule_id is None else {"schedule": schedule_id})
+        )
+        appointment = self.model(reason=reason, booked_by=user)
+        booking = Booking(appointment, timezone.now())
+        return booking.of(lambda: Patient.objects.lock_own(user), slots, any_of=slot_id is None)
+
+    def part_with_patient(self, by: "User | None", at: datetime) -> None:
+        """Cancel what is to come and take the person out of the rest. See `Patient.erase`.
+
+        All their slots are locked first, in one statement, before any appointment is touched.
+        """
+        rows = list(self.values_list("pk", "slot"))
+        Slot.objects.filter(pk__in=[slot for _, slot in rows if slot]).lock()
+        for appointment in self.upcoming(at).order_by("pk"):
+            appointment.cancel(by=by, at=at)
+        theirs = self.model.objects.filter(pk__in=[pk for pk, _ in rows])
+        AppointmentEvent.objects.blank_free_text(theirs)
+        theirs.filter(booked_by=F("patient__user")).update(booked_by=None)
+        theirs.update(patient=None, reason="", cancel_reason="")

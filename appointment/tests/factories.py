@@ -1,0 +1,28 @@
+from datetime import timedelta
+from typing import Any
+
+import factory
+
+from appointment.models import Appointment
+from doctor.tests.factories import ScheduleFactory
+from patient.tests.factories import PatientFactory
+
+
+class AppointmentFactory(factory.django.DjangoModelFactory):
+    """A booked appointment, in a session of its own unless `slot` is given.
+
+    A slot in the past is booked an hour before it begins.
+    """
+
+    class Meta:
+        model = Appointment
+
+    patient = factory.SubFactory(PatientFactory)
+    slot = factory.LazyFunction(lambda: ScheduleFactory().slots.first())
+    reason = "Check-up"
+    booked_by = factory.SelfAttribute("patient.user")
+
+    @classmethod
+    def _create(cls, model_class: type[Appointment], *args: Any, **kwargs: Any) -> Appointment:
+        appointment = model_class(*args, **kwargs)
+        return appointment.book(at=appointment.slot.starts_at - timedelta(hours=1))

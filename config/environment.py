@@ -1,0 +1,100 @@
+"""Read the process environment; an empty variable counts as unset (make passes empty strings)."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+NO_DATABASE_URL = (
+    "DATABASE_URL must read sqlite:///path/to/file or postgres://user:password@host:5432/name, "
+    "special characters of the password percent-encoded."
+)
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable's value, or the default where it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str) -> bool:
+    """Whether the variable says yes: 1, true, yes or on."""
+    return text(name).lower() in {"1", "true", "yes", "on"}
+
+
+def names(name: str) -> list[str]:
+    """A comma-separated list."""
+    return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def number(name: str, default: int) -> int:
+    """A whole number of zero or more; raises ImproperlyConfigured for anything else."""
+    value = text(name, str(default))
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
+
+
+def required(name: str) -> str:
+    """The variable's value; raises ImproperlyConfigured where it is missing."""
+    value = text(name)
+    if not value:
+        raise ImproperlyConfigured(f"ENVIRONMENT=production needs {name} to be set.")
+    return value
+
+
+def secret_key(path: Path) -> str:
+    """A key made once and kept in a private file, for machines that hold demo data only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64))
+        try:
+            os.link(draft, path)  # of two first runs at once one wins, and both read its key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def database(url: str, base: Path) -> dict[str, Any]:
+    """Django's settings of the database at the URL; a relative SQLite path starts at `base`."""
+    engine = environ.Env.DB_SCHEMES.get(url.partition(":")[0])
+    try:
+        config: dict[str, Any] = environ.Env.db_url_config(url) if engine in ENGINES else {}
+    except ValueError:
+        config = {}
+    if not config:  # says nothing of the URL itself: there may be a password in it
+        raise ImproperlyConfigured(NO_DATABASE_URL)
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        return sqlite(base / config["NAME"] if config["NAME"] != ":memory:" else ":memory:")
+    config.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    return config
+
+
+def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
+    """SQLite in which every transaction takes the write lock first, so that none oversells."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": name,
+        "CONN_MAX_AGE": 60,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
+        },
+    }
+
+
+def limits_file(database: dict[str, Any], url: str, var: Path) -> Path:
+    """Where a demo counts its calls: a file that belongs to the one database it serves."""
+    if isinstance(database["NAME"], Path):
+        return database["NAME"].with_suffix(".limits.sqlite3")
+    return var / f"limits-{hashlib.sha256(url.encode()).hexdigest()[:12]}.sqlite3"

@@ -1,0 +1,127 @@
+"""One command from a fresh clone to a clinic that answers."""
+
+import errno
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, OperationalError, connections
+
+from config import environment, health
+
+HOST = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    """Check the port, bring the database up to date, then become gunicorn."""
+
+    help = "Migrate, add demo data where it is a demo, and serve on 127.0.0.1 (PORT, else 8000)."
+    requires_system_checks = ()  # they load the whole URL table, which the server does anyway
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Never returns when all goes well: the process goes on as the server."""
+        port = chosen_port()
+        refuse_taken(port)
+        refuse_without_static_files()
+        try:
+            with turns():
+                self.prepare()
+        except OperationalError as error:
+            raise CommandError(f"The database gave up: {first_line(error)}.") from error
+        become_gunicorn()
+
+    def prepare(self) -> None:
+        """Bring tables and demo data up to date; quick and silent where they are."""
+        reach_databases()
+        up_to_date = is_migrated()
+        call_command("migrate", interactive=False, verbosity=0 if up_to_date else 1)
+        alias = "limits" if "limits" in connections else "default"
+        call_command("createcachetable", database=alias, verbosity=0)
+        if settings.ENVIRONMENT == "demo":
+            call_command("seed_demo", stdout=self.stdout)
+
+
+def chosen_port() -> int:
+    """The port of the environment; raises CommandError for what is none."""
+    given = environment.text("PORT", "8000")
+    if not given.isdecimal() or not 1 <= int(given) <= 65535:
+        raise CommandError(f"PORT must be a whole number from 1 to 65535, not {given!r}.")
+    return int(given)
+
+
+def refuse_taken(port: int) -> None:
+    """Raise CommandError where the server could not listen, before anything is touched.
+
+    With SO_REUSEADDR, as the server itself will do it: a port in TIME_WAIT is free.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            reason = "is taken" if taken else f"cannot be used ({error.strerror})"
+            another = port + 1 if port < 65535 else 8000
+            raise CommandError(
+                f"Port {port} {reason}; choose another one: PORT={another} make run"
+            ) from error
+
+
+def refuse_without_static_files() -> None:
+    """Raise CommandError in production where nothing has been collected: no page could be shown."""
+    if settings.PRODUCTION and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+        raise CommandError(
+            "Run `manage.py collectstatic` first: production serves collected files only."
+        )
+
+
+@contextmanager
+def turns() -> Iterator[None]:
+    """Let two first runs at once prepare their database one after the other."""
+    settings.VAR_DIR.mkdir(exist_ok=True)
+    with (settings.VAR_DIR / "serve.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def reach_databases() -> None:
+    """Connect to each database; raises CommandError with a sentence that names no password."""
+    for connection in connections.all():
+        name = connection.settings_dict["NAME"]
+        try:
+            connection.ensure_connection()
+        except (Error, ImproperlyConfigured) as error:
+            raise CommandError(
+                f"The {connection.display_name} database {str(name)!r} cannot be reached: "
+                f"{first_line(error)}."
+            ) from error
+
+
+def is_migrated() -> bool:
+    try:
+        return not health.missing_migrations()
+    except Error:
+        return False  # no table of migrations yet
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
+
+
+def become_gunicorn() -> NoReturn:
+    """Replace this process by the server, which so gets its signals and its exit status."""
+    connections.close_all()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    base = settings.BASE_DIR
+    options = ["--chdir", str(base), "--config", str(base / "deploy" / "gunicorn.conf.py")]
+    command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket"]
+    os.execv(sys.executable, [*command, "config.wsgi:application"])

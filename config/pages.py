@@ -1,0 +1,118 @@
+"""The start page, and the box that says the same in the terminal."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from appointment.demo.logins import LOGINS, PASSWORD, PATIENT, Login
+from doctor.models import Schedule
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way on from here: a path of this server, what it is called and what it is for."""
+
+    path: str
+    name: str
+    what: str
+
+
+LINKS = (
+    Link("/api/docs/", "API docs", "Every call, to read and to try (Swagger UI)."),
+    Link("/api/doctor/doctors/", "Browsable API", "Click through the data, starting at doctors."),
+    Link("/admin/", "Admin", "Calendars, patients and appointments, for staff."),
+    Link("/api-auth/login/", "API login", "Sign in to the browsable API."),
+    Link("/api/schema/", "OpenAPI schema", "The contract, for code generators."),
+)
+PROBES = (
+    Link("/healthz", "Health", "The process lives."),
+    Link("/readyz", "Readiness", "The database answers and is migrated."),
+)
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """What page and box show of a server at `base`, an address without a trailing slash."""
+
+    base: str
+    logins: list[Login] = field(default_factory=list)
+    doctor: int = 1
+
+    @classmethod
+    def to(cls, base: str) -> "Welcome":
+        """Look up the demo's logins and a doctor with free times; shows less if that fails."""
+        base = base.rstrip("/")
+        try:
+            return cls(base, demo_logins(), doctor_to_book()) if is_demo() else cls(base)
+        except Error:
+            return cls(base)
+
+    @property
+    def booking(self) -> str:
+        """Shell commands that sign in and book: to be pasted as they stand, again and again."""
+        email, password = "you@example.com", "your password"
+        if PATIENT in self.logins:
+            email, password = PATIENT.email, PASSWORD
+        words = {"base": self.base, "doctor": self.doctor, "email": email, "password": password}
+        return render_to_string("config/book.sh", words).strip()
+
+    def context(self) -> dict[str, Any]:
+        """What the template of the page needs."""
+        shown = {"links": LINKS, "probes": PROBES, "password": PASSWORD}
+        return {**shown, "logins": self.logins, "booking": self.booking}
+
+    def box(self) -> str:
+        """The same for a terminal; in ASCII, since nobody knows what the terminal can show."""
+        lines = ["The clinic is open.", "", *_column(("Start here", f"{self.base}/"))]
+        lines += _column(*((link.name, self.base + link.path) for link in LINKS + PROBES))
+        if self.logins:
+            lines += ["", f"Sign in with the password {PASSWORD} as"]
+            lines += _column(*((login.email, login.sees) for login in self.logins))
+        framed = _frame([*lines, "", "Ctrl-C closes it."])
+        return f"{framed}\n\nBook an appointment from another terminal:\n\n{self.booking}\n"
+
+
+def is_demo() -> bool:
+    return bool(settings.ENVIRONMENT == "demo")
+
+
+def demo_logins() -> list[Login]:
+    """The logins of the demo that exist: a database of one's own may hold none of them."""
+    emails = [login.email for login in LOGINS]
+    there = set(User.objects.filter(email__in=emails, is_active=True).values_list("email"))
+    return [login for login in LOGINS if (login.email,) in there]
+
+
+def doctor_to_book() -> int:
+    """A doctor who has free places on one of the coming days."""
+    now = timezone.now()
+    days = (now.date() + timedelta(days=2), now.date() + timedelta(days=12))
+    sessions = Schedule.objects.open_to_bookings().filter(date__range=days).with_places(now)
+    free = sessions.filter(available_slots__gt=0).values_list("doctor", flat=True)
+    return free.first() or 1
+
+
+@require_safe
+def start(request: HttpRequest) -> HttpResponse:
+    """Lead to everything there is; needs no login, reads no session, sets no cookie."""
+    welcome = Welcome.to(request.build_absolute_uri("/"))
+    return render(request, "config/start.html", welcome.context())
+
+
+def _column(*rows: tuple[str, str]) -> list[str]:
+    return [f"  {left:<24}{right}" for left, right in rows]
+
+
+def _frame(lines: list[str]) -> str:
+    width = max(map(len, lines))
+    edge = f"+{'-' * (width + 4)}+"
+    return "\n".join([edge, *(f"|  {line:<{width}}  |" for line in lines), edge])

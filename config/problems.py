@@ -1,0 +1,191 @@
+"""Every error under /api/ as a problem of RFC 9457: one table, one shape, for all apps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django.core import exceptions as django
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
+from django.utils.encoding import escape_uri_path
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import exceptions as drf
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from accounts.exceptions import DomainError, Throttled
+
+MEDIA_TYPE = "application/problem+json"
+
+CODES = {
+    400: "parse_error",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "throttled",
+    500: "server_error",
+    503: "unavailable",
+}
+DETAILS = {
+    400: "The request cannot be read.",
+    403: "You do not have permission to do this.",
+    404: "Not found.",
+    413: "The body is larger than 512 KiB.",
+    500: "Something went wrong here. It has been logged.",
+    503: "The database is out of reach or busy. Try again in a moment.",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong, ready to be answered; `extra` holds further members of the document."""
+
+    status: int
+    code: str = ""
+    detail: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def document(self, request: HttpRequest) -> dict[str, Any]:
+        """The members of the problem; the path alone tells the instance, never a query."""
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail or DETAILS.get(self.status, HTTPStatus(self.status).phrase),
+            "instance": escape_uri_path(request.path),
+            "code": self.code or CODES.get(self.status, "error"),
+            **self.extra,
+        }
+
+    def response(self, request: HttpRequest) -> JsonResponse:
+        """The answer outside a view of the API."""
+        return JsonResponse(
+            self.document(request),
+            status=self.status,
+            headers=self.headers,
+            content_type=MEDIA_TYPE,
+        )
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an exception of a view as a problem; None leaves the unforeseen to Django's 500."""
+    problem = problem_of(error)
+    if problem is None:
+        return None
+    document = problem.document(context["request"])
+    response = Response(document, status=problem.status, headers=problem.headers)
+    response.is_problem = True
+    return response
+
+
+def problem_of(error: BaseException) -> Problem | None:  # noqa: PLR0911 - one table, read downwards
+    """The problem that an exception stands for; None for one that nobody foresaw."""
+    match error:
+        case DomainError():
+            return Problem(409, error.code, error.message, extra=error.extra)
+        case drf.ValidationError():
+            return invalid(flattened(error.get_full_details()))
+        case django.ValidationError():
+            return invalid(of_django(error))
+        case Throttled():
+            return Problem(429, detail=str(error), headers={"Retry-After": str(error.wait)})
+        case drf.APIException():
+            return of_api(error)
+        case Http404() | django.ObjectDoesNotExist():
+            return Problem(404)
+        case django.PermissionDenied():
+            return Problem(403)
+        case django.RequestDataTooBig():
+            return Problem(413)
+        case django.SuspiciousOperation() | UnreadablePostError():
+            return Problem(400)
+        case OperationalError() | InterfaceError():
+            return Problem(503, headers={"Retry-After": "2"})
+    return None
+
+
+def of_api(error: drf.APIException) -> Problem:
+    """A problem from one of the exceptions of REST framework."""
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
+    if isinstance(error, drf.Throttled):
+        headers["Retry-After"] = str(max(1, int(error.wait or 0)))
+    return Problem(error.status_code, error.default_code, str(error.detail), headers=headers)
+
+
+def invalid(errors: Iterator[dict[str, str]]) -> Problem:
+    """A problem that says which fields are wrong, and how."""
+    detail = "Some fields are missing or wrong."
+    return Problem(400, "validation_error", detail, extra={"errors": list(errors)})
+
+
+def flattened(details: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """One entry a fault, from REST framework's nested details."""
+    if isinstance(details, list):
+        for entry in details:
+            yield from flattened(entry, path)
+    elif isinstance(details.get("message"), str) and isinstance(details.get("code"), str):
+        yield {
+            "field": path or "non_field_errors",
+            "code": details["code"],
+            "detail": details["message"],
+        }
+    else:
+        for name, entries in details.items():
+            yield from flattened(entries, f"{path}.{name}" if path else str(name))
+
+
+def of_django(error: django.ValidationError) -> Iterator[dict[str, str]]:
+    """One entry a fault, from the validation of models."""
+    by_field = hasattr(error, "error_dict")
+    fields = error.error_dict if by_field else {django.NON_FIELD_ERRORS: error.error_list}
+    for name, faults in fields.items():
+        shown = "non_field_errors" if name == django.NON_FIELD_ERRORS else name
+        for fault in faults:
+            yield {
+                "field": shown,
+                "code": fault.code or "invalid",
+                "detail": " ".join(fault.messages),
+            }
+
+
+class FieldProblemSerializer(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Not found",
+            {
+                "type": "about:blank",
+                "title": "Not Found",
+                "status": 404,
+                "detail": "Not found.",
+                "instance": "/api/appointment/my-appointments/12/",
+                "code": "not_found",
+            },
+        )
+    ]
+)
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457. `errors` only where `code` is validation_error; a 409 may add members."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    code = serializers.CharField()
+    errors = FieldProblemSerializer(many=True, required=False)

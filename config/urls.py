@@ -1,0 +1,24 @@
+"""The table of contents."""
+
+from django.contrib import admin
+from django.urls import include, path, register_converter
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from accounts.converters import IdConverter
+from config import health, pages
+
+register_converter(IdConverter, "id")
+
+urlpatterns = [
+    path("", pages.start, name="start"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("api-auth/", include("rest_framework.urls")),
+    path("api/auth/", include("accounts.urls")),
+    path("api/doctor/", include("doctor.urls")),
+    path("api/patient/", include("patient.urls")),
+    path("api/appointment/", include("appointment.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+]

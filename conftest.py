@@ -1,0 +1,101 @@
+"""Fixtures of the whole suite: the database it runs on, quick passwords, people."""
+
+from collections.abc import Callable, Iterator
+
+import hypothesis
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.test import override_settings
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
+from doctor.tests.factories import DoctorFactory
+from patient.models import Patient
+from patient.tests.factories import PatientFactory
+from tests.database import KEY, Database, SQLite
+from tests.people import reception_group
+
+# The same examples in every run, and no verdict on the speed of the machine.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("suite")
+
+# --- Database -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def database(pytestconfig: pytest.Config) -> Database:
+    """What this run is on: `.kind` is sqlite or postgres, `.create_database(name)` makes more."""
+    return pytestconfig.stash[KEY]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(database: Database) -> None:
+    """Keep SQLite's test database in a file: in memory all threads would share one connection."""
+    if isinstance(database, SQLite):
+        django_settings.DATABASES["default"]["TEST"] = {"NAME": database.file("test_clinic")}
+
+
+# --- Settings -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Argon2 is slow on purpose; only the test of the real hasher needs to wait for it."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """No test counts calls, or reads answers, of the one before it."""
+    cache.clear()
+
+
+# --- People: patient, other_patient, doctor_user, staff -------------------------------------------
+
+
+@pytest.fixture
+def patient(db: None) -> Patient:
+    """Somebody with an account and a profile."""
+    return PatientFactory()
+
+
+@pytest.fixture
+def other_patient(db: None) -> Patient:
+    """Somebody else."""
+    return PatientFactory()
+
+
+@pytest.fixture
+def doctor_user(db: None) -> User:
+    """The account of a doctor, `doctor_user.doctor`."""
+    return DoctorFactory(user=UserFactory()).user
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """Staff of the reception, with the permissions that its migration gives."""
+    user = StaffFactory()
+    user.groups.add(reception_group())
+    return user
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    """Who may do everything in the admin."""
+    return SuperuserFactory()
+
+
+@pytest.fixture
+def client_of() -> Callable[[User | None], APIClient]:
+    """`client_of(user)`: an API client with that user's token; of None, an anonymous one."""
+
+    def of(user: User | None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.credentials(HTTP_AUTHORIZATION=f"Token {user.issue_token()[0]}")
+        return client
+
+    return of

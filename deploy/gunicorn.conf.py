@@ -1,0 +1,42 @@
+"""How gunicorn serves the clinic, for `manage.py serve` and for production (docs/operations.md).
+
+An option on gunicorn's own command line (`--bind 0.0.0.0:8000`) has the last word.
+"""
+
+from typing import Any
+
+from config import environment
+
+demo = environment.text("ENVIRONMENT", "demo") == "demo"
+
+bind = f"127.0.0.1:{environment.number('PORT', 8000)}"
+worker_class = "gthread"
+workers = environment.number("WEB_CONCURRENCY", 2)
+threads = 16
+preload_app = True  # the code is loaded once, and a server that cannot load it never listens
+control_socket_disable = True  # gunicorn 27 shares one a user, whichever clinic starts first
+graceful_timeout = 20
+keepalive = 5
+limit_request_line = 8190
+forwarder_headers = ""  # no header of a client may rewrite the path
+loglevel = "warning" if demo else "info"
+
+
+def when_ready(server: Any) -> None:
+    """Load what the first call would, and say that the server listens; the workers fork next."""
+    from django.urls import get_resolver
+
+    from config import health, pages
+
+    get_resolver().url_patterns  # noqa: B018  (a lazy property: reading it imports the URL table)
+    health.expected_migrations()
+    if demo:
+        host, port = server.LISTENERS[0].getsockname()[:2]
+        print(pages.Welcome.to(f"http://{host}:{port}").box(), flush=True)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Let no worker inherit a connection: two processes on one would mix up their answers."""
+    from django.db import connections
+
+    connections.close_all()

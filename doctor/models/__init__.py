@@ -1,0 +1,8 @@
+"""Who sees patients, where, when, and in how many places."""
+
+from doctor.models.directory import Language, Location, Specialty
+from doctor.models.doctor import Doctor
+from doctor.models.schedule import Schedule
+from doctor.models.slot import Slot
+
+__all__ = ["Doctor", "Language", "Location", "Schedule", "Slot", "Specialty"]

@@ -1,0 +1,126 @@
+"""What a patient searches by: specialty, language, place."""
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.utils import timezone
+from phonenumber_field.modelfields import PhoneNumberField
+
+from accounts.fields import free_text, validate_language_tag
+from doctor.exceptions import LocationInUse
+from doctor.wall_time import validate_time_zone
+
+class Specialty(models.Model):
+    """A field of practice, coded as FHIR's value set c80-practice-codes does (SNOMED CT)."""
+
+    name = models.CharField(max_length=200)
+    code = models.CharField(
+        max_length=18,
+        blank=True,
+        validators=[RegexValidator(r"^[0-9]{6,18}\Z", "A SNOMED CT code is 6 to 18 digits.")],
+        help_text="SNOMED CT, from the FHIR value set c80-practice-codes.",
+    )
+    description = free_text(blank=True)
+
+    class Meta:
+        ordering = ("name", "pk")
+        verbose_name_plural = "specialties"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["name"],
+                name="doctor_specialty_name_unique",
+                violation_error_code="unique",
+                violation_error_message="A specialty of this name exists already.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Language(models.Model):
+    """A language that a doctor speaks, tagged as BCP 47 does."""
+
+    tag = models.CharField(
+        max_length=35,
+        validators=[validate_language_tag],
+        help_text="BCP 47, such as es or pt-BR.",
+    )
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ("name", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["tag"],
+                name="doctor_language_tag_unique",
+                violation_error_code="unique",
+                violation_error_message="This language exists already.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LocationQuerySet(models.QuerySet["Location"]):
+    """Scopes and locks of locations."""
+
+    def lock(self, pks: set[int]) -> "list[Location]":
+        """Lock these rows in the order of their keys, until the transaction ends."""
+        return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
+
+
+class Location(models.Model):
+    """A site of the clinic, with the time zone that its clocks show."""
+
+    name = models.CharField(max_length=200)
+    address = free_text(blank=True)
+    time_zone = models.CharField(
+        max_length=64,
+        validators=[validate_time_zone],
+        help_text="IANA name, such as Europe/Madrid.",
+    )
+    phone = PhoneNumberField(blank=True, help_text="With country code, such as +34 910 123 456.")
+
+    objects: ClassVar[Any] = LocationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["name"],
+                name="doctor_location_name_unique",
+                violation_error_code="unique",
+                violation_error_message="A location of this name exists already.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def today(self, at: datetime | None = None) -> date:
+        """The date on the location's calendar at an instant."""
+        return (at or timezone.now()).astimezone(self.zone).date()
+
+    def publish(self, at: datetime | None = None) -> None:
+        """Save the location; raises LocationInUse where its time zone can no longer move.
+
+        The instants of coming slots were made from the zone: another one would move them all.
+        """
+        with transaction.atomic():
+            before = Location.objects.lock({self.pk}) if self.pk else []
+            if before and before[0].time_zone != self.time_zone and self._has_coming_slots(at):
+                raise LocationInUse
+            self.save()
+
+    def _has_coming_slots(self, at: datetime | None) -> bool:
+        return bool(self.slots.filter(ends_at__gt=at or timezone.now()).exists())
+

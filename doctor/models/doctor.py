@@ -1,0 +1,128 @@
+"""The people who see patients."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts.fields import free_text
+from doctor.models.directory import Language, Location, Specialty
+
+if TYPE_CHECKING:
+    from doctor.models.schedule import Schedule
+
+
+class DoctorQuerySet(models.QuerySet["Doctor"]):
+    """Scopes and locks of doctors."""
+
+    def active(self) -> "DoctorQuerySet":
+        """Those whom the public sees."""
+        return self.filter(is_active=True)
+
+    def practising_at(self, location: Location, at: datetime | None = None) -> "DoctorQuerySet":
+        """Those with an active session at the location today there or later."""
+        from doctor.models.schedule import Schedule
+
+        sessions = Schedule.objects.active().filter(location=location, date__gte=location.today(at))
+        return self.filter(pk__in=sessions.values("doctor"))
+
+    def with_directory(self) -> "DoctorQuerySet":
+        """Load what a listing of doctors shows, in a fixed number of queries."""
+        from doctor.models.schedule import Schedule
+
+        last_sessions = Schedule.objects.last_at_each_location().select_related("location")
+        return self.prefetch_related(
+            "specialties",
+            "languages",
+            models.Prefetch("schedules", last_sessions, to_attr="last_sessions"),
+        )
+
+    def today_of(self, pk: int, at: datetime) -> date:
+        """Today's date where the doctor works: the earliest, of locations in several zones.
+
+        Raises DoesNotExist where there is no such doctor among these.
+        """
+        zones = self.filter(pk=pk).values_list("schedules__location__time_zone").distinct()
+        todays = [at.astimezone(ZoneInfo(zone or "UTC")).date() for (zone,) in zones]
+        if not todays:
+            raise self.model.DoesNotExist
+        return min(todays)
+
+    def lock(self, pks: set[int]) -> "list[Doctor]":
+        """Lock these calendars in the order of their keys, until the transaction ends.
+
+        No key is changed under the lock, so foreign keys to the doctor are still checked meanwhile.
+        """
+        return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
+
+
+class Doctor(models.Model):
+    """Somebody whose time can be booked; FHIR calls them a practitioner."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="doctor",
+        help_text="The account the doctor signs in with, if any.",
+    )
+    title = models.CharField(max_length=50, blank=True, help_text="As in Dr. or Prof.")
+    first_name = models.CharField(max_length=150)
+    last_name = models.CharField(max_length=150)
+    bio = free_text(blank=True)
+    license_number = models.CharField(max_length=50)
+    specialties = models.ManyToManyField(Specialty, related_name="doctors", blank=True)
+    languages = models.ManyToManyField(Language, related_name="doctors", blank=True)
+    accepts_patients = models.BooleanField(
+        default=True, help_text="Without it nobody can book; what is booked stays."
+    )
+    is_active = models.BooleanField(
+        "active", default=True, help_text="Without it the public does not see the doctor."
+    )
+
+    last_sessions: "list[Schedule]"
+    schedules: "models.Manager[Schedule]"
+
+    objects: ClassVar[Any] = DoctorQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("last_name", "first_name", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["license_number"],
+                name="doctor_doctor_license_number_unique",
+                violation_error_code="unique",
+                violation_error_message="A doctor with this license number exists already.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """Title, first and last name, as on the door."""
+        return " ".join(filter(None, (self.title, self.first_name, self.last_name)))
+
+    def current_locations(self, at: datetime | None = None) -> list[Location]:
+        """Where the doctor has an active session from today on; needs `with_directory`."""
+        here = (s.location for s in self.last_sessions if s.date >= s.location.today(at))
+        return sorted(here, key=lambda location: (location.name, location.pk))
+
+    def publish(self, at: datetime | None = None) -> None:
+        """Save the doctor and open or close their coming slots to match, in one transaction.
+
+        What is booked stays. Locks the doctor, then the slots.
+        """
+        from doctor.models.slot import Slot
+
+        with transaction.atomic():
+            if self.pk:
+                Doctor.objects.lock({self.pk})
+            self.save()
+            Slot.objects.filter(doctor=self, ends_at__gt=at or timezone.now()).recompute_open()
+

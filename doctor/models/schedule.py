@@ -1,0 +1,252 @@
+"""A doctor's session on one day at one location, and the slots that come of it."""
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.constraints import violates
+from doctor.exceptions import ScheduleInUse, ScheduleOverlap
+from doctor.models.directory import Location
+from doctor.models.doctor import Doctor
+from doctor.wall_time import instant_of
+
+if TYPE_CHECKING:
+    from doctor.models.slot import Slot
+
+FIRST_DATE = date(2000, 1, 1)
+YEARS_AHEAD = 10
+NO_OVERLAP = ("doctor_slot_no_overlap", "doctor_slot_one_per_doctor_and_start")
+
+Span = tuple[datetime, datetime]
+
+
+class ScheduleQuerySet(models.QuerySet["Schedule"]):
+    """Scopes of sessions."""
+
+    def active(self) -> "ScheduleQuerySet":
+        return self.filter(is_active=True)
+
+    def open_to_bookings(self) -> "ScheduleQuerySet":
+        """Active, of an active doctor who accepts patients."""
+        return self.active().filter(doctor__is_active=True, doctor__accepts_patients=True)
+
+    def visible_to(self, user: Any) -> "ScheduleQuerySet":
+        """All of them for staff who may view schedules; for others active ones of active doctors."""
+        if user.is_staff and user.has_perm("doctor.view_schedule"):
+            return self
+        return self.active().filter(doctor__is_active=True)
+
+    def last_at_each_location(self) -> "ScheduleQuerySet":
+        """Each doctor's last active session at each location, one row a pair."""
+        later = Q(date__gt=OuterRef("date")) | Q(date=OuterRef("date"), pk__gt=OuterRef("pk"))
+        same_pair = Schedule.objects.active().filter(
+            doctor=OuterRef("doctor"), location=OuterRef("location")
+        )
+        return self.active().filter(~Exists(same_pair.filter(later)))
+
+    def with_places(self, at: datetime | None = None) -> "ScheduleQuerySet":
+        """Add `total_slots` and `available_slots` (still bookable at the instant), in places."""
+        slots = Schedule._meta.get_field("slots").related_model.objects
+        return self.annotate(
+            total_slots=_sum_of(slots.all(), F("capacity")),
+            available_slots=_sum_of(
+                slots.bookable(at or timezone.now()), F("capacity") - F("taken")
+            ),
+        )
+
+
+def _sum_of(slots: Any, places: Any) -> Coalesce:
+    """The places of the outer schedule's slots, as a subquery that runs only for rows shown."""
+    of_schedule = slots.filter(schedule=OuterRef("pk")).order_by().values("schedule")
+    return Coalesce(Subquery(of_schedule.annotate(places=Sum(places)).values("places")), 0)
+
+
+def validate_date(value: date) -> None:
+    """Raise ValidationError for a date before 2000 or more than ten years ahead."""
+    today = timezone.now().date()
+    if not FIRST_DATE <= value <= today + timedelta(days=366 * YEARS_AHEAD):
+        raise ValidationError("Use a date from 2000 to ten years ahead.", code="date_range")
+
+
+class Schedule(models.Model):
+    """A session: wall times of its location, cut into equal slots of elapsed time."""
+
+    doctor = models.ForeignKey(
+        Doctor, on_delete=models.PROTECT, related_name="schedules", db_index=False
+    )
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="schedules", db_index=False
+    )
+    date = models.DateField(validators=[validate_date], help_text="At the location.")
+    start_time = models.TimeField(help_text="On the clocks of the location.")
+    end_time = models.TimeField(help_text="On the clocks of the location, the same day.")
+    slot_minutes = models.PositiveSmallIntegerField(
+        "slot length",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(5), MaxValueValidator(720)],
+        help_text="Minutes; empty makes one slot of the whole session.",
+    )
+    capacity = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Places per slot.",
+    )
+    is_active = models.BooleanField(
+        "active", default=True, help_text="Without it nobody can book; what is booked stays."
+    )
+
+    slots: "models.Manager[Slot]"
+
+    objects: ClassVar[Any] = ScheduleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("date", "start_time", "pk")
+        indexes = (
+            models.Index(fields=["doctor", "date"], name="doctor_schedule_doctor_date"),
+            models.Index(fields=["location", "date"], name="doctor_schedule_location_date"),
+            models.Index(fields=["date", "start_time"], name="doctor_schedule_date_start"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(end_time__gt=F("start_time")),
+                name="doctor_schedule_ends_after_it_starts",
+                violation_error_code="end_before_start",
+                violation_error_message="A session ends after it starts, on the same day.",
+            ),
+            models.CheckConstraint(
+                condition=Q(capacity__gte=1, capacity__lte=1000),
+                name="doctor_schedule_capacity_in_range",
+                violation_error_code="capacity_range",
+                violation_error_message="A slot has 1 to 1000 places.",
+            ),
+            models.CheckConstraint(
+                condition=Q(slot_minutes__isnull=True)
+                | Q(slot_minutes__gte=5, slot_minutes__lte=720),
+                name="doctor_schedule_slot_minutes_in_range",
+                violation_error_code="slot_minutes_range",
+                violation_error_message="A slot lasts 5 to 720 minutes.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        times = f"{self.start_time:%H:%M}-{self.end_time:%H:%M}"
+        return f"{self.date:%a %d %b %Y} {times}, {self.doctor}, {self.location}"
+
+    def clean(self) -> None:
+        """Raise ValidationError for a session too short for a single slot."""
+        complete = self.location_id and self.date and self.start_time and self.end_time
+        if complete and self.start_time < self.end_time and not self.spans():
+            raise ValidationError("The session is too short for a slot.", code="no_slots")
+
+    def spans(self) -> list[Span]:
+        """Start and end (UTC) of each slot: equal steps of elapsed time, a remainder dropped.
+
+        So 01:00 to 04:00 holds two hours when the clocks go forward and four when they go back.
+        """
+        start = instant_of(self.date, self.start_time, self.location.zone)
+        end = instant_of(self.date, self.end_time, self.location.zone)
+        step = timedelta(minutes=self.slot_minutes) if self.slot_minutes else end - start
+        count = (end - start) // step if step else 0
+        return [(start + n * step, start + (n + 1) * step) for n in range(count)]
+
+    def publish(self) -> None:
+        """Save the session and make or remake its slots, in one transaction.
+
+        Slots that stay as they are keep their bookings; free ones are remade. Raises
+        ValidationError; ScheduleInUse with the appointments it would strand; ScheduleOverlap where
+        the doctor has another slot at the time. Locks locations, doctors, then the slots.
+        """
+        try:
+            with transaction.atomic():
+                self._lock_calendars()
+                self.full_clean()
+                self.save()
+                self._remake_slots()
+        except IntegrityError as error:
+            if any(violates(error, name) for name in NO_OVERLAP):
+                raise ScheduleOverlap from error
+            raise
+
+    def revise(self, **changes: Any) -> None:
+        """Change these fields of the session as it now is, and publish it; raises as `publish`.
+
+        It is read anew under the lock, so that two who change different fields both succeed.
+        """
+        with transaction.atomic():
+            self._lock_calendars(changes.get("location"), changes.get("doctor"))
+            self.refresh_from_db()
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.publish()
+
+    def unpublish(self) -> None:
+        """Delete the session and its slots; raises ScheduleInUse where a place is held."""
+        with transaction.atomic():
+            self._lock_calendars()
+            self._drop(self.slots.all().lock())
+            self.delete()
+
+    def _lock_calendars(
+        self, location: Location | None = None, doctor: Doctor | None = None
+    ) -> None:
+        """Lock where and whose the session was and will be, all locations before all doctors."""
+        before = Schedule.objects.filter(pk=self.pk).values_list("location", "doctor").first()
+        after = (location.pk if location else self.location_id, doctor.pk if doctor else self.doctor_id)
+        locations, doctors = zip(*filter(None, (before, after)), strict=True)
+        Location.objects.lock(set(locations))
+        Doctor.objects.lock(set(doctors))
+        if self.location_id:
+            self.location.refresh_from_db()
+
+    def _remake_slots(self) -> None:
+        wanted = dict.fromkeys(self.spans())
+        kept = [slot for slot in self.slots.all().lock() if self._keeps(slot, wanted)]
+        self._drop(self.slots.exclude(pk__in=[slot.pk for slot in kept]).lock())
+        self._refuse_overlap(list(wanted))
+        self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
+        missing = wanted.keys() - {(slot.starts_at, slot.ends_at) for slot in kept}
+        self.slots.bulk_create([self._slot(span) for span in sorted(missing)])
+        self.slots.all().recompute_open()
+
+    def _keeps(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
+        """Whether a slot is in the session as it is now, with room for all who hold a place."""
+        same_calendar = (slot.doctor_id, slot.location_id) == (self.doctor_id, self.location_id)
+        same_time = (slot.starts_at, slot.ends_at) in wanted
+        return same_calendar and same_time and slot.taken <= self.capacity
+
+    def _drop(self, slots: "list[Slot]") -> None:
+        """Delete free slots; raises ScheduleInUse where one is not. The caller holds their locks."""
+        held = [slot for slot in slots if slot.taken]
+        if held:
+            holders = (slot.appointments.holding_a_place().values_list("pk") for slot in held)
+            raise ScheduleInUse(appointments=sorted(pk for rows in holders for (pk,) in rows))
+        self.slots.filter(pk__in=[slot.pk for slot in slots]).delete()
+
+    def _refuse_overlap(self, spans: list[Span]) -> None:
+        """Raise ScheduleOverlap where another session of the doctor has a slot in the way.
+
+        Right on SQLite too, where no exclusion constraint stands behind it: the doctor is locked.
+        """
+        slots = self.slots.model.objects.filter(doctor=self.doctor_id).exclude(schedule=self.pk)
+        around = slots.filter(starts_at__lt=spans[-1][1], ends_at__gt=spans[0][0])
+        for starts_at, ends_at in around.values_list("starts_at", "ends_at"):
+            if any(starts_at < end and start < ends_at for start, end in spans):
+                raise ScheduleOverlap
+
+    def _slot(self, span: Span) -> "Slot":
+        starts_at, ends_at = span
+        return self.slots.model(
+            schedule=self,
+            doctor_id=self.doctor_id,
+            location_id=self.location_id,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            capacity=self.capacity,
+        )

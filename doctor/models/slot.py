@@ -1,0 +1,226 @@
+"""A stretch of a doctor's time with places in it: what is booked."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from accounts.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
+from doctor.exceptions import NothingToRelease, ScheduleInUse, SlotClosed, SlotFull, SlotInPast
+from doctor.models.directory import Location
+from doctor.models.doctor import Doctor
+from doctor.models.schedule import Schedule
+
+FIRST_INSTANT = datetime(1999, 1, 1, tzinfo=UTC)
+LAST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class SlotQuerySet(models.QuerySet["Slot"]):
+    """Scopes of slots; `bookable` is the one rule of listing, guard and explanation alike."""
+
+    def open(self) -> "SlotQuerySet":
+        """Not closed by their session or their doctor."""
+        return self.filter(is_open=True)
+
+    def upcoming(self, at: datetime) -> "SlotQuerySet":
+        """Not begun at the instant."""
+        return self.filter(starts_at__gt=at)
+
+    def free(self) -> "SlotQuerySet":
+        """With a place left."""
+        return self.filter(taken__lt=F("capacity"))
+
+    def bookable(self, at: datetime) -> "SlotQuerySet":
+        """What a patient can book at the instant; every condition is a column of the slot."""
+        return self.open().upcoming(at).free()
+
+    def between(self, first: date, last: date) -> "SlotQuerySet":
+        """Those whose session is on one of these days, as the location counts days.
+
+        The instants bound the search by the index; a day more on either side covers every zone.
+        """
+        return self.filter(
+            starts_at__gte=_instant(first, days=-1),
+            starts_at__lt=_instant(last, days=2),
+            schedule__date__range=(first, last),
+        )
+
+    def at_location(self, location: int) -> "SlotQuerySet":
+        """Those at one location; none for a key that no table can hold."""
+        return self.filter(location=location) if abs(location) < 2**63 else self.none()
+
+    def of_active_doctor(self, doctor: int) -> "SlotQuerySet":
+        """Those of one doctor, none of a doctor whom the public does not see."""
+        return self.filter(doctor=doctor, doctor__is_active=True)
+
+    def clear_of(self, visits: models.QuerySet[Any]) -> "SlotQuerySet":
+        """Those that overlap none of these visits."""
+        overlap = visits.filter(starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at"))
+        return self.filter(~Exists(overlap))
+
+    def lock(self) -> "list[Slot]":
+        """Lock all of them by primary key in one statement, until the transaction ends."""
+        return list(self.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+
+    def recompute_open(self) -> None:
+        """Set `is_open` to what session and doctor say now. Runs under the lock of the doctor."""
+        sessions = Schedule.objects.open_to_bookings().filter(pk=OuterRef("schedule"))
+        stale = self.exclude(is_open=Exists(sessions)).lock()
+        for is_open in (True, False):
+            changed = [slot.pk for slot in stale if slot.is_open is not is_open]
+            Slot.objects.filter(pk__in=changed).update(is_open=is_open)
+
+    def as_listed(self) -> list[dict[str, Any]]:
+        """What the API shows of free slots, read as values: no model object per slot."""
+        rows = self.annotate(available=F("capacity") - F("taken"), zone=F("location__time_zone"))
+        return [
+            _listed(*row)
+            for row in rows.values_list(
+                "pk",
+                "schedule",
+                "location",
+                "starts_at",
+                "ends_at",
+                "zone",
+                "capacity",
+                "available",
+            )
+        ]
+
+
+def _instant(day: date, days: int) -> datetime:
+    """Midnight (UTC) some days from a day, kept within what every database can compare."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    kept = min(max(midnight, FIRST_INSTANT), LAST_INSTANT)
+    return kept + timedelta(days=days)
+
+
+def _listed(
+    pk: int,
+    schedule: int,
+    location: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    time_zone: str,
+    capacity: int,
+    available: int,
+) -> dict[str, Any]:
+    zone = ZoneInfo(time_zone)
+    return {
+        "id": pk,
+        "schedule": schedule,
+        "location": location,
+        "starts_at": starts_at.astimezone(zone).isoformat(),
+        "ends_at": ends_at.astimezone(zone).isoformat(),
+        "time_zone": time_zone,
+        "capacity": capacity,
+        "available": available,
+    }
+
+
+class Slot(models.Model):
+    """Places of one doctor from one instant to another. Made by `Schedule.publish` alone."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="slots")
+    doctor = models.ForeignKey(
+        Doctor, on_delete=models.PROTECT, related_name="slots", db_index=False
+    )  # the unique constraint's index serves it
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="slots")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    capacity = models.PositiveIntegerField(help_text="Places.")
+    taken = models.PositiveIntegerField(default=0, editable=False, help_text="Places held.")
+    is_open = models.BooleanField("open", default=True, editable=False)
+
+    objects: ClassVar[Any] = SlotQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("starts_at", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(taken__gte=0, taken__lte=F("capacity")),
+                name="doctor_slot_taken_within_capacity",
+                violation_error_code="slot_full",
+                violation_error_message="No place is left at this time.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="doctor_slot_ends_after_it_starts",
+                violation_error_code="slot_times",
+                violation_error_message="A slot ends after it starts.",
+            ),
+            models.UniqueConstraint(
+                fields=["doctor", "starts_at"],
+                name="doctor_slot_one_per_doctor_and_start",
+                violation_error_code="schedule_overlap",
+                violation_error_message="The doctor already has a slot at that time.",
+            ),
+            PostgresExclusionConstraint(
+                expressions=[
+                    (KeyRange("doctor"), RangeOperators.OVERLAPS),
+                    (TimeRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                ],
+                name="doctor_slot_no_overlap",
+                violation_error_code="schedule_overlap",
+                violation_error_message="The doctor already has a slot at that time.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        local = self.starts_at.astimezone(self.location.zone)
+        return f"{local:%a %d %b %Y %H:%M}, {self.doctor}, {self.location}"
+
+    @property
+    def available(self) -> int:
+        """Places left, whether or not they can be booked."""
+        return self.capacity - self.taken
+
+    def take(self, at: datetime | None = None) -> None:
+        """Take one place; raises SlotClosed, SlotInPast or SlotFull, in that order.
+
+        One conditional UPDATE is guard and lock: of two callers for the last place the second
+        waits for the first and then finds the condition false.
+        """
+        at = at or timezone.now()
+        if not Slot.objects.bookable(at).filter(pk=self.pk).update(taken=F("taken") + 1):
+            self.refresh_from_db()
+            raise self.refusal(at) or SlotFull
+
+    def release(self) -> None:
+        """Give one place back; raises NothingToRelease when none is taken."""
+        if not Slot.objects.filter(pk=self.pk, taken__gt=0).update(taken=F("taken") - 1):
+            raise NothingToRelease
+
+    def resize(self, capacity: int) -> None:
+        """Change the number of places; raises ScheduleInUse when more are taken."""
+        with transaction.atomic():
+            fits = Slot.objects.filter(pk=self.pk, taken__lte=capacity)
+            if not fits.update(capacity=capacity):
+                holders = self.appointments.holding_a_place().values_list("pk", flat=True)
+                raise ScheduleInUse(appointments=sorted(holders))
+        self.refresh_from_db(fields=["capacity"])
+
+    def refusal(self, at: datetime) -> SlotClosed | SlotInPast | SlotFull | None:
+        """Why this slot, as loaded, cannot be booked at the instant; None when it can."""
+        if not self.is_open:
+            return SlotClosed()
+        if self.starts_at <= at:
+            return SlotInPast()
+        return SlotFull() if self.taken >= self.capacity else None
+
+    def alternatives(
+        self, at: datetime, besides: models.QuerySet[Any], limit: int = 3
+    ) -> list[dict[str, Any]]:
+        """Other bookable slots of the doctor that overlap none of these visits.
+
+        The next ones from this slot's start first, then earlier ones, soonest first in each part.
+        """
+        others = Slot.objects.filter(doctor=self.doctor_id).bookable(at).clear_of(besides)
+        later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
+        earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
+        found: list[dict[str, Any]] = later[:limit].as_listed()
+        return found if len(found) == limit else found + earlier[: limit - len(found)].as_listed()

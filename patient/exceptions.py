@@ -1,0 +1,8 @@
+"""What a patient's record refuses."""
+
+from accounts.exceptions import DomainError
+
+
+class ProfileExists(DomainError):
+    code = "profile_exists"
+    message = "You have a profile already; change that one."

@@ -1,0 +1,24 @@
+import factory
+
+from accounts.tests.factories import UserFactory
+from patient.models import MedicalHistory, Patient
+
+
+class PatientFactory(factory.django.DjangoModelFactory):
+    """A profile of its own user."""
+
+    class Meta:
+        model = Patient
+
+    user = factory.SubFactory(UserFactory)
+    first_name = "Ana"
+    last_name = factory.Sequence(lambda n: f"Ruiz {n}")
+
+
+class MedicalHistoryFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = MedicalHistory
+
+    patient = factory.SubFactory(PatientFactory)
+    kind = MedicalHistory.Kind.ALLERGY
+    description = "Penicillin"

@@ -1,0 +1,22 @@
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from patient import views
+
+READ_WRITE_ERASE = {
+    "get": "retrieve",
+    "put": "update",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+
+router = SimpleRouter(use_regex_path=False)
+router.register("medical-history", views.MedicalHistoryViewSet)
+
+own_profile = views.OwnProfileViewSet.as_view({**READ_WRITE_ERASE, "post": "create"})
+
+urlpatterns = [
+    path("profile/", own_profile, name="own-profile"),
+    path("profile/<id:pk>/", views.PatientViewSet.as_view(READ_WRITE_ERASE), name="patient-detail"),
+    path("", include(router.urls)),
+]

@@ -1,0 +1,54 @@
+"""One's own record; anybody else's is absent."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.generics import get_object_or_404
+from rest_framework.mixins import (
+    CreateModelMixin,
+    DestroyModelMixin,
+    RetrieveModelMixin,
+    UpdateModelMixin,
+)
+from rest_framework.viewsets import GenericViewSet, ModelViewSet
+
+from patient.filters import MedicalHistoryFilter
+from patient.models import MedicalHistory, Patient
+from patient.serializers import MedicalHistorySerializer, PatientSerializer
+
+
+class PatientViewSet(
+    RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin, GenericViewSet[Patient]
+):
+    """The caller's own profile, by its id."""
+
+    queryset = Patient.objects.all()
+    serializer_class = PatientSerializer
+
+    def get_queryset(self) -> QuerySet[Patient]:
+        return super().get_queryset().visible_to(self.request.user)
+
+    def perform_destroy(self, instance: Patient) -> None:
+        instance.erase(by=self.request.user)
+
+
+class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
+    """The caller's own profile, whose id need not be known."""
+
+    may_be_absent = True
+    conflicts = {"post": ("profile_exists",)}
+
+    def get_object(self) -> Any:
+        return get_object_or_404(self.get_queryset())
+
+
+class MedicalHistoryViewSet(ModelViewSet[MedicalHistory]):
+    """The caller's own medical history, latest entry first."""
+
+    queryset = MedicalHistory.objects.all()
+    serializer_class = MedicalHistorySerializer
+    filterset_class = MedicalHistoryFilter
+    lookup_value_converter = "id"
+
+    def get_queryset(self) -> QuerySet[MedicalHistory]:
+        return super().get_queryset().visible_to(self.request.user)

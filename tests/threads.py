@@ -1,0 +1,57 @@
+"""Races with real threads, each with a database connection of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import connections
+
+T = TypeVar("T")
+SECONDS = 120
+
+
+def run_together(n: int, function: Callable[[int], T]) -> list[T | BaseException]:
+    """Call `function(0)` to `function(n - 1)` in n threads that all start at the same moment.
+
+    Answers, in the order of the numbers, what each call returned or the exception it raised. The
+    connections are open before the start, so that the race is for rows and not for connections,
+    and are closed at the end. The test needs `django_db(transaction=True)`: other connections see
+    only what is committed. Raises TimeoutError when a thread is not done after two minutes.
+    """
+    outcomes: list[T | BaseException] = [TimeoutError("the thread did not end")] * n
+    barrier = threading.Barrier(n, timeout=SECONDS)
+
+    def run(number: int) -> None:
+        try:
+            _line_up(barrier)
+            outcomes[number] = function(number)
+        except BaseException as error:
+            outcomes[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(n)]
+    for thread in threads:
+        thread.start()
+    _wait_for(threads)
+    return outcomes
+
+
+def _line_up(barrier: threading.Barrier) -> None:
+    """Connect, then wait for the others; a thread that cannot connect sends them all home."""
+    try:
+        connections["default"].ensure_connection()
+    except BaseException:
+        barrier.abort()
+        raise
+    barrier.wait()
+
+
+def _wait_for(threads: list[threading.Thread]) -> None:
+    deadline = time.monotonic() + SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    late = sum(thread.is_alive() for thread in threads)
+    if late:
+        raise TimeoutError(f"{late} of {len(threads)} threads did not end within {SECONDS} s")
