@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
-from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.db import connections
 from django.test import override_settings
 from rest_framework.test import APIClient
 
@@ -34,7 +34,7 @@ def database(pytestconfig: pytest.Config) -> Database:
 def django_db_modify_db_settings(database: Database) -> None:
     """Keep SQLite's test database in a file: in memory all threads would share one connection."""
     if isinstance(database, SQLite):
-        django_settings.DATABASES["default"]["TEST"] = {"NAME": database.file("test_clinic")}
+        connections["default"].settings_dict["TEST"]["NAME"] = database.file("test_clinic")
 
 
 # --- Settings -------------------------------------------------------------------------------------

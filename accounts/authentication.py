@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth import authenticate, user_logged_in
 from django.utils import timezone
@@ -93,10 +94,13 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 class NoScheme(OpenApiAuthenticationExtension):
-    """Views that ignore credentials ask for none."""
+    """Views that ignore credentials ask for none, and say so."""
 
     target_class = IgnoreCredentials
-    name: list[str] = []  # noqa: RUF012
+    name = "none"
 
-    def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
-        return []
+    def get_security_requirement(self, auto_schema: object) -> dict[str, list[str]]:
+        return {}
+
+    def get_security_definition(self, auto_schema: object) -> Any:
+        return None

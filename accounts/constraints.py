@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import BigIntegerField, DateTimeField, F, Func, Model, Value
 
 
@@ -15,10 +14,11 @@ class KeyRange(Func):
     output_field = BigIntegerField()
 
     def __init__(self, key: str, **extra: Any) -> None:
+        self.names = (key,)
         super().__init__(F(key), F(key), Value("[]"), **extra)
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        return "accounts.constraints.KeyRange", (self.source_expressions[0].name,), {}
+    def deconstruct(self) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        return "accounts.constraints.KeyRange", self.names, {}
 
 
 class TimeRange(Func):
@@ -28,11 +28,11 @@ class TimeRange(Func):
     output_field = DateTimeField()
 
     def __init__(self, start: str, end: str, **extra: Any) -> None:
+        self.names = (start, end)
         super().__init__(F(start), F(end), **extra)
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        start, end = (expression.name for expression in self.source_expressions)
-        return "accounts.constraints.TimeRange", (start, end), {}
+    def deconstruct(self) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        return "accounts.constraints.TimeRange", self.names, {}
 
 
 class PostgresExclusionConstraint(ExclusionConstraint):
@@ -41,13 +41,13 @@ class PostgresExclusionConstraint(ExclusionConstraint):
     SQLite has none; there the verb checks the same rule inside its IMMEDIATE transaction.
     """
 
-    def constraint_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> Any:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         return self._on_postgres(schema_editor) and super().constraint_sql(model, schema_editor)
 
-    def create_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> Any:
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
         return self._on_postgres(schema_editor) and super().create_sql(model, schema_editor)
 
-    def remove_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> Any:
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
         return self._on_postgres(schema_editor) and super().remove_sql(model, schema_editor)
 
     def validate(
@@ -61,8 +61,8 @@ class PostgresExclusionConstraint(ExclusionConstraint):
             super().validate(model, instance, exclude=exclude, using=using)
 
     @staticmethod
-    def _on_postgres(schema_editor: BaseDatabaseSchemaEditor) -> bool | None:
-        return schema_editor.connection.vendor == "postgresql" or None
+    def _on_postgres(schema_editor: Any) -> bool | None:
+        return schema_editor.connection.vendor == "postgresql" or None  # None is no statement
 
 
 def violates(error: IntegrityError, constraint: str) -> bool:

@@ -19,7 +19,11 @@ USER = {
     "date_joined": "2026-11-23T09:30:00Z",
 }
 Row = TypeVar("Row", bound=Revisable)
-PASSWORD: dict[str, Any] = {"max_length": 4096, "trim_whitespace": False, "style": {"input_type": "password"}}
+PASSWORD: dict[str, Any] = {
+    "max_length": 4096,
+    "trim_whitespace": False,
+    "style": {"input_type": "password"},
+}
 
 
 class RevisingSerializer(serializers.ModelSerializer[Row]):

@@ -9,11 +9,12 @@ from rest_framework.generics import GenericAPIView, RetrieveUpdateAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
+from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 from rest_framework.views import APIView
 
 from accounts.authentication import IgnoreCredentials, sign_in
 from accounts.models import User
+from accounts.requests import SignedInRequest
 from accounts.serializers import (
     LoginSerializer,
     PasswordChangeSerializer,
@@ -36,7 +37,7 @@ class RegisterView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (*api_settings.DEFAULT_THROTTLE_CLASSES, RegistrationThrottle)
+    throttle_classes = (UserRateThrottle, AnonRateThrottle, RegistrationThrottle)
     serializer_class = RegistrationSerializer
 
     @extend_schema(responses={201: SessionSerializer}, operation_id="auth_register")
@@ -90,7 +91,7 @@ class ChangePasswordView(GenericAPIView[User]):
     serializer_class = PasswordChangeSerializer
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_change_password")
-    def post(self, request: Request) -> Response:
+    def post(self, request: SignedInRequest) -> Response:
         """Change the password: every earlier token is dead, the answer holds a fresh one."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)

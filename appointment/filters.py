@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django_filters import rest_framework as filters
 
-from appointment.models import Appointment
+from appointment.models import Appointment, Status
 from doctor.filters import DateRangeFilter, DateRangeForm
 
 
@@ -31,7 +31,7 @@ class StrictBooleanFilter(filters.Filter):
 class AppointmentFilter(DateRangeFilter):
     """Narrow one's appointments by status and date at the location."""
 
-    status = filters.ChoiceFilter(choices=Appointment.Status.choices)
+    status = filters.ChoiceFilter(choices=Status.choices)
     upcoming = StrictBooleanFilter(
         method="of_the_future", help_text="true: scheduled and not begun; false: all others."
     )
@@ -52,4 +52,4 @@ class AppointmentFilter(DateRangeFilter):
     def filter_queryset(self, queryset: Any) -> Any:
         """Filter and order, the latter totally."""
         queryset = super().filter_queryset(queryset)
-        return queryset.order_by(*queryset.query.order_by, *Appointment._meta.ordering)
+        return queryset.order_by(*queryset.query.order_by, "-starts_at", "-pk")

@@ -25,7 +25,7 @@ APPOINTMENT = {
     "cancel_reason": "",
     "can_cancel": True,
 }
-KEY = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
+KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
 
 
 class LocalDateTimeField(serializers.DateTimeField):

@@ -4,11 +4,11 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from accounts.requests import SignedInRequest
 from appointment.filters import AppointmentFilter
 from appointment.models import Appointment
 from appointment.serializers import (
@@ -27,7 +27,7 @@ class AppointmentViewSet(ReadOnlyModelViewSet[Appointment]):
     lookup_value_converter = "id"
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        return super().get_queryset().visible_to(self.request.user)
+        return Appointment.objects.visible_to(self.request.user).with_names()
 
 
 class BookView(GenericAPIView[Appointment]):
@@ -39,7 +39,7 @@ class BookView(GenericAPIView[Appointment]):
     }
 
     @extend_schema(responses={201: AppointmentSerializer}, operation_id="appointment_book")
-    def post(self, request: Request, doctor_id: int) -> Response:
+    def post(self, request: SignedInRequest, doctor_id: int) -> Response:
         """Book a place with a doctor; `slot_full` comes with up to three `alternatives`."""
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
@@ -58,10 +58,10 @@ class CancelView(GenericAPIView[Appointment]):
     conflicts = {"post": ("not_cancelable",)}
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        return super().get_queryset().visible_to(self.request.user)
+        return Appointment.objects.visible_to(self.request.user).with_names()
 
     @extend_schema(responses=AppointmentSerializer, operation_id="appointment_cancel")
-    def post(self, request: Request, appointment_id: int) -> Response:
+    def post(self, request: SignedInRequest, appointment_id: int) -> Response:
         """Cancel one's own appointment before it begins; its place is free again at once."""
         appointment = self.get_object()
         why = self.get_serializer(data=request.data)

@@ -40,7 +40,7 @@ class ApiMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer what a view or the rendering of its answer raised, where a problem fits."""
         problem = problem_of(error) if request.path.startswith(API) else None
-        return problem and problem.response(request)
+        return problem.response(request) if problem else None
 
 
 class CommonMiddleware(common.CommonMiddleware):

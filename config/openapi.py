@@ -45,14 +45,14 @@ class Schema(AutoSchema):
         return getattr(self.view, "conflicts", {}).get(self.method.lower(), ())
 
     def _needs_login(self) -> bool:
-        """Whether a caller with no token is refused: public views let everybody read at least."""
-        public = getattr(self.view, "is_public", False)
-        return bool(self.get_auth()) and not (public and self.method in SAFE_METHODS)
+        """Whether a caller with no token is refused."""
+        return {} not in self.get_auth()
 
     def get_auth(self) -> list[Any]:
-        """No scheme at all where reading is public: a token changes nothing there."""
+        """The schemes that serve, `{}` among them where a caller needs none."""
+        schemes = super().get_auth()
         public = getattr(self.view, "is_public", False) and self.method in SAFE_METHODS
-        return [{}] if public else super().get_auth()
+        return [*schemes, {}] if public and {} not in schemes else schemes
 
     def _problem(self, status: int, codes: tuple[str, ...]) -> dict[str, Any]:
         title = HTTPStatus(status).phrase

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from django.core.paginator import InvalidPage
-from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 
 def positive(text: str, name: str) -> int:

@@ -25,9 +25,7 @@ class JSONParser(parsers.JSONParser):
     names it. Depth that exhausts the stack is the caller's fault, not the server's.
     """
 
-    def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Any = None
-    ) -> Any:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """The document; raises ParseError without echoing any of it."""
         encoding = (parser_context or {}).get("encoding", "utf-8")
         try:

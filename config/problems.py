@@ -80,7 +80,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return None
     document = problem.document(context["request"])
     response = Response(document, status=problem.status, headers=problem.headers)
-    response.is_problem = True
+    response.is_problem = True  # type: ignore[attr-defined] # for the middleware
     return response
 
 
@@ -116,7 +116,7 @@ def of_api(error: drf.APIException) -> Problem:
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
     if isinstance(error, drf.Throttled):
-        headers["Retry-After"] = str(max(1, int(error.wait or 0)))
+        headers["Retry-After"] = str(max(1, int(getattr(error, "wait", 0) or 0)))
     return Problem(error.status_code, error.default_code, str(error.detail), headers=headers)
 
 
@@ -188,4 +188,4 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     instance = serializers.CharField()
     code = serializers.CharField()
-    errors = FieldProblemSerializer(many=True, required=False)
+    errors = FieldProblemSerializer(many=True, required=False)  # type: ignore[assignment]

@@ -57,7 +57,7 @@ class DateRangeForm(forms.Form):
 
 
 # `from` is a word of Python's own, so that a class statement could not name it.
-DateRangeFilter = type(filters.FilterSet)(
+DateRangeFilter: Any = type(filters.FilterSet)(
     "DateRangeFilter",
     (filters.FilterSet,),
     {
@@ -90,7 +90,7 @@ class DoctorFilter(filters.FilterSet):
     def filter_queryset(self, queryset: Any) -> Any:
         """Filter and order, the latter totally."""
         queryset = super().filter_queryset(queryset)
-        return queryset.order_by(*queryset.query.order_by, *Doctor._meta.ordering)
+        return queryset.order_by(*queryset.query.order_by, "last_name", "first_name", "pk")
 
 
 class ScheduleFilter(DateRangeFilter):

@@ -1,6 +1,6 @@
 """The shape of the directory and the calendar in the API."""
 
-from datetime import date, timedelta
+import datetime
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
@@ -225,13 +225,13 @@ class WindowSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError({"date": "Give one date, or from and to."})
         return attrs
 
-    def window(self, today: date) -> tuple[date, date]:
+    def window(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
         """First and last date; raises ValidationError for a window reversed or over 62 days."""
         asked = self.validated_data
         first = asked.get("date") or asked.get("from") or today
-        default_on = min(timedelta(days=DEFAULT_DAYS_ON), date.max - first)
+        default_on = min(datetime.timedelta(days=DEFAULT_DAYS_ON), datetime.date.max - first)
         last = asked.get("date") or asked.get("to") or first + default_on
-        if not timedelta(0) <= last - first <= timedelta(days=MOST_DAYS_ON):
+        if not 0 <= (last - first).days <= MOST_DAYS_ON:
             limit = f"Use a date from the first date to {MOST_DAYS_ON} days after it."
             raise serializers.ValidationError({"to": limit})
         return first, last
@@ -270,4 +270,3 @@ class AvailableSlotsSerializer(serializers.Serializer[Any]):
         fields = super().get_fields()
         first = serializers.DateField(help_text="First date.")
         return {"doctor": fields.pop("doctor"), "from": first, **fields}
-

@@ -96,7 +96,7 @@ class ScheduleViewSet(ModelViewSet[Schedule]):
     }
 
     def get_queryset(self) -> QuerySet[Schedule]:
-        return super().get_queryset().visible_to(self.request.user).with_places()
+        return Schedule.objects.visible_to(self.request.user).with_places()
 
     def perform_destroy(self, instance: Schedule) -> None:
         instance.unpublish()

@@ -1,7 +1,7 @@
 """The people who are seen, and what is known of their health."""
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -11,19 +11,18 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
-from accounts.constraints import violates
 from accounts.fields import free_text, validate_language_tag
 from accounts.models import Revisable, User
 from patient.exceptions import ProfileExists
 
 if TYPE_CHECKING:
-    from appointment.models import Appointment
+    pass
 
 OLDEST_BIRTH = date(1900, 1, 1)
 
 
 def validate_past_date(value: date) -> None:
-    """Raise ValidationError for a date before 1900 or after today, wherever today is furthest on."""
+    """Raise ValidationError for a date before 1900 or after today, wherever that is furthest on."""
     if not OLDEST_BIRTH <= value <= timezone.now().date() + timedelta(days=1):
         raise ValidationError("Use a date from 1900 to today.", code="date_range")
 
@@ -35,8 +34,10 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """A user's own."""
         return self.filter(user=user)
 
-    def lock(self, pk: int) -> "Patient":
+    def lock(self, pk: int | None) -> "Patient":
         """Lock the patient until the transaction ends, their user first; raises DoesNotExist."""
+        if pk is None:
+            raise self.model.DoesNotExist
         User.objects.lock(self.filter(pk=pk).values_list("user", flat=True).first())
         return self.select_for_update(no_key=True, of=("self",)).get(pk=pk)
 
@@ -81,9 +82,7 @@ class Patient(Revisable):
     emergency_contact_name = models.CharField(max_length=300, blank=True)
     emergency_contact_phone = PhoneNumberField(blank=True)
 
-    appointments: "models.Manager[Appointment]"
-
-    objects: ClassVar[Any] = PatientQuerySet.as_manager()
+    objects = PatientQuerySet.as_manager()
 
     class Meta:
         ordering = ("last_name", "first_name", "pk")
@@ -168,7 +167,7 @@ class MedicalHistory(Revisable):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[Any] = MedicalHistoryQuerySet.as_manager()
+    objects = MedicalHistoryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-pk")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
-from rest_framework import serializers
 
 from accounts.serializers import RevisingSerializer
 from patient.models import MedicalHistory, Patient

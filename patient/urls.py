@@ -1,9 +1,11 @@
+from typing import Any
+
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from patient import views
 
-READ_WRITE_ERASE = {
+READ_WRITE_ERASE: dict[str, Any] = {
     "get": "retrieve",
     "put": "update",
     "patch": "partial_update",

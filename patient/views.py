@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import get_object_or_404
 from rest_framework.mixins import (
     CreateModelMixin,
@@ -26,12 +27,18 @@ class PatientViewSet(
     serializer_class = PatientSerializer
 
     def get_queryset(self) -> QuerySet[Patient]:
-        return super().get_queryset().visible_to(self.request.user)
+        return Patient.objects.visible_to(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
-        instance.erase(by=self.request.user)
+        instance.erase(by=instance.user)
 
 
+@extend_schema_view(
+    **{
+        action: extend_schema(operation_id=f"patient_own_profile_{action}")
+        for action in ("retrieve", "create", "update", "partial_update", "destroy")
+    }
+)
 class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
     """The caller's own profile, whose id need not be known."""
 
@@ -51,4 +58,4 @@ class MedicalHistoryViewSet(ModelViewSet[MedicalHistory]):
     lookup_value_converter = "id"
 
     def get_queryset(self) -> QuerySet[MedicalHistory]:
-        return super().get_queryset().visible_to(self.request.user)
+        return MedicalHistory.objects.visible_to(self.request.user)

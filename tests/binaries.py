@@ -61,9 +61,7 @@ def _embedded() -> list[Binaries]:
 def _output(program: Path | str, option: str) -> str:
     """What a program prints; nothing if it cannot run."""
     try:
-        return subprocess.run(
-            [program, option], capture_output=True, text=True, check=False
-        ).stdout
+        return subprocess.run([program, option], capture_output=True, text=True, check=False).stdout
     except OSError:
         return ""
 
@@ -100,7 +98,7 @@ def in_reach(path: Path) -> bool:
 
 
 def within_reach(binaries: Binaries, folder: Path, owner: dict[str, Any]) -> Path:
-    """The binaries' folder; a copy in `folder` where a checkout under /root hides it from nobody."""
+    """The binaries' folder, or a copy of it where a checkout under /root hides it from nobody."""
     if binaries.source != "embedded" or not owner or in_reach(binaries.folder / "postgres"):
         return binaries.folder
     package = binaries.folder.parent.parent

@@ -95,6 +95,15 @@ def _tied_to_this_process() -> Callable[[], None] | None:
     return partial(_die_with, os.getpid(), ctypes.CDLL(None).prctl)
 
 
+def query(url: str, statement: str) -> Any:
+    """The one value that a statement answers, run outside any transaction; None if none."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchone()[0] if cursor.description else None
+
+
 class Server:
     """A running PostgreSQL on which the tests may make and drop databases of their own."""
 
@@ -115,13 +124,9 @@ class Server:
         parts = urlsplit(self._url)
         return urlunsplit(parts._replace(path=f"/{database}")) if database else self._url
 
-    def value(self, query: str, database: str = "") -> Any:
-        """The one value that a statement answers, run outside any transaction; None if none."""
-        with closing(psycopg2.connect(self.url(database))) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-                return cursor.fetchone()[0] if cursor.description else None
+    def value(self, statement: str, database: str = "") -> Any:
+        """The one value that a statement answers there, or None."""
+        return query(self.url(database), statement)
 
     def create_database(self, name: str) -> str:
         """The DATABASE_URL of a new, empty database whose name starts so; `stop()` drops it."""
@@ -208,7 +213,7 @@ class PrivateServer(Server):
 
     def _make_cluster(self, programs: Path, as_child: dict[str, Any]) -> None:
         """The C locale sorts as SQLite does and exists on every machine."""
-        command = [programs / "initdb", "-D", self.data_directory, "-U", "postgres"]
+        command = [str(programs / "initdb"), "-D", str(self.data_directory), "-U", "postgres"]
         options = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         answer = subprocess.run(
             [*command, *options], capture_output=True, text=True, check=False, **as_child
@@ -218,7 +223,7 @@ class PrivateServer(Server):
             raise Unusable(f"initdb ended with {answer.returncode}: {said}")
 
     def _launch(self, programs: Path, as_child: dict[str, Any]) -> None:
-        command = [programs / "postgres", "-D", self.data_directory, "-p", "5432"]
+        command = [str(programs / "postgres"), "-D", str(self.data_directory), "-p", "5432"]
         options = {**OPTIONS, "unix_socket_directories": str(self._folder.path)}
         command += [part for item in options.items() for part in ("-c", "=".join(item))]
         with self._log.open("wb") as log:
@@ -246,10 +251,7 @@ class PrivateServer(Server):
     def _answers(self) -> bool:
         """Whether a server answers; raises Unusable if it is not the one started here."""
         try:
-            with closing(psycopg2.connect(self._own_url())) as connection:
-                with connection.cursor() as cursor:
-                    cursor.execute("SHOW data_directory")
-                    [place] = cursor.fetchone()
+            place = query(self._own_url(), "SHOW data_directory")
         except psycopg2.OperationalError:
             return False
         if place != str(self.data_directory):

@@ -15,7 +15,7 @@ until rm -rf -- "$1" || [ $tries -ge 100 ]; do tries=$((tries + 1)); sleep 0.1; 
 
 
 class Folder:
-    """A new private folder, swept away by a process of its own on `close()` or the owner's death."""
+    """A new private folder; a process of its own removes it on `close()` or the owner's death."""
 
     def __init__(self, prefix: str, base: str | None = None) -> None:
         """Make the folder below `base`, by default the system's place for temporary files."""

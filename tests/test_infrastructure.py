@@ -8,8 +8,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -21,28 +22,32 @@ from tests.database import Database, choose
 from tests.threads import run_together
 
 ROOT = Path(__file__).resolve().parent.parent
+PIN = re.compile(r"[\w.-]+(\[[\w,]+\])?==[\w.]+")
 Broken = Callable[[str], binaries.Binaries]
 
 
-def answer(query: str):
+def answer(query: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchone()[0]
 
 
 @pytest.fixture
-def broken(tmp_path) -> Broken:
-    """Makes binaries that are there but do not run."""
+def broken() -> Iterator[Broken]:
+    """Makes binaries that are there but do not run, in a folder that root's nobody may enter."""
+    folder = scratch.Folder("clinic-broken-")
+    folder.path.chmod(0o755)
 
     def make(name: str) -> binaries.Binaries:
         for program in ("initdb", "postgres"):
-            path = tmp_path / name / program
+            path = folder.path / name / program
             path.parent.mkdir(exist_ok=True)
             path.write_text("#!/bin/sh\necho 'libssl.so.9 is missing' >&2\nexit 127\n")
             path.chmod(0o755)
-        return binaries.Binaries("system", tmp_path / name)
+        return binaries.Binaries("system", folder.path / name)
 
-    return make
+    yield make
+    folder.close()
 
 
 # --- Dependencies ---------------------------------------------------------------------------------
@@ -55,7 +60,7 @@ def test_psycopg_3_is_absent_since_django_would_silently_switch_to_it() -> None:
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 def test_requirements_are_pinned_exactly(name: str) -> None:
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
-    loose = [line for line in lines if line and not re.fullmatch(r"[\w.-]+(\[[\w,]+\])?==[\w.]+", line)]
+    loose = [line for line in lines if line and not PIN.fullmatch(line)]
     assert loose == ([] if name == "requirements.txt" else ["-r requirements.txt"])
 
 
@@ -77,7 +82,7 @@ def test_sqlite_is_set_up_as_in_service() -> None:
     assert answer("PRAGMA synchronous") == 2  # FULL
     assert answer("PRAGMA foreign_keys") == 1
     assert answer("PRAGMA busy_timeout") == 20_000
-    assert connection.transaction_mode == "IMMEDIATE"
+    assert getattr(connection, "transaction_mode", None) == "IMMEDIATE"
 
 
 @pytest.mark.only_on("postgres")
@@ -104,9 +109,9 @@ def test_limits_and_slow_hashing_are_off() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_threads_have_connections_of_their_own() -> None:
-    connections = run_together(4, lambda number: (number, id(connection.connection)))
-    assert [number for number, _ in connections] == [0, 1, 2, 3]
-    assert len({handle for _, handle in connections}) == 4
+    used: list[Any] = run_together(4, lambda number: (number, id(connection.connection)))
+    assert [number for number, _ in used] == [0, 1, 2, 3]
+    assert len({handle for _, handle in used}) == 4
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,7 +124,9 @@ def test_what_a_thread_raises_is_its_outcome() -> None:
 # --- Finding and starting PostgreSQL --------------------------------------------------------------
 
 
-def test_without_any_postgresql_the_run_fails_and_does_not_skip(monkeypatch) -> None:
+def test_without_any_postgresql_the_run_fails_and_does_not_skip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
     monkeypatch.setattr(binaries, "find", lambda only: iter(()))
     with pytest.raises(postgres.PostgresMissing, match="none could be started"):
@@ -127,11 +134,13 @@ def test_without_any_postgresql_the_run_fails_and_does_not_skip(monkeypatch) -> 
 
 
 def test_broken_binaries_are_named_with_what_they_said(broken: Broken) -> None:
-    with pytest.raises(postgres.PostgresMissing, match=r"15/.*libssl.*; .*14.*libssl"):
+    with pytest.raises(postgres.PostgresMissing, match=r"/15: .*libssl.*; .*/14: .*libssl"):
         postgres.start_private([broken("15"), broken("14")])
 
 
-def test_a_server_that_does_not_answer_is_a_failure_without_its_password(monkeypatch) -> None:
+def test_a_server_that_does_not_answer_is_a_failure_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TEST_DATABASE_URL", "postgres://someone:secret@127.0.0.1:1/none")
     with pytest.raises(postgres.PostgresMissing, match="TEST_DATABASE_URL") as caught:
         choose("postgres")
@@ -176,7 +185,9 @@ def gone_within(seconds: float, path: Path) -> bool:
     return not path.exists()
 
 
-def test_a_failed_start_leaves_no_folder(broken: Broken, monkeypatch, tmp_path) -> None:
+def test_a_failed_start_leaves_no_folder(
+    broken: Broken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(binaries, "place_for_data", lambda: str(tmp_path))
     with pytest.raises(postgres.Unusable):
         postgres.PrivateServer(broken("15"))

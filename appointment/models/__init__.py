@@ -2,5 +2,6 @@
 
 from appointment.models.appointment import Appointment
 from appointment.models.event import AppointmentEvent
+from appointment.models.status import Status
 
-__all__ = ["Appointment", "AppointmentEvent"]
+__all__ = ["Appointment", "AppointmentEvent", "Status"]

@@ -1,7 +1,6 @@
 """A patient's place in a slot, and the verbs that are the only way to it and out of it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import RangeOperators
@@ -23,8 +22,6 @@ Kind = AppointmentEvent.Kind
 
 class Appointment(models.Model):
     """A visit. Its times, doctor and location are those of its slot, kept when the slot goes."""
-
-    Status = Status
 
     patient = models.ForeignKey(
         Patient,
@@ -53,9 +50,7 @@ class Appointment(models.Model):
     canceled_at = models.DateTimeField(null=True)
     cancel_reason = models.CharField(max_length=500, blank=True)
 
-    events: "models.Manager[AppointmentEvent]"
-
-    objects: ClassVar[Any] = AppointmentQuerySet.as_manager()
+    objects = AppointmentQuerySet.as_manager()
 
     class Meta:
         ordering = ("-starts_at", "-pk")
@@ -117,7 +112,7 @@ class Appointment(models.Model):
         """Whether `cancel` would go through at the instant."""
         return self.status == LIVE and self.starts_at > (at or timezone.now())
 
-    def book(self, at: datetime | None = None) -> Self:
+    def book(self, at: datetime | None = None) -> "Appointment":
         """Take a place in `self.slot` for `self.patient`, in one transaction; returns itself.
 
         Raises the first of AlreadyBooked, PatientOverlap, SlotClosed, SlotInPast and SlotFull
@@ -136,9 +131,7 @@ class Appointment(models.Model):
         self.save(force_insert=True)
         self._record(Kind.BOOKED, self.booked_by, at, "", LIVE)
 
-    def cancel(
-        self, by: User | None = None, reason: str = "", at: datetime | None = None
-    ) -> Self:
+    def cancel(self, by: User | None = None, reason: str = "", at: datetime | None = None) -> "Appointment":
         """Cancel a visit that has not begun and give its place back; raises NotCancelable.
 
         Only the call that flips the status releases the place, however many there are at once.
@@ -146,7 +139,7 @@ class Appointment(models.Model):
         """
         at = at or timezone.now()
         with transaction.atomic():
-            slots = Slot.objects.filter(pk=self.slot_id).lock()
+            slots = Slot.objects.of_key(self.slot_id).lock()
             flipped = Appointment.objects.upcoming(at).filter(pk=self.pk, slot=self.slot_id)
             changes = {"canceled_at": at, "cancel_reason": reason}
             if not flipped.update(status=Status.CANCELED, **changes):
@@ -157,15 +150,15 @@ class Appointment(models.Model):
         self.refresh_from_db(fields=["status", *changes])
         return self
 
-    def complete(self, by: User | None = None, at: datetime | None = None) -> Self:
+    def complete(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Note that the visit took place; raises InvalidTransition, also before its start."""
         return self._conclude(Status.COMPLETED, Kind.COMPLETED, by, at or timezone.now())
 
-    def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> Self:
+    def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Note that the patient did not come; raises InvalidTransition, also before the start."""
         return self._conclude(Status.NO_SHOW, Kind.NO_SHOW, by, at or timezone.now())
 
-    def amend(self, reason: str, by: User | None = None, at: datetime | None = None) -> Self:
+    def amend(self, reason: str, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Correct the words that say what the visit is for."""
         with transaction.atomic():
             appointment = Appointment.objects.select_for_update(no_key=True).get(pk=self.pk)
@@ -178,13 +171,13 @@ class Appointment(models.Model):
     def discard(self) -> None:
         """Delete a visit entered by mistake, with its events, and give back a place it holds."""
         with transaction.atomic():
-            slots = Slot.objects.filter(pk=self.slot_id).lock()
+            slots = Slot.objects.of_key(self.slot_id).lock()
             held = Appointment.objects.holding_a_place().filter(pk=self.pk).select_for_update()
             for slot in slots if held.first() else ():
                 slot.release()
             self.delete()
 
-    def _conclude(self, to: Status, kind: Kind, by: User | None, at: datetime) -> Self:
+    def _conclude(self, to: Status, kind: Kind, by: User | None, at: datetime) -> "Appointment":
         with transaction.atomic():
             begun = Appointment.objects.filter(pk=self.pk, starts_at__lte=at)
             if not begun.filter(status__in=sources_of(to)).update(status=to):

@@ -35,12 +35,13 @@ class Booking:
 
     appointment: "Appointment"
     at: datetime
+    patient: Patient = field(init=False)
     tried: list[Slot] = field(default_factory=list)
 
     def of_slot(self) -> "Appointment":
         """Book the appointment's own slot for its own patient."""
         appointment = self.appointment
-        slots = Slot.objects.filter(pk=appointment.slot_id)
+        slots = Slot.objects.of_key(appointment.slot_id)
         return self.of(lambda: Patient.objects.lock(appointment.patient_id), slots)
 
     def of(
@@ -49,7 +50,7 @@ class Booking:
         """Book the slot, or with `any_of` the earliest that fits; raises as `Appointment.book`."""
         try:
             with transaction.atomic():
-                self.appointment.patient = lock_patient()
+                self.patient = self.appointment.patient = lock_patient()
                 self.tried = list(slots.select_related("doctor", "location").order_by("starts_at"))
                 self._write(self._take_earliest() if any_of else self._take_only())
         except SlotFull as full:
@@ -99,12 +100,12 @@ class Booking:
     def _visits(self) -> list[tuple[int, datetime, datetime]]:
         """The patient's live visits around the slots tried: slot, start and end."""
         first, last = self.tried[0].starts_at, max(slot.ends_at for slot in self.tried)
-        live = self.appointment.patient.appointments.active().overlapping(first, last)
+        live = self.patient.appointments.active().overlapping(first, last)
         return list(live.values_list("slot", "starts_at", "ends_at"))
 
     def _alternatives(self) -> list[dict[str, object]]:
-        patient = self.appointment.patient
-        return self.tried[0].alternatives(self.at, besides=patient.appointments.active())
+        visits = self.patient.appointments.active()
+        return self.tried[0].alternatives(self.at, besides=visits)
 
     def _write(self, slot: Slot) -> None:
         self.appointment.enter(slot, self.at)

@@ -1,6 +1,6 @@
 """The lifecycle of every appointment, append only."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -44,7 +44,7 @@ class AppointmentEvent(models.Model):
     to_status = models.CharField(max_length=9, choices=Status)
     detail = models.CharField(max_length=500, blank=True)
 
-    objects: ClassVar[Any] = AppointmentEventQuerySet.as_manager()
+    objects = AppointmentEventQuerySet.as_manager()
 
     class Meta:
         ordering = ("at", "pk")

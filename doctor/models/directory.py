@@ -1,7 +1,6 @@
 """What a patient searches by: specialty, language, place."""
 
 from datetime import date, datetime
-from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.core.validators import RegexValidator
@@ -12,6 +11,7 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.fields import free_text, validate_language_tag
 from doctor.exceptions import LocationInUse
 from doctor.wall_time import validate_time_zone
+
 
 class Specialty(models.Model):
     """A field of practice, coded as FHIR's value set c80-practice-codes does (SNOMED CT)."""
@@ -86,7 +86,7 @@ class Location(models.Model):
     )
     phone = PhoneNumberField(blank=True, help_text="With country code, such as +34 910 123 456.")
 
-    objects: ClassVar[Any] = LocationQuerySet.as_manager()
+    objects = LocationQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
@@ -123,4 +123,3 @@ class Location(models.Model):
 
     def _has_coming_slots(self, at: datetime | None) -> bool:
         return bool(self.slots.filter(ends_at__gt=at or timezone.now()).exists())
-

@@ -1,7 +1,7 @@
 """The people who see patients."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -84,10 +84,9 @@ class Doctor(models.Model):
         "active", default=True, help_text="Without it the public does not see the doctor."
     )
 
-    last_sessions: "list[Schedule]"
-    schedules: "models.Manager[Schedule]"
+    last_sessions: "list[Schedule]"  # of `with_directory`
 
-    objects: ClassVar[Any] = DoctorQuerySet.as_manager()
+    objects = DoctorQuerySet.as_manager()
 
     class Meta:
         ordering = ("last_name", "first_name", "pk")
@@ -125,4 +124,3 @@ class Doctor(models.Model):
                 Doctor.objects.lock({self.pk})
             self.save()
             Slot.objects.filter(doctor=self, ends_at__gt=at or timezone.now()).recompute_open()
-

@@ -1,7 +1,7 @@
 """A doctor's session on one day at one location, and the slots that come of it."""
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -37,7 +37,7 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         return self.active().filter(doctor__is_active=True, doctor__accepts_patients=True)
 
     def visible_to(self, user: Any) -> "ScheduleQuerySet":
-        """All of them for staff who may view schedules; for others active ones of active doctors."""
+        """All for staff who may view schedules; active ones of active doctors for others."""
         if user.is_staff and user.has_perm("doctor.view_schedule"):
             return self
         return self.active().filter(doctor__is_active=True)
@@ -52,7 +52,9 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
 
     def with_places(self, at: datetime | None = None) -> "ScheduleQuerySet":
         """Add `total_slots` and `available_slots` (still bookable at the instant), in places."""
-        slots = Schedule._meta.get_field("slots").related_model.objects
+        from doctor.models.slot import Slot
+
+        slots = Slot.objects
         return self.annotate(
             total_slots=_sum_of(slots.all(), F("capacity")),
             available_slots=_sum_of(
@@ -102,9 +104,7 @@ class Schedule(models.Model):
         "active", default=True, help_text="Without it nobody can book; what is booked stays."
     )
 
-    slots: "models.Manager[Slot]"
-
-    objects: ClassVar[Any] = ScheduleQuerySet.as_manager()
+    objects = ScheduleQuerySet.as_manager()
 
     class Meta:
         ordering = ("date", "start_time", "pk")
@@ -198,7 +198,10 @@ class Schedule(models.Model):
     ) -> None:
         """Lock where and whose the session was and will be, all locations before all doctors."""
         before = Schedule.objects.filter(pk=self.pk).values_list("location", "doctor").first()
-        after = (location.pk if location else self.location_id, doctor.pk if doctor else self.doctor_id)
+        after = (
+            location.pk if location else self.location_id,
+            doctor.pk if doctor else self.doctor_id,
+        )
         locations, doctors = zip(*filter(None, (before, after)), strict=True)
         Location.objects.lock(set(locations))
         Doctor.objects.lock(set(doctors))
@@ -222,7 +225,7 @@ class Schedule(models.Model):
         return same_calendar and same_time and slot.taken <= self.capacity
 
     def _drop(self, slots: "list[Slot]") -> None:
-        """Delete free slots; raises ScheduleInUse where one is not. The caller holds their locks."""
+        """Delete free, locked slots; raises ScheduleInUse where one is not free."""
         held = [slot for slot in slots if slot.taken]
         if held:
             holders = (slot.appointments.holding_a_place().values_list("pk") for slot in held)

@@ -1,7 +1,7 @@
 """A stretch of a doctor's time with places in it: what is booked."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import RangeOperators
@@ -49,6 +49,10 @@ class SlotQuerySet(models.QuerySet["Slot"]):
             schedule__date__range=(first, last),
         )
 
+    def of_key(self, pk: int | None) -> "SlotQuerySet":
+        """The one with this key; none for an appointment that has outlived its slot."""
+        return self.filter(pk=pk) if pk else self.none()
+
     def at_location(self, location: int) -> "SlotQuerySet":
         """Those at one location; none for a key that no table can hold."""
         return self.filter(location=location) if abs(location) < 2**63 else self.none()
@@ -59,7 +63,9 @@ class SlotQuerySet(models.QuerySet["Slot"]):
 
     def clear_of(self, visits: models.QuerySet[Any]) -> "SlotQuerySet":
         """Those that overlap none of these visits."""
-        overlap = visits.filter(starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at"))
+        overlap = visits.filter(
+            starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at")
+        )
         return self.filter(~Exists(overlap))
 
     def lock(self) -> "list[Slot]":
@@ -77,19 +83,8 @@ class SlotQuerySet(models.QuerySet["Slot"]):
     def as_listed(self) -> list[dict[str, Any]]:
         """What the API shows of free slots, read as values: no model object per slot."""
         rows = self.annotate(available=F("capacity") - F("taken"), zone=F("location__time_zone"))
-        return [
-            _listed(*row)
-            for row in rows.values_list(
-                "pk",
-                "schedule",
-                "location",
-                "starts_at",
-                "ends_at",
-                "zone",
-                "capacity",
-                "available",
-            )
-        ]
+        columns = ("schedule", "location", "starts_at", "ends_at", "capacity")
+        return [_listed(**row) for row in rows.values("id", *columns, "zone", "available")]
 
 
 def _instant(day: date, days: int) -> datetime:
@@ -99,26 +94,18 @@ def _instant(day: date, days: int) -> datetime:
     return kept + timedelta(days=days)
 
 
-def _listed(
-    pk: int,
-    schedule: int,
-    location: int,
-    starts_at: datetime,
-    ends_at: datetime,
-    time_zone: str,
-    capacity: int,
-    available: int,
-) -> dict[str, Any]:
-    zone = ZoneInfo(time_zone)
+def _listed(starts_at: datetime, ends_at: datetime, zone: str, **row: int) -> dict[str, Any]:
+    """A row as the API shows it: its times with the offset of the zone, and the zone's name."""
+    clock = ZoneInfo(zone)
     return {
-        "id": pk,
-        "schedule": schedule,
-        "location": location,
-        "starts_at": starts_at.astimezone(zone).isoformat(),
-        "ends_at": ends_at.astimezone(zone).isoformat(),
-        "time_zone": time_zone,
-        "capacity": capacity,
-        "available": available,
+        "id": row["id"],
+        "schedule": row["schedule"],
+        "location": row["location"],
+        "starts_at": starts_at.astimezone(clock).isoformat(),
+        "ends_at": ends_at.astimezone(clock).isoformat(),
+        "time_zone": zone,
+        "capacity": row["capacity"],
+        "available": row["available"],
     }
 
 
@@ -136,7 +123,7 @@ class Slot(models.Model):
     taken = models.PositiveIntegerField(default=0, editable=False, help_text="Places held.")
     is_open = models.BooleanField("open", default=True, editable=False)
 
-    objects: ClassVar[Any] = SlotQuerySet.as_manager()
+    objects = SlotQuerySet.as_manager()
 
     class Meta:
         ordering = ("starts_at", "pk")

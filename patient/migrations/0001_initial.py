@@ -3,14 +3,14 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import patient.models
 import phonenumber_field.modelfields
 from django.conf import settings
 from django.db import migrations, models
 
+import patient.models
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,48 +19,175 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Patient',
+            name="Patient",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_name', models.CharField(max_length=150)),
-                ('last_name', models.CharField(max_length=150)),
-                ('date_of_birth', models.DateField(blank=True, null=True, validators=[patient.models.validate_past_date])),
-                ('sex', models.CharField(blank=True, choices=[('female', 'Female'), ('male', 'Male'), ('other', 'Other'), ('unknown', 'Unknown')], max_length=7)),
-                ('phone_number', phonenumber_field.modelfields.PhoneNumberField(blank=True, help_text='With country code, as +34 612 345 678.', max_length=128, region=None)),
-                ('address', models.TextField(blank=True, max_length=4000, validators=[django.core.validators.MaxLengthValidator(4000)])),
-                ('preferred_language', models.CharField(blank=True, help_text='BCP 47, such as es or pt-BR.', max_length=35, validators=[django.core.validators.RegexValidator('^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\\Z', 'Use a BCP 47 tag, such as es or pt-BR.')])),
-                ('emergency_contact_name', models.CharField(blank=True, max_length=300)),
-                ('emergency_contact_phone', phonenumber_field.modelfields.PhoneNumberField(blank=True, max_length=128, region=None)),
-                ('user', models.ForeignKey(blank=True, help_text='The account they book with, if any.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='patients', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("first_name", models.CharField(max_length=150)),
+                ("last_name", models.CharField(max_length=150)),
+                (
+                    "date_of_birth",
+                    models.DateField(
+                        blank=True, null=True, validators=[patient.models.validate_past_date]
+                    ),
+                ),
+                (
+                    "sex",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("female", "Female"),
+                            ("male", "Male"),
+                            ("other", "Other"),
+                            ("unknown", "Unknown"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "phone_number",
+                    phonenumber_field.modelfields.PhoneNumberField(
+                        blank=True,
+                        help_text="With country code, as +34 612 345 678.",
+                        max_length=128,
+                        region=None,
+                    ),
+                ),
+                (
+                    "address",
+                    models.TextField(
+                        blank=True,
+                        max_length=4000,
+                        validators=[django.core.validators.MaxLengthValidator(4000)],
+                    ),
+                ),
+                (
+                    "preferred_language",
+                    models.CharField(
+                        blank=True,
+                        help_text="BCP 47, such as es or pt-BR.",
+                        max_length=35,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\\Z",
+                                "Use a BCP 47 tag, such as es or pt-BR.",
+                            )
+                        ],
+                    ),
+                ),
+                ("emergency_contact_name", models.CharField(blank=True, max_length=300)),
+                (
+                    "emergency_contact_phone",
+                    phonenumber_field.modelfields.PhoneNumberField(
+                        blank=True, max_length=128, region=None
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The account they book with, if any.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="patients",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('last_name', 'first_name', 'pk'),
+                "ordering": ("last_name", "first_name", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='MedicalHistory',
+            name="MedicalHistory",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('condition', 'Condition'), ('allergy', 'Allergy'), ('medication', 'Medication'), ('surgery', 'Surgery'), ('immunization', 'Immunization')], max_length=12)),
-                ('description', models.TextField(max_length=4000, validators=[django.core.validators.MaxLengthValidator(4000)])),
-                ('status', models.CharField(choices=[('active', 'Active'), ('resolved', 'Resolved')], default='active', max_length=8)),
-                ('diagnosed_on', models.DateField(blank=True, null=True, validators=[patient.models.validate_past_date])),
-                ('notes', models.TextField(blank=True, max_length=4000, validators=[django.core.validators.MaxLengthValidator(4000)])),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='history', to='patient.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("condition", "Condition"),
+                            ("allergy", "Allergy"),
+                            ("medication", "Medication"),
+                            ("surgery", "Surgery"),
+                            ("immunization", "Immunization"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "description",
+                    models.TextField(
+                        max_length=4000,
+                        validators=[django.core.validators.MaxLengthValidator(4000)],
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("resolved", "Resolved")],
+                        default="active",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "diagnosed_on",
+                    models.DateField(
+                        blank=True, null=True, validators=[patient.models.validate_past_date]
+                    ),
+                ),
+                (
+                    "notes",
+                    models.TextField(
+                        blank=True,
+                        max_length=4000,
+                        validators=[django.core.validators.MaxLengthValidator(4000)],
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="history",
+                        to="patient.patient",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'medical history',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name_plural": "medical history",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.UniqueConstraint(fields=('user',), name='patient_patient_one_own_profile', violation_error_code='profile_exists', violation_error_message='This user has a profile already.'),
+            model_name="patient",
+            constraint=models.UniqueConstraint(
+                fields=("user",),
+                name="patient_patient_one_own_profile",
+                violation_error_code="profile_exists",
+                violation_error_message="This user has a profile already.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='medicalhistory',
-            index=models.Index(fields=['patient', '-created_at'], name='patient_history_of_patient'),
+            model_name="medicalhistory",
+            index=models.Index(
+                fields=["patient", "-created_at"], name="patient_history_of_patient"
+            ),
         ),
     ]

@@ -1,0 +1,141 @@
+"""Everybody in the demo: accounts, doctors, patients. Made once, in one transaction."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, timedelta
+from random import Random
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from accounts.models import User
+from appointment.demo.logins import ADMIN, DOCTOR, PASSWORD, PATIENT, RECEPTION, Login
+from appointment.demo.posts import CLINICS, LANGUAGES, LICENSE, POSTS, SPECIALTIES, Post
+from doctor.models import Doctor, Language, Location, Specialty
+from patient.models import MedicalHistory, Patient
+
+PATIENTS = 60
+FIRST_NAMES = (
+    "Lucía Mateo Sofía Hugo Amira Youssef Emma Liam Olivia Noah "
+    "Claire Louis Anna Jonas Larissa Rafael Mia Ethan Ava Daniel"
+).split()
+LAST_NAMES = (
+    "Romero Ortega Vidal Castro Prieto Campos Mansour Haddou Walker Turner Reed Hayes Morgan "
+    "Brooks Foster Dubois Moreau Lefèvre Weber Schäfer Braun Almeida Barbosa Teixeira Serrano "
+    "Gallego Parker Collins Murphy Sanders"
+).split()
+HISTORY = (
+    ("allergy", "Penicillin", "active"),
+    ("condition", "High blood pressure", "active"),
+    ("medication", "Enalapril 10 mg, mornings", "active"),
+    ("immunization", "Influenza", "active"),
+    ("surgery", "Appendectomy", "resolved"),
+    ("condition", "Migraine", "resolved"),
+)
+
+Names = tuple[str, str]
+
+
+def are_missing() -> bool:
+    """Whether nobody has been made yet: one transaction makes all of them or none.
+
+    Who is deleted or renamed later stays so, whatever the number of runs.
+    """
+    return not Doctor.objects.filter(license_number__startswith=LICENSE).exists()
+
+
+@transaction.atomic
+def make() -> None:
+    """Make everybody. An account that exists already is used as it is, password and all."""
+    _account(ADMIN, "Alex", "Rivera", is_staff=True, is_superuser=True)
+    reception = _account(RECEPTION, "Robin", "Ferrer", is_staff=True)
+    reception.groups.add(*Group.objects.filter(name="Reception"))
+    _make_directory()
+    _make_doctors(_account(DOCTOR, POSTS[0].first_name, POSTS[0].last_name))
+    own = _account(PATIENT, *_names(0))
+    for number, names in enumerate(patient_names()):
+        _make_patient(number, names, own)
+
+
+def patient_names() -> Iterator[Names]:
+    """First and last name of every patient: no two alike, the one with the login first."""
+    return (_names(number) for number in range(PATIENTS))
+
+
+def _names(number: int) -> Names:
+    return FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
+
+
+def _account(login: Login, first_name: str, last_name: str, **rights: bool) -> User:
+    found: User | None = User.objects.filter(email=login.email).first()
+    names = {"first_name": first_name, "last_name": last_name}
+    return found or User.objects.create_user(login.email, PASSWORD, **names, **rights)
+
+
+def _make_directory() -> None:
+    for clinic in CLINICS:
+        if not Location.objects.filter(name=clinic.name).exists():
+            Location(**asdict(clinic)).publish()
+    for name, (code, description) in SPECIALTIES.items():
+        words = {"code": code, "description": description}
+        Specialty.objects.get_or_create(name=name, defaults=words)
+    for tag, name in LANGUAGES.items():
+        Language.objects.get_or_create(tag=tag, defaults={"name": name})
+
+
+def _make_doctors(account: User) -> None:
+    """Make the doctors; the account is the first one's, unless it is a doctor's already."""
+    free = not Doctor.objects.filter(user=account).exists()
+    for post in POSTS:
+        doctor = _doctor(post)
+        doctor.user = account if free and post is POSTS[0] else None
+        doctor.publish()
+        doctor.specialties.set(Specialty.objects.filter(name__in=post.specialties))
+        doctor.languages.set(Language.objects.filter(tag__in=post.languages))
+
+
+def _doctor(post: Post) -> Doctor:
+    return Doctor(
+        license_number=post.license_number,
+        title=post.title,
+        first_name=post.first_name,
+        last_name=post.last_name,
+        bio=post.bio,
+    )
+
+
+def _make_patient(number: int, names: Names, own: User) -> None:
+    """Make one patient: the first with a login, half of the others with an account of no use."""
+    patient = _patient(number, names)
+    if number == 0:
+        patient.user = own
+    elif number % 2:
+        words = {"first_name": names[0], "last_name": names[1]}
+        patient.user = User.objects.create_user(f"patient{number}@example.com", None, **words)
+    if patient.user is None or not Patient.objects.visible_to(patient.user).exists():
+        patient.enroll()
+        _add_history(number, patient)
+
+
+def _patient(number: int, names: Names) -> Patient:
+    chance = Random(f"patient {number}")  # noqa: S311  (the same people on every machine)
+    return Patient(
+        first_name=names[0],
+        last_name=names[1],
+        date_of_birth=date(1940, 1, 1) + timedelta(days=chance.randrange(365 * 70)),
+        sex=Patient.Sex.MALE if number % 2 else Patient.Sex.FEMALE,
+        # 555-01xx is set aside for fiction; of such ranges the only one that counts as valid.
+        phone_number=f"+12125550{101 + number % 99}",
+        address=f"{1 + chance.randrange(200)} Sample Street",
+        preferred_language=chance.choice(list(LANGUAGES)),
+        emergency_contact_name=f"{chance.choice(FIRST_NAMES)} {names[1]}",
+        emergency_contact_phone=f"+16465550{101 + number % 99}",
+    )
+
+
+def _add_history(number: int, patient: Patient) -> None:
+    """Add three entries for the patient with the login, none to two for others with an account."""
+    count = 3 if number == 0 else number % 3
+    for kind, description, status in HISTORY[:count] if patient.user else ():
+        entry = MedicalHistory(kind=kind, description=description, status=status)
+        entry.add(patient.user)
