@@ -94,13 +94,13 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 class NoScheme(OpenApiAuthenticationExtension):
-    """Views that ignore credentials ask for none, and say so."""
+    """Views that ignore credentials describe no scheme of their own."""
 
     target_class = IgnoreCredentials
-    name = "none"
+    name = ()
 
-    def get_security_requirement(self, auto_schema: object) -> dict[str, list[str]]:
-        return {}
+    def get_security_requirement(self, auto_schema: object) -> list[Any]:
+        return []
 
-    def get_security_definition(self, auto_schema: object) -> Any:
-        return None
+    def get_security_definition(self, auto_schema: object) -> list[Any]:
+        return []

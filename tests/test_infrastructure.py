@@ -138,6 +138,13 @@ def test_broken_binaries_are_named_with_what_they_said(broken: Broken) -> None:
         postgres.start_private([broken("15"), broken("14")])
 
 
+def test_after_broken_binaries_the_next_are_tried_and_the_report_says_so(broken: Broken) -> None:
+    server = postgres.start_private([broken("15"), *binaries.find("embedded")])
+    server.stop()
+    assert server.binaries.source == "embedded"
+    assert re.search(r"would not run: .*/15: .*libssl", server.describe())
+
+
 def test_a_server_that_does_not_answer_is_a_failure_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,53 +1,53 @@
-"""The demo's calendar: which days it should have, and a day of it."""
+"""The demo's calendar: which days it lacks, and the sessions of a day."""
 
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Count
 
-from accounts.models import User
-from appointment.demo import people
-from appointment.demo.logins import PATIENT, RECEPTION
-from appointment.demo.posts import LICENSE, MADRID, POSTS
+from appointment.demo.posts import LICENSE, POSTS
 from doctor.exceptions import ScheduleOverlap
 from doctor.models import Doctor, Location, Schedule
-from patient.models import Patient
 
 AROUND = timedelta(days=30)
 
 
 def missing(at: datetime) -> list[date]:
-    """The working days around the instant that have no sessions yet, in order.
+    """The working days around the instant on which nobody works yet, in order.
 
-    A day is made as a whole or not at all, so one on which half of the doctors work has been
-    made: a session that staff deletes does not come back, one that they add stands in no way.
+    A day is made as a whole or not at all, so one on which half of the doctors work was made:
+    a session that staff deleted does not come back, and one that they added stands in no way.
     """
     todays = [location.today(at) for location in Location.objects.all()] or [at.date()]
     first, last = min(todays) - AROUND, max(todays) + AROUND
-    there = Doctor.objects.filter(license_number__startswith=LICENSE)
-    sessions = Schedule.objects.filter(doctor__in=there, date__range=(first, last)).order_by()
+    doctors = Doctor.objects.filter(license_number__startswith=LICENSE)
+    sessions = Schedule.objects.filter(doctor__in=doctors, date__range=(first, last)).order_by()
     working = sessions.values_list("date").annotate(Count("doctor", distinct=True))
-    enough = (there.count() + 1) // 2
-    made = {day for day, doctors in working if doctors >= enough}
+    half = (doctors.count() + 1) // 2
+    made = {day for day, number in working if number >= half}
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     return [day for day in days if day.weekday() < 5 and day not in made]
 
 
-@dataclass
-class Clinic:
-    """Who there is to work and to be seen: loaded once for all days."""
+def publish(day: date) -> list[Schedule]:
+    """Publish a session of every doctor who has none on the day yet; returns the new ones."""
+    busy = set(Schedule.objects.filter(date=day).values_list("doctor", flat=True))
+    sessions = [session for session in _sessions(day) if session.doctor_id not in busy]
+    published = []
+    for session in sessions:
+        with suppress(ScheduleOverlap):
+            session.publish()
+            published.append(session)
+    return published
 
-    doctors: list[tuple[Doctor, Location]]
-    patients: dict[str, list[Patient]]  # by the name of the location they go to
-    own: Patient | None
-    reception: User | None
 
-    @classmethod
-    def load(cls) -> "Clinic":
-        """Find those of the demo's people that there still are."""
-        patients = _patients()
-        own = patients.pop(0, None)
-"""
-"""
+def _sessions(day: date) -> Iterator[Schedule]:
+    """A session for each post whose doctor and location there still are."""
+    locations = {location.name: location for location in Location.objects.all()}
+    doctors = {doctor.license_number: doctor for doctor in Doctor.objects.all()}
+    for post in POSTS:
+        doctor, location = doctors.get(post.license_number), locations.get(post.clinic.name)
+        if doctor and location:
+            yield Schedule(doctor=doctor, location=location, date=day, **asdict(post.hours))

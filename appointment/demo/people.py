@@ -1,12 +1,12 @@
 """Everybody in the demo: accounts, doctors, patients. Made once, in one transaction."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
 from random import Random
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.models import User
 from appointment.demo.logins import ADMIN, DOCTOR, PASSWORD, PATIENT, RECEPTION, Login
@@ -34,6 +34,7 @@ HISTORY = (
 )
 
 Names = tuple[str, str]
+ACCOUNTS = "@patients.example.com"  # of patients who cannot sign in
 
 
 def are_missing() -> bool:
@@ -53,16 +54,21 @@ def make() -> None:
     _make_directory()
     _make_doctors(_account(DOCTOR, POSTS[0].first_name, POSTS[0].last_name))
     own = _account(PATIENT, *_names(0))
-    for number, names in enumerate(patient_names()):
-        _make_patient(number, names, own)
+    for number in range(PATIENTS):
+        _make_patient(number, own)
 
 
-def patient_names() -> Iterator[Names]:
-    """First and last name of every patient: no two alike, the one with the login first."""
-    return (_names(number) for number in range(PATIENTS))
+def patients() -> dict[int, Patient]:
+    """The demo's patients that there still are, by their number; 0 is the one with the login."""
+    numbers = {_names(number): number for number in range(PATIENTS)}
+    theirs = Q(user=None) | Q(user__email=PATIENT.email) | Q(user__email__endswith=ACCOUNTS)
+    found = Patient.objects.filter(theirs).select_related("user").order_by("-pk")
+    named = {numbers.get((patient.first_name, patient.last_name)): patient for patient in found}
+    return {number: patient for number, patient in named.items() if number is not None}
 
 
 def _names(number: int) -> Names:
+    """First and last name of a patient: no two of them alike."""
     return FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
 
 
@@ -104,14 +110,15 @@ def _doctor(post: Post) -> Doctor:
     )
 
 
-def _make_patient(number: int, names: Names, own: User) -> None:
+def _make_patient(number: int, own: User) -> None:
     """Make one patient: the first with a login, half of the others with an account of no use."""
+    names = _names(number)
     patient = _patient(number, names)
     if number == 0:
         patient.user = own
     elif number % 2:
         words = {"first_name": names[0], "last_name": names[1]}
-        patient.user = User.objects.create_user(f"patient{number}@example.com", None, **words)
+        patient.user = User.objects.create_user(f"{number}{ACCOUNTS}", None, **words)
     if patient.user is None or not Patient.objects.visible_to(patient.user).exists():
         patient.enroll()
         _add_history(number, patient)
