@@ -53,7 +53,9 @@ class UserSerializer(RevisingSerializer[User]):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("The session", {"user": USER, "token": "9f3c…", "expiry": "2026-12-07"})
+        OpenApiExample(
+            "The session", {"user": USER, "token": "9f3c…", "expiry": "2026-12-07T09:30:00Z"}
+        )
     ]
 )
 class SessionSerializer(serializers.Serializer[dict[str, Any]]):

@@ -54,6 +54,7 @@ class LoginView(GenericAPIView[User]):
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
     serializer_class = LoginSerializer
+    problems = {"post": (401,)}
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_login")
     def post(self, request: Request) -> Response:

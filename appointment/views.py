@@ -1,7 +1,7 @@
 """Booking, canceling and looking at one's own appointments."""
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.response import Response
@@ -38,7 +38,15 @@ class BookView(GenericAPIView[Appointment]):
         "post": ("already_booked", "patient_overlap", "slot_closed", "slot_in_past", "slot_full")
     }
 
-    @extend_schema(responses={201: AppointmentSerializer}, operation_id="appointment_book")
+    @extend_schema(
+        operation_id="appointment_book",
+        responses={201: AppointmentSerializer},
+        parameters=[
+            OpenApiParameter(
+                "Location", str, "header", response=[201], description="Where it can be read."
+            )
+        ],
+    )
     def post(self, request: SignedInRequest, doctor_id: int) -> Response:
         """Book a place with a doctor; `slot_full` comes with up to three `alternatives`."""
         wanted = self.get_serializer(data=request.data)

@@ -19,7 +19,7 @@ def expected_migrations() -> frozenset[tuple[str, str]]:
 
 
 def missing_migrations() -> frozenset[tuple[str, str]]:
-    """Those that the database has not seen, in one query; raises django.db.Error without a table."""
+    """Those not applied, by one query; raises django.db.Error where even their table is missing."""
     applied = MigrationRecorder(connection).migration_qs.values_list("app", "name")
     return expected_migrations() - frozenset(applied)
 

@@ -10,11 +10,17 @@ from rest_framework.permissions import SAFE_METHODS
 
 from config.problems import CODES, DETAILS, MEDIA_TYPE, ProblemSerializer
 
+SEVERAL = {
+    400: ("validation_error", "parse_error"),
+    401: ("not_authenticated", "authentication_failed"),
+}
+
 
 class Schema(AutoSchema):
     """drf-spectacular's, with the problems that an operation can answer, an example for each.
 
-    A view names its own 409s in `conflicts`, by method; `is_public` and the path tell the rest.
+    A view names the codes of its 409s in `conflicts` and what else is peculiar to it in `problems`,
+    both by method; the rest follows from the method, the path and who may call.
     """
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
@@ -25,28 +31,30 @@ class Schema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _problems(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        writes, conflicts = self.method not in SAFE_METHODS, self._conflicts()
-        if writes or self._is_list_view():
-            yield 400, ("validation_error", "parse_error") if writes else ("validation_error",)
-        if self._needs_login():
-            yield 401, ("not_authenticated", "authentication_failed")
-        if writes and self._needs_login():
-            yield 403, ("permission_denied",)
-        if "{" in self.path or self._is_list_view() or getattr(self.view, "may_be_absent", False):
-            yield 404, ("not_found",)
+        conflicts: tuple[str, ...] = self._named_by_view("conflicts")
         if conflicts:
             yield 409, conflicts
-        yield 406, ("not_acceptable",)
-        if writes:
-            yield from ((status, (CODES[status],)) for status in (413, 415))
-        yield from ((status, (CODES[status],)) for status in (429, 503))
+        for status in sorted({*self._usual(), *self._named_by_view("problems")}):
+            yield status, SEVERAL.get(status, (CODES[status],))
 
-    def _conflicts(self) -> tuple[str, ...]:
-        return getattr(self.view, "conflicts", {}).get(self.method.lower(), ())
+    def _usual(self) -> set[int]:
+        """The statuses that follow from the method, the path and who may call."""
+        usual = {406, 429, 503}
+        if self.method not in SAFE_METHODS:
+            usual |= {400, 413, 415}
+        if self._is_list_view():
+            usual |= {400, 404}
+        if "{" in self.path:
+            usual.add(404)
+        if any(self.get_auth()):
+            usual.add(401)  # a token that is wrong is told so, also where none is needed
+        if {} not in self.get_auth() and self.method not in SAFE_METHODS:
+            usual.add(403)
+        return usual
 
-    def _needs_login(self) -> bool:
-        """Whether a caller with no token is refused."""
-        return {} not in self.get_auth()
+    def _named_by_view(self, what: str) -> tuple[Any, ...]:
+        named: tuple[Any, ...] = getattr(self.view, what, {}).get(self.method.lower(), ())
+        return named
 
     def get_auth(self) -> list[Any]:
         """The schemes that serve, `{}` among them where a caller needs none."""

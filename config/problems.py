@@ -15,6 +15,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from accounts.exceptions import DomainError, Throttled
+from doctor.serializers import SlotSerializer
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,6 +34,7 @@ CODES = {
 }
 DETAILS = {
     400: "The request cannot be read.",
+    401: "Authentication credentials were not provided.",
     403: "You do not have permission to do this.",
     404: "Not found.",
     413: "The body is larger than 512 KiB.",
@@ -180,7 +182,7 @@ class FieldProblemSerializer(serializers.Serializer[Any]):
     ]
 )
 class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457. `errors` only where `code` is validation_error; a 409 may add members."""
+    """RFC 9457. `errors` comes with validation_error, the others with the code they name."""
 
     type = serializers.CharField()
     title = serializers.CharField()
@@ -189,3 +191,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     instance = serializers.CharField()
     code = serializers.CharField()
     errors = FieldProblemSerializer(many=True, required=False)  # type: ignore[assignment]
+    alternatives = SlotSerializer(many=True, required=False, help_text="slot_full: other slots.")
+    appointments = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="schedule_in_use: ids of the appointments in the way.",
+    )

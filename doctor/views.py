@@ -106,6 +106,7 @@ class AvailableSlotsView(APIView):
     """What can be booked of one doctor now, earliest first."""
 
     is_public = True
+    problems = {"get": (400,)}
     permission_classes = (AllowAny,)
 
     @extend_schema(parameters=[WindowSerializer], responses=AvailableSlotsSerializer)

@@ -42,7 +42,7 @@ class PatientViewSet(
 class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
     """The caller's own profile, whose id need not be known."""
 
-    may_be_absent = True
+    problems = dict.fromkeys(("get", "put", "patch", "delete"), (404,))
     conflicts = {"post": ("profile_exists",)}
 
     def get_object(self) -> Any:
