@@ -47,6 +47,13 @@ def quick_passwords() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients() -> Iterator[None]:
+    """Find a static file when it is asked for: each client of a test would list them all first."""
+    with override_settings(WHITENOISE_AUTOREFRESH=True):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
     """No test counts calls, or reads answers, of the one before it."""

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.fields import EmailField, fold_email
 from accounts.models import Revisable, User
 
 USER = {
@@ -66,6 +67,13 @@ class SessionSerializer(serializers.Serializer[dict[str, Any]]):
     expiry = serializers.DateTimeField(read_only=True)
 
 
+class FoldedEmailField(serializers.EmailField):
+    """An address, judged in the spelling that is stored: folding can make it longer, or none."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return fold_email(super().to_internal_value(data))
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
@@ -81,6 +89,11 @@ class SessionSerializer(serializers.Serializer[dict[str, Any]]):
 )
 class RegistrationSerializer(serializers.ModelSerializer[User]):
     """What a new account needs."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        EmailField: FoldedEmailField,
+    }
 
     class Meta:
         model = User

@@ -1,6 +1,7 @@
 """Every error under /api/ as a problem of RFC 9457: one table, one shape, for all apps."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -86,29 +87,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return response
 
 
-def problem_of(error: BaseException) -> Problem | None:  # noqa: PLR0911 - one table, read downwards
+def problem_of(error: BaseException) -> Problem | None:
     """The problem that an exception stands for; None for one that nobody foresaw."""
-    match error:
-        case DomainError():
-            return Problem(409, error.code, error.message, extra=error.extra)
-        case drf.ValidationError():
-            return invalid(flattened(error.get_full_details()))
-        case django.ValidationError():
-            return invalid(of_django(error))
-        case Throttled():
-            return Problem(429, detail=str(error), headers={"Retry-After": str(error.wait)})
-        case drf.APIException():
-            return of_api(error)
-        case Http404() | django.ObjectDoesNotExist():
-            return Problem(404)
-        case django.PermissionDenied():
-            return Problem(403)
-        case django.RequestDataTooBig():
-            return Problem(413)
-        case django.SuspiciousOperation() | UnreadablePostError():
-            return Problem(400)
-        case OperationalError() | InterfaceError():
-            return Problem(503, headers={"Retry-After": "2"})
+    for kinds, answer in ANSWERS:
+        if isinstance(error, kinds):
+            return answer(error)
     return None
 
 
@@ -118,8 +101,13 @@ def of_api(error: drf.APIException) -> Problem:
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
     if isinstance(error, drf.Throttled):
-        headers["Retry-After"] = str(max(1, int(getattr(error, "wait", 0) or 0)))
+        headers |= retry_after(getattr(error, "wait", None))
     return Problem(error.status_code, error.default_code, str(error.detail), headers=headers)
+
+
+def retry_after(seconds: float | None) -> dict[str, str]:
+    """The header that says when the next try may succeed, in whole seconds of at least one."""
+    return {"Retry-After": str(max(1, math.ceil(seconds or 0)))}
 
 
 def invalid(errors: Iterator[dict[str, str]]) -> Problem:
@@ -156,6 +144,21 @@ def of_django(error: django.ValidationError) -> Iterator[dict[str, str]]:
                 "code": fault.code or "invalid",
                 "detail": " ".join(fault.messages),
             }
+
+
+# Read downwards: the first row that fits answers.
+ANSWERS: tuple[tuple[Any, Callable[[Any], Problem]], ...] = (
+    (DomainError, lambda error: Problem(409, error.code, error.message, extra=error.extra)),
+    (drf.ValidationError, lambda error: invalid(flattened(error.get_full_details()))),
+    (django.ValidationError, lambda error: invalid(of_django(error))),
+    (Throttled, lambda error: Problem(429, "", str(error), headers=retry_after(error.wait))),
+    (drf.APIException, of_api),
+    ((Http404, django.ObjectDoesNotExist), lambda error: Problem(404)),
+    (django.PermissionDenied, lambda error: Problem(403)),
+    (django.RequestDataTooBig, lambda error: Problem(413)),
+    ((django.SuspiciousOperation, UnreadablePostError), lambda error: Problem(400)),
+    ((OperationalError, InterfaceError), lambda error: Problem(503, headers=retry_after(2))),
+)
 
 
 class FieldProblemSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,11 @@
 An option on gunicorn's own command line (`--bind 0.0.0.0:8000`) has the last word.
 """
 
+import sys
 from typing import Any
+
+from django.db import connections
+from django.urls import get_resolver
 
 from config import environment
 
@@ -24,19 +28,16 @@ loglevel = "warning" if demo else "info"
 
 def when_ready(server: Any) -> None:
     """Load what the first call would, and say that the server listens; the workers fork next."""
-    from django.urls import get_resolver
-
-    from config import health, pages
+    from config import health, pages  # here, since Django was not set up above: these load models
 
     get_resolver().url_patterns  # noqa: B018  (a lazy property: reading it imports the URL table)
     health.expected_migrations()
     if demo:
         host, port = server.LISTENERS[0].getsockname()[:2]
-        print(pages.Welcome.to(f"http://{host}:{port}").box(), flush=True)
+        sys.stdout.write(pages.Welcome.to(f"http://{host}:{port}").box())
+        sys.stdout.flush()
 
 
 def pre_fork(server: Any, worker: Any) -> None:
     """Let no worker inherit a connection: two processes on one would mix up their answers."""
-    from django.db import connections
-
     connections.close_all()

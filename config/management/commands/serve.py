@@ -52,7 +52,7 @@ class Command(BaseCommand):
 def chosen_port() -> int:
     """The port of the environment; raises CommandError for what is none."""
     given = environment.text("PORT", "8000")
-    if not given.isdecimal() or not 1 <= int(given) <= 65535:
+    if not (given.isdecimal() and len(given) <= 5 and 1 <= int(given) <= 65535):
         raise CommandError(f"PORT must be a whole number from 1 to 65535, not {given!r}.")
     return int(given)
 

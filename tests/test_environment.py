@@ -1,0 +1,117 @@
+"""Settings that come from outside, and what config makes of them."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+from config import environment
+from config.log import WithoutTracebackOfClientFaults
+from config.routers import LimitsRouter
+
+CACHE_MODEL = SimpleNamespace(_meta=SimpleNamespace(app_label="django_cache"))
+
+# --- DATABASE_URL ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "//user:s3cret@host/clinic",
+        "mysql://user:s3cret@host/clinic",
+        "postgres://user:s3cret@host:port/clinic",
+        "postgres://user:s3cret/1@host/clinic",
+    ],
+)
+def test_a_useless_database_url_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must read") as refusal:
+        environment.database(url, Path("/base"))
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_relative_sqlite_file_lies_in_the_project() -> None:
+    assert environment.database("sqlite:///var/x.db", Path("/base"))["NAME"] == Path(
+        "/base/var/x.db"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_a_postgres_url_names_its_server(scheme: str) -> None:
+    config = environment.database(f"{scheme}://user:p%40ss@host:5433/clinic", Path("/base"))
+    assert (config["HOST"], config["PORT"], config["PASSWORD"]) == ("host", 5433, "p@ss")
+
+
+# --- THROTTLE -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("throttle", "warnings"), [(False, ["config.W001"]), (True, [])])
+def test_a_deployment_without_rate_limits_is_warned_of(
+    settings: Any, throttle: bool, warnings: list[str]
+) -> None:
+    settings.THROTTLE = throttle
+    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    assert [message.id for message in found if message.id.startswith("config.")] == warnings
+
+
+def test_a_load_test_is_not_nagged(settings: Any) -> None:
+    settings.THROTTLE = False
+    found = checks.run_checks(tags=[checks.Tags.security])
+    assert [message.id for message in found if message.id.startswith("config.")] == []
+
+
+# --- The database of the limits -------------------------------------------------------------------
+
+
+def test_the_cache_table_lives_in_the_limits_database_only() -> None:
+    router = LimitsRouter()
+    assert router.db_for_read(CACHE_MODEL) == router.db_for_write(CACHE_MODEL) == "limits"
+    assert router.allow_migrate("limits", "django_cache") is True
+    assert router.allow_migrate("default", "django_cache") is False
+
+
+def test_no_app_has_a_table_in_the_limits_database() -> None:
+    router = LimitsRouter()
+    for model in apps.get_models():
+        label = model._meta.app_label
+        assert router.db_for_read(model) is router.db_for_write(model) is None
+        assert router.allow_migrate("limits", label) is False
+        assert router.allow_migrate("default", label) is None
+
+
+# --- The log --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("logger", "status_code", "kept"),
+    [
+        ("django.security.DisallowedHost", 400, False),
+        ("django.security.csrf", 403, False),
+        ("django.request", 404, False),
+        ("django.request", 500, True),
+        ("django.request", None, True),
+        ("django.requests_of_others", 400, True),
+        ("clinic", 400, True),
+    ],
+)
+def test_a_fault_of_the_client_is_logged_without_its_traceback(
+    logger: str, status_code: int | None, kept: bool
+) -> None:
+    error = ValueError("wrong")
+    record = logging.LogRecord(
+        logger, logging.ERROR, __file__, 1, "no", None, (type(error), error, None)
+    )
+    record.stack_info = "stack"
+    if status_code:
+        record.status_code = status_code
+    assert WithoutTracebackOfClientFaults().filter(record) is True
+    assert (record.getMessage(), bool(record.exc_info), bool(record.stack_info)) == (
+        "no",
+        kept,
+        kept,
+    )
