@@ -97,7 +97,7 @@ class NoScheme(OpenApiAuthenticationExtension):
     """Views that ignore credentials describe no scheme of their own."""
 
     target_class = IgnoreCredentials
-    name = ()
+    name: list[str] = []
 
     def get_security_requirement(self, auto_schema: object) -> list[Any]:
         return []

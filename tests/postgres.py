@@ -89,7 +89,8 @@ def _die_with(parent: int, prctl: Callable[..., int]) -> None:
         os._exit(1)
 
 
-def _tied_to_this_process() -> Callable[[], None] | None:
+def tied_to_this_process() -> Callable[[], None] | None:
+    """For `preexec_fn`: let the child be shut down when this process dies; Linux can."""
     if sys.platform != "linux":
         return None
     return partial(_die_with, os.getpid(), ctypes.CDLL(None).prctl)
@@ -204,7 +205,7 @@ class PrivateServer(Server):
             "cwd": folder,
             "env": {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             "stdin": subprocess.DEVNULL,
-            "preexec_fn": _tied_to_this_process(),
+            "preexec_fn": tied_to_this_process(),
             **account,
         }
         self._make_cluster(programs, as_child)

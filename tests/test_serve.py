@@ -1,17 +1,10 @@
 """`manage.py serve`, as `make run` calls it."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from django.core.management import call_command
@@ -19,22 +12,10 @@ from django.core.management.base import CommandError
 
 from config.management.commands import serve
 from tests.database import Database
+from tests.live import ROOT, Server, environ, free_port
 from tests.test_start import run
 
-ROOT = Path(__file__).resolve().parent.parent
 SECOND_RUN = 3  # seconds that a second run may take
-
-
-def environ(**variables: str) -> dict[str, str]:
-    """What a stranger's shell holds: none of the suite's own settings."""
-    names = ("ENVIRONMENT", "THROTTLE", "CACHE_URL", "DATABASE_URL")
-    return {**{k: v for k, v in os.environ.items() if k not in names}, **variables}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((serve.HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 # --- The port -------------------------------------------------------------------------------------
@@ -113,40 +94,6 @@ def test_production_without_collected_files_is_refused(settings: Any, tmp_path: 
 
 
 # --- The real thing -------------------------------------------------------------------------------
-
-
-class Server:
-    """A server process with a database and a port of its own."""
-
-    def __init__(self, url: str, log: Path) -> None:
-        self.base, self.log = f"http://{serve.HOST}:{free_port()}", log
-        self._environ = environ(DATABASE_URL=url, PORT=self.base.rpartition(":")[2])
-
-    @contextmanager
-    def running(self) -> Iterator[float]:
-        """Start it and wait until it is ready; yields the seconds that took. It must end well."""
-        command = [sys.executable, "manage.py", "serve"]
-        began = time.monotonic()
-        with self.log.open("w") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=self._environ, stdout=log, stderr=log)
-        try:
-            while not self._is_ready() and process.poll() is None:
-                time.sleep(0.05)
-            yield time.monotonic() - began
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0, self.log.read_text()
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and text of a page."""
-        with urlopen(self.base + path, timeout=10) as response:
-            return response.status, response.read().decode()
-
-    def _is_ready(self) -> bool:
-        try:
-            return self.get("/readyz")[0] == 200
-        except URLError:
-            return False
 
 
 @pytest.mark.only_on("sqlite")

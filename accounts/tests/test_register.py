@@ -1,0 +1,129 @@
+"""POST /api/auth/register/"""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from tests.problems import assert_invalid, assert_problem
+from tests.threads import run_together
+
+pytestmark = pytest.mark.django_db
+
+REGISTER = "/api/auth/register/"
+ANA = {
+    "email": "ana@example.com",
+    "password": "correct horse battery",
+    "first_name": "Ana",
+    "last_name": "Ruiz",
+}
+
+
+def register(**changes):
+    return APIClient().post(REGISTER, {**ANA, **changes})
+
+
+def test_registering_answers_the_user_a_token_and_its_expiry() -> None:
+    response = register()
+    assert response.status_code == 201
+    assert set(response.json()) == {"user", "token", "expiry"}
+    user = User.objects.get()
+    assert response.json()["user"] == {
+        "id": user.pk,
+        "email": "ana@example.com",
+        "first_name": "Ana",
+        "last_name": "Ruiz",
+        "is_staff": False,
+        "doctor": None,
+        "date_joined": user.date_joined.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def test_the_token_of_a_registration_signs_in_for_14_days() -> None:
+    session = register().json()
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {session['token']}")
+    assert client.get("/api/auth/profile/").json() == session["user"]
+    expiry = parse_datetime(session["expiry"])
+    assert expiry is not None
+    assert abs(expiry - timezone.now() - timedelta(days=14)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("name", ANA)
+@pytest.mark.parametrize("value", [None, "", ...])
+def test_every_field_is_required(name: str, value: object) -> None:
+    body = {**ANA, name: value}
+    if value is ...:
+        del body[name]
+    assert_invalid(APIClient().post(REGISTER, body), name)
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("email", ["ana@example.com", "ANA@Example.com", " Ana@example.com "])
+def test_a_taken_address_is_refused_however_it_is_spelled(email: str) -> None:
+    UserFactory(email="ana@example.com")
+    assert assert_invalid(register(email=email), "email") == {"email": "unique"}
+
+
+@pytest.mark.parametrize("email", ["ana", "ana@", "@example.com", "a b@example.com", "a" * 255])
+def test_what_is_no_address_is_refused(email: str) -> None:
+    assert_invalid(register(email=email), "email")
+
+
+def test_the_address_is_kept_in_lower_case() -> None:
+    assert register(email="ANA@EXAMPLE.COM").json()["user"]["email"] == "ana@example.com"
+
+
+def test_an_address_is_judged_as_it_is_stored() -> None:
+    """U+FDFA is one character that NFKC makes eighteen of, with spaces between them."""
+    grows = "a@" + ".".join(["\ufdfa" * 20] * 8) + ".com"
+    assert_invalid(register(email=grows), "email")
+    assert_invalid(register(email="a@\ufdfa.com"), "email")
+
+
+@pytest.mark.parametrize("password", ["short", "password1", "1029384756012", "ana@example.com"])
+def test_a_weak_password_is_refused(password: str) -> None:
+    assert_invalid(register(password=password), "password")
+
+
+def test_a_password_is_taken_as_it_is_typed_and_shown_to_nobody() -> None:
+    response = register(password="  spaces around me  ")
+    assert "spaces" not in response.content.decode()
+    user = User.objects.get()
+    assert user.check_password("  spaces around me  ")
+    assert "spaces" not in user.password
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name"])
+def test_a_name_has_at_most_150_characters(name: str) -> None:
+    assert assert_invalid(register(**{name: "x" * 151}), name) == {name: "max_length"}
+    assert register(**{name: "x" * 150}).status_code == 201
+
+
+def test_nobody_makes_themselves_staff() -> None:
+    rise = {"is_staff": True, "is_superuser": True, "is_active": False, "id": 1, "groups": [1]}
+    assert register(**rise).status_code == 201
+    user = User.objects.get()
+    assert (user.is_staff, user.is_superuser, user.is_active) == (False, False, True)
+
+
+@pytest.mark.parametrize("header", ["Token junk", "Token \xe9", "Bearer x"])
+def test_a_bad_authorization_header_is_ignored(header: str) -> None:
+    response = APIClient().post(REGISTER, ANA, HTTP_AUTHORIZATION=header)
+    assert response.status_code == 201
+
+
+def test_reading_is_not_offered() -> None:
+    assert_problem(APIClient().get(REGISTER), 405, "method_not_allowed")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_who_register_one_address_at_once_one_gets_it() -> None:
+    responses = run_together(4, lambda number: register(first_name=f"Ana {number}"))
+    statuses = sorted(getattr(response, "status_code", 0) for response in responses)
+    assert statuses == [201, 400, 400, 400]
+    assert User.objects.count() == 1

@@ -1,0 +1,101 @@
+"""How many calls a caller has, as the settings of service say."""
+
+import runpy
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings
+from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from tests.problems import assert_problem
+
+pytestmark = pytest.mark.django_db
+
+LANGUAGES = "/api/doctor/languages/"
+REGISTER = "/api/auth/register/"
+
+
+@pytest.fixture(autouse=True)
+def rates(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The limits of service put in force; the suite's own settings lift them."""
+    monkeypatch.setenv("THROTTLE", "on")
+    in_service = runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))
+    rates: dict[str, str] = in_service["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"]
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+    return rates
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(datetime(2026, 11, 23, 12, tzinfo=UTC), tick=False) as clock:
+        yield clock
+
+
+def use_up(calls: int, call: Callable[[int], Any]) -> None:
+    """Make so many calls, none of them refused."""
+    assert 429 not in {call(number).status_code for number in range(calls)}
+
+
+def assert_throttled(response: Any, most: int) -> None:
+    assert_problem(response, 429, "throttled")
+    assert 1 <= int(response["Retry-After"]) <= most
+
+
+def test_a_user_has_600_calls_a_minute_whatever_the_token(client_of, clock) -> None:
+    user = UserFactory()
+    phone, laptop, stranger = client_of(user), client_of(user), client_of(UserFactory())
+    use_up(300, lambda _: phone.delete(LANGUAGES))
+    use_up(300, lambda _: laptop.delete(LANGUAGES))
+    assert_throttled(phone.get("/api/auth/profile/"), most=60)
+    assert_throttled(laptop.delete(LANGUAGES), most=60)
+    assert stranger.get(LANGUAGES).status_code == 200
+    assert APIClient().get(LANGUAGES).status_code == 200
+    clock.shift(timedelta(seconds=61))
+    assert phone.get(LANGUAGES).status_code == 200
+
+
+def test_an_anonymous_address_has_600_calls_a_minute_whatever_it_says_it_is(clock) -> None:
+    client = APIClient()
+    use_up(600, lambda n: client.delete(LANGUAGES, HTTP_X_FORWARDED_FOR=f"198.51.100.{n % 250}"))
+    assert_throttled(client.get(LANGUAGES, HTTP_X_FORWARDED_FOR="203.0.113.1"), most=60)
+    assert_throttled(client.post("/api/auth/login/", {}), most=60)
+    assert client.get(LANGUAGES, REMOTE_ADDR="192.0.2.7").status_code == 200
+    clock.shift(timedelta(seconds=61))
+    assert client.get(LANGUAGES).status_code == 200
+
+
+def test_an_address_has_60_registrations_an_hour_whoever_it_says_it_is(client_of, clock) -> None:
+    use_up(60, lambda n: APIClient().post(REGISTER, {}, HTTP_X_FORWARDED_FOR=f"198.51.100.{n}"))
+    assert_throttled(APIClient().post(REGISTER, {}), most=3600)
+    assert_throttled(client_of(UserFactory()).post(REGISTER, {}), most=3600)
+    assert APIClient().post(REGISTER, {}, REMOTE_ADDR="192.0.2.7").status_code == 400
+    assert APIClient().get(LANGUAGES).status_code == 200
+    clock.shift(timedelta(minutes=61))
+    assert APIClient().post(REGISTER, {}).status_code == 400
+
+
+def test_a_refused_registration_makes_no_account() -> None:
+    use_up(60, lambda _: APIClient().post(REGISTER, {}))
+    ana = {
+        "email": "a@example.com",
+        "password": "correct horse",
+        "first_name": "A",
+        "last_name": "R",
+    }
+    assert_throttled(APIClient().post(REGISTER, ana), most=3600)
+    assert not User.objects.exists()
+
+
+def test_throttle_off_lifts_every_limit(
+    monkeypatch: pytest.MonkeyPatch, rates: dict[str, str]
+) -> None:
+    monkeypatch.setenv("THROTTLE", "off")
+    lifted = runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))
+    assert lifted["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"] == dict.fromkeys(rates)
+    assert lifted["AXES_ENABLED"] is False

@@ -1,0 +1,81 @@
+"""The real server in a process of its own, started as `make run` starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from config.management.commands import serve
+from tests.postgres import tied_to_this_process
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environ(**variables: str) -> dict[str, str]:
+    """What a stranger's shell holds: none of the suite's own settings."""
+    names = ("ENVIRONMENT", "THROTTLE", "CACHE_URL", "DATABASE_URL")
+    return {**{k: v for k, v in os.environ.items() if k not in names}, **variables}
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((serve.HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A server process with a database and a port of its own; `variables` are its environment."""
+
+    def __init__(self, url: str, log: Path, **variables: str) -> None:
+        self.base, self.log = f"http://{serve.HOST}:{free_port()}", log
+        port = self.base.rpartition(":")[2]
+        self.environ = environ(DATABASE_URL=url, PORT=port, **variables)
+
+    @contextmanager
+    def running(self) -> Iterator[float]:
+        """Start it and wait until it is ready; yields the seconds that took. It must end well."""
+        command = [sys.executable, "manage.py", "serve"]
+        began = time.monotonic()
+        with self.log.open("w") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (no other thread runs yet)
+            )
+        try:
+            while not self._is_ready():
+                assert process.poll() is None, self.log.read_text()
+                time.sleep(0.05)
+            yield time.monotonic() - began
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=10) == 0, self.log.read_text()
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a page."""
+        with urlopen(self.base + path, timeout=10) as response:
+            return response.status, response.read().decode()
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command on the server's database; the caller judges its exit."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False
+        )
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.get("/readyz")[0] == 200
+        except URLError:
+            return False

@@ -1,0 +1,36 @@
+"""What every error of the API looks like."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+MEDIA_TYPE = "application/problem+json"
+MEMBERS = {"type", "title", "status", "detail", "instance", "code"}
+MORE_MEMBERS = {
+    "validation_error": {"errors"},
+    "slot_full": {"alternatives"},
+    "schedule_in_use": {"appointments"},
+}
+
+
+def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
+    """The answer is this problem of RFC 9457, with its members and no other; returns them."""
+    assert response.status_code == status, response.content[:500]
+    assert response["Content-Type"] == MEDIA_TYPE
+    problem: dict[str, Any] = json.loads(response.content)
+    assert set(problem) == MEMBERS | MORE_MEMBERS.get(code, set())
+    assert problem["type"] == "about:blank"
+    assert (problem["title"], problem["status"]) == (HTTPStatus(status).phrase, status)
+    assert (problem["instance"], problem["code"]) == (response.request["PATH_INFO"], code)
+    assert isinstance(problem["detail"], str)
+    assert problem["detail"]
+    assert not response.cookies
+    return problem
+
+
+def assert_invalid(response: Any, *fields: str) -> dict[str, Any]:
+    """The answer is 400 and blames these fields and no other; returns code by field."""
+    errors = assert_problem(response, 400, "validation_error")["errors"]
+    assert all(set(error) == {"field", "code", "detail"} for error in errors)
+    assert {error["field"] for error in errors} == set(fields), errors
+    return {error["field"]: error["code"] for error in errors}

@@ -1,0 +1,37 @@
+"""Every route under /api/, read from the URL resolver itself."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, get_resolver
+
+METHODS = ("get", "post", "put", "patch", "delete")
+DOCUMENTS = ("/api/schema/", "/api/docs/")
+
+
+def api_routes() -> dict[str, set[str]]:
+    """The methods (in capitals) of each path template, such as /api/doctor/doctors/{id}/."""
+    found: dict[str, set[str]] = {}
+    for path, view in _views(get_resolver().url_patterns, "/"):
+        if path.startswith("/api/") and path not in DOCUMENTS:
+            found[path] = {method.upper() for method in METHODS if _offers(view, method)}
+    return found
+
+
+def _views(patterns: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield re.sub(r"<id:(\w+)>", _parameter, path), pattern.callback
+        else:
+            yield from _views(pattern.url_patterns, path)
+
+
+def _parameter(match: re.Match[str]) -> str:
+    return "{id}" if match[1] == "pk" else f"{{{match[1]}}}"
+
+
+def _offers(view: Any, method: str) -> bool:
+    actions = getattr(view, "actions", None)
+    return method in actions if actions else hasattr(view.cls, method)

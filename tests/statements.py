@@ -1,0 +1,20 @@
+"""How many statements a call costs."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+OF_TRANSACTIONS = re.compile(r"BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE", re.IGNORECASE)
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """The SQL of what runs inside, filled in at the end; what begins and ends work is left out."""
+    found: list[str] = []
+    with CaptureQueriesContext(connection) as captured:
+        yield found
+    statements = [query["sql"] for query in captured.captured_queries]
+    found += [sql for sql in statements if not OF_TRANSACTIONS.match(sql)]
