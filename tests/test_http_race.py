@@ -65,6 +65,10 @@ def book(server: Server, doctor: int, slot: int, token: str, together: Barrier) 
 def test_144_tries_at_5_places_sell_5(server: Server) -> None:
     with server.running():
         doctor, slot, tokens = json.loads(said(server, "READY", PREPARE))
+        together = Barrier(TRIES)  # all hold their fire until the last is there
+        with ThreadPoolExecutor(TRIES) as pool:
+            tries = [pool.submit(book, server, doctor, slot, token, together) for token in tokens]
+        answers = [done.result() for done in tries]
     assert Counter(answers) == {(201, ""): PLACES, (409, "slot_full"): TRIES - PLACES}
     assert said(server, "HELD", COUNT.format(slot=slot)).split() == [str(PLACES)] * 2
 

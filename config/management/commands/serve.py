@@ -85,7 +85,10 @@ def refuse_without_static_files() -> None:
 
 @contextmanager
 def turns() -> Iterator[None]:
-    """Let two first runs at once prepare their database one after the other."""
+    """Let two first runs at once prepare their database one after the other; demos only."""
+    if settings.PRODUCTION:  # its files may be read-only
+        yield
+        return
     settings.VAR_DIR.mkdir(exist_ok=True)
     with (settings.VAR_DIR / "serve.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
