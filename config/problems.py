@@ -121,10 +121,10 @@ def flattened(details: Any, path: str = "") -> Iterator[dict[str, str]]:
     if isinstance(details, list):
         for entry in details:
             yield from flattened(entry, path)
-    elif isinstance(details.get("message"), str) and isinstance(details.get("code"), str):
+    elif isinstance(details.get("message"), str):
         yield {
             "field": path or "non_field_errors",
-            "code": details["code"],
+            "code": details["code"] or "invalid",  # a form's own error may have none
             "detail": details["message"],
         }
     else:
