@@ -23,6 +23,11 @@ class Schema(AutoSchema):
     both by method; the rest follows from the method, the path and who may call.
     """
 
+    def get_summary(self) -> str | None:
+        """One line for the lists of Swagger UI: the first of the description."""
+        description: str = self.get_description() or ""
+        return super().get_summary() or description.partition("\n")[0].rstrip(".") or None
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         if direction == "response":

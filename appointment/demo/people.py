@@ -15,11 +15,11 @@ from doctor.models import Doctor, Language, Location, Specialty
 from patient.models import MedicalHistory, Patient
 
 PATIENTS = 60
-FIRST_NAMES = (
+FIRST_NAMES = (  # noqa: SIM905  (forty quoted names are no better to read)
     "Lucía Mateo Sofía Hugo Amira Youssef Emma Liam Olivia Noah "
     "Claire Louis Anna Jonas Larissa Rafael Mia Ethan Ava Daniel"
 ).split()
-LAST_NAMES = (
+LAST_NAMES = (  # noqa: SIM905
     "Romero Ortega Vidal Castro Prieto Campos Mansour Haddou Walker Turner Reed Hayes Morgan "
     "Brooks Foster Dubois Moreau Lefèvre Weber Schäfer Braun Almeida Barbosa Teixeira Serrano "
     "Gallego Parker Collins Murphy Sanders"
@@ -112,37 +112,36 @@ def _doctor(post: Post) -> Doctor:
 
 def _make_patient(number: int, own: User) -> None:
     """Make one patient: the first with a login, half of the others with an account of no use."""
-    names = _names(number)
-    patient = _patient(number, names)
+    patient = _patient(number)
     if number == 0:
         patient.user = own
     elif number % 2:
-        words = {"first_name": names[0], "last_name": names[1]}
+        words = {"first_name": patient.first_name, "last_name": patient.last_name}
         patient.user = User.objects.create_user(f"{number}{ACCOUNTS}", None, **words)
-    if patient.user is None or not Patient.objects.visible_to(patient.user).exists():
-        patient.enroll()
-        _add_history(number, patient)
+    if number == 0 and Patient.objects.visible_to(own).exists():
+        return
+    patient.enroll()
+    if patient.user:
+        _add_history(patient.user, 3 if number == 0 else number % 3)
 
 
-def _patient(number: int, names: Names) -> Patient:
+def _patient(number: int) -> Patient:
+    first_name, last_name = _names(number)
     chance = Random(f"patient {number}")  # noqa: S311  (the same people on every machine)
     return Patient(
-        first_name=names[0],
-        last_name=names[1],
+        first_name=first_name,
+        last_name=last_name,
         date_of_birth=date(1940, 1, 1) + timedelta(days=chance.randrange(365 * 70)),
         sex=Patient.Sex.MALE if number % 2 else Patient.Sex.FEMALE,
         # 555-01xx is set aside for fiction; of such ranges the only one that counts as valid.
-        phone_number=f"+12125550{101 + number % 99}",
+        phone_number=f"+12125550{101 + number}",
         address=f"{1 + chance.randrange(200)} Sample Street",
         preferred_language=chance.choice(list(LANGUAGES)),
-        emergency_contact_name=f"{chance.choice(FIRST_NAMES)} {names[1]}",
-        emergency_contact_phone=f"+16465550{101 + number % 99}",
+        emergency_contact_name=f"{chance.choice(FIRST_NAMES)} {last_name}",
+        emergency_contact_phone=f"+16465550{101 + number}",
     )
 
 
-def _add_history(number: int, patient: Patient) -> None:
-    """Add three entries for the patient with the login, none to two for others with an account."""
-    count = 3 if number == 0 else number % 3
-    for kind, description, status in HISTORY[:count] if patient.user else ():
-        entry = MedicalHistory(kind=kind, description=description, status=status)
-        entry.add(patient.user)
+def _add_history(user: User, count: int) -> None:
+    for kind, description, status in HISTORY[:count]:
+        MedicalHistory(kind=kind, description=description, status=status).add(user)

@@ -78,7 +78,7 @@ ALL_DAY = Hours(time(9), time(17), 30)
 MORNING = Hours(time(9), time(13), 20)
 AFTERNOON = Hours(time(13), time(17), 20)
 LONG_VISITS = Hours(time(9, 30), time(15, 30), 60)
-GROUPS = Hours(time(10), time(16), 90, capacity=6)
+GROUPS = Hours(time(10), time(16), 90, capacity=4)
 
 POSTS = (
     Post("DEMO-M1", MADRID, ALL_DAY, "Dr.", "Elena", "Navarro",
@@ -98,7 +98,7 @@ POSTS = (
          "Headache, memory and sleep."),
     Post("DEMO-M6", MADRID, GROUPS, "", "Tomás", "Iglesias",
          ("Rehabilitation",), ("es", "en"),
-         "Back school and knees, six people a group."),
+         "Back school and knees, four people a group."),
     Post("DEMO-N1", NEW_YORK, ALL_DAY, "Dr.", "Grace", "Whitfield",
          ("General practice",), ("en", "es"),
          "Primary care, vaccination and travel medicine."),
@@ -116,5 +116,5 @@ POSTS = (
          "Anxiety, depression and grief."),
     Post("DEMO-N6", NEW_YORK, GROUPS, "", "Hannah", "Vogel",
          ("Rehabilitation", "Neurology"), ("en", "de"),
-         "Recovery after a stroke, six people a group."),
+         "Recovery after a stroke, four people a group."),
 )  # fmt: skip

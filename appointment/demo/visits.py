@@ -12,15 +12,14 @@ from appointment.demo import people
 from appointment.demo.logins import RECEPTION
 from appointment.demo.posts import LICENSE, MADRID, NEW_YORK
 from appointment.models import Appointment
+from appointment.models.status import Status
 from doctor.models import Schedule, Slot
 from patient.models import Patient
 
-FREE_DAYS, FULL_DAYS, CANCELED, OPEN, KEPT = 0.35, 0.05, 0.12, 0.55, 0.9  # shares
+FREE_DAYS, FULL_DAYS, CANCELED, OPEN, KEPT = 0.42, 0.04, 0.12, 0.55, 0.9  # shares
 RECENT = timedelta(days=4)  # so long the reception takes to close what is over
 REASONS = ("Check-up", "Follow-up", "New complaint", "Test results", "Second opinion", "")
 EXCUSES = ("Cannot come that day", "Feeling better", "Found an earlier time", "")
-
-Status = Appointment.Status
 
 
 @dataclass
@@ -73,7 +72,7 @@ class Day:
 
     def _fill_session(self, session: Schedule, chance: Random, *, full: bool) -> None:
         slots = _slots(session)
-        for slot in slots if full else chance.sample(slots, chance.randint(1, 3)):
+        for slot in slots if full else chance.sample(slots, chance.randint(1, 2)):
             idle = [p for p in self.roster.patients[session.location.name] if self._idle(p, slot)]
             for patient in chance.sample(idle, min(len(idle), slot.available if full else 1)):
                 self._visit(slot, patient, self._end_of(slot, chance, full=full), chance)

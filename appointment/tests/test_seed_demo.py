@@ -1,0 +1,275 @@
+"""Demo data: what is in it, that repeating it changes nothing, and that production has none."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+import time_machine
+from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import transaction
+from django.db.models import Count, F, QuerySet, Sum
+
+from accounts.models import User
+from appointment.demo import days, people, visits
+from appointment.demo.logins import LOGINS, PASSWORD, PATIENT
+from appointment.models import Appointment
+from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
+from patient.models import Patient
+from tests.database import Database
+from tests.people import reception_group
+
+OURS = ("accounts", "doctor", "patient", "appointment", "auth")
+
+
+pytestmark = pytest.mark.django_db
+
+
+# A Wednesday between the two clinics' changes to summer time: both are within the calendar.
+AT = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def seeded(database: Database, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Demo data for the whole module, since making it takes a while.
+
+    It is committed, so that each test can start from it and roll its own changes back. On
+    PostgreSQL the calendar is a shorter one.
+    """
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        if database.kind == "postgres":
+            patch.setattr(days, "AROUND", timedelta(days=22))
+        reception_group()
+        seed(AT)
+        yield
+        call_command("flush", interactive=False, verbosity=0)
+
+
+def seed(at: datetime) -> str:
+    """Run the command as if it were that time; returns what it prints."""
+    printed = StringIO()
+    with time_machine.travel(at, tick=False):
+        call_command("seed_demo", stdout=printed)
+    return printed.getvalue()
+
+
+def rows() -> dict[str, int]:
+    """How many rows each table of ours has."""
+    models = (model for name in OURS for model in apps.get_app_config(name).get_models())
+    return {model._meta.label: model._default_manager.count() for model in models}
+
+
+def next_working_day(at: datetime) -> datetime:
+    """The first later instant whose calendar reaches a working day that this one's does not."""
+    tomorrow = at + timedelta(days=1)
+    end = (tomorrow + days.AROUND).weekday()
+    return tomorrow if end < 5 else next_working_day(tomorrow)
+
+
+# --- What is in it --------------------------------------------------------------------------------
+
+
+def test_there_are_two_clinics_and_twelve_doctors_each_at_one() -> None:
+    zones = set(Location.objects.values_list("time_zone", flat=True))
+    assert zones == {"Europe/Madrid", "America/New_York"}
+    assert Specialty.objects.count() == 8
+    assert Language.objects.count() == 6
+    assert Doctor.objects.count() == 12
+    places = Doctor.objects.annotate(places=Count("schedules__location", distinct=True))
+    assert set(places.values_list("places", flat=True)) == {1}
+
+
+def test_every_doctor_works_every_working_day_between_nine_and_five() -> None:
+    first, last = AT.date() - days.AROUND, AT.date() + days.AROUND
+    span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    for doctor in Doctor.objects.all():
+        sessions = doctor.schedules.all()
+        dates = {session.date for session in sessions}
+        assert {day for day in span if day.weekday() < 5} <= dates
+        assert all(date.weekday() < 5 for date in dates)
+        assert all(s.start_time.hour >= 9 and s.end_time.hour <= 17 for s in sessions)
+
+
+def test_there_are_sixty_patients_some_with_an_account() -> None:
+    assert Patient.objects.count() == 60
+    accounts = User.objects.filter(patients__isnull=False)
+    assert 20 <= accounts.count() < 60
+    usable = [user.email for user in accounts if user.has_usable_password()]
+    assert usable == [PATIENT.email]
+
+
+def test_there_are_visits_in_every_status_past_present_and_future() -> None:
+    past = Appointment.objects.filter(ends_at__lte=AT).values_list("status", flat=True)
+    future = Appointment.objects.filter(starts_at__gt=AT).values_list("status", flat=True)
+    assert set(past) == {"scheduled", "completed", "canceled", "no_show"}
+    assert set(future) == {"scheduled", "canceled"}
+
+
+def test_only_visits_of_the_past_few_days_are_left_to_close() -> None:
+    left = Appointment.objects.active().filter(ends_at__lte=AT)
+    assert left.exists()
+    assert not left.filter(ends_at__lt=AT - visits.RECENT).exists()
+
+
+@pytest.mark.parametrize("coming", [True, False])
+def test_there_are_full_days_and_free_days(coming: bool) -> None:
+    today = AT.date()
+    when = {"date__gt": today} if coming else {"date__lt": today}
+    sessions = Schedule.objects.filter(**when).annotate(
+        held=Sum("slots__taken"), places=Sum("slots__capacity")
+    )
+    assert sessions.filter(held=F("places")).exists()
+    assert sessions.filter(held=0).exists()
+
+
+def test_the_logins_are_who_they_should_be() -> None:
+    users = {user.email: user for user in User.objects.filter(email__in=[x.email for x in LOGINS])}
+    assert all(user.check_password(PASSWORD) for user in users.values())
+    admin, reception, doctor, patient = (users[login.email] for login in LOGINS)
+    assert admin.is_superuser
+    assert reception.is_staff
+    assert not reception.is_superuser
+    assert [group.name for group in reception.groups.all()] == ["Reception"]
+    assert doctor.doctor.appointments.exists()
+    own = patient.patients.get()
+    assert {"completed", "scheduled"} <= set(own.appointments.values_list("status", flat=True))
+    assert own.history.count() == 3
+
+
+def everything() -> list[QuerySet[Any]]:
+    models = (User, Patient, Doctor, Location, Specialty, Language)
+    return [model._default_manager.all() for model in models]
+
+
+@pytest.mark.parametrize("queryset", everything(), ids=lambda query: query.model.__name__)
+def test_everything_passes_its_own_validation(queryset: QuerySet[Any]) -> None:
+    for row in queryset.all():
+        row.full_clean(exclude=["password"])
+
+
+def test_no_visit_happened_before_it_was_booked_or_in_the_future() -> None:
+    for visit in Appointment.objects.prefetch_related("events"):
+        moments = [event.at for event in visit.events.all()]
+        assert moments == sorted(moments)
+        assert moments[0] == visit.created_at < visit.starts_at
+        assert moments[-1] <= AT
+
+
+def test_the_invariants_hold() -> None:
+    call_command("check_invariants", stdout=StringIO())
+
+
+# --- Again ----------------------------------------------------------------------------------------
+
+
+def test_twice_is_the_same_as_once() -> None:
+    before, statuses = rows(), Counter(Appointment.objects.values_list("status", flat=True))
+    assert seed(AT) == ""
+    assert rows() == before
+    assert Counter(Appointment.objects.values_list("status", flat=True)) == statuses
+
+
+def test_a_later_run_adds_the_days_that_came_into_sight() -> None:
+    before, later = rows(), next_working_day(AT)
+    assert "sessions and visits" in seed(later)
+    after = rows()
+    assert after["doctor.Schedule"] == before["doctor.Schedule"] + 12
+    assert after["patient.Patient"] == before["patient.Patient"]
+    assert seed(later) == ""
+    assert rows() == after
+    call_command("check_invariants", stdout=StringIO())
+
+
+def test_a_later_run_closes_what_has_long_been_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(days, "AROUND", timedelta(0))
+    later = AT + timedelta(days=7)
+    seed(later)
+    left = Appointment.objects.active().filter(ends_at__lt=later)
+    assert not left.filter(ends_at__lt=later - visits.RECENT - timedelta(days=1)).exists()
+
+
+def test_a_run_that_was_killed_is_completed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, later = rows(), next_working_day(AT)
+    with monkeypatch.context() as patch:
+        patch.setattr(visits.Day, "fill", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            seed(later)
+    assert rows() == before
+    seed(later)
+    assert rows()["doctor.Schedule"] == before["doctor.Schedule"] + 12
+
+
+def test_a_changed_password_and_a_renamed_doctor_stay() -> None:
+    admin = User.objects.get(email=LOGINS[0].email)
+    admin.set_password("another one")
+    admin.save()
+    Doctor.objects.filter(last_name="Navarro").update(last_name="Navarro Gil")
+    seed(next_working_day(AT))
+    admin.refresh_from_db()
+    assert admin.check_password("another one")
+    assert Doctor.objects.filter(last_name__startswith="Navarro").count() == 1
+
+
+def test_a_session_that_staff_deleted_does_not_come_back() -> None:
+    coming = Schedule.objects.filter(date__gt=AT.date())
+    free = coming.exclude(slots__taken__gt=0).first()
+    free.unpublish()
+    before = rows()
+    seed(AT)
+    assert rows() == before
+
+
+def test_people_who_left_and_a_clinic_renamed_stop_no_run() -> None:
+    Patient.objects.get(user__email=PATIENT.email).erase()
+    Location.objects.filter(time_zone="Europe/Madrid").update(name="Madrid Centro")
+    before, later = rows(), next_working_day(AT)
+    seed(later)
+    assert rows()["doctor.Schedule"] == before["doctor.Schedule"] + 6
+    assert seed(later) == ""
+
+
+def test_the_same_day_has_the_same_visits_on_every_machine() -> None:
+    def found(day: Any) -> list[Any]:
+        of_day = Appointment.objects.filter(date=day).order_by("starts_at", "doctor", "patient")
+        return list(of_day.values_list("doctor", "patient", "starts_at", "reason"))
+
+    later = next_working_day(AT)
+    seed(later)
+    last = Schedule.objects.latest("date").date
+    first_time = found(last)
+    assert first_time
+    Appointment.objects.filter(date=last).delete()
+    Slot.objects.filter(schedule__date=last).delete()
+    Schedule.objects.filter(date=last).delete()
+    seed(later)
+    assert found(last) == first_time
+
+
+# --- Where it must not be -------------------------------------------------------------------------
+
+
+def test_production_refuses_demo_data(settings: Any) -> None:
+    settings.ENVIRONMENT = "production"
+    before = rows()
+    with pytest.raises(CommandError, match="never made with ENVIRONMENT=production"):
+        call_command("seed_demo")
+    assert rows() == before
+
+
+def test_an_account_that_was_there_first_keeps_its_password_and_its_rights() -> None:
+    with transaction.atomic():
+        for model in (Appointment, Slot, Schedule):
+            model.objects.all().delete()
+        Doctor.objects.all().delete()
+        apps.get_model("patient", "MedicalHistory").objects.all().delete()
+        Patient.objects.all().delete()
+        User.objects.all().delete()
+        stranger = User.objects.create_user(LOGINS[0].email, "my own words")
+        people.make()
+        stranger.refresh_from_db()
+    assert stranger.check_password("my own words")
+    assert not stranger.is_superuser
