@@ -139,3 +139,9 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
             user.save(update_fields=["password"])
             AuthToken.objects.filter(user=user).delete()
         self.refresh_from_db(fields=["password"])
+
+    def store_password(self) -> None:
+        """Write the password that staff set on this object, and end every token of the user."""
+        with transaction.atomic():
+            self.revise(password=self.password)
+            AuthToken.objects.filter(user=self).delete()

@@ -1,5 +1,6 @@
 """The last word on what leaves /api/: problems, sizes, cookies."""
 
+import codecs
 from collections.abc import Callable
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from config.problems import Problem, problem_of
 API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED = 16 * 1024 * 1024
+CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
 
 class ApiMiddleware:
@@ -25,6 +27,8 @@ class ApiMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not _is_readable(request):
+            return Problem(415).response(request)
         if not request.path.startswith(API):
             return self.get_response(request)
         if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
@@ -56,19 +60,29 @@ class CommonMiddleware(common.CommonMiddleware):
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """The answer as a problem, unless it is one for a person: the browsable API's HTML."""
-    kind = response.get("Content-Type", "")
-    if getattr(response, "is_problem", False):
-        if kind.startswith("application/json"):
-            response["Content-Type"] = problems.MEDIA_TYPE
+    """The answer as a problem, its headers kept, unless it is a page for a person."""
+    if response.get("Content-Type") == problems.MEDIA_TYPE or _is_page(request, response):
         return response
-    if kind == problems.MEDIA_TYPE or _wants_html(request):
-        return response
-    return Problem(response.status_code).response(request)
+    problem = getattr(response, "problem", None) or Problem(response.status_code)
+    answer = problem.response(request)
+    for name, value in response.items():
+        if name != "Content-Length":
+            answer.headers.setdefault(name, value)
+    return answer
 
 
-def _wants_html(request: HttpRequest) -> bool:
-    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+def _is_page(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether it is HTML, and asked for: by a browser, or by `?format=api`."""
+    if not response.get("Content-Type", "").startswith("text/html"):
+        return False
+    of_browsable_api = getattr(getattr(response, "accepted_renderer", None), "format", "") == "api"
+    kinds = ["application/json", "text/html"]
+    return of_browsable_api or request.get_preferred_type(kinds) == "text/html"
+
+
+def _is_readable(request: HttpRequest) -> bool:
+    """Whether its charset is one of these; some of Python's other codecs decompress, or raise."""
+    return request.encoding is None or codecs.lookup(request.encoding).name in CHARSETS
 
 
 def _length(request: HttpRequest) -> int:

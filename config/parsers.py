@@ -1,6 +1,5 @@
 """JSON from strangers: whatever cannot be stored or answered is refused while it is read."""
 
-import codecs
 import json
 import math
 from typing import Any
@@ -29,7 +28,7 @@ class JSONParser(parsers.JSONParser):
         """The document; raises ParseError without echoing any of it."""
         encoding = (parser_context or {}).get("encoding", "utf-8")
         try:
-            text = codecs.getreader(encoding)(stream).read()
+            text = stream.read().decode(encoding)  # refuses the codecs that are not of text
             data = strict_json.loads(text, parse_float=finite)
             json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, LookupError, RecursionError) as error:

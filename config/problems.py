@@ -83,7 +83,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return None
     document = problem.document(context["request"])
     response = Response(document, status=problem.status, headers=problem.headers)
-    response.is_problem = True  # type: ignore[attr-defined] # for the middleware
+    response.problem = problem  # type: ignore[attr-defined] # for the middleware
     return response
 
 

@@ -141,6 +141,8 @@ REST_KNOX = {
 THROTTLE = environment.text("THROTTLE", "on") != "off"
 NUM_PROXIES = environment.number("NUM_PROXIES", 0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+# More than fit into a request line: Django counts those of the query where nobody can catch it.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 AXES_ENABLED = THROTTLE
 AXES_FAILURE_LIMIT = 10

@@ -52,7 +52,8 @@ class DateRangeForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         first, last = self.cleaned_data.get("from"), self.cleaned_data.get("to")
         if first and last and last < first:
-            raise ValidationError({"to": "The last date is before the first."})
+            reversed_range = ValidationError("The last date is before the first.", "date_range")
+            raise ValidationError({"to": reversed_range})
         return self.cleaned_data
 
 

@@ -47,6 +47,14 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         own = self.select_for_update(no_key=True, of=("self",)).visible_to(user).first()
         return own or self.create(user=user, first_name=user.first_name, last_name=user.last_name)
 
+    def lock_all(self) -> None:
+        """Lock all of these, to erase them: their users, then themselves, then all their slots."""
+        users = User.objects.filter(pk__in=list(self.values_list("user", flat=True)))
+        for people in (users, self):
+            list(people.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        visits: Any = self.model._meta.get_field("appointments").related_model
+        visits.objects.filter(patient__in=list(self.values_list("pk", flat=True))).lock_slots()
+
 
 class Patient(Revisable):
     """Somebody who is seen, or comes to be; without a user they book at the reception."""
@@ -96,7 +104,8 @@ class Patient(Revisable):
         )
 
     def __str__(self) -> str:
-        return self.name
+        """The name, and what tells two people of one name apart at the reception."""
+        return f"{self.name}, born {self.date_of_birth}" if self.date_of_birth else self.name
 
     @property
     def name(self) -> str:
@@ -104,9 +113,10 @@ class Patient(Revisable):
         return f"{self.first_name} {self.last_name}".strip()
 
     def enroll(self) -> None:
-        """Save a new profile; raises ProfileExists where the user has one."""
+        """Save a new profile; raises ProfileExists where the user has one. Locks the user."""
         try:
             with transaction.atomic():
+                User.objects.lock(self.user_id)  # or a first booking makes one meanwhile
                 self.save(force_insert=True)
         except IntegrityError as error:
             if Patient.objects.filter(user=self.user_id).exists():
@@ -178,6 +188,12 @@ class MedicalHistory(Revisable):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"  # no word of it: the admin's log keeps this
+
+    def enter(self) -> None:
+        """Save a new entry; its patient is locked, so that none is left by an erasure under way."""
+        with transaction.atomic():
+            self.patient = Patient.objects.lock(self.patient_id)
+            self.save(force_insert=True)
 
     def revise(self, **changes: Any) -> None:
         """As for any row, with the instant of it."""

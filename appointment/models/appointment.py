@@ -172,8 +172,8 @@ class Appointment(models.Model):
         """Delete a visit entered by mistake, with its events, and give back a place it holds."""
         with transaction.atomic():
             slots = Slot.objects.of_key(self.slot_id).lock()
-            held = Appointment.objects.holding_a_place().filter(pk=self.pk).select_for_update()
-            for slot in slots if held.first() else ():
+            held = Appointment.objects.holding_a_place().filter(pk=self.pk)
+            for slot in slots if held.select_for_update(no_key=True).first() else ():
                 slot.release()
             self.delete()
 

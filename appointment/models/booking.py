@@ -78,24 +78,25 @@ class Booking:
         """Take the earliest slot that is free and clear of the patient's visits."""
         if not self.tried:
             raise Slot.DoesNotExist
-        visits = self._visits()
+        visits, overlaps = self._visits(), False
         for slot in self.tried:
-            busy = any(start < slot.ends_at and slot.starts_at < end for _, start, end in visits)
-            if busy or slot.refusal(self.at):
+            if slot.refusal(self.at):
+                continue
+            if any(start < slot.ends_at and slot.starts_at < end for _, start, end in visits):
+                overlaps = True
                 continue
             try:
                 slot.take(self.at)
             except (SlotClosed, SlotFull):
                 continue  # somebody else was faster since it was read
             return slot
-        raise self._refusal()
+        raise PatientOverlap if overlaps else self._refusal()
 
     def _refusal(self) -> DomainError:
-        """Why no slot of the session was taken; a free one left over overlaps a visit."""
+        """Why no slot of the session can be taken, as each was when it was last looked at."""
         reasons = {type(slot.refusal(self.at)) for slot in self.tried}
-        if type(None) in reasons:
-            return PatientOverlap()
-        return next(reason() for reason in (SlotFull, SlotInPast, SlotClosed) if reason in reasons)
+        told = (reason() for reason in (SlotFull, SlotInPast, SlotClosed) if reason in reasons)
+        return next(told, SlotFull())  # one that was given back since it was refused
 
     def _visits(self) -> list[tuple[int, datetime, datetime]]:
         """The patient's live visits around the slots tried: slot, start and end."""

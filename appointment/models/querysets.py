@@ -66,16 +66,21 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         booking = Booking(appointment, timezone.now())
         return booking.of(lambda: Patient.objects.lock_own(user), slots, any_of=slot_id is None)
 
+    def lock_slots(self) -> None:
+        """Lock the slots of all of these in one statement, as a verb upon several of them must."""
+        Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
+
     def part_with_patient(self, by: "User | None", at: datetime) -> None:
         """Cancel what is to come and take the person out of the rest. See `Patient.erase`.
 
         All their slots are locked first, in one statement, before any appointment is touched.
         """
-        rows = list(self.values_list("pk", "slot"))
-        Slot.objects.filter(pk__in=[slot for _, slot in rows if slot]).lock()
-        for appointment in self.upcoming(at).order_by("pk"):
+        pks = list(self.values_list("pk", flat=True))
+        self.lock_slots()
+        coming = self.upcoming(at).select_for_update(no_key=True).order_by("pk")
+        for appointment in coming:  # locked, or one that begins is concluded meanwhile
             appointment.cancel(by=by, at=at)
-        theirs = self.model.objects.filter(pk__in=[pk for pk, _ in rows])
+        theirs = self.model.objects.filter(pk__in=pks)
         AppointmentEvent.objects.blank_free_text(theirs)
         theirs.filter(booked_by=F("patient__user")).update(booked_by=None)
         theirs.update(patient=None, reason="", cancel_reason="")

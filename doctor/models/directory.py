@@ -1,6 +1,7 @@
 """What a patient searches by: specialty, language, place."""
 
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.validators import RegexValidator
@@ -9,11 +10,12 @@ from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.fields import free_text, validate_language_tag
+from accounts.models import Revisable
 from doctor.exceptions import LocationInUse
 from doctor.wall_time import validate_time_zone
 
 
-class Specialty(models.Model):
+class Specialty(Revisable):
     """A field of practice, coded as FHIR's value set c80-practice-codes does (SNOMED CT)."""
 
     name = models.CharField(max_length=200)
@@ -41,7 +43,7 @@ class Specialty(models.Model):
         return self.name
 
 
-class Language(models.Model):
+class Language(Revisable):
     """A language that a doctor speaks, tagged as BCP 47 does."""
 
     tag = models.CharField(
@@ -120,6 +122,15 @@ class Location(models.Model):
             if before and before[0].time_zone != self.time_zone and self._has_coming_slots(at):
                 raise LocationInUse
             self.save()
+
+    def revise(self, **changes: Any) -> None:
+        """Change these fields of the location as it now is, and publish it; raises as `publish`."""
+        with transaction.atomic():
+            Location.objects.lock({self.pk})
+            self.refresh_from_db()
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.publish()
 
     def _has_coming_slots(self, at: datetime | None) -> bool:
         return bool(self.slots.filter(ends_at__gt=at or timezone.now()).exists())

@@ -1,7 +1,7 @@
 """The people who see patients."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -124,3 +124,12 @@ class Doctor(models.Model):
                 Doctor.objects.lock({self.pk})
             self.save()
             Slot.objects.filter(doctor=self, ends_at__gt=at or timezone.now()).recompute_open()
+
+    def revise(self, **changes: Any) -> None:
+        """Change these fields of the doctor as they now are, and publish them."""
+        with transaction.atomic():
+            Doctor.objects.lock({self.pk})
+            self.refresh_from_db()
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.publish()

@@ -142,7 +142,11 @@ class Schedule(models.Model):
     def clean(self) -> None:
         """Raise ValidationError for a session too short for a single slot."""
         complete = self.location_id and self.date and self.start_time and self.end_time
-        if complete and self.start_time < self.end_time and not self.spans():
+        try:
+            too_short = complete and self.start_time < self.end_time and not self.spans()
+        except OverflowError:
+            return  # the validators of the date or of the length say so
+        if too_short:
             raise ValidationError("The session is too short for a slot.", code="no_slots")
 
     def spans(self) -> list[Span]:

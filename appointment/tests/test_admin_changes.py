@@ -1,0 +1,296 @@
+"""Appointments in the admin after they are booked: amended, concluded, deleted by verbs alone."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
+from django.http import HttpResponse
+
+from accounts.models import User
+from accounts.tests.factories import StaffFactory
+from appointment.models import Appointment, AppointmentEvent
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Slot
+from doctor.tests.factories import ScheduleFactory, day_ahead
+from patient.models import Patient
+from tests.balance import assert_balanced
+from tests.desk import Desk, page, told
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def reception(staff: User) -> Desk:
+    return Desk(staff)
+
+
+@pytest.fixture
+def appointment() -> Appointment:
+    return AppointmentFactory()
+
+
+def later(user: User, appointment: Appointment, action: str, *more: Appointment) -> HttpResponse:
+    """Choose an action once the appointment has begun."""
+    with time_machine.travel(appointment.starts_at + timedelta(minutes=1), tick=False):
+        return Desk(user).act(action, appointment, *more)
+
+
+# --- Changing ---
+
+
+def test_the_reason_alone_can_be_edited(reception: Desk, appointment: Appointment) -> None:
+    sent = set(reception.open(page(appointment, "change")))
+    assert sent - {"csrfmiddlewaretoken", "initial-reason"} == {"reason"}
+
+
+def test_editing_the_reason_amends(
+    reception: Desk, staff: User, appointment: Appointment
+) -> None:
+    reception.change(appointment, reason="Follow-up")
+    appointment.refresh_from_db()
+    assert appointment.reason == "Follow-up"
+    assert appointment.events.get(kind="amended").actor == staff
+
+
+def test_saving_without_a_change_leaves_no_event(
+    reception: Desk, appointment: Appointment
+) -> None:
+    reception.change(appointment)
+    assert [event.kind for event in appointment.events.all()] == ["booked"]
+
+
+def test_what_is_read_only_is_not_changed_by_sending_it(
+    superuser: User, appointment: Appointment, other_patient: Patient
+) -> None:
+    before = Appointment.objects.values().get()
+    forged: dict[str, Any] = {"status": "completed", "patient": other_patient.pk, "slot": ""}
+    forged |= {"starts_at_0": "2020-01-01", "starts_at_1": "09:00", "doctor": "1", "reason": "New"}
+    Desk(superuser).change(appointment, **forged)
+    assert Appointment.objects.values().get() == {**before, "reason": "New"}
+
+
+def test_an_erased_persons_visit_takes_no_new_words(
+    superuser: User, appointment: Appointment
+) -> None:
+    with time_machine.travel(appointment.ends_at):
+        appointment.patient.erase()
+        desk = Desk(superuser)
+        assert "reason" not in desk.open(page(appointment, "change"))
+        desk.send(page(appointment, "change"), reason="It was Ana")
+    appointment.refresh_from_db()
+    assert appointment.reason == ""
+
+
+def test_an_appointment_that_went_meanwhile_is_told(
+    reception: Desk, appointment: Appointment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(self: Appointment, *args: Any, **kwargs: Any) -> None:
+        raise Appointment.DoesNotExist
+
+    monkeypatch.setattr(Appointment, "amend", too_late)
+    answer = reception.change(appointment, reason="Typed at length")
+    assert answer.status_code == 200
+    assert "Typed at length" in answer.content.decode()
+
+
+def test_the_page_tells_what_happened_when_and_by_whom_there(
+    reception: Desk, staff: User, patient: Patient
+) -> None:
+    slot = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
+    appointment = AppointmentFactory(patient=patient, slot=slot)
+    appointment.cancel(by=staff)
+    html = reception.get(page(appointment, "change")).content.decode()
+    assert f"{slot.schedule.date:%a %d %b %Y} 08:00 JST: Booked the patient" in html
+    assert f"Canceled {staff.name}" in html
+    assert staff.email not in html.replace(f"<strong>{staff.get_short_name()}", "")
+    assert patient.user.email not in html
+
+
+# --- Actions ---
+
+
+def test_cancel_gives_the_place_back(
+    reception: Desk, staff: User, appointment: Appointment
+) -> None:
+    answer = reception.act("cancel", appointment)
+    appointment.refresh_from_db()
+    assert (appointment.status, told(answer)) == ("canceled", ["1 canceled."])
+    assert appointment.events.get(kind="canceled").actor == staff
+    assert_balanced(appointment.slot)
+    assert appointment.slot.taken == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "words"),
+    [("complete", "completed", "1 completed."), ("mark_no_show", "no_show", "1 marked as no-show.")],
+)
+def test_begun_appointments_are_concluded(
+    staff: User, appointment: Appointment, action: str, status: str, words: str
+) -> None:
+    answer = later(staff, appointment, action)
+    appointment.refresh_from_db()
+    assert (appointment.status, told(answer)) == (status, [words])
+    assert appointment.events.get(kind=status).actor == staff
+    assert_balanced(appointment.slot)
+
+
+@pytest.mark.parametrize("action", ["complete", "mark_no_show"])
+def test_a_refused_action_names_the_appointment(
+    reception: Desk, appointment: Appointment, action: str
+) -> None:
+    answer = reception.act(action, appointment)
+    refusal = f"{appointment}: The appointment cannot change to this status now."
+    assert told(answer) == [refusal]
+    appointment.refresh_from_db()
+    assert appointment.status == "scheduled"
+
+
+def test_of_several_the_refused_are_named_and_the_others_done(
+    reception: Desk, appointment: Appointment
+) -> None:
+    canceled, other = AppointmentFactory(), AppointmentFactory()
+    canceled.cancel()
+    answer = reception.act("cancel", appointment, canceled, other)
+    assert told(answer)[0] == "2 canceled."
+    assert told(answer)[1].startswith(f"{canceled}: ")
+    assert set(Appointment.objects.values_list("status")) == {("canceled",)}
+    assert AppointmentEvent.objects.filter(kind="canceled").count() == 3
+    for slot in Slot.objects.all():
+        assert_balanced(slot)
+
+
+def test_an_action_upon_all_of_a_long_list_tells_of_some_by_number(superuser: User) -> None:
+    slot = ScheduleFactory(capacity=30).slots.first()
+    visits = [AppointmentFactory(slot=slot) for _ in range(25)]
+    answer = Desk(superuser).act("complete", visits[0], select_across=1)
+    assert len(told(answer)) == 21
+    assert told(answer)[-1] == "5 more were refused."
+
+
+def test_an_action_is_logged_without_the_patient(
+    reception: Desk, appointment: Appointment
+) -> None:
+    reception.act("cancel", appointment)
+    entry = LogEntry.objects.get()
+    assert (entry.object_repr, entry.change_message) == (str(appointment), "Canceled.")
+
+
+def test_actions_need_the_permission_to_change(appointment: Appointment) -> None:
+    from django.contrib.auth.models import Permission
+
+    viewer = StaffFactory()
+    viewer.user_permissions.add(Permission.objects.get(codename="view_appointment"))
+    Desk(viewer).act("cancel", appointment)
+    appointment.refresh_from_db()
+    assert appointment.status == "scheduled"
+
+
+# --- Deleting ---
+
+
+def test_deleting_one_discards_it_and_gives_its_place_back(
+    superuser: User, appointment: Appointment
+) -> None:
+    slot = appointment.slot
+    Desk(superuser).delete(appointment)
+    assert not Appointment.objects.exists()
+    assert not AppointmentEvent.objects.exists()
+    assert_balanced(slot)
+    assert slot.taken == 0
+
+
+def test_deleting_a_canceled_one_gives_nothing_back(superuser: User) -> None:
+    slot = ScheduleFactory(capacity=2).slots.first()
+    canceled, kept = AppointmentFactory(slot=slot), AppointmentFactory(slot=slot)
+    canceled.cancel()
+    Desk(superuser).delete(canceled)
+    assert list(Appointment.objects.all()) == [kept]
+    assert_balanced(slot)
+
+
+def test_bulk_deletion_gives_every_place_back(superuser: User) -> None:
+    slot = ScheduleFactory(capacity=3).slots.first()
+    visits = [AppointmentFactory(slot=slot) for _ in range(3)]
+    elsewhere = AppointmentFactory()
+    answer = Desk(superuser).delete_all(*visits, elsewhere)
+    assert told(answer) == ["Successfully deleted 4 appointments."]
+    assert not Appointment.objects.exists()
+    for each in Slot.objects.all():
+        assert_balanced(each)
+
+
+def test_a_bulk_deletion_that_fails_midway_deletes_nothing(
+    superuser: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accounts.exceptions import DomainError
+
+    visits = [AppointmentFactory() for _ in range(3)]
+    discard = Appointment.discard
+
+    def refuse_last(self: Appointment) -> None:
+        if self.pk == visits[-1].pk:
+            raise DomainError("Not this one.")
+        discard(self)
+
+    monkeypatch.setattr(Appointment, "discard", refuse_last)
+    answer = Desk(superuser).delete_all(*visits)
+    assert told(answer) == ["Not this one."]
+    assert Appointment.objects.count() == 3
+    assert not LogEntry.objects.exists()
+    for visit in visits:
+        assert_balanced(visit.slot)
+
+
+def test_only_superusers_delete(appointment: Appointment) -> None:
+    """Not even one to whom somebody gave the permission."""
+    from django.contrib.auth.models import Permission
+
+    clerk = StaffFactory()
+    clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="appointment"))
+    assert Desk(clerk).delete(appointment).status_code == 403
+    Desk(clerk).delete_all(appointment)
+    assert Appointment.objects.exists()
+
+
+# --- Finding ---
+
+
+@pytest.mark.parametrize("term", ["ruiz", "elena", "612 34 56 78", "{date}", "{pk}", "ana elena"])
+def test_an_appointment_is_found_by_what_people_say(reception: Desk, term: str) -> None:
+    wanted = AppointmentFactory(
+        patient__first_name="Ana", patient__last_name="Ruiz", patient__phone_number="+34612345678"
+    )
+    other = ScheduleFactory(doctor__first_name="Omar", date=day_ahead(8)).slots.first()
+    AppointmentFactory(slot=other, patient__first_name="Ivo", patient__last_name="Lang")
+    words = term.format(date=wanted.date, pk=wanted.pk)
+    found = reception.get(page(Appointment), q=words).context["cl"].result_list
+    assert wanted in found
+    assert len(found) == 1 or words == str(wanted.pk)
+
+
+def test_todays_list_is_by_the_calendar_of_each_location(staff: User) -> None:
+    tokyo = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
+    here = ScheduleFactory(location__time_zone="America/New_York").slots.first()
+    there, _ = AppointmentFactory(slot=tokyo), AppointmentFactory(slot=here)
+    with time_machine.travel(tokyo.starts_at - timedelta(hours=8), tick=False):
+        found = Desk(staff).get(page(Appointment), when="today").context["cl"].result_list
+        assert list(found) == [there]
+
+
+def test_the_list_tells_what_is_to_come_and_what_to_conclude(
+    staff: User, appointment: Appointment
+) -> None:
+    coming = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(20)).slots.first())
+    with time_machine.travel(appointment.ends_at, tick=False):
+        desk = Desk(staff)
+        for when, wanted in (("upcoming", coming), ("unconcluded", appointment)):
+            assert list(desk.get(page(Appointment), when=when).context["cl"].result_list) == [wanted]
+
+
+def test_times_are_shown_on_the_clocks_of_the_location(reception: Desk) -> None:
+    slot = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
+    AppointmentFactory(slot=slot)
+    shown = f"{slot.schedule.date:%a %d %b %Y} 09:00 JST"
+    assert shown in reception.get(page(Appointment)).content.decode()

@@ -1,0 +1,239 @@
+"""Each rule that the database itself keeps: it is there, has a name, and refuses."""
+
+from collections.abc import Callable
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.db.models import BaseConstraint, Model, UniqueConstraint
+
+from accounts.constraints import PostgresExclusionConstraint, violates
+from accounts.tests.factories import UserFactory
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Slot
+from doctor.tests.factories import (
+    DoctorFactory,
+    LanguageFactory,
+    LocationFactory,
+    ScheduleFactory,
+    SpecialtyFactory,
+)
+from patient.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+ON_POSTGRES_ALONE = {"doctor_slot_no_overlap", "appointment_no_overlap_of_one_patient"}
+CONSTRAINTS: dict[str, tuple[type[Model], BaseConstraint]] = {
+    constraint.name: (model, constraint)
+    for label in ("accounts", "doctor", "patient", "appointment")
+    for model in apps.get_app_config(label).get_models()
+    for constraint in model._meta.constraints
+}
+Case = tuple[Model, dict[str, Any]]
+
+
+def twin(factory: Any, field: str) -> Case:
+    """The second of two rows, about to take a value of the first."""
+    first, second = factory(), factory()
+    return second, {field: getattr(first, field)}
+
+
+def a_slot() -> Slot:
+    slot: Slot = ScheduleFactory().slots.earliest("starts_at")
+    return slot
+
+
+def second_slot_moved(minutes: int) -> Case:
+    """The second slot of a session, about to begin so many minutes after the first."""
+    first, second, *_ = ScheduleFactory().slots.order_by("starts_at")
+    return second, {"starts_at": first.starts_at + timedelta(minutes=minutes)}
+
+
+def booked_by_a_second(start: time) -> Case:
+    """A visit of somebody else at this time, about to become the first patient's."""
+    slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
+    first = AppointmentFactory(slot=slot)
+    if start != time(9):
+        slot = ScheduleFactory(start_time=start).slots.earliest("starts_at")
+    return AppointmentFactory(slot=slot), {"patient": first.patient}
+
+
+def canceled() -> Appointment:
+    visit: Appointment = AppointmentFactory()
+    return visit.cancel()
+
+
+BREAKS: dict[str, Callable[[], Case]] = {
+    "accounts_user_email_unique_ignoring_case": lambda: twin(UserFactory, "email"),
+    "doctor_specialty_name_unique": lambda: twin(SpecialtyFactory, "name"),
+    "doctor_language_tag_unique": lambda: twin(LanguageFactory, "tag"),
+    "doctor_location_name_unique": lambda: twin(LocationFactory, "name"),
+    "doctor_doctor_license_number_unique": lambda: twin(DoctorFactory, "license_number"),
+    "doctor_schedule_ends_after_it_starts": lambda: (ScheduleFactory(), {"end_time": time(9)}),
+    "doctor_schedule_capacity_in_range": lambda: (ScheduleFactory(), {"capacity": 1001}),
+    "doctor_schedule_slot_minutes_in_range": lambda: (ScheduleFactory(), {"slot_minutes": 4}),
+    "doctor_slot_taken_within_capacity": lambda: (a_slot(), {"taken": 2}),
+    "doctor_slot_ends_after_it_starts": lambda: ((slot := a_slot()), {"ends_at": slot.starts_at}),
+    "doctor_slot_one_per_doctor_and_start": lambda: second_slot_moved(minutes=0),
+    "doctor_slot_no_overlap": lambda: second_slot_moved(minutes=29),
+    "patient_patient_one_own_profile": lambda: twin(PatientFactory, "user"),
+    "appointment_one_live_per_patient_and_slot": lambda: booked_by_a_second(time(9)),
+    "appointment_no_overlap_of_one_patient": lambda: booked_by_a_second(time(9, 29)),
+    "appointment_only_canceled_outlive_their_slot": lambda: (AppointmentFactory(), {"slot": None}),
+    "appointment_canceled_at_if_canceled": lambda: (canceled(), {"canceled_at": None}),
+    "appointment_ends_after_it_starts": lambda: (
+        (visit := AppointmentFactory()),
+        {"ends_at": visit.starts_at},
+    ),
+    "appointment_status_known": lambda: (AppointmentFactory(), {"status": "moved"}),
+}
+
+
+def write(row: Model, changes: dict[str, Any]) -> None:
+    """Write past all verbs and validation."""
+    with transaction.atomic():
+        type(row)._base_manager.filter(pk=row.pk).update(**changes)
+
+
+def test_every_constraint_has_its_case_here() -> None:
+    assert set(BREAKS) == set(CONSTRAINTS)
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_a_constraint_bears_its_app_and_says_what_is_wrong(name: str) -> None:
+    model, constraint = CONSTRAINTS[name]
+    assert name.startswith(f"{model._meta.app_label}_")
+    assert constraint.violation_error_code
+    assert constraint.violation_error_message != BaseConstraint.default_violation_error_message
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_a_constraint_is_in_the_database_under_its_name(name: str) -> None:
+    model, _ = CONSTRAINTS[name]
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, model._meta.db_table)
+    there = connection.vendor == "postgresql" or name not in ON_POSTGRES_ALONE
+    assert (name in found) is there
+
+
+@pytest.mark.parametrize("name", sorted(set(CONSTRAINTS) - ON_POSTGRES_ALONE))
+def test_the_database_refuses_what_breaks_a_constraint(name: str) -> None:
+    row, changes = BREAKS[name]()
+    with pytest.raises(IntegrityError) as refused:
+        write(row, changes)
+    if connection.vendor == "postgresql" and name != "accounts_user_email_unique_ignoring_case":
+        assert violates(refused.value, name)
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.parametrize("name", sorted(ON_POSTGRES_ALONE))
+def test_postgresql_refuses_what_overlaps(name: str) -> None:
+    row, changes = BREAKS[name]()
+    with pytest.raises(IntegrityError) as refused:
+        write(row, changes)
+    assert violates(refused.value, name)
+    assert not violates(refused.value, "another")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("doctor_schedule_capacity_in_range", {"capacity": 0}),
+        ("doctor_schedule_slot_minutes_in_range", {"slot_minutes": 721}),
+        ("doctor_slot_taken_within_capacity", {"taken": -1}),
+    ],
+)
+def test_the_other_end_of_a_range_is_refused_too(name: str, changes: dict[str, int]) -> None:
+    row, _ = BREAKS[name]()
+    with pytest.raises(IntegrityError):
+        write(row, changes)
+
+
+def test_an_appointment_that_stands_has_no_instant_of_its_cancel() -> None:
+    visit = AppointmentFactory()
+    with pytest.raises(IntegrityError):
+        write(visit, {"canceled_at": visit.created_at})
+
+
+def test_addresses_that_differ_in_case_are_one() -> None:
+    """By raw SQL: no field folds the case here."""
+    first, second = UserFactory(), UserFactory()
+    change = "UPDATE accounts_user SET email = %s WHERE id = %s"
+    with (
+        pytest.raises(IntegrityError) as refused,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(change, [first.email.upper(), second.pk])
+    assert violates(refused.value, "accounts_user_email_unique_ignoring_case")
+
+
+# --- What a constraint does not forbid ------------------------------------------------------------
+
+
+def test_slots_and_visits_that_touch_do_not_overlap() -> None:
+    first, second, *_ = ScheduleFactory().slots.order_by("starts_at")
+    visit = AppointmentFactory(slot=first)
+    AppointmentFactory(slot=second, patient=visit.patient)
+
+
+def test_visits_that_are_over_or_canceled_may_overlap_others() -> None:
+    visit, changes = booked_by_a_second(time(9, 15))
+    write(visit, {"status": "completed"})
+    write(visit, changes)
+
+
+def test_visits_of_the_erased_may_overlap() -> None:
+    """A NULL key would be an infinite range that collides with everybody."""
+    slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
+    for visit in (AppointmentFactory(slot=slot), AppointmentFactory(slot=slot)):
+        visit.patient.erase(at=visit.starts_at)
+    AppointmentFactory(slot=ScheduleFactory(start_time=time(9, 15)).slots.earliest("starts_at"))
+    assert Appointment.objects.active().filter(patient=None).count() == 2
+
+
+# --- What validation says -------------------------------------------------------------------------
+
+
+def test_validation_says_it_in_the_words_of_the_constraint() -> None:
+    slot = a_slot()
+    slot.taken = 2
+    with pytest.raises(ValidationError) as refused:
+        slot.validate_constraints()
+    [error] = refused.value.error_dict["__all__"]
+    assert (error.code, error.message) == ("slot_full", "No place is left at this time.")
+
+
+def test_validation_of_an_overlap_is_postgresqls() -> None:
+    """On SQLite the verb looks for it, and validation is silent as the constraint is."""
+    row, changes = second_slot_moved(minutes=29)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    if connection.vendor == "postgresql":
+        with pytest.raises(ValidationError) as refused:
+            row.validate_constraints()
+        assert refused.value.error_dict["__all__"][0].code == "schedule_overlap"
+    else:
+        row.validate_constraints()
+
+
+def test_an_exclusion_constraint_is_no_sql_on_sqlite() -> None:
+    model, constraint = CONSTRAINTS["doctor_slot_no_overlap"]
+    assert isinstance(constraint, PostgresExclusionConstraint)
+    editor = connection.schema_editor(collect_sql=True)
+    made = [
+        getattr(constraint, part)(model, editor)
+        for part in ("constraint_sql", "create_sql", "remove_sql")
+    ]
+    assert all(made) is (connection.vendor == "postgresql")
+
+
+def test_unique_constraints_are_not_deferred() -> None:
+    """A deferred one would refuse at commit, outside the verb that makes a domain error of it."""
+    unique = [c for _, c in CONSTRAINTS.values() if isinstance(c, UniqueConstraint)]
+    assert unique
+    assert not any(constraint.deferrable for constraint in unique)

@@ -1,0 +1,146 @@
+"""How long `manage.py check_invariants` takes and how much memory, on a clinic of a given size.
+
+    .venv/bin/python -m benchmarks.check_invariants --db postgres --rows 1000000
+
+Makes a database of its own, with as many slots and appointments as asked for, and removes it. The
+rows are written by SQL, without the verbs: they are only there to be read. With `--broken` every
+counter is wrong, which must not take more memory.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests import postgres
+from tests.database import Database, SQLite
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = (sys.executable, "manage.py", "check_invariants")
+DOCTORS = 200
+VISITS_A_PATIENT = 40
+
+# `n` holds the numbers from 0: slot i is the i-th of all doctors' half hours, in turns.
+NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {rows})"
+INSTANTS = {
+    "postgres": "timestamptz '2030-01-01 00:00Z' + ({}) * interval '30 minutes'",
+    "sqlite": "datetime('2030-01-01', '+' || (({}) * 30) || ' minutes')",
+}
+SLOTS = """
+INSERT INTO doctor_slot
+    (id, schedule_id, doctor_id, location_id, starts_at, ends_at, capacity, taken, is_open)
+SELECT i + 1, 1 + i % {doctors}, 1 + i % {doctors}, 1, {start}, {end}, 2, {taken}, {yes} FROM n
+"""
+APPOINTMENTS = """
+INSERT INTO appointment_appointment
+    (id, patient_id, slot_id, doctor_id, location_id, starts_at, ends_at, date, status, reason,
+     created_at, canceled_at, cancel_reason)
+SELECT i + 1, 1 + i % {patients}, i + 1, 1 + i % {doctors}, 1, {start}, {end}, '2030-01-01',
+    CASE WHEN i % 10 = 0 THEN 'canceled' ELSE 'scheduled' END, 'Check-up',
+    {start}, CASE WHEN i % 10 = 0 THEN {start} END, '' FROM n
+"""
+EVENTS = """
+INSERT INTO appointment_appointmentevent
+    (appointment_id, kind, at, from_status, to_status, detail)
+SELECT id, 'booked', created_at, '', 'scheduled', '' FROM appointment_appointment
+UNION ALL SELECT id, 'canceled', canceled_at, 'scheduled', 'canceled', ''
+FROM appointment_appointment WHERE status = 'canceled'
+"""
+
+
+def main() -> None:
+    """Make, fill, check, and print the figures."""
+    asked = arguments()
+    database = postgres.start() if asked.db == "postgres" else SQLite()
+    try:
+        use(database)
+        took = seconds(lambda: fill(database.kind, asked.rows, too_many=int(asked.broken)))
+        print(f"{database.describe()}\nfilled with {asked.rows:,} slots and visits in {took:.0f} s")
+        print(measured_check())
+    finally:
+        database.stop()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--db", choices=("sqlite", "postgres"), default="postgres")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="slots, and as many visits")
+    parser.add_argument("--broken", action="store_true", help="make every counter wrong")
+    return parser.parse_args()
+
+
+def use(database: Database) -> None:
+    """Point Django, here and in what is started from here, at a new database with its tables."""
+    url = database.create_database("check")
+    os.environ.update(
+        ENVIRONMENT="demo", DJANGO_SETTINGS_MODULE="config.settings", DATABASE_URL=url
+    )
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def fill(kind: str, rows: int, *, too_many: int) -> None:
+    """Write a clinic with so many slots and an appointment in each, every tenth canceled."""
+    from django.db import connection, transaction
+
+    patients = max(5 * DOCTORS, rows // VISITS_A_PATIENT)
+    fill_directory(patients)
+    words = {
+        "rows": rows,
+        "doctors": DOCTORS,
+        "patients": patients,
+        "start": INSTANTS[kind].format(f"i / {DOCTORS}"),
+        "end": INSTANTS[kind].format(f"i / {DOCTORS} + 1"),
+        "taken": f"CASE WHEN i % 10 = 0 THEN 0 ELSE 1 END + {too_many}",
+        "yes": "true" if kind == "postgres" else "1",
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in (NUMBERS + SLOTS, NUMBERS + APPOINTMENTS, EVENTS):
+            cursor.execute(statement.format(**words))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    connection.close()
+
+
+def fill_directory(patients: int) -> None:
+    """Write the location, the doctors with a session each, and the patients."""
+    from doctor.models import Doctor, Location, Schedule
+    from patient.models import Patient
+
+    Location.objects.create(pk=1, name="Clinic", time_zone="UTC")
+    numbers = range(1, DOCTORS + 1)
+    Doctor.objects.bulk_create(
+        Doctor(pk=n, last_name=f"{n}", license_number=f"{n}") for n in numbers
+    )
+    day = {"date": "2030-01-01", "start_time": "00:00", "end_time": "23:00", "location_id": 1}
+    Schedule.objects.bulk_create(Schedule(pk=n, doctor_id=n, **day) for n in numbers)
+    people = (Patient(pk=n, last_name=f"{n}") for n in range(1, patients + 1))
+    Patient.objects.bulk_create(people, batch_size=5_000)
+
+
+def seconds(work: Callable[[], None]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def measured_check() -> str:
+    """Run the command as a child of its own; what it says at the end, its time and its memory."""
+    began = time.monotonic()
+    child = subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert child.stdout is not None
+    said = child.stdout.read().decode().strip().splitlines()
+    _, status, used = os.wait4(child.pid, 0)
+    took = time.monotonic() - began
+    code = child.returncode = os.waitstatus_to_exitcode(status)
+    return f"{said[-1]}\nexit {code}, {took:.1f} s, at most {used.ru_maxrss / 1024:.0f} MiB"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""Publishing a session makes its slots, or nothing at all."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+from django.utils import timezone
+
+from doctor.exceptions import ScheduleOverlap
+from doctor.models import Doctor, Location, Schedule, Slot
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def new(**changes: Any) -> Schedule:
+    """A session from 09:00 to 11:00 that has not been published."""
+    schedule: Schedule = ScheduleFactory.build(
+        **{"doctor": DoctorFactory(), "location": LocationFactory(), **changes}
+    )
+    return schedule
+
+
+def on_the_clock(schedule: Schedule) -> list[str]:
+    """The slots as the clocks of the location show them."""
+    zone = schedule.location.zone
+    return [
+        f"{slot.starts_at.astimezone(zone):%H:%M}-{slot.ends_at.astimezone(zone):%H:%M}"
+        for slot in schedule.slots.order_by("starts_at")
+    ]
+
+
+# --- The slots of a session -----------------------------------------------------------------------
+
+
+def test_a_session_is_cut_into_equal_slots() -> None:
+    schedule = ScheduleFactory(slot_minutes=30)
+    assert on_the_clock(schedule) == ["09:00-09:30", "09:30-10:00", "10:00-10:30", "10:30-11:00"]
+
+
+def test_a_slot_says_of_whom_where_and_how_many() -> None:
+    schedule = ScheduleFactory(capacity=7)
+    for slot in schedule.slots.all():
+        assert (slot.doctor, slot.location) == (schedule.doctor, schedule.location)
+        assert (slot.capacity, slot.taken, slot.is_open) == (7, 0, True)
+
+
+def test_without_a_slot_length_the_session_is_one_slot() -> None:
+    assert on_the_clock(ScheduleFactory(slot_minutes=None)) == ["09:00-11:00"]
+
+
+@pytest.mark.parametrize(
+    ("end", "minutes", "slots"),
+    [
+        (time(10, 20), 30, ["09:00-09:30", "09:30-10:00"]),
+        (time(9, 59), 30, ["09:00-09:30"]),
+        (time(10, 30), 60, ["09:00-10:00"]),
+        (time(9, 30), 30, ["09:00-09:30"]),
+        (time(9, 5), 5, ["09:00-09:05"]),
+    ],
+)
+def test_a_remainder_shorter_than_a_slot_is_dropped(
+    end: time, minutes: int, slots: list[str]
+) -> None:
+    assert on_the_clock(ScheduleFactory(end_time=end, slot_minutes=minutes)) == slots
+
+
+def test_the_longest_day_of_the_shortest_slots() -> None:
+    schedule = ScheduleFactory(start_time=time(0), end_time=time(23, 59), slot_minutes=5)
+    assert schedule.slots.count() == 287
+
+
+@pytest.mark.parametrize(
+    ("closed_by", "is_open"),
+    [({}, True), ({"is_active": False}, False), ({"accepts_patients": False}, False)],
+)
+def test_slots_are_open_as_the_doctor_is(closed_by: dict[str, bool], is_open: bool) -> None:
+    schedule = ScheduleFactory(doctor=DoctorFactory(**closed_by))
+    assert set(schedule.slots.values_list("is_open", flat=True)) == {is_open}
+
+
+def test_a_session_that_is_not_active_has_closed_slots() -> None:
+    schedule = ScheduleFactory(is_active=False)
+    assert set(schedule.slots.values_list("is_open", flat=True)) == {False}
+
+
+def test_the_zone_is_the_one_that_the_location_has_now() -> None:
+    schedule = new()
+    elsewhere = Location.objects.get(pk=schedule.location.pk)
+    elsewhere.time_zone = "America/New_York"
+    elsewhere.publish()
+    assert schedule.location.time_zone == "Europe/Madrid"
+    schedule.publish()
+    nine = datetime.combine(schedule.date, time(9), tzinfo=elsewhere.zone)
+    assert schedule.slots.get(starts_at=nine)
+
+
+# --- What cannot be published ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"end_time": time(9, 29)}, "__all__", "no_slots"),
+        ({"end_time": time(9)}, "__all__", "end_before_start"),
+        ({"end_time": time(8)}, "__all__", "end_before_start"),
+        ({"slot_minutes": 4}, "slot_minutes", "min_value"),
+        ({"slot_minutes": 721}, "slot_minutes", "max_value"),
+        ({"capacity": 0}, "capacity", "min_value"),
+        ({"capacity": 1001}, "capacity", "max_value"),
+        ({"date": date(1999, 12, 31)}, "date", "date_range"),
+        ({"date": timezone.now().date() + timedelta(days=366 * 10 + 9)}, "date", "date_range"),
+        ({"start_time": None}, "start_time", "null"),
+        ({"date": None}, "date", "null"),
+    ],
+)
+def test_what_makes_no_session_is_refused_and_leaves_nothing(
+    changes: dict[str, Any], field: str, code: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        new(**changes).publish()
+    assert code in {error.code for error in refused.value.error_dict[field]}
+    assert not Schedule.objects.exists()
+    assert not Slot.objects.exists()
+
+
+@pytest.mark.parametrize("missing", ["doctor", "location"])
+def test_a_session_is_somebodys_and_somewhere(missing: str) -> None:
+    schedule = new()
+    setattr(schedule, missing, None)
+    with pytest.raises(ValidationError) as refused:
+        schedule.publish()
+    assert missing in refused.value.error_dict
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"date": date(2000, 1, 1)},
+        {"slot_minutes": 5},
+        {"slot_minutes": 720, "start_time": time(8), "end_time": time(20)},
+        {"capacity": 1000},
+    ],
+)
+def test_what_is_at_the_limit_is_published(changes: dict[str, Any]) -> None:
+    schedule = new(**changes)
+    schedule.publish()
+    assert schedule.slots.exists()
+
+
+# --- Overlap --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "minutes"),
+    [
+        (time(9), time(11), 30),  # the same
+        (time(8), time(9, 1), None),  # into its beginning
+        (time(10, 59), time(12), None),  # from before its end
+        (time(9, 45), time(10, 15), None),  # within
+        (time(8), time(12), None),  # around
+    ],
+)
+def test_a_doctor_is_at_one_place_at_a_time(start: time, end: time, minutes: int | None) -> None:
+    there = ScheduleFactory()
+    here = new(doctor=there.doctor, start_time=start, end_time=end, slot_minutes=minutes)
+    assert here.location != there.location
+    with pytest.raises(ScheduleOverlap):
+        here.publish()
+    assert list(Schedule.objects.all()) == [there]
+    assert there.slots.count() == Slot.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "minutes"),
+    [
+        (time(8), time(9), 30),  # up to it
+        (time(11), time(12), 30),  # from its end on
+        (time(8, 20), time(9, 20), 40),  # the remainder that is dropped lies in it
+    ],
+)
+def test_sessions_that_touch_do_not_overlap(start: time, end: time, minutes: int) -> None:
+    there = ScheduleFactory()
+    new(doctor=there.doctor, start_time=start, end_time=end, slot_minutes=minutes).publish()
+    assert Schedule.objects.count() == 2
+
+
+def test_a_session_may_begin_where_the_remainder_of_another_was_dropped() -> None:
+    there = ScheduleFactory(end_time=time(10, 50))
+    new(doctor=there.doctor, start_time=time(10, 30)).publish()
+    assert Schedule.objects.count() == 2
+
+
+def test_two_doctors_may_be_at_one_place_at_one_time() -> None:
+    there = ScheduleFactory()
+    new(location=there.location).publish()
+    assert Slot.objects.count() == 8
+
+
+def test_what_overlaps_is_told_by_instants_and_not_by_clocks() -> None:
+    madrid = ScheduleFactory(start_time=time(15), end_time=time(17))
+    new_york = LocationFactory(time_zone="America/New_York")
+    with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, whatever the season of either
+        new(doctor=madrid.doctor, location=new_york, start_time=time(9)).publish()
+    new(doctor=madrid.doctor, location=new_york, start_time=time(15), end_time=time(17)).publish()
+
+
+def test_a_session_that_is_not_active_is_in_the_way_all_the_same() -> None:
+    there = ScheduleFactory(is_active=False)
+    with pytest.raises(ScheduleOverlap):
+        new(doctor=there.doctor).publish()
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.parametrize("start", [time(9), time(9, 15)])
+def test_the_database_has_the_last_word_on_an_overlap(
+    start: time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ScheduleFactory()
+    monkeypatch.setattr(Schedule, "_refuse_overlap", lambda *args: None)
+    with pytest.raises(ScheduleOverlap) as refused:
+        new(doctor=there.doctor, start_time=start).publish()
+    assert isinstance(refused.value.__cause__, IntegrityError)
+
+
+def test_what_else_the_database_refuses_is_not_called_an_overlap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Schedule, "full_clean", lambda self: None)
+    with pytest.raises(IntegrityError):
+        new(capacity=1001).publish()
+
+
+def test_a_doctor_who_does_not_exist_has_no_sessions() -> None:
+    with pytest.raises(ValidationError):
+        new(doctor=Doctor(pk=2**40)).publish()

@@ -1,0 +1,198 @@
+"""Taking a place, giving it back, and changing how many there are."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.exceptions import DomainError
+from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import NothingToRelease, ScheduleInUse, SlotClosed, SlotFull, SlotInPast
+from doctor.models import Slot
+from doctor.tests.factories import ScheduleFactory
+from tests.balance import assert_balanced
+
+pytestmark = pytest.mark.django_db
+
+INSTANT = timedelta(microseconds=1)
+
+
+def a_slot(capacity: int = 2, **session: object) -> Slot:
+    """The first slot of a new session."""
+    slot: Slot = ScheduleFactory(capacity=capacity, **session).slots.first()
+    return slot
+
+
+def taken(slot: Slot) -> int:
+    """What the database says."""
+    return Slot.objects.values_list("taken", flat=True).get(pk=slot.pk)
+
+
+# --- take -----------------------------------------------------------------------------------------
+
+
+def test_taking_a_place_counts_it_on_this_slot_alone() -> None:
+    slot, *others = ScheduleFactory(capacity=2).slots.all()
+    slot.take()
+    assert taken(slot) == 1
+    assert [taken(other) for other in others] == [0, 0, 0]
+
+
+def test_the_last_place_can_be_taken_and_no_more() -> None:
+    slot = a_slot(capacity=2)
+    slot.take()
+    slot.take()
+    with pytest.raises(SlotFull):
+        slot.take()
+    assert taken(slot) == 2
+
+
+def test_a_place_is_refused_by_the_row_and_not_by_what_was_loaded_earlier() -> None:
+    slot = a_slot(capacity=1)
+    stale = Slot.objects.get(pk=slot.pk)
+    slot.take()
+    assert stale.taken == 0
+    with pytest.raises(SlotFull):
+        stale.take()
+    assert taken(slot) == 1
+
+
+def test_a_slot_can_be_taken_until_the_instant_before_it_begins() -> None:
+    slot = a_slot()
+    slot.take(at=slot.starts_at - INSTANT)
+    assert taken(slot) == 1
+
+
+@pytest.mark.parametrize("after", [timedelta(0), INSTANT, timedelta(days=1)])
+def test_a_slot_that_begins_now_or_has_begun_is_in_the_past(after: timedelta) -> None:
+    slot = a_slot()
+    with pytest.raises(SlotInPast):
+        slot.take(at=slot.starts_at + after)
+    assert taken(slot) == 0
+
+
+def test_now_is_the_instant_meant_where_none_is_given() -> None:
+    with pytest.raises(SlotInPast):
+        a_slot(date=(timezone.now() - timedelta(days=2)).date()).take()
+
+
+def test_a_closed_slot_cannot_be_taken() -> None:
+    slot = a_slot(is_active=False)
+    with pytest.raises(SlotClosed):
+        slot.take()
+    assert taken(slot) == 0
+
+
+@pytest.mark.parametrize(
+    ("closed", "begun", "full", "told"),
+    [
+        (True, True, True, SlotClosed),
+        (True, True, False, SlotClosed),
+        (True, False, True, SlotClosed),
+        (True, False, False, SlotClosed),
+        (False, True, True, SlotInPast),
+        (False, True, False, SlotInPast),
+        (False, False, True, SlotFull),
+        (False, False, False, None),
+    ],
+)
+def test_of_several_reasons_the_first_is_told(
+    closed: bool, begun: bool, full: bool, told: type[DomainError] | None
+) -> None:
+    slot = a_slot(capacity=1)
+    if full:
+        slot.take()
+    if closed:
+        slot.schedule.revise(is_active=False)
+    at = slot.starts_at if begun else slot.starts_at - INSTANT
+    slot.refresh_from_db()
+    assert type(slot.refusal(at)) is (told or type(None))
+    if told:
+        with pytest.raises(told):
+            slot.take(at=at)
+
+
+def test_what_take_refuses_is_what_bookable_leaves_out() -> None:
+    """Invariant I5, at the instant on either side of the start."""
+    slot = a_slot(capacity=1)
+    bookable = Slot.objects.filter(pk=slot.pk).bookable
+    assert bookable(slot.starts_at - INSTANT).exists()
+    assert not bookable(slot.starts_at).exists()
+    slot.take()
+    assert not bookable(slot.starts_at - INSTANT).exists()
+
+
+def test_taking_a_slot_that_is_gone_says_so() -> None:
+    slot = a_slot()
+    slot.schedule.unpublish()
+    with pytest.raises(Slot.DoesNotExist):
+        slot.take()
+
+
+# --- release --------------------------------------------------------------------------------------
+
+
+def test_a_place_given_back_can_be_taken_again() -> None:
+    slot = a_slot(capacity=1)
+    slot.take()
+    slot.release()
+    assert taken(slot) == 0
+    slot.take()
+    assert taken(slot) == 1
+
+
+def test_nothing_can_be_given_back_where_nothing_is_taken() -> None:
+    slot = a_slot()
+    with pytest.raises(NothingToRelease):
+        slot.release()
+    assert taken(slot) == 0
+
+
+def test_a_place_can_be_given_back_on_a_closed_slot_in_the_past() -> None:
+    slot = a_slot(date=(timezone.now() - timedelta(days=2)).date())
+    slot.take(at=slot.starts_at - INSTANT)
+    slot.schedule.revise(is_active=False)
+    slot.release()
+    assert taken(slot) == 0
+
+
+# --- resize ---------------------------------------------------------------------------------------
+
+
+def test_resizing_changes_the_places_and_keeps_what_is_taken() -> None:
+    slot = AppointmentFactory(slot=a_slot(capacity=3)).slot
+    slot.resize(5)
+    assert (slot.capacity, taken(slot)) == (5, 1)
+    assert_balanced(slot)
+
+
+def test_as_many_places_as_are_taken_are_enough() -> None:
+    slot = AppointmentFactory(slot=a_slot(capacity=3)).slot
+    slot.resize(1)
+    assert slot.capacity == 1
+    assert_balanced(slot)
+    with pytest.raises(SlotFull):
+        slot.take()
+
+
+def test_fewer_places_than_are_taken_are_refused_with_the_appointments_in_the_way() -> None:
+    slot = a_slot(capacity=3)
+    first, second, third = (AppointmentFactory(slot=slot) for _ in range(3))
+    first.cancel()
+    second.complete(at=slot.starts_at)
+    with pytest.raises(ScheduleInUse) as refused:
+        slot.resize(1)
+    assert refused.value.extra == {"appointments": [second.pk, third.pk]}
+    slot.refresh_from_db()
+    assert slot.capacity == 3
+    assert_balanced(slot)
+
+
+def test_resizing_looks_at_the_row_and_not_at_what_was_loaded_earlier() -> None:
+    slot = a_slot(capacity=3)
+    stale = Slot.objects.get(pk=slot.pk)
+    AppointmentFactory(slot=slot)
+    AppointmentFactory(slot=slot)
+    with pytest.raises(ScheduleInUse):
+        stale.resize(1)
+    assert_balanced(slot)

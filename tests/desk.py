@@ -1,0 +1,120 @@
+"""Somebody at the admin: goes to pages, types into forms and sends them as a browser would."""
+
+from html.parser import HTMLParser
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+
+
+def page(model: type[Model] | Model, view: str = "changelist") -> str:
+    """The path of a page of a model, or of a row of it."""
+    keys = [model.pk] if isinstance(model, Model) else []
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=keys)
+
+
+class FormReader(HTMLParser):
+    """What a browser would send back of the page's post form as it stands."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.sent: dict[str, list[str]] = {}
+        self.inside, self.name, self.text, self.picked = False, "", "", []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self.inside = given.get("method") == "post" and given.get("id") != "logout-form"
+        elif self.inside and tag in {"select", "textarea"} and given.get("name"):
+            self.name, self.text = given["name"], ""
+            self.sent.setdefault(self.name, [])
+        elif self.inside and tag == "option" and "selected" in given and self.name:
+            self.sent[self.name].append(given.get("value", ""))
+        elif self.inside and tag == "input" and given.get("name"):
+            self._input(given)
+
+    def _input(self, given: dict[str, str]) -> None:
+        kind = given.get("type")
+        if kind in {"submit", "button"} or (
+            kind in {"checkbox", "radio"} and "checked" not in given
+        ):
+            return
+        self.sent.setdefault(given["name"], []).append(given.get("value") or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea" and self.name:
+            self.sent[self.name].append(self.text.removeprefix("\n"))
+        if tag in {"textarea", "select"}:
+            self.name = ""
+        if tag == "form":
+            self.inside = False
+
+
+class Desk:
+    """A browser, signed in to the admin."""
+
+    def __init__(self, user: User) -> None:
+        self.client = Client()
+        self.client.force_login(user)
+
+    def get(self, path: str, **query: Any) -> HttpResponse:
+        """Go to a page."""
+        return self.client.get(path, query)
+
+    def status(self, path: str, **query: Any) -> int:
+        """What going to a page answers."""
+        return self.get(path, **query).status_code
+
+    def open(self, path: str) -> dict[str, Any]:
+        """Go to a page and hold its form, as a browser would send it."""
+        response = self.get(path)
+        assert response.status_code == 200, response.status_code
+        return FormReader(response.content.decode()).sent
+
+    def send(self, path: str, form: dict[str, Any] | None = None, **typed: Any) -> HttpResponse:
+        """Send a form with what was typed into it; an empty list leaves a box unchecked."""
+        return self.client.post(path, {**(form or {}), **typed}, follow=True)
+
+    def change(self, row: Model, **typed: Any) -> HttpResponse:
+        """Open the page of a row, type, save."""
+        path = page(row, "change")
+        return self.send(path, self.open(path), **typed)
+
+    def act(self, action: str, *rows: Model, **more: Any) -> HttpResponse:
+        """Choose an action upon rows in their list."""
+        chosen = {"action": action, "_selected_action": [row.pk for row in rows], "index": 0}
+        return self.client.post(page(type(rows[0])), {**chosen, **more}, follow=True)
+
+    def delete_all(self, *rows: Model) -> HttpResponse:
+        """Choose to delete rows in their list, and confirm."""
+        chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in rows]}
+        return self.client.post(page(type(rows[0])), {**chosen, "post": "yes"}, follow=True)
+
+    def delete(self, row: Model) -> HttpResponse:
+        """Delete a row on its page, and confirm."""
+        return self.client.post(page(row, "delete"), {"post": "yes"}, follow=True)
+
+    def suggestions(self, model: type[Model], field: str, term: str = "", **more: Any) -> Any:
+        """What the autocomplete of a field offers."""
+        asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
+        found = self.get("/admin/autocomplete/", **asked, field_name=field, term=term, **more)
+        return found.json()["results"] if found.status_code == 200 else found.status_code
+
+
+def told(response: HttpResponse) -> list[str]:
+    """The messages on top of the page."""
+    return [str(message) for message in response.context["messages"]]  # type: ignore[attr-defined]
+
+
+def faults(response: HttpResponse) -> list[str]:
+    """What the form says is wrong."""
+    form = response.context["adminform"].form  # type: ignore[attr-defined]
+    return [str(fault) for found in form.errors.values() for fault in found]

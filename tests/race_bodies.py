@@ -1,0 +1,167 @@
+"""The bodies of the four races that have a control, and the words in which all races are told.
+
+A body plays its race and asserts what must come of it. `test_races.py` plays it with the guards
+in place, `test_race_controls.py` with a guard taken out.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import time
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import transaction
+
+from accounts.exceptions import DomainError
+from accounts.models import User
+from appointment.exceptions import AlreadyBooked, NotCancelable, PatientOverlap
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import ScheduleOverlap, SlotFull
+from doctor.models import Schedule, Slot
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from patient.models import Patient
+from patient.tests.factories import PatientFactory
+from tests.balance import assert_balanced
+from tests.threads import run_together
+
+Outcomes = list[Any]
+FORESEEN = (DomainError, ObjectDoesNotExist)
+
+# --- Words ----------------------------------------------------------------------------------------
+
+
+def race(*calls: Callable[[], Any]) -> Outcomes:
+    """Start these calls at the same moment; what each returned or raised, in their order."""
+    return run_together(len(calls), lambda number: calls[number]())
+
+
+def tally(outcomes: Outcomes) -> dict[type, int]:
+    """How many calls ended with each type of answer or refusal.
+
+    Any exception but a domain error or a row that is gone is a failure, named in full.
+    """
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, FORESEEN):
+            raise AssertionError(f"unforeseen in a race: {outcome!r}") from outcome
+    return dict(Counter(map(type, outcomes)))
+
+
+def people(n: int) -> list[Patient]:
+    """So many patients, each with an account of their own."""
+    with transaction.atomic():
+        return PatientFactory.create_batch(n, user__password="")
+
+
+def one_slot(capacity: int, **session: Any) -> Slot:
+    """The one slot of a new session."""
+    return ScheduleFactory(slot_minutes=None, capacity=capacity, **session).slots.get()
+
+
+def alike(row: Any, n: int) -> list[Any]:
+    """The same row as n callers have it, each loaded for itself."""
+    return [type(row).objects.get(pk=row.pk) for _ in range(n)]
+
+
+def booking(patient: Patient, slot: Slot) -> Callable[[], Appointment]:
+    """A call that books the slot for the patient."""
+    return lambda: Appointment(patient=patient, slot=slot).book()
+
+
+def booking_own(user: User, slot: Slot, *, by_schedule: bool = False) -> Callable[[], Appointment]:
+    """A call that books the slot, or its session, for a user as the API does."""
+    where = {"schedule_id": slot.schedule_id} if by_schedule else {"slot_id": slot.pk}
+    return partial(Appointment.objects.book_own, user, slot.doctor_id, **where)
+
+
+def visits_in(slot: Slot, patients: list[Patient]) -> list[Appointment]:
+    """A visit of each of them in the slot."""
+    with transaction.atomic():
+        return [AppointmentFactory(slot=slot, patient=patient) for patient in patients]
+
+
+def erase_all(patients: list[Patient]) -> None:
+    """Erase them as the admin does, all or none."""
+    with transaction.atomic():
+        Patient.objects.filter(pk__in=[patient.pk for patient in patients]).lock_all()
+        for patient in patients:
+            patient.erase()
+
+
+def close_and_count(session: Schedule) -> int:
+    """Close the doctor; how many had booked by then. What is not seen here was booked too late."""
+    with transaction.atomic():
+        session.doctor.revise(accepts_patients=False)
+        return Appointment.objects.count()
+
+
+def assert_apart(rows: Iterable[Slot | Appointment]) -> None:
+    """No two of them overlap; that they touch is fine (invariant I2)."""
+    spans = sorted((row.starts_at, row.ends_at) for row in rows)
+    for (_, ends_at), (starts_at, _) in pairwise(spans):
+        assert ends_at <= starts_at, f"one is until {ends_at}, the next from {starts_at}"
+
+
+def assert_not_stranded(appointments: Iterable[Appointment]) -> None:
+    """Each that holds a place has its slot, with its very times, doctor and location (I4)."""
+    for appointment in appointments:
+        slot = Slot.objects.get(pk=appointment.slot_id)
+        for name in ("starts_at", "ends_at", "doctor_id", "location_id"):
+            assert getattr(appointment, name) == getattr(slot, name)
+        assert_balanced(slot)
+
+
+# --- Bodies ---------------------------------------------------------------------------------------
+
+
+def assert_five_of_200_win() -> None:
+    """Let 200 patients try at once for one slot of five places."""
+    slot = one_slot(capacity=5)
+    outcomes = race(*(booking(patient, slot) for patient in people(200)))
+    assert_balanced(slot)
+    assert tally(outcomes) == {Appointment: 5, SlotFull: 195}
+
+
+def assert_one_of_50_cancels() -> None:
+    """Let 50 cancel one visit at once, in a slot that others have places in too."""
+    appointment, *_ = visits_in(one_slot(capacity=100), people(60))
+    outcomes = race(*(copy.cancel for copy in alike(appointment, 50)))
+    assert_balanced(appointment.slot)
+    assert appointment.slot.taken == 59
+    assert appointment.events.filter(kind="canceled").count() == 1
+    assert tally(outcomes) == {Appointment: 1, NotCancelable: 49}
+
+
+def assert_one_of_two_doctors_is_booked() -> None:
+    """Let one patient's 20 devices book two doctors for the same hour at once, ten tries each."""
+    [patient] = people(1)
+    slots = [one_slot(capacity=20), one_slot(capacity=20, start_time=time(10))]
+    outcomes = race(*(booking(patient, slots[number % 2]) for number in range(20)))
+    for slot in slots:
+        assert_balanced(slot)
+    assert_apart(patient.appointments.active())
+    assert tally(outcomes) == {Appointment: 1, AlreadyBooked: 9, PatientOverlap: 10}
+
+
+def overlapping_sessions() -> list[Schedule]:
+    """Two sessions of one doctor, not published yet, at different locations and starts.
+
+    So neither the lock of a location nor the unique start stands in for what is tested.
+    """
+    doctor = DoctorFactory()
+    return [
+        ScheduleFactory.build(
+            doctor=doctor, location=LocationFactory(), start_time=start, slot_minutes=15
+        )
+        for start in (time(9), time(9, 10))
+    ]
+
+
+def assert_one_of_two_sessions_is_published() -> None:
+    """Publish two overlapping sessions of one doctor at once."""
+    one, other = overlapping_sessions()
+    outcomes = race(one.publish, other.publish)
+    assert_apart(one.doctor.slots.all())
+    assert tally(outcomes) == {type(None): 1, ScheduleOverlap: 1}

@@ -1,0 +1,259 @@
+"""Addresses and forms that somebody makes up are never an error of the server."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db.models import Model
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Doctor, Schedule
+from doctor.tests.factories import DoctorFactory, ScheduleFactory
+from patient.models import MedicalHistory, Patient
+from patient.tests.factories import PatientFactory
+from tests.desk import Desk, faults, page
+
+pytestmark = pytest.mark.django_db
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+HUGE = 10**22
+MANY = " ".join(["a"] * 5000)
+JUNK: list[dict[str, Any]] = [
+    {"q": MANY},
+    {"q": "a\0b"},
+    {"q": "x" * 100_000},
+    {"q": "'\" \\ %"},
+    {"q": '"unclosed'},
+    {"q": "\ud7ff\U0010ffff"},
+    {"p": "abc"},
+    {"p": HUGE},
+    {"p": -1},
+    {"o": "1.abc.-99999999999"},
+    {"o": ".".join(["1"] * 3000)},
+    {"all": "", "e": "1"},
+    {"pk": "abc"},
+    {"pk__exact": "abc"},
+    {"pk__exact": HUGE},
+    {"pk__in": f"1,{HUGE}"},
+    {"pk__in": "abc"},
+    {"pk__gt": HUGE},
+    {"pk__isnull": "abc"},
+    {"pk__regex": "((("},
+    {"pk__range": "1"},
+    {"nothing": "1"},
+    {"nothing__exact": "1"},
+    {"e": "1", "pk__in": f"1,{HUGE}"},
+    {"_to_field": "id"},
+]
+FIELDS: list[tuple[type[Model], dict[str, Any]]] = [
+    (Patient, {"first_name": "\0"}),
+    (Patient, {"first_name__regex": "((("}),
+    (Patient, {"first_name__contains": "x" * 100_000}),
+    (Patient, {"date_of_birth__year": HUGE}),
+    (Patient, {"date_of_birth__gte": "9999-99-99"}),
+    (Patient, {"user__id__exact": "abc"}),
+    (Patient, {"preferred_language": "\0"}),
+    (Appointment, {"date__year": "abc"}),
+    (Appointment, {"date__year": "0"}),
+    (Appointment, {"date__year": "9999"}),
+    (Appointment, {"date__year": "9999", "date__month": "12"}),
+    (Appointment, {"date__year": "9999", "date__month": "12", "date__day": "31"}),
+    (Appointment, {"date__year": "1"}),
+    (Appointment, {"date__year": str(HUGE)}),
+    (Appointment, {"date__month": "13"}),
+    (Appointment, {"date__day": "5"}),
+    (Appointment, {"status__exact": "junk"}),
+    (Appointment, {"when": "junk"}),
+    (Appointment, {"location__id__exact": "abc"}),
+    (Appointment, {"location__id__exact": HUGE}),
+    (Appointment, {"starts_at__gte": "yesterday"}),
+    (Appointment, {"starts_at__gte": "9999-12-31T23:59:59-14:00"}),
+    (Appointment, {"patient__id__exact": "\0"}),
+    (Schedule, {"is_active__exact": "maybe"}),
+    (Schedule, {"date__gte": "9999-12-31", "date__lt": "0000-00-00"}),
+    (Schedule, {"start_time": "25:61"}),
+    (Doctor, {"specialties__id__exact": HUGE}),
+    (Doctor, {"specialties__id__exact": "abc"}),
+    (User, {"date_joined__year": "9999"}),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_no_made_up_query_breaks_a_list(superuser: User, model: type[Model]) -> None:
+    AppointmentFactory()
+    superuser.issue_token()
+    desk = Desk(superuser)
+    answers = {str(junk)[:40]: desk.status(page(model), **junk) for junk in JUNK}
+    assert set(answers.values()) <= {200, 302, 400}, answers
+    assert answers["{'q': 'a\\x00b'}"] == 200
+
+
+@pytest.mark.parametrize(("model", "junk"), FIELDS, ids=lambda part: str(part)[:50])
+def test_no_made_up_filter_breaks_a_list(
+    superuser: User, model: type[Model], junk: dict[str, Any]
+) -> None:
+    AppointmentFactory()
+    desk = Desk(superuser)
+    assert desk.status(page(model), **junk) in {200, 302, 400}
+    assert desk.client.get(page(model), junk, follow=True).status_code in {200, 400}
+    assert desk.status(page(model), **junk, e="1") in {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        (Appointment, "patient"),
+        (Appointment, "slot"),
+        (Schedule, "doctor"),
+        (Schedule, "location"),
+        (Patient, "user"),
+        (Doctor, "specialties"),
+        (Doctor, "languages"),
+        (MedicalHistory, "patient"),
+    ],
+)
+def test_no_made_up_term_breaks_an_autocomplete(
+    superuser: User, model: type[Model], field: str
+) -> None:
+    AppointmentFactory()
+    desk = Desk(superuser)
+    for term in (MANY, "a\0b", "x" * 100_000, "'\" \\ %", '"unclosed', "-"):
+        assert isinstance(desk.suggestions(model, field, term), list), term[:20]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"app_label": "nothing", "model_name": "appointment", "field_name": "slot"},
+        {"app_label": "appointment", "model_name": "appointment", "field_name": "nothing"},
+        {"app_label": "appointment", "model_name": "appointment", "field_name": "reason"},
+        {"app_label": "appointment", "model_name": "appointment", "field_name": "slot", "page": "x"},
+        {
+            "app_label": "appointment",
+            "model_name": "appointment",
+            "field_name": "slot",
+            "page": HUGE,
+        },
+    ],
+)
+def test_an_autocomplete_of_nothing_is_refused(superuser: User, asked: dict[str, Any]) -> None:
+    assert Desk(superuser).status("/admin/autocomplete/", **asked) in {403, 404}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_made_up_key_leads_back(superuser: User, model: type[Model]) -> None:
+    desk, place = Desk(superuser), f"/admin/{model._meta.app_label}/{model._meta.model_name}"
+    for key in ("abc", HUGE, "9" * 5000, "-1", "%00", "1_2F", "\N{BULLET}"):
+        for view in ("change", "delete", "history"):
+            assert desk.status(f"{place}/{key}/{view}/") in {302, 403, 404}, (key, view)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_an_action_upon_made_up_keys_does_nothing(superuser: User, model: type[Model]) -> None:
+    AppointmentFactory()
+    superuser.issue_token()
+    before, desk = model._default_manager.count(), Desk(superuser)
+    for key in ("abc", HUGE, "9" * 5000, "\0", "", "-5"):
+        chosen = {"action": "delete_selected", "_selected_action": key, "post": "yes"}
+        assert desk.client.post(page(model), chosen).status_code in {200, 302, 400}, key
+    assert model._default_manager.count() == before
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        (Appointment, "patient"),
+        (Appointment, "slot"),
+        (Schedule, "doctor"),
+        (Doctor, "user"),
+        (Doctor, "specialties"),
+        (Patient, "user"),
+        (MedicalHistory, "patient"),
+    ],
+)
+def test_a_made_up_choice_is_a_fault_of_the_form(
+    superuser: User, model: type[Model], field: str
+) -> None:
+    desk = Desk(superuser)
+    for key in ("abc", HUGE, "9" * 5000, "\0", "-5", "999999"):
+        assert desk.status(page(model, "add"), **{field: key}) == 200, key
+        sent = desk.client.post(page(model, "add"), {field: key})
+        assert sent.status_code in {200, 400}, key
+        assert sent.status_code == 400 or faults(sent), key
+    assert not model._default_manager.exists()
+
+
+@pytest.mark.parametrize("key", ["abc", str(HUGE), "\0", "-5"])
+@pytest.mark.parametrize("field", ["groups", "user_permissions"])
+def test_a_made_up_group_is_a_fault_of_the_form(superuser: User, field: str, key: str) -> None:
+    user, desk = UserFactory(), Desk(superuser)
+    form = {**desk.open(page(user, "change")), field: key}
+    assert desk.client.post(page(user, "change"), form).status_code in {200, 400}
+    assert not user.groups.exists()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"date": "9999-12-31"},
+        {"date": "0001-01-01"},
+        {"date": "0001-01-01", "start_time": "00:00"},
+        {"date": "9999-12-31", "start_time": "00:00", "end_time": "23:59:59.999999"},
+        {"slot_minutes": "0"},
+        {"slot_minutes": "-5"},
+        {"slot_minutes": HUGE},
+        {"capacity": "0"},
+        {"capacity": HUGE},
+        {"capacity": "many"},
+        {"start_time": "25:00"},
+        {"start_time": "11:00"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+def test_a_made_up_session_is_a_fault_of_the_form(
+    superuser: User, typed: dict[str, Any], zone: str
+) -> None:
+    schedule, doctor = ScheduleFactory(location__time_zone=zone), DoctorFactory()
+    hours = {"date": schedule.date, "start_time": "09:00", "end_time": "11:00", "capacity": "1"}
+    form = {"doctor": doctor.pk, "location": schedule.location_id, **hours, **typed}
+    for path in (page(Schedule, "add"), page(schedule, "change")):
+        sent = Desk(superuser).client.post(path, form)
+        assert sent.status_code == 200
+        assert faults(sent)
+    assert Schedule.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"date_of_birth": "9999-12-31"},
+        {"date_of_birth": "yesterday"},
+        {"phone_number": "12"},
+        {"phone_number": "+" + "9" * 5000},
+        {"first_name": "a\0b"},
+        {"first_name": "x" * 10_000},
+        {"first_name": " "},
+        {"address": "x" * 4001},
+        {"sex": "junk"},
+        {"preferred_language": "not a tag"},
+    ],
+    ids=lambda typed: str(typed)[:40],
+)
+def test_a_made_up_person_is_a_fault_of_the_form(superuser: User, typed: dict[str, Any]) -> None:
+    patient, desk = PatientFactory(), Desk(superuser)
+    for path in (page(Patient, "add"), page(patient, "change")):
+        sent = desk.send(path, desk.open(path), **{"last_name": "Ruiz", **typed})
+        assert sent.status_code == 200
+        assert faults(sent)
+    assert Patient.objects.count() == 1
+
+
+def test_a_form_without_its_inline_part_is_answered(superuser: User) -> None:
+    sent = Desk(superuser).client.post(
+        page(Patient, "add"), {"first_name": "Ana", "last_name": "Ruiz"}
+    )
+    assert sent.status_code == 200

@@ -1,0 +1,186 @@
+"""No page of the admin asks the database more often when there is more to show."""
+
+from collections.abc import Callable
+from datetime import time
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
+from knox.models import AuthToken
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from appointment.models import Appointment, AppointmentEvent
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
+from doctor.tests.factories import (
+    DoctorFactory,
+    LanguageFactory,
+    LocationFactory,
+    ScheduleFactory,
+    SpecialtyFactory,
+    day_ahead,
+)
+from patient.models import MedicalHistory, Patient
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests.desk import Desk, page
+
+pytestmark = pytest.mark.django_db
+
+
+def made_access(model: type[Model]) -> Callable[[], Any]:
+    def make() -> Any:
+        number = model._default_manager.count()
+        access = {"user_agent": str(number), "ip_address": "192.0.2.1", "path_info": f"/{number}"}
+        counted = {"failures_since_start": 1} if model is AccessAttempt else {}
+        return model._default_manager.create(**access, **counted)
+
+    return make
+
+
+def make_full_doctor() -> Doctor:
+    doctor: Doctor = DoctorFactory(user=UserFactory())
+    doctor.specialties.add(SpecialtyFactory())
+    doctor.languages.add(LanguageFactory())
+    return doctor
+
+
+MAKE: dict[type[Model], Callable[[], Any]] = {
+    User: UserFactory,
+    Group: lambda: Group.objects.create(name=f"Group {Group.objects.count()}"),
+    AuthToken: lambda: UserFactory().issue_token(),
+    AccessAttempt: made_access(AccessAttempt),
+    AccessLog: made_access(AccessLog),
+    AccessFailureLog: made_access(AccessFailureLog),
+    Specialty: SpecialtyFactory,
+    Language: LanguageFactory,
+    Location: LocationFactory,
+    Doctor: make_full_doctor,
+    Schedule: ScheduleFactory,
+    Slot: ScheduleFactory,
+    Patient: PatientFactory,
+    MedicalHistory: MedicalHistoryFactory,
+    Appointment: AppointmentFactory,
+    AppointmentEvent: AppointmentFactory,
+}
+
+
+def queries(desk: Desk, path: str, **query: Any) -> int:
+    """How many statements a page takes."""
+    with CaptureQueriesContext(connection) as captured:
+        assert desk.status(path, **query) == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("model", MAKE, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("query", [{}, {"q": "a"}, {"_facets": "True"}, {"o": "-1"}], ids=str)
+def test_a_list_of_30_takes_as_many_queries_as_one_of_1(
+    superuser: User, model: type[Model], query: dict[str, str]
+) -> None:
+    desk = Desk(superuser)
+    MAKE[model]()
+    queries(desk, page(model), **query)  # content types are looked up once
+    one = queries(desk, page(model), **query)
+    for _ in range(29):
+        MAKE[model]()
+    assert queries(desk, page(model), **query) == one
+
+
+def test_every_registered_list_is_counted() -> None:
+    from django.contrib import admin
+
+    assert set(MAKE) == set(admin.site._registry)
+
+
+AUTOCOMPLETES = [
+    (Patient, "user", UserFactory),
+    (MedicalHistory, "patient", PatientFactory),
+    (Schedule, "doctor", DoctorFactory),
+    (Schedule, "location", LocationFactory),
+    (Doctor, "specialties", SpecialtyFactory),
+    (Doctor, "languages", LanguageFactory),
+    (Appointment, "patient", PatientFactory),
+    (Appointment, "slot", ScheduleFactory),
+]
+
+
+@pytest.mark.parametrize(("model", "field", "make"), AUTOCOMPLETES)
+def test_choosing_from_20_takes_as_many_queries_as_from_1(
+    superuser: User, model: type[Model], field: str, make: Any
+) -> None:
+    desk = Desk(superuser)
+    make()
+    asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
+    one = queries(desk, "/admin/autocomplete/", **asked, field_name=field, term="")
+    for _ in range(19):
+        make()
+    assert queries(desk, "/admin/autocomplete/", **asked, field_name=field, term="") == one
+
+
+def growing_schedule() -> tuple[Schedule, Callable[[], None]]:
+    schedule = ScheduleFactory(slot_minutes=60, end_time=time(10))
+    return schedule, lambda: schedule.revise(end_time=time(15), slot_minutes=10, capacity=3)
+
+
+def growing_patient() -> tuple[Patient, Callable[[], None]]:
+    patient = PatientFactory()
+    MedicalHistoryFactory(patient=patient)
+    AppointmentFactory(patient=patient)
+
+    def grow() -> None:
+        for day in range(5, 15):
+            MedicalHistoryFactory(patient=patient)
+            slot = ScheduleFactory(date=day_ahead(day)).slots.first()
+            AppointmentFactory(patient=patient, slot=slot)
+
+    return patient, grow
+
+
+def growing_doctor() -> tuple[Doctor, Callable[[], None]]:
+    doctor = make_full_doctor()
+
+    def grow() -> None:
+        doctor.specialties.add(*(SpecialtyFactory() for _ in range(10)))
+        doctor.languages.add(*(LanguageFactory() for _ in range(10)))
+        for days in range(1, 11):
+            ScheduleFactory(doctor=doctor, date=day_ahead(days))
+
+    return doctor, grow
+
+
+def growing_slot() -> tuple[Slot, Callable[[], None]]:
+    slot = ScheduleFactory(capacity=20).slots.first()
+    AppointmentFactory(slot=slot)
+    return slot, lambda: [AppointmentFactory(slot=slot) for _ in range(10)] and None
+
+
+def growing_appointment() -> tuple[Appointment, Callable[[], None]]:
+    appointment = AppointmentFactory()
+
+    def grow() -> None:
+        for number in range(10):
+            appointment.amend(f"Reason {number}", by=UserFactory())
+
+    return appointment, grow
+
+
+GROWING = [growing_schedule, growing_patient, growing_doctor, growing_slot, growing_appointment]
+
+
+@pytest.mark.parametrize("growing", GROWING)
+@pytest.mark.parametrize("view", ["change", "delete"])
+def test_a_page_of_a_row_with_much_to_it_takes_no_more_queries(
+    superuser: User, growing: Any, view: str
+) -> None:
+    desk = Desk(superuser)
+    row, grow = growing()
+    if view == "delete" and isinstance(row, Slot):
+        return
+    queries(desk, page(row, view))
+    little = queries(desk, page(row, view))
+    grow()
+    assert queries(desk, page(row, view)) == little

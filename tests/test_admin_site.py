@@ -1,0 +1,128 @@
+"""Every page of every registered model, for a superuser, the reception and everybody else."""
+
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Model
+from django.test import Client
+from knox.models import AuthToken
+
+from accounts.models import User
+from accounts.tests.factories import StaffFactory
+from appointment.models import Appointment, AppointmentEvent
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
+from doctor.tests.factories import LanguageFactory, SpecialtyFactory
+from patient.models import MedicalHistory, Patient
+from patient.tests.factories import MedicalHistoryFactory
+from tests.desk import Desk, page
+
+pytestmark = pytest.mark.django_db
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+NEVER_ADDED = {Slot, AppointmentEvent, AuthToken, AccessAttempt, AccessLog, AccessFailureLog}
+NEVER_CHANGED = {Slot, AppointmentEvent, AuthToken}
+NEVER_DELETED = {Slot, AppointmentEvent}
+VIEW, WRITE = {"view"}, {"view", "add", "change"}
+RECEPTION: dict[type[Model], set[str]] = {
+    Patient: WRITE,
+    Appointment: WRITE,
+    Schedule: WRITE,
+    AppointmentEvent: VIEW,
+    Slot: VIEW,
+    Doctor: VIEW,
+    Location: VIEW,
+}
+of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+
+
+@pytest.fixture
+def rows(patient: Patient) -> dict[type[Model], Model]:
+    """A row of every registered model."""
+    made: list[Any] = [MedicalHistoryFactory(patient=patient), SpecialtyFactory(), LanguageFactory()]
+    AppointmentFactory(patient=patient)
+    patient.user.issue_token()
+    Group.objects.get_or_create(name="Reception")
+    access = {"user_agent": "x", "ip_address": "192.0.2.1", "username": "y", "path_info": "/"}
+    made += [AccessLog.objects.create(**access), AccessFailureLog.objects.create(**access)]
+    made += [AccessAttempt.objects.create(**access, failures_since_start=1)]
+    return {model: model._default_manager.all()[0] for model in MODELS}
+
+
+def test_every_model_of_ours_is_registered() -> None:
+    ours = {User, Specialty, Language, Location, Doctor, Schedule, Slot, Patient, MedicalHistory}
+    assert {*ours, Appointment, AppointmentEvent} <= set(MODELS)
+
+
+def test_the_site_bears_the_name_of_the_clinic(superuser: User) -> None:
+    front = Desk(superuser).get("/admin/")
+    assert "Clinic appointments" in front.content.decode()
+    assert front.status_code == 200
+
+
+@of_every_model
+def test_a_superuser_opens_every_page_that_there_is(
+    superuser: User, rows: dict[type[Model], Model], model: type[Model]
+) -> None:
+    desk, row = Desk(superuser), rows[model]
+    assert desk.status(page(model)) == 200
+    assert desk.status(page(row, "change")) == 200
+    assert desk.status(page(row, "history")) == 200
+    assert desk.status(page(model, "add")) == (403 if model in NEVER_ADDED else 200)
+    assert desk.status(page(row, "delete")) == (403 if model in NEVER_DELETED else 200)
+    assert desk.status(f"/admin/{model._meta.app_label}/") == 200
+
+
+@of_every_model
+def test_what_only_verbs_write_is_read_only_to_superusers_too(
+    superuser: User, rows: dict[type[Model], Model], model: type[Model]
+) -> None:
+    refused = Desk(superuser).client.post(page(rows[model], "change"), {"anything": "1"})
+    assert (refused.status_code == 403) is (model in NEVER_CHANGED)
+
+
+@of_every_model
+def test_the_reception_opens_what_its_group_says_and_nothing_else(
+    staff: User, rows: dict[type[Model], Model], model: type[Model]
+) -> None:
+    desk, row, may = Desk(staff), rows[model], RECEPTION.get(model, set())
+    assert desk.status(page(model)) == (200 if "view" in may else 403)
+    assert desk.status(page(row, "change")) == (200 if "view" in may else 403)
+    assert desk.status(page(model, "add")) == (200 if "add" in may else 403)
+    assert desk.status(page(row, "delete")) == 403
+    posted = desk.client.post(page(row, "change"), {"anything": "1"}).status_code
+    assert (posted == 403) is ("change" not in may)
+
+
+@of_every_model
+def test_nobody_else_opens_anything(rows: dict[type[Model], Model], model: type[Model]) -> None:
+    patient = Patient.objects.get()
+    without_permissions = Desk(StaffFactory())
+    for path in (page(model), page(rows[model], "change")):
+        assert without_permissions.status(path) == 403
+        assert Desk(patient.user).status(path) == 302
+        assert Client().get(path).status_code == 302
+
+
+@of_every_model
+def test_one_who_may_only_view_can_send_nothing(
+    superuser: User, rows: dict[type[Model], Model], model: type[Model]
+) -> None:
+    """What a page shows to a viewer has no box to type in."""
+    viewer = Desk(StaffFactory())
+    grant(viewer, model, "view")
+    assert viewer.status(page(rows[model], "change")) == 200
+    assert viewer.client.post(page(rows[model], "change"), {}).status_code == 403
+
+
+def grant(desk: Desk, model: type[Model], action: str) -> None:
+    """Give the person at the desk one permission."""
+    from django.contrib.auth.models import Permission
+
+    user = User.objects.get(pk=desk.client.session["_auth_user_id"])
+    codename = f"{action}_{model._meta.model_name}"
+    user.user_permissions.add(
+        Permission.objects.get(content_type__app_label=model._meta.app_label, codename=codename)
+    )

@@ -1,0 +1,260 @@
+"""Query strings from hell, and bodies that say more than a caller may."""
+
+from itertools import chain
+from typing import Any
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from appointment.models import Appointment
+from doctor.models import Schedule
+from tests.problems import assert_invalid, assert_problem
+from tests.routes import api_routes
+from tests.world import World, call, undone
+
+pytestmark = pytest.mark.django_db
+
+READING = [route for route, methods in api_routes().items() if "GET" in methods]
+LISTS = [
+    "/api/doctor/doctors/",
+    "/api/doctor/specialties/",
+    "/api/doctor/languages/",
+    "/api/doctor/locations/",
+    "/api/doctor/schedules/",
+    "/api/doctor/by-specialty/{specialty_id}/",
+    "/api/patient/medical-history/",
+    "/api/appointment/my-appointments/",
+]
+SLOTS = "/api/doctor/doctors/{doctor_id}/available-slots/"
+SCHEDULES = "/api/doctor/schedules/"
+MINE = "/api/appointment/my-appointments/"
+DATES = [(route, name) for route in (SLOTS, SCHEDULES, MINE) for name in ("from", "to")]
+KEYS = [
+    ("/api/doctor/doctors/", "specialty"),
+    ("/api/doctor/doctors/", "language"),
+    ("/api/doctor/doctors/", "location"),
+    (SCHEDULES, "doctor"),
+    (SCHEDULES, "location"),
+    (SLOTS, "location"),
+]
+CHOICES = [
+    ("/api/patient/medical-history/", "kind"),
+    ("/api/patient/medical-history/", "status"),
+    (MINE, "status"),
+    (MINE, "upcoming"),
+    (MINE, "ordering"),
+    ("/api/doctor/doctors/", "ordering"),
+]
+HOSTILE = [
+    "junk", "\0", "1\0", "-1", "0", "1.5", "1e400", "true", "null", "NaN", "١", "\u202e", " ", "",
+    str(10**22), str(-(10**22)), "9" * 5000, "0001-01-01", "9999-12-31", "0000-00-00", "2026-02-30",
+    "2026-W01-1", "20260101", "+10000-01-01", "'; DROP TABLE doctor_slot; --", "%", "_", "a" * 5000,
+]  # fmt: skip
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return World.made()
+
+
+@pytest.fixture
+def client(world: World) -> APIClient:
+    return world.client("owner")
+
+
+def answered(client: APIClient, path: str, **query: object) -> Any:
+    """The answer, known to be a page or a clear problem."""
+    answer = client.get(path, query_params={name: str(value) for name, value in query.items()})
+    if answer.status_code != 200:
+        codes = {400: "validation_error", 404: "not_found"}
+        assert_problem(answer, answer.status_code, codes[answer.status_code])
+    return answer
+
+
+# --- Query strings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", READING)
+def test_no_value_of_any_parameter_is_our_fault(route: str, world: World, client) -> None:
+    described = SchemaGenerator().get_schema(request=None, public=True)["paths"][route]["get"]
+    names = {p["name"] for p in described.get("parameters", ()) if p["in"] == "query"}
+    for name in names | {"search", "ordering", "page", "unknown", "a\0b"}:
+        for value in HOSTILE:
+            answered(client, world.path(route), **{name: value})
+
+
+@pytest.mark.parametrize("route", READING)
+def test_a_query_string_that_is_no_text_is_no_fault_of_ours(
+    route: str, world: World, client
+) -> None:
+    for query in ("%00", "%ff=%ff", "page=%ED%A0%80", "&&&===", "a;b;c", "search=%F0%9F%92%A9"):
+        answer = client.generic("GET", world.path(route), QUERY_STRING=query)
+        assert answer.status_code in (200, 400), query
+    answer = client.generic("GET", world.path(route), QUERY_STRING="a=1&" * 5000)
+    assert_problem(answer, 400, "parse_error")
+
+
+@pytest.mark.parametrize("route", LISTS)
+@pytest.mark.parametrize("name", ["page", "page_size"])
+@pytest.mark.parametrize("value", ["0", "-1", "abc", "1.5", "", " 1", "1e3", "true", "\0", "١"])
+def test_a_page_that_is_no_positive_number_is_400(
+    route: str, name: str, value: str, world: World, client
+) -> None:
+    assert_invalid(answered(client, world.path(route), **{name: value}), name)
+
+
+@pytest.mark.parametrize("route", LISTS)
+def test_a_page_beyond_the_end_is_404_and_a_size_beyond_100_is_100(
+    route: str, world: World, client
+) -> None:
+    path = world.path(route)
+    for page in (99, 10**9, 10**22, 10**30):
+        assert_problem(answered(client, path, page=page), 404, "not_found")
+    for size in (101, 1000, 10**30):
+        assert answered(client, path, page_size=size).status_code == 200
+
+
+@pytest.mark.parametrize(("route", "name"), [*DATES, (SLOTS, "date")])
+@pytest.mark.parametrize(
+    "value",
+    ["junk", "2026-02-30", "2026-13-01", "01/02/2026", "20260102", "1", "\0", "2026-01-01T00:00Z"],
+)
+def test_a_date_that_is_none_is_400(
+    route: str, name: str, value: str, world: World, client
+) -> None:
+    assert_invalid(answered(client, world.path(route), **{name: value}), name)
+
+
+@pytest.mark.parametrize("route", [SCHEDULES, MINE])
+def test_the_ends_of_time_are_dates_like_any_other(route: str, world: World, client) -> None:
+    everything = answered(client, route, **{"from": "0001-01-01", "to": "9999-12-31"})
+    assert everything.json()["count"] == answered(client, route).json()["count"] > 0
+    for name, day in (("from", "9999-12-31"), ("to", "0001-01-01")):
+        assert answered(client, route, **{name: day}).json()["count"] == 0
+    reversed_range = answered(client, route, **{"from": "9999-12-31", "to": "0001-01-01"})
+    assert_invalid(reversed_range, "to")
+
+
+def test_free_slots_at_the_ends_of_time_are_none(world: World, client) -> None:
+    path = world.path(SLOTS)
+    for day in ("0001-01-01", "9999-12-31"):
+        for query in ({"date": day}, {"from": day}, {"from": day, "to": day}):
+            assert answered(client, path, **query).json()["results"] == []
+    assert_invalid(answered(client, path, **{"from": "0001-01-01", "to": "9999-12-31"}), "to")
+    assert_invalid(answered(client, path, to="0001-01-01"), "to")
+    assert_invalid(answered(client, path, to="9999-12-31"), "to")
+
+
+@pytest.mark.parametrize(("route", "name"), KEYS)
+def test_a_key_that_is_no_whole_number_is_400(route: str, name: str, world: World, client) -> None:
+    for value in ("abc", "1.5", "1e400", "true", "null", "\0", "1,2", "0x1", "NaN"):
+        assert_invalid(answered(client, world.path(route), **{name: value}), name)
+
+
+@pytest.mark.parametrize(("route", "name"), KEYS)
+def test_a_key_that_nothing_has_finds_nothing(route: str, name: str, world: World, client) -> None:
+    for value in (-1, 0, 10**9, 2**63 - 1, 2**63, 10**22, -(10**22)):
+        answer = answered(client, world.path(route), **{name: value})
+        assert answer.json()["results"] == [], value
+
+
+@pytest.mark.parametrize(("route", "name"), CHOICES)
+def test_a_choice_that_there_is_not_is_400(route: str, name: str, world: World, client) -> None:
+    for value in ("junk", "1", "\0", "password", "patient__user__password", "SCHEDULED "):
+        assert_invalid(answered(client, world.path(route), **{name: value}), name)
+
+
+@pytest.mark.parametrize("text", ["a " * 5000, "a," * 5000, "x" * 201, "\0", '"' * 201])
+def test_a_search_without_end_is_400(text: str, client) -> None:
+    assert_invalid(answered(client, "/api/doctor/doctors/", search=text), "search")
+
+
+@pytest.mark.parametrize("text", ["%", "_", "'", '"', "\\", "a,b", '"a b', "😀", ",,,", "--", "%s"])
+def test_a_search_for_signs_finds_what_has_them(text: str, client) -> None:
+    assert (
+        answered(client, "/api/doctor/doctors/", search=text).json()["count"] == 0 or text == ",,,"
+    )
+
+
+# --- More than a caller may say -------------------------------------------------------------------
+
+SAID_BESIDE: dict[str, Any] = {
+    "id": 987654,
+    "pk": 987654,
+    "user": 987654,
+    "patient": 987654,
+    "booked_by": 987654,
+    "email": "evil@example.com",
+    "is_staff": True,
+    "is_superuser": True,
+    "is_active": False,
+    "groups": [1],
+    "date_joined": "2000-01-01T00:00:00Z",
+    "status": "completed",
+    "created_at": "2000-01-01T00:00:00Z",
+    "updated_at": "2000-01-01T00:00:00Z",
+    "canceled_at": "2000-01-01T00:00:00Z",
+    "cancel_reason": "evil",
+    "starts_at": "2000-01-01T00:00:00Z",
+    "total_slots": 987654,
+    "available_slots": 987654,
+    "taken": 987654,
+    "can_cancel": False,
+    "token": "0" * 64,
+    "expiry": "2000-01-01T00:00:00Z",
+    "__class__": "x",
+    "": "x",
+}
+WRITING = [
+    (method, route)
+    for route, methods in api_routes().items()
+    for method in sorted(methods & {"POST", "PUT", "PATCH"})
+]
+CHANCE = {"token", "expiry", "id", "created_at", "updated_at", "canceled_at", "date_joined"}
+
+
+@pytest.mark.parametrize(("method", "route"), WRITING)
+def test_unknown_and_read_only_fields_change_nothing(method: str, route: str, world: World) -> None:
+    right, path = world.body(method, route) or {}, world.path(route)
+    client = world.client_for(method, route)
+    with undone():
+        plain, rows = call(client, method, path, right), stored()
+    with undone():
+        beside = call(client, method, path, {**SAID_BESIDE, **right})
+        assert stored() == rows
+    assert beside.status_code == plain.status_code < 300
+    if plain.content:
+        assert without_chance(beside.json()) == without_chance(plain.json())
+        told = set(flat(beside.json()))
+        assert not told & {987654, "evil", "evil@example.com", "0" * 64, "2000-01-01T00:00:00Z"}
+
+
+def stored() -> list[Any]:
+    """What the fields said beside could have changed."""
+    accounts = User.objects.order_by("pk").values_list(
+        "email", "is_staff", "is_superuser", "is_active"
+    )
+    visits = Appointment.objects.order_by("pk").values_list(
+        "patient", "status", "booked_by", "starts_at"
+    )
+    return [
+        list(accounts),
+        list(visits),
+        list(Schedule.objects.order_by("pk").values_list("is_active")),
+    ]
+
+
+def without_chance(answer: Any) -> Any:
+    """The answer without what differs from call to call."""
+    if isinstance(answer, dict):
+        return {name: without_chance(value) for name, value in answer.items() if name not in CHANCE}
+    return answer
+
+
+def flat(answer: Any) -> Any:
+    """Every value in the answer."""
+    if isinstance(answer, dict):
+        return chain.from_iterable(map(flat, answer.values()))
+    return [repr(answer)] if isinstance(answer, list) else [answer]

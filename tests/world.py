@@ -1,0 +1,174 @@
+"""A small clinic with one of everything, so that every route has something to answer."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Language, Schedule, Specialty
+from doctor.tests.factories import (
+    DoctorFactory,
+    LanguageFactory,
+    ScheduleFactory,
+    SpecialtyFactory,
+    day_ahead,
+)
+from patient.models import MedicalHistory
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests.people import reception_group
+
+PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
+PROFILE = {
+    "first_name": "Eva",
+    "last_name": "Sol",
+    "date_of_birth": "1990-05-17",
+    "sex": "female",
+    "phone_number": "+34612345678",
+    "address": "Calle Mayor 1",
+    "preferred_language": "es",
+    "emergency_contact_name": "Luis Sol",
+    "emergency_contact_phone": "+34612345679",
+}
+ENTRY = {
+    "kind": "allergy",
+    "description": "Pollen",
+    "status": "active",
+    "diagnosed_on": "2012-03-01",
+    "notes": "In spring.",
+}
+NEW_PASSWORD = "a quite different phrase"
+
+
+@dataclass(frozen=True)
+class World:
+    """People, what is theirs, and a free session with a doctor who has a login."""
+
+    accounts: dict[str, User]
+    appointment: Appointment
+    entry: MedicalHistory
+    session: Schedule
+    specialty: Specialty
+    language: Language
+
+    @classmethod
+    def made(cls) -> "World":
+        """Make all of it; the `owner` has a visit and an entry, `other` only a profile."""
+        specialty, language = SpecialtyFactory(), LanguageFactory()
+        doctor = DoctorFactory(user=UserFactory())
+        doctor.specialties.add(specialty)
+        doctor.languages.add(language)
+        session = ScheduleFactory(doctor=doctor, capacity=3)
+        visit = ScheduleFactory(doctor=doctor, location=session.location, date=day_ahead(4))
+        patient = PatientFactory()
+        staff = StaffFactory()
+        staff.groups.add(reception_group())
+        accounts = {
+            "owner": patient.user,
+            "other": PatientFactory().user,
+            "doctor": doctor.user,
+            "staff": staff,
+            "superuser": SuperuserFactory(),
+        }
+        appointment = AppointmentFactory(patient=patient, slot=visit.slots.first())
+        entry = MedicalHistoryFactory(patient=patient)
+        return cls(accounts, appointment, entry, session, specialty, language)
+
+    def client(self, person: str) -> APIClient:
+        """A client with the token of that person; without one for `anonymous`."""
+        client = APIClient()
+        if person in self.accounts:
+            token, _ = self.accounts[person].issue_token()
+            client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+        return client
+
+    def client_for(self, method: str, template: str) -> APIClient:
+        """A client of somebody with whom this call goes well."""
+        if (method, template) == ("POST", "/api/patient/profile/"):
+            return self.client("doctor")  # who has no profile yet
+        writes_calendar = "/schedules/" in template and method != "GET"
+        return self.client("superuser" if writes_calendar else "owner")
+
+    def path(self, template: str, key: object = None) -> str:
+        """The path of what is there, the owner's where it is somebody's; or that of another key."""
+        if "{" not in template:
+            return template
+        return re.sub(r"{\w+}", str(self.keys()[template] if key is None else key), template)
+
+    def keys(self) -> dict[str, int]:
+        """The primary key in each path that has one."""
+        doctor, patient = self.session.doctor, self.entry.patient
+        return {
+            "/api/doctor/doctors/{id}/": doctor.pk,
+            "/api/doctor/specialties/{id}/": self.specialty.pk,
+            "/api/doctor/languages/{id}/": self.language.pk,
+            "/api/doctor/locations/{id}/": self.session.location.pk,
+            "/api/doctor/schedules/{id}/": self.session.pk,
+            "/api/doctor/by-specialty/{specialty_id}/": self.specialty.pk,
+            "/api/doctor/doctors/{doctor_id}/available-slots/": doctor.pk,
+            "/api/patient/profile/{id}/": patient.pk,
+            "/api/patient/medical-history/{id}/": self.entry.pk,
+            "/api/appointment/my-appointments/{id}/": self.appointment.pk,
+            "/api/appointment/book/{doctor_id}/": doctor.pk,
+            "/api/appointment/cancel/{appointment_id}/": self.appointment.pk,
+        }
+
+    def body(self, method: str, template: str) -> dict[str, Any] | None:
+        """A body that is right, with every field that can be written; None where there is none."""
+        if method in {"GET", "DELETE"}:
+            return None
+        return self.bodies().get(template.partition("{")[0])
+
+    def bodies(self) -> dict[str, dict[str, Any]]:
+        """The body by the path up to its key."""
+        owner, slot = self.accounts["owner"], self.session.slots.earliest("starts_at")
+        names = {"first_name": "Eva", "last_name": "Sol"}
+        account = {"email": "eva@example.com", "password": NEW_PASSWORD, **names}
+        return {
+            "/api/auth/register/": account,
+            "/api/auth/login/": {"email": owner.email, "password": PASSWORD},
+            "/api/auth/profile/": names,
+            "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
+            "/api/doctor/schedules/": self.hours(),
+            "/api/patient/profile/": PROFILE,
+            "/api/patient/medical-history/": ENTRY,
+            "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
+            "/api/appointment/cancel/": {"reason": "A cold"},
+        }
+
+    def hours(self) -> dict[str, Any]:
+        """A session that the doctor can still hold."""
+        return {
+            "doctor": self.session.doctor.pk,
+            "location": self.session.location.pk,
+            "date": str(day_ahead(7)),
+            "start_time": "09:00:00",
+            "end_time": "10:00:00",
+            "slot_minutes": 20,
+            "capacity": 2,
+            "is_active": True,
+        }
+
+
+def call(client: APIClient, method: str, path: str, body: object = None) -> Any:
+    """Make the call, with the body as JSON where there is one."""
+    return (
+        client.generic(method, path)
+        if body is None
+        else getattr(client, method.lower())(path, body)
+    )
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What happens inside has not happened afterwards."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
