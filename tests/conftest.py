@@ -1,10 +1,15 @@
 """Fixtures of the tests that cross apps."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tests.database import Database
+from tests.live import Server
+from tests.world import World, undone
 
 
 @pytest.fixture
@@ -15,3 +20,22 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", refuse)
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """One clinic for all tests of a module; what each of them changes in it is undone."""
+    with django_db_blocker.unblock(), undone():
+        yield World.made()
+
+
+@pytest.fixture(scope="session")
+def clinic(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real server with its demo data, on a database of its own, while the tests run.
+
+    One for all: the demo takes ten seconds to make. Tests add to it and leave it sound.
+    """
+    log = tmp_path_factory.mktemp("clinic") / "log"
+    server = Server(database.create_database("clinic"), log, THROTTLE="off")
+    with server.running():
+        yield server

@@ -35,6 +35,7 @@ class Server:
     """A server process with a database and a port of its own; `variables` are its environment."""
 
     def __init__(self, url: str, log: Path, **variables: str) -> None:
+        self.url = url
         self.base, self.log = f"http://{serve.HOST}:{free_port()}", log
         port = self.base.rpartition(":")[2]
         self.environ = environ(DATABASE_URL=url, PORT=port, **variables)

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 from urllib.error import HTTPError
@@ -11,7 +10,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.database import Database
 from tests.live import Server
 
 TRIES, PLACES = 144, 5
@@ -30,14 +28,7 @@ from doctor.models import Slot
 slot = Slot.objects.get(pk={slot})
 print("HELD", slot.taken, slot.appointments.holding_a_place().count())
 """
-MISCOUNT = "from doctor.models import Slot; Slot.objects.filter(pk={slot}).update(taken=4)"
-
-
-@pytest.fixture
-def server(database: Database, tmp_path: Path) -> Server:
-    """The real server without rate limits; not started yet."""
-    url = database.create_database("http_race")
-    return Server(url, tmp_path / "log", THROTTLE="off", CACHE_URL="locmemcache://")
+MISCOUNT = "from doctor.models import Slot; Slot.objects.filter(pk={slot}).update(taken={taken})"
 
 
 def said(server: Server, word: str, code: str) -> str:
@@ -63,18 +54,37 @@ def book(server: Server, doctor: int, slot: int, token: str, together: Barrier) 
         return refusal.code, problem["code"]
 
 
-def test_144_tries_at_5_places_sell_5(server: Server) -> None:
-    with server.running():
-        doctor, slot, tokens = json.loads(said(server, "READY", PREPARE))
-        together = Barrier(TRIES)  # all hold their fire until the last is there
-        with ThreadPoolExecutor(TRIES) as pool:
-            tries = [pool.submit(book, server, doctor, slot, token, together) for token in tokens]
-        answers = [done.result() for done in tries]
-    assert Counter(answers) == {(201, ""): PLACES, (409, "slot_full"): TRIES - PLACES}
-    assert said(server, "HELD", COUNT.format(slot=slot)).split() == [str(PLACES)] * 2
+@pytest.fixture(scope="module")
+def prepared(clinic: Server) -> tuple[int, int, list[str]]:
+    """A doctor, their slot of five places, and the tokens of as many patients as there are tries."""
+    doctor, slot, tokens = json.loads(said(clinic, "READY", PREPARE))
+    return doctor, slot, tokens
 
-    assert server.manage("check_invariants").returncode == 0
-    server.manage("shell", "-c", MISCOUNT.format(slot=slot))
-    broken = server.manage("check_invariants")
+
+def held(clinic: Server, slot: int) -> list[int]:
+    """Places taken of the slot, and appointments that hold one."""
+    return [int(count) for count in said(clinic, "HELD", COUNT.format(slot=slot)).split()]
+
+
+def test_144_tries_at_5_places_sell_5(clinic: Server, prepared: tuple[int, int, list[str]]) -> None:
+    doctor, slot, tokens = prepared
+    together = Barrier(TRIES)  # all hold their fire until the last is there
+    with ThreadPoolExecutor(TRIES) as pool:
+        tries = [pool.submit(book, clinic, doctor, slot, token, together) for token in tokens]
+    answers = Counter(done.result() for done in tries)
+    assert answers == {(201, ""): PLACES, (409, "slot_full"): TRIES - PLACES}
+    assert held(clinic, slot) == [PLACES, PLACES]
+
+
+def test_a_counter_changed_by_hand_is_found(
+    clinic: Server, prepared: tuple[int, int, list[str]]
+) -> None:
+    _, slot, _ = prepared
+    taken, _ = held(clinic, slot)
+    assert clinic.manage("check_invariants").returncode == 0
+    clinic.manage("shell", "-c", MISCOUNT.format(slot=slot, taken=PLACES - 1))
+    broken = clinic.manage("check_invariants")
+    clinic.manage("shell", "-c", MISCOUNT.format(slot=slot, taken=taken))
     assert broken.returncode == 1
     assert str(slot) in broken.stdout + broken.stderr
+    assert clinic.manage("check_invariants").returncode == 0

@@ -2,27 +2,19 @@
 
 import re
 import subprocess
-from pathlib import Path
 
-import pytest
-
-from tests.database import Database
 from tests.live import ROOT, Server
 from tests.routes import api_routes
 
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.only_on("sqlite")
-def test_the_commands_of_the_readme_book_and_cancel(database: Database, tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_book_and_cancel(clinic: Server) -> None:
     marked = re.search(r"<!-- commands:.*?-->\n```sh\n(.*?)```", README, re.DOTALL)
     assert marked
-    server = Server(database.create_database("readme"), tmp_path / "log")
-    script = marked[1].replace("http://127.0.0.1:8000", server.base)
-    with server.running():
-        done = subprocess.run(
-            ["sh", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=False
-        )
+    script = marked[1].replace("http://127.0.0.1:8000", clinic.base)
+    command = ["sh", "-eu", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     booked, canceled = done.stdout.splitlines()
     assert '"status":"scheduled"' in booked
