@@ -5,6 +5,8 @@
 # `export PORT` would also pass on what nobody set, as an empty string.
 
 PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format clean
 
@@ -29,13 +31,15 @@ help:  ## list the targets
 run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABASE_URL=, THROTTLE=off)
 	@exec $(BIN)/python manage.py serve
 
+# Both databases at once, a core each; every line says whose it is.
 test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS= goes to pytest)
 	@rm -f .coverage .coverage.*; failed=; \
-	for db in sqlite postgres; do \
-		echo "=== Tests on $$db"; \
-		$(BIN)/python -m coverage run --data-file=.coverage.$$db -m pytest --db=$$db $(ARGS) \
-			|| failed="$$failed $$db"; \
-	done; \
+	echo "=== Tests on SQLite and on PostgreSQL, side by side"; \
+	run() { $(BIN)/python -u -m coverage run --data-file=.coverage.$$1 -m pytest --db=$$1 $(ARGS) 2>&1 \
+		| sed -u "s/^/$$1 | /"; }; \
+	run postgres & postgres=$$!; \
+	run sqlite || failed="$$failed sqlite"; \
+	wait $$postgres || failed="$$failed postgres"; \
 	echo "=== Branch coverage of both runs together"; \
 	$(BIN)/python -m coverage combine --quiet .coverage.sqlite .coverage.postgres \
 		&& $(BIN)/python -m coverage report || failed="$$failed coverage"; \

@@ -39,12 +39,11 @@ class FormReader(HTMLParser):
             self._input(given)
 
     def _input(self, given: dict[str, str]) -> None:
-        kind = given.get("type")
-        if kind in {"submit", "button"} or (
-            kind in {"checkbox", "radio"} and "checked" not in given
-        ):
+        box = given.get("type") in {"checkbox", "radio"}
+        if given.get("type") in {"submit", "button"} or (box and "checked" not in given):
             return
-        self.sent.setdefault(given["name"], []).append(given.get("value") or "")
+        value = given.get("value", "on" if box else "")
+        self.sent.setdefault(given["name"], []).append(value or "")
 
     def handle_data(self, data: str) -> None:
         self.text += data

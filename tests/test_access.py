@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from appointment.models import Appointment
+from doctor.models import Doctor
 from patient.models import MedicalHistory, Patient
 from tests.problems import assert_problem
 from tests.routes import METHODS, api_routes
@@ -77,11 +79,6 @@ OWNED: dict[str, Any] = {
 STRANGERS = PEOPLE[2:]
 
 
-@pytest.fixture
-def world(db: None) -> World:
-    return World.made()
-
-
 def test_the_table_has_every_route_and_method_and_no_other() -> None:
     assert tuple(HEADER) == PEOPLE
     routes = {(method, path) for path, methods in api_routes().items() for method in methods}
@@ -140,7 +137,7 @@ def test_what_is_anothers_answers_exactly_as_what_is_absent(
 def test_a_doctor_who_is_not_active_answers_exactly_as_an_absent_one(
     person: str, world: World
 ) -> None:
-    doctor = world.session.doctor
+    doctor = Doctor.objects.get(pk=world.session.doctor_id)
     doctor.is_active = False
     doctor.publish()
     absent, client = absent_key_like(doctor.pk, type(doctor)), world.client(person)
@@ -165,7 +162,7 @@ def test_lists_of_what_is_ones_own_show_nothing_of_others(world: World) -> None:
 
 def test_an_account_that_is_not_active_is_nobody(world: World) -> None:
     client = world.client("owner")
-    world.accounts["owner"].revise(is_active=False)
+    User.objects.get(pk=world.accounts["owner"].pk).revise(is_active=False)
     assert_problem(client.get("/api/auth/profile/"), 401, "authentication_failed")
     assert_problem(client.get("/api/doctor/doctors/"), 401, "authentication_failed")
 

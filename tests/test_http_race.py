@@ -56,7 +56,7 @@ def book(server: Server, doctor: int, slot: int, token: str, together: Barrier) 
 
 @pytest.fixture(scope="module")
 def prepared(clinic: Server) -> tuple[int, int, list[str]]:
-    """A doctor, their slot of five places, and the tokens of as many patients as there are tries."""
+    """A doctor, their slot of five places, and a token for each try, of as many patients."""
     doctor, slot, tokens = json.loads(said(clinic, "READY", PREPARE))
     return doctor, slot, tokens
 

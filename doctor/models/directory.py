@@ -12,6 +12,7 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.fields import free_text, validate_language_tag
 from accounts.models import Revisable
 from doctor.exceptions import LocationInUse
+from doctor.models.published import Published
 from doctor.wall_time import validate_time_zone
 
 
@@ -76,7 +77,7 @@ class LocationQuerySet(models.QuerySet["Location"]):
         return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
 
 
-class Location(models.Model):
+class Location(Published):
     """A site of the clinic, with the time zone that its clocks show."""
 
     name = models.CharField(max_length=200)
@@ -123,14 +124,8 @@ class Location(models.Model):
                 raise LocationInUse
             self.save()
 
-    def revise(self, **changes: Any) -> None:
-        """Change these fields of the location as it now is, and publish it; raises as `publish`."""
-        with transaction.atomic():
-            Location.objects.lock({self.pk})
-            self.refresh_from_db()
-            for name, value in changes.items():
-                setattr(self, name, value)
-            self.publish()
+    def lock_calendar(self, **changes: Any) -> None:
+        Location.objects.lock({self.pk})
 
     def _has_coming_slots(self, at: datetime | None) -> bool:
         return bool(self.slots.filter(ends_at__gt=at or timezone.now()).exists())

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.fields import free_text
 from doctor.models.directory import Language, Location, Specialty
+from doctor.models.published import Published
 
 if TYPE_CHECKING:
     from doctor.models.schedule import Schedule
@@ -59,7 +60,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
 
 
-class Doctor(models.Model):
+class Doctor(Published):
     """Somebody whose time can be booked; FHIR calls them a practitioner."""
 
     user = models.OneToOneField(
@@ -125,11 +126,5 @@ class Doctor(models.Model):
             self.save()
             Slot.objects.filter(doctor=self, ends_at__gt=at or timezone.now()).recompute_open()
 
-    def revise(self, **changes: Any) -> None:
-        """Change these fields of the doctor as they now are, and publish them."""
-        with transaction.atomic():
-            Doctor.objects.lock({self.pk})
-            self.refresh_from_db()
-            for name, value in changes.items():
-                setattr(self, name, value)
-            self.publish()
+    def lock_calendar(self, **changes: Any) -> None:
+        Doctor.objects.lock({self.pk})

@@ -14,6 +14,7 @@ from accounts.constraints import violates
 from doctor.exceptions import ScheduleInUse, ScheduleOverlap
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
+from doctor.models.published import Published
 from doctor.wall_time import instant_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def validate_date(value: date) -> None:
         raise ValidationError("Use a date from 2000 to ten years ahead.", code="date_range")
 
 
-class Schedule(models.Model):
+class Schedule(Published):
     """A session: wall times of its location, cut into equal slots of elapsed time."""
 
     doctor = models.ForeignKey(
@@ -169,7 +170,7 @@ class Schedule(models.Model):
         """
         try:
             with transaction.atomic():
-                self._lock_calendars()
+                self.lock_calendar()
                 self.full_clean()
                 self.save()
                 self._remake_slots()
@@ -178,44 +179,29 @@ class Schedule(models.Model):
                 raise ScheduleOverlap from error
             raise
 
-    def revise(self, **changes: Any) -> None:
-        """Change these fields of the session as it now is, and publish it; raises as `publish`.
-
-        It is read anew under the lock, so that two who change different fields both succeed.
-        """
-        with transaction.atomic():
-            self._lock_calendars(changes.get("location"), changes.get("doctor"))
-            self.refresh_from_db()
-            for name, value in changes.items():
-                setattr(self, name, value)
-            self.publish()
-
     def unpublish(self) -> None:
         """Delete the session and its slots; raises ScheduleInUse where a place is held."""
         with transaction.atomic():
-            self._lock_calendars()
+            self.lock_calendar()
             self._drop(self.slots.all().lock())
             self.delete()
 
-    def _lock_calendars(
-        self, location: Location | None = None, doctor: Doctor | None = None
-    ) -> None:
+    def lock_calendar(self, **changes: Any) -> None:
         """Lock where and whose the session was and will be, all locations before all doctors."""
         before = Schedule.objects.filter(pk=self.pk).values_list("location", "doctor").first()
-        after = (
-            location.pk if location else self.location_id,
-            doctor.pk if doctor else self.doctor_id,
-        )
-        locations, doctors = zip(*filter(None, (before, after)), strict=True)
-        Location.objects.lock(set(locations))
-        Doctor.objects.lock(set(doctors))
+        now = (self.location_id, self.doctor_id)
+        after = tuple(getattr(changes.get(name), "pk", None) for name in ("location", "doctor"))
+        locations, doctors = zip(*filter(None, (before, now, after)), strict=True)
+        Location.objects.lock(set(locations) - {None})
+        Doctor.objects.lock(set(doctors) - {None})
         if self.location_id:
             self.location.refresh_from_db()
 
     def _remake_slots(self) -> None:
         wanted = dict.fromkeys(self.spans())
-        kept = [slot for slot in self.slots.all().lock() if self._keeps(slot, wanted)]
-        self._drop(self.slots.exclude(pk__in=[slot.pk for slot in kept]).lock())
+        slots = self.slots.all().lock()
+        kept = [slot for slot in slots if self._keeps(slot, wanted)]
+        self._drop([slot for slot in slots if slot not in kept])
         self._refuse_overlap(list(wanted))
         self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
         missing = wanted.keys() - {(slot.starts_at, slot.ends_at) for slot in kept}
