@@ -1,0 +1,26 @@
+"""The admin: a second front door through the same verbs as the API.
+
+What all apps share is here; accounts, tokens and the admins of other packages are registered here.
+"""
+
+from django.contrib import admin
+
+from accounts.admin import others, tokens, users  # noqa: F401  (importing them registers them)
+from accounts.admin.base import ReadOnlyAdmin, SturdyAdmin, VerbAdmin, by
+from accounts.admin.forms import RevisingForm
+from accounts.admin.links import change_link, list_link
+from accounts.admin.privacy import HidesAccounts, name_of
+
+__all__ = [
+    "HidesAccounts",
+    "ReadOnlyAdmin",
+    "RevisingForm",
+    "SturdyAdmin",
+    "VerbAdmin",
+    "by",
+    "change_link",
+    "list_link",
+    "name_of",
+]
+
+admin.site.site_header = admin.site.site_title = "Clinic appointments"

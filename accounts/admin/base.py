@@ -1,0 +1,273 @@
+"""What every page of the admin has in common: refusals are messages, junk is no error."""
+
+from contextlib import nullcontext
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters, get_content_type_for_model
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.messages.storage import default_storage
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, ValidationError
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, transaction
+from django.db.models import ProtectedError, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from accounts.admin.deletion import Consequences
+from accounts.admin.forms import Autocomplete, AutocompleteMultiple, RefusedForm, RevisingForm
+from accounts.exceptions import DomainError
+from accounts.models import User
+
+LONGEST_SEARCH = 200
+MOST_TERMS = 10
+JUNK = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
+REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError, OperationalError)
+
+
+def by(request: HttpRequest) -> User:
+    """Who is at the admin, for the verbs to note."""
+    return cast(User, request.user)
+
+
+class SturdyAdmin(admin.ModelAdmin):
+    """An admin in which no address or form that somebody makes up is an error of the server."""
+
+    list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER  # each would count the whole table, choice by choice
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by the first ten words: thousands of them exhaust the database's parser."""
+        words = search_term.replace("\0", " ")[:LONGEST_SEARCH].split()[:MOST_TERMS]
+        return super().get_search_results(request, queryset, " ".join(words))
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Read the page's rows here, where a filter that no database takes is still answered.
+
+        Django answers it by leading back to the list without filters.
+        """
+        inside = transaction.get_connection().in_atomic_block
+        try:
+            with transaction.atomic() if inside else nullcontext():
+                changelist = super().get_changelist_instance(request)
+                len(changelist.result_list)
+        except JUNK as error:
+            raise IncorrectLookupParameters(error) from error
+        return changelist
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list; an action upon keys that no row can have is 400."""
+        if not all(map(self._can_be_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise BadRequest("No row can have this key.")
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form; a value that no column can hold is 400."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (OverflowError, DataError) as error:
+            raise BadRequest("No row can hold this value.") from error
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = Autocomplete(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = AutocompleteMultiple(db_field, self.admin_site)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def _can_be_key(self, value: str) -> bool:
+        try:
+            self.opts.pk.clean(value, None)
+        except ValidationError:
+            return False
+        return "\0" not in value
+
+
+class ReadOnlyAdmin(SturdyAdmin):
+    """An admin that shows what only verbs write."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class VerbAdmin(SturdyAdmin):
+    """An admin that changes rows through their verbs and shows a refusal as a message.
+
+    A refusal is caught outside the transaction that Django opens around a form, a deletion or, in
+    `delete_selected` here, a bulk deletion: everything is undone before it is answered.
+    """
+
+    form = RevisingForm
+    actions: Any = ("delete_selected",)
+    deleted_by_verb = False  # the verb, not what refers to the row, decides on a deletion
+    deletion_note = ""
+
+    # --- The verbs ---
+
+    def add_row(self, request: HttpRequest, obj: Any) -> None:
+        """Enter a new row."""
+        obj.save()
+
+    def revise_row(self, request: HttpRequest, obj: Any, changes: dict[str, Any]) -> None:
+        """Write the columns that this person changed."""
+        obj.revise(**changes)
+
+    def lock_rows(self, queryset: QuerySet[Any]) -> None:
+        """Lock what deleting all these takes, in DESIGN's order, before the first one goes."""
+
+    def in_words(self, error: DomainError) -> str:
+        """What a refusal says to the person at the admin."""
+        return error.message
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        if not change:
+            self.add_row(request, obj)
+        elif form.revised():
+            self.revise_row(request, obj, form.revised())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        rows = self.model._default_manager.filter(pk__in=[row.pk for row in queryset])
+        self.lock_rows(rows)
+        for row in rows.order_by("pk"):
+            self.delete_model(request, row)
+
+    @admin.action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Delete all of them or, if one is refused, none; the log's entries too."""
+        with transaction.atomic():
+            return delete_selected(self, request, queryset)
+
+    # --- Refusals ---
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form; of a refused change once more, with the reason and as it was typed."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except REFUSALS as error:
+            if request.method != "POST" or hasattr(request, "refusal"):
+                raise
+            self._take_back(request)
+            request.refusal = self._explained(error)  # type: ignore[attr-defined]
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if not hasattr(request, "refusal"):
+            return form
+        return type(form.__name__, (RefusedForm, form), {"refusal": request.refusal})
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The deletion; a refused one leads back to the row, with the reason."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except REFUSALS as error:
+            if request.method != "POST":
+                raise
+            self._refuse(request, error)
+        path = reverse(admin_urlname(self.opts, SafeString("change")), args=[object_id])
+        return HttpResponseRedirect(path)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list; a refused action leads back to it, with the reason."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except REFUSALS as error:
+            if request.method != "POST":
+                raise
+            self._refuse(request, error)
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _refuse(self, request: HttpRequest, error: Exception) -> None:
+        self._take_back(request)
+        for message in self._explained(error).messages:
+            self.message_user(request, message, messages.ERROR)
+
+    def _take_back(self, request: HttpRequest) -> None:
+        """Forget the message of success that Django queued before the transaction failed."""
+        request._messages = default_storage(request)  # type: ignore[attr-defined]
+
+    def _explained(self, error: Exception) -> ValidationError:
+        match error:
+            case ValidationError():
+                return error
+            case DomainError():
+                return ValidationError(self.in_words(error), code=error.code)
+            case ProtectedError():
+                return ValidationError("Other records still refer to this.")
+            case ObjectDoesNotExist():
+                return ValidationError("Somebody deleted it, or what it refers to, meanwhile.")
+            case IntegrityError():
+                return ValidationError("Somebody else changed this meanwhile. Look it over again.")
+        return ValidationError("The database was busy and nothing was changed. Try again.")
+
+    # --- Deletions ---
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What the deletion takes with it, and what forbids it; a verb decides that by itself."""
+        rows = list(objs)
+        lines: list[Any] = [self.name_of_row(row) for row in rows]
+        if self.deletion_note:
+            lines.append([self.deletion_note])
+        allowed = all(self.has_delete_permission(request, row) for row in rows)
+        lacking = set() if allowed else {self.opts.verbose_name}
+        if self.deleted_by_verb:
+            return lines, {self.opts.verbose_name_plural: len(rows)}, lacking, []
+        consequences = Consequences(rows, request, self.admin_site)
+        return lines, consequences.counts(), lacking, consequences.in_the_way()
+
+    def name_of_row(self, row: Any) -> str:
+        """How a page of deletion names the row."""
+        return f"{str(self.opts.verbose_name).capitalize()}: {row}"
+
+    def name_in_log(self, row: Any) -> str:
+        """How the log names the row once it is gone."""
+        return str(row)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
+        kind = get_content_type_for_model(self.model)
+        entries = [
+            LogEntry(
+                user_id=by(request).pk,
+                content_type=kind,
+                object_id=row.pk,
+                object_repr=self.name_in_log(row)[:200],
+                action_flag=DELETION,
+            )
+            for row in queryset
+        ]
+        return LogEntry.objects.bulk_create(entries)

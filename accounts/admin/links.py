@@ -1,0 +1,23 @@
+"""From one page of the admin to another."""
+
+from typing import Any
+
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+
+def change_link(obj: Model) -> SafeString:
+    """A link to the page of one row, which asks for its own permission."""
+    path = reverse(admin_urlname(obj._meta, SafeString("change")), args=[quote(str(obj.pk))])
+    return format_html('<a href="{}">{}</a>', path, obj)
+
+
+def list_link(model: type[Model], words: str, **filters: Any) -> SafeString:
+    """A link to the rows of a model that pass these filters."""
+    path = reverse(admin_urlname(model._meta, SafeString("changelist")))
+    return format_html('<a href="{}?{}">{}</a>', path, urlencode(filters), words)

@@ -1,0 +1,42 @@
+"""The tokens of devices: seen and revoked, never made or shown."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from knox import admin as knox  # registers its own, which shows new tokens
+from knox.models import AuthToken
+
+from accounts.admin.base import VerbAdmin
+
+admin.site.unregister(knox.models.AuthToken)
+
+
+@admin.register(AuthToken)
+class AuthTokenAdmin(VerbAdmin):
+    """Whose devices are signed in, and until when; deleting a token signs its device out."""
+
+    list_display = ("user", "created", "expiry")
+    list_select_related = ("user",)
+    list_filter = ("created", "expiry")
+    date_hierarchy = "created"
+    search_fields = ("user__email", "user__first_name", "user__last_name")
+    fields = readonly_fields = ("user", "created", "expiry")
+    ordering = ("-created",)
+    deletion_note = "The device is signed out at once."
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def name_of_row(self, row: Any) -> str:
+        """A token by its owner: not even its digest is written anywhere else."""
+        return f"Token of {row.user}"
+
+    def name_in_log(self, row: Any) -> str:
+        return self.name_of_row(row)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        return super().response_delete(request, "of the device", obj_id)

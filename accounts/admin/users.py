@@ -1,0 +1,83 @@
+"""Accounts, whose login name is an e-mail address."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import admin as auth
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AdminUserCreationForm,
+    UserChangeForm,
+)
+from django.http import HttpRequest
+
+from accounts.admin.base import VerbAdmin
+from accounts.admin.forms import RevisingForm
+from accounts.models import User
+
+RANK = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+class NewUserForm(AdminUserCreationForm):
+    """An address, a name and a password."""
+
+    class Meta:
+        model = User
+        fields = ("email", "first_name", "last_name")
+
+
+class UserForm(RevisingForm, UserChangeForm):
+    """An account; its password is set on a page of its own."""
+
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+class NewPasswordForm(AdminPasswordChangeForm):
+    """A password given by staff."""
+
+    def save(self, commit: bool = True) -> User:
+        """Set it, and end every token of the user."""
+        user: User = super().save(commit=False)
+        user.store_password()
+        return user
+
+
+@admin.register(User)
+class UserAdmin(VerbAdmin, auth.UserAdmin):
+    """Accounts. Only a superuser makes somebody more than a patient, or touches a superuser."""
+
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = NewPasswordForm
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        ("Name", {"fields": ("first_name", "last_name")}),
+        ("Permissions", {"fields": ("is_active", *RANK)}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("email", "first_name", "last_name")}),
+        ("Password", {"fields": ("usable_password", "password1", "password2")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    date_hierarchy = "date_joined"
+    search_fields = ("email", "first_name", "last_name")
+    ordering = ("email",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, *RANK)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may_touch(request, obj) and super().has_delete_permission(request, obj)
+
+
+def _may_touch(request: HttpRequest, user: User | None) -> bool:
+    return request.user.is_superuser or user is None or not user.is_superuser

@@ -1,0 +1,188 @@
+"""Appointments: adding one books it, actions conclude it, deleting one gives its place back."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin import VerbAdmin, by, name_of
+from accounts.exceptions import DomainError
+from accounts.models import User
+from appointment.admin.filters import WhenFilter
+from appointment.models import Appointment, AppointmentEvent
+from doctor.models import Location
+
+NAMED = 20  # refusals that are told one by one
+
+
+def at_location(instant: datetime | None, location: Location) -> str:
+    """An instant as the clocks of the location show it."""
+    return f"{instant.astimezone(location.zone):%a %d %b %Y %H:%M %Z}" if instant else ""
+
+
+def whose(actor: User | None, appointment: Appointment) -> str:
+    """Who did it: the patient, or a colleague by name."""
+    if actor and appointment.patient and actor.pk == appointment.patient.user_id:
+        return "the patient"
+    return name_of(actor)
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(VerbAdmin):
+    """Appointments. Only the reason is ever edited; everything else is an action."""
+
+    fields = (
+        "patient",
+        "phone_number",
+        "doctor",
+        "location",
+        "time",
+        "status",
+        "reason",
+        "canceled",
+        "cancel_reason",
+        "slot",
+        "events",
+    )
+    autocomplete_fields = ("patient", "slot")
+    list_display = ("time", "patient", "phone_number", "doctor", "location", "status")
+    list_display_links = ("time",)
+    list_select_related = ("patient", "doctor", "location")
+    list_filter = (WhenFilter, "status", "location", "doctor")
+    date_hierarchy = "date"
+    search_fields = (
+        "id__exact",
+        "patient__last_name",
+        "patient__first_name",
+        "patient__phone_number",
+        "doctor__last_name",
+        "doctor__first_name",
+        "date",
+    )
+    search_help_text = "Number, patient, phone number, doctor or date (2026-12-01)."
+    actions = ("cancel", "complete", "mark_no_show", "delete_selected")
+    deleted_by_verb = True
+    deletion_note = (
+        "For mistakes only: it goes with its history, and a place it holds is free again."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Appointment]:
+        rows = super().get_queryset(request)
+        return rows.select_related("patient", "doctor", "location", "booked_by")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser and super().has_delete_permission(request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else ("patient", "slot", "reason")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """All but the reason, and that too once the person has been erased."""
+        if obj is None:
+            return ()
+        return [name for name in self.fields if name != "reason" or obj.patient is None]
+
+    # --- Verbs ---
+
+    def add_row(self, request: HttpRequest, obj: Appointment) -> None:
+        obj.booked_by = by(request)
+        obj.book()
+
+    def revise_row(self, request: HttpRequest, obj: Appointment, changes: dict[str, Any]) -> None:
+        obj.amend(changes["reason"], by=by(request))
+
+    def delete_model(self, request: HttpRequest, obj: Appointment) -> None:
+        obj.discard()
+
+    def lock_rows(self, queryset: QuerySet[Appointment]) -> None:
+        Appointment.objects.filter(pk__in=queryset.order_by()).lock_slots()
+
+    @admin.action(permissions=["change"], description="Cancel selected appointments")
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
+        """Cancel each that has not begun, and give its place back."""
+        self._each(request, queryset, Appointment.cancel, "canceled")
+
+    @admin.action(permissions=["change"], description="Complete selected appointments")
+    def complete(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
+        """Note of each that it took place."""
+        self._each(request, queryset, Appointment.complete, "completed")
+
+    @admin.action(permissions=["change"], description="Mark selected appointments as no-show")
+    def mark_no_show(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
+        """Note of each that the patient did not come."""
+        self._each(request, queryset, Appointment.mark_no_show, "marked as no-show")
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Appointment],
+        verb: Callable[..., Appointment],
+        done: str,
+    ) -> None:
+        """Each by itself, the refused ones named and the others done."""
+        refused, count = [], 0
+        for appointment in queryset:
+            try:
+                with transaction.atomic():
+                    verb(appointment, by=by(request))
+                    self.log_change(request, appointment, f"{done.capitalize()}.")
+                count += 1
+            except DomainError as error:
+                refused.append(f"{appointment}: {error.message}")
+        self._tell(request, f"{count} {done}.", refused)
+
+    def _tell(self, request: HttpRequest, done: str, refused: list[str]) -> None:
+        if not done.startswith("0 "):
+            self.message_user(request, done, messages.SUCCESS)
+        for sentence in refused[:NAMED]:
+            self.message_user(request, sentence, messages.ERROR)
+        if len(refused) > NAMED:
+            more = f"{len(refused) - NAMED} more were refused."
+            self.message_user(request, more, messages.ERROR)
+
+    def in_words(self, error: DomainError) -> str:
+        """With the times that are free instead, if there are any, as the clocks there show them."""
+        free = error.extra.get("alternatives", [])
+        if not free:
+            return super().in_words(error)
+        places = Location.objects.in_bulk({slot["location"] for slot in free})
+        times = [
+            f"{at_location(datetime.fromisoformat(slot['starts_at']), place)}, {place}"
+            for slot in free
+            for place in [places[slot["location"]]]
+        ]
+        return f"{error.message} Free instead: {'; '.join(times)}."
+
+    # --- Columns and lines ---
+
+    @admin.display(description="time at the location", ordering="starts_at")
+    def time(self, appointment: Appointment) -> str:
+        return at_location(appointment.starts_at, appointment.location)
+
+    @admin.display(description="phone number", empty_value="-")
+    def phone_number(self, appointment: Appointment) -> str:
+        return str(appointment.patient.phone_number) if appointment.patient else ""
+
+    @admin.display(description="canceled", empty_value="-")
+    def canceled(self, appointment: Appointment) -> str:
+        return at_location(appointment.canceled_at, appointment.location)
+
+    @admin.display(description="history")
+    def events(self, appointment: Appointment) -> SafeString:
+        """What happened to it, when and by whom, from one query."""
+        rows = AppointmentEvent.objects.filter(appointment=appointment).select_related("actor")
+        lines = (
+            (
+                at_location(event.at, appointment.location),
+                event.get_kind_display(),
+                whose(event.actor, appointment),
+            )
+            for event in rows.order_by("at", "pk")
+        )
+        return format_html_join("", "{}: {} {}<br>", lines)

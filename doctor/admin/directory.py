@@ -1,0 +1,74 @@
+"""Doctors, and what a patient searches them by."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin import HidesAccounts, VerbAdmin, list_link
+from doctor.models import Doctor, Language, Location, Schedule, Specialty
+
+
+class PublishingAdmin(VerbAdmin):
+    """An admin of what is never merely saved."""
+
+    def add_row(self, request: HttpRequest, obj: Any) -> None:
+        obj.publish()
+
+
+@admin.register(Specialty)
+class SpecialtyAdmin(VerbAdmin):
+    """Fields of practice."""
+
+    list_display = ("name", "code")
+    search_fields = ("name", "code")
+
+
+@admin.register(Language)
+class LanguageAdmin(VerbAdmin):
+    """Languages that doctors speak."""
+
+    list_display = ("name", "tag")
+    search_fields = ("name", "tag")
+
+
+@admin.register(Location)
+class LocationAdmin(PublishingAdmin):
+    """Sites of the clinic."""
+
+    list_display = ("name", "time_zone", "phone", "address")
+    list_filter = ("time_zone",)
+    search_fields = ("name", "address", "phone")
+
+
+@admin.register(Doctor)
+class DoctorAdmin(HidesAccounts, PublishingAdmin):
+    """Those who see patients; one who leaves is made inactive rather than deleted."""
+
+    fields = (
+        ("title", "first_name", "last_name"),
+        "license_number",
+        "specialties",
+        "languages",
+        "bio",
+        ("accepts_patients", "is_active"),
+        "user",
+        "sessions",
+    )
+    readonly_fields = ("sessions",)
+    autocomplete_fields = ("user", "specialties", "languages")
+    list_display = ("name", "license_number", "accepts_patients", "is_active")
+    list_filter = ("is_active", "accepts_patients", "specialties", "languages")
+    search_fields = ("last_name", "first_name", "license_number", "specialties__name")
+
+    @admin.display(description="name", ordering="last_name")
+    def name(self, doctor: Doctor) -> str:
+        return doctor.name
+
+    @admin.display(description="sessions")
+    def sessions(self, doctor: Doctor) -> SafeString | str:
+        """A link to the list of them."""
+        if not doctor.pk:
+            return self.get_empty_value_display()
+        return list_link(Schedule, "All sessions", doctor__id__exact=doctor.pk)

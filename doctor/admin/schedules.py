@@ -1,0 +1,104 @@
+"""Sessions, published and taken back through their verbs."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin import VerbAdmin, change_link, list_link
+from accounts.exceptions import DomainError
+from doctor.models import Doctor, Location, Schedule, Slot
+
+NAMED = 10
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(VerbAdmin):
+    """Sessions. What would strand an appointment is refused, with those in the way."""
+
+    fields = (
+        "doctor",
+        "location",
+        "date",
+        ("start_time", "end_time"),
+        ("slot_minutes", "capacity"),
+        "is_active",
+    )
+    readonly_fields = ("slot_table",)
+    autocomplete_fields = ("doctor", "location")
+    list_display = ("day", "start_time", "end_time", "doctor", "location", "places", "is_active")
+    list_display_links = ("day", "start_time")
+    list_select_related = ("doctor", "location")
+    list_filter = ("date", "is_active", "location", "doctor")
+    date_hierarchy = "date"
+    ordering = ("-date", "start_time", "pk")
+    search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "date")
+    search_help_text = "Doctor, location or date (2026-12-01)."
+    deleted_by_verb = True
+    deletion_note = "Its slots go with it. A session with appointments stays."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
+        rows = super().get_queryset(request).select_related("doctor", "location")
+        return rows.with_places()  # type: ignore[attr-defined]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.fields, "slot_table") if obj else self.fields
+
+    @admin.display(description="date", ordering="date")
+    def day(self, schedule: Schedule) -> str:
+        return f"{schedule.date:%a %d %b %Y}"
+
+    @admin.display(description="bookable / places")
+    def places(self, schedule: Any) -> str:
+        """Places that can still be booked, of all."""
+        return f"{schedule.available_slots} / {schedule.total_slots}"
+
+    @admin.display(description="slots")
+    def slot_table(self, schedule: Schedule) -> SafeString:
+        """Every slot on one line, from one query: a session may have hundreds."""
+        zone = schedule.location.zone
+        rows = schedule.slots.order_by("starts_at").values_list(
+            "starts_at", "ends_at", "capacity", "taken", "is_open"
+        )
+        lines = (
+            (
+                f"{starts_at.astimezone(zone):%H:%M}-{ends_at.astimezone(zone):%H:%M %Z}",
+                capacity,
+                taken,
+                "open" if is_open else "closed",
+            )
+            for starts_at, ends_at, capacity, taken, is_open in rows
+        )
+        line = "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
+        return format_html(
+            "<table><thead><tr><th>Time</th><th>Places</th><th>Taken</th><th>State</th></tr></thead>"
+            "<tbody>{}</tbody></table><p>{}</p>",
+            format_html_join("", line, lines),
+            list_link(Slot, "All slots of this session", schedule__id__exact=schedule.pk),
+        )
+
+    def add_row(self, request: HttpRequest, obj: Schedule) -> None:
+        obj.publish()
+
+    def delete_model(self, request: HttpRequest, obj: Schedule) -> None:
+        obj.unpublish()
+
+    def lock_rows(self, queryset: QuerySet[Schedule]) -> None:
+        calendars = list(queryset.values_list("location", "doctor"))
+        Location.objects.lock({location for location, _ in calendars})
+        Doctor.objects.lock({doctor for _, doctor in calendars})
+        Slot.objects.filter(schedule__in=queryset.order_by()).lock()
+
+    def in_words(self, error: DomainError) -> str:
+        """With links to the appointments in the way, if there are any."""
+        pks = error.extra.get("appointments", [])
+        if not pks:
+            return super().in_words(error)
+        model: Any = Slot._meta.get_field("appointments").related_model
+        found = model.objects.filter(pk__in=pks[:NAMED]).select_related("location").order_by("pk")
+        links = format_html_join("; ", "{}", ((change_link(visit),) for visit in found))
+        more = f" and {len(pks) - NAMED} more" if len(pks) > NAMED else ""
+        return format_html("{} In the way: {}{}.", error.message, links, more)

@@ -1,0 +1,80 @@
+"""Slots, to look at: they change through their session and their appointments alone."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from accounts.admin import ReadOnlyAdmin, list_link
+from doctor.models import Schedule, Slot
+
+
+class BookableFilter(admin.SimpleListFilter):
+    """What can be booked now."""
+
+    title = "booking"
+    parameter_name = "booking"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("now", "Can be booked")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.bookable(timezone.now()) if self.value() == "now" else queryset
+
+
+@admin.register(Slot)
+class SlotAdmin(ReadOnlyAdmin):
+    """Slots, for whoever may see sessions; the booking form finds the bookable ones here."""
+
+    fields = readonly_fields = (
+        "time",
+        "doctor",
+        "location",
+        "capacity",
+        "taken",
+        "is_open",
+        "schedule",
+        "appointments",
+    )
+    list_display = ("time", "doctor", "location", "capacity", "taken", "is_open")
+    list_select_related = ("doctor", "location")
+    list_filter = (BookableFilter, "is_open", "location", "doctor")
+    date_hierarchy = "schedule__date"
+    search_fields = (
+        "doctor__last_name",
+        "doctor__first_name",
+        "location__name",
+        "schedule__date",
+    )
+    search_help_text = "Doctor, location or date (2026-12-01)."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
+        return super().get_queryset(request).select_related("doctor", "location")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[QuerySet[Slot], bool]:
+        """As anywhere; to choose from, only what can be booked, soonest first."""
+        match = request.resolver_match
+        if match and match.url_name == "autocomplete":
+            queryset = queryset.bookable(timezone.now()).order_by("starts_at", "pk")
+        return super().get_search_results(request, queryset, search_term)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may see sessions sees their slots."""
+        sessions = self.admin_site.get_model_admin(Schedule)
+        return sessions.has_view_permission(request) or super().has_view_permission(request, obj)
+
+    @admin.display(description="time at the location", ordering="starts_at")
+    def time(self, slot: Slot) -> str:
+        zone = slot.location.zone
+        start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+        return f"{start:%a %d %b %Y %H:%M}-{end:%H:%M %Z}"
+
+    @admin.display(description="appointments")
+    def appointments(self, slot: Slot) -> SafeString:
+        """A link to the list of them."""
+        return list_link(slot.appointments.model, "All appointments", slot__id__exact=slot.pk)

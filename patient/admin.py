@@ -1,0 +1,118 @@
+"""Patients at the reception, and their medical history for those who may read it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin import HidesAccounts, VerbAdmin, by, list_link
+from patient.models import MedicalHistory, Patient
+
+
+class HistoryInline(admin.TabularInline):
+    """What is known of a patient's health, and a line for more.
+
+    An entry is changed on its own page: a form for each here would make the page too large to send
+    once there are a hundred, and would write stale words over those of a colleague.
+    """
+
+    model = MedicalHistory
+    fields = ("kind", "description", "status", "diagnosed_on", "notes")
+    extra = 0
+    show_change_link = True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Patient)
+class PatientAdmin(HidesAccounts, VerbAdmin):
+    """Patients. Deleting one erases the person and keeps the counts."""
+
+    fields = (
+        "first_name",
+        "last_name",
+        "date_of_birth",
+        "sex",
+        "phone_number",
+        "address",
+        "preferred_language",
+        "emergency_contact_name",
+        "emergency_contact_phone",
+        "user",
+        "appointments",
+    )
+    readonly_fields = ("appointments",)
+    inlines = (HistoryInline,)
+    autocomplete_fields = ("user",)
+    list_display = ("last_name", "first_name", "date_of_birth", "phone_number")
+    list_display_links = ("last_name", "first_name")
+    list_filter = ("sex", "preferred_language")
+    search_fields = ("last_name", "first_name", "date_of_birth", "phone_number", "user__email")
+    search_help_text = "Name, date of birth (1990-05-17) or phone number."
+    deleted_by_verb = True
+    deletion_note = (
+        "Coming appointments are canceled, personal and medical data are erased, past appointments "
+        "are kept without the person. The account stays."
+    )
+
+    @admin.display(description="appointments")
+    def appointments(self, patient: Patient) -> SafeString | str:
+        """A link to the list of them."""
+        if not patient.pk:
+            return self.get_empty_value_display()
+        return list_link(
+            patient.appointments.model, "All appointments", patient__id__exact=patient.pk
+        )
+
+    def add_row(self, request: HttpRequest, obj: Patient) -> None:
+        obj.enroll()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        form.save_m2m()
+        for formset in formsets:
+            for entry in formset.save(commit=False):
+                entry.enter()
+            for entry in formset.deleted_objects:
+                entry.delete()
+
+    def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
+        """Take the locks in their order first: an entry of the history locks the user too."""
+        if change:
+            Patient.objects.lock(obj.pk)
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Patient) -> None:
+        obj.erase(by=by(request))
+
+    def lock_rows(self, queryset: QuerySet[Patient]) -> None:
+        Patient.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).lock_all()
+
+    def name_in_log(self, row: Patient) -> str:
+        return f"patient {row.pk}, erased"
+
+
+@admin.register(MedicalHistory)
+class MedicalHistoryAdmin(VerbAdmin):
+    """What is known of patients' health."""
+
+    fields = ("patient", "kind", "description", "status", "diagnosed_on", "notes")
+    autocomplete_fields = ("patient",)
+    list_display = ("patient", "kind", "description", "status", "diagnosed_on", "updated_at")
+    list_display_links = ("kind", "description")
+    list_filter = ("kind", "status")
+    list_select_related = ("patient",)
+    date_hierarchy = "created_at"
+    search_fields = ("patient__last_name", "patient__first_name", "description")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """An entry stays in the record that it was made in."""
+        return ("patient", "created_at", "updated_at") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.fields, "created_at", "updated_at") if obj else self.fields
+
+    def add_row(self, request: HttpRequest, obj: MedicalHistory) -> None:
+        obj.enter()

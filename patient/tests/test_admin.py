@@ -1,0 +1,260 @@
+"""Patients in the admin: at the reception, with their history, and erased."""
+
+from collections.abc import Iterable
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.core import serializers
+
+from accounts.models import User
+from accounts.tests.factories import StaffFactory, UserFactory
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from patient.models import MedicalHistory, Patient
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests.balance import assert_balanced
+from tests.desk import Desk, faults, page, told
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/patient/patient/add/"
+
+
+@pytest.fixture
+def reception(staff: User) -> Desk:
+    return Desk(staff)
+
+
+@pytest.fixture
+def desk(superuser: User) -> Desk:
+    return Desk(superuser)
+
+
+def nobody_in_the_log(names: Iterable[str]) -> bool:
+    """Whether no word of the admin's log holds any of the names."""
+    log = serializers.serialize("json", LogEntry.objects.all(), ensure_ascii=False)
+    return not any(name in log for name in names)
+
+
+# --- At the reception ---
+
+
+def test_the_reception_adds_a_patient_without_an_account(reception: Desk) -> None:
+    form = reception.open(ADD)
+    assert "user" not in form
+    reception.send(ADD, form, first_name="Eva", last_name="Sanz", phone_number="+34612345678")
+    patient = Patient.objects.get()
+    assert (patient.name, patient.user, str(patient.phone_number)) == (
+        "Eva Sanz",
+        None,
+        "+34612345678",
+    )
+
+
+def test_the_reception_changes_a_patient_and_leaves_the_account(
+    reception: Desk, patient: Patient
+) -> None:
+    account = patient.user
+    reception.change(patient, address="Calle Mayor 1", user="")
+    patient.refresh_from_db()
+    assert (patient.address, patient.user) == ("Calle Mayor 1", account)
+
+
+def test_the_reception_sees_no_account_and_no_medical_history(
+    reception: Desk, patient: Patient
+) -> None:
+    MedicalHistoryFactory(patient=patient, description="Penicillin")
+    for path in (page(patient, "change"), page(Patient), page(patient, "history")):
+        html = reception.get(path).content.decode()
+        assert patient.user.email not in html
+        assert "Penicillin" not in html
+        assert "history-TOTAL_FORMS" not in html
+
+
+def test_the_reception_cannot_add_history_by_sending_it(reception: Desk, patient: Patient) -> None:
+    forged = {"history-TOTAL_FORMS": "1", "history-INITIAL_FORMS": "0"}
+    forged |= {"history-0-kind": "allergy", "history-0-description": "Nuts"}
+    reception.change(patient, **forged)
+    assert not MedicalHistory.objects.exists()
+
+
+def test_nobody_finds_out_whose_an_address_is_without_seeing_accounts(
+    reception: Desk, desk: Desk, patient: Patient
+) -> None:
+    email = patient.user.email
+    assert desk.get(page(Patient), q=email).context["cl"].result_count == 1
+    assert reception.get(page(Patient), q=email).context["cl"].result_count == 0
+    assert reception.status(page(Patient), user__email=email) == 400
+    assert reception.status(page(Patient), user__id__exact=patient.user_id) == 400
+
+
+@pytest.mark.parametrize("term", ["sanz", "eva sanz", "1990-05-17", "612 345 678", "+34612345678"])
+def test_a_patient_is_found_by_what_people_say(reception: Desk, term: str) -> None:
+    wanted = PatientFactory(
+        first_name="Eva",
+        last_name="Sanz",
+        date_of_birth="1990-05-17",
+        phone_number="+34612345678",
+    )
+    PatientFactory()
+    assert list(reception.get(page(Patient), q=term).context["cl"].result_list) == [wanted]
+
+
+def test_two_who_change_different_fields_of_an_open_page_both_succeed(
+    reception: Desk, desk: Desk, patient: Patient
+) -> None:
+    path = page(patient, "change")
+    mine, theirs = reception.open(path), desk.open(path)
+    reception.send(path, mine, phone_number="+34612345678")
+    desk.send(path, theirs, address="Calle Mayor 1")
+    patient.refresh_from_db()
+    assert str(patient.phone_number) == "+34612345678"
+    assert patient.address == "Calle Mayor 1"
+
+
+def test_a_refused_page_sent_again_still_changes_only_what_was_typed(
+    reception: Desk, desk: Desk, patient: Patient
+) -> None:
+    from tests.desk import FormReader
+
+    path = page(patient, "change")
+    refused = reception.change(patient, phone_number="12", address="Calle Mayor 1")
+    assert faults(refused)
+    desk.change(patient, emergency_contact_name="Luis")
+    shown = FormReader(refused.content.decode()).sent
+    reception.send(path, shown, phone_number="+34612345678")
+    patient.refresh_from_db()
+    assert (patient.address, patient.emergency_contact_name) == ("Calle Mayor 1", "Luis")
+
+
+def test_a_second_profile_of_one_account_is_told(desk: Desk, patient: Patient) -> None:
+    refused = desk.send(ADD, desk.open(ADD), user=patient.user_id, first_name="A", last_name="B")
+    assert faults(refused) == ["This user has a profile already."]
+
+
+# --- Medical history ---
+
+
+def test_history_is_added_on_the_page_of_the_patient(desk: Desk, patient: Patient) -> None:
+    there = MedicalHistoryFactory(patient=patient)
+    entry = {"history-TOTAL_FORMS": "2", "history-1-kind": "surgery", "history-1-status": "active"}
+    desk.change(patient, **entry, **{"history-1-description": "Appendix", "history-1-patient": patient.pk})
+    assert [entry.description for entry in patient.history.order_by("pk")] == [
+        there.description,
+        "Appendix",
+    ]
+
+
+def test_history_is_removed_on_the_page_of_the_patient(desk: Desk, patient: Patient) -> None:
+    MedicalHistoryFactory(patient=patient)
+    desk.change(patient, **{"history-0-DELETE": "on"})
+    assert not patient.history.exists()
+
+
+def test_a_refused_page_keeps_the_new_lines_of_its_history(desk: Desk, patient: Patient) -> None:
+    lines = {"history-TOTAL_FORMS": "1", "history-0-kind": "surgery", "history-0-status": "active"}
+    lines |= {"history-0-description": "Appendix", "phone_number": "12"}
+    refused = desk.change(patient, **lines)
+    assert "Appendix" in refused.content.decode()
+    assert not MedicalHistory.objects.exists()
+
+
+def test_a_hundred_entries_are_no_hundred_forms(desk: Desk, patient: Patient) -> None:
+    """Django refuses a form of more than 1,000 fields; what is there is changed on its own page."""
+    for _ in range(100):
+        MedicalHistoryFactory(patient=patient)
+    answer = desk.change(patient, address="Calle Mayor 1")
+    assert answer.status_code == 200
+    patient.refresh_from_db()
+    assert patient.address == "Calle Mayor 1"
+    entry = patient.history.first()
+    assert page(entry, "change") in desk.get(page(patient, "change")).content.decode()
+
+
+def test_history_is_kept_by_those_with_the_permission(desk: Desk, patient: Patient) -> None:
+    typed = {"patient": patient.pk, "kind": "allergy", "description": "Nuts", "status": "active"}
+    desk.send(page(MedicalHistory, "add"), **typed)
+    entry = patient.history.get()
+    before = entry.updated_at
+    desk.change(entry, notes="Mild", patient="")
+    entry.refresh_from_db()
+    assert (entry.notes, entry.patient) == ("Mild", patient)
+    assert entry.updated_at > before
+    desk.delete(entry)
+    assert not patient.history.exists()
+
+
+def test_the_log_says_nothing_of_a_patients_health(desk: Desk, patient: Patient) -> None:
+    typed = {"patient": patient.pk, "kind": "allergy", "description": "Nuts", "status": "active"}
+    desk.send(page(MedicalHistory, "add"), **typed)
+    desk.change(patient.history.get(), description="Peanuts", notes="Rash")
+    assert LogEntry.objects.count() == 2
+    assert nobody_in_the_log(["Nuts", "Peanuts", "Rash"])
+
+
+# --- Erasing ---
+
+
+def test_deleting_a_patient_erases_the_person_and_keeps_the_counts(
+    desk: Desk, superuser: User, patient: Patient
+) -> None:
+    MedicalHistoryFactory(patient=patient)
+    visit, account = AppointmentFactory(patient=patient), patient.user
+    confirm = desk.get(page(patient, "delete")).content.decode()
+    assert "Coming appointments are canceled" in confirm
+    desk.delete(patient)
+    assert not Patient.objects.exists()
+    assert not MedicalHistory.objects.exists()
+    visit.refresh_from_db()
+    assert (visit.patient, visit.status, visit.reason) == (None, "canceled", "")
+    assert visit.events.get(kind="canceled").actor == superuser
+    assert_balanced(visit.slot)
+    account.refresh_from_db()
+
+
+def test_after_an_erasure_the_log_does_not_hold_the_name(desk: Desk) -> None:
+    desk.send(ADD, desk.open(ADD), first_name="Zoraida", last_name="Quintana")
+    patient = Patient.objects.get()
+    desk.change(patient, address="Calle Mayor 1", last_name="Quintanilla")
+    assert not nobody_in_the_log(["Quintana"])
+    desk.delete(patient)
+    assert nobody_in_the_log(["Zoraida", "Quintana", "Quintanilla", "Mayor"])
+    assert set(LogEntry.objects.values_list("object_repr", flat=True)) == {
+        f"patient {patient.pk}, erased"
+    }
+    assert LogEntry.objects.filter(action_flag=3).count() == 1
+
+
+def test_after_a_bulk_erasure_the_log_holds_no_name(desk: Desk) -> None:
+    people = [PatientFactory(first_name="Zoraida", last_name="Quintana") for _ in range(3)]
+    visits = [AppointmentFactory(patient=patient) for patient in people]
+    answer = desk.delete_all(*people)
+    assert told(answer) == ["Successfully deleted 3 patients."]
+    assert not Patient.objects.exists()
+    assert LogEntry.objects.count() == 3
+    assert nobody_in_the_log(["Zoraida", "Quintana"])
+    for visit in visits:
+        assert_balanced(visit.slot)
+    assert set(Appointment.objects.values_list("status", "patient")) == {("canceled", None)}
+
+
+def test_who_may_erase_needs_no_permission_on_appointments_or_history(patient: Patient) -> None:
+    clerk = StaffFactory()
+    clerk.user_permissions.set(Permission.objects.filter(codename__endswith="_patient"))
+    AppointmentFactory(patient=patient)
+    MedicalHistoryFactory(patient=patient)
+    Desk(clerk).delete(patient)
+    assert not Patient.objects.exists()
+
+
+def test_the_reception_erases_nobody(reception: Desk, patient: Patient) -> None:
+    assert reception.delete(patient).status_code == 403
+    reception.delete_all(patient)
+    assert Patient.objects.exists()
+
+
+def test_a_patient_may_be_given_an_account_later(desk: Desk) -> None:
+    patient, account = PatientFactory(user=None), UserFactory()
+    desk.change(patient, user=account.pk)
+    patient.refresh_from_db()
+    assert patient.user == account
