@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from knox.models import AuthToken
 
+from accounts.exceptions import CredentialsChanged
 from accounts.fields import EmailField, fold_email
 
 
@@ -118,17 +119,23 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
     def issue_token(self) -> tuple[str, datetime]:
         """Make a token for one more device; returns it and the instant (UTC) it expires.
 
-        Only its digest is stored, so this is the one time it can be shown.
+        Only its digest is stored, so this is the one time it can be shown. Raises
+        CredentialsChanged where the password is no longer the one that this object was loaded
+        with: a login that was under way does not outlive a change of password.
         """
-        token, plain = AuthToken.objects.create(user=self)
+        with transaction.atomic():
+            user = User.objects.lock(self.pk)
+            if user is None or not user.is_active or user.password != self.password:
+                raise CredentialsChanged
+            AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
+            token, plain = AuthToken.objects.create(user=user)
         return plain, token.expiry
 
-    def change_password(self, old: str, new: str) -> None:
-        """Replace the password and end every token of the user, in one transaction.
+    def change_password(self, old: str, new: str) -> tuple[str, datetime]:
+        """Replace the password, end every token of the user and return a fresh one, all at once.
 
         The row is locked before the old password is checked, so that of several changes at once
-        with one old password exactly one wins. Raises ValidationError on
-        `old_password`.
+        with one old password exactly one wins. Raises ValidationError on `old_password`.
         """
         with transaction.atomic():
             user = User.objects.lock(self.pk)
@@ -136,12 +143,11 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
                 wrong = ValidationError("The old password is not right.", code="invalid")
                 raise ValidationError({"old_password": wrong})
             user.set_password(new)
-            user.save(update_fields=["password"])
-            AuthToken.objects.filter(user=user).delete()
-        self.refresh_from_db(fields=["password"])
+            user.store_password()
+            return user.issue_token()
 
     def store_password(self) -> None:
-        """Write the password that staff set on this object, and end every token of the user."""
+        """Write the password set on this object, and end every token of the user."""
         with transaction.atomic():
             self.revise(password=self.password)
             AuthToken.objects.filter(user=self).delete()

@@ -1,5 +1,7 @@
 """Limits on signing in and up: who is counted, for how long, and what a refusal says."""
 
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
@@ -12,8 +14,15 @@ from accounts.fields import fold_email
 
 
 def client_address(request: HttpRequest) -> str:
-    """The caller's address as every limit counts it: NUM_PROXIES says how far to trust headers."""
-    return BaseThrottle().get_ident(request)  # type: ignore[arg-type]
+    """The caller's address as a login is counted: NUM_PROXIES says how far to trust headers.
+
+    Some proxies add the port. What is no address at all counts as the one that connects.
+    """
+    told = BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]
+    for spelling in (told, told.rpartition(":")[0].strip("[]"), request.META["REMOTE_ADDR"]):
+        with suppress(ValueError):
+            return str(ip_address(spelling))
+    return ""
 
 
 def login_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:

@@ -1,5 +1,6 @@
 """Signing up, in and out, and one's own account."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import logout
@@ -25,10 +26,11 @@ from accounts.serializers import (
 from accounts.throttles import RegistrationThrottle
 
 
-def new_session(user: User, status_code: int = status.HTTP_200_OK) -> Response:
-    """Answer with the user and a fresh token for the device that asked."""
-    token, expiry = user.issue_token()
-    session = {"user": user, "token": token, "expiry": expiry}
+def new_session(
+    user: User, fresh: tuple[str, datetime], status_code: int = status.HTTP_200_OK
+) -> Response:
+    """Answer with the user and a fresh token, with its expiry, for the device that asked."""
+    session = {"user": user, "token": fresh[0], "expiry": fresh[1]}
     return Response(SessionSerializer(session).data, status=status_code)
 
 
@@ -45,7 +47,8 @@ class RegisterView(GenericAPIView[User]):
         """Make an account and sign in to it."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return new_session(serializer.save(), status.HTTP_201_CREATED)
+        user = serializer.save()
+        return new_session(user, user.issue_token(), status.HTTP_201_CREATED)
 
 
 class LoginView(GenericAPIView[User]):
@@ -61,7 +64,8 @@ class LoginView(GenericAPIView[User]):
         """Exchange an address and its password for a token."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return new_session(sign_in(request, **serializer.validated_data))
+        user = sign_in(request, **serializer.validated_data)
+        return new_session(user, user.issue_token())
 
 
 class LogoutView(APIView):
@@ -96,7 +100,6 @@ class ChangePasswordView(GenericAPIView[User]):
         """Change the password: every earlier token is dead, the answer holds a fresh one."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        request.user.change_password(
-            serializer.validated_data["old_password"], serializer.validated_data["new_password"]
-        )
-        return new_session(request.user)
+        given = serializer.validated_data
+        fresh = request.user.change_password(given["old_password"], given["new_password"])
+        return new_session(request.user, fresh)

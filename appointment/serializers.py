@@ -35,8 +35,8 @@ class LocalDateTimeField(serializers.DateTimeField):
         instant: datetime | None = super().get_attribute(instance)
         return instant and instant.astimezone(instance.location.zone)
 
-    def enforce_timezone(self, value: datetime) -> datetime:
-        return value
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()  # as free slots are shown, also where the offset is zero
 
 
 class DoctorNameSerializer(serializers.ModelSerializer[Doctor]):

@@ -1,5 +1,6 @@
 """The OpenAPI document: what every operation can answer besides the good news."""
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -9,10 +10,18 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.permissions import SAFE_METHODS
 
 from config.problems import CODES, DETAILS, MEDIA_TYPE, ProblemSerializer
+from doctor.serializers import SLOT
 
 SEVERAL = {
     400: ("validation_error", "parse_error"),
     401: ("not_authenticated", "authentication_failed"),
+}
+FAULT = {"field": "a_field", "code": "required", "detail": "This field is required."}
+FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
+    "validation_error": {"detail": "Some fields are missing or wrong.", "errors": [FAULT]},
+    "authentication_failed": {"detail": "Invalid token."},
+    "slot_full": {"alternatives": [SLOT]},
+    "schedule_in_use": {"appointments": [12]},
 }
 
 
@@ -83,10 +92,7 @@ class Schema(AutoSchema):
             "title": HTTPStatus(status).phrase,
             "status": status,
             "detail": DETAILS.get(status, HTTPStatus(status).phrase),
-            "instance": self.path.replace("{id}", "12"),
+            "instance": re.sub(r"{\w+}", "12", self.path),
             "code": code,
         }
-        if code == "validation_error":
-            fault = {"field": "a_field", "code": "required", "detail": "This field is required."}
-            example["errors"] = [fault]
-        return example
+        return {**example, **FURTHER_MEMBERS.get(code, {})}

@@ -1,5 +1,6 @@
 """Every error under /api/ as a problem of RFC 9457: one table, one shape, for all apps."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from rest_framework import exceptions as drf
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from accounts.exceptions import DomainError, Throttled
+from accounts.exceptions import CredentialsChanged, DomainError, Throttled
 from doctor.serializers import SlotSerializer
+
+logger = logging.getLogger("config.problems")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -105,6 +108,12 @@ def of_api(error: drf.APIException) -> Problem:
     return Problem(error.status_code, error.default_code, str(error.detail), headers=headers)
 
 
+def unavailable(error: Exception) -> Problem:
+    """The database cannot answer: the client learns when to try again, the log learns why."""
+    logger.error("The database cannot answer: %s", error)
+    return Problem(503, headers=retry_after(2))
+
+
 def retry_after(seconds: float | None) -> dict[str, str]:
     """The header that says when the next try may succeed, in whole seconds of at least one."""
     return {"Retry-After": str(max(1, math.ceil(seconds or 0)))}
@@ -152,12 +161,13 @@ ANSWERS: tuple[tuple[Any, Callable[[Any], Problem]], ...] = (
     (drf.ValidationError, lambda error: invalid(flattened(error.get_full_details()))),
     (django.ValidationError, lambda error: invalid(of_django(error))),
     (Throttled, lambda error: Problem(429, "", str(error), headers=retry_after(error.wait))),
+    (CredentialsChanged, lambda error: of_api(drf.AuthenticationFailed(str(error)))),
     (drf.APIException, of_api),
     ((Http404, django.ObjectDoesNotExist), lambda error: Problem(404)),
     (django.PermissionDenied, lambda error: Problem(403)),
     (django.RequestDataTooBig, lambda error: Problem(413)),
     ((django.SuspiciousOperation, UnreadablePostError), lambda error: Problem(400)),
-    ((OperationalError, InterfaceError), lambda error: Problem(503, headers=retry_after(2))),
+    ((OperationalError, InterfaceError), unavailable),
 )
 
 

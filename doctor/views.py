@@ -115,7 +115,7 @@ class AvailableSlotsView(APIView):
         asked = WindowSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         at, location = timezone.now(), asked.validated_data.get("location")
-        first, last = asked.window(Doctor.objects.active().today_of(doctor_id, at))
+        first, last = asked.window(Doctor.objects.active().today_of(doctor_id, at, location))
         slots = Slot.objects.filter(doctor=doctor_id).bookable(at).between(first, last)
         here = slots if location is None else slots.at_location(location)
         rows = here.order_by("starts_at", "pk").as_listed()

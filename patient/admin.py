@@ -67,6 +67,12 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
             patient.appointments.model, "All appointments", patient__id__exact=patient.pk
         )
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Refuse to tell by a filter who has a medical history to those who may not see it."""
+        history = lookup.partition("__")[0] == "history"
+        may_see = request.user.has_perm("patient.view_medicalhistory")
+        return (may_see or not history) and super().lookup_allowed(lookup, value, request)
+
     def add_row(self, request: HttpRequest, obj: Patient) -> None:
         obj.enroll()
 
@@ -77,12 +83,6 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
                 entry.enter()
             for entry in formset.deleted_objects:
                 entry.delete()
-
-    def save_model(self, request: HttpRequest, obj: Patient, form: Any, change: bool) -> None:
-        """Take the locks in their order first: an entry of the history locks the user too."""
-        if change:
-            Patient.objects.lock(obj.pk)
-        super().save_model(request, obj, form, change)
 
     def delete_model(self, request: HttpRequest, obj: Patient) -> None:
         obj.erase(by=by(request))

@@ -1,7 +1,7 @@
 """The people who are seen, and what is known of their health."""
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -14,9 +14,6 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.fields import free_text, validate_language_tag
 from accounts.models import Revisable, User
 from patient.exceptions import ProfileExists
-
-if TYPE_CHECKING:
-    pass
 
 OLDEST_BIRTH = date(1900, 1, 1)
 
@@ -43,7 +40,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
     def lock_own(self, user: User) -> "Patient":
         """Lock the user's own profile, making one from the account's names where none is yet."""
-        User.objects.lock(user.pk)
+        if User.objects.lock(user.pk) is None:
+            raise User.DoesNotExist
         own = self.select_for_update(no_key=True, of=("self",)).visible_to(user).first()
         return own or self.create(user=user, first_name=user.first_name, last_name=user.last_name)
 
@@ -116,10 +114,28 @@ class Patient(Revisable):
         """Save a new profile; raises ProfileExists where the user has one. Locks the user."""
         try:
             with transaction.atomic():
-                User.objects.lock(self.user_id)  # or a first booking makes one meanwhile
+                # A first booking would make one meanwhile.
+                if self.user_id and User.objects.lock(self.user_id) is None:
+                    raise User.DoesNotExist
                 self.save(force_insert=True)
         except IntegrityError as error:
             if Patient.objects.filter(user=self.user_id).exists():
+                raise ProfileExists from error
+            raise
+
+    def revise(self, **changes: Any) -> None:
+        """Write these columns; raises ProfileExists for a user who has a profile already.
+
+        An account to be linked is locked with the present one: its first booking makes a profile.
+        """
+        linked = changes.get("user", self.user)
+        try:
+            with transaction.atomic():
+                for pk in sorted(user.pk for user in {self.user, linked} if user):
+                    User.objects.lock(pk)
+                super().revise(**changes)
+        except IntegrityError as error:
+            if Patient.objects.filter(user=linked).exclude(pk=self.pk).exists():
                 raise ProfileExists from error
             raise
 
@@ -187,7 +203,7 @@ class MedicalHistory(Revisable):
         )
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.pk}"  # no word of it: the admin's log keeps this
+        return f"Entry {self.pk}"  # no word of it: the admin's log keeps this
 
     def enter(self) -> None:
         """Save a new entry; its patient is locked, so that none is left by an erasure under way."""

@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 from typing import Any
 
 from django.db.models import Model
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -23,7 +22,7 @@ class FormReader(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.sent: dict[str, list[str]] = {}
-        self.inside, self.name, self.text, self.picked = False, "", "", []
+        self.inside, self.name, self.text = False, "", ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
@@ -64,13 +63,13 @@ class Desk:
         self.client = Client()
         self.client.force_login(user)
 
-    def get(self, path: str, **query: Any) -> HttpResponse:
+    def get(self, path: str, **query: Any) -> Any:
         """Go to a page."""
         return self.client.get(path, query)
 
     def status(self, path: str, **query: Any) -> int:
         """What going to a page answers."""
-        return self.get(path, **query).status_code
+        return int(self.get(path, **query).status_code)
 
     def open(self, path: str) -> dict[str, Any]:
         """Go to a page and hold its form, as a browser would send it."""
@@ -78,26 +77,26 @@ class Desk:
         assert response.status_code == 200, response.status_code
         return FormReader(response.content.decode()).sent
 
-    def send(self, path: str, form: dict[str, Any] | None = None, **typed: Any) -> HttpResponse:
+    def send(self, path: str, form: dict[str, Any] | None = None, **typed: Any) -> Any:
         """Send a form with what was typed into it; an empty list leaves a box unchecked."""
         return self.client.post(path, {**(form or {}), **typed}, follow=True)
 
-    def change(self, row: Model, **typed: Any) -> HttpResponse:
+    def change(self, row: Model, **typed: Any) -> Any:
         """Open the page of a row, type, save."""
         path = page(row, "change")
         return self.send(path, self.open(path), **typed)
 
-    def act(self, action: str, *rows: Model, **more: Any) -> HttpResponse:
+    def act(self, action: str, *rows: Model, **more: Any) -> Any:
         """Choose an action upon rows in their list."""
         chosen = {"action": action, "_selected_action": [row.pk for row in rows], "index": 0}
         return self.client.post(page(type(rows[0])), {**chosen, **more}, follow=True)
 
-    def delete_all(self, *rows: Model) -> HttpResponse:
+    def delete_all(self, *rows: Model) -> Any:
         """Choose to delete rows in their list, and confirm."""
         chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in rows]}
         return self.client.post(page(type(rows[0])), {**chosen, "post": "yes"}, follow=True)
 
-    def delete(self, row: Model) -> HttpResponse:
+    def delete(self, row: Model) -> Any:
         """Delete a row on its page, and confirm."""
         return self.client.post(page(row, "delete"), {"post": "yes"}, follow=True)
 
@@ -108,12 +107,12 @@ class Desk:
         return found.json()["results"] if found.status_code == 200 else found.status_code
 
 
-def told(response: HttpResponse) -> list[str]:
+def told(response: Any) -> list[str]:
     """The messages on top of the page."""
-    return [str(message) for message in response.context["messages"]]  # type: ignore[attr-defined]
+    return [str(message) for message in response.context["messages"]]
 
 
-def faults(response: HttpResponse) -> list[str]:
+def faults(response: Any) -> list[str]:
     """What the form says is wrong."""
-    form = response.context["adminform"].form  # type: ignore[attr-defined]
+    form = response.context["adminform"].form
     return [str(fault) for found in form.errors.values() for fault in found]

@@ -23,31 +23,27 @@ MANY = " ".join(["a"] * 5000)
 JUNK: list[dict[str, Any]] = [
     {"q": MANY},
     {"q": "a\0b"},
-    {"q": "x" * 100_000},
-    {"q": "'\" \\ %"},
-    {"q": '"unclosed'},
-    {"q": "\ud7ff\U0010ffff"},
-    {"p": "abc"},
-    {"p": HUGE},
-    {"p": -1},
-    {"o": "1.abc.-99999999999"},
-    {"o": ".".join(["1"] * 3000)},
-    {"all": "", "e": "1"},
-    {"pk": "abc"},
     {"pk__exact": "abc"},
     {"pk__exact": HUGE},
     {"pk__in": f"1,{HUGE}"},
-    {"pk__in": "abc"},
-    {"pk__gt": HUGE},
-    {"pk__isnull": "abc"},
+    {"pk__in": f"1,{HUGE}", "e": "1"},
     {"pk__regex": "((("},
-    {"pk__range": "1"},
-    {"nothing": "1"},
-    {"nothing__exact": "1"},
-    {"e": "1", "pk__in": f"1,{HUGE}"},
-    {"_to_field": "id"},
+    {"p": HUGE, "o": "1.abc.-99999999999"},
 ]
 FIELDS: list[tuple[type[Model], dict[str, Any]]] = [
+    (Patient, {"q": "x" * 100_000}),
+    (Patient, {"q": "'\" \\ % \U0010ffff \"unclosed"}),
+    (Patient, {"p": "abc"}),
+    (Patient, {"p": -1}),
+    (Patient, {"o": ".".join(["1"] * 3000)}),
+    (Patient, {"all": ""}),
+    (Patient, {"pk__gt": HUGE}),
+    (Patient, {"pk__isnull": "abc"}),
+    (Patient, {"pk__range": "1"}),
+    (Patient, {"nothing": "1"}),
+    (Patient, {"nothing__exact": "1"}),
+    (Patient, {"_to_field": "id"}),
+    (Patient, {"_to_field": "first_name"}),
     (Patient, {"first_name": "\0"}),
     (Patient, {"first_name__regex": "((("}),
     (Patient, {"first_name__contains": "x" * 100_000}),
@@ -97,7 +93,6 @@ def test_no_made_up_filter_breaks_a_list(
     AppointmentFactory()
     desk = Desk(superuser)
     assert desk.status(page(model), **junk) in {200, 302, 400}
-    assert desk.client.get(page(model), junk, follow=True).status_code in {200, 400}
     assert desk.status(page(model), **junk, e="1") in {200, 400}
 
 
@@ -130,7 +125,12 @@ def test_no_made_up_term_breaks_an_autocomplete(
         {"app_label": "nothing", "model_name": "appointment", "field_name": "slot"},
         {"app_label": "appointment", "model_name": "appointment", "field_name": "nothing"},
         {"app_label": "appointment", "model_name": "appointment", "field_name": "reason"},
-        {"app_label": "appointment", "model_name": "appointment", "field_name": "slot", "page": "x"},
+        {
+            "app_label": "appointment",
+            "model_name": "appointment",
+            "field_name": "slot",
+            "page": "x",
+        },
         {
             "app_label": "appointment",
             "model_name": "appointment",

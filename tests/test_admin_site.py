@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.test import Client
 from knox.models import AuthToken
@@ -41,7 +41,11 @@ of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: mode
 @pytest.fixture
 def rows(patient: Patient) -> dict[type[Model], Model]:
     """A row of every registered model."""
-    made: list[Any] = [MedicalHistoryFactory(patient=patient), SpecialtyFactory(), LanguageFactory()]
+    made: list[Any] = [
+        MedicalHistoryFactory(patient=patient),
+        SpecialtyFactory(),
+        LanguageFactory(),
+    ]
     AppointmentFactory(patient=patient)
     patient.user.issue_token()
     Group.objects.get_or_create(name="Reception")
@@ -119,8 +123,6 @@ def test_one_who_may_only_view_can_send_nothing(
 
 def grant(desk: Desk, model: type[Model], action: str) -> None:
     """Give the person at the desk one permission."""
-    from django.contrib.auth.models import Permission
-
     user = User.objects.get(pk=desk.client.session["_auth_user_id"])
     codename = f"{action}_{model._meta.model_name}"
     user.user_permissions.add(

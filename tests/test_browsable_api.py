@@ -1,4 +1,4 @@
-"""The browsable API: a browser sees pages and forms, and a form does what a call does."""
+"""The browsable API, as a person with a session in a browser sees it."""
 
 import re
 from typing import Any
@@ -9,108 +9,224 @@ from django.test import Client
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
 from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory
 from doctor.models import Schedule
-from doctor.tests.factories import LanguageFactory, ScheduleFactory, SpecialtyFactory
-from patient.models import Patient
-from patient.tests.factories import MedicalHistoryFactory
 from tests.routes import api_routes
+from tests.world import World
 
 pytestmark = pytest.mark.django_db
-BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PATHS = sorted(api_routes())
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+READING = [route for route, methods in api_routes().items() if "GET" in methods]
+WRITING_ONLY = [route for route, methods in api_routes().items() if "GET" not in methods]
 
 
-def filled_in(path: str, patient: Patient) -> str:
-    """The path with the ids of objects that the patient may see."""
-    appointment = AppointmentFactory(patient=patient)
-    doctor = appointment.doctor
-    ids = {
-        "/api/doctor/doctors/{id}/": doctor,
-        "/api/doctor/specialties/{id}/": SpecialtyFactory(),
-        "/api/doctor/languages/{id}/": LanguageFactory(),
-        "/api/doctor/locations/{id}/": appointment.location,
-        "/api/doctor/schedules/{id}/": appointment.slot.schedule,
-        "/api/patient/profile/{id}/": patient,
-        "/api/patient/medical-history/{id}/": MedicalHistoryFactory(patient=patient),
-        "/api/appointment/my-appointments/{id}/": appointment,
-        "/api/appointment/cancel/{appointment_id}/": appointment,
-        "/api/doctor/by-specialty/{specialty_id}/": SpecialtyFactory(),
+def browser(user: User | None = None) -> Client:
+    """A browser that checks for CSRF as a real one is checked, signed in or not."""
+    client = Client(enforce_csrf_checks=True, headers=BROWSER)
+    if user is not None:
+        client.force_login(user)
+    return client
+
+
+def page_of(answer: Any, status: int = 200) -> str:
+    """The page of an answer that is one."""
+    assert answer.status_code == status, answer.content[:500]
+    assert answer["Content-Type"] == "text/html; charset=utf-8"
+    page: str = answer.content.decode()
+    assert "<html" in page
+    return page
+
+
+def csrf_token(page: str) -> str:
+    """The token that the forms of the page carry."""
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page) or re.search(
+        r'csrfToken["\']?: *["\'](\w+)', page
+    )
+    assert found, "no form of the page carries a CSRF token"
+    return found[1]
+
+
+def form_fields(page: str) -> set[str]:
+    """The names of all inputs of the page."""
+    return set(re.findall(r'<(?:input|select|textarea)[^>]*\bname="(\w+)"', page))
+
+
+# --- Pages ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", READING)
+@pytest.mark.parametrize("person", ["owner", "superuser"])
+def test_every_route_is_a_page_for_a_browser(person: str, route: str, world: World) -> None:
+    client, path = browser(world.accounts[person]), world.path(route)
+    as_data = client.get(path, headers={"accept": "application/json"}).status_code
+    page = page_of(client.get(path), as_data)
+    assert world.accounts[person].email in page
+    assert as_data == 200 or person == "superuser"  # who has no profile, nor what the owner has
+
+
+@pytest.mark.parametrize("route", READING)
+def test_every_route_is_a_page_for_a_stranger(route: str, world: World) -> None:
+    client, path = browser(), world.path(route)
+    page = page_of(client.get(path), client.get(path, headers={"accept": "*/*"}).status_code)
+    assert "/api-auth/login/" in page
+
+
+@pytest.mark.parametrize("route", WRITING_ONLY)
+def test_a_route_that_is_only_written_shows_its_form(route: str, world: World) -> None:
+    page = page_of(browser(world.accounts["owner"]).get(world.path(route)), 405)
+    body = world.body("POST", route) or {}
+    assert set(body) <= form_fields(page)
+
+
+@pytest.mark.parametrize("person", ["owner", "staff", "superuser"])
+@pytest.mark.parametrize("route", READING)
+def test_the_forms_of_a_page_have_every_field_that_can_be_written(
+    person: str, route: str, world: World
+) -> None:
+    client = browser(world.accounts[person])
+    answer = client.get(world.path(route))
+    offered = api_routes()[route] & {"POST", "PUT"}
+    if offered and answer.status_code == 200 and ("/schedules/" not in route or person != "owner"):
+        body = world.body("PUT", route) or {}
+        assert set(body) <= form_fields(page_of(answer))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/appointment/my-appointments/999999999/", 404),
+        ("GET", "/api/doctor/doctors/999999999/", 404),
+        ("GET", "/api/doctor/doctors/?page=99", 404),
+        ("GET", "/api/doctor/doctors/?page=x", 400),
+        ("GET", "/api/doctor/doctors/?specialty=x", 400),
+        ("GET", "/api/doctor/schedules/?from=junk", 400),
+        ("GET", "/api/nothing/", 404),
+        ("GET", "/api/", 404),
+        ("GET", "/api/auth/logout/", 405),
+        ("DELETE", "/api/doctor/doctors/", 405),
+    ],
+)
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_an_error_is_a_page_for_a_browser(
+    signed_in: bool, method: str, path: str, status: int, world: World
+) -> None:
+    client = Client(headers=BROWSER)
+    if signed_in:
+        client.force_login(world.accounts["owner"])
+    elif "/my-" in path or "/logout/" in path:
+        status = 401
+    page = page_of(client.generic(method, path), status)
+    assert "Traceback (most" not in page
+
+
+# --- Forms ----------------------------------------------------------------------------------------
+
+
+def submit(client: Client, path: str, fields: dict[str, Any]) -> Any:
+    """Send the fields by the form of the page."""
+    answer = client.get(path)
+    token = csrf_token(answer.content.decode())
+    return client.post(path, {"csrfmiddlewaretoken": token, **fields})
+
+
+def test_a_form_books_and_a_form_cancels(world: World) -> None:
+    client = browser(world.accounts["other"])
+    slot = world.session.slots.earliest("starts_at")
+    path = world.path("/api/appointment/book/{doctor_id}/")
+    fields = {"slot_id": slot.pk, "schedule_id": "", "reason": "By hand"}
+    page = page_of(submit(client, path, fields), 201)
+    assert "By hand" in page
+    visit = Appointment.objects.get(slot=slot, patient__user=world.accounts["other"])
+    assert visit.booked_by == world.accounts["other"]
+    page_of(submit(client, path, fields), 409)
+    cancel = f"/api/appointment/cancel/{visit.pk}/"
+    page_of(submit(client, cancel, {"reason": ""}), 200)
+    visit.refresh_from_db()
+    assert visit.status == "canceled"
+
+
+def test_a_form_that_asks_for_the_impossible_says_so_on_its_page(world: World) -> None:
+    client = browser(world.accounts["owner"])
+    path = world.path("/api/appointment/book/{doctor_id}/")
+    page = page_of(submit(client, path, {"slot_id": "x", "reason": ""}), 400)
+    assert "A valid integer is required." in page
+
+
+def test_a_form_edits_the_profile(world: World) -> None:
+    client = browser(world.accounts["owner"])
+    path = "/api/patient/profile/"
+    fields = {**(world.body("PUT", path) or {}), "first_name": "Eva-by-hand"}
+    token = csrf_token(client.get(path).content.decode())
+    answer = client.put(  # what the page's script sends for the form of a PUT
+        path,
+        "&".join(f"{name}={str(value).replace('+', '%2B')}" for name, value in fields.items()),
+        content_type="application/x-www-form-urlencoded",
+        headers={"x-csrftoken": token},
+    )
+    assert "Eva-by-hand" in page_of(answer)
+    assert "Eva-by-hand" in page_of(client.get(path))
+
+
+def test_a_form_publishes_a_session(world: World) -> None:
+    client = browser(world.accounts["superuser"])
+    page = page_of(submit(client, "/api/doctor/schedules/", world.hours()), 201)
+    assert "total_slots" in page
+    assert Schedule.objects.filter(date=world.hours()["date"]).count() == 1
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route, methods in api_routes().items() if "POST" in methods],
+)
+def test_a_session_without_its_csrf_token_writes_nothing(route: str, world: World) -> None:
+    client, path = browser(world.accounts["superuser"]), world.path(route)
+    before = Appointment.objects.count(), Schedule.objects.count(), User.objects.count()
+    answer = client.post(path, world.body("POST", route) or {})
+    if route in ("/api/auth/register/", "/api/auth/login/"):
+        assert answer.status_code in (200, 201)  # these look at no session
+    else:
+        page_of(answer, 403)
+        assert before == (
+            Appointment.objects.count(),
+            Schedule.objects.count(),
+            User.objects.count(),
+        )
+
+
+# --- In and out -----------------------------------------------------------------------------------
+
+
+def test_one_signs_in_and_out_by_the_pages_of_api_auth(world: World) -> None:
+    client, owner = browser(), world.accounts["owner"]
+    login = client.get("/api-auth/login/?next=/api/auth/profile/")
+    fields = {
+        "csrfmiddlewaretoken": csrf_token(page_of(login)),
+        "username": owner.email,
+        "next": "/api/auth/profile/",
     }
-    return re.sub(r"{\w+}", str(ids.get(path, doctor).pk), path)
+    page_of(client.post("/api-auth/login/", {**fields, "password": "wrong"}))
+    page_of(client.get("/api/auth/profile/"), 401)
+    signed_in = client.post("/api-auth/login/", {**fields, "password": PASSWORD})
+    assert (signed_in.status_code, signed_in["Location"]) == (302, "/api/auth/profile/")
+    page = page_of(client.get("/api/auth/profile/"))
+    assert owner.email in page
+    signed_out = client.post("/api-auth/logout/", {"csrfmiddlewaretoken": csrf_token(page)})
+    assert signed_out.status_code in (200, 302)
+    page_of(client.get("/api/auth/profile/"), 401)
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("is_superuser", [False, True])
-def test_every_route_is_a_page_for_a_browser(
-    client: Client, patient: Patient, path: str, is_superuser: bool
-) -> None:
-    User.objects.filter(pk=patient.user_id).update(is_staff=is_superuser, is_superuser=is_superuser)
-    client.force_login(User.objects.get(pk=patient.user_id))
-    response = client.get(filled_in(path, patient), headers=BROWSER)
-    assert response.status_code == (200 if "GET" in api_routes()[path] else 405)
-    assert response["Content-Type"].startswith("text/html")
-    assert b"Clinic appointments" in response.content
-    if "POST" in api_routes()[path] and not path.startswith("/api/doctor/"):
-        assert b'method="POST"' in response.content
+def test_the_logout_of_the_api_ends_the_session(world: World) -> None:
+    client = browser(world.accounts["owner"])
+    token = csrf_token(client.get("/api/auth/profile/").content.decode())
+    page = page_of(client.post("/api/auth/logout/", {"csrfmiddlewaretoken": token}))
+    assert "HTTP 204 No Content" in page  # which a browser would not show as a page
+    page_of(client.get("/api/auth/profile/"), 401)
 
 
-@pytest.mark.parametrize("path", ["/api/appointment/my-appointments/0/", "/api/nothing/here/"])
-def test_a_missing_page_is_html_for_a_browser_and_a_problem_for_a_program(
-    client: Client, patient: Patient, path: str
-) -> None:
-    client.force_login(patient.user)
-    page, problem = client.get(path, headers=BROWSER), client.get(path)
-    assert (page.status_code, problem.status_code) == (404, 404)
-    assert page["Content-Type"].startswith("text/html")
-    assert problem["Content-Type"] == "application/problem+json"
-
-
-@pytest.fixture
-def browser(patient: Patient) -> Client:
-    """The patient's browser, which has to send CSRF tokens."""
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(patient.user)
-    return browser
-
-
-def submit(browser: Client, path: str, **fields: Any) -> Any:
-    """Open the page and send its form, with the token that the page holds."""
-    page = browser.get(path, headers=BROWSER).content.decode()
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
-    assert token
-    return browser.post(path, {**fields, "csrfmiddlewaretoken": token[1]}, headers=BROWSER)
-
-
-def test_the_form_books(browser: Client, patient: Patient) -> None:
-    schedule: Schedule = ScheduleFactory()
-    path = f"/api/appointment/book/{schedule.doctor_id}/"
-    response = submit(browser, path, slot_id=schedule.slots.first().pk, schedule_id="", reason="Ok")
-    assert response.status_code == 201
-    assert Appointment.objects.get().patient == patient
-
-
-def test_the_form_of_a_taken_time_shows_the_refusal(browser: Client, patient: Patient) -> None:
-    slot = AppointmentFactory().slot
-    path = f"/api/appointment/book/{slot.doctor_id}/"
-    response = submit(browser, path, slot_id=slot.pk, schedule_id="", reason="")
-    assert response.status_code == 409
-    assert response["Content-Type"].startswith("text/html")
-    assert b"slot_full" in response.content
-
-
-def test_a_form_from_elsewhere_is_refused(browser: Client) -> None:
-    slot = ScheduleFactory().slots.first()
-    path = f"/api/appointment/book/{slot.doctor_id}/"
-    response = browser.post(path, {"slot_id": slot.pk})
-    assert response.status_code == 403
-    assert response.json()["code"] == "permission_denied"
-    assert not Appointment.objects.exists()
-
-
-def test_one_signs_in_and_out_of_it(client: Client, patient: Patient) -> None:
-    given = {"username": patient.user.email.upper(), "password": PASSWORD}
-    assert client.post("/api-auth/login/", given).status_code == 302
-    assert client.get("/api/auth/profile/").json()["email"] == patient.user.email
-    client.post("/api-auth/logout/")
-    assert client.get("/api/auth/profile/").status_code == 401
+def test_one_who_is_not_active_cannot_sign_in(world: World) -> None:
+    client, owner = browser(), world.accounts["owner"]
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+    token = csrf_token(page_of(client.get("/api-auth/login/")))
+    fields = {"csrfmiddlewaretoken": token, "username": owner.email, "password": PASSWORD}
+    page_of(client.post("/api-auth/login/", fields))
+    page_of(client.get("/api/auth/profile/"), 401)

@@ -1,5 +1,6 @@
 """Query strings from hell, and bodies that say more than a caller may."""
 
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -71,12 +72,21 @@ def answered(client: APIClient, path: str, **query: object) -> Any:
 # --- Query strings --------------------------------------------------------------------------------
 
 
+@cache
+def documented() -> dict[str, Any]:
+    """The paths of the OpenAPI document."""
+    paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    return paths
+
+
 @pytest.mark.parametrize("route", READING)
 def test_no_value_of_any_parameter_is_our_fault(route: str, world: World, client) -> None:
-    described = SchemaGenerator().get_schema(request=None, public=True)["paths"][route]["get"]
-    names = {p["name"] for p in described.get("parameters", ()) if p["in"] == "query"}
-    for name in names | {"search", "ordering", "page", "unknown", "a\0b"}:
-        for value in HOSTILE:
+    described = documented()[route]["get"].get("parameters", ())
+    names = {parameter["name"] for parameter in described if parameter["in"] == "query"}
+    others = {"search", "ordering", "page", "from", "unknown", "a\0b"} - names
+    for value in HOSTILE:
+        answered(client, world.path(route), **dict.fromkeys(others, value))
+        for name in names:
             answered(client, world.path(route), **{name: value})
 
 
@@ -84,7 +94,7 @@ def test_no_value_of_any_parameter_is_our_fault(route: str, world: World, client
 def test_a_query_string_that_is_no_text_is_no_fault_of_ours(
     route: str, world: World, client
 ) -> None:
-    for query in ("%00", "%ff=%ff", "page=%ED%A0%80", "&&&===", "a;b;c", "search=%F0%9F%92%A9"):
+    for query in ("%00", "%ff=%ff", "page=%ED%A0%80", "&&&===", "a;b;c", "x=%F0%9F%92%A9"):
         answer = client.generic("GET", world.path(route), QUERY_STRING=query)
         assert answer.status_code in (200, 400), query
     answer = client.generic("GET", world.path(route), QUERY_STRING="a=1&" * 10_001)

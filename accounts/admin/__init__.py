@@ -6,10 +6,11 @@ What all apps share is here; accounts, tokens and the admins of other packages a
 from django.contrib import admin
 
 from accounts.admin import others, tokens, users  # noqa: F401  (importing them registers them)
-from accounts.admin.base import ReadOnlyAdmin, SturdyAdmin, VerbAdmin, by
 from accounts.admin.forms import RevisingForm
 from accounts.admin.links import change_link, list_link
 from accounts.admin.privacy import HidesAccounts, name_of
+from accounts.admin.sturdy import ReadOnlyAdmin, SturdyAdmin
+from accounts.admin.verbs import VerbAdmin, by
 
 __all__ = [
     "HidesAccounts",

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 
-from accounts.admin.base import SturdyAdmin
+from accounts.admin.sturdy import SturdyAdmin
 
 THEIRS = {
     Group: GroupAdmin,

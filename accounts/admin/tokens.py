@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from knox import admin as knox  # registers its own, which shows new tokens
 from knox.models import AuthToken
 
-from accounts.admin.base import VerbAdmin
+from accounts.admin.verbs import VerbAdmin
 
 admin.site.unregister(knox.models.AuthToken)
 

@@ -11,8 +11,8 @@ from django.contrib.auth.forms import (
 )
 from django.http import HttpRequest
 
-from accounts.admin.base import VerbAdmin
 from accounts.admin.forms import RevisingForm
+from accounts.admin.verbs import VerbAdmin
 from accounts.models import User
 
 RANK = ("is_staff", "is_superuser", "groups", "user_permissions")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.test import override_settings
 from django.utils import timezone
@@ -188,7 +189,7 @@ def test_a_user_who_is_a_doctor_is_not_deleted_and_the_page_says_why(
     desk: Desk, doctor_user: User
 ) -> None:
     html = desk.get(page(doctor_user, "delete")).content.decode()
-    assert f"Doctor: <a href=\"{page(doctor_user.doctor, 'change')}\">" in html
+    assert f'Doctor: <a href="{page(doctor_user.doctor, "change")}">' in html
     desk.delete(doctor_user)
     doctor_user.refresh_from_db()
 
@@ -234,8 +235,6 @@ def test_tokens_are_revoked_together(desk: Desk) -> None:
 
 
 def test_the_log_names_whose_token_it_was_and_no_digest(desk: Desk) -> None:
-    from django.contrib.admin.models import LogEntry
-
     user = UserFactory()
     user.issue_token()
     desk.delete(AuthToken.objects.get())

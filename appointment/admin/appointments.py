@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -27,10 +28,11 @@ def at_location(instant: datetime | None, location: Location) -> str:
 
 
 def whose(actor: User | None, appointment: Appointment) -> str:
-    """Who did it: the patient, or a colleague by name."""
+    """Who did it: the patient, also once they have been erased, or a colleague by name."""
     if actor and appointment.patient and actor.pk == appointment.patient.user_id:
         return "the patient"
-    return name_of(actor)
+    erased = appointment.patient is None and actor and not actor.is_staff
+    return "the patient" if erased else name_of(actor)
 
 
 @admin.register(Appointment)
@@ -135,6 +137,8 @@ class AppointmentAdmin(VerbAdmin):
                 count += 1
             except DomainError as error:
                 refused.append(f"{appointment}: {error.message}")
+            except (ObjectDoesNotExist, OperationalError):
+                refused.append(f"{appointment}: gone or busy, look again.")
         self._tell(request, f"{count} {done}.", refused)
 
     def _tell(self, request: HttpRequest, done: str, refused: list[str]) -> None:

@@ -131,7 +131,9 @@ class Appointment(models.Model):
         self.save(force_insert=True)
         self._record(Kind.BOOKED, self.booked_by, at, "", LIVE)
 
-    def cancel(self, by: User | None = None, reason: str = "", at: datetime | None = None) -> "Appointment":
+    def cancel(
+        self, by: User | None = None, reason: str = "", at: datetime | None = None
+    ) -> "Appointment":
         """Cancel a visit that has not begun and give its place back; raises NotCancelable.
 
         Only the call that flips the status releases the place, however many there are at once.
@@ -158,12 +160,18 @@ class Appointment(models.Model):
         """Note that the patient did not come; raises InvalidTransition, also before the start."""
         return self._conclude(Status.NO_SHOW, Kind.NO_SHOW, by, at or timezone.now())
 
-    def amend(self, reason: str, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Correct the words that say what the visit is for."""
+    def amend(
+        self, reason: str, by: User | None = None, at: datetime | None = None
+    ) -> "Appointment":
+        """Correct the words that say what the visit is for.
+
+        Raises InvalidTransition where there is no person left to say it of.
+        """
         with transaction.atomic():
-            appointment = Appointment.objects.select_for_update(no_key=True).get(pk=self.pk)
-            Appointment.objects.filter(pk=self.pk).update(reason=reason)
-            status = appointment.status
+            rows = Appointment.objects.filter(pk=self.pk, patient__isnull=False)
+            if not rows.update(reason=reason):
+                raise InvalidTransition("The person of this visit has been erased.")
+            status = rows.values_list("status", flat=True).get()
             self._record(Kind.AMENDED, by, at or timezone.now(), status, status)
         self.refresh_from_db(fields=["reason", "status"])
         return self

@@ -87,10 +87,14 @@ class Booking:
                 continue
             try:
                 slot.take(self.at)
-            except (SlotClosed, SlotFull):
+            except (SlotClosed, SlotFull, Slot.DoesNotExist):
                 continue  # somebody else was faster since it was read
             return slot
-        raise PatientOverlap if overlaps else self._refusal()
+        if overlaps:
+            raise PatientOverlap
+        if {booked for booked, _, _ in visits} & {slot.pk for slot in self.tried}:
+            raise AlreadyBooked
+        raise self._refusal()
 
     def _refusal(self) -> DomainError:
         """Why no slot of the session can be taken, as each was when it was last looked at."""

@@ -18,7 +18,7 @@ class AppointmentFactory(factory.django.DjangoModelFactory):
         model = Appointment
 
     patient = factory.SubFactory(PatientFactory)
-    slot = factory.LazyFunction(lambda: ScheduleFactory().slots.first())
+    slot = factory.LazyFunction(lambda: ScheduleFactory().slots.first())  # noqa: PLW0108
     reason = "Check-up"
     booked_by = factory.SelfAttribute("patient.user")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
-from django.http import HttpResponse
+from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory
@@ -16,7 +16,7 @@ from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import Patient
 from tests.balance import assert_balanced
-from tests.desk import Desk, page, told
+from tests.desk import Desk, faults, page, told
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def appointment() -> Appointment:
     return AppointmentFactory()
 
 
-def later(user: User, appointment: Appointment, action: str, *more: Appointment) -> HttpResponse:
+def later(user: User, appointment: Appointment, action: str, *more: Appointment) -> Any:
     """Choose an action once the appointment has begun."""
     with time_machine.travel(appointment.starts_at + timedelta(minutes=1), tick=False):
         return Desk(user).act(action, appointment, *more)
@@ -45,18 +45,14 @@ def test_the_reason_alone_can_be_edited(reception: Desk, appointment: Appointmen
     assert sent - {"csrfmiddlewaretoken", "initial-reason"} == {"reason"}
 
 
-def test_editing_the_reason_amends(
-    reception: Desk, staff: User, appointment: Appointment
-) -> None:
+def test_editing_the_reason_amends(reception: Desk, staff: User, appointment: Appointment) -> None:
     reception.change(appointment, reason="Follow-up")
     appointment.refresh_from_db()
     assert appointment.reason == "Follow-up"
     assert appointment.events.get(kind="amended").actor == staff
 
 
-def test_saving_without_a_change_leaves_no_event(
-    reception: Desk, appointment: Appointment
-) -> None:
+def test_saving_without_a_change_leaves_no_event(reception: Desk, appointment: Appointment) -> None:
     reception.change(appointment)
     assert [event.kind for event in appointment.events.all()] == ["booked"]
 
@@ -86,12 +82,16 @@ def test_an_erased_persons_visit_takes_no_new_words(
 def test_an_appointment_that_went_meanwhile_is_told(
     reception: Desk, appointment: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def too_late(self: Appointment, *args: Any, **kwargs: Any) -> None:
-        raise Appointment.DoesNotExist
+    """Between the form's look and the verb's lock, somebody deletes it."""
+    amend = Appointment.amend
+
+    def too_late(self: Appointment, reason: str, by: User) -> Appointment:
+        Appointment.objects.get().discard()
+        return amend(self, reason, by=by)
 
     monkeypatch.setattr(Appointment, "amend", too_late)
     answer = reception.change(appointment, reason="Typed at length")
-    assert answer.status_code == 200
+    assert len(faults(answer)) == 1
     assert "Typed at length" in answer.content.decode()
 
 
@@ -104,7 +104,7 @@ def test_the_page_tells_what_happened_when_and_by_whom_there(
     html = reception.get(page(appointment, "change")).content.decode()
     assert f"{slot.schedule.date:%a %d %b %Y} 08:00 JST: Booked the patient" in html
     assert f"Canceled {staff.name}" in html
-    assert staff.email not in html.replace(f"<strong>{staff.get_short_name()}", "")
+    assert staff.email not in html
     assert patient.user.email not in html
 
 
@@ -124,7 +124,10 @@ def test_cancel_gives_the_place_back(
 
 @pytest.mark.parametrize(
     ("action", "status", "words"),
-    [("complete", "completed", "1 completed."), ("mark_no_show", "no_show", "1 marked as no-show.")],
+    [
+        ("complete", "completed", "1 completed."),
+        ("mark_no_show", "no_show", "1 marked as no-show."),
+    ],
 )
 def test_begun_appointments_are_concluded(
     staff: User, appointment: Appointment, action: str, status: str, words: str
@@ -169,17 +172,13 @@ def test_an_action_upon_all_of_a_long_list_tells_of_some_by_number(superuser: Us
     assert told(answer)[-1] == "5 more were refused."
 
 
-def test_an_action_is_logged_without_the_patient(
-    reception: Desk, appointment: Appointment
-) -> None:
+def test_an_action_is_logged_without_the_patient(reception: Desk, appointment: Appointment) -> None:
     reception.act("cancel", appointment)
     entry = LogEntry.objects.get()
     assert (entry.object_repr, entry.change_message) == (str(appointment), "Canceled.")
 
 
 def test_actions_need_the_permission_to_change(appointment: Appointment) -> None:
-    from django.contrib.auth.models import Permission
-
     viewer = StaffFactory()
     viewer.user_permissions.add(Permission.objects.get(codename="view_appointment"))
     Desk(viewer).act("cancel", appointment)
@@ -221,32 +220,8 @@ def test_bulk_deletion_gives_every_place_back(superuser: User) -> None:
         assert_balanced(each)
 
 
-def test_a_bulk_deletion_that_fails_midway_deletes_nothing(
-    superuser: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from accounts.exceptions import DomainError
-
-    visits = [AppointmentFactory() for _ in range(3)]
-    discard = Appointment.discard
-
-    def refuse_last(self: Appointment) -> None:
-        if self.pk == visits[-1].pk:
-            raise DomainError("Not this one.")
-        discard(self)
-
-    monkeypatch.setattr(Appointment, "discard", refuse_last)
-    answer = Desk(superuser).delete_all(*visits)
-    assert told(answer) == ["Not this one."]
-    assert Appointment.objects.count() == 3
-    assert not LogEntry.objects.exists()
-    for visit in visits:
-        assert_balanced(visit.slot)
-
-
 def test_only_superusers_delete(appointment: Appointment) -> None:
     """Not even one to whom somebody gave the permission."""
-    from django.contrib.auth.models import Permission
-
     clerk = StaffFactory()
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="appointment"))
     assert Desk(clerk).delete(appointment).status_code == 403
@@ -286,7 +261,9 @@ def test_the_list_tells_what_is_to_come_and_what_to_conclude(
     with time_machine.travel(appointment.ends_at, tick=False):
         desk = Desk(staff)
         for when, wanted in (("upcoming", coming), ("unconcluded", appointment)):
-            assert list(desk.get(page(Appointment), when=when).context["cl"].result_list) == [wanted]
+            assert list(desk.get(page(Appointment), when=when).context["cl"].result_list) == [
+                wanted
+            ]
 
 
 def test_times_are_shown_on_the_clocks_of_the_location(reception: Desk) -> None:

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from accounts.exceptions import DomainError
-from appointment.exceptions import PatientOverlap
+from appointment.exceptions import AlreadyBooked, PatientOverlap
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import SlotClosed, SlotFull, SlotInPast
@@ -103,10 +103,10 @@ def test_with_nothing_free_it_is_full_and_comes_with_alternatives(patient: Patie
     assert shown == [slot.pk for slot in slots_of(later)[:3]]
 
 
-def test_full_of_ones_own_visits_it_is_full(patient: Patient, schedule: Schedule) -> None:
+def test_full_of_ones_own_visits_it_is_already_booked(patient: Patient, schedule: Schedule) -> None:
     for slot in schedule.slots.all():
         AppointmentFactory(slot=slot, patient=patient)
-    refuses(SlotFull, patient, schedule)
+    refuses(AlreadyBooked, patient, schedule)
 
 
 def test_a_closed_session_is_closed(patient: Patient, schedule: Schedule) -> None:

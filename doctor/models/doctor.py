@@ -41,16 +41,17 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
             models.Prefetch("schedules", last_sessions, to_attr="last_sessions"),
         )
 
-    def today_of(self, pk: int, at: datetime) -> date:
-        """Today's date where the doctor works: the earliest, of locations in several zones.
+    def today_of(self, pk: int, at: datetime, location: int | None = None) -> date:
+        """Today's date at this location of the doctor, else where they work and it is earliest.
 
         Raises DoesNotExist where there is no such doctor among these.
         """
-        zones = self.filter(pk=pk).values_list("schedules__location__time_zone").distinct()
-        todays = [at.astimezone(ZoneInfo(zone or "UTC")).date() for (zone,) in zones]
-        if not todays:
+        columns = ("schedules__location", "schedules__location__time_zone")
+        zones = dict(self.filter(pk=pk).values_list(*columns).distinct())
+        if not zones:
             raise self.model.DoesNotExist
-        return min(todays)
+        here = [zones[location]] if location in zones else list(zones.values())
+        return min(at.astimezone(ZoneInfo(zone or "UTC")).date() for zone in here)
 
     def lock(self, pks: set[int]) -> "list[Doctor]":
         """Lock these calendars in the order of their keys, until the transaction ends.
@@ -123,8 +124,10 @@ class Doctor(Published):
         with transaction.atomic():
             if self.pk:
                 Doctor.objects.lock({self.pk})
+            coming = Slot.objects.filter(doctor=self.pk, ends_at__gt=at or timezone.now())
+            coming.lock()  # a new license number or user locks the row's key: slots come first
             self.save()
-            Slot.objects.filter(doctor=self, ends_at__gt=at or timezone.now()).recompute_open()
+            coming.recompute_open()
 
     def lock_calendar(self, **changes: Any) -> None:
         Doctor.objects.lock({self.pk})

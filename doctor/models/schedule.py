@@ -73,7 +73,9 @@ def _sum_of(slots: Any, places: Any) -> Coalesce:
 def validate_date(value: date) -> None:
     """Raise ValidationError for a date before 2000 or more than ten years ahead."""
     today = timezone.now().date()
-    if not FIRST_DATE <= value <= today + timedelta(days=366 * YEARS_AHEAD):
+    leap_day = today.month == 2 and today.day == 29
+    last = today.replace(year=today.year + YEARS_AHEAD, day=28 if leap_day else today.day)
+    if not FIRST_DATE <= value <= last:
         raise ValidationError("Use a date from 2000 to ten years ahead.", code="date_range")
 
 
@@ -188,7 +190,8 @@ class Schedule(Published):
 
     def lock_calendar(self, **changes: Any) -> None:
         """Lock where and whose the session was and will be, all locations before all doctors."""
-        before = Schedule.objects.filter(pk=self.pk).values_list("location", "doctor").first()
+        row = Schedule.objects.select_for_update(no_key=True).filter(pk=self.pk)
+        before = row.values_list("location", "doctor").first()
         now = (self.location_id, self.doctor_id)
         after = tuple(getattr(changes.get(name), "pk", None) for name in ("location", "doctor"))
         locations, doctors = zip(*filter(None, (before, now, after)), strict=True)

@@ -1,116 +1,32 @@
-"""What every page of the admin has in common: refusals are messages, junk is no error."""
+"""Changes go through the verbs of the models, and a refusal is a message on the page."""
 
-from contextlib import nullcontext
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import DELETION, LogEntry
-from django.contrib.admin.options import IncorrectLookupParameters, get_content_type_for_model
+from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.templatetags.admin_urls import admin_urlname
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.messages.storage import default_storage
-from django.core.exceptions import BadRequest, ObjectDoesNotExist, ValidationError
-from django.db import DatabaseError, DataError, IntegrityError, OperationalError, transaction
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from accounts.admin.deletion import Consequences
-from accounts.admin.forms import Autocomplete, AutocompleteMultiple, RefusedForm, RevisingForm
+from accounts.admin.forms import RefusedForm, RevisingForm
+from accounts.admin.sturdy import SturdyAdmin
 from accounts.exceptions import DomainError
 from accounts.models import User
 
-LONGEST_SEARCH = 200
-MOST_TERMS = 10
-JUNK = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
 REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError, OperationalError)
 
 
 def by(request: HttpRequest) -> User:
     """Who is at the admin, for the verbs to note."""
     return cast(User, request.user)
-
-
-class SturdyAdmin(admin.ModelAdmin):
-    """An admin in which no address or form that somebody makes up is an error of the server."""
-
-    list_per_page = 50
-    show_facets = admin.ShowFacets.NEVER  # each would count the whole table, choice by choice
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Find by the first ten words: thousands of them exhaust the database's parser."""
-        words = search_term.replace("\0", " ")[:LONGEST_SEARCH].split()[:MOST_TERMS]
-        return super().get_search_results(request, queryset, " ".join(words))
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Read the page's rows here, where a filter that no database takes is still answered.
-
-        Django answers it by leading back to the list without filters.
-        """
-        inside = transaction.get_connection().in_atomic_block
-        try:
-            with transaction.atomic() if inside else nullcontext():
-                changelist = super().get_changelist_instance(request)
-                len(changelist.result_list)
-        except JUNK as error:
-            raise IncorrectLookupParameters(error) from error
-        return changelist
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The list; an action upon keys that no row can have is 400."""
-        if not all(map(self._can_be_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
-            raise BadRequest("No row can have this key.")
-        return super().changelist_view(request, extra_context)
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The form; a value that no column can hold is 400."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except (OverflowError, DataError) as error:
-            raise BadRequest("No row can hold this value.") from error
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name in self.get_autocomplete_fields(request):
-            kwargs["widget"] = Autocomplete(db_field, self.admin_site)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name in self.get_autocomplete_fields(request):
-            kwargs["widget"] = AutocompleteMultiple(db_field, self.admin_site)
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
-
-    def _can_be_key(self, value: str) -> bool:
-        try:
-            self.opts.pk.clean(value, None)
-        except ValidationError:
-            return False
-        return "\0" not in value
-
-
-class ReadOnlyAdmin(SturdyAdmin):
-    """An admin that shows what only verbs write."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class VerbAdmin(SturdyAdmin):
