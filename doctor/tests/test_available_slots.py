@@ -204,3 +204,13 @@ def test_three_statements_suffice_however_many_slots(doctor: Doctor, client_of, 
                 assert len(client.get(path).json()["results"]) == 24 * (on + 1)
             costs.append(len(statements))
     assert costs == [2, 3, 2, 3]
+
+
+@time_machine.travel("2026-12-01T22:30:00+00:00", tick=False)
+def test_today_is_the_one_of_the_location_asked_for(client_of) -> None:
+    ahead = LocationFactory(time_zone="Pacific/Auckland")
+    doctor = ScheduleFactory(location=LocationFactory(time_zone="America/New_York")).doctor
+    ScheduleFactory(doctor=doctor, location=ahead, date=date(2026, 12, 8))
+    path = f"/api/doctor/doctors/{doctor.pk}/available-slots/"
+    assert client_of(None).get(path).json()["from"] == "2026-12-01"
+    assert client_of(None).get(path, {"location": ahead.pk}).json()["from"] == "2026-12-02"

@@ -1,0 +1,27 @@
+"""Who a login is counted as, whatever a proxy or a stranger writes."""
+
+import pytest
+from django.test import RequestFactory
+from rest_framework.settings import api_settings
+
+from accounts.throttles import client_address
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("198.51.100.7:5678", "198.51.100.7"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("junk", "203.0.113.9"),
+        ("", "203.0.113.9"),
+        ("198.51.100.7\x00", "203.0.113.9"),
+    ],
+)
+def test_behind_a_proxy_it_is_an_address_or_the_proxys_own(
+    monkeypatch: pytest.MonkeyPatch, told: str, address: str
+) -> None:
+    monkeypatch.setattr(api_settings, "NUM_PROXIES", 1, raising=False)
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=told)
+    assert client_address(request) == address

@@ -1,0 +1,51 @@
+"""What a change of password overtakes."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+from knox.models import AuthToken
+
+from accounts import views
+from accounts.exceptions import CredentialsChanged
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, UserFactory
+from tests.problems import assert_problem
+
+pytestmark = pytest.mark.django_db
+NEW = "another horse battery"
+
+
+def test_a_login_that_a_change_of_password_overtakes_gets_no_token(
+    client_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, sign_in = UserFactory(), views.sign_in
+
+    def overtaken(*args: object, **kwargs: object) -> User:
+        signed_in = sign_in(*args, **kwargs)
+        User.objects.get(pk=user.pk).change_password(PASSWORD, NEW)
+        return signed_in
+
+    monkeypatch.setattr(views, "sign_in", overtaken)
+    given = {"email": user.email, "password": PASSWORD}
+    response = client_of(None).post("/api/auth/login/", given)
+    assert_problem(response, 401, "authentication_failed")
+    assert AuthToken.objects.count() == 1
+
+
+def test_somebody_deactivated_meanwhile_gets_no_token() -> None:
+    user = UserFactory()
+    User.objects.update(is_active=False)
+    with pytest.raises(CredentialsChanged):
+        user.issue_token()
+
+
+def test_a_sign_in_sweeps_out_ones_expired_tokens_and_nobody_elses() -> None:
+    user, other = UserFactory(), UserFactory()
+    for somebody in (user, other):
+        somebody.issue_token()
+    with time_machine.travel(timezone.now() + timedelta(days=15)):
+        user.issue_token()
+    assert AuthToken.objects.filter(user=user).count() == 1
+    assert AuthToken.objects.filter(user=other).count() == 1

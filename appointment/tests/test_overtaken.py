@@ -1,0 +1,66 @@
+"""Verbs that something else overtakes between the look and the leap."""
+
+import logging
+
+import pytest
+import time_machine
+from django.db import OperationalError
+
+from accounts.tests.factories import UserFactory
+from appointment.exceptions import InvalidTransition
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from config.problems import problem_of
+from doctor.models import Slot
+from doctor.tests.factories import LocationFactory, ScheduleFactory
+from patient.models import Patient
+from tests.balance import assert_balanced
+
+pytestmark = pytest.mark.django_db
+
+
+def test_nothing_is_written_about_somebody_who_has_been_erased(patient: Patient) -> None:
+    slot = ScheduleFactory().slots.first()
+    appointment = AppointmentFactory(patient=patient, slot=slot)
+    with time_machine.travel(slot.starts_at):
+        patient.erase()
+        with pytest.raises(InvalidTransition):
+            appointment.amend("HIV test of Ana")
+    appointment.refresh_from_db()
+    assert appointment.reason == ""
+    assert_balanced(slot)
+
+
+def test_a_slot_that_goes_while_its_session_is_booked_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user, schedule, take = UserFactory(), ScheduleFactory(), Slot.take
+    first, second = schedule.slots.order_by("starts_at")[:2]
+
+    def take_of_remade(slot: Slot, at: object) -> None:
+        Slot.objects.filter(pk=first.pk).delete()
+        take(slot, at)
+
+    monkeypatch.setattr(Slot, "take", take_of_remade)
+    booked = Appointment.objects.book_own(user, schedule.doctor_id, schedule_id=schedule.pk)
+    assert booked.slot == second
+    assert_balanced(second)
+
+
+def test_a_time_at_offset_zero_is_spelled_as_it_is_listed(client_of) -> None:
+    london = LocationFactory(time_zone="Europe/London")
+    with time_machine.travel("2027-01-10T08:00:00+00:00"):
+        schedule, client = ScheduleFactory(location=london), client_of(UserFactory())
+        path = f"/api/doctor/doctors/{schedule.doctor_id}/available-slots/"
+        listed = client.get(path).json()["results"][0]
+        where = f"/api/appointment/book/{schedule.doctor_id}/"
+        booked = client.post(where, {"slot_id": listed["id"]}).json()
+    assert booked["starts_at"] == listed["starts_at"] == "2027-01-13T09:00:00+00:00"
+
+
+def test_the_log_says_why_the_database_cannot_answer(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        problem = problem_of(OperationalError("too many connections"))
+    assert problem
+    assert problem.status == 503
+    assert "too many connections" in caplog.text
