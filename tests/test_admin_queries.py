@@ -87,7 +87,8 @@ def queries(desk: Desk, path: str, **query: Any) -> int:
 def test_a_list_of_30_takes_as_many_queries_as_one_of_1(
     superuser: User, model: type[Model]
 ) -> None:
-    desk, asked = Desk(superuser), ({}, {"q": "a", "_facets": "True", "o": "-1"})
+    desk = Desk(superuser)
+    asked: tuple[dict[str, str], ...] = ({}, {"q": "a", "_facets": "True", "o": "-1"})
     MAKE[model]()
     queries(desk, page(model))  # content types are looked up once
     one = [queries(desk, page(model), **query) for query in asked]

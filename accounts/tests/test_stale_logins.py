@@ -7,7 +7,7 @@ import time_machine
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import views
+from accounts import authentication, views
 from accounts.exceptions import CredentialsChanged
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
@@ -20,7 +20,7 @@ NEW = "another horse battery"
 def test_a_login_that_a_change_of_password_overtakes_gets_no_token(
     client_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user, sign_in = UserFactory(), views.sign_in
+    user, sign_in = UserFactory(), authentication.sign_in
 
     def overtaken(*args: object, **kwargs: object) -> User:
         signed_in = sign_in(*args, **kwargs)

@@ -21,7 +21,7 @@ Span = tuple[datetime, datetime]
 
 
 def utc(*numbers: int) -> datetime:
-    return datetime(*numbers, tzinfo=UTC)  # type: ignore[arg-type]
+    return datetime(*numbers, tzinfo=UTC)
 
 
 def spans(zone: str, day: date, start: str, end: str, minutes: int | None = 30) -> list[Span]:
