@@ -12,6 +12,11 @@ from rest_framework.permissions import SAFE_METHODS
 from config.problems import CODES, DETAILS, MEDIA_TYPE, ProblemSerializer
 from doctor.serializers import SLOT
 
+SENTENCES = {
+    "authentication_failed": "Invalid token.",
+    "validation_error": "Some fields are missing or wrong.",
+    "throttled": "Request was throttled.",
+}
 SEVERAL = {
     400: ("validation_error", "parse_error"),
     401: ("not_authenticated", "authentication_failed"),
@@ -91,7 +96,7 @@ class Schema(AutoSchema):
             "type": "about:blank",
             "title": HTTPStatus(status).phrase,
             "status": status,
-            "detail": DETAILS.get(status, HTTPStatus(status).phrase),
+            "detail": SENTENCES.get(code) or DETAILS.get(status, HTTPStatus(status).phrase),
             "instance": re.sub(r"{\w+}", "12", self.path),
             "code": code,
         }

@@ -26,6 +26,14 @@ class Pages(PageNumberPagination):
         size = request.query_params.get("page_size")
         return self.page_size if size is None else min(positive(size, "page_size"), 100)
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """As OpenAPI 3.1 says that a link may be null."""
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        for name in ("next", "previous"):
+            described["properties"][name].pop("nullable")
+            described["properties"][name]["type"] = ["string", "null"]
+        return described
+
     def get_page_number(self, request: Request, paginator: Any) -> int:
         """The page asked for; raises ValidationError for what is no positive number."""
         return positive(request.query_params.get("page", "1"), "page")

@@ -188,6 +188,7 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "config.problems.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
+    "TIME_INPUT_FORMATS": ["%H:%M", "%H:%M:%S"],  # a wall time has no offset
     "DATE_INPUT_FORMATS": ["%Y-%m-%d"],  # as the filters; not 20261201, nor 2026-W49-2
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

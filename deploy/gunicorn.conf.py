@@ -3,6 +3,7 @@
 An option on gunicorn's own command line (`--bind 0.0.0.0:8000`) has the last word.
 """
 
+import signal
 import sys
 from typing import Any
 
@@ -22,6 +23,7 @@ control_socket_disable = True  # gunicorn 27 shares one a user, whichever clinic
 graceful_timeout = 20
 keepalive = 5
 limit_request_line = 8190
+secure_scheme_headers: dict[str, str] = {}  # NUM_PROXIES says whether a proxy is believed
 forwarder_headers = ""  # no header of a client may rewrite the path
 loglevel = "warning" if demo else "info"
 
@@ -36,6 +38,11 @@ def when_ready(server: Any) -> None:
         host, port = server.LISTENERS[0].getsockname()[:2]
         sys.stdout.write(pages.Welcome.to(f"http://{host}:{port}").box())
         sys.stdout.flush()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Leave Ctrl-C to the master: a worker that hears it twice may wait for itself for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -1,0 +1,54 @@
+"""Bodies without a length, and answers without a body."""
+
+import http.client
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.live import Server
+
+LOGIN = {"email": "patient@example.com", "password": "clinic-demo"}
+
+
+@pytest.fixture
+def connection(clinic: Server) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(urlsplit(clinic.base).netloc, timeout=30)
+
+
+def post_chunked(connection: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
+    """Send the body in chunks, as a client does that does not know its length."""
+    pieces = (body[start : start + 50_000] for start in range(0, len(body), 50_000))
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/api/auth/login/", pieces, headers, encode_chunked=True)
+    return connection.getresponse()
+
+
+def test_a_chunked_body_is_read(connection: http.client.HTTPConnection) -> None:
+    response = post_chunked(connection, json.dumps(LOGIN).encode())
+    assert response.status == 200
+    assert json.load(response)["user"]["email"] == LOGIN["email"]
+
+
+@pytest.mark.parametrize("size", [600_000, 5_000_000])
+def test_a_chunked_body_over_the_limit_is_413(
+    connection: http.client.HTTPConnection, size: int
+) -> None:
+    response = post_chunked(connection, b" " * size)
+    assert response.status == 413
+    assert json.load(response)["code"] == "payload_too_large"
+
+
+def test_head_answers_as_get_without_the_body(clinic: Server, connection) -> None:
+    connection.request("HEAD", "/api/doctor/doctors/")
+    response = connection.getresponse()
+    assert response.status == 200
+    assert response.read() == b""
+    assert "no-body response" not in clinic.log.read_text()
+
+
+def test_a_client_cannot_say_that_it_came_by_https(clinic: Server, connection) -> None:
+    connection.request(
+        "GET", "/api/doctor/doctors/?page_size=1", headers={"X-Forwarded-Proto": "https"}
+    )
+    assert json.load(connection.getresponse())["next"].startswith("http://")
