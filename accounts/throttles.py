@@ -19,7 +19,8 @@ def client_address(request: HttpRequest) -> str:
     Some proxies add the port. What is no address at all counts as the one that connects.
     """
     told = BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]
-    for spelling in (told, told.rpartition(":")[0].strip("[]"), request.META["REMOTE_ADDR"]):
+    direct = request.META.get("REMOTE_ADDR", "")  # absent in `Client.force_login`
+    for spelling in (told, told.rpartition(":")[0].strip("[]"), direct):
         with suppress(ValueError):
             return str(ip_address(spelling))
     return ""

@@ -97,6 +97,12 @@ def close_and_count(session: Schedule) -> int:
         return Appointment.objects.count()
 
 
+def shrink(slot: Slot) -> None:
+    """Take the places away one by one, until one is needed."""
+    for capacity in range(slot.capacity, 0, -1):
+        slot.resize(capacity)
+
+
 def assert_apart(rows: Iterable[Slot | Appointment]) -> None:
     """No two of them overlap; that they touch is fine (invariant I2)."""
     spans = sorted((row.starts_at, row.ends_at) for row in rows)

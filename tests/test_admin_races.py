@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db.models import Model
+from django.db.models.signals import m2m_changed
 
-from accounts.tests.factories import SuperuserFactory
+from accounts.models import User
+from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Schedule, Slot, Specialty
@@ -13,7 +16,7 @@ from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
 from tests.balance import assert_balanced
-from tests.desk import Desk, page
+from tests.desk import Desk, faults, page, told
 from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,6 +39,7 @@ def test_of_many_who_add_one_name_one_succeeds_and_the_others_are_told() -> None
     )
     assert [answer.status_code for answer in answers] == [200] * 8
     assert saying("A specialty of this name exists already.", answers) == 7
+    assert saying("Somebody else changed this meanwhile.", answers) == 0, "the form says it better"
     assert saying("was added successfully", answers) == 1
     assert Specialty.objects.count() == 1
 
@@ -143,3 +147,23 @@ def test_history_entered_while_the_person_is_erased_is_not_left_behind() -> None
     assert [answer.status_code for answer in answers] == [200] * 4, answers
     assert not Patient.objects.exists()
     assert not MedicalHistory.objects.exists()
+
+
+def test_a_failure_at_the_very_end_takes_the_message_of_success_back() -> None:
+    """Foreign keys are checked when the transaction ends, after Django has said "saved"."""
+    user, group, [desk] = UserFactory(), Group.objects.create(name="Billing"), desks(1)
+
+    def gone_meanwhile(**signal: Any) -> None:
+        if signal["action"] == "post_add":
+            Group.objects.filter(pk=group.pk)._raw_delete("default")
+
+    m2m_changed.connect(gone_meanwhile, sender=User.groups.through)
+    try:
+        answer = desk.change(user, groups=[group.pk], first_name="Typed")
+    finally:
+        m2m_changed.disconnect(gone_meanwhile, sender=User.groups.through)
+    assert faults(answer) == ["Somebody else changed this meanwhile. Look it over again."]
+    assert told(answer) == []
+    assert 'value="Typed"' in answer.content.decode()
+    user.refresh_from_db()
+    assert user.first_name != "Typed"

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
@@ -28,7 +29,8 @@ ORDER = [
     "doctor_slot",
     "appointment_appointment",
 ]
-LOCK = re.compile(r'^SELECT .* FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
+LOCK = re.compile(r'^SELECT .*? FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
+BY_KEY = re.compile(r'ORDER BY "\w+"\."id" ASC|LIMIT (1|21)\b')  # one row needs no order
 WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')
 Verb = Callable[[], object]
 
@@ -39,11 +41,14 @@ def statements(verb: Verb) -> list[str]:
     return [query["sql"] for query in captured]
 
 
-def locked_by(verb: Verb) -> list[str]:
-    """The tables of which it locks or changes rows, each where it first does."""
-    matches = (LOCK.match(sql) or WRITE.match(sql) for sql in statements(verb))
-    tables = dict.fromkeys(match[1] for match in matches if match)
-    return [table for table in tables if table in ORDER]
+def touched_by(verb: Verb) -> list[str]:
+    """The tables of which it locks or changes rows, each as it first does."""
+    touched: dict[str, str] = {}
+    for sql in statements(verb):
+        for how, pattern in (("lock", LOCK), ("change", WRITE)):
+            if match := pattern.match(sql):
+                touched.setdefault(match[1], f"{how} {match[1]}")
+    return [touch for table, touch in touched.items() if table in ORDER]
 
 
 def booking() -> Verb:
@@ -85,6 +90,11 @@ def amending() -> Verb:
     return lambda: visit.amend("Test results")
 
 
+def enrolling() -> Verb:
+    patient = PatientFactory.build(user=UserFactory())
+    return patient.enroll
+
+
 def moving() -> Verb:
     location = LocationFactory()
     location.time_zone = "America/New_York"
@@ -100,47 +110,44 @@ def of_a_visit(verb: str, after: timedelta = timedelta(0)) -> Callable[[], Verb]
 
 
 BEFORE = -timedelta(hours=1)
+USER, PATIENT = "lock accounts_user", "lock patient_patient"
+CALENDAR = ["lock doctor_location", "lock doctor_doctor"]
+SLOTS = "lock doctor_slot"
+VISIT = "appointment_appointment"
+
 VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
-    "book": (booking, ["accounts_user", "patient_patient", "doctor_slot"]),
-    "book_own": (own_booking, ["accounts_user", "patient_patient", "doctor_slot"]),
-    "cancel": (of_a_visit("cancel", BEFORE), ["doctor_slot", "appointment_appointment"]),
-    "complete": (of_a_visit("complete"), ["appointment_appointment"]),
-    "mark_no_show": (of_a_visit("mark_no_show"), ["appointment_appointment"]),
-    "discard": (
-        lambda: AppointmentFactory().discard,
-        ["doctor_slot", "appointment_appointment"],
-    ),
-    "amend": (amending, ["appointment_appointment"]),
-    "erase": (
-        erasing,
-        ["accounts_user", "patient_patient", "doctor_slot", "appointment_appointment"],
-    ),
-    "publish": (publishing, ["doctor_location", "doctor_doctor", "doctor_slot"]),
-    "revise": (
-        revising,
-        ["doctor_location", "doctor_doctor", "doctor_slot", "appointment_appointment"],
-    ),
-    "unpublish": (
-        lambda: ScheduleFactory().unpublish,
-        ["doctor_location", "doctor_doctor", "doctor_slot", "appointment_appointment"],
-    ),
-    "doctor.publish": (closing, ["doctor_doctor", "doctor_slot"]),
-    "location.publish": (moving, ["doctor_location"]),
+    "book": (booking, [USER, PATIENT, "change doctor_slot"]),
+    "book_own": (own_booking, [USER, PATIENT, "change doctor_slot"]),
+    "cancel": (of_a_visit("cancel", BEFORE), [SLOTS, f"change {VISIT}"]),
+    "complete": (of_a_visit("complete"), [f"change {VISIT}"]),
+    "mark_no_show": (of_a_visit("mark_no_show"), [f"change {VISIT}"]),
+    "amend": (amending, [f"change {VISIT}"]),
+    "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
+    "erase": (erasing, [USER, PATIENT, SLOTS, f"lock {VISIT}"]),
+    "enroll": (enrolling, [USER]),
+    "publish": (publishing, [*CALENDAR, SLOTS]),
+    "revise": (revising, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "unpublish": (lambda: ScheduleFactory().unpublish, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "doctor.publish": (closing, ["lock doctor_doctor", SLOTS]),
+    "doctor.revise": (lambda: DoctorFactory().revise, ["lock doctor_doctor", SLOTS]),
+    "location.publish": (moving, ["lock doctor_location"]),
+    "location.revise": (lambda: LocationFactory().revise, ["lock doctor_location"]),
 }
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_a_verb_locks_these_tables_in_this_order(name: str) -> None:
-    prepare, tables = VERBS[name]
+def test_a_verb_touches_these_tables_in_this_order(name: str) -> None:
+    prepare, touches = VERBS[name]
+    tables = [touch.split()[1] for touch in touches]
     assert tables == sorted(tables, key=ORDER.index)
-    assert locked_by(prepare()) == tables
+    assert touched_by(prepare()) == touches
 
 
 @pytest.mark.parametrize("name", VERBS)
 def test_rows_are_locked_by_key_and_without_stopping_foreign_keys(name: str) -> None:
     locks = [sql for sql in statements(VERBS[name][0]()) if LOCK.match(sql)]
     assert [sql for sql in locks if "FOR NO KEY UPDATE" not in sql] == []
-    assert [sql for sql in locks if "ORDER BY" not in sql and " LIMIT " not in sql] == []
+    assert [sql for sql in locks if not BY_KEY.search(sql)] == []
 
 
 def test_a_session_is_read_anew_once_its_calendars_are_locked() -> None:

@@ -10,9 +10,10 @@ from accounts.admin.forms import RevisingForm
 from accounts.admin.links import change_link, list_link
 from accounts.admin.privacy import HidesAccounts, name_of
 from accounts.admin.sturdy import ReadOnlyAdmin, SturdyAdmin
-from accounts.admin.verbs import VerbAdmin, by
+from accounts.admin.verbs import REFUSALS, VerbAdmin, by
 
 __all__ = [
+    "REFUSALS",
     "HidesAccounts",
     "ReadOnlyAdmin",
     "RevisingForm",

@@ -92,7 +92,7 @@ class VerbAdmin(SturdyAdmin):
             if request.method != "POST" or hasattr(request, "refusal"):
                 raise
             self._take_back(request)
-            request.refusal = self._explained(error)  # type: ignore[attr-defined]
+            request.refusal = self.explained(error)  # type: ignore[attr-defined]
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(
@@ -130,14 +130,15 @@ class VerbAdmin(SturdyAdmin):
 
     def _refuse(self, request: HttpRequest, error: Exception) -> None:
         self._take_back(request)
-        for message in self._explained(error).messages:
+        for message in self.explained(error).messages:
             self.message_user(request, message, messages.ERROR)
 
     def _take_back(self, request: HttpRequest) -> None:
         """Forget the message of success that Django queued before the transaction failed."""
         request._messages = default_storage(request)  # type: ignore[attr-defined]
 
-    def _explained(self, error: Exception) -> ValidationError:
+    def explained(self, error: Exception) -> ValidationError:
+        """What a refusal says, as an error of a form."""
         match error:
             case ValidationError():
                 return error

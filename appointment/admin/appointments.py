@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ObjectDoesNotExist
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import VerbAdmin, by, name_of
+from accounts.admin import REFUSALS, VerbAdmin, by, name_of
 from accounts.exceptions import DomainError
 from accounts.models import User
 from appointment.admin.filters import WhenFilter
@@ -53,7 +52,7 @@ class AppointmentAdmin(VerbAdmin):
         "events",
     )
     autocomplete_fields = ("patient", "slot")
-    list_display = ("time", "patient", "phone_number", "doctor", "location", "status")
+    list_display = ("time", "status", "patient", "phone_number", "doctor", "location")
     list_display_links = ("time",)
     list_select_related = ("patient", "doctor", "location")
     list_filter = (WhenFilter, "status", "location", "doctor")
@@ -135,10 +134,8 @@ class AppointmentAdmin(VerbAdmin):
                     verb(appointment, by=by(request))
                     self.log_change(request, appointment, f"{done.capitalize()}.")
                 count += 1
-            except DomainError as error:
-                refused.append(f"{appointment}: {error.message}")
-            except (ObjectDoesNotExist, OperationalError):
-                refused.append(f"{appointment}: gone or busy, look again.")
+            except REFUSALS as error:
+                refused.append(f"{appointment}: {' '.join(self.explained(error).messages)}")
         self._tell(request, f"{count} {done}.", refused)
 
     def _tell(self, request: HttpRequest, done: str, refused: list[str]) -> None:
@@ -185,8 +182,9 @@ class AppointmentAdmin(VerbAdmin):
             (
                 at_location(event.at, appointment.location),
                 event.get_kind_display(),
-                whose(event.actor, appointment),
+                who and f" by {who}",
             )
             for event in rows.order_by("at", "pk")
+            for who in [whose(event.actor, appointment)]
         )
-        return format_html_join("", "{}: {} {}<br>", lines)
+        return format_html_join("", "{}: {}{}<br>", lines)

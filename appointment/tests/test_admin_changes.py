@@ -102,8 +102,8 @@ def test_the_page_tells_what_happened_when_and_by_whom_there(
     appointment = AppointmentFactory(patient=patient, slot=slot)
     appointment.cancel(by=staff)
     html = reception.get(page(appointment, "change")).content.decode()
-    assert f"{slot.schedule.date:%a %d %b %Y} 08:00 JST: Booked the patient" in html
-    assert f"Canceled {staff.name}" in html
+    assert f"{slot.schedule.date:%a %d %b %Y} 08:00 JST: Booked by the patient" in html
+    assert f"Canceled by {staff.name}" in html
     assert staff.email not in html
     assert patient.user.email not in html
 

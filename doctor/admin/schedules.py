@@ -29,8 +29,8 @@ class ScheduleAdmin(VerbAdmin):
     )
     readonly_fields = ("slot_table",)
     autocomplete_fields = ("doctor", "location")
-    list_display = ("day", "start_time", "end_time", "doctor", "location", "places", "is_active")
-    list_display_links = ("day", "start_time")
+    list_display = ("day", "hours", "doctor", "location", "places", "is_active")
+    list_display_links = ("day", "hours")
     list_select_related = ("doctor", "location")
     list_filter = ("date", "is_active", "location", "doctor")
     date_hierarchy = "date"
@@ -50,6 +50,10 @@ class ScheduleAdmin(VerbAdmin):
     @admin.display(description="date", ordering="date")
     def day(self, schedule: Schedule) -> str:
         return f"{schedule.date:%a %d %b %Y}"
+
+    @admin.display(description="hours at the location", ordering="start_time")
+    def hours(self, schedule: Schedule) -> str:
+        return f"{schedule.start_time:%H:%M}-{schedule.end_time:%H:%M}"
 
     @admin.display(description="bookable / places")
     def places(self, schedule: Any) -> str:

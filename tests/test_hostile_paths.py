@@ -1,0 +1,56 @@
+"""Paths and tokens from hell: the ones are 404, the others 401, and neither is ever a 5xx."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.problems import MEDIA_TYPE, assert_problem
+from tests.routes import api_routes
+from tests.world import World, call, undone
+
+pytestmark = pytest.mark.django_db
+
+WITH_KEY = [route for route in api_routes() if "{" in route]
+KEYS = [
+    "-1", "1.5", "1e3", "true", "null", "abc", "%00", "1%00", "%ff", "%ED%A0%80", "%D9%A1",
+    "..%2f1", "%0a", "1%0a", "+1", "0x1", "1;", "%F0%9F%92%A9", "9" * 18, "9" * 19, "1" + "0" * 22,
+    "9" * 5000,
+]  # fmt: skip
+CREDENTIALS = [
+    "Token", "Token ", "Token \0", "Token a b", "Token " + "0" * 64, "Token " + "0" * 5000,
+    "Token \xff", "Token \xc3\xa9" * 8, "Token '; DROP TABLE accounts_user; --", "token null",
+    "Token " + "\udcff".encode(errors="surrogateescape").decode("latin-1"), "TOKEN \x7f",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("route", WITH_KEY)
+def test_a_key_that_is_none_is_404(route: str, world: World) -> None:
+    for method in sorted(api_routes()[route]):
+        client, body = world.client_for(method, route), world.body(method, route)
+        for key in KEYS:
+            answer = call(client, method, world.path(route, key), body)
+            assert answer.status_code == 404, (method, key, answer.content[:500])
+            assert answer["Content-Type"] == MEDIA_TYPE
+
+
+@pytest.mark.parametrize("tail", ["%00", "%ff/", "\\", "x" * 5000, "%ED%A0%80/", "%0d%0aX-A:%20b/"])
+def test_an_unknown_path_is_404_whatever_is_in_it(tail: str, world: World) -> None:
+    for client in (world.client("owner"), world.client("anonymous")):
+        for method in ("GET", "POST", "DELETE"):
+            answer = client.generic(method, f"/api/{tail}")
+            assert (answer.status_code, answer["Content-Type"]) == (404, MEDIA_TYPE)
+            assert "X-A" not in answer
+
+
+@pytest.mark.parametrize("route", api_routes())
+def test_a_token_that_is_none_is_401(route: str, world: World) -> None:
+    path = world.path(route)
+    for method in sorted(api_routes()[route]):
+        body = world.body(method, route)
+        for credentials in CREDENTIALS:
+            with undone():
+                answer = call(APIClient(headers={"authorization": credentials}), method, path, body)
+                if route in ("/api/auth/login/", "/api/auth/register/"):
+                    assert answer.status_code in (200, 201)  # these look at no token
+                else:
+                    assert_problem(answer, 401, "authentication_failed")
+                    assert answer["WWW-Authenticate"] == "Token"

@@ -1,0 +1,177 @@
+"""Races lost on purpose: each body of `race_bodies.py` with one guard replaced by check-then-write.
+
+A barrier between reading and writing makes every thread read before any writes, so that the
+interleaving is certain and not a matter of luck. Were the body to pass all the same, it would not
+see what it guards. PostgreSQL alone: SQLite's transactions take turns from their first statement.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from appointment.exceptions import NotCancelable
+from appointment.models import Appointment, AppointmentEvent, Status
+from appointment.models.booking import Booking
+from appointment.models.status import LIVE
+from doctor.models import Schedule, Slot
+from doctor.models.doctor import DoctorQuerySet
+from patient.models import PatientQuerySet
+from tests import race_bodies
+from tests.balance import assert_balanced
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgres")]
+T = TypeVar("T")
+Patch = pytest.MonkeyPatch
+
+
+def after_all(n: int, read: Callable[..., T]) -> Callable[..., T]:
+    """The same reading, from which n threads return only once all n have read."""
+    barrier = threading.Barrier(n, timeout=60)
+
+    def read_and_wait(*args: Any, **kwargs: Any) -> T:
+        found = read(*args, **kwargs)
+        barrier.wait()
+        return found
+
+    return read_and_wait
+
+
+@contextmanager
+def without_constraint(model: type[Any], name: str) -> Iterator[None]:
+    """Take a constraint out of the database; at the end the rows go, and it comes back."""
+    [constraint] = [known for known in model._meta.constraints if known.name == name]
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(model, constraint)
+    try:
+        yield
+    finally:
+        model.objects.all().delete()
+        with connection.schema_editor() as editor:
+            editor.add_constraint(model, constraint)
+
+
+def lost(body: Callable[[], object]) -> str:
+    """Play a race that must be lost; which of its assertions saw it."""
+    with pytest.raises(AssertionError) as seen:
+        body()
+    return str(seen.value)
+
+
+# --- 200 for 5 places -----------------------------------------------------------------------------
+
+
+def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) -> None:
+    """All 200 find the slot empty. No constraint stops it: each writes that one place is taken."""
+    read = after_all(200, Slot.objects.get)
+
+    def take(self: Slot, at: datetime | None = None) -> None:
+        slot = read(pk=self.pk)
+        if refusal := slot.refusal(at or timezone.now()):
+            raise refusal
+        slot.taken += 1
+        slot.save(update_fields=["taken"])
+
+    monkeypatch.setattr(Slot, "take", take)
+    assert lost(race_bodies.assert_five_of_200_win) == "1 places taken, 200 appointments hold one"
+
+
+def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Patch) -> None:
+    """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
+    read = after_all(200, Slot.objects.get)
+
+    def take(self: Slot, at: datetime | None = None) -> None:
+        if refusal := read(pk=self.pk).refusal(at or timezone.now()):
+            raise refusal
+        Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
+
+    monkeypatch.setattr(Slot, "take", take)
+    assert "doctor_slot_taken_within_capacity" in lost(race_bodies.assert_five_of_200_win)
+    assert_balanced(Slot.objects.get())
+    assert Appointment.objects.count() == 5
+
+
+# --- One visit canceled by 50 ---------------------------------------------------------------------
+
+
+def test_places_are_restored_50_times_when_a_visit_is_read_then_saved(monkeypatch: Patch) -> None:
+    """All 50 find the visit scheduled. No constraint stops it while others hold places."""
+    read = after_all(50, Appointment.objects.get)
+
+    def cancel(self: Appointment) -> Appointment:
+        at = timezone.now()
+        with transaction.atomic():
+            visit = read(pk=self.pk)
+            if not visit.can_cancel(at):
+                raise NotCancelable
+            visit.status, visit.canceled_at = Status.CANCELED, at
+            visit.save()
+            visit.slot.release()
+            visit._record("canceled", None, at, LIVE, Status.CANCELED)
+        return visit
+
+    monkeypatch.setattr(Appointment, "cancel", cancel)
+    assert lost(race_bodies.assert_one_of_50_cancels) == "10 places taken, 59 appointments hold one"
+    assert AppointmentEvent.objects.filter(kind="canceled").count() == 50
+
+
+# --- One patient, two doctors ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def unlocked_patient(monkeypatch: Patch) -> None:
+    """All 20 tries see no other visit of the patient."""
+    monkeypatch.setattr(PatientQuerySet, "lock", lambda patients, pk: patients.get(pk=pk))
+    monkeypatch.setattr(Booking, "_visits", after_all(20, Booking._visits))
+
+
+@pytest.mark.usefixtures("unlocked_patient")
+def test_a_patient_is_double_booked_without_lock_and_constraint() -> None:
+    """One visit with each doctor; more in one slot the unique constraint, left in place, stops."""
+    with without_constraint(Appointment, "appointment_no_overlap_of_one_patient"):
+        assert lost(race_bodies.assert_one_of_two_doctors_is_booked).startswith("one is until ")
+        assert Appointment.objects.active().count() == 2
+
+
+@pytest.mark.usefixtures("unlocked_patient")
+def test_a_constraint_stops_the_double_booking_that_no_lock_does() -> None:
+    """The losers hear of it late, perhaps as a deadlock: hence the lock."""
+    with suppress(AssertionError):
+        race_bodies.assert_one_of_two_doctors_is_booked()
+    race_bodies.assert_not_stranded(Appointment.objects.active())
+    assert Appointment.objects.active().count() == 1
+
+
+# --- Two overlapping sessions ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def unlocked_doctor(monkeypatch: Patch) -> None:
+    """Both sessions see no other slot of the doctor."""
+    monkeypatch.setattr(
+        DoctorQuerySet, "lock", lambda doctors, pks: list(doctors.filter(pk__in=pks))
+    )
+    monkeypatch.setattr(Schedule, "_refuse_overlap", after_all(2, Schedule._refuse_overlap))
+
+
+@pytest.mark.usefixtures("unlocked_doctor")
+def test_slots_of_a_doctor_overlap_without_lock_and_constraint() -> None:
+    """No two slots start together, so that the unique constraint, left in place, is no help."""
+    with without_constraint(Slot, "doctor_slot_no_overlap"):
+        assert lost(race_bodies.assert_one_of_two_sessions_is_published).startswith("one is until ")
+        assert Slot.objects.count() == 7 + 8
+
+
+@pytest.mark.usefixtures("unlocked_doctor")
+def test_a_constraint_stops_the_overlap_that_no_lock_does() -> None:
+    """The loser hears of it late, perhaps as a deadlock: hence the lock."""
+    with suppress(AssertionError):
+        race_bodies.assert_one_of_two_sessions_is_published()
+    race_bodies.assert_apart(Slot.objects.all())
+    assert Slot.objects.count() in {7, 8}

@@ -1,0 +1,300 @@
+"""Races of real threads with real connections, on whichever database the suite runs."""
+
+from collections.abc import Callable
+from datetime import time, timedelta
+from functools import partial
+from itertools import product
+
+import pytest
+
+from accounts.tests.factories import UserFactory
+from appointment.exceptions import AlreadyBooked, InvalidTransition, NotCancelable
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import LocationInUse, ScheduleInUse, SlotClosed, SlotFull
+from doctor.models import Schedule, Slot
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from patient.exceptions import ProfileExists
+from patient.models import MedicalHistory, Patient
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests import race_bodies
+from tests.balance import assert_balanced
+from tests.race_bodies import (
+    alike,
+    assert_not_stranded,
+    booking,
+    booking_own,
+    close_and_count,
+    erase_all,
+    one_slot,
+    people,
+    race,
+    shrink,
+    tally,
+    visits_in,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = range(6)
+NONE = type(None)
+
+
+# --- Places ---------------------------------------------------------------------------------------
+
+
+def test_of_200_for_5_places_of_a_slot_5_win() -> None:
+    race_bodies.assert_five_of_200_win()
+
+
+def test_of_200_for_a_session_of_5_slots_5_win_one_slot_each() -> None:
+    session = ScheduleFactory(slot_minutes=24, capacity=1)
+    slot, users = session.slots.first(), [patient.user for patient in people(200)]
+    outcomes = race(*(booking_own(user, slot, by_schedule=True) for user in users))
+    assert tally(outcomes) == {Appointment: 5, SlotFull: 195}
+    assert [slot.taken for slot in session.slots.all()] == [1] * 5
+    assert_not_stranded(Appointment.objects.all())
+
+
+def test_a_slot_never_shrinks_below_what_is_booked_meanwhile() -> None:
+    slot = one_slot(capacity=60)
+    shrinks = [partial(shrink, copy) for copy in alike(slot, 2)]
+    outcomes = race(*shrinks, *(booking(patient, slot) for patient in people(30)))
+    assert tally(outcomes[:2]) == {ScheduleInUse: 2}
+    assert tally(outcomes[2:]).keys() <= {Appointment, SlotFull}
+    assert_balanced(slot)
+    assert slot.taken == slot.capacity
+
+
+# --- Canceling and concluding ---------------------------------------------------------------------
+
+
+def test_of_50_who_cancel_a_visit_one_gives_one_place_back() -> None:
+    race_bodies.assert_one_of_50_cancels()
+
+
+@pytest.mark.parametrize("verb", ["complete", "mark_no_show"])
+def test_a_visit_is_either_canceled_or_concluded_at_the_instant_of_its_start(verb: str) -> None:
+    visits = visits_in(one_slot(capacity=12), people(12))
+    start, calls = visits[0].starts_at, []
+    for canceled, concluded in (alike(visit, 2) for visit in visits):
+        calls += [
+            partial(canceled.cancel, at=start - timedelta(microseconds=1)),
+            partial(getattr(concluded, verb), at=start),
+        ]
+    outcomes = race(*calls)
+    for canceled, concluded in zip(outcomes[::2], outcomes[1::2], strict=True):
+        assert tally([canceled, concluded]) in (
+            {Appointment: 1, InvalidTransition: 1},
+            {NotCancelable: 1, Appointment: 1},
+        )
+    assert [visit.events.count() for visit in visits] == [2] * 12
+    assert_balanced(visits[0].slot)
+
+
+def test_a_visit_discarded_while_it_is_canceled_gives_one_place_back() -> None:
+    for _ in ROUNDS:
+        slot = one_slot(capacity=3)
+        visit, _other = visits_in(slot, people(2))
+        one, two, three = alike(visit, 3)
+        outcomes = race(one.cancel, two.discard, three.discard)
+        assert tally(outcomes).keys() <= {Appointment, NONE, NotCancelable}
+        assert_balanced(slot)
+        assert slot.taken == 1
+
+
+# --- One patient ----------------------------------------------------------------------------------
+
+
+def test_of_two_doctors_at_one_hour_a_patient_books_one() -> None:
+    race_bodies.assert_one_of_two_doctors_is_booked()
+
+
+@pytest.mark.parametrize("capacity", [1, 20])
+@pytest.mark.parametrize("account", [{}, {"user": None}], ids=["account", "no account"])
+def test_of_20_tries_at_one_slot_one_wins(account: dict[str, None], capacity: int) -> None:
+    slot, patient = one_slot(capacity=capacity), PatientFactory(**account)
+    outcomes = race(*[booking(patient, slot)] * 20)
+    assert tally(outcomes) == {Appointment: 1, AlreadyBooked: 19}
+    assert_balanced(slot)
+    assert slot.taken == 1
+
+
+def test_the_first_bookings_of_a_new_user_make_one_profile_and_one_visit() -> None:
+    slot, user = one_slot(capacity=20), UserFactory()
+    outcomes = race(*[booking_own(user, slot)] * 20)
+    assert tally(outcomes) == {Appointment: 1, AlreadyBooked: 19}
+    assert Patient.objects.filter(user=user).count() == 1
+    assert_balanced(slot)
+
+
+def test_a_profile_posted_while_the_first_visit_is_booked_is_one_profile() -> None:
+    for _ in ROUNDS:
+        slot, user = one_slot(capacity=1), UserFactory()
+        profile = Patient(user=user, first_name="Ana", last_name="Ruiz")
+        booked, posted = race(booking_own(user, slot), profile.enroll)
+        assert tally([booked]) == {Appointment: 1}
+        assert tally([posted]).keys() <= {NONE, ProfileExists}
+        assert Patient.objects.filter(user=user).count() == 1
+
+
+# --- Erasure --------------------------------------------------------------------------------------
+
+
+def test_a_patient_erased_as_a_visit_begins_is_erased_whole() -> None:
+    for _ in ROUNDS:
+        [patient], slots = people(1), ScheduleFactory().slots.all()
+        visits = [AppointmentFactory(patient=patient, slot=slot) for slot in slots]
+        early = visits[0].starts_at - timedelta(microseconds=1)
+        concluding = [partial(visit.complete, at=visit.ends_at) for visit in visits]
+        erased, *concluded = race(partial(patient.erase, at=early), *concluding)
+        assert tally([erased]) == {NONE: 1}
+        assert tally(concluded).keys() <= {Appointment, InvalidTransition}
+        for slot in slots:
+            assert_balanced(slot)
+
+
+@pytest.mark.parametrize("who", ["user", "patient", "patient without account"])
+def test_whoever_is_erased_while_booking_leaves_no_visit_behind(who: str) -> None:
+    for _ in ROUNDS:
+        patient = PatientFactory(**({"user": None} if "without" in who else {}))
+        first, *slots = ScheduleFactory(slot_minutes=15).slots.all()
+        AppointmentFactory(patient=patient, slot=first)
+        book = partial(booking_own, patient.user) if who == "user" else partial(booking, patient)
+        erased, *booked = race(patient.erase, *(book(slot) for slot in slots))
+        assert tally([erased]) == {NONE: 1}
+        assert tally(booked).keys() <= {Appointment, Patient.DoesNotExist}
+        assert not Appointment.objects.active().filter(patient=None).exists()
+        assert not Patient.objects.filter(pk=patient.pk).exists()
+        assert_not_stranded(Appointment.objects.active())
+
+
+def test_visits_canceled_while_their_patient_is_erased_give_one_place_back_each() -> None:
+    for _ in ROUNDS:
+        [patient], slots = people(1), list(ScheduleFactory().slots.all())
+        visits = [AppointmentFactory(patient=patient, slot=slot) for slot in slots]
+        verbs = [patient.erase, *(visit.cancel for visit in visits)]
+        erased, *canceled = race(*(partial(verb, by=patient.user) for verb in verbs))
+        assert tally([erased]) == {NONE: 1}
+        assert tally(canceled).keys() <= {Appointment, NotCancelable}
+        for slot in slots:
+            assert_balanced(slot)
+            assert slot.taken == 0
+
+
+def test_patients_who_share_slots_are_erased_at_once_without_a_deadlock() -> None:
+    for _ in ROUNDS:
+        slots, [one, other] = list(ScheduleFactory(capacity=2).slots.all()), people(2)
+        for slot, opposite in zip(slots, reversed(slots), strict=True):
+            AppointmentFactory(patient=one, slot=slot)
+            AppointmentFactory(patient=other, slot=opposite)
+        assert tally(race(one.erase, other.erase)) == {NONE: 2}
+        assert [slot.taken for slot in Slot.objects.all()] == [0] * Slot.objects.count()
+
+
+def test_many_erased_in_one_transaction_do_not_deadlock_with_one_of_them() -> None:
+    for _ in ROUNDS:
+        slots, pair = list(ScheduleFactory(capacity=2).slots.all()), people(2)
+        for slot, patient in product(slots, pair):
+            AppointmentFactory(patient=patient, slot=slot)
+        one_of_them, both = race(pair[1].erase, partial(erase_all, pair))
+        assert tally([one_of_them, both]).keys() <= {NONE, Patient.DoesNotExist}
+        left = Patient.objects.filter(pk__in=[patient.pk for patient in pair])
+        assert left.count() == (both is not None)
+
+
+def test_a_patient_erased_while_history_is_added_leaves_none_of_it() -> None:
+    for _ in ROUNDS:
+        [patient] = people(1)
+        entries = MedicalHistoryFactory.build_batch(6, patient=patient)
+        erased, *entered = race(patient.erase, *(entry.enter for entry in entries))
+        assert tally([erased]) == {NONE: 1}
+        assert tally(entered).keys() <= {NONE, Patient.DoesNotExist}
+        assert MedicalHistory.objects.count() == 0
+
+
+# --- Calendars ------------------------------------------------------------------------------------
+
+
+def test_of_two_overlapping_sessions_one_is_published_and_nothing_deadlocks() -> None:
+    for _ in range(12):
+        race_bodies.assert_one_of_two_sessions_is_published()
+
+
+REVISIONS = {
+    "other start": lambda session: session.revise(start_time=time(10)),
+    "other length": lambda session: session.revise(slot_minutes=20),
+    "fewer places": lambda session: session.revise(capacity=1),
+    "other doctor": lambda session: session.revise(doctor=DoctorFactory()),
+    "gone": lambda session: session.unpublish(),
+}
+
+
+@pytest.mark.parametrize("change", REVISIONS.values(), ids=REVISIONS)
+def test_nothing_booked_while_its_session_changes_is_stranded(
+    change: Callable[[Schedule], None],
+) -> None:
+    patients = people(8)
+    for _ in ROUNDS:
+        session = ScheduleFactory(capacity=2)
+        slots = list(session.slots.all()) * 2
+        books = [booking(*pair) for pair in zip(patients, slots, strict=True)]
+        changed, *booked = race(partial(change, session), *books)
+        assert tally([changed]).keys() <= {NONE, ScheduleInUse}
+        assert tally(booked).keys() <= {Appointment, SlotFull, Slot.DoesNotExist}
+        assert_not_stranded(Appointment.objects.all())
+        Appointment.objects.all().delete()
+
+
+def test_two_who_change_different_fields_of_one_row_both_succeed() -> None:
+    for _ in ROUNDS:
+        session = ScheduleFactory()
+        for row, one, other in (
+            (session, {"capacity": 3}, {"end_time": time(12)}),
+            (session.doctor, {"bio": "Born in Vigo."}, {"accepts_patients": False}),
+            (session.location, {"address": "Calle Mayor 1"}, {"phone": "+34910123456"}),
+        ):
+            first, second = alike(row, 2)
+            race_of_two = race(partial(first.revise, **one), partial(second.revise, **other))
+            assert tally(race_of_two) == {NONE: 2}
+            assert type(row).objects.filter(pk=row.pk, **one, **other).exists()
+
+
+def test_a_session_changed_while_it_is_deleted_is_gone() -> None:
+    for _ in ROUNDS:
+        one, other = alike(ScheduleFactory(), 2)
+        changed, deleted = race(partial(one.revise, slot_minutes=20), other.unpublish)
+        assert tally([deleted]) == {NONE: 1}
+        assert tally([changed]).keys() <= {NONE, Schedule.DoesNotExist}
+        assert (Schedule.objects.count(), Slot.objects.count()) == (0, 0)
+
+
+def test_nothing_is_booked_once_a_doctor_has_closed() -> None:
+    patients = people(16)
+    for _ in range(3):
+        session = ScheduleFactory(capacity=5)
+        slots = list(session.slots.all()) * 4
+        books = [booking(*pair) for pair in zip(patients, slots, strict=True)]
+        seen, *booked = race(partial(close_and_count, session), *books)
+        assert tally(booked).keys() <= {Appointment, SlotClosed}
+        assert tally(booked).get(Appointment, 0) == seen
+        Appointment.objects.all().delete()
+
+
+def test_a_session_published_while_its_doctor_closes_is_closed() -> None:
+    for _ in ROUNDS:
+        session = ScheduleFactory.build(doctor=DoctorFactory(), location=LocationFactory())
+        [doctor] = alike(session.doctor, 1)
+        close = partial(doctor.revise, accepts_patients=False)
+        assert tally(race(session.publish, close)) == {NONE: 2}
+        assert session.slots.count() == 4
+        assert session.slots.open().count() == 0
+
+
+def test_a_session_published_while_the_clocks_move_is_at_its_wall_time() -> None:
+    for _ in ROUNDS:
+        session = ScheduleFactory.build(doctor=DoctorFactory(), location=LocationFactory())
+        [location] = alike(session.location, 1)
+        outcomes = race(session.publish, partial(location.revise, time_zone="America/New_York"))
+        assert tally(outcomes).keys() <= {NONE, LocationInUse}
+        [published] = alike(session, 1)
+        assert sorted(session.slots.values_list("starts_at", "ends_at")) == published.spans()
