@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 from datetime import time
 from functools import partial
 from itertools import pairwise
+from threading import Barrier
 from typing import Any
 
+import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
@@ -27,6 +29,7 @@ from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 from tests.threads import run_together
 
+Call = Callable[..., Any]
 Outcomes = list[Any]
 FORESEEN = (DomainError, ObjectDoesNotExist)
 
@@ -101,6 +104,28 @@ def shrink(slot: Slot) -> None:
     """Take the places away one by one, until one is needed."""
     for capacity in range(slot.capacity, 0, -1):
         slot.resize(capacity)
+
+
+# How a session changes, and the step at which it is about to look at its slots.
+REVISIONS: dict[str, tuple[Callable[[Schedule], None], str]] = {
+    "start": (lambda session: session.revise(start_time=time(10)), "save"),
+    "length": (lambda session: session.revise(slot_minutes=20), "save"),
+    "capacity": (lambda session: session.revise(capacity=1), "save"),
+    "doctor": (lambda session: session.revise(doctor=DoctorFactory()), "save"),
+    "gone": (lambda session: session.unpublish(), "lock_calendar"),
+}
+
+
+def held_until(patch: pytest.MonkeyPatch, step: str, calls: list[Call]) -> list[Call]:
+    """The calls, each held until a session gets to this step, so that they meet at its slots."""
+    barrier, go_on = Barrier(len(calls) + 1, timeout=60), getattr(Schedule, step)
+
+    def meet(then: Call, *args: Any, **kwargs: Any) -> Any:
+        barrier.wait()
+        return then(*args, **kwargs)
+
+    patch.setattr(Schedule, step, lambda row, *args, **kwargs: meet(go_on, row, *args, **kwargs))
+    return [partial(meet, call) for call in calls]
 
 
 def assert_apart(rows: Iterable[Slot | Appointment]) -> None:

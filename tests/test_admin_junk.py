@@ -32,7 +32,7 @@ JUNK: list[dict[str, Any]] = [
 ]
 FIELDS: list[tuple[type[Model], dict[str, Any]]] = [
     (Patient, {"q": "x" * 100_000}),
-    (Patient, {"q": "'\" \\ % \U0010ffff \"unclosed"}),
+    (Patient, {"q": '\'" \\ % \U0010ffff "unclosed'}),
     (Patient, {"p": "abc"}),
     (Patient, {"p": -1}),
     (Patient, {"o": ".".join(["1"] * 3000)}),

@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 
+from config.wsgi import Handler, Request
 from tests.problems import MEDIA_TYPE, assert_problem
 from tests.routes import api_routes
 from tests.world import World, call, undone
@@ -186,8 +186,7 @@ def test_a_content_type_that_django_dies_of_is_answered(
 ) -> None:
     request = RequestFactory().generic("POST", "/api/auth/login/", b"{}", content_type="x/y")
     environ = {**request.environ, "CONTENT_TYPE": kind, "QUERY_STRING": query}
-    handler = WSGIHandler()
-    answer = handler.get_response(handler.request_class(environ))
+    answer = Handler().get_response(Request(environ))
     assert (answer.status_code, answer["Content-Type"]) == (status, MEDIA_TYPE)
 
 

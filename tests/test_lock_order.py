@@ -6,8 +6,7 @@ since SQLite has one lock for all.
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
+from datetime import time, timedelta
 
 import pytest
 from django.db import connection
@@ -150,18 +149,51 @@ def test_rows_are_locked_by_key_and_without_stopping_foreign_keys(name: str) -> 
     assert [sql for sql in locks if not BY_KEY.search(sql)] == []
 
 
+def first(sql: list[str], pattern: re.Pattern[str], table: str) -> int:
+    """Where the first statement of that kind is."""
+    return next(n for n, each in enumerate(sql) if pattern.match(each) and f'"{table}"' in each)
+
+
+def keys(sql: str) -> set[int]:
+    """The primary keys that a statement names."""
+    return set(map(int, re.findall(r"\d+", sql.partition(" IN (")[2].partition(")")[0])))
+
+
+@pytest.mark.parametrize("verb", ["revise", "unpublish"])
+def test_a_session_itself_is_locked_before_its_calendars(verb: str) -> None:
+    """Or it could move to another calendar while the lock of the one it had is waited for."""
+    sql = statements(VERBS[verb][0]())
+    assert first(sql, LOCK, "doctor_schedule") < first(sql, LOCK, "doctor_location")
+
+
+def test_the_calendars_that_a_session_leaves_and_comes_to_are_locked_together() -> None:
+    schedule, doctor, location = ScheduleFactory(), DoctorFactory(), LocationFactory()
+    before = schedule.doctor_id, schedule.location_id
+    schedule.doctor, schedule.location = doctor, location
+    sql = statements(schedule.publish)
+    assert keys(sql[first(sql, LOCK, "doctor_doctor")]) == {before[0], doctor.pk}
+    assert keys(sql[first(sql, LOCK, "doctor_location")]) == {before[1], location.pk}
+
+
+def test_a_doctors_slots_are_locked_before_the_doctor_is_written() -> None:
+    """A new license number is a key: a booking that holds a slot waits for it to be committed."""
+    sql = statements(closing())
+    assert first(sql, LOCK, "doctor_slot") < first(sql, WRITE, "doctor_doctor")
+
+
 def test_a_session_is_read_anew_once_its_calendars_are_locked() -> None:
     sql = statements(revising())
-    locked = next(n for n, each in enumerate(sql) if LOCK.match(each) and "doctor_doctor" in each)
     read = next(n for n, each in enumerate(sql) if '"doctor_schedule"."capacity"' in each)
-    assert locked < read
+    assert first(sql, LOCK, "doctor_doctor") < read
 
 
 def test_all_slots_of_a_person_are_locked_in_one_statement() -> None:
-    patient: Any = PatientFactory()
-    for hour in (8, 12, 16):
-        schedule = ScheduleFactory(start_time=f"{hour:02}:00", end_time=f"{hour + 2}:00")
-        AppointmentFactory(patient=patient, slot=schedule.slots.first())
-    locks = [sql for sql in statements(patient.erase) if LOCK.match(sql) and "doctor_slot" in sql]
-    assert "IN (" in locks[0]
-    assert len(re.findall(r"\d+", locks[0].partition("IN (")[2].partition(")")[0])) == 3
+    patient = PatientFactory()
+    starts = (time(8), time(12), time(16))
+    slots = [
+        ScheduleFactory(start_time=at, end_time=time(at.hour + 1)).slots.first() for at in starts
+    ]
+    for slot in slots:
+        AppointmentFactory(patient=patient, slot=slot)
+    sql = statements(patient.erase)
+    assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {slot.pk for slot in slots}

@@ -1,6 +1,5 @@
 """Races of real threads with real connections, on whichever database the suite runs."""
 
-from collections.abc import Callable
 from datetime import time, timedelta
 from functools import partial
 from itertools import product
@@ -13,19 +12,21 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import LocationInUse, ScheduleInUse, SlotClosed, SlotFull
 from doctor.models import Schedule, Slot
-from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from patient.exceptions import ProfileExists
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
 from tests import race_bodies
 from tests.balance import assert_balanced
 from tests.race_bodies import (
+    REVISIONS,
     alike,
     assert_not_stranded,
     booking,
     booking_own,
     close_and_count,
     erase_all,
+    held_until,
     one_slot,
     people,
     race,
@@ -220,25 +221,19 @@ def test_of_two_overlapping_sessions_one_is_published_and_nothing_deadlocks() ->
         race_bodies.assert_one_of_two_sessions_is_published()
 
 
-REVISIONS = {
-    "other start": lambda session: session.revise(start_time=time(10)),
-    "other length": lambda session: session.revise(slot_minutes=20),
-    "fewer places": lambda session: session.revise(capacity=1),
-    "other doctor": lambda session: session.revise(doctor=DoctorFactory()),
-    "gone": lambda session: session.unpublish(),
-}
-
-
-@pytest.mark.parametrize("change", REVISIONS.values(), ids=REVISIONS)
+@pytest.mark.parametrize("change", REVISIONS)
 def test_nothing_booked_while_its_session_changes_is_stranded(
-    change: Callable[[Schedule], None],
+    change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    verb, step = REVISIONS[change]
     patients = people(8)
     for _ in ROUNDS:
         session = ScheduleFactory(capacity=2)
         slots = list(session.slots.all()) * 2
         books = [booking(*pair) for pair in zip(patients, slots, strict=True)]
-        changed, *booked = race(partial(change, session), *books)
+        with monkeypatch.context() as patch:
+            books = held_until(patch, step, books)
+            changed, *booked = race(partial(verb, session), *books)
         assert tally([changed]).keys() <= {NONE, ScheduleInUse}
         assert tally(booked).keys() <= {Appointment, SlotFull, Slot.DoesNotExist}
         assert_not_stranded(Appointment.objects.all())
@@ -280,14 +275,17 @@ def test_nothing_is_booked_once_a_doctor_has_closed() -> None:
         Appointment.objects.all().delete()
 
 
-def test_a_session_published_while_its_doctor_closes_is_closed() -> None:
+def test_sessions_published_while_their_doctor_closes_are_closed() -> None:
     for _ in ROUNDS:
-        session = ScheduleFactory.build(doctor=DoctorFactory(), location=LocationFactory())
-        [doctor] = alike(session.doctor, 1)
-        close = partial(doctor.revise, accepts_patients=False)
-        assert tally(race(session.publish, close)) == {NONE: 2}
-        assert session.slots.count() == 4
-        assert session.slots.open().count() == 0
+        doctor = DoctorFactory()
+        sessions = [
+            ScheduleFactory.build(doctor=row, location=LocationFactory(), date=day_ahead(days))
+            for days, row in enumerate(alike(doctor, 6), start=2)
+        ]
+        publish = [session.publish for session in sessions]
+        outcomes = race(*publish, partial(doctor.revise, accepts_patients=False))
+        assert tally(outcomes) == {NONE: 7}
+        assert (doctor.slots.count(), doctor.slots.open().count()) == (24, 0)
 
 
 def test_a_session_published_while_the_clocks_move_is_at_its_wall_time() -> None:

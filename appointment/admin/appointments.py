@@ -57,6 +57,7 @@ class AppointmentAdmin(VerbAdmin):
     list_select_related = ("patient", "doctor", "location")
     list_filter = (WhenFilter, "status", "location", "doctor")
     date_hierarchy = "date"
+    ordering = ("-date", "-starts_at", "-pk")  # only the date has an index
     search_fields = (
         "id__exact",
         "patient__last_name",
