@@ -32,7 +32,12 @@ def free_port() -> int:
 
 
 class Server:
-    """A server process with a database and a port of its own; `variables` are its environment."""
+    """A server process with a database and a port of its own; `variables` are its environment.
+
+    `box` is what it said by the time it was ready.
+    """
+
+    box = ""
 
     def __init__(self, url: str, log: Path, **variables: str) -> None:
         self.url = url
@@ -58,6 +63,7 @@ class Server:
             while not self._is_ready():
                 assert process.poll() is None, self.log.read_text()
                 time.sleep(0.05)
+            self.box = self.log.read_text()
             yield time.monotonic() - began
         finally:
             process.send_signal(signal.SIGTERM)
