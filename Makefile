@@ -31,13 +31,13 @@ help:  ## list the targets
 run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABASE_URL=, THROTTLE=off)
 	@exec $(BIN)/python manage.py serve
 
-# Both databases at once, a core each; every line says whose it is. SQLite's run measures coverage.
+# Both databases at once, a core each; every line says whose it is. One of them measures coverage.
 test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS= goes to pytest)
 	@rm -f .coverage .coverage.*; failed=; \
 	echo "=== Tests on SQLite and on PostgreSQL, side by side"; \
 	run() { name=$$1; shift; $(BIN)/python -u -m "$$@" --db=$$name $(ARGS) 2>&1 | sed -u "s/^/$$name | /"; }; \
-	run postgres pytest & postgres=$$!; \
-	run sqlite coverage run -m pytest || failed="$$failed sqlite"; \
+	run postgres coverage run -m pytest & postgres=$$!; \
+	run sqlite pytest || failed="$$failed sqlite"; \
 	wait $$postgres || failed="$$failed postgres"; \
 	echo "=== Branch coverage"; \
 	$(BIN)/python -m coverage report || failed="$$failed coverage"; \

@@ -20,7 +20,6 @@ from appointment.demo.logins import LOGINS, PASSWORD, PATIENT
 from appointment.models import Appointment
 from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
 from patient.models import Patient
-from tests.database import Database
 from tests.people import reception_group
 
 OURS = ("accounts", "doctor", "patient", "appointment", "auth")
@@ -34,15 +33,14 @@ AT = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def seeded(database: Database, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def seeded(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Demo data for the whole module, since making it takes a while.
 
-    It is committed, so that each test can start from it and roll its own changes back. On
-    PostgreSQL the calendar is a shorter one.
+    It is committed, so that each test can start from it and roll its own changes back. The calendar
+    is a shorter one than that of the server's own demo, which `clinic` makes whole.
     """
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
-        if database.kind == "postgres":
-            patch.setattr(days, "AROUND", timedelta(days=22))
+        patch.setattr(days, "AROUND", timedelta(days=22))
         reception_group()
         seed(AT)
         yield
