@@ -73,6 +73,12 @@ class Patient(Revisable):
         related_name="patients",
         help_text="The account they book with, if any.",
     )
+    is_dependent = models.BooleanField(
+        "dependent",
+        default=False,
+        editable=False,
+        help_text="Somebody the account books for, not its owner.",
+    )
     first_name = models.CharField(max_length=150)
     last_name = models.CharField(max_length=150)
     date_of_birth = models.DateField(null=True, blank=True, validators=[validate_past_date])
@@ -95,9 +101,16 @@ class Patient(Revisable):
         constraints = (
             models.UniqueConstraint(
                 fields=["user"],
+                condition=models.Q(is_dependent=False),
                 name="patient_patient_one_own_profile",
                 violation_error_code="profile_exists",
                 violation_error_message="This user has a profile already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_dependent=False) | models.Q(user__isnull=False),
+                name="patient_patient_dependent_of_somebody",
+                violation_error_code="dependent_of_nobody",
+                violation_error_message="A dependent needs an account that books for them.",
             ),
         )
 

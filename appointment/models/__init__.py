@@ -1,7 +1,20 @@
-"""Appointments and the record of what happened to them."""
+"""Appointments, the record of what happened to them, and those who wait for one."""
 
 from appointment.models.appointment import Appointment
 from appointment.models.event import AppointmentEvent
+from appointment.models.idempotency import IdempotencyKey
+from appointment.models.offer import Offer, OfferStatus
 from appointment.models.status import Status
+from appointment.models.waitlist import IN_LINE, WaitlistEntry, WaitlistStatus
 
-__all__ = ["Appointment", "AppointmentEvent", "Status"]
+__all__ = [
+    "IN_LINE",
+    "Appointment",
+    "AppointmentEvent",
+    "IdempotencyKey",
+    "Offer",
+    "OfferStatus",
+    "Status",
+    "WaitlistEntry",
+    "WaitlistStatus",
+]

@@ -49,6 +49,12 @@ class Appointment(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     canceled_at = models.DateTimeField(null=True)
     cancel_reason = models.CharField(max_length=500, blank=True)
+    checked_in_at = models.DateTimeField(null=True, editable=False)
+    needs_rebooking = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
+    )
 
     objects = AppointmentQuerySet.as_manager()
 
@@ -58,6 +64,11 @@ class Appointment(models.Model):
             models.Index(fields=["patient", "-starts_at"], name="appointment_of_patient"),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
             models.Index(fields=["date"], name="appointment_date"),
+            models.Index(
+                fields=["starts_at"],
+                condition=Q(needs_rebooking=True),
+                name="appointment_to_rebook",
+            ),
         )
         constraints = (
             models.UniqueConstraint(

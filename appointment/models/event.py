@@ -17,7 +17,7 @@ class AppointmentEventQuerySet(models.QuerySet["AppointmentEvent"]):
 
     def blank_free_text(self, appointments: "AppointmentQuerySet") -> None:
         """Take the words out of the events of these appointments: a person is being erased."""
-        self.filter(appointment__in=appointments).update(detail="")
+        self.filter(appointment__in=appointments).update(detail="", override_reason="")
 
 
 class AppointmentEvent(models.Model):
@@ -31,18 +31,34 @@ class AppointmentEvent(models.Model):
         CANCELED = "canceled"
         COMPLETED = "completed"
         NO_SHOW = "no_show", "No-show"
+        RESCHEDULED = "rescheduled"
+        CHECKED_IN = "checked_in", "Checked in"
+
+    class Role(models.TextChoices):
+        """In which role somebody acted; `system` is nobody."""
+
+        PATIENT = "patient"
+        STAFF = "staff"
+        DOCTOR = "doctor"
+        SYSTEM = "system"
 
     appointment = models.ForeignKey(
         "appointment.Appointment", on_delete=models.CASCADE, related_name="events"
     )
-    kind = models.CharField(max_length=9, choices=Kind)
+    kind = models.CharField(max_length=11, choices=Kind)
     at = models.DateTimeField(default=timezone.now)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    by = models.CharField(max_length=7, choices=Role, default=Role.SYSTEM)
     from_status = models.CharField(max_length=9, choices=Status, blank=True)
     to_status = models.CharField(max_length=9, choices=Status)
+    from_slot = models.BigIntegerField(null=True, help_text="Key of the slot it was moved from.")
+    to_slot = models.BigIntegerField(null=True, help_text="Key of the slot it was moved to.")
     detail = models.CharField(max_length=500, blank=True)
+    override_reason = models.CharField(
+        max_length=500, blank=True, help_text="Why staff set a rule of the location aside."
+    )
 
     objects = AppointmentEventQuerySet.as_manager()
 

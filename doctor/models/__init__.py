@@ -4,5 +4,17 @@ from doctor.models.directory import Language, Location, Specialty
 from doctor.models.doctor import Doctor
 from doctor.models.schedule import Schedule
 from doctor.models.slot import Slot
+from doctor.models.time_off import TimeOff
+from doctor.models.weekly_hours import Weekday, WeeklyHours
 
-__all__ = ["Doctor", "Language", "Location", "Schedule", "Slot", "Specialty"]
+__all__ = [
+    "Doctor",
+    "Language",
+    "Location",
+    "Schedule",
+    "Slot",
+    "Specialty",
+    "TimeOff",
+    "Weekday",
+    "WeeklyHours",
+]

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
@@ -14,6 +14,8 @@ from accounts.models import Revisable
 from doctor.exceptions import LocationInUse
 from doctor.models.published import Published
 from doctor.wall_time import validate_time_zone
+
+MINUTES_A_YEAR = 366 * 24 * 60
 
 
 class Specialty(Revisable):
@@ -88,6 +90,33 @@ class Location(Published):
         help_text="IANA name, such as Europe/Madrid.",
     )
     phone = PhoneNumberField(blank=True, help_text="With country code, such as +34 910 123 456.")
+    min_notice_minutes = models.PositiveIntegerField(
+        "minimum notice",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MINUTES_A_YEAR)],
+        help_text="Minutes before its start until which a visit can be booked; empty: any time.",
+    )
+    horizon_days = models.PositiveSmallIntegerField(
+        "horizon",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(3660)],
+        help_text="Days from today there that can be booked; 0 is today only, empty is no limit.",
+    )
+    cancel_deadline_minutes = models.PositiveIntegerField(
+        "cancel deadline",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MINUTES_A_YEAR)],
+        help_text="Minutes before its start until which a patient can cancel or move a visit.",
+    )
+    max_live_per_patient = models.PositiveSmallIntegerField(
+        "visits per patient",
+        null=True,
+        blank=True,
+        help_text="Scheduled and not ended, here, at once; empty is no limit.",
+    )
 
     objects = LocationQuerySet.as_manager()
 

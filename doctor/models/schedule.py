@@ -15,6 +15,7 @@ from doctor.exceptions import ScheduleInUse, ScheduleOverlap
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.published import Published
+from doctor.models.weekly_hours import WeeklyHours
 from doctor.wall_time import instant_of
 
 if TYPE_CHECKING:
@@ -106,6 +107,19 @@ class Schedule(Published):
     is_active = models.BooleanField(
         "active", default=True, help_text="Without it nobody can book; what is booked stays."
     )
+    weekly_hours = models.ForeignKey(
+        WeeklyHours,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="schedules",
+        db_index=False,
+        help_text="The hours it was made from, if any.",
+    )
+    is_exception = models.BooleanField(
+        default=False, editable=False, help_text="Edited by staff: its hours leave it alone."
+    )
 
     objects = ScheduleQuerySet.as_manager()
 
@@ -117,6 +131,12 @@ class Schedule(Published):
             models.Index(fields=["date", "start_time"], name="doctor_schedule_date_start"),
         )
         constraints = (
+            models.UniqueConstraint(
+                fields=["weekly_hours", "date"],
+                name="doctor_schedule_one_per_hours_and_date",
+                violation_error_code="schedule_overlap",
+                violation_error_message="The hours have a session on that day already.",
+            ),
             models.CheckConstraint(
                 condition=Q(end_time__gt=F("start_time")),
                 name="doctor_schedule_ends_after_it_starts",

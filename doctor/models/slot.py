@@ -116,17 +116,29 @@ class Slot(models.Model):
     doctor = models.ForeignKey(
         Doctor, on_delete=models.PROTECT, related_name="slots", db_index=False
     )  # the unique constraint's index serves it
-    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="slots")
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="slots", db_index=False
+    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     capacity = models.PositiveIntegerField(help_text="Places.")
     taken = models.PositiveIntegerField(default=0, editable=False, help_text="Places held.")
     is_open = models.BooleanField("open", default=True, editable=False)
+    kept_over = models.BooleanField(
+        default=False, editable=False, help_text="Booked, and outside the hours as they are now."
+    )
+    hold_lapses_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the first offer on it holds its place no longer."
+    )
 
     objects = SlotQuerySet.as_manager()
 
     class Meta:
         ordering = ("starts_at", "pk")
+        indexes = (
+            models.Index(fields=["starts_at", "id"], name="doctor_slot_start"),
+            models.Index(fields=["location", "starts_at"], name="doctor_slot_location_start"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(taken__gte=0, taken__lte=F("capacity")),
