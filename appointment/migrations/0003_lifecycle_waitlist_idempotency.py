@@ -7,185 +7,391 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('appointment', '0002_reception_group'),
-        ('doctor', '0002_weekly_hours_time_off_rules'),
-        ('patient', '0002_dependents'),
+        ("appointment", "0002_reception_group"),
+        ("doctor", "0002_weekly_hours_time_off_rules"),
+        ("patient", "0002_dependents"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of method, path and body.', max_length=64)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('body', models.TextField(blank=True)),
-                ('location', models.CharField(blank=True, max_length=500)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                (
+                    "fingerprint",
+                    models.CharField(help_text="SHA-256 of method, path and body.", max_length=64),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("body", models.TextField(blank=True)),
+                ("location", models.CharField(blank=True, max_length=500)),
             ],
         ),
         migrations.CreateModel(
-            name='Offer',
+            name="Offer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('open', 'Open'), ('accepted', 'Accepted'), ('declined', 'Declined'), ('expired', 'Expired'), ('withdrawn', 'Withdrawn')], default='open', max_length=9)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField(help_text='Until then it can be accepted.')),
-                ('hold_until', models.DateTimeField(help_text="From then on its place is anybody's.")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("accepted", "Accepted"),
+                            ("declined", "Declined"),
+                            ("expired", "Expired"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="open",
+                        max_length=9,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField(help_text="Until then it can be accepted.")),
+                (
+                    "hold_until",
+                    models.DateTimeField(help_text="From then on its place is anybody's."),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='WaitlistEntry',
+            name="WaitlistEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_date', models.DateField(help_text='At the location of the visit.')),
-                ('last_date', models.DateField(help_text='At the location of the visit.')),
-                ('weekday_bits', models.PositiveSmallIntegerField(default=0, help_text='Bit n is weekday n, 0 is Monday; no bit is any day.')),
-                ('start_time', models.TimeField(blank=True, help_text='Not earlier, on the clocks of the location.', null=True)),
-                ('end_time', models.TimeField(blank=True, help_text='Over by then, on the clocks of the location.', null=True)),
-                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('offered', 'Offered'), ('accepted', 'Accepted'), ('declined', 'Declined'), ('expired', 'Expired')], default='waiting', editable=False, max_length=8)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("first_date", models.DateField(help_text="At the location of the visit.")),
+                ("last_date", models.DateField(help_text="At the location of the visit.")),
+                (
+                    "weekday_bits",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Bit n is weekday n, 0 is Monday; no bit is any day."
+                    ),
+                ),
+                (
+                    "start_time",
+                    models.TimeField(
+                        blank=True,
+                        help_text="Not earlier, on the clocks of the location.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "end_time",
+                    models.TimeField(
+                        blank=True,
+                        help_text="Over by then, on the clocks of the location.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("offered", "Offered"),
+                            ("accepted", "Accepted"),
+                            ("declined", "Declined"),
+                            ("expired", "Expired"),
+                        ],
+                        default="waiting",
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
             ],
             options={
-                'verbose_name_plural': 'waitlist entries',
-                'ordering': ('pk',),
+                "verbose_name_plural": "waitlist entries",
+                "ordering": ("pk",),
             },
         ),
         migrations.AddField(
-            model_name='appointment',
-            name='checked_in_at',
+            model_name="appointment",
+            name="checked_in_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='appointment',
-            name='needs_rebooking',
-            field=models.BooleanField(default=False, editable=False, help_text='Leave, changed hours or a doctor who left have hit it: staff find another time.'),
+            model_name="appointment",
+            name="needs_rebooking",
+            field=models.BooleanField(
+                default=False,
+                editable=False,
+                help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
+            ),
         ),
         migrations.AddField(
-            model_name='appointmentevent',
-            name='by',
-            field=models.CharField(choices=[('patient', 'Patient'), ('staff', 'Staff'), ('doctor', 'Doctor'), ('system', 'System')], default='system', max_length=7),
+            model_name="appointmentevent",
+            name="by",
+            field=models.CharField(
+                choices=[
+                    ("patient", "Patient"),
+                    ("staff", "Staff"),
+                    ("doctor", "Doctor"),
+                    ("system", "System"),
+                ],
+                default="system",
+                max_length=7,
+            ),
         ),
         migrations.AddField(
-            model_name='appointmentevent',
-            name='from_slot',
-            field=models.BigIntegerField(help_text='Key of the slot it was moved from.', null=True),
+            model_name="appointmentevent",
+            name="from_slot",
+            field=models.BigIntegerField(help_text="Key of the slot it was moved from.", null=True),
         ),
         migrations.AddField(
-            model_name='appointmentevent',
-            name='override_reason',
-            field=models.CharField(blank=True, help_text='Why staff set a rule of the location aside.', max_length=500),
+            model_name="appointmentevent",
+            name="override_reason",
+            field=models.CharField(
+                blank=True, help_text="Why staff set a rule of the location aside.", max_length=500
+            ),
         ),
         migrations.AddField(
-            model_name='appointmentevent',
-            name='to_slot',
-            field=models.BigIntegerField(help_text='Key of the slot it was moved to.', null=True),
+            model_name="appointmentevent",
+            name="to_slot",
+            field=models.BigIntegerField(help_text="Key of the slot it was moved to.", null=True),
         ),
         migrations.AlterField(
-            model_name='appointmentevent',
-            name='kind',
-            field=models.CharField(choices=[('booked', 'Booked'), ('amended', 'Amended'), ('canceled', 'Canceled'), ('completed', 'Completed'), ('no_show', 'No-show'), ('rescheduled', 'Rescheduled'), ('checked_in', 'Checked in')], max_length=11),
+            model_name="appointmentevent",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("booked", "Booked"),
+                    ("amended", "Amended"),
+                    ("canceled", "Canceled"),
+                    ("completed", "Completed"),
+                    ("no_show", "No-show"),
+                    ("rescheduled", "Rescheduled"),
+                    ("checked_in", "Checked in"),
+                ],
+                max_length=11,
+            ),
         ),
         migrations.AddIndex(
-            model_name='appointment',
-            index=models.Index(condition=models.Q(('needs_rebooking', True)), fields=['starts_at'], name='appointment_to_rebook'),
+            model_name="appointment",
+            index=models.Index(
+                condition=models.Q(("needs_rebooking", True)),
+                fields=["starts_at"],
+                name="appointment_to_rebook",
+            ),
         ),
         migrations.AddField(
-            model_name='idempotencykey',
-            name='patient',
-            field=models.ForeignKey(help_text='Of whom the answer tells: erased with the person.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='patient.patient'),
+            model_name="idempotencykey",
+            name="patient",
+            field=models.ForeignKey(
+                help_text="Of whom the answer tells: erased with the person.",
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="patient.patient",
+            ),
         ),
         migrations.AddField(
-            model_name='idempotencykey',
-            name='user',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="idempotencykey",
+            name="user",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='offer',
-            name='slot',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='offers', to='doctor.slot'),
+            model_name="offer",
+            name="slot",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="offers", to="doctor.slot"
+            ),
         ),
         migrations.AddField(
-            model_name='waitlistentry',
-            name='doctor',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waitlist_entries', to='doctor.doctor'),
+            model_name="waitlistentry",
+            name="doctor",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="waitlist_entries",
+                to="doctor.doctor",
+            ),
         ),
         migrations.AddField(
-            model_name='waitlistentry',
-            name='patient',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='waitlist_entries', to='patient.patient'),
+            model_name="waitlistentry",
+            name="patient",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="waitlist_entries",
+                to="patient.patient",
+            ),
         ),
         migrations.AddField(
-            model_name='waitlistentry',
-            name='specialty',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waitlist_entries', to='doctor.specialty'),
+            model_name="waitlistentry",
+            name="specialty",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="waitlist_entries",
+                to="doctor.specialty",
+            ),
         ),
         migrations.AddField(
-            model_name='offer',
-            name='entry',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='offers', to='appointment.waitlistentry'),
+            model_name="offer",
+            name="entry",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="offers",
+                to="appointment.waitlistentry",
+            ),
         ),
         migrations.AddIndex(
-            model_name='idempotencykey',
-            index=models.Index(fields=['created_at'], name='appointment_idempotency_age'),
+            model_name="idempotencykey",
+            index=models.Index(fields=["created_at"], name="appointment_idempotency_age"),
         ),
         migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=models.UniqueConstraint(fields=('user', 'key'), name='appointment_idempotency_one_per_user_and_key', violation_error_code='idempotency_key_reused', violation_error_message='The key has been used already.'),
+            model_name="idempotencykey",
+            constraint=models.UniqueConstraint(
+                fields=("user", "key"),
+                name="appointment_idempotency_one_per_user_and_key",
+                violation_error_code="idempotency_key_reused",
+                violation_error_message="The key has been used already.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='waitlistentry',
-            index=models.Index(condition=models.Q(('status__in', ('waiting', 'offered'))), fields=['doctor', 'id'], name='appointment_line_of_doctor'),
+            model_name="waitlistentry",
+            index=models.Index(
+                condition=models.Q(("status__in", ("waiting", "offered"))),
+                fields=["doctor", "id"],
+                name="appointment_line_of_doctor",
+            ),
         ),
         migrations.AddIndex(
-            model_name='waitlistentry',
-            index=models.Index(condition=models.Q(('status__in', ('waiting', 'offered'))), fields=['specialty', 'id'], name='appointment_line_of_specialty'),
+            model_name="waitlistentry",
+            index=models.Index(
+                condition=models.Q(("status__in", ("waiting", "offered"))),
+                fields=["specialty", "id"],
+                name="appointment_line_of_specialty",
+            ),
         ),
         migrations.AddIndex(
-            model_name='waitlistentry',
-            index=models.Index(fields=['patient', 'id'], name='appointment_waits_of_patient'),
+            model_name="waitlistentry",
+            index=models.Index(fields=["patient", "id"], name="appointment_waits_of_patient"),
         ),
         migrations.AddConstraint(
-            model_name='waitlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('doctor__isnull', False), ('specialty__isnull', True)), models.Q(('doctor__isnull', True), ('specialty__isnull', False)), _connector='OR'), name='appointment_waitlist_doctor_or_specialty', violation_error_code='doctor_or_specialty', violation_error_message='Give either a doctor or a specialty.'),
+            model_name="waitlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("doctor__isnull", False), ("specialty__isnull", True)),
+                    models.Q(("doctor__isnull", True), ("specialty__isnull", False)),
+                    _connector="OR",
+                ),
+                name="appointment_waitlist_doctor_or_specialty",
+                violation_error_code="doctor_or_specialty",
+                violation_error_message="Give either a doctor or a specialty.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='waitlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('last_date__gte', models.F('first_date'))), name='appointment_waitlist_dates', violation_error_code='date_range', violation_error_message='The last date is before the first.'),
+            model_name="waitlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("last_date__gte", models.F("first_date"))),
+                name="appointment_waitlist_dates",
+                violation_error_code="date_range",
+                violation_error_message="The last date is before the first.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='waitlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('start_time__isnull', True), ('end_time__isnull', True), ('end_time__gt', models.F('start_time')), _connector='OR'), name='appointment_waitlist_times', violation_error_code='end_before_start', violation_error_message='The hours end after they start.'),
+            model_name="waitlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("start_time__isnull", True),
+                    ("end_time__isnull", True),
+                    ("end_time__gt", models.F("start_time")),
+                    _connector="OR",
+                ),
+                name="appointment_waitlist_times",
+                violation_error_code="end_before_start",
+                violation_error_message="The hours end after they start.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='waitlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('weekday_bits__gte', 0), ('weekday_bits__lte', 127)), name='appointment_waitlist_weekdays', violation_error_code='weekday_range', violation_error_message='A weekday is 0 (Monday) to 6 (Sunday).'),
+            model_name="waitlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weekday_bits__gte", 0), ("weekday_bits__lte", 127)),
+                name="appointment_waitlist_weekdays",
+                violation_error_code="weekday_range",
+                violation_error_message="A weekday is 0 (Monday) to 6 (Sunday).",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='waitlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'offered', 'accepted', 'declined', 'expired'])), name='appointment_waitlist_status_known', violation_error_code='status', violation_error_message='The status is none of those there are.'),
+            model_name="waitlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["waiting", "offered", "accepted", "declined", "expired"])
+                ),
+                name="appointment_waitlist_status_known",
+                violation_error_code="status",
+                violation_error_message="The status is none of those there are.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='offer',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['expires_at'], name='appointment_open_offers'),
+            model_name="offer",
+            index=models.Index(
+                condition=models.Q(("status", "open")),
+                fields=["expires_at"],
+                name="appointment_open_offers",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('entry',), name='appointment_offer_one_open_per_entry', violation_error_code='open_offer', violation_error_message='The entry has an open offer already.'),
+            model_name="offer",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "open")),
+                fields=("entry",),
+                name="appointment_offer_one_open_per_entry",
+                violation_error_code="open_offer",
+                violation_error_message="The entry has an open offer already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('hold_until__gte', models.F('expires_at'))), name='appointment_offer_held_until_it_expires', violation_error_code='offer_times', violation_error_message='A place is held at least until its offer expires.'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("hold_until__gte", models.F("expires_at"))),
+                name="appointment_offer_held_until_it_expires",
+                violation_error_code="offer_times",
+                violation_error_message="A place is held at least until its offer expires.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'accepted', 'declined', 'expired', 'withdrawn'])), name='appointment_offer_status_known', violation_error_code='status', violation_error_message='The status is none of those there are.'),
+            model_name="offer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["open", "accepted", "declined", "expired", "withdrawn"])
+                ),
+                name="appointment_offer_status_known",
+                violation_error_code="status",
+                violation_error_message="The status is none of those there are.",
+            ),
         ),
     ]

@@ -6,158 +6,354 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('doctor', '0001_initial'),
+        ("doctor", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TimeOff',
+            name="TimeOff",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('reason', models.CharField(blank=True, help_text='For staff alone.', max_length=500)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "reason",
+                    models.CharField(blank=True, help_text="For staff alone.", max_length=500),
+                ),
             ],
             options={
-                'verbose_name_plural': 'time off',
-                'ordering': ('-starts_at', '-pk'),
+                "verbose_name_plural": "time off",
+                "ordering": ("-starts_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='WeeklyHours',
+            name="WeeklyHours",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('weekday', models.PositiveSmallIntegerField(choices=[(0, 'Monday'), (1, 'Tuesday'), (2, 'Wednesday'), (3, 'Thursday'), (4, 'Friday'), (5, 'Saturday'), (6, 'Sunday')])),
-                ('start_time', models.TimeField(help_text='On the clocks of the location.')),
-                ('end_time', models.TimeField(help_text='On the clocks of the location, the same day.')),
-                ('slot_minutes', models.PositiveSmallIntegerField(blank=True, help_text='Minutes; empty makes one slot of the whole session.', null=True, validators=[django.core.validators.MinValueValidator(5), django.core.validators.MaxValueValidator(720)], verbose_name='slot length')),
-                ('capacity', models.PositiveSmallIntegerField(default=1, help_text='Places per slot.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
-                ('valid_from', models.DateField(help_text='The first session is on the first such weekday on or after this date.')),
-                ('valid_until', models.DateField(blank=True, help_text='Last date; empty: until further notice.', null=True)),
-                ('every_weeks', models.PositiveSmallIntegerField(default=1, help_text='2 is every other week, counted from the first session.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(52)])),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "weekday",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "Monday"),
+                            (1, "Tuesday"),
+                            (2, "Wednesday"),
+                            (3, "Thursday"),
+                            (4, "Friday"),
+                            (5, "Saturday"),
+                            (6, "Sunday"),
+                        ]
+                    ),
+                ),
+                ("start_time", models.TimeField(help_text="On the clocks of the location.")),
+                (
+                    "end_time",
+                    models.TimeField(help_text="On the clocks of the location, the same day."),
+                ),
+                (
+                    "slot_minutes",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Minutes; empty makes one slot of the whole session.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(5),
+                            django.core.validators.MaxValueValidator(720),
+                        ],
+                        verbose_name="slot length",
+                    ),
+                ),
+                (
+                    "capacity",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="Places per slot.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                    ),
+                ),
+                (
+                    "valid_from",
+                    models.DateField(
+                        help_text="The first session is on the first such weekday on or after this date."
+                    ),
+                ),
+                (
+                    "valid_until",
+                    models.DateField(
+                        blank=True, help_text="Last date; empty: until further notice.", null=True
+                    ),
+                ),
+                (
+                    "every_weeks",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="2 is every other week, counted from the first session.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(52),
+                        ],
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'weekly hours',
-                'ordering': ('doctor', 'weekday', 'start_time', 'pk'),
+                "verbose_name_plural": "weekly hours",
+                "ordering": ("doctor", "weekday", "start_time", "pk"),
             },
         ),
         migrations.AddField(
-            model_name='location',
-            name='cancel_deadline_minutes',
-            field=models.PositiveIntegerField(blank=True, help_text='Minutes before its start until which a patient can cancel or move a visit.', null=True, validators=[django.core.validators.MaxValueValidator(527040)], verbose_name='cancel deadline'),
+            model_name="location",
+            name="cancel_deadline_minutes",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="Minutes before its start until which a patient can cancel or move a visit.",
+                null=True,
+                validators=[django.core.validators.MaxValueValidator(527040)],
+                verbose_name="cancel deadline",
+            ),
         ),
         migrations.AddField(
-            model_name='location',
-            name='horizon_days',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='Days from today there that can be booked; 0 is today only, empty is no limit.', null=True, validators=[django.core.validators.MaxValueValidator(3660)], verbose_name='horizon'),
+            model_name="location",
+            name="horizon_days",
+            field=models.PositiveSmallIntegerField(
+                blank=True,
+                help_text="Days from today there that can be booked; 0 is today only, empty is no limit.",
+                null=True,
+                validators=[django.core.validators.MaxValueValidator(3660)],
+                verbose_name="horizon",
+            ),
         ),
         migrations.AddField(
-            model_name='location',
-            name='max_live_per_patient',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='Scheduled and not ended, here, at once; empty is no limit.', null=True, verbose_name='visits per patient'),
+            model_name="location",
+            name="max_live_per_patient",
+            field=models.PositiveSmallIntegerField(
+                blank=True,
+                help_text="Scheduled and not ended, here, at once; empty is no limit.",
+                null=True,
+                verbose_name="visits per patient",
+            ),
         ),
         migrations.AddField(
-            model_name='location',
-            name='min_notice_minutes',
-            field=models.PositiveIntegerField(blank=True, help_text='Minutes before its start until which a visit can be booked; empty: any time.', null=True, validators=[django.core.validators.MaxValueValidator(527040)], verbose_name='minimum notice'),
+            model_name="location",
+            name="min_notice_minutes",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="Minutes before its start until which a visit can be booked; empty: any time.",
+                null=True,
+                validators=[django.core.validators.MaxValueValidator(527040)],
+                verbose_name="minimum notice",
+            ),
         ),
         migrations.AddField(
-            model_name='schedule',
-            name='is_exception',
-            field=models.BooleanField(default=False, editable=False, help_text='Edited by staff: its hours leave it alone.'),
+            model_name="schedule",
+            name="is_exception",
+            field=models.BooleanField(
+                default=False,
+                editable=False,
+                help_text="Edited by staff: its hours leave it alone.",
+            ),
         ),
         migrations.AddField(
-            model_name='slot',
-            name='hold_lapses_at',
-            field=models.DateTimeField(editable=False, help_text='When the first offer on it holds its place no longer.', null=True),
+            model_name="slot",
+            name="hold_lapses_at",
+            field=models.DateTimeField(
+                editable=False,
+                help_text="When the first offer on it holds its place no longer.",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='slot',
-            name='kept_over',
-            field=models.BooleanField(default=False, editable=False, help_text='Booked, and outside the hours as they are now.'),
+            model_name="slot",
+            name="kept_over",
+            field=models.BooleanField(
+                default=False,
+                editable=False,
+                help_text="Booked, and outside the hours as they are now.",
+            ),
         ),
         migrations.AlterField(
-            model_name='slot',
-            name='location',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='slots', to='doctor.location'),
+            model_name="slot",
+            name="location",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="slots",
+                to="doctor.location",
+            ),
         ),
         migrations.AddIndex(
-            model_name='slot',
-            index=models.Index(fields=['starts_at', 'id'], name='doctor_slot_start'),
+            model_name="slot",
+            index=models.Index(fields=["starts_at", "id"], name="doctor_slot_start"),
         ),
         migrations.AddIndex(
-            model_name='slot',
-            index=models.Index(fields=['location', 'starts_at'], name='doctor_slot_location_start'),
+            model_name="slot",
+            index=models.Index(fields=["location", "starts_at"], name="doctor_slot_location_start"),
         ),
         migrations.AddField(
-            model_name='timeoff',
-            name='doctor',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='time_off', to='doctor.doctor'),
+            model_name="timeoff",
+            name="doctor",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="time_off",
+                to="doctor.doctor",
+            ),
         ),
         migrations.AddField(
-            model_name='timeoff',
-            name='location',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='time_off', to='doctor.location'),
+            model_name="timeoff",
+            name="location",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="time_off",
+                to="doctor.location",
+            ),
         ),
         migrations.AddField(
-            model_name='weeklyhours',
-            name='doctor',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='weekly_hours', to='doctor.doctor'),
+            model_name="weeklyhours",
+            name="doctor",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="weekly_hours",
+                to="doctor.doctor",
+            ),
         ),
         migrations.AddField(
-            model_name='weeklyhours',
-            name='location',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='weekly_hours', to='doctor.location'),
+            model_name="weeklyhours",
+            name="location",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="weekly_hours",
+                to="doctor.location",
+            ),
         ),
         migrations.AddField(
-            model_name='schedule',
-            name='weekly_hours',
-            field=models.ForeignKey(blank=True, db_index=False, editable=False, help_text='The hours it was made from, if any.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='schedules', to='doctor.weeklyhours'),
+            model_name="schedule",
+            name="weekly_hours",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                editable=False,
+                help_text="The hours it was made from, if any.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="schedules",
+                to="doctor.weeklyhours",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.UniqueConstraint(fields=('weekly_hours', 'date'), name='doctor_schedule_one_per_hours_and_date', violation_error_code='schedule_overlap', violation_error_message='The hours have a session on that day already.'),
+            model_name="schedule",
+            constraint=models.UniqueConstraint(
+                fields=("weekly_hours", "date"),
+                name="doctor_schedule_one_per_hours_and_date",
+                violation_error_code="schedule_overlap",
+                violation_error_message="The hours have a session on that day already.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='timeoff',
-            index=models.Index(fields=['doctor', 'ends_at'], name='doctor_timeoff_doctor_ends'),
+            model_name="timeoff",
+            index=models.Index(fields=["doctor", "ends_at"], name="doctor_timeoff_doctor_ends"),
         ),
         migrations.AddIndex(
-            model_name='timeoff',
-            index=models.Index(fields=['location', 'ends_at'], name='doctor_timeoff_location_ends'),
+            model_name="timeoff",
+            index=models.Index(fields=["location", "ends_at"], name="doctor_timeoff_location_ends"),
         ),
         migrations.AddConstraint(
-            model_name='timeoff',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('doctor__isnull', False), ('location__isnull', True)), models.Q(('doctor__isnull', True), ('location__isnull', False)), _connector='OR'), name='doctor_timeoff_of_doctor_or_location', violation_error_code='doctor_or_location', violation_error_message='Give either a doctor or a location.'),
+            model_name="timeoff",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("doctor__isnull", False), ("location__isnull", True)),
+                    models.Q(("doctor__isnull", True), ("location__isnull", False)),
+                    _connector="OR",
+                ),
+                name="doctor_timeoff_of_doctor_or_location",
+                violation_error_code="doctor_or_location",
+                violation_error_message="Give either a doctor or a location.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='timeoff',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='doctor_timeoff_ends_after_it_starts', violation_error_code='end_before_start', violation_error_message='Time off ends after it starts.'),
+            model_name="timeoff",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))),
+                name="doctor_timeoff_ends_after_it_starts",
+                violation_error_code="end_before_start",
+                violation_error_message="Time off ends after it starts.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='weeklyhours',
-            constraint=models.CheckConstraint(condition=models.Q(('weekday__gte', 0), ('weekday__lte', 6)), name='doctor_weeklyhours_weekday_in_range', violation_error_code='weekday_range', violation_error_message='A weekday is 0 (Monday) to 6 (Sunday).'),
+            model_name="weeklyhours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weekday__gte", 0), ("weekday__lte", 6)),
+                name="doctor_weeklyhours_weekday_in_range",
+                violation_error_code="weekday_range",
+                violation_error_message="A weekday is 0 (Monday) to 6 (Sunday).",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='weeklyhours',
-            constraint=models.CheckConstraint(condition=models.Q(('end_time__gt', models.F('start_time'))), name='doctor_weeklyhours_end_after_they_start', violation_error_code='end_before_start', violation_error_message='Hours end after they start, on the same day.'),
+            model_name="weeklyhours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end_time__gt", models.F("start_time"))),
+                name="doctor_weeklyhours_end_after_they_start",
+                violation_error_code="end_before_start",
+                violation_error_message="Hours end after they start, on the same day.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='weeklyhours',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until__isnull', True), ('valid_until__gte', models.F('valid_from')), _connector='OR'), name='doctor_weeklyhours_valid_from_before_until', violation_error_code='date_range', violation_error_message='The last date is before the first.'),
+            model_name="weeklyhours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_until__isnull", True),
+                    ("valid_until__gte", models.F("valid_from")),
+                    _connector="OR",
+                ),
+                name="doctor_weeklyhours_valid_from_before_until",
+                violation_error_code="date_range",
+                violation_error_message="The last date is before the first.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='weeklyhours',
-            constraint=models.CheckConstraint(condition=models.Q(('capacity__gte', 1), ('capacity__lte', 1000)), name='doctor_weeklyhours_capacity_in_range', violation_error_code='capacity_range', violation_error_message='A slot has 1 to 1000 places.'),
+            model_name="weeklyhours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("capacity__gte", 1), ("capacity__lte", 1000)),
+                name="doctor_weeklyhours_capacity_in_range",
+                violation_error_code="capacity_range",
+                violation_error_message="A slot has 1 to 1000 places.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='weeklyhours',
-            constraint=models.CheckConstraint(condition=models.Q(('slot_minutes__isnull', True), models.Q(('slot_minutes__gte', 5), ('slot_minutes__lte', 720)), _connector='OR'), name='doctor_weeklyhours_slot_minutes_in_range', violation_error_code='slot_minutes_range', violation_error_message='A slot lasts 5 to 720 minutes.'),
+            model_name="weeklyhours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("slot_minutes__isnull", True),
+                    models.Q(("slot_minutes__gte", 5), ("slot_minutes__lte", 720)),
+                    _connector="OR",
+                ),
+                name="doctor_weeklyhours_slot_minutes_in_range",
+                violation_error_code="slot_minutes_range",
+                violation_error_message="A slot lasts 5 to 720 minutes.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='weeklyhours',
-            constraint=models.CheckConstraint(condition=models.Q(('every_weeks__gte', 1), ('every_weeks__lte', 52)), name='doctor_weeklyhours_every_weeks_in_range', violation_error_code='every_weeks_range', violation_error_message='Hours recur every 1 to 52 weeks.'),
+            model_name="weeklyhours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("every_weeks__gte", 1), ("every_weeks__lte", 52)),
+                name="doctor_weeklyhours_every_weeks_in_range",
+                violation_error_code="every_weeks_range",
+                violation_error_message="Hours recur every 1 to 52 weeks.",
+            ),
         ),
     ]

@@ -5,28 +5,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('patient', '0001_initial'),
+        ("patient", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='patient',
-            name='patient_patient_one_own_profile',
+            model_name="patient",
+            name="patient_patient_one_own_profile",
         ),
         migrations.AddField(
-            model_name='patient',
-            name='is_dependent',
-            field=models.BooleanField(default=False, editable=False, help_text='Somebody the account books for, not its owner.', verbose_name='dependent'),
+            model_name="patient",
+            name="is_dependent",
+            field=models.BooleanField(
+                default=False,
+                editable=False,
+                help_text="Somebody the account books for, not its owner.",
+                verbose_name="dependent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_dependent', False)), fields=('user',), name='patient_patient_one_own_profile', violation_error_code='profile_exists', violation_error_message='This user has a profile already.'),
+            model_name="patient",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_dependent", False)),
+                fields=("user",),
+                name="patient_patient_one_own_profile",
+                violation_error_code="profile_exists",
+                violation_error_message="This user has a profile already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.CheckConstraint(condition=models.Q(('is_dependent', False), ('user__isnull', False), _connector='OR'), name='patient_patient_dependent_of_somebody', violation_error_code='dependent_of_nobody', violation_error_message='A dependent needs an account that books for them.'),
+            model_name="patient",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("is_dependent", False), ("user__isnull", False), _connector="OR"
+                ),
+                name="patient_patient_dependent_of_somebody",
+                violation_error_code="dependent_of_nobody",
+                violation_error_message="A dependent needs an account that books for them.",
+            ),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Booking, canceling and looking at one's own appointments."""
+"""Booking and canceling one's own appointments."""
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -6,28 +6,14 @@ from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from accounts.requests import SignedInRequest
-from appointment.filters import AppointmentFilter
 from appointment.models import Appointment
 from appointment.serializers import (
     AppointmentSerializer,
     BookingSerializer,
     CancelationSerializer,
 )
-
-
-class AppointmentViewSet(ReadOnlyModelViewSet[Appointment]):
-    """The caller's own appointments, latest first."""
-
-    queryset = Appointment.objects.with_names()
-    serializer_class = AppointmentSerializer
-    filterset_class = AppointmentFilter
-    lookup_value_converter = "id"
-
-    def get_queryset(self) -> QuerySet[Appointment]:
-        return Appointment.objects.visible_to(self.request.user).with_names()
 
 
 class BookView(GenericAPIView[Appointment]):

@@ -1,7 +1,6 @@
 """The shape of appointments in the API."""
 
 from datetime import datetime
-from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
@@ -25,7 +24,6 @@ APPOINTMENT = {
     "cancel_reason": "",
     "can_cancel": True,
 }
-KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
 
 
 class LocalDateTimeField(serializers.DateTimeField):
@@ -73,31 +71,3 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
         model = Appointment
         fields = tuple(APPOINTMENT)
         read_only_fields = fields
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("This slot", {"slot_id": 4711, "reason": "Check-up"}),
-        OpenApiExample("A session's earliest", {"schedule_id": 310, "reason": "Check-up"}),
-    ]
-)
-class BookingSerializer(serializers.Serializer[Any]):
-    """What to book: one slot, or the earliest free one of a session."""
-
-    slot_id = serializers.IntegerField(**KEY)
-    schedule_id = serializers.IntegerField(**KEY)
-    reason = serializers.CharField(max_length=500, allow_blank=True, default="")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("slot_id" in attrs) == ("schedule_id" in attrs):
-            raise serializers.ValidationError("Give either slot_id or schedule_id.")
-        return attrs
-
-
-@extend_schema_serializer(
-    examples=[OpenApiExample("Why", {"reason": "I have a cold."})],
-)
-class CancelationSerializer(serializers.Serializer[Any]):
-    """Why, if one cares to say."""
-
-    reason = serializers.CharField(max_length=500, allow_blank=True, default="")

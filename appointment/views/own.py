@@ -1,0 +1,20 @@
+"""One's own appointments."""
+
+from django.db.models import QuerySet
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from appointment.filters import AppointmentFilter
+from appointment.models import Appointment
+from appointment.serializers import AppointmentSerializer
+
+
+class AppointmentViewSet(ReadOnlyModelViewSet[Appointment]):
+    """The caller's own appointments, latest first."""
+
+    queryset = Appointment.objects.with_names()
+    serializer_class = AppointmentSerializer
+    filterset_class = AppointmentFilter
+    lookup_value_converter = "id"
+
+    def get_queryset(self) -> QuerySet[Appointment]:
+        return Appointment.objects.visible_to(self.request.user).with_names()
