@@ -1,13 +1,13 @@
-"""The shape of the directory and the calendar in the API."""
+"""The shape of sessions and slots in the API."""
 
 import datetime
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.relations import PrimaryKeyRelatedField
 
-from doctor.models import Doctor, Language, Location, Schedule, Specialty
+from doctor.models import Doctor, Location, Schedule
+from doctor.serializers.directory import key_of
 
 DEFAULT_DAYS_ON = 13
 MOST_DAYS_ON = 62
@@ -32,126 +32,6 @@ SCHEDULE = {
     "capacity": 1,
     "is_active": True,
 }
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A specialty",
-            {"id": 2, "name": "Cardiology", "code": "394579002", "description": "Heart."},
-        )
-    ]
-)
-class SpecialtySerializer(serializers.ModelSerializer[Specialty]):
-    """A field of practice, with its SNOMED CT code."""
-
-    class Meta:
-        model = Specialty
-        fields = ("id", "name", "code", "description")
-
-
-@extend_schema_serializer(
-    examples=[OpenApiExample("A language", {"id": 1, "tag": "es", "name": "Spanish"})]
-)
-class LanguageSerializer(serializers.ModelSerializer[Language]):
-    """A language, with its BCP 47 tag."""
-
-    class Meta:
-        model = Language
-        fields = ("id", "tag", "name")
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A location",
-            {
-                "id": 1,
-                "name": "Clínica Centro",
-                "address": "Calle Mayor 1, Madrid",
-                "phone": "+34910123456",
-                "time_zone": "Europe/Madrid",
-            },
-        )
-    ]
-)
-class LocationSerializer(serializers.ModelSerializer[Location]):
-    """A site of the clinic and the time zone of its clocks."""
-
-    class Meta:
-        model = Location
-        fields = ("id", "name", "address", "phone", "time_zone")
-
-
-class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):
-    """A specialty by name."""
-
-    class Meta:
-        model = Specialty
-        fields = ("id", "name")
-
-
-class LocationNameSerializer(serializers.ModelSerializer[Location]):
-    """A location by name."""
-
-    class Meta:
-        model = Location
-        fields = ("id", "name")
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A doctor",
-            {
-                "id": 3,
-                "name": "Dr. Elena García",
-                "title": "Dr.",
-                "first_name": "Elena",
-                "last_name": "García",
-                "bio": "Twenty years of hearts.",
-                "specialties": [{"id": 2, "name": "Cardiology"}],
-                "languages": [{"id": 1, "tag": "es", "name": "Spanish"}],
-                "locations": [{"id": 1, "name": "Clínica Centro"}],
-                "accepts_patients": True,
-            },
-        )
-    ]
-)
-class DoctorSerializer(serializers.ModelSerializer[Doctor]):
-    """A doctor as patients see them."""
-
-    name = serializers.CharField(read_only=True, help_text="Title, first and last name.")
-    specialties = SpecialtyNameSerializer(many=True, read_only=True)
-    languages = LanguageSerializer(many=True, read_only=True)
-    locations = serializers.SerializerMethodField(
-        help_text="Where the doctor has active sessions from today on."
-    )
-
-    class Meta:
-        model = Doctor
-        fields = (
-            "id",
-            "name",
-            "title",
-            "first_name",
-            "last_name",
-            "bio",
-            "specialties",
-            "languages",
-            "locations",
-            "accepts_patients",
-        )
-
-    @extend_schema_field(LocationNameSerializer(many=True))
-    def get_locations(self, doctor: Doctor) -> list[dict[str, Any]]:
-        return [{"id": place.pk, "name": place.name} for place in doctor.current_locations()]
-
-
-def key_of(queryset: Any, help_text: str) -> PrimaryKeyRelatedField[Any]:
-    """A reference by primary key, which has to be a whole number."""
-    whole = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
-    return PrimaryKeyRelatedField(queryset=queryset, pk_field=whole, help_text=help_text)
 
 
 @extend_schema_serializer(
