@@ -42,6 +42,7 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
         "emergency_contact_name",
         "emergency_contact_phone",
         "user",
+        "is_dependent",
         "appointments",
     )
     readonly_fields = ("appointments",)

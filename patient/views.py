@@ -27,7 +27,7 @@ class PatientViewSet(
     serializer_class = PatientSerializer
 
     def get_queryset(self) -> QuerySet[Patient]:
-        return Patient.objects.visible_to(self.request.user)
+        return Patient.objects.own_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
         instance.erase(by=instance.user)

@@ -102,7 +102,7 @@ def test_with_check_then_write_19_run_into_the_constraint(monkeypatch: Patch) ->
     wait = gate(20)
 
     def lock_own(self: PatientQuerySet, user: User) -> Patient:
-        own = self.visible_to(user).first()
+        own = self.own_of(user).first()
         wait()
         return own or self.create(user=user, first_name="Ana", last_name="Ruiz")
 

@@ -118,7 +118,7 @@ def _make_patient(number: int, own: User) -> None:
     elif number % 2:
         words = {"first_name": patient.first_name, "last_name": patient.last_name}
         patient.user = User.objects.create_user(f"{number}{ACCOUNTS}", None, **words)
-    if number == 0 and Patient.objects.visible_to(own).exists():
+    if number == 0 and Patient.objects.own_of(own).exists():
         return
     patient.enroll()
     if patient.user:

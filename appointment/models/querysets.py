@@ -37,7 +37,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
 
     def visible_to(self, user: Any) -> "AppointmentQuerySet":
-        """Of the user's own profile."""
+        """Of all that the user cares for: themselves and their dependents."""
         return self.filter(patient__user=user)
 
     def with_names(self) -> "AppointmentQuerySet":

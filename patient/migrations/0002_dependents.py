@@ -20,7 +20,6 @@ class Migration(migrations.Migration):
             name="is_dependent",
             field=models.BooleanField(
                 default=False,
-                editable=False,
                 help_text="Somebody the account books for, not its owner.",
                 verbose_name="dependent",
             ),

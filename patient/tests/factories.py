@@ -15,6 +15,13 @@ class PatientFactory(factory.django.DjangoModelFactory):
     last_name = factory.Sequence(lambda n: f"Ruiz {n}")
 
 
+class DependentFactory(PatientFactory):
+    """Somebody an account books for: `DependentFactory(user=patient.user)`."""
+
+    first_name = "Leo"
+    is_dependent = True
+
+
 class MedicalHistoryFactory(factory.django.DjangoModelFactory):
     class Meta:
         model = MedicalHistory

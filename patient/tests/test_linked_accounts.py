@@ -22,9 +22,9 @@ def test_linking_an_account_that_has_a_profile_already_is_refused(patient: Patie
 def test_an_account_is_linked_and_unlinked() -> None:
     walk_in, user = PatientFactory(user=None), UserFactory()
     walk_in.revise(user=user)
-    assert Patient.objects.visible_to(user).get() == walk_in
+    assert Patient.objects.own_of(user).get() == walk_in
     walk_in.revise(user=None)
-    assert not Patient.objects.visible_to(user).exists()
+    assert not Patient.objects.own_of(user).exists()
 
 
 def test_no_profile_is_made_for_an_account_that_is_gone() -> None:

@@ -1,6 +1,8 @@
-"""The people who are seen, and what is known of their health."""
+"""The people who are seen: the owners of accounts, their dependents, and those who have none."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -14,21 +16,26 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.fields import free_text, validate_language_tag
 from accounts.models import Revisable, User
 from patient.exceptions import ProfileExists
+from patient.models.dates import validate_past_date
 
-OLDEST_BIRTH = date(1900, 1, 1)
-
-
-def validate_past_date(value: date) -> None:
-    """Raise ValidationError for a date before 1900 or after today, wherever that is furthest on."""
-    if not OLDEST_BIRTH <= value <= timezone.now().date() + timedelta(days=1):
-        raise ValidationError("Use a date from 1900 to today.", code="date_range")
+MOST_DEPENDENTS = 20  # of one account: a large family, and no way to fill the table
+TOO_MANY = f"An account books for at most {MOST_DEPENDENTS} dependents."
+OF_NOBODY = "A dependent needs an account that books for them."
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):
     """Scopes and locks of patients."""
 
-    def visible_to(self, user: Any) -> "PatientQuerySet":
-        """A user's own."""
+    def own_of(self, user: Any) -> "PatientQuerySet":
+        """The user's own profile: one or none."""
+        return self.filter(user=user, is_dependent=False)
+
+    def dependents_of(self, user: Any) -> "PatientQuerySet":
+        """Those the user books for besides themselves."""
+        return self.filter(user=user, is_dependent=True)
+
+    def cared_for_by(self, user: Any) -> "PatientQuerySet":
+        """All that the user may see and book for: themselves and their dependents."""
         return self.filter(user=user)
 
     def lock(self, pk: int | None) -> "Patient":
@@ -36,13 +43,22 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         if pk is None:
             raise self.model.DoesNotExist
         User.objects.lock(self.filter(pk=pk).values_list("user", flat=True).first())
-        return self.select_for_update(no_key=True, of=("self",)).get(pk=pk)
+        return self._locking().get(pk=pk)
+
+    def lock_for(self, user: User, patient_id: int | None = None) -> "Patient":
+        """Lock the user, then whom they act for: the patient named, else their own profile.
+
+        Raises DoesNotExist for a patient who is not theirs, just as for one who is not there.
+        """
+        if patient_id is None:
+            return self.lock_own(user)
+        _lock_account(user.pk)
+        return self._locking().cared_for_by(user).get(pk=patient_id)
 
     def lock_own(self, user: User) -> "Patient":
         """Lock the user's own profile, making one from the account's names where none is yet."""
-        if User.objects.lock(user.pk) is None:
-            raise User.DoesNotExist
-        own = self.select_for_update(no_key=True, of=("self",)).visible_to(user).first()
+        _lock_account(user.pk)
+        own = self._locking().own_of(user).first()
         return own or self.create(user=user, first_name=user.first_name, last_name=user.last_name)
 
     def lock_all(self) -> None:
@@ -52,6 +68,9 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             list(people.select_for_update(no_key=True, of=("self",)).order_by("pk"))
         visits: Any = self.model._meta.get_field("appointments").related_model
         visits.objects.filter(patient__in=list(self.values_list("pk", flat=True))).lock_slots()
+
+    def _locking(self) -> "PatientQuerySet":
+        return self.select_for_update(no_key=True, of=("self",))
 
 
 class Patient(Revisable):
@@ -76,7 +95,6 @@ class Patient(Revisable):
     is_dependent = models.BooleanField(
         "dependent",
         default=False,
-        editable=False,
         help_text="Somebody the account books for, not its owner.",
     )
     first_name = models.CharField(max_length=150)
@@ -110,7 +128,7 @@ class Patient(Revisable):
                 condition=models.Q(is_dependent=False) | models.Q(user__isnull=False),
                 name="patient_patient_dependent_of_somebody",
                 violation_error_code="dependent_of_nobody",
-                violation_error_message="A dependent needs an account that books for them.",
+                violation_error_message=OF_NOBODY,
             ),
         )
 
@@ -124,31 +142,37 @@ class Patient(Revisable):
         return f"{self.first_name} {self.last_name}".strip()
 
     def enroll(self) -> None:
-        """Save a new profile; raises ProfileExists where the user has one. Locks the user."""
-        try:
-            with transaction.atomic():
-                # A first booking would make one meanwhile.
-                if self.user_id and User.objects.lock(self.user_id) is None:
-                    raise User.DoesNotExist
-                self.save(force_insert=True)
-        except IntegrityError as error:
-            if Patient.objects.filter(user=self.user_id).exists():
-                raise ProfileExists from error
-            raise
+        """Save somebody new. Locks the user, so that their first booking makes no second profile.
+
+        Raises ProfileExists where the user has an own one, ValidationError for one dependent too
+        many or a dependent of nobody.
+        """
+        with self._belonging(self.user_id, self.is_dependent):
+            self.save(force_insert=True)
 
     def revise(self, **changes: Any) -> None:
-        """Write these columns; raises ProfileExists for a user who has a profile already.
+        """Write these columns; raises what `enroll` does for an account that cannot have them.
 
         An account to be linked is locked with the present one: its first booking makes a profile.
         """
         linked = changes.get("user", self.user)
+        with self._belonging(linked and linked.pk, changes.get("is_dependent", self.is_dependent)):
+            super().revise(**changes)
+
+    @contextmanager
+    def _belonging(self, account: int | None, is_dependent: bool) -> Iterator[None]:
+        """A transaction that makes the patient the account's; a constraint's word is translated."""
         try:
             with transaction.atomic():
-                for pk in sorted(user.pk for user in {self.user, linked} if user):
-                    User.objects.lock(pk)
-                super().revise(**changes)
+                for pk in sorted({pk for pk in (self.user_id, account) if pk}):
+                    _lock_account(pk)
+                yield
+                if is_dependent:  # counted under the lock, with this one
+                    _check_number(Patient.objects.dependents_of(account).count())
         except IntegrityError as error:
-            if Patient.objects.filter(user=linked).exclude(pk=self.pk).exists():
+            if is_dependent and account is None:
+                raise ValidationError(OF_NOBODY, code="dependent_of_nobody") from error
+            if Patient.objects.own_of(account).exclude(pk=self.pk).exists():
                 raise ProfileExists from error
             raise
 
@@ -166,70 +190,16 @@ class Patient(Revisable):
             patient.delete()
 
 
+def _lock_account(pk: int) -> None:
+    if User.objects.lock(pk) is None:
+        raise User.DoesNotExist
+
+
+def _check_number(dependents: int) -> None:
+    if dependents > MOST_DEPENDENTS:
+        raise ValidationError(TOO_MANY, code="too_many_dependents")
+
+
 def _log_of(patient: Patient) -> models.QuerySet[LogEntry]:
     kind = ContentType.objects.get_for_model(Patient)
     return LogEntry.objects.filter(content_type=kind, object_id=str(patient.pk))
-
-
-class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
-    """Scopes of medical history."""
-
-    def visible_to(self, user: Any) -> "MedicalHistoryQuerySet":
-        """Of the user's own profile."""
-        return self.filter(patient__user=user)
-
-
-class MedicalHistory(Revisable):
-    """One thing to know of a patient's health."""
-
-    class Kind(models.TextChoices):
-        """What it is."""
-
-        CONDITION = "condition"
-        ALLERGY = "allergy"
-        MEDICATION = "medication"
-        SURGERY = "surgery"
-        IMMUNIZATION = "immunization"
-
-    class Status(models.TextChoices):
-        """Whether it still matters."""
-
-        ACTIVE = "active"
-        RESOLVED = "resolved"
-
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="history")
-    kind = models.CharField(max_length=12, choices=Kind)
-    description = free_text()
-    status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
-    diagnosed_on = models.DateField(null=True, blank=True, validators=[validate_past_date])
-    notes = free_text(blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = MedicalHistoryQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("-created_at", "-pk")
-        verbose_name_plural = "medical history"
-        indexes = (
-            models.Index(fields=["patient", "-created_at"], name="patient_history_of_patient"),
-        )
-
-    def __str__(self) -> str:
-        return f"Entry {self.pk}"  # no word of it: the admin's log keeps this
-
-    def enter(self) -> None:
-        """Save a new entry; its patient is locked, so that none is left by an erasure under way."""
-        with transaction.atomic():
-            self.patient = Patient.objects.lock(self.patient_id)
-            self.save(force_insert=True)
-
-    def revise(self, **changes: Any) -> None:
-        """As for any row, with the instant of it."""
-        super().revise(**changes, updated_at=timezone.now())
-
-    def add(self, user: User) -> None:
-        """Save a new entry in the user's own record, making their profile where none is yet."""
-        with transaction.atomic():
-            self.patient = Patient.objects.lock_own(user)
-            self.save(force_insert=True)
