@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django_filters import rest_framework as filters
 
+from accounts.filters import IdFilter
 from appointment.models import Appointment, Status
 from doctor.filters import DateRangeFilter, DateRangeForm
 
@@ -29,8 +30,9 @@ class StrictBooleanFilter(filters.Filter):
 
 
 class AppointmentFilter(DateRangeFilter):
-    """Narrow one's appointments by status and date at the location."""
+    """Narrow one's appointments by whose they are, status and date at the location."""
 
+    patient = IdFilter(field_name="patient", help_text="Id of one's own profile or of a dependent.")
     status = filters.ChoiceFilter(choices=Status.choices)
     upcoming = StrictBooleanFilter(
         method="of_the_future", help_text="true: scheduled and not begun; false: all others."
@@ -42,7 +44,7 @@ class AppointmentFilter(DateRangeFilter):
     class Meta:
         model = Appointment
         form = DateRangeForm
-        fields = ("status",)
+        fields = ("patient", "status")
 
     def of_the_future(self, queryset: Any, name: str, value: bool) -> Any:
         """What is to come, or all but that."""

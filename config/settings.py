@@ -205,6 +205,10 @@ SPECTACULAR_SETTINGS = {
     "PARSER_WHITELIST": ["config.parsers.JSONParser"],  # forms are for the browsable API alone
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AppointmentStatusEnum": "appointment.models.Status",
+        "MedicalHistoryStatusEnum": "patient.models.MedicalHistory.Status",
+    },
     "SCHEMA_PATH_PREFIX": "/api/",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

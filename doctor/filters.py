@@ -9,22 +9,11 @@ from rest_framework.exceptions import ValidationError as Invalid
 from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 
+from accounts.filters import IdFilter
 from doctor.models import Doctor, Location, Schedule
 
-BIGGEST_KEY = 2**63 - 1
 LONGEST_SEARCH = 200
 MOST_TERMS = 10
-
-
-class IdFilter(filters.Filter):
-    """A primary key; one that no table can hold matches nothing."""
-
-    field_class = forms.IntegerField
-
-    def filter(self, qs: Any, value: Any) -> Any:
-        if value is not None and not 0 <= value <= BIGGEST_KEY:
-            return qs.none()
-        return super().filter(qs, value)
 
 
 class IsoDateFilter(filters.DateFilter):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
 
 from accounts.serializers import RevisingSerializer
 from patient.models import MedicalHistory, Patient
@@ -18,6 +19,16 @@ PROFILE = {
     "emergency_contact_name": "Luis Ruiz",
     "emergency_contact_phone": "+34612345679",
 }
+CHILD = {
+    **PROFILE,
+    "first_name": "Leo",
+    "date_of_birth": "2019-09-30",
+    "sex": "male",
+    "phone_number": "",
+    "emergency_contact_name": "Ana Ruiz",
+    "emergency_contact_phone": "+34612345678",
+}
+KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
 ENTRY = {
     "kind": "allergy",
     "description": "Penicillin",
@@ -36,6 +47,8 @@ ENTRY = {
 class PatientSerializer(RevisingSerializer[Patient]):
     """The caller's own profile; only the names are required."""
 
+    is_dependent = False
+
     class Meta:
         model = Patient
         fields = ("id", *PROFILE)
@@ -49,9 +62,32 @@ class PatientSerializer(RevisingSerializer[Patient]):
         }
 
     def create(self, validated_data: dict[str, Any]) -> Patient:
-        patient = Patient(user=self.context["request"].user, **validated_data)
+        user = self.context["request"].user
+        patient = Patient(user=user, is_dependent=self.is_dependent, **validated_data)
         patient.enroll()
         return patient
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A dependent to write", CHILD, request_only=True),
+        OpenApiExample("A dependent", {"id": 6, **CHILD}, response_only=True),
+    ]
+)
+class DependentSerializer(PatientSerializer):
+    """Somebody the caller books for; only the names are required."""
+
+    is_dependent = True
+
+
+class PatientNameSerializer(serializers.ModelSerializer[Patient]):
+    """Whose it is: one's own, or a dependent's."""
+
+    name = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Patient
+        fields = ("id", "name")
 
 
 @extend_schema_serializer(
@@ -61,6 +97,7 @@ class PatientSerializer(RevisingSerializer[Patient]):
             "An entry",
             {
                 "id": 9,
+                "patient": {"id": 5, "name": "Ana Ruiz"},
                 **ENTRY,
                 "created_at": "2026-11-23T10:00:00Z",
                 "updated_at": "2026-11-23T10:00:00Z",
@@ -70,11 +107,13 @@ class PatientSerializer(RevisingSerializer[Patient]):
     ]
 )
 class MedicalHistorySerializer(RevisingSerializer[MedicalHistory]):
-    """One thing to know of the caller's health."""
+    """One thing to know of the caller's health, or of a dependent's."""
+
+    patient = PatientNameSerializer(read_only=True)
 
     class Meta:
         model = MedicalHistory
-        fields = ("id", *ENTRY, "created_at", "updated_at")
+        fields: tuple[str, ...] = ("id", "patient", *ENTRY, "created_at", "updated_at")
         read_only_fields = ("created_at", "updated_at")
         extra_kwargs = {  # what a PUT leaves out goes back to this
             "status": {"default": MedicalHistory.Status.ACTIVE},
@@ -82,7 +121,25 @@ class MedicalHistorySerializer(RevisingSerializer[MedicalHistory]):
             "notes": {"default": ""},
         }
 
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("One's own", ENTRY, request_only=True),
+        OpenApiExample("A dependent's", {"patient_id": 6, **ENTRY}, request_only=True),
+    ]
+)
+class NewMedicalHistorySerializer(MedicalHistorySerializer):
+    """An entry to be made; it stays with whom it was made for."""
+
+    patient_id = serializers.IntegerField(
+        **KEY, write_only=True, help_text="A dependent; left out, it is the caller's own."
+    )
+
+    class Meta(MedicalHistorySerializer.Meta):
+        fields = (*MedicalHistorySerializer.Meta.fields, "patient_id")
+
     def create(self, validated_data: dict[str, Any]) -> MedicalHistory:
+        patient_id = validated_data.pop("patient_id", None)
         entry = MedicalHistory(**validated_data)
-        entry.add(self.context["request"].user)
+        entry.add(self.context["request"].user, patient_id)
         return entry

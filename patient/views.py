@@ -1,4 +1,4 @@
-"""One's own record; anybody else's is absent."""
+"""One's own record and those of one's dependents; anybody else's is absent."""
 
 from typing import Any
 
@@ -15,7 +15,12 @@ from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
 from patient.filters import MedicalHistoryFilter
 from patient.models import MedicalHistory, Patient
-from patient.serializers import MedicalHistorySerializer, PatientSerializer
+from patient.serializers import (
+    DependentSerializer,
+    MedicalHistorySerializer,
+    NewMedicalHistorySerializer,
+    PatientSerializer,
+)
 
 
 class PatientViewSet(
@@ -49,13 +54,32 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
         return get_object_or_404(self.get_queryset())
 
 
+class DependentViewSet(ModelViewSet[Patient]):
+    """People the caller books for, by name; deleting one erases the person."""
+
+    queryset = Patient.objects.all()
+    serializer_class = DependentSerializer
+    lookup_value_converter = "id"
+
+    def get_queryset(self) -> QuerySet[Patient]:
+        return Patient.objects.dependents_of(self.request.user)
+
+    def perform_destroy(self, instance: Patient) -> None:
+        instance.erase(by=instance.user)
+
+
+@extend_schema_view(create=extend_schema(responses={201: MedicalHistorySerializer}))
 class MedicalHistoryViewSet(ModelViewSet[MedicalHistory]):
-    """The caller's own medical history, latest entry first."""
+    """The medical history of the caller and of their dependents, latest entry first."""
 
     queryset = MedicalHistory.objects.all()
     serializer_class = MedicalHistorySerializer
     filterset_class = MedicalHistoryFilter
     lookup_value_converter = "id"
+    problems = {"post": (404,)}
+
+    def get_serializer_class(self) -> Any:
+        return NewMedicalHistorySerializer if self.action == "create" else self.serializer_class
 
     def get_queryset(self) -> QuerySet[MedicalHistory]:
-        return MedicalHistory.objects.visible_to(self.request.user)
+        return MedicalHistory.objects.visible_to(self.request.user).select_related("patient")

@@ -50,6 +50,12 @@ GET    /api/patient/profile/{id}/                          401       200   404  
 PUT    /api/patient/profile/{id}/                          401       200   404   404    404   404
 PATCH  /api/patient/profile/{id}/                          401       200   404   404    404   404
 DELETE /api/patient/profile/{id}/                          401       204   404   404    404   404
+GET    /api/patient/dependents/                            401       200   200   200    200   200
+POST   /api/patient/dependents/                            401       201   201   201    201   201
+GET    /api/patient/dependents/{id}/                       401       200   404   404    404   404
+PUT    /api/patient/dependents/{id}/                       401       200   404   404    404   404
+PATCH  /api/patient/dependents/{id}/                       401       200   404   404    404   404
+DELETE /api/patient/dependents/{id}/                       401       204   404   404    404   404
 GET    /api/patient/medical-history/                       401       200   200   200    200   200
 POST   /api/patient/medical-history/                       401       201   201   201    201   201
 GET    /api/patient/medical-history/{id}/                  401       200   404   404    404   404
@@ -72,6 +78,7 @@ CODES = {
 }
 OWNED: dict[str, Any] = {
     "/api/patient/profile/{id}/": Patient,
+    "/api/patient/dependents/{id}/": Patient,
     "/api/patient/medical-history/{id}/": MedicalHistory,
     "/api/appointment/my-appointments/{id}/": Appointment,
     "/api/appointment/cancel/{appointment_id}/": Appointment,
@@ -155,7 +162,11 @@ def test_a_doctor_who_is_not_active_answers_exactly_as_an_absent_one(
 
 
 def test_lists_of_what_is_ones_own_show_nothing_of_others(world: World) -> None:
-    for path in ("/api/patient/medical-history/", "/api/appointment/my-appointments/"):
+    for path in (
+        "/api/patient/dependents/",
+        "/api/patient/medical-history/",
+        "/api/appointment/my-appointments/",
+    ):
         counts = {who: world.client(who).get(path).json()["count"] for who in PEOPLE[1:]}
         assert counts == {"owner": 1, **dict.fromkeys(STRANGERS, 0)}
 

@@ -128,7 +128,7 @@ def test_no_value_of_any_field_is_our_fault_or_spoils_what_is_read(
         world.body(method, route),
     )
     assert right is not None
-    for field in (*right, "schedule_id"):
+    for field in (*right, "schedule_id", "patient_id"):
         for value in VALUES:
             with undone():
                 others = {} if method == "PATCH" else right

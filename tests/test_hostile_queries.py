@@ -25,6 +25,7 @@ LISTS = [
     "/api/doctor/locations/",
     "/api/doctor/schedules/",
     "/api/doctor/by-specialty/{specialty_id}/",
+    "/api/patient/dependents/",
     "/api/patient/medical-history/",
     "/api/appointment/my-appointments/",
 ]
@@ -39,6 +40,8 @@ KEYS = [
     (SCHEDULES, "doctor"),
     (SCHEDULES, "location"),
     (SLOTS, "location"),
+    ("/api/patient/medical-history/", "patient"),
+    (MINE, "patient"),
 ]
 CHOICES = [
     ("/api/patient/medical-history/", "kind"),
@@ -195,6 +198,7 @@ SAID_BESIDE: dict[str, Any] = {
     "pk": 987654,
     "user": 987654,
     "patient": 987654,
+    "is_dependent": True,
     "booked_by": 987654,
     "email": "evil@example.com",
     "is_staff": True,

@@ -20,7 +20,7 @@ from doctor.tests.factories import (
     day_ahead,
 )
 from patient.models import Patient
-from patient.tests.factories import MedicalHistoryFactory
+from patient.tests.factories import DependentFactory, MedicalHistoryFactory
 from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,9 @@ class Rows:
             visit.cancel(by=self.patient.user, at=visit.created_at)
 
     def new_entry(self, number: int) -> None:
-        MedicalHistoryFactory(patient=self.patient)
+        """Of somebody else of the family each time."""
+        child = DependentFactory(user=self.patient.user)
+        MedicalHistoryFactory(patient=child)
 
 
 LISTS: dict[str, Callable[[Rows, int], object]] = {
@@ -70,6 +72,7 @@ LISTS: dict[str, Callable[[Rows, int], object]] = {
     "/api/doctor/languages/": lambda rows, number: LanguageFactory(),
     "/api/doctor/locations/": lambda rows, number: LocationFactory(),
     "/api/doctor/schedules/": Rows.new_session,
+    "/api/patient/dependents/": lambda rows, number: DependentFactory(user=rows.patient.user),
     "/api/patient/medical-history/": Rows.new_entry,
     "/api/appointment/my-appointments/": Rows.new_visit,
 }

@@ -21,8 +21,8 @@ from doctor.tests.factories import (
     SpecialtyFactory,
     day_ahead,
 )
-from patient.models import MedicalHistory
-from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from patient.models import MedicalHistory, Patient
+from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.people import reception_group
 
 PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
@@ -54,13 +54,14 @@ class World:
     accounts: dict[str, User]
     appointment: Appointment
     entry: MedicalHistory
+    dependent: Patient
     session: Schedule
     specialty: Specialty
     language: Language
 
     @classmethod
     def made(cls) -> "World":
-        """Make all of it; the `owner` has a visit and an entry, `other` only a profile."""
+        """Make all of it; the `owner` has a visit, an entry and a dependent, `other` a profile."""
         specialty, language = SpecialtyFactory(), LanguageFactory()
         doctor = DoctorFactory(user=UserFactory())
         doctor.specialties.add(specialty)
@@ -79,7 +80,8 @@ class World:
         }
         appointment = AppointmentFactory(patient=patient, slot=visit.slots.first())
         entry = MedicalHistoryFactory(patient=patient)
-        return cls(accounts, appointment, entry, session, specialty, language)
+        dependent = DependentFactory(user=patient.user)
+        return cls(accounts, appointment, entry, dependent, session, specialty, language)
 
     def client(self, person: str) -> APIClient:
         """A client with the token of that person; without one for `anonymous`."""
@@ -118,6 +120,7 @@ class World:
             "/api/doctor/by-specialty/{specialty_id}/": self.specialty.pk,
             "/api/doctor/doctors/{doctor_id}/available-slots/": doctor.pk,
             "/api/patient/profile/{id}/": patient.pk,
+            "/api/patient/dependents/{id}/": self.dependent.pk,
             "/api/patient/medical-history/{id}/": self.entry.pk,
             "/api/appointment/my-appointments/{id}/": self.appointment.pk,
             "/api/appointment/book/{doctor_id}/": doctor.pk,
@@ -142,6 +145,7 @@ class World:
             "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
             "/api/doctor/schedules/": self.hours(),
             "/api/patient/profile/": PROFILE,
+            "/api/patient/dependents/": PROFILE,
             "/api/patient/medical-history/": ENTRY,
             "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
             "/api/appointment/cancel/": {"reason": "A cold"},

@@ -39,7 +39,8 @@ def test_an_entry_is_made_and_read(client: APIClient, patient: Patient) -> None:
     assert response.status_code == 201
     entry = patient.history.get()
     stamp = entry.created_at.isoformat().replace("+00:00", "Z")
-    shown = {"id": entry.pk, **PENICILLIN, "created_at": stamp}
+    person = {"id": patient.pk, "name": patient.name}
+    shown = {"id": entry.pk, "patient": person, **PENICILLIN, "created_at": stamp}
     assert {**response.json(), "updated_at": None} == {**shown, "updated_at": None}
     assert client.get(path_of(entry)).json() == response.json()
     assert client.get(HISTORY).json()["results"] == [response.json()]

@@ -1,0 +1,64 @@
+"""The visits of a family: all are listed, narrowed by whose they are, and nobody else's are."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from appointment.tests.factories import AppointmentFactory
+from patient.models import Patient
+from patient.tests.factories import DependentFactory
+from tests.problems import assert_invalid, assert_problem
+
+pytestmark = pytest.mark.django_db
+
+MINE = "/api/appointment/my-appointments/"
+
+
+@pytest.fixture
+def client(patient: Patient, client_of) -> APIClient:
+    return client_of(patient.user)
+
+
+@pytest.fixture
+def child(patient: Patient) -> Patient:
+    return DependentFactory(user=patient.user)
+
+
+def test_ones_own_visits_and_those_of_dependents_are_listed_and_narrowed(
+    client: APIClient, patient: Patient, child: Patient
+) -> None:
+    mine, childs = AppointmentFactory(patient=patient), AppointmentFactory(patient=child)
+    strangers = AppointmentFactory(patient=DependentFactory())
+
+    def found(**query: object) -> set[int]:
+        return {row["id"] for row in client.get(MINE, query).json()["results"]}
+
+    assert found() == {mine.pk, childs.pk}
+    assert found(patient=child.pk) == found(patient=child.pk, upcoming="true") == {childs.pk}
+    assert found(patient=patient.pk) == {mine.pk}
+    assert found(patient=child.pk, status="canceled") == set()
+    for nobody in (strangers.patient_id, 10**22, -1):
+        assert found(patient=nobody) == set()
+    assert_invalid(client.get(MINE, {"patient": "x"}), "patient")
+
+
+def test_a_dependents_visit_is_read_and_canceled(client: APIClient, child: Patient) -> None:
+    visit = AppointmentFactory(patient=child)
+    assert client.get(f"{MINE}{visit.pk}/").status_code == 200
+    assert client.post(f"/api/appointment/cancel/{visit.pk}/").json()["status"] == "canceled"
+
+
+def test_a_strangers_dependents_visit_is_absent(client: APIClient) -> None:
+    visit = AppointmentFactory(patient=DependentFactory())
+    assert_problem(client.get(f"{MINE}{visit.pk}/"), 404, "not_found")
+    assert_problem(client.post(f"/api/appointment/cancel/{visit.pk}/"), 404, "not_found")
+    visit.refresh_from_db()
+    assert visit.status == "scheduled"
+
+
+def test_one_of_a_family_is_in_nobodys_way(patient: Patient, child: Patient) -> None:
+    """Two of one account may be seen at the same time: overlaps count per patient."""
+    mine = AppointmentFactory(patient=patient)
+    slot = mine.slot
+    slot.resize(2)
+    childs = AppointmentFactory(patient=child, slot=slot)
+    assert (childs.starts_at, childs.status) == (mine.starts_at, "scheduled")
