@@ -3,16 +3,6 @@
 from accounts.exceptions import DomainError
 
 
-class AlreadyBooked(DomainError):
-    code = "already_booked"
-    message = "The patient has this time booked already."
-
-
-class PatientOverlap(DomainError):
-    code = "patient_overlap"
-    message = "The patient has another appointment at that time."
-
-
 class NotCancelable(DomainError):
     code = "not_cancelable"
     message = "Only an appointment that is scheduled and has not begun can be canceled."
@@ -21,3 +11,16 @@ class NotCancelable(DomainError):
 class InvalidTransition(DomainError):
     code = "invalid_transition"
     message = "The appointment cannot change to this status now."
+
+
+class Gone(NotCancelable):
+    message = "The appointment has been deleted."
+
+
+class CancelDeadlinePassed(DomainError):
+    code = "cancel_deadline_passed"
+    message = "It is too late to cancel or move this appointment. Call the location."
+
+
+class Moved(Exception):
+    """The appointment was moved to another slot meanwhile: look again."""

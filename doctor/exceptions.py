@@ -3,6 +3,16 @@
 from accounts.exceptions import DomainError
 
 
+class AlreadyBooked(DomainError):
+    code = "already_booked"
+    message = "The patient has this time booked already."
+
+
+class PatientOverlap(DomainError):
+    code = "patient_overlap"
+    message = "The patient has another appointment at that time."
+
+
 class SlotClosed(DomainError):
     code = "slot_closed"
     message = "This time is not open for booking."
@@ -13,11 +23,39 @@ class SlotInPast(DomainError):
     message = "This time has already begun."
 
 
+class TooSoon(DomainError):
+    code = "too_soon"
+    message = "It is too late to book this time: the location asks for more notice."
+
+
+class TooFar(DomainError):
+    code = "too_far"
+    message = "This time is further ahead than the location takes bookings."
+
+
+class TooManyAppointments(DomainError):
+    code = "too_many_appointments"
+    message = "The patient has as many appointments at this location as it allows."
+
+
 class SlotFull(DomainError):
     """Every place is taken; `alternatives` holds up to three other free slots."""
 
     code = "slot_full"
     message = "No place is left at this time."
+
+
+# What the reasons of the rule (doctor.models.rule) are told as.
+REFUSALS: dict[str, type[DomainError]] = {
+    "already_booked": AlreadyBooked,
+    "patient_overlap": PatientOverlap,
+    "closed": SlotClosed,
+    "past": SlotInPast,
+    "too_soon": TooSoon,
+    "too_far": TooFar,
+    "too_many": TooManyAppointments,
+    "full": SlotFull,
+}
 
 
 class NothingToRelease(DomainError):

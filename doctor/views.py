@@ -16,6 +16,8 @@ from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 from accounts.permissions import IsReading, IsStaffWithModelPermission
 from doctor.filters import DoctorFilter, ScheduleFilter, SearchTerms
 from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
+from doctor.models.directory import earliest_today
+from doctor.models.rule import Terms
 from doctor.serializers import (
     AvailableSlotsSerializer,
     DoctorSerializer,
@@ -115,8 +117,9 @@ class AvailableSlotsView(APIView):
         asked = WindowSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         at, location = timezone.now(), asked.validated_data.get("location")
-        first, last = asked.window(Doctor.objects.active().today_of(doctor_id, at, location))
-        slots = Slot.objects.filter(doctor=doctor_id).bookable(at).between(first, last)
+        locations = Doctor.objects.active().locations_of(doctor_id)
+        first, last = asked.window(earliest_today(locations, at, location))
+        slots = Slot.objects.filter(doctor=doctor_id).on(Terms(at, tuple(locations)))
         here = slots if location is None else slots.at_location(location)
-        rows = here.order_by("starts_at", "pk").as_listed()
+        rows = here.between(first, last).order_by("starts_at", "pk").as_listed(at)
         return Response({"doctor": doctor_id, "from": first, "to": last, "results": rows})

@@ -18,10 +18,10 @@ from django.db import transaction
 
 from accounts.exceptions import DomainError
 from accounts.models import User
-from appointment.exceptions import AlreadyBooked, NotCancelable, PatientOverlap
+from appointment.exceptions import NotCancelable
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from doctor.exceptions import ScheduleOverlap, SlotFull
+from doctor.exceptions import AlreadyBooked, PatientOverlap, ScheduleOverlap, SlotFull
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
 from patient.models import Patient

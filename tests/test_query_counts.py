@@ -148,7 +148,7 @@ def test_free_slots_make_no_model_object_of_a_slot(
     def refuse(*args: object) -> None:
         raise AssertionError("a slot was loaded as an object")
 
-    for model in (Slot, Schedule, Location):
+    for model in (Slot, Schedule):
         monkeypatch.setattr(model, "from_db", refuse)
         monkeypatch.setattr(model, "__init__", refuse)
     assert statements_of(client_of(None), slots_path(session.doctor))[0] == 4

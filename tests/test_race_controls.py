@@ -8,7 +8,6 @@ see what it guards. PostgreSQL alone: SQLite's transactions take turns from thei
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -17,11 +16,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from appointment.exceptions import NotCancelable
-from appointment.models import Appointment, AppointmentEvent, Status
-from appointment.models.booking import Booking
+from appointment.models import Appointment, AppointmentEvent, Status, booking
 from appointment.models.status import LIVE
+from appointment.models.terms import terms_of
 from doctor.models import Schedule, Slot
 from doctor.models.doctor import DoctorQuerySet
+from doctor.models.rule import Terms
 from patient.models import PatientQuerySet
 from tests import race_bodies
 from tests.balance import assert_balanced
@@ -71,9 +71,9 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
     """All 200 find the slot empty. No constraint stops it: each writes that one place is taken."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, at: datetime | None = None) -> None:
+    def take(self: Slot, terms: Terms) -> None:
         slot = read(pk=self.pk)
-        if refusal := slot.refusal(at or timezone.now()):
+        if refusal := slot.refusal(terms=terms):
             raise refusal
         slot.taken += 1
         slot.save(update_fields=["taken"])
@@ -86,8 +86,8 @@ def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Pa
     """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, at: datetime | None = None) -> None:
-        if refusal := read(pk=self.pk).refusal(at or timezone.now()):
+    def take(self: Slot, terms: Terms) -> None:
+        if refusal := read(pk=self.pk).refusal(terms=terms):
             raise refusal
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
 
@@ -128,7 +128,7 @@ def test_places_are_restored_50_times_when_a_visit_is_read_then_saved(monkeypatc
 def unlocked_patient(monkeypatch: Patch) -> None:
     """All 20 tries see no other visit of the patient."""
     monkeypatch.setattr(PatientQuerySet, "lock", lambda patients, pk: patients.get(pk=pk))
-    monkeypatch.setattr(Booking, "_visits", after_all(20, Booking._visits))
+    monkeypatch.setattr(booking, "terms_of", after_all(20, terms_of))
 
 
 @pytest.mark.usefixtures("unlocked_patient")

@@ -15,13 +15,13 @@ from django.db.models import F
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from appointment.exceptions import AlreadyBooked, InvalidTransition, NotCancelable
-from appointment.models import Appointment, AppointmentEvent
-from appointment.models.booking import Booking
+from appointment.exceptions import InvalidTransition, NotCancelable
+from appointment.models import Appointment, AppointmentEvent, booking
 from appointment.models.querysets import AppointmentQuerySet
 from appointment.tests.factories import AppointmentFactory
-from doctor.exceptions import ScheduleInUse, SlotClosed
+from doctor.exceptions import AlreadyBooked, ScheduleInUse, SlotClosed
 from doctor.models import Schedule, Slot
+from doctor.models.rule import Terms
 from doctor.models.slot import SlotQuerySet
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient, PatientQuerySet
@@ -142,9 +142,9 @@ def test_booking_while_the_profile_is_erased_loses_no_visit() -> None:
 def test_without_the_lock_a_visit_and_its_patient_are_torn_apart(monkeypatch: Patch) -> None:
     slot, user, wait = ScheduleFactory().slots.first(), PatientFactory().user, gate(2)
     monkeypatch.setattr(PatientQuerySet, "lock", lambda self, pk: self.get(pk=pk))
-    monkeypatch.setattr(PatientQuerySet, "lock_own", lambda self, user: self.get(user=user))
+    monkeypatch.setattr(PatientQuerySet, "lock_for", lambda self, user, pk: self.get(user=user))
     then_wait(monkeypatch, AppointmentQuerySet, "part_with_patient", wait)
-    then_wait(monkeypatch, Booking, "_visits", wait)
+    then_wait(monkeypatch, booking, "terms_of", wait)
     done = race_to_erase(user, [slot], erasers=1)
     assert any(isinstance(outcome, IntegrityError) for outcome in done), done
 
@@ -248,8 +248,8 @@ def test_once_a_doctor_has_closed_nobody_books() -> None:
 def test_with_check_then_write_they_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
     wait = gate(6)  # passed twice: all have looked, and the doctor has closed
 
-    def look_then_take(self: Slot, at: datetime) -> None:
-        assert Slot.objects.get(pk=self.pk).refusal(at) is None
+    def look_then_take(self: Slot, terms: Terms) -> None:
+        assert Slot.objects.get(pk=self.pk).refusal(terms=terms) is None
         wait()
         wait()
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)

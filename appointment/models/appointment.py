@@ -1,6 +1,10 @@
 """A patient's place in a slot, and the verbs that are the only way to it and out of it."""
 
-from datetime import datetime
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import RangeOperators
@@ -10,17 +14,39 @@ from django.utils import timezone
 
 from accounts.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from accounts.models import User
-from appointment.exceptions import InvalidTransition, NotCancelable
-from appointment.models.event import AppointmentEvent
+from appointment.exceptions import CancelDeadlinePassed, Gone, Moved, NotCancelable
+from appointment.models.lifecycle import Kind, Lifecycle
+from appointment.models.offer import Offer
 from appointment.models.querysets import AppointmentQuerySet
-from appointment.models.status import LIVE, Status, sources_of
+from appointment.models.status import LIVE, Status
 from doctor.models import Doctor, Location, Slot
 from patient.models import Patient
 
-Kind = AppointmentEvent.Kind
+TRIES = 3
+CLEARED_BY_A_MOVE = ("checked_in_at", "needs_rebooking")
+PLACE = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
 
 
-class Appointment(models.Model):
+def retried_when_moved(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """One transaction, begun again when the visit was moved before its slot was locked.
+
+    What is undone gives its locks back, so that no slot is locked out of order.
+    """
+
+    @wraps(verb)
+    def retried(self: "Appointment", *args: Any, **kwargs: Any) -> Any:
+        for _ in range(TRIES):
+            try:
+                with transaction.atomic():
+                    return verb(self, *args, **kwargs)
+            except Moved:
+                self.refresh_from_db()
+        raise NotCancelable
+
+    return retried
+
+
+class Appointment(Lifecycle):
     """A visit. Its times, doctor and location are those of its slot, kept when the slot goes."""
 
     patient = models.ForeignKey(
@@ -55,6 +81,8 @@ class Appointment(models.Model):
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
     )
+
+    override_reason = ""  # why staff set rules aside, while it is being booked
 
     objects = AppointmentQuerySet.as_manager()
 
@@ -119,107 +147,146 @@ class Appointment(models.Model):
         local = self.starts_at.astimezone(self.location.zone)  # names nobody: the admin logs it
         return f"Appointment {self.pk}, {local:%a %d %b %Y %H:%M}"
 
-    def can_cancel(self, at: datetime | None = None) -> bool:
-        """Whether `cancel` would go through at the instant."""
-        return self.status == LIVE and self.starts_at > (at or timezone.now())
+    # --- What can be done ---
 
-    def book(self, at: datetime | None = None) -> "Appointment":
+    def can_cancel(self, at: datetime | None = None) -> bool:
+        """Whether `cancel` would go through at the instant, and the deadline be kept."""
+        at = at or timezone.now()
+        return self.status == LIVE and self.starts_at > at and self._in_time(at)
+
+    @property
+    def can_reschedule(self) -> bool:
+        """Whether it can still be moved to a slot that is free: until it can be canceled."""
+        return self.can_cancel()
+
+    def refuse_change(self, at: datetime, override_reason: str = "") -> None:
+        """Raise NotCancelable or CancelDeadlinePassed where it cannot be canceled or moved."""
+        if self.status != LIVE or self.starts_at <= at:
+            raise NotCancelable
+        if not override_reason and not self._in_time(at):
+            raise CancelDeadlinePassed
+
+    def _in_time(self, at: datetime) -> bool:
+        """Before the location's deadline, or without one; whoever the clinic hit has none."""
+        deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
+        return self.needs_rebooking or self.starts_at - deadline >= at
+
+    # --- Verbs ---
+
+    def book(self, at: datetime | None = None, override_reason: str = "") -> "Appointment":
         """Take a place in `self.slot` for `self.patient`, in one transaction; returns itself.
 
-        Raises the first of AlreadyBooked, PatientOverlap, SlotClosed, SlotInPast and SlotFull
-        (with `alternatives`). Locks the patient's user, the patient, then the slot.
+        Raises the first reason of the rule against it, as one of `doctor.exceptions.REFUSALS`
+        (SlotFull with `alternatives`); with an `override_reason` staff set the location's notice,
+        horizon and limit aside. Locks the patient's user, the patient, then the slot.
         """
         from appointment.models.booking import Booking
 
-        return Booking(self, at or timezone.now()).of_slot()
+        self.override_reason = override_reason
+        return Booking(self, at or timezone.now(), waive=bool(override_reason)).of_slot()
 
     def enter(self, slot: Slot, at: datetime) -> None:
         """Write the appointment on a place just taken in the slot; `Booking` alone calls this."""
-        self.slot, self.doctor, self.location = slot, slot.doctor, slot.location
-        self.starts_at, self.ends_at = slot.starts_at, slot.ends_at
-        self.date = slot.starts_at.astimezone(slot.location.zone).date()
+        self._place(slot)
         self.status, self.created_at = LIVE, at
         self.save(force_insert=True)
-        self._record(Kind.BOOKED, self.booked_by, at, "", LIVE)
+        override = self.override_reason
+        self._record(Kind.BOOKED, self.booked_by, at, "", to_slot=slot.pk, override_reason=override)
 
+    @retried_when_moved
     def cancel(
-        self, by: User | None = None, reason: str = "", at: datetime | None = None
+        self,
+        by: User | None = None,
+        reason: str = "",
+        at: datetime | None = None,
+        override_reason: str = "",
     ) -> "Appointment":
-        """Cancel a visit that has not begun and give its place back; raises NotCancelable.
+        """Cancel a visit that has not begun; its place is free, or offered to who waits for it.
 
-        Only the call that flips the status releases the place, however many there are at once.
-        Locks the slot, then the appointment.
+        Raises NotCancelable; CancelDeadlinePassed where the location's deadline has passed and
+        staff do not override it. Only the call that flips the status releases the place, however
+        many there are at once. Locks the slot, waitlist entries, then the appointment.
         """
         at = at or timezone.now()
-        with transaction.atomic():
-            slots = Slot.objects.of_key(self.slot_id).lock()
-            flipped = Appointment.objects.upcoming(at).filter(pk=self.pk, slot=self.slot_id)
-            changes = {"canceled_at": at, "cancel_reason": reason}
-            if not flipped.update(status=Status.CANCELED, **changes):
-                raise NotCancelable
-            for slot in slots:
-                slot.release()
-            self._record(Kind.CANCELED, by, at, LIVE, Status.CANCELED, detail=reason)
-        self.refresh_from_db(fields=["status", *changes])
+        slots = self._lock_slot()
+        self.refuse_change(at, override_reason)
+        for slot in slots:
+            slot.release()
+        Offer.objects.offer(slots, at)
+        standing = Appointment.objects.upcoming(at).filter(pk=self.pk)
+        changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
+        if not standing.update(**changes):
+            raise NotCancelable
+        words: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
+        self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **words)
+        for name, value in changes.items():
+            setattr(self, name, value)
         return self
 
-    def complete(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Note that the visit took place; raises InvalidTransition, also before its start."""
-        return self._conclude(Status.COMPLETED, Kind.COMPLETED, by, at or timezone.now())
-
-    def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Note that the patient did not come; raises InvalidTransition, also before the start."""
-        return self._conclude(Status.NO_SHOW, Kind.NO_SHOW, by, at or timezone.now())
-
-    def amend(
-        self, reason: str, by: User | None = None, at: datetime | None = None
+    def reschedule(
+        self,
+        to: Slot | int,
+        by: User | None = None,
+        at: datetime | None = None,
+        override_reason: str = "",
     ) -> "Appointment":
-        """Correct the words that say what the visit is for.
+        """Move the visit to another slot, of any doctor; the id stays; both places or neither.
 
-        Raises InvalidTransition where there is no person left to say it of.
+        Raises NotCancelable or CancelDeadlinePassed for the old time, AlreadyBooked for its own
+        slot, and as `book` does for the new one; Slot.DoesNotExist where the public sees none.
+        Locks the user, the patient, both slots, waitlist entries, then the appointment.
         """
-        with transaction.atomic():
-            rows = Appointment.objects.filter(pk=self.pk, patient__isnull=False)
-            if not rows.update(reason=reason):
-                raise InvalidTransition("The person of this visit has been erased.")
-            status = rows.values_list("status", flat=True).get()
-            self._record(Kind.AMENDED, by, at or timezone.now(), status, status)
-        self.refresh_from_db(fields=["reason", "status"])
-        return self
+        from appointment.models.reschedule import Move
+
+        key = to.pk if isinstance(to, Slot) else to
+        waive = bool(override_reason)
+        move = Move(self, at or timezone.now(), waive, to=key, by=by)
+        move.override_reason = override_reason
+        return move.run()
+
+    def move(
+        self, old: Slot, new: Slot, by: User | None, at: datetime, override_reason: str
+    ) -> None:
+        """Write the appointment onto a place just taken in the new slot; for `Move` alone."""
+        self._place(new)
+        self.checked_in_at, self.needs_rebooking = None, False
+        changes = {name: getattr(self, name) for name in (*PLACE, *CLEARED_BY_A_MOVE)}
+        if not Appointment.objects.upcoming(at).filter(pk=self.pk, slot=old).update(**changes):
+            raise NotCancelable
+        words: dict[str, Any] = {
+            "detail": f"{old} to {new}"[:500],
+            "override_reason": override_reason,
+        }
+        self._record(Kind.RESCHEDULED, by, at, from_slot=old.pk, to_slot=new.pk, **words)
 
     def discard(self) -> None:
         """Delete a visit entered by mistake, with its events, and give back a place it holds."""
-        with transaction.atomic():
-            slots = Slot.objects.of_key(self.slot_id).lock()
-            held = Appointment.objects.holding_a_place().filter(pk=self.pk)
-            for slot in slots if held.select_for_update(no_key=True).first() else ():
+        with suppress(Gone):
+            self._discard()
+
+    @retried_when_moved
+    def _discard(self) -> None:
+        slots = self._lock_slot()
+        held = Appointment.objects.holding_a_place().filter(pk=self.pk)
+        if held.select_for_update(no_key=True).exists():
+            for slot in slots:
                 slot.release()
-            self.delete()
+            Offer.objects.offer(slots, timezone.now())
+        self.delete()
 
-    def _conclude(self, to: Status, kind: Kind, by: User | None, at: datetime) -> "Appointment":
-        with transaction.atomic():
-            begun = Appointment.objects.filter(pk=self.pk, starts_at__lte=at)
-            if not begun.filter(status__in=sources_of(to)).update(status=to):
-                raise InvalidTransition
-            self._record(kind, by, at, LIVE, to)
-        self.refresh_from_db(fields=["status"])
-        return self
+    def _lock_slot(self) -> list[Slot]:
+        """Lock the slot it is in, if any, and read it again; raises Moved where that changed."""
+        believed = self.slot_id
+        slots = Slot.objects.of_key(believed).lock()
+        try:
+            self.refresh_from_db(from_queryset=Appointment.objects.with_names())
+        except Appointment.DoesNotExist as gone:
+            raise Gone from gone
+        if self.slot_id != believed:
+            raise Moved
+        return slots
 
-    def _record(
-        self,
-        kind: Kind,
-        by: User | None,
-        at: datetime,
-        from_status: str,
-        to_status: str,
-        detail: str = "",
-    ) -> None:
-        AppointmentEvent.objects.create(
-            appointment=self,
-            kind=kind,
-            actor=by,
-            at=at,
-            from_status=from_status,
-            to_status=to_status,
-            detail=detail,
-        )
+    def _place(self, slot: Slot) -> None:
+        self.slot, self.doctor, self.location = slot, slot.doctor, slot.location
+        self.starts_at, self.ends_at = slot.starts_at, slot.ends_at
+        self.date = slot.starts_at.astimezone(slot.location.zone).date()

@@ -1,6 +1,7 @@
-"""How a place is found and taken: the one transaction behind every booking."""
+"""How a place is found and taken: the one transaction behind every booking and every move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from django.db.models import QuerySet
 
 from accounts.constraints import violates
 from accounts.exceptions import DomainError
-from appointment.exceptions import AlreadyBooked, PatientOverlap
-from doctor.exceptions import SlotClosed, SlotFull, SlotInPast
+from appointment.models.offer import Offer
+from appointment.models.terms import terms_of
+from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
 from doctor.models import Slot
+from doctor.models.rule import REASONS, Terms
 from patient.models import Patient
 
 if TYPE_CHECKING:
@@ -22,21 +25,60 @@ BROKEN_RULES: dict[str, type[DomainError]] = {
     "appointment_one_live_per_patient_and_slot": AlreadyBooked,
     "appointment_no_overlap_of_one_patient": PatientOverlap,
 }
+OF_OTHER_VISITS = ("already_booked", "patient_overlap")
 
 
 @dataclass
-class Booking:
-    """One try to book `appointment` at an instant (UTC).
+class Attempt:
+    """One try to have a place for the patient of `appointment` at an instant (UTC).
 
     The patient's lock makes the patient's bookings take turns, so that what is read of their other
     visits still holds when the appointment is written. The place itself needs no such lock: the
-    conditional UPDATE in `Slot.take` has the last word on it.
+    conditional UPDATE in `Slot.take` has the last word on it. With `waive` staff set aside what
+    they may of the location's rules.
     """
 
     appointment: "Appointment"
     at: datetime
+    waive: bool = False
     patient: Patient = field(init=False)
+    terms: Terms = field(init=False)
     tried: list[Slot] = field(default_factory=list)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction, whose refusals are told as domain errors once it is undone."""
+        try:
+            with transaction.atomic():
+                yield
+        except SlotFull as full:
+            raise SlotFull(alternatives=self.tried[0].alternatives(self.terms)) from full
+        except IntegrityError as error:
+            for constraint, broken_rule in BROKEN_RULES.items():
+                if violates(error, constraint):
+                    raise broken_rule from error
+            raise
+
+    def look_at(self, slots: QuerySet[Slot]) -> None:
+        """Read the slots in question and the terms on which the patient can have them."""
+        self.tried = list(slots.select_related("doctor", "location").order_by("starts_at", "pk"))
+        if not self.tried:
+            raise Slot.DoesNotExist
+        around = (self.tried[0].starts_at, max(slot.ends_at for slot in self.tried))
+        locations = {slot.location for slot in self.tried}
+        besides = self.appointment.pk
+        self.terms = terms_of(self.patient, self.at, locations, around, besides, self.waive)
+
+    def take(self, slot: Slot) -> Slot:
+        """Take a place in the slot, or raise the first reason against it."""
+        if slot.holds_lapsed_place(self.at):
+            Offer.objects.settle(slot.lock(), self.at)
+        slot.take(terms=self.terms)
+        return slot
+
+
+class Booking(Attempt):
+    """A try to book."""
 
     def of_slot(self) -> "Appointment":
         """Book the appointment's own slot for its own patient."""
@@ -48,69 +90,31 @@ class Booking:
         self, lock_patient: Callable[[], Patient], slots: QuerySet[Slot], *, any_of: bool = False
     ) -> "Appointment":
         """Book the slot, or with `any_of` the earliest that fits; raises as `Appointment.book`."""
-        try:
-            with transaction.atomic():
-                self.patient = self.appointment.patient = lock_patient()
-                self.tried = list(slots.select_related("doctor", "location").order_by("starts_at"))
-                self._write(self._take_earliest() if any_of else self._take_only())
-        except SlotFull as full:
-            raise SlotFull(alternatives=self._alternatives()) from full
-        except IntegrityError as error:
-            for constraint, broken_rule in BROKEN_RULES.items():
-                if violates(error, constraint):
-                    raise broken_rule from error
-            raise
+        with self.transaction():
+            self.patient = self.appointment.patient = lock_patient()
+            self.look_at(slots)
+            slot = self._take_earliest() if any_of else self.take(self.tried[0])
+            self.appointment.enter(slot, self.at)
         return self.appointment
 
-    def _take_only(self) -> Slot:
-        """Take the one slot asked for, or raise the first reason against it."""
-        for slot in self.tried:
-            for booked, starts_at, ends_at in self._visits():
-                if booked == slot.pk:
-                    raise AlreadyBooked
-                if starts_at < slot.ends_at and slot.starts_at < ends_at:
-                    raise PatientOverlap
-            slot.take(self.at)
-            return slot
-        raise Slot.DoesNotExist
-
     def _take_earliest(self) -> Slot:
-        """Take the earliest slot that is free and clear of the patient's visits."""
-        if not self.tried:
-            raise Slot.DoesNotExist
-        visits, overlaps = self._visits(), False
+        """Take the earliest slot that can be had."""
+        slots = Slot.objects.filter(pk__in=[slot.pk for slot in self.tried])
+        reasons = slots.reasons(self.terms)
         for slot in self.tried:
-            if slot.refusal(self.at):
-                continue
-            if any(start < slot.ends_at and slot.starts_at < end for _, start, end in visits):
-                overlaps = True
-                continue
-            try:
-                slot.take(self.at)
-            except (SlotClosed, SlotFull, Slot.DoesNotExist):
-                continue  # somebody else was faster since it was read
-            return slot
-        if overlaps:
-            raise PatientOverlap
-        if {booked for booked, _, _ in visits} & {slot.pk for slot in self.tried}:
-            raise AlreadyBooked
-        raise self._refusal()
+            if reasons.get(slot.pk, "closed") is None:
+                try:
+                    return self.take(slot)
+                except (DomainError, Slot.DoesNotExist):
+                    reasons[slot.pk] = "full"  # somebody else was faster since it was read
+        raise self._refusal(reasons)
 
-    def _refusal(self) -> DomainError:
-        """Why no slot of the session can be taken, as each was when it was last looked at."""
-        reasons = {type(slot.refusal(self.at)) for slot in self.tried}
-        told = (reason() for reason in (SlotFull, SlotInPast, SlotClosed) if reason in reasons)
-        return next(told, SlotFull())  # one that was given back since it was refused
-
-    def _visits(self) -> list[tuple[int, datetime, datetime]]:
-        """The patient's live visits around the slots tried: slot, start and end."""
-        first, last = self.tried[0].starts_at, max(slot.ends_at for slot in self.tried)
-        live = self.patient.appointments.active().overlapping(first, last)
-        return list(live.values_list("slot", "starts_at", "ends_at"))
-
-    def _alternatives(self) -> list[dict[str, object]]:
-        visits = self.patient.appointments.active()
-        return self.tried[0].alternatives(self.at, besides=visits)
-
-    def _write(self, slot: Slot) -> None:
-        self.appointment.enter(slot, self.at)
+    def _refusal(self, reasons: dict[int, str | None]) -> DomainError:
+        """Why no slot of a session can be had: of all reasons the one that came furthest."""
+        overlapped = [pk for pk, reason in reasons.items() if reason in OF_OTHER_VISITS]
+        everybodys = Terms(self.at, self.terms.locations, waived=self.terms.waived)
+        if Slot.objects.filter(pk__in=overlapped).on(everybodys).exists():
+            return PatientOverlap()
+        told = {reason for reason in reasons.values() if reason}
+        furthest = "already_booked" if "already_booked" in told else max(told, key=REASONS.index)
+        return REFUSALS[furthest]()

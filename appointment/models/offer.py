@@ -1,5 +1,7 @@
 """A place held for somebody who waits, for a limited time."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -18,6 +20,19 @@ class OfferStatus(models.TextChoices):
     WITHDRAWN = "withdrawn"
 
 
+class OfferQuerySet(models.QuerySet["Offer"]):
+    """Offers are made, withdrawn and settled under the lock of their slots."""
+
+    def offer(self, slots: "list[Slot]", at: datetime) -> None:
+        """Offer the free places of these locked slots to those who wait."""
+
+    def withdraw(self, slots: "set[int]", at: datetime) -> None:
+        """Withdraw the open offers on these locked slots."""
+
+    def settle(self, slot: Slot, at: datetime) -> None:
+        """End the holds on this locked slot that have lapsed."""
+
+
 class Offer(models.Model):
     """A place of a slot, held for one entry; it counts in `Slot.taken` while it is open."""
 
@@ -27,6 +42,8 @@ class Offer(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(help_text="Until then it can be accepted.")
     hold_until = models.DateTimeField(help_text="From then on its place is anybody's.")
+
+    objects = OfferQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)

@@ -1,6 +1,7 @@
 """Scopes of appointments that read as sentences."""
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -41,8 +42,8 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(patient__user=user)
 
     def with_names(self) -> "AppointmentQuerySet":
-        """Load the doctor and the location that an answer names."""
-        return self.select_related("doctor", "location")
+        """Load the people and the place that an answer names."""
+        return self.select_related("doctor", "location", "patient")
 
     def book_own(
         self,
@@ -50,12 +51,14 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         doctor: int,
         slot_id: int | None = None,
         schedule_id: int | None = None,
+        patient_id: int | None = None,
         reason: str = "",
     ) -> "Appointment":
         """Book a slot of an active doctor, or a session's earliest free one, for the user.
 
-        A profile is made from the account's names where none is yet. Raises Slot.DoesNotExist
-        where the doctor has no such slot, else as `Appointment.book` does.
+        Or for their dependent of that id. A profile is made from the account's names where none
+        is yet. Raises Slot.DoesNotExist where the doctor has no such slot, Patient.DoesNotExist
+        where the user has no such patient, else as `Appointment.book` does.
         """
         from appointment.models.booking import Booking
 
@@ -64,7 +67,8 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         )
         appointment = self.model(reason=reason, booked_by=user)
         booking = Booking(appointment, timezone.now())
-        return booking.of(lambda: Patient.objects.lock_own(user), slots, any_of=slot_id is None)
+        lock_patient = partial(Patient.objects.lock_for, user, patient_id)
+        return booking.of(lock_patient, slots, any_of=slot_id is None)
 
     def lock_slots(self) -> None:
         """Lock the slots of all of these in one statement, as a verb upon several of them must."""
@@ -77,9 +81,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         """
         pks = list(self.values_list("pk", flat=True))
         self.lock_slots()
-        coming = self.upcoming(at).select_for_update(no_key=True).order_by("pk")
+        whose = self.select_related("patient", "doctor", "location")
+        coming = whose.upcoming(at).select_for_update(no_key=True, of=("self",)).order_by("pk")
         for appointment in coming:  # locked, or one that begins is concluded meanwhile
-            appointment.cancel(by=by, at=at)
+            appointment.cancel(by=by, at=at, override_reason="The person is erased.")
         theirs = self.model.objects.filter(pk__in=pks)
         AppointmentEvent.objects.blank_free_text(theirs)
         theirs.filter(booked_by=F("patient__user")).update(booked_by=None)

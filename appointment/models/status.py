@@ -17,9 +17,9 @@ HOLDING = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     Status.SCHEDULED: frozenset({Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}),
-    Status.COMPLETED: frozenset(),
+    Status.COMPLETED: frozenset({Status.NO_SHOW}),  # staff alone correct a mistake
     Status.CANCELED: frozenset(),
-    Status.NO_SHOW: frozenset(),
+    Status.NO_SHOW: frozenset({Status.COMPLETED}),  # staff alone correct a mistake
 }
 
 

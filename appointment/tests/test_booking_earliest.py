@@ -1,16 +1,16 @@
 """Booking a session takes its earliest place that the patient can have."""
 
-from datetime import datetime, time
+from datetime import time
 
 import pytest
 import time_machine
 
 from accounts.exceptions import DomainError
-from appointment.exceptions import AlreadyBooked, PatientOverlap
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from doctor.exceptions import SlotClosed, SlotFull, SlotInPast
+from doctor.exceptions import AlreadyBooked, PatientOverlap, SlotClosed, SlotFull, SlotInPast
 from doctor.models import Schedule, Slot
+from doctor.models.rule import Terms
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
 from tests.balance import assert_balanced
@@ -136,10 +136,10 @@ def test_a_slot_that_closes_or_fills_between_look_and_touch_is_passed_over(
     first, second, third, _ = slots_of(schedule)
     take = Slot.take
 
-    def others_are_faster(self: Slot, at: datetime | None = None) -> None:
+    def others_are_faster(self: Slot, terms: Terms) -> None:
         Slot.objects.filter(pk=first.pk).update(is_open=False)
         Slot.objects.filter(pk=second.pk).update(taken=1)
-        take(self, at)
+        take(self, terms=terms)
 
     monkeypatch.setattr(Slot, "take", others_are_faster)
     assert book(patient, schedule).slot == third
@@ -150,7 +150,7 @@ def test_a_slot_that_filled_and_was_freed_again_is_full_and_no_overlap(
 ) -> None:
     schedule = ScheduleFactory(slot_minutes=None)
 
-    def lost_and_freed(self: Slot, at: datetime | None = None) -> None:
+    def lost_and_freed(self: Slot, terms: Terms) -> None:
         raise SlotFull
 
     monkeypatch.setattr(Slot, "take", lost_and_freed)

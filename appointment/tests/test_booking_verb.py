@@ -9,12 +9,11 @@ from django.utils import timezone
 
 from accounts.exceptions import DomainError
 from accounts.tests.factories import UserFactory
-from appointment.exceptions import AlreadyBooked, PatientOverlap
-from appointment.models import Appointment, AppointmentEvent
-from appointment.models.booking import Booking
+from appointment.models import Appointment, AppointmentEvent, booking
 from appointment.tests.factories import AppointmentFactory
-from doctor.exceptions import SlotClosed, SlotFull, SlotInPast
+from doctor.exceptions import AlreadyBooked, PatientOverlap, SlotClosed, SlotFull, SlotInPast
 from doctor.models import Slot
+from doctor.models.rule import Terms
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
@@ -266,7 +265,7 @@ def test_a_visit_that_nobody_saw_is_refused_by_its_constraint(
     slot = slots_of(capacity=2)[0]
     book(patient, slot)
     again = slot if told is AlreadyBooked else slots_of(start_time=start)[0]
-    monkeypatch.setattr(Booking, "_visits", lambda self: [])
+    monkeypatch.setattr(booking, "terms_of", lambda patient, at, places, *_: Terms(at, places))
     refused = refuses(told, patient, again)
     assert isinstance(refused.__cause__, IntegrityError)
 

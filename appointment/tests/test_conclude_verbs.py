@@ -1,4 +1,4 @@
-"""From scheduled a visit comes to one of three ends, and from an end to nowhere."""
+"""From scheduled a visit comes to one of three ends; only staff correct one of them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from accounts.exceptions import DomainError
+from accounts.models import User
+from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment
 from appointment.models.status import HOLDING, TRANSITIONS, Status, sources_of
@@ -17,10 +19,16 @@ pytestmark = pytest.mark.django_db
 INSTANT = timedelta(microseconds=1)
 Verb = Callable[[Appointment], Appointment]
 
+
+def staff() -> User:
+    user: User = UserFactory(is_staff=True)
+    return user
+
+
 VERBS: dict[str, Verb] = {
     "canceled": lambda visit: visit.cancel(at=visit.starts_at - INSTANT),
-    "completed": lambda visit: visit.complete(at=visit.starts_at),
-    "no_show": lambda visit: visit.mark_no_show(at=visit.starts_at),
+    "completed": lambda visit: visit.complete(by=staff(), at=visit.starts_at),
+    "no_show": lambda visit: visit.mark_no_show(by=staff(), at=visit.starts_at),
 }
 REFUSALS: dict[str, type[DomainError]] = {
     "canceled": NotCancelable,
@@ -56,7 +64,10 @@ def test_a_verb_goes_where_the_table_leads_and_nowhere_else(source: str, target:
     assert_balanced(visit.slot)
 
 
-@pytest.mark.parametrize(("target", "sources"), [("completed", ["scheduled"]), ("scheduled", [])])
+@pytest.mark.parametrize(
+    ("target", "sources"),
+    [("completed", ["scheduled", "no_show"]), ("canceled", ["scheduled"]), ("scheduled", [])],
+)
 def test_the_table_can_be_read_backwards(target: str, sources: list[str]) -> None:
     assert sources_of(target) == sources
 

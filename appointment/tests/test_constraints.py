@@ -1,7 +1,6 @@
 """Each rule that the database itself keeps: it is there, has a name, and refuses."""
 
-from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import time
 from typing import Any
 
 import pytest
@@ -13,16 +12,11 @@ from django.db.models import BaseConstraint, Model, UniqueConstraint
 from accounts.constraints import PostgresExclusionConstraint, violates
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
+from appointment.tests.constraint_cases import BREAKS, a_slot, booked_by_a_second, second_slot_moved
 from appointment.tests.factories import AppointmentFactory
-from doctor.models import Slot
 from doctor.tests.factories import (
-    DoctorFactory,
-    LanguageFactory,
-    LocationFactory,
     ScheduleFactory,
-    SpecialtyFactory,
 )
-from patient.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -32,64 +26,6 @@ CONSTRAINTS: dict[str, tuple[type[Model], BaseConstraint]] = {
     for label in ("accounts", "doctor", "patient", "appointment")
     for model in apps.get_app_config(label).get_models()
     for constraint in model._meta.constraints
-}
-Case = tuple[Model, dict[str, Any]]
-
-
-def twin(factory: Any, field: str) -> Case:
-    """The second of two rows, about to take a value of the first."""
-    first, second = factory(), factory()
-    return second, {field: getattr(first, field)}
-
-
-def a_slot() -> Slot:
-    slot: Slot = ScheduleFactory().slots.earliest("starts_at")
-    return slot
-
-
-def second_slot_moved(minutes: int) -> Case:
-    """The second slot of a session, about to begin so many minutes after the first."""
-    first, second, *_ = ScheduleFactory().slots.order_by("starts_at")
-    return second, {"starts_at": first.starts_at + timedelta(minutes=minutes)}
-
-
-def booked_by_a_second(start: time) -> Case:
-    """A visit of somebody else at this time, about to become the first patient's."""
-    slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
-    first = AppointmentFactory(slot=slot)
-    if start != time(9):
-        slot = ScheduleFactory(start_time=start).slots.earliest("starts_at")
-    return AppointmentFactory(slot=slot), {"patient": first.patient}
-
-
-def canceled() -> Appointment:
-    visit: Appointment = AppointmentFactory()
-    return visit.cancel()
-
-
-BREAKS: dict[str, Callable[[], Case]] = {
-    "accounts_user_email_unique_ignoring_case": lambda: twin(UserFactory, "email"),
-    "doctor_specialty_name_unique": lambda: twin(SpecialtyFactory, "name"),
-    "doctor_language_tag_unique": lambda: twin(LanguageFactory, "tag"),
-    "doctor_location_name_unique": lambda: twin(LocationFactory, "name"),
-    "doctor_doctor_license_number_unique": lambda: twin(DoctorFactory, "license_number"),
-    "doctor_schedule_ends_after_it_starts": lambda: (ScheduleFactory(), {"end_time": time(9)}),
-    "doctor_schedule_capacity_in_range": lambda: (ScheduleFactory(), {"capacity": 1001}),
-    "doctor_schedule_slot_minutes_in_range": lambda: (ScheduleFactory(), {"slot_minutes": 4}),
-    "doctor_slot_taken_within_capacity": lambda: (a_slot(), {"taken": 2}),
-    "doctor_slot_ends_after_it_starts": lambda: ((slot := a_slot()), {"ends_at": slot.starts_at}),
-    "doctor_slot_one_per_doctor_and_start": lambda: second_slot_moved(minutes=0),
-    "doctor_slot_no_overlap": lambda: second_slot_moved(minutes=29),
-    "patient_patient_one_own_profile": lambda: twin(PatientFactory, "user"),
-    "appointment_one_live_per_patient_and_slot": lambda: booked_by_a_second(time(9)),
-    "appointment_no_overlap_of_one_patient": lambda: booked_by_a_second(time(9, 29)),
-    "appointment_only_canceled_outlive_their_slot": lambda: (AppointmentFactory(), {"slot": None}),
-    "appointment_canceled_at_if_canceled": lambda: (canceled(), {"canceled_at": None}),
-    "appointment_ends_after_it_starts": lambda: (
-        (visit := AppointmentFactory()),
-        {"ends_at": visit.starts_at},
-    ),
-    "appointment_status_known": lambda: (AppointmentFactory(), {"status": "moved"}),
 }
 
 

@@ -12,6 +12,7 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from config.problems import problem_of
 from doctor.models import Slot
+from doctor.models.rule import Terms
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from patient.models import Patient
 from tests.balance import assert_balanced
@@ -37,9 +38,9 @@ def test_a_slot_that_goes_while_its_session_is_booked_is_passed_over(
     user, schedule, take = UserFactory(), ScheduleFactory(), Slot.take
     first, second = schedule.slots.order_by("starts_at")[:2]
 
-    def take_of_remade(slot: Slot, at: object) -> None:
+    def take_of_remade(slot: Slot, terms: Terms) -> None:
         Slot.objects.filter(pk=first.pk).delete()
-        take(slot, at)
+        take(slot, terms=terms)
 
     monkeypatch.setattr(Slot, "take", take_of_remade)
     booked = Appointment.objects.book_own(user, schedule.doctor_id, schedule_id=schedule.pk)

@@ -1,6 +1,6 @@
 """What a patient searches by: specialty, language, place."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from accounts.fields import free_text, validate_language_tag
 from accounts.models import Revisable
 from doctor.exceptions import LocationInUse
 from doctor.models.published import Published
-from doctor.wall_time import validate_time_zone
+from doctor.wall_time import instant_of, validate_time_zone
 
 MINUTES_A_YEAR = 366 * 24 * 60
 
@@ -77,6 +77,12 @@ class LocationQuerySet(models.QuerySet["Location"]):
     def lock(self, pks: set[int]) -> "list[Location]":
         """Lock these rows in the order of their keys, until the transaction ends."""
         return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
+
+    def with_rules(self) -> "LocationQuerySet":
+        """Those that say how soon or how far ahead a visit can be booked."""
+        return self.filter(
+            models.Q(min_notice_minutes__isnull=False) | models.Q(horizon_days__isnull=False)
+        )
 
 
 class Location(Published):
@@ -142,6 +148,13 @@ class Location(Published):
         """The date on the location's calendar at an instant."""
         return (at or timezone.now()).astimezone(self.zone).date()
 
+    def horizon_ends_at(self, at: datetime) -> datetime | None:
+        """From when on nothing can be booked yet: the end of the last bookable day, or None."""
+        if self.horizon_days is None:
+            return None
+        day_after = self.today(at) + timedelta(days=self.horizon_days + 1)
+        return instant_of(day_after, time(), self.zone)
+
     def publish(self, at: datetime | None = None) -> None:
         """Save the location; raises LocationInUse where its time zone can no longer move.
 
@@ -158,3 +171,9 @@ class Location(Published):
 
     def _has_coming_slots(self, at: datetime | None) -> bool:
         return bool(self.slots.filter(ends_at__gt=at or timezone.now()).exists())
+
+
+def earliest_today(locations: list[Location], at: datetime, only: int | None = None) -> date:
+    """Today's date at one of these locations, else where it is earliest; in UTC without any."""
+    here = [place for place in locations if place.pk == only] or locations
+    return min((place.today(at) for place in here), default=at.astimezone(UTC).date())

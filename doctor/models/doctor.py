@@ -1,8 +1,7 @@
 """The people who see patients."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models, transaction
@@ -41,17 +40,13 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
             models.Prefetch("schedules", last_sessions, to_attr="last_sessions"),
         )
 
-    def today_of(self, pk: int, at: datetime, location: int | None = None) -> date:
-        """Today's date at this location of the doctor, else where they work and it is earliest.
-
-        Raises DoesNotExist where there is no such doctor among these.
-        """
-        columns = ("schedules__location", "schedules__location__time_zone")
-        zones = dict(self.filter(pk=pk).values_list(*columns).distinct())
-        if not zones:
+    def locations_of(self, pk: int) -> list[Location]:
+        """Where this doctor has sessions; raises DoesNotExist where there is none among these."""
+        at_any = models.Q(schedules__doctor=pk) & models.Q(schedules__doctor__in=self)
+        found = list(Location.objects.filter(at_any).distinct())
+        if not found and not self.filter(pk=pk).exists():
             raise self.model.DoesNotExist
-        here = [zones[location]] if location in zones else list(zones.values())
-        return min(at.astimezone(ZoneInfo(zone or "UTC")).date() for zone in here)
+        return found
 
     def lock(self, pks: set[int]) -> "list[Doctor]":
         """Lock these calendars in the order of their keys, until the transaction ends.

@@ -15,6 +15,7 @@ from doctor.exceptions import ScheduleInUse, ScheduleOverlap
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.published import Published
+from doctor.models.rule import places_left
 from doctor.models.weekly_hours import WeeklyHours
 from doctor.wall_time import instant_of
 
@@ -56,12 +57,10 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         """Add `total_slots` and `available_slots` (still bookable at the instant), in places."""
         from doctor.models.slot import Slot
 
-        slots = Slot.objects
+        at = at or timezone.now()
         return self.annotate(
-            total_slots=_sum_of(slots.all(), F("capacity")),
-            available_slots=_sum_of(
-                slots.bookable(at or timezone.now()), F("capacity") - F("taken")
-            ),
+            total_slots=_sum_of(Slot.objects.all(), F("capacity")),
+            available_slots=_sum_of(Slot.objects.bookable(at), places_left(at)),
         )
 
 

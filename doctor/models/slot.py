@@ -10,9 +10,11 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from accounts.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
-from doctor.exceptions import NothingToRelease, ScheduleInUse, SlotClosed, SlotFull, SlotInPast
+from accounts.exceptions import DomainError
+from doctor.exceptions import REFUSALS, NothingToRelease, ScheduleInUse, SlotFull
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
+from doctor.models.rule import Terms, places_left
 from doctor.models.schedule import Schedule
 
 FIRST_INSTANT = datetime(1999, 1, 1, tzinfo=UTC)
@@ -22,21 +24,22 @@ LAST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 class SlotQuerySet(models.QuerySet["Slot"]):
     """Scopes of slots; `bookable` is the one rule of listing, guard and explanation alike."""
 
-    def open(self) -> "SlotQuerySet":
-        """Not closed by their session or their doctor."""
-        return self.filter(is_open=True)
+    def on(self, terms: Terms) -> "SlotQuerySet":
+        """What can be had on these terms: the one rule, as a filter and as a guard."""
+        return self.filter(terms.passes())
 
-    def upcoming(self, at: datetime) -> "SlotQuerySet":
-        """Not begun at the instant."""
-        return self.filter(starts_at__gt=at)
+    def explained(self, terms: Terms) -> "SlotQuerySet":
+        """Add `reason`: the first one against each slot on these terms, or null."""
+        return self.annotate(reason=terms.reason())
 
-    def free(self) -> "SlotQuerySet":
-        """With a place left."""
-        return self.filter(taken__lt=F("capacity"))
+    def reasons(self, terms: Terms) -> dict[int, str | None]:
+        """The first reason against each slot on these terms, by key; None for what can be had."""
+        rows: Any = self.explained(terms)
+        return dict(rows.values_list("pk", "reason"))
 
     def bookable(self, at: datetime) -> "SlotQuerySet":
-        """What a patient can book at the instant; every condition is a column of the slot."""
-        return self.open().upcoming(at).free()
+        """What anybody can book at the instant. Reads the locations' rules at once."""
+        return self.on(Terms.now(at))
 
     def between(self, first: date, last: date) -> "SlotQuerySet":
         """Those whose session is on one of these days, as the location counts days.
@@ -61,13 +64,6 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """Those of one doctor, none of a doctor whom the public does not see."""
         return self.filter(doctor=doctor, doctor__is_active=True)
 
-    def clear_of(self, visits: models.QuerySet[Any]) -> "SlotQuerySet":
-        """Those that overlap none of these visits."""
-        overlap = visits.filter(
-            starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at")
-        )
-        return self.filter(~Exists(overlap))
-
     def lock(self) -> "list[Slot]":
         """Lock all of them by primary key in one statement, until the transaction ends."""
         return list(self.select_for_update(no_key=True, of=("self",)).order_by("pk"))
@@ -80,9 +76,9 @@ class SlotQuerySet(models.QuerySet["Slot"]):
             changed = [slot.pk for slot in stale if slot.is_open is not is_open]
             Slot.objects.filter(pk__in=changed).update(is_open=is_open)
 
-    def as_listed(self) -> list[dict[str, Any]]:
-        """What the API shows of free slots, read as values: no model object per slot."""
-        rows = self.annotate(available=F("capacity") - F("taken"), zone=F("location__time_zone"))
+    def as_listed(self, at: datetime) -> list[dict[str, Any]]:
+        """What the API shows of slots, read as values: no model object per slot."""
+        rows = self.annotate(available=places_left(at), zone=F("location__time_zone"))
         columns = ("schedule", "location", "starts_at", "ends_at", "capacity")
         return [_listed(**row) for row in rows.values("id", *columns, "zone", "available")]
 
@@ -178,16 +174,27 @@ class Slot(models.Model):
         """Places left, whether or not they can be booked."""
         return self.capacity - self.taken
 
-    def take(self, at: datetime | None = None) -> None:
-        """Take one place; raises SlotClosed, SlotInPast or SlotFull, in that order.
+    def take(self, at: datetime | None = None, terms: Terms | None = None) -> None:
+        """Take one place on these terms, or on everybody's at the instant.
 
-        One conditional UPDATE is guard and lock: of two callers for the last place the second
-        waits for the first and then finds the condition false.
+        Raises the first reason against it as one of `doctor.exceptions.REFUSALS`. One conditional
+        UPDATE is guard and lock: of two callers for the last place the second waits for the first
+        and then finds the condition false. A place whose hold has lapsed is settled first by
+        whoever knows of holds.
         """
-        at = at or timezone.now()
-        if not Slot.objects.bookable(at).filter(pk=self.pk).update(taken=F("taken") + 1):
-            self.refresh_from_db()
-            raise self.refusal(at) or SlotFull
+        terms = terms or self._terms(at)
+        row = Slot.objects.on(terms).filter(pk=self.pk, taken__lt=F("capacity"))
+        if not row.update(taken=F("taken") + 1):
+            raise self.refusal(terms=terms) or SlotFull
+
+    def holds_lapsed_place(self, at: datetime) -> bool:
+        """Whether it is full, as loaded, of places of which one is held no longer."""
+        lapsed = self.hold_lapses_at is not None and self.hold_lapses_at <= at
+        return lapsed and self.taken >= self.capacity
+
+    def lock(self) -> "Slot":
+        """Lock the row until the transaction ends and return it as it is; raises DoesNotExist."""
+        return Slot.objects.select_for_update(no_key=True).get(pk=self.pk)
 
     def release(self) -> None:
         """Give one place back; raises NothingToRelease when none is taken."""
@@ -203,23 +210,26 @@ class Slot(models.Model):
                 raise ScheduleInUse(appointments=sorted(holders))
         self.refresh_from_db(fields=["capacity"])
 
-    def refusal(self, at: datetime) -> SlotClosed | SlotInPast | SlotFull | None:
-        """Why this slot, as loaded, cannot be booked at the instant; None when it can."""
-        if not self.is_open:
-            return SlotClosed()
-        if self.starts_at <= at:
-            return SlotInPast()
-        return SlotFull() if self.taken >= self.capacity else None
+    def refusal(self, at: datetime | None = None, terms: Terms | None = None) -> DomainError | None:
+        """Why this slot, as it is stored, cannot be had on these terms; None when it can."""
+        told = Slot.objects.filter(pk=self.pk).reasons(terms or self._terms(at))
+        if not told:
+            raise Slot.DoesNotExist
+        reason = told[self.pk]
+        return REFUSALS[reason]() if reason else None
 
-    def alternatives(
-        self, at: datetime, besides: models.QuerySet[Any], limit: int = 3
-    ) -> list[dict[str, Any]]:
-        """Other bookable slots of the doctor that overlap none of these visits.
+    def alternatives(self, terms: Terms, limit: int = 3) -> list[dict[str, Any]]:
+        """Other slots of the doctor that can be had on these terms.
 
         The next ones from this slot's start first, then earlier ones, soonest first in each part.
         """
-        others = Slot.objects.filter(doctor=self.doctor_id).bookable(at).clear_of(besides)
+        others = Slot.objects.filter(doctor=self.doctor_id).on(terms)
         later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
         earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = later[:limit].as_listed()
-        return found if len(found) == limit else found + earlier[: limit - len(found)].as_listed()
+        found: list[dict[str, Any]] = later[:limit].as_listed(terms.at)
+        if len(found) < limit:
+            found += earlier[: limit - len(found)].as_listed(terms.at)
+        return found
+
+    def _terms(self, at: datetime | None) -> Terms:
+        return Terms(at or timezone.now(), (self.location,))

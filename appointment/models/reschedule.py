@@ -1,0 +1,57 @@
+"""How a visit is moved: the new place and the old one in one transaction, both or neither."""
+
+from dataclasses import dataclass
+
+from accounts.models import User
+from appointment.exceptions import NotCancelable
+from appointment.models.appointment import Appointment
+from appointment.models.booking import Attempt
+from appointment.models.offer import Offer
+from doctor.exceptions import AlreadyBooked
+from doctor.models import Slot
+from patient.models import Patient
+
+
+@dataclass
+class Move(Attempt):
+    """A try to move `appointment` to the slot of this key.
+
+    The patient's lock holds the visit where it is: nothing else moves it. Both slots are then
+    locked by primary key in one statement, so that opposite swaps take turns.
+    """
+
+    to: int = 0
+    by: User | None = None
+    override_reason: str = ""
+
+    def run(self) -> Appointment:
+        """Move it; raises as `Appointment.reschedule`."""
+        with self.transaction():
+            self._lock_patient()
+            old, new = self._lock_slots()
+            self.appointment.refuse_change(self.at, self.override_reason)
+            if old == new:
+                raise AlreadyBooked
+            self.look_at(Slot.objects.of_key(new.pk))
+            old.release()
+            self.take(new)
+            Offer.objects.offer([old], self.at)
+            self.appointment.move(old, new, self.by, self.at, self.override_reason)
+        return self.appointment
+
+    def _lock_patient(self) -> None:
+        if self.appointment.patient_id is None:
+            raise NotCancelable  # the person has been erased
+        self.patient = Patient.objects.lock(self.appointment.patient_id)
+        self.appointment.refresh_from_db(from_queryset=Appointment.objects.with_names())
+
+    def _lock_slots(self) -> tuple[Slot, Slot]:
+        """The slot it is in and the one it is to be in; raises DoesNotExist without the latter."""
+        keys = {pk for pk in (self.appointment.slot_id, self.to) if pk}
+        offered = Slot.objects.filter(pk=self.to, doctor__is_active=True)
+        locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}
+        if not offered.exists() and self.to != self.appointment.slot_id:
+            raise Slot.DoesNotExist
+        if self.appointment.slot_id not in locked:
+            raise NotCancelable
+        return locked[self.appointment.slot_id], locked[self.to]

@@ -1,0 +1,47 @@
+"""The terms on which one patient can have a slot."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q
+
+from doctor.models import Location
+from doctor.models.rule import WAIVABLE, Span, Terms
+from patient.models import Patient
+
+
+def terms_of(
+    patient: Patient,
+    at: datetime,
+    locations: Iterable[Location],
+    around: Span,
+    besides: int | None = None,
+    waive: bool = False,
+) -> Terms:
+    """What holds for the patient at an instant (UTC), at these locations, as one query tells.
+
+    `around` is the time of the slots in question. The appointment `besides`, which is being moved,
+    does not count. With `waive` staff set aside what they may. Under the patient's lock all of it
+    still holds when the appointment is written.
+    """
+    locations = tuple(locations)
+    current = Q(ends_at__gt=at) | Q(starts_at__lt=around[1], ends_at__gt=around[0])
+    live = patient.appointments.active().filter(current)
+    if besides:
+        live = live.exclude(pk=besides)
+    visits = list(live.values_list("slot", "starts_at", "ends_at", "location"))
+    return Terms(
+        at,
+        locations,
+        booked=frozenset(slot for slot, _, _, _ in visits),
+        visits=tuple((starts_at, ends_at) for _, starts_at, ends_at, _ in visits),
+        at_limit=_at_limit(locations, Counter(pk for _, _, end, pk in visits if end > at)),
+        waived=WAIVABLE if waive else frozenset(),
+    )
+
+
+def _at_limit(locations: Iterable[Location], live: Counter[int]) -> frozenset[int]:
+    """Where the patient has as many visits to come as the location allows."""
+    limits = ((place.pk, place.max_live_per_patient) for place in locations)
+    return frozenset(pk for pk, limit in limits if limit is not None and live[pk] >= limit)

@@ -1,0 +1,163 @@
+"""For each rule of the database, a row about to break it."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Model
+
+from accounts.tests.factories import UserFactory
+from appointment.models import Appointment, IdempotencyKey, Offer, WaitlistEntry
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Slot, TimeOff, WeeklyHours
+from doctor.tests.factories import (
+    DoctorFactory,
+    LanguageFactory,
+    LocationFactory,
+    ScheduleFactory,
+    SpecialtyFactory,
+)
+from patient.tests.factories import PatientFactory
+
+Case = tuple[Model, dict[str, Any]]
+
+
+def twin(factory: Any, field: str) -> Case:
+    """The second of two rows, about to take a value of the first."""
+    first, second = factory(), factory()
+    return second, {field: getattr(first, field)}
+
+
+def a_slot() -> Slot:
+    slot: Slot = ScheduleFactory().slots.earliest("starts_at")
+    return slot
+
+
+def second_slot_moved(minutes: int) -> Case:
+    """The second slot of a session, about to begin so many minutes after the first."""
+    first, second, *_ = ScheduleFactory().slots.order_by("starts_at")
+    return second, {"starts_at": first.starts_at + timedelta(minutes=minutes)}
+
+
+def booked_by_a_second(start: time) -> Case:
+    """A visit of somebody else at this time, about to become the first patient's."""
+    slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
+    first = AppointmentFactory(slot=slot)
+    if start != time(9):
+        slot = ScheduleFactory(start_time=start).slots.earliest("starts_at")
+    return AppointmentFactory(slot=slot), {"patient": first.patient}
+
+
+def canceled() -> Appointment:
+    visit: Appointment = AppointmentFactory()
+    return visit.cancel()
+
+
+def weekly_hours(**fields: Any) -> WeeklyHours:
+    """Monday mornings, written past all verbs."""
+    times = {"start_time": time(9), "end_time": time(12), "valid_from": date(2026, 1, 5)}
+    ends = {"doctor": DoctorFactory(), "location": LocationFactory(), "weekday": 0}
+    return WeeklyHours.objects.create(**{**ends, **times, **fields})
+
+
+def time_off() -> TimeOff:
+    """A day of leave."""
+    day = {
+        "starts_at": datetime(2026, 1, 5, tzinfo=UTC),
+        "ends_at": datetime(2026, 1, 6, tzinfo=UTC),
+    }
+    return TimeOff.objects.create(doctor=DoctorFactory(), **day)
+
+
+def entry(**fields: Any) -> WaitlistEntry:
+    """Somebody waits for a doctor, written past all verbs."""
+    days = {"first_date": date(2026, 1, 5), "last_date": date(2026, 1, 6)}
+    whom = {"patient": PatientFactory(), "doctor": DoctorFactory()}
+    return WaitlistEntry.objects.create(**{**whom, **days, **fields})
+
+
+def offer(**fields: Any) -> Offer:
+    """An open offer, written past all verbs."""
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    ends = {"entry": entry(), "slot": a_slot(), "expires_at": at, "hold_until": at}
+    return Offer.objects.create(**{**ends, **fields})
+
+
+def second_offer() -> Case:
+    """The second offer of two entries, about to be one more of the first entry."""
+    return offer(), {"entry": offer().entry}
+
+
+def second_key() -> Case:
+    """The second of a user's keys, about to be the same as the first."""
+    user = UserFactory()
+    IdempotencyKey.objects.create(user=user, key="a", fingerprint="x")
+    return IdempotencyKey.objects.create(user=user, key="b", fingerprint="x"), {"key": "a"}
+
+
+def second_session_of_hours() -> Case:
+    """A session about to be one more of the same hours on the same date."""
+    first, second = ScheduleFactory(start_time=time(9)), ScheduleFactory(start_time=time(9))
+    hours = weekly_hours()
+    type(first)._base_manager.filter(pk=first.pk).update(weekly_hours=hours)
+    return second, {"weekly_hours": hours, "date": first.date}
+
+
+BREAKS: dict[str, Callable[[], Case]] = {
+    "accounts_user_email_unique_ignoring_case": lambda: twin(UserFactory, "email"),
+    "doctor_specialty_name_unique": lambda: twin(SpecialtyFactory, "name"),
+    "doctor_language_tag_unique": lambda: twin(LanguageFactory, "tag"),
+    "doctor_location_name_unique": lambda: twin(LocationFactory, "name"),
+    "doctor_doctor_license_number_unique": lambda: twin(DoctorFactory, "license_number"),
+    "doctor_schedule_ends_after_it_starts": lambda: (ScheduleFactory(), {"end_time": time(9)}),
+    "doctor_schedule_capacity_in_range": lambda: (ScheduleFactory(), {"capacity": 1001}),
+    "doctor_schedule_slot_minutes_in_range": lambda: (ScheduleFactory(), {"slot_minutes": 4}),
+    "doctor_slot_taken_within_capacity": lambda: (a_slot(), {"taken": 2}),
+    "doctor_slot_ends_after_it_starts": lambda: ((slot := a_slot()), {"ends_at": slot.starts_at}),
+    "doctor_slot_one_per_doctor_and_start": lambda: second_slot_moved(minutes=0),
+    "doctor_slot_no_overlap": lambda: second_slot_moved(minutes=29),
+    "patient_patient_one_own_profile": lambda: twin(PatientFactory, "user"),
+    "appointment_one_live_per_patient_and_slot": lambda: booked_by_a_second(time(9)),
+    "appointment_no_overlap_of_one_patient": lambda: booked_by_a_second(time(9, 29)),
+    "appointment_only_canceled_outlive_their_slot": lambda: (AppointmentFactory(), {"slot": None}),
+    "appointment_canceled_at_if_canceled": lambda: (canceled(), {"canceled_at": None}),
+    "appointment_ends_after_it_starts": lambda: (
+        (visit := AppointmentFactory()),
+        {"ends_at": visit.starts_at},
+    ),
+    "appointment_status_known": lambda: (AppointmentFactory(), {"status": "moved"}),
+    "doctor_schedule_one_per_hours_and_date": second_session_of_hours,
+    "doctor_weeklyhours_weekday_in_range": lambda: (weekly_hours(), {"weekday": 7}),
+    "doctor_weeklyhours_end_after_they_start": lambda: (weekly_hours(), {"end_time": time(9)}),
+    "doctor_weeklyhours_valid_from_before_until": lambda: (
+        weekly_hours(),
+        {"valid_until": date(2026, 1, 4)},
+    ),
+    "doctor_weeklyhours_capacity_in_range": lambda: (weekly_hours(), {"capacity": 1001}),
+    "doctor_weeklyhours_slot_minutes_in_range": lambda: (weekly_hours(), {"slot_minutes": 4}),
+    "doctor_weeklyhours_every_weeks_in_range": lambda: (weekly_hours(), {"every_weeks": 53}),
+    "doctor_timeoff_of_doctor_or_location": lambda: (time_off(), {"location": LocationFactory()}),
+    "doctor_timeoff_ends_after_it_starts": lambda: (
+        (leave := time_off()),
+        {"ends_at": leave.starts_at},
+    ),
+    "patient_patient_dependent_of_somebody": lambda: (
+        PatientFactory(user=None),
+        {"is_dependent": True},
+    ),
+    "appointment_waitlist_doctor_or_specialty": lambda: (entry(), {"doctor": None}),
+    "appointment_waitlist_dates": lambda: (entry(), {"last_date": date(2026, 1, 4)}),
+    "appointment_waitlist_times": lambda: (
+        entry(),
+        {"start_time": time(9), "end_time": time(9)},
+    ),
+    "appointment_waitlist_weekdays": lambda: (entry(), {"weekday_bits": 128}),
+    "appointment_waitlist_status_known": lambda: (entry(), {"status": "lost"}),
+    "appointment_offer_one_open_per_entry": second_offer,
+    "appointment_offer_held_until_it_expires": lambda: (
+        (held := offer()),
+        {"hold_until": held.expires_at - timedelta(seconds=1)},
+    ),
+    "appointment_offer_status_known": lambda: (offer(), {"status": "lost"}),
+    "appointment_idempotency_one_per_user_and_key": second_key,
+}
