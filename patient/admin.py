@@ -5,9 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import HidesAccounts, VerbAdmin, by, list_link
+from accounts.admin import HidesAccounts, VerbAdmin, by, change_link, list_link, may_view_accounts
 from patient.models import MedicalHistory, Patient
 
 
@@ -43,21 +44,34 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
         "emergency_contact_phone",
         "user",
         "is_dependent",
+        "family",
         "appointments",
     )
-    readonly_fields = ("appointments",)
+    readonly_fields = ("family", "appointments")
     inlines = (HistoryInline,)
     autocomplete_fields = ("user",)
-    list_display = ("last_name", "first_name", "date_of_birth", "phone_number")
+    list_display = ("last_name", "first_name", "date_of_birth", "phone_number", "is_dependent")
     list_display_links = ("last_name", "first_name")
-    list_filter = ("sex", "preferred_language")
+    list_filter = ("is_dependent", "sex", "preferred_language")
     search_fields = ("last_name", "first_name", "date_of_birth", "phone_number", "user__email")
     search_help_text = "Name, date of birth (1990-05-17) or phone number."
     deleted_by_verb = True
     deletion_note = (
         "Coming appointments are canceled, personal and medical data are erased, past appointments "
-        "are kept without the person. The account stays."
+        "are kept without the person. The account and others of the family stay."
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Whose dependent somebody is goes with the account, for those who may see accounts."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if may_view_accounts(request) else ("is_dependent", *fields)
+
+    @admin.display(description="family")
+    def family(self, patient: Patient) -> SafeString | str:
+        """Links to the others of the same account."""
+        others = Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk)
+        links = ((change_link(other), _role(other)) for other in others)
+        return format_html_join(", ", "{} ({})", links) or self.get_empty_value_display()
 
     @admin.display(description="appointments")
     def appointments(self, patient: Patient) -> SafeString | str:
@@ -93,6 +107,10 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
 
     def name_in_log(self, row: Patient) -> str:
         return f"patient {row.pk}, erased"
+
+
+def _role(patient: Patient) -> str:
+    return "dependent" if patient.is_dependent else "the account's own"
 
 
 @admin.register(MedicalHistory)

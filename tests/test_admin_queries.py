@@ -27,7 +27,7 @@ from doctor.tests.factories import (
     day_ahead,
 )
 from patient.models import MedicalHistory, Patient
-from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.desk import Desk, page
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +134,7 @@ def growing_schedule() -> tuple[Schedule, Callable[[], None]]:
 def growing_patient() -> tuple[Patient, Callable[[], None]]:
     patient = PatientFactory()
     MedicalHistoryFactory(patient=patient)
+    DependentFactory(user=patient.user)
     AppointmentFactory(patient=patient)
 
     def grow() -> None:
@@ -141,6 +142,7 @@ def growing_patient() -> tuple[Patient, Callable[[], None]]:
             MedicalHistoryFactory(patient=patient)
             slot = ScheduleFactory(date=day_ahead(day)).slots.first()
             AppointmentFactory(patient=patient, slot=slot)
+            DependentFactory(user=patient.user)
 
     return patient, grow
 

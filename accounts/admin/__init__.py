@@ -8,7 +8,7 @@ from django.contrib import admin
 from accounts.admin import others, tokens, users  # noqa: F401  (importing them registers them)
 from accounts.admin.forms import RevisingForm
 from accounts.admin.links import change_link, list_link
-from accounts.admin.privacy import HidesAccounts, name_of
+from accounts.admin.privacy import HidesAccounts, may_view_accounts, name_of
 from accounts.admin.sturdy import ReadOnlyAdmin, SturdyAdmin
 from accounts.admin.verbs import REFUSALS, VerbAdmin, by
 
@@ -22,6 +22,7 @@ __all__ = [
     "by",
     "change_link",
     "list_link",
+    "may_view_accounts",
     "name_of",
 ]
 

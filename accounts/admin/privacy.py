@@ -37,6 +37,7 @@ class HidesAccounts:
 
 
 def may_view_accounts(request: HttpRequest) -> bool:
+    """Whether this person holds the permission to see accounts."""
     return request.user.has_perm("accounts.view_user")
 
 

@@ -1,7 +1,7 @@
 """The people who are seen: the owners of accounts, their dependents, and those who have none."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
+from accounts.constraints import violates
 from accounts.fields import free_text, validate_language_tag
 from accounts.models import Revisable, User
 from patient.exceptions import ProfileExists
@@ -28,15 +29,15 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
     def own_of(self, user: Any) -> "PatientQuerySet":
         """The user's own profile: one or none."""
-        return self.filter(user=user, is_dependent=False)
+        return self.cared_for_by(user).filter(is_dependent=False)
 
     def dependents_of(self, user: Any) -> "PatientQuerySet":
         """Those the user books for besides themselves."""
-        return self.filter(user=user, is_dependent=True)
+        return self.cared_for_by(user).filter(is_dependent=True)
 
     def cared_for_by(self, user: Any) -> "PatientQuerySet":
         """All that the user may see and book for: themselves and their dependents."""
-        return self.filter(user=user)
+        return self.filter(user=user) if user else self.none()  # no account is not one they share
 
     def lock(self, pk: int | None) -> "Patient":
         """Lock the patient until the transaction ends, their user first; raises DoesNotExist."""
@@ -90,7 +91,7 @@ class Patient(Revisable):
         null=True,
         blank=True,
         related_name="patients",
-        help_text="The account they book with, if any.",
+        help_text="The account they book with, or that books for them, if any.",
     )
     is_dependent = models.BooleanField(
         "dependent",
@@ -147,7 +148,7 @@ class Patient(Revisable):
         Raises ProfileExists where the user has an own one, ValidationError for one dependent too
         many or a dependent of nobody.
         """
-        with self._belonging(self.user_id, self.is_dependent):
+        with self._belonging(self.user_id):
             self.save(force_insert=True)
 
     def revise(self, **changes: Any) -> None:
@@ -156,21 +157,25 @@ class Patient(Revisable):
         An account to be linked is locked with the present one: its first booking makes a profile.
         """
         linked = changes.get("user", self.user)
-        with self._belonging(linked and linked.pk, changes.get("is_dependent", self.is_dependent)):
+        moves = changes.keys() & {"user", "is_dependent"}
+        with self._belonging(linked and linked.pk) if moves else nullcontext():
             super().revise(**changes)
 
     @contextmanager
-    def _belonging(self, account: int | None, is_dependent: bool) -> Iterator[None]:
-        """A transaction that makes the patient the account's; a constraint's word is translated."""
+    def _belonging(self, account: int | None) -> Iterator[None]:
+        """A transaction in which the patient comes to belong to the account, or to none."""
         try:
             with transaction.atomic():
-                for pk in sorted({pk for pk in (self.user_id, account) if pk}):
+                # A form has written on this object already: only the row knows the present account.
+                present = Patient.objects.filter(pk=self.pk).values_list("user", flat=True).first()
+                for pk in sorted({pk for pk in (present, account) if pk}):
                     _lock_account(pk)
                 yield
-                if is_dependent:  # counted under the lock, with this one
-                    _check_number(Patient.objects.dependents_of(account).count())
+                family = Patient.objects.filter(user__patients=self)
+                if family.filter(is_dependent=True).count() > MOST_DEPENDENTS:
+                    raise ValidationError(TOO_MANY, code="too_many_dependents")
         except IntegrityError as error:
-            if is_dependent and account is None:
+            if violates(error, "patient_patient_dependent_of_somebody"):
                 raise ValidationError(OF_NOBODY, code="dependent_of_nobody") from error
             if Patient.objects.own_of(account).exclude(pk=self.pk).exists():
                 raise ProfileExists from error
@@ -193,11 +198,6 @@ class Patient(Revisable):
 def _lock_account(pk: int) -> None:
     if User.objects.lock(pk) is None:
         raise User.DoesNotExist
-
-
-def _check_number(dependents: int) -> None:
-    if dependents > MOST_DEPENDENTS:
-        raise ValidationError(TOO_MANY, code="too_many_dependents")
 
 
 def _log_of(patient: Patient) -> models.QuerySet[LogEntry]:

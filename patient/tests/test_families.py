@@ -169,3 +169,9 @@ def test_of_several_who_come_at_once_for_the_last_place_one_gets_it() -> None:
         *["ValidationError"] * 4,
     ]
     assert Patient.objects.dependents_of(user).count() == MOST_DEPENDENTS
+
+
+def test_no_account_is_not_one_that_walk_ins_share() -> None:
+    PatientFactory.create_batch(2, user=None)
+    for scope in ("own_of", "dependents_of", "cared_for_by"):
+        assert not getattr(Patient.objects, scope)(None).exists()

@@ -1,0 +1,131 @@
+"""Families in the admin: who belongs to whom, and what is refused, as a message on the page."""
+
+import pytest
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from patient.models import MOST_DEPENDENTS, Patient
+from patient.tests.factories import DependentFactory, PatientFactory
+from tests.desk import Desk, faults, page, told
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/patient/patient/add/"
+OF_NOBODY = "A dependent needs an account that books for them."
+HAS_ONE = "This user has a profile already."
+
+
+@pytest.fixture
+def reception(staff: User) -> Desk:
+    return Desk(staff)
+
+
+@pytest.fixture
+def desk(superuser: User) -> Desk:
+    return Desk(superuser)
+
+
+@pytest.fixture
+def child(patient: Patient) -> Patient:
+    return DependentFactory(user=patient.user)
+
+
+def listed(desk: Desk, **query: object) -> set[Patient]:
+    return set(desk.get(page(Patient), **query).context["cl"].result_list)
+
+
+def test_a_dependent_is_added_for_an_account(desk: Desk, patient: Patient) -> None:
+    typed = {"first_name": "Leo", "last_name": "Ruiz", "is_dependent": "on"}
+    desk.send(ADD, desk.open(ADD), user=patient.user_id, **typed)
+    assert Patient.objects.dependents_of(patient.user).get().name == "Leo Ruiz"
+
+
+def test_the_list_tells_dependents_from_others(
+    reception: Desk, patient: Patient, child: Patient
+) -> None:
+    assert listed(reception) == {patient, child}
+    assert listed(reception, is_dependent__exact=1) == {child}
+    assert listed(reception, is_dependent__exact=0) == {patient}
+
+
+def test_the_page_of_a_patient_leads_to_the_family(
+    reception: Desk, patient: Patient, child: Patient
+) -> None:
+    strangers, walk_ins = DependentFactory(), PatientFactory.create_batch(2, user=None)
+    for person, other in ((patient, child), (child, patient)):
+        html = reception.get(page(person, "change")).content.decode()
+        assert f'<a href="{page(other, "change")}">' in html
+        assert page(strangers, "change") not in html
+        assert patient.user.email not in html
+    alone = reception.get(page(walk_ins[0], "change")).content.decode()
+    assert page(walk_ins[1], "change") not in alone
+
+
+def test_without_seeing_accounts_nobody_makes_or_frees_a_dependent(
+    reception: Desk, child: Patient
+) -> None:
+    assert not {"user", "is_dependent"} & reception.open(page(child, "change")).keys()
+    reception.change(child, address="Calle Mayor 1", is_dependent=[], user="")
+    reception.send(ADD, reception.open(ADD), first_name="E", last_name="S", is_dependent="on")
+    child.refresh_from_db()
+    assert (child.is_dependent, child.address) == (True, "Calle Mayor 1")
+    assert Patient.objects.get(first_name="E").is_dependent is False
+
+
+def test_a_dependent_of_nobody_is_refused_by_a_message(
+    desk: Desk, patient: Patient, child: Patient
+) -> None:
+    typed = {"first_name": "Leo", "last_name": "Ruiz", "is_dependent": "on"}
+    assert faults(desk.send(ADD, desk.open(ADD), **typed)) == [OF_NOBODY]
+    assert faults(desk.change(child, user="")) == [OF_NOBODY]
+    child.refresh_from_db()
+    assert child.user == patient.user
+
+
+def test_a_page_opened_before_they_became_a_dependent_cannot_take_the_account_away(
+    desk: Desk, patient: Patient
+) -> None:
+    lonely = PatientFactory()
+    stale = desk.open(page(lonely, "change"))
+    lonely.revise(user=patient.user, is_dependent=True)
+    assert faults(desk.send(page(lonely, "change"), stale, user="")) == [OF_NOBODY]
+    lonely.refresh_from_db()
+    assert (lonely.user, lonely.is_dependent) == (patient.user, True)
+
+
+def test_a_second_own_profile_is_refused_by_a_message(desk: Desk, child: Patient) -> None:
+    assert faults(desk.change(child, is_dependent=[])) == [HAS_ONE]
+    child.refresh_from_db()
+    assert child.is_dependent
+
+
+def test_who_grows_up_is_given_an_account_of_their_own(desk: Desk, child: Patient) -> None:
+    account = UserFactory()
+    desk.change(child, user=account.pk, is_dependent=[])
+    assert Patient.objects.own_of(account).get() == child
+
+
+def test_one_dependent_too_many_is_refused_by_a_message(desk: Desk, patient: Patient) -> None:
+    DependentFactory.create_batch(MOST_DEPENDENTS, user=patient.user)
+    walk_in = PatientFactory(user=None)
+    refused = desk.change(walk_in, user=patient.user_id, is_dependent="on")
+    assert faults(refused) == ["An account books for at most 20 dependents."]
+    walk_in.refresh_from_db()
+    assert walk_in.user is None
+
+
+def test_erasing_a_dependent_keeps_the_carer_and_both_may_go_at_once(
+    desk: Desk, patient: Patient, child: Patient
+) -> None:
+    sibling = DependentFactory(user=patient.user)
+    desk.delete(child)
+    assert set(Patient.objects.all()) == {patient, sibling}
+    assert told(desk.delete_all(patient, sibling)) == ["Successfully deleted 2 patients."]
+    assert not Patient.objects.exists()
+
+
+def test_an_account_with_a_dependent_is_not_deleted(desk: Desk) -> None:
+    child = DependentFactory()
+    confirm = desk.get(page(child.user, "delete")).content.decode()
+    assert page(child, "change") in confirm
+    desk.delete(child.user)
+    assert User.objects.filter(pk=child.user_id).exists()
