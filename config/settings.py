@@ -136,6 +136,10 @@ REST_KNOX = {
     "MIN_REFRESH_INTERVAL": 3600,
 }
 
+# --- Calendar -------------------------------------------------------------------------------------
+
+HOURS_AHEAD_DAYS = environment.number("HOURS_AHEAD_DAYS", 90)
+
 # --- Limits ---------------------------------------------------------------------------------------
 
 THROTTLE = environment.text("THROTTLE", "on") != "off"

@@ -75,6 +75,13 @@ class ScheduleInUse(DomainError):
     message = "Appointments are booked in this session. Move or cancel them first."
 
 
+class HoursOverlap(DomainError):
+    """`weekly_hours` holds the ids of the doctor's other hours that are in the way."""
+
+    code = "hours_overlap"
+    message = "The doctor keeps other hours at that time."
+
+
 class LocationInUse(DomainError):
     code = "schedule_in_use"
     message = "The time zone cannot change while sessions are still to come at this location."

@@ -5,6 +5,12 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+FIRST_DATE = date(2000, 1, 1)
+YEARS_AHEAD = 10
+
+Span = tuple[datetime, datetime]
 
 
 @cache
@@ -19,6 +25,15 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(
             "Use a name of the IANA time zone database, such as Europe/Madrid.", code="time_zone"
         )
+
+
+def validate_date(value: date) -> None:
+    """Raise ValidationError for a date before 2000 or more than ten years ahead."""
+    today = timezone.now().date()
+    leap_day = today.month == 2 and today.day == 29
+    last = today.replace(year=today.year + YEARS_AHEAD, day=28 if leap_day else today.day)
+    if not FIRST_DATE <= value <= last:
+        raise ValidationError("Use a date from 2000 to ten years ahead.", code="date_range")
 
 
 def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
@@ -44,3 +59,32 @@ def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
         else:
             after = middle
     return after
+
+
+def spans_of(
+    day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
+) -> list[Span]:
+    """Start and end (UTC) of each slot of a session: equal steps of elapsed time.
+
+    A remainder is dropped, and no slot length is one slot of the whole. So 01:00 to 04:00 holds
+    two hours when the clocks go forward and four when they go back.
+    """
+    first, step, count = _steps(day, start, end, slot_minutes, zone)
+    return [(first + n * step, first + (n + 1) * step) for n in range(count)]
+
+
+def extent_of(
+    day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
+) -> Span | None:
+    """From the start of a session's first slot to the end of its last; None without any."""
+    first, step, count = _steps(day, start, end, slot_minutes, zone)
+    return (first, first + count * step) if count else None
+
+
+def _steps(
+    day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
+) -> tuple[datetime, timedelta, int]:
+    """When the first slot begins, how long each lasts, and how many there are."""
+    first, last = instant_of(day, start, zone), instant_of(day, end, zone)
+    step = timedelta(minutes=slot_minutes) if slot_minutes else last - first
+    return first, step, max(0, (last - first) // step) if step else 0

@@ -20,7 +20,15 @@ from tests import postgres, scratch
 KEY = pytest.StashKey["Database"]()
 ENVIRONMENT = {"ENVIRONMENT": "demo", "THROTTLE": "off", "CACHE_URL": "locmemcache://"}
 # What a developer's shell may hold and the suite must not depend on.
-FOREIGN = ("ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "DEBUG", "NUM_PROXIES", "PORT", "SECRET_KEY")
+FOREIGN = (
+    "ALLOWED_HOSTS",
+    "CORS_ALLOWED_ORIGINS",
+    "DEBUG",
+    "HOURS_AHEAD_DAYS",
+    "NUM_PROXIES",
+    "PORT",
+    "SECRET_KEY",
+)
 
 
 class Database(Protocol):

@@ -11,11 +11,18 @@ from datetime import time, timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from doctor.models import WeeklyHours
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+    ScheduleFactory,
+    WeeklyHoursFactory,
+)
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
@@ -70,6 +77,35 @@ def revising() -> Verb:
     schedule, doctor = AppointmentFactory().slot.schedule, DoctorFactory()
     schedule.slots.get(taken=1).appointments.get().cancel()
     return lambda: schedule.revise(slot_minutes=60, doctor=doctor, location=LocationFactory())
+
+
+def hours_of_a_visit() -> tuple[WeeklyHours, Appointment]:
+    """Hours with a visit in a week."""
+    hours = WeeklyHoursFactory()
+    slot = hours.schedules.order_by("date")[1].slots.first()
+    return hours, AppointmentFactory(slot=slot)
+
+
+def publishing_hours() -> Verb:
+    hours = WeeklyHoursFactory.build(doctor=DoctorFactory(), location=LocationFactory())
+    return hours.publish
+
+
+def moving_hours() -> Verb:
+    hours, _ = hours_of_a_visit()
+    changes = {"doctor": DoctorFactory(), "location": LocationFactory(), "start_time": time(8)}
+    return lambda: hours.revise(keep=True, **changes)
+
+
+def ending_hours() -> Verb:
+    hours, visit = hours_of_a_visit()
+    visit.cancel()
+    return hours.unpublish
+
+
+def extending_hours() -> Verb:
+    hours, at = WeeklyHoursFactory(), timezone.now()
+    return lambda: WeeklyHours.objects.extend(hours.doctor_id, 200, at)
 
 
 def closing() -> Verb:
@@ -127,6 +163,10 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "publish": (publishing, [*CALENDAR, SLOTS]),
     "revise": (revising, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "unpublish": (lambda: ScheduleFactory().unpublish, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "hours.publish": (publishing_hours, [*CALENDAR, SLOTS]),
+    "hours.revise": (moving_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "hours.unpublish": (ending_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "hours.extend": (extending_hours, [*CALENDAR, SLOTS]),
     "doctor.publish": (closing, ["lock doctor_doctor", SLOTS]),
     "doctor.revise": (lambda: DoctorFactory().revise, ["lock doctor_doctor", SLOTS]),
     "location.publish": (moving, ["lock doctor_location"]),
@@ -164,6 +204,16 @@ def test_a_session_itself_is_locked_before_its_calendars(verb: str) -> None:
     """Or it could move to another calendar while the lock of the one it had is waited for."""
     sql = statements(VERBS[verb][0]())
     assert first(sql, LOCK, "doctor_schedule") < first(sql, LOCK, "doctor_location")
+
+
+@pytest.mark.parametrize("name", ["hours.revise", "hours.unpublish", "hours.extend"])
+def test_hours_and_their_sessions_are_locked_before_their_calendars(name: str) -> None:
+    """Who edits a session by hand holds it before its calendar, too."""
+    sql = statements(VERBS[name][0]())
+    calendar = first(sql, LOCK, "doctor_location")
+    assert first(sql, LOCK, "doctor_weeklyhours") < calendar
+    if name != "hours.extend":  # which changes no session
+        assert first(sql, LOCK, "doctor_schedule") < calendar
 
 
 def test_the_calendars_that_a_session_leaves_and_comes_to_are_locked_together() -> None:

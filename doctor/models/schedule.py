@@ -1,6 +1,8 @@
 """A doctor's session on one day at one location, and the slots that come of it."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -14,19 +16,16 @@ from accounts.constraints import violates
 from doctor.exceptions import ScheduleInUse, ScheduleOverlap
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.published import Published
 from doctor.models.rule import places_left
+from doctor.models.timetabled import Timetabled
 from doctor.models.weekly_hours import WeeklyHours
-from doctor.wall_time import instant_of
+from doctor.signals import announce_closing, slots_changed
+from doctor.wall_time import Span, spans_of, validate_date
 
 if TYPE_CHECKING:
     from doctor.models.slot import Slot
 
-FIRST_DATE = date(2000, 1, 1)
-YEARS_AHEAD = 10
 NO_OVERLAP = ("doctor_slot_no_overlap", "doctor_slot_one_per_doctor_and_start")
-
-Span = tuple[datetime, datetime]
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
@@ -70,16 +69,28 @@ def _sum_of(slots: Any, places: Any) -> Coalesce:
     return Coalesce(Subquery(of_schedule.annotate(places=Sum(places)).values("places")), 0)
 
 
-def validate_date(value: date) -> None:
-    """Raise ValidationError for a date before 2000 or more than ten years ahead."""
-    today = timezone.now().date()
-    leap_day = today.month == 2 and today.day == 29
-    last = today.replace(year=today.year + YEARS_AHEAD, day=28 if leap_day else today.day)
-    if not FIRST_DATE <= value <= last:
-        raise ValidationError("Use a date from 2000 to ten years ahead.", code="date_range")
+@contextmanager
+def overlap_refused() -> Iterator[None]:
+    """One transaction; raises ScheduleOverlap where the database finds that slots overlap."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if any(violates(error, name) for name in NO_OVERLAP):
+            raise ScheduleOverlap from error
+        raise
 
 
-class Schedule(Published):
+def refuse_stranding(slots: "Iterable[Slot]") -> None:
+    """Raise ScheduleInUse, with those who hold a place, where there is such a slot at all."""
+    pks = {slot.pk: slot for slot in slots}
+    if pks:
+        slot = next(iter(pks.values()))
+        holders = slot.appointments.model.objects.holding_a_place().filter(slot__in=pks)
+        raise ScheduleInUse(appointments=sorted(holders.values_list("pk", flat=True)))
+
+
+class Schedule(Timetabled):
     """A session: wall times of its location, cut into equal slots of elapsed time."""
 
     doctor = models.ForeignKey(
@@ -172,77 +183,87 @@ class Schedule(Published):
             raise ValidationError("The session is too short for a slot.", code="no_slots")
 
     def spans(self) -> list[Span]:
-        """Start and end (UTC) of each slot: equal steps of elapsed time, a remainder dropped.
-
-        So 01:00 to 04:00 holds two hours when the clocks go forward and four when they go back.
-        """
-        start = instant_of(self.date, self.start_time, self.location.zone)
-        end = instant_of(self.date, self.end_time, self.location.zone)
-        step = timedelta(minutes=self.slot_minutes) if self.slot_minutes else end - start
-        count = (end - start) // step if step else 0
-        return [(start + n * step, start + (n + 1) * step) for n in range(count)]
+        """Start and end (UTC) of each slot, by the clocks of the location."""
+        times = (self.start_time, self.end_time, self.slot_minutes)
+        return spans_of(self.date, *times, self.location.zone)
 
     def publish(self) -> None:
         """Save the session and make or remake its slots, in one transaction.
 
-        Slots that stay as they are keep their bookings; free ones are remade. Raises
-        ValidationError; ScheduleInUse with the appointments it would strand; ScheduleOverlap where
-        the doctor has another slot at the time. Locks locations, doctors, then the slots.
+        Slots that stay as they are keep their bookings; free ones are remade. One made from weekly
+        hours becomes an exception to them. Raises ValidationError; ScheduleInUse with the
+        appointments it would strand; ScheduleOverlap where the doctor has another slot at the time.
+        Locks locations, doctors, then the slots.
         """
-        try:
-            with transaction.atomic():
-                self.lock_calendar()
-                self.full_clean()
-                self.save()
-                self._remake_slots()
-        except IntegrityError as error:
-            if any(violates(error, name) for name in NO_OVERLAP):
-                raise ScheduleOverlap from error
-            raise
+        with overlap_refused():
+            self.lock_calendar()
+            self._except_from_hours()
+            self.full_clean()
+            self.save()
+            self._remake_slots(timezone.now())
 
     def unpublish(self) -> None:
-        """Delete the session and its slots; raises ScheduleInUse where a place is held."""
+        """Delete the session and its slots; raises ScheduleInUse where a place is held.
+
+        One made from weekly hours stays, inactive and empty: they never touch its date again.
+        """
         with transaction.atomic():
             self.lock_calendar()
-            self._drop(self.slots.all().lock())
-            self.delete()
+            slots = self.slots.all().lock()
+            announce_closing(slots, timezone.now())
+            self._drop(slots)
+            if self.weekly_hours_id:
+                self.is_active, self.is_exception = False, True
+                self.save()
+            else:
+                self.delete()
 
-    def lock_calendar(self, **changes: Any) -> None:
-        """Lock where and whose the session was and will be, all locations before all doctors."""
-        row = Schedule.objects.select_for_update(no_key=True).filter(pk=self.pk)
-        before = row.values_list("location", "doctor").first()
-        now = (self.location_id, self.doctor_id)
-        after = tuple(getattr(changes.get(name), "pk", None) for name in ("location", "doctor"))
-        locations, doctors = zip(*filter(None, (before, now, after)), strict=True)
-        Location.objects.lock(set(locations) - {None})
-        Doctor.objects.lock(set(doctors) - {None})
-        if self.location_id:
-            self.location.refresh_from_db()
+    def _except_from_hours(self) -> None:
+        """Let the hours leave a session alone that staff edit, and the date that it had."""
+        if not self.weekly_hours_id:
+            return
+        self.is_exception = True
+        before = Schedule.objects.filter(pk=self.pk).exclude(date=self.date).first()
+        if before is not None:
+            Schedule.objects.filter(pk=self.pk).update(weekly_hours=None)
+            self.weekly_hours = None
+            before.pk, before._state.adding = None, True
+            before.is_active, before.is_exception = False, True
+            before.save()
 
-    def _remake_slots(self) -> None:
+    def _remake_slots(self, at: datetime) -> None:
         wanted = dict.fromkeys(self.spans())
         slots = self.slots.all().lock()
+        announce_closing([slot for slot in slots if not self._suits(slot, wanted)], at)
         kept = [slot for slot in slots if self._keeps(slot, wanted)]
         self._drop([slot for slot in slots if slot not in kept])
         self._refuse_overlap(list(wanted))
-        self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
         missing = wanted.keys() - {(slot.starts_at, slot.ends_at) for slot in kept}
-        self.slots.bulk_create([self._slot(span) for span in sorted(missing)])
+        made = self.slots.bulk_create([self.slot_of(span) for span in sorted(missing)])
+        enlarged = [slot for slot in kept if slot.capacity < self.capacity]
+        self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
+        readmitted = [slot for slot in kept if slot.kept_over and self.is_active]
+        self.slots.filter(pk__in=[slot.pk for slot in readmitted]).update(kept_over=False)
         self.slots.all().recompute_open()
+        if changed := {slot.pk for slot in [*made, *enlarged, *readmitted]}:
+            slots_changed.send(sender=self.slots.model, slots=changed, at=at)
+
+    def _suits(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
+        """Whether a slot stays in the session as it is now, with all of its places."""
+        return self._fits(slot, wanted) and slot.capacity <= self.capacity
 
     def _keeps(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
         """Whether a slot is in the session as it is now, with room for all who hold a place."""
+        return self._fits(slot, wanted) and slot.taken <= self.capacity
+
+    def _fits(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
         same_calendar = (slot.doctor_id, slot.location_id) == (self.doctor_id, self.location_id)
-        same_time = (slot.starts_at, slot.ends_at) in wanted
-        return same_calendar and same_time and slot.taken <= self.capacity
+        return same_calendar and (slot.starts_at, slot.ends_at) in wanted
 
     def _drop(self, slots: "list[Slot]") -> None:
         """Delete free, locked slots; raises ScheduleInUse where one is not free."""
-        held = [slot for slot in slots if slot.taken]
-        if held:
-            holders = (slot.appointments.holding_a_place().values_list("pk") for slot in held)
-            raise ScheduleInUse(appointments=sorted(pk for rows in holders for (pk,) in rows))
-        self.slots.filter(pk__in=[slot.pk for slot in slots]).delete()
+        refuse_stranding(slot for slot in slots if slot.taken)
+        self.slots.filter(pk__in=[slot.pk for slot in slots]).drop()
 
     def _refuse_overlap(self, spans: list[Span]) -> None:
         """Raise ScheduleOverlap where another session of the doctor has a slot in the way.
@@ -255,7 +276,8 @@ class Schedule(Published):
             if any(starts_at < end and start < ends_at for start, end in spans):
                 raise ScheduleOverlap
 
-    def _slot(self, span: Span) -> "Slot":
+    def slot_of(self, span: Span) -> "Slot":
+        """A slot of the session that is not stored yet."""
         starts_at, ends_at = span
         return self.slots.model(
             schedule=self,

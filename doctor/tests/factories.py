@@ -4,7 +4,7 @@ from typing import Any
 import factory
 from django.utils import timezone
 
-from doctor.models import Doctor, Language, Location, Schedule, Specialty
+from doctor.models import Doctor, Language, Location, Schedule, Specialty, WeeklyHours
 
 
 class SpecialtyFactory(factory.django.DjangoModelFactory):
@@ -65,3 +65,25 @@ class ScheduleFactory(factory.django.DjangoModelFactory):
         schedule = model_class(*args, **kwargs)
         schedule.publish()
         return schedule
+
+
+class WeeklyHoursFactory(factory.django.DjangoModelFactory):
+    """Published hours: by default from today, this weekday, 09:00 to 11:00, four slots of one."""
+
+    class Meta:
+        model = WeeklyHours
+
+    doctor = factory.SubFactory(DoctorFactory)
+    location = factory.SubFactory(LocationFactory)
+    valid_from = factory.LazyFunction(lambda: timezone.now().date())
+    weekday = factory.LazyAttribute(lambda hours: hours.valid_from.weekday())
+    start_time = time(9)
+    end_time = time(11)
+    slot_minutes = 30
+    capacity = 1
+
+    @classmethod
+    def _create(cls, model_class: type[WeeklyHours], *args: Any, **kwargs: Any) -> WeeklyHours:
+        hours = model_class(*args, **kwargs)
+        hours.publish()
+        return hours

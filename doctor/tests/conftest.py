@@ -1,0 +1,36 @@
+"""Hours on Mondays, and somebody booked on one: what the tests of changed hours share."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import WeeklyHours
+from doctor.tests.factories import WeeklyHoursFactory
+from doctor.tests.mondays import SECOND
+
+
+@pytest.fixture
+def monday_morning(settings) -> Iterator[None]:
+    """It is Monday 11 January 2027, 08:00 in Madrid; sessions are made for 14 days."""
+    settings.HOURS_AHEAD_DAYS = 14
+    with time_machine.travel(datetime(2027, 1, 11, 7, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def hours(monday_morning: None, db: None) -> WeeklyHours:
+    """Mondays 09:00 to 11:00, four slots of two places: today, the second and the third."""
+    made: WeeklyHours = WeeklyHoursFactory(capacity=2)
+    return made
+
+
+@pytest.fixture
+def booked(hours: WeeklyHours) -> Appointment:
+    """A visit at 09:30 on the second Monday."""
+    slot = hours.schedules.get(date=SECOND).slots.order_by("starts_at")[1]
+    visit: Appointment = AppointmentFactory(slot=slot)
+    return visit

@@ -1,0 +1,174 @@
+"""What is booked is never moved by its hours: a change is refused, or leaves it where it is."""
+
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import ScheduleInUse
+from doctor.models import Schedule, Slot, WeeklyHours
+from doctor.models.plan import KEPT_OVER
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+)
+from doctor.tests.mondays import MONDAY, SECOND, THIRD, everything, on
+from tests.balance import assert_balanced
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
+
+
+# --- What would be stranded -----------------------------------------------------------------------
+
+STRANDING: list[dict[str, Any]] = [
+    {"start_time": time(10)},
+    {"end_time": time(9, 30)},
+    {"slot_minutes": 60},
+    {"slot_minutes": None},
+    {"start_time": time(9, 10)},
+    {"weekday": 1},
+    {"every_weeks": 2},
+    {"valid_until": MONDAY},
+    {"valid_until": SECOND - timedelta(days=1)},
+    {"valid_from": THIRD},
+    {"capacity": 1},
+    {"doctor": None},
+    {"location": None},
+]
+
+
+def made_up(changes: dict[str, Any]) -> dict[str, Any]:
+    factories: dict[str, Any] = {"doctor": DoctorFactory, "location": LocationFactory}
+    return {
+        name: factories[name]() if name in factories else value for name, value in changes.items()
+    }
+
+
+@pytest.mark.parametrize("changes", STRANDING)
+def test_a_change_that_would_strand_somebody_is_refused_with_all_in_the_way(
+    hours: WeeklyHours, booked: Appointment, changes: dict[str, Any]
+) -> None:
+    other = AppointmentFactory(slot=booked.slot)
+    AppointmentFactory(slot=hours.schedules.get(date=MONDAY).slots.first())
+    before = everything()
+    with pytest.raises(ScheduleInUse) as refused:
+        hours.revise(**made_up(changes))
+    assert refused.value.extra == {"appointments": [booked.pk, other.pk]}
+    assert everything() == before
+
+
+@pytest.mark.parametrize("changes", STRANDING)
+def test_with_keep_what_is_booked_stays_closed_and_the_hours_go_on_around_it(
+    hours: WeeklyHours, booked: Appointment, changes: dict[str, Any]
+) -> None:
+    other = AppointmentFactory(slot=booked.slot)
+    hours.revise(keep=True, **made_up(changes))
+    slot = Slot.objects.get(pk=booked.slot_id)
+    assert (slot.starts_at, slot.taken, slot.capacity) == (booked.starts_at, 2, 2)
+    assert (slot.kept_over, slot.is_open) == (True, False)
+    left = slot.schedule
+    assert (left.weekly_hours, left.is_active, left.is_exception) == (None, False, True)
+    assert (left.start_time, left.slots.get()) == (time(9), slot)
+    for visit in (booked, other):
+        visit.refresh_from_db()
+        assert (visit.status, visit.slot) == ("scheduled", slot)
+    assert_balanced(slot)
+    assert not Slot.objects.filter(kept_over=True).exclude(pk=slot.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"start_time": time(9, 10), "end_time": time(11, 10)}, ["(09:30)", "10:10", "10:40"]),
+        ({"slot_minutes": 60}, ["(09:30)", "10:00"]),
+        ({"start_time": time(10), "end_time": time(11)}, ["(09:30)", "10:00", "10:30"]),
+        ({"capacity": 1}, ["09:00", "(09:30)", "10:00", "10:30"]),
+        ({"slot_minutes": None}, ["(09:30)"]),
+        ({"weekday": 1}, ["(09:30)"]),
+    ],
+)
+def test_new_slots_are_made_around_what_is_kept(
+    hours: WeeklyHours, booked: Appointment, changes: dict[str, Any], shown: list[str]
+) -> None:
+    AppointmentFactory(slot=booked.slot)
+    hours.revise(keep=True, **changes)
+    assert on(SECOND) == shown
+    assert ((SECOND, KEPT_OVER) in hours.skipped) is (changes == {"slot_minutes": None})
+
+
+def test_another_booked_slot_of_the_day_that_the_new_hours_have_stays_open(
+    hours: WeeklyHours, booked: Appointment
+) -> None:
+    late = AppointmentFactory(slot=booked.slot.schedule.slots.order_by("starts_at")[2])
+    hours.revise(keep=True, start_time=time(10))
+    slot = Slot.objects.get(pk=late.slot_id)
+    assert (slot.is_open, slot.kept_over, slot.schedule.weekly_hours) == (True, False, hours)
+    assert on(SECOND) == ["(09:30)", "10:00", "10:30"]
+
+
+def test_what_is_kept_is_in_the_way_of_no_later_change(
+    hours: WeeklyHours, booked: Appointment
+) -> None:
+    hours.revise(keep=True, start_time=time(10))
+    hours.revise(start_time=time(8))
+    assert on(SECOND) == ["08:00", "08:30", "09:00", "09:30", "10:00", "10:30"]
+    assert not Slot.objects.filter(kept_over=True).exists()
+    assert_balanced(Slot.objects.get(pk=booked.slot_id))
+
+
+def test_hours_that_come_back_take_what_was_kept_back_in(
+    hours: WeeklyHours, booked: Appointment
+) -> None:
+    hours.revise(keep=True, start_time=time(10))
+    hours.revise(start_time=time(9))
+    slot = Slot.objects.get(pk=booked.slot_id)
+    assert (slot.kept_over, slot.is_open, slot.schedule.weekly_hours) == (False, True, hours)
+    assert on(SECOND) == ["09:00", "09:30", "10:00", "10:30"]
+
+
+def test_what_was_kept_and_is_free_now_makes_room(hours: WeeklyHours, booked: Appointment) -> None:
+    hours.revise(keep=True, start_time=time(9, 10), end_time=time(11, 10))
+    booked.cancel()
+    hours.revise()
+    assert on(SECOND) == ["09:10", "09:40", "10:10", "10:40"]
+
+
+def test_a_place_that_is_released_on_a_kept_slot_does_not_open_it(
+    hours: WeeklyHours, booked: Appointment
+) -> None:
+    AppointmentFactory(slot=booked.slot)
+    hours.revise(keep=True, weekday=1)
+    booked.cancel()
+    slot = Slot.objects.get(pk=booked.slot_id or Slot.objects.get(kept_over=True).pk)
+    assert (slot.is_open, slot.taken) == (False, 1)
+
+
+# --- unpublish ------------------------------------------------------------------------------------
+
+
+def test_deleted_hours_take_their_sessions_from_tomorrow_on_along(hours: WeeklyHours) -> None:
+    hours.unpublish()
+    assert not WeeklyHours.objects.exists()
+    today = Schedule.objects.get()
+    assert (today.date, today.weekly_hours, today.slots.count()) == (MONDAY, None, 4)
+
+
+def test_hours_with_somebody_booked_are_not_deleted(
+    hours: WeeklyHours, booked: Appointment
+) -> None:
+    before = everything()
+    with pytest.raises(ScheduleInUse) as refused:
+        hours.unpublish()
+    assert refused.value.extra == {"appointments": [booked.pk]}
+    assert everything() == before
+
+
+def test_deleted_hours_keep_what_is_booked_when_told_to(
+    hours: WeeklyHours, booked: Appointment
+) -> None:
+    hours.unpublish(keep=True)
+    assert not WeeklyHours.objects.exists()
+    assert (on(SECOND), on(THIRD)) == (["(09:30)"], [])
+    assert_balanced(Slot.objects.get(pk=booked.slot_id))
