@@ -1,11 +1,16 @@
 """The visits of a family: all are listed, narrowed by whose they are, and nobody else's are."""
 
+from functools import partial
+
 import pytest
 from rest_framework.test import APIClient
 
+from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
+from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -62,3 +67,18 @@ def test_one_of_a_family_is_in_nobodys_way(patient: Patient, child: Patient) -> 
     slot.resize(2)
     childs = AppointmentFactory(patient=child, slot=slot)
     assert (childs.starts_at, childs.status) == (mine.starts_at, "scheduled")
+
+
+def test_a_carer_books_for_a_dependent_and_for_no_stranger(
+    patient: Patient, child: Patient, other_patient: Patient
+) -> None:
+    slot = ScheduleFactory(capacity=3).slots.first()
+    book = partial(Appointment.objects.book_own, patient.user, slot.doctor_id, slot_id=slot.pk)
+    assert book(patient_id=child.pk).patient == child
+    assert book().patient == patient
+    strangers = DependentFactory(user=other_patient.user)
+    for stranger in (other_patient.pk, strangers.pk, 2**63 - 1):
+        with pytest.raises(Patient.DoesNotExist):
+            book(patient_id=stranger)
+    assert_balanced(slot)
+    assert slot.appointments.count() == 2
