@@ -144,6 +144,7 @@ HOURS_AHEAD_DAYS = environment.number("HOURS_AHEAD_DAYS", 90)
 
 THROTTLE = environment.text("THROTTLE", "on") != "off"
 NUM_PROXIES = environment.number("NUM_PROXIES", 0)
+OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # how long a place is held for who waits
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # More than fit into a request line: Django counts those of the query where nobody can catch it.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000

@@ -4,8 +4,13 @@ from doctor.models import Slot
 
 
 def assert_balanced(slot: Slot) -> None:
-    """Places taken equal the appointments that hold one, and fit (invariant I1)."""
+    """Places taken equal the appointments and open offers that hold one, and fit (invariant I1).
+
+    The slot knows when the first of these offers lapses.
+    """
     slot.refresh_from_db()
-    holding = slot.appointments.holding_a_place().count()
-    assert slot.taken == holding, f"{slot.taken} places taken, {holding} appointments hold one"
+    holding, offers = slot.appointments.holding_a_place().count(), slot.offers.open()
+    who = f"{holding} appointments hold one" + (f", {len(offers)} offers" if offers else "")
+    assert slot.taken == holding + len(offers), f"{slot.taken} places taken, {who}"
+    assert slot.hold_lapses_at == min((offer.hold_until for offer in offers), default=None)
     assert 0 <= slot.taken <= slot.capacity

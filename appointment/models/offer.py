@@ -1,13 +1,24 @@
 """A place held for somebody who waits, for a limited time."""
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import TypeVar
 
+from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from appointment.models.waitlist import WaitlistEntry
+from appointment.models.waitlist import WaitlistEntry, WaitlistStatus
+from appointment.models.wish import Wishes
+from doctor.exceptions import SlotFull
 from doctor.models import Slot
+
+GRACE = timedelta(minutes=5)  # for run_due to pass a place on before it is anybody's
+SHORTEST = timedelta(minutes=1)
+AT_ONCE = 500
+T = TypeVar("T")
 
 
 class OfferStatus(models.TextChoices):
@@ -21,16 +32,107 @@ class OfferStatus(models.TextChoices):
 
 
 class OfferQuerySet(models.QuerySet["Offer"]):
-    """Offers are made, withdrawn and settled under the lock of their slots."""
+    """Offers are made and ended under the lock of their slots, then of their entries."""
 
-    def offer(self, slots: "list[Slot]", at: datetime) -> None:
-        """Offer the free places of these locked slots to those who wait."""
+    def open(self) -> "OfferQuerySet":
+        """Those that hold a place."""
+        return self.filter(status=OfferStatus.OPEN)
 
-    def withdraw(self, slots: "set[int]", at: datetime) -> None:
-        """Withdraw the open offers on these locked slots."""
+    def acceptable(self, at: datetime) -> "OfferQuerySet":
+        """Open and not expired at the instant."""
+        return self.open().filter(expires_at__gt=at)
+
+    def let_go(self) -> "OfferQuerySet":
+        """Declined or expired: the same slot is not offered to the same entry again."""
+        return self.filter(status__in=(OfferStatus.DECLINED, OfferStatus.EXPIRED))
+
+    # --- Verbs ---
+
+    def offer(self, slots: Iterable[Slot], at: datetime) -> int:
+        """Offer the free places of these locked slots, each to the first in line who can have it.
+
+        Returns how many it offered. Costs one statement where nobody waits for the doctors, and a
+        number that does not grow with those who wait and cannot come. Takes the place at once.
+        """
+        by_start = sorted(slots, key=lambda slot: (slot.starts_at, slot.pk))
+        wishes = Wishes(WaitlistEntry.objects.waiting(), (slot.doctor_id for slot in by_start))
+        offered = 0
+        for some in batches(by_start) if wishes else ():
+            rows = Slot.objects.filter(pk__in=[slot.pk for slot in some]).bookable(at)
+            for slot in rows.select_related("location").order_by("starts_at", "pk"):
+                offered += self._offer_places(slot, at, wishes)
+        return offered
+
+    def withdraw(self, slots: Iterable[int], at: datetime) -> None:
+        """Withdraw the open offers on these locked slots: who had one waits in line as before."""
+        for some in batches(sorted(slots)):
+            self.open().filter(slot__in=some).end(OfferStatus.WITHDRAWN)
 
     def settle(self, slot: Slot, at: datetime) -> None:
-        """End the holds on this locked slot that have lapsed."""
+        """End the holds on this locked slot that have lapsed; the places are anybody's."""
+        self.open().filter(slot=slot, hold_until__lte=at).end(OfferStatus.EXPIRED)
+
+    def expire(self, slot: Slot, at: datetime) -> int:
+        """End the offers of this locked slot that nobody can accept any more; how many."""
+        return self.open().filter(slot=slot, expires_at__lte=at).end(OfferStatus.EXPIRED)
+
+    def end(self, status: str, of_entry: str = WaitlistStatus.WAITING) -> int:
+        """Give these open offers' places back, their slots locked; how many there were.
+
+        Locks the entries. What is read of an offer holds: it changes under its slot's lock alone.
+        """
+        rows = list(self.values_list("pk", "entry", "slot"))
+        if not rows:
+            return 0
+        offers, entries, slots = zip(*rows, strict=True)
+        WaitlistEntry.objects.filter(pk__in=entries).lock()
+        self.model.objects.filter(pk__in=offers).update(status=status)
+        WaitlistEntry.objects.filter(pk__in=entries).update(status=of_entry)
+        for number in set(Counter(slots).values()):
+            some = [pk for pk, places in Counter(slots).items() if places == number]
+            lapses_at = _first_lapse()
+            rows_of = Slot.objects.filter(pk__in=some)
+            rows_of.update(taken=F("taken") - number, hold_lapses_at=lapses_at)
+        return len(rows)
+
+    def _offer_places(self, slot: Slot, at: datetime, wishes: Wishes) -> int:
+        """Offer the slot's free places until nobody wants another; how many."""
+        offered = 0
+        expires_at = self.model.expiry(slot, at)
+        while offered < slot.available and expires_at and wishes.want(slot):
+            entry = WaitlistEntry.objects.first_for(slot, at)
+            if entry is None:
+                break
+            self._hold(slot, entry, at, expires_at)
+            wishes.grant(entry)
+            offered += 1
+        return offered
+
+    def _hold(self, slot: Slot, entry: WaitlistEntry, at: datetime, expires_at: datetime) -> None:
+        """Take a place for the entry and write the offer; raises SlotFull where there is none."""
+        self.create(
+            entry=entry,
+            slot=slot,
+            created_at=at,
+            expires_at=expires_at,
+            hold_until=expires_at + GRACE,
+        )
+        WaitlistEntry.objects.filter(pk=entry.pk).update(status=WaitlistStatus.OFFERED)
+        free = Slot.objects.filter(pk=slot.pk, taken__lt=F("capacity"))
+        if not free.update(taken=F("taken") + 1, hold_lapses_at=_first_lapse()):
+            raise SlotFull
+
+
+def _first_lapse() -> Subquery:
+    """When the first open offer on a slot holds its place no longer; null without one."""
+    holds = Offer.objects.open().filter(slot=OuterRef("pk")).order_by("hold_until")
+    return Subquery(holds.values("hold_until")[:1])
+
+
+def batches(items: list[T]) -> Iterator[list[T]]:
+    """As many at a time as one statement can name on every database."""
+    for start in range(0, len(items), AT_ONCE):
+        yield items[start : start + AT_ONCE]
 
 
 class Offer(models.Model):
@@ -78,3 +180,14 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"Offer {self.pk}, {self.get_status_display().lower()}"
+
+    @staticmethod
+    def expiry(slot: Slot, at: datetime) -> datetime | None:
+        """Until when an offer made at the instant stands; None where it is too late for one.
+
+        Never past the start of the visit less the location's notice.
+        """
+        notice = timedelta(minutes=slot.location.min_notice_minutes or 0)
+        minutes = timedelta(minutes=settings.OFFER_MINUTES)
+        expires_at = min(at + minutes, slot.starts_at - notice)
+        return expires_at if expires_at - at >= SHORTEST else None

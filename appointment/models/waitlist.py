@@ -1,10 +1,13 @@
 """Those who wait for a place, in the order in which they came."""
 
+from datetime import datetime
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q
 from django.utils import timezone
 
-from doctor.models import Doctor, Specialty
+from appointment.models.line import WaitlistEntryQuerySet
+from doctor.models import Doctor, Slot, Specialty
 from patient.models import Patient
 
 
@@ -58,6 +61,8 @@ class WaitlistEntry(models.Model):
         max_length=8, choices=WaitlistStatus, default=WaitlistStatus.WAITING, editable=False
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = WaitlistEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)
@@ -113,3 +118,20 @@ class WaitlistEntry(models.Model):
 
     def __str__(self) -> str:
         return f"Entry {self.pk}"  # names nobody: the admin logs it
+
+    def is_held_alone(self, slot: Slot, at: datetime) -> bool:
+        """Whether nobody is giving the patient an overlapping place through another entry.
+
+        Runs once this entry is locked. An offer is made under the lock of its entry, and whoever
+        makes one comes here between that lock and the offer. So of two who hold two entries of one
+        patient at least one finds the other's entry locked, and leaves the patient alone; and one
+        who comes when the other has committed sees that offer in the last statement, which reads
+        anew. Entries that are offered need no lock: they get nothing more before they wait again,
+        and to give them something their giver must lock this one. Patients need none either, so
+        that no booking waits for an offer; accepting asks the rule once more.
+        """
+        others = WaitlistEntry.objects.waiting().filter(patient=self.patient_id)
+        held = [entry.pk for entry in others.locking(skip_locked=True).order_by("pk")]
+        elsewhere = others.exclude(pk__in=held)
+        mine = WaitlistEntry.objects.filter(pk=self.pk).who_can_have(slot, at)
+        return mine.filter(~Exists(elsewhere)).exists()

@@ -3,8 +3,8 @@ from typing import Any
 
 import factory
 
-from appointment.models import Appointment
-from doctor.tests.factories import ScheduleFactory
+from appointment.models import Appointment, WaitlistEntry
+from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.tests.factories import PatientFactory
 
 
@@ -26,3 +26,15 @@ class AppointmentFactory(factory.django.DjangoModelFactory):
     def _create(cls, model_class: type[Appointment], *args: Any, **kwargs: Any) -> Appointment:
         appointment = model_class(*args, **kwargs)
         return appointment.book(at=appointment.slot.starts_at - timedelta(hours=1))
+
+
+class WaitlistEntryFactory(factory.django.DjangoModelFactory):
+    """Somebody in line for a doctor, any time from today to a month ahead."""
+
+    class Meta:
+        model = WaitlistEntry
+
+    patient = factory.SubFactory(PatientFactory)
+    doctor = factory.SubFactory(DoctorFactory)
+    first_date = factory.LazyFunction(lambda: day_ahead(0))
+    last_date = factory.LazyFunction(lambda: day_ahead(30))

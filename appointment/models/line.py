@@ -1,0 +1,105 @@
+"""The line of those who wait: who is next, and for what."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from doctor.models import Slot, Specialty
+
+if TYPE_CHECKING:
+    from appointment.models.waitlist import WaitlistEntry
+
+TRIES = 5  # of patients who are being offered something else just now
+
+
+class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
+    """Scopes and locks of entries; `first_for` is the one rule of who is offered a place."""
+
+    def visible_to(self, user: Any) -> "WaitlistEntryQuerySet":
+        """Of all that the user cares for: themselves and their dependents."""
+        return self.filter(patient__user=user)
+
+    def in_line(self, today: date) -> "WaitlistEntryQuerySet":
+        """Waiting or offered, and the last day of the window has not passed."""
+        return self.filter(status__in=("waiting", "offered"), last_date__gte=today)
+
+    def waiting(self) -> "WaitlistEntryQuerySet":
+        """Without an open offer."""
+        return self.filter(status="waiting")
+
+    def after_doctors(self, doctors: Iterable[int]) -> "WaitlistEntryQuerySet":
+        """Those for one of these doctors, or for a specialty that one of them practises."""
+        practised = Specialty.objects.filter(doctors__in=doctors)
+        return self.filter(Q(doctor__in=doctors) | Q(specialty__in=practised))
+
+    def met_by(self, slot: Slot) -> "WaitlistEntryQuerySet":
+        """Those whose doctor, days and hours the slot meets, by the clocks of its location."""
+        zone = slot.location.zone
+        start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+        day, bit = start.date(), 1 << start.weekday()
+        over_in_time = Q(end_time__isnull=True)
+        if end.date() == day:
+            over_in_time |= Q(end_time__gte=end.time())
+        return (
+            self.after_doctors([slot.doctor_id])
+            .alias(that_day=F("weekday_bits").bitand(bit))
+            .filter(Q(weekday_bits=0) | Q(that_day=bit), over_in_time)
+            .filter(Q(start_time__isnull=True) | Q(start_time__lte=start.time()))
+            .filter(first_date__lte=day, last_date__gte=day)
+        )
+
+    def who_can_have(self, slot: Slot, at: datetime) -> "WaitlistEntryQuerySet":
+        """Those waiting who could book the slot by the rule and have not let it go before.
+
+        The slot itself is bookable at the instant; what concerns the patient is all in this one
+        query: no live visit of theirs overlaps it, no open offer does, the limit is not reached.
+        """
+        from appointment.models.appointment import Appointment
+        from appointment.models.offer import Offer
+
+        span = Q(slot__starts_at__lt=slot.ends_at, slot__ends_at__gt=slot.starts_at)
+        offers = Offer.objects.open().filter(span, entry__patient=OuterRef("patient"))
+        visits = Appointment.objects.active().filter(patient=OuterRef("patient"))
+        let_go = Offer.objects.let_go().filter(entry=OuterRef("pk"), slot=slot)
+        there = visits.filter(location=slot.location_id, ends_at__gt=at)
+        return (
+            self.waiting()
+            .met_by(slot)
+            .filter(~Exists(let_go), ~Exists(offers))
+            .filter(~Exists(visits.overlapping(slot.starts_at, slot.ends_at)))
+            .under_limit(slot.location.max_live_per_patient, there)
+        )
+
+    def under_limit(self, limit: int | None, visits: Any) -> "WaitlistEntryQuerySet":
+        """Those whose patient has fewer of these visits; all where there is no limit."""
+        if limit is None:
+            return self
+        number = visits.order_by().values("patient").annotate(n=Count("pk")).values("n")
+        return self.alias(visits=Coalesce(Subquery(number), 0)).filter(visits__lt=limit)
+
+    def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
+        """Lock the first in line who can have the locked slot; None where nobody can.
+
+        Nobody is waited for: an entry that somebody else holds is skipped, as is a patient whose
+        other entries somebody holds, since what they are being given may overlap this slot.
+        """
+        held: list[int] = []
+        for _ in range(TRIES):
+            who = self.who_can_have(slot, at).exclude(patient__in=held)
+            entry = who.locking(skip_locked=True).order_by("pk").first()
+            if entry is None or entry.is_held_alone(slot, at):
+                return entry
+            held.append(entry.patient_id)
+        return None
+
+    def locking(self, *, skip_locked: bool = False) -> "WaitlistEntryQuerySet":
+        """Lock the rows that are read, until the transaction ends."""
+        return self.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+
+    def lock(self) -> "list[WaitlistEntry]":
+        """Lock all of them by primary key in one statement. Their slots are locked before."""
+        return list(self.locking().order_by("pk"))

@@ -1,0 +1,12 @@
+"""Fixtures of the tests of appointments."""
+
+import pytest
+
+from appointment.models import Appointment
+from appointment.tests.line import only_visit
+
+
+@pytest.fixture
+def visit(db: None) -> Appointment:
+    """A visit from 09:00 to 11:00 three days ahead, the doctor's only place."""
+    return only_visit()
