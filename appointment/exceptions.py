@@ -24,3 +24,10 @@ class CancelDeadlinePassed(DomainError):
 
 class Moved(Exception):
     """The appointment was moved to another slot meanwhile: look again."""
+
+
+class IdempotencyKeyReused(Exception):
+    """The key was used for another request within the last day."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request.")

@@ -9,7 +9,7 @@ from django_filters import rest_framework as filters
 
 from accounts.filters import IdFilter
 from appointment.models import Appointment, Status
-from doctor.filters import DateRangeFilter, DateRangeForm
+from doctor.filters import DateRangeFilter, DateRangeForm, IsoDateFilter
 
 
 class StrictBooleanField(forms.Field):
@@ -55,3 +55,19 @@ class AppointmentFilter(DateRangeFilter):
         """Filter and order, the latter totally."""
         queryset = super().filter_queryset(queryset)
         return queryset.order_by(*queryset.query.order_by, "-starts_at", "-pk")
+
+
+class AgendaFilter(filters.FilterSet):
+    """Choose the day of an agenda; by default it is today, as each location counts days."""
+
+    date = IsoDateFilter(help_text="At the location; by default today.")
+
+    class Meta:
+        model = Appointment
+        fields = ("date",)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """The day asked for, or today."""
+        if self.form.cleaned_data["date"] is None:
+            return queryset.today(timezone.now())
+        return super().filter_queryset(queryset)

@@ -10,4 +10,9 @@ urlpatterns = [
     path("", include(router.urls)),
     path("book/<id:doctor_id>/", views.BookView.as_view(), name="appointment-book"),
     path("cancel/<id:appointment_id>/", views.CancelView.as_view(), name="appointment-cancel"),
+    path("reschedule/<id:appointment_id>/", views.RescheduleView.as_view()),
+    path("agenda/", views.AgendaView.as_view()),
+    path("check-in/<id:appointment_id>/", views.CheckInView.as_view()),
+    path("complete/<id:appointment_id>/", views.CompleteView.as_view()),
+    path("no-show/<id:appointment_id>/", views.NoShowView.as_view()),
 ]

@@ -17,6 +17,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from accounts.exceptions import CredentialsChanged, DomainError, Throttled
+from appointment.exceptions import IdempotencyKeyReused
 from doctor.serializers import SlotSerializer
 
 logger = logging.getLogger("config.problems")
@@ -32,6 +33,7 @@ CODES = {
     406: "not_acceptable",
     413: "payload_too_large",
     415: "unsupported_media_type",
+    422: "idempotency_key_reused",
     429: "throttled",
     500: "server_error",
     503: "unavailable",
@@ -42,6 +44,7 @@ DETAILS = {
     403: "You do not have permission to do this.",
     404: "Not found.",
     413: "The body is larger than 512 KiB.",
+    422: "This Idempotency-Key was used for another request.",
     500: "Something went wrong here. It has been logged.",
     503: "The database is out of reach or busy. Try again in a moment.",
 }
@@ -162,6 +165,7 @@ ANSWERS: tuple[tuple[Any, Callable[[Any], Problem]], ...] = (
     (django.ValidationError, lambda error: invalid(of_django(error))),
     (Throttled, lambda error: Problem(429, "", str(error), headers=retry_after(error.wait))),
     (CredentialsChanged, lambda error: of_api(drf.AuthenticationFailed(str(error)))),
+    (IdempotencyKeyReused, lambda error: Problem(422)),
     (drf.APIException, of_api),
     ((Http404, django.ObjectDoesNotExist), lambda error: Problem(404)),
     (django.PermissionDenied, lambda error: Problem(403)),

@@ -211,6 +211,8 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "EventKindEnum": "appointment.models.AppointmentEvent.Kind",
+        "HistoryKindEnum": "patient.models.MedicalHistory.Kind",
         "AppointmentStatusEnum": "appointment.models.Status",
         "MedicalHistoryStatusEnum": "patient.models.MedicalHistory.Status",
     },

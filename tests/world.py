@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 from django.db import transaction
@@ -44,6 +45,9 @@ ENTRY = {
     "diagnosed_on": "2012-03-01",
     "notes": "In spring.",
 }
+OF_THE_DOCTOR = tuple(
+    f"/api/appointment/{verb}/" for verb in ("agenda", "check-in", "complete", "no-show")
+)
 NEW_PASSWORD = "a quite different phrase"
 
 
@@ -53,6 +57,7 @@ class World:
 
     accounts: dict[str, User]
     appointment: Appointment
+    begun: Appointment
     entry: MedicalHistory
     dependent: Patient
     session: Schedule
@@ -79,9 +84,13 @@ class World:
             "superuser": SuperuserFactory(),
         }
         appointment = AppointmentFactory(patient=patient, slot=visit.slots.first())
+        all_day = {"start_time": time(0), "end_time": time(23, 59), "slot_minutes": None}
+        place = session.location
+        today = ScheduleFactory(doctor=doctor, location=place, date=place.today(), **all_day)
+        begun = AppointmentFactory(patient=patient, slot=today.slots.get())
         entry = MedicalHistoryFactory(patient=patient)
         dependent = DependentFactory(user=patient.user)
-        return cls(accounts, appointment, entry, dependent, session, specialty, language)
+        return cls(accounts, appointment, begun, entry, dependent, session, specialty, language)
 
     def client(self, person: str) -> APIClient:
         """A client with the token of that person; without one for `anonymous`."""
@@ -99,6 +108,8 @@ class World:
         """Somebody with whom this call goes well."""
         if (method, template) == ("POST", "/api/patient/profile/"):
             return "doctor"  # who has no profile yet
+        if template.startswith(OF_THE_DOCTOR):
+            return "doctor"
         writes_calendar = "/schedules/" in template and method != "GET"
         return "superuser" if writes_calendar else "owner"
 
@@ -125,6 +136,10 @@ class World:
             "/api/appointment/my-appointments/{id}/": self.appointment.pk,
             "/api/appointment/book/{doctor_id}/": doctor.pk,
             "/api/appointment/cancel/{appointment_id}/": self.appointment.pk,
+            "/api/appointment/reschedule/{appointment_id}/": self.appointment.pk,
+            "/api/appointment/check-in/{appointment_id}/": self.begun.pk,
+            "/api/appointment/complete/{appointment_id}/": self.begun.pk,
+            "/api/appointment/no-show/{appointment_id}/": self.begun.pk,
         }
 
     def body(self, method: str, template: str) -> dict[str, Any] | None:
@@ -149,6 +164,7 @@ class World:
             "/api/patient/medical-history/": ENTRY,
             "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
             "/api/appointment/cancel/": {"reason": "A cold"},
+            "/api/appointment/reschedule/": {"slot_id": slot.pk},
         }
 
     def hours(self) -> dict[str, Any]:

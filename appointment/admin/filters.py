@@ -3,11 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-
-from doctor.models import Location
 
 
 class WhenFilter(admin.SimpleListFilter):
@@ -26,10 +23,7 @@ class WhenFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         now = timezone.now()
         if self.value() == "today":
-            today = Q(pk=None)
-            for location in Location.objects.all():
-                today |= Q(location=location, date=location.today(now))
-            return queryset.filter(today)
+            return queryset.today(now)
         if self.value() == "upcoming":
             return queryset.upcoming(now)
         if self.value() == "unconcluded":

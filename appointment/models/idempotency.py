@@ -1,14 +1,72 @@
 """The answers of requests that bear an Idempotency-Key, kept for a day."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
+from accounts.models import User
+from appointment.exceptions import IdempotencyKeyReused
 from patient.models import Patient
 
 KEPT_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered: the status, the body as it was rendered, where the result can be read.
+
+    `patient` is the key of whom it tells, `is_replay` whether it was given before.
+    """
+
+    status: int
+    body: str = ""
+    location: str = ""
+    patient: int | None = None
+    is_replay: bool = False
+
+
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    """The keys, and the one way to use them."""
+
+    def answer(self, user: User, key: str, fingerprint: str, work: Callable[[], Answer]) -> Answer:
+        """Do the work once for a user's key, in one transaction with it; else answer as before.
+
+        Whoever comes while the first is still at it waits at the unique constraint, and then gets
+        its answer, or does the work where it was refused: what raises leaves the key unused. So
+        does a process that dies. Raises IdempotencyKeyReused for another request. Locks the key
+        before whatever the work locks.
+        """
+        at = timezone.now()
+        with transaction.atomic():
+            row, is_new = self._claim(user, key, fingerprint, at)
+            if not is_new:
+                return row.replay(fingerprint)
+            answer = work()
+            told = {"status": answer.status, "body": answer.body, "location": answer.location}
+            self.filter(pk=row.pk).update(patient=answer.patient, **told)
+            return answer
+
+    def expired(self, at: datetime) -> "IdempotencyKeyQuerySet":
+        """Those whose day is over."""
+        return self.filter(created_at__lte=at - KEPT_FOR)
+
+    def _claim(
+        self, user: User, key: str, fingerprint: str, at: datetime
+    ) -> tuple["IdempotencyKey", bool]:
+        """The row of the key, and whether it is to be used for the first time."""
+        mine = {"fingerprint": fingerprint, "created_at": at}
+        row, is_new = self.get_or_create(user=user, key=key, defaults=mine)
+        if not is_new and row.created_at <= at - KEPT_FOR:
+            unused: dict[str, Any] = {"status": None, "body": "", "location": "", "patient": None}
+            again = self.filter(pk=row.pk, created_at=row.created_at)
+            is_new = bool(again.update(**mine, **unused))  # else somebody else was faster
+            row.refresh_from_db()
+        return row, is_new
 
 
 class IdempotencyKey(models.Model):
@@ -34,6 +92,8 @@ class IdempotencyKey(models.Model):
         help_text="Of whom the answer tells: erased with the person.",
     )
 
+    objects = IdempotencyKeyQuerySet.as_manager()
+
     class Meta:
         indexes = (models.Index(fields=["created_at"], name="appointment_idempotency_age"),)
         constraints = (
@@ -47,3 +107,9 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"Idempotency key {self.pk}"
+
+    def replay(self, fingerprint: str) -> Answer:
+        """The answer once more; raises IdempotencyKeyReused for another request."""
+        if self.fingerprint != fingerprint or self.status is None:
+            raise IdempotencyKeyReused
+        return Answer(self.status, self.body, self.location, self.patient_id, is_replay=True)

@@ -1,16 +1,17 @@
 """Scopes of appointments that read as sentences."""
 
 from datetime import datetime
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from appointment.models.event import AppointmentEvent
 from appointment.models.status import HOLDING, LIVE
-from doctor.models import Slot
+from doctor.models import Location, Slot
 from patient.models import Patient
 
 if TYPE_CHECKING:
@@ -40,6 +41,17 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
     def visible_to(self, user: Any) -> "AppointmentQuerySet":
         """Of all that the user cares for: themselves and their dependents."""
         return self.filter(patient__user=user)
+
+    def concerning(self, user: Any) -> "AppointmentQuerySet":
+        """What the user may know of: staff of all, a doctor of theirs, anybody of their own."""
+        if user.is_staff and user.has_perm("appointment.change_appointment"):
+            return self
+        return self.filter(Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True))
+
+    def today(self, at: datetime) -> "AppointmentQuerySet":
+        """Those of the day that it is at their location."""
+        days = (Q(location=place, date=place.today(at)) for place in Location.objects.all())
+        return self.filter(reduce(or_, days, Q(pk=None)))
 
     def with_names(self) -> "AppointmentQuerySet":
         """Load the people and the place that an answer names."""

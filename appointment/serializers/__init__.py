@@ -1,6 +1,21 @@
 """The shape of appointments in the API, one module a concern."""
 
-from appointment.serializers.appointment import AppointmentSerializer
-from appointment.serializers.booking import BookingSerializer, CancelationSerializer
+from appointment.serializers.appointment import (
+    AgendaSerializer,
+    AppointmentDetailSerializer,
+    AppointmentSerializer,
+)
+from appointment.serializers.booking import (
+    BookingSerializer,
+    CancelationSerializer,
+    MoveSerializer,
+)
 
-__all__ = ["AppointmentSerializer", "BookingSerializer", "CancelationSerializer"]
+__all__ = [
+    "AgendaSerializer",
+    "AppointmentDetailSerializer",
+    "AppointmentSerializer",
+    "BookingSerializer",
+    "CancelationSerializer",
+    "MoveSerializer",
+]

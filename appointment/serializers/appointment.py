@@ -1,13 +1,20 @@
 """The shape of appointments in the API."""
 
 from datetime import datetime
+from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
-from appointment.models import Appointment
+from appointment.models import Appointment, AppointmentEvent
 from doctor.models import Doctor
 from doctor.serializers import LocationNameSerializer
+from patient.models import Patient
+from patient.serializers import PatientNameSerializer
 
 APPOINTMENT = {
     "id": 12,
@@ -23,6 +30,24 @@ APPOINTMENT = {
     "canceled_at": None,
     "cancel_reason": "",
     "can_cancel": True,
+    "can_reschedule": True,
+    "patient": {"id": 5, "name": "Ana Ruiz"},
+    "checked_in_at": None,
+}
+SEEN_PATIENT = {
+    "id": 5,
+    "name": "Ana Ruiz",
+    "date_of_birth": "1990-05-17",
+    "phone_number": "+34612345678",
+}
+EVENT = {
+    "kind": "rescheduled",
+    "at": "2026-11-24T08:00:00+01:00",
+    "by": "patient",
+    "from_status": "scheduled",
+    "to_status": "scheduled",
+    "from_slot": 4690,
+    "to_slot": 4711,
 }
 
 
@@ -66,8 +91,67 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     can_cancel = serializers.BooleanField(
         read_only=True, help_text="Whether cancel would go through now."
     )
+    can_reschedule = serializers.BooleanField(
+        read_only=True, help_text="Whether it can be moved now to a slot that is free."
+    )
+    patient = PatientNameSerializer(read_only=True, allow_null=True)
+    checked_in_at = LocalDateTimeField(read_only=True, allow_null=True)
 
     class Meta:
         model = Appointment
         fields = tuple(APPOINTMENT)
         read_only_fields = fields
+
+
+class SeenPatientSerializer(serializers.ModelSerializer[Patient]):
+    """A patient as their doctor sees them."""
+
+    name = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Patient
+        fields = ("id", "name", "date_of_birth", "phone_number")
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("A visit", {**APPOINTMENT, "patient": SEEN_PATIENT})]
+)
+class AgendaSerializer(AppointmentSerializer):
+    """An appointment with what a doctor needs of the patient."""
+
+    patient = SeenPatientSerializer(  # type: ignore[assignment]
+        read_only=True, allow_null=True
+    )
+
+
+class EventSerializer(serializers.ModelSerializer[AppointmentEvent]):
+    """One thing that happened to an appointment."""
+
+    at = serializers.SerializerMethodField(help_text="With the offset of the location's zone.")
+
+    class Meta:
+        model = AppointmentEvent
+        fields = tuple(EVENT)
+        read_only_fields = fields
+
+    def get_at(self, event: AppointmentEvent) -> datetime:
+        zone = self.context["zone"]
+        return event.at.astimezone(zone)
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("An appointment", {**APPOINTMENT, "events": [EVENT]})]
+)
+class AppointmentDetailSerializer(AppointmentSerializer):
+    """An appointment with its history, earliest first."""
+
+    events = serializers.SerializerMethodField()
+
+    class Meta(AppointmentSerializer.Meta):
+        fields = (*AppointmentSerializer.Meta.fields, "events")
+        read_only_fields = fields
+
+    @extend_schema_field(EventSerializer(many=True))
+    def get_events(self, appointment: Appointment) -> Any:
+        context = {"zone": appointment.location.zone}
+        return EventSerializer(appointment.events.order_by("pk"), many=True, context=context).data

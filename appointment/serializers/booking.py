@@ -19,6 +19,9 @@ class BookingSerializer(serializers.Serializer[Any]):
 
     slot_id = serializers.IntegerField(**KEY)
     schedule_id = serializers.IntegerField(**KEY)
+    patient_id = serializers.IntegerField(
+        **KEY, help_text="A dependent of yours; by default yourself."
+    )
     reason = serializers.CharField(max_length=500, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -34,3 +37,10 @@ class CancelationSerializer(serializers.Serializer[Any]):
     """Why, if one cares to say."""
 
     reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Another time", {"slot_id": 4711})])
+class MoveSerializer(serializers.Serializer[Any]):
+    """Where to move an appointment."""
+
+    slot_id = serializers.IntegerField(min_value=0, max_value=2**63 - 1)

@@ -14,7 +14,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, Slot
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
-from patient.tests.factories import PatientFactory
+from patient.tests.factories import DependentFactory, PatientFactory
 from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
 
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.django_db
 
 MEMBERS = {
     "id", "status", "doctor", "location", "slot_id", "starts_at", "ends_at", "time_zone",
-    "reason", "created_at", "canceled_at", "cancel_reason", "can_cancel",
+    "reason", "created_at", "canceled_at", "cancel_reason", "can_cancel", "can_reschedule",
+    "patient", "checked_in_at",
 }  # fmt: skip
 
 
@@ -67,11 +68,14 @@ def test_booking_a_slot_answers_the_appointment_and_where_it_is(client, patient:
         "canceled_at": None,
         "cancel_reason": "",
         "can_cancel": True,
+        "can_reschedule": True,
+        "patient": {"id": patient.pk, "name": patient.name},
+        "checked_in_at": None,
     }
     assert answer["starts_at"].startswith(f"{day}T09:30:00+0")
     mine = f"/api/appointment/my-appointments/{booked.pk}/"
     assert response["Location"] == f"http://testserver{mine}"
-    assert client.get(mine).json() == answer
+    assert {**client.get(mine).json(), "events": None} == {**answer, "events": None}
     assert (booked.patient, booked.booked_by) == (patient, patient.user)
     assert_balanced(slot)
 
@@ -282,7 +286,22 @@ def test_a_reason_has_at_most_500_characters(client) -> None:
 def test_state_and_unknown_fields_in_a_body_change_nothing(client, patient: Patient) -> None:
     slot = ScheduleFactory().slots.all()[0]
     other = PatientFactory()
-    sent = {"id": 9, "status": "completed", "patient": other.pk, "patient_id": other.pk}
+    sent = {"id": 9, "status": "completed", "patient": other.pk}
     answer = book_slot(client, slot, **sent, canceled_at=str(timezone.now()), junk=1).json()
     assert (answer["status"], answer["canceled_at"]) == ("scheduled", None)
     assert Appointment.objects.get().patient == patient
+
+
+def test_one_books_for_a_dependent(client, patient: Patient) -> None:
+    slot, child = ScheduleFactory().slots.all()[0], DependentFactory(user=patient.user)
+    answer = book_slot(client, slot, patient_id=child.pk).json()
+    assert answer["patient"] == {"id": child.pk, "name": child.name}
+    assert Appointment.objects.get().patient == child
+
+
+def test_a_stranger_is_booked_for_by_nobody_and_answers_as_one_who_is_absent(client) -> None:
+    slot, theirs = ScheduleFactory().slots.all()[0], DependentFactory()
+    refused = book_slot(client, slot, patient_id=theirs.pk)
+    assert_problem(refused, 404, "not_found")
+    assert refused.json() == book_slot(client, slot, patient_id=theirs.pk + 10**6).json()
+    assert not Appointment.objects.exists()

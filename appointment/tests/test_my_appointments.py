@@ -165,9 +165,11 @@ def test_summer_visits_carry_the_summers_offset(client, patient: Patient) -> Non
     assert row["starts_at"] == "2027-07-01T09:00:00+02:00"
 
 
-def test_a_visit_in_detail_is_as_in_the_list(client, visits) -> None:
+def test_a_visit_in_detail_is_as_in_the_list_with_its_events(client, visits) -> None:
     for row in client.get(MINE).json()["results"]:
-        assert client.get(f"{MINE}{row['id']}/").json() == row
+        detail = client.get(f"{MINE}{row['id']}/").json()
+        assert detail.pop("events")[0]["kind"] == "booked"
+        assert detail == row
 
 
 def test_a_canceled_visit_outlives_its_slot(client, patient: Patient) -> None:

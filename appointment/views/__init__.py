@@ -1,6 +1,16 @@
 """The views of appointments, one module a concern."""
 
-from appointment.views.booking import BookView, CancelView
+from appointment.views.booking import BookView, CancelView, RescheduleView
+from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView
 from appointment.views.own import AppointmentViewSet
 
-__all__ = ["AppointmentViewSet", "BookView", "CancelView"]
+__all__ = [
+    "AgendaView",
+    "AppointmentViewSet",
+    "BookView",
+    "CancelView",
+    "CheckInView",
+    "CompleteView",
+    "NoShowView",
+    "RescheduleView",
+]

@@ -5,7 +5,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from appointment.filters import AppointmentFilter
 from appointment.models import Appointment
-from appointment.serializers import AppointmentSerializer
+from appointment.serializers import AppointmentDetailSerializer, AppointmentSerializer
 
 
 class AppointmentViewSet(ReadOnlyModelViewSet[Appointment]):
@@ -15,6 +15,9 @@ class AppointmentViewSet(ReadOnlyModelViewSet[Appointment]):
     serializer_class = AppointmentSerializer
     filterset_class = AppointmentFilter
     lookup_value_converter = "id"
+
+    def get_serializer_class(self) -> type[AppointmentSerializer]:
+        return AppointmentDetailSerializer if self.action == "retrieve" else AppointmentSerializer
 
     def get_queryset(self) -> QuerySet[Appointment]:
         return Appointment.objects.visible_to(self.request.user).with_names()

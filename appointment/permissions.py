@@ -1,0 +1,29 @@
+"""Who may do what with the day of a visit."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from appointment.models import Appointment
+from doctor.models import Doctor
+
+
+class IsDoctor(BasePermission):
+    """The caller's account is that of an active doctor."""
+
+    message = "Only doctors have an agenda."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return Doctor.objects.active().filter(user=request.user).exists()  # type: ignore[misc]
+
+
+class IsStaffOrTheDoctor(BasePermission):
+    """Staff who may change appointments, or the doctor whom the visit is with."""
+
+    message = "Only staff and the doctor of this visit may do this."
+
+    def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
+        user: Any = request.user
+        is_staff = user.is_staff and user.has_perm("appointment.change_appointment")
+        return is_staff or (obj.doctor.is_active and obj.doctor.user_id == user.pk)
