@@ -19,6 +19,11 @@ class IsStaffWithModelPermission(DjangoModelPermissions):
     """Staff who hold the model's permission, the same one that the admin asks for."""
 
     message = "Only staff with the permission may do this."
+    perms_map = {
+        **DjangoModelPermissions.perms_map,
+        "GET": ["%(app_label)s.view_%(model_name)s"],
+        "HEAD": ["%(app_label)s.view_%(model_name)s"],
+    }
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return bool(request.user and request.user.is_staff) and super().has_permission(

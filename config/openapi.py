@@ -27,6 +27,7 @@ FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
     "authentication_failed": {"detail": "Invalid token."},
     "slot_full": {"alternatives": [SLOT]},
     "schedule_in_use": {"appointments": [12]},
+    "hours_overlap": {"weekly_hours": [12]},
 }
 
 

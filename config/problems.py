@@ -214,3 +214,8 @@ class ProblemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="schedule_in_use: ids of the appointments in the way.",
     )
+    weekly_hours = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="hours_overlap: ids of the doctor's other hours in the way.",
+    )

@@ -10,7 +10,7 @@ from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 
 from accounts.filters import IdFilter
-from doctor.models import Doctor, Location, Schedule
+from doctor.models import Doctor, Location, Schedule, WeeklyHours
 
 LONGEST_SEARCH = 200
 MOST_TERMS = 10
@@ -92,4 +92,15 @@ class ScheduleFilter(DateRangeFilter):
     class Meta:
         model = Schedule
         form = DateRangeForm
+        fields = ("doctor", "location")
+
+
+class WeeklyHoursFilter(filters.FilterSet):
+    """Find weekly hours by doctor and location."""
+
+    doctor = IdFilter(field_name="doctor", help_text="Id of a doctor.")
+    location = IdFilter(field_name="location", help_text="Id of a location.")
+
+    class Meta:
+        model = WeeklyHours
         fields = ("doctor", "location")

@@ -9,6 +9,7 @@ router.register("specialties", views.SpecialtyViewSet)
 router.register("languages", views.LanguageViewSet)
 router.register("locations", views.LocationViewSet)
 router.register("schedules", views.ScheduleViewSet)
+router.register("weekly-hours", views.WeeklyHoursViewSet)
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -10,6 +10,7 @@ MORE_MEMBERS = {
     "validation_error": {"errors"},
     "slot_full": {"alternatives"},
     "schedule_in_use": {"appointments"},
+    "hours_overlap": {"weekly_hours"},
 }
 
 

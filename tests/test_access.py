@@ -41,6 +41,12 @@ GET    /api/doctor/schedules/{id}/                         200       200   200  
 PUT    /api/doctor/schedules/{id}/                         401       403   403   403    200   200
 PATCH  /api/doctor/schedules/{id}/                         401       403   403   403    200   200
 DELETE /api/doctor/schedules/{id}/                         401       403   403   403    403   204
+GET    /api/doctor/weekly-hours/                           401       403   403   403    403   200
+POST   /api/doctor/weekly-hours/                           401       403   403   403    403   201
+GET    /api/doctor/weekly-hours/{id}/                      401       403   403   403    403   200
+PUT    /api/doctor/weekly-hours/{id}/                      401       403   403   403    403   200
+PATCH  /api/doctor/weekly-hours/{id}/                      401       403   403   403    403   200
+DELETE /api/doctor/weekly-hours/{id}/                      401       403   403   403    403   204
 GET    /api/patient/profile/                               401       200   200   404    404   404
 POST   /api/patient/profile/                               401       409   409   201    201   201
 PUT    /api/patient/profile/                               401       200   200   404    404   404

@@ -17,13 +17,14 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
-from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
+from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty, WeeklyHours
 from doctor.tests.factories import (
     DoctorFactory,
     LanguageFactory,
     LocationFactory,
     ScheduleFactory,
     SpecialtyFactory,
+    WeeklyHoursFactory,
     day_ahead,
 )
 from patient.models import MedicalHistory, Patient
@@ -69,6 +70,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Doctor: make_full_doctor,
     Schedule: ScheduleFactory,
     Slot: ScheduleFactory,
+    WeeklyHours: WeeklyHoursFactory,
     Patient: PatientFactory,
     MedicalHistory: MedicalHistoryFactory,
     Appointment: make_appointment,
@@ -106,6 +108,8 @@ AUTOCOMPLETES = [
     (MedicalHistory, "patient", PatientFactory),
     (Schedule, "doctor", DoctorFactory),
     (Schedule, "location", LocationFactory),
+    (WeeklyHours, "doctor", DoctorFactory),
+    (WeeklyHours, "location", LocationFactory),
     (Doctor, "specialties", SpecialtyFactory),
     (Doctor, "languages", LanguageFactory),
     (Appointment, "patient", PatientFactory),
@@ -129,6 +133,11 @@ def test_choosing_from_20_takes_as_many_queries_as_from_1(
 def growing_schedule() -> tuple[Schedule, Callable[[], None]]:
     schedule = ScheduleFactory(slot_minutes=60, end_time=time(10))
     return schedule, lambda: schedule.revise(end_time=time(15), slot_minutes=10, capacity=3)
+
+
+def growing_hours() -> tuple[WeeklyHours, Callable[[], None]]:
+    hours = WeeklyHoursFactory(valid_until=day_ahead(7))
+    return hours, lambda: hours.revise(valid_until=None, capacity=3)
 
 
 def growing_patient() -> tuple[Patient, Callable[[], None]]:
@@ -180,7 +189,14 @@ def growing_appointment() -> tuple[Appointment, Callable[[], None]]:
     return appointment, grow
 
 
-GROWING = [growing_schedule, growing_patient, growing_doctor, growing_slot, growing_appointment]
+GROWING = [
+    growing_schedule,
+    growing_hours,
+    growing_patient,
+    growing_doctor,
+    growing_slot,
+    growing_appointment,
+]
 
 
 @pytest.mark.parametrize("growing", GROWING)

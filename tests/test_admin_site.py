@@ -14,8 +14,8 @@ from accounts.models import User
 from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
-from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
-from doctor.tests.factories import LanguageFactory, SpecialtyFactory
+from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty, WeeklyHours
+from doctor.tests.factories import LanguageFactory, SpecialtyFactory, WeeklyHoursFactory, day_ahead
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory
 from tests.desk import Desk, page
@@ -45,6 +45,7 @@ def rows(patient: Patient) -> dict[type[Model], Model]:
         MedicalHistoryFactory(patient=patient),
         SpecialtyFactory(),
         LanguageFactory(),
+        WeeklyHoursFactory(valid_until=day_ahead(1)),
     ]
     AppointmentFactory(patient=patient)
     patient.user.issue_token()
@@ -57,7 +58,7 @@ def rows(patient: Patient) -> dict[type[Model], Model]:
 
 def test_every_model_of_ours_is_registered() -> None:
     ours = {User, Specialty, Language, Location, Doctor, Schedule, Slot, Patient, MedicalHistory}
-    assert {*ours, Appointment, AppointmentEvent} <= set(MODELS)
+    assert {*ours, WeeklyHours, Appointment, AppointmentEvent} <= set(MODELS)
 
 
 def test_the_site_bears_the_name_of_the_clinic(superuser: User) -> None:

@@ -24,6 +24,7 @@ LISTS = [
     "/api/doctor/languages/",
     "/api/doctor/locations/",
     "/api/doctor/schedules/",
+    "/api/doctor/weekly-hours/",
     "/api/doctor/by-specialty/{specialty_id}/",
     "/api/patient/dependents/",
     "/api/patient/medical-history/",
@@ -31,6 +32,7 @@ LISTS = [
 ]
 SLOTS = "/api/doctor/doctors/{doctor_id}/available-slots/"
 SCHEDULES = "/api/doctor/schedules/"
+WEEKLY_HOURS = "/api/doctor/weekly-hours/"
 MINE = "/api/appointment/my-appointments/"
 DATES = [(route, name) for route in (SLOTS, SCHEDULES, MINE) for name in ("from", "to")]
 KEYS = [
@@ -39,6 +41,8 @@ KEYS = [
     ("/api/doctor/doctors/", "location"),
     (SCHEDULES, "doctor"),
     (SCHEDULES, "location"),
+    (WEEKLY_HOURS, "doctor"),
+    (WEEKLY_HOURS, "location"),
     (SLOTS, "location"),
     ("/api/patient/medical-history/", "patient"),
     (MINE, "patient"),
@@ -59,8 +63,10 @@ HOSTILE = [
 
 
 @pytest.fixture
-def client(world: World) -> APIClient:
-    return world.client("owner")
+def client(world: World, request: pytest.FixtureRequest) -> APIClient:
+    """Of somebody who may read the route."""
+    route = getattr(request.node, "callspec", None) and request.node.callspec.params.get("route")
+    return world.client_for("GET", route or "")
 
 
 def answered(client: APIClient, path: str, **query: object) -> Any:

@@ -17,6 +17,7 @@ from doctor.tests.factories import (
     LocationFactory,
     ScheduleFactory,
     SpecialtyFactory,
+    WeeklyHoursFactory,
     day_ahead,
 )
 from patient.models import Patient
@@ -63,6 +64,10 @@ class Rows:
         """Of somebody else of the family each time."""
         child = DependentFactory(user=self.patient.user)
         MedicalHistoryFactory(patient=child)
+
+    def new_hours(self) -> None:
+        """Of another doctor and place each time, and with no session."""
+        WeeklyHoursFactory(valid_from=day_ahead(-9), valid_until=day_ahead(-1))
 
 
 LISTS: dict[str, Callable[[Rows, int], object]] = {
@@ -117,6 +122,20 @@ def test_a_list_of_sessions_for_staff_takes_as_many_statements_for_50_rows_as_fo
     before = listed()
     for number in range(FIFTY):
         rows.new_session(number)
+    assert listed() == before
+
+
+def test_a_list_of_weekly_hours_takes_as_many_statements_for_50_rows_as_for_1(
+    rows: Rows, superuser: User, client_of
+) -> None:
+    def listed() -> int:
+        client = client_of(User.objects.get(pk=superuser.pk))
+        return statements_of(client, "/api/doctor/weekly-hours/")[1]
+
+    rows.new_hours()
+    before = listed()
+    for _ in range(FIFTY):
+        rows.new_hours()
     assert listed() == before
 
 

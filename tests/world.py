@@ -14,12 +14,13 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from doctor.models import Language, Schedule, Specialty
+from doctor.models import Language, Schedule, Specialty, WeeklyHours
 from doctor.tests.factories import (
     DoctorFactory,
     LanguageFactory,
     ScheduleFactory,
     SpecialtyFactory,
+    WeeklyHoursFactory,
     day_ahead,
 )
 from patient.models import MedicalHistory, Patient
@@ -61,6 +62,7 @@ class World:
     entry: MedicalHistory
     dependent: Patient
     session: Schedule
+    weekly_hours: WeeklyHours
     specialty: Specialty
     language: Language
 
@@ -90,7 +92,12 @@ class World:
         begun = AppointmentFactory(patient=patient, slot=today.slots.get())
         entry = MedicalHistoryFactory(patient=patient)
         dependent = DependentFactory(user=patient.user)
-        return cls(accounts, appointment, begun, entry, dependent, session, specialty, language)
+        kept = {"doctor": doctor, "location": session.location, "start_time": time(8)}
+        over = {"valid_from": day_ahead(-60), "valid_until": day_ahead(-1)}  # so of no session
+        hours = WeeklyHoursFactory(**kept, **over)
+        return cls(
+            accounts, appointment, begun, entry, dependent, session, hours, specialty, language
+        )
 
     def client(self, person: str) -> APIClient:
         """A client with the token of that person; without one for `anonymous`."""
@@ -111,7 +118,8 @@ class World:
         if template.startswith(OF_THE_DOCTOR):
             return "doctor"
         writes_calendar = "/schedules/" in template and method != "GET"
-        return "superuser" if writes_calendar else "owner"
+        behind_the_desk = "/weekly-hours/" in template
+        return "superuser" if writes_calendar or behind_the_desk else "owner"
 
     def path(self, template: str, key: object = None) -> str:
         """The path of what is there, the owner's where it is somebody's; or that of another key."""
@@ -128,6 +136,7 @@ class World:
             "/api/doctor/languages/{id}/": self.language.pk,
             "/api/doctor/locations/{id}/": self.session.location.pk,
             "/api/doctor/schedules/{id}/": self.session.pk,
+            "/api/doctor/weekly-hours/{id}/": self.weekly_hours.pk,
             "/api/doctor/by-specialty/{specialty_id}/": self.specialty.pk,
             "/api/doctor/doctors/{doctor_id}/available-slots/": doctor.pk,
             "/api/patient/profile/{id}/": patient.pk,
@@ -159,6 +168,7 @@ class World:
             "/api/auth/profile/": names,
             "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
             "/api/doctor/schedules/": self.hours(),
+            "/api/doctor/weekly-hours/": self.every_week(),
             "/api/patient/profile/": PROFILE,
             "/api/patient/dependents/": PROFILE,
             "/api/patient/medical-history/": ENTRY,
@@ -178,6 +188,21 @@ class World:
             "slot_minutes": 20,
             "capacity": 2,
             "is_active": True,
+        }
+
+    def every_week(self) -> dict[str, Any]:
+        """Hours that the doctor can still keep, and that the hours there are can become."""
+        return {
+            "doctor": self.session.doctor.pk,
+            "location": self.session.location.pk,
+            "weekday": day_ahead().weekday(),
+            "start_time": "17:00:00",
+            "end_time": "18:00:00",
+            "slot_minutes": 20,
+            "capacity": 2,
+            "valid_from": str(day_ahead()),
+            "valid_until": str(day_ahead(30)),
+            "every_weeks": 2,
         }
 
 

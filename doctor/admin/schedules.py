@@ -8,15 +8,13 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import VerbAdmin, change_link, list_link
-from accounts.exceptions import DomainError
+from accounts.admin import change_link, list_link
+from doctor.admin.refusals import NamesObstacles
 from doctor.models import Doctor, Location, Schedule, Slot
-
-NAMED = 10
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(VerbAdmin):
+class ScheduleAdmin(NamesObstacles):
     """Sessions. What would strand an appointment is refused, with those in the way."""
 
     fields = (
@@ -27,7 +25,7 @@ class ScheduleAdmin(VerbAdmin):
         ("slot_minutes", "capacity"),
         "is_active",
     )
-    readonly_fields = ("slot_table",)
+    readonly_fields = ("made_from", "slot_table")
     autocomplete_fields = ("doctor", "location")
     list_display = ("day", "hours", "doctor", "location", "places", "is_active")
     list_display_links = ("day", "hours")
@@ -38,14 +36,17 @@ class ScheduleAdmin(VerbAdmin):
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "date")
     search_help_text = "Doctor, location or date (2026-12-01)."
     deleted_by_verb = True
-    deletion_note = "Its slots go with it. A session with appointments stays."
+    deletion_note = (
+        "Its slots go with it. A session with appointments stays. One made from weekly hours stays "
+        "as well, empty and not active, so that they do not make it again."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         rows = super().get_queryset(request).select_related("doctor", "location")
         return rows.with_places()  # type: ignore[attr-defined]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*self.fields, "slot_table") if obj else self.fields
+        return (*self.fields, "made_from", "slot_table") if obj else self.fields
 
     @admin.display(description="date", ordering="date")
     def day(self, schedule: Schedule) -> str:
@@ -59,6 +60,14 @@ class ScheduleAdmin(VerbAdmin):
     def places(self, schedule: Any) -> str:
         """Places that can still be booked, of all."""
         return f"{schedule.available_slots} / {schedule.total_slots}"
+
+    @admin.display(description="weekly hours")
+    def made_from(self, schedule: Schedule) -> SafeString | str:
+        """The hours that made it, and whether they still change it."""
+        if schedule.weekly_hours is None:
+            return self.get_empty_value_display()
+        note = ", edited by hand: they leave it alone" if schedule.is_exception else ""
+        return format_html("{}{}", change_link(schedule.weekly_hours), note)
 
     @admin.display(description="slots")
     def slot_table(self, schedule: Schedule) -> SafeString:
@@ -91,18 +100,8 @@ class ScheduleAdmin(VerbAdmin):
         obj.unpublish()
 
     def lock_rows(self, queryset: QuerySet[Schedule]) -> None:
-        calendars = list(queryset.values_list("location", "doctor"))
-        Location.objects.lock({location for location, _ in calendars})
+        rows = queryset.select_for_update(no_key=True, of=("self",)).order_by("pk")
+        calendars = [(session.location_id, session.doctor_id) for session in rows]
+        Location.objects.lock({place for place, _ in calendars})
         Doctor.objects.lock({doctor for _, doctor in calendars})
         Slot.objects.filter(schedule__in=queryset.order_by()).lock()
-
-    def in_words(self, error: DomainError) -> str:
-        """With links to the appointments in the way, if there are any."""
-        pks = error.extra.get("appointments", [])
-        if not pks:
-            return super().in_words(error)
-        model: Any = Slot._meta.get_field("appointments").related_model
-        found = model.objects.filter(pk__in=pks[:NAMED]).select_related("location").order_by("pk")
-        links = format_html_join("; ", "{}", ((change_link(visit),) for visit in found))
-        more = f" and {len(pks) - NAMED} more" if len(pks) > NAMED else ""
-        return format_html("{} In the way: {}{}.", error.message, links, more)

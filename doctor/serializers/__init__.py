@@ -16,11 +16,13 @@ from doctor.serializers.directory import (
     SpecialtySerializer,
     key_of,
 )
+from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerializer
 
 __all__ = [
     "SLOT",
     "AvailableSlotsSerializer",
     "DoctorSerializer",
+    "KeepSerializer",
     "LanguageSerializer",
     "LocationNameSerializer",
     "LocationSerializer",
@@ -28,6 +30,7 @@ __all__ = [
     "SlotSerializer",
     "SpecialtyNameSerializer",
     "SpecialtySerializer",
+    "WeeklyHoursSerializer",
     "WindowSerializer",
     "key_of",
 ]

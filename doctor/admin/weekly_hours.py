@@ -1,0 +1,102 @@
+"""Weekly hours, published, revised and ended through their verbs."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin import RevisingForm, list_link
+from doctor.admin.refusals import NAMED, NamesObstacles
+from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
+
+
+class WeeklyHoursForm(RevisingForm):
+    """Hours, and what becomes of those whom a change would strand."""
+
+    keep = forms.BooleanField(
+        required=False,
+        label="Keep what is booked",
+        help_text=(
+            "Leave appointments that the new hours have no place for where they are, closed, "
+            "to be rebooked. Without it such a change is refused."
+        ),
+    )
+
+
+@admin.register(WeeklyHours)
+class WeeklyHoursAdmin(NamesObstacles):
+    """Hours kept week by week. A change acts from tomorrow on, and strands nobody unasked."""
+
+    form = WeeklyHoursForm
+    fields = (
+        "doctor",
+        "location",
+        "weekday",
+        ("start_time", "end_time"),
+        ("slot_minutes", "capacity"),
+        ("valid_from", "valid_until"),
+        "every_weeks",
+    )
+    readonly_fields = ("sessions",)
+    autocomplete_fields = ("doctor", "location")
+    list_display = ("day", "hours", "doctor", "location", "valid_from", "valid_until", "recurs")
+    list_display_links = ("day", "hours")
+    list_select_related = ("doctor", "location")
+    list_filter = ("weekday", "location", "doctor")
+    search_fields = ("doctor__last_name", "doctor__first_name", "location__name")
+    search_help_text = "Doctor or location."
+    deleted_by_verb = True
+    deletion_note = (
+        "Its sessions from tomorrow on go with it, those edited by hand excepted. Hours with "
+        "appointments stay: end them with a last date, keeping what is booked, and delete then."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WeeklyHours]:
+        return super().get_queryset(request).select_related("doctor", "location")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*self.fields, "keep", "sessions") if obj else self.fields
+
+    @admin.display(description="weekday", ordering="weekday")
+    def day(self, hours: WeeklyHours) -> str:
+        return hours.get_weekday_display()
+
+    @admin.display(description="hours at the location", ordering="start_time")
+    def hours(self, hours: WeeklyHours) -> str:
+        return f"{hours.start_time:%H:%M}-{hours.end_time:%H:%M}"
+
+    @admin.display(description="every", ordering="every_weeks")
+    def recurs(self, hours: WeeklyHours) -> str:
+        return "week" if hours.every_weeks == 1 else f"{hours.every_weeks} weeks"
+
+    @admin.display(description="sessions")
+    def sessions(self, hours: WeeklyHours) -> SafeString:
+        """A link to the list of those made so far."""
+        return list_link(Schedule, "All sessions of these hours", weekly_hours__id__exact=hours.pk)
+
+    def save_model(self, request: HttpRequest, obj: WeeklyHours, form: Any, change: Any) -> None:
+        """Publish or revise, and tell which days were left out."""
+        if not change:
+            obj.publish()
+        elif changes := form.revised():
+            obj.revise(keep=form.cleaned_data.get("keep", False), **changes)
+        for day, reason in obj.skipped[:NAMED]:
+            self.message_user(request, f"Left out: {day:%a %d %b %Y}. {reason}", messages.WARNING)
+        if len(obj.skipped) > NAMED:
+            more = f"Left out: {len(obj.skipped) - NAMED} more days."
+            self.message_user(request, more, messages.WARNING)
+
+    def delete_model(self, request: HttpRequest, obj: WeeklyHours) -> None:
+        obj.unpublish()
+
+    def lock_rows(self, queryset: QuerySet[WeeklyHours]) -> None:
+        rows = list(queryset.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        sessions = Schedule.objects.filter(weekly_hours__in=rows).order_by("pk").only("pk")
+        list(sessions.select_for_update(no_key=True))
+        Location.objects.lock({hours.location_id for hours in rows})
+        Doctor.objects.lock({hours.doctor_id for hours in rows})
+        kept = Q(doctor__in={hours.doctor_id for hours in rows}, kept_over=True)
+        Slot.objects.filter(Q(schedule__in=sessions.order_by()) | kept).lock()

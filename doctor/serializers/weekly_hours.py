@@ -1,0 +1,76 @@
+"""The shape of weekly hours in the API."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from doctor.models import Doctor, Location, WeeklyHours
+from doctor.serializers.directory import key_of
+
+HOURS = {
+    "doctor": 3,
+    "location": 1,
+    "weekday": 1,
+    "start_time": "09:00:00",
+    "end_time": "13:00:00",
+    "slot_minutes": 30,
+    "capacity": 1,
+    "valid_from": "2026-12-01",
+    "valid_until": None,
+    "every_weeks": 1,
+}
+
+
+class KeepSerializer(serializers.Serializer[Any]):
+    """What becomes of those whom a change would strand."""
+
+    keep = serializers.BooleanField(
+        default=False,
+        help_text="Keep what is booked where it is, closed, rather than refuse the change.",
+    )
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Hours to keep", HOURS, request_only=True),
+        OpenApiExample("Hours", {"id": 12, **HOURS}, response_only=True),
+    ]
+)
+class WeeklyHoursSerializer(serializers.ModelSerializer[WeeklyHours]):
+    """Hours that a doctor keeps every n-th week on one weekday."""
+
+    doctor = key_of(Doctor.objects.all(), "Id of the doctor.")
+    location = key_of(Location.objects.all(), "Id of the location whose clocks the times mean.")
+
+    class Meta:
+        model = WeeklyHours
+        fields = (
+            "id",
+            "doctor",
+            "location",
+            "weekday",
+            "start_time",
+            "end_time",
+            "slot_minutes",
+            "capacity",
+            "valid_from",
+            "valid_until",
+            "every_weeks",
+        )
+        extra_kwargs = {  # what a PUT leaves out goes back to this
+            "slot_minutes": {"default": None},
+            "capacity": {"default": 1},
+            "valid_until": {"default": None},
+            "every_weeks": {"default": 1},
+            "weekday": {"help_text": "0 is Monday, 6 is Sunday."},
+        }
+
+    def create(self, validated_data: dict[str, Any]) -> WeeklyHours:
+        hours = WeeklyHours(**validated_data)
+        hours.publish()
+        return hours
+
+    def update(self, instance: WeeklyHours, validated_data: dict[str, Any]) -> WeeklyHours:
+        instance.revise(**validated_data)
+        return instance

@@ -1,0 +1,45 @@
+"""The hours that doctors keep week by week, for staff."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.permissions import IsStaffWithModelPermission
+from doctor.filters import WeeklyHoursFilter
+from doctor.models import WeeklyHours
+from doctor.serializers import KeepSerializer, WeeklyHoursSerializer
+
+keeping = extend_schema(parameters=[KeepSerializer])
+
+
+@extend_schema_view(update=keeping, partial_update=keeping, destroy=keeping)
+class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
+    """Weekly hours and the sessions made from them; what a change would strand is refused.
+
+    With `?keep=true` it is kept where it is instead, closed, and new slots are made around it.
+    """
+
+    permission_classes = (IsStaffWithModelPermission,)
+    lookup_value_converter = "id"
+    queryset = WeeklyHours.objects.all()
+    serializer_class = WeeklyHoursSerializer
+    filterset_class = WeeklyHoursFilter
+    problems = {"get": (403,)}
+    conflicts = {
+        "post": ("hours_overlap",),
+        "put": ("hours_overlap", "schedule_in_use"),
+        "patch": ("hours_overlap", "schedule_in_use"),
+        "delete": ("schedule_in_use",),
+    }
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.save(keep=self._keep())
+
+    def perform_destroy(self, instance: WeeklyHours) -> None:
+        instance.unpublish(keep=self._keep())
+
+    def _keep(self) -> bool:
+        asked = KeepSerializer(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        return bool(asked.validated_data["keep"])
