@@ -5,11 +5,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Count
 
 from appointment.demo.posts import LICENSE, POSTS
 from doctor.exceptions import ScheduleOverlap
-from doctor.models import Doctor, Location, Schedule
+from doctor.models import Doctor, Location, Schedule, WeeklyHours
 
 AROUND = timedelta(days=30)
 
@@ -32,15 +33,38 @@ def missing(at: datetime) -> list[date]:
 
 
 def publish(day: date) -> list[Schedule]:
-    """Publish a session of every doctor who has none on the day yet; returns the new ones."""
+    """Publish a session of every doctor who has none on the day yet.
+
+    Returns the new ones, and those that weekly hours have made.
+    """
     busy = set(Schedule.objects.filter(date=day).values_list("doctor", flat=True))
+    of_hours = Schedule.objects.active().filter(date=day, weekly_hours__isnull=False)
     sessions = [session for session in _sessions(day) if session.doctor_id not in busy]
-    published = []
+    published = list(of_hours.select_related("doctor", "location"))
     for session in sessions:
         with suppress(ScheduleOverlap):
             session.publish()
             published.append(session)
     return published
+
+
+def keep_hours(at: datetime) -> int:
+    """Enter the hours of those who keep weekly ones and have none yet; how many rules that is.
+
+    The sessions of hours entered on an earlier day are made as far ahead as those of today's.
+    """
+    entered = 0
+    for post in (post for post in POSTS if post.is_weekly):
+        doctor = Doctor.objects.filter(license_number=post.license_number).first()
+        location = Location.objects.filter(name=post.clinic.name).first()
+        if doctor and location and not WeeklyHours.objects.filter(doctor=doctor).exists():
+            for weekday in range(5):
+                hours = {"weekday": weekday, "valid_from": location.today(at), **asdict(post.hours)}
+                WeeklyHours(doctor=doctor, location=location, **hours).publish(at=at)
+                entered += 1
+        elif doctor:
+            WeeklyHours.objects.extend(doctor.pk, settings.HOURS_AHEAD_DAYS, at)
+    return entered
 
 
 def _sessions(day: date) -> Iterator[Schedule]:

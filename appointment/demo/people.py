@@ -56,6 +56,7 @@ def make() -> None:
     own = _account(PATIENT, *_names(0))
     for number in range(PATIENTS):
         _make_patient(number, own)
+    _make_family(own)
 
 
 def patients() -> dict[int, Patient]:
@@ -125,6 +126,16 @@ def _make_patient(number: int, own: User) -> None:
         _add_history(patient.user, 3 if number == 0 else number % 3)
 
 
+def _make_family(own: User) -> None:
+    """The two children whom the patient with the login books for, one with an allergy."""
+    for first_name, born, history in (("Nora", date(2016, 4, 2), 1), ("Leo", date(2020, 9, 14), 0)):
+        _, last_name = _names(0)
+        child = Patient(user=own, is_dependent=True, first_name=first_name, last_name=last_name)
+        child.date_of_birth = born
+        child.enroll()
+        _add_history(own, history, child.pk)
+
+
 def _patient(number: int) -> Patient:
     first_name, last_name = _names(number)
     chance = Random(f"patient {number}")  # noqa: S311  (the same people on every machine)
@@ -142,6 +153,6 @@ def _patient(number: int) -> Patient:
     )
 
 
-def _add_history(user: User, count: int) -> None:
+def _add_history(user: User, count: int, patient: int | None = None) -> None:
     for kind, description, status in HISTORY[:count]:
-        MedicalHistory(kind=kind, description=description, status=status).add(user)
+        MedicalHistory(kind=kind, description=description, status=status).add(user, patient)

@@ -32,6 +32,10 @@ class Clinic:
     address: str
     time_zone: str
     phone: str
+    min_notice_minutes: int | None = None
+    horizon_days: int | None = None
+    cancel_deadline_minutes: int | None = None
+    max_live_per_patient: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Post:
     specialties: tuple[str, ...]
     languages: tuple[str, ...]
     bio: str
+    is_weekly: bool = False  # keeps weekly hours, from which the sessions to come are made
 
 
 LICENSE = "DEMO-"  # what tells the demo's doctors from those that somebody added
@@ -71,6 +76,10 @@ NEW_YORK = Clinic(
     "500 Riverside Drive, New York, NY 10027, United States",
     "America/New_York",
     "+12125550100",
+    min_notice_minutes=60,
+    horizon_days=60,
+    cancel_deadline_minutes=12 * 60,
+    max_live_per_patient=10,
 )
 CLINICS = (MADRID, NEW_YORK)
 
@@ -86,7 +95,7 @@ POSTS = (
          "Family doctor for all ages, twenty years in the neighbourhood."),
     Post("DEMO-M2", MADRID, MORNING, "Dr.", "Javier", "Molina",
          ("Cardiology",), ("es", "fr"),
-         "Echocardiography and high blood pressure."),
+         "Echocardiography and high blood pressure.", is_weekly=True),
     Post("DEMO-M3", MADRID, AFTERNOON, "Dr.", "Inés", "Carrasco",
          ("Dermatology",), ("es", "pt-BR"),
          "Moles, eczema and acne, of children too."),
@@ -104,7 +113,7 @@ POSTS = (
          "Primary care, vaccination and travel medicine."),
     Post("DEMO-N2", NEW_YORK, AFTERNOON, "Dr.", "Marcus", "Bennett",
          ("Cardiology", "General practice"), ("en",),
-         "Prevention, and care after a heart attack."),
+         "Prevention, and care after a heart attack.", is_weekly=True),
     Post("DEMO-N3", NEW_YORK, MORNING, "Dr.", "Beatriz", "Oliveira",
          ("Ophthalmology",), ("en", "pt-BR"),
          "Cataract, glaucoma and diabetic eyes."),
