@@ -15,6 +15,7 @@ from doctor.models import Doctor, Language, Location, Specialty
 from patient.models import MedicalHistory, Patient
 
 PATIENTS = 60
+CHILDREN = {58: date(2016, 4, 2), 59: date(2020, 9, 14)}  # of the patient with the login
 FIRST_NAMES = (  # noqa: SIM905  (forty quoted names are no better to read)
     "Lucía Mateo Sofía Hugo Amira Youssef Emma Liam Olivia Noah "
     "Claire Louis Anna Jonas Larissa Rafael Mia Ethan Ava Daniel"
@@ -56,7 +57,6 @@ def make() -> None:
     own = _account(PATIENT, *_names(0))
     for number in range(PATIENTS):
         _make_patient(number, own)
-    _make_family(own)
 
 
 def patients() -> dict[int, Patient]:
@@ -112,10 +112,16 @@ def _doctor(post: Post) -> Doctor:
 
 
 def _make_patient(number: int, own: User) -> None:
-    """Make one patient: the first with a login, half of the others with an account of no use."""
+    """Make one patient: the first with a login and two children that they book for.
+
+    Half of the others have an account of no use.
+    """
     patient = _patient(number)
     if number == 0:
         patient.user = own
+    elif number in CHILDREN:
+        patient.user, patient.is_dependent = own, True
+        patient.date_of_birth = CHILDREN[number]
     elif number % 2:
         words = {"first_name": patient.first_name, "last_name": patient.last_name}
         patient.user = User.objects.create_user(f"{number}{ACCOUNTS}", None, **words)
@@ -123,17 +129,7 @@ def _make_patient(number: int, own: User) -> None:
         return
     patient.enroll()
     if patient.user:
-        _add_history(patient.user, 3 if number == 0 else number % 3)
-
-
-def _make_family(own: User) -> None:
-    """The two children whom the patient with the login books for, one with an allergy."""
-    for first_name, born, history in (("Nora", date(2016, 4, 2), 1), ("Leo", date(2020, 9, 14), 0)):
-        _, last_name = _names(0)
-        child = Patient(user=own, is_dependent=True, first_name=first_name, last_name=last_name)
-        child.date_of_birth = born
-        child.enroll()
-        _add_history(own, history, child.pk)
+        _add_history(patient.user, 3 if number == 0 else number % 3, patient.pk)
 
 
 def _patient(number: int) -> Patient:

@@ -23,6 +23,8 @@ class Command(BaseCommand):
         if people.are_missing():
             self.stdout.write("Demo data: accounts, 12 doctors and 60 patients")
             people.make()
+        if days.keep_hours(timezone.now()):
+            self.stdout.write("Demo data: weekly hours of two doctors")
         self.make_days()
         with transaction.atomic():
             visits.close_old(timezone.now())
