@@ -4,8 +4,18 @@ from typing import Any
 
 from django import forms
 from django_filters import rest_framework as filters
+from rest_framework.exceptions import ValidationError
 
 BIGGEST_KEY = 2**63 - 1
+PAGE_SIZE = 20
+MOST_ROWS = 100
+
+
+def positive(text: str) -> int:
+    """A positive whole number; raises ValidationError for anything else."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 100 and int(text) > 0):
+        raise ValidationError("Use a whole number of one or more.")
+    return int(text)
 
 
 class IdFilter(filters.Filter):

@@ -17,6 +17,7 @@ urlpatterns = [
     path("api-auth/", include("rest_framework.urls")),
     path("api/auth/", include("accounts.urls")),
     path("api/doctor/", include("doctor.urls")),
+    path("api/doctor/", include("appointment.doctor_urls")),
     path("api/patient/", include("patient.urls")),
     path("api/appointment/", include("appointment.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -14,5 +14,5 @@ router.register("weekly-hours", views.WeeklyHoursViewSet)
 urlpatterns = [
     path("", include(router.urls)),
     path("by-specialty/<id:specialty_id>/", views.DoctorsBySpecialtyView.as_view()),
-    path("doctors/<id:doctor_id>/available-slots/", views.AvailableSlotsView.as_view()),
+    path("slots/", views.SlotSearchView.as_view()),
 ]

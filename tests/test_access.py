@@ -35,6 +35,7 @@ GET    /api/doctor/locations/                              200       200   200  
 GET    /api/doctor/locations/{id}/                         200       200   200   200    200   200
 GET    /api/doctor/by-specialty/{specialty_id}/            200       200   200   200    200   200
 GET    /api/doctor/doctors/{doctor_id}/available-slots/    200       200   200   200    200   200
+GET    /api/doctor/slots/                                  200       200   200   200    200   200
 GET    /api/doctor/schedules/                              200       200   200   200    200   200
 POST   /api/doctor/schedules/                              401       403   403   403    201   201
 GET    /api/doctor/schedules/{id}/                         200       200   200   200    200   200

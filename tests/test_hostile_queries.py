@@ -1,7 +1,7 @@
 """Query strings from hell, and bodies that say more than a caller may."""
 
 from functools import cache
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import pytest
@@ -31,10 +31,11 @@ LISTS = [
     "/api/appointment/my-appointments/",
 ]
 SLOTS = "/api/doctor/doctors/{doctor_id}/available-slots/"
+SEARCH = "/api/doctor/slots/"
 SCHEDULES = "/api/doctor/schedules/"
 WEEKLY_HOURS = "/api/doctor/weekly-hours/"
 MINE = "/api/appointment/my-appointments/"
-DATES = [(route, name) for route in (SLOTS, SCHEDULES, MINE) for name in ("from", "to")]
+DATES = [(route, name) for route in (SLOTS, SEARCH, SCHEDULES, MINE) for name in ("from", "to")]
 KEYS = [
     ("/api/doctor/doctors/", "specialty"),
     ("/api/doctor/doctors/", "language"),
@@ -44,10 +45,13 @@ KEYS = [
     (WEEKLY_HOURS, "doctor"),
     (WEEKLY_HOURS, "location"),
     (SLOTS, "location"),
+    *((SEARCH, name) for name in ("specialty", "language", "doctor", "location")),
     ("/api/patient/medical-history/", "patient"),
     (MINE, "patient"),
 ]
 CHOICES = [
+    (SLOTS, "explain"),
+    (SEARCH, "cursor"),
     ("/api/patient/medical-history/", "kind"),
     ("/api/patient/medical-history/", "status"),
     (MINE, "status"),
@@ -110,8 +114,9 @@ def test_a_query_string_that_is_no_text_is_no_fault_of_ours(
     assert_problem(answer, 400, "parse_error")
 
 
-@pytest.mark.parametrize("route", LISTS)
-@pytest.mark.parametrize("name", ["page", "page_size"])
+@pytest.mark.parametrize(
+    ("route", "name"), [*product(LISTS, ("page", "page_size")), (SEARCH, "page_size")]
+)
 @pytest.mark.parametrize(
     "value", ["0", "-1", "abc", "1.5", "", " 1", "1e3", "true", "\0", "\u0661"]
 )

@@ -88,10 +88,10 @@ def rows(patient: Patient) -> Rows:
     return Rows(patient)
 
 
-def statements_of(client: APIClient, path: str) -> tuple[int, int]:
+def statements_of(client: APIClient, path: str, **query: str) -> tuple[int, int]:
     """How many rows are listed, by how many statements."""
     with counted_statements() as statements:
-        answer = client.get(path, query_params={"page_size": 100})
+        answer = client.get(path, query_params={"page_size": 100, **query})
     assert answer.status_code == 200
     return len(answer.json()["results"]), len(statements)
 
@@ -171,6 +171,42 @@ def test_free_slots_make_no_model_object_of_a_slot(
         monkeypatch.setattr(model, "from_db", refuse)
         monkeypatch.setattr(model, "__init__", refuse)
     assert statements_of(client_of(None), slots_path(session.doctor))[0] == 4
+
+
+def test_explained_slots_take_as_many_statements_for_55_as_for_1(rows: Rows, client_of) -> None:
+    client, doctor = client_of(rows.patient.user), DoctorFactory()
+
+    def cost() -> tuple[int, int]:
+        return statements_of(client, slots_path(doctor), explain="true")
+
+    ScheduleFactory(doctor=doctor, slot_minutes=120)
+    rows.new_visit(0)
+    costs = [cost()]
+    ScheduleFactory(doctor=doctor, date=day_ahead(4), end_time=time(18), slot_minutes=10)
+    for number in range(1, 5):
+        rows.new_visit(number)
+    costs.append(cost())
+    assert costs == [(1, 5), (55, 5)]  # the token, the places, the patient, the visits, the slots
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_a_page_of_the_search_is_one_query_however_many_doctors(
+    signed_in: bool, narrowed: bool, rows: Rows, client_of
+) -> None:
+    client = client_of(UserFactory() if signed_in else None)
+    query: dict[str, object] = {"page_size": 100}
+    if narrowed:
+        query |= {"specialty": rows.specialty.pk, "from": day_ahead(0), "to": day_ahead(9)}
+    costs = []
+    for _ in range(2):
+        with counted_statements() as statements:
+            found = client.get("/api/doctor/slots/", query_params=query).json()["results"]
+        costs.append(len(statements))
+        for number in range(20):
+            rows.new_doctor(number)
+    assert len(found) > 40
+    assert costs == [3 if signed_in else 2] * 2  # the token, the places, the page
 
 
 # --- Booking --------------------------------------------------------------------------------------

@@ -10,12 +10,15 @@ from appointment.serializers.booking import (
     CancelationSerializer,
     MoveSerializer,
 )
+from appointment.serializers.slots import AskedSlotsSerializer, ExplainedSlotsSerializer
 
 __all__ = [
     "AgendaSerializer",
     "AppointmentDetailSerializer",
     "AppointmentSerializer",
+    "AskedSlotsSerializer",
     "BookingSerializer",
     "CancelationSerializer",
+    "ExplainedSlotsSerializer",
     "MoveSerializer",
 ]

@@ -1,6 +1,9 @@
 """A stretch of a doctor's time with places in it: what is booked."""
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,9 +19,9 @@ from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.rule import Terms, places_left
 from doctor.models.schedule import Schedule
+from doctor.models.window import around, spans_of_days
 
-FIRST_INSTANT = datetime(1999, 1, 1, tzinfo=UTC)
-LAST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
+TIMES = ("starts_at", "ends_at")
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
@@ -41,24 +44,26 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """What anybody can book at the instant. Reads the locations' rules at once."""
         return self.on(Terms.now(at))
 
-    def between(self, first: date, last: date) -> "SlotQuerySet":
-        """Those whose session is on one of these days, as the location counts days.
+    def between(
+        self, first: date | None, last: date | None, locations: Iterable[Location]
+    ) -> "SlotQuerySet":
+        """Those at these locations that begin on one of these days, as each counts its days.
 
-        The instants bound the search by the index; a day more on either side covers every zone.
+        Bounded by the slot's own instants, which the indexes hold, and not by the session's date.
         """
-        return self.filter(
-            starts_at__gte=_instant(first, days=-1),
-            starts_at__lt=_instant(last, days=2),
-            schedule__date__range=(first, last),
+        spans = spans_of_days(first, last, locations)
+        if not spans:
+            return self.none()
+        days = (
+            Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
+            for (start, end), pks in spans.items()
         )
+        earliest, latest = around(spans)
+        return self.filter(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
 
     def of_key(self, pk: int | None) -> "SlotQuerySet":
         """The one with this key; none for an appointment that has outlived its slot."""
         return self.filter(pk=pk) if pk else self.none()
-
-    def at_location(self, location: int) -> "SlotQuerySet":
-        """Those at one location; none for a key that no table can hold."""
-        return self.filter(location=location) if abs(location) < 2**63 else self.none()
 
     def of_active_doctor(self, doctor: int) -> "SlotQuerySet":
         """Those of one doctor, none of a doctor whom the public does not see."""
@@ -92,32 +97,29 @@ class SlotQuerySet(models.QuerySet["Slot"]):
             changed = [slot.pk for slot in stale if slot.is_open is not is_open]
             Slot.objects.filter(pk__in=changed).update(is_open=is_open)
 
-    def as_listed(self, at: datetime) -> list[dict[str, Any]]:
-        """What the API shows of slots, read as values: no model object per slot."""
+    def listed(self, at: datetime, *more: str) -> "models.QuerySet[Slot, dict[str, Any]]":
+        """The values of what the API shows of slots, and `more` of their columns."""
         rows = self.annotate(available=places_left(at), zone=F("location__time_zone"))
-        columns = ("schedule", "location", "starts_at", "ends_at", "capacity")
-        return [_listed(**row) for row in rows.values("id", *columns, "zone", "available")]
+        columns = ("schedule", "location", *TIMES, "capacity")
+        return rows.values("id", *columns, "zone", "available", *more)
+
+    def as_listed(self, at: datetime, *more: str) -> list[dict[str, Any]]:
+        """What the API shows of slots, read as values: no model object per slot."""
+        return [shown(**row) for row in self.listed(at, *more)]
 
 
-def _instant(day: date, days: int) -> datetime:
-    """Midnight (UTC) some days from a day, kept within what every database can compare."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    kept = min(max(midnight, FIRST_INSTANT), LAST_INSTANT)
-    return kept + timedelta(days=days)
-
-
-def _listed(starts_at: datetime, ends_at: datetime, zone: str, **row: int) -> dict[str, Any]:
-    """A row as the API shows it: its times with the offset of the zone, and the zone's name."""
+def shown(zone: str, available: int, **row: Any) -> dict[str, Any]:
+    """A row of `listed` as the API shows it: its times on the clock of the zone, no place to have
+    where there is a reason against it."""
     clock = ZoneInfo(zone)
+    times = {name: row.pop(name).astimezone(clock).isoformat() for name in TIMES}
     return {
-        "id": row["id"],
-        "schedule": row["schedule"],
-        "location": row["location"],
-        "starts_at": starts_at.astimezone(clock).isoformat(),
-        "ends_at": ends_at.astimezone(clock).isoformat(),
+        **{name: row.pop(name) for name in ("id", "schedule", "location")},
+        **times,
         "time_zone": zone,
-        "capacity": row["capacity"],
-        "available": row["available"],
+        "capacity": row.pop("capacity"),
+        "available": 0 if row.get("reason") else available,
+        **row,
     }
 
 

@@ -16,17 +16,20 @@ from doctor.serializers.directory import (
     SpecialtySerializer,
     key_of,
 )
+from doctor.serializers.search import FoundSlotsSerializer, SearchSerializer
 from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerializer
 
 __all__ = [
     "SLOT",
     "AvailableSlotsSerializer",
     "DoctorSerializer",
+    "FoundSlotsSerializer",
     "KeepSerializer",
     "LanguageSerializer",
     "LocationNameSerializer",
     "LocationSerializer",
     "ScheduleSerializer",
+    "SearchSerializer",
     "SlotSerializer",
     "SpecialtyNameSerializer",
     "SpecialtySerializer",

@@ -130,15 +130,6 @@ class SlotSerializer(serializers.Serializer[Any]):
     available = serializers.IntegerField(help_text="Places left.")
 
 
-@extend_schema_serializer(
-    many=False,
-    examples=[
-        OpenApiExample(
-            "Free slots",
-            {"doctor": 3, "from": "2026-11-23", "to": "2026-12-06", "results": [SLOT]},
-        )
-    ],
-)
 class AvailableSlotsSerializer(serializers.Serializer[Any]):
     """Free slots of one doctor. For the documents alone."""
 

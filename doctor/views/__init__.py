@@ -1,7 +1,6 @@
 """The public directory and calendar, and what staff keep behind them."""
 
 from doctor.views.directory import (
-    AvailableSlotsView,
     DoctorsBySpecialtyView,
     DoctorViewSet,
     LanguageViewSet,
@@ -9,15 +8,16 @@ from doctor.views.directory import (
     ScheduleViewSet,
     SpecialtyViewSet,
 )
+from doctor.views.search import SlotSearchView
 from doctor.views.weekly_hours import WeeklyHoursViewSet
 
 __all__ = [
-    "AvailableSlotsView",
     "DoctorViewSet",
     "DoctorsBySpecialtyView",
     "LanguageViewSet",
     "LocationViewSet",
     "ScheduleViewSet",
+    "SlotSearchView",
     "SpecialtyViewSet",
     "WeeklyHoursViewSet",
 ]

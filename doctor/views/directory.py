@@ -3,29 +3,20 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.permissions import AllowAny
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
 from accounts.permissions import IsReading, IsStaffWithModelPermission
 from doctor.filters import DoctorFilter, ScheduleFilter, SearchTerms
-from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty
-from doctor.models.directory import earliest_today
-from doctor.models.rule import Terms
+from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from doctor.serializers import (
-    AvailableSlotsSerializer,
     DoctorSerializer,
     LanguageSerializer,
     LocationSerializer,
     ScheduleSerializer,
     SpecialtySerializer,
-    WindowSerializer,
 )
 
 
@@ -102,24 +93,3 @@ class ScheduleViewSet(ModelViewSet[Schedule]):
 
     def perform_destroy(self, instance: Schedule) -> None:
         instance.unpublish()
-
-
-class AvailableSlotsView(APIView):
-    """What can be booked of one doctor now, earliest first."""
-
-    is_public = True
-    problems = {"get": (400,)}
-    permission_classes = (AllowAny,)
-
-    @extend_schema(parameters=[WindowSerializer], responses=AvailableSlotsSerializer)
-    def get(self, request: Request, doctor_id: int) -> Response:
-        """What can be booked of one doctor now, earliest first: one page, bounded by its window."""
-        asked = WindowSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        at, location = timezone.now(), asked.validated_data.get("location")
-        locations = Doctor.objects.active().locations_of(doctor_id)
-        first, last = asked.window(earliest_today(locations, at, location))
-        slots = Slot.objects.filter(doctor=doctor_id).on(Terms(at, tuple(locations)))
-        here = slots if location is None else slots.at_location(location)
-        rows = here.between(first, last).order_by("starts_at", "pk").as_listed(at)
-        return Response({"doctor": doctor_id, "from": first, "to": last, "results": rows})

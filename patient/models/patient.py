@@ -15,6 +15,7 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.constraints import violates
 from accounts.fields import free_text, validate_language_tag
+from accounts.filters import BIGGEST_KEY
 from accounts.models import Revisable, User
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
@@ -38,6 +39,17 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     def cared_for_by(self, user: Any) -> "PatientQuerySet":
         """All that the user may see and book for: themselves and their dependents."""
         return self.filter(user=user) if user else self.none()  # no account is not one they share
+
+    def meant_by(self, user: Any, pk: int | None = None) -> "Patient | None":
+        """The patient named, else the user's own profile; None where there is none yet.
+
+        Raises DoesNotExist for one who is not theirs, just as for one who is not there.
+        """
+        account = user if user.is_authenticated else None
+        if pk is None:
+            return self.own_of(account).first()
+        known = 0 <= pk <= BIGGEST_KEY
+        return self.cared_for_by(account).get(pk=pk) if known else self.none().get()
 
     def lock(self, pk: int | None) -> "Patient":
         """Lock the patient until the transaction ends, their user first; raises DoesNotExist."""

@@ -1,0 +1,41 @@
+"""The slots of a doctor as the API shows them: those that are free, or all with the reasons."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from appointment.models.terms import terms_of
+from doctor.models import Location, Slot
+from doctor.models.rule import Terms
+from doctor.models.slot import SlotQuerySet
+from doctor.models.window import around, spans_of_days
+from patient.models import Patient
+
+
+@dataclass(frozen=True)
+class DoctorsDays:
+    """One doctor's slots at these locations from one date there to another, at an instant."""
+
+    doctor: int
+    locations: tuple[Location, ...]
+    first: date
+    last: date
+    at: datetime
+
+    def free(self) -> list[dict[str, Any]]:
+        """What anybody can book, earliest first."""
+        return self._slots().on(Terms(self.at, self.locations)).as_listed(self.at)
+
+    def explained(self, patient: Patient | None) -> list[dict[str, Any]]:
+        """Every slot with the first reason against it for this patient, or for anybody."""
+        terms = self._terms(patient) if patient else Terms(self.at, self.locations)
+        return self._slots().explained(terms).as_listed(self.at, "reason")
+
+    def _slots(self) -> SlotQuerySet:
+        slots = Slot.objects.filter(doctor=self.doctor)
+        return slots.between(self.first, self.last, self.locations).order_by("starts_at", "pk")
+
+    def _terms(self, patient: Patient) -> Terms:
+        spans = spans_of_days(self.first, self.last, self.locations)
+        window = around(spans) if spans else (self.at, self.at)
+        return terms_of(patient, self.at, self.locations, window)

@@ -1,0 +1,91 @@
+"""The shape of a search for free slots across doctors."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from accounts.filters import MOST_ROWS, PAGE_SIZE, positive
+from doctor.models.search import Search
+from doctor.pagination import Cursor
+from doctor.serializers.calendar import SLOT, SlotSerializer
+
+NEXT = "https://clinic.example/api/doctor/slots/?cursor=MTc5NjExMjAwMDAwMDAwMHw0NzExfG4"
+
+
+class TextField(serializers.Field[Any, Any, Any, Any]):
+    """A query parameter that is read as it was sent, also where that is empty."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        return dictionary.get(self.field_name, empty)
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "default": PAGE_SIZE})
+class PageSizeField(TextField):
+    """Rows a page; more than there may be counts as many as there may be."""
+
+    def to_internal_value(self, data: str) -> int:
+        return min(positive(data), MOST_ROWS)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class CursorField(TextField):
+    """Where a page begins, as a link of another page told."""
+
+    def to_internal_value(self, data: str) -> Cursor:
+        try:
+            return Cursor.read(data)
+        except ValueError as error:
+            raise serializers.ValidationError("Use a link of another page.") from error
+
+
+class SearchSerializer(serializers.Serializer[Any]):
+    """What to look for: what is left out may be any."""
+
+    specialty = serializers.IntegerField(required=False, help_text="Id of a specialty.")
+    language = serializers.IntegerField(required=False, help_text="Id of a language.")
+    doctor = serializers.IntegerField(required=False, help_text="Id of a doctor.")
+    location = serializers.IntegerField(required=False, help_text="Id of a location.")
+    to = serializers.DateField(required=False, help_text="Last date at the location.")
+    page_size = PageSizeField(default=PAGE_SIZE, help_text=f"Rows a page, at most {MOST_ROWS}.")
+    cursor = CursorField(default=None, help_text="Where the page begins: as `next` tells it.")
+
+    def get_fields(self) -> dict[str, Any]:
+        first = serializers.DateField(required=False, help_text="First date; by default now.")
+        return {"from": first, **super().get_fields()}  # `from` is a word of Python's own
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "from" in attrs and "to" in attrs and attrs["to"] < attrs["from"]:
+            raise serializers.ValidationError({"to": "The last date is before the first."})
+        return attrs
+
+    def search(self) -> Search:
+        """What is looked for."""
+        asked = self.validated_data
+        keys = {name: asked.get(name) for name in ("specialty", "language", "doctor", "location")}
+        return Search(**keys, first=asked.get("from"), last=asked.get("to"))
+
+
+class FoundSlotSerializer(SlotSerializer):
+    """A free slot, and whose it is. For the documents alone."""
+
+    doctor = serializers.IntegerField(help_text="Id of the doctor.")
+
+
+@extend_schema_serializer(
+    many=False,
+    examples=[
+        OpenApiExample(
+            "The soonest free slots",
+            {"next": NEXT, "previous": None, "results": [{**SLOT, "doctor": 3}]},
+        )
+    ],
+)
+class FoundSlotsSerializer(serializers.Serializer[Any]):
+    """A page of free slots. For the documents alone."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = FoundSlotSerializer(many=True)

@@ -1,0 +1,171 @@
+"""GET /api/doctor/slots/, page after page."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Slot
+from doctor.models.search import Search
+from doctor.pagination import Cursor
+from doctor.tests.factories import ScheduleFactory
+from tests.problems import assert_invalid
+from tests.statements import counted_statements
+
+pytestmark = pytest.mark.django_db
+
+PATH = "/api/doctor/slots/"
+MONDAY = date(2026, 11, 30)
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(datetime(2026, 11, 30, 6, tzinfo=UTC), tick=False) as clock:
+        yield clock
+
+
+def ask(**query: object) -> Any:
+    return APIClient().get(PATH, query)
+
+
+def shown(**query: object) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = ask(**query).json()["results"]
+    return results
+
+
+def pages(size: int) -> Any:
+    """The pages one after the other; what happens between them, the caller says."""
+    link = f"{PATH}?page_size={size}"
+    while link:
+        answer = APIClient().get(link).json()
+        yield [slot["id"] for slot in answer["results"]]
+        link = answer["next"]
+
+
+def crowd(count: int = 7) -> list[int]:
+    """Slots of many doctors at the same instants, in their order."""
+    for _ in range(count):
+        ScheduleFactory(date=MONDAY, end_time=time(10))
+    return list(Slot.objects.order_by("starts_at", "pk").values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 14, 100])
+def test_pages_follow_each_other_also_among_equal_starts(size: int) -> None:
+    everything = crowd()
+    shown = list(pages(size))
+    assert [pk for page in shown for pk in page] == everything
+    assert all(len(page) == size for page in shown[:-1])
+
+
+def test_pages_lead_back_the_way_they_came() -> None:
+    everything, link, forth = crowd(), f"{PATH}?page_size=5&to={MONDAY}", []
+    while link:
+        forth.append(APIClient().get(link).json())
+        last, link = link, forth[-1]["next"]
+    assert last.startswith("http://testserver/api/doctor/slots/?")
+    back = [APIClient().get(last).json()]
+    while back[-1]["previous"]:
+        back.append(APIClient().get(back[-1]["previous"]).json())
+    assert [page["results"] for page in reversed(back)] == [page["results"] for page in forth]
+    assert sum(len(page["results"]) for page in back) == len(everything)
+    assert forth[0]["previous"] is None
+    assert APIClient().get(back[-1]["next"]).json()["results"] == forth[1]["results"]
+
+
+def test_while_others_book_no_slot_comes_twice_and_no_free_one_is_skipped() -> None:
+    """Between two pages the first, the last and the next slot to come are booked."""
+    everything = crowd()
+    seen: list[int] = []
+    taken: list[int] = []
+    for page in pages(3):
+        assert not set(page) & set(seen)
+        seen += page
+        free = [pk for pk in everything if pk not in taken]
+        for pk in (free[0], page[-1], *[pk for pk in free if pk not in seen][:1]):
+            if pk not in taken:
+                AppointmentFactory(slot=Slot.objects.get(pk=pk))
+                taken.append(pk)
+    assert seen == sorted(seen, key=everything.index)
+    assert set(everything) - set(seen) <= set(taken)
+
+
+def test_a_page_that_was_booked_away_still_leads_on_and_back() -> None:
+    everything = crowd(3)
+    first = ask(page_size=2).json()
+    second = APIClient().get(first["next"]).json()
+    Slot.objects.filter(pk__in=everything[:2]).update(taken=1)
+    before = APIClient().get(second["previous"]).json()
+    assert (before["results"], before["previous"]) == ([], None)
+    assert APIClient().get(before["next"]).json()["results"] == second["results"]
+    Slot.objects.update(taken=1)
+    after = APIClient().get(second["next"]).json()
+    assert (after["results"], after["next"]) == ([], None)
+    Slot.objects.update(taken=0)
+    back = APIClient().get(after["previous"]).json()["results"]
+    assert [slot["id"] for slot in back] == everything[2:4]
+
+
+def test_a_link_keeps_what_was_asked_for() -> None:
+    crowd()
+    slot = Slot.objects.first()
+    answer = ask(doctor=slot.doctor_id, page_size=1, to=MONDAY).json()
+    assert f"doctor={slot.doctor_id}" in answer["next"]
+    [other] = APIClient().get(answer["next"]).json()["results"]
+    assert other["doctor"] == slot.doctor_id
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "junk", "\0", "é", "MXwxfG4=", "MXwxfHg", "fHxu", "MXwxfG4K", " MXwxfG4", "OTk5" * 99],
+)
+def test_a_cursor_that_was_never_told_is_400(cursor: str) -> None:
+    assert_invalid(ask(cursor=cursor), "cursor")
+
+
+def test_a_page_has_20_rows_unless_asked_and_at_most_100() -> None:
+    ScheduleFactory(date=MONDAY, start_time=time(9), end_time=time(19), slot_minutes=5)
+    assert (len(shown()), len(shown(page_size=7)), len(shown(page_size=10**30))) == (20, 7, 100)
+    for junk in ("0", "-1", "x", "", "1.5", "\u0661"):
+        assert_invalid(ask(page_size=junk), "page_size")
+
+
+# --- Their cost -----------------------------------------------------------------------------------
+
+
+def test_a_page_far_on_is_bounded_by_where_it_begins_and_counts_no_offset() -> None:
+    crowd(20)
+    link = f"{PATH}?page_size=4"
+    for _ in range(5):
+        link = APIClient().get(link).json()["next"]
+    with counted_statements() as statements:
+        APIClient().get(link)
+    [page] = [sql for sql in statements if 'FROM "doctor_slot"' in sql]
+    assert "OFFSET" not in page
+    assert "LIMIT 5" in page
+    assert "doctor_schedule" not in page  # whose dates no index of the slots holds
+
+
+@pytest.mark.only_on("postgres")
+def test_a_page_far_on_reads_its_rows_from_the_index_and_sorts_none() -> None:
+    session = ScheduleFactory(date=MONDAY, slot_minutes=None)
+    start, minute = datetime(2027, 1, 1, tzinfo=UTC), timedelta(minutes=1)
+    places = {"schedule": session, "doctor": session.doctor, "location": session.location}
+    Slot.objects.bulk_create(
+        Slot(**places, starts_at=start + n * minute, ends_at=start + (n + 1) * minute, capacity=1)
+        for n in range(5000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE doctor_slot")
+    slots = Search(location=session.location.pk, first=MONDAY).slots(timezone.now())
+    page = Cursor(start + 4000 * minute, 1).narrow(slots.listed(timezone.now(), "doctor"))[:21]
+    plan = page.explain(analyze=True)
+    read = [int(rows) for rows in re.findall(r"actual [^)]*rows=(\d+)", plan)]
+    assert "Index Scan" in plan
+    assert max(read) <= 22, plan
+    assert "Sort" not in plan
