@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -14,7 +14,7 @@ from accounts.exceptions import DomainError
 from appointment.models.offer import Offer
 from appointment.models.terms import terms_of
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
-from doctor.models import Slot
+from doctor.models import Location, Slot
 from doctor.models.rule import REASONS, Terms
 from patient.models import Patient
 
@@ -52,7 +52,7 @@ class Attempt:
             with transaction.atomic():
                 yield
         except SlotFull as full:
-            raise SlotFull(alternatives=self.tried[0].alternatives(self.terms)) from full
+            raise SlotFull(alternatives=self._alternatives()) from full
         except IntegrityError as error:
             for constraint, broken_rule in BROKEN_RULES.items():
                 if violates(error, constraint):
@@ -68,6 +68,15 @@ class Attempt:
         locations = {slot.location for slot in self.tried}
         besides = self.appointment.pk
         self.terms = terms_of(self.patient, self.at, locations, around, besides, self.waive)
+
+    def _alternatives(self) -> list[dict[str, Any]]:
+        """What the patient could have with the doctor instead, by the rules of each location."""
+        wanted, besides = self.tried[0], self.appointment.pk
+        around = (wanted.starts_at, wanted.ends_at)
+        everywhere = Location.objects.all()
+        return wanted.alternatives(
+            terms_of(self.patient, self.at, everywhere, around, besides, self.waive)
+        )
 
     def take(self, slot: Slot) -> Slot:
         """Take a place in the slot, or raise the first reason against it."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -59,14 +58,9 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         self, user: User, key: str, fingerprint: str, at: datetime
     ) -> tuple["IdempotencyKey", bool]:
         """The row of the key, and whether it is to be used for the first time."""
+        self.filter(user=user, key=key).expired(at).delete()
         mine = {"fingerprint": fingerprint, "created_at": at}
-        row, is_new = self.get_or_create(user=user, key=key, defaults=mine)
-        if not is_new and row.created_at <= at - KEPT_FOR:
-            unused: dict[str, Any] = {"status": None, "body": "", "location": "", "patient": None}
-            again = self.filter(pk=row.pk, created_at=row.created_at)
-            is_new = bool(again.update(**mine, **unused))  # else somebody else was faster
-            row.refresh_from_db()
-        return row, is_new
+        return self.get_or_create(user=user, key=key, defaults=mine)
 
 
 class IdempotencyKey(models.Model):

@@ -1,6 +1,7 @@
 """Scopes of appointments that read as sentences."""
 
-from datetime import datetime
+from collections import defaultdict
+from datetime import date, datetime
 from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
         """Those of the day that it is at their location."""
-        days = (Q(location=place, date=place.today(at)) for place in Location.objects.all())
+        by_date: dict[date, list[int]] = defaultdict(list)
+        for place in Location.objects.only("time_zone"):
+            by_date[place.today(at)].append(place.pk)
+        days = (Q(location__in=places, date=day) for day, places in by_date.items())
         return self.filter(reduce(or_, days, Q(pk=None)))
 
     def with_names(self) -> "AppointmentQuerySet":

@@ -43,14 +43,19 @@ class Move(Attempt):
         if self.appointment.patient_id is None:
             raise NotCancelable  # the person has been erased
         self.patient = Patient.objects.lock(self.appointment.patient_id)
+        self._read_anew()
+
+    def _read_anew(self) -> None:
         self.appointment.refresh_from_db(from_queryset=Appointment.objects.with_names())
 
     def _lock_slots(self) -> tuple[Slot, Slot]:
         """The slot it is in and the one it is to be in; raises DoesNotExist without the latter."""
-        keys = {pk for pk in (self.appointment.slot_id, self.to) if pk}
-        offered = Slot.objects.filter(pk=self.to, doctor__is_active=True)
+        present = self.appointment.slot_id
+        keys = {pk for pk in (present, self.to) if pk}
         locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}
-        if not offered.exists() and self.to != self.appointment.slot_id:
+        self._read_anew()  # it may have been canceled while its slot was waited for
+        offered = Slot.objects.filter(pk=self.to, doctor__is_active=True)
+        if self.to != present and not offered.exists():
             raise Slot.DoesNotExist
         if self.appointment.slot_id not in locked:
             raise NotCancelable

@@ -22,21 +22,20 @@ def terms_of(
     """What holds for the patient at an instant (UTC), at these locations, as one query tells.
 
     `around` is the time of the slots in question. The appointment `besides`, which is being moved,
-    does not count. With `waive` staff set aside what they may. Under the patient's lock all of it
-    still holds when the appointment is written.
+    counts for nothing but that its own slot is booked. With `waive` staff set aside what they may.
+    Under the patient's lock all of it still holds when the appointment is written.
     """
     locations = tuple(locations)
     current = Q(ends_at__gt=at) | Q(starts_at__lt=around[1], ends_at__gt=around[0])
     live = patient.appointments.active().filter(current)
-    if besides:
-        live = live.exclude(pk=besides)
-    visits = list(live.values_list("slot", "starts_at", "ends_at", "location"))
+    rows = list(live.values_list("pk", "slot", "starts_at", "ends_at", "location"))
+    others = [row for row in rows if row[0] != besides]
     return Terms(
         at,
         locations,
-        booked=frozenset(slot for slot, _, _, _ in visits),
-        visits=tuple((starts_at, ends_at) for _, starts_at, ends_at, _ in visits),
-        at_limit=_at_limit(locations, Counter(pk for _, _, end, pk in visits if end > at)),
+        booked=frozenset(slot for _, slot, _, _, _ in rows),
+        visits=tuple((starts_at, ends_at) for _, _, starts_at, ends_at, _ in others),
+        at_limit=_at_limit(locations, Counter(pk for *_, end, pk in others if end > at)),
         waived=WAIVABLE if waive else frozenset(),
     )
 
