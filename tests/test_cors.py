@@ -1,0 +1,22 @@
+"""What a page of another origin may send and read, once the clinic allows that origin."""
+
+from django.test import Client, override_settings
+
+ORIGIN = "https://app.example"
+
+
+@override_settings(CORS_ALLOWED_ORIGINS=[ORIGIN])
+def test_a_page_may_send_an_idempotency_key_and_read_that_an_answer_is_a_replay() -> None:
+    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    asked["Access-Control-Request-Headers"] = "authorization, content-type, idempotency-key"
+    allowed = Client().options("/api/appointment/book/1/", headers=asked)
+    sent = allowed["Access-Control-Allow-Headers"].split(", ")
+    assert {"authorization", "content-type", "idempotency-key"} <= set(sent)
+    shown = Client().get("/api/appointment/book/1/", headers={"Origin": ORIGIN})
+    exposed = shown["Access-Control-Expose-Headers"].split(", ")
+    assert exposed == ["Idempotency-Replayed", "Location", "Retry-After"]
+
+
+def test_no_other_origin_is_told_anything() -> None:
+    answer = Client().get("/api/appointment/book/1/", headers={"Origin": ORIGIN})
+    assert "Access-Control-Allow-Origin" not in answer
