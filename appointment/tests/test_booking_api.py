@@ -14,7 +14,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, Slot
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
-from patient.tests.factories import DependentFactory, PatientFactory
+from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
 
@@ -290,18 +290,3 @@ def test_state_and_unknown_fields_in_a_body_change_nothing(client, patient: Pati
     answer = book_slot(client, slot, **sent, canceled_at=str(timezone.now()), junk=1).json()
     assert (answer["status"], answer["canceled_at"]) == ("scheduled", None)
     assert Appointment.objects.get().patient == patient
-
-
-def test_one_books_for_a_dependent(client, patient: Patient) -> None:
-    slot, child = ScheduleFactory().slots.all()[0], DependentFactory(user=patient.user)
-    answer = book_slot(client, slot, patient_id=child.pk).json()
-    assert answer["patient"] == {"id": child.pk, "name": child.name}
-    assert Appointment.objects.get().patient == child
-
-
-def test_a_stranger_is_booked_for_by_nobody_and_answers_as_one_who_is_absent(client) -> None:
-    slot, theirs = ScheduleFactory().slots.all()[0], DependentFactory()
-    refused = book_slot(client, slot, patient_id=theirs.pk)
-    assert_problem(refused, 404, "not_found")
-    assert refused.json() == book_slot(client, slot, patient_id=theirs.pk + 10**6).json()
-    assert not Appointment.objects.exists()

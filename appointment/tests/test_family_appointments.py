@@ -1,12 +1,14 @@
 """The visits of a family: all are listed, narrowed by whose they are, and nobody else's are."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
@@ -26,6 +28,11 @@ def client(patient: Patient, client_of) -> APIClient:
 @pytest.fixture
 def child(patient: Patient) -> Patient:
     return DependentFactory(user=patient.user)
+
+
+def book_for(client: APIClient, slot: Slot, patient_id: int) -> Any:
+    body = {"slot_id": slot.pk, "patient_id": patient_id}
+    return client.post(f"/api/appointment/book/{slot.doctor_id}/", body)
 
 
 def test_ones_own_visits_and_those_of_dependents_are_listed_and_narrowed(
@@ -82,3 +89,20 @@ def test_a_carer_books_for_a_dependent_and_for_no_stranger(
             book(patient_id=stranger)
     assert_balanced(slot)
     assert slot.appointments.count() == 2
+
+
+def test_one_books_for_a_dependent(client: APIClient, child: Patient) -> None:
+    slot = ScheduleFactory().slots.first()
+    answer = book_for(client, slot, child.pk).json()
+    assert answer["patient"] == {"id": child.pk, "name": child.name}
+    assert Appointment.objects.get().patient == child
+
+
+def test_a_stranger_is_booked_for_by_nobody_and_answers_as_one_who_is_absent(
+    client: APIClient,
+) -> None:
+    slot, theirs = ScheduleFactory().slots.first(), DependentFactory()
+    refused = book_for(client, slot, theirs.pk)
+    assert_problem(refused, 404, "not_found")
+    assert refused.json() == book_for(client, slot, theirs.pk + 10**6).json()
+    assert not Appointment.objects.exists()
