@@ -16,11 +16,12 @@ from django.utils import timezone
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from doctor.models import WeeklyHours
+from doctor.models import TimeOff, WeeklyHours
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
     ScheduleFactory,
+    TimeOffFactory,
     WeeklyHoursFactory,
 )
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
@@ -36,7 +37,9 @@ ORDER = [
     "appointment_appointment",
 ]
 LOCK = re.compile(r'^SELECT .*? FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
-BY_KEY = re.compile(r'ORDER BY "\w+"\."id" ASC|LIMIT (1|21)\b')  # one row needs no order
+BY_KEY = re.compile(  # one row needs no order, a column alone is named by its number
+    r'ORDER BY "\w+"\."id" ASC|^SELECT "\w+"\."id" AS "pk" FROM .* ORDER BY 1 ASC|LIMIT (1|21)\b'
+)
 WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')
 Verb = Callable[[], object]
 
@@ -114,6 +117,23 @@ def closing() -> Verb:
     return doctor.publish
 
 
+def going_away() -> Verb:
+    span = {"starts_at": timezone.now(), "ends_at": timezone.now() + timedelta(days=9)}
+    return TimeOff(doctor=AppointmentFactory().doctor, **span).publish
+
+
+def closing_a_place() -> Verb:
+    visit, other = AppointmentFactory(), LocationFactory()
+    leave = TimeOffFactory(doctor=visit.doctor)
+    return lambda: leave.revise(doctor=None, location=other)
+
+
+def coming_back() -> Verb:
+    leave = TimeOffFactory(location=LocationFactory())
+    ScheduleFactory(location=leave.location)
+    return leave.unpublish
+
+
 def erasing() -> Verb:
     visit = AppointmentFactory()
     MedicalHistoryFactory(patient=visit.patient)
@@ -160,15 +180,18 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
     "erase": (erasing, [USER, PATIENT, SLOTS, f"lock {VISIT}"]),
     "enroll": (enrolling, [USER]),
-    "publish": (publishing, [*CALENDAR, SLOTS]),
+    "publish": (publishing, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "revise": (revising, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "unpublish": (lambda: ScheduleFactory().unpublish, [*CALENDAR, SLOTS, f"change {VISIT}"]),
-    "hours.publish": (publishing_hours, [*CALENDAR, SLOTS]),
+    "hours.publish": (publishing_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "hours.revise": (moving_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "hours.unpublish": (ending_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
-    "hours.extend": (extending_hours, [*CALENDAR, SLOTS]),
-    "doctor.publish": (closing, ["lock doctor_doctor", SLOTS]),
+    "hours.extend": (extending_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "doctor.publish": (closing, ["lock doctor_doctor", SLOTS, f"change {VISIT}"]),
     "doctor.revise": (lambda: DoctorFactory().revise, ["lock doctor_doctor", SLOTS]),
+    "leave.publish": (going_away, ["lock doctor_doctor", SLOTS, f"change {VISIT}"]),
+    "leave.revise": (closing_a_place, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "leave.unpublish": (coming_back, ["lock doctor_location", SLOTS, f"change {VISIT}"]),
     "location.publish": (moving, ["lock doctor_location"]),
     "location.revise": (lambda: LocationFactory().revise, ["lock doctor_location"]),
 }

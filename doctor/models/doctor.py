@@ -112,17 +112,21 @@ class Doctor(Published):
     def publish(self, at: datetime | None = None) -> None:
         """Save the doctor and open or close their coming slots to match, in one transaction.
 
-        What is booked stays. Locks the doctor, then the slots.
+        What is booked stays; of a doctor who leaves it goes to the work list, until they are back.
+        Locks the doctor, then the slots.
         """
         from doctor.models.slot import Slot
 
+        at = at or timezone.now()
         with transaction.atomic():
-            if self.pk:
-                Doctor.objects.lock({self.pk})
-            coming = Slot.objects.filter(doctor=self.pk, ends_at__gt=at or timezone.now())
-            coming.lock()  # a new license number or user locks the row's key: slots come first
+            before = Doctor.objects.lock({self.pk}) if self.pk else []
+            coming = Slot.objects.filter(doctor=self.pk).coming(at)
+            pks = (
+                coming.lock_keys()
+            )  # a new license number or user locks the row's key: slots first
             self.save()
-            coming.recompute_open()
+            left_or_back = any(row.is_active is not self.is_active for row in before)
+            coming.recompute_open(at, changed=pks if left_or_back else ())
 
     def lock_calendar(self, **changes: Any) -> None:
         Doctor.objects.lock({self.pk})

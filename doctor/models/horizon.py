@@ -12,7 +12,7 @@ from doctor.models.plan import Plan, span_of, terms_of
 from doctor.models.schedule import Schedule, refuse_stranding
 from doctor.models.slot import Slot
 from doctor.models.weekly_hours import Made, WeeklyHours
-from doctor.signals import announce_closing, slots_changed
+from doctor.signals import announce_closing
 from doctor.wall_time import Span, instant_of
 
 DAYS_AT_ONCE = timedelta(days=371)  # 53 weeks: what a year of hours needs is made at once
@@ -61,9 +61,8 @@ def make_slots(plan: Plan, sessions: Iterable[Schedule], there: set[Span]) -> li
 
 def announce(sessions: list[Schedule], slots: Iterable[Slot], at: datetime) -> None:
     """Open or close the slots of these sessions as they are to be, and tell of the changed ones."""
-    Slot.objects.filter(schedule__in=[session.pk for session in sessions]).recompute_open()
-    if changed := {slot.pk for slot in slots}:
-        slots_changed.send(sender=Slot, slots=changed, at=at)
+    of_sessions = Slot.objects.filter(schedule__in=[session.pk for session in sessions])
+    of_sessions.recompute_open(at, changed={slot.pk for slot in slots})
 
 
 # --- Hours changed --------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from doctor.models.doctor import Doctor
 from doctor.models.rule import places_left
 from doctor.models.timetabled import Timetabled
 from doctor.models.weekly_hours import WeeklyHours
-from doctor.signals import announce_closing, slots_changed
+from doctor.signals import announce_closing
 from doctor.wall_time import Span, spans_of, validate_date
 
 if TYPE_CHECKING:
@@ -244,9 +244,8 @@ class Schedule(Timetabled):
         self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
         readmitted = [slot for slot in kept if slot.kept_over and self.is_active]
         self.slots.filter(pk__in=[slot.pk for slot in readmitted]).update(kept_over=False)
-        self.slots.all().recompute_open()
-        if changed := {slot.pk for slot in [*made, *enlarged, *readmitted]}:
-            slots_changed.send(sender=self.slots.model, slots=changed, at=at)
+        changed = {slot.pk for slot in [*made, *enlarged, *readmitted]}
+        self.slots.all().recompute_open(at, changed)
 
     def _suits(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
         """Whether a slot stays in the session as it is now, with all of its places."""

@@ -1,7 +1,7 @@
 """A stretch of a doctor's time with places in it: what is booked."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
@@ -17,11 +17,13 @@ from accounts.exceptions import DomainError
 from doctor.exceptions import REFUSALS, NothingToRelease, ScheduleInUse, SlotFull
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
+from doctor.models.opening import called_off, recompute_open
 from doctor.models.rule import Terms, places_left
 from doctor.models.schedule import Schedule
 from doctor.models.window import around, spans_of_days
 
 TIMES = ("starts_at", "ends_at")
+A_DAY = timedelta(days=1)
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
@@ -65,6 +67,18 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """The one with this key; none for an appointment that has outlived its slot."""
         return self.filter(pk=pk) if pk else self.none()
 
+    def coming(self, at: datetime) -> "SlotQuerySet":
+        """Those that have not ended at the instant: only these still open and close."""
+        return self.filter(ends_at__gt=at)
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> "SlotQuerySet":
+        """Those with some time in common; ones that touch do not overlap.
+
+        A slot lasts a day at most: bounded on both sides, the index on the start serves.
+        """
+        begun = self.filter(starts_at__gt=starts_at - 2 * A_DAY, starts_at__lt=ends_at)
+        return begun.filter(ends_at__gt=starts_at)
+
     def of_active_doctor(self, doctor: int) -> "SlotQuerySet":
         """Those of one doctor, none of a doctor whom the public does not see."""
         return self.filter(doctor=doctor, doctor__is_active=True)
@@ -72,6 +86,11 @@ class SlotQuerySet(models.QuerySet["Slot"]):
     def lock(self) -> "list[Slot]":
         """Lock all of them by primary key in one statement, until the transaction ends."""
         return list(self.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+
+    def lock_keys(self) -> list[int]:
+        """Lock all of them as `lock` does, however many; their keys alone."""
+        rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk")
+        return list(rows.values_list("pk", flat=True))
 
     def drop(self) -> None:
         """Delete free, locked slots in as many statements for a thousand of them as for one.
@@ -89,13 +108,13 @@ class SlotQuerySet(models.QuerySet["Slot"]):
                 rows.delete()
         Slot.objects.filter(pk__in=pks)._raw_delete(self.db)
 
-    def recompute_open(self) -> None:
-        """Set `is_open` to what session and doctor say now. Runs under the lock of the doctor."""
-        sessions = Schedule.objects.open_to_bookings().filter(pk=OuterRef("schedule"))
-        stale = self.exclude(is_open=Exists(sessions)).lock()
-        for is_open in (True, False):
-            changed = [slot.pk for slot in stale if slot.is_open is not is_open]
-            Slot.objects.filter(pk__in=changed).update(is_open=is_open)
+    def recompute_open(self, at: datetime, changed: Iterable[int] = ()) -> None:
+        """Set `is_open` to what sessions, doctors and leave say now; see `opening`."""
+        recompute_open(self, at, changed)
+
+    def called_off(self) -> "SlotQuerySet":
+        """Those of which no visit can take place as booked."""
+        return self.filter(called_off())
 
     def listed(self, at: datetime, *more: str) -> "models.QuerySet[Slot, dict[str, Any]]":
         """The values of what the API shows of slots, and `more` of their columns."""

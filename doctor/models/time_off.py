@@ -1,14 +1,37 @@
 """When a doctor is away, or a location closed."""
 
-from django.db import models
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.published import Published
+from doctor.models.timetabled import Timetabled
+
+if TYPE_CHECKING:
+    from doctor.models.slot import SlotQuerySet
+
+FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+LAST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-class TimeOff(Published):
+class TimeOffQuerySet(models.QuerySet["TimeOff"]):
+    """Scopes of leave."""
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> "TimeOffQuerySet":
+        """That with some time in common; leave that touches does not overlap."""
+        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+    def with_names(self) -> "TimeOffQuerySet":
+        """Load whose it is."""
+        return self.select_related("doctor", "location")
+
+
+class TimeOff(Timetabled):
     """Leave of a doctor, or closure of a location: no slot that overlaps it is open."""
 
     doctor = models.ForeignKey(
@@ -20,6 +43,8 @@ class TimeOff(Published):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=500, blank=True, help_text="For staff alone.")
+
+    objects = TimeOffQuerySet.as_manager()
 
     class Meta:
         ordering = ("-starts_at", "-pk")
@@ -47,3 +72,44 @@ class TimeOff(Published):
     def __str__(self) -> str:
         whose = self.doctor or self.location
         return f"{whose}, {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M} UTC"
+
+    def clean(self) -> None:
+        """Raise ValidationError for an instant that is out of range."""
+        for name in ("starts_at", "ends_at"):
+            if (value := getattr(self, name)) and not FIRST <= value <= LAST:
+                words = "Use a time from the year 2000 to the year 2100."
+                raise ValidationError({name: ValidationError(words, code="date_range")})
+
+    def slots(self, at: datetime) -> "SlotQuerySet":
+        """The slots that it closes, but those that have ended at the instant."""
+        from doctor.models.slot import Slot
+
+        whose = {"doctor": self.doctor_id} if self.doctor_id else {"location": self.location_id}
+        return Slot.objects.coming(at).overlapping(self.starts_at, self.ends_at).filter(**whose)
+
+    def publish(self, at: datetime | None = None) -> None:
+        """Save the leave; what it overlaps closes, what it no longer does opens, visits follow.
+
+        In one transaction; raises ValidationError. A visit that it hits is flagged for another
+        time, one that it hits no more is not. Locks locations, doctors, then the slots.
+        """
+        at = at or timezone.now()
+        with transaction.atomic():
+            self.lock_calendar()
+            self.full_clean()
+            before = TimeOff.objects.filter(pk=self.pk).first()
+            slots = self.slots(at) | before.slots(at) if before else self.slots(at)
+            pks = slots.lock_keys()
+            self.save()
+            slots.recompute_open(at, changed=pks)
+
+    def unpublish(self, at: datetime | None = None) -> None:
+        """Delete the leave; what no other leave covers opens again. Raises DoesNotExist."""
+        at = at or timezone.now()
+        with transaction.atomic():
+            self.lock_calendar()
+            self.refresh_from_db()
+            slots = self.slots(at)
+            pks = slots.lock_keys()
+            self.delete()
+            slots.recompute_open(at, changed=pks)

@@ -1,10 +1,10 @@
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import factory
 from django.utils import timezone
 
-from doctor.models import Doctor, Language, Location, Schedule, Specialty, WeeklyHours
+from doctor.models import Doctor, Language, Location, Schedule, Specialty, TimeOff, WeeklyHours
 
 
 class SpecialtyFactory(factory.django.DjangoModelFactory):
@@ -87,3 +87,22 @@ class WeeklyHoursFactory(factory.django.DjangoModelFactory):
         hours = model_class(*args, **kwargs)
         hours.publish()
         return hours
+
+
+class TimeOffFactory(factory.django.DjangoModelFactory):
+    """Published leave: of a doctor, or of `location` if given, three days ahead, all day (UTC)."""
+
+    class Meta:
+        model = TimeOff
+
+    doctor = factory.Maybe("location", None, factory.SubFactory(DoctorFactory))
+    location = None
+    starts_at = factory.LazyFunction(lambda: datetime.combine(day_ahead(), time(), UTC))
+    ends_at = factory.LazyAttribute(lambda leave: leave.starts_at + timedelta(days=1))
+    reason = "Training"
+
+    @classmethod
+    def _create(cls, model_class: type[TimeOff], *args: Any, **kwargs: Any) -> TimeOff:
+        time_off = model_class(*args, **kwargs)
+        time_off.publish()
+        return time_off

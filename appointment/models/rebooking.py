@@ -1,0 +1,35 @@
+"""Visits that leave, changed hours or a doctor who left have hit."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from doctor.models import Slot, TimeOff
+from doctor.models.opening import in_batches
+
+
+class Rebooking:
+    """The part of appointments' scopes that is the work list, and the verb that keeps it."""
+
+    def not_ended(self: Any, at: datetime) -> Any:
+        """Live and not ended at the instant."""
+        return self.active().filter(ends_at__gt=at)
+
+    def hit_by(self: Any, time_off: TimeOff, at: datetime) -> Any:
+        """The live visits, not ended, that the leave overlaps, whether or not it is saved."""
+        return self.not_ended(at).filter(slot__in=time_off.slots(at))
+
+    def to_rebook(self: Any, at: datetime) -> Any:
+        """The work list: flagged, live and not begun at the instant, soonest first."""
+        return self.upcoming(at).filter(needs_rebooking=True).order_by("starts_at", "pk")
+
+    def reflag(self: Any, slots: Iterable[int], at: datetime) -> None:
+        """Flag the live visits of these locked slots that cannot take place, and no others.
+
+        From what is right now, and idempotent. What has ended keeps the flag that it had.
+        """
+        for pks in in_batches(slots):
+            live = self.not_ended(at).filter(slot__in=pks)
+            hit = Slot.objects.filter(pk__in=pks).called_off()
+            live.filter(needs_rebooking=False, slot__in=hit).update(needs_rebooking=True)
+            live.filter(needs_rebooking=True).exclude(slot__in=hit).update(needs_rebooking=False)
