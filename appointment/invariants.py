@@ -10,13 +10,32 @@ from datetime import timedelta
 from string import Formatter
 from typing import Any
 
-from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    F,
+    Max,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from appointment.models import Appointment, AppointmentEvent
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    Offer,
+    WaitlistEntry,
+    WaitlistStatus,
+)
 from appointment.models.status import Status
-from doctor.models import Schedule, Slot
+from doctor.models import Slot, opening
 
 Kind = AppointmentEvent.Kind
 
@@ -72,10 +91,29 @@ def windows(model: type[Model], size: int) -> Iterator[Window]:
 
 
 def miscounted() -> QuerySet[Slot]:
-    """Slots whose counter is not the number of appointments that hold a place, or out of range."""
+    """Slots whose counter is not what appointments and open offers hold, or out of range."""
     holding = Appointment.objects.holding_a_place().filter(slot=OuterRef("pk"))
-    slots = Slot.objects.annotate(held=_number_of(holding, "slot"))
-    return slots.exclude(taken=F("held"), taken__gte=0, taken__lte=F("capacity"))
+    offers = Offer.objects.open().filter(slot=OuterRef("pk"))
+    held, offered = _number_of(holding, "slot"), _number_of(offers, "slot")
+    slots = Slot.objects.annotate(held=held, offered=offered)
+    return slots.exclude(taken=F("held") + F("offered"), taken__gte=0, taken__lte=F("capacity"))
+
+
+def misheld() -> QuerySet[Slot]:
+    """Slots that know another instant than that at which the first of their holds lapses."""
+    holds = Offer.objects.open().filter(slot=OuterRef("pk")).order_by("hold_until")
+    slots = Slot.objects.annotate(lapses_at=Subquery(holds.values("hold_until")[:1]))
+    known, held = Q(hold_lapses_at__isnull=False), Q(lapses_at__isnull=False)
+    other = known & held & ~Q(hold_lapses_at=F("lapses_at"))
+    return slots.filter(other | (known & ~held) | (~known & held))
+
+
+def wrongly_offered() -> QuerySet[WaitlistEntry]:
+    """Entries that are offered a place without an open offer, or have one and are not."""
+    offers = Offer.objects.open().filter(entry=OuterRef("pk"))
+    entries = WaitlistEntry.objects.annotate(has_offer=Exists(offers))
+    offered = Q(status=WaitlistStatus.OFFERED)
+    return entries.filter((offered & Q(has_offer=False)) | (~offered & Q(has_offer=True)))
 
 
 # --- I2: overlaps ---------------------------------------------------------------------------------
@@ -140,10 +178,20 @@ def estranged() -> QuerySet[Slot]:
 
 
 def wrongly_open() -> QuerySet[Slot]:
-    """Coming slots that are open against the word of their schedule or doctor, or closed."""
-    sessions = Schedule.objects.open_to_bookings().filter(pk=OuterRef("schedule"))
+    """Coming slots that are open against the word of schedule, doctor or leave, or closed."""
     coming = Slot.objects.filter(ends_at__gt=timezone.now() + CLOCKS_DIFFER_BY)
-    return coming.annotate(may_open=Exists(sessions)).exclude(is_open=F("may_open"))
+    return coming.annotate(may_open=_is(opening.may_open())).exclude(is_open=F("may_open"))
+
+
+def wrongly_flagged() -> QuerySet[Appointment]:
+    """Coming live appointments that are called off and not in the work list, or the reverse."""
+    called_off = Slot.objects.filter(opening.called_off(), pk=OuterRef("slot"))
+    coming = Appointment.objects.active().filter(ends_at__gt=timezone.now() + CLOCKS_DIFFER_BY)
+    return coming.annotate(called_off=Exists(called_off)).exclude(needs_rebooking=F("called_off"))
+
+
+def _is(condition: Q) -> Case:
+    return Case(When(condition, then=True), default=False, output_field=BooleanField())
 
 
 def _number_of(rows: QuerySet[Any], owner: str) -> Coalesce:
@@ -156,12 +204,14 @@ RULES = (
     Rule(
         "I1",
         Slot,
-        "{taken} of {capacity} places taken, but {held} appointments hold one",
+        "{taken} of {capacity} places taken; {held} appointments and {offered} offers hold one",
         miscounted,
     ),
+    Rule("I1", Slot, "holds lapse at {hold_lapses_at}; its offers say {lapses_at}", misheld),
+    Rule("I1", WaitlistEntry, "status {status}; has an open offer: {has_offer}", wrongly_offered),
     Rule("I2", Slot, "slot {other} of the same doctor begins during it", overlapping_slots),
     Rule("I4", Slot, "its doctor or location is not that of schedule {schedule}", estranged),
-    Rule("I4", Slot, "open: {is_open}; schedule and doctor say: {may_open}", wrongly_open),
+    Rule("I4", Slot, "open: {is_open}; schedule, doctor and leave say: {may_open}", wrongly_open),
     Rule(
         "I2",
         Appointment,
@@ -173,6 +223,12 @@ RULES = (
         Appointment,
         "status {status}, canceled at {canceled_at}, canceled by {cancelations} events",
         wrongly_canceled,
+    ),
+    Rule(
+        "I4",
+        Appointment,
+        "to be re-booked: {needs_rebooking}; called off: {called_off}",
+        wrongly_flagged,
     ),
     Rule("I4", Appointment, "slot {slot} does not have its times, doctor and location", stranded),
 )

@@ -82,7 +82,7 @@ def database(url: str, base: Path) -> dict[str, Any]:
 def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
     """SQLite in which every transaction takes the write lock first, so that none oversells."""
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "config.sqlite",
         "NAME": name,
         "CONN_MAX_AGE": 60,
         "OPTIONS": {

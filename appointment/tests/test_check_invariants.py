@@ -72,25 +72,25 @@ def test_the_summary_says_how_much_was_checked(booked: Appointment) -> None:
 
 def counter_too_high(booked: Appointment) -> str:
     Slot.objects.filter(pk=booked.slot_id).update(taken=2)
-    return f"I1 Slot {booked.slot_id}: 2 of 2 places taken, but 1 appointments hold one"
+    return f"I1 Slot {booked.slot_id}: 2 of 2 places taken; 1 appointments and 0 offers hold one"
 
 
 def counter_too_low(booked: Appointment) -> str:
     Slot.objects.filter(pk=booked.slot_id).update(taken=0)
-    return f"I1 Slot {booked.slot_id}: 0 of 2 places taken, but 1 appointments hold one"
+    return f"I1 Slot {booked.slot_id}: 0 of 2 places taken; 1 appointments and 0 offers hold one"
 
 
 def more_taken_than_there_are(booked: Appointment) -> str:
     with without("doctor_slot", "doctor_slot_taken_within_capacity"):
         Slot.objects.filter(pk=booked.slot_id).update(capacity=0)
-    return f"I1 Slot {booked.slot_id}: 1 of 0 places taken, but 1 appointments hold one"
+    return f"I1 Slot {booked.slot_id}: 1 of 0 places taken; 1 appointments and 0 offers hold one"
 
 
 def status_restored_without_its_place(booked: Appointment) -> str:
     booked.cancel()
     Appointment.objects.filter(pk=booked.pk).update(status="completed", canceled_at=None)
     booked.events.filter(kind="canceled").delete()
-    return f"I1 Slot {booked.slot_id}: 0 of 2 places taken, but 1 appointments hold one"
+    return f"I1 Slot {booked.slot_id}: 0 of 2 places taken; 1 appointments and 0 offers hold one"
 
 
 def two_visits_of_one_patient(booked: Appointment) -> str:
@@ -191,22 +191,22 @@ def slot_at_another_location(booked: Appointment) -> str:
 
 def closed_without_reason(booked: Appointment) -> str:
     Slot.objects.filter(pk=booked.slot_id).update(is_open=False)
-    return f"I4 Slot {booked.slot_id}: open: False; schedule and doctor say: True"
+    return f"I4 Slot {booked.slot_id}: open: False; schedule, doctor and leave say: True"
 
 
 def left_open_by_an_inactive_schedule(booked: Appointment) -> str:
     type(booked.slot.schedule).objects.update(is_active=False)
-    return f"I4 Slot {booked.slot_id}: open: True; schedule and doctor say: False"
+    return f"I4 Slot {booked.slot_id}: open: True; schedule, doctor and leave say: False"
 
 
 def left_open_by_a_doctor_who_accepts_nobody(booked: Appointment) -> str:
     type(booked.doctor).objects.update(accepts_patients=False)
-    return f"I4 Slot {booked.slot_id}: open: True; schedule and doctor say: False"
+    return f"I4 Slot {booked.slot_id}: open: True; schedule, doctor and leave say: False"
 
 
 def left_open_by_an_inactive_doctor(booked: Appointment) -> str:
     type(booked.doctor).objects.update(is_active=False)
-    return f"I4 Slot {booked.slot_id}: open: True; schedule and doctor say: False"
+    return f"I4 Slot {booked.slot_id}: open: True; schedule, doctor and leave say: False"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from appointment.invariants import RULES, Rule, Window, windows
-from appointment.models import Appointment
-from doctor.models import Slot
 
 LISTED = 100
 SECONDS_BETWEEN_NOTES = 5
@@ -35,7 +33,7 @@ class Command(BaseCommand):
         self.broken: Counter[Rule] = Counter()
         self.talks = verbosity > 1 or self.stderr.isatty()
         self.noted_at = time.monotonic()
-        for model in (Slot, Appointment):
+        for model in dict.fromkeys(rule.model for rule in RULES):
             for part in windows(model, max(1, window)):
                 self.inspect([rule for rule in RULES if rule.model is model], part)
         self.conclude()

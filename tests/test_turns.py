@@ -1,0 +1,52 @@
+"""SQLite's writers take turns: none waits long, and none for ever."""
+
+import threading
+import time
+from typing import cast
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from config.sqlite import base
+from doctor.models import Specialty
+from tests.threads import run_together
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqlite")]
+
+
+def longest_wait(writers: int, times: int) -> float:
+    """The longest that one of so many threads waits to write, each at it again and again."""
+
+    def write(number: int) -> float:
+        longest = 0.0
+        for _ in range(times):
+            asked = time.monotonic()
+            with transaction.atomic():
+                longest = max(longest, time.monotonic() - asked)
+                Specialty.objects.filter(pk=number).update(name="x")
+                time.sleep(0.004)
+        return longest
+
+    return max(cast(list[float], run_together(writers, write)))
+
+
+def test_of_16_writers_none_waits_long() -> None:
+    assert longest_wait(writers=16, times=20) < 2
+
+
+def test_a_turn_that_never_comes_is_an_error_and_not_a_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turn = base.TURNS[str(connection.settings_dict["NAME"])]
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
+    with turn, pytest.raises(OperationalError, match="locked"), transaction.atomic():
+        raise AssertionError("it was nobody's turn")
+    with transaction.atomic():
+        assert not Specialty.objects.exists()
+
+
+def test_a_transaction_that_cannot_begin_gives_its_turn_back() -> None:
+    turn = base.TURNS[str(connection.settings_dict["NAME"])]
+    assert isinstance(turn, type(threading.Lock()))
+    with transaction.atomic():
+        assert not turn.locked()  # held while one begins, not while one writes
