@@ -35,8 +35,21 @@ class LanguageAdmin(VerbAdmin):
 
 @admin.register(Location)
 class LocationAdmin(PublishingAdmin):
-    """Sites of the clinic."""
+    """Sites of the clinic, and the rules by which patients book there."""
 
+    fieldsets = (
+        (None, {"fields": ("name", "address", ("phone", "time_zone"))}),
+        (
+            "Booking rules",
+            {
+                "fields": (
+                    ("min_notice_minutes", "horizon_days"),
+                    ("cancel_deadline_minutes", "max_live_per_patient"),
+                ),
+                "description": "What is empty is no rule. Staff may set them aside, with a reason.",
+            },
+        ),
+    )
     list_display = ("name", "time_zone", "phone", "address")
     list_filter = ("time_zone",)
     search_fields = ("name", "address", "phone")
