@@ -55,7 +55,7 @@ def idempotent(handler: Handler) -> Handler:
         def work() -> Answer:
             return _stored(handler(view, request, *args, **kwargs))
 
-        answer = IdempotencyKey.objects.answer(user, key, _fingerprint(request), work)
+        answer = IdempotencyKey.objects.answer(user, key, fingerprint_of(request), work)
         return _response(answer)
 
     return extend_schema(parameters=PARAMETERS)(once)
@@ -68,7 +68,7 @@ def _key_of(request: Request) -> str:
     return key
 
 
-def _fingerprint(request: Request) -> str:
+def fingerprint_of(request: Request) -> str:
     """What makes a request the same: method, path and body as it was understood."""
     data = request.data
     body = dict(data.lists()) if hasattr(data, "lists") else data

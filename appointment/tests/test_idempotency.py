@@ -1,0 +1,258 @@
+"""A request that bears an Idempotency-Key does its work once, however often it is sent."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from appointment.models import Appointment, IdempotencyKey
+from appointment.tests.factories import AppointmentFactory
+from appointment.tests.moves import assert_places, free
+from appointment.tests.retries import KEY, assert_replayed, book, cancel, reschedule, send
+from appointment.views.idempotent import fingerprint_of
+from doctor.models import Slot
+from patient.models import Patient
+from patient.tests.factories import DependentFactory
+from tests.problems import assert_invalid, assert_problem
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client(patient: Patient, client_of: Any) -> APIClient:
+    made: APIClient = client_of(patient.user)
+    return made
+
+
+@pytest.fixture
+def slot() -> Slot:
+    return free(capacity=3)
+
+
+def path_of(slot: Slot) -> str:
+    return f"/api/appointment/book/{slot.doctor_id}/"
+
+
+# --- Once -----------------------------------------------------------------------------------------
+
+
+def test_a_booking_sent_again_is_the_same_booking_byte_for_byte(client, slot: Slot) -> None:
+    first = assert_replayed(lambda: book(client, slot))
+    visit = Appointment.objects.get()
+    assert first["Location"].endswith(f"/api/appointment/my-appointments/{visit.pk}/")
+    assert visit.events.count() == 1
+    assert_places((slot, 1))
+
+
+def test_a_cancelation_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slot) -> None:
+    visit = AppointmentFactory(patient=patient, slot=slot)
+    assert assert_replayed(lambda: cancel(client, visit)).json()["status"] == "canceled"
+    assert visit.events.filter(kind="canceled").count() == 1
+    assert_places((slot, 0))
+
+
+def test_a_move_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slot) -> None:
+    visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
+    assert assert_replayed(lambda: reschedule(client, visit, new)).json()["slot_id"] == new.pk
+    assert visit.events.filter(kind="rescheduled").count() == 1
+    assert_places((slot, 0), (new, 1))
+
+
+@pytest.mark.parametrize("kind", ["multipart", "application/x-www-form-urlencoded"])
+def test_a_form_is_a_body_too(client, slot: Slot, kind: str) -> None:
+    body: Any = {"slot_id": slot.pk} if kind == "multipart" else f"slot_id={slot.pk}"
+    form = {"format": "multipart"} if kind == "multipart" else {"content_type": kind}
+    assert_replayed(lambda: send(client, path_of(slot), body, **form))
+    other = {"slot_id": slot.pk, "reason": "x"} if kind == "multipart" else f"{body}&reason=x"
+    reused = send(client, path_of(slot), other, **form)
+    assert_problem(reused, 422, "idempotency_key_reused")
+    assert_places((slot, 1))
+
+
+def test_a_file_that_nobody_asked_for_is_part_of_the_form(client, slot: Slot) -> None:
+    def with_file(words: bytes) -> Any:
+        form = {"slot_id": slot.pk, "scan": SimpleUploadedFile("scan.txt", words)}
+        return send(client, path_of(slot), form, format="multipart")
+
+    assert_replayed(lambda: with_file(b"one"))
+    assert_problem(with_file(b"other"), 422, "idempotency_key_reused")
+
+
+def test_the_order_of_a_bodys_members_does_not_matter(client, slot: Slot) -> None:
+    bodies = iter([{"slot_id": slot.pk, "reason": "x"}, {"reason": "x", "slot_id": slot.pk}])
+
+    def sent() -> Any:
+        body = json.dumps(next(bodies))
+        return send(client, path_of(slot), body, content_type="application/json")
+
+    assert_replayed(sent)
+
+
+def test_the_answer_is_what_it_was_though_the_visit_has_changed(client, slot: Slot) -> None:
+    first = book(client, slot)
+    Appointment.objects.get().cancel(reason="Since then")
+    assert book(client, slot).content == first.content
+
+
+# --- Another request under the same key -----------------------------------------------------------
+
+
+def test_another_body_or_path_under_a_used_key_is_refused(client, patient, slot: Slot) -> None:
+    visit = AppointmentFactory(patient=patient, slot=free(8))
+    book(client, slot)
+    for other in (
+        book(client, slot, reason="Another"),
+        book(client, free(6)),
+        cancel(client, visit),
+        reschedule(client, visit, slot),
+    ):
+        problem = assert_problem(other, 422, "idempotency_key_reused")
+        assert str(visit.pk) not in problem["detail"]
+    assert visit.events.count() == 1
+    assert_places((slot, 1))
+
+
+def test_another_method_is_another_request() -> None:
+    of = {"path": "/api/appointment/waitlist/1/", "data": {}}
+    post, delete = (Mock(method=method, **of) for method in ("POST", "DELETE"))
+    assert fingerprint_of(post) != fingerprint_of(delete)
+
+
+def test_two_users_have_a_key_each(client, other_patient: Patient, slot: Slot, client_of) -> None:
+    mine, theirs = book(client, slot), book(client_of(other_patient.user), slot)
+    assert (mine.status_code, theirs.status_code) == (201, 201)
+    assert mine.json()["id"] != theirs.json()["id"]
+    assert not theirs.has_header("Idempotency-Replayed")
+    assert_places((slot, 2))
+
+
+# --- What leaves a key unused ---------------------------------------------------------------------
+
+
+def test_a_refusal_leaves_the_key_unused(client, slot: Slot) -> None:
+    slot.schedule.revise(is_active=False)
+    for _ in range(2):
+        assert_problem(book(client, slot), 409, "slot_closed")
+    assert not IdempotencyKey.objects.exists()
+    slot.schedule.revise(is_active=True)
+    assert_replayed(lambda: book(client, slot))
+
+
+def test_what_is_absent_or_malformed_leaves_the_key_unused(client, slot: Slot) -> None:
+    assert_problem(cancel(client, Appointment(pk=999_999_999)), 404, "not_found")
+    assert_invalid(book(client, slot, slot_id="x"), "slot_id")
+    broken = send(client, path_of(slot), "{", content_type="application/json")
+    assert_problem(broken, 400, "parse_error")
+    assert not IdempotencyKey.objects.exists()
+    assert book(client, slot).status_code == 201
+
+
+def test_who_is_not_signed_in_uses_no_key(slot: Slot) -> None:
+    assert_problem(book(APIClient(), slot), 401, "not_authenticated")
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_without_the_header_nothing_is_kept(client, slot: Slot) -> None:
+    assert book(client, slot, key=None).status_code == 201
+    assert_problem(book(client, slot, key=None), 409, "already_booked")
+    assert not IdempotencyKey.objects.exists()
+
+
+@pytest.mark.parametrize("step", ["enter", "_record", "save"])
+def test_a_crash_between_statements_leaves_nothing(
+    client, slot: Slot, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(Appointment, step, Mock(side_effect=RuntimeError("the power went")))
+        assert_problem(book(client, slot), 500, "server_error")
+    assert not Appointment.objects.exists()
+    assert not IdempotencyKey.objects.exists()
+    assert_places((slot, 0))
+    assert book(client, slot).status_code == 201
+
+
+# --- Keys -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "k" * 256, "clé", "a\tb", "\x7f"])
+def test_what_is_no_key_is_told(client, slot: Slot, key: str) -> None:
+    assert_invalid(book(client, slot, key=key), "Idempotency-Key")
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("key", ["!", "~" * 255, '"8e03978e"', "0"])
+def test_1_to_255_visible_characters_are_a_key(client, slot: Slot, key: str) -> None:
+    assert_replayed(lambda: book(client, slot, key=key))
+
+
+def test_keys_differ_by_the_case_of_a_letter(client, slot: Slot) -> None:
+    assert book(client, slot, key="a").status_code == 201
+    assert_problem(book(client, slot, key="A"), 409, "already_booked")
+
+
+# --- For how long ---------------------------------------------------------------------------------
+
+
+def test_a_key_is_kept_for_24_hours_and_then_free_again(patient, slot: Slot, client_of) -> None:
+    start = timezone.now()
+    with time_machine.travel(start, tick=False):
+        assert book(client_of(patient.user), slot).status_code == 201
+    with time_machine.travel(start + timedelta(hours=24) - timedelta(seconds=1), tick=False):
+        assert book(client_of(patient.user), slot).has_header("Idempotency-Replayed")
+    other = free(6)
+    with time_machine.travel(start + timedelta(hours=24), tick=False):
+        first = assert_replayed(lambda: book(client_of(patient.user), other))
+    assert first.json()["slot_id"] == other.pk
+    assert IdempotencyKey.objects.get().created_at == start + timedelta(hours=24)
+
+
+def test_maintenance_deletes_what_has_expired_and_nothing_else(client, slot: Slot) -> None:
+    book(client, slot)
+    used = IdempotencyKey.objects.get().created_at
+    day = timedelta(hours=24)
+    assert IdempotencyKey.objects.expired(used + day - timedelta(seconds=1)).delete()[0] == 0
+    assert IdempotencyKey.objects.expired(used + day).delete()[0] == 1
+
+
+# --- Whose words are kept -------------------------------------------------------------------------
+
+
+def test_erasing_the_person_erases_the_answers_that_tell_of_them(
+    client, patient: Patient, other_patient: Patient, slot: Slot, client_of
+) -> None:
+    child = DependentFactory(user=patient.user)
+    book(client, slot, key="mine")
+    book(client, slot, key="the childs", patient_id=child.pk)
+    book(client_of(other_patient.user), slot, key="theirs")
+    child.erase()
+    assert set(IdempotencyKey.objects.values_list("key", flat=True)) == {"mine", "theirs"}
+    patient.erase()
+    assert IdempotencyKey.objects.get().key == "theirs"
+
+
+def test_who_was_erased_gets_no_old_answer(client, patient: Patient, slot: Slot) -> None:
+    visit = AppointmentFactory(patient=patient, slot=slot)
+    assert cancel(client, visit).status_code == 200
+    patient.erase()
+    assert_problem(cancel(client, visit), 404, "not_found")
+
+
+def test_deleting_the_account_deletes_its_keys(client, patient: Patient, slot: Slot) -> None:
+    user: User = patient.user
+    book(client, slot)
+    patient.erase()
+    user.delete()
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_a_key_is_told_to_nobody_by_its_name(client, slot: Slot) -> None:
+    book(client, slot)
+    assert KEY not in str(IdempotencyKey.objects.get())

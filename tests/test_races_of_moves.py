@@ -1,0 +1,135 @@
+"""Races of visits that are moved, with real threads, on whichever database the suite runs.
+
+The last ones are lost on purpose: with the slots locked one after the other, in the order in which
+the request names them, opposite moves wait for each other.
+"""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+
+from appointment.exceptions import InvalidTransition, NotCancelable
+from appointment.models import Appointment
+from appointment.models.reschedule import Move
+from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import SlotFull
+from doctor.models import Slot
+from doctor.tests.factories import ScheduleFactory
+from tests import race_moves
+from tests.race_bodies import assert_apart, booking, one_slot, people, race, tally, visits_in
+from tests.race_moves import moving, taken_of
+from tests.races import assert_in_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = range(5)
+NONE = type(None)
+
+
+def test_opposite_moves_all_go_well() -> None:
+    for pairs in (1, 1, 1, 8):
+        race_moves.assert_opposite_moves_all_go_well(pairs)
+    assert_in_order()
+
+
+@pytest.mark.parametrize("devices", [2, 9])
+def test_a_visit_moved_to_two_slots_at_once_is_in_one(devices: int) -> None:
+    for _ in ROUNDS:
+        race_moves.assert_one_visit_is_in_one_of_two_slots(devices)
+    assert_in_order()
+
+
+def test_a_visit_moved_while_it_is_canceled_gives_every_place_back_once() -> None:
+    for _ in ROUNDS:
+        told = race_moves.assert_moved_and_or(Appointment.cancel)
+        assert told in ({Appointment: 2}, {Appointment: 1, NotCancelable: 1})
+        assert Appointment.objects.filter(status="canceled").count() == 1
+        Appointment.objects.all().delete()
+
+
+@pytest.mark.parametrize("verb", ["complete", "mark_no_show"])
+def test_a_visit_is_either_moved_or_concluded_at_the_instant_of_its_start(verb: str) -> None:
+    for _ in ROUNDS:
+        told = race_moves.assert_moved_and_or(
+            lambda visit: getattr(visit, verb)(at=visit.starts_at),
+            move_at=lambda visit: visit.starts_at - timedelta(microseconds=1),
+        )
+        assert told in (
+            {Appointment: 1, InvalidTransition: 1},
+            {Appointment: 1, NotCancelable: 1},
+        )
+        Appointment.objects.all().delete()
+
+
+def test_a_visit_discarded_while_it_is_moved_is_gone_and_holds_nothing() -> None:
+    for _ in ROUNDS:
+        told = race_moves.assert_moved_and_or(Appointment.discard)
+        gone = {NotCancelable: 1}, {Appointment.DoesNotExist: 1}, {Appointment: 1}
+        assert told in [{NONE: 1, **moved} for moved in gone]
+        assert Appointment.objects.count() == 1
+        Appointment.objects.all().delete()
+
+
+def test_of_movers_for_the_last_place_one_gets_it_and_the_others_keep_theirs() -> None:
+    for movers in (2, 2, 12):
+        race_moves.assert_the_last_place_goes_to_one(movers)
+    assert_in_order()
+
+
+def test_the_place_a_mover_leaves_is_booked_once() -> None:
+    for _ in ROUNDS:
+        old, new = one_slot(1), one_slot(1)
+        [visit], others = visits_in(old, people(1)), people(4)
+        moved, *booked = race(moving(visit, new), *(booking(who, old) for who in others))
+        assert tally([moved]) == {Appointment: 1}
+        assert tally(booked) in ({SlotFull: 4}, {Appointment: 1, SlotFull: 3})
+        taken_of(old, new)
+
+
+def test_visits_of_one_patient_moved_at_once_never_overlap() -> None:
+    for _ in ROUNDS:
+        [patient] = people(1)
+        visits = [
+            AppointmentFactory(patient=patient, slot=slot) for slot in ScheduleFactory().slots.all()
+        ]
+        targets = ScheduleFactory(capacity=2).slots.all()[:2]
+        calls = [moving(visit, targets[n % 2]) for n, visit in enumerate(visits)]
+        race(*calls)
+        assert_apart(patient.appointments.active())
+        assert_in_order()
+
+
+def test_a_patient_erased_while_their_visit_is_moved_leaves_no_place_taken() -> None:
+    for _ in ROUNDS:
+        old, new = one_slot(1), one_slot(1)
+        [visit] = visits_in(old, people(1))
+        moved, erased = race(moving(visit, new), visit.patient.erase)
+        assert tally([erased]) == {NONE: 1}
+        assert not isinstance(moved, OperationalError), moved
+        assert taken_of(old, new) == [0, 0]
+        assert_in_order()
+
+
+# --- Without the one order ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_order_of_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each locks the slot its visit is in; once both have, each goes for the other."""
+    barrier = threading.Barrier(2, timeout=60)
+
+    def lock_slots(self: Move) -> tuple[Slot, Slot]:
+        old = self.appointment.slot.lock()
+        barrier.wait()
+        return old, Slot.objects.get(pk=self.to).lock()
+
+    monkeypatch.setattr(Move, "_lock_slots", lock_slots)
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.usefixtures("in_order_of_request")
+def test_opposite_moves_deadlock_where_slots_are_locked_one_after_the_other() -> None:
+    with pytest.raises(AssertionError, match="deadlock detected"):
+        race_moves.assert_opposite_moves_all_go_well(1)
+    assert_in_order()
