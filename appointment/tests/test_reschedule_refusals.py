@@ -18,6 +18,7 @@ from appointment.tests.moves import (
 )
 from doctor.exceptions import AlreadyBooked, SlotFull, SlotInPast
 from doctor.models import Slot
+from doctor.models.slot import SlotQuerySet
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +146,19 @@ def test_its_own_slot_is_no_alternative() -> None:
     with pytest.raises(SlotFull) as refused:
         visit.reschedule(to=full)
     assert own.pk not in [slot["id"] for slot in refused.value.extra["alternatives"]]
+
+
+def test_a_visit_canceled_while_its_slot_was_waited_for_is_not_cancelable(
+    visit: Appointment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place is given back already: that there is none to give is not what is told."""
+    lock = SlotQuerySet.lock
+
+    def lock_late(slots: SlotQuerySet) -> list[Slot]:
+        monkeypatch.setattr(SlotQuerySet, "lock", lock)
+        Appointment.objects.get(pk=visit.pk).cancel()
+        return lock(slots)
+
+    monkeypatch.setattr(SlotQuerySet, "lock", lock_late)
+    with pytest.raises(NotCancelable):
+        visit.reschedule(to=free())

@@ -1,0 +1,152 @@
+"""The same request sent many times at once is done once, and everybody gets the one answer."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from threading import Event
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from appointment.models import Appointment, IdempotencyKey
+from appointment.tests.factories import AppointmentFactory
+from appointment.tests.moves import assert_places, free
+from appointment.tests.retries import KEY, book, cancel, reschedule
+from doctor.models import Slot
+from patient.models import Patient
+from patient.tests.factories import PatientFactory
+from tests.threads import run_together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SENDS = 8
+LONG = 10.0
+
+
+def at_once(patient: Patient, *sends: Callable[[APIClient], Any]) -> list[Any]:
+    """Send these together, each by a client of its own of the same person; their answers."""
+    token = patient.user.issue_token()[0]
+
+    def send(number: int) -> Any:
+        client = APIClient(HTTP_AUTHORIZATION=f"Token {token}")
+        answer = sends[number](client)
+        return answer.status_code, answer.content, answer.get("Idempotency-Replayed")
+
+    return run_together(len(sends), send)
+
+
+def assert_one_answer(told: list[Any], status: int) -> None:
+    """One did the work, and the others got its answer byte for byte."""
+    assert len({answer[:2] for answer in told}) == 1, told
+    assert {answer[0] for answer in told} == {status}
+    assert Counter(answer[2] for answer in told) == {None: 1, "true": len(told) - 1}
+
+
+@pytest.fixture
+def slot() -> Slot:
+    return free(capacity=SENDS)
+
+
+def test_a_booking_sent_eight_times_at_once_is_one(patient: Patient, slot: Slot) -> None:
+    told = at_once(patient, *[partial(book, slot=slot)] * SENDS)
+    assert_one_answer(told, 201)
+    assert_places((slot, 1))
+
+
+def test_a_first_booking_sent_at_once_makes_one_profile_and_one_visit(slot: Slot) -> None:
+    patient = PatientFactory()
+    user = patient.user
+    patient.erase()
+    told = at_once(Patient(user=user), *[partial(book, slot=slot)] * SENDS)
+    assert_one_answer(told, 201)
+    assert Patient.objects.filter(user=user).count() == 1
+    assert_places((slot, 1))
+
+
+def test_a_cancelation_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
+    visit = AppointmentFactory(patient=patient, slot=slot)
+    assert_one_answer(at_once(patient, *[partial(cancel, visit=visit)] * SENDS), 200)
+    assert visit.events.filter(kind="canceled").count() == 1
+
+
+def test_a_move_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
+    visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
+    told = at_once(patient, *[partial(reschedule, visit=visit, to=new)] * SENDS)
+    assert_one_answer(told, 200)
+    assert visit.events.filter(kind="rescheduled").count() == 1
+    assert_places((slot, 0), (new, 1))
+
+
+def test_of_two_requests_under_one_key_at_once_one_is_done(patient: Patient, slot: Slot) -> None:
+    other = free(6)
+    told = at_once(patient, partial(book, slot=slot), partial(book, slot=other))
+    assert sorted(answer[0] for answer in told) == [201, 422]
+    assert Appointment.objects.count() == IdempotencyKey.objects.count() == 1
+
+
+def test_different_keys_do_not_wait_for_each_others_answer(patient: Patient) -> None:
+    slots = [free(days, capacity=2) for days in range(5, 9)]
+    sends = [partial(book, slot=slot, key=f"{KEY}-{slot.pk}") for slot in slots]
+    assert [answer[0] for answer in at_once(patient, *sends)] == [201] * len(slots)
+
+
+# --- The second comes while the first is at work --------------------------------------------------
+
+
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
+    """The first booking tells when it has its place and key, and goes on when it is told to."""
+    begun, go_on, enter = Event(), Event(), Appointment.enter
+
+    def enter_late(self: Appointment, *args: Any) -> None:
+        begun.set()
+        assert go_on.wait(LONG)
+        enter(self, *args)
+
+    monkeypatch.setattr(Appointment, "enter", enter_late)
+    return begun, go_on
+
+
+def test_the_second_waits_for_the_first_and_gets_its_answer(
+    patient: Patient, slot: Slot, at_work: tuple[Event, Event]
+) -> None:
+    begun, go_on = at_work
+
+    def later(client: APIClient) -> Any:
+        assert begun.wait(LONG)
+        return book(client, slot)
+
+    def release(_: APIClient) -> Any:
+        assert begun.wait(LONG)
+        assert not go_on.wait(0.5)  # by now the second is under way, and has no answer
+        assert not Appointment.objects.exists()
+        go_on.set()
+        return APIClient().get("/healthz")
+
+    first, second, _ = at_once(patient, partial(book, slot=slot), later, release)
+    assert (first[0], first[2]) == (201, None)
+    assert second == (*first[:2], "true")
+    assert_places((slot, 1))
+
+
+def test_the_second_does_the_work_where_the_first_is_refused(
+    patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, enter = Event(), Appointment.enter
+
+    def fail_once(self: Appointment, *args: Any) -> None:
+        if not begun.is_set():
+            begun.set()
+            Event().wait(0.5)  # the second waits at the key meanwhile
+            raise Slot.DoesNotExist
+        enter(self, *args)
+
+    def later(client: APIClient) -> Any:
+        assert begun.wait(LONG)
+        return book(client, slot)
+
+    monkeypatch.setattr(Appointment, "enter", fail_once)
+    first, second = at_once(patient, partial(book, slot=slot), later)
+    assert (first[0], second[0], second[2]) == (404, 201, None)
+    assert_places((slot, 1))
