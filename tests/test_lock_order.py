@@ -14,8 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
-from appointment.models import Appointment, IdempotencyKey
-from appointment.models.idempotency import Answer
+from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import TimeOff, WeeklyHours
 from doctor.tests.factories import (
@@ -75,12 +74,6 @@ def own_booking() -> Verb:
 def rescheduling() -> Verb:
     visit, to = AppointmentFactory(), ScheduleFactory().slots.first()
     return lambda: visit.reschedule(to=to)
-
-
-def booking_once() -> Verb:
-    user, work = UserFactory(), own_booking()
-    answer = IdempotencyKey.objects.answer
-    return lambda: answer(user, "key", "print", lambda: Answer(201, str(work())))
 
 
 def publishing() -> Verb:
@@ -180,7 +173,6 @@ BEFORE = -timedelta(hours=1)
 USER, PATIENT = "lock accounts_user", "lock patient_patient"
 CALENDAR = ["lock doctor_location", "lock doctor_doctor"]
 SLOTS = "lock doctor_slot"
-KEYS = '"appointment_idempotencykey"'
 VISIT = "appointment_appointment"
 
 VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
@@ -284,17 +276,3 @@ def test_all_slots_of_a_person_are_locked_in_one_statement() -> None:
         AppointmentFactory(patient=patient, slot=slot)
     sql = statements(patient.erase)
     assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {slot.pk for slot in slots}
-
-
-def test_both_slots_of_a_move_are_locked_in_one_statement() -> None:
-    visit, to = AppointmentFactory(), ScheduleFactory().slots.first()
-    sql = statements(lambda: visit.reschedule(to=to))
-    locks = [each for each in sql if LOCK.match(each) and '"doctor_slot"' in each]
-    assert [keys(each) for each in locks] == [{visit.events.get(kind="booked").to_slot, to.pk}]
-
-
-def test_a_key_is_claimed_before_whatever_its_work_locks() -> None:
-    sql = statements(booking_once())
-    claim = next(n for n, each in enumerate(sql) if each.startswith("INSERT") and KEYS in each)
-    assert claim < first(sql, LOCK, "accounts_user")
-    assert not [each for each in sql if LOCK.match(each) and KEYS in each]  # replays wait for none

@@ -1,0 +1,31 @@
+"""What the order of locks is for moves, and for keys of requests that may be sent again."""
+
+import pytest
+
+from accounts.tests.factories import UserFactory
+from appointment.models import IdempotencyKey
+from appointment.models.idempotency import Answer
+from tests.test_lock_order import LOCK, Verb, first, keys, own_booking, rescheduling, statements
+
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
+KEYS = '"appointment_idempotencykey"'
+
+
+def booking_once() -> Verb:
+    user, work = UserFactory(), own_booking()
+    answer = IdempotencyKey.objects.answer
+    return lambda: answer(user, "key", "print", lambda: Answer(201, str(work())))
+
+
+def test_both_slots_of_a_move_are_locked_in_one_statement() -> None:
+    move = rescheduling()
+    sql = statements(move)
+    locks = [each for each in sql if LOCK.match(each) and '"doctor_slot"' in each]
+    assert [len(keys(each)) for each in locks] == [2]
+
+
+def test_a_key_is_claimed_before_whatever_its_work_locks() -> None:
+    sql = statements(booking_once())
+    claim = next(n for n, each in enumerate(sql) if each.startswith("INSERT") and KEYS in each)
+    assert claim < first(sql, LOCK, "accounts_user")
+    assert not [each for each in sql if LOCK.match(each) and KEYS in each]  # replays wait for none
