@@ -27,7 +27,7 @@ MADRID, NEW_YORK, TOKYO = "Europe/Madrid", "America/New_York", "Asia/Tokyo"
 
 def wall(zone: str, *when: int) -> datetime:
     """The instant at which a wall clock of the zone shows this."""
-    return datetime(*when, tzinfo=ZoneInfo(zone)).astimezone(UTC)  # type: ignore[arg-type,misc]
+    return datetime(*when, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def at_location(day: date | None = None, start: time = time(9), **rules: Any) -> Slot:
