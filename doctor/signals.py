@@ -17,12 +17,18 @@ slots_closing = Signal()
 slots_changed = Signal()
 
 
-def announce_closing(slots: list[Any], at: datetime) -> None:
-    """Let the holds on these locked slots be withdrawn; afterwards they say what is taken then."""
-    held = {slot.pk for slot in slots if slot.taken}
-    if held:
-        model = type(slots[0])
-        slots_closing.send(sender=model, slots=held, at=at)
-        taken = dict(model.objects.filter(pk__in=held).values_list("pk", "taken"))
-        for slot in slots:
-            slot.taken = taken.get(slot.pk, slot.taken)
+def announce_closing(slots: list[Any], at: datetime) -> list[Any]:
+    """Let the holds on these locked slots be withdrawn; they say afterwards what is taken then.
+
+    Answers those on which something was withdrawn: where one stays, its place is free again.
+    """
+    held = [slot for slot in slots if slot.taken]
+    if not held:
+        return []
+    model, pks = type(held[0]), {slot.pk for slot in held}
+    slots_closing.send(sender=model, slots=pks, at=at)
+    taken = dict(model.objects.filter(pk__in=pks).values_list("pk", "taken"))
+    withdrawn = [slot for slot in held if slot.taken != taken[slot.pk]]
+    for slot in withdrawn:
+        slot.taken = taken[slot.pk]
+    return withdrawn

@@ -84,6 +84,7 @@ class Remaking:
         midnight = instant_of(first, time(), hours.location.zone)
         kept = Q(doctor=hours.doctor_id, kept_over=True, starts_at__gte=midnight)
         self.slots = Slot.objects.filter(Q(schedule__in=self.rows) | kept).lock()
+        self.keepers = {slot.schedule_id for slot in self.slots} - self.rows.keys()
 
     def last_made(self) -> date | None:
         """The last day on which there is a session."""
@@ -93,7 +94,8 @@ class Remaking:
         """Have sessions on these days and on no other; raises ScheduleInUse."""
         plan = Plan(self.hours, [day for day in days if day not in self.excepted], self.rows)
         self.day_of = plan.days_of()
-        announce_closing([slot for slot in self.slots if not self._suits(slot)], self.at)
+        closing = [slot for slot in self.slots if not self._fits(slot)]
+        self.withdrawn = announce_closing(closing, self.at)
         staying = [slot for slot in self.slots if self._fits(slot)]
         outside = [slot for slot in self.slots if slot.taken and not self._fits(slot)]
         stranded = [slot for slot in outside if not slot.kept_over]
@@ -125,12 +127,16 @@ class Remaking:
         altered = self._settle(staying, {session.date: session.pk for session in sessions})
         made = make_slots(plan, sessions, {span_of(slot) for slot in staying})
         announce([*sessions, *self.left], [*made, *altered, *stranded], self.at)
+        self._tidy()
         return Made(len(new), len(made), plan.skipped)
 
     def _settle(self, staying: list[Slot], homes: dict[date, int]) -> list[Slot]:
         """Bring slots that stay to the session of their day; answer those that gain by it."""
+        larger = self.hours.capacity
         gaining = [
-            slot for slot in staying if slot.kept_over or slot.capacity < self.hours.capacity
+            slot
+            for slot in staying
+            if slot.kept_over or slot.capacity < larger or slot in self.withdrawn
         ]
         moving = []
         for slot in staying:
@@ -143,11 +149,17 @@ class Remaking:
         resized.exclude(capacity=self.hours.capacity).update(capacity=self.hours.capacity)
         return gaining
 
+    def _tidy(self) -> None:
+        """Delete sessions that kept something over and keep nothing any more.
+
+        One that somebody is editing stays: they wait for our calendar with the session in hand.
+        """
+        over = {"weekly_hours": None, "is_active": False, "is_exception": True, "slots": None}
+        empty = Schedule.objects.filter(pk__in=self.keepers, **over).order_by("pk")
+        rows = list(empty.select_for_update(no_key=True, skip_locked=True, of=("self",)))
+        Schedule.objects.filter(pk__in=[row.pk for row in rows])._raw_delete(Schedule.objects.db)
+
     def _fits(self, slot: Slot) -> bool:
         """Whether a slot is to be had as it is, with room for all who hold a place."""
         same = (slot.doctor_id, slot.location_id) == (self.hours.doctor_id, self.hours.location_id)
         return same and span_of(slot) in self.day_of and slot.taken <= self.hours.capacity
-
-    def _suits(self, slot: Slot) -> bool:
-        """Whether a slot stays with all the places that it has."""
-        return self._fits(slot) and slot.capacity <= self.hours.capacity

@@ -212,52 +212,50 @@ class Schedule(Timetabled):
             slots = self.slots.all().lock()
             announce_closing(slots, timezone.now())
             self._drop(slots)
-            if self.weekly_hours_id:
-                self.is_active, self.is_exception = False, True
-                self.save()
-            else:
+            made = Schedule.objects.filter(pk=self.pk, weekly_hours__isnull=False)
+            if not made.update(is_active=False, is_exception=True):
                 self.delete()
 
     def _except_from_hours(self) -> None:
-        """Let the hours leave a session alone that staff edit, and the date that it had."""
-        if not self.weekly_hours_id:
+        """Let the hours leave a session alone that staff edit, and the date that it had.
+
+        The hours are those that it has now: they may have ended since it was loaded.
+        """
+        if self._state.adding:
+            return
+        stored = Schedule.objects.filter(pk=self.pk, weekly_hours__isnull=False).first()
+        if stored is None:
+            self.weekly_hours_id = None
             return
         self.is_exception = True
-        before = Schedule.objects.filter(pk=self.pk).exclude(date=self.date).first()
-        if before is not None:
+        if stored.date != self.date:
             Schedule.objects.filter(pk=self.pk).update(weekly_hours=None)
-            self.weekly_hours = None
-            before.pk, before._state.adding = None, True
-            before.is_active, before.is_exception = False, True
-            before.save()
+            self.weekly_hours_id = None
+            stored.pk, stored._state.adding = None, True
+            stored.is_active, stored.is_exception = False, True
+            stored.save()
 
     def _remake_slots(self, at: datetime) -> None:
         wanted = dict.fromkeys(self.spans())
         slots = self.slots.all().lock()
-        announce_closing([slot for slot in slots if not self._suits(slot, wanted)], at)
+        withdrawn = announce_closing([s for s in slots if not self._keeps(s, wanted)], at)
         kept = [slot for slot in slots if self._keeps(slot, wanted)]
         self._drop([slot for slot in slots if slot not in kept])
         self._refuse_overlap(list(wanted))
         missing = wanted.keys() - {(slot.starts_at, slot.ends_at) for slot in kept}
         made = self.slots.bulk_create([self.slot_of(span) for span in sorted(missing)])
-        enlarged = [slot for slot in kept if slot.capacity < self.capacity]
+        gained = [slot for slot in kept if slot.capacity < self.capacity or slot in withdrawn]
         self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
         readmitted = [slot for slot in kept if slot.kept_over and self.is_active]
         self.slots.filter(pk__in=[slot.pk for slot in readmitted]).update(kept_over=False)
-        changed = {slot.pk for slot in [*made, *enlarged, *readmitted]}
+        changed = {slot.pk for slot in [*made, *gained, *readmitted]}
         self.slots.all().recompute_open(at, changed)
-
-    def _suits(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
-        """Whether a slot stays in the session as it is now, with all of its places."""
-        return self._fits(slot, wanted) and slot.capacity <= self.capacity
 
     def _keeps(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
         """Whether a slot is in the session as it is now, with room for all who hold a place."""
-        return self._fits(slot, wanted) and slot.taken <= self.capacity
-
-    def _fits(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
         same_calendar = (slot.doctor_id, slot.location_id) == (self.doctor_id, self.location_id)
-        return same_calendar and (slot.starts_at, slot.ends_at) in wanted
+        same_time = (slot.starts_at, slot.ends_at) in wanted
+        return same_calendar and same_time and slot.taken <= self.capacity
 
     def _drop(self, slots: "list[Slot]") -> None:
         """Delete free, locked slots; raises ScheduleInUse where one is not free."""

@@ -21,6 +21,7 @@ from doctor.models.opening import called_off, recompute_open
 from doctor.models.rule import Terms, places_left
 from doctor.models.schedule import Schedule
 from doctor.models.window import around, spans_of_days
+from doctor.signals import announce_closing, slots_changed
 
 TIMES = ("starts_at", "ends_at")
 A_DAY = timedelta(days=1)
@@ -239,12 +240,21 @@ class Slot(models.Model):
             raise NothingToRelease
 
     def resize(self, capacity: int) -> None:
-        """Change the number of places; raises ScheduleInUse when more are taken."""
+        """Change the number of places; raises ScheduleInUse when more are taken.
+
+        Holds give way to it, and a place that is gained is told of.
+        """
+        at = timezone.now()
         with transaction.atomic():
+            slots = Slot.objects.filter(pk=self.pk).lock()
+            gained = [slot for slot in slots if slot.capacity < capacity]
+            gained += announce_closing([slot for slot in slots if slot.taken > capacity], at)
             fits = Slot.objects.filter(pk=self.pk, taken__lte=capacity)
             if not fits.update(capacity=capacity):
                 holders = self.appointments.holding_a_place().values_list("pk", flat=True)
                 raise ScheduleInUse(appointments=sorted(holders))
+            if gained:
+                slots_changed.send(sender=Slot, slots={self.pk}, at=at)
         self.refresh_from_db(fields=["capacity"])
 
     def refusal(self, at: datetime | None = None, terms: Terms | None = None) -> DomainError | None:

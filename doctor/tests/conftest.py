@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import time_machine
@@ -9,6 +10,7 @@ import time_machine
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import WeeklyHours
+from doctor.signals import slots_changed, slots_closing
 from doctor.tests.factories import WeeklyHoursFactory
 from doctor.tests.mondays import SECOND
 
@@ -34,3 +36,21 @@ def booked(hours: WeeklyHours) -> Appointment:
     slot = hours.schedules.get(date=SECOND).slots.order_by("starts_at")[1]
     visit: Appointment = AppointmentFactory(slot=slot)
     return visit
+
+
+@pytest.fixture
+def told() -> Any:
+    """The slots of each signal, in order."""
+    heard: list[tuple[str, set[int]]] = []
+
+    def closing(**signal: Any) -> None:
+        heard.append(("closing", signal["slots"]))
+
+    def changed(**signal: Any) -> None:
+        heard.append(("changed", signal["slots"]))
+
+    slots_closing.connect(closing)
+    slots_changed.connect(changed)
+    yield heard
+    slots_closing.disconnect(closing)
+    slots_changed.disconnect(changed)

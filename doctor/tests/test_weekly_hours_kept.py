@@ -135,6 +135,18 @@ def test_what_was_kept_and_is_free_now_makes_room(hours: WeeklyHours, booked: Ap
     assert on(SECOND) == ["09:10", "09:40", "10:10", "10:40"]
 
 
+def test_a_session_that_keeps_nothing_any_more_goes(
+    hours: WeeklyHours, booked: Appointment
+) -> None:
+    hours.revise(keep=True, weekday=1)
+    left = Slot.objects.get(kept_over=True).schedule
+    hours.revise()
+    left.refresh_from_db()
+    booked.cancel()
+    hours.revise()
+    assert not Schedule.objects.filter(pk=left.pk).exists()
+
+
 def test_a_place_that_is_released_on_a_kept_slot_does_not_open_it(
     hours: WeeklyHours, booked: Appointment
 ) -> None:

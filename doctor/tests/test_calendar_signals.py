@@ -1,0 +1,155 @@
+"""What the calendar tells whoever keeps appointments: before slots close, and once they changed."""
+
+from datetime import time
+from typing import Any
+
+import pytest
+
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import ScheduleInUse
+from doctor.models import Slot, WeeklyHours
+from doctor.signals import slots_closing
+from doctor.tests.factories import ScheduleFactory, WeeklyHoursFactory
+from doctor.tests.mondays import MONDAY, THIRD
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
+
+
+@pytest.fixture
+def holds() -> Any:
+    """Slots of which a place is held for somebody, and let go when the slot closes."""
+    held: set[int] = set()
+
+    def withdraw(slots: set[int], **signal: Any) -> None:
+        for slot in Slot.objects.filter(pk__in=slots & held):
+            slot.release()
+
+    slots_closing.connect(withdraw)
+    yield held
+    slots_closing.disconnect(withdraw)
+
+
+def hold(slot: Slot, holds: set[int]) -> Slot:
+    """Hold a place, as an offer to somebody on the waiting list does."""
+    slot.take()
+    holds.add(slot.pk)
+    return Slot.objects.get(pk=slot.pk)
+
+
+# --- Weekly hours ---------------------------------------------------------------------------------
+
+
+def test_new_slots_are_told_of(told: Any) -> None:
+    hours = WeeklyHoursFactory()
+    assert told == [("changed", set(hours.schedules.values_list("slots", flat=True)))]
+
+
+def test_what_is_held_is_told_of_before_it_closes_and_what_changed_afterwards(
+    hours: WeeklyHours, booked: Appointment, told: Any
+) -> None:
+    hours.revise(keep=True, weekday=1)
+    made = set(Slot.objects.filter(schedule__date__week_day=3).values_list("pk", flat=True))
+    assert told[0] == ("closing", {booked.slot_id})
+    assert told[-1] == ("changed", made | {booked.slot_id})
+
+
+def test_a_hold_that_is_withdrawn_when_its_slot_closes_strands_nobody(
+    hours: WeeklyHours, booked: Appointment, holds: set[int]
+) -> None:
+    slot = hold(hours.schedules.get(date=THIRD).slots.first(), holds)
+    with pytest.raises(ScheduleInUse) as refused:
+        hours.revise(weekday=1)
+    assert refused.value.extra == {"appointments": [booked.pk]}
+    booked.cancel()
+    hours.refresh_from_db()
+    hours.revise(weekday=1)
+    assert not Slot.objects.filter(pk=slot.pk).exists()
+
+
+def test_a_hold_gives_way_to_fewer_places_and_its_place_is_told_of(
+    hours: WeeklyHours, holds: set[int], told: Any
+) -> None:
+    slot = hours.schedules.get(date=THIRD).slots.first()
+    AppointmentFactory(slot=slot)
+    hold(slot, holds)
+    hours.revise(capacity=1)
+    assert told == [("closing", {slot.pk}), ("changed", {slot.pk})]
+    slot.refresh_from_db()
+    assert (slot.taken, slot.capacity, slot.kept_over) == (1, 1, False)
+
+
+def test_more_places_are_told_of(hours: WeeklyHours, told: Any) -> None:
+    hours.revise(capacity=3)
+    coming = Slot.objects.filter(schedule__date__gt=MONDAY)
+    assert told == [("changed", set(coming.values_list("pk", flat=True)))]
+
+
+# --- A session ------------------------------------------------------------------------------------
+
+
+def test_the_slots_of_a_new_session_are_told_of(told: Any) -> None:
+    session = ScheduleFactory()
+    assert told == [("changed", set(session.slots.values_list("pk", flat=True)))]
+
+
+def test_a_session_that_stays_as_it_is_tells_nothing(told: Any) -> None:
+    session = ScheduleFactory()
+    told.clear()
+    session.publish()
+    assert told == []
+
+
+def test_holds_give_way_to_a_session_that_changes_or_goes(told: Any, holds: set[int]) -> None:
+    session = ScheduleFactory(capacity=2)
+    first, last = session.slots.earliest("starts_at"), session.slots.latest("starts_at")
+    for slot in (first, last):
+        hold(slot, holds)
+    told.clear()
+    session.revise(start_time=time(9, 30))
+    assert told == [("closing", {first.pk})]
+    session.unpublish()
+    assert told[1:] == [("closing", {last.pk})]
+    assert not Slot.objects.exists()
+
+
+def test_more_places_of_a_session_are_told_of(told: Any) -> None:
+    session = ScheduleFactory()
+    told.clear()
+    session.revise(capacity=2)
+    assert told == [("changed", set(session.slots.values_list("pk", flat=True)))]
+
+
+# --- A slot ---------------------------------------------------------------------------------------
+
+
+def test_a_slot_that_grows_tells_so_and_one_that_shrinks_to_what_is_free_does_not(
+    told: Any,
+) -> None:
+    slot = ScheduleFactory(capacity=3).slots.first()
+    told.clear()
+    slot.resize(2)
+    assert told == []
+    slot.resize(4)
+    assert told == [("changed", {slot.pk})]
+
+
+def test_a_hold_gives_way_to_a_slot_that_shrinks(told: Any, holds: set[int]) -> None:
+    slot = ScheduleFactory(capacity=2).slots.first()
+    AppointmentFactory(slot=slot)
+    hold(slot, holds)
+    told.clear()
+    slot.resize(1)
+    assert told == [("closing", {slot.pk}), ("changed", {slot.pk})]
+    slot.refresh_from_db()
+    assert (slot.taken, slot.capacity) == (1, 1)
+
+
+def test_a_refused_change_gives_the_holds_back(holds: set[int]) -> None:
+    slot = ScheduleFactory(capacity=3).slots.first()
+    visits = [AppointmentFactory(slot=slot).pk for _ in range(2)]
+    hold(slot, holds)
+    with pytest.raises(ScheduleInUse) as refused:
+        slot.resize(1)
+    assert refused.value.extra == {"appointments": visits}
+    assert Slot.objects.get(pk=slot.pk).taken == 3

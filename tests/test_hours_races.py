@@ -1,0 +1,89 @@
+"""Races of weekly hours with bookings, with staff at a session, and with each other."""
+
+from datetime import time
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from appointment.models import Appointment
+from doctor.exceptions import HoursOverlap
+from doctor.models import Schedule, Slot, WeeklyHours
+from doctor.tests.factories import DoctorFactory, LocationFactory, WeeklyHoursFactory, day_ahead
+from tests.race_bodies import alike, assert_apart, assert_not_stranded, booking, people, race, tally
+from tests.races import assert_in_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = range(4)
+NONE = type(None)
+
+
+@pytest.fixture(autouse=True)
+def a_month(settings) -> None:
+    settings.HOURS_AHEAD_DAYS = 28
+
+
+def coming(hours: WeeklyHours) -> Schedule:
+    """The first session of the hours that a change of them touches."""
+    session: Schedule = hours.schedules.filter(date__gte=day_ahead(2)).earliest("date")
+    return session
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_nothing_booked_while_its_hours_change_is_stranded(keep: bool) -> None:
+    for _ in ROUNDS:
+        hours = WeeklyHoursFactory()
+        slots, patients = coming(hours).slots.order_by("starts_at"), people(4)
+        calls = [booking(patient, slot) for patient, slot in zip(patients, slots, strict=True)]
+        tally(race(partial(hours.revise, keep=keep, start_time=time(10)), *calls))
+        assert_not_stranded(Appointment.objects.active())
+        for slot in Slot.objects.filter(taken__gt=0, starts_at__gt=timezone.now()):
+            in_hours = slot.schedule.weekly_hours_id is not None
+            assert slot.kept_over is not in_hours
+            assert slot.is_open is in_hours
+
+
+def test_of_two_hours_that_overlap_one_is_published() -> None:
+    for _ in ROUNDS:
+        doctor = DoctorFactory()
+        drafts = [
+            WeeklyHoursFactory.build(doctor=doctor, location=LocationFactory(), start_time=start)
+            for start in (time(9), time(9, 10))
+        ]
+        outcomes = race(*(hours.publish for hours in drafts))
+        assert tally(outcomes) == {NONE: 1, HoursOverlap: 1}
+        assert_apart(doctor.slots.all())
+
+
+def test_a_session_edited_while_its_hours_change_is_an_exception_or_follows_them() -> None:
+    for _ in ROUNDS:
+        hours = WeeklyHoursFactory()
+        session = coming(hours)
+        edit = partial(session.revise, capacity=9)
+        tally(race(edit, partial(hours.revise, end_time=time(10))))
+        stored = Schedule.objects.get(pk=session.pk)
+        assert (stored.is_exception, stored.capacity) == (True, 9)
+        assert stored.slots.count() in (2, 4)
+        others = hours.schedules.filter(is_exception=False, date__gt=stored.date)
+        assert {other.slots.count() for other in others} == {2}
+
+
+def test_hours_changed_extended_ended_and_edited_at_once_end_in_order() -> None:
+    for _ in ROUNDS:
+        hours = WeeklyHoursFactory()
+        [patient] = people(1)
+        first, second, third = alike(hours, 3)
+        extend = partial(WeeklyHours.objects.extend, hours.doctor_id, 90, timezone.now())
+        tally(
+            race(
+                partial(first.revise, keep=True, weekday=(hours.weekday + 1) % 7),
+                partial(second.revise, capacity=2),
+                third.unpublish,
+                extend,
+                extend,
+                coming(hours).unpublish,
+                booking(patient, coming(hours).slots.earliest("starts_at")),
+            )
+        )
+        assert_in_order()
+        assert_not_stranded(Appointment.objects.active())
