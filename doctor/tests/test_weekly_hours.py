@@ -9,7 +9,7 @@ import time_machine
 from django.core.exceptions import ValidationError
 
 from doctor.exceptions import HoursOverlap
-from doctor.models import Schedule, Slot, WeeklyHours
+from doctor.models import Schedule, Slot, TimeOff, WeeklyHours
 from doctor.models.plan import IN_THE_WAY
 from doctor.tests.factories import (
     DoctorFactory,
@@ -109,6 +109,16 @@ def test_today_is_the_day_at_the_location() -> None:
 def test_slots_are_open_as_the_doctor_is() -> None:
     WeeklyHoursFactory(doctor=DoctorFactory(accepts_patients=False))
     assert set(Slot.objects.values_list("is_open", flat=True)) == {False}
+
+
+def test_slots_made_in_leave_are_closed() -> None:
+    doctor, noon = DoctorFactory(), datetime(2027, 1, 18, 9, tzinfo=UTC)
+    leave = TimeOff(doctor=doctor, starts_at=noon - timedelta(hours=5), ends_at=noon)
+    leave.publish()
+    WeeklyHoursFactory(doctor=doctor)
+    closed = Slot.objects.filter(is_open=False)
+    assert {slot.schedule.date for slot in closed} == {date(2027, 1, 18)}
+    assert closed.count() == 2
 
 
 def test_a_day_on_which_another_session_is_in_the_way_is_skipped_and_told() -> None:

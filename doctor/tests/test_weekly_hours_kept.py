@@ -73,7 +73,7 @@ def test_with_keep_what_is_booked_stays_closed_and_the_hours_go_on_around_it(
     assert (left.start_time, left.slots.get()) == (time(9), slot)
     for visit in (booked, other):
         visit.refresh_from_db()
-        assert (visit.status, visit.slot) == ("scheduled", slot)
+        assert (visit.status, visit.slot, visit.needs_rebooking) == ("scheduled", slot, True)
     assert_balanced(slot)
     assert not Slot.objects.filter(kept_over=True).exclude(pk=slot.pk).exists()
 
@@ -125,6 +125,8 @@ def test_hours_that_come_back_take_what_was_kept_back_in(
     hours.revise(start_time=time(9))
     slot = Slot.objects.get(pk=booked.slot_id)
     assert (slot.kept_over, slot.is_open, slot.schedule.weekly_hours) == (False, True, hours)
+    booked.refresh_from_db()
+    assert booked.needs_rebooking is False
     assert on(SECOND) == ["09:00", "09:30", "10:00", "10:30"]
 
 
