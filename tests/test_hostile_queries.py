@@ -237,7 +237,16 @@ WRITING = [
     for route, methods in api_routes().items()
     for method in sorted(methods & {"POST", "PUT", "PATCH"})
 ]
-CHANCE = {"token", "expiry", "id", "created_at", "updated_at", "canceled_at", "date_joined"}
+CHANCE = {
+    "token",
+    "expiry",
+    "id",
+    "created_at",
+    "updated_at",
+    "canceled_at",
+    "date_joined",
+    "checked_in_at",
+}
 
 
 @pytest.mark.parametrize(("method", "route"), WRITING)
