@@ -23,7 +23,19 @@ class CancelDeadlinePassed(DomainError):
 
 
 class Moved(Exception):
-    """The appointment was moved to another slot meanwhile: look again."""
+    """The appointment, or an offer, is of another slot meanwhile: look again."""
+
+
+class PlaceAvailable(DomainError):
+    """Nobody waits for what can be had; `alternatives` holds up to three such slots."""
+
+    code = "place_available"
+    message = "There is a free place that fits: book it instead of waiting."
+
+
+class NoOpenOffer(DomainError):
+    code = "no_open_offer"
+    message = "Nothing is being offered, or not any more."
 
 
 class IdempotencyKeyReused(Exception):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_filters import rest_framework as filters
 
 from accounts.filters import IdFilter
-from appointment.models import Appointment, Status
+from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
 from doctor.filters import DateRangeFilter, DateRangeForm, IsoDateFilter
 
 
@@ -71,3 +71,14 @@ class AgendaFilter(filters.FilterSet):
         if self.form.cleaned_data["date"] is None:
             return queryset.today(timezone.now())
         return super().filter_queryset(queryset)
+
+
+class WaitlistFilter(filters.FilterSet):
+    """Narrow what one waits for by whose it is and where it stands."""
+
+    patient = IdFilter(field_name="patient", help_text="Id of one's own profile or of a dependent.")
+    status = filters.ChoiceFilter(field_name="state", choices=WaitlistStatus.choices)
+
+    class Meta:
+        model = WaitlistEntry
+        fields = ("patient",)

@@ -5,6 +5,7 @@ from appointment import views
 
 router = SimpleRouter(use_regex_path=False)
 router.register("my-appointments", views.AppointmentViewSet)
+router.register("waitlist", views.WaitlistViewSet, basename="waitlist")
 
 urlpatterns = [
     path("", include(router.urls)),
@@ -15,4 +16,6 @@ urlpatterns = [
     path("check-in/<id:appointment_id>/", views.CheckInView.as_view()),
     path("complete/<id:appointment_id>/", views.CompleteView.as_view()),
     path("no-show/<id:appointment_id>/", views.NoShowView.as_view()),
+    path("waitlist/<id:pk>/accept/", views.AcceptView.as_view(), name="waitlist-accept"),
+    path("waitlist/<id:pk>/decline/", views.DeclineView.as_view(), name="waitlist-decline"),
 ]

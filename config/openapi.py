@@ -26,6 +26,7 @@ FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
     "validation_error": {"detail": "Some fields are missing or wrong.", "errors": [FAULT]},
     "authentication_failed": {"detail": "Invalid token."},
     "slot_full": {"alternatives": [SLOT]},
+    "place_available": {"alternatives": [SLOT]},
     "schedule_in_use": {"appointments": [12]},
     "hours_overlap": {"weekly_hours": [12]},
 }

@@ -9,6 +9,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance", "code"}
 MORE_MEMBERS = {
     "validation_error": {"errors"},
     "slot_full": {"alternatives"},
+    "place_available": {"alternatives"},
     "schedule_in_use": {"appointments"},
     "hours_overlap": {"weekly_hours"},
 }

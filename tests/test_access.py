@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from appointment.models import Appointment
+from appointment.models import Appointment, WaitlistEntry
 from doctor.models import Doctor
 from patient.models import MedicalHistory, Patient
 from tests.problems import assert_problem
@@ -74,6 +74,12 @@ GET    /api/appointment/my-appointments/{id}/              401       200   404  
 POST   /api/appointment/book/{doctor_id}/                  401       201   201   201    201   201
 POST   /api/appointment/cancel/{appointment_id}/           401       200   404   404    404   404
 POST   /api/appointment/reschedule/{appointment_id}/       401       200   404   404    404   404
+GET    /api/appointment/waitlist/                          401       200   200   200    200   200
+POST   /api/appointment/waitlist/                          401       201   201   201    201   201
+GET    /api/appointment/waitlist/{id}/                     401       200   404   404    404   404
+DELETE /api/appointment/waitlist/{id}/                     401       204   404   404    404   404
+POST   /api/appointment/waitlist/{id}/accept/              401       201   404   404    404   404
+POST   /api/appointment/waitlist/{id}/decline/             401       204   404   404    404   404
 GET    /api/appointment/agenda/                            401       403   403   200    403   403
 POST   /api/appointment/check-in/{appointment_id}/         401       403   404   200    200   200
 POST   /api/appointment/complete/{appointment_id}/         401       403   404   200    200   200
@@ -95,6 +101,9 @@ OWNED: dict[str, Any] = {
     "/api/appointment/my-appointments/{id}/": Appointment,
     "/api/appointment/cancel/{appointment_id}/": Appointment,
     "/api/appointment/reschedule/{appointment_id}/": Appointment,
+    "/api/appointment/waitlist/{id}/": WaitlistEntry,
+    "/api/appointment/waitlist/{id}/accept/": WaitlistEntry,
+    "/api/appointment/waitlist/{id}/decline/": WaitlistEntry,
 }
 STRANGERS = PEOPLE[2:]
 
@@ -180,6 +189,7 @@ def test_lists_of_what_is_ones_own_show_nothing_of_others(world: World) -> None:
         "/api/patient/dependents/",
         "/api/patient/medical-history/",
         "/api/appointment/my-appointments/",
+        "/api/appointment/waitlist/",
     ):
         counts = {who: world.client(who).get(path).json()["count"] for who in PEOPLE[1:]}
         own = 2 if "my-appointments" in path else 1

@@ -21,12 +21,18 @@ WRITING = [
     for route, methods in api_routes().items()
     for method in sorted(methods & {"POST", "PUT", "PATCH"})
 ]
-WITH_BODY = [(method, route) for method, route in WRITING if route != "/api/auth/logout/"]
+BODYLESS = ("/logout/", "/accept/", "/decline/")
+OF_THE_DAY = (
+    "/check-in/{appointment_id}/",
+    "/complete/{appointment_id}/",
+    "/no-show/{appointment_id}/",
+)
+WITH_BODY = [case for case in WRITING if not case[1].endswith((*BODYLESS, *OF_THE_DAY))]
 # These read and write by the serializer of profile/{id}/, where every value is tried.
 TWINS = [("PUT", "/api/patient/profile/"), ("PATCH", "/api/patient/profile/")]
 WITHOUT_BODY = [
     ("DELETE", route) for route, methods in api_routes().items() if "DELETE" in methods
-] + [("POST", "/api/auth/logout/")]
+] + [case for case in WRITING if case[1].endswith((*BODYLESS, *OF_THE_DAY))]
 
 DEEP = 100_000
 UNREADABLE = {
@@ -109,7 +115,7 @@ def test_a_call_that_takes_no_body_lets_none_stop_it(method: str, route: str, wo
     client, path = world.client_for(method, route), world.path(route)
     for body in (UNREADABLE["deep lists"], UNREADABLE["lone surrogate"], b"[]", b"null"):
         with undone():
-            assert send(client, method, path, body).status_code == 204
+            assert send(client, method, path, body).status_code in {200, 201, 204}
 
 
 @pytest.mark.parametrize(("method", "route"), WRITING)
@@ -209,9 +215,8 @@ def test_a_form_writes_what_json_writes(method: str, route: str, world: World) -
     with undone():
         as_json = call(client, method, path, right).status_code
     with undone():
-        form = client.generic(
-            method, path, urlencode(right), content_type="application/x-www-form-urlencoded"
-        )
+        sent = urlencode(right, doseq=True)
+        form = client.generic(method, path, sent, content_type="application/x-www-form-urlencoded")
     assert form.status_code == as_json < 300
 
 

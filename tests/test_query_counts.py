@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from appointment.tests.factories import AppointmentFactory
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import (
     DoctorFactory,
@@ -69,6 +69,14 @@ class Rows:
         """Of another doctor and place each time, and with no session."""
         WeeklyHoursFactory(valid_from=day_ahead(-9), valid_until=day_ahead(-1))
 
+    def new_wait(self, number: int) -> None:
+        """For a doctor of its own, who has just been given a place back."""
+        session = ScheduleFactory(date=day_ahead(10 + number), slot_minutes=None)
+        visit = AppointmentFactory(slot=session.slots.get())
+        whose = self.patient if number % 2 else DependentFactory(user=self.patient.user)
+        WaitlistEntryFactory(patient=whose, doctor=session.doctor, last_date=day_ahead(100))
+        visit.cancel()
+
 
 LISTS: dict[str, Callable[[Rows, int], object]] = {
     "/api/doctor/doctors/": Rows.new_doctor,
@@ -80,6 +88,7 @@ LISTS: dict[str, Callable[[Rows, int], object]] = {
     "/api/patient/dependents/": lambda rows, number: DependentFactory(user=rows.patient.user),
     "/api/patient/medical-history/": Rows.new_entry,
     "/api/appointment/my-appointments/": Rows.new_visit,
+    "/api/appointment/waitlist/": Rows.new_wait,
 }
 
 

@@ -12,8 +12,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
-from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory
+from appointment.models import Appointment, WaitlistEntry
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Language, Schedule, Specialty, WeeklyHours
 from doctor.tests.factories import (
     DoctorFactory,
@@ -60,6 +60,7 @@ class World:
     appointment: Appointment
     begun: Appointment
     entry: MedicalHistory
+    waiting: WaitlistEntry
     dependent: Patient
     session: Schedule
     weekly_hours: WeeklyHours
@@ -92,12 +93,22 @@ class World:
         begun = AppointmentFactory(patient=patient, slot=today.slots.get())
         entry = MedicalHistoryFactory(patient=patient)
         dependent = DependentFactory(user=patient.user)
+        waiting = cls.offered_to(patient)
         kept = {"doctor": doctor, "location": session.location, "start_time": time(8)}
         over = {"valid_from": day_ahead(-60), "valid_until": day_ahead(-1)}  # so of no session
         hours = WeeklyHoursFactory(**kept, **over)
-        return cls(
-            accounts, appointment, begun, entry, dependent, session, hours, specialty, language
-        )
+        owners = (appointment, begun, entry, waiting, dependent)
+        return cls(accounts, *owners, session, hours, specialty, language)
+
+    @staticmethod
+    def offered_to(patient: Patient) -> WaitlistEntry:
+        """Their entry in line for a doctor whose only visit has just been canceled."""
+        visit = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(5)).slots.last())
+        for slot in visit.slot.schedule.slots.exclude(pk=visit.slot.pk):
+            AppointmentFactory(patient=visit.patient, slot=slot)
+        entry = WaitlistEntryFactory(patient=patient, doctor=visit.doctor)
+        visit.cancel()
+        return entry
 
     def client(self, person: str) -> APIClient:
         """A client with the token of that person; without one for `anonymous`."""
@@ -146,6 +157,9 @@ class World:
             "/api/appointment/book/{doctor_id}/": doctor.pk,
             "/api/appointment/cancel/{appointment_id}/": self.appointment.pk,
             "/api/appointment/reschedule/{appointment_id}/": self.appointment.pk,
+            "/api/appointment/waitlist/{id}/": self.waiting.pk,
+            "/api/appointment/waitlist/{id}/accept/": self.waiting.pk,
+            "/api/appointment/waitlist/{id}/decline/": self.waiting.pk,
             "/api/appointment/check-in/{appointment_id}/": self.begun.pk,
             "/api/appointment/complete/{appointment_id}/": self.begun.pk,
             "/api/appointment/no-show/{appointment_id}/": self.begun.pk,
@@ -153,7 +167,7 @@ class World:
 
     def body(self, method: str, template: str) -> dict[str, Any] | None:
         """A body that is right, with every field that can be written; None where there is none."""
-        if method in {"GET", "DELETE"}:
+        if method in {"GET", "DELETE"} or template.endswith(("/accept/", "/decline/")):
             return None
         return self.bodies().get(template.partition("{")[0])
 
@@ -175,6 +189,18 @@ class World:
             "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
             "/api/appointment/cancel/": {"reason": "A cold"},
             "/api/appointment/reschedule/": {"slot_id": slot.pk},
+            "/api/appointment/waitlist/": self.wish(),
+        }
+
+    def wish(self) -> dict[str, Any]:
+        """What somebody can wait for."""
+        return {
+            "doctor": self.waiting.doctor_id,
+            "from": str(day_ahead(1)),
+            "to": str(day_ahead(20)),
+            "weekdays": [0, 1, 2, 3, 4, 5, 6],
+            "start_time": "08:00:00",
+            "end_time": "20:00:00",
         }
 
     def hours(self) -> dict[str, Any]:

@@ -2,15 +2,31 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
-from doctor.models import Slot, Specialty
+from doctor.models import Location, Slot, Specialty
+from doctor.models.directory import earliest_today
+from patient.models import Patient
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from appointment.models.waitlist import WaitlistEntry
 
 TRIES = 5  # of patients who are being offered something else just now
@@ -23,9 +39,22 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Of all that the user cares for: themselves and their dependents."""
         return self.filter(patient__user=user)
 
+    def join_own(self, user: "User", patient_id: int | None = None, **wish: Any) -> "WaitlistEntry":
+        """Let the user, or their dependent of that id, wait; raises as `WaitlistEntry.join`.
+
+        A profile is made from the account's names where none is yet. Raises Patient.DoesNotExist
+        where the user has no such patient.
+        """
+        entry = self.model(**wish)
+        return entry.join(partial(Patient.objects.lock_for, user, patient_id))
+
     def in_line(self, today: date) -> "WaitlistEntryQuerySet":
         """Waiting or offered, and the last day of the window has not passed."""
         return self.filter(status__in=("waiting", "offered"), last_date__gte=today)
+
+    def over(self, today: date) -> "WaitlistEntryQuerySet":
+        """Still waiting, though the last day of the window has passed."""
+        return self.waiting().filter(last_date__lt=today)
 
     def waiting(self) -> "WaitlistEntryQuerySet":
         """Without an open offer."""
@@ -103,3 +132,50 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
     def lock(self) -> "list[WaitlistEntry]":
         """Lock all of them by primary key in one statement. Their slots are locked before."""
         return list(self.locking().order_by("pk"))
+
+    # --- As it is shown ---
+
+    def as_of(self, at: datetime) -> "WaitlistEntryQuerySet":
+        """Add `state`, `position` and `standing_offers` at the instant, and load the names.
+
+        None of it depends on what `run_due` has written: an offer that has expired is none, and
+        who waits for days that are over has expired.
+        """
+        from appointment.models.offer import Offer
+
+        today = today_everywhere(at)
+        standing = Offer.objects.acceptable(at)
+        in_line = Q(status__in=("waiting", "offered"))
+        state = Case(
+            When(in_line & Exists(standing.filter(entry=OuterRef("pk"))), then=Value("offered")),
+            When(in_line & Q(last_date__lt=today), then=Value("expired")),
+            When(in_line, then=Value("waiting")),
+            default=F("status"),
+            output_field=CharField(),
+        )
+        offers = standing.select_related("slot__location")
+        return (
+            self.annotate(state=state, position=self._position(today))
+            .select_related("patient", "doctor", "specialty")
+            .prefetch_related(Prefetch("offers", offers, to_attr="standing_offers"))
+        )
+
+    def _position(self, today: date) -> Case:
+        """The place in line, from 1, for the same doctor or specialty; null out of line."""
+        line = self.model.objects.in_line(today)
+        mine = {"status__in": ("waiting", "offered"), "last_date__gte": today}
+        return Case(
+            When(doctor__isnull=False, **mine, then=_number_up_to(line, "doctor")),
+            When(specialty__isnull=False, **mine, then=_number_up_to(line, "specialty")),
+            default=None,
+        )
+
+
+def _number_up_to(line: WaitlistEntryQuerySet, of: str) -> Subquery:
+    ahead = line.filter(**{of: OuterRef(of)}, pk__lte=OuterRef("pk"))
+    return Subquery(ahead.order_by().values(of).annotate(n=Count("pk")).values("n"))
+
+
+def today_everywhere(at: datetime) -> date:
+    """Today's date where it is earliest: what is over by it is over at every location."""
+    return earliest_today(list(Location.objects.all()), at)

@@ -63,6 +63,12 @@ class OfferQuerySet(models.QuerySet["Offer"]):
                 offered += self._offer_places(slot, at, wishes)
         return offered
 
+    def offer_again(self, keys: Iterable[int], at: datetime) -> None:
+        """Offer the free places of these locked slots, however many, if anybody waits at all."""
+        waits = WaitlistEntry.objects.waiting().exists()
+        for some in batches(sorted(keys)) if waits else ():
+            self.offer(Slot.objects.filter(pk__in=some), at)
+
     def withdraw(self, slots: Iterable[int], at: datetime) -> None:
         """Withdraw the open offers on these locked slots: who had one waits in line as before."""
         for some in batches(sorted(slots)):

@@ -91,13 +91,23 @@ class AppointmentQuerySet(Rebooking, models.QuerySet["Appointment"]):
         """Lock the slots of all of these in one statement, as a verb upon several of them must."""
         Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
 
-    def part_with_patient(self, by: "User | None", at: datetime) -> None:
+    def lock_places_of(self, patients: "list[int]") -> None:
+        """Lock what erasing these people gives back, in DESIGN's order. See `Patient.erase`."""
+        from appointment.models.departure import lock_places_of
+
+        lock_places_of(patients)
+
+    def part_with_patient(self, patient: Patient, by: "User | None", at: datetime) -> None:
         """Cancel what is to come and take the person out of the rest. See `Patient.erase`.
 
-        All their slots are locked first, in one statement, before any appointment is touched.
+        All slots of their visits and offers are locked first, in one statement, then their entries
+        in line, before any of it is touched.
         """
+        from appointment.models.departure import leave_the_line
+
+        self.lock_places_of([patient.pk])
+        leave_the_line(patient.pk, at)
         pks = list(self.values_list("pk", flat=True))
-        self.lock_slots()
         whose = self.select_related("patient", "doctor", "location")
         coming = whose.upcoming(at).select_for_update(no_key=True, of=("self",)).order_by("pk")
         for appointment in coming:  # locked, or one that begins is concluded meanwhile

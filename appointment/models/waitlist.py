@@ -1,18 +1,36 @@
 """Those who wait for a place, in the order in which they came."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
 from django.db.models import Exists, F, Q
 from django.utils import timezone
 
-from appointment.models.line import WaitlistEntryQuerySet
-from doctor.models import Doctor, Slot, Specialty
+from accounts.models import User
+from appointment.exceptions import Moved, NoOpenOffer, PlaceAvailable
+from appointment.models.again import again_when_moved
+from appointment.models.line import WaitlistEntryQuerySet, today_everywhere
+from appointment.models.wish import Wish
+from doctor.models import Doctor, Location, Slot, Specialty
 from patient.models import Patient
+
+if TYPE_CHECKING:
+    from appointment.models.appointment import Appointment
+    from appointment.models.offer import Offer
+
+MOST_ENTRIES = 20  # in line, of one patient
 
 
 class WaitlistStatus(models.TextChoices):
-    """Where an entry stands; waiting and offered ones are in the line."""
+    """Where an entry stands; waiting and offered ones are in the line.
+
+    Who declines an offer, or lets it lapse, waits again in the same place: `declined` is kept for
+    somebody whom staff take off the line without forgetting them, and nothing sets it yet.
+    """
 
     WAITING = "waiting"
     OFFERED = "offered"
@@ -118,6 +136,126 @@ class WaitlistEntry(models.Model):
 
     def __str__(self) -> str:
         return f"Entry {self.pk}"  # names nobody: the admin logs it
+
+    # --- Verbs ---
+
+    def join(
+        self, lock_patient: Callable[[], Patient] | None = None, at: datetime | None = None
+    ) -> "WaitlistEntry":
+        """Enter the line at its end; returns itself. Locks the user and the patient.
+
+        Raises ValidationError for days that are over, a doctor who has left and one entry too
+        many, PlaceAvailable (with `alternatives`) where the patient can book what they wish for. A
+        place freed at the same moment may escape both sides: `run_due` offers it then.
+        """
+        at = at or timezone.now()
+        with transaction.atomic():
+            lock = lock_patient or partial(Patient.objects.lock, self.patient_id)
+            self.patient = lock()
+            self._check(today_everywhere(at))
+            alternatives = self._places(at)
+            if alternatives:
+                raise PlaceAvailable(alternatives=alternatives)
+            self.save(force_insert=True)
+        return self
+
+    def accept(
+        self, by: User | None = None, reason: str = "", at: datetime | None = None
+    ) -> "Appointment":
+        """Book the place that is offered, by the rule; the only way to it.
+
+        Raises NoOpenOffer, and as `Appointment.book` does: then the offer stands. Locks the user,
+        the patient, the slot, then the entry.
+        """
+        from appointment.models.appointment import Appointment
+        from appointment.models.booking import Booking
+
+        at = at or timezone.now()
+        offered = Slot.objects.filter(offers__entry=self, offers__status="accepted")
+        appointment = Appointment(booked_by=by, reason=reason)
+        return Booking(appointment, at).of(partial(self._claim, at), offered)
+
+    def decline(self, at: datetime | None = None) -> None:
+        """Let the offered place go to the next who can have it; keeps its own place in line.
+
+        Raises NoOpenOffer. Locks the slot, then the entries.
+        """
+        from appointment.models.offer import Offer
+
+        at = at or timezone.now()
+        with transaction.atomic():
+            offer = self._lock_offer(at)
+            Offer.objects.filter(pk=offer.pk).end("declined")
+            Offer.objects.offer([offer.slot], at)
+
+    @again_when_moved
+    def leave(self, at: datetime | None = None) -> None:
+        """Leave the line for good; a place that was offered goes to the next who can have it.
+
+        Raises DoesNotExist where it has left already. Locks the slot, then the entries: an offer
+        that comes, or goes to another slot, before the entry is locked has it begin again.
+        """
+        from appointment.models.offer import Offer
+
+        slots = Slot.objects.filter(pk__in=list(self._held_slots())).lock()
+        row = WaitlistEntry.objects.filter(pk=self.pk)
+        if not row.lock():
+            raise WaitlistEntry.DoesNotExist
+        if not set(self._held_slots()) <= {slot.pk for slot in slots}:
+            raise Moved
+        Offer.objects.open().filter(entry=self.pk).end("withdrawn")
+        row.delete()
+        Offer.objects.offer(slots, at or timezone.now())
+
+    # --- Of the verbs ---
+
+    def _check(self, today: date) -> None:
+        """Raise ValidationError where the entry makes no sense."""
+        if self.last_date < today:
+            raise ValidationError({"to": ValidationError("These days are over.", "date_range")})
+        if self.doctor and not self.doctor.is_active:
+            left = ValidationError("This doctor sees no patients any more.", "inactive")
+            raise ValidationError({"doctor": left})
+        line = WaitlistEntry.objects.in_line(today).filter(patient=self.patient)
+        if line.count() >= MOST_ENTRIES:
+            message = f"A patient waits for at most {MOST_ENTRIES} things at once."
+            raise ValidationError(message, "too_many_entries")
+
+    def _places(self, at: datetime) -> list[dict[str, Any]]:
+        """The first three slots that the patient could book instead of waiting."""
+        from appointment.models.terms import terms_of
+
+        locations = list(Location.objects.all())
+        terms = terms_of(self.patient, at, locations, around=(at, at))
+        slots = Wish.of(self).slots(locations).on(terms).order_by("starts_at", "pk")
+        found: list[dict[str, Any]] = slots[:3].as_listed(at)
+        return found
+
+    def _claim(self, at: datetime) -> Patient:
+        """Lock all that accepting needs and give the held place back, for it to be booked."""
+        from appointment.models.offer import Offer
+
+        patient = Patient.objects.lock(self.patient_id)
+        offer = self._lock_offer(at)
+        Offer.objects.filter(pk=offer.pk).end("accepted", of_entry=WaitlistStatus.ACCEPTED)
+        return patient
+
+    def _lock_offer(self, at: datetime) -> "Offer":
+        """Lock the slot that is offered: with it the offer stands still. Raises NoOpenOffer."""
+        from appointment.models.offer import Offer
+
+        offers = Offer.objects.acceptable(at).filter(entry=self.pk)
+        offer = offers.select_related("slot").first()
+        if offer:
+            Slot.objects.of_key(offer.slot_id).lock()
+        if offer is None or not offers.filter(pk=offer.pk).exists():
+            raise NoOpenOffer
+        return offer
+
+    def _held_slots(self) -> models.QuerySet[Any]:
+        from appointment.models.offer import Offer
+
+        return Offer.objects.open().filter(entry=self.pk).values_list("slot", flat=True)
 
     def is_held_alone(self, slot: Slot, at: datetime) -> bool:
         """Whether nobody is giving the patient an overlapping place through another entry.

@@ -6,7 +6,12 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Self
 
-from doctor.models import Doctor, Slot
+from django.db.models import Q
+from django.db.models.functions import TruncTime
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
+
+from doctor.models import Doctor, Location, Slot
+from doctor.models.slot import SlotQuerySet
 
 if TYPE_CHECKING:
     from appointment.models.line import WaitlistEntryQuerySet
@@ -40,6 +45,31 @@ class Wish:
             and (self.end_time is None or (end.date() == day and end.time() <= self.end_time))
         )
 
+    def slots(self, locations: Iterable[Location]) -> SlotQuerySet:
+        """The slots at these locations that meet it, whether or not they can be had."""
+        doctor = Q(doctor=self.doctor_id)
+        if self.specialty_id:
+            doctor = Q(doctor__specialties=self.specialty_id)
+        rows = Slot.objects.filter(doctor).between(self.first_date, self.last_date, locations)
+        if self.weekday_bits:
+            days = [day + 1 for day in range(7) if self.weekday_bits >> day & 1]
+            rows = rows.filter(schedule__date__iso_week_day__in=days)
+        return rows.filter(self._hours(locations)) if self.start_time or self.end_time else rows
+
+    def _hours(self, locations: Iterable[Location]) -> Q:
+        """The hours as each location's clocks show them."""
+        hours = Q(pk__in=[])
+        for place in locations:
+            here = Q(location=place.pk)
+            if self.start_time:
+                start = TruncTime("starts_at", tzinfo=place.zone)
+                here &= Q(GreaterThanOrEqual(start, self.start_time))
+            if self.end_time:
+                end = TruncTime("ends_at", tzinfo=place.zone)
+                here &= Q(LessThanOrEqual(end, self.end_time))
+            hours |= here
+        return hours
+
 
 WISH = tuple(column.name for column in fields(Wish))
 
@@ -71,6 +101,10 @@ class Wishes:
             and wish.met_by(start, end)
             for wish in self.number
         )
+
+    def last_date(self) -> date:
+        """The last day that anybody wishes for."""
+        return max(wish.last_date for wish in self.number)
 
     def grant(self, entry: "WaitlistEntry") -> None:
         """One of them waits no longer."""

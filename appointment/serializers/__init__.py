@@ -11,6 +11,7 @@ from appointment.serializers.booking import (
     MoveSerializer,
 )
 from appointment.serializers.slots import AskedSlotsSerializer, ExplainedSlotsSerializer
+from appointment.serializers.waitlist import WaitlistEntrySerializer, WaitlistJoinSerializer
 
 __all__ = [
     "AgendaSerializer",
@@ -21,4 +22,6 @@ __all__ = [
     "CancelationSerializer",
     "ExplainedSlotsSerializer",
     "MoveSerializer",
+    "WaitlistEntrySerializer",
+    "WaitlistJoinSerializer",
 ]

@@ -4,8 +4,10 @@ from appointment.views.booking import BookView, CancelView, RescheduleView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView
 from appointment.views.own import AppointmentViewSet
 from appointment.views.slots import AvailableSlotsView
+from appointment.views.waitlist import AcceptView, DeclineView, WaitlistViewSet
 
 __all__ = [
+    "AcceptView",
     "AgendaView",
     "AppointmentViewSet",
     "AvailableSlotsView",
@@ -13,6 +15,8 @@ __all__ = [
     "CancelView",
     "CheckInView",
     "CompleteView",
+    "DeclineView",
     "NoShowView",
     "RescheduleView",
+    "WaitlistViewSet",
 ]

@@ -80,7 +80,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         for people in (users, self):
             list(people.select_for_update(no_key=True, of=("self",)).order_by("pk"))
         visits: Any = self.model._meta.get_field("appointments").related_model
-        visits.objects.filter(patient__in=list(self.values_list("pk", flat=True))).lock_slots()
+        visits.objects.lock_places_of(list(self.values_list("pk", flat=True)))
 
     def _locking(self) -> "PatientQuerySet":
         return self.select_for_update(no_key=True, of=("self",))
@@ -197,11 +197,12 @@ class Patient(Revisable):
         """Erase the person: coming appointments are canceled, past ones stay without them.
 
         Personal and medical data go, and the free text of their appointments and events, and the
-        name in the admin's log. The account stays. Locks the user, the patient, all their slots.
+        name in the admin's log, and their entries in line. The account stays. Locks the user, the
+        patient, all slots of their visits and offers, then the entries.
         """
         with transaction.atomic():
             patient = Patient.objects.lock(self.pk)
-            patient.appointments.part_with_patient(by=by, at=at or timezone.now())
+            patient.appointments.part_with_patient(patient, by=by, at=at or timezone.now())
             patient.history.all().delete()
             _log_of(patient).update(object_repr=f"patient {patient.pk}, erased")
             patient.delete()

@@ -1,0 +1,36 @@
+"""What a person who is erased leaves behind: places, in visits and in line."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from appointment.exceptions import Moved
+from appointment.models.again import again_when_moved
+from appointment.models.appointment import Appointment
+from appointment.models.offer import Offer
+from appointment.models.waitlist import WaitlistEntry
+from doctor.models import Slot
+
+
+@again_when_moved
+def lock_places_of(patients: Iterable[int]) -> None:
+    """Lock all slots of these people's visits and open offers in one statement, then their entries.
+
+    The people are locked. From then on nobody is offered anything: an offer needs the entry. One
+    made before the entries were locked has it begin again, its slot among the others.
+    """
+    visits = Appointment.objects.filter(patient__in=patients, slot__isnull=False)
+    offers = Offer.objects.open().filter(entry__patient__in=patients)
+    keys = {*visits.values_list("slot", flat=True), *offers.values_list("slot", flat=True)}
+    Slot.objects.filter(pk__in=sorted(keys)).lock()
+    WaitlistEntry.objects.filter(patient__in=patients).lock()
+    if offers.exclude(slot__in=keys).exists():
+        raise Moved
+
+
+def leave_the_line(patient: int, at: datetime) -> None:
+    """Delete somebody's entries; what they were offered goes to the next. All of it is locked."""
+    offers = Offer.objects.open().filter(entry__patient=patient)
+    slots = list(Slot.objects.filter(offers__in=offers).distinct())
+    offers.end("withdrawn")
+    WaitlistEntry.objects.filter(patient=patient).delete()
+    Offer.objects.offer(slots, at)

@@ -1,0 +1,195 @@
+"""The shape of the waitlist in the API."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import empty
+from rest_framework.relations import PrimaryKeyRelatedField
+
+from appointment.models import Offer, WaitlistEntry, WaitlistStatus
+from appointment.serializers.appointment import DoctorNameSerializer, LocalDateTimeField
+from appointment.serializers.booking import KEY
+from doctor.models import Doctor, Slot, Specialty
+from doctor.serializers import SLOT
+from doctor.serializers.directory import SpecialtyNameSerializer
+from patient.serializers import PatientNameSerializer
+
+WISH = {
+    "from": "2026-12-01",
+    "to": "2026-12-31",
+    "weekdays": [0, 2],
+    "start_time": "08:00:00",
+    "end_time": "12:00:00",
+}
+WAITING = {
+    "id": 9,
+    "doctor": {"id": 3, "name": "Dr. Elena García"},
+    "specialty": None,
+    **WISH,
+    "patient": {"id": 5, "name": "Ana Ruiz"},
+    "status": "offered",
+    "position": 1,
+    "offer": {"slot": {**SLOT, "available": 0}, "expires_at": "2026-11-23T10:30:00+01:00"},
+}
+
+
+class WeekdaysField(serializers.Field[int, Any, Any, Any]):
+    """Weekdays from 0, Monday, to 6, Sunday; null is any day."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        """What was sent; a form sends one value a day."""
+        if hasattr(dictionary, "getlist"):
+            return dictionary.getlist(self.field_name) or empty
+        return super().get_value(dictionary)
+
+    def to_internal_value(self, data: Any) -> int:
+        days = serializers.ListField(
+            child=serializers.IntegerField(min_value=0, max_value=6), max_length=7
+        ).run_validation(data)
+        return sum(1 << day for day in set(days))
+
+    def to_representation(self, value: int) -> list[int] | None:
+        return [day for day in range(7) if value >> day & 1] or None
+
+
+DAYS = extend_schema_field(
+    {
+        "type": ["array", "null"],
+        "items": {"type": "integer", "minimum": 0, "maximum": 6},
+        "maxItems": 7,
+        "description": "0 Monday to 6 Sunday, in order; null is any day.",
+    }
+)(WeekdaysField)
+
+
+class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
+    """A slot as in available-slots; the place that is offered is not among the available."""
+
+    schedule = PrimaryKeyRelatedField[Any](read_only=True)
+    location = PrimaryKeyRelatedField[Any](read_only=True)
+    starts_at = LocalDateTimeField(read_only=True)
+    ends_at = LocalDateTimeField(read_only=True)
+    time_zone = serializers.CharField(source="location.time_zone", read_only=True)
+    available = serializers.IntegerField(read_only=True, help_text="Places left for others.")
+
+    class Meta:
+        model = Slot
+        fields = tuple(SLOT)
+        read_only_fields = fields
+
+
+class OfferSerializer(serializers.ModelSerializer[Offer]):
+    """A place held for the one who waits."""
+
+    slot = OfferedSlotSerializer(read_only=True)
+    expires_at = serializers.SerializerMethodField(
+        help_text="Until then it can be accepted; with the offset of the location's zone."
+    )
+
+    class Meta:
+        model = Offer
+        fields = ("slot", "expires_at")
+
+    @extend_schema_field({"type": "string", "format": "date-time"})
+    def get_expires_at(self, offer: Offer) -> str:
+        return offer.expires_at.astimezone(offer.slot.location.zone).isoformat()
+
+
+class WithFrom(serializers.BaseSerializer[Any]):
+    """A serializer with a field `from`, which is a word of Python's own."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()  # type: ignore[misc]
+        first = serializers.DateField(
+            source="first_date", help_text="The first day, at the location of the visit."
+        )
+        named: dict[str, Any] = {}
+        for name, field in fields.items():
+            if name == "to":
+                named["from"] = first
+            named[name] = field
+        return named
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Mornings of a doctor", {"doctor": 3, **WISH}),
+        OpenApiExample("A specialty", {"specialty": 2, "from": "2026-12-01", "to": "2026-12-31"}),
+    ]
+)
+class WaitlistJoinSerializer(WithFrom, serializers.Serializer[Any]):
+    """What to wait for: a doctor or a specialty, in a window of days."""
+
+    doctor = PrimaryKeyRelatedField[Any](
+        queryset=Doctor.objects.active(),
+        pk_field=serializers.IntegerField(min_value=0, max_value=2**63 - 1),
+        default=None,
+        allow_null=True,
+        help_text="Id of the doctor.",
+    )
+    specialty = PrimaryKeyRelatedField[Any](
+        queryset=Specialty.objects.all(),
+        pk_field=serializers.IntegerField(min_value=0, max_value=2**63 - 1),
+        default=None,
+        allow_null=True,
+        help_text="Id of the specialty: any doctor who practises it will do.",
+    )
+    to = serializers.DateField(
+        source="last_date", help_text="The last day, at the location of the visit."
+    )
+    weekdays = DAYS(source="weekday_bits", required=False, allow_null=True)
+    start_time = serializers.TimeField(
+        default=None, allow_null=True, help_text="Not earlier, by the clocks of the location."
+    )
+    end_time = serializers.TimeField(
+        default=None, allow_null=True, help_text="Over by then, by the clocks of the location."
+    )
+    patient_id = serializers.IntegerField(
+        **KEY, help_text="A dependent of yours; by default yourself."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs["weekday_bits"] = attrs.get("weekday_bits") or 0
+        if (attrs["doctor"] is None) == (attrs["specialty"] is None):
+            raise serializers.ValidationError(
+                "Give either a doctor or a specialty.", "doctor_or_specialty"
+            )
+        if attrs["last_date"] < attrs["first_date"]:
+            raise _fault("to", "The last day is before the first.", "date_range")
+        start, end = attrs["start_time"], attrs["end_time"]
+        if start and end and end <= start:
+            raise _fault("end_time", "The hours end after they start.", "end_before_start")
+        return attrs
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Somebody in line", WAITING)])
+class WaitlistEntrySerializer(WithFrom, serializers.ModelSerializer[WaitlistEntry]):
+    """An entry in line, of `WaitlistEntry.objects.as_of`; changed by its actions alone."""
+
+    doctor = DoctorNameSerializer(read_only=True, allow_null=True)
+    specialty = SpecialtyNameSerializer(read_only=True, allow_null=True)
+    to = serializers.DateField(source="last_date", read_only=True)
+    weekdays = DAYS(source="weekday_bits", read_only=True)
+    patient = PatientNameSerializer(read_only=True)
+    status = serializers.ChoiceField(source="state", choices=WaitlistStatus.choices, read_only=True)
+    position = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="From 1, among those in line for the same; null for who is not in line.",
+    )
+    offer = serializers.SerializerMethodField(help_text="What can be accepted now.")
+
+    class Meta:
+        model = WaitlistEntry
+        fields = tuple(name for name in WAITING if name != "from")
+        read_only_fields = fields
+
+    @extend_schema_field(OfferSerializer(allow_null=True))
+    def get_offer(self, entry: Any) -> Any:
+        return next((OfferSerializer(offer).data for offer in entry.standing_offers), None)
+
+
+def _fault(field: str, sentence: str, code: str) -> serializers.ValidationError:
+    return serializers.ValidationError({field: ErrorDetail(sentence, code)})

@@ -1,0 +1,285 @@
+"""Joining the line, and what becomes of what is offered."""
+
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from appointment.exceptions import NoOpenOffer, PlaceAvailable
+from appointment.models import Appointment, Offer, WaitlistEntry
+from appointment.models.waitlist import MOST_ENTRIES
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from appointment.tests.line import HALF_AN_HOUR, HOLD, holders, only_visit, waiting
+from doctor.exceptions import PatientOverlap, SlotFull, TooManyAppointments
+from doctor.models import Doctor
+from doctor.tests.factories import DoctorFactory, ScheduleFactory, SpecialtyFactory, day_ahead
+from patient.models import Patient
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests.balance import assert_balanced
+
+pytestmark = pytest.mark.django_db
+
+
+def would_join(**wish: Any) -> WaitlistEntry:
+    """Somebody about to join the line."""
+    return WaitlistEntryFactory.build(
+        **{"patient": PatientFactory(), "doctor": None, "specialty": None, **wish}
+    )
+
+
+# --- join -----------------------------------------------------------------------------------------
+
+
+def test_who_joins_waits_at_the_end_of_the_line(visit: Appointment) -> None:
+    before = waiting(visit)
+    entry = would_join(doctor=visit.doctor).join()
+    assert (entry.status, entry.pk > before.pk) == ("waiting", True)
+
+
+def test_days_that_are_over_everywhere_are_refused(visit: Appointment) -> None:
+    today = timezone.now().date()
+    past = would_join(
+        doctor=visit.doctor,
+        first_date=today - timedelta(days=9),
+        last_date=today - timedelta(days=2),
+    )
+    with pytest.raises(ValidationError) as refused:
+        past.join()
+    assert list(refused.value.message_dict) == ["to"]
+    assert not WaitlistEntry.objects.exists()
+
+
+def test_today_is_not_over_where_it_is_still_today(visit: Appointment) -> None:
+    """As each location counts days: Honolulu is ten hours behind."""
+    ScheduleFactory(location__time_zone="Pacific/Honolulu")
+    at = timezone.now().replace(hour=9, minute=0)
+    yesterday = at.date() - timedelta(days=1)
+    entry = would_join(doctor=visit.doctor, first_date=yesterday, last_date=yesterday)
+    assert entry.join(at=at).pk
+    with pytest.raises(ValidationError):
+        would_join(doctor=visit.doctor, first_date=yesterday, last_date=yesterday).join(
+            at=at + timedelta(hours=2)
+        )
+
+
+def test_a_doctor_who_has_left_is_not_waited_for(visit: Appointment) -> None:
+    doctor = Doctor.objects.get(pk=visit.doctor.pk)
+    doctor.revise(is_active=False)
+    with pytest.raises(ValidationError):
+        would_join(doctor=doctor).join()
+
+
+def test_a_patient_waits_for_twenty_things_at_most(patient: Patient) -> None:
+    for number in range(MOST_ENTRIES + 2):
+        over = day_ahead(-1) if number < 2 else day_ahead(30)
+        WaitlistEntryFactory(patient=patient, first_date=day_ahead(-2), last_date=over)
+    with pytest.raises(ValidationError):
+        would_join(patient=patient, doctor=DoctorFactory()).join()
+    WaitlistEntry.objects.filter(last_date=day_ahead(30)).first().leave()
+    assert would_join(patient=patient, doctor=DoctorFactory()).join().pk
+
+
+def test_nobody_waits_for_what_can_be_booked_now() -> None:
+    session = ScheduleFactory(end_time=time(12))
+    entry = would_join(doctor=session.doctor, start_time=time(9, 15), end_time=time(11, 30))
+    with pytest.raises(PlaceAvailable) as refused:
+        entry.join()
+    starts = [slot["starts_at"][11:16] for slot in refused.value.extra["alternatives"]]
+    assert starts == ["09:30", "10:00", "10:30"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"last_date": day_ahead(2)},
+        {"first_date": day_ahead(4)},
+        {"weekday_bits": 127 - (1 << day_ahead(3).weekday())},
+        {"start_time": time(11)},
+        {"end_time": time(9, 29)},
+        {"start_time": time(9, 1), "end_time": time(9, 45)},
+    ],
+)
+def test_a_free_place_that_does_not_fit_stops_nobody_from_waiting(wish: dict[str, Any]) -> None:
+    session = ScheduleFactory(slot_minutes=30)
+    with pytest.raises(PlaceAvailable):
+        would_join(doctor=session.doctor).join()
+    assert would_join(doctor=session.doctor, **wish).join().pk
+
+
+def test_the_hours_of_free_places_are_those_of_the_location() -> None:
+    session = ScheduleFactory(location__time_zone="Asia/Tokyo", slot_minutes=None)
+    hours = {"start_time": time(9), "end_time": time(11)}
+    with pytest.raises(PlaceAvailable):
+        would_join(doctor=session.doctor, **hours).join()
+    assert would_join(doctor=session.doctor, start_time=time(9, 1)).join().pk
+
+
+def test_a_place_with_any_doctor_of_the_specialty_will_do() -> None:
+    session, specialties = ScheduleFactory(), [SpecialtyFactory() for _ in range(2)]
+    session.doctor.specialties.add(*specialties)
+    with pytest.raises(PlaceAvailable) as refused:
+        would_join(specialty=specialties[0]).join()
+    assert len({slot["id"] for slot in refused.value.extra["alternatives"]}) == 3
+    assert would_join(specialty=SpecialtyFactory()).join().pk
+
+
+def test_a_place_that_the_patient_cannot_have_stops_nobody_from_waiting() -> None:
+    busy = only_visit()
+    session = ScheduleFactory()
+    assert would_join(patient=busy.patient, doctor=session.doctor).join().pk
+    with pytest.raises(PlaceAvailable):
+        would_join(doctor=session.doctor).join()
+
+
+# --- accept ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def entry(visit: Appointment) -> WaitlistEntry:
+    """The first of two in line, who has just been offered the visit's place."""
+    first, _ = waiting(visit), waiting(visit)
+    visit.cancel()
+    return first
+
+
+def test_accepting_books_the_place_that_was_held(visit: Appointment, entry: WaitlistEntry) -> None:
+    booked = entry.accept(by=entry.patient.user)
+    assert_balanced(visit.slot)
+    entry.refresh_from_db()
+    assert (booked.slot, booked.patient, booked.status) == (visit.slot, entry.patient, "scheduled")
+    assert (booked.booked_by, booked.events.get().by) == (entry.patient.user, "patient")
+    assert (entry.status, visit.slot.taken, visit.slot.hold_lapses_at) == ("accepted", 1, None)
+    assert Offer.objects.get().status == "accepted"
+
+
+def test_an_offer_is_accepted_once(entry: WaitlistEntry) -> None:
+    entry.accept()
+    with pytest.raises(NoOpenOffer):
+        entry.accept()
+    assert Appointment.objects.active().count() == 1
+
+
+@pytest.mark.parametrize("verb", ["accept", "decline"])
+def test_an_offer_ends_at_the_instant_it_expires(entry: WaitlistEntry, verb: str) -> None:
+    expires_at = Offer.objects.get().expires_at
+    with pytest.raises(NoOpenOffer):
+        getattr(entry, verb)(at=expires_at)
+    getattr(entry, verb)(at=expires_at - timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize("verb", ["accept", "decline"])
+def test_who_has_been_offered_nothing_has_nothing_to_answer(verb: str) -> None:
+    with pytest.raises(NoOpenOffer):
+        getattr(WaitlistEntryFactory(), verb)()
+
+
+def test_accepting_is_refused_as_booking_is_and_the_offer_stands(
+    visit: Appointment, entry: WaitlistEntry
+) -> None:
+    overlapping = ScheduleFactory(start_time=time(10), end_time=time(12))
+    AppointmentFactory(patient=entry.patient, slot=overlapping.slots.first())
+    with pytest.raises(PatientOverlap):
+        entry.accept()
+    assert holders(visit.slot) == [entry.pk]
+
+
+def test_accepting_minds_the_limit_of_the_location(
+    visit: Appointment, entry: WaitlistEntry
+) -> None:
+    elsewhere = ScheduleFactory(location=visit.location, date=day_ahead(9))
+    AppointmentFactory(patient=entry.patient, slot=elsewhere.slots.first())
+    visit.location.revise(max_live_per_patient=1)
+    with pytest.raises(TooManyAppointments):
+        entry.accept()
+    assert holders(visit.slot) == [entry.pk]
+
+
+def test_booking_is_no_way_to_an_offered_place(visit: Appointment, entry: WaitlistEntry) -> None:
+    """Not even for the one to whom it is offered: listing shows it to nobody."""
+    for patient in (entry.patient, PatientFactory()):
+        with pytest.raises(SlotFull):
+            Appointment(patient=patient, slot=visit.slot).book()
+    assert holders(visit.slot) == [entry.pk]
+
+
+# --- decline --------------------------------------------------------------------------------------
+
+
+def test_declining_passes_the_place_on_and_keeps_ones_own_in_line(
+    visit: Appointment, entry: WaitlistEntry
+) -> None:
+    following = WaitlistEntry.objects.last()
+    entry.decline()
+    assert holders(visit.slot) == [following.pk]
+    entry.refresh_from_db()
+    assert entry.status == "waiting"
+    following.decline()
+    assert holders(visit.slot) == []
+    assert_balanced(visit.slot)
+
+
+def test_who_declined_is_first_again_for_another_place(
+    visit: Appointment, entry: WaitlistEntry
+) -> None:
+    other = only_visit(doctor=visit.doctor, date=day_ahead(5))
+    entry.decline()
+    other.cancel()
+    assert holders(other.slot) == [entry.pk]
+
+
+# --- leave ----------------------------------------------------------------------------------------
+
+
+def test_leaving_passes_the_offered_place_on(visit: Appointment, entry: WaitlistEntry) -> None:
+    following = WaitlistEntry.objects.last()
+    entry.leave()
+    assert holders(visit.slot) == [following.pk]
+    assert not WaitlistEntry.objects.filter(pk=entry.pk).exists()
+    with pytest.raises(WaitlistEntry.DoesNotExist):
+        entry.leave()
+
+
+def test_leaving_without_an_offer_changes_nobody_elses(
+    visit: Appointment, entry: WaitlistEntry
+) -> None:
+    WaitlistEntry.objects.last().leave()
+    assert holders(visit.slot) == [entry.pk]
+
+
+# --- Erasure --------------------------------------------------------------------------------------
+
+
+def test_erasing_a_person_passes_on_what_they_were_offered(
+    visit: Appointment, entry: WaitlistEntry
+) -> None:
+    following = WaitlistEntry.objects.last()
+    MedicalHistoryFactory(patient=entry.patient)
+    elsewhere = AppointmentFactory(patient=entry.patient)
+    entry.patient.erase()
+    assert holders(visit.slot) == [following.pk]
+    assert_balanced(elsewhere.slot)
+    assert not Patient.objects.filter(pk=entry.patient_id).exists()
+
+
+def test_a_place_given_back_by_an_erasure_is_offered(visit: Appointment) -> None:
+    entry = waiting(visit)
+    waiting(visit, patient=visit.patient)
+    visit.patient.erase()
+    assert holders(visit.slot) == [entry.pk]
+
+
+# --- The calendar ---------------------------------------------------------------------------------
+
+
+def test_an_offer_that_lapsed_gives_way_to_a_booking_and_later_to_nobody(
+    visit: Appointment, entry: WaitlistEntry
+) -> None:
+    at = Offer.objects.get().created_at
+    with pytest.raises(SlotFull):
+        Appointment(patient=PatientFactory(), slot=visit.slot).book(at=at + HALF_AN_HOUR)
+    Appointment(patient=PatientFactory(), slot=visit.slot).book(at=at + HOLD)
+    with pytest.raises(NoOpenOffer):
+        entry.accept(at=at + HALF_AN_HOUR)
+    assert_balanced(visit.slot)
