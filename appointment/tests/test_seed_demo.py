@@ -17,8 +17,17 @@ from django.db.models import Count, F, QuerySet, Sum
 from accounts.models import User
 from appointment.demo import days, people, visits
 from appointment.demo.logins import LOGINS, PASSWORD, PATIENT
-from appointment.models import Appointment
-from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty, WeeklyHours
+from appointment.models import Appointment, Offer, WaitlistEntry
+from doctor.models import (
+    Doctor,
+    Language,
+    Location,
+    Schedule,
+    Slot,
+    Specialty,
+    TimeOff,
+    WeeklyHours,
+)
 from patient.models import Patient
 from tests.people import reception_group
 
@@ -137,6 +146,21 @@ def test_the_logins_are_who_they_should_be() -> None:
     assert patient.patients.filter(is_dependent=True).count() == 2
     assert {"completed", "scheduled"} <= set(own.appointments.values_list("status", flat=True))
     assert own.history.count() == 3
+
+
+def test_one_is_on_leave_next_week_with_patients_to_rebook() -> None:
+    leave = TimeOff.objects.get()
+    assert AT + timedelta(days=4) <= leave.starts_at <= AT + timedelta(days=8)
+    assert leave.doctor.appointments.filter(needs_rebooking=True).count() >= 3
+
+
+def test_some_wait_for_one_doctor_within_a_week_and_the_first_has_an_offer() -> None:
+    offer = Offer.objects.get()
+    entries = WaitlistEntry.objects.filter(doctor=offer.slot.doctor, last_date__gte=AT)
+    assert entries.count() == 3
+    assert offer.entry == entries.earliest("pk")
+    assert offer.entry.patient.user.email == PATIENT.email
+    assert AT < offer.expires_at < offer.slot.starts_at < AT + timedelta(days=8)
 
 
 def everything() -> list[QuerySet[Any]]:
@@ -263,7 +287,7 @@ def test_production_refuses_demo_data(settings: Any) -> None:
 
 def test_an_account_that_was_there_first_keeps_its_password_and_its_rights() -> None:
     with transaction.atomic():
-        for model in (Appointment, Slot, Schedule, WeeklyHours):
+        for model in (Appointment, WaitlistEntry, Slot, Schedule, WeeklyHours, TimeOff):
             model.objects.all().delete()
         Doctor.objects.all().delete()
         apps.get_model("patient", "MedicalHistory").objects.all().delete()

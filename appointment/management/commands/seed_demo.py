@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from appointment.demo import days, people, visits
+from appointment.demo import days, people, scenes, visits
 
 
 class Command(BaseCommand):
@@ -28,6 +28,7 @@ class Command(BaseCommand):
         self.make_days()
         with transaction.atomic():
             visits.close_old(timezone.now())
+        self.make_scenes()
 
     def make_days(self) -> None:
         """Extend calendars and visits to the days that have none, one transaction a day."""
@@ -41,3 +42,13 @@ class Command(BaseCommand):
         for date in lacking:
             with transaction.atomic():
                 visits.Day(date, roster, at).fill(days.publish(date))
+
+    def make_scenes(self) -> None:
+        """Somebody on leave with visits to re-book, and a line with an open offer."""
+        at = timezone.now()
+        with transaction.atomic():
+            if scenes.go_on_leave(at):
+                self.stdout.write("Demo data: a doctor on leave next week")
+        with transaction.atomic():
+            if scenes.wait_in_line(at):
+                self.stdout.write("Demo data: a waitlist with an open offer")
