@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format clean
+.PHONY: help run test drill lint format clean
 
 # A stamp says that these requirements are installed for this Python. It bears their checksum in
 # its name, so that neither a clone's file times nor a change of branch mislead, and is made last,
@@ -43,6 +43,17 @@ test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS=
 	$(BIN)/python -m coverage report || failed="$$failed coverage"; \
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All tests passed on SQLite and on PostgreSQL."
+
+# The same tests as small ones in `make test`, at full size: minutes, not seconds.
+drill: $(DEV)  ## run the long drills on SQLite and on PostgreSQL (ARGS= goes to pytest: --scale=0.1)
+	@failed=; \
+	for db in sqlite postgres; do \
+		echo "=== Drills on $$db"; \
+		timeout 3600 $(BIN)/python -u -m pytest -o python_files='drill_*.py' tests/drills --db=$$db $(ARGS) \
+			|| failed="$$failed $$db"; \
+	done; \
+	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
+	echo "All drills passed on SQLite and on PostgreSQL."
 
 lint: $(DEV)  ## check style, types, imports, migrations, deployment and the OpenAPI schema
 	@failed=; \

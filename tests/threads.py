@@ -11,13 +11,15 @@ T = TypeVar("T")
 SECONDS = 120
 
 
-def run_together(n: int, function: Callable[[int], T]) -> list[T | BaseException]:
+def run_together(
+    n: int, function: Callable[[int], T], seconds: float = SECONDS
+) -> list[T | BaseException]:
     """Call `function(0)` to `function(n - 1)` in n threads that all start at the same moment.
 
     Answers, in the order of the numbers, what each call returned or the exception it raised. The
     connections are open before the start, so that the race is for rows and not for connections,
     and are closed at the end. The test needs `django_db(transaction=True)`: other connections see
-    only what is committed. Raises TimeoutError when a thread is not done after two minutes.
+    only what is committed. Raises TimeoutError when a thread is not done after so many seconds.
     """
     outcomes: list[T | BaseException] = [TimeoutError("the thread did not end")] * n
     barrier = threading.Barrier(n, timeout=SECONDS)
@@ -34,7 +36,7 @@ def run_together(n: int, function: Callable[[int], T]) -> list[T | BaseException
     threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(n)]
     for thread in threads:
         thread.start()
-    _wait_for(threads)
+    _wait_for(threads, seconds)
     return outcomes
 
 
@@ -48,10 +50,10 @@ def _line_up(barrier: threading.Barrier) -> None:
     barrier.wait()
 
 
-def _wait_for(threads: list[threading.Thread]) -> None:
-    deadline = time.monotonic() + SECONDS
+def _wait_for(threads: list[threading.Thread], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = sum(thread.is_alive() for thread in threads)
     if late:
-        raise TimeoutError(f"{late} of {len(threads)} threads did not end within {SECONDS} s")
+        raise TimeoutError(f"{late} of {len(threads)} threads did not end within {seconds:g} s")

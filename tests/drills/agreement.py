@@ -1,0 +1,185 @@
+"""Whoever is asked whether a patient can have a slot at an instant gives the same answer (I5).
+
+In random clinics the plain list, the search, the two explanations, the admin's filter, the waiting
+list, booking and rescheduling are asked about every slot at instants at which something changes,
+and compared with a reading of the rule in plain Python.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import time_machine
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.exceptions import DomainError
+from appointment.models import Appointment, WaitlistEntry
+from doctor.exceptions import REFUSALS
+from doctor.models import Slot
+from tests.drills.agreement_world import DAY, MINUTE, Ground, World, overlap
+from tests.world import undone
+
+INSTANTS = 4  # of each clinic
+OVER_HTTP = 5  # one in so many is booked and moved through the API, the others by its verbs
+REASONS = {error.code: reason for reason, error in REFUSALS.items()}
+Tell = Callable[[str], None]
+
+
+def agree(cases: int, first_seed: int = 0, tell: Tell = lambda line: None) -> Counter[str]:
+    """Ask about so many (rules, slot, instant); how often each answer was given.
+
+    Raises AssertionError with the seed of the clinic at the first disagreement. Needs a transaction
+    around it, of which nothing is left.
+    """
+    ground, given, seed = Ground(), Counter[str](), first_seed
+    while given.total() < cases:
+        with undone():
+            world = World(ground, seed)
+            for at in world.instants(INSTANTS):
+                with time_machine.travel(at, tick=False):
+                    given.update(Moment(world, timezone.now()).answers())
+        seed += 1
+        if seed % 25 == 0:
+            tell(f"{given.total():,} of {cases:,} cases agree")
+    return given
+
+
+class Moment:
+    """A clinic at an instant, asked from all sides."""
+
+    def __init__(self, world: World, at: datetime) -> None:
+        self.world, self.at, self.patient = world, at, world.ground.patient
+        self.anonymous, self.client = APIClient(), APIClient()
+        self.client.force_authenticate(self.patient.user)
+
+    def answers(self) -> Iterator[str]:
+        """The answer about each slot, once everybody has given it."""
+        expected = {slot.pk: self.reason(slot, self.world.live()) for slot in self.world.slots}
+        everybody = {slot.pk: self.reason(slot, None) for slot in self.world.slots}
+        free = {pk for pk, reason in everybody.items() if reason is None}
+        self.same("explain", self.explained(self.client), expected)
+        self.same("explain to anybody", self.explained(self.anonymous), everybody)
+        self.same("plain list", self.listed(), free)
+        self.same("search", self.found(), free)
+        self.same("admin", set(Slot.objects.bookable(self.at).values_list("pk", flat=True)), free)
+        self.same("waiting list", self.offered(free), {pk for pk in free if not expected[pk]})
+        for slot in self.world.slots:
+            self.same(f"booking {slot.pk}", self.booked(slot), expected[slot.pk])
+        self.move()
+        return (str(reason) for reason in expected.values())
+
+    def same(self, who: str, said: Any, expected: Any) -> None:
+        """What was said is what was expected."""
+        where = f"{who}, clinic {self.world.seed} at {self.at.isoformat()}"
+        assert said == expected, f"{where}: {said}, not {expected}"
+
+    def answer(self, request: Any) -> Any:
+        assert request.status_code == 200, request.content
+        return request.json()["results"]
+
+    # --- The rule, read once more ---
+
+    def reason(self, slot: Slot, visits: list[Appointment] | None) -> str | None:
+        """The first reason against the slot for somebody with these live visits, or for anybody."""
+        told = {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
+        told["too_many"] = visits is not None and self._at_limit(slot, visits)
+        lapsed = slot.hold_lapses_at is not None and slot.hold_lapses_at <= self.at
+        told["full"] = slot.taken >= slot.capacity and not lapsed
+        return next((reason for reason, is_so in told.items() if is_so), None)
+
+    def _of_visits(self, slot: Slot, visits: list[Appointment]) -> dict[str, bool]:
+        return {
+            "already_booked": any(visit.slot_id == slot.pk for visit in visits),
+            "patient_overlap": any(overlap(slot, visit) for visit in visits),
+        }
+
+    def _of_slot(self, slot: Slot) -> dict[str, bool]:
+        place = self.world.place(slot)
+        today, horizon = self.at.astimezone(place.zone).date(), place.horizon_days
+        day = slot.starts_at.astimezone(place.zone).date()
+        return {
+            "closed": not slot.is_open,
+            "past": slot.starts_at <= self.at,
+            "too_soon": slot.starts_at - self.world.notice(slot) < self.at,
+            "too_far": horizon is not None and day > today + horizon * DAY,
+        }
+
+    def _at_limit(self, slot: Slot, visits: list[Appointment]) -> bool:
+        limit = self.world.place(slot).max_live_per_patient
+        there = [v for v in visits if v.location_id == slot.location_id and v.ends_at > self.at]
+        return limit is not None and len(there) >= limit
+
+    # --- Those who are asked ---
+
+    def explained(self, client: APIClient) -> dict[int, str | None]:
+        told = self._days(client, explain="true")
+        assert all((slot["available"] > 0) is (slot["reason"] is None) for slot in told)
+        return {slot["id"]: slot["reason"] for slot in told}
+
+    def listed(self) -> set[int]:
+        return {slot["id"] for slot in self._days(self.client)}
+
+    def _days(self, client: APIClient, **query: str) -> list[dict[str, Any]]:
+        first, last = self.world.at.date() - 5 * DAY, self.world.at.date() + 12 * DAY
+        query |= {"from": str(first), "to": str(last)}
+        paths = (
+            f"/api/doctor/doctors/{doctor.pk}/available-slots/"
+            for doctor in self.world.ground.doctors
+        )
+        return [slot for path in paths for slot in self.answer(client.get(path, query))]
+
+    def found(self) -> set[int]:
+        return {slot["id"] for slot in self.answer(self.anonymous.get("/api/doctor/slots/"))}
+
+    def offered(self, free: set[int]) -> set[int]:
+        """The bookable slots that the patient, who waits for both doctors, could be offered."""
+        mine = WaitlistEntry.objects.filter(patient=self.patient)
+        slots = [slot for slot in self.world.slots if slot.pk in free]
+        return {slot.pk for slot in slots if mine.who_can_have(slot, self.at).exists()}
+
+    def booked(self, slot: Slot) -> str | None:
+        with undone():
+            if slot.pk % OVER_HTTP:
+                booking = partial(Appointment.objects.book_own, slot_id=slot.pk)
+                return self._refusal(lambda: booking(self.patient.user, slot.doctor_id))
+            path = f"/api/appointment/book/{slot.doctor_id}/"
+            return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 201)
+
+    def move(self) -> None:
+        """Ask whether a visit can be moved to each slot: it does not count itself."""
+        coming = [v for v in self.world.live() if v.starts_at > self.at and self._in_time(v)]
+        for visit in coming[:1]:
+            others = [other for other in self.world.live() if other is not visit]
+            for slot in self.world.slots:
+                own = slot.pk == visit.slot_id
+                expected = "already_booked" if own else self.reason(slot, others)
+                self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected)
+
+    def _in_time(self, visit: Appointment) -> bool:
+        deadline = self.world.place(visit.slot).cancel_deadline_minutes or 0
+        return visit.starts_at - deadline * MINUTE >= self.at
+
+    def _moved(self, visit: Appointment, slot: Slot) -> str | None:
+        with undone():
+            if slot.pk % OVER_HTTP:
+                copy = Appointment.objects.get(pk=visit.pk)
+                return self._refusal(lambda: copy.reschedule(to=slot.pk))
+            path = f"/api/appointment/reschedule/{visit.pk}/"
+            return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 200)
+
+    def _outcome(self, answer: Any, success: int) -> str | None:
+        """The reason that was given, None for none."""
+        if answer.status_code == success:
+            return None
+        return REASONS.get(answer.json()["code"], str(answer.content))
+
+    def _refusal(self, verb: Callable[[], Any]) -> str | None:
+        """The reason that the verb, which the view calls, gives; None where it goes through."""
+        try:
+            verb()
+        except DomainError as error:
+            return REASONS.get(error.code, error.code)
+        return None

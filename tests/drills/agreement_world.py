@@ -1,0 +1,180 @@
+"""Random clinics for the drill of agreement: rules, slots, visits, offers, and telling instants."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from random import Random
+
+from accounts.tests.factories import UserFactory
+from appointment.models import Appointment, Offer, Status, WaitlistEntry
+from doctor.models import Doctor, Location, Schedule, Slot
+from doctor.tests.factories import DoctorFactory, LocationFactory
+from patient.models import Patient
+from patient.tests.factories import PatientFactory
+
+ZONES = ("Europe/Madrid", "America/New_York", "Australia/Lord_Howe")
+TICK, MINUTE, DAY = timedelta(microseconds=1), timedelta(minutes=1), timedelta(days=1)
+NEAR = (timedelta(0), TICK, -TICK, MINUTE, -MINUTE)
+SLOTS = 14
+LENGTHS = (5, 15, 30, 60, 120)
+# The evening before the clocks change somewhere, and some days on which they do not.
+DATES = (
+    date(2027, 3, 27), date(2027, 10, 30), date(2027, 3, 13), date(2027, 11, 6),
+    date(2027, 4, 3), date(2027, 10, 2), date(2027, 1, 15), date(2027, 7, 1),
+)  # fmt: skip
+
+
+class Ground:
+    """What all clinics of a run share: three places, two doctors, a patient, and another."""
+
+    def __init__(self) -> None:
+        self.places: list[Location] = [LocationFactory(time_zone=zone) for zone in ZONES]
+        self.doctors: list[Doctor] = DoctorFactory.create_batch(2)
+        self.patient: Patient = PatientFactory(user=UserFactory())
+        self.other: Patient = PatientFactory()
+        self.waiting = [self._entry(self.patient, doctor) for doctor in self.doctors]
+        pairs = ((doctor, place) for doctor in self.doctors for place in self.places)
+        hours = {"date": date(2027, 1, 1), "start_time": time(9), "end_time": time(17)}
+        made = Schedule.objects.bulk_create(
+            Schedule(doctor=doctor, location=place, **hours) for doctor, place in pairs
+        )
+        self.sessions = {(session.doctor_id, session.location_id): session for session in made}
+
+    def _entry(self, patient: Patient, doctor: Doctor) -> WaitlistEntry:
+        ever = {"first_date": date(2026, 1, 1), "last_date": date(2028, 1, 1)}
+        return WaitlistEntry.objects.create(patient=patient, doctor=doctor, **ever)
+
+
+@dataclass
+class World:
+    """One clinic: the places with their rules, its slots, the patient's visits, instants to try."""
+
+    ground: Ground
+    seed: int
+    random: Random = field(init=False)
+    at: datetime = field(init=False)
+    slots: list[Slot] = field(default_factory=list)
+    visits: list[Appointment] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        evening = datetime.combine(self.random.choice(DATES), time(18), tzinfo=UTC)
+        self.at = evening + self.random.randrange(24 * 60) * MINUTE + self.random.choice(NEAR)
+        for place in self.ground.places:
+            self._set_rules(place)
+        self._make_slots()
+        self._book_visits()
+        self._hold_places()
+        Slot.objects.bulk_update(self.slots, ["taken", "hold_lapses_at"])
+
+    def instants(self, how_many: int) -> list[datetime]:
+        """The instant that the clinic is made around, and others at which something changes."""
+        turning = [slot.starts_at for slot in self.slots]
+        turning += [slot.starts_at - self.notice(slot) for slot in self.slots]
+        turning += [slot.hold_lapses_at for slot in self.slots if slot.hold_lapses_at]
+        others = (self.random.choice(turning) + self.random.choice(NEAR) for _ in count())
+        return [self.at, *(next(others) for _ in range(how_many - 1))]
+
+    def place(self, slot: Slot) -> Location:
+        return next(place for place in self.ground.places if place.pk == slot.location_id)
+
+    def notice(self, slot: Slot) -> timedelta:
+        return (self.place(slot).min_notice_minutes or 0) * MINUTE
+
+    # --- What is made ---
+
+    def _set_rules(self, place: Location) -> None:
+        some = self.random.choice
+        place.min_notice_minutes = some((None, None, 0, 1, 30, 720, 1440))
+        place.horizon_days = some((None, None, 0, 1, 2, 7))
+        place.cancel_deadline_minutes = some((None, None, 0, 60, 1440))
+        place.max_live_per_patient = some((None, None, None, 0, 1, 2))
+        place.save()
+
+    def _make_slots(self) -> None:
+        free: list[Slot] = []
+        while len(free) < SLOTS:
+            slot = self._slot()
+            if not any(
+                slot.doctor_id == other.doctor_id and overlap(slot, other) for other in free
+            ):
+                free.append(slot)
+        self.slots = Slot.objects.bulk_create(free)
+
+    def _slot(self) -> Slot:
+        some = self.random.choice
+        place, doctor = some(self.ground.places), some(self.ground.doctors)
+        start, capacity = self._start(place), some((1, 1, 2, 3))
+        return Slot(
+            schedule=self.ground.sessions[doctor.pk, place.pk],
+            doctor=doctor,
+            location=place,
+            starts_at=start,
+            ends_at=start + some(LENGTHS) * MINUTE,
+            capacity=capacity,
+            taken=some((0, 0, capacity, self.random.randint(0, capacity))),
+            is_open=self.random.random() < 0.85,
+        )
+
+    def _start(self, place: Location) -> datetime:
+        """At one of the places where the answer turns, or within some days of the instant."""
+        some, notice = self.random.choice, (place.min_notice_minutes or 0) * MINUTE
+        local = self.at.astimezone(place.zone).date() + (place.horizon_days or 0) * DAY + DAY
+        midnight = datetime.combine(local, time(), tzinfo=place.zone).astimezone(UTC)
+        anywhere = self.at + self.random.randint(-2 * 1440, 4 * 1440) * MINUTE
+        return some((self.at, self.at + notice, midnight, anywhere, anywhere)) + some(NEAR)
+
+    def _book_visits(self) -> None:
+        """Visits of the patient in some slots; live ones do not overlap."""
+        for slot in self.random.sample(self.slots, self.random.choice((0, 1, 2, 3, 4))):
+            status = self.random.choice((Status.SCHEDULED, Status.SCHEDULED, Status.COMPLETED))
+            clear = not any(overlap(slot, visit) for visit in self.live())
+            if slot.taken < slot.capacity and clear:
+                slot.taken += 1
+                self.visits.append(self._visit(slot, status))
+        Appointment.objects.bulk_create(self.visits)
+
+    def live(self) -> list[Appointment]:
+        return [visit for visit in self.visits if visit.status == Status.SCHEDULED]
+
+    def _visit(self, slot: Slot, status: str) -> Appointment:
+        return Appointment(
+            patient=self.ground.patient,
+            slot=slot,
+            doctor_id=slot.doctor_id,
+            location_id=slot.location_id,
+            starts_at=slot.starts_at,
+            ends_at=slot.ends_at,
+            date=slot.starts_at.astimezone(self.place(slot).zone).date(),
+            status=status,
+        )
+
+    def _hold_places(self) -> None:
+        """Open offers on some slots, of which some have lapsed at the instant."""
+        offers = []
+        for slot in self.slots:
+            for _ in range(slot.capacity - slot.taken):
+                if self.random.random() < 0.3:
+                    slot.taken += 1
+                    offers.append(self._offer(slot))
+        entries = [offer.entry for offer in offers]
+        WaitlistEntry.objects.bulk_create(entries)
+        Offer.objects.bulk_create(offers)
+
+    def _offer(self, slot: Slot) -> Offer:
+        until = self.at + self.random.choice((-60, -1, 0, 1, 60)) * MINUTE
+        until += self.random.choice(NEAR)
+        slot.hold_lapses_at = min(until, slot.hold_lapses_at or until)
+        entry = WaitlistEntry(
+            patient=self.ground.other,
+            doctor_id=slot.doctor_id,
+            first_date=slot.starts_at.date(),
+            last_date=slot.starts_at.date(),
+            status="offered",
+        )
+        return Offer(entry=entry, slot=slot, expires_at=until - 5 * MINUTE, hold_until=until)
+
+
+def overlap(one: Slot | Appointment, other: Slot | Appointment) -> bool:
+    """Whether they have some time in common."""
+    return one.starts_at < other.ends_at and one.ends_at > other.starts_at

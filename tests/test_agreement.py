@@ -1,0 +1,52 @@
+"""What is listed books, and what is not is refused with the reason that was told (I5)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db.models import Q
+
+from doctor.models import Slot
+from doctor.models.rule import REASONS, Terms
+from tests.drills.agreement import agree
+
+pytestmark = pytest.mark.django_db
+
+CASES = 1000  # a tenth of the drill's
+FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # clinics to begin with
+
+
+def test_listing_search_explanation_booking_and_moving_agree_in_every_case() -> None:
+    given = agree(CASES)
+    assert given.total() >= CASES
+    assert given.keys() == {str(reason) for reason in (None, *REASONS)}
+    assert min(given.values()) > CASES / 200, given
+
+
+# --- That it would be seen, were it not so --------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", REASONS[:-1])  # `full` is guarded twice
+def test_a_guard_without_one_of_its_conditions_is_found_out(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Slot.take
+
+    def careless(self: Slot, at: Any = None, terms: Any = None) -> None:
+        take(self, terms=replace(terms, waived=terms.waived | {reason}))
+
+    monkeypatch.setattr(Slot, "take", careless)
+    with pytest.raises(AssertionError, match=r"^(booking|moving)"):
+        agree(CASES, FOUND_SOON.get(reason, 0))
+
+
+@pytest.mark.parametrize("reason", ["closed", "past", "too_soon", "too_far", "full"])
+def test_a_list_without_one_of_its_conditions_is_found_out(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(self: Terms) -> Q:
+        return Q(*(passes for name, passes in self.conditions.items() if name != reason))
+
+    monkeypatch.setattr(Terms, "passes", careless)
+    with pytest.raises(AssertionError, match=r"^plain list"):
+        agree(CASES, FOUND_SOON.get(reason, 0))

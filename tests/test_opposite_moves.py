@@ -1,0 +1,12 @@
+"""Patients who move to and fro between two slots at once: the drill's race, a small one."""
+
+import pytest
+
+from tests.drills.reschedules import swap
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_opposite_moves_between_two_slots_all_go_through() -> None:
+    swaps = swap(64)
+    assert swaps.outcomes == {"moved": 64}
