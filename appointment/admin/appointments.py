@@ -1,7 +1,11 @@
-"""Appointments: adding one books it, actions conclude it, deleting one gives its place back."""
+"""Appointments: adding one books it, another slot moves it, actions do the rest.
+
+Deleting one gives its place back.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,7 +19,9 @@ from accounts.admin import REFUSALS, VerbAdmin, by, name_of
 from accounts.exceptions import DomainError
 from accounts.models import User
 from appointment.admin.filters import WhenFilter
+from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.models import Appointment, AppointmentEvent
+from appointment.models.status import LIVE
 from doctor.models import Location
 
 NAMED = 20  # refusals that are told one by one
@@ -34,10 +40,24 @@ def whose(actor: User | None, appointment: Appointment) -> str:
     return "the patient" if erased else name_of(actor)
 
 
+def words_of(event: AppointmentEvent) -> str:
+    """From where to where, or why; and why a rule was set aside for it."""
+    moved = f"slot {event.from_slot} to {event.to_slot}" if event.from_slot else ""
+    words = event.detail or moved
+    aside = event.override_reason and f" (rules set aside: {event.override_reason})"
+    return f"{words and f': {words}'}{aside}"
+
+
+def _is_movable(appointment: Appointment) -> bool:
+    return appointment.status == LIVE and appointment.patient is not None
+
+
 @admin.register(Appointment)
 class AppointmentAdmin(VerbAdmin):
-    """Appointments. Only the reason is ever edited; everything else is an action."""
+    """Appointments. Reason and slot are edited, the latter of a live one; the rest are actions."""
 
+    form = AppointmentForm
+    action_form = OverridingActionForm
     fields = (
         "patient",
         "phone_number",
@@ -46,16 +66,28 @@ class AppointmentAdmin(VerbAdmin):
         "time",
         "status",
         "reason",
+        "checked_in",
+        "needs_rebooking",
         "canceled",
         "cancel_reason",
         "slot",
+        "override_reason",
         "events",
     )
     autocomplete_fields = ("patient", "slot")
-    list_display = ("time", "status", "patient", "phone_number", "doctor", "location")
+    list_display = (
+        "time",
+        "status",
+        "patient",
+        "phone_number",
+        "doctor",
+        "location",
+        "checked_in",
+        "needs_rebooking",
+    )
     list_display_links = ("time",)
     list_select_related = ("patient", "doctor", "location")
-    list_filter = (WhenFilter, "status", "location", "doctor")
+    list_filter = (WhenFilter, "status", "needs_rebooking", "location", "doctor")
     date_hierarchy = "date"
     ordering = ("-date", "-starts_at", "-pk")  # only the date has an index
     search_fields = (
@@ -68,7 +100,7 @@ class AppointmentAdmin(VerbAdmin):
         "date",
     )
     search_help_text = "Number, patient, phone number, doctor or date (2026-12-01)."
-    actions = ("cancel", "complete", "mark_no_show", "delete_selected")
+    actions = ("check_in", "cancel", "complete", "mark_no_show", "delete_selected")
     deleted_by_verb = True
     deletion_note = (
         "For mistakes only: it goes with its history, and a place it holds is free again."
@@ -82,22 +114,31 @@ class AppointmentAdmin(VerbAdmin):
         return request.user.is_superuser and super().has_delete_permission(request, obj)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj else ("patient", "slot", "reason")
+        if obj is None:
+            return ("patient", "slot", "reason", "override_reason")
+        return [name for name in self.fields if name != "override_reason" or _is_movable(obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All but the reason, and that too once the person has been erased."""
+        """All but the reason and, of a live one, the slot; all once the person is erased."""
         if obj is None:
             return ()
-        return [name for name in self.fields if name != "reason" or obj.patient is None]
+        edited = {"reason"} if obj.patient else set()
+        edited |= {"slot", "override_reason"} if _is_movable(obj) else set()
+        return [name for name in self.fields if name not in edited]
 
     # --- Verbs ---
 
     def add_row(self, request: HttpRequest, obj: Appointment) -> None:
         obj.booked_by = by(request)
-        obj.book()
+        obj.book(override_reason=obj.override_reason)
 
     def revise_row(self, request: HttpRequest, obj: Appointment, changes: dict[str, Any]) -> None:
-        obj.amend(changes["reason"], by=by(request))
+        """Move it, which locks what comes before the visit, then write its words."""
+        if "slot" in changes:
+            why = obj.override_reason
+            obj.reschedule(to=changes["slot"], by=by(request), override_reason=why)
+        if "reason" in changes:
+            obj.amend(changes["reason"], by=by(request))
 
     def delete_model(self, request: HttpRequest, obj: Appointment) -> None:
         obj.discard()
@@ -105,10 +146,17 @@ class AppointmentAdmin(VerbAdmin):
     def lock_rows(self, queryset: QuerySet[Appointment]) -> None:
         Appointment.objects.filter(pk__in=queryset.order_by()).lock_slots()
 
+    @admin.action(permissions=["change"], description="Check in selected appointments")
+    def check_in(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
+        """Note of each patient that they have come."""
+        self._each(request, queryset, Appointment.check_in, "checked in")
+
     @admin.action(permissions=["change"], description="Cancel selected appointments")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Cancel each that has not begun, and give its place back."""
-        self._each(request, queryset, Appointment.cancel, "canceled")
+        why = request.POST.get("override_reason", "")
+        cancel = partial(Appointment.cancel, override_reason=why)
+        self._each(request, queryset, cancel, "canceled")
 
     @admin.action(permissions=["change"], description="Complete selected appointments")
     def complete(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
@@ -171,6 +219,10 @@ class AppointmentAdmin(VerbAdmin):
     def phone_number(self, appointment: Appointment) -> str:
         return str(appointment.patient.phone_number) if appointment.patient else ""
 
+    @admin.display(description="checked in", empty_value="-", ordering="checked_in_at")
+    def checked_in(self, appointment: Appointment) -> str:
+        return at_location(appointment.checked_in_at, appointment.location)
+
     @admin.display(description="canceled", empty_value="-")
     def canceled(self, appointment: Appointment) -> str:
         return at_location(appointment.canceled_at, appointment.location)
@@ -184,8 +236,9 @@ class AppointmentAdmin(VerbAdmin):
                 at_location(event.at, appointment.location),
                 event.get_kind_display(),
                 who and f" by {who}",
+                words_of(event),
             )
             for event in rows.order_by("at", "pk")
             for who in [whose(event.actor, appointment)]
         )
-        return format_html_join("", "{}: {}{}<br>", lines)
+        return format_html_join("", "{}: {}{}{}<br>", lines)

@@ -19,11 +19,15 @@ class AppointmentEventAdmin(ReadOnlyAdmin):
         "appointment",
         "kind",
         "who",
+        "by",
         "from_status",
         "to_status",
+        "from_slot",
+        "to_slot",
         "detail",
+        "override_reason",
     )
-    list_display = ("time", "appointment", "kind", "from_status", "to_status", "who")
+    list_display = ("time", "appointment", "kind", "from_status", "to_status", "who", "by")
     list_select_related = ("appointment__location", "appointment__patient", "actor")
     list_filter = ("kind", "at")
     date_hierarchy = "at"

@@ -1,6 +1,7 @@
 """Booking at the reception: the verb behind the form, and its refusals on the page."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -30,9 +31,9 @@ def slot() -> Slot:
     return ScheduleFactory().slots.first()
 
 
-def test_the_form_asks_for_patient_slot_and_reason_only(reception: Desk) -> None:
+def test_the_form_asks_for_patient_slot_and_reasons_only(reception: Desk) -> None:
     asked = set(reception.open(ADD)) - {"csrfmiddlewaretoken"}
-    assert asked == {"patient", "slot", "reason"}
+    assert asked == {"patient", "slot", "reason", "override_reason"}
 
 
 def test_adding_an_appointment_books_it(reception: Desk, staff: User, slot: Slot) -> None:
@@ -98,9 +99,9 @@ def test_a_slot_that_went_meanwhile_is_told(
     """Between the form's look and the verb's lock, somebody takes the session back."""
     book = Appointment.book
 
-    def too_late(self: Appointment) -> Appointment:
+    def too_late(self: Appointment, **how: Any) -> Appointment:
         Schedule.objects.get().unpublish()
-        return book(self)
+        return book(self, **how)
 
     monkeypatch.setattr(Appointment, "book", too_late)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)

@@ -40,9 +40,15 @@ def later(user: User, appointment: Appointment, action: str, *more: Appointment)
 # --- Changing ---
 
 
-def test_the_reason_alone_can_be_edited(reception: Desk, appointment: Appointment) -> None:
-    sent = set(reception.open(page(appointment, "change")))
-    assert sent - {"csrfmiddlewaretoken", "initial-reason"} == {"reason"}
+@pytest.mark.parametrize("status", ["scheduled", "canceled"])
+def test_the_reason_and_a_live_ones_slot_can_be_edited(
+    reception: Desk, appointment: Appointment, status: str
+) -> None:
+    if status == "canceled":
+        appointment.cancel()
+    sent = {name for name in reception.open(page(appointment, "change")) if "initial" not in name}
+    moving = {"slot", "override_reason"} if status == "scheduled" else set()
+    assert sent - {"csrfmiddlewaretoken"} == {"reason", *moving}
 
 
 def test_editing_the_reason_amends(reception: Desk, staff: User, appointment: Appointment) -> None:
@@ -61,7 +67,7 @@ def test_what_is_read_only_is_not_changed_by_sending_it(
     superuser: User, appointment: Appointment, other_patient: Patient
 ) -> None:
     before = Appointment.objects.values().get()
-    forged: dict[str, Any] = {"status": "completed", "patient": other_patient.pk, "slot": ""}
+    forged: dict[str, Any] = {"status": "completed", "patient": other_patient.pk}
     forged |= {"starts_at_0": "2020-01-01", "starts_at_1": "09:00", "doctor": "1", "reason": "New"}
     Desk(superuser).change(appointment, **forged)
     assert Appointment.objects.values().get() == {**before, "reason": "New"}

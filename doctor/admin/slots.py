@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin import ReadOnlyAdmin, list_link
 from doctor.models import Schedule, Slot
+from doctor.models.rule import Terms
 
 
 class BookableFilter(admin.SimpleListFilter):
@@ -57,10 +58,13 @@ class SlotAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Slot], bool]:
-        """As anywhere; to choose from, only what can be booked, soonest first."""
+        """As anywhere; to choose from, only what staff can book, soonest first.
+
+        That is with no location's notice and horizon: staff set them aside where they say why.
+        """
         match = request.resolver_match
         if match and match.url_name == "autocomplete":
-            queryset = queryset.bookable(timezone.now()).order_by("starts_at", "pk")
+            queryset = queryset.on(Terms(timezone.now(), ())).order_by("starts_at", "pk")
         return super().get_search_results(request, queryset, search_term)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
