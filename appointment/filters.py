@@ -10,6 +10,7 @@ from django_filters import rest_framework as filters
 from accounts.filters import IdFilter
 from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
 from doctor.filters import DateRangeFilter, DateRangeForm, IsoDateFilter
+from doctor.models import TimeOff
 
 
 class StrictBooleanField(forms.Field):
@@ -55,6 +56,26 @@ class AppointmentFilter(DateRangeFilter):
         """Filter and order, the latter totally."""
         queryset = super().filter_queryset(queryset)
         return queryset.order_by(*queryset.query.order_by, "-starts_at", "-pk")
+
+
+class TimeOffFilter(DateRangeFilter):
+    """Find leave by doctor, location and the days that it touches."""
+
+    doctor = IdFilter(field_name="doctor", help_text="Id of a doctor.")
+    location = IdFilter(field_name="location", help_text="Id of a location.")
+
+    class Meta:
+        model = TimeOff
+        form = DateRangeForm
+        fields = ("doctor", "location")
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Days as the location counts them; of a doctor's leave, as UTC does."""
+        asked = dict(self.form.cleaned_data)
+        days = asked.pop("from"), asked.pop("to")
+        for name, value in asked.items():
+            queryset = self.filters[name].filter(queryset, value)
+        return queryset.on_days(*days) if any(days) else queryset
 
 
 class AgendaFilter(filters.FilterSet):

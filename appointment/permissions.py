@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts.permissions import IsStaffWithModelPermission
 from appointment.models import Appointment
 from doctor.models import Doctor
 
@@ -16,6 +17,15 @@ class IsDoctor(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return Doctor.objects.active().filter(user=request.user).exists()  # type: ignore[misc]
+
+
+class MayChangeAppointments(IsStaffWithModelPermission):
+    """Staff who may change appointments."""
+
+    perms_map = {
+        **IsStaffWithModelPermission.perms_map,
+        "POST": ["%(app_label)s.change_%(model_name)s"],
+    }
 
 
 class IsStaffOrTheDoctor(BasePermission):

@@ -25,6 +25,8 @@ LISTS = [
     "/api/doctor/locations/",
     "/api/doctor/schedules/",
     "/api/doctor/weekly-hours/",
+    "/api/doctor/time-off/",
+    "/api/appointment/rebooking/",
     "/api/doctor/by-specialty/{specialty_id}/",
     "/api/patient/dependents/",
     "/api/patient/medical-history/",
@@ -34,8 +36,10 @@ SLOTS = "/api/doctor/doctors/{doctor_id}/available-slots/"
 SEARCH = "/api/doctor/slots/"
 SCHEDULES = "/api/doctor/schedules/"
 WEEKLY_HOURS = "/api/doctor/weekly-hours/"
+TIME_OFF = "/api/doctor/time-off/"
 MINE = "/api/appointment/my-appointments/"
-DATES = [(route, name) for route in (SLOTS, SEARCH, SCHEDULES, MINE) for name in ("from", "to")]
+DATED = (SLOTS, SEARCH, SCHEDULES, TIME_OFF, MINE)
+DATES = [(route, name) for route in DATED for name in ("from", "to")]
 KEYS = [
     ("/api/doctor/doctors/", "specialty"),
     ("/api/doctor/doctors/", "language"),
@@ -44,6 +48,8 @@ KEYS = [
     (SCHEDULES, "location"),
     (WEEKLY_HOURS, "doctor"),
     (WEEKLY_HOURS, "location"),
+    (TIME_OFF, "doctor"),
+    (TIME_OFF, "location"),
     (SLOTS, "location"),
     *((SEARCH, name) for name in ("specialty", "language", "doctor", "location")),
     ("/api/patient/medical-history/", "patient"),

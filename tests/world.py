@@ -14,12 +14,13 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
 from appointment.models import Appointment, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from doctor.models import Language, Schedule, Specialty, WeeklyHours
+from doctor.models import Language, Schedule, Specialty, TimeOff, WeeklyHours
 from doctor.tests.factories import (
     DoctorFactory,
     LanguageFactory,
     ScheduleFactory,
     SpecialtyFactory,
+    TimeOffFactory,
     WeeklyHoursFactory,
     day_ahead,
 )
@@ -49,6 +50,8 @@ ENTRY = {
 OF_THE_DOCTOR = tuple(
     f"/api/appointment/{verb}/" for verb in ("agenda", "check-in", "complete", "no-show")
 )
+WORK_LIST = "/api/appointment/rebooking/{appointment_id}/"
+OF_THE_DESK = ("/weekly-hours/", "/time-off/", "/rebooking/")
 NEW_PASSWORD = "a quite different phrase"
 
 
@@ -59,6 +62,8 @@ class World:
     accounts: dict[str, User]
     appointment: Appointment
     begun: Appointment
+    flagged: Appointment
+    time_off: TimeOff
     entry: MedicalHistory
     waiting: WaitlistEntry
     dependent: Patient
@@ -97,7 +102,9 @@ class World:
         kept = {"doctor": doctor, "location": session.location, "start_time": time(8)}
         over = {"valid_from": day_ahead(-60), "valid_until": day_ahead(-1)}  # so of no session
         hours = WeeklyHoursFactory(**kept, **over)
-        owners = (appointment, begun, entry, waiting, dependent)
+        flagged = AppointmentFactory(slot=ScheduleFactory(location=place).slots.first())
+        leave = TimeOffFactory(doctor=flagged.doctor)
+        owners = (appointment, begun, flagged, leave, entry, waiting, dependent)
         return cls(accounts, *owners, session, hours, specialty, language)
 
     @staticmethod
@@ -129,7 +136,7 @@ class World:
         if template.startswith(OF_THE_DOCTOR):
             return "doctor"
         writes_calendar = "/schedules/" in template and method != "GET"
-        behind_the_desk = "/weekly-hours/" in template
+        behind_the_desk = any(part in template for part in OF_THE_DESK)
         return "superuser" if writes_calendar or behind_the_desk else "owner"
 
     def path(self, template: str, key: object = None) -> str:
@@ -148,6 +155,7 @@ class World:
             "/api/doctor/locations/{id}/": self.session.location.pk,
             "/api/doctor/schedules/{id}/": self.session.pk,
             "/api/doctor/weekly-hours/{id}/": self.weekly_hours.pk,
+            "/api/doctor/time-off/{id}/": self.time_off.pk,
             "/api/doctor/by-specialty/{specialty_id}/": self.specialty.pk,
             "/api/doctor/doctors/{doctor_id}/available-slots/": doctor.pk,
             "/api/patient/profile/{id}/": patient.pk,
@@ -160,6 +168,8 @@ class World:
             "/api/appointment/waitlist/{id}/": self.waiting.pk,
             "/api/appointment/waitlist/{id}/accept/": self.waiting.pk,
             "/api/appointment/waitlist/{id}/decline/": self.waiting.pk,
+            f"{WORK_LIST}move/": self.flagged.pk,
+            f"{WORK_LIST}cancel/": self.flagged.pk,
             "/api/appointment/check-in/{appointment_id}/": self.begun.pk,
             "/api/appointment/complete/{appointment_id}/": self.begun.pk,
             "/api/appointment/no-show/{appointment_id}/": self.begun.pk,
@@ -169,10 +179,11 @@ class World:
         """A body that is right, with every field that can be written; None where there is none."""
         if method in {"GET", "DELETE"} or template.endswith(("/accept/", "/decline/")):
             return None
-        return self.bodies().get(template.partition("{")[0])
+        bodies = self.bodies()
+        return bodies.get(template, bodies.get(template.partition("{")[0]))
 
     def bodies(self) -> dict[str, dict[str, Any]]:
-        """The body by the path up to its key."""
+        """The body by the path, or the path up to its key."""
         owner, slot = self.accounts["owner"], self.session.slots.earliest("starts_at")
         names = {"first_name": "Eva", "last_name": "Sol"}
         account = {"email": "eva@example.com", "password": NEW_PASSWORD, **names}
@@ -183,6 +194,7 @@ class World:
             "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
             "/api/doctor/schedules/": self.hours(),
             "/api/doctor/weekly-hours/": self.every_week(),
+            "/api/doctor/time-off/": self.away(),
             "/api/patient/profile/": PROFILE,
             "/api/patient/dependents/": PROFILE,
             "/api/patient/medical-history/": ENTRY,
@@ -190,6 +202,8 @@ class World:
             "/api/appointment/cancel/": {"reason": "A cold"},
             "/api/appointment/reschedule/": {"slot_id": slot.pk},
             "/api/appointment/waitlist/": self.wish(),
+            f"{WORK_LIST}move/": {"slot_id": slot.pk},
+            f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
         }
 
     def wish(self) -> dict[str, Any]:
@@ -214,6 +228,16 @@ class World:
             "slot_minutes": 20,
             "capacity": 2,
             "is_active": True,
+        }
+
+    def away(self) -> dict[str, Any]:
+        """A day off of the doctor, later than everything else."""
+        return {
+            "doctor": self.session.doctor.pk,
+            "location": None,
+            "starts_at": f"{day_ahead(20)}T00:00:00+01:00",
+            "ends_at": f"{day_ahead(21)}T00:00:00+01:00",
+            "reason": "Training",
         }
 
     def every_week(self) -> dict[str, Any]:

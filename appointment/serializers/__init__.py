@@ -10,6 +10,12 @@ from appointment.serializers.booking import (
     CancelationSerializer,
     MoveSerializer,
 )
+from appointment.serializers.rebooking import (
+    HitsSerializer,
+    PreviewSerializer,
+    RebookingSerializer,
+    TimeOffSerializer,
+)
 from appointment.serializers.slots import AskedSlotsSerializer, ExplainedSlotsSerializer
 from appointment.serializers.waitlist import WaitlistEntrySerializer, WaitlistJoinSerializer
 
@@ -21,7 +27,11 @@ __all__ = [
     "BookingSerializer",
     "CancelationSerializer",
     "ExplainedSlotsSerializer",
+    "HitsSerializer",
     "MoveSerializer",
+    "PreviewSerializer",
+    "RebookingSerializer",
+    "TimeOffSerializer",
     "WaitlistEntrySerializer",
     "WaitlistJoinSerializer",
 ]

@@ -3,7 +3,9 @@
 from appointment.views.booking import BookView, CancelView, RescheduleView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView
 from appointment.views.own import AppointmentViewSet
+from appointment.views.rebooking import RebookingCancelView, RebookingMoveView, RebookingView
 from appointment.views.slots import AvailableSlotsView
+from appointment.views.time_off import TimeOffViewSet
 from appointment.views.waitlist import AcceptView, DeclineView, WaitlistViewSet
 
 __all__ = [
@@ -17,6 +19,10 @@ __all__ = [
     "CompleteView",
     "DeclineView",
     "NoShowView",
+    "RebookingCancelView",
+    "RebookingMoveView",
+    "RebookingView",
     "RescheduleView",
+    "TimeOffViewSet",
     "WaitlistViewSet",
 ]

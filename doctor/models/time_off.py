@@ -1,6 +1,6 @@
 """When a doctor is away, or a location closed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -11,6 +11,7 @@ from django.utils import timezone
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.timetabled import Timetabled
+from doctor.models.window import spans_of_days
 
 if TYPE_CHECKING:
     from doctor.models.slot import SlotQuerySet
@@ -25,6 +26,14 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
     def overlapping(self, starts_at: datetime, ends_at: datetime) -> "TimeOffQuerySet":
         """That with some time in common; leave that touches does not overlap."""
         return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+    def on_days(self, first: date | None, last: date | None) -> "TimeOffQuerySet":
+        """That on one of these days as its location counts them, or UTC where it has none."""
+        [(start, end)] = spans_of_days(first, last, [Location(time_zone="UTC")])
+        there = Q(doctor__isnull=False, starts_at__lt=end, ends_at__gt=start)
+        for (start, end), pks in spans_of_days(first, last, Location.objects.all()).items():
+            there |= Q(location__in=pks, starts_at__lt=end, ends_at__gt=start)
+        return self.filter(there)
 
     def with_names(self) -> "TimeOffQuerySet":
         """Load whose it is."""

@@ -16,14 +16,17 @@ from doctor.serializers.directory import (
     SpecialtySerializer,
     key_of,
 )
-from doctor.serializers.search import FoundSlotsSerializer, SearchSerializer
+from doctor.serializers.instant import InstantField
+from doctor.serializers.search import FoundSlotSerializer, FoundSlotsSerializer, SearchSerializer
 from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerializer
 
 __all__ = [
     "SLOT",
     "AvailableSlotsSerializer",
     "DoctorSerializer",
+    "FoundSlotSerializer",
     "FoundSlotsSerializer",
+    "InstantField",
     "KeepSerializer",
     "LanguageSerializer",
     "LocationNameSerializer",

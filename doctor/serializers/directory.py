@@ -123,7 +123,7 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
         return [{"id": place.pk, "name": place.name} for place in doctor.current_locations()]
 
 
-def key_of(queryset: Any, help_text: str) -> PrimaryKeyRelatedField[Any]:
+def key_of(queryset: Any, help_text: str, **options: Any) -> PrimaryKeyRelatedField[Any]:
     """A reference by primary key, which has to be a whole number."""
     whole = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
-    return PrimaryKeyRelatedField(queryset=queryset, pk_field=whole, help_text=help_text)
+    return PrimaryKeyRelatedField(queryset=queryset, pk_field=whole, help_text=help_text, **options)

@@ -1,0 +1,82 @@
+"""The work list: visits that leave, changed hours or a doctor who left have hit."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.response import Response
+
+from accounts.permissions import IsStaffWithModelPermission
+from accounts.requests import SignedInRequest
+from appointment.models import Appointment
+from appointment.models.alternatives import with_alternatives
+from appointment.permissions import MayChangeAppointments
+from appointment.serializers import (
+    AppointmentSerializer,
+    CancelationSerializer,
+    MoveSerializer,
+    RebookingSerializer,
+)
+from appointment.views.booking import KEPT, RULE
+
+
+class RebookingView(ListAPIView[Appointment]):
+    """Visits that cannot take place as booked, soonest first, with other times for each."""
+
+    queryset = Appointment.objects.with_names()
+    serializer_class = RebookingSerializer
+    permission_classes = (IsStaffWithModelPermission,)
+    filter_backends = ()
+    problems = {"get": (403,)}
+
+    def get_queryset(self) -> QuerySet[Appointment]:
+        return Appointment.objects.with_names().to_rebook(timezone.now())
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        return with_alternatives(super().paginate_queryset(queryset) or (), timezone.now())
+
+
+class OfTheWorkList(GenericAPIView[Appointment]):
+    """A step that takes a visit off the work list."""
+
+    queryset = Appointment.objects.with_names()
+    permission_classes = (MayChangeAppointments,)
+    lookup_url_kwarg = "appointment_id"
+
+    def get_queryset(self) -> QuerySet[Appointment]:
+        return Appointment.objects.with_names().to_rebook(timezone.now())
+
+    def asked(self, request: SignedInRequest) -> dict[str, Any]:
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return body.validated_data
+
+
+class RebookingMoveView(OfTheWorkList):
+    """Move a visit of the work list."""
+
+    serializer_class = MoveSerializer
+    conflicts = {"post": (*KEPT, *RULE)}
+
+    @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_move")
+    def post(self, request: SignedInRequest, appointment_id: int) -> Response:
+        """Move a visit of the work list to another slot, of any doctor; it keeps its id."""
+        appointment = self.get_object()
+        appointment.reschedule(to=self.asked(request)["slot_id"], by=request.user)
+        return Response(AppointmentSerializer(appointment).data)
+
+
+class RebookingCancelView(OfTheWorkList):
+    """Cancel a visit of the work list."""
+
+    serializer_class = CancelationSerializer
+    conflicts = {"post": KEPT}
+
+    @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_cancel")
+    def post(self, request: SignedInRequest, appointment_id: int) -> Response:
+        """Cancel a visit of the work list."""
+        appointment = self.get_object()
+        appointment.cancel(by=request.user, **self.asked(request))
+        return Response(AppointmentSerializer(appointment).data)

@@ -1,0 +1,47 @@
+"""Leave of doctors and closures of locations, for staff."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.permissions import IsStaffWithModelPermission
+from appointment.filters import TimeOffFilter
+from appointment.serializers import HitsSerializer, PreviewSerializer, TimeOffSerializer
+from doctor.models import TimeOff
+
+PREVIEW = [PreviewSerializer]
+
+
+@extend_schema_view(
+    create=extend_schema(
+        parameters=PREVIEW, responses={200: HitsSerializer, 201: TimeOffSerializer}
+    ),
+)
+class TimeOffViewSet(ModelViewSet[TimeOff]):
+    """Leave, latest first. What it overlaps is closed, and the visits it hits are to be moved.
+
+    With `?preview=true` nothing changes and the answer is which visits it would hit.
+    """
+
+    permission_classes = (IsStaffWithModelPermission,)
+    lookup_value_converter = "id"
+    queryset = TimeOff.objects.with_names()
+    serializer_class = TimeOffSerializer
+    filterset_class = TimeOffFilter
+    problems = {"get": (403,)}
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Enter leave, or with `?preview=true` tell which visits it would hit."""
+        asked = PreviewSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        if not asked.validated_data["preview"]:
+            return super().create(request, *args, **kwargs)
+        leave: Any = self.get_serializer(data=request.data)
+        leave.is_valid(raise_exception=True)
+        return Response(leave.previewed())
+
+    def perform_destroy(self, instance: TimeOff) -> None:
+        instance.unpublish()
