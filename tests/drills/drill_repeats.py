@@ -1,0 +1,18 @@
+"""200 keys, eight sends of each at once; and processes killed in the midst of their work."""
+
+import pytest
+
+from tests.drills.repeats import STEPS, assert_each_key_books_once, assert_key_usable_once_killed
+
+
+def test_each_of_200_keys_sent_eight_times_at_once_books_once(clinic, sized, tell) -> None:
+    keys = sized(200)
+    seconds = assert_each_key_books_once(clinic, keys, sends=8)
+    tell(f"{keys} keys sent 8 times each: {keys} appointments, in {seconds:.1f} s")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_key_is_usable_as_soon_as_the_process_that_had_it_is_killed(
+    clinic, sized, tell, step: str
+) -> None:
+    assert_key_usable_once_killed(clinic, sized(10), step, tell)

@@ -1,0 +1,192 @@
+"""Requests that are sent again over the real server, at once and after a process was killed."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from threading import Barrier
+from typing import Any
+from urllib.request import Request, urlopen
+
+from tests.live import ROOT, Server
+from tests.postgres import tied_to_this_process
+
+AT_ONCE = 128  # requests under way
+SECONDS = 60
+NUMBERS = count(1_000_000, 1_000_000)
+
+# Run in the server's own database: a slot for all, and people to book it, none with a profile. The
+# factories of a new process would begin to count anew.
+PREPARE = """
+import json
+from accounts.tests.factories import UserFactory
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+for factory in (UserFactory, DoctorFactory, LocationFactory):
+    factory.reset_sequence({after})
+slot = ScheduleFactory(slot_minutes=120, capacity={people}).slots.get()
+tokens = [UserFactory(password="").issue_token()[0] for _ in range({people})]
+print("READY", json.dumps([slot.doctor_id, slot.pk, tokens]))
+"""
+COUNT = """
+from appointment.models import Appointment, IdempotencyKey
+from doctor.models import Slot
+slot = Slot.objects.get(pk={slot})
+visits = Appointment.objects.filter(slot=slot)
+keys = IdempotencyKey.objects.filter(patient__appointments__in=visits)
+print("COUNT", slot.taken, visits.count(), keys.count())
+"""
+# Books under a key, and comes to a halt where it is to be killed, its transaction open.
+BOOK_AND_STOP = """
+import time
+from rest_framework.test import APIClient
+from appointment.models import Appointment, booking
+from appointment.views import idempotent
+def stop(*args, **kwargs):
+    print("STOPPED", flush=True)
+    time.sleep(600)
+{step} = stop
+client = APIClient(HTTP_AUTHORIZATION="Token {token}", SERVER_NAME="127.0.0.1")
+client.post("{path}", {{"slot_id": {slot}}}, headers={{"Idempotency-Key": "{key}"}})
+"""
+STEPS = {
+    "the key is claimed": "booking.terms_of",
+    "the place is taken": "Appointment.enter",
+    "the visit is written": "Appointment._record",
+    "the answer is ready": "idempotent._stored",
+}
+
+
+def said(server: Server, word: str, code: str) -> str:
+    """What the line that begins with the word says, of what the code prints."""
+    done = server.manage("shell", "--no-imports", "-c", code)
+    assert word in done.stdout, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(word)]
+    return line.removeprefix(word)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer: all that must be the same for one key, and whether it was given before."""
+
+    status: int
+    body: bytes
+    location: str | None
+    replayed: str | None
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """A slot of the server's with a place for each of these people."""
+
+    server: Server
+    doctor: int
+    slot: int
+    tokens: list[str]
+
+    @classmethod
+    def prepared(cls, server: Server, people: int) -> "Clinic":
+        """Make the slot and the people."""
+        code = PREPARE.format(people=people, after=next(NUMBERS))
+        made: list[Any] = json.loads(said(server, "READY", code))
+        return cls(server, *made)
+
+    @property
+    def path(self) -> str:
+        """Where it is booked."""
+        return f"/api/appointment/book/{self.doctor}/"
+
+    def book(self, token: str, key: str) -> Told:
+        """Book the slot under a key; raises HTTPError for anything but a 2xx."""
+        request = Request(
+            self.server.base + self.path,
+            json.dumps({"slot_id": self.slot}).encode(),
+            {
+                "Content-Type": "application/json",
+                "Authorization": f"Token {token}",
+                "Idempotency-Key": key,
+            },
+        )
+        with urlopen(request, timeout=SECONDS) as answer:
+            header = answer.headers.get
+            replayed = header("Idempotency-Replayed")
+            return Told(answer.status, answer.read(), header("Location"), replayed)
+
+    def counts(self) -> list[int]:
+        """Places taken, appointments, and keys that keep the answers."""
+        return [
+            int(each) for each in said(self.server, "COUNT", COUNT.format(slot=self.slot)).split()
+        ]
+
+
+# --- At once --------------------------------------------------------------------------------------
+
+
+def assert_each_key_books_once(server: Server, keys: int, sends: int) -> float:
+    """Send each key's request so often, all of them at the same moment; the seconds it took."""
+    clinic = Clinic.prepared(server, keys)
+    began = time.monotonic()
+    for first in range(0, keys, AT_ONCE // sends):
+        tokens = clinic.tokens[first : first + AT_ONCE // sends]
+        for told in _sent_together(clinic, tokens, sends):
+            assert len({(each.status, each.body, each.location) for each in told}) == 1
+            assert told[0].status == 201
+            assert Counter(each.replayed for each in told) == {None: 1, "true": sends - 1}
+    assert clinic.counts() == [keys, keys, keys]
+    return time.monotonic() - began
+
+
+def _sent_together(clinic: Clinic, tokens: list[str], sends: int) -> list[list[Told]]:
+    """The answers by token, whose requests all wait for the last of them to be there."""
+    together = Barrier(len(tokens) * sends)
+
+    def send(token: str) -> Told:
+        together.wait(timeout=SECONDS)
+        return clinic.book(token, f"key of {token[:8]}".replace(" ", "-"))
+
+    with ThreadPoolExecutor(len(tokens) * sends) as pool:
+        sent = [[pool.submit(send, token) for _ in range(sends)] for token in tokens]
+        return [[each.result() for each in of_one] for of_one in sent]
+
+
+# --- Killed ---------------------------------------------------------------------------------------
+
+
+def assert_key_usable_once_killed(
+    server: Server, kills: int, step: str, tell: Callable[[str], object] = str
+) -> None:
+    """Kill processes that book under a key when they have come to this step; then send it again."""
+    clinic = Clinic.prepared(server, kills)
+    waits = []
+    for number, token in enumerate(clinic.tokens):
+        _kill_at(clinic, STEPS[step], token)
+        began = time.monotonic()
+        first, second = clinic.book(token, "the-key"), clinic.book(token, "the-key")
+        waits.append(time.monotonic() - began)
+        assert (first.status, first.replayed, second.replayed) == (201, None, "true")
+        assert second.body == first.body
+        assert clinic.counts() == [number + 1] * 3
+    tell(f"once {step}: {kills} killed, the longest wait {max(waits):.2f} s")
+    assert max(waits) < 5
+
+
+def _kill_at(clinic: Clinic, step: str, token: str) -> None:
+    code = BOOK_AND_STOP.format(
+        step=step, token=token, path=clinic.path, slot=clinic.slot, key="the-key"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+        cwd=ROOT,
+        env=clinic.server.environ,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (no other thread runs yet)
+    )
+    with process:
+        assert process.stdout
+        assert process.stdout.readline() == "STOPPED\n"
+        process.kill()
