@@ -1,0 +1,210 @@
+"""Races for what is freed, offered, accepted and left, on whichever database the suite runs."""
+
+from collections.abc import Callable
+from datetime import time, timedelta
+from functools import partial
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from appointment.exceptions import NoOpenOffer, NotCancelable, PlaceAvailable
+from appointment.models import Appointment, Offer, WaitlistEntry, due
+from appointment.tests.factories import WaitlistEntryFactory
+from doctor.exceptions import SlotFull
+from doctor.models import Slot
+from doctor.tests.factories import SpecialtyFactory
+from patient.models import Patient
+from tests.balance import assert_balanced
+from tests.race_bodies import alike, booking, erase_all, one_slot, people, race, tally, visits_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = range(6)
+NONE = type(None)
+
+
+def in_line(slot: Slot, patients: list[Patient]) -> list[WaitlistEntry]:
+    """An entry of each of them for the slot's doctor."""
+    return [WaitlistEntryFactory(doctor=slot.doctor, patient=patient) for patient in patients]
+
+
+def offered_first(n: int) -> tuple[Slot, list[WaitlistEntry]]:
+    """A slot of one place, just offered to the first of n in line."""
+    slot = one_slot(capacity=1)
+    [visit], entries = visits_in(slot, people(1)), in_line(slot, people(n))
+    visit.cancel()
+    return slot, entries
+
+
+def holders(slot: Slot) -> list[int]:
+    """The entries for which a place of the slot is held."""
+    assert_balanced(slot)
+    return list(slot.offers.open().values_list("entry", flat=True))
+
+
+# --- A place comes free ---------------------------------------------------------------------------
+
+
+def test_of_50_waiting_and_20_booking_the_first_in_line_is_offered_a_canceled_place() -> None:
+    slot = one_slot(capacity=1)
+    [visit], entries = visits_in(slot, people(1)), in_line(slot, people(50))
+    outcomes = race(visit.cancel, *(booking(patient, slot) for patient in people(20)))
+    assert tally(outcomes) == {Appointment: 1, SlotFull: 20}
+    assert holders(slot) == [entries[0].pk]
+    assert slot.taken == 1
+
+
+def test_places_canceled_at_once_are_offered_to_as_many_from_the_head_of_the_line() -> None:
+    slot = one_slot(capacity=10)
+    visits, entries = visits_in(slot, people(10)), in_line(slot, people(15))
+    assert tally(race(*(visit.cancel for visit in visits))) == {Appointment: 10}
+    assert sorted(holders(slot)) == [entry.pk for entry in entries[:10]]
+
+
+def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
+    """Two visits at one hour; one person waits for both of their doctors."""
+    slots = [one_slot(capacity=1), one_slot(capacity=1, start_time=time(10))]
+    specialty, [patient] = SpecialtyFactory(), people(1)
+    slots[1].doctor.specialties.add(specialty)
+    entries = [
+        WaitlistEntryFactory(doctor=slots[0].doctor, patient=patient),
+        WaitlistEntryFactory(doctor=None, specialty=specialty, patient=patient),
+    ]
+    return [visit for slot in slots for visit in visits_in(slot, people(1))], entries
+
+
+def assert_one_of_two_hours_is_offered() -> None:
+    """Cancel both at once: the one who waits for both is offered at most one."""
+    visits, _ = two_overlapping_visits()
+    assert tally(race(*(visit.cancel for visit in visits))) == {Appointment: 2}
+    offers = sum(len(holders(visit.slot)) for visit in visits)
+    assert offers <= 1, f"{offers} overlapping offers"
+    due.offer_free_places(timezone.now())
+    assert sum(len(holders(visit.slot)) for visit in visits) == 1
+
+
+def test_a_patient_is_never_offered_two_overlapping_places() -> None:
+    for _ in ROUNDS:
+        assert_one_of_two_hours_is_offered()
+
+
+@pytest.mark.only_on("postgres")
+def test_two_overlapping_places_are_offered_when_only_the_entry_is_locked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: each reads that the other has offered nothing, then both offer."""
+    barrier = Barrier(2, timeout=60)
+    monkeypatch.setattr(WaitlistEntry, "is_held_alone", lambda *args: barrier.wait() >= 0)
+    with pytest.raises(AssertionError, match="2 overlapping offers"):
+        assert_one_of_two_hours_is_offered()
+
+
+def test_whoever_joins_while_the_place_is_canceled_is_offered_it_in_the_end() -> None:
+    for _ in ROUNDS:
+        slot = one_slot(capacity=1)
+        [visit], [patient] = visits_in(slot, people(1)), people(1)
+        entry = WaitlistEntryFactory.build(doctor=slot.doctor, patient=patient)
+        canceled, joined = race(visit.cancel, entry.join)
+        assert tally([canceled]) == {Appointment: 1}
+        if tally([joined]) == {WaitlistEntry: 1}:
+            due.offer_free_places(timezone.now())
+            assert holders(slot) == [entry.pk]
+        else:
+            assert tally([joined]) == {PlaceAvailable: 1}
+            assert holders(slot) == []
+
+
+# --- What becomes of an offer ---------------------------------------------------------------------
+
+
+def test_of_10_who_accept_an_offer_one_books() -> None:
+    slot, [entry] = offered_first(1)
+    outcomes = race(*(copy.accept for copy in alike(entry, 10)))
+    assert tally(outcomes) == {Appointment: 1, NoOpenOffer: 9}
+    assert_balanced(slot)
+    assert slot.taken == 1
+
+
+def test_an_offer_is_accepted_or_declined_or_expires_and_its_place_counted_once() -> None:
+    for _ in ROUNDS:
+        slot, [entry, other] = offered_first(2)
+        offer = entry.offers.get()
+        last = offer.expires_at - timedelta(microseconds=1)
+        one, two = alike(entry, 2)
+        accepted, declined, expired = race(
+            partial(one.accept, at=last),
+            partial(two.decline, at=last),
+            partial(due.expire_offers, offer.expires_at),
+        )
+        assert tally([accepted]).keys() <= {Appointment, NoOpenOffer}
+        assert tally([declined]).keys() <= {NONE, NoOpenOffer}
+        assert tally([expired]) == {int: 1}
+        if isinstance(accepted, Appointment):
+            assert (holders(slot), slot.taken) == ([], 1)
+        else:
+            assert holders(slot) == [other.pk]
+
+
+def test_a_lapsed_hold_goes_to_one_of_20_who_book() -> None:
+    slot, _ = offered_first(3)
+    at = slot.offers.get().hold_until
+    late = [Appointment(patient=patient, slot=slot) for patient in people(20)]
+    outcomes = race(*(partial(visit.book, at=at) for visit in late))
+    assert tally(outcomes) == {Appointment: 1, SlotFull: 19}
+    assert holders(slot) == []
+
+
+def test_several_processes_that_run_what_is_due_do_it_once() -> None:
+    slot, entries = offered_first(3)
+    at = slot.offers.get().expires_at
+    everything: list[Callable[..., int]] = [
+        due.expire_offers,
+        due.expire_entries,
+        due.offer_free_places,
+    ]
+    outcomes = race(*(partial(work, at) for work in everything for _ in range(4)))
+    assert tally(outcomes) == {int: 12}
+    assert sum(outcomes[:4]) == 1
+    assert holders(slot) == [entries[1].pk]
+
+
+# --- Leaving --------------------------------------------------------------------------------------
+
+
+def leaving(entry: WaitlistEntry) -> Callable[[], Any]:
+    return partial(WaitlistEntry.leave, entry)
+
+
+def test_a_line_that_leaves_while_places_come_free_does_not_deadlock() -> None:
+    """Who touches their own entry before they hold the slot of its offer deadlocks here."""
+    for _ in ROUNDS:
+        slot = one_slot(capacity=4)
+        visits, entries = visits_in(slot, people(4)), in_line(slot, people(8))
+        leaves = [leaving(entry) for entry in entries[:6] for _ in range(2)]
+        outcomes = race(*(visit.cancel for visit in visits), *leaves)
+        assert tally(outcomes[:4]) == {Appointment: 4}
+        assert tally(outcomes[4:]) == {NONE: 6, WaitlistEntry.DoesNotExist: 6}
+        left = {entry.pk for entry in entries[6:]}
+        due.offer_free_places(timezone.now())
+        assert set(holders(slot)) == left
+
+
+def test_people_who_wait_are_erased_while_places_come_free_without_a_deadlock() -> None:
+    for _ in ROUNDS:
+        slots = [one_slot(capacity=4), one_slot(capacity=4, start_time=time(15), end_time=time(16))]
+        going, others = people(4), people(2)
+        visits = [visit for slot in slots for visit in visits_in(slot, going)]
+        for slot in slots:
+            in_line(slot, [*reversed(going), *others])
+        outcomes = race(
+            partial(erase_all, going[:2]),
+            *(patient.erase for patient in going[2:]),
+            *(visit.cancel for visit in visits[::2]),
+            *(partial(due.expire_offers, timezone.now() + timedelta(hours=1)) for _ in range(2)),
+        )
+        assert tally(outcomes[:3]) == {NONE: 3}
+        assert tally(outcomes[3:7]).keys() <= {Appointment, NotCancelable, Appointment.DoesNotExist}
+        assert not WaitlistEntry.objects.filter(patient__in=[p.pk for p in going]).exists()
+        assert all(assert_balanced(slot) is None for slot in slots)
+        assert Offer.objects.open().count() <= 4
