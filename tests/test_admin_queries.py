@@ -15,8 +15,8 @@ from knox.models import AuthToken
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from appointment.models import Appointment, AppointmentEvent
-from appointment.tests.factories import AppointmentFactory
+from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty, WeeklyHours
 from doctor.tests.factories import (
     DoctorFactory,
@@ -57,6 +57,13 @@ def make_appointment() -> Appointment:
     return appointment
 
 
+def make_offer() -> None:
+    """Somebody who waits and has just been offered a place, of many that are free."""
+    visit = AppointmentFactory(slot=ScheduleFactory(slot_minutes=None).slots.get())
+    WaitlistEntryFactory(doctor=visit.doctor)
+    visit.cancel()
+
+
 MAKE: dict[type[Model], Callable[[], Any]] = {
     User: UserFactory,
     Group: lambda: Group.objects.create(name=f"Group {Group.objects.count()}"),
@@ -75,6 +82,8 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     MedicalHistory: MedicalHistoryFactory,
     Appointment: make_appointment,
     AppointmentEvent: make_appointment,
+    WaitlistEntry: make_offer,
+    Offer: make_offer,
 }
 
 

@@ -12,19 +12,26 @@ from knox.models import AuthToken
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory
-from appointment.models import Appointment, AppointmentEvent
-from appointment.tests.factories import AppointmentFactory
+from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty, WeeklyHours
-from doctor.tests.factories import LanguageFactory, SpecialtyFactory, WeeklyHoursFactory, day_ahead
+from doctor.tests.factories import (
+    LanguageFactory,
+    ScheduleFactory,
+    SpecialtyFactory,
+    WeeklyHoursFactory,
+    day_ahead,
+)
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory
 from tests.desk import Desk, page
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-NEVER_ADDED = {Slot, AppointmentEvent, AuthToken, AccessAttempt, AccessLog, AccessFailureLog}
-NEVER_CHANGED = {Slot, AppointmentEvent, AuthToken}
-NEVER_DELETED = {Slot, AppointmentEvent}
+OF_VERBS = {Slot, AppointmentEvent, Offer}
+NEVER_ADDED = {*OF_VERBS, AuthToken, AccessAttempt, AccessLog, AccessFailureLog}
+NEVER_CHANGED = {*OF_VERBS, AuthToken, WaitlistEntry}
+NEVER_DELETED = OF_VERBS
 VIEW, WRITE = {"view"}, {"view", "add", "change"}
 RECEPTION: dict[type[Model], set[str]] = {
     Patient: WRITE,
@@ -32,6 +39,9 @@ RECEPTION: dict[type[Model], set[str]] = {
     Schedule: WRITE,
     AppointmentEvent: VIEW,
     Slot: VIEW,
+    WaitlistEntry: {"view", "add"},
+    Offer: VIEW,
+    WeeklyHours: VIEW,
     Doctor: VIEW,
     Location: VIEW,
 }
@@ -47,6 +57,7 @@ def rows(patient: Patient) -> dict[type[Model], Model]:
         LanguageFactory(),
         WeeklyHoursFactory(valid_until=day_ahead(1)),
     ]
+    ScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # is offered
     AppointmentFactory(patient=patient)
     patient.user.issue_token()
     Group.objects.get_or_create(name="Reception")

@@ -25,6 +25,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
 )
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests.line_verbs import canceling_for_the_line, joining, of_an_offer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
 
@@ -34,6 +35,7 @@ ORDER = [
     "doctor_doctor",
     "patient_patient",
     "doctor_slot",
+    "appointment_waitlistentry",
     "appointment_appointment",
 ]
 LOCK = re.compile(r'^SELECT .*? FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
@@ -172,7 +174,7 @@ def of_a_visit(verb: str, after: timedelta = timedelta(0)) -> Callable[[], Verb]
 BEFORE = -timedelta(hours=1)
 USER, PATIENT = "lock accounts_user", "lock patient_patient"
 CALENDAR = ["lock doctor_location", "lock doctor_doctor"]
-SLOTS = "lock doctor_slot"
+SLOTS, LINE = "lock doctor_slot", "lock appointment_waitlistentry"
 VISIT = "appointment_appointment"
 
 VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
@@ -184,7 +186,13 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "mark_no_show": (of_a_visit("mark_no_show"), [f"change {VISIT}"]),
     "amend": (amending, [f"change {VISIT}"]),
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
-    "erase": (erasing, [USER, PATIENT, SLOTS, f"lock {VISIT}"]),
+    "erase": (erasing, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
+    "cancel, offered": (canceling_for_the_line, [SLOTS, LINE, f"change {VISIT}"]),
+    "join": (joining, [USER, PATIENT]),
+    "accept": (of_an_offer("accept"), [USER, PATIENT, SLOTS, LINE]),
+    "decline": (of_an_offer("decline"), [SLOTS, LINE]),
+    "leave": (of_an_offer("leave"), [SLOTS, LINE]),
+    "erase, offered": (of_an_offer("erase"), [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
     "enroll": (enrolling, [USER]),
     "publish": (publishing, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "revise": (revising, [*CALENDAR, SLOTS, f"change {VISIT}"]),

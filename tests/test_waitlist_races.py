@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from appointment.exceptions import NoOpenOffer, NotCancelable, PlaceAvailable
-from appointment.models import Appointment, Offer, WaitlistEntry, due
+from appointment.models import Appointment, WaitlistEntry, due
 from appointment.tests.factories import WaitlistEntryFactory
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
@@ -67,7 +67,7 @@ def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
     slots = [one_slot(capacity=1), one_slot(capacity=1, start_time=time(10))]
     specialty, [patient] = SpecialtyFactory(), people(1)
     slots[1].doctor.specialties.add(specialty)
-    entries = [
+    entries: list[WaitlistEntry] = [
         WaitlistEntryFactory(doctor=slots[0].doctor, patient=patient),
         WaitlistEntryFactory(doctor=None, specialty=specialty, patient=patient),
     ]
@@ -172,39 +172,78 @@ def test_several_processes_that_run_what_is_due_do_it_once() -> None:
 # --- Leaving --------------------------------------------------------------------------------------
 
 
-def leaving(entry: WaitlistEntry) -> Callable[[], Any]:
-    return partial(WaitlistEntry.leave, entry)
+def offered_to_all(patients: list[Patient]) -> tuple[Slot, list[WaitlistEntry]]:
+    """A slot of which each of them has just been offered a place; four more wait."""
+    slot = one_slot(capacity=len(patients))
+    visits = visits_in(slot, people(len(patients)))
+    entries = in_line(slot, [*patients, *people(4)])
+    for visit in visits:
+        visit.cancel()
+    assert len(holders(slot)) == len(patients)
+    return slot, entries
 
 
-def test_a_line_that_leaves_while_places_come_free_does_not_deadlock() -> None:
-    """Who touches their own entry before they hold the slot of its offer deadlocks here."""
+def assert_line_leaves_without_a_deadlock() -> None:
+    """Let six who have an offer decline it and leave, each twice, while the offers expire."""
+    slot, entries = offered_to_all(people(6))
+    late = timezone.now() + timedelta(hours=1)
+    calls: list[Callable[[], Any]] = []
+    for entry in entries[:6]:
+        one, two, three, four = alike(entry, 4)
+        calls += [one.leave, two.leave, three.decline, four.decline]
+    outcomes = race(*calls, *(partial(due.expire_offers, late) for _ in range(3)))
+    leaves = [outcome for n, outcome in enumerate(outcomes[:24]) if n % 4 < 2]
+    assert tally(leaves) == {NONE: 6, WaitlistEntry.DoesNotExist: 6}
+    assert tally(outcomes[24:]) == {int: 3}
+    declines = [outcome for n, outcome in enumerate(outcomes[:24]) if n % 4 > 1]
+    assert tally(declines).keys() <= {NONE, NoOpenOffer}
+    assert set(holders(slot)) <= {entry.pk for entry in entries[6:]}
+
+
+def test_a_line_that_leaves_while_offers_end_does_not_deadlock() -> None:
     for _ in ROUNDS:
-        slot = one_slot(capacity=4)
-        visits, entries = visits_in(slot, people(4)), in_line(slot, people(8))
-        leaves = [leaving(entry) for entry in entries[:6] for _ in range(2)]
-        outcomes = race(*(visit.cancel for visit in visits), *leaves)
-        assert tally(outcomes[:4]) == {Appointment: 4}
-        assert tally(outcomes[4:]) == {NONE: 6, WaitlistEntry.DoesNotExist: 6}
-        left = {entry.pk for entry in entries[6:]}
-        due.offer_free_places(timezone.now())
-        assert set(holders(slot)) == left
+        assert_line_leaves_without_a_deadlock()
 
 
-def test_people_who_wait_are_erased_while_places_come_free_without_a_deadlock() -> None:
+def leave_in_ten_rounds() -> None:
+    for _ in range(10):
+        assert_line_leaves_without_a_deadlock()
+
+
+@pytest.mark.only_on("postgres")
+def test_a_line_deadlocks_when_who_leaves_locks_the_entry_before_the_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control."""
+    held_slots = WaitlistEntry._held_slots
+
+    def entry_first(self: WaitlistEntry) -> Any:
+        WaitlistEntry.objects.filter(pk=self.pk).lock()
+        return held_slots(self)
+
+    monkeypatch.setattr(WaitlistEntry, "_held_slots", entry_first)
+    with pytest.raises(AssertionError, match="deadlock detected"):
+        leave_in_ten_rounds()
+
+
+def test_people_with_offers_and_visits_are_erased_while_these_end_without_a_deadlock() -> None:
     for _ in ROUNDS:
-        slots = [one_slot(capacity=4), one_slot(capacity=4, start_time=time(15), end_time=time(16))]
-        going, others = people(4), people(2)
-        visits = [visit for slot in slots for visit in visits_in(slot, going)]
-        for slot in slots:
-            in_line(slot, [*reversed(going), *others])
+        going = people(4)
+        slot, entries = offered_to_all(going)
+        other = one_slot(capacity=4, start_time=time(15), end_time=time(16))
+        visits = visits_in(other, going)
+        in_line(other, [*reversed(going), *people(2)])
+        late = timezone.now() + timedelta(hours=1)
         outcomes = race(
             partial(erase_all, going[:2]),
             *(patient.erase for patient in going[2:]),
-            *(visit.cancel for visit in visits[::2]),
-            *(partial(due.expire_offers, timezone.now() + timedelta(hours=1)) for _ in range(2)),
+            *(entry.decline for entry in entries[:4]),
+            *(visit.cancel for visit in visits),
+            *(partial(due.expire_offers, late) for _ in range(2)),
         )
         assert tally(outcomes[:3]) == {NONE: 3}
-        assert tally(outcomes[3:7]).keys() <= {Appointment, NotCancelable, Appointment.DoesNotExist}
-        assert not WaitlistEntry.objects.filter(patient__in=[p.pk for p in going]).exists()
-        assert all(assert_balanced(slot) is None for slot in slots)
-        assert Offer.objects.open().count() <= 4
+        assert tally(outcomes[3:7]).keys() <= {NONE, NoOpenOffer}
+        assert tally(outcomes[7:11]).keys() <= {Appointment, NotCancelable}
+        assert not WaitlistEntry.objects.filter(patient__in=[who.pk for who in going]).exists()
+        assert set(holders(slot)) <= {entry.pk for entry in entries[4:]}
+        assert len(holders(other)) <= 2

@@ -6,6 +6,7 @@ from datetime import datetime
 from appointment.exceptions import Moved
 from appointment.models.again import again_when_moved
 from appointment.models.appointment import Appointment
+from appointment.models.line import WaitlistEntryQuerySet
 from appointment.models.offer import Offer
 from appointment.models.waitlist import WaitlistEntry
 from doctor.models import Slot
@@ -19,11 +20,23 @@ def lock_places_of(patients: Iterable[int]) -> None:
     made before the entries were locked has it begin again, its slot among the others.
     """
     visits = Appointment.objects.filter(patient__in=patients, slot__isnull=False)
-    offers = Offer.objects.open().filter(entry__patient__in=patients)
-    keys = {*visits.values_list("slot", flat=True), *offers.values_list("slot", flat=True)}
-    Slot.objects.filter(pk__in=sorted(keys)).lock()
-    WaitlistEntry.objects.filter(patient__in=patients).lock()
-    if offers.exclude(slot__in=keys).exists():
+    slots = set(visits.values_list("slot", flat=True))
+    _lock_line(WaitlistEntry.objects.filter(patient__in=patients), slots)
+
+
+@again_when_moved
+def lock_entries(keys: Iterable[int]) -> None:
+    """Lock the slots of what these entries are offered in one statement, then the entries."""
+    _lock_line(WaitlistEntry.objects.filter(pk__in=keys), set())
+
+
+def _lock_line(entries: WaitlistEntryQuerySet, slots: set[int]) -> None:
+    """Lock the slots, with those of the entries' offers, then the entries; or raise Moved."""
+    offers = Offer.objects.open().filter(entry__in=entries)
+    slots = slots | set(offers.values_list("slot", flat=True))
+    Slot.objects.filter(pk__in=sorted(slots)).lock()
+    entries.lock()
+    if offers.exclude(slot__in=slots).exists():
         raise Moved
 
 

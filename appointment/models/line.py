@@ -133,6 +133,12 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Lock all of them by primary key in one statement. Their slots are locked before."""
         return list(self.locking().order_by("pk"))
 
+    def lock_with_offers(self, keys: list[int]) -> None:
+        """Lock these entries and, before them, what they are offered, for all of them to leave."""
+        from appointment.models.departure import lock_entries
+
+        lock_entries(keys)
+
     # --- As it is shown ---
 
     def as_of(self, at: datetime) -> "WaitlistEntryQuerySet":
