@@ -31,16 +31,18 @@ INSTANTS = {
 }
 SLOTS = """
 INSERT INTO doctor_slot
-    (id, schedule_id, doctor_id, location_id, starts_at, ends_at, capacity, taken, is_open)
-SELECT i + 1, 1 + i % {doctors}, 1 + i % {doctors}, 1, {start}, {end}, 2, {taken}, {yes} FROM n
+    (id, schedule_id, doctor_id, location_id, starts_at, ends_at, capacity, taken, is_open,
+     kept_over)
+SELECT i + 1, 1 + i % {doctors}, 1 + i % {doctors}, 1, {start}, {end}, 2, {taken}, {yes}, {no}
+FROM n
 """
 APPOINTMENTS = """
 INSERT INTO appointment_appointment
     (id, patient_id, slot_id, doctor_id, location_id, starts_at, ends_at, date, status, reason,
-     created_at, canceled_at, cancel_reason)
+     created_at, canceled_at, cancel_reason, needs_rebooking)
 SELECT i + 1, 1 + i % {patients}, i + 1, 1 + i % {doctors}, 1, {start}, {end}, '2030-01-01',
     CASE WHEN i % 10 = 0 THEN 'canceled' ELSE 'scheduled' END, 'Check-up',
-    {start}, CASE WHEN i % 10 = 0 THEN {start} END, '' FROM n
+    {start}, CASE WHEN i % 10 = 0 THEN {start} END, '', {no} FROM n
 """
 # What no check reads and ten million rows would wait for: foreign keys, and indexes of exclusion.
 UNGUARDED = {
@@ -53,9 +55,9 @@ UNGUARDED = {
 }
 EVENTS = """
 INSERT INTO appointment_appointmentevent
-    (appointment_id, kind, at, from_status, to_status, detail)
-SELECT id, 'booked', created_at, '', 'scheduled', '' FROM appointment_appointment
-UNION ALL SELECT id, 'canceled', canceled_at, 'scheduled', 'canceled', ''
+    (appointment_id, kind, at, by, from_status, to_status, detail, override_reason)
+SELECT id, 'booked', created_at, 'patient', '', 'scheduled', '', '' FROM appointment_appointment
+UNION ALL SELECT id, 'canceled', canceled_at, 'patient', 'scheduled', 'canceled', '', ''
 FROM appointment_appointment WHERE status = 'canceled'
 """
 
@@ -108,6 +110,7 @@ def fill(kind: str, rows: int, *, too_many: int) -> None:
         "end": INSTANTS[kind].format(f"i / {DOCTORS} + 1"),
         "taken": f"CASE WHEN i % 10 = 0 THEN 0 ELSE 1 END + {too_many}",
         "yes": "true" if kind == "postgres" else "1",
+        "no": "false" if kind == "postgres" else "0",
     }
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in (*UNGUARDED[kind], NUMBERS + SLOTS, NUMBERS + APPOINTMENTS, EVENTS):
