@@ -36,8 +36,8 @@ test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS=
 	@rm -f .coverage .coverage.*; failed=; \
 	echo "=== Tests on SQLite and on PostgreSQL, side by side"; \
 	run() { name=$$1; shift; $(BIN)/python -u -m "$$@" --db=$$name $(ARGS) 2>&1 | sed -u "s/^/$$name | /"; }; \
-	run postgres coverage run -m pytest & postgres=$$!; \
-	run sqlite pytest || failed="$$failed sqlite"; \
+	run postgres pytest & postgres=$$!; \
+	run sqlite coverage run -m pytest || failed="$$failed sqlite"; \
 	wait $$postgres || failed="$$failed postgres"; \
 	echo "=== Branch coverage"; \
 	$(BIN)/python -m coverage report || failed="$$failed coverage"; \

@@ -1,0 +1,33 @@
+"""A year of weekly hours for 200 doctors, a million slots, in one command; memory stays flat."""
+
+import resource
+import time
+
+import pytest
+import time_machine
+
+from tests.year_of_hours import NEW_YEAR, assert_a_year_of, doctors_with_hours, materialize
+
+pytestmark = pytest.mark.django_db
+
+MOST_GROWTH = 32 * 1024  # KiB from one week made to the whole year made
+
+
+def peak() -> int:
+    """The most memory that this process ever held, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_a_year_for_all_doctors_is_made_once_in_flat_memory(sized, tell) -> None:
+    number = sized(200)
+    doctors_with_hours(number)
+    with time_machine.travel(NEW_YEAR, tick=False):
+        materialize(days=7)
+        before, began = peak(), time.perf_counter()
+        tell(materialize().splitlines()[-1])
+        took, after = time.perf_counter() - began, peak()
+        tell(
+            f"{took:.0f} s, at most {before // 1024} MiB after a week, {after // 1024} after a year"
+        )
+        assert_a_year_of(number)
+    assert after - before < MOST_GROWTH
