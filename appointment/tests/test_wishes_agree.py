@@ -1,0 +1,68 @@
+"""What a wish means is said three times, for slots and for entries: all three say the same."""
+
+from datetime import date, time, timedelta
+from random import Random
+
+import pytest
+
+from appointment.models import WaitlistEntry
+from appointment.models.wish import Wish
+from appointment.tests.factories import WaitlistEntryFactory
+from doctor.models import Doctor, Location, Slot
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, SpecialtyFactory
+from patient.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+ZONES = ("Europe/Madrid", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata")
+SUNDAY_OF_THE_FOLD = date(2027, 10, 31)  # in Madrid the hour from two to three comes twice
+
+
+def sessions_of(chance: Random, doctors: list[Doctor]) -> None:
+    """Sessions at all hours, around a change of the clocks."""
+    places = [LocationFactory(time_zone=zone) for zone in ZONES]
+    for number in range(12):
+        day = SUNDAY_OF_THE_FOLD + timedelta(days=number % 4 - 2)
+        start = time(chance.choice((0, 1, 4, 9, 17, 21)))
+        span = {"start_time": start, "end_time": time(start.hour + 2, 30), "slot_minutes": 50}
+        doctor = doctors[number // 4]
+        ScheduleFactory(doctor=doctor, location=places[number % 4], date=day, **span)
+
+
+def wish_of(chance: Random, doctors: list[Doctor], specialty: object) -> dict[str, object]:
+    """Any wish that may be met by some of the sessions."""
+    first = SUNDAY_OF_THE_FOLD + timedelta(days=chance.randint(-3, 2))
+    start, end = sorted(chance.sample(range(24), 2))
+    whom = {"doctor": chance.choice(doctors), "specialty": None}
+    return {
+        **(whom if chance.random() < 0.6 else {"doctor": None, "specialty": specialty}),
+        "first_date": first,
+        "last_date": first + timedelta(days=chance.randint(0, 3)),
+        "weekday_bits": chance.choice((0, 0, 127, chance.randint(1, 126))),
+        "start_time": chance.choice((None, time(start), time(start, 50))),
+        "end_time": chance.choice((None, time(end), time(end, 40))),
+    }
+
+
+def test_a_slot_meets_a_wish_by_whichever_way_one_asks() -> None:
+    chance, specialty = Random(7), SpecialtyFactory()  # the same in every run
+    doctors, patient = [DoctorFactory() for _ in range(3)], PatientFactory()
+    doctors[0].specialties.add(specialty)
+    sessions_of(chance, doctors)
+    entries = [
+        WaitlistEntryFactory(patient=patient, **wish_of(chance, doctors, specialty))
+        for _ in range(60)
+    ]
+    places, met = list(Location.objects.all()), 0
+    slots = list(Slot.objects.select_related("location"))
+    by_slot = {s: set(WaitlistEntry.objects.met_by(s).values_list("pk", flat=True)) for s in slots}
+    for entry in entries:
+        wish = Wish.of(entry)
+        found = set(wish.slots(places))
+        mine = {doctors[0].pk} if entry.specialty else {entry.doctor_id}
+        for slot in slots:
+            zone = slot.location.zone
+            clocks = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+            told = slot.doctor_id in mine and wish.met_by(*clocks)
+            assert (slot in found, entry.pk in by_slot[slot]) == (told, told), (wish, slot)
+            met += told
+    assert met > 20
