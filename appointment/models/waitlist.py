@@ -228,7 +228,7 @@ class WaitlistEntry(models.Model):
         locations = list(Location.objects.all())
         terms = terms_of(self.patient, at, locations, around=(at, at))
         slots = Wish.of(self).slots(locations).on(terms).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = slots[:3].as_listed(at)
+        found: list[dict[str, Any]] = slots[:3].as_listed(at, "doctor")
         return found
 
     def _claim(self, at: datetime) -> Patient:

@@ -31,7 +31,10 @@ WAITING = {
     "patient": {"id": 5, "name": "Ana Ruiz"},
     "status": "offered",
     "position": 1,
-    "offer": {"slot": {**SLOT, "available": 0}, "expires_at": "2026-11-23T10:30:00+01:00"},
+    "offer": {
+        "slot": {**SLOT, "available": 0, "doctor": 3},
+        "expires_at": "2026-11-23T10:30:00+01:00",
+    },
 }
 
 
@@ -65,8 +68,9 @@ DAYS = extend_schema_field(
 
 
 class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
-    """A slot as in available-slots; the place that is offered is not among the available."""
+    """A slot as in a search; the place that is offered is not among the available."""
 
+    doctor = PrimaryKeyRelatedField[Any](read_only=True)
     schedule = PrimaryKeyRelatedField[Any](read_only=True)
     location = PrimaryKeyRelatedField[Any](read_only=True)
     starts_at = LocalDateTimeField(read_only=True)
@@ -76,7 +80,7 @@ class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
 
     class Meta:
         model = Slot
-        fields = tuple(SLOT)
+        fields = (*SLOT, "doctor")
         read_only_fields = fields
 
 
