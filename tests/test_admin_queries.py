@@ -15,15 +15,31 @@ from knox.models import AuthToken
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    Offer,
+    WaitlistEntry,
+    WorkListItem,
+)
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from doctor.models import Doctor, Language, Location, Schedule, Slot, Specialty, WeeklyHours
+from doctor.models import (
+    Doctor,
+    Language,
+    Location,
+    Schedule,
+    Slot,
+    Specialty,
+    TimeOff,
+    WeeklyHours,
+)
 from doctor.tests.factories import (
     DoctorFactory,
     LanguageFactory,
     LocationFactory,
     ScheduleFactory,
     SpecialtyFactory,
+    TimeOffFactory,
     WeeklyHoursFactory,
     day_ahead,
 )
@@ -64,6 +80,19 @@ def make_offer() -> None:
     visit.cancel()
 
 
+def make_time_off() -> None:
+    TimeOffFactory()
+    TimeOffFactory(location=LocationFactory())
+
+
+def make_flagged() -> Appointment:
+    """A visit whose doctor is away that day, and there again the day after."""
+    appointment: Appointment = AppointmentFactory()
+    ScheduleFactory(doctor=appointment.doctor, date=day_ahead(4))
+    TimeOffFactory(doctor=appointment.doctor)
+    return appointment
+
+
 MAKE: dict[type[Model], Callable[[], Any]] = {
     User: UserFactory,
     Group: lambda: Group.objects.create(name=f"Group {Group.objects.count()}"),
@@ -78,6 +107,8 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Schedule: ScheduleFactory,
     Slot: ScheduleFactory,
     WeeklyHours: WeeklyHoursFactory,
+    TimeOff: make_time_off,
+    WorkListItem: make_flagged,
     Patient: PatientFactory,
     MedicalHistory: MedicalHistoryFactory,
     Appointment: make_appointment,
@@ -119,6 +150,8 @@ AUTOCOMPLETES = [
     (Schedule, "location", LocationFactory),
     (WeeklyHours, "doctor", DoctorFactory),
     (WeeklyHours, "location", LocationFactory),
+    (TimeOff, "doctor", DoctorFactory),
+    (TimeOff, "location", LocationFactory),
     (Doctor, "specialties", SpecialtyFactory),
     (Doctor, "languages", LanguageFactory),
     (Appointment, "patient", PatientFactory),

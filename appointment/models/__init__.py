@@ -6,6 +6,7 @@ from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer, OfferStatus
 from appointment.models.status import Status
 from appointment.models.waitlist import IN_LINE, WaitlistEntry, WaitlistStatus
+from appointment.models.work_list import WorkListItem
 
 __all__ = [
     "IN_LINE",
@@ -17,4 +18,5 @@ __all__ = [
     "Status",
     "WaitlistEntry",
     "WaitlistStatus",
+    "WorkListItem",
 ]

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from appointment.models.event import AppointmentEvent
-from appointment.models.rebooking import Rebooking
+from appointment.models.rebooking import RebookingScopes
 from appointment.models.status import HOLDING, LIVE
 from doctor.models import Location, Slot
 from patient.models import Patient
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appointment.models.appointment import Appointment
 
 
-class AppointmentQuerySet(Rebooking, models.QuerySet["Appointment"]):
+class AppointmentQuerySet(RebookingScopes, models.QuerySet["Appointment"]):
     """Scopes of appointments."""
 
     def active(self) -> "AppointmentQuerySet":

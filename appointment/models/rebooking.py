@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Case, Exists, OuterRef, Value, When
+
 from doctor.models import Slot, TimeOff
 from doctor.models.opening import in_batches
 
 
-class Rebooking:
+class RebookingScopes:
     """The part of appointments' scopes that is the work list, and the verb that keeps it."""
 
     def not_ended(self: Any, at: datetime) -> Any:
@@ -22,6 +24,20 @@ class Rebooking:
     def to_rebook(self: Any, at: datetime) -> Any:
         """The work list: flagged, live and not begun at the instant, soonest first."""
         return self.upcoming(at).filter(needs_rebooking=True).order_by("starts_at", "pk")
+
+    def with_cause(self: Any) -> Any:
+        """Add `cause`: what has come in the way of each, in words."""
+        meanwhile = TimeOff.objects.filter(
+            starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at")
+        )
+        away = Exists(meanwhile.filter(doctor=OuterRef("doctor")))
+        closed = Exists(meanwhile.filter(location=OuterRef("location")))
+        causes = (
+            When(doctor__is_active=False, then=Value("the doctor has left")),
+            When(away, then=Value("the doctor is away")),
+            When(closed, then=Value("the location is closed")),
+        )
+        return self.annotate(cause=Case(*causes, default=Value("the hours have changed")))
 
     def reflag(self: Any, slots: Iterable[int], at: datetime) -> None:
         """Flag the live visits of these locked slots that cannot take place, and no others.

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
+from doctor.models.schedule import Schedule
 from doctor.models.timetabled import Timetabled
 from doctor.models.window import spans_of_days
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
+CLOCK = "location__time_zone"
 
 
 class TimeOffQuerySet(models.QuerySet["TimeOff"]):
@@ -34,6 +37,18 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
         for (start, end), pks in spans_of_days(first, last, Location.objects.all()).items():
             there |= Q(location__in=pks, starts_at__lt=end, ends_at__gt=start)
         return self.filter(there)
+
+    def with_clock(self) -> "TimeOffQuerySet":
+        """Add `clock_id` and `clock_zone`: the location on whose clocks it is told.
+
+        The one that is closed; of a doctor's leave the one of their last session, or null.
+        """
+        sessions = Schedule.objects.filter(doctor=OuterRef("doctor")).order_by("-date", "-pk")
+        last, zone = (sessions.values(column)[:1] for column in ("location", CLOCK))
+        return self.annotate(
+            clock_id=Coalesce("location_id", Subquery(last), output_field=models.BigIntegerField()),
+            clock_zone=Coalesce(CLOCK, Subquery(zone), Value("UTC")),
+        )
 
     def with_names(self) -> "TimeOffQuerySet":
         """Load whose it is."""

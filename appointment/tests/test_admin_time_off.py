@@ -1,0 +1,255 @@
+"""Leave in the admin: typed on a clinic's clocks, and saved once one has seen whom it hits."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Doctor, Location, TimeOff
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+    ScheduleFactory,
+    TimeOffFactory,
+    day_ahead,
+)
+from tests.desk import Desk, FormReader, faults, page
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/doctor/timeoff/add/"
+
+
+@pytest.fixture
+def reception(staff: User) -> Desk:
+    return Desk(staff)
+
+
+@pytest.fixture
+def visit() -> Appointment:
+    """Three days ahead at 09:00; the doctor is there the day after, too."""
+    visit: Appointment = AppointmentFactory()
+    ScheduleFactory(doctor=visit.doctor, location=visit.location, date=day_ahead(4))
+    return visit
+
+
+def typed(
+    doctor: Doctor | None = None, clock: Location | None = None, **more: Any
+) -> dict[str, Any]:
+    """Leave on the third day, as typed."""
+    wall = {"starts_0": str(day_ahead()), "starts_1": "00:00"}
+    wall |= {"ends_0": str(day_ahead(4)), "ends_1": "00:00"}
+    whose = {"doctor": doctor.pk} if doctor else {}
+    on = {"clock": clock.pk} if clock else {}
+    return {**whose, **on, **wall, "reason": "Training", **more}
+
+
+def confirm(desk: Desk, path: str, response: Any) -> Any:
+    """Press the button of the page that shows what would be hit."""
+    return desk.send(path, FormReader(response.content.decode()).sent)
+
+
+# --- Whose clock ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "starts", "ends"),
+    [
+        ("Europe/Madrid", "2027-03-28", "2027-03-27T23:00", "2027-03-28T22:00"),
+        ("America/New_York", "2027-03-14", "2027-03-14T05:00", "2027-03-15T04:00"),
+        ("Europe/Madrid", "2027-10-31", "2027-10-30T22:00", "2027-10-31T23:00"),
+        ("America/New_York", "2027-11-07", "2027-11-07T04:00", "2027-11-08T05:00"),
+    ],
+)
+@pytest.mark.parametrize("of_location", [False, True])
+def test_a_day_off_is_a_day_on_the_clocks_of_the_location(
+    of_location: bool, zone: str, day: str, starts: str, ends: str, reception: Desk
+) -> None:
+    place = LocationFactory(time_zone=zone)
+    whose = {"location": place.pk} if of_location else {"doctor": DoctorFactory().pk}
+    next_day = (datetime.fromisoformat(day) + timedelta(days=1)).date()
+    clock = {} if of_location else {"clock": place.pk}
+    wall = {"starts_0": day, "starts_1": "00:00", "ends_0": str(next_day), "ends_1": "00:00"}
+    reception.send(ADD, **whose, **clock, **wall)
+    leave = TimeOff.objects.get()
+    told = [datetime.fromisoformat(instant).replace(tzinfo=UTC) for instant in (starts, ends)]
+    assert [leave.starts_at, leave.ends_at] == told
+
+
+def test_a_time_in_the_gap_is_its_end_and_one_in_the_fold_its_first(reception: Desk) -> None:
+    madrid = LocationFactory(time_zone="Europe/Madrid")
+    for day, wall, instant in (("2027-03-28", "02:30", "01:00"), ("2027-10-31", "02:30", "00:30")):
+        TimeOff.objects.all().delete()
+        more = {"starts_0": day, "starts_1": wall, "ends_0": day, "ends_1": "12:00"}
+        reception.send(ADD, **typed(DoctorFactory(), madrid, **more))
+        assert f"{TimeOff.objects.get().starts_at:%Y-%m-%d %H:%M}" == f"{day} {instant}"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "America/New_York"])
+def test_the_form_shows_leave_on_the_clocks_that_it_was_typed_on(
+    zone: str, reception: Desk
+) -> None:
+    place = LocationFactory(time_zone=zone)
+    doctor = ScheduleFactory(location=place, date=day_ahead(9)).doctor
+    reception.send(ADD, **typed(doctor, place))
+    form = reception.open(page(TimeOff.objects.get(), "change"))
+    shown = {name: form[name] for name in ("starts_0", "starts_1", "ends_0", "ends_1", "clock")}
+    assert shown == {
+        "starts_0": [str(day_ahead())],
+        "starts_1": ["00:00:00"],
+        "ends_0": [str(day_ahead(4))],
+        "ends_1": ["00:00:00"],
+        "clock": [str(place.pk)],
+    }
+
+
+def test_what_is_not_changed_stays_to_the_microsecond(reception: Desk) -> None:
+    leave = TimeOffFactory(location=LocationFactory())
+    TimeOff.objects.update(starts_at=leave.starts_at + timedelta(microseconds=7))
+    before = TimeOff.objects.values("starts_at", "ends_at").get()
+    reception.change(leave, reason="Painters")
+    leave.refresh_from_db()
+    assert leave.reason == "Painters"
+    assert TimeOff.objects.values("starts_at", "ends_at").get() == before
+
+
+def test_leave_on_another_clock_is_at_another_time(reception: Desk) -> None:
+    madrid, new_york = LocationFactory(), LocationFactory(time_zone="America/New_York")
+    doctor = ScheduleFactory(location=madrid).doctor
+    reception.send(ADD, **typed(doctor, madrid))
+    leave = TimeOff.objects.get()
+    reception.change(leave, clock=new_york.pk)
+    before = leave.starts_at
+    leave.refresh_from_db()
+    assert leave.starts_at - before >= timedelta(hours=5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({}, "Choose the location whose clocks the times mean."),
+        ({"ends_0": str(day_ahead(2))}, "Time off ends after it starts."),
+        ({"starts_0": "1999-12-31"}, "Use a time from the year 2000 to the year 2100."),
+        ({"starts_0": "9999-12-31"}, "Use a time from the year 2000 to the year 2100."),
+        ({"doctor": ""}, "Give either a doctor or a location."),
+        ({"starts_1": ""}, "This field is required."),
+    ],
+)
+def test_what_makes_no_sense_is_told_and_nothing_is_saved(
+    wrong: dict[str, Any], fault: str, reception: Desk
+) -> None:
+    clock = LocationFactory() if wrong else None
+    refused = reception.send(ADD, **{**typed(DoctorFactory(), clock), **wrong})
+    assert faults(refused) == [fault]
+    assert not TimeOff.objects.exists()
+
+
+def test_a_closure_is_not_on_the_clocks_of_another_zone(reception: Desk) -> None:
+    place, other = LocationFactory(), LocationFactory(time_zone="America/New_York")
+    refused = reception.send(ADD, **typed(clock=other, location=place.pk))
+    assert faults(refused) == ["A closure is in the time of the location that is closed."]
+
+
+# --- Whom it hits ---------------------------------------------------------------------------------
+
+
+def test_leave_that_hits_nobody_is_saved_at_once(reception: Desk) -> None:
+    reception.send(ADD, **typed(DoctorFactory(), LocationFactory()))
+    assert TimeOff.objects.count() == 1
+
+
+def test_whom_it_hits_is_shown_with_other_times_before_it_is_saved(
+    reception: Desk, visit: Appointment
+) -> None:
+    shown = reception.send(ADD, **typed(visit.doctor, visit.location))
+    html = shown.content.decode()
+    assert not TimeOff.objects.exists()
+    assert "1 visit would have to be moved" in html
+    assert str(visit.patient) in html
+    assert html.count(f"{day_ahead(4):%a %d %b %Y} 09:00") == 1
+    confirm(reception, ADD, shown)
+    leave = TimeOff.objects.get()
+    assert (leave.doctor, leave.reason) == (visit.doctor, "Training")
+    visit.refresh_from_db()
+    assert visit.needs_rebooking
+
+
+def test_a_change_shows_whom_it_hits_too(reception: Desk, visit: Appointment) -> None:
+    leave = TimeOffFactory(doctor=visit.doctor, starts_at=visit.ends_at + timedelta(days=9))
+    path = page(leave, "change")
+    wall = {"starts_0": str(day_ahead()), "starts_1": "00:00"}
+    shown = reception.send(path, reception.open(path), clock=visit.location.pk, **wall)
+    visit.refresh_from_db()
+    assert visit.needs_rebooking is False
+    confirm(reception, path, shown)
+    visit.refresh_from_db()
+    assert visit.needs_rebooking
+
+
+def test_a_change_of_the_words_is_saved_at_once(reception: Desk, visit: Appointment) -> None:
+    leave = TimeOffFactory(doctor=visit.doctor)
+    reception.change(leave, reason="Ill")
+    leave.refresh_from_db()
+    assert leave.reason == "Ill"
+
+
+@pytest.mark.parametrize("number", [1, 12])
+def test_the_page_takes_as_many_queries_for_12_visits_as_for_1(
+    number: int, reception: Desk, django_assert_max_num_queries: Any
+) -> None:
+    place = LocationFactory()
+    for _ in range(number):
+        doctor = DoctorFactory()
+        ScheduleFactory(doctor=doctor, date=day_ahead(4))
+        slot = ScheduleFactory(doctor=doctor, location=place).slots.first()
+        AppointmentFactory(slot=slot)
+    with django_assert_max_num_queries(26):
+        shown = reception.send(ADD, **typed(location=place.pk))
+    assert shown.content.decode().count("Dr. Elena") >= number
+
+
+# --- Ending it ------------------------------------------------------------------------------------
+
+
+def test_deleting_leave_opens_the_slots_again(reception: Desk, visit: Appointment) -> None:
+    leaves = [
+        TimeOffFactory(doctor=visit.doctor),
+        TimeOffFactory(location=visit.location),
+        TimeOffFactory(doctor=visit.doctor),
+    ]
+    reception.delete(leaves[0])
+    visit.slot.refresh_from_db()
+    assert visit.slot.is_open is False
+    reception.delete_all(*leaves[1:])
+    visit.slot.refresh_from_db()
+    visit.refresh_from_db()
+    assert (visit.slot.is_open, visit.needs_rebooking) == (True, False)
+    assert not TimeOff.objects.exists()
+
+
+def test_the_list_tells_times_on_the_clocks_there(reception: Desk) -> None:
+    place = LocationFactory(time_zone="America/New_York")
+    noon = datetime.combine(day_ahead(), time(12), UTC)
+    TimeOffFactory(location=place, starts_at=noon)
+    doctor = ScheduleFactory(location=place, date=day_ahead(9)).doctor
+    TimeOffFactory(doctor=doctor, starts_at=noon)
+    TimeOffFactory(starts_at=noon)
+    html = reception.get(page(TimeOff)).content.decode()
+    assert html.count(f"{day_ahead():%a %d %b %Y} 12:00 UTC") == 1
+    assert html.count(" EST</td>") + html.count(" EDT</td>") == 4
+
+
+def test_the_list_is_found_and_narrowed(reception: Desk) -> None:
+    over = TimeOffFactory(starts_at=datetime(2026, 1, 5, tzinfo=UTC))
+    coming = TimeOffFactory(location=LocationFactory(name="Harbour"))
+    for query, found in (
+        ({"when": "coming"}, [coming]),
+        ({"when": "over"}, [over]),
+        ({"q": "harbour"}, [coming]),
+        ({"doctor__id__exact": over.doctor_id}, [over]),
+        ({"location__id__exact": coming.location_id}, [coming]),
+    ):
+        shown = reception.get(page(TimeOff), **query).context["cl"].result_list
+        assert list(shown) == found, query

@@ -1,0 +1,164 @@
+"""The work list in the admin: what leave hit, moved or canceled in one step."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from accounts.models import User
+from accounts.tests.factories import StaffFactory
+from appointment.models import Appointment, WorkListItem
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Slot
+from doctor.tests.factories import LocationFactory, ScheduleFactory, TimeOffFactory, day_ahead
+from tests.balance import assert_balanced
+from tests.desk import Desk, faults, page, told
+
+pytestmark = pytest.mark.django_db
+LIST = page(WorkListItem)
+
+
+@pytest.fixture
+def reception(staff: User) -> Desk:
+    return Desk(staff)
+
+
+def flagged(**session: Any) -> WorkListItem:
+    """A visit whose doctor is on leave that day, and there again the day after."""
+    visit = AppointmentFactory(slot=ScheduleFactory(**session).slots.first())
+    ScheduleFactory(doctor=visit.doctor, date=visit.date + timedelta(days=1))
+    TimeOffFactory(doctor=visit.doctor, starts_at=visit.starts_at)
+    return WorkListItem.objects.get(pk=visit.pk)
+
+
+def listed(desk: Desk) -> list[int]:
+    return [row.pk for row in desk.get(LIST).context["cl"].result_list]
+
+
+def free(visit: Appointment) -> list[Slot]:
+    return list(Slot.objects.filter(doctor=visit.doctor, is_open=True).order_by("starts_at"))
+
+
+def test_the_list_has_what_is_flagged_soonest_first(reception: Desk) -> None:
+    later, sooner = flagged(date=day_ahead(5)), flagged()
+    AppointmentFactory()
+    assert listed(reception) == [sooner.pk, later.pk]
+
+
+def test_a_line_tells_whom_to_call_why_and_where_to(reception: Desk) -> None:
+    visit = flagged()
+    visit.patient.revise(phone_number="+34612345678")
+    html = reception.get(LIST).content.decode()
+    for words in (str(visit.patient), "+34612345678", "the doctor is away"):
+        assert words in html
+    assert html.count(f"{visit.date + timedelta(days=1):%a %d %b %Y}") == 3
+
+
+def test_a_line_tells_what_has_come_in_the_way(reception: Desk) -> None:
+    closed, left, changed = AppointmentFactory(), AppointmentFactory(), AppointmentFactory()
+    TimeOffFactory(location=closed.location)
+    left.doctor.revise(is_active=False)
+    Slot.objects.filter(pk=changed.slot_id).update(kept_over=True)
+    Appointment.objects.reflag({changed.slot_id}, changed.created_at)
+    rows = reception.get(LIST).context["cl"].result_list
+    assert {row.pk: row.cause for row in rows} == {
+        closed.pk: "the location is closed",
+        left.pk: "the doctor has left",
+        changed.pk: "the hours have changed",
+    }
+
+
+def test_the_page_of_a_visit_proposes_the_first_alternative(reception: Desk) -> None:
+    visit = flagged()
+    assert reception.open(page(visit, "change"))["step"] == [str(free(visit)[0].pk)]
+
+
+def test_saving_it_moves_the_visit_there(reception: Desk, staff: User) -> None:
+    visit = flagged()
+    old, slot = visit.slot, free(visit)[1]
+    reception.change(visit, step=str(slot.pk))
+    visit.refresh_from_db()
+    assert (visit.slot, visit.needs_rebooking, visit.status) == (slot, False, "scheduled")
+    assert visit.events.latest("pk").actor == staff
+    assert_balanced(old)
+    assert_balanced(slot)
+
+
+def test_a_visit_is_moved_to_any_other_slot(reception: Desk) -> None:
+    visit, slot = flagged(), ScheduleFactory(date=day_ahead(8)).slots.first()
+    found = reception.suggestions(Appointment, "slot", slot.doctor.last_name.split()[-1])
+    assert str(slot.pk) in {each["id"] for each in found}
+    reception.change(visit, step="other", other_slot=slot.pk)
+    visit.refresh_from_db()
+    assert visit.slot == slot
+
+
+def test_a_visit_is_canceled_with_a_word(reception: Desk) -> None:
+    visit = flagged()
+    reception.change(visit, step="cancel", cancel_because="No time suits")
+    visit.refresh_from_db()
+    assert (visit.status, visit.cancel_reason) == ("canceled", "No time suits")
+    assert_balanced(visit.slot)
+    assert listed(reception) == []
+
+
+def test_several_are_canceled_from_the_list(reception: Desk) -> None:
+    visits = [flagged(), flagged()]
+    assert told(reception.act("cancel", *visits)) == ["2 canceled."]
+    assert listed(reception) == []
+
+
+def test_another_slot_has_to_be_chosen(reception: Desk) -> None:
+    refused = reception.change(flagged(), step="other")
+    assert faults(refused) == ["Choose the slot to move it to."]
+
+
+def test_a_slot_that_is_gone_meanwhile_is_told_and_nothing_is_moved(reception: Desk) -> None:
+    visit = flagged()
+    slot = free(visit)[0]
+    path = page(visit, "change")
+    form = reception.open(path)
+    AppointmentFactory(slot=slot)
+    refused = reception.send(path, form)
+    assert "is not one of the available choices" in faults(refused)[0]
+    visit.refresh_from_db()
+    assert visit.needs_rebooking
+
+
+def test_a_refusal_of_the_rule_is_a_message(reception: Desk) -> None:
+    visit = flagged()
+    taken = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(8)).slots.first()).slot
+    refused = reception.change(visit, step="other", other_slot=taken.pk)
+    assert faults(refused)[0].startswith("No place is left at this time.")
+    assert listed(reception) == [visit.pk]
+
+
+def test_what_is_no_longer_flagged_cannot_be_moved_from_here(reception: Desk) -> None:
+    visit = AppointmentFactory()
+    row = WorkListItem.objects.get(pk=visit.pk)
+    sent = reception.send(page(row, "change"), step="cancel")
+    visit.refresh_from_db()
+    assert visit.status == "scheduled"
+    assert "Perhaps it was deleted?" in told(sent)[0]
+
+
+def test_who_may_only_see_appointments_changes_nothing_here() -> None:
+    visit, user = flagged(), StaffFactory()
+    user.user_permissions.set(Permission.objects.filter(codename="view_appointment"))
+    desk = Desk(user)
+    assert listed(desk) == [visit.pk]
+    assert "step" not in desk.open(page(visit, "change"))
+    assert desk.client.post(page(visit, "change"), {"step": "cancel"}).status_code == 403
+    desk.act("cancel", visit)
+    visit.refresh_from_db()
+    assert visit.status == "scheduled"
+
+
+def test_the_list_is_narrowed_and_searched(reception: Desk) -> None:
+    one, other = flagged(location=LocationFactory()), flagged()
+    other.patient.revise(last_name="Zubizarreta")
+    by_place = reception.get(LIST, location__id__exact=one.location.pk).context["cl"].result_list
+    by_name = reception.get(LIST, q="zubiza").context["cl"].result_list
+    assert [row.pk for row in by_place] == [one.pk]
+    assert [row.pk for row in by_name] == [other.pk]
