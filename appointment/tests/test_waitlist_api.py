@@ -122,7 +122,7 @@ def test_a_place_that_is_free_comes_as_an_alternative(client) -> None:
     session = ScheduleFactory()
     answer = client.post(PATH, wish(doctor=session.doctor.pk))
     problem = assert_problem(answer, 409, "place_available")
-    free = client.get(f"/api/doctor/doctors/{session.doctor.pk}/available-slots/").json()
+    free = client.get("/api/doctor/slots/", {"doctor": session.doctor.pk}).json()
     assert problem["alternatives"] == free["results"][:3]
 
 
