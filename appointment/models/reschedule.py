@@ -7,7 +7,6 @@ from appointment.exceptions import NotCancelable
 from appointment.models.appointment import Appointment
 from appointment.models.booking import Attempt
 from appointment.models.offer import Offer
-from doctor.exceptions import AlreadyBooked
 from doctor.models import Slot
 from patient.models import Patient
 
@@ -17,7 +16,8 @@ class Move(Attempt):
     """A try to move `appointment` to the slot of this key.
 
     The patient's lock holds the visit where it is: nothing else moves it. Both slots are then
-    locked by primary key in one statement, so that opposite swaps take turns.
+    locked by primary key in one statement, so that opposite swaps take turns. The rule itself has
+    the visit's own slot down as booked already.
     """
 
     to: int = 0
@@ -30,8 +30,6 @@ class Move(Attempt):
             self._lock_patient()
             old, new = self._lock_slots()
             self.appointment.refuse_change(self.at, self.override_reason)
-            if old == new:
-                raise AlreadyBooked
             self.look_at(Slot.objects.of_key(new.pk))
             old.release()
             self.take(new)
