@@ -113,6 +113,10 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
     def get_short_name(self) -> str:
         return self.first_name or self.email
 
+    def is_staff_with(self, permission: str) -> bool:
+        """Whether they are staff and hold the permission: what both admin and API ask for."""
+        return self.is_staff and self.has_perm(permission)
+
     def clean(self) -> None:
         self.email = fold_email(self.email)
 

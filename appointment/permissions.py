@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from accounts.permissions import IsStaffWithModelPermission
 from appointment.models import Appointment
+from appointment.models.status import CHANGE
 from doctor.models import Doctor
 
 
@@ -35,5 +36,6 @@ class IsStaffOrTheDoctor(BasePermission):
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         user: Any = request.user
-        is_staff = user.is_staff and user.has_perm("appointment.change_appointment")
-        return is_staff or (obj.doctor.is_active and obj.doctor.user_id == user.pk)
+        return user.is_staff_with(CHANGE) or (
+            obj.doctor.is_active and obj.doctor.user_id == user.pk
+        )

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core import exceptions as django
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from django.utils.encoding import escape_uri_path
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
@@ -117,6 +117,12 @@ def unavailable(error: Exception) -> Problem:
     return Problem(503, headers=retry_after(2))
 
 
+def of_constraint(error: IntegrityError) -> Problem | None:
+    """404 where a row that the call names was deleted meanwhile; anything else is our fault."""
+    is_reference = getattr(error.__cause__, "pgcode", None) == "23503"
+    return Problem(404) if is_reference or "FOREIGN KEY" in str(error) else None
+
+
 def retry_after(seconds: float | None) -> dict[str, str]:
     """The header that says when the next try may succeed, in whole seconds of at least one."""
     return {"Retry-After": str(max(1, math.ceil(seconds or 0)))}
@@ -159,7 +165,7 @@ def of_django(error: django.ValidationError) -> Iterator[dict[str, str]]:
 
 
 # Read downwards: the first row that fits answers.
-ANSWERS: tuple[tuple[Any, Callable[[Any], Problem]], ...] = (
+ANSWERS: tuple[tuple[Any, Callable[[Any], Problem | None]], ...] = (
     (DomainError, lambda error: Problem(409, error.code, error.message, extra=error.extra)),
     (drf.ValidationError, lambda error: invalid(flattened(error.get_full_details()))),
     (django.ValidationError, lambda error: invalid(of_django(error))),
@@ -172,6 +178,7 @@ ANSWERS: tuple[tuple[Any, Callable[[Any], Problem]], ...] = (
     (django.RequestDataTooBig, lambda error: Problem(413)),
     ((django.SuspiciousOperation, UnreadablePostError), lambda error: Problem(400)),
     ((OperationalError, InterfaceError), unavailable),
+    (IntegrityError, of_constraint),
 )
 
 

@@ -113,7 +113,8 @@ class Booking(Attempt):
         for slot in self.tried:
             if reasons.get(slot.pk, "closed") is None:
                 try:
-                    return self.take(slot)
+                    with transaction.atomic():  # a try in vain gives its locks back
+                        return self.take(slot)
                 except (DomainError, Slot.DoesNotExist):
                     reasons[slot.pk] = "full"  # somebody else was faster since it was read
         raise self._refusal(reasons)
@@ -124,6 +125,8 @@ class Booking(Attempt):
         everybodys = Terms(self.at, self.terms.locations, waived=self.terms.waived)
         if Slot.objects.filter(pk__in=overlapped).on(everybodys).exists():
             return PatientOverlap()
+        if not reasons:
+            raise Slot.DoesNotExist  # the session went since it was read
         told = {reason for reason in reasons.values() if reason}
         furthest = "already_booked" if "already_booked" in told else max(told, key=REASONS.index)
         return REFUSALS[furthest]()

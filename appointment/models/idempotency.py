@@ -41,8 +41,11 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         before whatever the work locks.
         """
         at = timezone.now()
+        # By itself: whoever erases the person holds the user, and would wait for this row.
+        self.filter(user=user, key=key).expired(at).delete()
         with transaction.atomic():
-            row, is_new = self._claim(user, key, fingerprint, at)
+            mine = {"fingerprint": fingerprint, "created_at": at}
+            row, is_new = self.get_or_create(user=user, key=key, defaults=mine)
             if not is_new:
                 return row.replay(fingerprint)
             answer = work()
@@ -53,14 +56,6 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     def expired(self, at: datetime) -> "IdempotencyKeyQuerySet":
         """Those whose day is over."""
         return self.filter(created_at__lte=at - KEPT_FOR)
-
-    def _claim(
-        self, user: User, key: str, fingerprint: str, at: datetime
-    ) -> tuple["IdempotencyKey", bool]:
-        """The row of the key, and whether it is to be used for the first time."""
-        self.filter(user=user, key=key).expired(at).delete()
-        mine = {"fingerprint": fingerprint, "created_at": at}
-        return self.get_or_create(user=user, key=key, defaults=mine)
 
 
 class IdempotencyKey(models.Model):
@@ -77,7 +72,7 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
-    location = models.CharField(max_length=500, blank=True)
+    location = models.TextField(blank=True)  # as long as the client's Host
     patient = models.ForeignKey(
         Patient,
         on_delete=models.CASCADE,

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from appointment.exceptions import InvalidTransition
 from appointment.models.event import AppointmentEvent
-from appointment.models.status import LIVE, Status, sources_of
+from appointment.models.status import CHANGE, LIVE, Status, sources_of
 
 if TYPE_CHECKING:
     from appointment.models.appointment import Appointment
@@ -80,7 +80,7 @@ class Lifecycle(models.Model):
         self: Any, to: Status, possible: Q, kind: Kind, by: User | None, at: datetime
     ) -> "Appointment":
         """Change the status; only staff leave a final one, to correct it."""
-        sources = sources_of(to) if by and by.is_staff else [LIVE]
+        sources = sources_of(to) if by and by.is_staff_with(CHANGE) else [LIVE]
         with transaction.atomic():
             rows = type(self).objects.filter(possible, pk=self.pk)
             source = next((s for s in sources if rows.filter(status=s).update(status=to)), None)

@@ -60,6 +60,13 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Without an open offer."""
         return self.filter(status="waiting")
 
+    def unserved(self, at: datetime) -> "WaitlistEntryQuerySet":
+        """Those waiting, and those whose offer nobody has ended though it has expired."""
+        from appointment.models.offer import Offer
+
+        expired = Offer.objects.open().filter(entry=OuterRef("pk"), expires_at__lte=at)
+        return self.filter(Q(status="waiting") | Q(Exists(expired), status="offered"))
+
     def after_doctors(self, doctors: Iterable[int]) -> "WaitlistEntryQuerySet":
         """Those for one of these doctors, or for a specialty that one of them practises."""
         practised = Specialty.objects.filter(doctors__in=doctors)
@@ -94,11 +101,17 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         offers = Offer.objects.open().filter(span, entry__patient=OuterRef("patient"))
         visits = Appointment.objects.active().filter(patient=OuterRef("patient"))
         let_go = Offer.objects.let_go().filter(entry=OuterRef("pk"), slot=slot)
+        since = OuterRef("created_at")  # whoever gives a place up while they wait wants another
+        own = Appointment.objects.filter(patient=OuterRef("patient"))
+        canceled = own.filter(slot=slot, canceled_at__gte=since)
+        moved = own.filter(
+            events__kind="rescheduled", events__from_slot=slot.pk, events__at__gte=since
+        )
         there = visits.filter(location=slot.location_id, ends_at__gt=at)
         return (
             self.waiting()
             .met_by(slot)
-            .filter(~Exists(let_go), ~Exists(offers))
+            .filter(~Exists(let_go), ~Exists(offers), ~Exists(canceled), ~Exists(moved))
             .filter(~Exists(visits.overlapping(slot.starts_at, slot.ends_at)))
             .under_limit(slot.location.max_live_per_patient, there)
         )

@@ -54,9 +54,12 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         Returns how many it offered. Costs one statement where nobody waits for the doctors, and a
         number that does not grow with those who wait and cannot come. Takes the place at once.
         """
-        by_start = sorted(slots, key=lambda slot: (slot.starts_at, slot.pk))
-        wishes = Wishes(WaitlistEntry.objects.waiting(), (slot.doctor_id for slot in by_start))
-        offered = 0
+        slots, unserved = list(slots), WaitlistEntry.objects.unserved(at)
+        wishes = Wishes(unserved, {slot.doctor_id for slot in slots})
+        if wishes and (freed := self._end_expired(slots, at)):
+            slots += freed
+            wishes = Wishes(unserved, {slot.doctor_id for slot in slots})
+        by_start, offered = sorted(slots, key=lambda slot: (slot.starts_at, slot.pk)), 0
         for some in batches(by_start) if wishes else ():
             rows = Slot.objects.filter(pk__in=[slot.pk for slot in some]).bookable(at)
             for slot in rows.select_related("location").order_by("starts_at", "pk"):
@@ -100,6 +103,21 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             rows_of = Slot.objects.filter(pk__in=some)
             rows_of.update(taken=F("taken") - number, hold_lapses_at=lapses_at)
         return len(rows)
+
+    def _end_expired(self, slots: list[Slot], at: datetime) -> list[Slot]:
+        """End what those who could want these locked slots let expire; the slots it frees, locked.
+
+        So that the first in line is not passed over for an offer that is none any more, whether or
+        not `run_due` has come by. Nobody is waited for: what somebody else holds they deal with.
+        """
+        doctors, mine = {slot.doctor_id for slot in slots}, [slot.pk for slot in slots]
+        expired = self.open().filter(expires_at__lte=at)
+        entries = WaitlistEntry.objects.after_doctors(doctors)
+        theirs = Slot.objects.filter(pk__in=expired.filter(entry__in=entries).values("slot"))
+        rows = theirs.exclude(pk__in=mine).order_by("pk")
+        freed = list(rows.select_for_update(no_key=True, of=("self",), skip_locked=True))
+        expired.filter(slot__in=[*mine, *(slot.pk for slot in freed)]).end(OfferStatus.EXPIRED)
+        return freed
 
     def _offer_places(self, slot: Slot, at: datetime, wishes: Wishes) -> int:
         """Offer the slot's free places until nobody wants another; how many."""

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from appointment.models.event import AppointmentEvent
 from appointment.models.rebooking import RebookingScopes
-from appointment.models.status import HOLDING, LIVE
+from appointment.models.status import CHANGE, HOLDING, LIVE
 from doctor.models import Location, Slot
 from patient.models import Patient
 
@@ -46,7 +46,7 @@ class AppointmentQuerySet(RebookingScopes, models.QuerySet["Appointment"]):
 
     def concerning(self, user: Any) -> "AppointmentQuerySet":
         """What the user may know of: staff of all, a doctor of theirs, anybody of their own."""
-        if user.is_staff and user.has_perm("appointment.change_appointment"):
+        if user.is_staff_with(CHANGE):
             return self
         return self.filter(Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True))
 

@@ -29,7 +29,6 @@ class Move(Attempt):
         with self.transaction():
             self._lock_patient()
             old, new = self._lock_slots()
-            self.appointment.refuse_change(self.at, self.override_reason)
             self.look_at(Slot.objects.of_key(new.pk))
             old.release()
             self.take(new)
@@ -52,6 +51,7 @@ class Move(Attempt):
         keys = {pk for pk in (present, self.to) if pk}
         locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}
         self._read_anew()  # it may have been canceled while its slot was waited for
+        self.appointment.refuse_change(self.at, self.override_reason)
         offered = Slot.objects.filter(pk=self.to, doctor__is_active=True)
         if self.to != present and not offered.exists():
             raise Slot.DoesNotExist

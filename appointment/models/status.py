@@ -13,6 +13,7 @@ class Status(models.TextChoices):
 
 
 LIVE = Status.SCHEDULED
+CHANGE = "appointment.change_appointment"  # the permission of staff who lead a visit to its end
 HOLDING = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)
 
 TRANSITIONS: dict[str, frozenset[str]] = {

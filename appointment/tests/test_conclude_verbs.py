@@ -21,7 +21,7 @@ Verb = Callable[[Appointment], Appointment]
 
 
 def staff() -> User:
-    user: User = UserFactory(is_staff=True)
+    user: User = UserFactory(is_staff=True, is_superuser=True)
     return user
 
 

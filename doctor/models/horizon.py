@@ -104,7 +104,8 @@ class Remaking:
         self._keep_over(stranded)
         keys = {slot.pk for slot in [*staying, *outside]}
         Slot.objects.filter(pk__in={slot.pk for slot in self.slots} - keys).drop()
-        plan.go_around(map(span_of, outside))
+        theirs = (slot for slot in outside if slot.doctor_id == self.hours.doctor_id)
+        plan.go_around(map(span_of, theirs))
         return self._write(plan, staying, stranded)
 
     def _keep_over(self, stranded: list[Slot]) -> None:

@@ -226,9 +226,8 @@ class Slot(models.Model):
             raise self.refusal(terms=terms) or SlotFull
 
     def holds_lapsed_place(self, at: datetime) -> bool:
-        """Whether it is full, as loaded, of places of which one is held no longer."""
-        lapsed = self.hold_lapses_at is not None and self.hold_lapses_at <= at
-        return lapsed and self.taken >= self.capacity
+        """Whether a place of it, as loaded, is held no longer; full or not, it may fill up now."""
+        return self.hold_lapses_at is not None and self.hold_lapses_at <= at
 
     def lock(self) -> "Slot":
         """Lock the row until the transaction ends and return it as it is; raises DoesNotExist."""
