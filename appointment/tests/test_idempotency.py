@@ -198,6 +198,13 @@ def test_keys_differ_by_the_case_of_a_letter(client, slot: Slot) -> None:
     assert_problem(book(client, slot, key="A"), 409, "already_booked")
 
 
+def test_where_it_can_be_read_is_kept_however_long_the_host(client, slot: Slot) -> None:
+    host = {"HTTP_HOST": f"localhost:{'0' * 600}"}
+    first = send(client, f"/api/appointment/book/{slot.doctor_id}/", {"slot_id": slot.pk}, **host)
+    assert first.status_code == 201
+    assert len(IdempotencyKey.objects.get().location) > 600
+
+
 # --- For how long ---------------------------------------------------------------------------------
 
 

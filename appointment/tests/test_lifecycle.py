@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from accounts.models import User
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.exceptions import InvalidTransition
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
@@ -180,13 +180,20 @@ def test_a_canceled_visit_is_corrected_by_nobody(visit: Appointment, staff: User
 
 @pytest.mark.django_db(transaction=True)
 def test_corrected_at_two_desks_at_once_it_is_corrected_once() -> None:
-    visit, clerk = AppointmentFactory(), UserFactory(is_staff=True)
+    visit, clerk = AppointmentFactory(), SuperuserFactory()
     visit.mark_no_show(at=visit.starts_at)
     copies = [Appointment.objects.get(pk=visit.pk) for _ in range(6)]
     done = run_together(6, lambda n: copies[n].complete(by=clerk, at=visit.ends_at))
     kinds = sorted(type(outcome).__name__ for outcome in done)
     assert kinds == ["Appointment", *["InvalidTransition"] * 5]
     assert told(visit)[1:] == [("completed", "no_show", "completed")]
+
+
+def test_a_doctor_who_may_open_the_admin_and_no_more_corrects_nothing() -> None:
+    visit = AppointmentFactory()
+    visit.mark_no_show(at=visit.starts_at)
+    with pytest.raises(InvalidTransition):
+        visit.complete(by=UserFactory(is_staff=True), at=visit.ends_at)
 
 
 # --- As whom somebody acts ------------------------------------------------------------------------

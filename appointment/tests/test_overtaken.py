@@ -4,17 +4,19 @@ import logging
 
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError, transaction
 
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition
-from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory
+from appointment.models import Appointment, AppointmentEvent, Offer
+from appointment.models.booking import Booking
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from config.problems import problem_of
 from doctor.models import Slot
 from doctor.models.rule import Terms
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from patient.models import Patient
+from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db
@@ -65,3 +67,44 @@ def test_the_log_says_why_the_database_cannot_answer(caplog: pytest.LogCaptureFi
     assert problem
     assert problem.status == 503
     assert "too many connections" in caplog.text
+
+
+def test_a_session_that_goes_while_it_is_booked_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, schedule, look_at = UserFactory(), ScheduleFactory(), Booking.look_at
+
+    def look_at_what_then_goes(booking: Booking, slots: object) -> None:
+        look_at(booking, slots)
+        schedule.unpublish()
+
+    monkeypatch.setattr(Booking, "look_at", look_at_what_then_goes)
+    with pytest.raises(Slot.DoesNotExist):
+        Appointment.objects.book_own(user, schedule.doctor_id, schedule_id=schedule.pk)
+
+
+def test_a_slot_whose_hold_has_lapsed_is_had_though_it_fills_up_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visit = AppointmentFactory(slot=ScheduleFactory(capacity=2).slots.first())
+    WaitlistEntryFactory(doctor=visit.doctor)
+    AppointmentFactory(slot=visit.slot).cancel()
+    lapsed, look_at = Offer.objects.get().hold_until, Booking.look_at
+    Slot.objects.filter(pk=visit.slot_id).update(capacity=3)
+
+    def look_at_what_then_fills(booking: Booking, slots: object) -> None:
+        look_at(booking, slots)
+        Slot.objects.filter(pk=visit.slot_id).update(capacity=2)
+
+    monkeypatch.setattr(Booking, "look_at", look_at_what_then_fills)
+    booked = Appointment(patient=PatientFactory(), slot=visit.slot).book(at=lapsed)
+    assert_balanced(booked.slot)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_was_named_and_then_deleted_is_absent() -> None:
+    """Foreign keys are checked at the commit, where no verb can catch what they refuse."""
+    with pytest.raises(IntegrityError) as refused, transaction.atomic():
+        AppointmentEvent.objects.create(appointment_id=10**9, kind="booked", to_status="scheduled")
+    problem = problem_of(refused.value)
+    assert problem is not None
+    assert problem.status == 404
+    assert problem_of(IntegrityError("another")) is None
