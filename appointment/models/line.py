@@ -180,7 +180,10 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         )
 
     def _position(self, today: date) -> Case:
-        """The place in line, from 1, for the same doctor or specialty; null out of line."""
+        """The place in line, from 1, of those for the same doctor or specialty whose days meet.
+
+        Null out of line.
+        """
         line = self.model.objects.in_line(today)
         mine = {"status__in": ("waiting", "offered"), "last_date__gte": today}
         return Case(
@@ -191,7 +194,8 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
 
 def _number_up_to(line: WaitlistEntryQuerySet, of: str) -> Subquery:
-    ahead = line.filter(**{of: OuterRef(of)}, pk__lte=OuterRef("pk"))
+    days = {"first_date__lte": OuterRef("last_date"), "last_date__gte": OuterRef("first_date")}
+    ahead = line.filter(**{of: OuterRef(of)}, pk__lte=OuterRef("pk"), **days)
     return Subquery(ahead.order_by().values(of).annotate(n=Count("pk")).values("n"))
 
 

@@ -246,3 +246,15 @@ def test_the_list_is_latest_first_and_narrowed(client: APIClient) -> None:
     assert found(to="2027-03-13") == [closure.pk]
     assert found(**{"from": "2027-03-13", "to": "2027-03-14"}) == [leave.pk, closure.pk]
     assert found(**{"from": "2027-03-15"}) == []
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_change_is_not_previewed_and_not_made_by_who_asks_for_a_preview(
+    visit: Appointment, client: APIClient, method: str
+) -> None:
+    leave = TimeOffFactory(doctor=visit.doctor)
+    body = leave_of(visit, reason="Another")
+    answer = getattr(client, method)(f"{PATH}{leave.pk}/?preview=true", body)
+    assert_invalid(answer, "preview")
+    leave.refresh_from_db()
+    assert leave.reason != "Another"

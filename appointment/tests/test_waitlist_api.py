@@ -241,3 +241,13 @@ def test_an_appointment_that_was_made_meanwhile_refuses_and_the_offer_stands(
     answer = client.post(f"{PATH}{entry.pk}/accept/")
     assert_problem(answer, 409, "patient_overlap")
     assert client.get(f"{PATH}{entry.pk}/").json()["status"] == "offered"
+
+
+def test_ones_place_in_line_counts_those_who_wait_for_the_same_days(
+    visit: Appointment, patient: Patient, client
+) -> None:
+    later = visit.date + timedelta(days=30)
+    waiting(visit, first_date=later, last_date=later)
+    waiting(visit, first_date=visit.date, last_date=later)
+    entry = waiting(visit, patient=patient, first_date=visit.date, last_date=visit.date)
+    assert client.get(f"{PATH}{entry.pk}/").json()["position"] == 2

@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ModelViewSet
@@ -42,6 +43,14 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
         leave: Any = self.get_serializer(data=request.data)
         leave.is_valid(raise_exception=True)
         return Response(leave.previewed())
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change leave; raises ValidationError for a preview, which there is of new leave alone."""
+        asked = PreviewSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        if asked.validated_data["preview"]:
+            raise ValidationError({"preview": "Only new leave can be previewed."})
+        return super().update(request, *args, **kwargs)
 
     def perform_destroy(self, instance: TimeOff) -> None:
         instance.unpublish()

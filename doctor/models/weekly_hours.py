@@ -60,20 +60,37 @@ class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
         """Make what each of a doctor's hours lacks from tomorrow to so many days ahead, there.
 
         What is there already, what staff edited and what they deleted stays as it is, so that a
-        second call makes nothing. One transaction; locks the hours, their locations, the doctor.
+        second call makes nothing. Where something was kept over that nobody holds any more, the
+        days are remade. One transaction; locks the hours, their locations, the doctor.
         """
-        from doctor.models.horizon import fill
+        from doctor.models.horizon import Remaking, fill
 
         with transaction.atomic():
             rules = list(self.filter(doctor=doctor).select_for_update(no_key=True).order_by("pk"))
+            if remakes := _keeps_what_nobody_holds(doctor, at):
+                for hours in rules:
+                    hours.lock_parts()
             places = Location.objects.lock({hours.location_id for hours in rules})
             Doctor.objects.lock({doctor})
             made: dict[WeeklyHours, Made] = {}
             for hours in rules:
                 hours.location = next(each for each in places if each.pk == hours.location_id)
                 today = hours.location.today(at)
-                made[hours] = fill(hours, today + A_DAY, today + A_DAY * days, at)
+                first, last = today + A_DAY, today + A_DAY * days
+                if remakes:
+                    remaking = Remaking(hours, first, at)
+                    until = max(last, remaking.last_made() or last)
+                    made[hours] = remaking.carry_out(hours.dates(first, until), keep=True)
+                else:
+                    made[hours] = fill(hours, first, last, at)
         return made
+
+
+def _keeps_what_nobody_holds(doctor: int, at: datetime) -> bool:
+    from doctor.models.slot import Slot
+
+    left = Slot.objects.filter(doctor=doctor, kept_over=True, taken=0, starts_at__gt=at)
+    return left.exists()
 
 
 class WeeklyHours(Timetabled):
