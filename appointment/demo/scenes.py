@@ -49,7 +49,7 @@ def wait_in_line(at: datetime) -> bool:
     own, others = patients.pop(0, None), [patient for _, patient in sorted(patients.items())]
     for day in days:
         if own and not own.appointments.active().filter(date=day).exists():
-            return _fill_and_free(doctor, day, [own, *others[-2:]], others[:-2], at)
+            return _fill_and_free(doctor, day, [own, *others[:2]], others[2:], at)
     return False
 
 

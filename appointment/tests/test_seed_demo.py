@@ -157,7 +157,7 @@ def test_one_is_on_leave_next_week_with_patients_to_rebook() -> None:
 def test_some_wait_for_one_doctor_within_a_week_and_the_first_has_an_offer() -> None:
     offer = Offer.objects.get()
     entries = WaitlistEntry.objects.filter(doctor=offer.slot.doctor, last_date__gte=AT)
-    assert entries.count() == 3
+    assert len({entry.patient.user_id for entry in entries}) == 3
     assert offer.entry == entries.earliest("pk")
     assert offer.entry.patient.user.email == PATIENT.email
     assert AT < offer.expires_at < offer.slot.starts_at < AT + timedelta(days=8)
