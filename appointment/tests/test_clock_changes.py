@@ -1,7 +1,7 @@
 """The day of a visit and its deadline on the days on which the clocks change, in two zones."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from appointment.exceptions import CancelDeadlinePassed, InvalidTransition
 from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Location
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 
@@ -24,6 +24,7 @@ DAYS = [  # with the hours that each has
     (NEW_YORK, date(2027, 3, 14), 23),
     (NEW_YORK, date(2027, 11, 7), 25),
 ]
+CHANGE_AT = {(MADRID, 23): 2, (MADRID, 25): 3, (NEW_YORK, 23): 2, (NEW_YORK, 25): 2}  # hours on
 A_DAY = timedelta(days=1)
 
 
@@ -85,3 +86,43 @@ def test_the_day_of_a_visit_has_all_its_hours(zone: str, day: date, hours: int) 
             visit.check_in(at=at)
     visit.check_in(at=end - timedelta(seconds=1))
     assert visit.checked_in_at is not None
+
+
+# --- Offers ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("zone", "day", "hours"), DAYS)
+def test_the_hours_that_somebody_waits_for_are_those_of_the_clocks_there(
+    zone: str, day: date, hours: int
+) -> None:
+    """An hour earlier or later by UTC, ten o'clock is ten o'clock before and after the change."""
+    place = LocationFactory(time_zone=zone)
+    for on in (day - A_DAY, day, day + A_DAY):
+        for start, fits in ((time(9), False), (time(10), True), (time(11), False)):
+            visit = visit_at(place, on, start)
+            wish = {"first_date": on, "last_date": on, "weekday_bits": 1 << on.weekday()}
+            WaitlistEntryFactory(
+                doctor=visit.doctor, start_time=time(10), end_time=time(10, 25), **wish
+            )
+            visit.cancel(at=visit.starts_at - A_DAY)
+            assert visit.slot.offers.count() == fits, (on, start)
+
+
+@pytest.mark.parametrize(("zone", "day", "hours"), DAYS)
+@pytest.mark.parametrize("lasts", [30, 20], ids=["whole", "cut by the notice"])
+def test_an_offer_lasts_as_many_minutes_as_ever_while_the_clocks_change(
+    zone: str, day: date, hours: int, lasts: int
+) -> None:
+    visit = visit_at(LocationFactory(time_zone=zone), day, time(4))
+    midnight = datetime.combine(day, time(), ZoneInfo(zone))
+    change = midnight.astimezone(UTC) + timedelta(hours=CHANGE_AT[zone, hours])
+    at = change - timedelta(minutes=10)
+    assert at.astimezone(visit.location.zone).utcoffset() != (
+        change.astimezone(visit.location.zone).utcoffset()
+    )
+    if lasts < 30:
+        notice = (visit.starts_at - at) // timedelta(minutes=1) - lasts
+        visit.location.revise(min_notice_minutes=notice)
+    WaitlistEntryFactory(doctor=visit.doctor, first_date=day, last_date=day)
+    visit.cancel(at=at)
+    assert visit.slot.offers.get().expires_at == at + timedelta(minutes=lasts)
