@@ -1,7 +1,25 @@
-"""What of a record reaches the log."""
+"""What is logged, and what of a record reaches the log."""
 
 import logging
 
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"client_faults": {"()": "config.log.WithoutTracebackOfClientFaults"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["client_faults"],
+        },
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "axes": {"level": "ERROR"},
+    },
+}
 CLIENT_LOGGERS = ("django.security", "django.request")
 
 

@@ -12,6 +12,8 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
+from config.api_document import SPECTACULAR_SETTINGS  # noqa: F401
+from config.log import LOGGING  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -199,30 +201,6 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Clinic appointments",
-    "DESCRIPTION": (
-        "Find a doctor, see free slots, book and cancel. Errors are RFC 9457 problems whose `code` "
-        "says what happened; instants carry the offset of the clinic's time zone."
-    ),
-    "VERSION": "1.0.0",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "PARSER_WHITELIST": ["config.parsers.JSONParser"],  # forms are for the browsable API alone
-    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "EventKindEnum": "appointment.models.AppointmentEvent.Kind",
-        "HistoryKindEnum": "patient.models.MedicalHistory.Kind",
-        "AppointmentStatusEnum": "appointment.models.Status",
-        "MedicalHistoryStatusEnum": "patient.models.MedicalHistory.Status",
-    },
-    "SCHEMA_PATH_PREFIX": "/api/",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "validatorUrl": None},
-}
-
 CORS_ALLOWED_ORIGINS = environment.names("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key")
@@ -256,22 +234,3 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"client_faults": {"()": "config.log.WithoutTracebackOfClientFaults"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["client_faults"],
-        },
-    },
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        "axes": {"level": "ERROR"},
-    },
-}

@@ -1,0 +1,25 @@
+"""Settings of drf-spectacular: what the OpenAPI document says of itself, and how Swagger UI is."""
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Clinic appointments",
+    "DESCRIPTION": (
+        "Find a doctor, see free slots, book and cancel. Errors are RFC 9457 problems whose `code` "
+        "says what happened; instants carry the offset of the clinic's time zone."
+    ),
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "PARSER_WHITELIST": ["config.parsers.JSONParser"],  # forms are for the browsable API alone
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "EventKindEnum": "appointment.models.AppointmentEvent.Kind",
+        "HistoryKindEnum": "patient.models.MedicalHistory.Kind",
+        "AppointmentStatusEnum": "appointment.models.Status",
+        "MedicalHistoryStatusEnum": "patient.models.MedicalHistory.Status",
+    },
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "validatorUrl": None},
+}
