@@ -71,6 +71,7 @@ lint: $(DEV)  ## check style, types, imports, migrations, deployment and the Ope
 	step "mypy" $(CHECKS) $(BIN)/python -m mypy; \
 	step "import contracts" $(BIN)/python $(BIN)/lint-imports --no-logo; \
 	step "migrations" $(CHECKS) $(BIN)/python manage.py makemigrations --check --dry-run; \
+	step "migration linter" env DEBUG= CACHE_URL= $(BIN)/python -m tests.lint_migrations; \
 	step "check --deploy" $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING; \
 	step "OpenAPI schema" $(CHECKS) $(BIN)/python manage.py spectacular \
 		--validate --fail-on-warn --file /dev/null; \

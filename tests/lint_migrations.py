@@ -1,0 +1,120 @@
+"""Lint the SQL of every migration: could the code of the release before go on meanwhile?
+
+`python -m tests.lint_migrations` starts both databases and asks django-migration-linter about each
+of the project's migrations there; its warnings count as errors. What it may complain of stands in
+one of the two tables here, with the reason; a reason that is needed no more fails too.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("accounts", "doctor", "patient", "appointment")
+Migration = tuple[str, str]
+
+BEFORE_SERVICE = "Written before there was a release: no old code ran while it was applied."
+NEW_TABLE = "The constraint is of a table that the same migration makes."
+
+# Of one database alone: what its analyser cannot tell.
+OF_DATABASE = {
+    "sqlite": {
+        "NOT_NULL": "SQLite changes a table by making it anew, with all its columns. What is new "
+        "shows on PostgreSQL, where the same migration is linted.",
+        "ADD_UNIQUE": "Its indexes are made anew with it; the same.",
+    },
+    "postgres": {},
+}
+# Of one migration on PostgreSQL, whose SQL says what is new.
+OF_MIGRATION: dict[Migration, dict[str, str]] = {
+    ("appointment", "0003_lifecycle_waitlist_idempotency"): {
+        "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
+        "NOT_NULL": BEFORE_SERVICE,
+        "CREATE_INDEX": BEFORE_SERVICE,
+        "CREATE_INDEX_EXCLUSIVE": BEFORE_SERVICE,
+    },
+    ("appointment", "0006_long_locations"): {
+        "ALTER_COLUMN": "From varchar to text: no row is written anew, and old code fits into it.",
+    },
+    ("doctor", "0002_weekly_hours_time_off_rules"): {
+        "NOT_NULL": BEFORE_SERVICE,
+        "ADD_UNIQUE": NEW_TABLE,
+        "CREATE_INDEX": BEFORE_SERVICE,
+        "CREATE_INDEX_EXCLUSIVE": BEFORE_SERVICE,
+    },
+    ("patient", "0002_dependents"): {
+        "NOT_NULL": BEFORE_SERVICE,
+        "ADD_UNIQUE": "Old code keeps to one profile a user, which was unique before it.",
+        "CREATE_INDEX": BEFORE_SERVICE,
+        "CREATE_INDEX_EXCLUSIVE": BEFORE_SERVICE,
+    },
+}
+
+
+def complaints(kind: str) -> Iterator[str]:
+    """What is wrong with the migrations on this database, the one that Django is set up for."""
+    from django_migration_linter import MigrationLinter
+
+    linter = MigrationLinter(no_cache=True, all_warnings_as_errors=True, no_output=True)
+    by_name = dict(linter.migration_loader.disk_migrations)
+    mine = sorted(name for name in by_name if name[0] in APPS)
+    for name in mine:
+        found = issues(linter, by_name[name])
+        excused = excuses(kind, name)
+        yield from (f"{kind} {name}: {found[code]}" for code in found.keys() - excused.keys())
+        if kind == "postgres":
+            yield from (
+                f"{name} needs no excuse of {code}" for code in excused.keys() - found.keys()
+            )
+    sys.stdout.write(f"{len(mine)} migrations linted on {kind}\n")
+
+
+def excuses(kind: str, name: Migration) -> dict[str, str]:
+    """The codes that are allowed there, with the reason."""
+    return OF_DATABASE[kind] | (OF_MIGRATION.get(name, {}) if kind == "postgres" else {})
+
+
+def issues(linter: Any, migration: Any) -> dict[str, str]:
+    """The codes of all that the linter sees in a migration, with its own words."""
+    from django_migration_linter.sql_analyser.analyser import analyse_sql_statements
+
+    sql = linter.get_sql(migration.app_label, migration.name)
+    errors, _, warnings = analyse_sql_statements(linter.sql_analyser_class, sql)
+    of_data, _, data_warnings = linter.analyse_data_migration(migration)
+    found = [*errors, *warnings, *of_data, *data_warnings]
+    return {issue.code: f"{issue.code}, {issue.message}" for issue in found}
+
+
+def lint(kind: str) -> list[str]:
+    """Set Django up for a database of this kind, and lint."""
+    from tests import database
+
+    server = database.choose(kind)
+    try:
+        os.environ.update(database.ENVIRONMENT, DATABASE_URL=server.url())
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+        import django
+
+        django.setup()
+        logging.disable(logging.INFO)  # the linter tells of each migration that it reads
+        return list(complaints(kind))
+    finally:
+        server.stop()
+
+
+def main(*kinds: str) -> int:
+    """Lint on the one kind that is named, or in a process for each; how many were not clean."""
+    if len(kinds) != 1:
+        commands = [[sys.executable, "-m", "tests.lint_migrations", kind] for kind in OF_DATABASE]
+        return sum(subprocess.run(each, cwd=ROOT, check=False).returncode for each in commands)
+    found = lint(*kinds)
+    sys.stdout.writelines(f"{line}\n" for line in found)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
