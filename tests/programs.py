@@ -1,0 +1,122 @@
+"""PostgreSQL's own programs, run as the account that may run them, in a folder of that account."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from tests import binaries
+from tests.binaries import Binaries
+
+START_SECONDS = 60
+PR_SET_PDEATHSIG = 1
+
+
+class Unusable(Exception):
+    """These binaries do not make a running server; the message says why."""
+
+
+def _die_with(parent: int, prctl: Callable[..., int]) -> None:
+    """In the child, before it becomes PostgreSQL: be shut down when the test run dies.
+
+    Runs after the change of account, which would clear the request. A parent that died before the
+    request was made is noticed by the child's having got another one.
+    """
+    prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def tied_to_this_process() -> Callable[[], None] | None:
+    """For `preexec_fn`: let the child be shut down when this process dies; Linux can."""
+    if sys.platform != "linux":
+        return None
+    return partial(_die_with, os.getpid(), ctypes.CDLL(None).prctl)
+
+
+def query(url: str, statement: str) -> Any:
+    """The one value that a statement answers, run outside any transaction; None if none."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchone()[0] if cursor.description else None
+
+
+class Programs:
+    """The programs of one release; whoever makes this gives them the folder."""
+
+    def __init__(self, source: Binaries, folder: Path) -> None:
+        self.source, self.folder = source, folder
+        self._account = binaries.account()
+        binaries.give(folder, self._account)
+        self._place = binaries.within_reach(source, folder, self._account)
+
+    def run(self, name: str, *arguments: str, **variables: str) -> None:
+        """Run one to its end; raises Unusable with what it said where it fails."""
+        command = [str(self._place / name), *arguments]
+        options = self._as_child(**variables)
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+        if answer.returncode:
+            said = (answer.stderr or answer.stdout).strip()
+            raise Unusable(f"{name} ended with {answer.returncode}: {said}")
+
+    def launch(
+        self, data: Path, settings: Mapping[str, str], log: Path
+    ) -> "subprocess.Popen[bytes]":
+        """Start a server on the data; it is shut down when this thread ends."""
+        command = [str(self._place / "postgres"), "-D", str(data)]
+        command += [part for item in settings.items() for part in ("-c", "=".join(item))]
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C ends the tests first and this after them
+                **self._as_child(),
+            )
+
+    def give(self, path: Path) -> None:
+        """Let the programs' account have the file."""
+        binaries.give(path, self._account)
+
+    def _as_child(self, **variables: str) -> dict[str, Any]:
+        path = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+        return {
+            "cwd": self.folder,
+            "env": {**path, **variables},
+            "stdin": subprocess.DEVNULL,
+            "preexec_fn": tied_to_this_process(),
+            **self._account,
+        }
+
+
+def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, data: Path, log: Path) -> None:
+    """Wait until the server on these data answers; raises Unusable with what it said."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(url, data):
+        if process.poll() is not None:
+            raise Unusable(f"it ended while starting: {log.read_text()[-2000:]}")
+        if time.monotonic() > deadline:
+            raise Unusable(f"no answer in {START_SECONDS} s: {log.read_text()[-2000:]}")
+        time.sleep(0.05)
+
+
+def _answers(url: str, data: Path) -> bool:
+    """Whether a server answers; raises Unusable if it is not the one started here."""
+    try:
+        place = query(url, "SHOW data_directory")
+    except psycopg2.OperationalError:
+        return False
+    if place != str(data):
+        raise Unusable(f"another server answered, whose data is in {place}")
+    return True
