@@ -11,7 +11,7 @@ from django.db import transaction
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from accounts.tests.factories import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
+from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment.models import Appointment, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Language, Schedule, Specialty, TimeOff, WeeklyHours
@@ -26,37 +26,18 @@ from doctor.tests.factories import (
 )
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
+from tests.bodies import WORK_LIST, Bodies
 from tests.people import reception_group
 
 PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
-PROFILE = {
-    "first_name": "Eva",
-    "last_name": "Sol",
-    "date_of_birth": "1990-05-17",
-    "sex": "female",
-    "phone_number": "+34612345678",
-    "address": "Calle Mayor 1",
-    "preferred_language": "es",
-    "emergency_contact_name": "Luis Sol",
-    "emergency_contact_phone": "+34612345679",
-}
-ENTRY = {
-    "kind": "allergy",
-    "description": "Pollen",
-    "status": "active",
-    "diagnosed_on": "2012-03-01",
-    "notes": "In spring.",
-}
 OF_THE_DOCTOR = tuple(
     f"/api/appointment/{verb}/" for verb in ("agenda", "check-in", "complete", "no-show")
 )
-WORK_LIST = "/api/appointment/rebooking/{appointment_id}/"
 OF_THE_DESK = ("/weekly-hours/", "/time-off/", "/rebooking/")
-NEW_PASSWORD = "a quite different phrase"
 
 
 @dataclass(frozen=True)
-class World:
+class World(Bodies):
     """People, what is theirs, and a free session with a doctor who has a login."""
 
     accounts: dict[str, User]
@@ -75,37 +56,61 @@ class World:
     @classmethod
     def made(cls) -> "World":
         """Make all of it; the `owner` has a visit, an entry and a dependent, `other` a profile."""
+        patient, staff = PatientFactory(), StaffFactory()
+        staff.groups.add(reception_group())
+        holdings = cls.holdings_of(patient)
+        accounts = {
+            "owner": patient.user,
+            "other": PatientFactory().user,
+            "doctor": holdings["session"].doctor.user,
+            "staff": staff,
+            "superuser": SuperuserFactory(),
+        }
+        return cls(accounts, **holdings)
+
+    def beside(self, patient: Patient) -> "World":
+        """The same clinic as the world of another patient, who has a doctor of their own."""
+        holdings = self.holdings_of(patient)
+        owners = {"owner": patient.user, "other": self.accounts["owner"]}
+        accounts = {**self.accounts, **owners, "doctor": holdings["session"].doctor.user}
+        return World(accounts, **holdings)
+
+    @classmethod
+    def holdings_of(cls, patient: Patient) -> dict[str, Any]:
+        """What a patient holds, and the calendar of their doctor, by the names of the fields."""
         specialty, language = SpecialtyFactory(), LanguageFactory()
         doctor = DoctorFactory(user=UserFactory())
         doctor.specialties.add(specialty)
         doctor.languages.add(language)
         session = ScheduleFactory(doctor=doctor, capacity=3)
-        visit = ScheduleFactory(doctor=doctor, location=session.location, date=day_ahead(4))
-        patient = PatientFactory()
-        staff = StaffFactory()
-        staff.groups.add(reception_group())
-        accounts = {
-            "owner": patient.user,
-            "other": PatientFactory().user,
-            "doctor": doctor.user,
-            "staff": staff,
-            "superuser": SuperuserFactory(),
-        }
-        appointment = AppointmentFactory(patient=patient, slot=visit.slots.first())
-        all_day = {"start_time": time(0), "end_time": time(23, 59), "slot_minutes": None}
         place = session.location
-        today = ScheduleFactory(doctor=doctor, location=place, date=place.today(), **all_day)
-        begun = AppointmentFactory(patient=patient, slot=today.slots.get())
-        entry = MedicalHistoryFactory(patient=patient)
-        dependent = DependentFactory(user=patient.user)
-        waiting = cls.offered_to(patient)
-        kept = {"doctor": doctor, "location": session.location, "start_time": time(8)}
+        hours = {"doctor": doctor, "location": place, "start_time": time(8)}
         over = {"valid_from": day_ahead(-60), "valid_until": day_ahead(-1)}  # so of no session
-        hours = WeeklyHoursFactory(**kept, **over)
         flagged = AppointmentFactory(slot=ScheduleFactory(location=place).slots.first())
-        leave = TimeOffFactory(doctor=flagged.doctor)
-        owners = (appointment, begun, flagged, leave, entry, waiting, dependent)
-        return cls(accounts, *owners, session, hours, specialty, language)
+        return {
+            **cls.visits_of(patient, session),
+            "flagged": flagged,
+            "time_off": TimeOffFactory(doctor=flagged.doctor),
+            "entry": MedicalHistoryFactory(patient=patient),
+            "waiting": cls.offered_to(patient),
+            "dependent": DependentFactory(user=patient.user),
+            "session": session,
+            "weekly_hours": WeeklyHoursFactory(**hours, **over),
+            "specialty": specialty,
+            "language": language,
+        }
+
+    @staticmethod
+    def visits_of(patient: Patient, session: Schedule) -> dict[str, Appointment]:
+        """A visit to come and one that has begun, with the doctor of the session and there."""
+        kept = {"doctor": session.doctor, "location": session.location}
+        visit = ScheduleFactory(**kept, date=day_ahead(4))
+        all_day = {"start_time": time(0), "end_time": time(23, 59), "slot_minutes": None}
+        today = ScheduleFactory(**kept, date=session.location.today(), **all_day)
+        return {
+            "appointment": AppointmentFactory(patient=patient, slot=visit.slots.first()),
+            "begun": AppointmentFactory(patient=patient, slot=today.slots.get()),
+        }
 
     @staticmethod
     def offered_to(patient: Patient) -> WaitlistEntry:
@@ -147,32 +152,36 @@ class World:
 
     def keys(self) -> dict[str, int]:
         """The primary key in each path that has one."""
-        doctor, patient = self.session.doctor, self.entry.patient
+        return {template: row.pk for template, row in self.rows().items()}
+
+    def rows(self) -> dict[str, Any]:
+        """The row that each path with a key names."""
+        doctor = self.session.doctor
         return {
-            "/api/doctor/doctors/{id}/": doctor.pk,
-            "/api/doctor/specialties/{id}/": self.specialty.pk,
-            "/api/doctor/languages/{id}/": self.language.pk,
-            "/api/doctor/locations/{id}/": self.session.location.pk,
-            "/api/doctor/schedules/{id}/": self.session.pk,
-            "/api/doctor/weekly-hours/{id}/": self.weekly_hours.pk,
-            "/api/doctor/time-off/{id}/": self.time_off.pk,
-            "/api/doctor/by-specialty/{specialty_id}/": self.specialty.pk,
-            "/api/doctor/doctors/{doctor_id}/available-slots/": doctor.pk,
-            "/api/patient/profile/{id}/": patient.pk,
-            "/api/patient/dependents/{id}/": self.dependent.pk,
-            "/api/patient/medical-history/{id}/": self.entry.pk,
-            "/api/appointment/my-appointments/{id}/": self.appointment.pk,
-            "/api/appointment/book/{doctor_id}/": doctor.pk,
-            "/api/appointment/cancel/{appointment_id}/": self.appointment.pk,
-            "/api/appointment/reschedule/{appointment_id}/": self.appointment.pk,
-            "/api/appointment/waitlist/{id}/": self.waiting.pk,
-            "/api/appointment/waitlist/{id}/accept/": self.waiting.pk,
-            "/api/appointment/waitlist/{id}/decline/": self.waiting.pk,
-            f"{WORK_LIST}move/": self.flagged.pk,
-            f"{WORK_LIST}cancel/": self.flagged.pk,
-            "/api/appointment/check-in/{appointment_id}/": self.begun.pk,
-            "/api/appointment/complete/{appointment_id}/": self.begun.pk,
-            "/api/appointment/no-show/{appointment_id}/": self.begun.pk,
+            "/api/doctor/doctors/{id}/": doctor,
+            "/api/doctor/specialties/{id}/": self.specialty,
+            "/api/doctor/languages/{id}/": self.language,
+            "/api/doctor/locations/{id}/": self.session.location,
+            "/api/doctor/schedules/{id}/": self.session,
+            "/api/doctor/weekly-hours/{id}/": self.weekly_hours,
+            "/api/doctor/time-off/{id}/": self.time_off,
+            "/api/doctor/by-specialty/{specialty_id}/": self.specialty,
+            "/api/doctor/doctors/{doctor_id}/available-slots/": doctor,
+            "/api/patient/profile/{id}/": self.entry.patient,
+            "/api/patient/dependents/{id}/": self.dependent,
+            "/api/patient/medical-history/{id}/": self.entry,
+            "/api/appointment/my-appointments/{id}/": self.appointment,
+            "/api/appointment/book/{doctor_id}/": doctor,
+            "/api/appointment/cancel/{appointment_id}/": self.appointment,
+            "/api/appointment/reschedule/{appointment_id}/": self.appointment,
+            "/api/appointment/waitlist/{id}/": self.waiting,
+            "/api/appointment/waitlist/{id}/accept/": self.waiting,
+            "/api/appointment/waitlist/{id}/decline/": self.waiting,
+            f"{WORK_LIST}move/": self.flagged,
+            f"{WORK_LIST}cancel/": self.flagged,
+            "/api/appointment/check-in/{appointment_id}/": self.begun,
+            "/api/appointment/complete/{appointment_id}/": self.begun,
+            "/api/appointment/no-show/{appointment_id}/": self.begun,
         }
 
     def body(self, method: str, template: str) -> dict[str, Any] | None:
@@ -181,79 +190,6 @@ class World:
             return None
         bodies = self.bodies()
         return bodies.get(template, bodies.get(template.partition("{")[0]))
-
-    def bodies(self) -> dict[str, dict[str, Any]]:
-        """The body by the path, or the path up to its key."""
-        owner, slot = self.accounts["owner"], self.session.slots.earliest("starts_at")
-        names = {"first_name": "Eva", "last_name": "Sol"}
-        account = {"email": "eva@example.com", "password": NEW_PASSWORD, **names}
-        return {
-            "/api/auth/register/": account,
-            "/api/auth/login/": {"email": owner.email, "password": PASSWORD},
-            "/api/auth/profile/": names,
-            "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
-            "/api/doctor/schedules/": self.hours(),
-            "/api/doctor/weekly-hours/": self.every_week(),
-            "/api/doctor/time-off/": self.away(),
-            "/api/patient/profile/": PROFILE,
-            "/api/patient/dependents/": PROFILE,
-            "/api/patient/medical-history/": ENTRY,
-            "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
-            "/api/appointment/cancel/": {"reason": "A cold"},
-            "/api/appointment/reschedule/": {"slot_id": slot.pk},
-            "/api/appointment/waitlist/": self.wish(),
-            f"{WORK_LIST}move/": {"slot_id": slot.pk},
-            f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
-        }
-
-    def wish(self) -> dict[str, Any]:
-        """What somebody can wait for."""
-        return {
-            "doctor": self.waiting.doctor_id,
-            "from": str(day_ahead(1)),
-            "to": str(day_ahead(20)),
-            "weekdays": [0, 1, 2, 3, 4, 5, 6],
-            "start_time": "08:00:00",
-            "end_time": "20:00:00",
-        }
-
-    def hours(self) -> dict[str, Any]:
-        """A session that the doctor can still hold."""
-        return {
-            "doctor": self.session.doctor.pk,
-            "location": self.session.location.pk,
-            "date": str(day_ahead(7)),
-            "start_time": "09:00:00",
-            "end_time": "10:00:00",
-            "slot_minutes": 20,
-            "capacity": 2,
-            "is_active": True,
-        }
-
-    def away(self) -> dict[str, Any]:
-        """A day off of the doctor, later than everything else."""
-        return {
-            "doctor": self.session.doctor.pk,
-            "location": None,
-            "starts_at": f"{day_ahead(20)}T00:00:00+01:00",
-            "ends_at": f"{day_ahead(21)}T00:00:00+01:00",
-            "reason": "Training",
-        }
-
-    def every_week(self) -> dict[str, Any]:
-        """Hours that the doctor can still keep, and that the hours there are can become."""
-        return {
-            "doctor": self.session.doctor.pk,
-            "location": self.session.location.pk,
-            "weekday": day_ahead().weekday(),
-            "start_time": "17:00:00",
-            "end_time": "18:00:00",
-            "slot_minutes": 20,
-            "capacity": 2,
-            "valid_from": str(day_ahead()),
-            "valid_until": str(day_ahead(30)),
-            "every_weeks": 2,
-        }
 
 
 def call(client: APIClient, method: str, path: str, body: object = None) -> Any:

@@ -1,0 +1,111 @@
+"""A right body for every write of the API, with every field that can be written."""
+
+from typing import Any
+
+from accounts.models import User
+from accounts.tests.factories import PASSWORD
+from appointment.models import WaitlistEntry
+from doctor.models import Schedule
+from doctor.tests.factories import day_ahead
+
+WORK_LIST = "/api/appointment/rebooking/{appointment_id}/"
+NEW_PASSWORD = "a quite different phrase"
+PROFILE = {
+    "first_name": "Eva",
+    "last_name": "Sol",
+    "date_of_birth": "1990-05-17",
+    "sex": "female",
+    "phone_number": "+34612345678",
+    "address": "Calle Mayor 1",
+    "preferred_language": "es",
+    "emergency_contact_name": "Luis Sol",
+    "emergency_contact_phone": "+34612345679",
+}
+ENTRY = {
+    "kind": "allergy",
+    "description": "Pollen",
+    "status": "active",
+    "diagnosed_on": "2012-03-01",
+    "notes": "In spring.",
+}
+
+
+class Bodies:
+    """What can be sent in a world that has these."""
+
+    accounts: dict[str, User]
+    session: Schedule
+    waiting: WaitlistEntry
+
+    def bodies(self) -> dict[str, dict[str, Any]]:
+        """The body by the path, or the path up to its key."""
+        owner, slot = self.accounts["owner"], self.session.slots.earliest("starts_at")
+        names = {"first_name": "Eva", "last_name": "Sol"}
+        account = {"email": "eva@example.com", "password": NEW_PASSWORD, **names}
+        return {
+            "/api/auth/register/": account,
+            "/api/auth/login/": {"email": owner.email, "password": PASSWORD},
+            "/api/auth/profile/": names,
+            "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
+            "/api/doctor/schedules/": self.hours(),
+            "/api/doctor/weekly-hours/": self.every_week(),
+            "/api/doctor/time-off/": self.away(),
+            "/api/patient/profile/": PROFILE,
+            "/api/patient/dependents/": PROFILE,
+            "/api/patient/medical-history/": ENTRY,
+            "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
+            "/api/appointment/cancel/": {"reason": "A cold"},
+            "/api/appointment/reschedule/": {"slot_id": slot.pk},
+            "/api/appointment/waitlist/": self.wish(),
+            f"{WORK_LIST}move/": {"slot_id": slot.pk},
+            f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
+        }
+
+    def wish(self) -> dict[str, Any]:
+        """What somebody can wait for."""
+        return {
+            "doctor": self.waiting.doctor_id,
+            "from": str(day_ahead(1)),
+            "to": str(day_ahead(20)),
+            "weekdays": [0, 1, 2, 3, 4, 5, 6],
+            "start_time": "08:00:00",
+            "end_time": "20:00:00",
+        }
+
+    def hours(self) -> dict[str, Any]:
+        """A session that the doctor can still hold."""
+        return {
+            "doctor": self.session.doctor.pk,
+            "location": self.session.location.pk,
+            "date": str(day_ahead(7)),
+            "start_time": "09:00:00",
+            "end_time": "10:00:00",
+            "slot_minutes": 20,
+            "capacity": 2,
+            "is_active": True,
+        }
+
+    def away(self) -> dict[str, Any]:
+        """A day off of the doctor, later than everything else."""
+        return {
+            "doctor": self.session.doctor.pk,
+            "location": None,
+            "starts_at": f"{day_ahead(20)}T00:00:00+01:00",
+            "ends_at": f"{day_ahead(21)}T00:00:00+01:00",
+            "reason": "Training",
+        }
+
+    def every_week(self) -> dict[str, Any]:
+        """Hours that the doctor can still keep, and that the hours there are can become."""
+        return {
+            "doctor": self.session.doctor.pk,
+            "location": self.session.location.pk,
+            "weekday": day_ahead().weekday(),
+            "start_time": "17:00:00",
+            "end_time": "18:00:00",
+            "slot_minutes": 20,
+            "capacity": 2,
+            "valid_from": str(day_ahead()),
+            "valid_until": str(day_ahead(30)),
+            "every_weeks": 2,
+        }
