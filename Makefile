@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test drill lint format clean
+.PHONY: help run test drill lint format lock clean
 
 # A stamp says that these requirements are installed for this Python. It bears their checksum in
 # its name, so that neither a clone's file times nor a change of branch mislead, and is made last,
@@ -66,6 +66,7 @@ drill: $(DEV)  ## run the long drills on SQLite and on PostgreSQL (ARGS= goes to
 lint: $(DEV)  ## check style, types, imports, migrations, deployment and the OpenAPI schema
 	@failed=; \
 	step() { name=$$1; shift; echo "=== $$name"; "$$@" || failed="$$failed, $$name"; }; \
+	step "lock" $(BIN)/python -m supply.lock; \
 	step "ruff check" $(BIN)/python -m ruff check .; \
 	step "ruff format" $(BIN)/python -m ruff format --check .; \
 	step "mypy" $(CHECKS) $(BIN)/python -m mypy; \
@@ -81,6 +82,16 @@ lint: $(DEV)  ## check style, types, imports, migrations, deployment and the Ope
 format: $(DEV)  ## format the code and repair what ruff can repair
 	@$(BIN)/python -m ruff check --fix --exit-zero --quiet .
 	@$(BIN)/python -m ruff format .
+
+# The files that requirements*.in ask for, with all that they need, for every platform. What is locked
+# already stays, unless `make lock ARGS=--upgrade` or `ARGS="--upgrade-package django"` says otherwise.
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-package pip --custom-compile-command "make lock" $(ARGS)
+
+lock: $(DEV)  ## lock what requirements*.in ask for, with hashes (ARGS=--upgrade takes newer ones)
+	@$(LOCK) requirements.in --output-file requirements.txt
+	@$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	@$(BIN)/python -m supply.lock
 
 clean:  ## remove .venv and caches; the data in var/ stays
 	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -104,5 +115,6 @@ $(RUNTIME) $(DEV):
 			exit 1; }; }
 	@rm -f .venv/.runtime-* .venv/.dev-*
 	@echo "Installing $(FILE) into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r $(FILE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--require-hashes -r $(FILE)
 	@touch $(STAMPS)

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("accounts", "doctor", "patient", "appointment")
-PLACES = (*APPS, "config", "tests", "benchmarks", "deploy", "docs")
+PLACES = (*APPS, "config", "tests", "benchmarks", "deploy", "docs", "supply")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -1,6 +1,5 @@
-"""The ground the other tests stand on: drivers, pins, and the databases in force."""
+"""The ground the other tests stand on: the databases in force."""
 
-import importlib.util
 import os
 import re
 import signal
@@ -22,7 +21,6 @@ from tests.database import Database, choose
 from tests.threads import run_together
 
 ROOT = Path(__file__).resolve().parent.parent
-PIN = re.compile(r"[\w.-]+(\[[\w,]+\])?==[\w.]+")
 Broken = Callable[[str], binaries.Binaries]
 
 
@@ -48,20 +46,6 @@ def broken() -> Iterator[Broken]:
 
     yield make
     folder.close()
-
-
-# --- Dependencies ---------------------------------------------------------------------------------
-
-
-def test_psycopg_3_is_absent_since_django_would_silently_switch_to_it() -> None:
-    assert importlib.util.find_spec("psycopg") is None
-
-
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_requirements_are_pinned_exactly(name: str) -> None:
-    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
-    loose = [line for line in lines if line and not PIN.fullmatch(line)]
-    assert loose == ([] if name == "requirements.txt" else ["-r requirements.txt"])
 
 
 # --- The database in force ------------------------------------------------------------------------
