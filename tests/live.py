@@ -16,6 +16,7 @@ from config.management.commands import serve
 from tests.programs import tied_to_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
+SHUTDOWN_SECONDS = 30  # more than its graceful_timeout
 
 
 def environ(**variables: str) -> dict[str, str]:
@@ -37,7 +38,9 @@ class Server:
     `box` is what it said by the time it was ready.
     """
 
+    command: tuple[str, ...] = ("manage.py", "serve")
     box = ""
+    process: "subprocess.Popen[bytes]"
 
     def __init__(self, url: str, log: Path, **variables: str) -> None:
         self.url = url
@@ -48,11 +51,10 @@ class Server:
     @contextmanager
     def running(self) -> Iterator[float]:
         """Start it and wait until it is ready; yields the seconds that took. It must end well."""
-        command = [sys.executable, "manage.py", "serve"]
         began = time.monotonic()
         with self.log.open("w") as log:
-            process = subprocess.Popen(
-                command,
+            self.process = process = subprocess.Popen(
+                [sys.executable, *self.command],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=log,
@@ -67,7 +69,7 @@ class Server:
             yield time.monotonic() - began
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0, self.log.read_text()
+            assert process.wait(timeout=SHUTDOWN_SECONDS) == 0, self.log.read_text()
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page."""
@@ -86,3 +88,18 @@ class Server:
             return self.get("/readyz")[0] == 200
         except URLError:
             return False
+
+
+class BareServer(Server):
+    """The same server without demo data, which `migrate()` readies for service in its place."""
+
+    command = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
+
+    def __init__(self, url: str, log: Path, **variables: str) -> None:
+        settings = {"THROTTLE": "off", "CACHE_URL": "locmemcache://", **variables}
+        super().__init__(url, log, **settings)
+
+    def migrate(self) -> None:
+        """Make the tables, where they lack."""
+        done = self.manage("migrate", "--verbosity=0")
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,253 @@
+"""Clients of the real server who book and cancel without pause, and remember what it told them.
+
+    load = Load.prepared(server, people=8)     # people, and a calendar for them, in its database
+    with load.running():                       # their requests bear keys and are sent again until
+        ...                                    # they are answered; faults go here
+    load.assert_kept()                         # all that was acknowledged is there, once
+    load.told                                  # what every try was answered, and how quickly
+
+A place is contested: a slot has room for half of them. Only the standard library is used, so that
+a client's patience is its own.
+"""
+
+import http.client
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.live import Server
+
+NUMBERS = count(1_000_000_000, 1_000_000)
+PAUSE = 0.1  # seconds between a try that failed and the next
+NOBODY = (OSError, http.client.HTTPException)
+
+PREPARE = """
+import json
+from datetime import timedelta
+from accounts.tests.factories import UserFactory
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from django.utils import timezone
+for factory in (UserFactory, DoctorFactory, LocationFactory):
+    factory.reset_sequence({after})  # those of a new process would begin to count anew
+first = timezone.now().date() + timedelta(days=2)
+days = [
+    ScheduleFactory(
+        doctor=doctor, location=location, date=first + timedelta(days=day), start_time="06:00",
+        end_time="20:00", slot_minutes=5, capacity={capacity},
+    )
+    for doctor, location in [(DoctorFactory(), LocationFactory())]
+    for day in range({days})
+]
+slots = [slot.pk for day in days for slot in day.slots.order_by("starts_at")]
+tokens = [UserFactory(password="").issue_token()[0] for _ in range({people})]
+print("READY", json.dumps([days[0].doctor_id, slots, tokens]))
+"""
+HELD = """
+import json
+from appointment.models import Appointment
+rows = Appointment.objects.filter(doctor={doctor}).values_list("pk", "slot", "status")
+print("HELD", json.dumps(list(rows)))
+"""
+
+
+def said(server: Server, word: str, code: str) -> Any:
+    """What the line that begins with the word says, as JSON, of what the code prints there."""
+    done = server.manage("shell", "--no-imports", "-c", code)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
+    assert len(lines) == 1, done.stderr
+    return json.loads(lines[0].removeprefix(word))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one try was answered; status 0 where no answer came. Instants are time.monotonic()."""
+
+    status: int
+    began: float
+    ended: float
+    body: bytes = b""
+    retry_after: str | None = None
+    fault: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long the client waited."""
+        return self.ended - self.began
+
+    @property
+    def code(self) -> str | None:
+        """The code of a problem."""
+        return json.loads(self.body).get("code") if self.status >= 400 and self.body else None
+
+
+@dataclass
+class Kept:
+    """A visit that was acknowledged, and whether its cancelation was."""
+
+    appointment: int
+    slot: int
+    at: float
+    canceled: bool = False
+
+
+@dataclass
+class Load:
+    """The people, what they were told, and what they may rely on."""
+
+    server: Server
+    doctor: int
+    slots: list[int]
+    tokens: list[str]
+    patience: float = 60  # seconds for an answer
+    told: list[Told] = field(default_factory=list)
+    ledger: list[Kept] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+    enough: threading.Event = field(default_factory=threading.Event)
+    too_late: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def prepared(cls, server: Server, people: int = 8, days: int = 7, **options: Any) -> "Load":
+        """Make the people and a calendar, in the server's database; no server need run."""
+        size = {"people": people, "days": days, "capacity": max(1, people // 2)}
+        code = PREPARE.format(after=next(NUMBERS), **size)
+        return cls(server, *said(server, "READY", code), **options)
+
+    @contextmanager
+    def running(self, settle: float = 60) -> Iterator["Load"]:
+        """Have all of them at it meanwhile; then each has so many seconds to be answered."""
+        self.enough.clear()
+        people = [threading.Thread(target=Person(self, token).live) for token in self.tokens]
+        for person in people:
+            person.daemon = True
+            person.start()
+        try:
+            yield self
+        finally:
+            self.enough.set()
+            deadline = time.monotonic() + settle
+            for person in people:
+                person.join(max(0, deadline - time.monotonic()))
+            self.too_late.set()
+            for person in people:
+                person.join(self.patience)
+
+    # --- What came of it --------------------------------------------------------------------------
+
+    def held(self) -> dict[int, tuple[int, str]]:
+        """The visits in the database: slot and status by primary key."""
+        rows = said(self.server, "HELD", HELD.format(doctor=self.doctor))
+        return {pk: (slot, status) for pk, slot, status in rows}
+
+    def lost(self) -> list[Kept]:
+        """What was acknowledged and is not so in the database."""
+        held = self.held()
+        return [kept for kept in self.ledger if held.get(kept.appointment) != _row(kept)]
+
+    def assert_kept(self) -> None:
+        """All that was acknowledged is there as it was told, once, and nothing besides it."""
+        assert self.surprises == []
+        assert self.unsettled == []
+        assert self.ledger, self.summary()
+        assert self.held() == {kept.appointment: _row(kept) for kept in self.ledger}
+        done = self.server.manage("check_invariants")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def statuses(self) -> Counter[str]:
+        """How often each answer was given; a fault of the network by its name."""
+        return Counter(told.fault or str(told.status) for told in self.told)
+
+    def longest(self) -> float:
+        """The longest that any answer, or fault, was waited for, in seconds."""
+        return max((told.seconds for told in self.told), default=0.0)
+
+    def first_acknowledged(self, since: float) -> float:
+        """The seconds from that instant on until something begun after it was acknowledged."""
+        good = [told.ended for told in self.told if 0 < told.status < 300 and told.began >= since]
+        return min(good, default=float("inf")) - since
+
+    def summary(self) -> str:
+        """One line for people."""
+        canceled = sum(kept.canceled for kept in self.ledger)
+        answers = ", ".join(f"{times} x {what}" for what, times in sorted(self.statuses().items()))
+        return f"{len(self.ledger)} booked, {canceled} of them canceled ({answers})"
+
+
+def _row(kept: Kept) -> tuple[int, str]:
+    return kept.slot, "canceled" if kept.canceled else "scheduled"
+
+
+class Person:
+    """One client: tries slot after slot, cancels every third visit, and asks again in doubt."""
+
+    def __init__(self, load: Load, token: str) -> None:
+        self.load, self.token = load, token
+        place = urlsplit(load.server.base).netloc
+        self.connection = http.client.HTTPConnection(place, timeout=load.patience)
+
+    def live(self) -> None:
+        """Go on until there is enough, or no slot is left."""
+        for number, slot in enumerate(self.load.slots):
+            if self.load.enough.is_set():
+                break
+            kept = self.book(slot)
+            if kept and number % 3 == 2:
+                self.cancel(kept)
+        self.connection.close()
+
+    def book(self, slot: int) -> Kept | None:
+        """Book the slot; None where it is full."""
+        told = self.settle(f"/api/appointment/book/{self.load.doctor}/", {"slot_id": slot})
+        if told is None or not self.is_done(told, 201):
+            return None
+        kept = Kept(json.loads(told.body)["id"], slot, told.ended)
+        self.load.ledger.append(kept)
+        return kept
+
+    def cancel(self, kept: Kept) -> None:
+        """Cancel the visit."""
+        told = self.settle(f"/api/appointment/cancel/{kept.appointment}/", {})
+        kept.canceled = told is not None and self.is_done(told, 200)
+
+    def is_done(self, told: Told, expected: int) -> bool:
+        """Whether it was acknowledged; whatever is neither that nor a full slot is a surprise."""
+        if told.status != expected and (told.status, told.code) != (409, "slot_full"):
+            self.load.surprises.append(f"{told.status} {told.body.decode()}")
+        return told.status == expected
+
+    def settle(self, path: str, body: dict[str, Any]) -> Told | None:
+        """Send it under one key until somebody answers; None when it is too late for that."""
+        key = uuid.uuid4().hex
+        while not self.load.too_late.is_set():
+            told = self.send(path, body, key)
+            self.load.told.append(told)
+            if 0 < told.status < 500:
+                return told
+            time.sleep(PAUSE)
+        self.load.unsettled.append(path)
+        return None
+
+    def send(self, path: str, body: dict[str, Any], key: str) -> Told:
+        """One try, on the connection of the one before it where that still stands."""
+        headers = {
+            "Content-Type": "application/json",
+            "Authorization": f"Token {self.token}",
+            "Idempotency-Key": key,
+        }
+        began = time.monotonic()
+        try:
+            self.connection.request("POST", path, json.dumps(body), headers)
+            answer = self.connection.getresponse()
+            text, again = answer.read(), answer.headers.get("Retry-After")
+            return Told(answer.status, began, time.monotonic(), text, again)
+        except NOBODY as fault:
+            self.connection.close()
+            return Told(0, began, time.monotonic(), fault=type(fault).__name__)

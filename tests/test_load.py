@@ -1,0 +1,31 @@
+"""The clients of the drills: what they say of a sound server, and that they see what is lost."""
+
+import time
+
+import pytest
+
+from tests.live import Server
+from tests.load import Load
+
+
+@pytest.fixture(scope="module")
+def load(clinic: Server) -> Load:
+    """What four people were told in a second."""
+    load = Load.prepared(clinic, people=4, days=1)
+    with load.running():
+        time.sleep(1)
+    return load
+
+
+def test_a_sound_server_keeps_what_it_acknowledges(load: Load) -> None:
+    load.assert_kept()
+    assert set(load.statuses()) <= {"200", "201", "409"}
+    assert 0 < load.longest() < 10
+
+
+def test_an_acknowledged_visit_that_is_gone_is_seen(load: Load) -> None:
+    told = load.ledger[0]
+    told.appointment, kept = -1, told.appointment
+    assert load.lost() == [told]
+    told.appointment = kept
+    assert load.lost() == []
