@@ -15,6 +15,7 @@ from doctor.tests.factories import DoctorFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.database import KEY, Database, SQLite
+from tests.flush import stepping_round_triggers
 from tests.people import reception_group
 
 # The same examples in every run, and no verdict on the speed of the machine.
@@ -35,6 +36,16 @@ def django_db_modify_db_settings(database: Database) -> None:
     """Keep SQLite's test database in a file: in memory all threads would share one connection."""
     if isinstance(database, SQLite):
         connections["default"].settings_dict["TEST"]["NAME"] = database.file("test_clinic")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flush_append_only_tables(database: Database) -> Iterator[None]:
+    """Let the tests that commit leave an empty database behind them."""
+    with pytest.MonkeyPatch.context() as patch:
+        if isinstance(database, SQLite):
+            connection = connections["default"]
+            patch.setattr(connection.ops, "execute_sql_flush", stepping_round_triggers(connection))
+        yield
 
 
 # --- Settings -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""The last word on what leaves /api/: problems, sizes, cookies."""
+"""The last word on what leaves /api/: problems, sizes, cookies. And who calls, for all to know."""
 
 import codecs
+import uuid
 from collections.abc import Callable
 
 from django.conf import settings
@@ -8,6 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import common
 
+from accounts.context import ADMIN, Caller, called_by
+from accounts.context import API as OF_API
+from accounts.throttles import client_address
 from config import problems
 from config.problems import Problem, problem_of
 
@@ -15,6 +19,28 @@ API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED = 16 * 1024 * 1024
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
+
+
+class CallerMiddleware:
+    """Tell all that a call does who makes it, and under which id; the answer bears the id too.
+
+    The id is ours: one that a client chose could be used for many calls.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        somebody = Caller(
+            channel=OF_API if request.path.startswith(API) else ADMIN,
+            address=client_address(request),
+            request_id=uuid.uuid4().hex,
+            whoever=lambda: getattr(request, "user", None),
+        )
+        with called_by(somebody):
+            response = self.get_response(request)
+        response.headers["X-Request-ID"] = somebody.request_id
+        return response
 
 
 class ApiMiddleware:

@@ -14,7 +14,7 @@ def test_a_page_may_send_an_idempotency_key_and_read_that_an_answer_is_a_replay(
     assert {"authorization", "content-type", "idempotency-key"} <= set(sent)
     shown = Client().get("/api/appointment/book/1/", headers={"Origin": ORIGIN})
     exposed = shown["Access-Control-Expose-Headers"].split(", ")
-    assert exposed == ["Idempotency-Replayed", "Location", "Retry-After"]
+    assert exposed == ["Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"]
 
 
 def test_no_other_origin_is_told_anything() -> None:

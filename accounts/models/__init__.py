@@ -1,6 +1,7 @@
-"""People who sign in, and what every app may build upon."""
+"""People who sign in, what was read and changed, and what every app may build upon."""
 
+from accounts.models.audit import AuditEvent
 from accounts.models.revisable import Revisable
 from accounts.models.user import User, UserManager
 
-__all__ = ["Revisable", "User", "UserManager"]
+__all__ = ["AuditEvent", "Revisable", "User", "UserManager"]

@@ -1,0 +1,161 @@
+"""The record of what was read and changed: who calls, and a table that only grows."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts.context import COMMAND, Caller, called_by, caller
+from accounts.models import AuditEvent, User
+from accounts.tests.factories import UserFactory
+from tests.statements import counted_statements
+
+pytestmark = pytest.mark.django_db
+
+
+def an_event(**known: Any) -> AuditEvent:
+    AuditEvent.objects.note("read", User, **known)
+    return AuditEvent.objects.latest("pk")
+
+
+# --- Only added to --------------------------------------------------------------------------------
+
+
+def written_again(event: AuditEvent) -> None:
+    event.save()
+
+
+def updated(event: AuditEvent) -> None:
+    AuditEvent.objects.update(outcome="denied")
+
+
+def deleted(event: AuditEvent) -> None:
+    event.delete()
+
+
+def all_deleted(event: AuditEvent) -> None:
+    AuditEvent.objects.all().delete()
+
+
+def updated_past_django(event: AuditEvent) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_auditevent SET address = %s", ["192.0.2.1"])
+
+
+def deleted_past_django(event: AuditEvent) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM accounts_auditevent")
+
+
+def put_in_its_place(event: AuditEvent) -> None:
+    replace = {
+        "sqlite": "INSERT OR REPLACE INTO accounts_auditevent SELECT * FROM accounts_auditevent",
+        "postgresql": "INSERT INTO accounts_auditevent SELECT * FROM accounts_auditevent "
+        "ON CONFLICT (id) DO UPDATE SET address = '192.0.2.1'",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(replace[connection.vendor])
+
+
+ATTACKS = [
+    written_again,
+    updated,
+    deleted,
+    all_deleted,
+    updated_past_django,
+    deleted_past_django,
+    put_in_its_place,
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_database_refuses_to_change_or_delete_an_event(
+    attack: Callable[[AuditEvent], None],
+) -> None:
+    event = an_event()
+    before = AuditEvent.objects.values().get()
+    with pytest.raises(IntegrityError, match="append only"), transaction.atomic():
+        attack(event)
+    assert AuditEvent.objects.values().get() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_that_commits_leaves_none_behind_and_the_next_finds_the_database_as_strict() -> None:
+    test_the_database_refuses_to_change_or_delete_an_event(deleted)
+
+
+def test_an_event_outlives_the_account_of_who_acted() -> None:
+    account = UserFactory()
+    event = an_event(actor=account)
+    key = account.pk
+    account.delete()
+    found = AuditEvent.objects.select_related("actor").get(pk=event.pk)
+    assert (found.actor_id, found.actor) == (key, None)
+
+
+def test_events_of_many_patients_are_one_statement() -> None:
+    people = UserFactory.create_batch(3)
+    for person in people:
+        person.user_id = person.pk
+    with counted_statements() as statements:
+        AuditEvent.objects.note("read", User, people)
+    assert len(statements) == 1
+    assert {event.patient_id for event in AuditEvent.objects.all()} == {p.pk for p in people}
+
+
+# --- Who calls ------------------------------------------------------------------------------------
+
+
+def test_a_call_has_an_id_of_ours_that_its_answer_bears() -> None:
+    answers = [
+        APIClient().get("/api/doctor/doctors/", headers={"X-Request-ID": "mine"}),
+        APIClient().get("/api/nowhere/"),
+        APIClient().post("/api/auth/login/", "x" * 600_000, content_type="application/json"),
+        Client().get("/admin/"),
+        Client().get("/healthz"),
+    ]
+    ids = [answer["X-Request-ID"] for answer in answers]
+    assert all(re.fullmatch("[0-9a-f]{32}", found) for found in ids)
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("path", "channel"), [("/api/auth/profile/", "api"), ("/admin/accounts/user/", "admin")]
+)
+def test_during_a_call_the_caller_is_who_made_it_and_afterwards_nobody(
+    path: str, channel: str, superuser: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def look(user: Any) -> str | None:
+        now = caller()
+        seen.append((now.user, now.channel, now.address, now.request_id))
+        return "A name" if now.channel == "admin" else None
+
+    monkeypatch.setattr(User, "doctor", property(look))
+    monkeypatch.setattr(User, "__str__", look)
+    client = APIClient()
+    client.force_login(superuser)
+    answer = client.get(path, REMOTE_ADDR="192.0.2.7")
+    assert answer.status_code == 200
+    assert seen[-1] == (superuser, channel, "192.0.2.7", answer["X-Request-ID"])
+    assert caller() == Caller()
+
+
+def test_outside_a_request_it_is_a_command_of_nobody() -> None:
+    assert (caller().channel, caller().user) == (COMMAND, None)
+    assert (an_event().role, an_event().channel) == ("system", "command")
+
+
+def test_an_event_says_who_called_from_where_and_in_which_request() -> None:
+    account = UserFactory()
+    somebody = Caller("api", "2001:db8::7", "a" * 32, lambda: account)
+    with called_by(somebody):
+        event = an_event()
+    event.refresh_from_db()
+    assert (event.actor, event.channel, event.address) == (account, "api", "2001:db8::7")
+    assert (event.request_id, event.outcome, event.emergency) == ("a" * 32, "allowed", False)
