@@ -18,6 +18,7 @@ from config.problems import Problem, problem_of
 API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED = 16 * 1024 * 1024
+PLAIN = "Plain http is refused here, since anybody on the way can read it. Use https."
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
 
@@ -46,7 +47,9 @@ class CallerMiddleware:
 class ApiMiddleware:
     """Make a problem of every error under /api/, also of those that no view lived to answer.
 
-    Stands outside the session's middleware, so that a call with a token sets no cookie.
+    Stands outside the session's middleware, so that a call with a token sets no cookie. Where https
+    is required, plain http is refused and not redirected: a client that sends its token in the
+    clear would otherwise work, and go on doing so.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -57,6 +60,8 @@ class ApiMiddleware:
             return Problem(415).response(request)
         if not request.path.startswith(API):
             return self.get_response(request)
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            return Problem(403, detail=PLAIN).response(request)
         if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             _drain(request)
             return Problem(413).response(request)

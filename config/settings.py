@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
 from config.api_document import SPECTACULAR_SETTINGS  # noqa: F401
+from config.csp import CONTENT_SECURITY_POLICY  # noqa: F401
 from config.log import LOGGING  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
+    "csp",
     "axes",
 ]
 
@@ -64,6 +66,8 @@ MIDDLEWARE = [
     "config.middleware.CallerMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.headers.PrivacyMiddleware",
+    "config.headers.PolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -209,16 +213,23 @@ CORS_EXPOSE_HEADERS = ("Idempotency-Replayed", "Location", "Retry-After", "X-Req
 
 # --- Transport ------------------------------------------------------------------------------------
 
+SESSION_COOKIE_AGE = 12 * 3600  # a long day at the desk, however busy; seconds
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token, and no script of ours reads the cookie
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # they name patients
+X_FRAME_OPTIONS = "DENY"
 if NUM_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 if PRODUCTION:
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^api/"]  # ApiMiddleware refuses the last
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME = "__Host-sessionid"  # browsers take it from this very host over https only
     CSRF_COOKIE_SECURE = True
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
 
 # --- Files, words, log ----------------------------------------------------------------------------
 

@@ -1,0 +1,151 @@
+"""What a browser is told of every page, and that every page keeps to it."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+
+from tests.desk import Desk, page
+from tests.routes import api_routes
+from tests.world import World, call, undone
+
+pytestmark = pytest.mark.django_db
+BROWSER = {"accept": "text/html"}
+DOCUMENTS = ("/", "/api/docs/", "/api-auth/login/", "/admin/login/", "/api/nowhere/", "/nowhere/")
+READING = [route for route, methods in api_routes().items() if "GET" in methods]
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "object-src": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+class Breaches(HTMLParser):
+    """What of a page its Content-Security-Policy forbids."""
+
+    def __init__(self, html: str, style_attributes: bool) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.style_attributes = style_attributes
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        given = dict(attrs)
+        data_only = given.get("type") == "application/json"
+        if tag == "style" or (tag == "script" and not given.get("src") and not data_only):
+            self.found.append(f"<{tag}>")
+        if tag in {"base", "object", "embed", "iframe"}:
+            self.found.append(f"<{tag}>")
+        self.found += [f"{name}={value}" for name, value in attrs if self._breaks(name, value)]
+
+    def _breaks(self, name: str, value: str | None) -> bool:
+        if name == "style":
+            return not self.style_attributes
+        if name in {"src", "action"}:
+            return (
+                (value or "").strip().lower().startswith(("http:", "https:", "//", "javascript:"))
+            )
+        scripted = name == "href" and (value or "").strip().lower().startswith("javascript:")
+        return name.startswith("on") or scripted
+
+
+def policy_of(answer: Any) -> dict[str, str]:
+    """The directives of an answer."""
+    parts = answer["Content-Security-Policy"].split("; ")
+    return {name: value for name, _, value in (part.partition(" ") for part in parts)}
+
+
+def assert_kept_and_not_stored(path: str, answer: Any) -> None:
+    """The page has the policy and breaks it nowhere, and no cache may keep it."""
+    of_framework = path.startswith(("/api/", "/api-auth/"))
+    style = {"style-src-attr": "'unsafe-inline'"} if of_framework else {}
+    assert policy_of(answer) == {**POLICY, **style}, path
+    assert "no-store" in answer["Cache-Control"], path
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert "geolocation=()" in answer["Permissions-Policy"]
+    if answer["Content-Type"].startswith("text/html"):
+        assert Breaches(answer.content.decode(), bool(style)).found == [], path
+
+
+def admin_pages() -> Iterator[str]:
+    """The list and a form of every registered model, and what belongs to none."""
+    yield from ("/admin/", "/admin/password_change/", "/admin/jsi18n/")
+    for model in admin.site._registry:
+        yield page(model)
+        row = model._default_manager.first()
+        yield page(row, "change") if row else page(model, "add")
+    yield page(model, "add")
+    yield page(row or model, "delete" if row else "add")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_page_for_strangers_keeps_to_its_policy(path: str) -> None:
+    assert_kept_and_not_stored(path, Client().get(path, headers=BROWSER))
+
+
+def test_the_script_of_the_docs_is_a_file_and_no_part_of_the_page() -> None:
+    script = Client().get("/api/docs/?script=", headers={"accept": "*/*"})
+    assert script["Content-Type"].startswith("application/javascript")
+    assert "SwaggerUIBundle(" in script.content.decode()
+    assert (
+        'src="/api/docs/?script="' in Client().get("/api/docs/", headers=BROWSER).content.decode()
+    )
+
+
+def test_every_page_of_the_admin_keeps_to_its_policy(world: World) -> None:
+    desk = Desk(world.accounts["superuser"])
+    statuses = set()
+    for path in admin_pages():
+        answer = desk.get(path)
+        statuses.add(answer.status_code)
+        assert_kept_and_not_stored(path, answer)
+    assert statuses <= {200, 302, 403}  # two lead back to the list: nothing to choose from
+
+
+def test_every_page_of_the_browsable_api_keeps_to_its_policy(world: World) -> None:
+    for route in READING:
+        client = Client(headers=BROWSER)
+        client.force_login(world.accounts[world.person_for("GET", route)])
+        answer = client.get(world.path(route))
+        assert answer["Content-Type"].startswith("text/html")
+        assert_kept_and_not_stored(route, answer)
+
+
+def test_no_answer_of_the_api_may_be_stored_whoever_calls(world: World) -> None:
+    for route, methods in api_routes().items():
+        method = max(methods)
+        for client in (world.client("anonymous"), world.client_for(method, route)):
+            with undone():
+                answer = call(client, method, world.path(route), world.body(method, route))
+            assert "no-store" in answer["Cache-Control"], (method, route, answer.status_code)
+            assert policy_of(answer)["default-src"] == "'none'"
+
+
+@pytest.mark.parametrize(
+    ("html", "breaches"),
+    [
+        ("<script>x</script>", ["<script>"]),
+        ('<script src="/x.js"></script><script type="application/json">1</script>', []),
+        ('<script src="https://elsewhere.example/x.js"></script>', ["src=https://elsewhere"]),
+        ('<a onclick="x()" href=" JavaScript:x()">', ["onclick=x()", "href= JavaScript:x()"]),
+        ('<p style="color: red">', ["style=color: red"]),
+        ("<style>p {}</style><base href='//x'>", ["<style>", "<base>"]),
+    ],
+)
+def test_the_reader_of_pages_sees_what_a_policy_forbids(html: str, breaches: list[str]) -> None:
+    found = Breaches(html, style_attributes=False).found
+    assert len(found) == len(breaches)
+    assert all(seen.startswith(breach) for seen, breach in zip(found, breaches, strict=True))

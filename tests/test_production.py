@@ -1,0 +1,117 @@
+"""What only the production settings do: https, cookies of this host alone, nothing in the clear."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import environ
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = """
+import json, sys, django
+django.setup()
+from django.conf import settings
+from django.test import Client
+settings.STORAGES["staticfiles"]["BACKEND"] = "django.core.files.storage.FileSystemStorage"
+answers = {}
+for path, secure, headers in json.load(sys.stdin):
+    answer = Client(SERVER_NAME="clinic.example").get(path, secure=secure, headers=headers)
+    cookies = {name: [m["secure"], m["httponly"], m["samesite"], m["path"], m["domain"]]
+               for name, m in answer.cookies.items()}
+    key = ("https " if secure else "http ") + path + "".join(sorted(headers))
+    answers[key] = [answer.status_code, dict(answer.headers), cookies, answer.content.decode()]
+names = ("SESSION_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE",
+         "SESSION_COOKIE_NAME", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH")
+answers["settings"] = {name: getattr(settings, name) for name in names}
+json.dump(answers, sys.stdout)
+"""
+DOCTORS = "/api/doctor/doctors/"
+BY_PROXY = {"X-Forwarded-Proto": "https"}
+CALLS: list[tuple[str, bool, dict[str, str]]] = [
+    (DOCTORS, False, {}),
+    (DOCTORS, False, BY_PROXY),
+    ("/healthz", False, {}),
+    ("/readyz", False, {}),
+    ("/admin/login/", False, {}),
+    ("/admin/login/", True, {}),
+    ("/api/nowhere/", True, {}),
+]
+
+
+def production(**variables: str) -> dict[str, Any]:
+    """What a process with the production settings answers to these calls."""
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps(CALLS),
+        env=environ(
+            DJANGO_SETTINGS_MODULE="config.settings",
+            ENVIRONMENT="production",
+            SECRET_KEY="only-for-this-test-" + "x" * 50,
+            ALLOWED_HOSTS="clinic.example",
+            DATABASE_URL="sqlite://:memory:",
+            **variables,
+        ),
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    answers: dict[str, Any] = json.loads(run.stdout)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, Any]:
+    """One process for all tests: each takes seconds to start."""
+    return production()
+
+
+def test_plain_http_is_refused_under_api_and_not_redirected(answers) -> None:
+    status, headers, _, body = answers[f"http {DOCTORS}"]
+    assert (status, headers["Content-Type"]) == (403, "application/problem+json")
+    problem = json.loads(body)
+    assert (problem["code"], problem["status"]) == ("permission_denied", 403)
+    assert "https" in problem["detail"]
+    assert "Location" not in headers
+
+
+def test_nobody_is_believed_to_have_come_by_https_unless_a_proxy_is_named(answers) -> None:
+    assert answers[f"http {DOCTORS}X-Forwarded-Proto"][0] == 403
+    behind_one = production(NUM_PROXIES="1")
+    assert behind_one[f"http {DOCTORS}X-Forwarded-Proto"][0] != 403
+    assert behind_one[f"http {DOCTORS}"][0] == 403
+
+
+def test_probes_are_answered_over_plain_http(answers) -> None:
+    assert answers["http /healthz"][0] == 200
+    assert answers["http /readyz"][0] == 503  # there is no table in this database
+
+
+def test_pages_lead_over_to_https(answers) -> None:
+    status, headers, *_ = answers["http /admin/login/"]
+    assert (status, headers["Location"]) == (301, "https://clinic.example/admin/login/")
+
+
+def test_browsers_are_told_to_use_https_alone_for_a_year(answers) -> None:
+    told = "max-age=31536000; includeSubDomains; preload"
+    for path in ("/admin/login/", "/api/nowhere/"):
+        assert answers[f"https {path}"][1]["Strict-Transport-Security"] == told
+
+
+def test_cookies_go_over_https_to_this_host_alone_and_to_no_script(answers) -> None:
+    _, _, cookies, _ = answers["https /admin/login/"]
+    assert cookies == {"__Host-csrftoken": [True, True, "Lax", "/", ""]}
+    assert answers["settings"] == {
+        "SESSION_COOKIE_SECURE": True,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_NAME": "__Host-sessionid",
+        "SESSION_COOKIE_DOMAIN": None,
+        "SESSION_COOKIE_PATH": "/",
+    }
+
+
+def test_an_unknown_path_under_api_is_a_problem_over_https(answers) -> None:
+    assert answers["https /api/nowhere/"][0] == 404
