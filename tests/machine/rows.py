@@ -1,0 +1,73 @@
+"""The rows of the database that the model speaks of, in the model's words."""
+
+from typing import Any
+
+from appointment.models import Appointment, Offer, WaitlistEntry
+from doctor.models import Slot
+from tests.machine.model import Model
+
+
+def difference(model: Model) -> list[tuple[str, Any, Any]]:
+    """Each kind of row on which the two differ: what it is, in the model and in the database."""
+    pairs = [
+        ("slots", slots_of(model), slots(model)),
+        ("visits", visits_of(model), visits(model)),
+        ("flagged", flagged_of(model), flagged(model)),
+        ("entries", entries_of(model), entries(model)),
+    ]
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def slots_of(model: Model) -> dict[int, tuple[Any, ...]]:
+    """Time, places, places taken, and whether it is open."""
+    return {
+        pk: (place.span[0], place.capacity, model.taken(place), model.is_open(place))
+        for pk, place in model.places.items()
+    }
+
+
+def slots(model: Model) -> dict[int, tuple[Any, ...]]:
+    rows = Slot.objects.filter(schedule__in=model.sessions)
+    return {
+        row.pk: (
+            row.starts_at.hour * 60 + row.starts_at.minute,
+            row.capacity,
+            row.taken,
+            row.is_open,
+        )
+        for row in rows
+    }
+
+
+def visits_of(model: Model) -> dict[int, tuple[Any, ...]]:
+    """Whose, where, and what became of it; a canceled one may have lost its slot."""
+    return {v.pk: (v.patient, v.slot, v.status, v.reason) for v in model.visits.values()}
+
+
+def visits(model: Model) -> dict[int, tuple[Any, ...]]:
+    doctors = {session.doctor for session in model.sessions.values()}
+    rows = Appointment.objects.filter(doctor__in=doctors)
+    columns = ("pk", "patient", "slot", "status", "reason")
+    return {pk: tuple(rest) for pk, *rest in rows.values_list(*columns)}
+
+
+def flagged_of(model: Model) -> set[int]:
+    """Live visits that leave has hit."""
+    return {visit.pk for visit, place in model.live() if model.is_on_leave(place)}
+
+
+def flagged(model: Model) -> set[int]:
+    rows = Appointment.objects.active().filter(pk__in=model.visits, needs_rebooking=True)
+    return set(rows.values_list("pk", flat=True))
+
+
+def entries_of(model: Model) -> dict[int, tuple[Any, ...]]:
+    """Whose, where it stands, and what is offered."""
+    return {e.pk: (e.patient, e.status, e.offer) for e in model.entries.values()}
+
+
+def entries(model: Model) -> dict[int, tuple[Any, ...]]:
+    doctors = {session.doctor for session in model.sessions.values()}
+    rows = WaitlistEntry.objects.filter(doctor__in=doctors)
+    offers = dict(Offer.objects.open().filter(entry__in=rows).values_list("entry", "slot"))
+    return {row.pk: (row.patient_id, row.status, offers.get(row.pk)) for row in rows}

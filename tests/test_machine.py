@@ -1,0 +1,54 @@
+"""Whatever patients and staff do by API and admin, in whatever order: all is as the model says."""
+
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+
+from appointment.models import AppointmentEvent
+from doctor.models import Slot
+from patient.models import Patient
+from tests.machine.machine import ClinicMachine
+from tests.machine.people import other_rows
+from tests.machine.running import machine_at, run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RUNS, STEPS = 3, 20
+
+
+def test_every_step_through_both_doors_does_what_the_model_does(
+    database: Any, tmp_path: Any
+) -> None:
+    with machine_at(database, tmp_path / "log") as machine:
+        run(machine, RUNS, STEPS)
+        told = machine.told
+        assert told["steps"] > RUNS * STEPS / 2
+        assert told["gone through"], told
+        assert len(told) > 4, f"hardly any refusal was met: {told}"
+        assert_the_machine_sees_what_is_wrong(machine())
+
+
+def assert_the_machine_sees_what_is_wrong(machine: ClinicMachine) -> None:
+    """Controls, on rows changed behind the model's back; here since the server is up."""
+    machine.open_the_clinic()
+    machine.all_rows_are_as_in_the_model()
+    first, second = list(machine.people.values())[:2]
+    before = other_rows(first)
+    Patient.objects.filter(pk=second.pk).update(address="Elsewhere")
+    assert other_rows(first) != before
+    place = min(machine.model.places)
+    Slot.objects.filter(pk=place).update(taken=1)
+    with pytest.raises(AssertionError, match="slots"):
+        machine.all_rows_are_as_in_the_model()
+    Slot.objects.filter(pk=place).update(taken=0)
+    status, visit = machine.call(
+        first, "POST", f"appointment/book/{Slot.objects.get(pk=place).doctor_id}/", slot_id=place
+    )
+    assert status == 201
+    with pytest.raises(AssertionError, match="visits"):
+        machine.all_rows_are_as_in_the_model()
+    machine.call(first, "POST", f"appointment/cancel/{visit['id']}/")
+    AppointmentEvent.objects.filter(appointment=visit["id"], kind="canceled")._raw_delete("default")
+    with pytest.raises((AssertionError, CommandError)):
+        machine.all_rows_are_as_in_the_model()
