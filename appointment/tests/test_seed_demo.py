@@ -29,7 +29,7 @@ from doctor.models import (
     WeeklyHours,
 )
 from patient.models import Patient
-from tests.people import reception_group
+from tests.flush import Flush
 
 OURS = ("accounts", "doctor", "patient", "appointment", "auth")
 
@@ -42,7 +42,7 @@ AT = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def seeded(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def seeded(flush: Flush, django_db_blocker: Any) -> Iterator[None]:
     """Demo data for the whole module, since making it takes a while.
 
     It is committed, so that each test can start from it and roll its own changes back. The calendar
@@ -50,10 +50,9 @@ def seeded(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         patch.setattr(days, "AROUND", timedelta(days=22))
-        reception_group()
         seed(AT)
         yield
-        call_command("flush", interactive=False, verbosity=0)
+        flush()
 
 
 def seed(at: datetime) -> str:
