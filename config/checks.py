@@ -10,9 +10,21 @@ LIMITS_ARE_OFF = Warning(
     hint="Unset THROTTLE: it is for load tests only.",
     id="config.W001",
 )
+NO_SECOND_FACTOR = Warning(
+    "ADMIN_SECOND_FACTOR=off lets a password alone open the admin.",
+    hint="Unset ADMIN_SECOND_FACTOR; docs/operations.md says how the first admin enrols.",
+    id="config.W002",
+)
 
 
 @register(Tags.security, deploy=True)
 def limits_are_on(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Warn where a server would answer without rate limits."""
     return [] if settings.THROTTLE else [LIMITS_ARE_OFF]
+
+
+@register(Tags.security, deploy=True)
+def second_factor_is_asked_for(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn where the admin of a production server would ask for a password only."""
+    asked = settings.ADMIN_SECOND_FACTOR or not settings.PRODUCTION
+    return [] if asked else [NO_SECOND_FACTOR]

@@ -44,7 +44,7 @@ INSTALLED_APPS = [
     "doctor",
     "patient",
     "appointment",
-    "django.contrib.admin",
+    "accounts.apps.ClinicAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -60,6 +60,9 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
 ]
 
 MIDDLEWARE = [
@@ -74,6 +77,7 @@ MIDDLEWARE = [
     "config.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -136,6 +140,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "rest_framework:login"
 LOGIN_REDIRECT_URL = "/"
+
+ADMIN_SECOND_FACTOR = (
+    environment.text("ADMIN_SECOND_FACTOR", "on" if PRODUCTION else "off") != "off"
+)
+OTP_TOTP_ISSUER = "Clinic appointments"
 
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=14),

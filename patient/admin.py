@@ -106,7 +106,7 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
         Patient.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).lock_all()
 
     def name_in_log(self, row: Patient) -> str:
-        return f"patient {row.pk}, erased"
+        return f"patient {row.pk}"
 
 
 def _role(patient: Patient) -> str:

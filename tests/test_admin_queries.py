@@ -11,6 +11,8 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
 from accounts.models import User
@@ -97,6 +99,8 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     User: UserFactory,
     Group: lambda: Group.objects.create(name=f"Group {Group.objects.count()}"),
     AuthToken: lambda: UserFactory().issue_token(),
+    TOTPDevice: lambda: TOTPDevice.objects.create(user=UserFactory(), name="App"),
+    StaticDevice: lambda: StaticDevice.objects.create(user=UserFactory(), name="Codes"),
     AccessAttempt: made_access(AccessAttempt),
     AccessLog: made_access(AccessLog),
     AccessFailureLog: made_access(AccessFailureLog),

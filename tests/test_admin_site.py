@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model
 from django.test import Client
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
 from accounts.models import User
@@ -45,8 +47,17 @@ from tests.desk import Desk, page
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OF_VERBS = {Slot, AppointmentEvent, Offer}
-NEVER_ADDED = {*OF_VERBS, WorkListItem, AuthToken, AccessAttempt, AccessLog, AccessFailureLog}
-NEVER_CHANGED = {*OF_VERBS, AuthToken, WaitlistEntry}
+DEVICES = {TOTPDevice, StaticDevice}
+NEVER_ADDED = {
+    *OF_VERBS,
+    *DEVICES,
+    WorkListItem,
+    AuthToken,
+    AccessAttempt,
+    AccessLog,
+    AccessFailureLog,
+}
+NEVER_CHANGED = {*OF_VERBS, *DEVICES, AuthToken, WaitlistEntry}
 NEVER_DELETED = {*OF_VERBS, WorkListItem}
 VIEW, WRITE = {"view"}, {"view", "add", "change"}
 RECEPTION: dict[type[Model], set[str]] = {
@@ -79,6 +90,8 @@ def rows(patient: Patient) -> dict[type[Model], Model]:
     visit = AppointmentFactory(patient=patient)
     TimeOffFactory(doctor=visit.doctor)
     patient.user.issue_token()
+    for device in DEVICES:
+        device.objects.create(user=patient.user, name="Device")
     Group.objects.get_or_create(name="Reception")
     access = {"user_agent": "x", "ip_address": "192.0.2.1", "username": "y", "path_info": "/"}
     made += [AccessLog.objects.create(**access), AccessFailureLog.objects.create(**access)]

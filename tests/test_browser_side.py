@@ -82,7 +82,7 @@ def assert_kept_and_not_stored(path: str, answer: Any) -> None:
 
 def admin_pages() -> Iterator[str]:
     """The list and a form of every registered model, and what belongs to none."""
-    yield from ("/admin/", "/admin/password_change/", "/admin/jsi18n/")
+    yield from ("/admin/", "/admin/password_change/", "/admin/second-factor/", "/admin/jsi18n/")
     for model in admin.site._registry:
         yield page(model)
         row = model._default_manager.first()

@@ -65,6 +65,19 @@ def test_a_load_test_is_not_nagged(settings: Any) -> None:
     assert [message.id for message in found if message.id.startswith("config.")] == []
 
 
+@pytest.mark.parametrize(
+    ("production", "asked", "warnings"),
+    [(True, False, ["config.W002"]), (True, True, []), (False, False, [])],
+)
+def test_production_without_a_second_factor_is_warned_of(
+    settings: Any, production: bool, asked: bool, warnings: list[str]
+) -> None:
+    settings.THROTTLE = True
+    settings.PRODUCTION, settings.ADMIN_SECOND_FACTOR = production, asked
+    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    assert [message.id for message in found if message.id.startswith("config.")] == warnings
+
+
 # --- The database of the limits -------------------------------------------------------------------
 
 

@@ -3,9 +3,7 @@
 What all apps share is here; accounts, tokens and the admins of other packages are registered here.
 """
 
-from django.contrib import admin
-
-from accounts.admin import others, tokens, users  # noqa: F401  (importing them registers them)
+from accounts.admin import others, second_factor, tokens, users  # noqa: F401  (registers them)
 from accounts.admin.forms import RevisingForm
 from accounts.admin.links import change_link, list_link
 from accounts.admin.privacy import HidesAccounts, may_view_accounts, name_of
@@ -25,5 +23,3 @@ __all__ = [
     "may_view_accounts",
     "name_of",
 ]
-
-admin.site.site_header = admin.site.site_title = "Clinic appointments"

@@ -13,13 +13,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.forms import Autocomplete, AutocompleteMultiple
+from accounts.admin.log import DiscreetLog
 
 LONGEST_SEARCH = 200
 MOST_TERMS = 10
 JUNK = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
 
 
-class SturdyAdmin(admin.ModelAdmin):
+class SturdyAdmin(DiscreetLog):
     """An admin in which no address or form that somebody makes up is an error of the server."""
 
     list_per_page = 50

@@ -36,7 +36,7 @@ class AuthTokenAdmin(VerbAdmin):
         return f"Token of {row.user}"
 
     def name_in_log(self, row: Any) -> str:
-        return self.name_of_row(row)
+        return f"token of account {row.user_id}"
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
         return super().response_delete(request, "of the device", obj_id)

@@ -68,6 +68,9 @@ class UserAdmin(VerbAdmin, auth.UserAdmin):
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
 
+    def name_in_log(self, row: User) -> str:
+        return f"account {row.pk}"
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
         return fields if request.user.is_superuser else (*fields, *RANK)

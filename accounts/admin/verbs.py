@@ -4,8 +4,6 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
-from django.contrib.admin.models import DELETION, LogEntry
-from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.contrib.messages.storage import default_storage
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -170,21 +168,3 @@ class VerbAdmin(SturdyAdmin):
     def name_of_row(self, row: Any) -> str:
         """How a page of deletion names the row."""
         return f"{str(self.opts.verbose_name).capitalize()}: {row}"
-
-    def name_in_log(self, row: Any) -> str:
-        """How the log names the row once it is gone."""
-        return str(row)
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
-        kind = get_content_type_for_model(self.model)
-        entries = [
-            LogEntry(
-                user_id=by(request).pk,
-                content_type=kind,
-                object_id=row.pk,
-                object_repr=self.name_in_log(row)[:200],
-                action_flag=DELETION,
-            )
-            for row in queryset
-        ]
-        return LogEntry.objects.bulk_create(entries)

@@ -2,6 +2,7 @@
 
 from accounts.models.audit import AuditEvent
 from accounts.models.revisable import Revisable
+from accounts.models.second_factor import SecondFactor
 from accounts.models.user import User, UserManager
 
-__all__ = ["AuditEvent", "Revisable", "User", "UserManager"]
+__all__ = ["AuditEvent", "Revisable", "SecondFactor", "User", "UserManager"]

@@ -238,7 +238,7 @@ def test_the_log_names_whose_token_it_was_and_no_digest(desk: Desk) -> None:
     user = UserFactory()
     user.issue_token()
     desk.delete(AuthToken.objects.get())
-    assert LogEntry.objects.get().object_repr == f"Token of {user.email}"
+    assert LogEntry.objects.get().object_repr == f"token of account {user.pk}"
 
 
 def test_tokens_are_filtered_by_expiry(desk: Desk) -> None:

@@ -1,0 +1,128 @@
+"""The page on which staff keep their second factor, and the devices of those who lost theirs."""
+
+from typing import Any, cast
+
+import django_otp
+from django.contrib import admin, messages
+from django.contrib.admin.sites import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.generic import View
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from accounts.admin.verbs import VerbAdmin, by
+from accounts.exceptions import DomainError
+from accounts.fields import fold_email
+from accounts.models import SecondFactor, User
+from accounts.models.second_factor import key_in_groups
+
+UNKNOWN = "No member of staff has this address."
+
+
+class SecondFactorView(View):
+    """One's own app and recovery codes: set up, confirmed, renewed, removed.
+
+    A secret is shown once, in the answer to the form: it is in no address and in no session.
+    """
+
+    site: AdminSite = cast(AdminSite, None)
+    http_method_names = ["get", "post"]
+    verbs = ("begin", "confirm", "renew", "remove", "give")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """What this person has."""
+        return self.page(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Do what the form asks; a refusal is a message on the page."""
+        verb = request.POST.get("verb", "")
+        if verb not in self.verbs:
+            raise PermissionDenied
+        try:
+            shown = getattr(self, verb)(request, SecondFactor(by(request)))
+        except DomainError as error:
+            messages.error(request, error.message)
+            shown = {}
+        return self.page(request, **shown)
+
+    def page(self, request: HttpRequest, **shown: Any) -> HttpResponse:
+        """The page, with what is shown this once."""
+        context = {
+            **self.site.each_context(request),
+            "title": "Second factor",
+            "factor": SecondFactor(by(request)),
+            **shown,
+        }
+        return TemplateResponse(request, "accounts/second_factor.html", context)
+
+    # --- The forms of the page ---
+
+    def begin(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        device = factor.begin(_code(request))
+        return {"key": key_in_groups(device), "link": device.config_url}
+
+    def confirm(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        codes = factor.confirm(_code(request))
+        django_otp.login(request, factor.app)
+        self.note(request, factor.user, "Second factor set up.")
+        return {"codes": codes}
+
+    def renew(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        codes = factor.renew_codes(_code(request))
+        self.note(request, factor.user, "Recovery codes renewed.")
+        return {"codes": codes}
+
+    def remove(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        factor.remove(_code(request))
+        self.note(request, factor.user, "Second factor removed.")
+        return {}
+
+    def give(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        """A code for a colleague, by a superuser who proves it with a code of their own."""
+        if not factor.user.is_superuser:
+            raise PermissionDenied
+        factor.require(_code(request))
+        email = fold_email(request.POST.get("email", ""))[:254].replace("\0", "")
+        colleague = User.objects.filter(email=email, is_staff=True, is_active=True).first()
+        if colleague is None:
+            raise DomainError(UNKNOWN)
+        self.note(request, colleague, "One-time code given.")
+        return {"given": SecondFactor(colleague).give_code(), "colleague": colleague}
+
+    def note(self, request: HttpRequest, user: User, what: str) -> None:
+        """Leave a line in the admin's log of the account, and a message on the page."""
+        self.site.get_model_admin(User).log_change(request, user, what)
+        messages.success(request, what)
+
+
+def _code(request: HttpRequest) -> str:
+    return request.POST.get("code", "")[:40]
+
+
+class DeviceAdmin(VerbAdmin):
+    """Whose app or recovery codes there are, never a key or a code; a superuser may delete them."""
+
+    list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    list_filter = ("confirmed",)
+    search_fields = ("user__email", "user__first_name", "user__last_name")
+    fields = readonly_fields = ("user", "name", "confirmed", "created_at", "last_used_at")
+    ordering = ("-created_at",)
+    deletion_note = "They cannot sign in with it any more; sessions that it proved end."
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def name_in_log(self, row: Any) -> str:
+        return f"{row.name} of account {row.user_id}"
+
+
+admin.site.register((TOTPDevice, StaticDevice), DeviceAdmin)
