@@ -69,6 +69,8 @@ VALUES: list[Any] = [
     "1_0", "x" * 5000, "9" * 5000, "0001-01-01", "9999-12-31", "24:00:00", "23:59:59.999999",
     [], [[["x"]]], {}, {"\0": None},
 ]  # fmt: skip
+# Members that some calls which make something take instead of another, or besides; no others do.
+KEYS = ("schedule_id", "patient_id")
 
 
 def send(client: APIClient, method: str, path: str, body: bytes, kind: str = "application/json"):
@@ -134,8 +136,9 @@ def test_no_value_of_any_field_is_our_fault_or_spoils_what_is_read(
         world.body(method, route),
     )
     assert right is not None
-    for field in (*right, "schedule_id", "patient_id"):
-        for value in VALUES:
+    for field in (*right, *KEYS):
+        known = field in right or method == "POST"
+        for value in VALUES if known else VALUES[-1:]:
             with undone():
                 others = {} if method == "PATCH" else right
                 answer = call(client, method, path, {**others, field: value})
