@@ -48,6 +48,8 @@ DETAILS = {
     500: "Something went wrong here. It has been logged.",
     503: "The database is out of reach or busy. Try again in a moment.",
 }
+# Instead of the library's sentence, which repeats what was typed, perhaps into the wrong field.
+QUOTING = {"invalid_choice": "This is not one of the choices."}
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def of_api(error: drf.APIException) -> Problem:
 
 def unavailable(error: Exception) -> Problem:
     """The database cannot answer: the client learns when to try again, the log learns why."""
-    logger.error("The database cannot answer: %s", error)
+    reason = str(error).strip().partition("\n")[0]  # further lines may quote a row
+    logger.error("The database cannot answer: %s", reason)
     return Problem(503, headers=retry_after(2))
 
 
@@ -143,7 +146,7 @@ def flattened(details: Any, path: str = "") -> Iterator[dict[str, str]]:
         yield {
             "field": path or "non_field_errors",
             "code": details["code"] or "invalid",  # a form's own error may have none
-            "detail": details["message"],
+            "detail": QUOTING.get(details["code"], details["message"]),
         }
     else:
         for name, entries in details.items():
@@ -160,7 +163,7 @@ def of_django(error: django.ValidationError) -> Iterator[dict[str, str]]:
             yield {
                 "field": shown,
                 "code": fault.code or "invalid",
-                "detail": " ".join(fault.messages),
+                "detail": QUOTING.get(fault.code or "", " ".join(fault.messages)),
             }
 
 

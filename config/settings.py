@@ -177,6 +177,8 @@ AXES_USERNAME_CALLABLE = "accounts.throttles.login_name"
 AXES_CLIENT_IP_CALLABLE = "accounts.throttles.client_address"
 AXES_LOCKOUT_CALLABLE = "accounts.throttles.lockout_response"
 AXES_VERBOSE = False
+# Axes keeps what a refused form held; a code that came with a wrong password still serves.
+AXES_SENSITIVE_PARAMETERS = ["username", "email", "code", "csrfmiddlewaretoken"]
 
 # --- API ------------------------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ limit_request_line = 8190
 secure_scheme_headers: dict[str, str] = {}  # NUM_PROXIES says whether a proxy is believed
 forwarder_headers = ""  # no header of a client may rewrite the path
 loglevel = "warning" if demo else "info"
+# For whoever asks for an access log (`--access-logfile -`): no query, no referer, no header, since
+# the admin's searches are names of patients.
+access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
 
 
 def when_ready(server: Any) -> None:
