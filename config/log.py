@@ -1,6 +1,7 @@
 """What is logged, and what of a record reaches the log."""
 
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -90,3 +91,21 @@ def _words(error: BaseException) -> str:
     names = ("sqlstate", "table_name", "column_name", "constraint_name")
     named = [str(getattr(diagnosis, name)) for name in names if getattr(diagnosis, name, None)]
     return " ".join(named) or "(its words are left out)"
+
+
+class WithoutWordsOfRequests(logging.Filter):
+    """Cuts off what gunicorn quotes of a request that it cannot read: a header may be a token."""
+
+    quoting = re.compile(r"(Invalid request from ip=\S+) .*", re.DOTALL)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = self.quoting.sub(r"\1 (its words are left out)", str(record.msg))
+        if isinstance(record.args, tuple):
+            record.args = tuple(_without_query(value) for value in record.args)
+        if record.exc_info:
+            record.exc_text = DiscreetFormatter().formatException(record.exc_info)
+        return True
+
+
+def _without_query(value: object) -> object:
+    return value.partition("?")[0] if isinstance(value, str) else value

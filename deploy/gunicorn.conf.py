@@ -3,6 +3,7 @@
 An option on gunicorn's own command line (`--bind 0.0.0.0:8000`) has the last word.
 """
 
+import logging
 import signal
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import connections
 from django.urls import get_resolver
 
 from config import environment
+from config.log import WithoutWordsOfRequests
 
 demo = environment.text("ENVIRONMENT", "demo") == "demo"
 
@@ -29,6 +31,7 @@ loglevel = "warning" if demo else "info"
 # For whoever asks for an access log (`--access-logfile -`): no query, no referer, no header, since
 # the admin's searches are names of patients.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
+logging.getLogger("gunicorn.error").addFilter(WithoutWordsOfRequests())
 
 
 def when_ready(server: Any) -> None:

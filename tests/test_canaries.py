@@ -17,7 +17,7 @@ from accounts.tests.codes import code_of, enrolled
 from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.models import Appointment
 from config import problems
-from config.log import DiscreetFormatter
+from config.log import DiscreetFormatter, WithoutWordsOfRequests
 from doctor.models import Schedule
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import MedicalHistory, Patient
@@ -216,6 +216,19 @@ def test_an_unreachable_database_is_logged_without_the_statement(hunter: Hunter)
     words = "canceling statement due to lock timeout\nCONTEXT: while updating (KanariFirst)"
     assert problems.unavailable(OperationalError(words)).status == 503
     assert "lock timeout" in hunter.lines[-1]
+    assert_nothing_found(hunter)
+
+
+def test_what_gunicorn_cannot_read_is_logged_without_its_words(hunter: Hunter) -> None:
+    log = logging.getLogger("gunicorn.error.of_tests")
+    log.addFilter(WithoutWordsOfRequests())
+    log.warning("Invalid request from ip=::1: Invalid HTTP Header: 'Authorization Token kanari'")
+    try:
+        raise ValueError(PASSWORD)
+    except ValueError:
+        log.exception("Error handling request %s %s", "GET", "/admin/?q=kanari")
+    assert "Invalid request from ip=::1: (its words are left out)" in hunter.lines[-2]
+    assert "Error handling request GET /admin/\n" in hunter.lines[-1]
     assert_nothing_found(hunter)
 
 
