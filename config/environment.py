@@ -10,6 +10,14 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+# A peer that is gone is noticed within 11 seconds. DATABASE_URL may say otherwise: `?name=value`.
+LIBPQ = {
+    "connect_timeout": 2,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 NO_DATABASE_URL = (
     "DATABASE_URL must read sqlite:///path/to/file or postgres://user:password@host:5432/name, "
     "special characters of the password percent-encoded."
@@ -74,8 +82,8 @@ def database(url: str, base: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(NO_DATABASE_URL)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return sqlite(base / config["NAME"] if config["NAME"] != ":memory:" else ":memory:")
-    config.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-    config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    config.update(ENGINE="config.postgres", CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    config["OPTIONS"] = LIBPQ | config.get("OPTIONS", {})
     return config
 
 

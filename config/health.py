@@ -5,11 +5,19 @@ from functools import cache
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import BooleanField, Func, Value
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from config.postgres.limits import hurried
+
 RETRY_AFTER = 5  # seconds
+SECONDS = 2  # that it is waited for
+
+
+class ReadOnly(Error):
+    """The database follows another one."""
 
 
 @cache
@@ -19,9 +27,21 @@ def expected_migrations() -> frozenset[tuple[str, str]]:
 
 
 def missing_migrations() -> frozenset[tuple[str, str]]:
-    """Those not applied, by one query; raises django.db.Error where even their table is missing."""
-    applied = MigrationRecorder(connection).migration_qs.values_list("app", "name")
-    return expected_migrations() - frozenset(applied)
+    """Those not applied, by one query; raises django.db.Error where even their table is missing.
+
+    Raises ReadOnly where the database is a standby, which answers and takes nothing.
+    """
+    on_postgres = connection.vendor == "postgresql"
+    follows = (
+        Func(function="pg_is_in_recovery", output_field=BooleanField())
+        if on_postgres
+        else Value(False)
+    )
+    rows = MigrationRecorder(connection).migration_qs.annotate(follows=follows)
+    applied = frozenset(rows.values_list("app", "name", "follows"))
+    if any(follows for _, _, follows in applied):
+        raise ReadOnly
+    return expected_migrations() - {(app, name) for app, name, _ in applied}
 
 
 @csrf_exempt  # so that a POST is told 405, as it should
@@ -36,7 +56,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say whether calls can be served: the database answers and every migration is applied."""
     try:
-        missing = missing_migrations()
+        with hurried(SECONDS):
+            missing = missing_migrations()
+    except ReadOnly:
+        return _answer(503, status="unavailable", reason="read_only")
     except Error:
         return _answer(503, status="unavailable", reason="database")
     if missing:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core import exceptions as django
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from django.utils.encoding import escape_uri_path
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
@@ -17,12 +17,14 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from accounts.exceptions import CredentialsChanged, DomainError, Throttled
+from accounts.outages import is_conflict, is_outage
 from appointment.exceptions import IdempotencyKeyReused
 from doctor.serializers import SlotSerializer
 
 logger = logging.getLogger("config.problems")
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 2  # seconds
 
 CODES = {
     400: "parse_error",
@@ -92,6 +94,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     document = problem.document(context["request"])
     response = Response(document, status=problem.status, headers=problem.headers)
     response.problem = problem  # type: ignore[attr-defined] # for the middleware
+    response.is_conflict = is_conflict(error)  # type: ignore[attr-defined] # as well
     return response
 
 
@@ -113,11 +116,16 @@ def of_api(error: drf.APIException) -> Problem:
     return Problem(error.status_code, error.default_code, str(error.detail), headers=headers)
 
 
-def unavailable(error: Exception) -> Problem:
+def unavailable(error: BaseException) -> Problem:
     """The database cannot answer: the client learns when to try again, the log learns why."""
     reason = str(error).strip().partition("\n")[0]  # further lines may quote a row
     logger.error("The database cannot answer: %s", reason)
-    return Problem(503, headers=retry_after(2))
+    return Problem(503, headers=retry_after(RETRY_AFTER))
+
+
+def of_database(error: DatabaseError) -> Problem | None:
+    """503 where the database is away under another name, as a standby; else it is our fault."""
+    return unavailable(error) if is_outage(error) else None
 
 
 def of_constraint(error: IntegrityError) -> Problem | None:
@@ -182,6 +190,7 @@ ANSWERS: tuple[tuple[Any, Callable[[Any], Problem | None]], ...] = (
     ((django.SuspiciousOperation, UnreadablePostError), lambda error: Problem(400)),
     ((OperationalError, InterfaceError), unavailable),
     (IntegrityError, of_constraint),
+    (DatabaseError, of_database),
 )
 
 

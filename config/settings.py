@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.outages.LimitsMiddleware",
     "config.middleware.CallerMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -81,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "config.outages.AgainMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -104,6 +106,13 @@ TEMPLATES = [
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": environment.database(DATABASE_URL, BASE_DIR)}
+
+# In seconds, for PostgreSQL; a command's statements have no limit (config/postgres/limits.py).
+DATABASE_LIMITS = {
+    "lock": environment.number("DATABASE_LOCK_TIMEOUT", 3),
+    "statement": environment.number("DATABASE_STATEMENT_TIMEOUT", 5),
+    "idle": environment.number("DATABASE_IDLE_TIMEOUT", 30),
+}
 
 CACHE_URL = environment.text("CACHE_URL")
 CACHES: dict[str, Any] = {

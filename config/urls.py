@@ -25,3 +25,5 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", DOCS, name="docs"),
 ]
+
+handler500 = "config.outages.server_error"

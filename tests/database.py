@@ -20,7 +20,15 @@ import pytest
 from tests import postgres, scratch
 
 KEY = pytest.StashKey["Database"]()
-ENVIRONMENT = {"ENVIRONMENT": "demo", "THROTTLE": "off", "CACHE_URL": "locmemcache://"}
+# Races wait for their locks however slow the machine is; what is about limits sets its own.
+ENVIRONMENT = {
+    "ENVIRONMENT": "demo",
+    "THROTTLE": "off",
+    "CACHE_URL": "locmemcache://",
+    "DATABASE_LOCK_TIMEOUT": "60",
+    "DATABASE_STATEMENT_TIMEOUT": "60",
+    "DATABASE_IDLE_TIMEOUT": "300",
+}
 # What a developer's shell may hold and the suite must not depend on.
 FOREIGN = (
     "ALLOWED_HOSTS",

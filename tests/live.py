@@ -13,6 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from config.management.commands import serve
+from tests import database
 from tests.programs import tied_to_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,8 +22,8 @@ SHUTDOWN_SECONDS = 30  # more than its graceful_timeout
 
 def environ(**variables: str) -> dict[str, str]:
     """What a stranger's shell holds: none of the suite's own settings."""
-    names = ("ENVIRONMENT", "THROTTLE", "CACHE_URL", "DATABASE_URL")
-    return {**{k: v for k, v in os.environ.items() if k not in names}, **variables}
+    kept = {k: v for k, v in os.environ.items() if k not in {*database.ENVIRONMENT, "DATABASE_URL"}}
+    return {**kept, **variables}
 
 
 def free_port() -> int:

@@ -2,9 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
+import psycopg2
 from django.db import connections
 
 T = TypeVar("T")
@@ -57,3 +59,15 @@ def _wait_for(threads: list[threading.Thread], seconds: float) -> None:
     late = sum(thread.is_alive() for thread in threads)
     if late:
         raise TimeoutError(f"{late} of {len(threads)} threads did not end within {seconds:g} s")
+
+
+@contextmanager
+def elsewhere() -> Iterator[Any]:
+    """A PostgreSQL connection of somebody else, without limits, whose transaction is undone."""
+    params = connections["default"].get_connection_params()
+    other = psycopg2.connect(**{**params, "connection_factory": None, "cursor_factory": None})
+    try:
+        yield other
+    finally:
+        other.rollback()
+        other.close()

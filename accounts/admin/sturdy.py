@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.forms import Autocomplete, AutocompleteMultiple
 from accounts.admin.log import DiscreetLog
+from accounts.outages import is_outage
 
 LONGEST_SEARCH = 200
 MOST_TERMS = 10
@@ -45,6 +46,8 @@ class SturdyAdmin(DiscreetLog):
                 changelist = super().get_changelist_instance(request)
                 len(changelist.result_list)
         except JUNK as error:
+            if is_outage(error):
+                raise
             raise IncorrectLookupParameters(error) from error
         return changelist
 

@@ -7,7 +7,7 @@ from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.contrib.messages.storage import default_storage
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -19,7 +19,7 @@ from accounts.admin.sturdy import SturdyAdmin
 from accounts.exceptions import DomainError
 from accounts.models import User
 
-REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError, OperationalError)
+REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError)
 
 
 def by(request: HttpRequest) -> User:
@@ -146,9 +146,7 @@ class VerbAdmin(SturdyAdmin):
                 return ValidationError("Other records still refer to this.")
             case ObjectDoesNotExist():
                 return ValidationError("Somebody deleted it, or what it refers to, meanwhile.")
-            case IntegrityError():
-                return ValidationError("Somebody else changed this meanwhile. Look it over again.")
-        return ValidationError("The database was busy and nothing was changed. Try again.")
+        return ValidationError("Somebody else changed this meanwhile. Look it over again.")
 
     # --- Deletions ---
 

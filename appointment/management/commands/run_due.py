@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from accounts.outages import again_on_conflict
 from appointment.models import due
 
 WORK = (
@@ -29,5 +30,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do all of it, each piece in a transaction of its own."""
-        done = [f"{work(timezone.now())} {what}" for what, work in WORK]
+        done = [f"{again_on_conflict(work)(timezone.now())} {what}" for what, work in WORK]
         self.stdout.write(f"{', '.join(done)}.")

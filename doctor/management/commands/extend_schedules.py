@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from accounts.outages import again_on_conflict
 from doctor.models import WeeklyHours
 from doctor.models.weekly_hours import A_DAY, Made
 
@@ -45,7 +46,8 @@ class Command(BaseCommand):
         self.sessions = self.slots = self.left_out = 0
         self.noted_at = time.monotonic()
         for number, doctor in enumerate(doctors, start=1):
-            for hours, made in WeeklyHours.objects.extend(doctor, days, at).items():
+            extend = again_on_conflict(WeeklyHours.objects.extend)
+            for hours, made in extend(doctor, days, at).items():
                 self.count(hours, made)
             self.note_progress(f"{number:,} of {len(doctors):,} doctors")
         self.conclude(f"{len(doctors):,} doctors, {days} days ahead")

@@ -1,0 +1,29 @@
+"""The database backend of PostgreSQL, where every wait of a request has an end."""
+
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+from config.postgres.limits import hurried
+from config.postgres.watch import Connection, Cursor
+
+PROBE_SECONDS = 1.6
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's own, with connections that keep the limits in force."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        factories = {"connection_factory": Connection, "cursor_factory": Cursor}
+        return {**super().get_connection_params(), **factories}
+
+    def ensure_connection(self) -> None:
+        """Connect, also where the connection broke: whoever goes on after that gets another."""
+        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
+            self.close()
+        super().ensure_connection()
+
+    def is_usable(self) -> bool:
+        """Whether it answers, and at once: who asks is about to wait for it."""
+        with hurried(PROBE_SECONDS):
+            return super().is_usable()

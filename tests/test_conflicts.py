@@ -1,0 +1,240 @@
+"""Deadlocks and serialization failures are repeated where they began, and nobody hears of them."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections, transaction
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts import outages
+from accounts.models import User
+from accounts.outages import again_on_conflict, is_conflict
+from accounts.tests.factories import SuperuserFactory, UserFactory
+from appointment.models import Appointment, IdempotencyKey
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Slot
+from doctor.tests.factories import ScheduleFactory
+from patient.models import Patient
+from tests.balance import assert_balanced
+from tests.cluster import comes_true
+from tests.threads import elsewhere, run_together
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgres")]
+
+SOMEBODY_WAITS = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+LOCK_SLOT = "UPDATE doctor_slot SET taken = taken WHERE id = %s"
+LOCK_PATIENT = "SELECT 1 FROM patient_patient WHERE id = %s FOR UPDATE"
+LOCK_VISIT = "SELECT 1 FROM appointment_appointment WHERE id = %s FOR UPDATE"
+
+
+@contextmanager
+def meanwhile(call: Callable[[], Any]) -> Iterator["Future[Any]"]:
+    """Make the call in a thread of its own, and give its answer when it has one."""
+
+    def run() -> Any:
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(run)
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(SOMEBODY_WAITS)
+        return bool(cursor.fetchone()[0])
+
+
+def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[[], Any]) -> Any:
+    """What the call answers, which waits for `first` while somebody waits for what it holds.
+
+    They wait a minute before they look for a deadlock, so that the call is the one undone.
+    """
+    with elsewhere() as other, other.cursor() as cursor:
+        cursor.execute("SET deadlock_timeout = '60s'")
+        cursor.execute(first[0], [first[1]])
+        with meanwhile(call) as answer:
+            assert comes_true(somebody_waits)
+            cursor.execute(second[0], [second[1]])
+            other.rollback()
+            return answer.result(30)
+
+
+def book(patient: Patient, slot: Slot) -> Callable[[], Any]:
+    """A call that books the slot under a key."""
+    client = APIClient(headers={"Idempotency-Key": "the-key"})
+    client.credentials(HTTP_AUTHORIZATION=f"Token {patient.user.issue_token()[0]}")
+    path = f"/api/appointment/book/{slot.doctor_id}/"
+    return lambda: client.post(path, {"slot_id": slot.pk})
+
+
+@pytest.fixture
+def slot(db: None) -> Slot:
+    return ScheduleFactory().slots.first()
+
+
+def test_a_booking_that_is_undone_by_a_deadlock_is_made_all_the_same(
+    patient: Patient, slot: Slot
+) -> None:
+    call = book(patient, slot)
+    response = in_deadlock((LOCK_SLOT, slot.pk), (LOCK_PATIENT, patient.pk), call)
+    assert response.status_code == 201
+    assert Appointment.objects.count() == IdempotencyKey.objects.count() == 1
+    assert call()["Idempotency-Replayed"] == "true"
+    assert_balanced(slot)
+
+
+def test_without_the_repetition_it_is_503_and_its_key_unused(
+    patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "TRIES", 1)
+    call = book(patient, slot)
+    response = in_deadlock((LOCK_SLOT, slot.pk), (LOCK_PATIENT, patient.pk), call)
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert not IdempotencyKey.objects.exists()
+    assert_balanced(slot)
+    assert call().status_code == 201
+
+
+def test_an_action_of_the_admin_that_is_undone_by_a_deadlock_is_done_all_the_same() -> None:
+    visit, client = AppointmentFactory(), Client()
+    client.force_login(SuperuserFactory())
+    data = {"action": "delete_selected", "_selected_action": [visit.pk], "post": "yes"}
+    response = in_deadlock(
+        (LOCK_VISIT, visit.pk),
+        (LOCK_SLOT, visit.slot_id),
+        lambda: client.post("/admin/appointment/appointment/", data, follow=True),
+    )
+    assert response.status_code == 200
+    assert [str(message) for message in response.context["messages"]] == [
+        "Successfully deleted 1 appointment."
+    ]
+    assert not Appointment.objects.exists()
+    assert_balanced(visit.slot)
+
+
+@contextmanager
+def repeatable_reads() -> Iterator[None]:
+    """New connections read one state of the database throughout a transaction."""
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        of = f'ALTER DATABASE "{name}"'
+        cursor.execute(f"{of} SET default_transaction_isolation TO 'serializable'")
+        try:
+            yield
+        finally:
+            cursor.execute(f"{of} RESET default_transaction_isolation")
+
+
+def answer_after_a_conflict(patient: Patient, slot: Slot) -> Any:
+    """What a booking is answered whose slot somebody changed after it had begun to read."""
+    call = book(patient, slot)
+    with repeatable_reads(), elsewhere() as other, other.cursor() as cursor:
+        cursor.execute(LOCK_SLOT, [slot.pk])
+        with meanwhile(call) as answer:
+            assert comes_true(somebody_waits)
+            other.commit()
+            return answer.result(30)
+
+
+def test_a_serialization_failure_is_repeated(
+    patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answer_after_a_conflict(patient, slot).status_code == 201
+    assert_balanced(slot)
+
+
+def test_without_the_repetition_a_serialization_failure_is_503(
+    patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "TRIES", 1)
+    assert answer_after_a_conflict(patient, slot).status_code == 503
+
+
+# --- What commands use ---
+
+
+def crossing(users: list[int], wrap: Callable[[Any], Any]) -> list[Any]:
+    """Two threads lock two rows in opposite orders, the second when each has its first."""
+
+    def lock(number: int) -> int:
+        tries = []
+
+        @wrap
+        def work() -> None:
+            tries.append(number)
+            with transaction.atomic():
+                for user in users[:: 1 if number else -1]:
+                    User.objects.select_for_update().get(pk=user)
+                    if len(tries) == 1:
+                        barrier.wait(10)
+
+        work()
+        return len(tries)
+
+    barrier = Rendezvous()
+    return run_together(2, lock)
+
+
+class Rendezvous:
+    """The first stop of two threads; later ones are passed by."""
+
+    def __init__(self) -> None:
+        self._barrier, self._stops = Barrier(2), [0]
+
+    def wait(self, seconds: float) -> None:
+        self._stops[0] += 1
+        if self._stops[0] <= 2:
+            self._barrier.wait(seconds)
+
+
+@pytest.fixture
+def users(db: None) -> list[int]:
+    return [UserFactory().pk, UserFactory().pk]
+
+
+def test_work_undone_by_a_deadlock_is_done_again(users: list[int]) -> None:
+    done = crossing(users, again_on_conflict)
+    assert sorted(done) == [1, 2]
+
+
+def test_without_that_one_of_them_fails(users: list[int]) -> None:
+    done = crossing(users, lambda work: work)
+    [failed] = [each for each in done if isinstance(each, OperationalError)]
+    assert is_conflict(failed)
+
+
+def failing() -> tuple[list[int], Callable[[], None]]:
+    """Work that the database undoes each time, and how often it was begun."""
+    begun: list[int] = []
+
+    def work() -> None:
+        begun.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+
+    return begun, again_on_conflict(work)
+
+
+def test_it_is_tried_three_times_and_no_more() -> None:
+    begun, work = failing()
+    with pytest.raises(OperationalError):
+        work()
+    assert len(begun) == 3
+
+
+def test_inside_a_transaction_nothing_is_repeated() -> None:
+    begun, work = failing()
+    with pytest.raises(OperationalError), transaction.atomic():
+        work()
+    assert len(begun) == 1

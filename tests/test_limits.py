@@ -1,0 +1,174 @@
+"""No request waits long for the database: not for a lock, a statement, nor an answer."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, OperationalError, connection, transaction
+from django.test import Client
+
+from accounts.models import User
+from accounts.outages import is_outage
+from accounts.tests.factories import SuperuserFactory
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from config.postgres.limits import Limits, hurried, limited
+from doctor.models import Slot
+from doctor.tests.factories import ScheduleFactory
+from tests.balance import assert_balanced
+from tests.threads import elsewhere
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgres")]
+
+
+@pytest.fixture(autouse=True)
+def quick(settings: Any) -> None:
+    """Limits so small that a test can wait for them."""
+    settings.DATABASE_LIMITS = {"lock": 0.2, "statement": 0.4, "idle": 0.3}
+
+
+@contextmanager
+def locked(statement: str) -> Iterator[None]:
+    """Somebody else has done this meanwhile, and does not end their transaction."""
+    with elsewhere() as other, other.cursor() as cursor:
+        cursor.execute(statement)
+        yield
+
+
+def ask(statement: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
+
+
+# --- A lock that somebody else holds ---
+
+
+def assert_busy(response: Any) -> None:
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+
+
+def test_booking_a_locked_slot_is_503_at_once_and_takes_nothing(
+    client_of: Callable[[User], Client], patient
+) -> None:
+    slot = ScheduleFactory().slots.first()
+    path = f"/api/appointment/book/{slot.doctor_id}/"
+    with locked(f"UPDATE doctor_slot SET taken = taken WHERE id = {slot.pk}"):
+        response = client_of(patient.user).post(path, {"slot_id": slot.pk})
+    assert_busy(response)
+    assert response.json()["code"] == "unavailable"
+    assert_balanced(slot)
+    assert client_of(patient.user).post(path, {"slot_id": slot.pk}).status_code == 201
+
+
+def test_canceling_in_a_locked_slot_is_503_and_cancels_nothing(
+    client_of: Callable[[User], Client],
+) -> None:
+    visit = AppointmentFactory()
+    with locked(f"UPDATE doctor_slot SET taken = taken WHERE id = {visit.slot_id}"):
+        response = client_of(visit.patient.user).post(f"/api/appointment/cancel/{visit.pk}/")
+    assert_busy(response)
+    assert Appointment.objects.get().status == "scheduled"
+    assert_balanced(visit.slot)
+
+
+def test_a_list_of_a_locked_table_is_503(client: Client) -> None:
+    with locked("LOCK TABLE doctor_doctor IN ACCESS EXCLUSIVE MODE"):
+        assert_busy(client.get("/api/doctor/doctors/"))
+
+
+@pytest.mark.parametrize("path", ["add/", "?q=x", "{pk}/change/", "{pk}/delete/"])
+def test_the_admin_says_on_a_page_that_the_database_is_busy(client: Client, path: str) -> None:
+    visit = AppointmentFactory()
+    client.force_login(SuperuserFactory())
+    with locked("LOCK TABLE appointment_appointment, doctor_slot IN ACCESS EXCLUSIVE MODE"):
+        data = {"slot": visit.slot_id, "patient": visit.patient_id, "post": "yes"}
+        path = "/admin/appointment/appointment/" + path.format(pk=visit.pk)
+        response = client.get(path) if "?" in path else client.post(path, data)
+    assert_busy(response)
+    assert "try again in a moment" in response.content.decode()
+
+
+def test_what_fails_outside_of_a_view_is_503_too(client: Client) -> None:
+    client.force_login(SuperuserFactory())
+    client.raise_request_exception = False
+    with locked("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE"):
+        assert_busy(client.get("/admin/"))
+        assert_busy(client.get("/api/auth/profile/"))
+
+
+# --- Statements, pauses, silence ---
+
+
+def test_a_statement_of_a_request_is_ended() -> None:
+    with limited(), pytest.raises(OperationalError, match="statement timeout"):
+        ask("SELECT pg_sleep(5)")
+    with limited(), transaction.atomic(), pytest.raises(OperationalError, match="timeout"):
+        ask("SELECT pg_sleep(5)")
+
+
+def test_a_command_s_statements_take_their_time() -> None:
+    ask("SELECT pg_sleep(0.6)")
+    with transaction.atomic():
+        ask("SELECT pg_sleep(0.6)")
+
+
+@pytest.mark.parametrize("command", ["run_due", "check_invariants", "extend_schedules"])
+def test_commands_run_without_a_limit_on_statements(command: str) -> None:
+    before = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        with context["connection"].connection.cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            before.append(cursor.fetchone()[0])
+        return result
+
+    with connection.execute_wrapper(note):
+        call_command(command)
+    assert set(before) == {"0"}
+
+
+def test_a_command_does_not_wait_long_for_a_lock() -> None:
+    slot = ScheduleFactory().slots.first()
+    with (
+        locked(f"UPDATE doctor_slot SET taken = taken WHERE id = {slot.pk}"),
+        pytest.raises(OperationalError, match="lock timeout"),
+        transaction.atomic(),
+    ):
+        Slot.objects.of_key(slot.pk).lock()
+
+
+def linger() -> None:
+    """Leave a transaction idle for too long, then go on."""
+    with limited(), transaction.atomic():
+        ask("SELECT 1")
+        time.sleep(0.6)
+        ask("SELECT 1")
+
+
+def test_a_transaction_left_idle_is_ended_and_the_next_works() -> None:
+    with pytest.raises(DatabaseError) as ended:
+        linger()
+    assert is_outage(ended.value)
+    assert ask("SELECT 1") == 1
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
+    began = time.monotonic()
+    with pytest.raises(OperationalError), limited(Limits(9, 60, 60, answer=0.3)):
+        ask("SELECT pg_sleep(2)")
+    with pytest.raises(OperationalError), hurried(0.3), transaction.atomic():
+        ask("SELECT pg_sleep(2)")
+    assert time.monotonic() - began < 5
+    assert ask("SELECT 1") == 1
+
+
+def test_limits_are_gone_with_the_transaction_as_pgbouncer_needs() -> None:
+    names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    with limited(), transaction.atomic():
+        assert [ask(f"SHOW {name}") for name in names] == ["200ms", "400ms", "300ms"]
+    assert [ask(f"SHOW {name}") for name in names] == ["0", "0", "0"]
