@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from config.management.commands import serve
@@ -36,11 +35,12 @@ def free_port() -> int:
 class Server:
     """A server process with a database and a port of its own; `variables` are its environment.
 
-    `box` is what it said by the time it was ready.
+    `box` is what it said by the time it was ready, `root` where its code is.
     """
 
     command: tuple[str, ...] = ("manage.py", "serve")
     box = ""
+    root = ROOT
     process: "subprocess.Popen[bytes]"
 
     def __init__(self, url: str, log: Path, **variables: str) -> None:
@@ -53,24 +53,32 @@ class Server:
     def running(self) -> Iterator[float]:
         """Start it and wait until it is ready; yields the seconds that took. It must end well."""
         began = time.monotonic()
+        try:
+            self.start()
+            yield time.monotonic() - began
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
         with self.log.open("w") as log:
-            self.process = process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, *self.command],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environ,
                 stdout=log,
                 stderr=log,
-                preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (no other thread runs yet)
+                preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (the server comes first)
             )
-        try:
-            while not self._is_ready():
-                assert process.poll() is None, self.log.read_text()
-                time.sleep(0.05)
-            self.box = self.log.read_text()
-            yield time.monotonic() - began
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=SHUTDOWN_SECONDS) == 0, self.log.read_text()
+        while not self._is_ready():
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        self.box = self.log.read_text()
+
+    def stop(self) -> None:
+        """Shut it down; it must end well."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(timeout=SHUTDOWN_SECONDS) == 0, self.log.read_text()
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page."""
@@ -81,13 +89,13 @@ class Server:
         """Run a management command on the server's database; the caller judges its exit."""
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(
-            command, cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False
+            command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=False
         )
 
     def _is_ready(self) -> bool:
         try:
             return self.get("/readyz")[0] == 200
-        except URLError:
+        except OSError:  # refused, reset, or 503
             return False
 
 
