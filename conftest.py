@@ -19,6 +19,7 @@ from patient.tests.factories import PatientFactory
 from tests.database import KEY, Database, SQLite
 from tests.flush import Flush
 from tests.people import reception_group
+from tests.pgbouncer import Through
 
 # The same examples in every run, and no verdict on the speed of the machine.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
@@ -65,6 +66,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[F
 def flush(django_db_setup: Flush) -> Flush:
     """Does the same for who commits outside of a test: `flush()`."""
     return django_db_setup
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(database: Database, pytestconfig: pytest.Config) -> bool:
+    """Drop no database under PgBouncer, whose connections are in the way; its server goes whole."""
+    return bool(pytestconfig.option.reuse_db) or isinstance(database, Through)
 
 
 # --- Settings -------------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ def database(url: str, base: Path) -> dict[str, Any]:
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return sqlite(base / config["NAME"] if config["NAME"] != ":memory:" else ":memory:")
     config.update(ENGINE="config.postgres", CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    # In transaction mode a cursor kept on the server would be asked for on another connection.
+    config["DISABLE_SERVER_SIDE_CURSORS"] = flag("PGBOUNCER")
     config["OPTIONS"] = LIBPQ | config.get("OPTIONS", {})
     return config
 

@@ -1,6 +1,7 @@
 """pytest plugin: which database the suite runs on, settled before Django reads its settings.
 
-`--db=sqlite` (the default) or `--db=postgres`. Without the option a DATABASE_URL of the
+`--db=sqlite` (the default), `--db=postgres`, or `--db=pgbouncer` for a PostgreSQL that is reached
+through PgBouncer in transaction mode. Without the option a DATABASE_URL of the
 environment decides, and a PostgreSQL named there is used as it is. pytest.ini loads this module
 by `-p`: hooks of a conftest.py come after pytest-django has loaded the settings.
 
@@ -17,8 +18,9 @@ from typing import Protocol
 
 import pytest
 
-from tests import postgres, scratch
+from tests import pgbouncer, postgres, scratch
 
+CHOICES = ("sqlite", "postgres", "pgbouncer")
 KEY = pytest.StashKey["Database"]()
 # Races wait for their locks however slow the machine is; what is about limits sets its own.
 ENVIRONMENT = {
@@ -36,6 +38,7 @@ FOREIGN = (
     "DEBUG",
     "HOURS_AHEAD_DAYS",
     "NUM_PROXIES",
+    "PGBOUNCER",
     "PORT",
     "SECRET_KEY",
 )
@@ -101,7 +104,7 @@ def memory() -> str | None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer `--db`."""
-    parser.addoption("--db", choices=("sqlite", "postgres"), help="the database to test on")
+    parser.addoption("--db", choices=CHOICES, help="the database to test on")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -111,13 +114,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if not (options.help or options.version):
         try:
             database = choose(options.db)
-        except postgres.PostgresMissing as error:
+        except (postgres.PostgresMissing, pgbouncer.BouncerMissing) as error:
             raise pytest.UsageError(str(error)) from error
         early_config.add_cleanup(database.stop)
         early_config.stash[KEY] = database
         os.environ.update(ENVIRONMENT, DATABASE_URL=database.url())
         for name in FOREIGN:
             os.environ.pop(name, None)
+        if isinstance(database, pgbouncer.Through):
+            os.environ["PGBOUNCER"] = "1"
     return (yield)
 
 
@@ -126,6 +131,8 @@ def choose(kind: str | None) -> Database:
     given = os.environ.get("DATABASE_URL", "").strip()
     if kind is None and given.startswith(("postgres", "pgsql", "psql")):
         return postgres.Server(given, "DATABASE_URL")
+    if kind == "pgbouncer":
+        return pgbouncer.Through(postgres.start())
     return postgres.start() if kind == "postgres" else SQLite()
 
 
