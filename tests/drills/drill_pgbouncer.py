@@ -26,8 +26,11 @@ def test_the_whole_suite_passes_through_pgbouncer(tell: Callable[[str], None]) -
         preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (no other thread runs yet)
     )
     assert process.stdout
+    said: list[str] = []
     with process:
-        said = [tell(line.rstrip()) or line for line in process.stdout]
+        for line in process.stdout:
+            tell(line.rstrip())
+            said.append(line)
     if process.returncode == USAGE_ERROR and "pgbouncer" in said[-1].lower():
         pytest.skip(f"PgBouncer is left out: {said[-1].strip()}")
     assert process.returncode == 0, "".join(said[-50:])

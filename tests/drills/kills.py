@@ -1,0 +1,149 @@
+"""Processes killed in mid-load, and backups made in it: nothing acknowledged is ever lost.
+
+A clinic of its own, with PostgreSQL as durable as in service, serves a load of clients who send
+each request again under its key until it is answered (tests/load.py). Whatever is killed comes back
+as its supervisor would bring it back; nobody mends anything by hand.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+from tests import cluster
+from tests.cluster import Cluster, children, comes_true
+from tests.database import Database
+from tests.live import BareServer
+from tests.load import Load
+from tests.restoring import restore
+
+PEOPLE = 8
+BETWEEN = 10  # acknowledged bookings from one kill to the next
+BACK_SECONDS = 60  # within which somebody is served again, on the slowest machine
+Tell = Callable[[str], object]
+
+
+@dataclass
+class Clinic:
+    """A server on a database that outlives a kill; of SQLite there is no cluster."""
+
+    server: BareServer
+    cluster: Cluster | None
+    create_database: Callable[[str], str]
+
+    def kill_worker(self) -> None:
+        """kill -9 of a worker; gunicorn's master makes another."""
+        signal_to(Random().choice(children(self.server.process.pid)))
+
+    def kill_server(self) -> None:
+        """kill -9 of the whole server, the master first so that it makes no worker; start it."""
+        workers = children(self.server.process.pid)
+        self.server.process.kill()
+        for worker in workers:
+            signal_to(worker)
+        self.server.process.wait()
+        self.server.start()
+
+    def kill_database(self) -> None:
+        """kill -9 of every process of PostgreSQL; start it, which recovers it."""
+        assert self.cluster is not None
+        self.cluster.kill()
+        self.cluster.start()
+
+
+def signal_to(pid: int) -> None:
+    """kill -9, of one that may have ended already."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def clinic(database: Database, folder: Path) -> Iterator[Clinic]:
+    """A running clinic without demo data, on SQLite or on a PostgreSQL of its own."""
+    if database.kind == "sqlite":
+        with serving(database.create_database, None, folder) as made:
+            yield made
+    else:
+        with (
+            cluster.primary() as primary,
+            serving(primary.create_database, primary, folder) as made,
+        ):
+            yield made
+
+
+@contextmanager
+def serving(
+    create_database: Callable[[str], str], primary: Cluster | None, folder: Path
+) -> Iterator[Clinic]:
+    """The server on a new database of these."""
+    server = BareServer(create_database("clinic"), folder / "log")
+    server.migrate()
+    with server.running():
+        yield Clinic(server, primary, create_database)
+
+
+# --- Kills ----------------------------------------------------------------------------------------
+
+
+def survive(clinic: Clinic, kills: list[Callable[[], None]], tell: Tell = str) -> None:
+    """Kill so often in mid-load; all that was acknowledged must be there, once, and sound."""
+    load = Load.prepared(clinic.server, PEOPLE, days=2 + len(kills))
+    waits = []
+    with load.running():
+        for number, kill in enumerate(kills, 1):
+            go_on(load)
+            kill()
+            waits.append(until_served(load, time.monotonic()))
+            tell(f"kill {number} of {len(kills)}: served again after {waits[-1]:.1f} s")
+    load.assert_kept()
+    tell(f"{len(kills)} kills: {load.summary()}; served again after {max(waits):.1f} s at most")
+
+
+def go_on(load: Load) -> None:
+    """Wait until some more have been booked."""
+    before = len(load.ledger)
+    assert comes_true(lambda: len(load.ledger) >= before + BETWEEN, BACK_SECONDS), load.summary()
+
+
+def until_served(load: Load, since: float) -> float:
+    """The seconds from that instant until a request begun after it was acknowledged."""
+    served = comes_true(lambda: load.first_acknowledged(since) < BACK_SECONDS, BACK_SECONDS)
+    assert served, load.summary()
+    return load.first_acknowledged(since)
+
+
+# --- Backups --------------------------------------------------------------------------------------
+
+
+def back_up_and_restore(clinic: Clinic, folder: Path, number: int, tell: Tell = str) -> None:
+    """Back up in mid-load, restore, and find there all that was acknowledged before."""
+    load, file = Load.prepared(clinic.server, PEOPLE, days=3), folder / f"backup{number}"
+    with load.running():
+        go_on(load)
+        began = time.monotonic()
+        done = clinic.server.manage("backup", str(file))
+        took = time.monotonic() - began
+        go_on(load)
+    assert done.returncode == 0, done.stderr
+    url = clinic.create_database(f"restored{number}")
+    restore(file, url)
+    assert_restored(load, url, began)
+    before = sum(kept.at < began for kept in load.ledger)
+    tell(f"backup {number}: {took:.1f} s, all {before} rows acknowledged before it restored")
+
+
+def assert_restored(load: Load, url: str, began: float) -> None:
+    """What was acknowledged before the backup began is in the copy, and the copy is sound."""
+    copy = BareServer(url, load.server.log.with_name("restored"))
+    held = replace(load, server=copy).held()
+    for kept in load.ledger:
+        slot, status = held.get(kept.appointment, (0, ""))
+        if kept.at < began:
+            assert slot == kept.slot
+            assert status == "scheduled" or kept.canceled, kept
+    checked = copy.manage("check_invariants")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
