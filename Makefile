@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test drill lint format lock clean
+.PHONY: help run test drill lint format lock clean audit sbom mutants
 
 # A stamp says that these requirements are installed for this Python. It bears their checksum in
 # its name, so that neither a clone's file times nor a change of branch mislead, and is made last,
@@ -26,6 +26,9 @@ PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES=
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 APPS := accounts doctor patient appointment
+# It warns of each reason given where it found nothing after all; the rest of what it says counts.
+BANDIT = bash -c '$(BIN)/bandit --quiet --configfile pyproject.toml --recursive manage.py \
+	$(APPS) config deploy benchmarks supply 2> >(grep -v "but no failed test" >&2)'
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -63,7 +66,7 @@ drill: $(DEV)  ## run the long drills on SQLite and on PostgreSQL (ARGS= goes to
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All drills passed on SQLite and on PostgreSQL."
 
-lint: $(DEV)  ## check style, types, imports, migrations, deployment and the OpenAPI schema
+lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and supply
 	@failed=; \
 	step() { name=$$1; shift; echo "=== $$name"; "$$@" || failed="$$failed, $$name"; }; \
 	step "lock" $(BIN)/python -m supply.lock; \
@@ -76,12 +79,24 @@ lint: $(DEV)  ## check style, types, imports, migrations, deployment and the Ope
 	step "check --deploy" $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING; \
 	step "OpenAPI schema" $(CHECKS) $(BIN)/python manage.py spectacular \
 		--validate --fail-on-warn --file /dev/null; \
+	step "bandit" $(BANDIT); \
+	step "audit" $(BIN)/python -m supply.audit; \
 	test -z "$$failed" || { echo "FAILED: $${failed#, }"; exit 1; }; \
 	echo "All checks passed."
 
 format: $(DEV)  ## format the code and repair what ruff can repair
 	@$(BIN)/python -m ruff check --fix --exit-zero --quiet .
 	@$(BIN)/python -m ruff format .
+
+audit: $(DEV)  ## compare what is installed with the lock, and the lock with known vulnerabilities
+	@AUDIT_SECONDS=120 $(BIN)/python -m supply.audit
+
+sbom: $(DEV)  ## write the bill of materials (CycloneDX) to var/sbom.json
+	@$(BIN)/python -m supply.sbom
+
+# An hour of one core; a second run tests what changed, and what survived.
+mutants: $(DEV)  ## change the code that guards, and see a test fail for each change
+	@nice -n 19 $(BIN)/python -m supply.mutants
 
 # The files that requirements*.in ask for, with all that they need, for every platform. What is locked
 # already stays, unless `make lock ARGS=--upgrade` or `ARGS="--upgrade-package django"` says otherwise.

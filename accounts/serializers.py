@@ -55,7 +55,8 @@ class UserSerializer(RevisingSerializer[User]):
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
-            "The session", {"user": USER, "token": "9f3c…", "expiry": "2026-12-07T09:30:00Z"}
+            "The session",
+            {"user": USER, "token": "9f3c…", "expiry": "2026-12-07T09:30:00Z"},  # nosec B105  # cut
         )
     ]
 )
@@ -80,7 +81,7 @@ class FoldedEmailField(serializers.EmailField):
             "A new account",
             {
                 "email": "ana@example.com",
-                "password": "correct horse battery",
+                "password": "correct horse battery",  # nosec B105  # an example
                 "first_name": "Ana",
                 "last_name": "Ruiz",
             },
@@ -115,7 +116,10 @@ class RegistrationSerializer(serializers.ModelSerializer[User]):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("Sign in", {"email": "patient@example.com", "password": "clinic-demo"})
+        OpenApiExample(
+            "Sign in",
+            {"email": "patient@example.com", "password": "clinic-demo"},  # nosec B105  # the demo's
+        )
     ]
 )
 class LoginSerializer(serializers.Serializer[Any]):
@@ -128,7 +132,8 @@ class LoginSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
-            "Change it", {"old_password": "clinic-demo", "new_password": "correct horse battery"}
+            "Change it",
+            {"old_password": "clinic-demo", "new_password": "correct horse battery"},  # nosec B105  # two examples
         )
     ]
 )

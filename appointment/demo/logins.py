@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-PASSWORD = "clinic-demo"  # noqa: S105  (a secret to nobody: demo data never reaches production)
+PASSWORD = "clinic-demo"  # noqa: S105  # nosec B105  # a secret to nobody: demo only
 
 
 @dataclass(frozen=True)

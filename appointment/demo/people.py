@@ -134,7 +134,7 @@ def _make_patient(number: int, own: User) -> None:
 
 def _patient(number: int) -> Patient:
     first_name, last_name = _names(number)
-    chance = Random(f"patient {number}")  # noqa: S311  (the same people on every machine)
+    chance = Random(f"patient {number}")  # noqa: S311  # nosec B311  # the same everywhere
     return Patient(
         first_name=first_name,
         last_name=last_name,

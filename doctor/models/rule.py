@@ -80,6 +80,14 @@ def _clear_of_visits(terms: Terms) -> Q:
     return clear
 
 
+def _open(terms: Terms) -> Q:
+    return Q(is_open=True)
+
+
+def _to_come(terms: Terms) -> Q:
+    return Q(starts_at__gt=terms.at)
+
+
 def _with_notice(terms: Terms) -> Q:
     def earliest(location: Location) -> datetime | None:
         notice = location.min_notice_minutes
@@ -101,15 +109,19 @@ def _under_limit(terms: Terms) -> Q:
     return ~Q(location__in=sorted(terms.at_limit)) if terms.at_limit else Q()
 
 
+def _with_a_place(terms: Terms) -> Q:
+    return Q(taken__lt=F("capacity")) | Q(hold_lapses_at__lte=terms.at)
+
+
 CONDITIONS: tuple[tuple[str, Callable[[Terms], Q]], ...] = (
     ("already_booked", _not_booked),
     ("patient_overlap", _clear_of_visits),
-    ("closed", lambda terms: Q(is_open=True)),
-    ("past", lambda terms: Q(starts_at__gt=terms.at)),
+    ("closed", _open),
+    ("past", _to_come),
     ("too_soon", _with_notice),
     ("too_far", _within_horizon),
     ("too_many", _under_limit),
-    ("full", lambda terms: Q(taken__lt=F("capacity")) | Q(hold_lapses_at__lte=terms.at)),
+    ("full", _with_a_place),
 )
 REASONS = tuple(reason for reason, _ in CONDITIONS)
 WAIVABLE = frozenset({"too_soon", "too_far", "too_many"})

@@ -127,4 +127,4 @@ def become_gunicorn() -> NoReturn:
     base = settings.BASE_DIR
     options = ["--chdir", str(base), "--config", str(base / "deploy" / "gunicorn.conf.py")]
     command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket"]
-    os.execv(sys.executable, [*command, "config.wsgi:application"])
+    os.execv(sys.executable, [*command, "config.wsgi:application"])  # nosec B606  # fixed words
