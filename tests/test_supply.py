@@ -106,6 +106,7 @@ def test_a_decorator_is_called_after_its_function_so_that_mutmut_mutates_it() ->
 
 
 def test_what_is_not_chosen_is_not_mutated_and_what_mutmut_knows_stays() -> None:
-    source = "def f():\n    def inner(): pass\n@classmethod\ndef g(): pass\ndef h(): pass\n"
-    ready = mutation.prepared(source, ("f", "g"))
-    assert ready == source.replace("def h(): pass", f"def h(): pass{mutation.PRAGMA}")
+    source = "def f():\n    def inner(): pass\n@classmethod\ndef g(): pass\n"
+    other = "def h(\n): pass\n"
+    fenced = f"{mutation.PRAGMA} start\n{other}{mutation.PRAGMA} end\n"
+    assert mutation.prepared(source + other, ("f", "g")) == source + fenced
