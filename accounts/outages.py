@@ -65,7 +65,7 @@ def tries() -> int:
 
 def pause(attempt: int) -> None:
     """Let those go first with whom it collided; of two that wait, hardly both equally long."""
-    time.sleep(random.uniform(0.1, 1) * LONGEST_PAUSE * attempt)  # noqa: S311  (no secret)
+    time.sleep(random.uniform(0.1, 1) * LONGEST_PAUSE * attempt)  # noqa: S311  # nosec B311  # no secret
 
 
 def _sqlstate(error: BaseException | None) -> str:
