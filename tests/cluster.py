@@ -162,6 +162,10 @@ class Cluster:
         """The one value that a statement answers there, or None."""
         return query(self.url(database), statement)
 
+    def values(self, statement: str) -> list[Any]:
+        """The first column of what a statement answers."""
+        return self.value(f"SELECT coalesce(array_agg(v), '{{}}') FROM ({statement}) AS t(v)") or []
+
     def create_database(self, name: str, template: str = "template1") -> str:
         """The DATABASE_URL of a new database, empty or a copy of one that nobody uses."""
         self.value(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
@@ -170,11 +174,11 @@ class Cluster:
     # --- Replication ------------------------------------------------------------------------------
 
     @contextmanager
-    def standby(self, name: str) -> Iterator["Cluster"]:
-        """A second server that follows this one; it tells its commits apart by its name."""
+    def standby(self, name: str, port: int = 0) -> Iterator["Cluster"]:
+        """A second server that follows this one, known to it by its name; on a port of its own."""
         made = Cluster(self.programs, name, self._password)
+        made.port = port or made.port
         made.settings.update(self.settings)
-        made.settings.pop("synchronous_standby_names", None)
         source = f"{self.url()}?application_name={name}"
         options = ("--checkpoint=fast", "--write-recovery-conf", "--no-sync", "--wal-method=stream")
         self.programs.run("pg_basebackup", "-D", str(made.data), "-d", source, *options)
@@ -190,6 +194,11 @@ class Cluster:
         self.value("SELECT pg_reload_conf()")
         state = f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{standby}'"
         assert not standby or comes_true(lambda: self.value(state) == "sync"), self.log.read_text()
+
+    def hold_back(self) -> None:
+        """Send standbys nothing any more, until this server is killed or resumed."""
+        for pid in self.values("SELECT pid FROM pg_stat_replication"):
+            os.kill(pid, signal.SIGSTOP)
 
     def promote(self) -> None:
         """Make a standby the primary."""

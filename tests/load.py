@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from tests.live import Server
 
 NUMBERS = count(1_000_000_000, 1_000_000)
+IDLE = 2  # seconds after which a server may have closed a connection that is kept alive
 PAUSE = 0.1  # seconds between a try that failed and the next
 NOBODY = (OSError, http.client.HTTPException)
 
@@ -111,6 +112,7 @@ class Load:
     ledger: list[Kept] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
+    people: "list[Person]" = field(default_factory=list)
     enough: threading.Event = field(default_factory=threading.Event)
     too_late: threading.Event = field(default_factory=threading.Event)
 
@@ -125,9 +127,10 @@ class Load:
     def running(self, settle: float = 60) -> Iterator["Load"]:
         """Have all of them at it meanwhile; then each has so many seconds to be answered."""
         self.enough.clear()
-        people = [threading.Thread(target=Person(self, token).live) for token in self.tokens]
+        self.too_late.clear()
+        self.people = self.people or [Person(self, token) for token in self.tokens]
+        people = [threading.Thread(target=person.live, daemon=True) for person in self.people]
         for person in people:
-            person.daemon = True
             person.start()
         try:
             yield self
@@ -161,6 +164,11 @@ class Load:
         done = self.server.manage("check_invariants")
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def assert_told_properly(self) -> None:
+        """No answer but the usual ones and 503, which says when to come again."""
+        assert {told.status for told in self.told} <= {200, 201, 409, 503}, self.summary()
+        assert all(told.retry_after for told in self.told if told.status == 503)
+
     def statuses(self) -> Counter[str]:
         """How often each answer was given; a fault of the network by its name."""
         return Counter(told.fault or str(told.status) for told in self.told)
@@ -192,11 +200,14 @@ class Person:
         self.load, self.token = load, token
         place = urlsplit(load.server.base).netloc
         self.connection = http.client.HTTPConnection(place, timeout=load.patience)
+        self.answered_at = 0.0
+        self.ahead = iter(enumerate(load.slots))
 
     def live(self) -> None:
-        """Go on until there is enough, or no slot is left."""
-        for number, slot in enumerate(self.load.slots):
-            if self.load.enough.is_set():
+        """Go on where one left off, until there is enough or no slot is left."""
+        while not self.load.enough.is_set():
+            number, slot = next(self.ahead, (0, 0))
+            if not slot:
                 break
             kept = self.book(slot)
             if kept and number % 3 == 2:
@@ -243,11 +254,14 @@ class Person:
             "Idempotency-Key": key,
         }
         began = time.monotonic()
+        if began - self.answered_at > IDLE:
+            self.connection.close()
         try:
             self.connection.request("POST", path, json.dumps(body), headers)
             answer = self.connection.getresponse()
             text, again = answer.read(), answer.headers.get("Retry-After")
-            return Told(answer.status, began, time.monotonic(), text, again)
+            self.answered_at = time.monotonic()
+            return Told(answer.status, began, self.answered_at, text, again)
         except NOBODY as fault:
             self.connection.close()
             return Told(0, began, time.monotonic(), fault=type(fault).__name__)

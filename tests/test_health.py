@@ -73,3 +73,11 @@ def test_health_answers_reads_only(db: None, path: str) -> None:
     assert client.head(path).status_code == 200
     response = client.post(path)
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.only_on("postgres")
+def test_a_server_is_not_ready_on_a_standby(client: Client, db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION pg_is_in_recovery() RETURNS bool RETURN true")
+        cursor.execute("SET LOCAL search_path TO public, pg_catalog")
+    assert_unavailable(client, "read_only")

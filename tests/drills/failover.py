@@ -1,0 +1,73 @@
+"""A primary that is killed in mid-load, and the standby that takes over.
+
+With a synchronous standby no commit is acknowledged before the standby has it. The control has an
+asynchronous one, which is sent nothing in the second before the kill: it must lose visits, so that
+the drill is known to see a loss.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from tests.cluster import Cluster, comes_true
+from tests.live import BareServer, free_port
+from tests.load import Load
+
+LOAD_SECONDS = 1.5
+BACK_SECONDS = 10  # for the standby to take over, and for the server to find it
+
+
+def either(first: Cluster, second: int, database: str) -> str:
+    """A DATABASE_URL with both servers, of which the one that takes writes is used."""
+    parts = urlsplit(first.url(database))
+    hosts = f"{parts.netloc},127.0.0.1:{second}"
+    return urlunsplit(parts._replace(netloc=hosts, query="target_session_attrs=read-write"))
+
+
+@dataclass
+class Relay:
+    """Two servers of which one leads, until it is killed and another takes its port."""
+
+    leader: Cluster
+    spare: int
+    load: Load
+    stack: ExitStack
+    tell: Callable[[str], object] = str
+    rounds: int = 0
+
+    def round(self, *, synchronous: bool) -> None:
+        """Kill the leader under load, promote its standby, and be served again."""
+        self.rounds += 1
+        follow = self.leader.standby(f"standby{self.rounds}", self.spare)
+        standby = self.stack.enter_context(follow)
+        if synchronous:
+            self.leader.wait_for(standby.name)
+        with self.load.running():
+            time.sleep(LOAD_SECONDS)
+            if not synchronous:
+                self.leader.hold_back()
+                time.sleep(LOAD_SECONDS)
+            back = self._fail_over(standby)
+        self.leader, self.spare = standby, self.leader.port
+        self.tell(f"round {self.rounds}: {self.load.summary()}, back in {back:.1f} s")
+
+    def _fail_over(self, standby: Cluster) -> float:
+        self.leader.kill()
+        since = time.monotonic()
+        standby.promote()
+        assert comes_true(lambda: self.load.first_acknowledged(since) < 60, BACK_SECONDS)
+        return self.load.first_acknowledged(since)
+
+
+@contextmanager
+def relay(leader: Cluster, database: str, log: Path) -> Iterator[Relay]:
+    """A server that knows of two places, and clients of it; the database is migrated."""
+    with ExitStack() as stack:
+        spare = free_port()
+        server = BareServer(either(leader, spare, database), log)
+        load = Load.prepared(server, patience=30)
+        stack.enter_context(server.running())
+        yield Relay(leader, spare, load, stack)

@@ -1,0 +1,87 @@
+"""What lies between server and database is slow, breaks, or says nothing."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from tests.cluster import comes_true
+from tests.live import BareServer
+from tests.load import Load
+from tests.proxy import Proxy
+
+BACK_SECONDS = 5
+READY_SECONDS = 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """A server, clients of it, and the line to its database."""
+
+    server: BareServer
+    load: Load
+    proxy: Proxy
+    tell: Callable[[str], object] = str
+
+    def is_slow(self, delay: float, seconds: float) -> None:
+        """Each message takes so long meanwhile: everybody is served, only later."""
+        self.proxy.delay = delay
+        with self.load.running():
+            time.sleep(seconds)
+        self.proxy.delay = 0
+        self.load.assert_kept()
+        self.tell(f"delay of {delay * 1000:.0f} ms: {self.load.summary()}")
+
+    def breaks(self, times: int) -> None:
+        """Every connection is reset so many times, whatever it was about."""
+        with self.load.running():
+            for _ in range(times):
+                time.sleep(0.37)
+                self.proxy.reset()
+            self._is_back()
+        self.load.assert_kept()
+        self.load.assert_told_properly()
+        self.tell(f"{times} resets: {self.load.summary()}")
+
+    def falls_silent(self, seconds: float) -> None:
+        """Nothing passes for so long: whoever asks is told to come again, and nobody is stuck."""
+        with self.load.running():
+            time.sleep(1)
+            with self.proxy.silence():
+                since = time.monotonic()
+                status, waited = ready(self.server)
+                time.sleep(max(0, since + seconds - time.monotonic()))
+            back = self._is_back()
+        self._assert_told_meanwhile(since, since + seconds)
+        assert (status, waited < READY_SECONDS) == (503, True), waited
+        self.load.assert_kept()
+        told = f"silence of {seconds:g} s: {self.load.summary()}, longest {self.load.longest():.1f}"
+        self.tell(f"{told} s, readyz 503 after {waited:.1f} s, back in {back:.1f} s")
+
+    def _is_back(self) -> float:
+        """Wait until something is acknowledged that was asked for from now on; how long it took."""
+        since = time.monotonic()
+        assert comes_true(lambda: self.load.first_acknowledged(since) < 60, BACK_SECONDS)
+        return self.load.first_acknowledged(since)
+
+    def _assert_told_meanwhile(self, since: float, until: float) -> None:
+        """Those who asked in the silence, and were answered in it, were told to come again."""
+        self.load.assert_told_properly()
+        told = [each for each in self.load.told if since + 0.5 < each.began and each.ended < until]
+        assert told
+        assert {each.status for each in told} == {503}
+        assert self.load.longest() < until - since
+
+
+def ready(server: BareServer) -> tuple[int, float]:
+    """What /readyz says, and after how many seconds."""
+    began = time.monotonic()
+    try:
+        with urlopen(server.base + "/readyz", timeout=30) as answer:
+            status = answer.status
+    except HTTPError as refusal:
+        status = refusal.code
+    except URLError:
+        status = 0
+    return status, time.monotonic() - began
