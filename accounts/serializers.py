@@ -2,13 +2,12 @@
 
 from typing import Any, TypeVar
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.fields import EmailField, fold_email
-from accounts.models import Revisable, User
+from accounts.models import Device, Revisable, User
+from accounts.models.user import check_new_password
 
 USER = {
     "id": 7,
@@ -20,6 +19,8 @@ USER = {
     "date_joined": "2026-11-23T09:30:00Z",
 }
 Row = TypeVar("Row", bound=Revisable)
+MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # of examples, and secrets to nobody
+REQUIRED = serializers.Field.default_error_messages["required"]
 PASSWORD: dict[str, Any] = {
     "max_length": 4096,
     "trim_whitespace": False,
@@ -148,9 +149,84 @@ class PasswordChangeSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-def check_new_password(password: str, user: User, field: str) -> None:
-    """Hold a new password against the validators; raises ValidationError on the field."""
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise ValidationError({field: error.error_list}) from error
+@extend_schema_serializer(
+    examples=[OpenApiExample("By the mailed code", {"token": MAILED}, request_only=True)]
+)
+class VerificationSerializer(serializers.Serializer[Any]):
+    """The token of the mail; without one, whoever is signed in asks for the mail again."""
+
+    token = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("token") and not self.context["request"].user.is_authenticated:
+            raise serializers.ValidationError({"token": REQUIRED}, "required")
+        return attrs
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("A forgotten password", {"email": "ana@example.com"})]
+)
+class PasswordResetSerializer(serializers.Serializer[Any]):
+    """The address whose owner has forgotten the password."""
+
+    email = FoldedEmailField(max_length=254)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A new one", {"token": MAILED, "new_password": DEMO}),
+    ]
+)
+class NewPasswordSerializer(serializers.Serializer[Any]):
+    """The token of the mail, and the password to come."""
+
+    token = serializers.CharField(max_length=200)
+    new_password = serializers.CharField(**PASSWORD)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Farewell", {"password": DEMO})])
+class PasswordSerializer(serializers.Serializer[Any]):
+    """The password in use, to show that it is its owner who asks."""
+
+    password = serializers.CharField(**PASSWORD)
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Done", {"detail": "Done."}, status_codes=["200", "202"])]
+)
+class DetailSerializer(serializers.Serializer[Any]):
+    """What was done, in a sentence for people."""
+
+    detail = serializers.CharField(read_only=True)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A phone",
+            {
+                "id": 12,
+                "name": "Clinic/2.1 (Android 15)",
+                "created": "2026-11-20T18:02:00Z",
+                "last_used": "2026-11-23T09:30:00Z",
+                "expiry": "2026-12-07T09:30:00Z",
+                "current": True,
+            },
+        )
+    ]
+)
+class DeviceSerializer(serializers.ModelSerializer[Device]):
+    """A device that is signed in; `last_used` is at most an hour behind."""
+
+    created = serializers.DateTimeField(source="token.created", read_only=True)
+    last_used = serializers.DateTimeField(source="last_used_at", read_only=True)
+    expiry = serializers.DateTimeField(source="token.expiry", read_only=True)
+    current = serializers.SerializerMethodField(help_text="Whether it is the one that asks.")
+
+    class Meta:
+        model = Device
+        fields = ("id", "name", "created", "last_used", "expiry", "current")
+        read_only_fields = ("id", "name")
+
+    def get_current(self, device: Device) -> bool:
+        return device.token == self.context["request"].auth

@@ -16,11 +16,25 @@ NO_SECOND_FACTOR = Warning(
     id="config.W002",
 )
 
+LIMITS_ARE_NOT_SHARED = Warning(
+    "CACHE_URL names a cache that does not count calls exactly across processes.",
+    hint="Unset CACHE_URL, or name a Redis or Memcached server.",
+    id="config.W003",
+)
+ALONE = ("LocMemCache", "FileBasedCache", "DummyCache")
+
 
 @register(Tags.security, deploy=True)
 def limits_are_on(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Warn where a server would answer without rate limits."""
     return [] if settings.THROTTLE else [LIMITS_ARE_OFF]
+
+
+@register(Tags.security, deploy=True)
+def limits_are_shared(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn where each process of a production server would count its calls by itself."""
+    alone = settings.CACHES["default"]["BACKEND"].endswith(ALONE)
+    return [LIMITS_ARE_NOT_SHARED] if settings.PRODUCTION and alone else []
 
 
 @register(Tags.security, deploy=True)

@@ -18,6 +18,10 @@ LIBPQ = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+NO_EMAIL_URL = (
+    "EMAIL_URL must read smtp+tls://user:password@host:587 or filemail:///path/to/folder, "
+    "special characters of the password percent-encoded."
+)
 NO_DATABASE_URL = (
     "DATABASE_URL must read sqlite:///path/to/file or postgres://user:password@host:5432/name, "
     "special characters of the password percent-encoded."
@@ -86,6 +90,28 @@ def database(url: str, base: Path) -> dict[str, Any]:
     # In transaction mode a cursor kept on the server would be asked for on another connection.
     config["DISABLE_SERVER_SIDE_CURSORS"] = flag("PGBOUNCER")
     config["OPTIONS"] = LIBPQ | config.get("OPTIONS", {})
+    return config
+
+
+def mail(url: str, base: Path) -> dict[str, Any]:
+    """Django's settings of the mail server at the URL, or of the folder; a relative one starts at
+    `base`.
+    """
+    try:
+        config: dict[str, Any] = environ.Env.email_url_config(url)
+    except (ImproperlyConfigured, ValueError):
+        config = {}
+    if not config or (url.startswith("smtp") and not config["EMAIL_HOST"]):
+        raise ImproperlyConfigured(NO_EMAIL_URL)
+    return {**config, "EMAIL_FILE_PATH": base / config["EMAIL_FILE_PATH"]}
+
+
+def counting_cache(url: str) -> dict[str, Any]:
+    """Django's settings of the cache that counts; in a table, one that loses no count."""
+    config: dict[str, Any] = environ.Env.cache_url_config(url or "dbcache://limits_cache")
+    if config["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
+        config["BACKEND"] = "accounts.counting.DatabaseCache"
+        config.setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 100_000)
     return config
 
 

@@ -67,7 +67,8 @@ class Welcome:
 
     def context(self) -> dict[str, Any]:
         """What the template of the page needs."""
-        shown = {"links": LINKS, "probes": PROBES, "password": PASSWORD}
+        shown: dict[str, Any] = {"links": LINKS, "probes": PROBES, "password": PASSWORD}
+        shown["mailbox"] = mailbox()
         return {**shown, "logins": self.logins, "booking": self.booking}
 
     def box(self) -> str:
@@ -77,12 +78,20 @@ class Welcome:
         if self.logins:
             lines += ["", f"Sign in with the password {PASSWORD} as"]
             lines += _column(*((login.email, login.sees) for login in self.logins))
+        if mailbox():
+            lines += ["", f"Mail is written to {mailbox()}/"]
         framed = _frame([*lines, "", "Ctrl-C closes it."])
         return f"{framed}\n\nBook an appointment from another terminal:\n\n{self.booking}\n"
 
 
 def is_demo() -> bool:
     return bool(settings.ENVIRONMENT == "demo")
+
+
+def mailbox() -> str:
+    """The folder in which a demo leaves its mail; nothing where mail is sent."""
+    in_files = settings.EMAIL_BACKEND.endswith("filebased.EmailBackend")
+    return str(settings.MAIL["EMAIL_FILE_PATH"]) if is_demo() and in_files else ""
 
 
 def demo_logins() -> list[Login]:

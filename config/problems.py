@@ -185,7 +185,7 @@ ANSWERS: tuple[tuple[Any, Callable[[Any], Problem | None]], ...] = (
     (IdempotencyKeyReused, lambda error: Problem(422)),
     (drf.APIException, of_api),
     ((Http404, django.ObjectDoesNotExist), lambda error: Problem(404)),
-    (django.PermissionDenied, lambda error: Problem(403)),
+    (django.PermissionDenied, lambda error: Problem(403, detail=str(error))),
     (django.RequestDataTooBig, lambda error: Problem(413)),
     ((django.SuspiciousOperation, UnreadablePostError), lambda error: Problem(400)),
     ((OperationalError, InterfaceError), unavailable),

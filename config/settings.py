@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
@@ -115,15 +114,7 @@ DATABASE_LIMITS = {
 }
 
 CACHE_URL = environment.text("CACHE_URL")
-CACHES: dict[str, Any] = {
-    "default": environ.Env.cache_url_config(CACHE_URL)
-    if CACHE_URL
-    else {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "limits_cache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
-}
+CACHES: dict[str, Any] = {"default": environment.counting_cache(CACHE_URL)}
 if not PRODUCTION and not CACHE_URL:
     # A demo counts calls beside its database, so that browsing never waits for SQLite's one writer.
     limits = environment.limits_file(DATABASES["default"], DATABASE_URL, VAR_DIR)
@@ -135,7 +126,7 @@ if not PRODUCTION and not CACHE_URL:
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "accounts.authentication.PasswordBackend",
 ]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -147,6 +138,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link of a mail is good, whatever it is for
 LOGIN_URL = "rest_framework:login"
 LOGIN_REDIRECT_URL = "/"
 
@@ -155,12 +147,27 @@ ADMIN_SECOND_FACTOR = (
 )
 OTP_TOTP_ISSUER = "Clinic appointments"
 
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  # nosec B105  # the default, asked for here
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=14),
     "AUTO_REFRESH": True,
     "AUTO_REFRESH_MAX_TTL": timedelta(days=90),
     "MIN_REFRESH_INTERVAL": 3600,
 }
+
+# --- Mail -----------------------------------------------------------------------------------------
+
+if PRODUCTION:
+    EMAIL_URL = environment.required("EMAIL_URL")
+    DEFAULT_FROM_EMAIL = environment.required("DEFAULT_FROM_EMAIL")
+else:
+    # A file, never the log: a mail holds a secret.
+    EMAIL_URL = environment.text("EMAIL_URL", "filemail:///var/mail")
+    DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "clinic@example.com")
+MAIL = environment.mail(EMAIL_URL, BASE_DIR)
+vars().update(MAIL)
+EMAIL_TIMEOUT = 10  # seconds
+LINK_URL = environment.text("LINK_URL").rstrip("/")  # where the clients' pages are
 
 # --- Calendar -------------------------------------------------------------------------------------
 
@@ -175,6 +182,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # More than fit into a request line: Django counts those of the query where nobody can catch it.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
+RATES = {  # accounts/throttles.py says who is counted
+    "user": "600/minute",
+    "anon": "600/minute",
+    "booking": "60/minute",
+    "login": "120/minute",
+    "password": "10/minute",  # nosec B105  # a rate
+    "register": "60/hour",
+    "mail": "60/hour",
+}
+
 AXES_ENABLED = THROTTLE
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=1)
@@ -183,7 +200,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_USERNAME_CALLABLE = "accounts.throttles.login_name"
-AXES_CLIENT_IP_CALLABLE = "accounts.throttles.client_address"
+AXES_CLIENT_IP_CALLABLE = "accounts.throttles.counted_address"
 AXES_LOCKOUT_CALLABLE = "accounts.throttles.lockout_response"
 AXES_VERBOSE = False
 # Axes keeps what a refused form held; a code that came with a wrong password still serves.
@@ -211,14 +228,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "config.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.AnonRateThrottle",
+        "accounts.throttles.UserThrottle",
+        "accounts.throttles.AnonymousThrottle",
     ],
-    "DEFAULT_THROTTLE_RATES": {
-        "user": "600/minute" if THROTTLE else None,
-        "anon": "600/minute" if THROTTLE else None,
-        "register": "60/hour" if THROTTLE else None,
-    },
+    "DEFAULT_THROTTLE_RATES": {scope: rate if THROTTLE else None for scope, rate in RATES.items()},
     "EXCEPTION_HANDLER": "config.problems.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
     "TIME_INPUT_FORMATS": ["%H:%M", "%H:%M:%S"],  # a wall time has no offset

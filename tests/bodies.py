@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.links import PASSWORD_RESET, VERIFICATION
 from accounts.models import User
 from accounts.tests.factories import PASSWORD
 from appointment.models import WaitlistEntry
@@ -47,6 +48,13 @@ class Bodies:
             "/api/auth/login/": {"email": owner.email, "password": PASSWORD},
             "/api/auth/profile/": names,
             "/api/auth/change-password/": {"old_password": PASSWORD, "new_password": NEW_PASSWORD},
+            "/api/auth/verify-email/": {"token": VERIFICATION.make(owner)},
+            "/api/auth/password-reset/": {"email": owner.email},
+            "/api/auth/password-reset/confirm/": {
+                "token": PASSWORD_RESET.make(User.objects.get(pk=owner.pk)),
+                "new_password": NEW_PASSWORD,
+            },
+            "/api/auth/delete-account/": {"password": PASSWORD},
             "/api/doctor/schedules/": self.hours(),
             "/api/doctor/weekly-hours/": self.every_week(),
             "/api/doctor/time-off/": self.away(),

@@ -47,7 +47,9 @@ class Server:
         self.url = url
         self.base, self.log = f"http://{serve.HOST}:{free_port()}", log
         port = self.base.rpartition(":")[2]
-        self.environ = environ(DATABASE_URL=url, PORT=port, **variables)
+        self.mail = log.parent / "mail"
+        places = {"DATABASE_URL": url, "PORT": port, "EMAIL_URL": f"filemail:///{self.mail}"}
+        self.environ = environ(**{**places, **variables})
 
     @contextmanager
     def running(self) -> Iterator[float]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts.models import User
+from accounts.models import Device, User
 from appointment.models import Appointment, WaitlistEntry
 from doctor.models import Doctor
 from patient.models import MedicalHistory, Patient
@@ -25,6 +25,13 @@ GET    /api/auth/profile/                                  401       200   200  
 PUT    /api/auth/profile/                                  401       200   200   200    200   200
 PATCH  /api/auth/profile/                                  401       200   200   200    200   200
 POST   /api/auth/change-password/                          401       200   200   200    200   200
+POST   /api/auth/verify-email/                             200       200   200   200    200   200
+POST   /api/auth/password-reset/                           202       202   202   202    202   202
+POST   /api/auth/password-reset/confirm/                   200       200   200   200    200   200
+GET    /api/auth/devices/                                  401       200   200   200    200   200
+DELETE /api/auth/devices/{id}/                             401       204   404   404    404   404
+POST   /api/auth/logout-all/                               401       204   204   204    204   204
+POST   /api/auth/delete-account/                           401       204   204   403    403   403
 GET    /api/doctor/doctors/                                200       200   200   200    200   200
 GET    /api/doctor/doctors/{id}/                           200       200   200   200    200   200
 GET    /api/doctor/specialties/                            200       200   200   200    200   200
@@ -104,6 +111,7 @@ CODES = {
     409: "profile_exists",
 }
 OWNED: dict[str, Any] = {
+    "/api/auth/devices/{id}/": Device,
     "/api/patient/profile/{id}/": Patient,
     "/api/patient/dependents/{id}/": Patient,
     "/api/patient/medical-history/{id}/": MedicalHistory,
@@ -160,11 +168,11 @@ def test_what_is_anothers_answers_exactly_as_what_is_absent(
     route: str, body: str, world: World
 ) -> None:
     anothers = world.keys()[route]
+    clients = [world.client(person) for person in STRANGERS]  # each is a new device
     absent = absent_key_like(anothers, OWNED[route])
     for method in api_routes()[route]:
         sent = world.body(method, route) if body == "right" else {"reason": "x" * 501}
-        for person in STRANGERS:
-            client = world.client(person)
+        for client in clients:
             answers = [
                 call(client, method, world.path(route, key), sent) for key in (anothers, absent)
             ]

@@ -59,6 +59,43 @@ def test_a_deployment_without_rate_limits_is_warned_of(
     assert [message.id for message in found if message.id.startswith("config.")] == warnings
 
 
+@pytest.mark.parametrize(("url", "warned"), [("", False), ("locmemcache://", True)])
+def test_a_deployment_whose_processes_count_apart_is_warned_of(
+    settings: Any, url: str, warned: bool
+) -> None:
+    settings.PRODUCTION, settings.CACHES = True, {"default": environment.counting_cache(url)}
+    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    assert ("config.W003" in {message.id for message in found}) is warned
+
+
+@pytest.mark.parametrize("url", ["", "dbcache://elsewhere"])
+def test_a_cache_in_a_table_loses_no_count(url: str) -> None:
+    assert environment.counting_cache(url)["BACKEND"] == "accounts.counting.DatabaseCache"
+
+
+# --- EMAIL_URL ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "pop://user:s3cret@host", "smtp://", "smtp://user:s3cret@host:port"]
+)
+def test_a_useless_email_url_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must read") as refusal:
+        environment.mail(url, Path("/base"))
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_an_email_url_names_a_server_or_a_folder() -> None:
+    server = environment.mail("smtp+tls://user:p%40ss@host:587", Path("/base"))
+    named = ("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS")
+    assert [server[name] for name in named] == ["host", 587, "p@ss", True]
+    for url, folder in (("filemail:///var/mail", "/base/var/mail"), ("filemail:////m", "/m")):
+        assert environment.mail(url, Path("/base"))["EMAIL_FILE_PATH"] == Path(folder)
+
+
+# --- Limits, again --------------------------------------------------------------------------------
+
+
 def test_a_load_test_is_not_nagged(settings: Any) -> None:
     settings.THROTTLE = False
     found = checks.run_checks(tags=[checks.Tags.security])
@@ -72,6 +109,7 @@ def test_a_load_test_is_not_nagged(settings: Any) -> None:
 def test_production_without_a_second_factor_is_warned_of(
     settings: Any, production: bool, asked: bool, warnings: list[str]
 ) -> None:
+    settings.CACHES = {"default": environment.counting_cache("")}
     settings.THROTTLE = True
     settings.PRODUCTION, settings.ADMIN_SECOND_FACTOR = production, asked
     found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)

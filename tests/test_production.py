@@ -53,6 +53,8 @@ def production(**variables: str) -> dict[str, Any]:
             SECRET_KEY="only-for-this-test-" + "x" * 50,
             ALLOWED_HOSTS="clinic.example",
             DATABASE_URL="sqlite://:memory:",
+            EMAIL_URL="smtp+tls://127.0.0.1:1",
+            DEFAULT_FROM_EMAIL="clinic@clinic.example",
             **variables,
         ),
         cwd=ROOT, capture_output=True, text=True, check=False,

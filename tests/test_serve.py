@@ -3,8 +3,11 @@
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from django.core.management import call_command
@@ -108,6 +111,53 @@ def test_a_second_run_is_quick_and_makes_nothing_anew(clinic: Server, tmp_path: 
     with again.running():
         assert again.box.startswith("+---"), "it migrated or seeded again"
     assert any(seconds_to_start(again) < SECOND_RUN for _ in range(3)), "slow, and not by chance"
+
+
+def test_mail_is_sent_beside_the_server_until_it_ends_however_it_ends(
+    clinic: Server, tmp_path: Path
+) -> None:
+    server, beside = Server(clinic.url, tmp_path / "log"), list[int]()
+    with pytest.raises(AssertionError):  # it does not end well
+        kill(server, beside, mailboxes=[server.mail, clinic.mail])  # of one database: either sends
+    assert len(beside) == 1, "none, or more than one"
+    wait_until(lambda: not words_of(beside[0]), seconds=10)
+
+
+def kill(server: Server, beside: list[int], mailboxes: list[Path]) -> None:
+    """Start the server, wait for a mail, note what works beside it, and kill the server at once."""
+    with server.running():
+        json = {"Content-Type": "application/json"}
+        body = b'{"email": "patient@example.com"}'
+        with urlopen(Request(f"{server.base}/api/auth/password-reset/", body, json)) as answer:
+            assert answer.status == 202
+        wait_until(lambda: has_mail_for("patient@example.com", mailboxes), seconds=20)
+        beside += [pid for pid in children_of(server.process.pid) if "serve" in words_of(pid)]
+        server.process.kill()
+
+
+def has_mail_for(address: str, mailboxes: list[Path]) -> bool:
+    files = [path for mailbox in mailboxes for path in mailbox.glob("*.log")]
+    return any(f"To: {address}\n" in path.read_text() for path in files)
+
+
+def wait_until(so: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that this one has started; Linux knows them."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def words_of(pid: int) -> list[str]:
+    """The command line of a process; nothing where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except FileNotFoundError:
+        return []
 
 
 def seconds_to_start(server: Server) -> float:

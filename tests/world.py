@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import Device, User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment.models import Appointment, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -48,6 +48,7 @@ class World(Bodies):
     entry: MedicalHistory
     waiting: WaitlistEntry
     dependent: Patient
+    device: Device
     session: Schedule
     weekly_hours: WeeklyHours
     specialty: Specialty
@@ -94,6 +95,7 @@ class World(Bodies):
             "entry": MedicalHistoryFactory(patient=patient),
             "waiting": cls.offered_to(patient),
             "dependent": DependentFactory(user=patient.user),
+            "device": cls.device_of(patient.user),
             "session": session,
             "weekly_hours": WeeklyHoursFactory(**hours, **over),
             "specialty": specialty,
@@ -111,6 +113,12 @@ class World(Bodies):
             "appointment": AppointmentFactory(patient=patient, slot=visit.slots.first()),
             "begun": AppointmentFactory(patient=patient, slot=today.slots.get()),
         }
+
+    @staticmethod
+    def device_of(user: User) -> Device:
+        """A device of theirs, which makes none of the calls."""
+        user.issue_token()
+        return Device.objects.get(token__user=user)
 
     @staticmethod
     def offered_to(patient: Patient) -> WaitlistEntry:
@@ -158,6 +166,7 @@ class World(Bodies):
         """The row that each path with a key names."""
         doctor = self.session.doctor
         return {
+            "/api/auth/devices/{id}/": self.device,
             "/api/doctor/doctors/{id}/": doctor,
             "/api/doctor/specialties/{id}/": self.specialty,
             "/api/doctor/languages/{id}/": self.language,

@@ -3,17 +3,25 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+from axes.models import AccessAttempt
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.core.exceptions import ValidationError
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from knox.models import AuthToken
 
 from accounts.exceptions import CredentialsChanged
 from accounts.fields import EmailField, fold_email
+from accounts.links import PASSWORD_RESET, VERIFICATION, Link
+from accounts.models.device import Device, name_of
+from accounts.models.mail import Kind, OutgoingMail
 from accounts.models.revisable import Revisable
+
+WORKS_HERE = "The account of a doctor or of staff is closed by an administrator."
 
 
 class UserManager(BaseUserManager["User"]):
@@ -33,13 +41,47 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def register(self, **fields: Any) -> "User":
-        """Make an account for a stranger; raises ValidationError where the address is taken."""
+        """Make an account for a stranger, and ask for the mail that verifies its address.
+
+        Raises ValidationError where the address is taken.
+        """
         try:
             with transaction.atomic():
-                return self.create_user(**fields)
+                user = self.create_user(**fields)
+                user.ask_to_verify()
+                return user
         except IntegrityError as error:
             taken = ValidationError("A user with this e-mail address already exists.", "unique")
             raise ValidationError({"email": taken}) from error
+
+    def verify_email(self, token: str) -> None:
+        """Take the address for its owner's, by the token that was mailed to it.
+
+        Raises ValidationError on `token` for one that is wrong, used or older than an hour.
+        """
+        with transaction.atomic():
+            self._lock_holder(VERIFICATION, token).revise(email_verified_at=timezone.now())
+
+    def reset_password(self, token: str, new: str) -> None:
+        """Replace the password, by the token that was mailed, and end every token and session.
+
+        The row is locked before the token is looked at, so that of several at once one wins. Who
+        was locked out after wrong passwords may sign in. Raises ValidationError on `token`, or on
+        `new_password` for a weak one, which leaves the token unused.
+        """
+        with transaction.atomic():
+            user = self._lock_holder(PASSWORD_RESET, token)
+            check_new_password(new, user, "new_password")
+            user.set_password(new)
+            user.store_password()
+            AccessAttempt.objects.filter(username=user.email).delete()
+
+    def _lock_holder(self, link: Link, token: str) -> "User":
+        user = self.lock(link.key_in(token))
+        if user is None or not link.fits(user, token):
+            wrong = ValidationError("The token is wrong, was used or has expired.", code="invalid")
+            raise ValidationError({"token": wrong})
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=fold_email(username or ""))
@@ -64,6 +106,12 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
     last_name = models.CharField(max_length=150, blank=True)
     is_active = models.BooleanField(
         "active", default=True, help_text="Take this away instead of deleting an account."
+    )
+    email_verified_at = models.DateTimeField(
+        null=True, editable=False, help_text="When its owner followed the link mailed to it, if so."
+    )
+    signed_out_at = models.DateTimeField(
+        null=True, editable=False, help_text="Every session that began before is dead."
     )
     is_staff = models.BooleanField("staff", default=False, help_text="May open the admin site.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
@@ -106,7 +154,12 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
     def clean(self) -> None:
         self.email = fold_email(self.email)
 
-    def issue_token(self) -> tuple[str, datetime]:
+    @property
+    def works_here(self) -> bool:
+        """Whether it is the account of staff or of a doctor, whose work refers to it."""
+        return self.is_staff or self.is_superuser or hasattr(self, "doctor")
+
+    def issue_token(self, user_agent: str = "") -> tuple[str, datetime]:
         """Make a token for one more device; returns it and the instant (UTC) it expires.
 
         Only its digest is stored, so this is the one time it can be shown. Raises
@@ -119,25 +172,95 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
                 raise CredentialsChanged
             AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
             token, plain = AuthToken.objects.create(user=user)
+            Device.objects.create(token=token, name=name_of(user_agent))
         return plain, token.expiry
 
-    def change_password(self, old: str, new: str) -> tuple[str, datetime]:
+    def change_password(self, old: str, new: str, user_agent: str = "") -> tuple[str, datetime]:
         """Replace the password, end every token of the user and return a fresh one, all at once.
 
         The row is locked before the old password is checked, so that of several changes at once
         with one old password exactly one wins. Raises ValidationError on `old_password`.
         """
         with transaction.atomic():
-            user = User.objects.lock(self.pk)
-            if user is None or not user.check_password(old):
-                wrong = ValidationError("The old password is not right.", code="invalid")
-                raise ValidationError({"old_password": wrong})
+            user = self._lock_by_password(old, "old_password", "The old password is not right.")
             user.set_password(new)
             user.store_password()
-            return user.issue_token()
+            return user.issue_token(user_agent)
 
     def store_password(self) -> None:
         """Write the password set on this object, and end every token of the user."""
+        self.revise(password=self.password)
+
+    def revise(self, **changes: Any) -> None:
+        """Write these columns. A new password or the end of the account's activity ends every token
+        and session in the same transaction; a new address is not verified.
+        """
         with transaction.atomic():
-            self.revise(password=self.password)
+            if "email" in changes:
+                changes["email_verified_at"] = None
+            ends = "password" in changes or changes.get("is_active") is False
+            super().revise(**changes, **({"signed_out_at": timezone.now()} if ends else {}))
+            if ends:
+                AuthToken.objects.filter(user=self).delete()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a password that was set on this object ends every token.
+
+        A rule in `save`, since it is what Django's own forms and `changepassword` call.
+        """
+        with transaction.atomic():
+            password_was_set = getattr(self, "_password", None) is not None
+            is_new_password = password_was_set and not self._state.adding
+            super().save(*args, **kwargs)
+            if is_new_password:
+                AuthToken.objects.filter(user=self).delete()
+
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
+        """What a session must hold to be alive: changed by a new password and by signing out."""
+        of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        if self.signed_out_at is None:
+            return of_password
+        since = f"{of_password}{self.signed_out_at.timestamp()}"
+        return salted_hmac(
+            "accounts.sessions", since, secret=secret, algorithm="sha256"
+        ).hexdigest()
+
+    def sign_out_everywhere(self) -> None:
+        """End every token and every session of the user."""
+        with transaction.atomic():
+            self.revise(signed_out_at=timezone.now())
             AuthToken.objects.filter(user=self).delete()
+
+    def ask_to_verify(self) -> None:
+        """Ask for the mail that verifies the address; none comes where that has been done."""
+        OutgoingMail.objects.ask(Kind.VERIFICATION, self.email)
+
+    def close(self, password: str) -> None:
+        """Erase everybody they book for, themselves first, and then the account and its traces.
+
+        Locks the user, then all of the patients and all of their slots. Raises ValidationError on
+        `password`, and PermissionDenied for staff and doctors, whose work refers to them.
+        """
+        with transaction.atomic():
+            user = self._lock_by_password(password, "password", "The password is not right.")
+            if user.works_here:
+                raise PermissionDenied(WORKS_HERE)
+            user.patients.erase_all(by=user)
+            OutgoingMail.objects.filter(address=user.email).delete()
+            AccessAttempt.objects.filter(username=user.email).delete()
+            user.delete()
+
+    def _lock_by_password(self, password: str, field: str, sentence: str) -> "User":
+        """The locked row; raises ValidationError on the field for a wrong password."""
+        user = User.objects.lock(self.pk)
+        if user is None or not user.check_password(password):
+            raise ValidationError({field: ValidationError(sentence, code="invalid")})
+        return user
+
+
+def check_new_password(password: str, user: User, field: str) -> None:
+    """Hold a new password against the validators; raises ValidationError on the field."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({field: error.error_list}) from error

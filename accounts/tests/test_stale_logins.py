@@ -7,10 +7,11 @@ import time_machine
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts import authentication, views
+from accounts import authentication
 from accounts.exceptions import CredentialsChanged
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.views import account
 from tests.problems import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ def test_a_login_that_a_change_of_password_overtakes_gets_no_token(
         User.objects.get(pk=user.pk).change_password(PASSWORD, NEW)
         return signed_in
 
-    monkeypatch.setattr(views, "sign_in", overtaken)
+    monkeypatch.setattr(account, "sign_in", overtaken)
     given = {"email": user.email, "password": PASSWORD}
     response = client_of(None).post("/api/auth/login/", given)
     assert_problem(response, 401, "authentication_failed")

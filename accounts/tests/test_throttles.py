@@ -92,6 +92,25 @@ def test_a_refused_registration_makes_no_account() -> None:
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "limit", "most"),
+    [
+        ("/api/appointment/book/1/", 60, 60),
+        ("/api/appointment/reschedule/1/", 60, 60),
+        ("/api/auth/change-password/", 10, 60),
+        ("/api/auth/delete-account/", 10, 60),
+        ("/api/auth/verify-email/", 60, 3600),
+        ("/api/auth/login/", 120, 60),
+        ("/api/auth/password-reset/", 60, 3600),
+    ],
+)
+def test_some_calls_have_a_limit_of_their_own(path: str, limit: int, most: int, client_of) -> None:
+    client = client_of(UserFactory())
+    use_up(limit, lambda _: client.post(path, {"token": "x"}))
+    assert_throttled(client.post(path, {}), most=most)
+    assert client.get("/api/auth/profile/").status_code == 200
+
+
 def test_throttle_off_lifts_every_limit(
     monkeypatch: pytest.MonkeyPatch, rates: dict[str, str]
 ) -> None:

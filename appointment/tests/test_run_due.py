@@ -18,7 +18,8 @@ from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
 NOTHING = (
-    "0 offers expired, 0 entries expired, 0 free places offered, 0 idempotency keys forgotten.\n"
+    "0 offers expired, 0 entries expired, 0 free places offered, 0 idempotency keys forgotten, "
+    "0 mails sent, 0 mails forgotten.\n"
 )
 
 

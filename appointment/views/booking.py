@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from accounts.requests import SignedInRequest
+from accounts.throttles import BookingThrottle, UserThrottle
 from appointment.models import Appointment
 from appointment.serializers import (
     AppointmentSerializer,
@@ -26,6 +27,7 @@ KEPT = ("not_cancelable", "cancel_deadline_passed")
 class BookView(GenericAPIView[Appointment]):
     """Book a place with a doctor."""
 
+    throttle_classes = (UserThrottle, BookingThrottle)
     serializer_class = BookingSerializer
     conflicts = {"post": RULE}
     problems = {"post": (422,)}
@@ -79,6 +81,7 @@ class CancelView(GenericAPIView[Appointment]):
 class RescheduleView(GenericAPIView[Appointment]):
     """Move one's own appointment to another slot, of any doctor."""
 
+    throttle_classes = (UserThrottle, BookingThrottle)
     queryset = Appointment.objects.with_names()
     serializer_class = MoveSerializer
     lookup_url_kwarg = "appointment_id"

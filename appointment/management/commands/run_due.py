@@ -1,34 +1,50 @@
-"""Do what has fallen due. Run it every minute; it may run as often, and in as many places, as one
-likes.
+"""Do what has fallen due. Run it every minute or with --loop; it may run as often, and in as many
+places, as one likes.
 """
 
+from argparse import ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.utils import timezone
+from django.core.management.base import BaseCommand, CommandParser
 
-from accounts.outages import again_on_conflict
-from appointment.models import due
+from appointment import clockwork
 
-WORK = (
-    ("offers expired", due.expire_offers),
-    ("entries expired", due.expire_entries),
-    ("free places offered", due.offer_free_places),
-    ("idempotency keys forgotten", due.forget_keys),
-)
+
+def seconds(text: str) -> float:
+    """A positive number of seconds; raises ArgumentTypeError for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number <= 86400:
+        raise ArgumentTypeError("use a number of seconds above 0, and a day at most")
+    return number
 
 
 class Command(BaseCommand):
     """Say what was done."""
 
     help = (
-        "Expire offers to those who wait and pass the places on, close the entries whose days are "
-        "over, offer free places to those who wait, forget idempotency keys older than a day. "
-        "Idempotent, and safe in several processes at once; no answer of the API depends on it."
+        "Send mail, expire offers to those who wait and pass the places on, close the entries "
+        "whose days are over, offer free places to those who wait, forget idempotency keys older "
+        "than a day. Idempotent, and safe in several processes at once; no answer of the API "
+        "depends on it."
     )
     requires_system_checks = ()  # they load the URL table, of which nothing is needed here
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Offer to go on until told to end."""
+        parser.add_argument(
+            "--loop", action="store_true", help="go on until SIGTERM, mail every few seconds"
+        )
+        parser.add_argument(
+            "--interval", type=seconds, default=60.0, help="seconds between two rounds (60)"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do all of it, each piece in a transaction of its own."""
-        done = [f"{again_on_conflict(work)(timezone.now())} {what}" for what, work in WORK]
+        """Do all of it once, each piece in transactions of its own, or round after round."""
+        if options["loop"]:
+            clockwork.Clockwork(options["interval"], self.stdout).run()
+            return
+        done = [f"{count} {what}" for what, count in clockwork.do(clockwork.WORK).items()]
         self.stdout.write(f"{', '.join(done)}.")

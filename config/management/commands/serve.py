@@ -18,6 +18,7 @@ from django.db import Error, OperationalError, connections
 from config import environment, health
 
 HOST = "127.0.0.1"
+DUE_EVERY = 60.0  # seconds
 
 
 class Command(BaseCommand):
@@ -36,6 +37,8 @@ class Command(BaseCommand):
                 self.prepare()
         except OperationalError as error:
             raise CommandError(f"The database gave up: {first_line(error)}.") from error
+        connections.close_all()
+        start_clockwork(self.stdout)
         become_gunicorn()
 
     def prepare(self) -> None:
@@ -119,9 +122,29 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 
+def start_clockwork(stdout: Any) -> None:
+    """Have a child do what falls due, such as sending mail, for as long as the server lives.
+
+    Its first turn comes when the server is up. The server's processes hold the other end of a pipe
+    open: when the last of them is gone, however it went, the child reads the end of it.
+    """
+    from appointment.clockwork import Clockwork  # here: tests read HOST before there are models
+
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    stdout.flush()
+    if os.fork():
+        os.close(reading)
+        return
+    os.close(writing)
+    try:
+        Clockwork(DUE_EVERY, stdout, reading).run()
+    finally:
+        os._exit(0)
+
+
 def become_gunicorn() -> NoReturn:
     """Replace this process by the server, which so gets its signals and its exit status."""
-    connections.close_all()
     sys.stdout.flush()
     sys.stderr.flush()
     base = settings.BASE_DIR

@@ -10,7 +10,6 @@ from rest_framework.generics import GenericAPIView, RetrieveUpdateAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 from rest_framework.views import APIView
 
 from accounts.authentication import IgnoreCredentials, sign_in
@@ -19,11 +18,23 @@ from accounts.requests import SignedInRequest
 from accounts.serializers import (
     LoginSerializer,
     PasswordChangeSerializer,
+    PasswordSerializer,
     RegistrationSerializer,
     SessionSerializer,
     UserSerializer,
 )
-from accounts.throttles import RegistrationThrottle
+from accounts.throttles import (
+    AnonymousThrottle,
+    LoginThrottle,
+    PasswordThrottle,
+    RegistrationThrottle,
+    UserThrottle,
+)
+
+
+def device_of(request: Request) -> str:
+    """What the device that asks calls itself."""
+    return request.headers.get("User-Agent", "")
 
 
 def new_session(
@@ -39,7 +50,7 @@ class RegisterView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (UserRateThrottle, AnonRateThrottle, RegistrationThrottle)
+    throttle_classes = (AnonymousThrottle, RegistrationThrottle)
     serializer_class = RegistrationSerializer
 
     @extend_schema(responses={201: SessionSerializer}, operation_id="auth_register")
@@ -48,7 +59,7 @@ class RegisterView(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = serializer.save()
-        return new_session(user, user.issue_token(), status.HTTP_201_CREATED)
+        return new_session(user, user.issue_token(device_of(request)), status.HTTP_201_CREATED)
 
 
 class LoginView(GenericAPIView[User]):
@@ -56,6 +67,7 @@ class LoginView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
+    throttle_classes = (AnonymousThrottle, LoginThrottle)
     serializer_class = LoginSerializer
     problems = {"post": (401,)}
 
@@ -65,7 +77,7 @@ class LoginView(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = sign_in(request, **serializer.validated_data)
-        return new_session(user, user.issue_token())
+        return new_session(user, user.issue_token(device_of(request)))
 
 
 class LogoutView(APIView):
@@ -93,6 +105,7 @@ class ProfileView(RetrieveUpdateAPIView[User]):
 class ChangePasswordView(GenericAPIView[User]):
     """Change the password: every earlier token is dead, the answer holds a fresh one."""
 
+    throttle_classes = (UserThrottle, PasswordThrottle)
     serializer_class = PasswordChangeSerializer
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_change_password")
@@ -101,5 +114,22 @@ class ChangePasswordView(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        fresh = request.user.change_password(given["old_password"], given["new_password"])
-        return new_session(request.user, fresh)
+        passwords = (given["old_password"], given["new_password"])
+        return new_session(
+            request.user, request.user.change_password(*passwords, device_of(request))
+        )
+
+
+class DeleteAccountView(GenericAPIView[User]):
+    """Erase oneself and one's dependents, and end the account."""
+
+    throttle_classes = (UserThrottle, PasswordThrottle)
+    serializer_class = PasswordSerializer
+
+    @extend_schema(responses={204: None}, operation_id="auth_delete_account")
+    def post(self, request: SignedInRequest) -> Response:
+        """Erase oneself and one's dependents as a profile's DELETE does, and end the account."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        request.user.close(serializer.validated_data["password"])
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,233 @@
+"""Of calls at the very same moment exactly as many pass as may, in whatever process."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import AnonymousUser
+from django.core.management import call_command
+from django.db import connection
+from django.test import RequestFactory
+from rest_framework.settings import api_settings
+from rest_framework.throttling import SimpleRateThrottle
+
+from accounts import throttles
+from accounts.counting import tally
+from accounts.models import User
+from accounts.throttles import AnonymousThrottle, CountingThrottle, UserThrottle
+from tests.threads import run_together
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TABLE = "limits_of_test"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def clock() -> Iterator[Any]:
+    with time_machine.travel(START, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def in_table(transactional_db: None, settings: Any) -> Iterator[None]:
+    """Counts in a table of the database under test, as in production without CACHE_URL."""
+    backend = "accounts.counting.DatabaseCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": TABLE}}
+    call_command("createcachetable", verbosity=0)
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {TABLE}")
+
+
+@pytest.fixture
+def in_memory(transactional_db: None) -> None:
+    """Counts in the memory of this process, as a shared Redis would keep them."""
+
+
+@pytest.fixture(params=["in_table", "in_memory"])
+def counted(request: pytest.FixtureRequest, transactional_db: None) -> None:
+    request.getfixturevalue(request.param)
+
+
+def rows() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM {TABLE}")
+        return int(cursor.fetchone()[0])
+
+
+def of_rate(rate: str) -> CountingThrottle:
+    """A throttle of this rate, for somebody."""
+
+    class Limited(CountingThrottle):
+        scope = "limited"
+
+        def who(self, request: Any) -> str:
+            return "somebody"
+
+    Limited.rate = rate
+    return Limited()
+
+
+@pytest.mark.usefixtures("counted", "clock")
+def test_of_many_at_once_exactly_the_limit_passes() -> None:
+    def four_calls(_: int) -> list[bool]:
+        return [of_rate("20/day").allow_request(None, None) for _ in range(4)]
+
+    outcomes = run_together(8, four_calls)
+    passed = [calls for calls in outcomes if isinstance(calls, list)]
+    assert len(passed) == 8, outcomes
+    assert sum(map(sum, passed)) == 20
+
+
+@pytest.mark.usefixtures("counted")
+def test_each_window_of_the_clock_counts_anew(clock: Any) -> None:
+    throttle = of_rate("2/minute")
+    assert [throttle.allow_request(None, None) for _ in range(3)] == [True, True, False]
+    clock.shift(timedelta(seconds=59))
+    assert not throttle.allow_request(None, None)
+    assert throttle.wait() == 1
+    clock.shift(timedelta(seconds=1))
+    assert throttle.allow_request(None, None)
+    assert throttle.wait() == 60
+
+
+@pytest.mark.usefixtures("in_table", "clock")
+def test_counts_of_two_processes_are_one() -> None:
+    script = (
+        "import django; django.setup()\n"
+        "from accounts.counting import DatabaseCache\n"
+        f"cache = DatabaseCache({TABLE!r}, {{}})\n"
+        "print(*(cache.count('both', 3600) for _ in range(50)))"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env=environ_of_this_database(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    told = [number for process in processes for number in process.communicate()[0].split()]
+    assert sorted(map(int, told)) == list(range(1, 101))
+
+
+def environ_of_this_database() -> dict[str, str]:
+    import os
+
+    name = connection.settings_dict["NAME"]
+    url = os.environ["DATABASE_URL"]
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{name}"
+    else:
+        head, _, query = url.partition("?")
+        url = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+@pytest.mark.usefixtures("in_table")
+def test_the_table_holds_what_is_in_use_and_little_more(clock: Any) -> None:
+    for minute in range(5):
+        for caller in range(20):
+            tally(f"caller-{caller}", 60)
+        assert rows() <= 40, minute
+        clock.shift(timedelta(minutes=2))
+
+
+@pytest.mark.usefixtures("in_table")
+def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
+    tally("somebody", 3600)
+    with django_assert_num_queries(1):
+        assert tally("somebody", 3600) == 2
+
+
+@pytest.mark.usefixtures("in_table", "clock")
+def test_a_throttle_that_reads_and_then_writes_lets_more_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A control: the same test, with REST framework's own way to count."""
+    from threading import Barrier
+
+    wait = Barrier(4, timeout=30).wait
+
+    class Racing(SimpleRateThrottle):
+        rate = "2/day"
+
+        def get_cache_key(self, request: Any, view: Any) -> str:
+            return "somebody"
+
+        def throttle_success(self) -> bool:
+            wait()
+            return super().throttle_success()
+
+    outcomes = run_together(4, lambda _: Racing().allow_request(None, None))
+    assert outcomes == [True] * 4
+
+
+# --- Who is counted -------------------------------------------------------------------------------
+
+
+def keys_of(throttle: CountingThrottle, requests: Iterator[Any]) -> set[str | None]:
+    return {throttle.get_cache_key(request, None) for request in requests}
+
+
+def forged(count: int, **headers: str) -> Iterator[Any]:
+    """Calls of one anonymous caller, who writes another X-Forwarded-For each time."""
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9")
+    request.user = AnonymousUser()
+    for n in range(count):
+        told = f"198.51.{n // 250 % 250}.{n % 250}, {n}" + headers.get("behind", "")
+        request.META["HTTP_X_FORWARDED_FOR"] = told
+        request.__dict__.pop("headers", None)  # which it keeps
+        yield request
+
+
+@pytest.mark.parametrize(
+    ("calls", "proxies", "behind", "who"),
+    [
+        (10_000, 0, "", "203.0.113.9"),
+        (10_000, 1, ", 192.0.2.7", "192.0.2.7"),
+        (100, 2, ", 192.0.2.7, 1", "192.0.2.7"),
+    ],
+)
+def test_ten_thousand_forged_headers_are_one_caller(
+    monkeypatch: pytest.MonkeyPatch, calls: int, proxies: int, behind: str, who: str
+) -> None:
+    monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies, raising=False)
+    keys = keys_of(AnonymousThrottle(), forged(calls, behind=behind))
+    assert keys == {f"throttle_anon_{who}"}
+
+
+def test_all_throttles_of_an_address_count_alike() -> None:
+    for throttle in (throttles.LoginThrottle, throttles.RegistrationThrottle):
+        assert len(keys_of(throttle(), forged(100))) == 1
+    assert len(keys_of(throttles.MailThrottle(), forged(100))) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "who"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("", ""),
+    ],
+)
+def test_an_address_of_ipv6_counts_as_its_network(address: str, who: str) -> None:
+    request = RequestFactory().get("/", REMOTE_ADDR=address)
+    assert throttles.counted_address(request) == who
+
+
+def test_a_user_is_counted_whatever_the_address() -> None:
+    request = RequestFactory().get("/")
+    request.user = User(pk=7)
+    assert UserThrottle().get_cache_key(request, None) == "throttle_user_7"
+    assert AnonymousThrottle().get_cache_key(request, None) is None

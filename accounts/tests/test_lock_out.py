@@ -1,0 +1,116 @@
+"""Who guesses is locked out; whom they guess at is not."""
+
+import time
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.test import RequestFactory
+from rest_framework.test import APIClient
+
+from accounts import throttles
+from accounts.authentication import PasswordBackend
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, UserFactory
+from tests.races import SECONDS, gate
+from tests.threads import run_together
+
+pytestmark = pytest.mark.django_db
+
+LOGIN = "/api/auth/login/"
+OWN, STRANGE = "192.0.2.7", "198.51.100.{}"
+
+
+@pytest.fixture(autouse=True)
+def in_service(settings: Any) -> None:
+    """The suite runs with THROTTLE=off."""
+    settings.AXES_ENABLED = True
+
+
+@pytest.fixture
+def ana() -> User:
+    return UserFactory(email="ana@example.com")
+
+
+def login(password: str, address: str, email: str = "ana@example.com") -> int:
+    body = {"email": email, "password": password}
+    return APIClient().post(LOGIN, body, REMOTE_ADDR=address).status_code
+
+
+def test_strangers_at_many_addresses_do_not_lock_the_owner_out(ana: User) -> None:
+    for number in range(5):
+        for _ in range(11):
+            last = login("wrong", STRANGE.format(number))
+        assert last == 429
+    assert login(PASSWORD, OWN) == 200
+    assert login(PASSWORD, STRANGE.format(0)) == 429
+
+
+def test_a_guesser_with_a_network_of_ipv6_is_one_guesser(ana: User) -> None:
+    for number in range(10):
+        assert login("wrong", f"2001:db8:1:2::{number}") == 401
+    assert login(PASSWORD, "2001:db8:1:2::ffff") == 429
+    assert login(PASSWORD, "2001:db8:1:3::1") == 200
+
+
+@pytest.mark.parametrize("email", ["ana", "nobody", "closed"])
+def test_a_login_hashes_one_password_whoever_it_is_for(
+    ana: User, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    UserFactory(email="closed@example.com", is_active=False)
+    encode, hashed = MD5PasswordHasher.encode, []
+
+    def counted(self: Any, *args: Any) -> str:
+        hashed.append(args)
+        return encode(self, *args)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
+    for _ in range(10):
+        assert login("wrong", OWN, f"{email}@example.com") == 401
+    assert len(hashed) == 10
+    assert login("wrong", OWN, f"{email}@example.com") == 429
+    assert len(hashed) == 10, "who is locked out is told so before a password is looked at"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_guesses_at_once_none_is_told_from_wrong_after_ten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All are let in before the first is counted, and the right one comes last."""
+    UserFactory(email="ana@example.com")
+    wait, check = gate(14), throttles.refuse_locked_out
+
+    def let_in(*args: Any) -> None:
+        check(*args)
+        wait()
+
+    monkeypatch.setattr("accounts.authentication.refuse_locked_out", let_in)
+    authenticate = PasswordBackend.authenticate
+
+    def late_where_right(self: Any, request: Any, username: Any, password: Any) -> Any:
+        if password == PASSWORD:
+            wait_for_failures(13)
+        return authenticate(self, request, username, password)
+
+    monkeypatch.setattr(PasswordBackend, "authenticate", late_where_right)
+    answers = run_together(14, lambda n: login(PASSWORD if n == 0 else "wrong", OWN))
+    assert answers[0] == 401
+
+
+def wait_for_failures(count: int) -> None:
+    """Until so many wrong passwords have been counted."""
+    deadline = time.monotonic() + SECONDS
+    while sum(AccessAttempt.objects.values_list("failures_since_start", flat=True)) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_right_password_signs_in_and_a_form_of_the_admin_is_counted_alike(ana: User) -> None:
+    request = RequestFactory().post("/admin/login/", REMOTE_ADDR=OWN)
+    backend = PasswordBackend()
+    assert backend.authenticate(request, "ana@example.com", PASSWORD) == ana
+    for _ in range(10):
+        login("wrong", OWN)
+    assert backend.authenticate(request, "ANA@example.com", PASSWORD) is None
+    assert backend.authenticate(None, "ana@example.com", PASSWORD) == ana

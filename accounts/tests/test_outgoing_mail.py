@@ -1,0 +1,195 @@
+"""Mail is a row of the transaction that asks for it, and is sent afterwards."""
+
+from datetime import timedelta
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Kind, OutgoingMail, User, forget_mail, send_due
+from accounts.tests.factories import UserFactory
+from accounts.tests.mailbox import post, token_in
+from tests.threads import run_together
+
+pytestmark = pytest.mark.django_db
+
+NAMES = {"first_name": "Ceferina", "last_name": "Quispe"}
+
+
+@pytest.fixture
+def user() -> User:
+    return UserFactory(email="ana@example.com", email_verified_at=timezone.now(), **NAMES)
+
+
+def ask(address: str = "ana@example.com", kind: str = Kind.PASSWORD_RESET) -> OutgoingMail:
+    return OutgoingMail.objects.ask(kind, address)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A mail server that fails with each of these in turn, and then works again."""
+    errors: list[Any] = []
+    send = EmailMessage.send
+
+    def failing(self: EmailMessage, *args: Any) -> int:
+        if errors:
+            raise errors.pop(0)
+        return send(self, *args)
+
+    monkeypatch.setattr(EmailMessage, "send", failing)
+    return errors
+
+
+# --- What is sent to whom -------------------------------------------------------------------------
+
+
+def test_a_reset_goes_to_the_verified_owner_of_the_address(user: User) -> None:
+    ask()
+    [message] = post()
+    assert (message.to, message.subject) == (["ana@example.com"], "Choose a new password")
+    assert post() == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_an_unverified_address_gets_the_mail_that_verifies_it_and_no_other(kind: str) -> None:
+    UserFactory(email="ana@example.com")
+    ask(kind=kind)
+    [message] = post()
+    assert message.subject == "Confirm your e-mail address"
+    assert ("ask for the new password again" in str(message.body)) is (kind == Kind.PASSWORD_RESET)
+
+
+def test_nothing_is_sent_to_strangers_to_closed_accounts_or_to_verify_again(user: User) -> None:
+    UserFactory(email="closed@example.com", is_active=False)
+    UserFactory(email="gone@example.com", is_active=False, email_verified_at=timezone.now())
+    for kind in Kind:
+        for address in ("nobody@example.com", "closed@example.com", "gone@example.com"):
+            ask(address, kind)
+    ask(kind=Kind.VERIFICATION)
+    assert post() == []
+    assert not OutgoingMail.objects.exists(), "addresses of strangers are kept"
+
+
+def test_what_is_asked_for_in_a_transaction_that_fails_is_never_sent(user: User) -> None:
+    with transaction.atomic():
+        ask()
+        transaction.set_rollback(True)
+    assert post() == []
+
+
+def test_neither_the_row_nor_the_subject_holds_a_secret_or_a_name(user: User) -> None:
+    ask()
+    [message] = post()
+    row = " ".join(map(str, OutgoingMail.objects.values_list().get()))
+    for told in (row, message.subject):
+        assert token_in(message) not in told
+        assert not [name for name in NAMES.values() if name in told]
+    assert not [name for name in NAMES.values() if name in str(message.body)]
+
+
+def test_a_link_carries_its_token_in_the_fragment_that_no_log_keeps(
+    user: User, settings: Any
+) -> None:
+    ask()
+    assert "http" not in str(post()[0].body), "a link to nowhere"
+    settings.LINK_URL = "https://clinic.example/app"
+    ask()
+    [message] = post()
+    link = f"https://clinic.example/app/password-reset#token={token_in(message)}"
+    assert link in str(message.body).splitlines()
+
+
+def test_an_address_gets_ten_mails_an_hour_and_no_more(user: User) -> None:
+    for _ in range(12):
+        ask()
+    assert len(post()) == 10
+    with time_machine.travel(timezone.now() + timedelta(minutes=61)):
+        ask()
+        assert len(post()) == 1
+
+
+# --- Failures -------------------------------------------------------------------------------------
+
+
+def test_what_could_not_be_sent_is_tried_again_after_pauses_that_grow(
+    user: User, broken: list[Any]
+) -> None:
+    mail, now = ask(), timezone.now()
+    tries = []
+    broken += [SMTPServerDisconnected()] * 4
+    for minute in range(20):
+        before = len(broken)
+        post(now + timedelta(minutes=minute))
+        if len(broken) < before:
+            tries.append(minute)
+    assert tries == [0, 1, 3, 7]
+    mail.refresh_from_db()
+    assert mail.sent_at is not None
+    assert mail.attempts == 5
+
+
+def test_what_could_not_be_sent_within_a_day_is_given_up(user: User, broken: list[Any]) -> None:
+    ask()
+    later = timezone.now() + timedelta(hours=23, minutes=59)
+    broken.append(ConnectionRefusedError())
+    assert post(later) == []
+    assert post(later + timedelta(minutes=2)) == []
+
+
+def test_an_address_that_is_refused_does_not_hold_up_the_others(
+    user: User, broken: list[Any]
+) -> None:
+    ask()
+    UserFactory(email="luis@example.com")
+    ask("luis@example.com", Kind.VERIFICATION)
+    broken.append(SMTPRecipientsRefused({}))
+    assert [message.to for message in post()] == [["luis@example.com"]]
+
+
+def test_a_round_ends_when_the_server_is_away(user: User, broken: list[Any]) -> None:
+    for _ in range(8):
+        ask()
+    broken += [TimeoutError()] * 8
+    assert post() == []
+    assert len(broken) == 5
+
+
+def test_a_failure_is_logged_without_the_address(
+    user: User, broken: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    ask()
+    broken.append(SMTPRecipientsRefused({"ana@example.com": (550, b"ana@example.com unknown")}))
+    post()
+    assert "was not sent: SMTPRecipientsRefused" in caplog.text
+    assert "ana@" not in caplog.text
+
+
+def test_a_mail_whose_sender_was_killed_is_sent_by_the_next_one(user: User) -> None:
+    mail, now = ask(), timezone.now()
+    assert mail.claim(now)  # and then nothing more
+    assert post(now + timedelta(seconds=59)) == []
+    assert len(post(now + timedelta(seconds=61))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_senders_at_once_one_sends_a_mail() -> None:
+    UserFactory(email="ana@example.com")
+    for _ in range(5):
+        ask()
+    sent = run_together(4, lambda _: send_due(timezone.now()))
+    assert sum(count for count in sent if isinstance(count, int)) == 5, sent
+
+
+# --- Afterwards -----------------------------------------------------------------------------------
+
+
+def test_rows_are_forgotten_after_a_week(user: User) -> None:
+    ask()
+    post()
+    now = timezone.now()
+    assert forget_mail(now + timedelta(days=6, hours=23)) == 0
+    assert forget_mail(now + timedelta(days=7, seconds=1)) == 1

@@ -1,0 +1,184 @@
+"""POST /api/auth/password-reset/ and /api/auth/password-reset/confirm/"""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.test import Client
+from django.utils import timezone
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from accounts.links import PASSWORD_RESET, VERIFICATION
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.mailbox import post, token_in
+from tests.problems import assert_invalid
+from tests.statements import counted_statements
+from tests.threads import run_together
+
+pytestmark = pytest.mark.django_db
+
+ASK = "/api/auth/password-reset/"
+CONFIRM = "/api/auth/password-reset/confirm/"
+LOGIN = "/api/auth/login/"
+NEW = "staple battery horse"
+
+
+@pytest.fixture
+def user() -> User:
+    return UserFactory(email="ana@example.com", email_verified_at=timezone.now())
+
+
+def ask(email: str = "ana@example.com", **headers: Any) -> Any:
+    return APIClient().post(ASK, {"email": email}, **headers)
+
+
+def confirm(token: str, new: str = NEW) -> Any:
+    return APIClient().post(CONFIRM, {"token": token, "new_password": new})
+
+
+def login(password: str) -> int:
+    body = {"email": "ana@example.com", "password": password}
+    return APIClient().post(LOGIN, body).status_code
+
+
+# --- Asking ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("email", ["ana@example.com", " ANA@Example.com "])
+def test_from_a_forgotten_password_to_a_new_one(user: User, email: str) -> None:
+    assert ask(email).status_code == 202
+    [message] = post()
+    answer = confirm(token_in(message))
+    assert (answer.status_code, set(answer.json())) == (200, {"detail"})
+    assert (login(NEW), login(PASSWORD)) == (200, 401)
+
+
+def test_whoever_is_asked_for_the_answer_and_its_cost_are_alike(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    UserFactory(email="new@example.com")
+    UserFactory(email="closed@example.com", is_active=False)
+    hashed: list[object] = []
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *args: hashed.append(args))
+    seen = set()
+    for email in ("ana", "new", "closed", "nobody"):
+        with counted_statements() as statements:
+            answer = ask(f"{email}@example.com")
+        shapes = tuple(sql.partition("VALUES")[0] for sql in statements)
+        headers = tuple((name, told) for name, told in answer.items() if name != "X-Request-ID")
+        seen.add((answer.status_code, answer.content, headers, shapes))
+    [(status, *_, shapes)] = seen
+    assert status == 202
+    assert [shape for shape in shapes if "accounts_user" in shape] == []
+    assert hashed == []
+
+
+@pytest.mark.parametrize("email", ["", None, "ana", "a b@example.com", "a" * 255, "a@\ufdfa.com"])
+def test_what_is_no_address_is_refused(email: Any) -> None:
+    assert_invalid(ask(email), "email")
+
+
+def test_a_bad_authorization_header_is_ignored(user: User) -> None:
+    assert ask(HTTP_AUTHORIZATION="Token junk").status_code == 202
+
+
+def test_asking_changes_nothing(user: User, client_of) -> None:
+    client = client_of(user)
+    ask()
+    post()
+    assert client.get("/api/auth/profile/").status_code == 200
+    assert login(PASSWORD) == 200
+
+
+# --- Confirming -----------------------------------------------------------------------------------
+
+
+def test_every_token_and_every_session_is_dead_afterwards(user: User, client_of) -> None:
+    device, stranger, browser = client_of(user), client_of(UserFactory()), Client()
+    browser.force_login(user)
+    assert browser.get("/api/auth/profile/").status_code == 200
+    assert confirm(PASSWORD_RESET.make(user)).status_code == 200
+    assert device.get("/api/auth/profile/").status_code == 401
+    assert browser.get("/api/auth/profile/").status_code == 401
+    assert stranger.get("/api/auth/profile/").status_code == 200
+
+
+def test_a_link_works_once_and_an_earlier_one_no_longer(user: User) -> None:
+    first, second = (PASSWORD_RESET.make(user) for _ in range(2))
+    assert confirm(second).status_code == 200
+    for used in (first, second):
+        assert assert_invalid(confirm(used), "token") == {"token": "invalid"}
+
+
+def test_a_link_works_for_an_hour(user: User) -> None:
+    token, now = PASSWORD_RESET.make(user), timezone.now()
+    with time_machine.travel(now + timedelta(minutes=60, seconds=2)):
+        assert_invalid(confirm(token), "token")
+    with time_machine.travel(now + timedelta(minutes=59, seconds=58)):
+        assert confirm(token).status_code == 200
+
+
+@pytest.mark.parametrize("weak", ["short", "password1", "1029384756012", "ana@example.com"])
+def test_a_weak_password_is_refused_and_leaves_the_link_unused(user: User, weak: str) -> None:
+    token = PASSWORD_RESET.make(user)
+    assert_invalid(confirm(token, weak), "new_password")
+    assert login(PASSWORD) == 200
+    token = PASSWORD_RESET.make(User.objects.get())
+    assert_invalid(confirm(token, weak), "new_password")
+    assert confirm(token).status_code == 200
+
+
+def test_a_change_of_password_and_a_deactivation_make_a_link_worthless(user: User) -> None:
+    changed = PASSWORD_RESET.make(user)
+    user.change_password(PASSWORD, NEW)
+    assert_invalid(confirm(changed), "token")
+    token = PASSWORD_RESET.make(User.objects.get())
+    user.revise(is_active=False)
+    assert_invalid(confirm(token), "token")
+
+
+def test_neither_anothers_token_nor_that_of_a_verification_fits(user: User) -> None:
+    other, token = UserFactory(), PASSWORD_RESET.make(user)
+    foreign = f"{other.pk}-{token.partition('-')[2]}"
+    for wrong in (foreign, VERIFICATION.make(user), token[:-1], "x", "1-2-3"):
+        assert_invalid(confirm(wrong), "token")
+    assert login(PASSWORD) == 200
+
+
+def test_who_was_locked_out_signs_in_with_the_new_password(user: User, settings: Any) -> None:
+    settings.AXES_ENABLED = True
+    assert {login("wrong") for _ in range(10)} == {401}
+    assert login(PASSWORD) == 429
+    assert confirm(PASSWORD_RESET.make(user)).status_code == 200
+    assert login(NEW) == 200
+
+
+def test_a_login_under_way_that_a_reset_overtakes_gets_no_token(user: User) -> None:
+    at_the_door = User.objects.get()
+    confirm(PASSWORD_RESET.make(user))
+    with pytest.raises(Exception, match="Sign in again"):
+        at_the_door.issue_token()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_uses_at_once_of_one_link_one_wins() -> None:
+    user = UserFactory(email="ana@example.com")
+    user.issue_token()
+    token = PASSWORD_RESET.make(user)
+    answers = run_together(4, lambda n: confirm(token, f"{NEW} {n}").status_code)
+    assert sorted(answers) == [200, 400, 400, 400]  # type: ignore[type-var]
+    winner = answers.index(200)
+    assert [login(f"{NEW} {n}") == 200 for n in range(4)] == [n == winner for n in range(4)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_logins_that_race_a_reset_leave_no_token_of_the_old_password() -> None:
+    user = UserFactory(email="ana@example.com")
+    token = PASSWORD_RESET.make(user)
+    calls = (lambda: confirm(token).status_code, user.issue_token)
+    assert run_together(6, lambda n: calls[n > 0]())[0] == 200
+    assert not AuthToken.objects.exists()

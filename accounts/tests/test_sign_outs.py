@@ -1,0 +1,112 @@
+"""A new password and the end of an account's activity end every token and session with them."""
+
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2SHA1PasswordHasher
+from django.core.management import call_command
+from django.test import Client
+from knox.models import AuthToken
+
+from accounts.exceptions import CredentialsChanged
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, UserFactory
+from tests.desk import Desk
+from tests.threads import run_together
+
+pytestmark = pytest.mark.django_db
+
+PROFILE = "/api/auth/profile/"
+NEW = "staple battery horse"
+
+
+@pytest.fixture
+def user() -> User:
+    return UserFactory()
+
+
+def deactivated_in_the_admin(user: User, desk: Desk) -> None:
+    desk.change(user, is_active=[])
+
+
+def deactivated_by_the_verb(user: User, desk: Desk) -> None:
+    user.revise(is_active=False)
+
+
+def changed_by_the_command(user: User, desk: Desk) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("getpass.getpass", lambda *args, **kwargs: NEW)
+        call_command("changepassword", user.email, stdout=StringIO())
+
+
+def changed_by_the_api(user: User, desk: Desk) -> None:
+    user.change_password(PASSWORD, NEW)
+    AuthToken.objects.filter(user=user).delete()  # the fresh one is another matter
+
+
+WAYS = (
+    deactivated_in_the_admin,
+    deactivated_by_the_verb,
+    changed_by_the_command,
+    changed_by_the_api,
+)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_token_and_session_ends_and_none_revives(
+    way: Callable[[User, Desk], None], user: User, superuser: User, client_of
+) -> None:
+    phone, browser, stranger = client_of(user), Client(), client_of(UserFactory())
+    browser.force_login(user)
+    way(user, Desk(superuser))
+    assert not AuthToken.objects.filter(user=user).exists()
+    User.objects.get(pk=user.pk).revise(is_active=True)
+    assert phone.get(PROFILE).status_code == 401
+    assert browser.get(PROFILE).status_code == 401
+    assert stranger.get(PROFILE).status_code == 200
+
+
+def test_a_change_of_password_in_the_admin_ends_ones_tokens_and_keeps_this_session(
+    superuser: User, client_of
+) -> None:
+    phone, desk = client_of(superuser), Desk(superuser)
+    typed = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    assert desk.client.post("/admin/password_change/", typed).status_code == 302
+    assert phone.get(PROFILE).status_code == 401
+    assert desk.status("/admin/") == 200
+
+
+def test_other_changes_end_nothing(user: User, superuser: User, client_of) -> None:
+    phone = client_of(user)
+    user.revise(first_name="Eva", email="eva@example.com", is_active=True)
+    Desk(superuser).change(user, last_name="Sol")
+    User.objects.get(pk=user.pk).save()
+    assert phone.get(PROFILE).status_code == 200
+
+
+def test_a_better_hash_of_the_same_password_ends_nothing(
+    user: User, client_of, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = client_of(user)
+    monkeypatch.setattr(PBKDF2SHA1PasswordHasher, "iterations", 1)
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    assert User.objects.get(pk=user.pk).check_password(PASSWORD)
+    assert User.objects.get(pk=user.pk).password.startswith("pbkdf2_sha1$")
+    assert phone.get(PROFILE).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("changes", [{"is_active": False}, {"password": "other"}])
+def test_no_login_under_way_outlives_the_change(changes: dict[str, Any]) -> None:
+    user = UserFactory()
+    calls = (lambda: User.objects.get(pk=user.pk).revise(**changes), user.issue_token)
+    outcomes = run_together(8, lambda number: calls[number > 0]())
+    assert outcomes[0] is None
+    for outcome in outcomes[1:]:
+        assert isinstance(outcome, tuple | CredentialsChanged), outcome
+    assert not AuthToken.objects.exists()

@@ -1,0 +1,144 @@
+"""POST /api/auth/verify-email/"""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.links import PASSWORD_RESET, VERIFICATION
+from accounts.models import OutgoingMail, User
+from accounts.tests.factories import UserFactory
+from accounts.tests.mailbox import post, token_in
+from tests.problems import assert_invalid
+from tests.statements import counted_statements
+from tests.threads import run_together
+
+pytestmark = pytest.mark.django_db
+
+VERIFY = "/api/auth/verify-email/"
+ANA = {
+    "email": "ana@example.com",
+    "password": "correct horse battery",
+    "first_name": "Ana",
+    "last_name": "Ruiz",
+}
+
+
+@pytest.fixture
+def user() -> User:
+    return UserFactory(email="ana@example.com")
+
+
+def verify(token: Any) -> Any:
+    return APIClient().post(VERIFY, {"token": token})
+
+
+def is_verified(user: User) -> bool:
+    user.refresh_from_db()
+    return user.email_verified_at is not None
+
+
+def test_registering_sends_the_mail_by_which_the_address_is_verified() -> None:
+    assert APIClient().post("/api/auth/register/", ANA).status_code == 201
+    user = User.objects.get()
+    assert not is_verified(user)
+    [message] = post()
+    answer = verify(token_in(message))
+    assert (answer.status_code, answer.json()) == (200, {"detail": "The address is verified."})
+    assert is_verified(user)
+
+
+def test_a_registration_that_is_refused_sends_nothing(user: User) -> None:
+    assert APIClient().post("/api/auth/register/", ANA).status_code == 400
+    assert not OutgoingMail.objects.exists()
+
+
+def test_a_link_works_once(user: User) -> None:
+    token = VERIFICATION.make(user)
+    assert verify(token).status_code == 200
+    assert assert_invalid(verify(token), "token") == {"token": "invalid"}
+
+
+def test_a_link_works_for_an_hour(user: User) -> None:
+    token, now = VERIFICATION.make(user), timezone.now()
+    with time_machine.travel(now + timedelta(minutes=60, seconds=2)):
+        assert_invalid(verify(token), "token")
+    with time_machine.travel(now + timedelta(minutes=59, seconds=58)):
+        assert verify(token).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "token", ["x", "1", "1-", "1-2-3", "-", "9" * 19 + "-a-b", "\u0661-a-b", "a" * 200]
+)
+def test_what_is_no_token_is_refused(user: User, token: str) -> None:
+    assert_invalid(verify(token), "token")
+
+
+def test_neither_anothers_token_nor_that_of_a_reset_nor_a_changed_one_fits(user: User) -> None:
+    other = UserFactory()
+    token = VERIFICATION.make(user)
+    foreign = f"{other.pk}-{token.partition('-')[2]}"
+    for wrong in (foreign, PASSWORD_RESET.make(user), token[:-1], token.upper(), f"{token}0"):
+        assert_invalid(verify(wrong), "token")
+    assert not is_verified(user)
+    assert not is_verified(other)
+
+
+def test_a_link_is_of_one_address(user: User) -> None:
+    token = VERIFICATION.make(user)
+    user.revise(email="eva@example.com")
+    assert_invalid(verify(token), "token")
+    assert not is_verified(user)
+
+
+def test_a_new_address_is_not_verified(user: User) -> None:
+    verify(VERIFICATION.make(user))
+    user.revise(first_name="Eva")
+    assert is_verified(user)
+    user.revise(email="eva@example.com")
+    assert not is_verified(user)
+
+
+def test_a_closed_account_verifies_nothing(user: User) -> None:
+    token = VERIFICATION.make(user)
+    User.objects.update(is_active=False)
+    assert_invalid(verify(token), "token")
+
+
+@pytest.mark.parametrize("body", [None, {}, {"token": ""}])
+def test_with_a_login_and_no_token_the_mail_is_sent_again(user: User, client_of, body: Any) -> None:
+    answer = client_of(user).post(VERIFY, body)
+    assert answer.status_code == 202
+    assert [message.to for message in post()] == [["ana@example.com"]]
+
+
+def test_asking_again_answers_alike_whether_it_is_verified_or_not(user: User, client_of) -> None:
+    client, answers, costs = client_of(user), [], []
+    for _ in range(2):
+        with counted_statements() as statements:
+            answers.append(client.post(VERIFY))
+        costs.append(len(statements))
+        user.revise(email_verified_at=timezone.now())
+    assert answers[0].content == answers[1].content
+    assert costs[0] == costs[1]
+    assert [message.to for message in post()] == []
+
+
+@pytest.mark.parametrize("body", [None, {}, {"token": ""}, {"token": None}])
+def test_without_a_login_a_token_is_required(body: Any) -> None:
+    assert_invalid(APIClient().post(VERIFY, body), "token")
+
+
+def test_verification_gates_no_other_call(user: User, client_of) -> None:
+    assert client_of(user).get("/api/auth/profile/").status_code == 200
+    assert client_of(user).get("/api/appointment/my-appointments/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_uses_at_once_of_one_link_one_counts() -> None:
+    token = VERIFICATION.make(UserFactory())
+    answers = run_together(4, lambda _: verify(token).status_code)
+    assert sorted(answers) == [200, 400, 400, 400]  # type: ignore[type-var]

@@ -1,0 +1,87 @@
+"""What is done by mail: verifying an address, and choosing a new password."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import IgnoreCredentials
+from accounts.models import Kind, OutgoingMail, User
+from accounts.requests import SignedInRequest
+from accounts.serializers import (
+    DetailSerializer,
+    NewPasswordSerializer,
+    PasswordResetSerializer,
+    VerificationSerializer,
+)
+from accounts.throttles import AnonymousThrottle, MailThrottle, UserThrottle
+
+ON_ITS_WAY = "A mail is on its way, if there is an account that it can help."
+
+
+def told(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
+    """Answer with a sentence."""
+    return Response({"detail": sentence}, status_code)
+
+
+class VerifyEmailView(GenericAPIView[User]):
+    """Verify an address by the token mailed to it, or ask for that mail again."""
+
+    permission_classes = (AllowAny,)
+    throttle_classes = (UserThrottle, AnonymousThrottle, MailThrottle)
+    serializer_class = VerificationSerializer
+
+    @extend_schema(
+        operation_id="auth_verify_email",
+        responses={
+            200: DetailSerializer,
+            202: OpenApiResponse(DetailSerializer, "Asked for again, with a login and no token."),
+        },
+    )
+    def post(self, request: SignedInRequest) -> Response:
+        """Verify an address by the token mailed to it; with a login and no token, mail it again."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if token := serializer.validated_data.get("token"):
+            User.objects.verify_email(token)
+            return told("The address is verified.")
+        request.user.ask_to_verify()
+        return told(ON_ITS_WAY, status.HTTP_202_ACCEPTED)
+
+
+class PasswordResetView(GenericAPIView[User]):
+    """Ask for a mail by which to choose a new password: the same answer, whoever is asked for."""
+
+    authentication_classes = (IgnoreCredentials,)
+    permission_classes = (AllowAny,)
+    throttle_classes = (AnonymousThrottle, MailThrottle)
+    serializer_class = PasswordResetSerializer
+
+    @extend_schema(responses={202: DetailSerializer}, operation_id="auth_password_reset")
+    def post(self, request: Request) -> Response:
+        """Ask for a mail by which to choose a new password: the same answer, whoever it is for."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        OutgoingMail.objects.ask(Kind.PASSWORD_RESET, serializer.validated_data["email"])
+        return told(ON_ITS_WAY, status.HTTP_202_ACCEPTED)
+
+
+class PasswordResetConfirmView(GenericAPIView[User]):
+    """Choose a new password by the token of the mail: every token and session is dead."""
+
+    authentication_classes = (IgnoreCredentials,)
+    permission_classes = (AllowAny,)
+    serializer_class = NewPasswordSerializer
+
+    @extend_schema(responses=DetailSerializer, operation_id="auth_password_reset_confirm")
+    def post(self, request: Request) -> Response:
+        """Choose a new password by the token of the mail: every token and session is dead."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given: dict[str, Any] = serializer.validated_data
+        User.objects.reset_password(given["token"], given["new_password"])
+        return told("The password is changed, and every device is signed out. Sign in with it.")
