@@ -137,7 +137,8 @@ def test_no_value_of_any_field_is_our_fault_or_spoils_what_is_read(
     )
     assert right is not None
     for field in (*right, *KEYS):
-        known = field in right or method == "POST"
+        is_costly = route.endswith("/delete-account/")  # each that goes well erases a person
+        known = field in right or (method == "POST" and not is_costly)
         for value in VALUES if known else VALUES[-1:]:
             with undone():
                 others = {} if method == "PATCH" else right

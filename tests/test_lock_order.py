@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import TimeOff, WeeklyHours
@@ -24,7 +24,7 @@ from doctor.tests.factories import (
     TimeOffFactory,
     WeeklyHoursFactory,
 )
-from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.line_verbs import canceling_for_the_line, joining, of_an_offer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
@@ -147,6 +147,12 @@ def erasing() -> Verb:
     return visit.patient.erase
 
 
+def closing_an_account() -> Verb:
+    visit = AppointmentFactory()
+    DependentFactory(user=visit.patient.user)
+    return lambda: visit.patient.user.close(PASSWORD)
+
+
 def amending() -> Verb:
     visit = AppointmentFactory()
     return lambda: visit.amend("Test results")
@@ -187,6 +193,7 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "amend": (amending, [f"change {VISIT}"]),
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
     "erase": (erasing, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
+    "close": (closing_an_account, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
     "cancel, offered": (canceling_for_the_line, [SLOTS, LINE, f"change {VISIT}"]),
     "join": (joining, [USER, PATIENT]),
     "accept": (of_an_offer("accept"), [USER, PATIENT, SLOTS, LINE]),

@@ -85,6 +85,7 @@ LISTS: dict[str, Callable[[Rows, int], object]] = {
     "/api/doctor/languages/": lambda rows, number: LanguageFactory(),
     "/api/doctor/locations/": lambda rows, number: LocationFactory(),
     "/api/doctor/schedules/": Rows.new_session,
+    "/api/auth/devices/": lambda rows, number: rows.patient.user.issue_token(),
     "/api/patient/dependents/": lambda rows, number: DependentFactory(user=rows.patient.user),
     "/api/patient/medical-history/": Rows.new_entry,
     "/api/appointment/my-appointments/": Rows.new_visit,
