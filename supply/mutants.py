@@ -38,13 +38,20 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "patient/models/history.py": (),
     "appointment/models/booking.py": (),
     "appointment/models/appointment.py": (
-        "retried_when_moved", "can_cancel", "can_reschedule", "refuse_change", "_in_time", "book",
+        "_begun_again", "can_cancel", "can_reschedule", "refuse_change", "_in_time", "book",
         "enter", "cancel", "reschedule", "move", "discard", "_discard", "_lock_slot", "_place",
     ),
     "appointment/models/reschedule.py": (),
     "appointment/models/idempotency.py": (),
-    "appointment/views/idempotent.py": (),
-    "doctor/models/rule.py": (),
+    # What a decorator does happens at import, before mutmut says which mutant it is.
+    "appointment/views/idempotent.py": (
+        "_once", "_key_of", "fingerprint_of", "_digest", "_stored", "_response",
+    ),
+    "doctor/models/rule.py": (
+        "__post_init__", "now", "passes", "reason", "_not_booked", "_clear_of_visits", "_open",
+        "_to_come", "_with_notice", "_within_horizon", "_under_limit", "_with_a_place",
+        "_by_instant", "_merged", "_batches",
+    ),
     "doctor/models/slot.py": (
         "on", "bookable", "of_key", "overlapping", "of_active_doctor", "lock", "take",
         "release", "refusal", "holds_lapsed_place", "_terms",

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Collection, Iterable
 from typing import Any
 
-PRAGMA = "# pragma: no mutate"
+PRAGMA = "  # pragma: no mutate block"
 KNOWN = {"classmethod", "staticmethod"}  # these mutmut can mutate
 Function = ast.FunctionDef
 
@@ -25,8 +25,7 @@ def prepared(source: str, chosen: Collection[str]) -> str:
     # From the last line up, so that the numbers of those to come stay right.
     for function in sorted(functions, key=lambda one: -one.lineno):
         if chosen and function.name not in chosen and id(function) not in inner:
-            lines.insert(function.end_lineno or 0, f"{PRAGMA} end")
-            lines.insert(first_line(function) - 1, f"{PRAGMA} start")
+            lines[colon_line(function, lines) - 1] += PRAGMA
         elif function.decorator_list:
             call_decorators(function, lines)
     return "\n".join(lines) + "\n"
@@ -42,12 +41,15 @@ def call_decorators(function: Function, lines: list[str]) -> None:
         wrapped = f"{name}({wrapped})"
     indent = " " * function.col_offset
     lines.insert(function.end_lineno or 0, f"{indent}{function.name} = {wrapped}")
-    del lines[first_line(function) - 1 : function.lineno - 1]
+    del lines[function.decorator_list[0].lineno - 1 : function.lineno - 1]
 
 
-def first_line(function: Function) -> int:
-    """The line of the function's first decorator, or of its `def`."""
-    return min([function.lineno, *(one.lineno for one in function.decorator_list)])
+def colon_line(function: Function, lines: list[str]) -> int:
+    """The line on which the signature ends, where mutmut looks for its pragma."""
+    last = function.body[0].lineno
+    while last > function.lineno and not lines[last - 2].split("#")[0].rstrip().endswith(":"):
+        last -= 1
+    return last - 1 if last > function.lineno else last
 
 
 def fastest_first(self: Any, *, mutant_name: str | None, tests: Iterable[str]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.conf import settings
@@ -35,15 +35,19 @@ def retried_when_moved(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(verb)
     def retried(self: "Appointment", *args: Any, **kwargs: Any) -> Any:
-        for _ in range(TRIES):
-            try:
-                with transaction.atomic():
-                    return verb(self, *args, **kwargs)
-            except Moved:
-                self.refresh_from_db()
-        raise NotCancelable
+        return _begun_again(self, partial(verb, self, *args, **kwargs))
 
     return retried
+
+
+def _begun_again(visit: "Appointment", attempt: Callable[[], Any]) -> Any:
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic():
+                return attempt()
+        except Moved:
+            visit.refresh_from_db()
+    raise NotCancelable
 
 
 class Appointment(Lifecycle):

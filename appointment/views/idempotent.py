@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -48,17 +48,19 @@ def idempotent(handler: Handler) -> Handler:
 
     @wraps(handler)
     def once(view: Any, request: SignedInRequest, *args: Any, **kwargs: Any) -> Response:
-        if HEADER not in request.headers:
-            return handler(view, request, *args, **kwargs)
-        key, user = _key_of(request), request.user
-
-        def work() -> Answer:
-            return _stored(handler(view, request, *args, **kwargs))
-
-        answer = IdempotencyKey.objects.answer(user, key, fingerprint_of(request), work)
-        return _response(answer)
+        return _once(request, partial(handler, view, request, *args, **kwargs))
 
     return extend_schema(parameters=PARAMETERS)(once)
+
+
+def _once(request: SignedInRequest, handle: Callable[[], Response]) -> Response:
+    if HEADER not in request.headers:
+        return handle()
+    key, user = _key_of(request), request.user
+    answer = IdempotencyKey.objects.answer(
+        user, key, fingerprint_of(request), lambda: _stored(handle())
+    )
+    return _response(answer)
 
 
 def _key_of(request: Request) -> str:
