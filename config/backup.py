@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
+import subprocess  # nosec B404  # to run PostgreSQL's own programs, by their path
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -113,7 +113,7 @@ def _dump_postgres(draft: Path) -> None:
 
 def _run(program: Path, *arguments: str, **variables: str) -> None:
     """Run a program of PostgreSQL; Failed, with its last words, where it does not end well."""
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603  # a program of PostgreSQL and words of ours
         [program, *arguments],
         env={**os.environ, **variables},
         stdin=subprocess.DEVNULL,
@@ -167,7 +167,7 @@ def _folder_of_server() -> str:
 def major(folder: Path) -> int:
     """The major version of the folder's pg_dump; 0 where there is none that runs."""
     with suppress(OSError):
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603  # fixed words
             [folder / "pg_dump", "--version"], capture_output=True, text=True, check=False
         )
         if number := re.search(r"\d+", done.stdout):
