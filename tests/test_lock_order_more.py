@@ -2,9 +2,11 @@
 
 import pytest
 
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import IdempotencyKey
 from appointment.models.idempotency import Answer
+from appointment.tests.factories import AppointmentFactory
+from patient.tests.factories import DependentFactory
 from tests.test_lock_order import LOCK, Verb, first, keys, own_booking, rescheduling, statements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
@@ -22,6 +24,15 @@ def test_both_slots_of_a_move_are_locked_in_one_statement() -> None:
     sql = statements(move)
     locks = [each for each in sql if LOCK.match(each) and '"doctor_slot"' in each]
     assert [len(keys(each)) for each in locks] == [2]
+
+
+def test_all_slots_of_an_account_that_is_closed_are_locked_before_one_is_erased() -> None:
+    visit = AppointmentFactory()
+    user = visit.patient.user
+    AppointmentFactory(patient=DependentFactory(user=user))
+    sql = statements(lambda: user.close(PASSWORD))
+    locks = [each for each in sql if LOCK.match(each) and '"doctor_slot"' in each]
+    assert len(keys(locks[0])) == 2
 
 
 def test_a_key_is_claimed_before_whatever_its_work_locks() -> None:
