@@ -54,6 +54,7 @@ def test_the_earliest_slot_is_taken_and_then_the_next(
     first, second, *_ = slots_of(schedule)
     assert book(patient, schedule).slot == first
     assert book(other_patient, schedule).slot == second
+    assert Appointment.objects.get(slot=first).reason == ""
     assert_balanced(first)
     assert_balanced(second)
 
@@ -107,6 +108,26 @@ def test_full_of_ones_own_visits_it_is_already_booked(patient: Patient, schedule
     for slot in schedule.slots.all():
         AppointmentFactory(slot=slot, patient=patient)
     refuses(AlreadyBooked, patient, schedule)
+
+
+def test_ones_own_visit_is_told_before_the_places_of_others(
+    patient: Patient, schedule: Schedule
+) -> None:
+    mine, *others = slots_of(schedule)
+    AppointmentFactory(slot=mine, patient=patient)
+    for slot in others:
+        AppointmentFactory(slot=slot)
+    refuses(AlreadyBooked, patient, schedule)
+
+
+def test_of_all_reasons_the_one_that_came_furthest_is_told(
+    patient: Patient, schedule: Schedule
+) -> None:
+    _, begun, *full = slots_of(schedule)
+    for slot in full:
+        AppointmentFactory(slot=slot)
+    with time_machine.travel(begun.starts_at, tick=False):
+        refuses(SlotFull, patient, schedule)
 
 
 def test_a_closed_session_is_closed(patient: Patient, schedule: Schedule) -> None:

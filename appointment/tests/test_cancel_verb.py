@@ -65,6 +65,14 @@ def test_canceling_twice_gives_one_place_back(booked: Appointment) -> None:
     assert first.cancel_reason == "First"
 
 
+def test_without_a_reason_none_is_kept(booked: Appointment) -> None:
+    booked.cancel()
+    booked.refresh_from_db()
+    assert booked.cancel_reason == ""
+    assert booked.events.get(kind="canceled").detail == ""
+    assert_balanced(booked.slot)
+
+
 def test_the_place_can_be_booked_by_the_next() -> None:
     slot = AppointmentFactory().slot
     slot.appointments.get().cancel()

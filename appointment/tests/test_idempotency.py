@@ -53,7 +53,9 @@ def test_a_booking_sent_again_is_the_same_booking_byte_for_byte(client, slot: Sl
 
 def test_a_cancelation_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=slot)
-    assert assert_replayed(lambda: cancel(client, visit)).json()["status"] == "canceled"
+    first = assert_replayed(lambda: cancel(client, visit))
+    assert first.json()["status"] == "canceled"
+    assert not first.has_header("Location")
     assert visit.events.filter(kind="canceled").count() == 1
     assert_places((slot, 0))
 
@@ -227,6 +229,17 @@ def test_maintenance_deletes_what_has_expired_and_nothing_else(client, slot: Slo
     day = timedelta(hours=24)
     assert IdempotencyKey.objects.expired(used + day - timedelta(seconds=1)).delete()[0] == 0
     assert IdempotencyKey.objects.expired(used + day).delete()[0] == 1
+
+
+def test_a_used_key_that_has_expired_goes_and_no_other_ones_or_anothers(
+    client, patient, other_patient, slot: Slot, client_of
+) -> None:
+    long_ago = timezone.now() - timedelta(days=2)
+    for user, key in [(patient.user, KEY), (patient.user, "other"), (other_patient.user, KEY)]:
+        IdempotencyKey.objects.create(user=user, key=key, created_at=long_ago)
+    assert book(client, slot).status_code == 201
+    left = IdempotencyKey.objects.filter(created_at=long_ago).values_list("user", "key")
+    assert set(left) == {(patient.user.pk, "other"), (other_patient.user.pk, KEY)}
 
 
 # --- Whose words are kept -------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from doctor.exceptions import AlreadyBooked, SlotFull, SlotInPast
 from doctor.models import Slot
 from doctor.models.slot import SlotQuerySet
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
+from patient.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +41,30 @@ def test_of_several_reasons_the_first_is_told(visit: Appointment, first: int) ->
         prepare(visit, new)
     with pytest.raises(IN_ORDER[first][1]):
         visit.reschedule(to=new)
+    assert_unmoved(visit)
+
+
+def test_a_full_slot_comes_with_what_the_visit_could_move_to_its_own_time_among_it(
+    visit: Appointment,
+) -> None:
+    early, full, *_ = ScheduleFactory(end_time=time(10)).slots.order_by("starts_at")
+    AppointmentFactory(slot=full)
+    with pytest.raises(SlotFull) as refused:
+        visit.reschedule(to=full)
+    assert early.starts_at == visit.starts_at
+    assert [slot["id"] for slot in refused.value.extra["alternatives"]] == [early.pk]
+    assert_unmoved(visit)
+
+
+def test_what_staff_override_holds_for_the_alternatives_too(visit: Appointment) -> None:
+    strict = LocationFactory(min_notice_minutes=60 * 24 * 30)
+    early, full, *_ = ScheduleFactory(end_time=time(10), location=strict).slots.order_by(
+        "starts_at"
+    )
+    AppointmentFactory.build(slot=full, patient=PatientFactory()).book(override_reason="Urgent")
+    with pytest.raises(SlotFull) as refused:
+        visit.reschedule(to=full, override_reason="Urgent")
+    assert [slot["id"] for slot in refused.value.extra["alternatives"]] == [early.pk]
     assert_unmoved(visit)
 
 

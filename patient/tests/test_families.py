@@ -175,3 +175,9 @@ def test_no_account_is_not_one_that_walk_ins_share() -> None:
     PatientFactory.create_batch(2, user=None)
     for scope in ("own_of", "dependents_of", "cared_for_by"):
         assert not getattr(Patient.objects, scope)(None).exists()
+
+
+def test_a_number_beyond_all_keys_is_nobodys(patient: Patient) -> None:
+    for pk in (-1, 10**22):
+        with pytest.raises(Patient.DoesNotExist):
+            Patient.objects.meant_by(patient.user, pk)
