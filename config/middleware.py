@@ -11,6 +11,7 @@ from django.middleware import common
 
 from accounts.context import ADMIN, Caller, called_by
 from accounts.context import API as OF_API
+from accounts.denials import note_denial
 from accounts.throttles import client_address
 from config import problems
 from config.problems import Problem, problem_of
@@ -25,7 +26,8 @@ CHARSETS = ("utf-8", "ascii", "iso8859-1")
 class CallerMiddleware:
     """Tell all that a call does who makes it, and under which id; the answer bears the id too.
 
-    The id is ours: one that a client chose could be used for many calls.
+    The id is ours: one that a client chose could be used for many calls. What was refused is
+    written down here, where the transaction of the call is over.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -40,7 +42,8 @@ class CallerMiddleware:
         )
         with called_by(somebody):
             response = self.get_response(request)
-        response.headers["X-Request-ID"] = somebody.request_id
+            response.headers["X-Request-ID"] = somebody.request_id
+            note_denial(request, response)
         return response
 
 

@@ -183,6 +183,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 RATES = {  # accounts/throttles.py says who is counted
+    "denials": "60/minute",
     "user": "600/minute",
     "anon": "600/minute",
     "booking": "60/minute",

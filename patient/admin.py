@@ -8,7 +8,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import HidesAccounts, VerbAdmin, by, change_link, list_link, may_view_accounts
+from accounts.admin import (
+    HidesAccounts,
+    LeavesTrail,
+    VerbAdmin,
+    by,
+    change_link,
+    list_link,
+    may_view_accounts,
+)
 from patient.models import MedicalHistory, Patient
 
 
@@ -20,6 +28,7 @@ class HistoryInline(admin.TabularInline):
     """
 
     model = MedicalHistory
+    whose = "patient"
     fields = ("kind", "description", "status", "diagnosed_on", "notes")
     extra = 0
     show_change_link = True
@@ -29,9 +38,10 @@ class HistoryInline(admin.TabularInline):
 
 
 @admin.register(Patient)
-class PatientAdmin(HidesAccounts, VerbAdmin):
+class PatientAdmin(LeavesTrail, HidesAccounts, VerbAdmin):
     """Patients. Deleting one erases the person and keeps the counts."""
 
+    whose = ""
     fields = (
         "first_name",
         "last_name",
@@ -69,7 +79,9 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
     @admin.display(description="family")
     def family(self, patient: Patient) -> SafeString | str:
         """Links to the others of the same account."""
-        others = Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk)
+        others = list(Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk))
+        if others:
+            self.note_shown(Patient, others)
         links = ((change_link(other), _role(other)) for other in others)
         return format_html_join(", ", "{} ({})", links) or self.get_empty_value_display()
 
@@ -97,7 +109,7 @@ class PatientAdmin(HidesAccounts, VerbAdmin):
             for entry in formset.save(commit=False):
                 entry.enter()
             for entry in formset.deleted_objects:
-                entry.delete()
+                entry.remove()
 
     def delete_model(self, request: HttpRequest, obj: Patient) -> None:
         obj.erase(by=by(request))
@@ -114,7 +126,7 @@ def _role(patient: Patient) -> str:
 
 
 @admin.register(MedicalHistory)
-class MedicalHistoryAdmin(VerbAdmin):
+class MedicalHistoryAdmin(LeavesTrail, VerbAdmin):
     """What is known of patients' health."""
 
     fields = ("patient", "kind", "description", "status", "diagnosed_on", "notes")
@@ -135,3 +147,6 @@ class MedicalHistoryAdmin(VerbAdmin):
 
     def add_row(self, request: HttpRequest, obj: MedicalHistory) -> None:
         obj.enter()
+
+    def delete_model(self, request: HttpRequest, obj: MedicalHistory) -> None:
+        obj.remove()

@@ -13,6 +13,7 @@ from rest_framework.mixins import (
 )
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
+from accounts.trail import READING, LeavesTrail
 from patient.filters import MedicalHistoryFilter
 from patient.models import MedicalHistory, Patient
 from patient.serializers import (
@@ -24,9 +25,12 @@ from patient.serializers import (
 
 
 class PatientViewSet(
-    RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin, GenericViewSet[Patient]
+    LeavesTrail, RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin, GenericViewSet[Patient]
 ):
     """The caller's own profile, by its id."""
+
+    shows = Patient
+    whose = ""
 
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer
@@ -51,11 +55,17 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
     conflicts = {"post": ("profile_exists",)}
 
     def get_object(self) -> Any:
-        return get_object_or_404(self.get_queryset())
+        own = get_object_or_404(self.get_queryset())
+        if self.request.method in READING:
+            self.note_read(own, [own])
+        return own
 
 
-class DependentViewSet(ModelViewSet[Patient]):
+class DependentViewSet(LeavesTrail, ModelViewSet[Patient]):
     """People the caller books for, by name; deleting one erases the person."""
+
+    shows = Patient
+    whose = ""
 
     queryset = Patient.objects.all()
     serializer_class = DependentSerializer
@@ -69,8 +79,10 @@ class DependentViewSet(ModelViewSet[Patient]):
 
 
 @extend_schema_view(create=extend_schema(responses={201: MedicalHistorySerializer}))
-class MedicalHistoryViewSet(ModelViewSet[MedicalHistory]):
+class MedicalHistoryViewSet(LeavesTrail, ModelViewSet[MedicalHistory]):
     """The medical history of the caller and of their dependents, latest entry first."""
+
+    shows = MedicalHistory
 
     queryset = MedicalHistory.objects.all()
     serializer_class = MedicalHistorySerializer
@@ -83,3 +95,6 @@ class MedicalHistoryViewSet(ModelViewSet[MedicalHistory]):
 
     def get_queryset(self) -> QuerySet[MedicalHistory]:
         return MedicalHistory.objects.visible_to(self.request.user).select_related("patient")
+
+    def perform_destroy(self, instance: MedicalHistory) -> None:
+        instance.remove()

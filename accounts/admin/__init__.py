@@ -8,11 +8,13 @@ from accounts.admin.forms import RevisingForm
 from accounts.admin.links import change_link, list_link
 from accounts.admin.privacy import HidesAccounts, may_view_accounts, name_of
 from accounts.admin.sturdy import ReadOnlyAdmin, SturdyAdmin
+from accounts.admin.trail import LeavesTrail
 from accounts.admin.verbs import REFUSALS, VerbAdmin, by
 
 __all__ = [
     "REFUSALS",
     "HidesAccounts",
+    "LeavesTrail",
     "ReadOnlyAdmin",
     "RevisingForm",
     "SturdyAdmin",

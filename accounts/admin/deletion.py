@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin.links import change_link
+from accounts.admin.trail import LeavesTrail
 
 NAMED = 10
 
@@ -56,7 +57,10 @@ class Consequences:
         kept = self.site.get_model_admin(related.model)
         if not kept.has_view_permission(self.request):
             return []
-        return kept.get_queryset(self.request).filter(pk__in=related.values("pk"))[:NAMED]
+        rows = kept.get_queryset(self.request).filter(pk__in=related.values("pk"))[:NAMED]
+        if isinstance(kept, LeavesTrail):
+            kept.note_shown(related.model, rows)
+        return rows
 
 
 def _named(row: Model) -> str:

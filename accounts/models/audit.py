@@ -24,14 +24,16 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     ) -> None:
         """Write down in the transaction under way what the caller does with these patients' data.
 
-        `of` is a row, or a model where the caller is shown a list. One event for each patient, in
-        one statement for all of them; None stands for a patient who is not known or erased.
+        `of` is a row, or a model where the caller is shown a list. One event for each patient, who
+        may be a key where `role` is given, in one statement for all of them; None stands for a
+        patient who is not known or erased. `actor` is the caller unless it is given, and
+        `otherwise` their role unless the patient is theirs.
         """
-        kind = (of if isinstance(of, type) else type(of))._meta.label_lower
+        kind = of._meta.concrete_model._meta.label_lower  # type: ignore[union-attr]
         row = None if isinstance(of, type) else of.pk
         who = caller()
         events: list[Any] = [
-            AuditEvent.by(who, patient, action, kind=kind, object_id=row, **known)
+            AuditEvent.by(who, patient, action, **{"kind": kind, "object_id": row, **known})
             for patient in patients
         ]
         if len(events) == 1:
@@ -117,26 +119,35 @@ class AuditEvent(models.Model):
     def by(cls, who: Caller, patient: Any, action: str, **known: Any) -> "AuditEvent":
         """What this caller does to the patient, not yet written; `actor`, `role` may be known."""
         actor: User | None = known.pop("actor", who.user)
-        role = known.pop("role", None) or cls.role_of(actor, patient, who)
+        otherwise = known.pop("otherwise", None)
+        role = known.pop("role", None) or cls.role_of(actor, patient, who, otherwise)
         return cls(
             actor=actor,
             role=role,
             channel=who.channel,
             action=action,
-            patient_id=getattr(patient, "pk", None),
+            patient_id=getattr(patient, "pk", patient),
             address=who.address[:45],
             request_id=who.request_id,
             **known,
         )
 
     @classmethod
-    def role_of(cls, actor: User | None, patient: Any, who: Caller) -> "AuditEvent.Role":
+    def by_system(cls) -> dict[str, Any]:
+        """What is known of a change that follows from another, or from the time: nobody made it."""
+        return {"actor": None, "role": cls.Role.SYSTEM}
+
+    @classmethod
+    def role_of(
+        cls, actor: User | None, patient: Any, who: Caller, otherwise: str | None = None
+    ) -> str:
         """As whom somebody acts, as far as it can be told without looking anything up.
 
-        Nobody but a patient, staff and doctors gets at a patient's data.
+        On what is not their own they act `otherwise`; where that is not said, as staff or else as a
+        doctor, since nobody but these and the patient gets at a patient's data.
         """
         if actor is None:
             return cls.Role.SYSTEM if who.channel == COMMAND else cls.Role.STRANGER
         if patient is not None and patient.user_id == actor.pk:
             return cls.Role.PATIENT
-        return cls.Role.STAFF if actor.is_staff else cls.Role.DOCTOR
+        return otherwise or (cls.Role.STAFF if actor.is_staff else cls.Role.DOCTOR)

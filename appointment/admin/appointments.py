@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import REFUSALS, VerbAdmin, by, name_of
+from accounts.admin import REFUSALS, LeavesTrail, VerbAdmin, by, name_of
 from accounts.exceptions import DomainError
 from accounts.models import User
 from appointment.admin.filters import WhenFilter
@@ -53,7 +53,7 @@ def _is_movable(appointment: Appointment) -> bool:
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(VerbAdmin):
+class AppointmentAdmin(LeavesTrail, VerbAdmin):
     """Appointments. Reason and slot are edited, the latter of a live one; the rest are actions."""
 
     form = AppointmentForm

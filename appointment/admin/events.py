@@ -5,15 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin import ReadOnlyAdmin
+from accounts.admin import LeavesTrail, ReadOnlyAdmin
 from appointment.admin.appointments import at_location, whose
 from appointment.models import Appointment, AppointmentEvent
 
 
 @admin.register(AppointmentEvent)
-class AppointmentEventAdmin(ReadOnlyAdmin):
+class AppointmentEventAdmin(LeavesTrail, ReadOnlyAdmin):
     """What happened to appointments, for whoever may see them."""
 
+    whose = "appointment.patient"
     fields = readonly_fields = (
         "time",
         "appointment",

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.admin import VerbAdmin
+from accounts.trail import note_read
 from appointment.admin.appointments import at_location
 from appointment.admin.leave_forms import TimeOffForm
 from appointment.models import Appointment
@@ -105,6 +106,7 @@ class TimeOffAdmin(VerbAdmin):
 
     def _page(self, request: HttpRequest, form: Any, hits: list[Hit]) -> HttpResponse:
         leave = form.instance
+        note_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
         zone = (form.cleaned_data["location"] or form.cleaned_data["clock"]).zone
         sent = (
             (name, value)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin import ReadOnlyAdmin, VerbAdmin
+from accounts.admin import LeavesTrail, ReadOnlyAdmin, VerbAdmin
 from accounts.admin.forms import RevisingForm
 from accounts.exceptions import DomainError
 from appointment.admin.appointments import at_location
@@ -48,7 +48,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(WaitlistEntry)
-class WaitlistEntryAdmin(VerbAdmin):
+class WaitlistEntryAdmin(LeavesTrail, VerbAdmin):
     """Who waits: adding one joins the line at its end, deleting one leaves it."""
 
     form = WaitForm
@@ -132,9 +132,10 @@ class WaitlistEntryAdmin(VerbAdmin):
 
 
 @admin.register(Offer)
-class OfferAdmin(ReadOnlyAdmin):
+class OfferAdmin(LeavesTrail, ReadOnlyAdmin):
     """What has been offered to whom, for whoever may see the line."""
 
+    whose = "entry.patient"
     fields = readonly_fields = ("time", "patient", "entry", "status", "until", "created_at")
     list_display = ("time", "doctor", "patient", "status", "until")
     list_select_related = ("slot__location", "slot__doctor", "entry__patient")

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from appointment.exceptions import CancelDeadlinePassed, Gone, Moved, NotCancelable
 from appointment.models.lifecycle import Kind, Lifecycle
 from appointment.models.offer import Offer
@@ -276,6 +276,7 @@ class Appointment(Lifecycle):
             for slot in slots:
                 slot.release()
             Offer.objects.offer(slots, timezone.now())
+        AuditEvent.objects.note(AuditEvent.Action.DELETE, self, [self.patient])
         self.delete()
 
     def _lock_slot(self) -> list[Slot]:

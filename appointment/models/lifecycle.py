@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from appointment.exceptions import InvalidTransition
 from appointment.models.event import AppointmentEvent
 from appointment.models.status import CHANGE, LIVE, Status, sources_of
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
+Action = AuditEvent.Action
 
 
 class Lifecycle(models.Model):
@@ -99,16 +100,20 @@ class Lifecycle(models.Model):
         to_status: str = LIVE,
         **more: Any,
     ) -> None:
+        """Leave the event of a verb: one that the visit keeps, and one of the audit."""
+        role = self._role_of(by)
         AppointmentEvent.objects.create(
             appointment=self,
             kind=kind,
             actor=by,
-            by=self._role_of(by),
+            by=role,
             at=at,
             from_status=from_status,
             to_status=to_status,
             **more,
         )
+        action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
+        AuditEvent.objects.note(action, self, [self.patient], actor=by, role=str(role))
 
     def _role_of(self: Any, by: User | None) -> Role:
         """As whom somebody acts on this visit."""

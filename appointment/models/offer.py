@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
+from accounts.models import AuditEvent
 from appointment.models.waitlist import WaitlistEntry, WaitlistStatus
 from appointment.models.wish import Wishes
 from doctor.exceptions import SlotFull
@@ -90,10 +91,10 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
         Locks the entries. What is read of an offer holds: it changes under its slot's lock alone.
         """
-        rows = list(self.values_list("pk", "entry", "slot"))
+        rows = list(self.values_list("pk", "entry", "entry__patient", "slot"))
         if not rows:
             return 0
-        offers, entries, slots = zip(*rows, strict=True)
+        offers, entries, patients, slots = zip(*rows, strict=True)
         WaitlistEntry.objects.filter(pk__in=entries).lock()
         self.model.objects.filter(pk__in=offers).update(status=status)
         WaitlistEntry.objects.filter(pk__in=entries).update(status=of_entry)
@@ -102,6 +103,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             lapses_at = _first_lapse()
             rows_of = Slot.objects.filter(pk__in=some)
             rows_of.update(taken=F("taken") - number, hold_lapses_at=lapses_at)
+        _note(AuditEvent.Action.CHANGE, self.model, set(patients))
         return len(rows)
 
     def _end_expired(self, slots: list[Slot], at: datetime) -> list[Slot]:
@@ -134,7 +136,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
     def _hold(self, slot: Slot, entry: WaitlistEntry, at: datetime, expires_at: datetime) -> None:
         """Take a place for the entry and write the offer; raises SlotFull where there is none."""
-        self.create(
+        offer = self.create(
             entry=entry,
             slot=slot,
             created_at=at,
@@ -145,6 +147,12 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         free = Slot.objects.filter(pk=slot.pk, taken__lt=F("capacity"))
         if not free.update(taken=F("taken") + 1, hold_lapses_at=_first_lapse()):
             raise SlotFull
+        _note(AuditEvent.Action.CREATE, offer, [entry.patient_id])
+
+
+def _note(action: str, of: Any, patients: Iterable[int]) -> None:
+    """Write down what the line itself does; what a patient answers, the entry writes down."""
+    AuditEvent.objects.note(action, of, patients, **AuditEvent.by_system())
 
 
 def _first_lapse() -> Subquery:

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models import Exists, F, Q
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from appointment.exceptions import Moved, NoOpenOffer, PlaceAvailable
 from appointment.models.again import again_when_moved
 from appointment.models.line import WaitlistEntryQuerySet, today_everywhere
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from appointment.models.appointment import Appointment
     from appointment.models.offer import Offer
 
+Action = AuditEvent.Action
 MOST_ENTRIES = 20  # in line, of one patient
 
 
@@ -157,6 +158,7 @@ class WaitlistEntry(models.Model):
             if alternatives:
                 raise PlaceAvailable(alternatives=alternatives)
             self.save(force_insert=True)
+            self._note(Action.CREATE)
         return self
 
     def accept(
@@ -186,6 +188,7 @@ class WaitlistEntry(models.Model):
         with transaction.atomic():
             offer = self._lock_offer(at)
             Offer.objects.filter(pk=offer.pk).end("declined")
+            self._note(Action.CHANGE)
             Offer.objects.offer([offer.slot], at)
 
     @again_when_moved
@@ -204,6 +207,7 @@ class WaitlistEntry(models.Model):
         if not set(self._held_slots()) <= {slot.pk for slot in slots}:
             raise Moved
         Offer.objects.open().filter(entry=self.pk).end("withdrawn")
+        self._note(Action.DELETE)
         row.delete()
         Offer.objects.offer(slots, at or timezone.now())
 
@@ -235,10 +239,14 @@ class WaitlistEntry(models.Model):
         """Lock all that accepting needs and give the held place back, for it to be booked."""
         from appointment.models.offer import Offer
 
-        patient = Patient.objects.lock(self.patient_id)
+        self.patient = Patient.objects.lock(self.patient_id)
         offer = self._lock_offer(at)
         Offer.objects.filter(pk=offer.pk).end("accepted", of_entry=WaitlistStatus.ACCEPTED)
-        return patient
+        self._note(Action.CHANGE)
+        return self.patient
+
+    def _note(self, action: str) -> None:
+        AuditEvent.objects.note(action, self, [self.patient])
 
     def _lock_offer(self, at: datetime) -> "Offer":
         """Lock the slot that is offered: with it the offer stands still. Raises NoOpenOffer."""

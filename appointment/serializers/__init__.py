@@ -11,6 +11,7 @@ from appointment.serializers.booking import (
     MoveSerializer,
 )
 from appointment.serializers.rebooking import (
+    HitSerializer,
     HitsSerializer,
     PreviewSerializer,
     RebookingSerializer,
@@ -27,6 +28,7 @@ __all__ = [
     "BookingSerializer",
     "CancelationSerializer",
     "ExplainedSlotsSerializer",
+    "HitSerializer",
     "HitsSerializer",
     "MoveSerializer",
     "PreviewSerializer",

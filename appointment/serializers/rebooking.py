@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from appointment.models import Appointment
-from appointment.models.alternatives import with_alternatives
+from appointment.models.alternatives import Hit, with_alternatives
 from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializer
 from appointment.serializers.slots import TrueOrFalse
 from doctor.models import Doctor, Location, TimeOff
@@ -79,15 +79,14 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         instance.revise(**validated_data)
         return instance
 
-    def previewed(self) -> dict[str, Any]:
+    def previewed(self) -> list[Hit]:
         """The visits that the leave would hit were it saved; raises ValidationError."""
         time_off, at = self.instance or TimeOff(), timezone.now()
         for name, value in self.validated_data.items():
             setattr(time_off, name, value)
         time_off.full_clean()
         visits = Appointment.objects.hit_by(time_off, at).with_names()
-        hits = with_alternatives(visits.order_by("starts_at", "pk"), at, besides=time_off)
-        return {"appointments": HitSerializer(hits, many=True).data}
+        return with_alternatives(visits.order_by("starts_at", "pk"), at, besides=time_off)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A visit", HIT)])

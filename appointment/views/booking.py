@@ -9,6 +9,7 @@ from rest_framework.reverse import reverse
 
 from accounts.requests import SignedInRequest
 from accounts.throttles import BookingThrottle, UserThrottle
+from accounts.trail import LeavesTrail
 from appointment.models import Appointment
 from appointment.serializers import (
     AppointmentSerializer,
@@ -24,10 +25,11 @@ RULE = tuple(refusal.code for refusal in REFUSALS.values())
 KEPT = ("not_cancelable", "cancel_deadline_passed")
 
 
-class BookView(GenericAPIView[Appointment]):
+class BookView(LeavesTrail, GenericAPIView[Appointment]):
     """Book a place with a doctor."""
 
     throttle_classes = (UserThrottle, BookingThrottle)
+    shows = Appointment
     serializer_class = BookingSerializer
     conflicts = {"post": RULE}
     problems = {"post": (422,)}
@@ -55,9 +57,10 @@ class BookView(GenericAPIView[Appointment]):
         return Response(answer, status.HTTP_201_CREATED, headers={"Location": where})
 
 
-class CancelView(GenericAPIView[Appointment]):
+class CancelView(LeavesTrail, GenericAPIView[Appointment]):
     """Cancel one's own appointment before it begins."""
 
+    shows = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = CancelationSerializer
     lookup_url_kwarg = "appointment_id"
@@ -78,10 +81,11 @@ class CancelView(GenericAPIView[Appointment]):
         return Response(AppointmentSerializer(appointment).data)
 
 
-class RescheduleView(GenericAPIView[Appointment]):
+class RescheduleView(LeavesTrail, GenericAPIView[Appointment]):
     """Move one's own appointment to another slot, of any doctor."""
 
     throttle_classes = (UserThrottle, BookingThrottle)
+    shows = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = MoveSerializer
     lookup_url_kwarg = "appointment_id"

@@ -9,16 +9,20 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
+from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
+from accounts.trail import LeavesTrail
 from appointment.filters import AgendaFilter
 from appointment.models import Appointment
 from appointment.permissions import IsDoctor, IsStaffOrTheDoctor
 from appointment.serializers import AgendaSerializer, AppointmentSerializer
 
 
-class AgendaView(ListAPIView[Appointment]):
+class AgendaView(LeavesTrail, ListAPIView[Appointment]):
     """The calling doctor's appointments of a day, earliest first."""
 
+    shows = Appointment
+    others_see_as = AuditEvent.Role.DOCTOR
     queryset = Appointment.objects.with_names()
     serializer_class = AgendaSerializer
     permission_classes = (IsAuthenticated, IsDoctor)
@@ -30,9 +34,10 @@ class AgendaView(ListAPIView[Appointment]):
         return own.with_names().order_by("starts_at", "pk")
 
 
-class DayView(GenericAPIView[Appointment]):
+class DayView(LeavesTrail, GenericAPIView[Appointment]):
     """A verb of the day of a visit, for staff and the visit's own doctor."""
 
+    shows = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
     permission_classes = (IsAuthenticated, IsStaffOrTheDoctor)

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
+from django.db.models import Model
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
+from accounts.trail import note_read
 from appointment.models import IdempotencyKey
 from appointment.models.idempotency import Answer
 
@@ -48,18 +51,23 @@ def idempotent(handler: Handler) -> Handler:
 
     @wraps(handler)
     def once(view: Any, request: SignedInRequest, *args: Any, **kwargs: Any) -> Response:
-        return _once(request, partial(handler, view, request, *args, **kwargs))
+        handle = partial(handler, view, request, *args, **kwargs)
+        return _once(request, view.shows, handle)
 
     return extend_schema(parameters=PARAMETERS)(once)
 
 
-def _once(request: SignedInRequest, handle: Callable[[], Response]) -> Response:
+def _once(
+    request: SignedInRequest, shows: type[Model], handle: Callable[[], Response]
+) -> Response:
     if HEADER not in request.headers:
         return handle()
     key, user = _key_of(request), request.user
     answer = IdempotencyKey.objects.answer(
         user, key, fingerprint_of(request), lambda: _stored(handle())
     )
+    if answer.is_replay:
+        note_read(shows, [answer.patient], "", role=AuditEvent.Role.PATIENT)
     return _response(answer)
 
 

@@ -3,13 +3,16 @@
 from django.db.models import QuerySet
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from accounts.trail import LeavesTrail
 from appointment.filters import AppointmentFilter
 from appointment.models import Appointment
 from appointment.serializers import AppointmentDetailSerializer, AppointmentSerializer
 
 
-class AppointmentViewSet(ReadOnlyModelViewSet[Appointment]):
+class AppointmentViewSet(LeavesTrail, ReadOnlyModelViewSet[Appointment]):
     """The caller's own appointments, latest first."""
+
+    shows = Appointment
 
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer

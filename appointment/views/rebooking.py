@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from accounts.permissions import IsStaffWithModelPermission
 from accounts.requests import SignedInRequest
+from accounts.trail import LeavesTrail
 from appointment.models import Appointment
 from appointment.models.alternatives import with_alternatives
 from appointment.permissions import MayChangeAppointments
@@ -22,9 +23,10 @@ from appointment.serializers import (
 from appointment.views.booking import KEPT, RULE
 
 
-class RebookingView(ListAPIView[Appointment]):
+class RebookingView(LeavesTrail, ListAPIView[Appointment]):
     """Visits that cannot take place as booked, soonest first, with other times for each."""
 
+    shows = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = RebookingSerializer
     permission_classes = (IsStaffWithModelPermission,)
@@ -38,9 +40,10 @@ class RebookingView(ListAPIView[Appointment]):
         return with_alternatives(super().paginate_queryset(queryset) or (), timezone.now())
 
 
-class OfTheWorkList(GenericAPIView[Appointment]):
+class OfTheWorkList(LeavesTrail, GenericAPIView[Appointment]):
     """A step that takes a visit off the work list."""
 
+    shows = Appointment
     queryset = Appointment.objects.with_names()
     permission_classes = (MayChangeAppointments,)
     lookup_url_kwarg = "appointment_id"

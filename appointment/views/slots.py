@@ -7,12 +7,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.trail import note_read
+from appointment.models import Appointment
 from appointment.serializers import AskedSlotsSerializer, ExplainedSlotsSerializer
 
 
 class AvailableSlotsView(APIView):
     """What can be booked of one doctor now, or why not."""
 
+    shows = Appointment
+    if_asked_with = ("patient",)
     is_public = True
     problems = {"get": (400,)}
     permission_classes = (AllowAny,)
@@ -28,6 +32,8 @@ class AvailableSlotsView(APIView):
         asked.is_valid(raise_exception=True)
         days = asked.days(doctor_id, timezone.now())
         patient = asked.whose(request.user)
+        if patient:
+            note_read(Appointment, [patient], "")
         rows = days.explained(patient) if asked.validated_data["explain"] else days.free()
         window = {"doctor": doctor_id, "from": days.first, "to": days.last}
         return Response({**window, "results": rows})

@@ -9,8 +9,15 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ModelViewSet
 
 from accounts.permissions import IsStaffWithModelPermission
+from accounts.trail import note_read
 from appointment.filters import TimeOffFilter
-from appointment.serializers import HitsSerializer, PreviewSerializer, TimeOffSerializer
+from appointment.models import Appointment
+from appointment.serializers import (
+    HitSerializer,
+    HitsSerializer,
+    PreviewSerializer,
+    TimeOffSerializer,
+)
 from doctor.models import TimeOff
 
 PREVIEW = [PreviewSerializer]
@@ -27,6 +34,8 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
     With `?preview=true` nothing changes and the answer is which visits it would hit.
     """
 
+    shows = Appointment
+    if_asked_with = ("preview",)
     permission_classes = (IsStaffWithModelPermission,)
     lookup_value_converter = "id"
     queryset = TimeOff.objects.with_names()
@@ -42,7 +51,9 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
             return super().create(request, *args, **kwargs)
         leave: Any = self.get_serializer(data=request.data)
         leave.is_valid(raise_exception=True)
-        return Response(leave.previewed())
+        hits = leave.previewed()
+        note_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
+        return Response({"appointments": HitSerializer(hits, many=True).data})
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change leave; raises ValidationError for a preview, which there is of new leave alone."""

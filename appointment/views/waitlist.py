@@ -13,6 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.requests import SignedInRequest
+from accounts.trail import LeavesTrail
 from appointment.filters import WaitlistFilter
 from appointment.models import WaitlistEntry
 from appointment.serializers import (
@@ -28,9 +29,12 @@ LOCATION = OpenApiParameter(
 )
 
 
-class WaitlistViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[WaitlistEntry]):
+class WaitlistViewSet(
+    LeavesTrail, ListModelMixin, RetrieveModelMixin, GenericViewSet[WaitlistEntry]
+):
     """What one waits for, oneself or a dependent, in the order of joining."""
 
+    shows = WaitlistEntry
     queryset = WaitlistEntry.objects.order_by("pk")
     serializer_class = WaitlistEntrySerializer
     filterset_class = WaitlistFilter
@@ -72,14 +76,15 @@ class WaitlistViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Waitlis
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AnswerView(GenericAPIView[Any]):
+class AnswerView(LeavesTrail, GenericAPIView[Any]):
     """An answer to what one has been offered."""
 
+    shows = WaitlistEntry
     queryset = WaitlistEntry.objects.all()
     problems = {"post": (422,)}
 
     def get_queryset(self) -> QuerySet[WaitlistEntry]:
-        return WaitlistEntry.objects.visible_to(self.request.user)
+        return WaitlistEntry.objects.visible_to(self.request.user).select_related("patient")
 
 
 class AcceptView(AnswerView):

@@ -6,9 +6,11 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.fields import free_text
-from accounts.models import Revisable, User
+from accounts.models import AuditEvent, Revisable, User
 from patient.models.dates import validate_past_date
 from patient.models.patient import Patient
+
+Action = AuditEvent.Action
 
 
 class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
@@ -63,10 +65,19 @@ class MedicalHistory(Revisable):
         with transaction.atomic():
             self.patient = Patient.objects.lock(self.patient_id)
             self.save(force_insert=True)
+            self._note(Action.CREATE)
 
     def revise(self, **changes: Any) -> None:
         """As for any row, with the instant of it."""
-        super().revise(**changes, updated_at=timezone.now())
+        with transaction.atomic():
+            super().revise(**changes, updated_at=timezone.now())
+            self._note(Action.CHANGE)
+
+    def remove(self) -> None:
+        """Delete the entry."""
+        with transaction.atomic():
+            self._note(Action.DELETE)
+            self.delete()
 
     def add(self, user: User, patient_id: int | None = None) -> None:
         """Save a new entry of the user's own, or of the dependent named.
@@ -76,3 +87,7 @@ class MedicalHistory(Revisable):
         with transaction.atomic():
             self.patient = Patient.objects.lock_for(user, patient_id)
             self.save(force_insert=True)
+            self._note(Action.CREATE)
+
+    def _note(self, action: str) -> None:
+        AuditEvent.objects.note(action, self, [self.patient])

@@ -1,7 +1,7 @@
 """The people who are seen: the owners of accounts, their dependents, and those who have none."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,13 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.constraints import violates
 from accounts.fields import free_text, validate_language_tag
 from accounts.filters import BIGGEST_KEY
-from accounts.models import Revisable, User
+from accounts.models import AuditEvent, Revisable, User
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 
 MOST_DEPENDENTS = 20  # of one account: a large family, and no way to fill the table
 TOO_MANY = f"An account books for at most {MOST_DEPENDENTS} dependents."
+Action = AuditEvent.Action
 OF_NOBODY = "A dependent needs an account that books for them."
 
 
@@ -72,7 +73,10 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """Lock the user's own profile, making one from the account's names where none is yet."""
         _lock_account(user.pk)
         own = self._locking().own_of(user).first()
-        return own or self.create(user=user, first_name=user.first_name, last_name=user.last_name)
+        if own is None:
+            own = self.create(user=user, first_name=user.first_name, last_name=user.last_name)
+            AuditEvent.objects.note(Action.CREATE, own, [own])
+        return own
 
     def lock_all(self) -> None:
         """Lock all of these, to erase them: their users, then themselves, then all their slots."""
@@ -169,6 +173,7 @@ class Patient(Revisable):
         """
         with self._belonging(self.user_id):
             self.save(force_insert=True)
+            AuditEvent.objects.note(Action.CREATE, self, [self])
 
     def revise(self, **changes: Any) -> None:
         """Write these columns; raises what `enroll` does for an account that cannot have them.
@@ -177,8 +182,9 @@ class Patient(Revisable):
         """
         linked = changes.get("user", self.user)
         moves = changes.keys() & {"user", "is_dependent"}
-        with self._belonging(linked and linked.pk) if moves else nullcontext():
+        with self._belonging(linked and linked.pk) if moves else transaction.atomic():
             super().revise(**changes)
+            AuditEvent.objects.note(Action.CHANGE, self, [self])
 
     @contextmanager
     def _belonging(self, account: int | None) -> Iterator[None]:
@@ -212,6 +218,7 @@ class Patient(Revisable):
             patient.appointments.part_with_patient(patient, by=by, at=at or timezone.now())
             patient.history.all().delete()
             _log_of(patient).update(object_repr=f"patient {patient.pk}, erased")
+            AuditEvent.objects.note(Action.ERASE, patient, [patient])
             patient.delete()
 
 

@@ -1,0 +1,90 @@
+"""What was refused: written down after the answer is made, in a transaction of its own."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.models import Model
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch
+
+from accounts.filters import BIGGEST_KEY
+from accounts.models import AuditEvent
+
+logger = logging.getLogger("accounts.audit")
+
+DENIED = (401, 403, 404)
+KEYS = ("pk", "appointment_id", "object_id")
+ACTIONS = {"GET": "read", "HEAD": "read", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
+
+
+class DenialThrottle(PerAddress):
+    """So many refusals a minute of one account or address are written down.
+
+    A refusal costs the stranger nothing and the clinic a row for good: more would let anybody fill
+    its disk. The first of a minute tell who it was; the log of the server has the rest.
+    """
+
+    scope = "denials"
+
+    def who(self, request: Any) -> str | None:
+        user = getattr(request, "user", None)
+        is_known = user is not None and user.is_authenticated
+        return f"user-{user.pk}" if is_known else super().who(request)
+
+
+def note_denial(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Write it down where the answer refuses a patient's data.
+
+    The transaction of the call is over: what it wrote is undone, and this stays. Where it cannot be
+    written the refusal stands, since nothing was shown, and the log says so.
+    """
+    model = _asked_for(request) if _is_refusal(request, response) else None
+    if model is None:
+        return
+    try:
+        if DenialThrottle().allow_request(request, None):
+            _note(request, model)
+    except DatabaseError:
+        logger.error("A refusal could not be written down: %s", response["X-Request-ID"])
+
+
+def _note(request: HttpRequest, model: type[Model]) -> None:
+    key = _key_asked_for(request)
+    action = ACTIONS.get(request.method or "", "create" if key is None else "change")
+    AuditEvent.objects.note(action, model, outcome="denied", object_id=key, otherwise="stranger")
+
+
+def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """401, 403, 404, or a page of the admin that leads to its login instead."""
+    user = getattr(request, "user", None)
+    to_login = response.status_code == 302 and not (user and user.is_authenticated)
+    return response.status_code in DENIED or to_login
+
+
+def _asked_for(request: HttpRequest) -> type[Model] | None:
+    """What of a patient the call asked for, if anything: its view or its admin says."""
+    match = request.resolver_match
+    if match is None:
+        return None
+    view = getattr(match.func, "cls", getattr(match.func, "model_admin", None))
+    needed = getattr(view, "if_asked_with", ())
+    if needed and not any(name in request.GET for name in needed):
+        return None
+    return getattr(view, "shows", None) or getattr(request, "shows", None)
+
+
+def _key_asked_for(request: HttpRequest) -> int | None:
+    """The key in the path, else the patient whom the query names; of no patient for sure."""
+    match = request.resolver_match
+    found = _first(match, KEYS) or request.GET.get("patient", "")
+    text = str(found)
+    known = text.isascii() and text.isdecimal() and len(text) < 20
+    return int(text) if known and int(text) <= BIGGEST_KEY else None
+
+
+def _first(match: ResolverMatch | None, names: tuple[str, ...]) -> Any:
+    kwargs: Mapping[str, Any] = match.kwargs if match else {}
+    return next((kwargs[name] for name in names if name in kwargs), None)
