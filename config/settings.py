@@ -177,6 +177,7 @@ HOURS_AHEAD_DAYS = environment.number("HOURS_AHEAD_DAYS", 90)
 
 THROTTLE = environment.text("THROTTLE", "on") != "off"
 NUM_PROXIES = environment.number("NUM_PROXIES", 0)
+EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # until it ends by itself
 OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # how long a place is held for who waits
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # More than fit into a request line: Django counts those of the query where nobody can catch it.

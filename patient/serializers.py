@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.models import AuditEvent
 from accounts.serializers import RevisingSerializer
 from patient.models import MedicalHistory, Patient
 
@@ -143,3 +144,58 @@ class NewMedicalHistorySerializer(MedicalHistorySerializer):
         entry = MedicalHistory(**validated_data)
         entry.add(self.context["request"].user, patient_id)
         return entry
+
+
+class ActorSerializer(serializers.ModelSerializer[AuditEvent]):
+    """As whom somebody acted and, of staff and doctors, their name."""
+
+    name = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AuditEvent
+        fields = ("role", "name")
+
+    def get_name(self, event: AuditEvent) -> str | None:
+        """Null for oneself, for the system, and for an account that is gone or has no name."""
+        if event.role not in AuditEvent.NAMED or event.actor is None:
+            return None
+        return f"{event.actor.first_name} {event.actor.last_name}".strip() or None
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A doctor's look",
+            {
+                "id": 3120,
+                "at": "2026-11-23T10:05:12.000123Z",
+                "by": {"role": "doctor", "name": "Elena Garc\u00eda"},
+                "channel": "api",
+                "action": "read",
+                "kind": "patient.medicalhistory",
+                "object_id": None,
+                "patient": 5,
+                "emergency": False,
+            },
+        )
+    ]
+)
+class AccessSerializer(serializers.ModelSerializer[AuditEvent]):
+    """Somebody read or changed something of a patient's record."""
+
+    by = ActorSerializer(source="*", read_only=True)
+    patient = serializers.IntegerField(source="patient_id", help_text="Whose record it is.")
+
+    class Meta:
+        model = AuditEvent
+        fields = (
+            "id",
+            "at",
+            "by",
+            "channel",
+            "action",
+            "kind",
+            "object_id",
+            "patient",
+            "emergency",
+        )

@@ -21,5 +21,6 @@ own_profile = views.OwnProfileViewSet.as_view({**READ_WRITE_ERASE, "post": "crea
 urlpatterns = [
     path("profile/", own_profile, name="own-profile"),
     path("profile/<id:pk>/", views.PatientViewSet.as_view(READ_WRITE_ERASE), name="patient-detail"),
+    path("access-log/", views.AccessLogView.as_view(), name="access-log"),
     path("", include(router.urls)),
 ]

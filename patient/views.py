@@ -1,10 +1,12 @@
 """One's own record and those of one's dependents; anybody else's is absent."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.generics import get_object_or_404
+from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.mixins import (
     CreateModelMixin,
     DestroyModelMixin,
@@ -13,10 +15,12 @@ from rest_framework.mixins import (
 )
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
-from accounts.trail import READING, LeavesTrail
-from patient.filters import MedicalHistoryFilter
+from accounts.models import AuditEvent
+from accounts.trail import READING, LeavesTrail, note_read
+from patient.filters import AccessLogFilter, MedicalHistoryFilter
 from patient.models import MedicalHistory, Patient
 from patient.serializers import (
+    AccessSerializer,
     DependentSerializer,
     MedicalHistorySerializer,
     NewMedicalHistorySerializer,
@@ -83,6 +87,7 @@ class MedicalHistoryViewSet(LeavesTrail, ModelViewSet[MedicalHistory]):
     """The medical history of the caller and of their dependents, latest entry first."""
 
     shows = MedicalHistory
+    others_see_as = AuditEvent.Role.DOCTOR
 
     queryset = MedicalHistory.objects.all()
     serializer_class = MedicalHistorySerializer
@@ -94,7 +99,36 @@ class MedicalHistoryViewSet(LeavesTrail, ModelViewSet[MedicalHistory]):
         return NewMedicalHistorySerializer if self.action == "create" else self.serializer_class
 
     def get_queryset(self) -> QuerySet[MedicalHistory]:
-        return MedicalHistory.objects.visible_to(self.request.user).select_related("patient")
+        """Of oneself and dependents; a list of one patient also of whom the caller treats."""
+        rows, user = MedicalHistory.objects.select_related("patient"), self.request.user
+        if self.action == "list" and "patient" in self.request.query_params:
+            return rows.readable_by(user, timezone.now())
+        return rows.visible_to(user)
+
+    def if_nobody_is_shown(self) -> Iterable[Any]:
+        """That there is nothing to know of the patient named was read of that patient."""
+        named = self.request.query_params.get("patient")
+        return [MedicalHistory(patient=Patient.objects.get(pk=named))] if named else ()
 
     def perform_destroy(self, instance: MedicalHistory) -> None:
         instance.remove()
+
+
+class AccessLogView(LeavesTrail, ListAPIView[AuditEvent]):
+    """Who has read or changed one's record and those of one's dependents, latest first.
+
+    One's own looks at this list are left out of it.
+    """
+
+    shows = AuditEvent
+    queryset = AuditEvent.objects.all()
+    serializer_class = AccessSerializer
+    filterset_class = AccessLogFilter
+
+    def get_queryset(self) -> QuerySet[AuditEvent]:
+        mine = Patient.objects.cared_for_by(self.request.user)
+        return AuditEvent.objects.told_of(mine.values("pk")).select_related("actor")
+
+    def note_read(self, of: Any, rows: Iterable[Any]) -> None:
+        """Every patient in it is the caller's own."""
+        note_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)

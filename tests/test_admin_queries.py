@@ -15,8 +15,8 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import User
-from accounts.tests.factories import UserFactory
+from accounts.models import AuditEvent, User
+from accounts.tests.factories import StaffFactory, UserFactory
 from appointment.models import (
     Appointment,
     AppointmentEvent,
@@ -45,7 +45,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
     day_ahead,
 )
-from patient.models import MedicalHistory, Patient
+from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.desk import Desk, page
 
@@ -95,6 +95,11 @@ def make_flagged() -> Appointment:
     return appointment
 
 
+def make_emergency() -> None:
+    """Of somebody else each time."""
+    EmergencyAccess(patient=PatientFactory(), user=StaffFactory(), reason="Unconscious").begin()
+
+
 MAKE: dict[type[Model], Callable[[], Any]] = {
     User: UserFactory,
     Group: lambda: Group.objects.create(name=f"Group {Group.objects.count()}"),
@@ -113,6 +118,8 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     WeeklyHours: WeeklyHoursFactory,
     TimeOff: make_time_off,
     WorkListItem: make_flagged,
+    AuditEvent: lambda: AuditEvent.objects.note("read", User),
+    EmergencyAccess: make_emergency,
     Patient: PatientFactory,
     MedicalHistory: MedicalHistoryFactory,
     Appointment: make_appointment,

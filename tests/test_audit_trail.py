@@ -26,7 +26,7 @@ from doctor.models import (
     TimeOff,
     WeeklyHours,
 )
-from patient.models import MedicalHistory, Patient
+from patient.models import EmergencyAccess, MedicalHistory, Patient
 from tests.desk import Desk, page
 from tests.problems import assert_problem
 from tests.routes import api_routes
@@ -77,6 +77,13 @@ def events() -> Iterator[list[AuditEvent]]:
 
 def row_of(world: World, model: type[Model]) -> Any:
     """A row of the world that is of a patient."""
+    if model is AuditEvent:
+        AuditEvent.objects.note("read", User)  # of no patient, as is the event of a list of these
+        return AuditEvent.objects.latest("pk")
+    if model is EmergencyAccess:
+        access = EmergencyAccess(patient=world.entry.patient, user=world.accounts["staff"])
+        access.begin()
+        return access
     return {
         Patient: world.entry.patient,
         MedicalHistory: world.entry,

@@ -3,7 +3,13 @@
 What all apps share is here; accounts, tokens and the admins of other packages are registered here.
 """
 
-from accounts.admin import others, second_factor, tokens, users  # noqa: F401  (registers them)
+from accounts.admin import (  # noqa: F401  (importing them registers them)
+    audit,
+    others,
+    second_factor,
+    tokens,
+    users,
+)
 from accounts.admin.forms import RevisingForm
 from accounts.admin.links import change_link, list_link
 from accounts.admin.privacy import HidesAccounts, may_view_accounts, name_of

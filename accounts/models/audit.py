@@ -41,6 +41,14 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         else:
             self.bulk_create(events)
 
+    def told_of(self, patients: Any) -> "AuditEventQuerySet":
+        """What is told to those who care for these patients: who read or changed their records.
+
+        Refusals are for staff, who judge them; looks at the list itself would fill it.
+        """
+        look = {"kind": self.model._meta.label_lower, "role": "patient"}
+        return self.filter(patient_id__in=patients, outcome="allowed").exclude(**look)
+
 
 class AuditEvent(models.Model):
     """Somebody read or changed data of a patient, or was refused: keys, and none of the data.
@@ -56,6 +64,8 @@ class AuditEvent(models.Model):
         STAFF = "staff"
         SYSTEM = "system"
         STRANGER = "stranger"
+
+    NAMED = (Role.DOCTOR, Role.STAFF)  # to the patient: whoever acts in the clinic's name
 
     class Channel(models.TextChoices):
         """The way in."""

@@ -1,7 +1,7 @@
 """Scopes of appointments that read as sentences."""
 
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,16 @@ from django.utils import timezone
 
 from appointment.models.event import AppointmentEvent
 from appointment.models.rebooking import RebookingScopes
-from appointment.models.status import CHANGE, HOLDING, LIVE
+from appointment.models.status import CHANGE, HOLDING, LIVE, Status
 from doctor.models import Location, Slot
 from patient.models import Patient
 
 if TYPE_CHECKING:
     from accounts.models import User
     from appointment.models.appointment import Appointment
+
+AFTERCARE = timedelta(days=30)
+TREATING = (Status.SCHEDULED, Status.COMPLETED)
 
 
 class AppointmentQuerySet(RebookingScopes, models.QuerySet["Appointment"]):
@@ -49,6 +52,15 @@ class AppointmentQuerySet(RebookingScopes, models.QuerySet["Appointment"]):
         if user.is_staff_with(CHANGE):
             return self
         return self.filter(Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True))
+
+    def of_treatment_by(self, user: Any, at: datetime) -> "AppointmentQuerySet":
+        """By which an active doctor treats somebody at the instant, and so reads their history.
+
+        To come, under way, or ended within 30 days. One that was canceled, or to which nobody came,
+        is none; nor is one that was left scheduled long ago.
+        """
+        theirs = self.filter(doctor__user=user, doctor__is_active=True)
+        return theirs.filter(status__in=TREATING, ends_at__gt=at - AFTERCARE)
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
         """Those of the day that it is at their location."""

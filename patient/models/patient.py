@@ -41,6 +41,12 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """All that the user may see and book for: themselves and their dependents."""
         return self.filter(user=user) if user else self.none()  # no account is not one they share
 
+    def whose_history_is_open_to(self, user: Any, at: datetime) -> "PatientQuerySet":
+        """All whom the user cares for, and of a doctor those who are in their treatment."""
+        visits: Any = self.model._meta.get_field("appointments").related_model
+        treated = visits.objects.of_treatment_by(user, at).filter(patient=models.OuterRef("pk"))
+        return self.filter(models.Q(user=user) | models.Q(models.Exists(treated)))
+
     def meant_by(self, user: Any, pk: int | None = None) -> "Patient | None":
         """The patient named, else the user's own profile; None where there is none yet.
 
@@ -217,6 +223,7 @@ class Patient(Revisable):
             patient = Patient.objects.lock(self.pk)
             patient.appointments.part_with_patient(patient, by=by, at=at or timezone.now())
             patient.history.all().delete()
+            patient.emergency_accesses.update(reason="")
             _log_of(patient).update(object_repr=f"patient {patient.pk}, erased")
             AuditEvent.objects.note(Action.ERASE, patient, [patient])
             patient.delete()

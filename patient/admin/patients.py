@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin import (
@@ -17,6 +18,7 @@ from accounts.admin import (
     list_link,
     may_view_accounts,
 )
+from accounts.models import AuditEvent
 from patient.models import MedicalHistory, Patient
 
 
@@ -56,8 +58,10 @@ class PatientAdmin(LeavesTrail, HidesAccounts, VerbAdmin):
         "is_dependent",
         "family",
         "appointments",
+        "audit",
+        "emergency",
     )
-    readonly_fields = ("family", "appointments")
+    readonly_fields = ("family", "appointments", "audit", "emergency")
     inlines = (HistoryInline,)
     autocomplete_fields = ("user",)
     list_display = ("last_name", "first_name", "date_of_birth", "phone_number", "is_dependent")
@@ -76,6 +80,15 @@ class PatientAdmin(LeavesTrail, HidesAccounts, VerbAdmin):
         fields = super().get_readonly_fields(request, obj)
         return fields if may_view_accounts(request) else ("is_dependent", *fields)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """With the way to the history in an emergency, for those to whom it is closed."""
+        fields = super().get_fields(request, obj)
+        closed = not request.user.has_perm("patient.view_medicalhistory")
+        may_break_in = closed and request.user.has_perm("patient.use_emergency_access")
+        reads_audit = request.user.has_perm("accounts.view_auditevent")
+        shown = {"emergency": obj and may_break_in, "audit": obj and reads_audit}
+        return [name for name in fields if shown.get(name, True)]
+
     @admin.display(description="family")
     def family(self, patient: Patient) -> SafeString | str:
         """Links to the others of the same account."""
@@ -92,6 +105,19 @@ class PatientAdmin(LeavesTrail, HidesAccounts, VerbAdmin):
             return self.get_empty_value_display()
         return list_link(
             patient.appointments.model, "All appointments", patient__id__exact=patient.pk
+        )
+
+    @admin.display(description="read and changed")
+    def audit(self, patient: Patient) -> SafeString:
+        """A link to the events of this patient."""
+        return list_link(AuditEvent, "By whom, and when", patient_id__exact=patient.pk)
+
+    @admin.display(description="medical history")
+    def emergency(self, patient: Patient) -> SafeString:
+        """A link to the page that asks for the reason."""
+        path = reverse("admin:patient_emergencyaccess_add")
+        return format_html(
+            '<a href="{}?patient={}">Emergency access: give a reason</a>', path, patient.pk
         )
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

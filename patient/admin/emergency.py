@@ -1,0 +1,110 @@
+"""Emergency access: a reason opens one patient's medical history for a while, and stands out."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin import LeavesTrail, RevisingForm, VerbAdmin, by, name_of
+from accounts.context import caller
+from patient.models import EmergencyAccess, MedicalHistory
+
+
+class EmergencyForm(RevisingForm):
+    """Whom it is about and why; once it has begun, whether it is over."""
+
+    end_now = forms.BooleanField(required=False, label="End it now")
+
+
+@admin.register(EmergencyAccess)
+class EmergencyAccessAdmin(LeavesTrail, VerbAdmin):
+    """Adding one breaks the glass; its page shows the history to whoever gave the reason."""
+
+    form = EmergencyForm
+    fields = ("patient", "who", "reason", "began_at", "expires_at", "ended_at", "record")
+    autocomplete_fields = ("patient",)
+    list_display = ("began_at", "patient", "who", "reason", "expires_at", "ended_at")
+    list_select_related = ("patient", "user")
+    list_filter = ("began_at",)
+    date_hierarchy = "began_at"
+    search_fields = ("patient__last_name", "patient__first_name", "user__last_name")
+    search_help_text = "Patient, or who gave the reason."
+    ordering = ("-began_at", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EmergencyAccess]:
+        """All of them for whoever reviews them, else one's own."""
+        rows: QuerySet[EmergencyAccess] = super().get_queryset(request).select_related("patient")
+        reviews = request.user.has_perm("patient.view_emergencyaccess")
+        return rows if reviews else rows.filter(user=by(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ("patient", "reason")
+        return (
+            (*self.fields, "end_now") if self.has_change_permission(request, obj) else self.fields
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("patient.use_emergency_access")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those who review them, and of one's own whoever may use it."""
+        return super().has_view_permission(request, obj) or self.has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """To end it, while it is under way, is for whoever began it."""
+        return obj is not None and obj.user_id == request.user.pk and obj.is_under_way()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    # --- Verbs ---
+
+    def add_row(self, request: HttpRequest, obj: EmergencyAccess) -> None:
+        obj.user = by(request)
+        obj.begin()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        if not change:
+            self.add_row(request, obj)
+        elif form.cleaned_data.get("end_now"):
+            obj.end()
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Lead on to the history: whoever breaks the glass is in a hurry."""
+        return HttpResponseRedirect(f"../{obj.pk}/change/")
+
+    # --- Lines ---
+
+    @admin.display(description="by", empty_value="-")
+    def who(self, access: EmergencyAccess) -> str:
+        return name_of(access.user)
+
+    @admin.display(description="medical history")
+    def record(self, access: EmergencyAccess) -> SafeString | str:
+        """The entries, read once more each time that the page is shown; only for who began it."""
+        reader = caller().user
+        if access.patient is None or not access.is_open_to(reader, timezone.now()):
+            return "Not shown: this emergency access is over, or somebody else's."
+        lines = ((_line(entry),) for entry in access.read())
+        return format_html_join("", "{}<br>", lines) or "Nothing is known."
+
+
+def _line(entry: MedicalHistory) -> str:
+    since = f", since {entry.diagnosed_on}" if entry.diagnosed_on else ""
+    notes = f" ({entry.notes})" if entry.notes else ""
+    kind, status = entry.get_kind_display(), entry.get_status_display().lower()
+    return f"{kind}, {status}{since}: {entry.description}{notes}"

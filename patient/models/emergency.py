@@ -1,0 +1,91 @@
+"""Emergency access: who may not read medical histories reads one, for a reason, for a while."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts.fields import free_text
+from accounts.models import AuditEvent, User
+from patient.models.history import MedicalHistory
+from patient.models.patient import Patient
+
+Action = AuditEvent.Action
+
+
+class EmergencyAccess(models.Model):
+    """Why somebody broke the glass, and until when the history behind it is open to them alone.
+
+    The reason may tell of the patient: it is kept here, where an erasure blanks it, and not in the
+    events of the audit, which name this row by its key.
+    """
+
+    patient = models.ForeignKey(
+        Patient,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="emergency_accesses",
+        help_text="Empty once the person has been erased.",
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    reason = free_text(
+        help_text="Why it cannot wait. The patient sees that there was an emergency access, and "
+        "those who review it read this."
+    )
+    began_at = models.DateTimeField("began", default=timezone.now, editable=False)
+    expires_at = models.DateTimeField("ends by itself", editable=False)
+    ended_at = models.DateTimeField("ended", null=True, editable=False)
+
+    class Meta:
+        ordering = ("-began_at", "-pk")
+        verbose_name = "emergency access"
+        verbose_name_plural = "emergency accesses"
+        default_permissions = ("view",)
+        permissions = (
+            ("use_emergency_access", "Can read a medical history in an emergency, with a reason"),
+        )
+
+    def __str__(self) -> str:
+        return f"Emergency access {self.pk}"  # names nobody: the admin logs it
+
+    def begin(self, at: datetime | None = None) -> None:
+        """Open the patient's history to the user for EMERGENCY_MINUTES. Locks user and patient.
+
+        Raises Patient.DoesNotExist where the person has been erased meanwhile.
+        """
+        self.began_at = at or timezone.now()
+        self.expires_at = self.began_at + timedelta(minutes=settings.EMERGENCY_MINUTES)
+        with transaction.atomic():
+            self.patient = Patient.objects.lock(self.patient_id)
+            self.save(force_insert=True)
+            self._note(Action.CREATE, self)
+
+    def end(self, at: datetime | None = None) -> None:
+        """Close it before its time; what is over stays as it is."""
+        at = at or timezone.now()
+        with transaction.atomic():
+            rows = EmergencyAccess.objects.filter(pk=self.pk, ended_at=None, expires_at__gt=at)
+            if rows.update(ended_at=at):
+                self._note(Action.CHANGE, self)
+        self.refresh_from_db(fields=["ended_at"])
+
+    def read(self) -> list[MedicalHistory]:
+        """The entries of the history, latest first; that they were read is written down."""
+        self._note(Action.READ, MedicalHistory)
+        return list(MedicalHistory.objects.filter(patient=self.patient))
+
+    def is_under_way(self, at: datetime | None = None) -> bool:
+        """Whether it has neither ended by itself nor been ended."""
+        return self.ended_at is None and self.expires_at > (at or timezone.now())
+
+    def is_open_to(self, user: User | None, at: datetime) -> bool:
+        """Whether this person reads the history by it at the instant."""
+        return user is not None and user.pk == self.user_id and self.is_under_way(at)
+
+    def _note(self, action: str, of: Any) -> None:
+        emergency = {"emergency": True, "emergency_id": self.pk}
+        AuditEvent.objects.note(action, of, [self.patient], otherwise="staff", **emergency)

@@ -1,0 +1,86 @@
+"""What a patient is told of who has read and changed their record."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import AuditEvent, User
+from accounts.tests.factories import UserFactory
+from patient.models import Patient
+from patient.tests.factories import DependentFactory, MedicalHistoryFactory
+from tests.desk import Desk, page
+from tests.problems import assert_problem
+
+pytestmark = pytest.mark.django_db
+
+LOG = "/api/patient/access-log/"
+
+
+def told(client: Any, **query: Any) -> list[dict[str, Any]]:
+    answer = client.get(LOG, query)
+    assert answer.status_code == 200
+    rows: list[dict[str, Any]] = answer.json()["results"]
+    return rows
+
+
+def test_a_patient_is_told_who_read_and_changed_their_record_latest_first(
+    patient: Patient, superuser: User, client_of: Any
+) -> None:
+    superuser.revise(first_name="Rosa", last_name="Gil")
+    entry, client = MedicalHistoryFactory(patient=patient), client_of(patient.user)
+    Desk(superuser).get(page(entry, "change"))
+    client.patch(f"/api/patient/medical-history/{entry.pk}/", {"notes": "Mild"})
+    changed, read = told(client)
+    assert (changed["action"], changed["by"]) == ("change", {"role": "patient", "name": None})
+    assert (read["action"], read["by"]) == ("read", {"role": "staff", "name": "Rosa Gil"})
+    assert (read["kind"], read["object_id"], read["channel"]) == (
+        "patient.medicalhistory",
+        entry.pk,
+        "admin",
+    )
+    assert (read["patient"], read["emergency"]) == (patient.pk, False)
+
+
+def test_nothing_of_anybodys_address_or_account_is_told(
+    patient: Patient, superuser: User, client_of: Any
+) -> None:
+    superuser.revise(first_name="", last_name="")
+    Desk(superuser).get(page(patient, "change"))
+    read, _ = told(client_of(patient.user))  # the page, and the history on it
+    assert read["by"] == {"role": "staff", "name": None}
+    assert set(read) == {
+        "id", "at", "by", "channel", "action", "kind", "object_id", "patient", "emergency",
+    }  # fmt: skip
+
+
+def test_the_log_is_of_oneself_and_dependents_and_narrowed_by_patient(
+    patient: Patient, other_patient: Patient, superuser: User, client_of: Any
+) -> None:
+    child = DependentFactory(user=patient.user)
+    for person in (patient, child, other_patient):
+        Desk(superuser).get(page(person, "change"))
+    client = client_of(patient.user)
+    assert {row["patient"] for row in told(client)} == {patient.pk, child.pk}
+    assert {row["patient"] for row in told(client, patient=child.pk)} == {child.pk}
+    assert told(client, patient=other_patient.pk) == []
+    assert told(client_of(UserFactory())) == []
+    assert_problem(client_of(None).get(LOG), 401, "not_authenticated")
+
+
+def test_neither_refusals_nor_ones_own_looks_at_the_log_fill_it(
+    patient: Patient, other_patient: Patient, client_of: Any
+) -> None:
+    client = client_of(patient.user)
+    client_of(other_patient.user).get(f"/api/patient/profile/{patient.pk}/")
+    assert told(client) == []
+    assert told(client) == []
+    looks = AuditEvent.objects.filter(kind="accounts.auditevent")
+    assert looks.count() == 2
+
+
+def test_a_name_is_told_no_more_once_the_account_is_gone(
+    patient: Patient, superuser: User, client_of: Any
+) -> None:
+    Desk(superuser).get(page(patient, "change"))
+    superuser.delete()
+    assert told(client_of(patient.user))[0]["by"] == {"role": "staff", "name": None}
