@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import ResolverMatch
+from django.urls import ResolverMatch, reverse
 
 from accounts.filters import BIGGEST_KEY
 from accounts.models import AuditEvent
@@ -41,7 +41,7 @@ def note_denial(request: HttpRequest, response: HttpResponseBase) -> None:
     The transaction of the call is over: what it wrote is undone, and this stays. Where it cannot be
     written the refusal stands, since nothing was shown, and the log says so.
     """
-    model = _asked_for(request) if _is_refusal(request, response) else None
+    model = _asked_for(request) if _is_refusal(response) else None
     if model is None:
         return
     try:
@@ -57,10 +57,9 @@ def _note(request: HttpRequest, model: type[Model]) -> None:
     AuditEvent.objects.note(action, model, outcome="denied", object_id=key, otherwise="stranger")
 
 
-def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
+def _is_refusal(response: HttpResponseBase) -> bool:
     """401, 403, 404, or a page of the admin that leads to its login instead."""
-    user = getattr(request, "user", None)
-    to_login = response.status_code == 302 and not (user and user.is_authenticated)
+    to_login = response.get("Location", "").startswith(reverse("admin:login"))
     return response.status_code in DENIED or to_login
 
 

@@ -3,14 +3,14 @@
 Apart from `accounts.admin`, which registers models with it: Django makes it at the first of them.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.sites import AdminSite
 from django.contrib.auth import user_login_failed
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django_otp.admin import OTPAdminSite
 
@@ -68,6 +68,12 @@ class ClinicAdminSite(OTPAdminSite):
         if settings.ADMIN_SECOND_FACTOR:
             return bool(super().has_permission(request))
         return AdminSite.has_permission(self, request)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """What a field suggests; of patients it is written down who was named to whom."""
+        from accounts.admin.trail import Suggestions
+
+        return cast(HttpResponse, Suggestions.as_view(admin_site=self)(request))
 
     def get_urls(self) -> list[Any]:
         from accounts.admin.second_factor import SecondFactorView

@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from accounts.admin.trail import Suggestions
 from accounts.converters import IdConverter
 from config import health, pages
 
@@ -16,17 +15,13 @@ urlpatterns = [
     path("", pages.start, name="start"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path(
-        "admin/autocomplete/",
-        admin.site.admin_view(Suggestions.as_view(admin_site=admin.site)),
-        name="autocomplete",
-    ),
     path("admin/", admin.site.urls),
     path("api-auth/", include("rest_framework.urls")),
     path("api/auth/", include("accounts.urls")),
     path("api/doctor/", include("doctor.urls")),
     path("api/doctor/", include("appointment.doctor_urls")),
     path("api/patient/", include("patient.urls")),
+    path("api/patient/", include("appointment.patient_urls")),
     path("api/appointment/", include("appointment.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", DOCS, name="docs"),

@@ -83,6 +83,7 @@ PUT    /api/patient/medical-history/{id}/                  401       200   404  
 PATCH  /api/patient/medical-history/{id}/                  401       200   404   404    404   404
 DELETE /api/patient/medical-history/{id}/                  401       204   404   404    404   404
 GET    /api/patient/access-log/                            401       200   200   200    200   200
+GET    /api/patient/export/                                401       200   200   200    200   200
 GET    /api/appointment/my-appointments/                   401       200   200   200    200   200
 GET    /api/appointment/my-appointments/{id}/              401       200   404   404    404   404
 POST   /api/appointment/book/{doctor_id}/                  401       201   201   201    201   201

@@ -2,6 +2,7 @@
 
 from appointment.views.booking import BookView, CancelView, RescheduleView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView
+from appointment.views.export import ExportView
 from appointment.views.own import AppointmentViewSet
 from appointment.views.rebooking import RebookingCancelView, RebookingMoveView, RebookingView
 from appointment.views.slots import AvailableSlotsView
@@ -18,6 +19,7 @@ __all__ = [
     "CheckInView",
     "CompleteView",
     "DeclineView",
+    "ExportView",
     "NoShowView",
     "RebookingCancelView",
     "RebookingMoveView",

@@ -1,0 +1,208 @@
+"""Everything held on a patient, as one file: whole, theirs alone, and written down."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db.models import ForeignKey, Model
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+
+from accounts.models import AuditEvent, User
+from accounts.tests.factories import UserFactory
+from appointment import export
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from patient.models import EmergencyAccess, Patient
+from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
+from tests.problems import assert_problem
+from tests.statements import counted_statements
+
+pytestmark = pytest.mark.django_db
+
+EXPORT = "/api/patient/export/"
+# Models with a way to an account or a patient that hold nothing on a patient, and why.
+EXEMPT = {
+    "admin.LogEntry": "what staff did at the admin: theirs, and it names no patient's data",
+    "doctor.Doctor": "the clinic's public directory",
+    "doctor.Schedule": "the clinic's calendar",
+    "doctor.Slot": "the clinic's calendar",
+    "doctor.TimeOff": "the clinic's calendar",
+    "doctor.WeeklyHours": "the clinic's calendar",
+    "otp_static.StaticDevice": "secrets of staff",
+    "otp_static.StaticToken": "secrets of staff",
+    "otp_totp.TOTPDevice": "secrets of staff",
+    "appointment.WorkListItem": "visits, which are in it",
+    "auth.Permission": "no person",
+}
+HELD = {
+    "accounts.User",
+    "accounts.AuditEvent",
+    "knox.AuthToken",
+    "patient.Patient",
+    "patient.MedicalHistory",
+    "patient.EmergencyAccess",
+    "appointment.Appointment",
+    "appointment.AppointmentEvent",
+    "appointment.WaitlistEntry",
+    "appointment.Offer",
+    "appointment.IdempotencyKey",
+}
+
+
+@pytest.fixture
+def family(patient: Patient) -> Patient:
+    """Somebody with a dependent and one of everything."""
+    child = DependentFactory(user=patient.user)
+    for person in (patient, child):
+        MedicalHistoryFactory(patient=person)
+        AppointmentFactory(patient=person, reason="Knee").cancel(by=patient.user, reason="A cold")
+        WaitlistEntryFactory(patient=person)
+        EmergencyAccess(patient=person, user=UserFactory(), reason="Unconscious").begin()
+    return patient
+
+
+def exported(client: Any) -> dict[str, Any]:
+    answer = client.get(EXPORT)
+    assert answer.status_code == 200
+    found: dict[str, Any] = json.loads(answer.getvalue())
+    return found
+
+
+def reaches_a_person(model: type[Model], seen: frozenset[Any] = frozenset()) -> bool:
+    """Whether a way of foreign keys leads from the model to an account or a patient."""
+    if model in (User, Patient):
+        return True
+    ways = [
+        field.related_model for field in model._meta.get_fields() if isinstance(field, ForeignKey)
+    ]
+    return any(reaches_a_person(way, seen | {model}) for way in ways if way not in seen | {model})
+
+
+def test_every_model_with_a_way_to_a_person_is_in_the_export_or_exempt_for_a_reason() -> None:
+    reaching = {model._meta.label for model in apps.get_models() if reaches_a_person(model)}
+    assert reaching - HELD <= set(EXEMPT)
+    assert reaching >= HELD
+
+
+def test_the_file_holds_everything_of_the_account_and_whom_it_cares_for(
+    family: Patient, client_of: Any
+) -> None:
+    for stranger in (PatientFactory(), DependentFactory()):
+        MedicalHistoryFactory(patient=stranger, description="Someone else's")
+        AppointmentFactory(patient=stranger)
+    found = exported(client_of(family.user))
+    keys = {family.pk, *family.user.patients.values_list("pk", flat=True)}
+    assert (found["format"], found["version"]) == ("clinic-export", 1)
+    assert found["account"]["email"] == family.user.email
+    assert {person["id"] for person in found["patients"]} == keys
+    for section in ("medical_history", "appointments", "waitlist", "emergency_accesses"):
+        assert {row["patient"] for row in found[section]} == keys, section
+    [visit, _] = found["appointments"]
+    assert [event["kind"] for event in visit["events"]] == ["booked", "canceled"]
+    assert (visit["reason"], visit["events"][1]["detail"]) == ("Knee", "A cold")
+    assert len(found["devices"]) == 1
+    assert {row["action"] for row in found["access_log"]} >= {"create", "change", "export"}
+    assert "Someone else" not in json.dumps(found)
+
+
+def test_the_file_is_what_the_openapi_document_says(family: Patient, client_of: Any) -> None:
+    with GENERATOR_STATS.silence():
+        document = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
+    schema = {"$ref": "#/components/schemas/Export", "components": document["components"]}
+    jsonschema.validate(exported(client_of(family.user)), schema)
+    assert set(document["components"]["schemas"]["Export"]["required"]) == set(
+        exported(client_of(family.user))
+    )
+
+
+def test_it_is_a_file_to_keep_that_no_cache_keeps(family: Patient, client_of: Any) -> None:
+    answer = client_of(family.user).get(EXPORT)
+    assert answer["Content-Disposition"] == 'attachment; filename="clinic-export.json"'
+    assert answer["Cache-Control"] == "no-store"
+    assert answer["Content-Type"] == "application/json"
+    assert_problem(client_of(None).get(EXPORT), 401, "not_authenticated")
+
+
+def test_no_secret_is_in_it(family: Patient, client_of: Any) -> None:
+    client = client_of(family.user)
+    text = client.get(EXPORT).getvalue().decode()
+    assert family.user.password not in text
+    assert not {"password", "digest", "token"} & set(json.loads(text)["account"])
+    assert all(set(device) == {"created", "expiry"} for device in json.loads(text)["devices"])
+
+
+def test_that_it_was_exported_is_written_down_for_each_patient(
+    family: Patient, client_of: Any
+) -> None:
+    exported(client_of(family.user))
+    events = AuditEvent.objects.filter(action="export")
+    assert {event.patient_id for event in events} == set(
+        family.user.patients.values_list("pk", flat=True)
+    )
+    assert {(event.role, event.channel) for event in events} == {("patient", "api")}
+
+
+def test_a_large_one_goes_through_a_file_and_reads_some_rows_at_a_time(
+    family: Patient, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = exported(client_of(family.user))["medical_history"]
+    monkeypatch.setattr(export, "AT_ONCE", 1)
+    monkeypatch.setattr(export, "IN_MEMORY", 64)
+    monkeypatch.setattr("appointment.views.export.IN_MEMORY", 64)
+    answer = client_of(family.user).get(EXPORT)
+    assert answer.streaming
+    assert json.loads(answer.getvalue())["medical_history"] == small
+
+
+def test_the_statements_do_not_grow_with_the_visits(family: Patient, client_of: Any) -> None:
+    client, costs = client_of(family.user), []
+    for _ in range(2):
+        with counted_statements() as statements:
+            exported(client)
+        costs.append(len(statements))
+        for _ in range(3):
+            AppointmentFactory(patient=family)
+    assert costs[0] == costs[1]
+
+
+def test_the_command_writes_a_file_that_only_its_owner_reads(
+    family: Patient, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.json"
+    call_command("export_patient", str(family.pk), output=str(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text())["account"]["email"] == family.user.email
+    with pytest.raises(CommandError, match="exists"):
+        call_command("export_patient", str(family.pk), output=str(path))
+    event = AuditEvent.objects.filter(action="export").first()
+    assert (event.role, event.channel) == ("system", "command")
+
+
+def test_of_a_dependent_or_of_somebody_without_an_account_it_is_them_alone(
+    family: Patient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    child = family.user.patients.get(is_dependent=True)
+    for patient in (child, PatientFactory(user=None)):
+        call_command("export_patient", str(patient.pk))
+        found = json.loads(capsys.readouterr().out)
+        assert (found["account"], found["devices"], found["kept_answers"]) == (None, [], [])
+        assert [person["id"] for person in found["patients"]] == [patient.pk]
+    with pytest.raises(CommandError, match="no patient"):
+        call_command("export_patient", "999999")
+
+
+def test_after_an_erasure_nothing_of_the_person_is_left_to_export(
+    family: Patient, client_of: Any
+) -> None:
+    for patient in family.user.patients.all():
+        patient.erase(by=family.user)
+    found = exported(client_of(family.user))
+    assert found["account"]
+    assert [found[name] for name in ("patients", "medical_history", "appointments")] == [[], [], []]
+    assert found["emergency_accesses"] == []
+    assert Appointment.objects.filter(reason="Knee").count() == 0
