@@ -83,7 +83,7 @@ def spooled(export: Export) -> IO[str]:
     file: Any = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115
     export.write(file)
     file.seek(0)
-    return file  # type: ignore[no-any-return]
+    return file
 
 
 def _write_list(file: IO[str], rows: Iterator[str]) -> None:

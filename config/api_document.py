@@ -16,6 +16,8 @@ SPECTACULAR_SETTINGS = {
         "EventKindEnum": "appointment.models.AppointmentEvent.Kind",
         "HistoryKindEnum": "patient.models.MedicalHistory.Kind",
         "AppointmentStatusEnum": "appointment.models.Status",
+        "WaitlistStatusEnum": "appointment.models.WaitlistStatus",
+        "OfferStatusEnum": "appointment.models.OfferStatus",
         "MedicalHistoryStatusEnum": "patient.models.MedicalHistory.Status",
     },
     "SCHEMA_PATH_PREFIX": "/api/",
