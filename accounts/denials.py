@@ -12,6 +12,7 @@ from django.urls import ResolverMatch, reverse
 
 from accounts.filters import BIGGEST_KEY
 from accounts.models import AuditEvent
+from accounts.trail import READING
 
 logger = logging.getLogger("accounts.audit")
 
@@ -41,7 +42,7 @@ def note_denial(request: HttpRequest, response: HttpResponseBase) -> None:
     The transaction of the call is over: what it wrote is undone, and this stays. Where it cannot be
     written the refusal stands, since nothing was shown, and the log says so.
     """
-    model = _asked_for(request) if _is_refusal(response) else None
+    model = _asked_for(request) if _is_refusal(request, response) else None
     if model is None:
         return
     try:
@@ -57,10 +58,14 @@ def _note(request: HttpRequest, model: type[Model]) -> None:
     AuditEvent.objects.note(action, model, outcome="denied", object_id=key, otherwise="stranger")
 
 
-def _is_refusal(response: HttpResponseBase) -> bool:
-    """401, 403, 404, or a page of the admin that leads to its login instead."""
-    to_login = response.get("Location", "").startswith(reverse("admin:login"))
-    return response.status_code in DENIED or to_login
+def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """401, 403, 404, or a page of the admin that leads away: to its login, or from an absent row.
+
+    It says so too of a row that this person may not know of.
+    """
+    to = response.get("Location", "")
+    absent = request.method in READING and to == reverse("admin:index")
+    return response.status_code in DENIED or absent or to.startswith(reverse("admin:login"))
 
 
 def _asked_for(request: HttpRequest) -> type[Model] | None:

@@ -3,16 +3,17 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import TextIOWrapper
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import AuditEvent, User
-from appointment.models import Appointment, IdempotencyKey, WaitlistEntry
+from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 
@@ -56,7 +57,8 @@ class Export:
         account, of_them = self.account, {"patient__in": self.patients}
         keys = self.patients.values("pk")
         log = AuditEvent.objects.told_of(keys).select_related("actor")
-        visits = Appointment.objects.filter(**of_them).with_names().prefetch_related("events")
+        events = Prefetch("events", AppointmentEvent.objects.order_by("pk"))
+        visits = Appointment.objects.filter(**of_them).with_names().prefetch_related(events)
         waits = WaitlistEntry.objects.filter(**of_them).select_related("doctor", "specialty")
         return {
             "devices": AuthToken.objects.filter(user=account),
@@ -78,12 +80,16 @@ class Export:
             last = some[-1].pk
 
 
-def spooled(export: Export) -> IO[str]:
+def spooled(export: Export) -> IO[bytes]:
     """The export, at its start: in memory while it is small, else on disk under no name."""
-    file: Any = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115
-    export.write(file)
+    file: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (whoever answers with it closes it)
+    text = TextIOWrapper(file, encoding="utf-8")
+    export.write(text)
+    text.flush()
+    text.detach()
     file.seek(0)
-    return file
+    opened: IO[bytes] = file
+    return opened
 
 
 def _write_list(file: IO[str], rows: Iterator[str]) -> None:

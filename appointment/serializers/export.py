@@ -90,8 +90,12 @@ class OfferedSerializer(serializers.ModelSerializer[Offer]):
 class WaitSerializer(serializers.ModelSerializer[WaitlistEntry]):
     """What somebody waits or waited for; bit n of `weekday_bits` is weekday n, 0 being Monday."""
 
-    doctor = serializers.CharField(source="doctor.name", read_only=True, default=None)
-    specialty = serializers.CharField(source="specialty.name", read_only=True, default=None)
+    doctor = serializers.CharField(
+        source="doctor.name", read_only=True, allow_null=True, default=None
+    )
+    specialty = serializers.CharField(
+        source="specialty.name", read_only=True, allow_null=True, default=None
+    )
     offers = OfferedSerializer(many=True, read_only=True)
 
     class Meta:

@@ -1,0 +1,152 @@
+"""Whoever opens a page of the admin that shows a patient, or may not, leaves an event."""
+
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Model
+from django.test import Client
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from knox.models import AuthToken
+
+from accounts.models import AuditEvent, User
+from accounts.tests.factories import StaffFactory
+from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry, WorkListItem
+from doctor.models import (
+    Doctor,
+    Language,
+    Location,
+    Schedule,
+    Slot,
+    Specialty,
+    TimeOff,
+    WeeklyHours,
+)
+from patient.models import EmergencyAccess, MedicalHistory, Patient
+from tests.desk import Desk, page
+from tests.trail import events
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+
+# What holds nothing of a patient's record. Look twice before you add to it.
+EXEMPT_MODELS = {
+    User,
+    Group,
+    AuthToken,
+    AccessAttempt,
+    AccessLog,
+    AccessFailureLog,
+    Doctor,
+    Language,
+    Location,
+    Schedule,
+    Slot,
+    Specialty,
+    StaticDevice,
+    TOTPDevice,
+    TimeOff,
+    WeeklyHours,
+}
+MODELS = sorted(set(admin.site._registry) - EXEMPT_MODELS, key=lambda model: model._meta.label)
+
+
+def row_of(world: World, model: type[Model]) -> Any:
+    """A row of the world that is of a patient."""
+    if model is AuditEvent:
+        AuditEvent.objects.note("read", User)  # of no patient, as is the event of a list of these
+        return AuditEvent.objects.latest("pk")
+    if model is EmergencyAccess:
+        access = EmergencyAccess(patient=world.entry.patient, user=world.accounts["staff"])
+        access.begin()
+        return access
+    return {
+        Patient: world.entry.patient,
+        MedicalHistory: world.entry,
+        Appointment: world.appointment,
+        AppointmentEvent: AppointmentEvent.objects.filter(appointment=world.appointment).first(),
+        WaitlistEntry: world.waiting,
+        Offer: Offer.objects.filter(entry=world.waiting).first(),
+        WorkListItem: WorkListItem.objects.get(pk=world.flagged.pk),
+    }[model]
+
+
+WHOSE: dict[type[Model], Any] = {
+    AuditEvent: lambda event: event.patient_id,
+    Patient: lambda patient: patient.pk,
+    AppointmentEvent: lambda event: event.appointment.patient_id,
+    Offer: lambda offer: offer.entry.patient_id,
+}
+
+
+def _patient(row: Any) -> int:
+    return int(row.patient_id)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("view", ["changelist", "change", "history", "delete"])
+def test_every_page_of_the_admin_that_shows_a_patient_leaves_an_event(
+    model: type[Model], view: str, world: World
+) -> None:
+    desk, row = Desk(world.accounts["superuser"]), row_of(world, model)
+    asked = model if view == "changelist" else row
+    with events() as left:
+        answer = desk.get(page(asked, view))
+    if answer.status_code == 403:  # these are not to be deleted
+        assert {event.outcome for event in left} == {"denied"}
+        return
+    assert answer.status_code == 200
+    read = {(event.action, event.outcome, event.role, event.channel) for event in left}
+    assert read == {("read", "allowed", "staff", "admin")}
+    assert WHOSE.get(model, _patient)(row) in {event.patient_id for event in left}
+    assert {event.actor_id for event in left} == {world.accounts["superuser"].pk}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_whoever_may_not_open_a_page_of_the_admin_leaves_an_event(
+    model: type[Model], world: World
+) -> None:
+    row = row_of(world, model)
+    with events() as by_staff:
+        account = StaffFactory()
+        desk = Desk(account)
+        for path in (page(model), page(row, "change"), page(row, "history")):
+            assert desk.status(path) in {302, 403}  # 302: a page of nothing that they know of
+    with events() as by_nobody:
+        assert Client().get(page(row, "change")).status_code == 302
+    assert [event.outcome for event in by_staff + by_nobody] == ["denied"] * 4
+    assert [event.object_id for event in by_staff] == [None, row.pk, row.pk]
+    assert {event.actor_id for event in by_staff} == {account.pk}
+    assert by_nobody[0].actor_id is None
+
+
+def test_the_page_of_a_patient_tells_who_was_shown_the_history_on_it(world: World) -> None:
+    patient = world.entry.patient
+
+    def kinds(user: User) -> set[str]:
+        with events() as left:
+            Desk(user).get(page(patient, "change"))
+        return {event.kind for event in left if event.patient_id == patient.pk}
+
+    assert kinds(world.accounts["staff"]) == {"patient.patient"}
+    assert kinds(world.accounts["superuser"]) == {"patient.patient", "patient.medicalhistory"}
+
+
+def test_what_a_field_suggests_leaves_an_event_for_each_patient_named(world: World) -> None:
+    with events() as left:
+        found = Desk(world.accounts["staff"]).suggestions(Appointment, "patient")
+    assert {event.patient_id for event in left} == {int(row["id"]) for row in found}
+    assert {event.action for event in left} == {"read"}
+
+
+def test_a_change_at_the_admin_leaves_one_event_and_a_refused_one_none(world: World) -> None:
+    desk, patient = Desk(world.accounts["staff"]), world.entry.patient
+    with events() as changed:
+        desk.change(patient, last_name="Sol")
+    with events() as refused:
+        desk.change(patient, last_name="")
+    assert [event.action for event in changed if event.action != "read"] == ["change"]
+    assert {event.action for event in refused} == {"read"}
