@@ -38,7 +38,8 @@ class EmergencyAccessAdmin(LeavesTrail, VerbAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmergencyAccess]:
         """All of them for whoever reviews them, else one's own."""
-        rows: QuerySet[EmergencyAccess] = super().get_queryset(request).select_related("patient")
+        rows: QuerySet[EmergencyAccess] = super().get_queryset(request)
+        rows = rows.select_related("patient", "user")
         reviews = request.user.has_perm("patient.view_emergencyaccess")
         return rows if reviews else rows.filter(user=by(request))
 
