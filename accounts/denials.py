@@ -12,6 +12,7 @@ from django.urls import ResolverMatch, reverse
 
 from accounts.filters import BIGGEST_KEY
 from accounts.models import AuditEvent
+from accounts.throttles import PerAddress
 from accounts.trail import READING
 
 logger = logging.getLogger("accounts.audit")
@@ -32,8 +33,9 @@ class DenialThrottle(PerAddress):
 
     def who(self, request: Any) -> str | None:
         user = getattr(request, "user", None)
-        is_known = user is not None and user.is_authenticated
-        return f"user-{user.pk}" if is_known else super().who(request)
+        if user is not None and user.is_authenticated:
+            return f"user-{user.pk}"
+        return super().who(request)
 
 
 def note_denial(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -61,7 +61,7 @@ class Export:
         visits = Appointment.objects.filter(**of_them).with_names().prefetch_related(events)
         waits = WaitlistEntry.objects.filter(**of_them).select_related("doctor", "specialty")
         return {
-            "devices": AuthToken.objects.filter(user=account),
+            "devices": AuthToken.objects.filter(user=account).select_related("device"),
             "patients": self.patients,
             "medical_history": MedicalHistory.objects.filter(**of_them),
             "appointments": visits,

@@ -26,15 +26,21 @@ class AccountSerializer(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = ("id", "email", "first_name", "last_name", "date_joined", "last_login")
+        fields = ("id", "email", "email_verified_at", "first_name", "last_name", "date_joined",
+                  "last_login")  # fmt: skip
 
 
 class DeviceSerializer(serializers.ModelSerializer[AuthToken]):
     """A device that is signed in. Of its token only a digest is held, and none of it is told."""
 
+    name = serializers.CharField(source="device.name", read_only=True, default="")
+    last_used_at = serializers.DateTimeField(
+        source="device.last_used_at", read_only=True, allow_null=True, default=None
+    )
+
     class Meta:
         model = AuthToken
-        fields = ("created", "expiry")
+        fields = ("name", "created", "last_used_at", "expiry")
 
 
 class PersonSerializer(serializers.ModelSerializer[Patient]):
