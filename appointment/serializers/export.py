@@ -30,7 +30,7 @@ class AccountSerializer(serializers.ModelSerializer[User]):
                   "last_login")  # fmt: skip
 
 
-class DeviceSerializer(serializers.ModelSerializer[AuthToken]):
+class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
     """A device that is signed in. Of its token only a digest is held, and none of it is told."""
 
     name = serializers.CharField(source="device.name", read_only=True, default="")
@@ -154,7 +154,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(help_text="Grows when a member changes or goes.")
     exported_at = serializers.DateTimeField()
     account = AccountSerializer(allow_null=True)
-    devices = DeviceSerializer(many=True)
+    devices = SignedInDeviceSerializer(many=True)
     patients = PersonSerializer(many=True)
     medical_history = HistorySerializer(many=True)
     appointments = VisitSerializer(many=True)
