@@ -57,9 +57,7 @@ def idempotent(handler: Handler) -> Handler:
     return extend_schema(parameters=PARAMETERS)(once)
 
 
-def _once(
-    request: SignedInRequest, shows: type[Model], handle: Callable[[], Response]
-) -> Response:
+def _once(request: SignedInRequest, shows: type[Model], handle: Callable[[], Response]) -> Response:
     if HEADER not in request.headers:
         return handle()
     key, user = _key_of(request), request.user
