@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.releases import NoHistory, Old, day, done, unpack
+from tests.drills.releases import NoHistory, Old, change_over, day, done, unpack
 from tests.live import Server
 
 
@@ -22,4 +22,6 @@ def test_old_code_runs_beside_new_on_the_tables_of_the_new(clinic: Server, old: 
     with old.running():
         day(old)
         day(clinic)
+        change_over(clinic, old)
+        change_over(old, clinic)
     assert "I1 to I4 hold" in done(clinic, "check_invariants")

@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 (
                     "token",
                     models.OneToOneField(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="device",
                         to=settings.KNOX_TOKEN_MODEL,

@@ -49,11 +49,25 @@ class Patient(Caller):
         super().__init__(base)
         self.random, self.email = Random(), f"{token_hex(8)}@example.com"
 
-    def day(self) -> None:
-        """Register, sign in, look, book, fill in, move, cancel, and sign out."""
+    def arrive(self) -> None:
+        """Register, and sign in."""
         names = {"first_name": "Ada", "last_name": "Day"}
         self.call("POST", "auth/register/", {"email": self.email, "password": PASSWORD, **names})
         self.login(email=self.email, password=PASSWORD)
+
+    def move_to(self, base: str) -> None:
+        """Be served by another server from now on, and change the password there."""
+        self.base = base
+        changed = {"old_password": PASSWORD, "new_password": f"{PASSWORD} more"}
+        self.token = self.call("POST", "auth/change-password/", changed)["token"]
+
+    def leave(self) -> None:
+        """Sign out."""
+        self.call("POST", "auth/logout/")
+
+    def day(self) -> None:
+        """Arrive, look, book, fill in, move, cancel, and leave."""
+        self.arrive()
         visit = self.booked()
         self.fill_in()
         moved = self.somewhere(f"appointment/reschedule/{visit['id']}/")
@@ -61,7 +75,7 @@ class Patient(Caller):
         assert self.call("POST", f"appointment/cancel/{visit['id']}/", {})["status"] == "canceled"
         [mine] = self.call("GET", "appointment/my-appointments/")["results"]
         assert mine["status"] == "canceled"
-        self.call("POST", "auth/logout/")
+        self.leave()
 
     def booked(self) -> Any:
         """A visit, booked twice under one key and made once."""

@@ -58,6 +58,15 @@ def day(server: Server) -> None:
     Staff(server.base).day()
 
 
+def change_over(first: Server, second: Server) -> None:
+    """Sign in at one server, and end that at the other, as with servers that share the calls."""
+    for move in (Patient.leave, lambda patient: patient.move_to(second.base)):
+        patient = Patient(first.base)
+        patient.arrive()
+        patient.base = second.base
+        move(patient)
+
+
 @contextmanager
 def busy(*servers: Server) -> Iterator[list[int]]:
     """Patients at each server, day after day without a break; yields the days, filled at the end.
@@ -96,6 +105,8 @@ def roll(old: Server, new: Server, days: int, tell: Callable[[str], None]) -> No
             for _ in range(days):
                 day(old)
                 day(new)
+                change_over(new, old)
+                change_over(old, new)
         tell(f"old and new side by side: {side_by_side[0]} and {side_by_side[1]} days beside it")
         with busy(old) as while_going_back:
             go_back(old, new)
