@@ -136,6 +136,7 @@ def test_the_logins_are_who_they_should_be() -> None:
     users = {user.email: user for user in User.objects.filter(email__in=[x.email for x in LOGINS])}
     assert all(user.check_password(PASSWORD) for user in users.values())
     admin, reception, doctor, patient = (users[login.email] for login in LOGINS)
+    assert all(user.email_verified_at for user in users.values())  # so that a reset reaches them
     assert admin.is_superuser
     assert reception.is_staff
     assert not reception.is_superuser
