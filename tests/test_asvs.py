@@ -11,6 +11,8 @@ import pytest
 
 from tests.live import ROOT
 
+pytestmark = pytest.mark.only_on("sqlite")  # no database has a part in this: once is enough
+
 PAGE = (ROOT / "docs" / "asvs.md").read_text()
 ROW = re.compile(r"^\| (\d+\.\d+\.\d+) \| ([12]) \| (.+?) \| (.+) \|$", re.MULTILINE)
 TEST = re.compile(r"`((?:\w+/)+test_\w+\.py)(?:::(\w+))?`")

@@ -6,6 +6,8 @@ import pytest
 
 from supply import lock
 
+pytestmark = pytest.mark.only_on("sqlite")  # no database has a part in this: once is enough
+
 DIGEST = "sha256:" + "0" * 64
 GOOD = f"django==5.2.19 \\\n    --hash={DIGEST}\n    # via -r requirements.in\n"
 WRONG = [

@@ -10,6 +10,8 @@ from django.conf import settings
 
 from supply import audit, lock, mutation, sbom
 
+pytestmark = pytest.mark.only_on("sqlite")  # no database has a part in this: once is enough
+
 FLAW = {"id": "PYSEC-2026-1", "fix_versions": ["5.2.20"]}
 SOUND: dict[str, Any] = {"name": "tzdata", "version": "2026.6", "vulns": []}
 VULNERABLE: dict[str, Any] = {"name": "django", "version": "5.2.19", "vulns": [FLAW]}
