@@ -27,15 +27,15 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "appointment/permissions.py": (),
     "appointment/models/querysets.py": (
         "active", "upcoming", "holding_a_place", "overlapping", "visible_to", "concerning",
-        "book_own", "lock_slots",
+        "book_own", "of_treatment_by",
     ),
     "appointment/models/line.py": ("visible_to",),
     "doctor/models/schedule.py": ("visible_to",),
     "patient/models/patient.py": (
-        "own_of", "dependents_of", "cared_for_by", "meant_by", "lock", "lock_for", "lock_own",
-        "_locking", "_lock_account",
+        "own_of", "dependents_of", "cared_for_by", "whose_history_is_open_to", "meant_by", "lock",
+        "lock_for", "lock_own", "_locking", "_lock_account",
     ),
-    "patient/models/history.py": (),
+    "patient/models/history.py": ("visible_to", "readable_by", "of_patient", "add"),
     "appointment/models/booking.py": (),
     "appointment/models/appointment.py": (
         "_begun_again", "can_cancel", "can_reschedule", "refuse_change", "_in_time", "book",

@@ -275,3 +275,11 @@ def test_what_else_the_database_refuses_is_no_domain_error(patient: Patient) -> 
     with pytest.raises(IntegrityError):
         Appointment(pk=taken.pk, patient=patient, slot=slot).book()
     assert_balanced(slot)
+
+
+def test_what_touches_does_not_overlap() -> None:
+    first, second, _, fourth = (AppointmentFactory(slot=slot) for slot in slots_of())
+    overlapping = Appointment.objects.overlapping
+    assert list(overlapping(second.starts_at, second.ends_at)) == [second]
+    assert set(overlapping(first.starts_at, second.ends_at)) == {first, second}
+    assert fourth not in overlapping(first.starts_at, fourth.starts_at)

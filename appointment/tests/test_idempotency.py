@@ -14,12 +14,14 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from appointment.models import Appointment, IdempotencyKey
 from appointment.tests.factories import AppointmentFactory
+from appointment.tests.line import only_visit, waiting
 from appointment.tests.moves import assert_places, free
 from appointment.tests.retries import KEY, assert_replayed, book, cancel, reschedule, send
 from appointment.views.idempotent import fingerprint_of
 from doctor.models import Slot
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
+from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +67,19 @@ def test_a_move_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slo
     assert assert_replayed(lambda: reschedule(client, visit, new)).json()["slot_id"] == new.pk
     assert visit.events.filter(kind="rescheduled").count() == 1
     assert_places((slot, 0), (new, 1))
+
+
+def test_an_answer_without_a_body_is_given_again_without_one(client, patient) -> None:
+    visit = only_visit()
+    entry = waiting(visit, patient=patient)
+    visit.cancel()
+    path = f"/api/appointment/waitlist/{entry.pk}/decline/"
+    first, second = send(client, path, {}), send(client, path, {})
+    assert [first.status_code, second.status_code] == [204, 204]
+    assert [first.content, second.content] == [b"", b""]
+    assert second["Idempotency-Replayed"] == "true"
+    assert IdempotencyKey.objects.get().body == ""
+    assert_balanced(visit.slot)
 
 
 @pytest.mark.parametrize("kind", ["multipart", "application/x-www-form-urlencoded"])
