@@ -17,12 +17,12 @@ from config.log import WithoutWordsOfRequests
 demo = environment.text("ENVIRONMENT", "demo") == "demo"
 
 bind = f"127.0.0.1:{environment.number('PORT', 8000)}"
-worker_class = "gthread"
+worker_class = "config.worker.Worker"
 workers = environment.number("WEB_CONCURRENCY", 2)
 threads = 16
 preload_app = True  # the code is loaded once, and a server that cannot load it never listens
 control_socket_disable = True  # gunicorn 27 shares one a user, whichever clinic starts first
-graceful_timeout = 20
+graceful_timeout = 25  # longer than anybody waits for a database
 keepalive = 5
 limit_request_line = 8190
 secure_scheme_headers: dict[str, str] = {}  # NUM_PROXIES says whether a proxy is believed

@@ -104,7 +104,13 @@ class Server:
 class BareServer(Server):
     """The same server without demo data, which `migrate()` readies for service in its place."""
 
-    command = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "config.wsgi")
+    command: tuple[str, ...] = (
+        "-m",
+        "gunicorn",
+        "--config",
+        "deploy/gunicorn.conf.py",
+        "config.wsgi",
+    )
 
     def __init__(self, url: str, log: Path, **variables: str) -> None:
         settings = {"THROTTLE": "off", "CACHE_URL": "locmemcache://", **variables}

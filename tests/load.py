@@ -194,13 +194,17 @@ def _row(kept: Kept) -> tuple[int, str]:
 
 
 class Person:
-    """One client: tries slot after slot, cancels every third visit, and asks again in doubt."""
+    """One client: tries slot after slot, cancels every third visit, and asks again in doubt.
+
+    Every second of them connects anew for each request; the others keep their connection alive.
+    """
 
     def __init__(self, load: Load, token: str) -> None:
         self.load, self.token = load, token
         place = urlsplit(load.server.base).netloc
         self.connection = http.client.HTTPConnection(place, timeout=load.patience)
         self.answered_at = 0.0
+        self.is_new_each_time = bool(load.tokens.index(token) % 2)
         self.ahead = iter(enumerate(load.slots))
 
     def live(self) -> None:
@@ -254,7 +258,7 @@ class Person:
             "Idempotency-Key": key,
         }
         began = time.monotonic()
-        if began - self.answered_at > IDLE:
+        if self.is_new_each_time or began - self.answered_at > IDLE:
             self.connection.close()
         try:
             self.connection.request("POST", path, json.dumps(body), headers)

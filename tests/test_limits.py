@@ -1,5 +1,6 @@
 """No request waits long for the database: not for a lock, a statement, nor an answer."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,14 +8,22 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    Error,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 from django.test import Client
 
 from accounts.models import User
 from accounts.outages import is_outage
-from accounts.tests.factories import SuperuserFactory
+from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from config.postgres.base import DatabaseWrapper
 from config.postgres.limits import Limits, hurried, limited
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
@@ -164,6 +173,32 @@ def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
     with pytest.raises(OperationalError), hurried(0.3), transaction.atomic():
         ask("SELECT pg_sleep(2)")
     assert time.monotonic() - began < 5
+    assert ask("SELECT 1") == 1
+
+
+def leave_off(rows: Any) -> None:
+    """Read by a cursor on the server, lose the connection, and close what can be closed no more."""
+    with transaction.atomic():
+        next(rows)
+        connection.connection._line.shutdown(socket.SHUT_RDWR)
+        rows.close()
+        User.objects.count()
+
+
+def test_a_connection_lost_while_rows_are_read_in_pieces_is_an_outage() -> None:
+    UserFactory.create_batch(3)
+    with pytest.raises(Error) as lost:
+        leave_off(User.objects.iterator(chunk_size=1))
+    assert is_outage(lost.value)
+    assert User.objects.count() == 3
+
+
+def test_the_end_of_a_request_asks_no_broken_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask("SELECT 1")
+    connection.connection.close()
+    with monkeypatch.context() as away:
+        away.setattr(DatabaseWrapper, "get_new_connection", None)
+        close_old_connections()
     assert ask("SELECT 1") == 1
 
 

@@ -23,7 +23,7 @@ from config.postgres import limits
 logger = logging.getLogger("config.postgres")
 
 PERIOD = 0.2  # seconds between two looks at what is overdue
-UNREPLICATED = "waiting for synchronous replication"
+UNREPLICATED = "canceling wait for synchronous replication"
 
 
 class Watch:
@@ -116,9 +116,25 @@ class Connection(connection):
 
 
 class Cursor(cursor):
-    """Executes under its connection's limits."""
+    """Executes under its connection's limits; with a name, it is one on the server."""
 
     def execute(self, query: Any, vars: Any = None) -> None:
         asked = query if self.name else self.connection.limited(query)
         with self.connection.awaited():
             super().execute(asked, vars)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        with self.connection.awaited():
+            return super().fetchmany(self.arraysize if size is None else size)
+
+    def close(self) -> None:
+        """Close; where the connection is lost, the cursor is gone with it.
+
+        Django does not translate what closing raises. What was lost shows in the next statement.
+        """
+        try:
+            with self.connection.awaited():
+                super().close()
+        except psycopg2.Error:
+            if not self.connection.closed:
+                raise

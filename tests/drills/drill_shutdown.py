@@ -1,0 +1,30 @@
+"""Ten graceful ends in mid-load cut nobody off; those of gunicorn's own worker do."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.database import Database
+from tests.drills.shutdown import assert_nobody_cut_off, cut_off, end_in_mid_load
+from tests.live import BareServer
+from tests.load import Load
+
+
+@pytest.fixture
+def server(database: Database, tmp_path: Path) -> BareServer:
+    server = BareServer(database.create_database("shutdown"), tmp_path / "log")
+    server.migrate()
+    return server
+
+
+def test_a_server_that_is_told_to_end_cuts_nobody_off(server: BareServer, sized, tell) -> None:
+    assert_nobody_cut_off(Load.prepared(server, people=12), server, sized(10), tell)
+
+
+def test_with_the_worker_of_gunicorn_callers_in_the_queue_are_cut_off(
+    server: BareServer, sized, tell
+) -> None:
+    server.command = (*server.command, "--worker-class", "gthread")
+    told = end_in_mid_load(Load.prepared(server, people=12), server, sized(3))
+    tell(f"control: {cut_off(told)}")
+    assert cut_off(told)
