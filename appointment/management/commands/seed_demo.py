@@ -52,3 +52,6 @@ class Command(BaseCommand):
         with transaction.atomic():
             if scenes.wait_in_line(at):
                 self.stdout.write("Demo data: a waitlist with an open offer")
+        with transaction.atomic():
+            if scenes.look_into_a_record(at):
+                self.stdout.write("Demo data: a look into a record, and one in an emergency")

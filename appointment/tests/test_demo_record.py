@@ -1,0 +1,28 @@
+"""The demo's patient finds somebody in their access log."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.tests.factories import StaffFactory, UserFactory
+from appointment.demo import scenes
+from appointment.demo.logins import DOCTOR, PATIENT, RECEPTION
+from patient.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_doctor_and_an_emergency_are_in_the_log_of_the_demos_patient_once(client_of: Any) -> None:
+    assert not scenes.look_into_a_record(timezone.now())
+    UserFactory(email=DOCTOR.email, first_name="Elena", last_name="Vidal")
+    StaffFactory(email=RECEPTION.email, first_name="Robin", last_name="Ferrer")
+    own = PatientFactory(user=UserFactory(email=PATIENT.email))
+    assert scenes.look_into_a_record(timezone.now())
+    assert not scenes.look_into_a_record(timezone.now())
+    log = client_of(own.user).get("/api/patient/access-log/").json()["results"]
+    assert [(row["by"]["name"], row["action"], row["emergency"]) for row in log] == [
+        ("Robin Ferrer", "read", True),
+        ("Robin Ferrer", "create", True),
+        ("Elena Vidal", "read", False),
+    ]
