@@ -6,7 +6,7 @@ import pytest
 from django.contrib import admin
 from django.db.models import Model
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
@@ -155,11 +155,15 @@ def test_a_made_up_key_leads_back(superuser: User, model: type[Model]) -> None:
 def test_an_action_upon_made_up_keys_does_nothing(superuser: User, model: type[Model]) -> None:
     AppointmentFactory()
     superuser.issue_token()
-    before, desk = model._default_manager.count(), Desk(superuser)
+    desk, before = Desk(superuser), model._default_manager.count()
     for key in ("abc", HUGE, "9" * 5000, "\0", "", "-5"):
         chosen = {"action": "delete_selected", "_selected_action": key, "post": "yes"}
         assert desk.client.post(page(model), chosen).status_code in {200, 302, 400}, key
-    assert model._default_manager.count() == before
+    looks = {"actor": superuser, "action": "read"}  # at the list of events, which leave one
+    rows = (
+        model._default_manager.exclude(**looks) if model is AuditEvent else model._default_manager
+    )
+    assert rows.count() == before
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_the_page_takes_as_many_queries_for_12_visits_as_for_1(
         ScheduleFactory(doctor=doctor, date=day_ahead(4))
         slot = ScheduleFactory(doctor=doctor, location=place).slots.first()
         AppointmentFactory(slot=slot)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         shown = reception.send(ADD, **typed(location=place.pk))
     assert shown.content.decode().count("Dr. Elena") >= number
 
