@@ -2,6 +2,7 @@
 
 from typing import Any, TypeVar
 
+from django.db import models
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -28,8 +29,26 @@ PASSWORD: dict[str, Any] = {
 }
 
 
+class TextField(serializers.CharField):
+    """A text; REST framework's own takes a number for one, and a phone number is none."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+TEXTS: dict[Any, Any] = {
+    **serializers.ModelSerializer.serializer_field_mapping,
+    models.CharField: TextField,
+    models.TextField: TextField,
+}
+
+
 class RevisingSerializer(serializers.ModelSerializer[Row]):
     """Writes only the columns that were sent, so that writers of others lose nothing."""
+
+    serializer_field_mapping = TEXTS
 
     def update(self, instance: Row, validated_data: dict[str, Any]) -> Row:
         instance.revise(**validated_data)
@@ -92,10 +111,7 @@ class FoldedEmailField(serializers.EmailField):
 class RegistrationSerializer(serializers.ModelSerializer[User]):
     """What a new account needs."""
 
-    serializer_field_mapping = {
-        **serializers.ModelSerializer.serializer_field_mapping,
-        EmailField: FoldedEmailField,
-    }
+    serializer_field_mapping = {**TEXTS, EmailField: FoldedEmailField}
 
     class Meta:
         model = User
@@ -126,8 +142,8 @@ class RegistrationSerializer(serializers.ModelSerializer[User]):
 class LoginSerializer(serializers.Serializer[Any]):
     """An address and its password."""
 
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(**PASSWORD)
+    email = TextField(max_length=254)
+    password = TextField(**PASSWORD)
 
 
 @extend_schema_serializer(
@@ -141,8 +157,8 @@ class LoginSerializer(serializers.Serializer[Any]):
 class PasswordChangeSerializer(serializers.Serializer[Any]):
     """The password in use and the one to come."""
 
-    old_password = serializers.CharField(**PASSWORD)
-    new_password = serializers.CharField(**PASSWORD)
+    old_password = TextField(**PASSWORD)
+    new_password = TextField(**PASSWORD)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         check_new_password(attrs["new_password"], self.context["request"].user, "new_password")
@@ -155,7 +171,7 @@ class PasswordChangeSerializer(serializers.Serializer[Any]):
 class VerificationSerializer(serializers.Serializer[Any]):
     """The token of the mail; without one, whoever is signed in asks for the mail again."""
 
-    token = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    token = TextField(max_length=200, required=False, allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("token") and not self.context["request"].user.is_authenticated:
@@ -180,15 +196,15 @@ class PasswordResetSerializer(serializers.Serializer[Any]):
 class NewPasswordSerializer(serializers.Serializer[Any]):
     """The token of the mail, and the password to come."""
 
-    token = serializers.CharField(max_length=200)
-    new_password = serializers.CharField(**PASSWORD)
+    token = TextField(max_length=200)
+    new_password = TextField(**PASSWORD)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Farewell", {"password": DEMO})])
 class PasswordSerializer(serializers.Serializer[Any]):
     """The password in use, to show that it is its owner who asks."""
 
-    password = serializers.CharField(**PASSWORD)
+    password = TextField(**PASSWORD)
 
 
 @extend_schema_serializer(

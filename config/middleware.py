@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware import common
 
@@ -18,6 +18,8 @@ from config.problems import Problem, problem_of
 
 API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+FORMS = ("/admin/", "/api-auth/")
+METHODS_OF_FORMS = ("GET", "HEAD", "POST")
 DRAINED = 16 * 1024 * 1024
 PLAIN = "Plain http is refused here, since anybody on the way can read it. Use https."
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
@@ -61,6 +63,8 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not _is_readable(request):
             return Problem(415).response(request)
+        if request.path.startswith(FORMS) and request.method not in METHODS_OF_FORMS:
+            return HttpResponseNotAllowed(METHODS_OF_FORMS)  # Django would show the page
         if not request.path.startswith(API):
             return self.get_response(request)
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.serializers import ModelSerializer
 
 from config.problems import CODES, DETAILS, MEDIA_TYPE, ProblemSerializer
 from doctor.serializers import SLOT
@@ -21,6 +23,7 @@ SEVERAL = {
     400: ("validation_error", "parse_error"),
     401: ("not_authenticated", "authentication_failed"),
 }
+WALL_TIME = r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
 FAULT = {"field": "a_field", "code": "required", "detail": "This field is required."}
 FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
     "validation_error": {"detail": "Some fields are missing or wrong.", "errors": [FAULT]},
@@ -30,6 +33,15 @@ FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
     "schedule_in_use": {"appointments": [12]},
     "hours_overlap": {"weekly_hours": [12]},
 }
+
+
+class WallTime(OpenApiSerializerFieldExtension):
+    """A time on the clocks of a place; the format `time` of JSON Schema would have an offset."""
+
+    target_class = "rest_framework.fields.TimeField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": WALL_TIME}
 
 
 class Schema(AutoSchema):
@@ -50,6 +62,18 @@ class Schema(AutoSchema):
             for status, codes in self._problems():
                 bodies.setdefault(str(status), self._problem(status, codes))
         return dict(sorted(bodies.items()))
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """The answer of a row has all of its members, also those that one need not send."""
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        if direction == "response" and isinstance(serializer, ModelSerializer):
+            schema["required"] = sorted(schema["properties"])
+        return schema
+
+    def get_filter_parameters(self) -> list[dict[str, Any]]:
+        """The filters of a list: one that is left empty, as forms send it, is not given."""
+        described: list[dict[str, Any]] = super().get_filter_parameters()
+        return [{**parameter, "allowEmptyValue": True} for parameter in described]
 
     def _problems(self) -> Iterator[tuple[int, tuple[str, ...]]]:
         conflicts: tuple[str, ...] = self._named_by_view("conflicts")

@@ -32,9 +32,17 @@ class Pages(PageNumberPagination):
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """As OpenAPI 3.1 says that a link may be null."""
         described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        described["required"] = list(described["properties"])
         for name in ("next", "previous"):
             described["properties"][name].pop("nullable")
             described["properties"][name]["type"] = ["string", "null"]
+        return described
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Both count from one."""
+        described: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for parameter in described:
+            parameter["schema"]["minimum"] = 1
         return described
 
     def get_page_number(self, request: Request, paginator: Any) -> int:

@@ -17,8 +17,16 @@ def finite(text: str) -> float:
     return value
 
 
+def unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; raises ValueError for a name given twice: readers differ on who wins."""
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("a name is given twice")
+    return found
+
+
 class JSONParser(parsers.JSONParser):
-    """DRF's strict parser, with clear answers to depth, huge numbers and broken Unicode.
+    """DRF's strict parser, with clear answers to depth, huge numbers, broken Unicode and the like.
 
     A lone surrogate parses, and then breaks whatever encodes it: the database, or the answer that
     names it. Depth that exhausts the stack is the caller's fault, not the server's.
@@ -29,7 +37,7 @@ class JSONParser(parsers.JSONParser):
         encoding = (parser_context or {}).get("encoding", "utf-8")
         try:
             text = stream.read().decode(encoding)  # refuses the codecs that are not of text
-            data = strict_json.loads(text, parse_float=finite)
+            data = strict_json.loads(text, parse_float=finite, object_pairs_hook=unambiguous)
             json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, LookupError, RecursionError) as error:
             raise ParseError("The body is not JSON that can be read.") from error

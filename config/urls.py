@@ -8,8 +8,11 @@ from accounts.converters import IdConverter
 from config import health, pages
 
 register_converter(IdConverter, "id")
-# Its script comes from an address of its own, as the Content-Security-Policy wants it.
-DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="config/docs.html")
+# Its script comes from an address of its own, as the Content-Security-Policy wants it. It can only
+# be read: an answer to OPTIONS, for which it has no page, would be an error of ours.
+DOCS = SpectacularSwaggerSplitView.as_view(
+    url_name="schema", template_name="config/docs.html", http_method_names=("get", "head")
+)
 
 urlpatterns = [
     path("", pages.start, name="start"),

@@ -1,5 +1,6 @@
 """A right body for every write of the API, with every field that can be written."""
 
+from functools import cached_property
 from typing import Any
 
 from accounts.links import PASSWORD_RESET, VERIFICATION
@@ -38,6 +39,7 @@ class Bodies:
     session: Schedule
     waiting: WaitlistEntry
 
+    @cached_property
     def bodies(self) -> dict[str, dict[str, Any]]:
         """The body by the path, or the path up to its key."""
         owner, slot = self.accounts["owner"], self.session.slots.earliest("starts_at")

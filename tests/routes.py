@@ -1,4 +1,4 @@
-"""Every route under /api/, read from the URL resolver itself."""
+"""Every route there is, read from the URL resolver itself."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from django.urls import URLPattern, get_resolver
 
 METHODS = ("get", "post", "put", "patch", "delete")
 DOCUMENTS = ("/api/schema/", "/api/docs/")
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^()]*\)")
 
 
 def api_routes() -> dict[str, set[str]]:
@@ -19,17 +20,23 @@ def api_routes() -> dict[str, set[str]]:
     return found
 
 
+def routes() -> list[str]:
+    """The template of every path, of the API and of every page, in the resolver's order."""
+    return [path for path, _ in _views(get_resolver().url_patterns, "/")]
+
+
 def _views(patterns: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
-        path = prefix + str(pattern.pattern)
+        path = prefix + str(pattern.pattern).removeprefix("^").removesuffix("$")
         if isinstance(pattern, URLPattern):
-            yield re.sub(r"<id:(\w+)>", _parameter, path), pattern.callback
+            yield PARAMETER.sub(_parameter, path), pattern.callback
         else:
             yield from _views(pattern.url_patterns, path)
 
 
 def _parameter(match: re.Match[str]) -> str:
-    return "{id}" if match[1] == "pk" else f"{{{match[1]}}}"
+    name = match[1] or match[2]
+    return "{id}" if name == "pk" else f"{{{name}}}"
 
 
 def _offers(view: Any, method: str) -> bool:

@@ -10,6 +10,7 @@ from django.test import RequestFactory
 from rest_framework.test import APIClient
 
 from config.wsgi import Handler, Request
+from tests.document import writable
 from tests.problems import MEDIA_TYPE, assert_problem
 from tests.routes import api_routes
 from tests.world import World, call, undone
@@ -53,6 +54,8 @@ UNREADABLE = {
     "Infinity": b'{"reason": -Infinity}',
     "1e400": b'{"reason": 1e400}',
     "5,000 digits": b'{"reason": ' + b"9" * 5000 + b"}",
+    "a member twice": b'{"reason": "a", "reason": "b"}',
+    "a member twice, within": b'[{"slot": {"id": 1, "id": 1}}]',
 }
 NOT_OBJECTS = {
     "list": b"[]",
@@ -161,6 +164,21 @@ def test_a_field_with_a_nul_is_refused_by_name(method: str, route: str, world: W
             call(client, method, path, {**right, field: "a\0b"}), 400, "validation_error"
         )
         assert {error["field"] for error in problem["errors"]} == {field}
+
+
+@pytest.mark.parametrize(("method", "route"), WITH_BODY)
+def test_a_number_is_no_text(method: str, route: str, world: World) -> None:
+    client, path, right = (
+        world.client_for(method, route),
+        world.path(route),
+        world.body(method, route),
+    )
+    for name, described in writable(method, route).items():
+        if "string" in described.get("type", ()):
+            problem = assert_problem(
+                call(client, method, path, {**(right or {}), name: 7}), 400, "validation_error"
+            )
+            assert name in {error["field"] for error in problem["errors"]}
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)

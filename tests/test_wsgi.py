@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,6 +38,22 @@ def test_a_chunked_body_over_the_limit_is_413(
     response = post_chunked(connection, b" " * size)
     assert response.status == 413
     assert json.load(response)["code"] == "payload_too_large"
+
+
+@pytest.mark.parametrize(
+    "sent", [b"X-A: a\0b", b"X A: b", b"Transfer-Encoding: junk", b"Content-Length: -1"]
+)
+def test_what_is_no_http_is_refused_before_the_application_sees_it(
+    clinic: Server, sent: bytes
+) -> None:
+    """By gunicorn, in a few words of its own: outside the contract of /api/."""
+    address = urlsplit(clinic.base)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as line:
+        line.sendall(b"POST /api/auth/login/ HTTP/1.1\r\nHost: localhost\r\n" + sent + b"\r\n\r\n")
+        answer = line.makefile("rb").read()
+    status = answer.partition(b"\r\n")[0]
+    assert status.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 501 "))
+    assert b"Traceback" not in answer
 
 
 def test_head_answers_as_get_without_the_body(clinic: Server, connection) -> None:

@@ -197,8 +197,7 @@ class World(Bodies):
         """A body that is right, with every field that can be written; None where there is none."""
         if method in {"GET", "DELETE"} or template.endswith(("/accept/", "/decline/")):
             return None
-        bodies = self.bodies()
-        return bodies.get(template, bodies.get(template.partition("{")[0]))
+        return self.bodies.get(template, self.bodies.get(template.partition("{")[0]))
 
 
 def call(client: APIClient, method: str, path: str, body: object = None) -> Any:

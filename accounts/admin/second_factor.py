@@ -28,7 +28,7 @@ class SecondFactorView(View):
     """
 
     site: AdminSite = cast(AdminSite, None)
-    http_method_names = ["get", "post"]
+    http_method_names = ["get", "head", "post"]
     verbs = ("begin", "confirm", "renew", "remove", "give")
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.serializers import TextField
+
 KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
 
 
@@ -22,7 +24,7 @@ class BookingSerializer(serializers.Serializer[Any]):
     patient_id = serializers.IntegerField(
         **KEY, help_text="A dependent of yours; by default yourself."
     )
-    reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+    reason = TextField(max_length=500, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("slot_id" in attrs) == ("schedule_id" in attrs):
@@ -36,7 +38,7 @@ class BookingSerializer(serializers.Serializer[Any]):
 class CancelationSerializer(serializers.Serializer[Any]):
     """Why, if one cares to say."""
 
-    reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+    reason = TextField(max_length=500, allow_blank=True, default="")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Another time", {"slot_id": 4711})])

@@ -7,6 +7,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.serializers import TEXTS
 from appointment.models import Appointment
 from appointment.models.alternatives import Hit, with_alternatives
 from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializer
@@ -59,6 +60,8 @@ class LeaveInstantField(InstantField):
 )
 class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
     """Leave of a doctor, or closure of a location: exactly one of the two is given."""
+
+    serializer_field_mapping = TEXTS
 
     doctor = key_of(Doctor.objects.all(), "Id of the doctor who is away.", **OPTIONAL)
     location = key_of(Location.objects.all(), "Id of the location that is closed.", **OPTIONAL)

@@ -59,7 +59,7 @@ class WeekdaysField(serializers.Field[int, Any, Any, Any]):
 
 DAYS = extend_schema_field(
     {
-        "type": ["array", "null"],
+        "type": "array",
         "items": {"type": "integer", "minimum": 0, "maximum": 6},
         "maxItems": 7,
         "description": "0 Monday to 6 Sunday, in order; null is any day.",
@@ -175,7 +175,7 @@ class WaitlistEntrySerializer(WithFrom, serializers.ModelSerializer[WaitlistEntr
     doctor = DoctorNameSerializer(read_only=True, allow_null=True)
     specialty = SpecialtyNameSerializer(read_only=True, allow_null=True)
     to = serializers.DateField(source="last_date", read_only=True)
-    weekdays = DAYS(source="weekday_bits", read_only=True)
+    weekdays = DAYS(source="weekday_bits", read_only=True, allow_null=True)
     patient = PatientNameSerializer(read_only=True)
     status = serializers.ChoiceField(source="state", choices=WaitlistStatus.choices, read_only=True)
     position = serializers.IntegerField(

@@ -1,0 +1,123 @@
+"""The ten who call, and whose the things are that they ask for."""
+
+from datetime import timedelta
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from knox.crypto import hash_token
+from knox.models import AuthToken
+
+from accounts.models import User
+from patient.models import EmergencyAccess
+from patient.tests.factories import DependentFactory, PatientFactory
+from tests.world import World
+
+CALLERS = (
+    "anonymous",
+    "expired",  # the login of patient A, after its time
+    "deactivated",  # a patient whose account is not active
+    "patient A",
+    "patient B",
+    "carer",  # of a dependent
+    "doctor of A",
+    "doctor of B",
+    "reception",
+    "superuser",
+)
+STAFF = ("reception", "superuser")
+WHOSE = ("own", "other", "absent")
+FIRST_KEY = 1000
+
+
+class Cast:
+    """Four patients with a doctor each, what is theirs, and the logins of the ten.
+
+    To a doctor, own is what is of their patient; to who has nothing, what is of patient A.
+    """
+
+    def __init__(self) -> None:
+        start_keys_high()
+        of_a = World.made()
+        of_b = of_a.beside(PatientFactory())
+        self.own = dict.fromkeys(CALLERS, of_a)
+        self.own |= {"patient B": of_b, "doctor of B": of_b}
+        self.own["carer"] = of_a.beside(DependentFactory())
+        self.own["deactivated"] = of_a.beside(PatientFactory())
+        self.other = {caller: of_a if own is of_b else of_b for caller, own in self.own.items()}
+        self.accounts = {caller: self._account(caller) for caller in reversed(CALLERS[1:])}
+        self.tokens = {caller: user.issue_token()[0] for caller, user in self.accounts.items()}
+        self.cookies = {caller: session_of(user) for caller, user in self.accounts.items()}
+        self._end_logins()
+        for patient, staff in (("patient A", "reception"), ("patient B", "superuser")):
+            make_rows_of_the_site(self.accounts[patient])
+            opened = {"patient": self.own[patient].entry.patient, "reason": "x"}
+            EmergencyAccess(user=self.accounts[staff], **opened).begin()
+
+    def _account(self, caller: str) -> User:
+        account = caller.partition(" ")[0] if caller.startswith("doctor") else caller
+        accounts = self.own[caller].accounts
+        return accounts.get({"reception": "staff"}.get(account, account), accounts["owner"])
+
+    def _end_logins(self) -> None:
+        """Let the login of one run out and close the account of another, their tokens left alone.
+
+        No verb would leave them: the matrix shows that they are refused all the same.
+        """
+        past = timezone.now() - timedelta(seconds=1)
+        digest = hash_token(self.tokens["expired"])
+        AuthToken.objects.filter(digest=digest).update(expiry=past)
+        Session.objects.filter(pk=self.cookies["expired"]).update(expire_date=past)
+        User.objects.filter(pk=self.accounts["deactivated"].pk).update(is_active=False)
+
+
+def make_rows_of_the_site(user: User) -> None:
+    """One row of each model in the admin that comes with no patient's world."""
+    Group.objects.create(name=user.email)
+    TOTPDevice.objects.create(user=user)
+    StaticDevice.objects.create(user=user)
+    attempt = {"username": user.email, "path_info": "/"}
+    access = {"user_agent": "x", "ip_address": "192.0.2.1", **attempt}
+    AccessLog.objects.create(**access)
+    AccessFailureLog.objects.create(**access)
+    AccessAttempt.objects.create(**access, failures_since_start=1)
+
+
+def session_of(user: User) -> str:
+    """The key of a session in which that user is signed in."""
+    client = Client()
+    client.force_login(user)
+    return str(client.session.session_key)
+
+
+def start_keys_high() -> None:
+    """Give rows keys of four digits from here on: there always is an absent one of that length."""
+    tables = [
+        (model._meta.db_table, model._meta.pk.column)
+        for model in apps.get_models()
+        if model._meta.pk.get_internal_type() == "BigAutoField"
+    ]
+    with connection.cursor() as cursor:
+        for table, column in tables:
+            START_KEY[connection.vendor](cursor, table, column)
+
+
+def _on_sqlite(cursor: Any, table: str, column: str) -> None:
+    cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+    cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, FIRST_KEY])
+
+
+def _on_postgres(cursor: Any, table: str, column: str) -> None:
+    sequence = "pg_get_serial_sequence(%s, %s)"
+    given = [table, column, table, column, FIRST_KEY]
+    cursor.execute(f"SELECT setval({sequence}, greatest(nextval({sequence}), %s))", given)
+
+
+START_KEY = {"sqlite": _on_sqlite, "postgresql": _on_postgres}

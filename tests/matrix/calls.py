@@ -1,0 +1,165 @@
+"""The calls of the matrix: every method, by everybody, of what is own, other's and absent."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import Any
+
+import time_machine
+from django.apps import apps
+from django.conf import settings
+from django.db.models import Model
+from django.test import RequestFactory
+from django.utils import timezone
+
+from config.wsgi import Handler
+from tests.matrix.callers import CALLERS, WHOSE, Cast
+from tests.matrix.tables import METHODS, READING, Cells, cell
+from tests.problems import MEDIA_TYPE
+from tests.world import undone
+
+SAMPLES = {"app_label": "patient", "url": "nothing/", "content_type_id": "1"}
+KINDS = {True: "application/json", False: "application/x-www-form-urlencoded"}
+BY_CALL = {"X-Request-ID"}  # the header that no two answers share
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a path answered."""
+
+    path: str
+    response: Any
+
+    @property
+    def status(self) -> int:
+        return int(self.response.status_code)
+
+    def told(self) -> tuple[Any, ...]:
+        """All that it says, but for the path that was asked for and the id of the call."""
+        headers = {
+            name: value.replace(self.path, "") if name == "Location" else value
+            for name, value in self.response.items()
+            if name not in BY_CALL
+        }
+        body = self.response.content.decode()
+        if headers.get("Content-Type") == MEDIA_TYPE:
+            body = {name: value for name, value in json.loads(body).items() if name != "instance"}
+        return self.status, headers, body
+
+
+Answers = dict[tuple[str, str, str], Answer]  # by method, caller and whose
+
+
+class Calls:
+    """Makes calls as the server does, without a socket between."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.handler = Handler()
+        self.factory = RequestFactory()
+        self.absent_like = cache(absent_key_like)
+        self.first_two = cache(first_two)
+
+    def of_route(self, route: str) -> Answers:
+        """Every answer that a route gives; what a call changes is undone before the next.
+
+        All at one instant: some headers tell the time.
+        """
+        with time_machine.travel(timezone.now(), tick=False):
+            return self._answers(route)
+
+    def _answers(self, route: str) -> Answers:
+        answers: Answers = {}
+        for caller, whose in product(CALLERS, WHOSE if is_keyed(route) else WHOSE[:1]):
+            path = self._path(route, caller, whose)
+            for method in METHODS:
+                body = self._body(method, route, caller, whose)
+                with nullcontext() if method in READING else undone():
+                    answers[method, caller, whose] = self._ask(method, caller, path, body)
+        return answers
+
+    def _ask(self, method: str, caller: str, path: str, body: str) -> Answer:
+        of_api = path.startswith("/api/")
+        extra: dict[str, Any] = {"content_type": KINDS[of_api]} if body else {}
+        if caller != "anonymous" and of_api:
+            extra["HTTP_AUTHORIZATION"] = f"Token {self.cast.tokens[caller]}"
+        elif caller != "anonymous":
+            extra["HTTP_COOKIE"] = f"{settings.SESSION_COOKIE_NAME}={self.cast.cookies[caller]}"
+        request = self.factory.generic(method, path, body, **extra)
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        return Answer(path, self.handler.get_response(request))
+
+    def _body(self, method: str, route: str, caller: str, whose: str) -> str:
+        if not route.startswith("/api/"):
+            return "post=yes" if method == "POST" else ""  # it confirms what asks to be confirmed
+        world = self.cast.other[caller] if whose == "other" else self.cast.own[caller]
+        body = world.body(method, route)
+        return "" if body is None else json.dumps(body)
+
+    def _path(self, route: str, caller: str, whose: str) -> str:
+        if not is_keyed(route):
+            return re.sub(r"{(\w+)}", lambda match: SAMPLES[match[1]], route)
+        own, other = self._rows(route, caller)
+        key = {"own": own.pk, "other": other.pk}.get(whose) or self.absent_like(other)
+        return re.sub(r"{\w+}", str(key), route.replace("{content_type_id}", "1"))
+
+    def _rows(self, route: str, caller: str) -> tuple[Model, Model]:
+        if route.startswith("/api/"):
+            return self.cast.own[caller].rows()[route], self.cast.other[caller].rows()[route]
+        model = model_of_page(route)
+        account = self.cast.accounts.get(caller)
+        if isinstance(account, model):
+            return account, self.cast.other[caller].accounts["owner"]
+        first, second = self.first_two(model)
+        return first, second
+
+
+def is_keyed(route: str) -> bool:
+    """Whether the path names a row."""
+    return "id}" in route
+
+
+def model_of_page(route: str) -> type[Model]:
+    """The model whose rows a page of the admin names."""
+    if route.startswith("/admin/r/"):
+        return apps.get_model("patient", "patient")
+    _, _, app, model, *_ = route.split("/")
+    return apps.get_model(app, model)
+
+
+def first_two(model: type[Model]) -> list[Any]:
+    """The two oldest rows of a model: the matrix needs two of each that the admin shows."""
+    rows = list(model._default_manager.order_by("pk")[:2])
+    assert len(rows) == 2, f"tests/matrix/callers.py has to make two rows of {model._meta.label}"
+    return rows
+
+
+def absent_key_like(row: Any) -> Any:
+    """A key as long as that row's that no row has: the lengths of the answers are alike as well."""
+    if isinstance(row.pk, str):
+        return "0" * len(row.pk)
+    first = 10 ** (len(str(row.pk)) - 1)
+    taken = set(type(row)._default_manager.values_list("pk", flat=True))
+    return next(absent for absent in range(first, 10 * first) if absent not in taken)
+
+
+def cells_of(answers: Answers, read: Callable[[Answer], str]) -> Cells:
+    """The answers as cells of a table."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for (method, caller, _), answer in answers.items():
+        found.setdefault((method, caller), []).append(read(answer))
+    return {place: cell(entries) for place, entries in found.items()}
+
+
+def told_apart(answers: Answers, read: Callable[[Answer], str]) -> Iterator[str]:
+    """Where what is another's and what is absent read alike in the table, and are not."""
+    for (method, caller, whose), other in answers.items():
+        if whose == "other":
+            absent = answers[method, caller, "absent"]
+            alike = read(other) == read(absent)
+            if alike and other.status >= 300 and other.told() != absent.told():
+                yield f"{method} by {caller}"

@@ -1,0 +1,62 @@
+"""What a call changes in the whole database, column by column."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.sessions.models import Session
+
+Row = dict[str, Any]
+Rows = dict[tuple[str, Any], Row]  # by model and key
+
+# Differs from one call to the next, whatever is sent and when.
+CHANCE = {"digest", "password", "request_id", "token_key"}
+
+
+def stored() -> Rows:
+    """Every row of every table, but for sessions."""
+    return {
+        (model._meta.label_lower, row[model._meta.pk.attname]): row
+        for model in apps.get_models()
+        if not model._meta.proxy and model is not Session
+        for row in model._base_manager.order_by().values()
+    }
+
+
+class Change:
+    """What lies between two states."""
+
+    def __init__(self, before: Rows, after: Rows) -> None:
+        self.before, self.after = before, after
+        self.new = {key for key in after if key not in before}
+        self.gone = {key for key in before if key not in after}
+
+    def columns(self) -> set[str]:
+        """`model.column` of what was written over, `+model` of what was added, `-model` removed."""
+        written = {f"{model}.{column}" for model, _, column, _ in self._written()}
+        return written | {f"+{key[0]}" for key in self.new} | {f"-{key[0]}" for key in self.gone}
+
+    def told(self) -> list[str]:
+        """All of it, but for what is left to chance, in an order of its own."""
+        written = [
+            f"{model} {key} {column}={value!r}"
+            for model, key, column, value in self._written()
+            if column not in CHANCE
+        ]
+        added = [f"+{key[0]} {self._without_chance(self.after[key])}" for key in self.new]
+        return sorted([*written, *added, *(f"-{model} {key}" for model, key in self.gone)])
+
+    def _written(self) -> Iterator[tuple[str, Any, str, Any]]:
+        for (model, key), row in self.after.items():
+            old = self.before.get((model, key), row)
+            for column, value in row.items():
+                if old[column] != value:
+                    yield model, key, column, value
+
+    def _without_chance(self, row: Row) -> Row:
+        keys = {str(key) for _, key in self.new}
+        return {
+            column: "new" if column.endswith("id") and str(value) in keys else value
+            for column, value in row.items()
+            if column not in CHANCE
+        }

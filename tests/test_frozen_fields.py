@@ -1,0 +1,76 @@
+"""The members of every good answer, and of the problem: a new one needs its place in fields.txt."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.document import JSON, document, members, operation
+from tests.matrix.tables import fields_table
+from tests.problems import MEMBERS, MORE_MEMBERS
+from tests.routes import api_routes
+from tests.world import World, call, undone
+
+pytestmark = pytest.mark.django_db
+
+FIELDS = fields_table()
+PROBLEM = "problem"
+CALLS = [(method, route) for route, methods in api_routes().items() for method in sorted(methods)]
+
+
+def good_answers() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each 2xx of the document that has a body: `METHOD route status`, and its schema."""
+    for method, route in CALLS:
+        for status, answer in operation(method, route)["responses"].items():
+            if status < "300" and JSON in answer.get("content", {}):
+                yield f"{method} {route} {status}", answer["content"][JSON]["schema"]
+
+
+def test_the_document_promises_the_members_of_the_list_and_no_other() -> None:
+    promised = {of: members(schema) for of, schema in good_answers()}
+    promised[PROBLEM] = members(document()["components"]["schemas"]["Problem"])
+    assert promised == FIELDS
+
+
+def test_a_problem_has_the_members_of_the_list() -> None:
+    known = names_after("", FIELDS[PROBLEM])
+    assert set(known) == MEMBERS.union(*MORE_MEMBERS.values())
+    assert {name for name, member in known.items() if name == member} == MEMBERS
+
+
+@pytest.mark.parametrize(("method", "route"), CALLS)
+def test_an_answer_has_the_members_of_the_list_and_no_other(
+    method: str, route: str, world: World
+) -> None:
+    client = world.client_for(method, route)
+    with undone():
+        answer = call(client, method, world.path(route), world.body(method, route))
+    frozen = FIELDS.get(f"{method} {route} {answer.status_code}", [])
+    assert bool(answer.content) is bool(frozen)
+    if frozen:
+        assert list(differences(answer.json(), frozen)) == []
+
+
+def differences(answer: Any, frozen: list[str], path: str = "") -> Iterator[str]:
+    """Where an answer has a member that is not in the list, or lacks one that is."""
+    if isinstance(answer, list):
+        for one in answer:
+            yield from differences(one, frozen, f"{path}[]")
+    elif isinstance(answer, dict):
+        prefix = f"{path}." if path else ""
+        listed = names_after(prefix, frozen)
+        yield from (prefix + name for name in set(answer) - set(listed))
+        yield from (
+            prefix + name
+            for name, member in listed.items()
+            if name not in answer and not member.endswith("?")
+        )
+        for name, value in answer.items():
+            yield from differences(value, frozen, prefix + listed.get(name, name))
+
+
+def names_after(prefix: str, frozen: list[str]) -> dict[str, str]:
+    """Each name that may follow in the path of a member, and as the list spells it."""
+    tails = (member.removeprefix(prefix) for member in frozen if member.startswith(prefix))
+    listed = (tail.partition(".")[0].partition("[")[0] for tail in tails)
+    return {member.removesuffix("?"): member for member in listed}

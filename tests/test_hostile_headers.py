@@ -1,0 +1,50 @@
+"""Headers from hell: each call is answered as without them, or with a clear 4xx."""
+
+import pytest
+
+from tests.problems import assert_problem
+from tests.routes import api_routes
+from tests.world import World, call, undone
+
+pytestmark = pytest.mark.django_db
+
+HEADERS = (
+    "ACCEPT_LANGUAGE", "ACCEPT_ENCODING", "COOKIE", "IDEMPOTENCY_KEY", "IF_MATCH",
+    "IF_MODIFIED_SINCE", "ORIGIN", "RANGE", "REFERER", "USER_AGENT", "X_FORWARDED_FOR",
+    "X_FORWARDED_PROTO", "X_HTTP_METHOD_OVERRIDE", "X_REQUEST_ID",
+)  # fmt: skip
+VALUES = {
+    "NUL": "a\0b",
+    "not UTF-8": b"\xff\xfe".decode("latin-1"),
+    "UTF-8 of a surrogate": b"\xed\xa0\x80".decode("latin-1"),
+    "5,000 characters": "x" * 5000,
+    "thousands of parts": "a/b;q=0.1," * 1000,
+    "signs": "'\";,=%s{{7*7}}<script>",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("route", api_routes())
+def test_no_header_is_our_fault(route: str, world: World) -> None:
+    for method in sorted(api_routes()[route]):
+        client = world.client_for(method, route)
+        login = client._credentials
+        for name, value in VALUES.items():
+            client.credentials(**login, **{f"HTTP_{header}": value for header in HEADERS})
+            with undone():
+                answer = call(client, method, world.path(route), world.body(method, route))
+            if answer.status_code >= 300:  # an Idempotency-Key that is none
+                assert assert_problem(answer, 400, "validation_error"), name
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_no_kind_of_answer_asked_for_is_our_fault(value: str, world: World) -> None:
+    answer = world.client("anonymous").get("/api/doctor/doctors/", HTTP_ACCEPT=value)
+    if answer.status_code != 200:
+        assert_problem(answer, 406, "not_acceptable")
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_no_header_is_taken_for_the_id_of_the_call(value: str, world: World) -> None:
+    answer = world.client("anonymous").get("/api/doctor/doctors/", HTTP_X_REQUEST_ID=value)
+    assert len(answer["X-Request-ID"]) == 32

@@ -1,0 +1,104 @@
+"""More than a caller may say: every field of every model, sent to every write of the API."""
+
+from typing import Any
+
+import pytest
+import time_machine
+from django.apps import apps
+from django.db import models
+from django.db.models import ForeignKey, Model
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from tests.document import writable
+from tests.matrix.rows import Change, stored
+from tests.matrix.tables import changes_table
+from tests.routes import api_routes
+from tests.world import World, call, undone
+
+pytestmark = pytest.mark.django_db
+
+CHANGES = changes_table()
+WRITING = [
+    (method, route)
+    for route, methods in api_routes().items()
+    for method in sorted(methods & {"POST", "PUT", "PATCH", "DELETE"})
+]
+NOW = timezone.now()
+BY_KIND: list[tuple[Any, Any]] = [
+    (models.BooleanField, True),
+    (models.DateTimeField, "2001-02-03T04:05:06Z"),
+    (models.DateField, "2001-02-03"),
+    (models.TimeField, "04:05:06"),
+    (models.IntegerField, 7),
+    (models.EmailField, "evil@example.com"),
+]
+MORE = {"is_active": False, "is_open": False, "status": "completed", "password": "evil"}
+
+
+def everything(of: World) -> dict[str, Any]:
+    """Each field of each model by every name it has, with a value that it would take."""
+    said: dict[str, Any] = {}
+    for model in apps.get_models():
+        for field in model._meta.get_fields(include_hidden=True):
+            value = value_of(field)
+            said |= dict.fromkeys((field.name, getattr(field, "attname", field.name)), value)
+    stranger = of.accounts["other"].pk
+    return {**said, **MORE, "user": stranger, "user_id": stranger, "pk": 7}
+
+
+def value_of(field: Any) -> Any:
+    """Something that the field would take: of a key, that of a row there is."""
+    if isinstance(field, ForeignKey):
+        return first_key(field.related_model)
+    return next((value for kind, value in BY_KIND if isinstance(field, kind)), "evil")
+
+
+def first_key(model: type[Model]) -> Any:
+    return model._base_manager.order_by("pk").values_list("pk", flat=True).first()
+
+
+def change_by(client: APIClient, method: str, path: str, body: Any) -> Change:
+    """What the call changes, once it has gone well, now; it is undone again."""
+    with time_machine.travel(NOW, tick=False), undone():
+        before = stored()
+        answer = call(client, method, path, body)
+        assert answer.status_code < 300, answer.content
+        return Change(before, stored())
+
+
+def test_the_list_of_what_a_call_may_change_has_every_write_and_no_other() -> None:
+    assert sorted(CHANGES) == sorted(WRITING)
+
+
+@pytest.mark.parametrize(("method", "route"), WRITING)
+def test_a_call_changes_what_its_contract_lets_it_whatever_else_it_says(
+    method: str, route: str, world: World
+) -> None:
+    client, path, right = (
+        world.client_for(method, route),
+        world.path(route),
+        world.body(method, route),
+    )
+    change = change_by(client, method, path, right)
+    assert change.columns() <= CHANGES[method, route]
+    beside = {
+        name: value
+        for name, value in everything(world).items()
+        if name not in writable(method, route)
+    }
+    greedy = change_by(client, method, path, {**beside, **(right or {})})
+    assert greedy.columns() <= CHANGES[method, route]
+    assert greedy.told() == change.told()
+
+
+def test_a_value_that_is_made_up_would_be_seen(world: World) -> None:
+    """The control: what the test looks for is told of where it is there."""
+    owner = world.accounts["owner"]
+    with undone():
+        before = stored()
+        User.objects.filter(pk=owner.pk).update(is_staff=True)
+        change = Change(before, stored())
+    assert change.columns() == {"accounts.user.is_staff"}
+    assert change.told() == [f"accounts.user {owner.pk} is_staff=True"]

@@ -1,0 +1,139 @@
+"""Who may do what: every route, every method, everybody, against the reviewed tables."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.template.response import SimpleTemplateResponse
+from drf_spectacular.generators import SchemaGenerator
+
+from tests.matrix.callers import CALLERS, STAFF, WHOSE, Cast
+from tests.matrix.calls import Answer, Calls, cells_of, is_keyed, told_apart
+from tests.matrix.tables import METHODS, api_lines, api_table, page_line, pages_table
+from tests.problems import MEDIA_TYPE
+from tests.routes import DOCUMENTS, api_routes, routes
+from tests.world import undone
+
+pytestmark = pytest.mark.django_db
+
+API = api_table()
+PAGES = pages_table()
+PERSONAL = ("/api/patient/", "/api/appointment/", "/api/auth/")
+CODES = {
+    400: ("validation_error",),
+    401: ("not_authenticated", "authentication_failed"),
+    403: ("permission_denied",),
+    404: ("not_found",),
+    405: ("method_not_allowed",),
+    409: ("profile_exists",),
+}
+OF_ANYBODY = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not something personal
+
+
+@pytest.fixture(scope="module")
+def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
+    """The cast of the matrix, ready to call; ten thousands of refusals are not logged."""
+    logging.disable(logging.WARNING)
+    with django_db_blocker.unblock(), undone():
+        yield Calls(Cast())
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no page, and no OpenAPI document: who may see it is settled before.
+
+    tests/test_admin_site.py draws each page, tests/test_openapi.py the document.
+    """
+    monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", "")
+    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *args, **kwargs: {})
+
+
+def test_the_tables_have_every_route_and_no_other() -> None:
+    assert sorted([*API, *PAGES]) == sorted(routes())
+    assert not [route for route in PAGES if route.startswith("/api/")]
+
+
+def test_the_tables_have_every_method_and_caller_and_no_other() -> None:
+    everything = {(method, caller) for method in METHODS for caller in CALLERS}
+    for route, cells in {**API, **PAGES}.items():
+        assert set(cells) == everything, route
+        widths = {len(entry.split("/")) for entry in cells.values()}
+        assert widths <= ({1, len(WHOSE)} if is_keyed(route) else {1}), route
+
+
+@pytest.mark.parametrize("route", API)
+def test_everybody_gets_of_the_api_what_its_table_says(
+    route: str, calls: Calls, request: pytest.FixtureRequest
+) -> None:
+    if route in DOCUMENTS:
+        request.getfixturevalue("undrawn")
+    answers = calls.of_route(route)
+    assert api_lines(cells_of(answers, of_api)) == api_lines(API[route])
+    assert list(told_apart(answers, of_api)) == []
+
+
+@pytest.mark.parametrize("route", PAGES)
+def test_everybody_gets_of_a_page_what_its_table_says(
+    route: str, calls: Calls, undrawn: None
+) -> None:
+    answers = calls.of_route(route)
+    found = cells_of(answers, of_page)
+    assert page_line(route, found) == page_line(route, PAGES[route])
+    assert found == PAGES[route]
+    assert list(told_apart(answers, of_page)) == []
+
+
+def of_api(answer: Answer) -> str:
+    """The status; of an error, once it is known to be the problem of that status."""
+    if answer.status >= 400:
+        assert answer.response["Content-Type"] == MEDIA_TYPE
+        assert json.loads(answer.response.content)["code"] in CODES[answer.status]
+    return str(answer.status)
+
+
+def of_page(answer: Answer) -> str:
+    """The status, or where it leads: `login`, or `index`, which says that there is no such row."""
+    where = answer.response.headers.get("Location", "")
+    if where.startswith("/admin/login/?next="):
+        return "login"
+    return "index" if where == "/admin/" else str(answer.status)
+
+
+# --- What the tables must say ---------------------------------------------------------------------
+
+
+def lets_in(entry: str) -> bool:
+    """Whether any of a cell's answers is a good one."""
+    return any(status.startswith("2") for status in entry.split("/"))
+
+
+def test_what_is_anothers_is_to_everybody_but_staff_as_what_is_absent() -> None:
+    for route, cells in API.items():
+        if is_keyed(route) and route.startswith(PERSONAL) and route not in OF_ANYBODY:
+            for (method, caller), entry in cells.items():
+                _, other, absent = entry.split("/") if "/" in entry else [entry] * 3
+                assert caller in STAFF or other == absent, (route, method, caller)
+
+
+def test_a_login_that_is_over_opens_nothing() -> None:
+    for cells in API.values():
+        open_to = {caller for (_, caller), entry in cells.items() if lets_in(entry)}
+        public = "anonymous" in open_to
+        assert public or not open_to & {"expired", "deactivated"}
+
+
+def test_only_staff_open_a_page_of_the_admin() -> None:
+    front_door = ("/admin/login/", "/admin/logout/")
+    for route, cells in PAGES.items():
+        if route.startswith("/admin/") and route not in front_door:
+            open_to = {caller for (_, caller), entry in cells.items() if lets_in(entry)}
+            assert open_to <= set(STAFF), route
+
+
+def test_every_method_that_is_offered_lets_somebody_in_and_no_other() -> None:
+    for route, methods in api_routes().items():
+        open_to = {method for (method, _), entry in API[route].items() if lets_in(entry)}
+        assert open_to - {"HEAD", "OPTIONS"} == methods, route
