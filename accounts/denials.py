@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -19,23 +19,29 @@ logger = logging.getLogger("accounts.audit")
 
 DENIED = (401, 403, 404)
 KEYS = ("pk", "appointment_id", "object_id")
-ACTIONS = {"GET": "read", "HEAD": "read", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
+ACTIONS = {
+    "GET": "read",
+    "HEAD": "read",
+    "OPTIONS": "read",
+    "PUT": "change",
+    "PATCH": "change",
+    "DELETE": "delete",
+}
 
 
 class DenialThrottle(PerAddress):
-    """So many refusals a minute of one account or address are written down.
+    """So many refusals a minute of strangers at one address are written down.
 
-    A refusal costs the stranger nothing and the clinic a row for good: more would let anybody fill
-    its disk. The first of a minute tell who it was; the log of the server has the rest.
+    A refusal costs a stranger nothing and the clinic a row for good: more would let anybody fill
+    its disk. Of whoever is signed in all are written: their calls have a limit, and a name.
     """
 
     scope = "denials"
 
     def who(self, request: Any) -> str | None:
         user = getattr(request, "user", None)
-        if user is not None and user.is_authenticated:
-            return f"user-{user.pk}"
-        return super().who(request)
+        is_known = user is not None and user.is_authenticated
+        return None if is_known else super().who(request)
 
 
 def note_denial(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -50,14 +56,17 @@ def note_denial(request: HttpRequest, response: HttpResponseBase) -> None:
     try:
         if DenialThrottle().allow_request(request, None):
             _note(request, model)
-    except DatabaseError:
+    except Error:
         logger.error("A refusal could not be written down: %s", response["X-Request-ID"])
 
 
 def _note(request: HttpRequest, model: type[Model]) -> None:
-    key = _key_asked_for(request)
+    """The key in the path is the row's, the number in the query the patient's."""
+    key = _number(_first(request.resolver_match, KEYS))
     action = ACTIONS.get(request.method or "", "create" if key is None else "change")
-    AuditEvent.objects.note(action, model, outcome="denied", object_id=key, otherwise="stranger")
+    patient = _number(request.GET.get("patient", ""))
+    known: dict[str, Any] = {"outcome": "denied", "object_id": key, "role": "stranger"}
+    AuditEvent.objects.note(action, model, [patient], **known)
 
 
 def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
@@ -82,11 +91,9 @@ def _asked_for(request: HttpRequest) -> type[Model] | None:
     return getattr(view, "shows", None) or getattr(request, "shows", None)
 
 
-def _key_asked_for(request: HttpRequest) -> int | None:
-    """The key in the path, else the patient whom the query names; of no patient for sure."""
-    match = request.resolver_match
-    found = _first(match, KEYS) or request.GET.get("patient", "")
-    text = str(found)
+def _number(given: Any) -> int | None:
+    """A key that a row can have; None for anything else."""
+    text = str(given)
     known = text.isascii() and text.isdecimal() and len(text) < 20
     return int(text) if known and int(text) <= BIGGEST_KEY else None
 

@@ -1,8 +1,10 @@
 """Query parameters that every app has."""
 
+import re
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError as FormError
 from django_filters import rest_framework as filters
 from rest_framework.exceptions import ValidationError
 
@@ -18,10 +20,20 @@ def positive(text: str) -> int:
     return int(text)
 
 
+class KeyField(forms.IntegerField):
+    """A whole number in plain digits: Django's own takes 1.0 and 1_0 for one, too."""
+
+    def to_python(self, value: Any) -> Any:
+        text = "" if value in self.empty_values else str(value).strip()
+        if text and not re.fullmatch(r"-?[0-9]{1,100}", text):
+            raise FormError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(text)
+
+
 class IdFilter(filters.Filter):
     """A primary key; one that no table can hold matches nothing."""
 
-    field_class = forms.IntegerField
+    field_class = KeyField
 
     def filter(self, qs: Any, value: Any) -> Any:
         if value is not None and not 0 <= value <= BIGGEST_KEY:

@@ -1,7 +1,9 @@
 """Limits on calls, on signing in and up: who is counted, for how long, what a refusal says."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -70,11 +72,14 @@ def lockout_response(
     """
     if request.path.startswith("/api/"):
         return response
-    wait = int(settings.AXES_COOLOFF_TIME.total_seconds())
-    sentence = f"Too many wrong passwords. Try again in {wait} seconds."
-    return HttpResponse(
-        sentence, status=429, content_type="text/plain", headers={"Retry-After": str(wait)}
-    )
+    return too_many("Too many wrong passwords.", int(settings.AXES_COOLOFF_TIME.total_seconds()))
+
+
+def too_many(what: str, wait: int) -> HttpResponse:
+    """A page that refuses for so many seconds."""
+    sentence = f"{what} Try again in {wait} seconds."
+    headers = {"Retry-After": str(wait)}
+    return HttpResponse(sentence, status=429, content_type="text/plain", headers=headers)
 
 
 class CountingThrottle(SimpleRateThrottle):
@@ -150,6 +155,19 @@ class LoginThrottle(PerAddress):
     """So many logins a minute from an address, whatever the account."""
 
     scope = "login"
+
+
+def limits_logins(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page with a login form, counted with the logins of the API: one limit for all doors."""
+
+    @wraps(page)
+    def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        throttle = LoginThrottle()
+        if request.method == "POST" and not throttle.allow_request(request, None):
+            return too_many("Too many logins.", int(throttle.wait()) + 1)
+        return page(request, *args, **kwargs)
+
+    return limited
 
 
 class RegistrationThrottle(PerAddress):

@@ -34,6 +34,7 @@ class LeavesTrail:
     shows: type[Model]  # what of a patient the view shows
     whose = "patient"
     others_see_as: str | None = None  # the role of whoever reads what is not their own
+    nobody_seen_as: str | None = None  # and of whoever is shown nobody
     if_asked_with: tuple[str, ...] = ()  # parameters without which it shows nothing of a patient
 
     def get_object(self) -> Any:
@@ -49,7 +50,9 @@ class LeavesTrail:
 
     def note_read(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
         """Write down that the caller is shown these rows."""
-        note_read(of, rows, self.whose, otherwise=self.others_see_as)
+        rows = list(rows)
+        role = self.others_see_as if rows else self.nobody_seen_as
+        note_read(of, rows, self.whose, otherwise=role)
 
     def if_nobody_is_shown(self) -> Iterable[Any]:
         """Rows, unsaved, of the patients of whom an empty list tells that there is nothing."""

@@ -1,10 +1,12 @@
 """The table of contents."""
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView
 from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts.converters import IdConverter
+from accounts.throttles import limits_logins
 from config import health, pages
 
 register_converter(IdConverter, "id")
@@ -19,6 +21,10 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path(
+        "api-auth/login/",
+        limits_logins(LoginView.as_view(template_name="rest_framework/login.html")),
+    ),
     path("api-auth/", include("rest_framework.urls")),
     path("api/auth/", include("accounts.urls")),
     path("api/doctor/", include("doctor.urls")),

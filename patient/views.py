@@ -101,14 +101,19 @@ class MedicalHistoryViewSet(LeavesTrail, ModelViewSet[MedicalHistory]):
     def get_queryset(self) -> QuerySet[MedicalHistory]:
         """Of oneself and dependents; a list of one patient also of whom the caller treats."""
         rows, user = MedicalHistory.objects.select_related("patient"), self.request.user
-        if self.action == "list" and "patient" in self.request.query_params:
+        if self.action == "list" and self._patient_named():
             return rows.readable_by(user, timezone.now())
         return rows.visible_to(user)
 
     def if_nobody_is_shown(self) -> Iterable[Any]:
         """That there is nothing to know of the patient named was read of that patient."""
-        named = self.request.query_params.get("patient")
-        return [MedicalHistory(patient=Patient.objects.get(pk=named))] if named else ()
+        named = self._patient_named()
+        people = Patient.objects.filter(pk=int(named)) if named else ()
+        return [MedicalHistory(patient=patient) for patient in people]
+
+    def _patient_named(self) -> str:
+        """Whose history is asked for, as typed; the filter has refused what is no key."""
+        return self.request.query_params.get("patient", "").strip()
 
     def perform_destroy(self, instance: MedicalHistory) -> None:
         instance.remove()

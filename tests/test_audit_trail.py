@@ -149,3 +149,15 @@ def test_a_refusal_that_cannot_be_written_down_stands(
     answer = Client().get("/api/patient/profile/")
     assert_problem(answer, 401, "not_authenticated")
     assert answer["X-Request-ID"] in caplog.text
+
+
+def test_a_check_in_that_changes_nothing_is_a_read(world: World) -> None:
+    path = world.path("/api/appointment/check-in/{appointment_id}/")
+    client = world.client("staff")
+    with undone():
+        assert client.post(path).status_code == 200
+        before = AuditEvent.objects.count()
+        assert client.post(path).status_code == 200
+        last = AuditEvent.objects.first()
+        assert AuditEvent.objects.count() == before + 1
+        assert (last.action, last.patient_id) == ("read", world.begun.patient_id)

@@ -135,6 +135,15 @@ def test_the_page_of_a_patient_tells_who_was_shown_the_history_on_it(world: Worl
     assert kinds(world.accounts["superuser"]) == {"patient.patient", "patient.medicalhistory"}
 
 
+@pytest.mark.parametrize("kind", [Appointment, WaitlistEntry, EmergencyAccess])
+def test_a_form_to_add_that_names_a_patient_leaves_an_event(world: World, kind: Any) -> None:
+    desk, known = Desk(world.accounts["superuser"]), world.entry.patient
+    before = AuditEvent.objects.filter(patient_id=known.pk, action="read").count()
+    page_of = desk.get(page(kind, "add"), patient=known.pk)
+    assert known.name in page_of.content.decode()
+    assert AuditEvent.objects.filter(patient_id=known.pk, action="read").count() == before + 1
+
+
 def test_what_a_field_suggests_leaves_an_event_for_each_patient_named(world: World) -> None:
     with events() as left:
         found = Desk(world.accounts["staff"]).suggestions(Appointment, "patient")

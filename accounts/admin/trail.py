@@ -8,6 +8,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model
 from django.http import HttpRequest
 
+from accounts.admin.forms import known_keys
 from accounts.trail import note_read
 
 
@@ -55,6 +56,18 @@ class LeavesTrail:
         if obj.pk and hasattr(inline, "whose"):
             note_read(inline.model, [obj], self.whose, otherwise="staff")
         return super().get_formset_kwargs(request, obj, inline, prefix)  # type: ignore[misc]
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, add: bool = False, **kwargs: Any
+    ) -> Any:
+        """A form to add names the patient whom its address, or what was sent, has chosen."""
+        if add and "patient" in context["adminform"].form.fields:
+            chosen = known_keys([context["adminform"].form["patient"].value()])
+            people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
+            rows = list(people.filter(pk__in=chosen))
+            if rows:
+                note_read(people.model, rows, "", otherwise="staff")
+        return super().render_change_form(request, context, add=add, **kwargs)  # type: ignore[misc]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         rows = list(objs)

@@ -154,10 +154,12 @@ class AuditEvent(models.Model):
         """As whom somebody acts, as far as it can be told without looking anything up.
 
         On what is not their own they act `otherwise`; where that is not said, as staff or else as a
-        doctor, since nobody but these and the patient gets at a patient's data.
+        doctor, since nobody but these and the patient gets at a patient's data. Who is shown nobody
+        has looked for what is their own.
         """
         if actor is None:
             return cls.Role.SYSTEM if who.channel == COMMAND else cls.Role.STRANGER
         if patient is not None and patient.user_id == actor.pk:
             return cls.Role.PATIENT
-        return otherwise or (cls.Role.STAFF if actor.is_staff else cls.Role.DOCTOR)
+        others = cls.Role.PATIENT if patient is None else cls.Role.DOCTOR
+        return otherwise or (cls.Role.STAFF if actor.is_staff else others)

@@ -204,15 +204,15 @@ class User(AbstractBaseUser, PermissionsMixin, Revisable):
                 AuthToken.objects.filter(user=self).delete()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a password that was set on this object ends every token.
+        """Save; a password that was set on this object, or its being inactive, ends every token.
 
         A rule in `save`, since it is what Django's own forms and `changepassword` call.
         """
         with transaction.atomic():
             password_was_set = getattr(self, "_password", None) is not None
-            is_new_password = password_was_set and not self._state.adding
+            ends = (password_was_set or not self.is_active) and not self._state.adding
             super().save(*args, **kwargs)
-            if is_new_password:
+            if ends:
                 AuthToken.objects.filter(user=self).delete()
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:

@@ -110,3 +110,10 @@ def test_no_login_under_way_outlives_the_change(changes: dict[str, Any]) -> None
     for outcome in outcomes[1:]:
         assert isinstance(outcome, tuple | CredentialsChanged), outcome
     assert not AuthToken.objects.exists()
+
+
+def test_an_account_saved_as_inactive_has_no_token_left(user: User) -> None:
+    user.issue_token()
+    user.is_active = False
+    user.save()
+    assert not AuthToken.objects.filter(user=user).exists()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
+from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -118,3 +119,15 @@ def test_throttle_off_lifts_every_limit(
     lifted = runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))
     assert lifted["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"] == dict.fromkeys(rates)
     assert lifted["AXES_ENABLED"] is False
+
+
+@pytest.mark.parametrize("page", ["/admin/login/", "/api-auth/login/"])
+def test_a_login_form_counts_with_the_logins_of_the_api(client: Client, page: str) -> None:
+    client.defaults["REMOTE_ADDR"] = "203.0.113.9"
+    for number in range(120):
+        name = {"username": f"nobody{number}@example.com", "password": "wrong"}
+        assert client.post(page, name).status_code == 200
+    refused = client.post(page, {"username": "nobody@example.com", "password": "wrong"})
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= 61
+    assert client.get(page).status_code == 200

@@ -40,6 +40,9 @@ class Lifecycle(models.Model):
                 self._record(Kind.CHECKED_IN, by, at)
             elif not today.exists():
                 raise InvalidTransition
+            else:  # nothing is written of the visit, and yet it is shown
+                role = str(self._role_of(by))
+                AuditEvent.objects.note(Action.READ, self, [self.patient], actor=by, role=role)
         self.refresh_from_db(fields=["checked_in_at"])
         return self
 

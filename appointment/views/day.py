@@ -22,7 +22,7 @@ class AgendaView(LeavesTrail, ListAPIView[Appointment]):
     """The calling doctor's appointments of a day, earliest first."""
 
     shows = Appointment
-    others_see_as = AuditEvent.Role.DOCTOR
+    others_see_as = nobody_seen_as = AuditEvent.Role.DOCTOR
     queryset = Appointment.objects.with_names()
     serializer_class = AgendaSerializer
     permission_classes = (IsAuthenticated, IsDoctor)

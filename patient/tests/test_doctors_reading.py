@@ -135,3 +135,25 @@ def test_a_doctor_who_is_a_patient_has_their_own_list(
     assert [row["patient"]["id"] for row in doctor.get(HISTORY).json()["results"]] == [own.pk]
     assert asked(doctor, own).json()["count"] == 1
     assert AuditEvent.objects.first().role == "patient"
+
+
+@pytest.mark.parametrize("blank", ["?patient=", "?patient=%20"])
+def test_who_names_no_patient_reads_no_one_elses_history(
+    doctor: APIClient, visit: Appointment, entry: MedicalHistory, blank: str
+) -> None:
+    assert doctor.get(HISTORY + blank).json()["count"] == 0
+
+
+@pytest.mark.parametrize("spelling", ["{}.0", "{}.", "1_0", "\uff11", "+{}"])
+def test_a_key_is_plain_digits(patient: Patient, client_of: Any, spelling: str) -> None:
+    client = client_of(patient.user)
+    answer = client.get(HISTORY, {"patient": spelling.format(patient.pk)})
+    assert_problem(answer, 400, "validation_error")
+
+
+def test_a_refused_look_at_a_patient_names_the_patient_and_no_entry(
+    patient: Patient, client_of: Any
+) -> None:
+    client_of(UserFactory()).get(HISTORY, {"patient": patient.pk})
+    event = AuditEvent.objects.get(outcome="denied")
+    assert (event.object_id, event.patient_id) == (None, patient.pk)
