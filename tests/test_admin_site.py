@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.db.models import Model
 from django.test import Client
+from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import (
     Appointment,
@@ -40,7 +41,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
     day_ahead,
 )
-from patient.models import MedicalHistory, Patient
+from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory
 from tests.desk import Desk, page
 
@@ -50,6 +51,7 @@ OF_VERBS = {Slot, AppointmentEvent, Offer}
 DEVICES = {TOTPDevice, StaticDevice}
 NEVER_ADDED = {
     *OF_VERBS,
+    AuditEvent,
     *DEVICES,
     WorkListItem,
     AuthToken,
@@ -57,11 +59,12 @@ NEVER_ADDED = {
     AccessLog,
     AccessFailureLog,
 }
-NEVER_CHANGED = {*OF_VERBS, *DEVICES, AuthToken, WaitlistEntry}
-NEVER_DELETED = {*OF_VERBS, WorkListItem}
+NEVER_CHANGED = {*OF_VERBS, *DEVICES, AuthToken, WaitlistEntry, AuditEvent, EmergencyAccess}
+NEVER_DELETED = {*OF_VERBS, WorkListItem, AuditEvent, EmergencyAccess}
 VIEW, WRITE = {"view"}, {"view", "add", "change"}
 RECEPTION: dict[type[Model], set[str]] = {
     Patient: WRITE,
+    EmergencyAccess: WRITE,  # their own, which they may end
     Appointment: WRITE,
     Schedule: WRITE,
     AppointmentEvent: VIEW,
@@ -78,7 +81,7 @@ of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: mode
 
 
 @pytest.fixture
-def rows(patient: Patient) -> dict[type[Model], Model]:
+def rows(patient: Patient, staff: User) -> dict[type[Model], Model]:
     """A row of every registered model."""
     made: list[Any] = [
         MedicalHistoryFactory(patient=patient),
@@ -92,7 +95,7 @@ def rows(patient: Patient) -> dict[type[Model], Model]:
     patient.user.issue_token()
     for device in DEVICES:
         device.objects.create(user=patient.user, name="Device")
-    Group.objects.get_or_create(name="Reception")
+    EmergencyAccess(patient=patient, user=staff, reason="Unconscious").begin(timezone.now())
     access = {"user_agent": "x", "ip_address": "192.0.2.1", "username": "y", "path_info": "/"}
     made += [AccessLog.objects.create(**access), AccessFailureLog.objects.create(**access)]
     made += [AccessAttempt.objects.create(**access, failures_since_start=1)]
