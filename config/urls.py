@@ -1,7 +1,7 @@
 """The table of contents."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -16,16 +16,22 @@ DOCS = SpectacularSwaggerSplitView.as_view(
     url_name="schema", template_name="config/docs.html", http_method_names=("get", "head")
 )
 
+LOGIN = LoginView.as_view(template_name="rest_framework/login.html")
+# As in rest_framework.urls, under the limit of all logins.
+API_LOGIN = (
+    [
+        path("login/", limits_logins(LOGIN), name="login"),
+        path("logout/", LogoutView.as_view(), name="logout"),
+    ],
+    "rest_framework",
+)
+
 urlpatterns = [
     path("", pages.start, name="start"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
-    path(
-        "api-auth/login/",
-        limits_logins(LoginView.as_view(template_name="rest_framework/login.html")),
-    ),
-    path("api-auth/", include("rest_framework.urls")),
+    path("api-auth/", include(API_LOGIN)),
     path("api/auth/", include("accounts.urls")),
     path("api/doctor/", include("doctor.urls")),
     path("api/doctor/", include("appointment.doctor_urls")),
