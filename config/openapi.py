@@ -70,9 +70,9 @@ class Schema(AutoSchema):
             schema["required"] = sorted(schema["properties"])
         return schema
 
-    def get_filter_parameters(self) -> list[dict[str, Any]]:
+    def _get_filter_parameters(self) -> list[dict[str, Any]]:
         """The filters of a list: one that is left empty, as forms send it, is not given."""
-        described: list[dict[str, Any]] = super().get_filter_parameters()
+        described: list[dict[str, Any]] = super()._get_filter_parameters()
         return [{**parameter, "allowEmptyValue": True} for parameter in described]
 
     def _problems(self) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -66,7 +66,7 @@ def differences(answer: Any, frozen: list[str], path: str = "") -> Iterator[str]
             if name not in answer and not member.endswith("?")
         )
         for name, value in answer.items():
-            yield from differences(value, frozen, prefix + listed.get(name, name))
+            yield from differences(value, frozen, prefix + listed.get(name, str(name)))
 
 
 def names_after(prefix: str, frozen: list[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What a call changes in the whole database, column by column."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -43,7 +44,7 @@ class Change:
             for model, key, column, value in self._written()
             if column not in CHANCE
         ]
-        added = [f"+{key[0]} {self._without_chance(self.after[key])}" for key in self.new]
+        added = [f"+{model} {self._without_chance(model, key)}" for model, key in self.new]
         return sorted([*written, *added, *(f"-{model} {key}" for model, key in self.gone)])
 
     def _written(self) -> Iterator[tuple[str, Any, str, Any]]:
@@ -53,10 +54,24 @@ class Change:
                 if old[column] != value:
                     yield model, key, column, value
 
-    def _without_chance(self, row: Row) -> Row:
-        keys = {str(key) for _, key in self.new}
+    def _without_chance(self, model: str, key: Any) -> Row:
+        row = self.after[model, key]
+        names = {column: model_named(model, column) for column in row}
+        if (
+            model == "accounts.auditevent"
+        ):  # its keys are plain numbers, which survive what they name
+            names |= {"object_id": row["kind"], "patient_id": "patient.patient"}
         return {
-            column: "new" if column.endswith("id") and str(value) in keys else value
+            column: "new" if (names[column], value) in self.new else value
             for column, value in row.items()
             if column not in CHANCE
         }
+
+
+@cache
+def model_named(label: str, column: str) -> str:
+    """The model whose key a column holds: another's, or its own; nothing of any other column."""
+    model = apps.get_model(label)
+    field = next(field for field in model._meta.fields if field.attname == column)
+    named = model if field.primary_key and not field.related_model else field.related_model
+    return named._meta.label_lower if named else ""
