@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import AuditEvent
 from appointment.exceptions import NotCancelable
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
@@ -135,6 +136,14 @@ def test_discarding_a_visit_gives_back_the_place_it_holds(booked: Appointment, f
     booked.discard()
     assert not Appointment.objects.filter(patient=booked.patient).exists()
     assert taken(slot) == 1
+    assert_balanced(slot)
+
+
+def test_discarding_leaves_an_event_of_the_patient(booked: Appointment) -> None:
+    key, slot = booked.pk, booked.slot
+    booked.discard()
+    event = AuditEvent.objects.get(action=AuditEvent.Action.DELETE, object_id=key)
+    assert event.patient_id == booked.patient.pk
     assert_balanced(slot)
 
 
