@@ -9,7 +9,7 @@ from accounts.exceptions import DomainError
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import NothingToRelease, ScheduleInUse, SlotClosed, SlotFull, SlotInPast
 from doctor.models import Slot
-from doctor.tests.factories import ScheduleFactory
+from doctor.tests.factories import LocationFactory, ScheduleFactory
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db
@@ -196,3 +196,10 @@ def test_resizing_looks_at_the_row_and_not_at_what_was_loaded_earlier() -> None:
     with pytest.raises(ScheduleInUse):
         stale.resize(1)
     assert_balanced(slot)
+
+
+def test_notice_and_horizon_of_a_location_hold_for_its_own_slots_alone() -> None:
+    rules: list[dict[str, int]] = [{}, {"min_notice_minutes": 60 * 24 * 30}, {"horizon_days": 0}]
+    slots = [ScheduleFactory(location=LocationFactory(**rule)).slots.first() for rule in rules]
+    found = Slot.objects.bookable(timezone.now()).filter(pk__in=[slot.pk for slot in slots])
+    assert list(found) == slots[:1]
