@@ -157,11 +157,11 @@ class LoginThrottle(PerAddress):
     scope = "login"
 
 
-def limits_logins(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def limits_logins(page: Callable[..., Any]) -> Callable[..., Any]:
     """A page with a login form, counted with the logins of the API: one limit for all doors."""
 
     @wraps(page)
-    def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         throttle = LoginThrottle()
         if request.method == "POST" and not throttle.allow_request(request, None):
             return too_many("Too many logins.", int(throttle.wait()) + 1)

@@ -58,16 +58,16 @@ class LeavesTrail:
         return super().get_formset_kwargs(request, obj, inline, prefix)  # type: ignore[misc]
 
     def render_change_form(
-        self, request: HttpRequest, context: Any, add: bool = False, **kwargs: Any
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """A form to add names the patient whom its address, or what was sent, has chosen."""
-        if add and "patient" in context["adminform"].form.fields:
+        if kwargs.get("add") and "patient" in context["adminform"].form.fields:
             chosen = known_keys([context["adminform"].form["patient"].value()])
             people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
             rows = list(people.filter(pk__in=chosen))
             if rows:
                 note_read(people.model, rows, "", otherwise="staff")
-        return super().render_change_form(request, context, add=add, **kwargs)  # type: ignore[misc]
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         rows = list(objs)
