@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import URLPattern, get_resolver
 
 METHODS = ("get", "post", "put", "patch", "delete")
+FILE = "/api/patient/export/"  # to keep, also for a browser: no page
 DOCUMENTS = ("/api/schema/", "/api/docs/")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^()]*\)")
 

@@ -3,7 +3,6 @@
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
 
 from accounts.requests import SignedInRequest
@@ -19,7 +18,6 @@ class ExportView(APIView):
     """Everything held on the caller and their dependents, as one JSON file."""
 
     shows = Patient
-    renderer_classes = (JSONRenderer,)
 
     @extend_schema(responses=ExportSerializer, operation_id="patient_export")
     def get(self, request: SignedInRequest) -> HttpResponseBase:
