@@ -105,9 +105,12 @@ def judge(packages: list[dict[str, Any]]) -> Verdict:
 def age(today: date) -> str:
     """How old the locks are, by the project's history; some advice when that is long."""
     command = ["git", "log", "-1", "--format=%cs", "--", "requirements.txt", "requirements-dev.txt"]
-    done = subprocess.run(  # nosec B603  # fixed words
-        command, cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(  # nosec B603  # fixed words
+            command, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return "The age of the lock is unknown: git is not installed."
     if done.returncode or not done.stdout.strip():
         return "The age of the lock is unknown: there is no history here."
     days = (today - date.fromisoformat(done.stdout.strip())).days
