@@ -283,3 +283,10 @@ def test_what_touches_does_not_overlap() -> None:
     assert list(overlapping(second.starts_at, second.ends_at)) == [second]
     assert set(overlapping(first.starts_at, second.ends_at)) == {first, second}
     assert fourth not in overlapping(first.starts_at, fourth.starts_at)
+
+
+def test_the_first_of_visits_that_touch_is_still_in_the_way(patient: Patient) -> None:
+    first, second, *_ = slots_of()
+    for slot in (first, second):
+        book(patient, slot)
+    refuses(PatientOverlap, patient, slots_of()[0])
