@@ -26,7 +26,7 @@ from doctor.tests.factories import (
 )
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.bodies import WORK_LIST, Bodies
+from tests.bodies import MAILED, WORK_LIST, Bodies
 from tests.people import reception_group
 
 PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
@@ -197,6 +197,8 @@ class World(Bodies):
         """A body that is right, with every field that can be written; None where there is none."""
         if method in {"GET", "DELETE"} or template.endswith(("/accept/", "/decline/")):
             return None
+        if template in MAILED:
+            return self.mailed(template)
         return self.bodies.get(template, self.bodies.get(template.partition("{")[0]))
 
 
