@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError as FormError
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 
 BIGGEST_KEY = 2**63 - 1
@@ -30,6 +32,7 @@ class KeyField(forms.IntegerField):
         return super().to_python(text)
 
 
+@extend_schema_field(OpenApiTypes.INT)  # of any size: what no table can hold is of nobody
 class IdFilter(filters.Filter):
     """A primary key; one that no table can hold matches nothing."""
 

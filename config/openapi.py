@@ -23,6 +23,7 @@ SEVERAL = {
     400: ("validation_error", "parse_error"),
     401: ("not_authenticated", "authentication_failed"),
 }
+PAGING = ("page", "page_size", "cursor")
 WALL_TIME = r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
 FAULT = {"field": "a_field", "code": "required", "detail": "This field is required."}
 FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
@@ -70,10 +71,13 @@ class Schema(AutoSchema):
             schema["required"] = sorted(schema["properties"])
         return schema
 
-    def _get_filter_parameters(self) -> list[dict[str, Any]]:
-        """The filters of a list: one that is left empty, as forms send it, is not given."""
-        described: list[dict[str, Any]] = super()._get_filter_parameters()
-        return [{**parameter, "allowEmptyValue": True} for parameter in described]
+    def _get_parameters(self) -> list[dict[str, Any]]:
+        """What a query may say; but for pages, what is left empty, as forms do, is not said."""
+        described: list[dict[str, Any]] = super()._get_parameters()
+        for parameter in described:
+            if parameter["in"] == "query" and parameter["name"] not in PAGING:
+                parameter["allowEmptyValue"] = True
+        return described
 
     def _problems(self) -> Iterator[tuple[int, tuple[str, ...]]]:
         conflicts: tuple[str, ...] = self._named_by_view("conflicts")

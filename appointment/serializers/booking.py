@@ -28,7 +28,9 @@ class BookingSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("slot_id" in attrs) == ("schedule_id" in attrs):
-            raise serializers.ValidationError("Give either slot_id or schedule_id.")
+            raise serializers.ValidationError(
+                "Give either slot_id or schedule_id.", code="slot_or_schedule"
+            )
         return attrs
 
 

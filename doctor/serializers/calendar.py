@@ -34,6 +34,15 @@ SCHEDULE = {
 }
 
 
+class TrueOrFalseField(serializers.BooleanField):
+    """True or false, or a word of a form for it; a number is neither."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, (bool, str)):
+            self.fail("invalid", input=data)
+        return super().to_internal_value(data)
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample("A session to publish", SCHEDULE, request_only=True),
@@ -54,6 +63,10 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
         read_only=True, help_text="Places that can still be booked."
     )
 
+    is_active = TrueOrFalseField(
+        default=True, help_text="Without it nobody can book; what is booked stays."
+    )
+
     class Meta:
         model = Schedule
         fields = (
@@ -72,7 +85,6 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
         extra_kwargs = {  # what a PUT leaves out goes back to this
             "slot_minutes": {"default": None},
             "capacity": {"default": 1},
-            "is_active": {"default": True},
         }
 
     def create(self, validated_data: dict[str, Any]) -> Schedule:

@@ -97,8 +97,8 @@ def session_of(user: User) -> str:
     return str(client.session.session_key)
 
 
-def start_keys_high() -> None:
-    """Give rows keys of four digits from here on: there always is an absent one of that length."""
+def start_keys_high(first: int = FIRST_KEY) -> None:
+    """Give rows keys from there on: of four digits there always is an absent one of that length."""
     tables = [
         (model._meta.db_table, model._meta.pk.column)
         for model in apps.get_models()
@@ -106,17 +106,17 @@ def start_keys_high() -> None:
     ]
     with connection.cursor() as cursor:
         for table, column in tables:
-            START_KEY[connection.vendor](cursor, table, column)
+            START_KEY[connection.vendor](cursor, table, column, first)
 
 
-def _on_sqlite(cursor: Any, table: str, column: str) -> None:
+def _on_sqlite(cursor: Any, table: str, column: str, first: int) -> None:
     cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
-    cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, FIRST_KEY])
+    cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, first])
 
 
-def _on_postgres(cursor: Any, table: str, column: str) -> None:
+def _on_postgres(cursor: Any, table: str, column: str, first: int) -> None:
     sequence = "pg_get_serial_sequence(%s, %s)"
-    given = [table, column, table, column, FIRST_KEY]
+    given = [table, column, table, column, first]
     cursor.execute(f"SELECT setval({sequence}, greatest(nextval({sequence}), %s))", given)
 
 

@@ -1,0 +1,23 @@
+"""Thousands of calls that schemathesis makes up, alone and in sequences, with all of its checks."""
+
+import logging
+
+import pytest
+
+from tests.generated import check_operation, check_sequences, document
+from tests.routes import api_routes
+
+pytestmark = pytest.mark.django_db
+
+
+def test_no_call_that_the_document_leads_to_goes_against_it(sized, tell) -> None:
+    logging.disable(logging.CRITICAL)
+    calls = 0
+    with document() as schema:
+        for route, methods in api_routes().items():
+            for method in sorted(methods):
+                made = check_operation(schema, method, route, sized(50))
+                calls += made
+                tell(f"{method} {route}: {made:,} calls")
+        calls += check_sequences(schema, sized(200), steps=15)
+    tell(f"{calls:,} calls, and no check that failed")

@@ -1,0 +1,188 @@
+"""Calls that schemathesis makes up from the OpenAPI document, each held against all its checks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hypothesis
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from knox.crypto import hash_token
+from knox.models import AuthToken
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
+from schemathesis.generation.hypothesis.builder import (
+    HypothesisTestConfig,
+    HypothesisTestMode,
+    create_test,
+)
+from schemathesis.generation.stateful import run_state_machine_as_test
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from accounts.models import User
+from config.wsgi import application
+from patient.tests.factories import DependentFactory, PatientFactory
+from tests.matrix.callers import start_keys_high
+from tests.world import World, undone
+
+FIRST_KEY = 1_000_000  # the same in every run: from the keys it meets it makes up what follows
+CONFIG = {
+    "seed": 1,
+    "generation": {"deterministic": True, "database": "none"},
+}
+# What a schema cannot say: the refusals, by field and code, of a body or query that keeps to the
+# document. Every other refusal of what the document allows fails.
+BEYOND_A_SCHEMA = {
+    "date": {"invalid", "date_range"},  # not beside from and to; within ten years of today
+    "to": {"date_range", "invalid"},  # not before from, not too long after it
+    "search": {"invalid"},  # ten words
+    "cursor": {"invalid"},  # only what a page has given out
+    "phone_number": {"invalid"},  # the numbering plans of the world
+    "emergency_contact_phone": {"invalid"},
+    "old_password": {"invalid"},  # whether it is right
+    "password": {"invalid"},
+    "token": {"invalid"},
+}
+CODES_BEYOND_A_SCHEMA = {
+    "does_not_exist",  # a key of the right shape that no row has
+    "null_characters_not_allowed",
+    "password_entirely_numeric",
+    "password_too_common",
+    "password_too_short",
+    "password_too_similar",
+    "no_slots",  # a session of fewer minutes than a slot
+    "date_range",  # two members that are each right, and not together
+    "end_before_start",
+    "doctor_or_location",
+    "doctor_or_specialty",
+    "slot_or_schedule",
+}
+
+
+def login_of(account: User) -> type:
+    """What signs every call in, afresh after one that was a logout."""
+    last = ""
+
+    class Login:
+        def get(self, case: Any, context: Any) -> str:
+            nonlocal last
+            if not last or not AuthToken.objects.filter(digest=hash_token(last)).exists():
+                last = User.objects.get(pk=account.pk).issue_token()[0]
+            return last
+
+        def set(self, case: Any, data: str, context: Any) -> None:
+            case.headers = {**(case.headers or {}), "Authorization": f"Token {data}"}
+
+    return Login
+
+
+def someone_who_may_do_everything() -> User:
+    """A superuser who is the doctor of a world, and a patient with a dependent."""
+    world = World.made()
+    user, doctor = world.accounts["superuser"], world.session.doctor
+    doctor.user = user
+    doctor.save()
+    PatientFactory(user=user)
+    DependentFactory(user=user)
+    return user
+
+
+@contextmanager
+def connection_kept() -> Iterator[None]:
+    """Let no request close the connection, whose transaction takes back what the calls did."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
+
+
+@contextmanager
+def document() -> Iterator[Any]:
+    """The schema of schemathesis, of the served document, with somebody signed in."""
+    with connection_kept(), undone():
+        start_keys_high(FIRST_KEY)
+        user = someone_who_may_do_everything()
+        config = SchemathesisConfig.from_dict(CONFIG)
+        schema = schemathesis.openapi.from_wsgi(
+            "/api/schema/?format=json", application, config=config
+        )
+        schema.auth(refresh_interval=None)(login_of(user))
+        yield schema
+
+
+def check_operation(schema: Any, method: str, route: str, examples: int, edges: bool = True) -> int:
+    """Make up calls of one operation: its examples, at random, and the edges of every member.
+
+    Returns how many; raises the failures of all checks together.
+    """
+    calls = 0
+
+    def check(case: Any) -> None:
+        nonlocal calls
+        calls += 1
+        with undone():
+            assert_conforms(case, case.call())
+
+    modes = [mode for mode in HypothesisTestMode if edges or mode != HypothesisTestMode.COVERAGE]
+    config = HypothesisTestConfig(project=schema.config, modes=modes, settings=quiet(examples))
+    create_test(operation=schema[route][method], test_func=check, config=config)()
+    return calls
+
+
+def quiet(examples: int) -> hypothesis.settings:
+    """So many examples, the same in every run, whatever the speed of the machine."""
+    return hypothesis.settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+
+
+def assert_conforms(case: Any, response: Any) -> None:
+    """All checks hold, but for a refusal whose reason no schema can say."""
+    try:
+        case.validate_response(response)
+    except FailureGroup as failures:
+        found = [one for one in failures.exceptions if not is_beyond_a_schema(one, response)]
+        if found:
+            raise FailureGroup(found) from failures
+
+
+def is_beyond_a_schema(failure: Any, response: Any) -> bool:
+    """Whether a call was refused for nothing that the document could have told."""
+    if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
+        return False
+    errors = response.json().get("errors", ())
+    return bool(errors) and all(
+        error["code"] in CODES_BEYOND_A_SCHEMA
+        or error["code"] in BEYOND_A_SCHEMA.get(error["field"], ())
+        for error in errors
+    )
+
+
+def check_sequences(schema: Any, sequences: int, steps: int) -> int:
+    """Make up sequences of calls, each from what one before answered; returns how many calls."""
+    calls = 0
+
+    class Machine(schema.as_state_machine()):  # made at run time
+        def setup(self) -> None:
+            self.taken_back = undone()
+            self.taken_back.__enter__()
+
+        def teardown(self) -> None:
+            self.taken_back.__exit__(None, None, None)
+
+        def validate_response(self, response: Any, case: Any, **kwargs: Any) -> None:
+            nonlocal calls
+            calls += 1
+            assert_conforms(case, response)
+
+    settings = hypothesis.settings(quiet(sequences), stateful_step_count=steps)
+    run_state_machine_as_test(Machine, settings=settings)
+    return calls
