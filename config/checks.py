@@ -18,7 +18,7 @@ NO_SECOND_FACTOR = Warning(
 
 LIMITS_ARE_NOT_SHARED = Warning(
     "CACHE_URL names a cache that does not count calls exactly across processes.",
-    hint="Unset CACHE_URL, or name a Redis or Memcached server.",
+    hint="Unset CACHE_URL: a table of the database counts exactly, for all processes.",
     id="config.W003",
 )
 ALONE = ("LocMemCache", "FileBasedCache", "DummyCache")

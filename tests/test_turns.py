@@ -1,7 +1,9 @@
 """SQLite's writers take turns: none waits long, and none for ever."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from typing import cast
 
 import pytest
@@ -43,6 +45,23 @@ def test_a_turn_that_never_comes_is_an_error_and_not_a_hang(
         raise AssertionError("it was nobody's turn")
     with transaction.atomic():
         assert not Specialty.objects.exists()
+
+
+def test_the_wait_for_a_turn_and_for_the_file_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that wait for a writer of another process, the second waits no longer than one."""
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 1)
+
+    def begin(number: int) -> float:
+        time.sleep(number / 2)  # the second has half of its time left when its turn comes
+        asked = time.monotonic()
+        with pytest.raises(OperationalError, match="locked"), transaction.atomic():
+            raise AssertionError("another process writes")
+        return time.monotonic() - asked
+
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], uri=True)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waits = cast(list[float], run_together(2, begin))
+    assert 0.9 < min(waits) <= max(waits) < 1.3, waits
 
 
 def test_a_transaction_that_cannot_begin_gives_its_turn_back() -> None:

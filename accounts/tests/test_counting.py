@@ -46,7 +46,7 @@ def in_table(transactional_db: None, settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def in_memory(transactional_db: None) -> None:
-    """Counts in the memory of this process, as a shared Redis would keep them."""
+    """Counts in the memory of this process, as CACHE_URL=locmemcache:// has it."""
 
 
 @pytest.fixture(params=["in_table", "in_memory"])

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from accounts.models import AuditEvent
 from appointment.models.idempotency import KEPT_FOR, IdempotencyKey
 from appointment.models.line import today_everywhere
 from appointment.models.offer import Offer
@@ -39,9 +40,15 @@ def expire_entries(at: datetime) -> int:
     for pks in _batches(WaitlistEntry.objects.over(today)):
         with transaction.atomic():
             rows = WaitlistEntry.objects.over(today).filter(pk__in=pks)
-            held = [entry.pk for entry in rows.locking(skip_locked=True).order_by("pk")]
-            written = WaitlistEntry.objects.filter(pk__in=held)
+            held = list(rows.locking(skip_locked=True).order_by("pk"))
+            written = WaitlistEntry.objects.filter(pk__in=[entry.pk for entry in held])
             over += written.update(status=WaitlistStatus.EXPIRED)
+            AuditEvent.objects.note(
+                AuditEvent.Action.CHANGE,
+                WaitlistEntry,
+                {entry.patient_id for entry in held},
+                **AuditEvent.by_system(),
+            )
     return over
 
 

@@ -9,6 +9,7 @@ import time_machine
 from django.core.management import call_command
 from django.utils import timezone
 
+from accounts.models import AuditEvent
 from appointment.models import Appointment, IdempotencyKey, WaitlistEntry, due
 from appointment.tests.factories import WaitlistEntryFactory
 from appointment.tests.line import HALF_AN_HOUR, holders, waiting
@@ -63,6 +64,13 @@ def test_who_waited_for_days_that_are_over_waits_no_longer() -> None:
     assert "1 entries expired" in run_due(timedelta(days=2.5))
     states = [WaitlistEntry.objects.get(pk=entry.pk).status for entry in entries]
     assert states == ["expired", "waiting", "accepted"]
+    [event] = AuditEvent.objects.filter(kind="appointment.waitlistentry")
+    assert (event.patient_id, event.role, event.action, event.channel) == (
+        entries[0].patient_id,
+        "system",
+        "change",
+        "command",
+    )
 
 
 @pytest.mark.parametrize("by", ["doctor", "specialty"])

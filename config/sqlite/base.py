@@ -7,6 +7,7 @@ for fairness: who may write is SQLite's to say, and other processes ask it as ev
 """
 
 import threading
+import time
 from collections import defaultdict
 from typing import Any
 
@@ -20,12 +21,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, with the beginning of each transaction in turn."""
 
     def _start_transaction_under_autocommit(self) -> None:
-        """Begin, waiting for one's turn no longer than for the lock of the file itself."""
+        """Begin, waiting for one's turn and for the file's lock no longer than `timeout` in all."""
         turn = TURNS[str(self.settings_dict["NAME"])]
         options: dict[str, Any] = self.settings_dict["OPTIONS"]
-        if not turn.acquire(timeout=options.get("timeout", 5)):
+        patience = options.get("timeout", 5)
+        asked = time.monotonic()
+        if not turn.acquire(timeout=patience):
             raise OperationalError("database is locked")
         try:
+            waited = time.monotonic() - asked
+            self._wait_for_locks(max(patience - waited, 0))
             super()._start_transaction_under_autocommit()  # type: ignore[misc]
         finally:
+            self._wait_for_locks(patience)
             turn.release()
+
+    def _wait_for_locks(self, seconds: float) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
