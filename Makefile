@@ -40,9 +40,10 @@ run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABAS
 # Both databases at once, a core each; every line says whose it is. The tests of the four apps, on
 # SQLite, measure the apps' coverage: it costs time, and no server has a part in that run.
 test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS= goes to pytest)
-	@rm -f .coverage .coverage.*; failed=; \
+	@rm -f .coverage .coverage.*; failed=; told=$$(mktemp); trap 'rm -f "$$told"' EXIT; \
 	echo "=== Tests on SQLite and on PostgreSQL, side by side"; \
-	run() { name=$$1; shift; $(BIN)/python -u -m "$$@" --db=$$name $(ARGS) 2>&1 | sed -u "s/^/$$name | /"; }; \
+	run() { name=$$1; shift; $(BIN)/python -u -m "$$@" --db=$$name $(ARGS) 2>&1 \
+		| sed -u "s/^/$$name | /" | tee -a "$$told"; }; \
 	run postgres pytest & postgres=$$!; \
 	if test -n '$(ARGS)'; then \
 		run sqlite coverage run -m pytest || failed="$$failed sqlite"; \
@@ -53,7 +54,7 @@ test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS=
 	wait $$postgres || failed="$$failed postgres"; \
 	echo "=== Branch coverage"; \
 	$(BIN)/python -m coverage report || failed="$$failed coverage"; \
-	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
+	test -z "$$failed" || { grep -E '^[a-z]+ \| (FAILED|ERROR) ' "$$told"; echo "FAILED:$$failed"; exit 1; }; \
 	echo "All tests passed on SQLite and on PostgreSQL."
 
 # The same tests as small ones in `make test`, at full size: minutes, not seconds.

@@ -7,12 +7,13 @@ from io import TextIOWrapper
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
+from axes.models import AccessAttempt
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMail, User
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
 from patient.models import EmergencyAccess, MedicalHistory, Patient
@@ -55,6 +56,7 @@ class Export:
     def sections(self) -> dict[str, QuerySet[Any]]:
         """What the lists of the file are of."""
         account, of_them = self.account, {"patient__in": self.patients}
+        email = account.email if account else ""  # nobody's
         keys = self.patients.values("pk")
         log = AuditEvent.objects.told_of(keys).select_related("actor")
         events = Prefetch("events", AppointmentEvent.objects.order_by("pk"))
@@ -62,6 +64,8 @@ class Export:
         waits = WaitlistEntry.objects.filter(**of_them).select_related("doctor", "specialty")
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
+            "mails": OutgoingMail.objects.filter(address=email),
+            "refused_logins": AccessAttempt.objects.filter(username=email),
             "patients": self.patients,
             "medical_history": MedicalHistory.objects.filter(**of_them),
             "appointments": visits,

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from axes.models import AccessAttempt
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from accounts.models import User
+from accounts.models import OutgoingMail, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
@@ -41,6 +42,22 @@ class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
     class Meta:
         model = AuthToken
         fields = ("name", "created", "last_used_at", "expiry")
+
+
+class MailSerializer(serializers.ModelSerializer[OutgoingMail]):
+    """A mail to the account's address within the last week; of its text nothing is held."""
+
+    class Meta:
+        model = OutgoingMail
+        fields = ("kind", "created_at", "sent_at")
+
+
+class RefusedLoginSerializer(serializers.ModelSerializer[AccessAttempt]):
+    """Wrong passwords since the last right one, from one address by one program."""
+
+    class Meta:
+        model = AccessAttempt
+        fields = ("attempt_time", "ip_address", "user_agent", "failures_since_start")
 
 
 class PersonSerializer(serializers.ModelSerializer[Patient]):
@@ -136,6 +153,8 @@ class EmergencySerializer(serializers.ModelSerializer[EmergencyAccess]):
                 "exported_at": "2026-11-23T10:00:00Z",
                 "account": None,
                 "devices": [],
+                "mails": [],
+                "refused_logins": [],
                 "patients": [{"id": 5, "is_dependent": False, **PROFILE}],
                 "medical_history": [],
                 "appointments": [],
@@ -155,6 +174,8 @@ class ExportSerializer(serializers.Serializer[Any]):
     exported_at = serializers.DateTimeField()
     account = AccountSerializer(allow_null=True)
     devices = SignedInDeviceSerializer(many=True)
+    mails = MailSerializer(many=True)
+    refused_logins = RefusedLoginSerializer(many=True)
     patients = PersonSerializer(many=True)
     medical_history = HistorySerializer(many=True)
     appointments = VisitSerializer(many=True)

@@ -12,7 +12,7 @@ from django.db.models import ForeignKey, Model
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.tests.factories import UserFactory
 from appointment import export
 from appointment.models import Appointment
@@ -39,11 +39,16 @@ EXEMPT = {
     "otp_totp.TOTPDevice": "secrets of staff",
     "appointment.WorkListItem": "visits, which are in it",
     "auth.Permission": "no person",
+    "axes.AccessFailureLog": "off: AXES_ENABLE_ACCESS_FAILURE_LOG",
+    "axes.AccessLog": "off: AXES_DISABLE_ACCESS_LOG",
+    "doctor.Location": "an address of the clinic",
 }
 HELD = {
     "accounts.User",
     "accounts.AuditEvent",
     "accounts.Device",
+    "accounts.OutgoingMail",
+    "axes.AccessAttempt",
     "knox.AuthToken",
     "patient.Patient",
     "patient.MedicalHistory",
@@ -75,6 +80,11 @@ def exported(client: Any) -> dict[str, Any]:
     return found
 
 
+def names_a_person(model: type[Model]) -> bool:
+    """Whether rows of the model bear an address or a name with which somebody signs in."""
+    return any(field.name in ("address", "username") for field in model._meta.get_fields())
+
+
 def reaches_a_person(model: type[Model], seen: frozenset[Any] = frozenset()) -> bool:
     """Whether a way of foreign keys leads from the model to an account or a patient."""
     if model in (User, Patient):
@@ -86,7 +96,11 @@ def reaches_a_person(model: type[Model], seen: frozenset[Any] = frozenset()) -> 
 
 
 def test_every_model_with_a_way_to_a_person_is_in_the_export_or_exempt_for_a_reason() -> None:
-    reaching = {model._meta.label for model in apps.get_models() if reaches_a_person(model)}
+    reaching = {
+        model._meta.label
+        for model in apps.get_models()
+        if reaches_a_person(model) or names_a_person(model)
+    }
     assert reaching - HELD <= set(EXEMPT)
     assert reaching >= HELD
 
@@ -110,6 +124,19 @@ def test_the_file_holds_everything_of_the_account_and_whom_it_cares_for(
     assert len(found["devices"]) == 1
     assert {row["action"] for row in found["access_log"]} >= {"create", "change", "export"}
     assert "Someone else" not in json.dumps(found)
+
+
+def test_mail_and_refused_logins_of_the_account_are_in_it(
+    family: Patient, client_of: Any, client: Any, settings: Any
+) -> None:
+    settings.AXES_ENABLED = True  # the suite runs with THROTTLE=off
+    for email in (family.user.email, UserFactory().email):
+        OutgoingMail.objects.ask("verification", email)
+        client.post("/api/auth/login/", {"email": email, "password": "wrong"})
+    found = exported(client_of(family.user))
+    [mail], [tried] = found["mails"], found["refused_logins"]
+    assert (mail["kind"], mail["sent_at"]) == ("verification", None)
+    assert (tried["ip_address"], tried["failures_since_start"]) == ("127.0.0.1", 1)
 
 
 def test_the_file_is_what_the_openapi_document_says(family: Patient, client_of: Any) -> None:
