@@ -76,7 +76,14 @@ def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
     """
     to = response.get("Location", "")
     absent = request.method in READING and to == reverse("admin:index")
+    if response.status_code == 404 and request.method in READING:
+        return _names_somebody(request)  # else it is a page beyond the last, and nobody's
     return response.status_code in DENIED or absent or to.startswith(reverse("admin:login"))
+
+
+def _names_somebody(request: HttpRequest) -> bool:
+    """Whether the path has a row's key, or the query a patient."""
+    return _first(request.resolver_match, KEYS) is not None or "patient" in request.GET
 
 
 def _asked_for(request: HttpRequest) -> type[Model] | None:

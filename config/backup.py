@@ -54,7 +54,13 @@ def make(target: Path) -> int:
 def _name(draft: Path, target: Path) -> None:
     """Give the draft its name, unless somebody has made such a file meanwhile; Failed."""
     try:
-        os.link(draft, target)
+        try:
+            os.link(draft, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            target.touch(exist_ok=False)
+            draft.replace(target)
     except OSError as error:
         raise Failed(f"{target}: {error.strerror}") from error
     folder = os.open(target.parent, os.O_RDONLY)

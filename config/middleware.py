@@ -37,7 +37,7 @@ class CallerMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         somebody = Caller(
-            channel=OF_API if request.path.startswith(API) else ADMIN,
+            channel=OF_API if _is_api(request) else ADMIN,
             address=client_address(request),
             request_id=uuid.uuid4().hex,
             whoever=lambda: getattr(request, "user", None),
@@ -65,7 +65,7 @@ class ApiMiddleware:
             return Problem(415).response(request)
         if request.path.startswith(FORMS) and request.method not in METHODS_OF_FORMS:
             return HttpResponseNotAllowed(METHODS_OF_FORMS)  # Django would show the page
-        if not request.path.startswith(API):
+        if not _is_api(request):
             return self.get_response(request)
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             return Problem(403, detail=PLAIN).response(request)
@@ -81,7 +81,7 @@ class ApiMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer what a view or the rendering of its answer raised, where a problem fits."""
-        problem = problem_of(error) if request.path.startswith(API) else None
+        problem = problem_of(error) if _is_api(request) else None
         return problem.response(request) if problem else None
 
 
@@ -92,9 +92,14 @@ class CommonMiddleware(common.CommonMiddleware):
     """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
-        if request.path.startswith(API) and request.method not in SAFE_METHODS:
+        if _is_api(request) and request.method not in SAFE_METHODS:
             return False
         return super().should_redirect_with_slash(request)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    """Whether the path is the API's; /api itself is, and /apiary is not."""
+    return f"{request.path}/".startswith(API)
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

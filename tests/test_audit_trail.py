@@ -86,7 +86,7 @@ def test_what_shows_patients_only_when_asked_leaves_an_event_then(world: World) 
         hits = desk.post(preview, leave).json()["appointments"]
     assert plain == []
     assert [(event.action, event.patient_id) for event in explained] == [("read", patient.pk)]
-    assert [(event.outcome, event.object_id) for event in refused] == [("denied", patient.pk)]
+    assert [(event.outcome, event.patient_id) for event in refused] == [("denied", patient.pk)]
     assert {event.patient_id for event in previewed} == {
         Appointment.objects.get(pk=hit["appointment"]["id"]).patient_id for hit in hits
     }
@@ -161,3 +161,9 @@ def test_a_check_in_that_changes_nothing_is_a_read(world: World) -> None:
         last = AuditEvent.objects.first()
         assert AuditEvent.objects.count() == before + 1
         assert (last.action, last.patient_id) == ("read", world.begun.patient_id)
+
+
+def test_a_page_beyond_the_last_is_nobody_s_and_no_refusal(world: World) -> None:
+    with events() as left:
+        answer = world.client("owner").get("/api/appointment/my-appointments/?page=99")
+    assert (answer.status_code, left) == (404, [])

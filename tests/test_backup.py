@@ -1,5 +1,6 @@
 """`manage.py backup`: whole, private, verified, or not there at all."""
 
+import errno
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_a_file_that_is_made_meanwhile_is_not_overwritten(
     with pytest.raises(CommandError, match="File exists"):
         call_command("backup", str(file))
     assert (file.read_text(), list(tmp_path.iterdir())) == ("another's", [file])
+
+
+def test_a_file_system_without_hard_links_does_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refused(*paths: Path) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(backup.os, "link", refused)
+    file = tmp_path / "clinic.backup"
+    call_command("backup", str(file))
+    assert "appointment_appointment" in tables(file)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ BY_PROXY = {"X-Forwarded-Proto": "https"}
 CALLS: list[tuple[str, bool, dict[str, str]]] = [
     (DOCTORS, False, {}),
     (DOCTORS, False, BY_PROXY),
+    ("/api", False, {}),
     ("/healthz", False, {}),
     ("/readyz", False, {}),
     ("/admin/login/", False, {}),
@@ -77,6 +78,7 @@ def test_plain_http_is_refused_under_api_and_not_redirected(answers) -> None:
     assert (problem["code"], problem["status"]) == ("permission_denied", 403)
     assert "https" in problem["detail"]
     assert "Location" not in headers
+    assert answers["http /api"][0] == 403
 
 
 def test_nobody_is_believed_to_have_come_by_https_unless_a_proxy_is_named(answers) -> None:

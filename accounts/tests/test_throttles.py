@@ -131,3 +131,10 @@ def test_a_login_form_counts_with_the_logins_of_the_api(client: Client, page: st
     assert refused.status_code == 429
     assert 1 <= int(refused["Retry-After"]) <= 61
     assert client.get(page).status_code == 200
+
+
+def test_a_user_has_60_acceptances_of_offers_a_minute(client_of) -> None:
+    client, accept = client_of(UserFactory()), "/api/appointment/waitlist/1/accept/"
+    use_up(60, lambda _: client.post(accept))
+    assert_throttled(client.post(accept), most=60)
+    assert_throttled(client.post("/api/appointment/book/1/", {}), most=60)

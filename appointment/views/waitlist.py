@@ -13,6 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.requests import SignedInRequest
+from accounts.throttles import BookingThrottle, UserThrottle
 from accounts.trail import LeavesTrail
 from appointment.filters import WaitlistFilter
 from appointment.models import WaitlistEntry
@@ -90,6 +91,7 @@ class AnswerView(LeavesTrail, GenericAPIView[Any]):
 class AcceptView(AnswerView):
     """Book the place that is offered."""
 
+    throttle_classes = (UserThrottle, BookingThrottle)
     serializer_class = AppointmentSerializer
     conflicts = {"post": ("no_open_offer", *RULE)}
 
