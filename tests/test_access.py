@@ -35,10 +35,10 @@ def test_what_is_anothers_answers_as_what_is_absent_whatever_is_sent(
     route: str, world: World
 ) -> None:
     anothers = world.keys()[route]
+    clients = [world.client(person) for person in STRANGERS]  # each is a device of its own
     absent = absent_key_like(anothers, OWNED[route])
     for method in api_routes()[route]:
-        for person in STRANGERS:
-            client = world.client(person)
+        for client in clients:
             answers = [
                 call(client, method, world.path(route, key), WRONG) for key in (anothers, absent)
             ]
