@@ -6,12 +6,15 @@ environment decides, and a PostgreSQL named there is used as it is. pytest.ini l
 by `-p`: hooks of a conftest.py come after pytest-django has loaded the settings.
 
 A test of what only one of them has is marked `@pytest.mark.only_on("postgres")` or `("sqlite")`.
+Thousands of calls whose answers are made above the database are marked `alike`: with `--share`,
+which `make test` gives, each of these cases runs on one of the two, and without it on both.
 """
 
 import itertools
 import os
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol
@@ -104,8 +107,11 @@ def memory() -> str | None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer `--db`."""
+    """Offer `--db` and `--share`."""
     parser.addoption("--db", choices=CHOICES, help="the database to test on")
+    parser.addoption(
+        "--share", action="store_true", help="of cases marked `alike`, run this database's half"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -138,22 +144,33 @@ def choose(kind: str | None) -> Database:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker for tests that make sense on one database only."""
+    """Name the markers of tests that need not run on both databases."""
     config.addinivalue_line("markers", "only_on(kind): run on sqlite, or on postgres, alone")
+    config.addinivalue_line("markers", "alike: with --share, each case runs on one of the two")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about the other database: a skip would read as something missing."""
-    kind = config.stash[KEY].kind
-    left_out = [item for item in items if _only_on(item) not in {kind, None}]
-    items[:] = [item for item in items if _only_on(item) in {kind, None}]
+    kind, share = config.stash[KEY].kind, config.option.share
+    left_out = [
+        item
+        for item in items
+        if _only_on(item) not in {kind, None} or (share and _only_share(item) not in {kind, None})
+    ]
     if left_out:
+        items[:] = [item for item in items if item not in set(left_out)]
         config.hook.pytest_deselected(items=left_out)
 
 
 def _only_on(item: pytest.Item) -> str | None:
     marker = item.get_closest_marker("only_on")
     return marker.args[0] if marker else None
+
+
+def _only_share(item: pytest.Item) -> str | None:
+    """On which of the two a case that is alike on both has its turn, the same in every run."""
+    half = ("sqlite", "postgres")[zlib.crc32(item.nodeid.encode()) % 2]
+    return half if item.get_closest_marker("alike") else None
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -1,7 +1,9 @@
 """What a page of another origin may send and read, once the clinic allows that origin."""
 
+import pytest
 from django.test import Client, override_settings
 
+pytestmark = pytest.mark.django_db  # what is refused is written down
 ORIGIN = "https://app.example"
 
 

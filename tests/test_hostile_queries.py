@@ -52,9 +52,10 @@ KEYS = [
     (TIME_OFF, "location"),
     (SLOTS, "location"),
     *((SEARCH, name) for name in ("specialty", "language", "doctor", "location")),
-    ("/api/patient/medical-history/", "patient"),
     (MINE, "patient"),
 ]
+ABSENT = (-1, 0, 10**9, 2**63 - 1, 2**63, 10**22, -(10**22))
+HISTORY = ("/api/patient/medical-history/", "patient")  # says of nobody that they are absent
 CHOICES = [
     (SLOTS, "explain"),
     (SEARCH, "cursor"),
@@ -174,7 +175,7 @@ def test_free_slots_at_the_ends_of_time_are_none(world: World, client) -> None:
     assert_invalid(answered(client, path, to="9999-12-31"), "to")
 
 
-@pytest.mark.parametrize(("route", "name"), KEYS)
+@pytest.mark.parametrize(("route", "name"), [*KEYS, HISTORY])
 def test_a_key_that_is_no_whole_number_is_400(route: str, name: str, world: World, client) -> None:
     for value in ("abc", "1.5", "1e400", "true", "null", "\0", "1,2", "0x1", "NaN"):
         assert_invalid(answered(client, world.path(route), **{name: value}), name)
@@ -182,9 +183,15 @@ def test_a_key_that_is_no_whole_number_is_400(route: str, name: str, world: Worl
 
 @pytest.mark.parametrize(("route", "name"), KEYS)
 def test_a_key_that_nothing_has_finds_nothing(route: str, name: str, world: World, client) -> None:
-    for value in (-1, 0, 10**9, 2**63 - 1, 2**63, 10**22, -(10**22)):
+    for value in ABSENT:
         answer = answered(client, world.path(route), **{name: value})
         assert answer.json()["results"] == [], value
+
+
+def test_the_history_of_nobody_is_404_as_that_of_anybody_else(client) -> None:
+    route, name = HISTORY
+    for value in ABSENT:
+        assert_problem(answered(client, route, **{name: value}), 404, "not_found")
 
 
 @pytest.mark.parametrize(("route", "name"), CHOICES)
