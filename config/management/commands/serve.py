@@ -144,10 +144,16 @@ def start_clockwork(stdout: Any) -> None:
 
 
 def become_gunicorn() -> NoReturn:
-    """Replace this process by the server, which so gets its signals and its exit status."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    """Serve in this process, where all is loaded already, until a signal ends it.
+
+    The arguments are those with which gunicorn starts itself anew at SIGUSR2.
+    """
+    from gunicorn import __main__ as program  # here: no other command needs it
+    from gunicorn.app.wsgiapp import WSGIApplication
+
     base = settings.BASE_DIR
     options = ["--chdir", str(base), "--config", str(base / "deploy" / "gunicorn.conf.py")]
-    command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket"]
-    os.execv(sys.executable, [*command, "config.wsgi:application"])  # nosec B606  # fixed words
+    command = [str(program.__file__), *options, "--no-control-socket"]
+    sys.argv = [*command, "config.wsgi:application"]
+    WSGIApplication().run()
+    sys.exit()
