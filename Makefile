@@ -19,6 +19,7 @@ RUNTIME := .venv/.runtime-$(call CHECKSUM,requirements.txt)
 DEV := .venv/.dev-$(call CHECKSUM,requirements.txt requirements-dev.txt)
 
 BIN := .venv/bin
+SHARE = $(if $(ARGS),,--share)
 # Static checks need neither the developer's settings nor a database file.
 CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://
 PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES= \
@@ -37,19 +38,21 @@ help:  ## list the targets
 run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABASE_URL=, THROTTLE=off)
 	@exec $(BIN)/python manage.py serve
 
-# Both databases at once, a core each; every line says whose it is. The tests of the four apps, on
+# Both databases at once, a core each; every line says whose it is. Thousands of calls whose answers
+# are made above the database are shared out between them (tests/database.py); with ARGS all are made
+# on both. The tests of the four apps, on
 # SQLite, measure the apps' coverage: it costs time, and no server has a part in that run.
 test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS= goes to pytest)
 	@rm -f .coverage .coverage.*; failed=; told=$$(mktemp); trap 'rm -f "$$told"' EXIT; \
 	echo "=== Tests on SQLite and on PostgreSQL, side by side"; \
 	run() { name=$$1; shift; $(BIN)/python -u -m "$$@" --db=$$name $(ARGS) 2>&1 \
 		| sed -u "s/^/$$name | /" | tee -a "$$told"; }; \
-	run postgres pytest & postgres=$$!; \
+	run postgres pytest $(SHARE) & postgres=$$!; \
 	if test -n '$(ARGS)'; then \
 		run sqlite coverage run -m pytest || failed="$$failed sqlite"; \
 	else \
 		run sqlite coverage run -m pytest $(APPS) || failed="$$failed sqlite"; \
-		run sqlite pytest config tests || failed="$$failed sqlite"; \
+		run sqlite pytest $(SHARE) config tests || failed="$$failed sqlite"; \
 	fi; \
 	wait $$postgres || failed="$$failed postgres"; \
 	echo "=== Branch coverage"; \

@@ -172,6 +172,7 @@ LINK_URL = environment.text("LINK_URL").rstrip("/")  # where the clients' pages 
 # --- Calendar -------------------------------------------------------------------------------------
 
 HOURS_AHEAD_DAYS = environment.number("HOURS_AHEAD_DAYS", 90)
+DEMO_DAYS = environment.number("DEMO_DAYS", 30)
 
 # --- Limits ---------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from tests import database
 from tests.programs import tied_to_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMO_DAYS = "7"
 SHUTDOWN_SECONDS = 30  # more than its graceful_timeout
 
 
@@ -35,6 +36,7 @@ def free_port() -> int:
 class Server:
     """A server process with a database and a port of its own; `variables` are its environment.
 
+    Its demo is a short one: appointment/tests/test_seed_demo.py looks at a long one.
     `box` is what it said by the time it was ready, `root` where its code is.
     """
 
@@ -49,7 +51,7 @@ class Server:
         port = self.base.rpartition(":")[2]
         self.mail = log.parent / "mail"
         places = {"DATABASE_URL": url, "PORT": port, "EMAIL_URL": f"filemail:///{self.mail}"}
-        self.environ = environ(**{**places, **variables})
+        self.environ = environ(**{"DEMO_DAYS": DEMO_DAYS, **places, **variables})
 
     @contextmanager
     def running(self) -> Iterator[float]:

@@ -49,7 +49,7 @@ from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.desk import Desk, page
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.alike]
 
 
 def made_access(model: type[Model]) -> Callable[[], Any]:

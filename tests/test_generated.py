@@ -10,7 +10,7 @@ from tests.database import Database
 from tests.generated import check_operation, check_sequences, document
 from tests.routes import api_routes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.alike]
 
 CALLS = [(method, route) for route, methods in api_routes().items() for method in sorted(methods)]
 

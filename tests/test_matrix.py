@@ -16,7 +16,7 @@ from tests.problems import MEDIA_TYPE
 from tests.routes import DOCUMENTS, api_routes, routes
 from tests.world import undone
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.alike]
 
 API = api_table()
 PAGES = pages_table()

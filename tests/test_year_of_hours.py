@@ -21,10 +21,10 @@ DAYS_MADE = 28
 
 
 def test_a_year_for_several_doctors_is_made_in_one_command_and_once() -> None:
-    doctors_with_hours(5)
+    doctors_with_hours(3)
     with time_machine.travel(NEW_YEAR, tick=False):
         materialize()
-        assert_a_year_of(5)
+        assert_a_year_of(3)
 
 
 def test_memory_does_not_grow_with_the_doctors() -> None:

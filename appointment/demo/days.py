@@ -12,7 +12,10 @@ from appointment.demo.posts import LICENSE, POSTS
 from doctor.exceptions import ScheduleOverlap
 from doctor.models import Doctor, Location, Schedule, WeeklyHours
 
-AROUND = timedelta(days=30)
+
+def around() -> timedelta:
+    """How far before and after today the calendars reach."""
+    return timedelta(days=settings.DEMO_DAYS)
 
 
 def missing(at: datetime) -> list[date]:
@@ -22,7 +25,7 @@ def missing(at: datetime) -> list[date]:
     a session that staff deleted does not come back, and one that they added stands in no way.
     """
     todays = [location.today(at) for location in Location.objects.all()] or [at.date()]
-    first, last = min(todays) - AROUND, max(todays) + AROUND
+    first, last = min(todays) - around(), max(todays) + around()
     doctors = Doctor.objects.filter(license_number__startswith=LICENSE)
     sessions = Schedule.objects.filter(doctor__in=doctors, date__range=(first, last)).order_by()
     working = sessions.values_list("date").annotate(Count("doctor", distinct=True))

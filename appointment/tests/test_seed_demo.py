@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import transaction
 from django.db.models import Count, F, QuerySet, Sum
+from django.test import override_settings
 
 from accounts.models import User
 from appointment.demo import days, people, visits
@@ -48,8 +49,7 @@ def seeded(flush: Flush, django_db_blocker: Any) -> Iterator[None]:
     It is committed, so that each test can start from it and roll its own changes back. The calendar
     is a shorter one than that of the server's own demo, which `clinic` makes whole.
     """
-    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
-        patch.setattr(days, "AROUND", timedelta(days=22))
+    with override_settings(DEMO_DAYS=22), django_db_blocker.unblock():
         seed(AT)
         yield
         flush()
@@ -72,7 +72,7 @@ def rows() -> dict[str, int]:
 def next_working_day(at: datetime) -> datetime:
     """The first later instant whose calendar reaches a working day that this one's does not."""
     tomorrow = at + timedelta(days=1)
-    end = (tomorrow + days.AROUND).weekday()
+    end = (tomorrow + days.around()).weekday()
     return tomorrow if end < 5 else next_working_day(tomorrow)
 
 
@@ -90,7 +90,7 @@ def test_there_are_two_clinics_and_twelve_doctors_each_at_one() -> None:
 
 
 def test_every_doctor_works_every_working_day_between_nine_and_five() -> None:
-    first, last = AT.date() - days.AROUND, AT.date() + days.AROUND
+    first, last = AT.date() - days.around(), AT.date() + days.around()
     span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     for doctor in Doctor.objects.all():
         sessions = doctor.schedules.all()
@@ -207,8 +207,8 @@ def test_a_later_run_adds_the_days_that_came_into_sight() -> None:
     call_command("check_invariants", stdout=StringIO())
 
 
-def test_a_later_run_closes_what_has_long_been_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "AROUND", timedelta(0))
+def test_a_later_run_closes_what_has_long_been_over(settings: Any) -> None:
+    settings.DEMO_DAYS = 0
     later = AT + timedelta(days=7)
     seed(later)
     left = Appointment.objects.active().filter(ends_at__lt=later)
