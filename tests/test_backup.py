@@ -67,7 +67,7 @@ def test_a_file_system_without_hard_links_does_as_well(
     def refused(*paths: Path) -> None:
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    monkeypatch.setattr(backup.os, "link", refused)
+    monkeypatch.setattr("os.link", refused)
     file = tmp_path / "clinic.backup"
     call_command("backup", str(file))
     assert "appointment_appointment" in tables(file)
