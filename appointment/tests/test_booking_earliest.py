@@ -1,6 +1,6 @@
 """Booking a session takes its earliest place that the patient can have."""
 
-from datetime import time
+from datetime import time, timedelta
 
 import pytest
 import time_machine
@@ -57,6 +57,20 @@ def test_the_earliest_slot_is_taken_and_then_the_next(
     assert Appointment.objects.get(slot=first).reason == ""
     assert_balanced(first)
     assert_balanced(second)
+
+
+def test_the_earliest_is_the_first_by_the_clock_and_not_by_the_key(
+    patient: Patient, schedule: Schedule
+) -> None:
+    first, *_, last = slots_of(schedule)
+    span, elsewhere = (first.starts_at, first.ends_at), timedelta(days=400)
+    for slot, (begins, ends) in (
+        (first, (first.starts_at + elsewhere, first.ends_at + elsewhere)),
+        (last, span),
+        (first, (last.starts_at, last.ends_at)),
+    ):
+        Slot.objects.filter(pk=slot.pk).update(starts_at=begins, ends_at=ends)
+    assert book(patient, schedule).slot == last
 
 
 def test_the_same_patient_gets_the_next_slot_and_not_the_same_one(patient: Patient) -> None:

@@ -8,7 +8,6 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.exceptions import DomainError
-from accounts.tests.factories import UserFactory
 from appointment.models import Appointment, AppointmentEvent, booking
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import AlreadyBooked, PatientOverlap, SlotClosed, SlotFull, SlotInPast
@@ -224,21 +223,6 @@ def test_alternatives_are_bookable_by_this_patient_and_go_on_with_earlier_ones(
 
 
 # --- One's own booking through the API ------------------------------------------------------------
-
-
-def test_a_profile_is_made_from_the_names_of_the_account() -> None:
-    user, slot = UserFactory(first_name="Ana", last_name="Ruiz"), slots_of()[0]
-    booked = Appointment.objects.book_own(user, slot.doctor_id, slot_id=slot.pk, reason="Check-up")
-    assert booked.patient == Patient.objects.get(user=user)
-    assert (booked.patient.name, booked.booked_by, booked.reason) == ("Ana Ruiz", user, "Check-up")
-    assert_balanced(slot)
-
-
-def test_a_refused_booking_makes_no_profile() -> None:
-    slot = AppointmentFactory().slot
-    with pytest.raises(SlotFull):
-        Appointment.objects.book_own(UserFactory(), slot.doctor_id, slot_id=slot.pk)
-    assert Patient.objects.count() == 1
 
 
 def test_a_slot_is_looked_for_with_its_doctor_only(patient: Patient) -> None:
