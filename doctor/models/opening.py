@@ -55,6 +55,8 @@ def recompute_open(slots: "SlotQuerySet", at: datetime, changed: Iterable[int] =
             slots_closing.send(sender=slots.model, slots=held, at=at)
         for is_open in (True, False):
             flipped = [pk for pk, _, opens in stale if opens is is_open]
+            if not flipped:
+                continue
             slots.model.objects.filter(pk__in=flipped).update(is_open=is_open)
             told.update(flipped)
     if told:
