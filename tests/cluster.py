@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 from tests import binaries, scratch
 from tests.live import free_port
+from tests.database import memory
 from tests.postgres import PostgresMissing
 from tests.programs import START_SECONDS, Programs, Unusable, query, wait_until_ready
 
@@ -47,7 +48,7 @@ def primary(**settings: str) -> Iterator["Cluster"]:
     """A new, empty server from the first binaries that work; raises PostgresMissing."""
     tried: list[str] = []
     for source in binaries.find(os.environ.get("TEST_POSTGRES", "").strip()):
-        folder = scratch.Folder("clinic-cluster-", binaries.place_for_data())
+        folder = scratch.Folder("clinic-cluster-", memory() or binaries.place_for_data())
         try:
             made = Cluster(Programs(source, folder.path), "primary", secrets.token_hex(16))
             made.settings.update(settings)
@@ -207,11 +208,16 @@ class Cluster:
     # --- Its processes ----------------------------------------------------------------------------
 
     def _signal(self, number: signal.Signals) -> None:
-        """To the server first, so that it starts no new process, then to all of its processes."""
+        """To the server first, so that it starts no new process, then to all of its processes.
+
+        They are looked for before as well: those of a server that was killed are nobody's, and one
+        that was stopped before it does not notice.
+        """
         if self._process is None or self._process.poll() is not None:
             return
+        known = children(self._process.pid)
         self._process.send_signal(number)
-        for pid in children(self._process.pid):
+        for pid in {*known, *children(self._process.pid)}:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:

@@ -65,9 +65,8 @@ class Relay:
 @contextmanager
 def relay(leader: Cluster, database: str, log: Path) -> Iterator[Relay]:
     """A server that knows of two places, and clients of it; the database is migrated."""
-    with ExitStack() as stack:
-        spare = free_port()
-        server = BareServer(either(leader, spare, database), log)
-        load = Load.prepared(server, patience=30)
-        stack.enter_context(server.running())
+    spare = free_port()
+    server = BareServer(either(leader, spare, database), log)
+    load = Load.prepared(server, patience=30)
+    with ExitStack() as stack, server.running():  # it ends before its databases do
         yield Relay(leader, spare, load, stack)
