@@ -26,8 +26,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests import binaries, scratch
-from tests.live import free_port
 from tests.database import memory
+from tests.live import free_port
 from tests.postgres import PostgresMissing
 from tests.programs import START_SECONDS, Programs, Unusable, query, wait_until_ready
 
