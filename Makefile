@@ -40,8 +40,8 @@ run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABAS
 
 # Both databases at once, a core each; every line says whose it is. Thousands of calls whose answers
 # are made above the database are shared out between them (tests/database.py); with ARGS all are made
-# on both. The tests of the four apps, on
-# SQLite, measure the apps' coverage: it costs time, and no server has a part in that run.
+# on both. The tests of the four apps, on SQLite, measure the apps' coverage: it costs time, and no
+# server has a part in that run.
 test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS= goes to pytest)
 	@rm -f .coverage .coverage.*; failed=; told=$$(mktemp); trap 'rm -f "$$told"' EXIT; \
 	echo "=== Tests on SQLite and on PostgreSQL, side by side"; \

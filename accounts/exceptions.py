@@ -6,8 +6,8 @@ from typing import Any
 class DomainError(Exception):
     """A rule of the clinic refused a change; nothing was written.
 
-    `code` is the machine's word for it (DESIGN section 5), `message` a sentence for people, and
-    `extra` what a client needs in order to go on, such as the alternatives to a full slot.
+    `code` is the machine's word for it, `message` a sentence for people, and `extra` what a client
+    needs in order to go on, such as the alternatives to a full slot.
     """
 
     code = "conflict"

@@ -1,4 +1,7 @@
-"""What holds at every commit (DESIGN section 4), as queries for the rows of which it is not true.
+"""What holds at every commit, as queries for the rows of which it is not true.
+
+I1: the places taken of a slot are those of its visits and open offers. I2: nobody is in two places
+at once. I3: a visit was canceled once if it is canceled. I4: every visit is where its slot is.
 
 Each query is one statement, so that it sees one moment of a live database, and covers one window
 of primary keys, so that neither server nor client ever holds more than a window's rows.

@@ -1,4 +1,4 @@
-"""Every verb locks in the one order of DESIGN section 4, so that no two wait for each other.
+"""Every verb locks in one order, so that no two wait for each other.
 
 Read from the statements themselves: a race meets a wrong order only now and then. On PostgreSQL,
 since SQLite has one lock for all.

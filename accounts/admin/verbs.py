@@ -50,7 +50,7 @@ class VerbAdmin(SturdyAdmin):
         obj.revise(**changes)
 
     def lock_rows(self, queryset: QuerySet[Any]) -> None:
-        """Lock what deleting all these takes, in DESIGN's order, before the first one goes."""
+        """Lock what deleting all these takes, in the order of all verbs, before the first goes."""
 
     def in_words(self, error: DomainError) -> str:
         """What a refusal says to the person at the admin."""

@@ -104,7 +104,7 @@ class AppointmentQuerySet(RebookingScopes, models.QuerySet["Appointment"]):
         Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
 
     def lock_places_of(self, patients: "list[int]") -> None:
-        """Lock what erasing these people gives back, in DESIGN's order. See `Patient.erase`."""
+        """Lock what erasing these people gives back, in every verb's order. See `Patient.erase`."""
         from appointment.models.departure import lock_places_of
 
         lock_places_of(patients)

@@ -20,6 +20,9 @@ class EmergencyForm(RevisingForm):
 
     end_now = forms.BooleanField(required=False, label="End it now")
 
+    class Meta:
+        help_texts = {"patient": "Whose history you need to read."}
+
 
 @admin.register(EmergencyAccess)
 class EmergencyAccessAdmin(LeavesTrail, VerbAdmin):

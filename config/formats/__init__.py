@@ -1,0 +1,1 @@
+"""How the admin writes instants: with their time zone, since clinics are in several."""
