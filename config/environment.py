@@ -51,6 +51,14 @@ def number(name: str, default: int) -> int:
     return int(value)
 
 
+def web_address(name: str) -> str:
+    """An address of the web without its last slash, or ""; raises ImproperlyConfigured."""
+    value = text(name).rstrip("/")
+    if value and not value.startswith(("https://", "http://")):
+        raise ImproperlyConfigured(f"{name} must begin with https:// or http://, not {value!r}.")
+    return value
+
+
 def required(name: str) -> str:
     """The variable's value; raises ImproperlyConfigured where it is missing."""
     value = text(name)

@@ -167,7 +167,7 @@ else:
 MAIL = environment.mail(EMAIL_URL, BASE_DIR)
 vars().update(MAIL)
 EMAIL_TIMEOUT = 10  # seconds
-LINK_URL = environment.text("LINK_URL").rstrip("/")  # where the clients' pages are
+LINK_URL = environment.web_address("LINK_URL")  # where the clients' pages are
 
 # --- Calendar -------------------------------------------------------------------------------------
 

@@ -73,6 +73,19 @@ def test_a_cache_in_a_table_loses_no_count(url: str) -> None:
     assert environment.counting_cache(url)["BACKEND"] == "accounts.counting.DatabaseCache"
 
 
+# --- LINK_URL -------------------------------------------------------------------------------------
+
+
+def test_the_clients_pages_are_at_an_address_of_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK_URL", "https://clinic.example/app/")
+    assert environment.web_address("LINK_URL") == "https://clinic.example/app"
+    monkeypatch.setenv("LINK_URL", "clinic.example")
+    with pytest.raises(ImproperlyConfigured, match="LINK_URL must begin with https://"):
+        environment.web_address("LINK_URL")
+    monkeypatch.delenv("LINK_URL")
+    assert environment.web_address("LINK_URL") == ""
+
+
 # --- EMAIL_URL ------------------------------------------------------------------------------------
 
 
