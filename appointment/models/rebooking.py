@@ -46,8 +46,6 @@ class RebookingScopes:
         """
         for pks in in_batches(slots):
             live = self.not_ended(at).filter(slot__in=pks)
-            if not live.exists():
-                continue  # as with all that is newly published
             hit = Slot.objects.filter(pk__in=pks).called_off()
             live.filter(needs_rebooking=False, slot__in=hit).update(needs_rebooking=True)
             live.filter(needs_rebooking=True).exclude(slot__in=hit).update(needs_rebooking=False)
