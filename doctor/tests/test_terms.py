@@ -43,6 +43,8 @@ def test_what_begins_within_the_horizon_can_be_had_and_nothing_after_it(slots: l
     )
     some = [near.slots.earliest("pk"), far.slots.earliest("pk")]
     assert had(some, locations=(place,)) == [True, False]
+    later = timezone.now() + timedelta(days=7)
+    assert had(some, at=later, locations=(place,)) == [False, True]
 
 
 def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:
