@@ -76,6 +76,16 @@ def django_db_keepdb(database: Database, pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.option.reuse_db) or isinstance(database, Through)
 
 
+@pytest.fixture
+def direct(database: Database) -> None:
+    """For what cannot be had through PgBouncer, which the run then says."""
+    if isinstance(database, Through):
+        pytest.skip(
+            "not through PgBouncer: pg_dump is refused there, and no more transactions wait for "
+            "each other than it has connections"
+        )
+
+
 # --- Settings -------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ def tables(file: Path) -> str:
     return subprocess.check_output([program, "--list", file], text=True)
 
 
+@pytest.mark.usefixtures("direct")
 def test_a_backup_is_one_private_file_that_holds_the_tables(tmp_path: Path) -> None:
     file = tmp_path / "clinic.backup"
     call_command("backup", str(file))
@@ -61,6 +62,7 @@ def test_a_file_that_is_made_meanwhile_is_not_overwritten(
     assert (file.read_text(), list(tmp_path.iterdir())) == ("another's", [file])
 
 
+@pytest.mark.usefixtures("direct")
 def test_a_file_system_without_hard_links_does_as_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -107,6 +109,7 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.mark.only_on("postgres")
+@pytest.mark.usefixtures("direct")
 def test_a_password_is_neither_on_the_command_line_nor_in_what_is_said(
     monkeypatch: pytest.MonkeyPatch, programs: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +123,7 @@ def test_a_password_is_neither_on_the_command_line_nor_in_what_is_said(
 
 
 @pytest.mark.only_on("postgres")
+@pytest.mark.usefixtures("direct")
 def test_a_pg_dump_older_than_the_server_is_not_used(
     monkeypatch: pytest.MonkeyPatch, programs: Path, tmp_path: Path
 ) -> None:

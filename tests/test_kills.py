@@ -27,6 +27,7 @@ def test_a_killed_worker_and_a_killed_database_lose_nothing_acknowledged(durable
     survive(durable, [durable.kill_worker, durable.kill_database])
 
 
+@pytest.mark.usefixtures("direct")
 def test_a_backup_under_load_holds_all_that_was_acknowledged_before(
     durable: Clinic, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def lost(body: Callable[[], object]) -> str:
 # --- 200 for 5 places -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("direct")
 def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) -> None:
     """All 200 find the slot empty. No constraint stops it: each writes that one place is taken."""
     read = after_all(200, Slot.objects.get)
@@ -82,6 +83,7 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
     assert lost(race_bodies.assert_five_of_200_win) == "1 places taken, 200 appointments hold one"
 
 
+@pytest.mark.usefixtures("direct")
 def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Patch) -> None:
     """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
     read = after_all(200, Slot.objects.get)
@@ -100,6 +102,7 @@ def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Pa
 # --- One visit canceled by 50 ---------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("direct")
 def test_places_are_restored_50_times_when_a_visit_is_read_then_saved(monkeypatch: Patch) -> None:
     """All 50 find the visit scheduled. No constraint stops it while others hold places."""
     read = after_all(50, Appointment.objects.get)
