@@ -69,3 +69,14 @@ def test_a_transaction_that_cannot_begin_gives_its_turn_back() -> None:
     assert isinstance(turn, type(threading.Lock()))
     with transaction.atomic():
         assert not turn.locked()  # held while one begins, not while one writes
+
+
+def test_a_connection_that_breaks_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: base.DatabaseWrapper, seconds: float) -> None:
+        raise OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(base.DatabaseWrapper, "_wait_for_locks", broken)
+        with pytest.raises(OperationalError, match="disk"), transaction.atomic():
+            raise AssertionError("it has begun")
+    assert not base.TURNS[str(connection.settings_dict["NAME"])].locked()

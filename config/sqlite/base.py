@@ -33,8 +33,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._wait_for_locks(max(patience - waited, 0))
             super()._start_transaction_under_autocommit()  # type: ignore[misc]
         finally:
+            turn.release()  # first: were the connection broken, nobody would have a turn any more
             self._wait_for_locks(patience)
-            turn.release()
 
     def _wait_for_locks(self, seconds: float) -> None:
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")

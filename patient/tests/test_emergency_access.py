@@ -1,5 +1,6 @@
 """Breaking the glass: a reason, a limited time, one patient, and everybody can see it was done."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -119,3 +120,12 @@ def test_an_erasure_blanks_the_reason_and_takes_the_person_out(desk: Desk, known
     access = EmergencyAccess.objects.get()
     assert (access.patient, access.reason) == (None, "")
     assert not shows_it(desk, access)
+
+
+def test_the_pages_say_whom_to_name_and_in_which_zone_it_ends(desk: Desk, known: Patient) -> None:
+    form = desk.get(page(EmergencyAccess, "add")).content.decode()
+    assert "Whose history you need to read." in form
+    assert "Empty once the person has been erased" not in form
+    break_in(desk, known)
+    for path in (page(EmergencyAccess), page(EmergencyAccess.objects.get(), "change")):
+        assert re.search(r"\d [ap]\.m\. UTC", desk.get(path).content.decode()), path
