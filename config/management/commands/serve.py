@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -148,12 +149,11 @@ def become_gunicorn() -> NoReturn:
 
     The arguments are those with which gunicorn starts itself anew at SIGUSR2.
     """
-    from gunicorn import __main__ as program  # here: no other command needs it
-    from gunicorn.app.wsgiapp import WSGIApplication
+    from gunicorn.app.wsgiapp import WSGIApplication  # here: no other command needs it
 
     base = settings.BASE_DIR
     options = ["--chdir", str(base), "--config", str(base / "deploy" / "gunicorn.conf.py")]
-    command = [str(program.__file__), *options, "--no-control-socket"]
+    command = [str(Path(sys.executable).with_name("gunicorn")), *options, "--no-control-socket"]
     sys.argv = [*command, "config.wsgi:application"]
     WSGIApplication().run()
     sys.exit()
