@@ -27,10 +27,10 @@ PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES=
 	EMAIL_URL=smtp+tls://127.0.0.1:1 DEFAULT_FROM_EMAIL=clinic@clinic.example \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
-APPS := accounts doctor patient appointment
+APPS := extensions accounts doctor patient appointment
 # It warns of each reason given where it found nothing after all; the rest of what it says counts.
 BANDIT = bash -c '$(BIN)/bandit --quiet --configfile pyproject.toml --recursive manage.py \
-	$(APPS) config deploy benchmarks supply 2> >(grep -v "but no failed test" >&2)'
+	$(APPS) config deploy benchmarks tools 2> >(grep -v "but no failed test" >&2)'
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -74,7 +74,7 @@ drill: $(DEV)  ## run the long drills on SQLite and on PostgreSQL (ARGS= goes to
 lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and supply
 	@failed=; \
 	step() { name=$$1; shift; echo "=== $$name"; "$$@" || failed="$$failed, $$name"; }; \
-	step "lock" $(BIN)/python -m supply.lock; \
+	step "lock" $(BIN)/python -m tools.lock; \
 	step "ruff check" $(BIN)/python -m ruff check .; \
 	step "ruff format" $(BIN)/python -m ruff format --check .; \
 	step "mypy" $(CHECKS) $(BIN)/python -m mypy; \
@@ -85,7 +85,7 @@ lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAP
 	step "OpenAPI schema" $(CHECKS) $(BIN)/python manage.py spectacular \
 		--validate --fail-on-warn --file /dev/null; \
 	step "bandit" $(BANDIT); \
-	step "audit" $(BIN)/python -m supply.audit; \
+	step "audit" $(BIN)/python -m tools.audit; \
 	test -z "$$failed" || { echo "FAILED: $${failed#, }"; exit 1; }; \
 	echo "All checks passed."
 
@@ -94,14 +94,14 @@ format: $(DEV)  ## format the code and repair what ruff can repair
 	@$(BIN)/python -m ruff format .
 
 audit: $(DEV)  ## compare what is installed with the lock, and the lock with known vulnerabilities
-	@AUDIT_SECONDS=120 $(BIN)/python -m supply.audit
+	@AUDIT_SECONDS=120 $(BIN)/python -m tools.audit
 
 sbom: $(DEV)  ## write the bill of materials (CycloneDX) to var/sbom.json
-	@$(BIN)/python -m supply.sbom
+	@$(BIN)/python -m tools.sbom
 
 # An hour of one core; a second run tests what changed, and what survived.
 mutants: $(DEV)  ## change the code that guards, and see a test fail for each change
-	@nice -n 19 $(BIN)/python -m supply.mutants
+	@nice -n 19 $(BIN)/python -m tools.mutants
 
 # The files that requirements*.in ask for, with all that they need, for every platform. What is locked
 # already stays, unless `make lock ARGS=--upgrade` or `ARGS="--upgrade-package django"` says otherwise.
@@ -111,7 +111,7 @@ LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.
 lock: $(DEV)  ## lock what requirements*.in ask for, with hashes (ARGS=--upgrade takes newer ones)
 	@$(LOCK) requirements.in --output-file requirements.txt
 	@$(LOCK) requirements-dev.in --output-file requirements-dev.txt
-	@$(BIN)/python -m supply.lock
+	@$(BIN)/python -m tools.lock
 
 clean:  ## remove .venv and caches; the data in var/ stays
 	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

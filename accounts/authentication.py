@@ -18,9 +18,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.fields import fold_email
+from accounts.login_limits import is_locked_out, refuse_locked_out
 from accounts.models import Device, User
 from accounts.models.device import NOTED_AFTER
-from accounts.throttles import is_locked_out, refuse_locked_out
 
 TOKEN = re.compile(rb"[0-9a-f]{64,128}")
 

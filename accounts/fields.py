@@ -1,22 +1,9 @@
-"""Kinds of fields that more than one app stores."""
+"""The e-mail address as a model field."""
 
 import unicodedata
 from typing import Any
 
-from django.core.validators import MaxLengthValidator, RegexValidator
 from django.db import models
-
-FREE_TEXT = 4000
-
-validate_language_tag = RegexValidator(
-    r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", "Use a BCP 47 tag, such as es or pt-BR."
-)
-
-
-def free_text(**options: Any) -> "models.TextField[str, str]":
-    """A text of at most 4,000 characters, on every database and in every form."""
-    validators = [MaxLengthValidator(FREE_TEXT)]
-    return models.TextField(max_length=FREE_TEXT, validators=validators, **options)
 
 
 def fold_email(email: str) -> str:

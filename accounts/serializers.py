@@ -1,14 +1,15 @@
 """The shape of accounts in the API."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import models
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.fields import EmailField, fold_email
-from accounts.models import Device, Revisable, User
+from accounts.models import Device, User
 from accounts.models.user import check_new_password
+from extensions.rest.fields import TextField
+from extensions.rest.serializers import TEXTS, PartialUpdateSerializer
 
 USER = {
     "id": 7,
@@ -19,7 +20,6 @@ USER = {
     "doctor": None,
     "date_joined": "2026-11-23T09:30:00Z",
 }
-Row = TypeVar("Row", bound=Revisable)
 MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # of examples, and secrets to nobody
 REQUIRED = serializers.Field.default_error_messages["required"]
 PASSWORD: dict[str, Any] = {
@@ -29,34 +29,8 @@ PASSWORD: dict[str, Any] = {
 }
 
 
-class TextField(serializers.CharField):
-    """A text; REST framework's own takes a number for one, and a phone number is none."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-TEXTS: dict[Any, Any] = {
-    **serializers.ModelSerializer.serializer_field_mapping,
-    models.CharField: TextField,
-    models.TextField: TextField,
-}
-
-
-class RevisingSerializer(serializers.ModelSerializer[Row]):
-    """Writes only the columns that were sent, so that writers of others lose nothing."""
-
-    serializer_field_mapping = TEXTS
-
-    def update(self, instance: Row, validated_data: dict[str, Any]) -> Row:
-        instance.revise(**validated_data)
-        return instance
-
-
 @extend_schema_serializer(examples=[OpenApiExample("The user", USER)])
-class UserSerializer(RevisingSerializer[User]):
+class UserSerializer(PartialUpdateSerializer[User]):
     """The caller's own account; only the names can be written."""
 
     doctor = serializers.PrimaryKeyRelatedField[Any](

@@ -71,14 +71,14 @@ class ClinicAdminSite(OTPAdminSite):
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The page to sign in at, under the limit of all logins."""
-        from accounts.throttles import limits_logins  # the site is made before the models are
+        from accounts.login_limits import limits_logins  # the site is made before the models are
 
         page = limits_logins(super().login)
         return page(request, extra_context)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """What a field suggests; of patients it is written down who was named to whom."""
-        from accounts.admin.trail import Suggestions
+        from accounts.audit.admin import Suggestions
 
         return cast(HttpResponse, Suggestions.as_view(admin_site=self)(request))
 

@@ -1,6 +1,6 @@
 """What an appointment refuses."""
 
-from accounts.exceptions import DomainError
+from extensions.exceptions import DomainError
 
 
 class NotCancelable(DomainError):
@@ -13,7 +13,7 @@ class InvalidTransition(DomainError):
     message = "The appointment cannot change to this status now."
 
 
-class Gone(NotCancelable):
+class AppointmentDeleted(NotCancelable):
     message = "The appointment has been deleted."
 
 
@@ -22,7 +22,7 @@ class CancelDeadlinePassed(DomainError):
     message = "It is too late to cancel or move this appointment. Call the location."
 
 
-class Moved(Exception):
+class StaleLock(Exception):
     """The appointment, or an offer, is of another slot meanwhile: look again."""
 
 

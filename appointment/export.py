@@ -43,7 +43,7 @@ class Export:
 
     def write(self, file: IO[str]) -> None:
         """Write all of it down, after an event that says so for each patient."""
-        AuditEvent.objects.note("export", Patient, self.patients or [None])
+        AuditEvent.objects.record("export", Patient, self.patients or [None])
         head = {"format": FORMAT, "version": VERSION, "exported_at": timezone.now()}
         account = self.account and AccountSerializer(self.account).data
         file.write(_json({**head, "account": account})[:-1])

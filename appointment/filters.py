@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django_filters import rest_framework as filters
 
-from accounts.filters import IdFilter
 from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
 from doctor.filters import DateRangeFilter, DateRangeForm, IsoDateFilter
 from doctor.models import TimeOff
+from extensions.rest.filters import IdFilter
 
 
 class StrictBooleanField(forms.Field):

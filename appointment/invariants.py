@@ -38,7 +38,7 @@ from appointment.models import (
     WaitlistStatus,
 )
 from appointment.models.status import Status
-from doctor.models import Slot, opening
+from doctor.models import Slot, slot_availability
 
 Kind = AppointmentEvent.Kind
 
@@ -183,12 +183,14 @@ def estranged() -> QuerySet[Slot]:
 def wrongly_open() -> QuerySet[Slot]:
     """Coming slots that are open against the word of schedule, doctor or leave, or closed."""
     coming = Slot.objects.filter(ends_at__gt=timezone.now() + CLOCKS_DIFFER_BY)
-    return coming.annotate(may_open=_is(opening.may_open())).exclude(is_open=F("may_open"))
+    return coming.annotate(may_open=_is(slot_availability.may_open())).exclude(
+        is_open=F("may_open")
+    )
 
 
 def wrongly_flagged() -> QuerySet[Appointment]:
     """Coming live appointments that are called off and not in the work list, or the reverse."""
-    called_off = Slot.objects.filter(opening.called_off(), pk=OuterRef("slot"))
+    called_off = Slot.objects.filter(slot_availability.called_off(), pk=OuterRef("slot"))
     coming = Appointment.objects.active().filter(ends_at__gt=timezone.now() + CLOCKS_DIFFER_BY)
     return coming.annotate(called_off=Exists(called_off)).exclude(needs_rebooking=F("called_off"))
 

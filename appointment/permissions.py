@@ -5,10 +5,10 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.permissions import IsStaffWithModelPermission
 from appointment.models import Appointment
 from appointment.models.status import CHANGE
 from doctor.models import Doctor
+from extensions.rest.permissions import IsStaffWithModelPermission
 
 
 class IsDoctor(BasePermission):

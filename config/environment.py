@@ -94,7 +94,9 @@ def database(url: str, base: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(NO_DATABASE_URL)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return sqlite(base / config["NAME"] if config["NAME"] != ":memory:" else ":memory:")
-    config.update(ENGINE="config.postgres", CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    config.update(
+        ENGINE="extensions.db.backends.postgresql", CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True
+    )
     # In transaction mode a cursor kept on the server would be asked for on another connection.
     config["DISABLE_SERVER_SIDE_CURSORS"] = flag("PGBOUNCER")
     config["OPTIONS"] = LIBPQ | config.get("OPTIONS", {})
@@ -118,7 +120,7 @@ def counting_cache(url: str) -> dict[str, Any]:
     """Django's settings of the cache that counts; in a table, one that loses no count."""
     config: dict[str, Any] = environ.Env.cache_url_config(url or "dbcache://limits_cache")
     if config["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
-        config["BACKEND"] = "accounts.counting.DatabaseCache"
+        config["BACKEND"] = "extensions.db.cache.DatabaseCache"
         config.setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 100_000)
     return config
 
@@ -126,7 +128,7 @@ def counting_cache(url: str) -> dict[str, Any]:
 def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
     """SQLite in which every transaction takes the write lock first, so that none oversells."""
     return {
-        "ENGINE": "config.sqlite",
+        "ENGINE": "extensions.db.backends.sqlite3",
         "NAME": name,
         "CONN_MAX_AGE": 60,
         "OPTIONS": {

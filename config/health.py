@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from config.postgres.limits import hurried
+from extensions.db.backends.postgresql.limits import short_timeouts
 
 RETRY_AFTER = 5  # seconds
 SECONDS = 2  # that it is waited for
@@ -56,7 +56,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say whether calls can be served: the database answers and every migration is applied."""
     try:
-        with hurried(SECONDS):
+        with short_timeouts(SECONDS):
             missing = missing_migrations()
     except ReadOnly:
         return _answer(503, status="unavailable", reason="read_only")

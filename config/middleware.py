@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware import common
 
-from accounts.context import ADMIN, Caller, called_by
-from accounts.context import API as OF_API
-from accounts.denials import note_denial
-from accounts.throttles import client_address
+from accounts.audit.context import ADMIN, RequestContext, use_context
+from accounts.audit.context import API as OF_API
+from accounts.audit.denials import record_denial
 from config import problems
 from config.problems import Problem, problem_of
+from extensions.rest.throttling import client_address
 
 API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -25,7 +25,7 @@ PLAIN = "Plain http is refused here, since anybody on the way can read it. Use h
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
 
-class CallerMiddleware:
+class RequestContextMiddleware:
     """Tell all that a call does who makes it, and under which id; the answer bears the id too.
 
     The id is ours: one that a client chose could be used for many calls. What was refused is
@@ -36,16 +36,16 @@ class CallerMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        somebody = Caller(
+        somebody = RequestContext(
             channel=OF_API if _is_api(request) else ADMIN,
             address=client_address(request),
             request_id=uuid.uuid4().hex,
-            whoever=lambda: getattr(request, "user", None),
+            get_user=lambda: getattr(request, "user", None),
         )
-        with called_by(somebody):
+        with use_context(somebody):
             response = self.get_response(request)
             response.headers["X-Request-ID"] = somebody.request_id
-            note_denial(request, response)
+            record_denial(request, response)
         return response
 
 

@@ -11,9 +11,9 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.views.defaults import server_error as django_server_error
 
-from accounts.outages import is_conflict, is_outage, pause, tries
-from config.postgres.limits import limited
 from config.problems import RETRY_AFTER, unavailable
+from extensions.db.backends.postgresql.limits import limited
+from extensions.db.retry import attempts_outside_transaction, is_conflict, is_outage, pause
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -33,7 +33,7 @@ class LimitsMiddleware:
         return page_of(error) if is_outage(error) else None
 
 
-class AgainMiddleware:
+class RetryMiddleware:
     """Answer a call anew which the database undid in favor of another: nobody hears of a deadlock.
 
     Stands last, so that only the view is repeated. A view changes rows in one transaction, its
@@ -48,7 +48,7 @@ class AgainMiddleware:
             keep_body(request)
         except UnreadablePostError:  # the client is gone
             return HttpResponse(status=400)
-        for attempt in range(1, tries()):
+        for attempt in range(1, attempts_outside_transaction()):
             request.is_last_try = False  # type: ignore[attr-defined]
             response = self.get_response(request)
             if not getattr(response, "is_conflict", False):

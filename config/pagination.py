@@ -6,7 +6,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
-from accounts.filters import MOST_ROWS, PAGE_SIZE, positive
+from extensions.rest.filters import MOST_ROWS, PAGE_SIZE, positive
 
 
 def numbered(text: str, name: str) -> int:

@@ -16,10 +16,11 @@ from rest_framework import exceptions as drf
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from accounts.exceptions import CredentialsChanged, DomainError, Throttled
-from accounts.outages import is_conflict, is_outage
+from accounts.exceptions import CredentialsChanged, Throttled
 from appointment.exceptions import IdempotencyKeyReused
 from doctor.serializers import SlotSerializer
+from extensions.db.retry import is_conflict, is_outage
+from extensions.exceptions import DomainError
 
 logger = logging.getLogger("config.problems")
 

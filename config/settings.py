@@ -66,7 +66,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.outages.LimitsMiddleware",
-    "config.middleware.CallerMiddleware",
+    "config.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.headers.PrivacyMiddleware",
@@ -81,7 +81,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "config.outages.AgainMiddleware",
+    "config.outages.RetryMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -202,9 +202,9 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
-AXES_USERNAME_CALLABLE = "accounts.throttles.login_name"
-AXES_CLIENT_IP_CALLABLE = "accounts.throttles.counted_address"
-AXES_LOCKOUT_CALLABLE = "accounts.throttles.lockout_response"
+AXES_USERNAME_CALLABLE = "accounts.login_limits.login_name"
+AXES_CLIENT_IP_CALLABLE = "extensions.rest.throttling.counted_address"
+AXES_LOCKOUT_CALLABLE = "accounts.login_limits.lockout_response"
 AXES_VERBOSE = False
 # Axes keeps what a refused form held; a code that came with a wrong password still serves.
 AXES_SENSITIVE_PARAMETERS = ["username", "email", "code", "csrfmiddlewaretoken"]
@@ -231,8 +231,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "config.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "accounts.throttles.UserThrottle",
-        "accounts.throttles.AnonymousThrottle",
+        "extensions.rest.throttling.UserThrottle",
+        "extensions.rest.throttling.AnonymousThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {scope: rate if THROTTLE else None for scope, rate in RATES.items()},
     "EXCEPTION_HANDLER": "config.problems.exception_handler",

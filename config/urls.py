@@ -5,9 +5,9 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from accounts.converters import IdConverter
-from accounts.throttles import limits_logins
+from accounts.login_limits import limits_logins
 from config import health, pages
+from extensions.rest.converters import IdConverter
 
 register_converter(IdConverter, "id")
 # Its script comes from an address of its own, as the Content-Security-Policy wants it. It can only

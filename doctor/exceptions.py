@@ -1,6 +1,6 @@
 """What a calendar refuses."""
 
-from accounts.exceptions import DomainError
+from extensions.exceptions import DomainError
 
 
 class AlreadyBooked(DomainError):
@@ -45,7 +45,7 @@ class SlotFull(DomainError):
     message = "No place is left at this time."
 
 
-# What the reasons of the rule (doctor.models.rule) are told as.
+# What the reasons of the rule (doctor.models.booking_rules) are told as.
 REFUSALS: dict[str, type[DomainError]] = {
     "already_booked": AlreadyBooked,
     "patient_overlap": PatientOverlap,

@@ -9,8 +9,8 @@ from rest_framework.exceptions import ValidationError as Invalid
 from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 
-from accounts.filters import IdFilter
 from doctor.models import Doctor, Location, Schedule, WeeklyHours
+from extensions.rest.filters import IdFilter
 
 LONGEST_SEARCH = 200
 MOST_TERMS = 10

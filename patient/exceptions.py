@@ -1,6 +1,6 @@
 """What a patient's record refuses."""
 
-from accounts.exceptions import DomainError
+from extensions.exceptions import DomainError
 
 
 class ProfileExists(DomainError):

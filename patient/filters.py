@@ -5,8 +5,8 @@ from typing import Any
 from django.utils import timezone
 from django_filters import rest_framework as filters
 
-from accounts.filters import IdFilter
 from accounts.models import AuditEvent
+from extensions.rest.filters import IdFilter
 from patient.models import MedicalHistory
 
 

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import AuditEvent
-from accounts.serializers import RevisingSerializer
+from extensions.rest.serializers import PartialUpdateSerializer
 from patient.models import MedicalHistory, Patient
 
 PROFILE = {
@@ -45,7 +45,7 @@ ENTRY = {
         OpenApiExample("A profile", {"id": 5, **PROFILE}, response_only=True),
     ]
 )
-class PatientSerializer(RevisingSerializer[Patient]):
+class PatientSerializer(PartialUpdateSerializer[Patient]):
     """The caller's own profile; only the names are required."""
 
     is_dependent = False
@@ -107,7 +107,7 @@ class PatientNameSerializer(serializers.ModelSerializer[Patient]):
         ),
     ]
 )
-class MedicalHistorySerializer(RevisingSerializer[MedicalHistory]):
+class MedicalHistorySerializer(PartialUpdateSerializer[MedicalHistory]):
     """One thing to know of the caller's health, or of a dependent's."""
 
     patient = PatientNameSerializer(read_only=True)

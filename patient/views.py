@@ -15,8 +15,8 @@ from rest_framework.mixins import (
 )
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
+from accounts.audit.views import READING, AuditedViewMixin, record_read
 from accounts.models import AuditEvent
-from accounts.trail import READING, LeavesTrail, note_read
 from patient.filters import AccessLogFilter, MedicalHistoryFilter
 from patient.models import MedicalHistory, Patient
 from patient.serializers import (
@@ -29,7 +29,11 @@ from patient.serializers import (
 
 
 class PatientViewSet(
-    LeavesTrail, RetrieveModelMixin, UpdateModelMixin, DestroyModelMixin, GenericViewSet[Patient]
+    AuditedViewMixin,
+    RetrieveModelMixin,
+    UpdateModelMixin,
+    DestroyModelMixin,
+    GenericViewSet[Patient],
 ):
     """The caller's own profile, by its id."""
 
@@ -61,11 +65,11 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
     def get_object(self) -> Any:
         own = get_object_or_404(self.get_queryset())
         if self.request.method in READING:
-            self.note_read(own, [own])
+            self.record_read(own, [own])
         return own
 
 
-class DependentViewSet(LeavesTrail, ModelViewSet[Patient]):
+class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
     """People the caller books for, by name; deleting one erases the person."""
 
     shows = Patient
@@ -83,7 +87,7 @@ class DependentViewSet(LeavesTrail, ModelViewSet[Patient]):
 
 
 @extend_schema_view(create=extend_schema(responses={201: MedicalHistorySerializer}))
-class MedicalHistoryViewSet(LeavesTrail, ModelViewSet[MedicalHistory]):
+class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
     """The medical history of the caller and of their dependents, latest entry first."""
 
     shows = MedicalHistory
@@ -119,7 +123,7 @@ class MedicalHistoryViewSet(LeavesTrail, ModelViewSet[MedicalHistory]):
         instance.remove()
 
 
-class AccessLogView(LeavesTrail, ListAPIView[AuditEvent]):
+class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
     """Who has read or changed one's record and those of one's dependents, latest first.
 
     One's own looks at this list are left out of it.
@@ -134,6 +138,6 @@ class AccessLogView(LeavesTrail, ListAPIView[AuditEvent]):
         mine = Patient.objects.cared_for_by(self.request.user)
         return AuditEvent.objects.told_of(mine.values("pk")).select_related("actor")
 
-    def note_read(self, of: Any, rows: Iterable[Any]) -> None:
+    def record_read(self, of: Any, rows: Iterable[Any]) -> None:
         """Every patient in it is the caller's own."""
-        note_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)
+        record_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)

@@ -16,7 +16,6 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
-from accounts.exceptions import DomainError
 from accounts.models import User
 from appointment.exceptions import NotCancelable
 from appointment.models import Appointment
@@ -24,6 +23,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import AlreadyBooked, PatientOverlap, ScheduleOverlap, SlotFull
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from extensions.exceptions import DomainError
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
@@ -41,7 +41,7 @@ def race(*calls: Callable[[], Any]) -> Outcomes:
     return run_together(len(calls), lambda number: calls[number]())
 
 
-def tally(outcomes: Outcomes) -> dict[type, int]:
+def increment_counter(outcomes: Outcomes) -> dict[type, int]:
     """How many calls ended with each type of answer or refusal.
 
     Any exception but a domain error or a row that is gone is a failure, named in full.
@@ -152,7 +152,7 @@ def assert_five_of_200_win() -> None:
     slot = one_slot(capacity=5)
     outcomes = race(*(booking(patient, slot) for patient in people(200)))
     assert_balanced(slot)
-    assert tally(outcomes) == {Appointment: 5, SlotFull: 195}
+    assert increment_counter(outcomes) == {Appointment: 5, SlotFull: 195}
 
 
 def assert_one_of_50_cancels() -> None:
@@ -162,7 +162,7 @@ def assert_one_of_50_cancels() -> None:
     assert_balanced(appointment.slot)
     assert appointment.slot.taken == 59
     assert appointment.events.filter(kind="canceled").count() == 1
-    assert tally(outcomes) == {Appointment: 1, NotCancelable: 49}
+    assert increment_counter(outcomes) == {Appointment: 1, NotCancelable: 49}
 
 
 def assert_one_of_two_doctors_is_booked() -> None:
@@ -173,7 +173,7 @@ def assert_one_of_two_doctors_is_booked() -> None:
     for slot in slots:
         assert_balanced(slot)
     assert_apart(patient.appointments.active())
-    assert tally(outcomes) == {Appointment: 1, AlreadyBooked: 9, PatientOverlap: 10}
+    assert increment_counter(outcomes) == {Appointment: 1, AlreadyBooked: 9, PatientOverlap: 10}
 
 
 def overlapping_sessions() -> list[Schedule]:
@@ -195,4 +195,4 @@ def assert_one_of_two_sessions_is_published() -> None:
     one, other = overlapping_sessions()
     outcomes = race(one.publish, other.publish)
     assert_apart(one.doctor.slots.all())
-    assert tally(outcomes) == {type(None): 1, ScheduleOverlap: 1}
+    assert increment_counter(outcomes) == {type(None): 1, ScheduleOverlap: 1}

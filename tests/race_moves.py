@@ -14,7 +14,15 @@ from doctor.exceptions import AlreadyBooked, SlotFull
 from doctor.models import Slot
 from doctor.tests.factories import day_ahead
 from tests.balance import assert_balanced
-from tests.race_bodies import alike, assert_not_stranded, one_slot, people, race, tally, visits_in
+from tests.race_bodies import (
+    alike,
+    assert_not_stranded,
+    increment_counter,
+    one_slot,
+    people,
+    race,
+    visits_in,
+)
 
 
 def moving(visit: Appointment, to: Slot, **how: Any) -> Callable[[], Appointment]:
@@ -48,7 +56,7 @@ def assert_opposite_moves_all_go_well(pairs: int) -> None:
     going, coming = visits_in(here, people(pairs)), visits_in(there, people(pairs))
     calls = [moving(visit, there) for visit in going] + [moving(visit, here) for visit in coming]
     outcomes = race(*calls)
-    assert tally(outcomes) == {Appointment: 2 * pairs}
+    assert increment_counter(outcomes) == {Appointment: 2 * pairs}
     assert taken_of(here, there) == [pairs, pairs]
     assert_told(*going, *coming)
 
@@ -61,8 +69,8 @@ def assert_one_visit_is_in_one_of_two_slots(devices: int) -> None:
     assert taken_of(old, one, other) in ([0, 1, 0], [0, 0, 1])
     assert_told(visit)
     moves = visit.events.filter(kind="rescheduled").count()
-    assert tally(outcomes).keys() <= {Appointment, AlreadyBooked}
-    assert tally(outcomes)[Appointment] == moves
+    assert increment_counter(outcomes).keys() <= {Appointment, AlreadyBooked}
+    assert increment_counter(outcomes)[Appointment] == moves
 
 
 def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) -> dict[type, int]:
@@ -75,7 +83,7 @@ def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) 
     assert_told(*Appointment.objects.all())
     assert_not_stranded(Appointment.objects.holding_a_place())
     assert Appointment.objects.get(pk=other.pk).slot == old
-    return tally(outcomes)
+    return increment_counter(outcomes)
 
 
 def assert_the_last_place_goes_to_one(movers: int) -> None:
@@ -84,7 +92,7 @@ def assert_the_last_place_goes_to_one(movers: int) -> None:
     pairs = zip(slots, people(movers), strict=True)
     visits = [visit for slot, who in pairs for visit in visits_in(slot, [who])]
     outcomes = race(*(moving(visit, target) for visit in visits))
-    assert tally(outcomes) == {Appointment: 1, SlotFull: movers - 1}
+    assert increment_counter(outcomes) == {Appointment: 1, SlotFull: movers - 1}
     assert taken_of(target) == [1]
     assert sorted(taken_of(*slots)) == [0, *[1] * (movers - 1)]
     assert_told(*visits)

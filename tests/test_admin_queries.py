@@ -118,7 +118,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     WeeklyHours: WeeklyHoursFactory,
     TimeOff: make_time_off,
     WorkListItem: make_flagged,
-    AuditEvent: lambda: AuditEvent.objects.note("read", User),
+    AuditEvent: lambda: AuditEvent.objects.record("read", User),
     EmergencyAccess: make_emergency,
     Patient: PatientFactory,
     MedicalHistory: MedicalHistoryFactory,

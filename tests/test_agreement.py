@@ -7,7 +7,7 @@ import pytest
 from django.db.models import Q
 
 from doctor.models import Slot
-from doctor.models.rule import REASONS, Terms
+from doctor.models.booking_rules import REASONS, BookingContext
 from tests.drills.agreement import agree
 
 pytestmark = pytest.mark.django_db
@@ -44,9 +44,9 @@ def test_a_guard_without_one_of_its_conditions_is_found_out(
 def test_a_list_without_one_of_its_conditions_is_found_out(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(self: Terms) -> Q:
+    def careless(self: BookingContext) -> Q:
         return Q(*(passes for name, passes in self.conditions.items() if name != reason))
 
-    monkeypatch.setattr(Terms, "passes", careless)
+    monkeypatch.setattr(BookingContext, "passes", careless)
     with pytest.raises(AssertionError, match=r"^plain list"):
         agree(CASES, FOUND_SOON.get(reason, 0))

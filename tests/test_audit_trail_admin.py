@@ -57,7 +57,7 @@ MODELS = sorted(set(admin.site._registry) - EXEMPT_MODELS, key=lambda model: mod
 def row_of(world: World, model: type[Model]) -> Any:
     """A row of the world that is of a patient."""
     if model is AuditEvent:
-        AuditEvent.objects.note("read", User)  # of no patient, as is the event of a list of these
+        AuditEvent.objects.record("read", User)  # of no patient, as is the event of a list of these
         return AuditEvent.objects.latest("pk")
     if model is EmergencyAccess:
         access = EmergencyAccess(patient=world.entry.patient, user=world.accounts["staff"])

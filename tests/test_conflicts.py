@@ -11,14 +11,14 @@ from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts import outages
 from accounts.models import User
-from accounts.outages import again_on_conflict, is_conflict
 from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.models import Appointment, IdempotencyKey
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
+from extensions.db import retry
+from extensions.db.retry import is_conflict, retry_on_conflict
 from patient.models import Patient
 from tests.balance import assert_balanced
 from tests.cluster import comes_true
@@ -97,7 +97,7 @@ def test_a_booking_that_is_undone_by_a_deadlock_is_made_all_the_same(
 def test_without_the_repetition_it_is_503_and_its_key_unused(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outages, "TRIES", 1)
+    monkeypatch.setattr(retry, "ATTEMPTS", 1)
     call = book(patient, slot)
     response = in_deadlock((LOCK_SLOT, slot.pk), (LOCK_PATIENT, patient.pk), call)
     assert (response.status_code, response["Retry-After"]) == (503, "2")
@@ -159,7 +159,7 @@ def test_a_serialization_failure_is_repeated(
 def test_without_the_repetition_a_serialization_failure_is_503(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outages, "TRIES", 1)
+    monkeypatch.setattr(retry, "ATTEMPTS", 1)
     assert answer_after_a_conflict(patient, slot).status_code == 503
 
 
@@ -206,7 +206,7 @@ def users(db: None) -> list[int]:
 
 
 def test_work_undone_by_a_deadlock_is_done_again(users: list[int]) -> None:
-    done = crossing(users, again_on_conflict)
+    done = crossing(users, retry_on_conflict)
     assert sorted(done) == [1, 2]
 
 
@@ -225,7 +225,7 @@ def failing() -> tuple[list[int], Callable[[], None]]:
         with connection.cursor() as cursor:
             cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
 
-    return begun, again_on_conflict(work)
+    return begun, retry_on_conflict(work)
 
 
 def test_it_is_tried_three_times_and_no_more() -> None:

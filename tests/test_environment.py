@@ -70,7 +70,7 @@ def test_a_deployment_whose_processes_count_apart_is_warned_of(
 
 @pytest.mark.parametrize("url", ["", "dbcache://elsewhere"])
 def test_a_cache_in_a_table_loses_no_count(url: str) -> None:
-    assert environment.counting_cache(url)["BACKEND"] == "accounts.counting.DatabaseCache"
+    assert environment.counting_cache(url)["BACKEND"] == "extensions.db.cache.DatabaseCache"
 
 
 # --- LINK_URL -------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from config.postgres.limits import Limits, limited
-from config.postgres.watch import Connection, Cursor
+from extensions.db.backends.postgresql.limits import Limits, limited
+from extensions.db.backends.postgresql.watch import Connection, Cursor
 from tests.cluster import Cluster, comes_true
 
 pytestmark = pytest.mark.only_on("postgres")

@@ -35,7 +35,7 @@ def test_rows_go_and_those_of_the_migrations_come_back_as_they_were(flush: Flush
 
 def test_an_append_only_table_is_emptied_and_guarded_again(flush: Flush) -> None:
     for _ in range(2):
-        AuditEvent.objects.note("read", User)
+        AuditEvent.objects.record("read", User)
         with pytest.raises(IntegrityError), connection.cursor() as cursor:
             cursor.execute("DELETE FROM accounts_auditevent")
         flush()

@@ -19,14 +19,14 @@ from django.db import (
 from django.test import Client
 
 from accounts.models import User
-from accounts.outages import is_outage
 from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from config.postgres.base import DatabaseWrapper
-from config.postgres.limits import Limits, hurried, limited
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
+from extensions.db.backends.postgresql.base import DatabaseWrapper
+from extensions.db.backends.postgresql.limits import Limits, limited, short_timeouts
+from extensions.db.retry import is_outage
 from tests.balance import assert_balanced
 from tests.threads import elsewhere
 
@@ -170,7 +170,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
     began = time.monotonic()
     with pytest.raises(OperationalError), limited(Limits(9, 60, 60, answer=0.3)):
         ask("SELECT pg_sleep(2)")
-    with pytest.raises(OperationalError), hurried(0.3), transaction.atomic():
+    with pytest.raises(OperationalError), short_timeouts(0.3), transaction.atomic():
         ask("SELECT pg_sleep(2)")
     assert time.monotonic() - began < 5
     assert ask("SELECT 1") == 1

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from supply import lock
+from tools import lock
 
 pytestmark = pytest.mark.only_on("sqlite")  # no database has a part in this: once is enough
 

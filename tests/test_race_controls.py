@@ -18,10 +18,10 @@ from django.utils import timezone
 from appointment.exceptions import NotCancelable
 from appointment.models import Appointment, AppointmentEvent, Status, booking
 from appointment.models.status import LIVE
-from appointment.models.terms import terms_of
+from appointment.models.terms import booking_context
 from doctor.models import Schedule, Slot
+from doctor.models.booking_rules import BookingContext
 from doctor.models.doctor import DoctorQuerySet
-from doctor.models.rule import Terms
 from patient.models import PatientQuerySet
 from tests import race_bodies
 from tests.balance import assert_balanced
@@ -72,7 +72,7 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
     """All 200 find the slot empty. No constraint stops it: each writes that one place is taken."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, terms: Terms) -> None:
+    def take(self: Slot, terms: BookingContext) -> None:
         slot = read(pk=self.pk)
         if refusal := slot.refusal(terms=terms):
             raise refusal
@@ -88,7 +88,7 @@ def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Pa
     """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, terms: Terms) -> None:
+    def take(self: Slot, terms: BookingContext) -> None:
         if refusal := read(pk=self.pk).refusal(terms=terms):
             raise refusal
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
@@ -131,7 +131,7 @@ def test_places_are_restored_50_times_when_a_visit_is_read_then_saved(monkeypatc
 def unlocked_patient(monkeypatch: Patch) -> None:
     """All 20 tries see no other visit of the patient."""
     monkeypatch.setattr(PatientQuerySet, "lock", lambda patients, pk: patients.get(pk=pk))
-    monkeypatch.setattr(booking, "terms_of", after_all(20, terms_of))
+    monkeypatch.setattr(booking, "booking_context", after_all(20, booking_context))
 
 
 @pytest.mark.usefixtures("unlocked_patient")

@@ -12,13 +12,21 @@ from django.db import OperationalError
 
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment
-from appointment.models.reschedule import Move
+from appointment.models.reschedule import RescheduleAppointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
 from tests import race_moves
-from tests.race_bodies import assert_apart, booking, one_slot, people, race, tally, visits_in
+from tests.race_bodies import (
+    assert_apart,
+    booking,
+    increment_counter,
+    one_slot,
+    people,
+    race,
+    visits_in,
+)
 from tests.race_moves import moving, taken_of
 from tests.races import assert_in_order
 
@@ -82,8 +90,8 @@ def test_the_place_a_mover_leaves_is_booked_once() -> None:
         old, new = one_slot(1), one_slot(1)
         [visit], others = visits_in(old, people(1)), people(4)
         moved, *booked = race(moving(visit, new), *(booking(who, old) for who in others))
-        assert tally([moved]) == {Appointment: 1}
-        assert tally(booked) in ({SlotFull: 4}, {Appointment: 1, SlotFull: 3})
+        assert increment_counter([moved]) == {Appointment: 1}
+        assert increment_counter(booked) in ({SlotFull: 4}, {Appointment: 1, SlotFull: 3})
         taken_of(old, new)
 
 
@@ -105,7 +113,7 @@ def test_a_patient_erased_while_their_visit_is_moved_leaves_no_place_taken() -> 
         old, new = one_slot(1), one_slot(1)
         [visit] = visits_in(old, people(1))
         moved, erased = race(moving(visit, new), visit.patient.erase)
-        assert tally([erased]) == {NONE: 1}
+        assert increment_counter([erased]) == {NONE: 1}
         assert not isinstance(moved, OperationalError), moved
         assert taken_of(old, new) == [0, 0]
         assert_in_order()
@@ -119,12 +127,12 @@ def in_order_of_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each locks the slot its visit is in; once both have, each goes for the other."""
     barrier = threading.Barrier(2, timeout=60)
 
-    def lock_slots(self: Move) -> tuple[Slot, Slot]:
+    def lock_slots(self: RescheduleAppointment) -> tuple[Slot, Slot]:
         old = self.appointment.slot.lock()
         barrier.wait()
         return old, Slot.objects.get(pk=self.to).lock()
 
-    monkeypatch.setattr(Move, "_lock_slots", lock_slots)
+    monkeypatch.setattr(RescheduleAppointment, "_lock_slots", lock_slots)
 
 
 @pytest.mark.only_on("postgres")

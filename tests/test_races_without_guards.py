@@ -21,7 +21,7 @@ from appointment.models.querysets import AppointmentQuerySet
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import AlreadyBooked, ScheduleInUse, SlotClosed
 from doctor.models import Schedule, Slot
-from doctor.models.rule import Terms
+from doctor.models.booking_rules import BookingContext
 from doctor.models.slot import SlotQuerySet
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient, PatientQuerySet
@@ -144,7 +144,7 @@ def test_without_the_lock_a_visit_and_its_patient_are_torn_apart(monkeypatch: Pa
     monkeypatch.setattr(PatientQuerySet, "lock", lambda self, pk: self.get(pk=pk))
     monkeypatch.setattr(PatientQuerySet, "lock_for", lambda self, user, pk: self.get(user=user))
     then_wait(monkeypatch, AppointmentQuerySet, "part_with_patient", wait)
-    then_wait(monkeypatch, booking, "terms_of", wait)
+    then_wait(monkeypatch, booking, "booking_context", wait)
     done = race_to_erase(user, [slot], erasers=1)
     assert any(isinstance(outcome, IntegrityError) for outcome in done), done
 
@@ -248,7 +248,7 @@ def test_once_a_doctor_has_closed_nobody_books() -> None:
 def test_with_check_then_write_they_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
     wait = gate(6)  # passed twice: all have looked, and the doctor has closed
 
-    def look_then_take(self: Slot, terms: Terms) -> None:
+    def look_then_take(self: Slot, terms: BookingContext) -> None:
         assert Slot.objects.get(pk=self.pk).refusal(terms=terms) is None
         wait()
         wait()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from supply import audit, lock, mutation, sbom
+from tools import audit, lock, mutation, sbom
 
 pytestmark = pytest.mark.only_on("sqlite")  # no database has a part in this: once is enough
 

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from config.sqlite import base
 from doctor.models import Specialty
+from extensions.db.backends.sqlite3 import base
 from tests.threads import run_together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqlite")]

@@ -9,15 +9,25 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from appointment import jobs
 from appointment.exceptions import NoOpenOffer, NotCancelable, PlaceAvailable
-from appointment.models import Appointment, WaitlistEntry, due
+from appointment.models import Appointment, WaitlistEntry
 from appointment.tests.factories import WaitlistEntryFactory
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from doctor.tests.factories import SpecialtyFactory
 from patient.models import Patient
 from tests.balance import assert_balanced
-from tests.race_bodies import alike, booking, erase_all, one_slot, people, race, tally, visits_in
+from tests.race_bodies import (
+    alike,
+    booking,
+    erase_all,
+    increment_counter,
+    one_slot,
+    people,
+    race,
+    visits_in,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(6)
@@ -50,7 +60,7 @@ def test_of_50_waiting_and_20_booking_the_first_in_line_is_offered_a_canceled_pl
     slot = one_slot(capacity=1)
     [visit], entries = visits_in(slot, people(1)), in_line(slot, people(50))
     outcomes = race(visit.cancel, *(booking(patient, slot) for patient in people(20)))
-    assert tally(outcomes) == {Appointment: 1, SlotFull: 20}
+    assert increment_counter(outcomes) == {Appointment: 1, SlotFull: 20}
     assert holders(slot) == [entries[0].pk]
     assert slot.taken == 1
 
@@ -58,7 +68,7 @@ def test_of_50_waiting_and_20_booking_the_first_in_line_is_offered_a_canceled_pl
 def test_places_canceled_at_once_are_offered_to_as_many_from_the_head_of_the_line() -> None:
     slot = one_slot(capacity=10)
     visits, entries = visits_in(slot, people(10)), in_line(slot, people(15))
-    assert tally(race(*(visit.cancel for visit in visits))) == {Appointment: 10}
+    assert increment_counter(race(*(visit.cancel for visit in visits))) == {Appointment: 10}
     assert sorted(holders(slot)) == [entry.pk for entry in entries[:10]]
 
 
@@ -77,10 +87,10 @@ def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
 def assert_one_of_two_hours_is_offered() -> None:
     """Cancel both at once: the one who waits for both is offered at most one."""
     visits, _ = two_overlapping_visits()
-    assert tally(race(*(visit.cancel for visit in visits))) == {Appointment: 2}
+    assert increment_counter(race(*(visit.cancel for visit in visits))) == {Appointment: 2}
     offers = sum(len(holders(visit.slot)) for visit in visits)
     assert offers <= 1, f"{offers} overlapping offers"
-    due.offer_free_places(timezone.now())
+    jobs.offer_free_places(timezone.now())
     assert sum(len(holders(visit.slot)) for visit in visits) == 1
 
 
@@ -106,12 +116,12 @@ def test_whoever_joins_while_the_place_is_canceled_is_offered_it_in_the_end() ->
         [visit], [patient] = visits_in(slot, people(1)), people(1)
         entry = WaitlistEntryFactory.build(doctor=slot.doctor, patient=patient)
         canceled, joined = race(visit.cancel, entry.join)
-        assert tally([canceled]) == {Appointment: 1}
-        if tally([joined]) == {WaitlistEntry: 1}:
-            due.offer_free_places(timezone.now())
+        assert increment_counter([canceled]) == {Appointment: 1}
+        if increment_counter([joined]) == {WaitlistEntry: 1}:
+            jobs.offer_free_places(timezone.now())
             assert holders(slot) == [entry.pk]
         else:
-            assert tally([joined]) == {PlaceAvailable: 1}
+            assert increment_counter([joined]) == {PlaceAvailable: 1}
             assert holders(slot) == []
 
 
@@ -121,7 +131,7 @@ def test_whoever_joins_while_the_place_is_canceled_is_offered_it_in_the_end() ->
 def test_of_10_who_accept_an_offer_one_books() -> None:
     slot, [entry] = offered_first(1)
     outcomes = race(*(copy.accept for copy in alike(entry, 10)))
-    assert tally(outcomes) == {Appointment: 1, NoOpenOffer: 9}
+    assert increment_counter(outcomes) == {Appointment: 1, NoOpenOffer: 9}
     assert_balanced(slot)
     assert slot.taken == 1
 
@@ -135,11 +145,11 @@ def test_an_offer_is_accepted_or_declined_or_expires_and_its_place_counted_once(
         accepted, declined, expired = race(
             partial(one.accept, at=last),
             partial(two.decline, at=last),
-            partial(due.expire_offers, offer.expires_at),
+            partial(jobs.expire_offers, offer.expires_at),
         )
-        assert tally([accepted]).keys() <= {Appointment, NoOpenOffer}
-        assert tally([declined]).keys() <= {NONE, NoOpenOffer}
-        assert tally([expired]) == {int: 1}
+        assert increment_counter([accepted]).keys() <= {Appointment, NoOpenOffer}
+        assert increment_counter([declined]).keys() <= {NONE, NoOpenOffer}
+        assert increment_counter([expired]) == {int: 1}
         if isinstance(accepted, Appointment):
             assert (holders(slot), slot.taken) == ([], 1)
         else:
@@ -151,7 +161,7 @@ def test_a_lapsed_hold_goes_to_one_of_20_who_book() -> None:
     at = slot.offers.get().hold_until
     late = [Appointment(patient=patient, slot=slot) for patient in people(20)]
     outcomes = race(*(partial(visit.book, at=at) for visit in late))
-    assert tally(outcomes) == {Appointment: 1, SlotFull: 19}
+    assert increment_counter(outcomes) == {Appointment: 1, SlotFull: 19}
     assert holders(slot) == []
 
 
@@ -159,12 +169,12 @@ def test_several_processes_that_run_what_is_due_do_it_once() -> None:
     slot, entries = offered_first(3)
     at = slot.offers.get().expires_at
     everything: list[Callable[..., int]] = [
-        due.expire_offers,
-        due.expire_entries,
-        due.offer_free_places,
+        jobs.expire_offers,
+        jobs.expire_entries,
+        jobs.offer_free_places,
     ]
     outcomes = race(*(partial(work, at) for work in everything for _ in range(4)))
-    assert tally(outcomes) == {int: 12}
+    assert increment_counter(outcomes) == {int: 12}
     assert sum(outcomes[:4]) == 1
     assert holders(slot) == [entries[1].pk]
 
@@ -191,12 +201,12 @@ def assert_line_leaves_without_a_deadlock() -> None:
     for entry in entries[:6]:
         one, two, three, four = alike(entry, 4)
         calls += [one.leave, two.leave, three.decline, four.decline]
-    outcomes = race(*calls, *(partial(due.expire_offers, late) for _ in range(3)))
+    outcomes = race(*calls, *(partial(jobs.expire_offers, late) for _ in range(3)))
     leaves = [outcome for n, outcome in enumerate(outcomes[:24]) if n % 4 < 2]
-    assert tally(leaves) == {NONE: 6, WaitlistEntry.DoesNotExist: 6}
-    assert tally(outcomes[24:]) == {int: 3}
+    assert increment_counter(leaves) == {NONE: 6, WaitlistEntry.DoesNotExist: 6}
+    assert increment_counter(outcomes[24:]) == {int: 3}
     declines = [outcome for n, outcome in enumerate(outcomes[:24]) if n % 4 > 1]
-    assert tally(declines).keys() <= {NONE, NoOpenOffer}
+    assert increment_counter(declines).keys() <= {NONE, NoOpenOffer}
     assert set(holders(slot)) <= {entry.pk for entry in entries[6:]}
 
 
@@ -239,11 +249,11 @@ def test_people_with_offers_and_visits_are_erased_while_these_end_without_a_dead
             *(patient.erase for patient in going[2:]),
             *(entry.decline for entry in entries[:4]),
             *(visit.cancel for visit in visits),
-            *(partial(due.expire_offers, late) for _ in range(2)),
+            *(partial(jobs.expire_offers, late) for _ in range(2)),
         )
-        assert tally(outcomes[:3]) == {NONE: 3}
-        assert tally(outcomes[3:7]).keys() <= {NONE, NoOpenOffer}
-        assert tally(outcomes[7:11]).keys() <= {Appointment, NotCancelable}
+        assert increment_counter(outcomes[:3]) == {NONE: 3}
+        assert increment_counter(outcomes[3:7]).keys() <= {NONE, NoOpenOffer}
+        assert increment_counter(outcomes[7:11]).keys() <= {Appointment, NotCancelable}
         assert not WaitlistEntry.objects.filter(patient__in=[who.pk for who in going]).exists()
         assert set(holders(slot)) <= {entry.pk for entry in entries[4:]}
         assert len(holders(other)) <= 2

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 
-from accounts.admin.sturdy import SturdyAdmin
+from extensions.admin.base import BaseAdmin
 
 THEIRS = {
     Group: GroupAdmin,
@@ -16,4 +16,4 @@ THEIRS = {
 
 for model, theirs in THEIRS.items():
     admin.site.unregister(model)
-    admin.site.register(model, type(theirs.__name__, (SturdyAdmin, theirs), {}))
+    admin.site.register(model, type(theirs.__name__, (BaseAdmin, theirs), {}))

@@ -12,11 +12,11 @@ from django.views.generic import View
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts.admin.verbs import VerbAdmin, by
-from accounts.exceptions import DomainError
 from accounts.fields import fold_email
 from accounts.models import SecondFactor, User
 from accounts.models.second_factor import key_in_groups
+from extensions.admin.actions import DomainActionAdmin, by
+from extensions.exceptions import DomainError
 
 UNKNOWN = "No member of staff has this address."
 
@@ -101,7 +101,7 @@ def _code(request: HttpRequest) -> str:
     return request.POST.get("code", "")[:40]
 
 
-class DeviceAdmin(VerbAdmin):
+class DeviceAdmin(DomainActionAdmin):
     """Whose app or recovery codes there are, never a key or a code; a superuser may delete them."""
 
     list_display = ("user", "name", "confirmed", "created_at", "last_used_at")

@@ -7,13 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from knox import admin as knox  # registers its own, which shows new tokens
 from knox.models import AuthToken
 
-from accounts.admin.verbs import VerbAdmin
+from extensions.admin.actions import DomainActionAdmin
 
 admin.site.unregister(knox.models.AuthToken)
 
 
 @admin.register(AuthToken)
-class AuthTokenAdmin(VerbAdmin):
+class AuthTokenAdmin(DomainActionAdmin):
     """Whose devices are signed in, and until when; deleting a token signs its device out."""
 
     list_display = ("user", "created", "expiry")

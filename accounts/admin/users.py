@@ -11,9 +11,9 @@ from django.contrib.auth.forms import (
 )
 from django.http import HttpRequest
 
-from accounts.admin.forms import RevisingForm
-from accounts.admin.verbs import VerbAdmin
 from accounts.models import User
+from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.forms import PartialUpdateForm
 
 RANK = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -26,7 +26,7 @@ class NewUserForm(AdminUserCreationForm):
         fields = ("email", "first_name", "last_name")
 
 
-class UserForm(RevisingForm, UserChangeForm):
+class UserForm(PartialUpdateForm, UserChangeForm):
     """An account; its password is set on a page of its own."""
 
     class Meta:
@@ -45,7 +45,7 @@ class NewPasswordForm(AdminPasswordChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(VerbAdmin, auth.UserAdmin):
+class UserAdmin(DomainActionAdmin, auth.UserAdmin):
     """Accounts. Only a superuser makes somebody more than a patient, or touches a superuser."""
 
     form = UserForm

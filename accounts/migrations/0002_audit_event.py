@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from accounts.triggers import AppendOnly
+from extensions.db.triggers import AppendOnly
 
 
 class Migration(migrations.Migration):

@@ -1,9 +1,8 @@
 """People who sign in, what is told to them and of them, and what every app may build upon."""
 
-from accounts.models.audit import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.models.device import Device
 from accounts.models.mail import Kind, OutgoingMail, forget_mail, send_due
-from accounts.models.revisable import Revisable
 from accounts.models.second_factor import SecondFactor
 from accounts.models.user import User, UserManager
 
@@ -12,7 +11,6 @@ __all__ = [
     "Device",
     "Kind",
     "OutgoingMail",
-    "Revisable",
     "SecondFactor",
     "User",
     "UserManager",

@@ -14,8 +14,8 @@ from django_otp.plugins.otp_static.lib import add_static_token
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts.exceptions import DomainError
 from accounts.models.user import User
+from extensions.exceptions import DomainError
 
 APP, RECOVERY = "Authenticator app", "Recovery codes"
 CODE_OF_APP = re.compile(r"[0-9]{6}")

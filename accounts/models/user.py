@@ -19,7 +19,7 @@ from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, Link
 from accounts.models.device import Device, name_of
 from accounts.models.mail import Kind, OutgoingMail
-from accounts.models.revisable import Revisable
+from extensions.db.models import PartialUpdateModel
 
 WORKS_HERE = "The account of a doctor or of staff is closed by an administrator."
 
@@ -94,7 +94,7 @@ class UserManager(BaseUserManager["User"]):
         return self.select_for_update(no_key=True).filter(pk=pk).first() if pk else None
 
 
-class User(AbstractBaseUser, PermissionsMixin, Revisable):
+class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     """Somebody with a login: a patient, a doctor or staff."""
 
     email = EmailField(

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts.context import COMMAND, Caller, called_by, caller
+from accounts.audit.context import COMMAND, RequestContext, caller, use_context
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from tests.statements import counted_statements
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def an_event(**known: Any) -> AuditEvent:
-    AuditEvent.objects.note("read", User, **known)
+    AuditEvent.objects.record("read", User, **known)
     return AuditEvent.objects.latest("pk")
 
 
@@ -102,7 +102,7 @@ def test_events_of_many_patients_are_one_statement() -> None:
     for person in people:
         person.user_id = person.pk
     with counted_statements() as statements:
-        AuditEvent.objects.note("read", User, people)
+        AuditEvent.objects.record("read", User, people)
     assert len(statements) == 1
     assert {event.patient_id for event in AuditEvent.objects.all()} == {p.pk for p in people}
 
@@ -143,7 +143,7 @@ def test_during_a_call_the_caller_is_who_made_it_and_afterwards_nobody(
     answer = client.get(path, REMOTE_ADDR="192.0.2.7")
     assert answer.status_code == 200
     assert seen[-1] == (superuser, channel, "192.0.2.7", answer["X-Request-ID"])
-    assert caller() == Caller()
+    assert caller() == RequestContext()
 
 
 def test_outside_a_request_it_is_a_command_of_nobody() -> None:
@@ -153,8 +153,8 @@ def test_outside_a_request_it_is_a_command_of_nobody() -> None:
 
 def test_an_event_says_who_called_from_where_and_in_which_request() -> None:
     account = UserFactory()
-    somebody = Caller("api", "2001:db8::7", "a" * 32, lambda: account)
-    with called_by(somebody):
+    somebody = RequestContext("api", "2001:db8::7", "a" * 32, lambda: account)
+    with use_context(somebody):
         event = an_event()
     event.refresh_from_db()
     assert (event.actor, event.channel, event.address) == (account, "api", "2001:db8::7")

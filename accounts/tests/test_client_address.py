@@ -4,7 +4,7 @@ import pytest
 from django.test import RequestFactory
 from rest_framework.settings import api_settings
 
-from accounts.throttles import client_address
+from extensions.rest.throttling import client_address
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ from django.test import RequestFactory
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 
-from accounts import throttles
-from accounts.counting import tally
 from accounts.models import User
-from accounts.throttles import AnonymousThrottle, CountingThrottle, UserThrottle
+from accounts.throttles import LoginThrottle, MailThrottle, RegistrationThrottle
+from extensions.db.cache import increment_counter
+from extensions.rest import throttling
+from extensions.rest.throttling import AnonymousThrottle, CountingThrottle, UserThrottle
 from tests.threads import run_together
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -36,7 +37,7 @@ def clock() -> Iterator[Any]:
 @pytest.fixture
 def in_table(transactional_db: None, settings: Any) -> Iterator[None]:
     """Counts in a table of the database under test, as in production without CACHE_URL."""
-    backend = "accounts.counting.DatabaseCache"
+    backend = "extensions.db.cache.DatabaseCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": TABLE}}
     call_command("createcachetable", verbosity=0)
     yield
@@ -100,7 +101,7 @@ def test_each_window_of_the_clock_counts_anew(clock: Any) -> None:
 def test_counts_of_two_processes_are_one() -> None:
     script = (
         "import django; django.setup()\n"
-        "from accounts.counting import DatabaseCache\n"
+        "from extensions.db.cache import DatabaseCache\n"
         f"cache = DatabaseCache({TABLE!r}, {{}})\n"
         "print(*(cache.count('both', 3600) for _ in range(50)))"
     )
@@ -135,16 +136,16 @@ def environ_of_this_database() -> dict[str, str]:
 def test_the_table_holds_what_is_in_use_and_little_more(clock: Any) -> None:
     for minute in range(5):
         for caller in range(20):
-            tally(f"caller-{caller}", 60)
+            increment_counter(f"caller-{caller}", 60)
         assert rows() <= 40, minute
         clock.shift(timedelta(minutes=2))
 
 
 @pytest.mark.usefixtures("in_table")
 def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
-    tally("somebody", 3600)
+    increment_counter("somebody", 3600)
     with django_assert_num_queries(1):
-        assert tally("somebody", 3600) == 2
+        assert increment_counter("somebody", 3600) == 2
 
 
 @pytest.mark.usefixtures("in_table", "clock")
@@ -205,9 +206,9 @@ def test_ten_thousand_forged_headers_are_one_caller(
 
 
 def test_all_throttles_of_an_address_count_alike() -> None:
-    for throttle in (throttles.LoginThrottle, throttles.RegistrationThrottle):
+    for throttle in (LoginThrottle, RegistrationThrottle):
         assert len(keys_of(throttle(), forged(100))) == 1
-    assert len(keys_of(throttles.MailThrottle(), forged(100))) == 1
+    assert len(keys_of(MailThrottle(), forged(100))) == 1
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_all_throttles_of_an_address_count_alike() -> None:
 )
 def test_an_address_of_ipv6_counts_as_its_network(address: str, who: str) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR=address)
-    assert throttles.counted_address(request) == who
+    assert throttling.counted_address(request) == who
 
 
 def test_a_user_is_counted_whatever_the_address() -> None:

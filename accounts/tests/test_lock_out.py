@@ -9,7 +9,7 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 
-from accounts import throttles
+from accounts import login_limits
 from accounts.authentication import PasswordBackend
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
@@ -79,7 +79,7 @@ def test_of_guesses_at_once_none_is_told_from_wrong_after_ten(
 ) -> None:
     """All are let in before the first is counted, and the right one comes last."""
     UserFactory(email="ana@example.com")
-    wait, check = gate(14), throttles.refuse_locked_out
+    wait, check = gate(14), login_limits.refuse_locked_out
 
     def let_in(*args: Any) -> None:
         check(*args)

@@ -23,13 +23,8 @@ from accounts.serializers import (
     SessionSerializer,
     UserSerializer,
 )
-from accounts.throttles import (
-    AnonymousThrottle,
-    LoginThrottle,
-    PasswordThrottle,
-    RegistrationThrottle,
-    UserThrottle,
-)
+from accounts.throttles import LoginThrottle, PasswordThrottle, RegistrationThrottle
+from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 
 def device_of(request: Request) -> str:

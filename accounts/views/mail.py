@@ -18,7 +18,8 @@ from accounts.serializers import (
     PasswordResetSerializer,
     VerificationSerializer,
 )
-from accounts.throttles import AnonymousThrottle, MailThrottle, UserThrottle
+from accounts.throttles import MailThrottle
+from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 ON_ITS_WAY = "A mail is on its way, if there is an account that it can help."
 

@@ -15,14 +15,16 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import REFUSALS, LeavesTrail, VerbAdmin, by, name_of
-from accounts.exceptions import DomainError
+from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import User
+from accounts.privacy import name_of
 from appointment.admin.filters import WhenFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.status import LIVE
 from doctor.models import Location
+from extensions.admin.actions import REFUSALS, DomainActionAdmin, by
+from extensions.exceptions import DomainError
 
 NAMED = 20  # refusals that are told one by one
 
@@ -53,7 +55,7 @@ def _is_movable(appointment: Appointment) -> bool:
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(LeavesTrail, VerbAdmin):
+class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     """Appointments. Reason and slot are edited, the latter of a live one; the rest are actions."""
 
     form = AppointmentForm

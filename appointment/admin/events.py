@@ -5,13 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin import LeavesTrail, ReadOnlyAdmin
+from accounts.audit.admin import AuditedAdminMixin
 from appointment.admin.appointments import at_location, whose
 from appointment.models import Appointment, AppointmentEvent
+from extensions.admin.base import ReadOnlyAdmin
 
 
 @admin.register(AppointmentEvent)
-class AppointmentEventAdmin(LeavesTrail, ReadOnlyAdmin):
+class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     """What happened to appointments, for whoever may see them."""
 
     whose = "appointment.patient"

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib.admin.helpers import ActionForm
 
-from accounts.admin import RevisingForm
 from appointment.exceptions import NotCancelable
+from extensions.admin.forms import PartialUpdateForm
 
 LONGEST = 500
 WHY = (
@@ -15,7 +15,7 @@ WHY = (
 )
 
 
-class AppointmentForm(RevisingForm):
+class AppointmentForm(PartialUpdateForm):
     """A visit, and the reason for which its booking or move passes over the location's rules."""
 
     override_reason = forms.CharField(

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 
-from accounts.admin import RevisingForm
 from doctor.models import Location
 from doctor.wall_time import instant_of
+from extensions.admin.forms import PartialUpdateForm
 
 TIMES = {"starts": "starts_at", "ends": "ends_at"}
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -29,7 +29,7 @@ class WallTimeField(forms.SplitDateTimeField):
         return wall
 
 
-class TimeOffForm(RevisingForm):
+class TimeOffForm(PartialUpdateForm):
     """Leave, with the location whose clocks its times mean."""
 
     clock = forms.ModelChoiceField(

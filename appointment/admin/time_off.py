@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts.admin import VerbAdmin
-from accounts.trail import note_read
+from accounts.audit.views import record_read
 from appointment.admin.appointments import at_location
 from appointment.admin.leave_forms import TimeOffForm
 from appointment.models import Appointment
-from appointment.models.alternatives import Hit, with_alternatives
+from appointment.models.alternatives import AffectedAppointment, with_alternatives
 from doctor.models import Doctor, Location, TimeOff
+from extensions.admin.actions import DomainActionAdmin
 
 SEEN = "_seen"
 NOT_SENT_AGAIN = (SEEN, "csrfmiddlewaretoken")
@@ -41,7 +41,7 @@ class WhenAwayFilter(admin.SimpleListFilter):
 
 
 @admin.register(TimeOff)
-class TimeOffAdmin(VerbAdmin):
+class TimeOffAdmin(DomainActionAdmin):
     """Leave of doctors and closures of locations, typed as the clocks of a location show it."""
 
     form = TimeOffForm
@@ -99,14 +99,16 @@ class TimeOffAdmin(VerbAdmin):
         hits = self._hits(form.instance)
         return self._page(request, form, hits) if hits else None
 
-    def _hits(self, time_off: TimeOff) -> list[Hit]:
+    def _hits(self, time_off: TimeOff) -> list[AffectedAppointment]:
         at = timezone.now()
         visits = Appointment.objects.hit_by(time_off, at).with_names()
-        return with_alternatives(visits.order_by("starts_at", "pk"), at, besides=time_off)
+        return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
 
-    def _page(self, request: HttpRequest, form: Any, hits: list[Hit]) -> HttpResponse:
+    def _page(
+        self, request: HttpRequest, form: Any, hits: list[AffectedAppointment]
+    ) -> HttpResponse:
         leave = form.instance
-        note_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
+        record_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
         zone = (form.cleaned_data["location"] or form.cleaned_data["clock"]).zone
         sent = (
             (name, value)
@@ -160,7 +162,7 @@ def _on(instant: datetime, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%a %d %b %Y %H:%M %Z}"
 
 
-def lines_of(hits: list[Hit]) -> list[dict[str, Any]]:
+def lines_of(hits: list[AffectedAppointment]) -> list[dict[str, Any]]:
     """What a page tells of visits and where they could be moved, as the clocks there show it."""
     doctors = Doctor.objects.in_bulk({slot["doctor"] for hit in hits for slot in hit.alternatives})
     return [

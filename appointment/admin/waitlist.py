@@ -8,16 +8,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin import LeavesTrail, ReadOnlyAdmin, VerbAdmin
-from accounts.admin.forms import RevisingForm
-from accounts.exceptions import DomainError
+from accounts.audit.admin import AuditedAdminMixin
 from appointment.admin.appointments import at_location
 from appointment.models import Appointment, Offer, WaitlistEntry, WaitlistStatus
+from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.forms import PartialUpdateForm
+from extensions.exceptions import DomainError
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-class WaitForm(RevisingForm):
+class WaitForm(PartialUpdateForm):
     """What somebody is to wait for, with a box for each weekday."""
 
     weekdays = forms.TypedMultipleChoiceField(
@@ -48,7 +50,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(WaitlistEntry)
-class WaitlistEntryAdmin(LeavesTrail, VerbAdmin):
+class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
     """Who waits: adding one joins the line at its end, deleting one leaves it."""
 
     form = WaitForm
@@ -132,7 +134,7 @@ class WaitlistEntryAdmin(LeavesTrail, VerbAdmin):
 
 
 @admin.register(Offer)
-class OfferAdmin(LeavesTrail, ReadOnlyAdmin):
+class OfferAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     """What has been offered to whom, for whoever may see the line."""
 
     whose = "entry.patient"

@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import by
-from accounts.admin.forms import Autocomplete
 from appointment.admin.appointments import AppointmentAdmin
 from appointment.admin.time_off import in_words
 from appointment.models import Appointment, WorkListItem
 from appointment.models.alternatives import with_alternatives
 from doctor.models import Doctor, Slot
+from extensions.admin.actions import by
+from extensions.admin.forms import Autocomplete
 
 OTHER, CANCEL = "other", "cancel"
 STEPS = [(OTHER, "Move it to the slot chosen below"), (CANCEL, "Cancel it")]

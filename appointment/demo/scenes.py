@@ -3,8 +3,7 @@
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 
-from accounts.context import ADMIN, API, Caller, called_by
-from accounts.exceptions import DomainError
+from accounts.audit.context import ADMIN, API, RequestContext, use_context
 from accounts.models import AuditEvent, User
 from appointment.demo import people
 from appointment.demo.logins import DOCTOR, PATIENT, RECEPTION
@@ -13,6 +12,7 @@ from appointment.models import Appointment, Offer, WaitlistEntry
 from doctor.models import Doctor, Slot, TimeOff
 from doctor.models.slot import SlotQuerySet
 from doctor.wall_time import instant_of
+from extensions.exceptions import DomainError
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 
 ON_LEAVE = f"{LICENSE}M2"
@@ -66,10 +66,10 @@ def look_into_a_record(at: datetime) -> bool:
     own = Patient.objects.filter(user__email=PATIENT.email, is_dependent=False).first()
     if own is None or len(people_by) < len(LOOKED_AT_BY) or own.emergency_accesses.exists():
         return False
-    with called_by(Caller(API, whoever=lambda: people_by[DOCTOR.email])):
-        AuditEvent.objects.note("read", MedicalHistory, [own], otherwise="doctor")
+    with use_context(RequestContext(API, get_user=lambda: people_by[DOCTOR.email])):
+        AuditEvent.objects.record("read", MedicalHistory, [own], otherwise="doctor")
     reception = people_by[RECEPTION.email]
-    with called_by(Caller(ADMIN, whoever=lambda: reception)):
+    with use_context(RequestContext(ADMIN, get_user=lambda: reception)):
         access = EmergencyAccess(patient=own, user=reception, reason="Fainted in the waiting room")
         access.begin(at)
         access.read()

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
 
-from accounts.exceptions import DomainError
 from accounts.models import User
 from appointment.demo import people
 from appointment.demo.logins import RECEPTION
@@ -14,6 +13,7 @@ from appointment.demo.posts import LICENSE, MADRID, NEW_YORK
 from appointment.models import Appointment
 from appointment.models.status import Status
 from doctor.models import Schedule, Slot
+from extensions.exceptions import DomainError
 from patient.models import Patient
 
 FREE_DAYS, FULL_DAYS, CANCELED, OPEN, KEPT = 0.42, 0.04, 0.12, 0.55, 0.9  # shares

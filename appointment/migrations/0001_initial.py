@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.constraints
+import extensions.db.constraints
 
 
 class Migration(migrations.Migration):
@@ -240,11 +240,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="appointment",
-            constraint=accounts.constraints.PostgresExclusionConstraint(
+            constraint=extensions.db.constraints.PostgresExclusionConstraint(
                 condition=models.Q(("patient__isnull", False), ("status", "scheduled")),
                 expressions=[
-                    (accounts.constraints.KeyRange("patient"), "&&"),
-                    (accounts.constraints.TimeRange("starts_at", "ends_at"), "&&"),
+                    (extensions.db.constraints.KeyRange("patient"), "&&"),
+                    (extensions.db.constraints.TimeRange("starts_at", "ends_at"), "&&"),
                 ],
                 name="appointment_no_overlap_of_one_patient",
                 violation_error_code="patient_overlap",

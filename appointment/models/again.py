@@ -6,12 +6,12 @@ from typing import Any
 
 from django.db import OperationalError, transaction
 
-from appointment.exceptions import Moved
+from appointment.exceptions import StaleLock
 
 TRIES = 10
 
 
-def again_when_moved(verb: Callable[..., Any]) -> Callable[..., Any]:
+def retry_on_stale_lock(verb: Callable[..., Any]) -> Callable[..., Any]:
     """One transaction, begun again when an offer moved before its slot was locked.
 
     What is undone gives its locks back, so that no slot is ever waited for with an entry in hand.
@@ -24,7 +24,7 @@ def again_when_moved(verb: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 with transaction.atomic():
                     return verb(*args, **kwargs)
-            except Moved:
+            except StaleLock:
                 continue
         raise OperationalError("An offer changed hands too often.")
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.models import Doctor, Slot, TimeOff
-from doctor.models.rule import Span, places_left
+from doctor.models.booking_rules import Span, places_left
 from doctor.models.slot import SlotQuerySet
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ AGAIN = 50  # nearest ones among which the one that is proposed least is propose
 
 
 @dataclass(frozen=True)
-class Hit:
+class AffectedAppointment:
     """A visit and where it could be moved, each as the API lists slots, the best first."""
 
     appointment: "Appointment"
@@ -34,9 +34,9 @@ class Hit:
 
 
 def with_alternatives(
-    visits: "Iterable[Appointment]", at: datetime, besides: TimeOff | None = None
-) -> list[Hit]:
-    """The visits with what anybody can book instead at the instant, but during `besides`.
+    visits: "Iterable[Appointment]", at: datetime, planned_leave: TimeOff | None = None
+) -> list[AffectedAppointment]:
+    """The visits with what anybody can book instead at the instant, outside `planned_leave`.
 
     Of the same doctor first, from the visit's start on and then before it, then of doctors who
     share a specialty; none that overlaps another live visit of the patient. No slot is proposed
@@ -46,11 +46,13 @@ def with_alternatives(
     visits = list(visits)
     if not visits:
         return []
-    chosen = Spread(visits, Market(visits, at, besides)).chosen()
+    chosen = AlternativeAssigner(visits, CandidateSlots(visits, at, planned_leave)).chosen()
     pks = {time.pk for times in chosen.values() for time in times}
-    shown = {row["id"]: row for row in Slot.objects.filter(pk__in=pks).as_listed(at, "doctor")}
+    shown = {row["id"]: row for row in Slot.objects.filter(pk__in=pks).to_list(at, "doctor")}
     return [
-        Hit(visit, [shown[time.pk] for time in chosen[visit.pk] if time.pk in shown])
+        AffectedAppointment(
+            visit, [shown[time.pk] for time in chosen[visit.pk] if time.pk in shown]
+        )
         for visit in visits
     ]
 
@@ -94,16 +96,16 @@ class Row:
                 del self.left[place]
 
 
-class Market:
+class CandidateSlots:
     """What is to be had instead of these visits: of each doctor, and of those of their kind."""
 
     def __init__(
-        self, visits: "Sequence[Appointment]", at: datetime, besides: TimeOff | None
+        self, visits: "Sequence[Appointment]", at: datetime, planned_leave: TimeOff | None
     ) -> None:
         self.visits, self.at = visits, at
         self.slots = Slot.objects.bookable(at)
-        if besides is not None:
-            self.slots = self.slots.exclude(pk__in=besides.slots(at).values("pk"))
+        if planned_leave is not None:
+            self.slots = self.slots.exclude(pk__in=planned_leave.slots(at).values("pk"))
         doctors = {visit.doctor_id for visit in visits}
         peers = self._peers(doctors)
         own = self._times(doctors)
@@ -142,10 +144,10 @@ class Market:
         return theirs, Row(time for time in every if time.doctor in peers)
 
 
-class Spread:
+class AlternativeAssigner:
     """Gives every visit a first alternative, then every one a second, then a third."""
 
-    def __init__(self, visits: "Sequence[Appointment]", market: Market) -> None:
+    def __init__(self, visits: "Sequence[Appointment]", market: CandidateSlots) -> None:
         self.visits = sorted(visits, key=lambda visit: (visit.starts_at, visit.pk))
         self.market = market
         self.uses: dict[int, int] = defaultdict(int)

@@ -12,14 +12,19 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from accounts.models import AuditEvent, User
-from appointment.exceptions import CancelDeadlinePassed, Gone, Moved, NotCancelable
+from appointment.exceptions import (
+    AppointmentDeleted,
+    CancelDeadlinePassed,
+    NotCancelable,
+    StaleLock,
+)
 from appointment.models.lifecycle import Kind, Lifecycle
 from appointment.models.offer import Offer
 from appointment.models.querysets import AppointmentQuerySet
 from appointment.models.status import LIVE, Status
 from doctor.models import Doctor, Location, Slot
+from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from patient.models import Patient
 
 TRIES = 3
@@ -45,7 +50,7 @@ def _begun_again(visit: "Appointment", attempt: Callable[[], Any]) -> Any:
         try:
             with transaction.atomic():
                 return attempt()
-        except Moved:
+        except StaleLock:
             visit.refresh_from_db()
     raise NotCancelable
 
@@ -184,13 +189,13 @@ class Appointment(Lifecycle):
         (SlotFull with `alternatives`); with an `override_reason` staff set the location's notice,
         horizon and limit aside. Locks the patient's user, the patient, then the slot.
         """
-        from appointment.models.booking import Booking
+        from appointment.models.booking import BookAppointment
 
         self.override_reason = override_reason
-        return Booking(self, at or timezone.now(), waive=bool(override_reason)).of_slot()
+        return BookAppointment(self, at or timezone.now(), waive=bool(override_reason)).of_slot()
 
     def enter(self, slot: Slot, at: datetime) -> None:
-        """Write the appointment on a place just taken in the slot; `Booking` alone calls this."""
+        """Write the appointment on a place just taken; `BookAppointment` alone calls this."""
         self._place(slot)
         self.status, self.created_at = LIVE, at
         self.save(force_insert=True)
@@ -240,18 +245,18 @@ class Appointment(Lifecycle):
         slot, and as `book` does for the new one; Slot.DoesNotExist where the public sees none.
         Locks the user, the patient, both slots, waitlist entries, then the appointment.
         """
-        from appointment.models.reschedule import Move
+        from appointment.models.reschedule import RescheduleAppointment
 
         key = to.pk if isinstance(to, Slot) else to
         waive = bool(override_reason)
-        move = Move(self, at or timezone.now(), waive, to=key, by=by)
+        move = RescheduleAppointment(self, at or timezone.now(), waive, to=key, by=by)
         move.override_reason = override_reason
         return move.run()
 
     def move(
         self, old: Slot, new: Slot, by: User | None, at: datetime, override_reason: str
     ) -> None:
-        """Write the appointment onto a place just taken in the new slot; for `Move` alone."""
+        """Write the new slot; `RescheduleAppointment` alone calls this."""
         self._place(new)
         self.checked_in_at, self.needs_rebooking = None, False
         changes = {name: getattr(self, name) for name in (*PLACE, *CLEARED_BY_A_MOVE)}
@@ -265,7 +270,7 @@ class Appointment(Lifecycle):
 
     def discard(self) -> None:
         """Delete a visit entered by mistake, with its events, and give back a place it holds."""
-        with suppress(Gone):
+        with suppress(AppointmentDeleted):
             self._discard()
 
     @retried_when_moved
@@ -276,7 +281,7 @@ class Appointment(Lifecycle):
             for slot in slots:
                 slot.release()
             Offer.objects.offer(slots, timezone.now())
-        AuditEvent.objects.note(AuditEvent.Action.DELETE, self, [self.patient])
+        AuditEvent.objects.record(AuditEvent.Action.DELETE, self, [self.patient])
         self.delete()
 
     def _lock_slot(self) -> list[Slot]:
@@ -286,9 +291,9 @@ class Appointment(Lifecycle):
         try:
             self.refresh_from_db(from_queryset=Appointment.objects.with_names())
         except Appointment.DoesNotExist as gone:
-            raise Gone from gone
+            raise AppointmentDeleted from gone
         if self.slot_id != believed:
-            raise Moved
+            raise StaleLock
         return slots
 
     def _place(self, slot: Slot) -> None:

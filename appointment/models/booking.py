@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from accounts.constraints import violates
-from accounts.exceptions import DomainError
 from appointment.models.offer import Offer
-from appointment.models.terms import terms_of
+from appointment.models.terms import booking_context
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
 from doctor.models import Location, Slot
-from doctor.models.rule import REASONS, Terms
+from doctor.models.booking_rules import REASONS, BookingContext
+from extensions.db.constraints import violates
+from extensions.exceptions import DomainError
 from patient.models import Patient
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Attempt:
     at: datetime
     waive: bool = False
     patient: Patient = field(init=False)
-    terms: Terms = field(init=False)
+    terms: BookingContext = field(init=False)
     tried: list[Slot] = field(default_factory=list)
 
     @contextmanager
@@ -59,23 +59,27 @@ class Attempt:
                     raise broken_rule from error
             raise
 
-    def look_at(self, slots: QuerySet[Slot]) -> None:
+    def load_candidates(self, slots: QuerySet[Slot]) -> None:
         """Read the slots in question and the terms on which the patient can have them."""
         self.tried = list(slots.select_related("doctor", "location").order_by("starts_at", "pk"))
         if not self.tried:
             raise Slot.DoesNotExist
         around = (self.tried[0].starts_at, max(slot.ends_at for slot in self.tried))
         locations = {slot.location for slot in self.tried}
-        besides = self.appointment.pk
-        self.terms = terms_of(self.patient, self.at, locations, around, besides, self.waive)
+        exclude_appointment = self.appointment.pk
+        self.terms = booking_context(
+            self.patient, self.at, locations, around, exclude_appointment, self.waive
+        )
 
     def _alternatives(self) -> list[dict[str, Any]]:
         """What the patient could have with the doctor instead, by the rules of each location."""
-        wanted, besides = self.tried[0], self.appointment.pk
+        wanted, exclude_appointment = self.tried[0], self.appointment.pk
         around = (wanted.starts_at, wanted.ends_at)
         everywhere = Location.objects.all()
         return wanted.alternatives(
-            terms_of(self.patient, self.at, everywhere, around, besides, self.waive)
+            booking_context(
+                self.patient, self.at, everywhere, around, exclude_appointment, self.waive
+            )
         )
 
     def take(self, slot: Slot) -> Slot:
@@ -86,7 +90,7 @@ class Attempt:
         return slot
 
 
-class Booking(Attempt):
+class BookAppointment(Attempt):
     """A try to book."""
 
     def of_slot(self) -> "Appointment":
@@ -101,7 +105,7 @@ class Booking(Attempt):
         """Book the slot, or with `any_of` the earliest that fits; raises as `Appointment.book`."""
         with self.transaction():
             self.patient = self.appointment.patient = lock_patient()
-            self.look_at(slots)
+            self.load_candidates(slots)
             slot = self._take_earliest() if any_of else self.take(self.tried[0])
             self.appointment.enter(slot, self.at)
         return self.appointment
@@ -122,7 +126,7 @@ class Booking(Attempt):
     def _refusal(self, reasons: dict[int, str | None]) -> DomainError:
         """Why no slot of a session can be had: of all reasons the one that came furthest."""
         overlapped = [pk for pk, reason in reasons.items() if reason in OF_OTHER_VISITS]
-        everybodys = Terms(self.at, self.terms.locations, waived=self.terms.waived)
+        everybodys = BookingContext(self.at, self.terms.locations, waived=self.terms.waived)
         if Slot.objects.filter(pk__in=overlapped).on(everybodys).exists():
             return PatientOverlap()
         if not reasons:

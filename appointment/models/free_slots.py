@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from appointment.models.terms import terms_of
+from appointment.models.terms import booking_context
 from doctor.models import Location, Slot
-from doctor.models.rule import Terms
+from doctor.models.booking_rules import BookingContext
+from doctor.models.date_ranges import around, spans_of_days
 from doctor.models.slot import SlotQuerySet
-from doctor.models.window import around, spans_of_days
 from patient.models import Patient
 
 
@@ -24,18 +24,18 @@ class DoctorsDays:
 
     def free(self) -> list[dict[str, Any]]:
         """What anybody can book, earliest first."""
-        return self._slots().on(Terms(self.at, self.locations)).as_listed(self.at)
+        return self._slots().on(BookingContext(self.at, self.locations)).to_list(self.at)
 
     def explained(self, patient: Patient | None) -> list[dict[str, Any]]:
         """Every slot with the first reason against it for this patient, or for anybody."""
-        terms = self._terms(patient) if patient else Terms(self.at, self.locations)
-        return self._slots().explained(terms).as_listed(self.at, "reason")
+        terms = self._terms(patient) if patient else BookingContext(self.at, self.locations)
+        return self._slots().explained(terms).to_list(self.at, "reason")
 
     def _slots(self) -> SlotQuerySet:
         slots = Slot.objects.filter(doctor=self.doctor)
         return slots.between(self.first, self.last, self.locations).order_by("starts_at", "pk")
 
-    def _terms(self, patient: Patient) -> Terms:
+    def _terms(self, patient: Patient) -> BookingContext:
         spans = spans_of_days(self.first, self.last, self.locations)
         window = around(spans) if spans else (self.at, self.at)
-        return terms_of(patient, self.at, self.locations, window)
+        return booking_context(patient, self.at, self.locations, window)

@@ -42,7 +42,7 @@ class Lifecycle(models.Model):
                 raise InvalidTransition
             else:  # nothing is written of the visit, and yet it is shown
                 role = str(self._role_of(by))
-                AuditEvent.objects.note(Action.READ, self, [self.patient], actor=by, role=role)
+                AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
         self.refresh_from_db(fields=["checked_in_at"])
         return self
 
@@ -116,7 +116,7 @@ class Lifecycle(models.Model):
             **more,
         )
         action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
-        AuditEvent.objects.note(action, self, [self.patient], actor=by, role=str(role))
+        AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
 
     def _role_of(self: Any, by: User | None) -> Role:
         """As whom somebody acts on this visit."""

@@ -148,7 +148,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
     def lock_with_offers(self, keys: list[int]) -> None:
         """Lock these entries and, before them, what they are offered, for all of them to leave."""
-        from appointment.models.departure import lock_entries
+        from appointment.models.erasure import lock_entries
 
         lock_entries(keys)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from appointment.models.waitlist import WaitlistEntry, WaitlistStatus
-from appointment.models.wish import Wishes
+from appointment.models.waitlist_matching import Wishes
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
 
@@ -152,7 +152,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
 def _note(action: str, of: Any, patients: Iterable[int]) -> None:
     """Write down what the line itself does; what a patient answers, the entry writes down."""
-    AuditEvent.objects.note(action, of, patients, **AuditEvent.by_system())
+    AuditEvent.objects.record(action, of, patients, **AuditEvent.by_system())
 
 
 def _first_lapse() -> Subquery:

@@ -89,13 +89,13 @@ class AppointmentQuerySet(RebookingScopes, models.QuerySet["Appointment"]):
         is yet. Raises Slot.DoesNotExist where the doctor has no such slot, Patient.DoesNotExist
         where the user has no such patient, else as `Appointment.book` does.
         """
-        from appointment.models.booking import Booking
+        from appointment.models.booking import BookAppointment
 
         slots = Slot.objects.of_active_doctor(doctor).filter(
             **({"pk": slot_id} if schedule_id is None else {"schedule": schedule_id})
         )
         appointment = self.model(reason=reason, booked_by=user)
-        booking = Booking(appointment, timezone.now())
+        booking = BookAppointment(appointment, timezone.now())
         lock_patient = partial(Patient.objects.lock_for, user, patient_id)
         return booking.of(lock_patient, slots, any_of=slot_id is None)
 
@@ -105,17 +105,17 @@ class AppointmentQuerySet(RebookingScopes, models.QuerySet["Appointment"]):
 
     def lock_places_of(self, patients: "list[int]") -> None:
         """Lock what erasing these people gives back, in every verb's order. See `Patient.erase`."""
-        from appointment.models.departure import lock_places_of
+        from appointment.models.erasure import lock_places_of
 
         lock_places_of(patients)
 
-    def part_with_patient(self, patient: Patient, by: "User | None", at: datetime) -> None:
+    def anonymize_for(self, patient: Patient, by: "User | None", at: datetime) -> None:
         """Cancel what is to come and take the person out of the rest. See `Patient.erase`.
 
         All slots of their visits and offers are locked first, in one statement, then their entries
         in line, before any of it is touched.
         """
-        from appointment.models.departure import leave_the_line
+        from appointment.models.erasure import leave_the_line
 
         self.lock_places_of([patient.pk])
         leave_the_line(patient.pk, at)

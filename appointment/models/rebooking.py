@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Case, Exists, OuterRef, Value, When
 
 from doctor.models import Slot, TimeOff
-from doctor.models.opening import in_batches
+from doctor.models.slot_availability import in_batches
 
 
 class RebookingScopes:

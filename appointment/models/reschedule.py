@@ -12,7 +12,7 @@ from patient.models import Patient
 
 
 @dataclass
-class Move(Attempt):
+class RescheduleAppointment(Attempt):
     """A try to move `appointment` to the slot of this key.
 
     The patient's lock holds the visit where it is: nothing else moves it. Both slots are then
@@ -29,7 +29,7 @@ class Move(Attempt):
         with self.transaction():
             self._lock_patient()
             old, new = self._lock_slots()
-            self.look_at(Slot.objects.of_key(new.pk))
+            self.load_candidates(Slot.objects.of_key(new.pk))
             old.release()
             self.take(new)
             Offer.objects.offer([old], self.at)

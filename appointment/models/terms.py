@@ -7,21 +7,21 @@ from datetime import datetime
 from django.db.models import Q
 
 from doctor.models import Location
-from doctor.models.rule import WAIVABLE, Span, Terms
+from doctor.models.booking_rules import WAIVABLE, BookingContext, Span
 from patient.models import Patient
 
 
-def terms_of(
+def booking_context(
     patient: Patient,
     at: datetime,
     locations: Iterable[Location],
     around: Span,
-    besides: int | None = None,
+    exclude_appointment: int | None = None,
     waive: bool = False,
-) -> Terms:
+) -> BookingContext:
     """What holds for the patient at an instant (UTC), at these locations, as one query tells.
 
-    `around` is the time of the slots in question. The appointment `besides`, which is being moved,
+    `around` is the time of the slots in question. `exclude_appointment`, which is being moved,
     counts for nothing but that its own slot is booked. With `waive` staff set aside what they may.
     Under the patient's lock all of it still holds when the appointment is written.
     """
@@ -29,8 +29,8 @@ def terms_of(
     current = Q(ends_at__gt=at) | Q(starts_at__lt=around[1], ends_at__gt=around[0])
     live = patient.appointments.active().filter(current)
     rows = list(live.values_list("pk", "slot", "starts_at", "ends_at", "location"))
-    others = [row for row in rows if row[0] != besides]
-    return Terms(
+    others = [row for row in rows if row[0] != exclude_appointment]
+    return BookingContext(
         at,
         locations,
         booked=frozenset(slot for _, slot, _, _, _ in rows),

@@ -11,10 +11,10 @@ from django.db.models import Exists, F, Q
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
-from appointment.exceptions import Moved, NoOpenOffer, PlaceAvailable
-from appointment.models.again import again_when_moved
+from appointment.exceptions import NoOpenOffer, PlaceAvailable, StaleLock
+from appointment.models.again import retry_on_stale_lock
 from appointment.models.line import WaitlistEntryQuerySet, today_everywhere
-from appointment.models.wish import Wish
+from appointment.models.waitlist_matching import WaitlistCriteria
 from doctor.models import Doctor, Location, Slot, Specialty
 from patient.models import Patient
 
@@ -170,12 +170,12 @@ class WaitlistEntry(models.Model):
         the patient, the slot, then the entry.
         """
         from appointment.models.appointment import Appointment
-        from appointment.models.booking import Booking
+        from appointment.models.booking import BookAppointment
 
         at = at or timezone.now()
         offered = Slot.objects.filter(offers__entry=self, offers__status="accepted")
         appointment = Appointment(booked_by=by, reason=reason)
-        return Booking(appointment, at).of(partial(self._claim, at), offered)
+        return BookAppointment(appointment, at).of(partial(self._claim, at), offered)
 
     def decline(self, at: datetime | None = None) -> None:
         """Let the offered place go to the next who can have it; keeps its own place in line.
@@ -191,7 +191,7 @@ class WaitlistEntry(models.Model):
             self._note(Action.CHANGE)
             Offer.objects.offer([offer.slot], at)
 
-    @again_when_moved
+    @retry_on_stale_lock
     def leave(self, at: datetime | None = None) -> None:
         """Leave the line for good; a place that was offered goes to the next who can have it.
 
@@ -205,7 +205,7 @@ class WaitlistEntry(models.Model):
         if not row.lock():
             raise WaitlistEntry.DoesNotExist
         if not set(self._held_slots()) <= {slot.pk for slot in slots}:
-            raise Moved
+            raise StaleLock
         Offer.objects.open().filter(entry=self.pk).end("withdrawn")
         self._note(Action.DELETE)
         row.delete()
@@ -227,12 +227,12 @@ class WaitlistEntry(models.Model):
 
     def _places(self, at: datetime) -> list[dict[str, Any]]:
         """The first three slots that the patient could book instead of waiting."""
-        from appointment.models.terms import terms_of
+        from appointment.models.terms import booking_context
 
         locations = list(Location.objects.all())
-        terms = terms_of(self.patient, at, locations, around=(at, at))
-        slots = Wish.of(self).slots(locations).on(terms).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = slots[:3].as_listed(at, "doctor")
+        terms = booking_context(self.patient, at, locations, around=(at, at))
+        slots = WaitlistCriteria.of(self).slots(locations).on(terms).order_by("starts_at", "pk")
+        found: list[dict[str, Any]] = slots[:3].to_list(at, "doctor")
         return found
 
     def _claim(self, at: datetime) -> Patient:
@@ -246,7 +246,7 @@ class WaitlistEntry(models.Model):
         return self.patient
 
     def _note(self, action: str) -> None:
-        AuditEvent.objects.note(action, self, [self.patient])
+        AuditEvent.objects.record(action, self, [self.patient])
 
     def _lock_offer(self, at: datetime) -> "Offer":
         """Lock the slot that is offered: with it the offer stands still. Raises NoOpenOffer."""

@@ -11,8 +11,8 @@ from appointment.serializers.booking import (
     MoveSerializer,
 )
 from appointment.serializers.rebooking import (
-    HitSerializer,
-    HitsSerializer,
+    AffectedAppointmentSerializer,
+    AffectedAppointmentsSerializer,
     PreviewSerializer,
     RebookingSerializer,
     TimeOffSerializer,
@@ -21,6 +21,8 @@ from appointment.serializers.slots import AskedSlotsSerializer, ExplainedSlotsSe
 from appointment.serializers.waitlist import WaitlistEntrySerializer, WaitlistJoinSerializer
 
 __all__ = [
+    "AffectedAppointmentSerializer",
+    "AffectedAppointmentsSerializer",
     "AgendaSerializer",
     "AppointmentDetailSerializer",
     "AppointmentSerializer",
@@ -28,8 +30,6 @@ __all__ = [
     "BookingSerializer",
     "CancelationSerializer",
     "ExplainedSlotsSerializer",
-    "HitSerializer",
-    "HitsSerializer",
     "MoveSerializer",
     "PreviewSerializer",
     "RebookingSerializer",

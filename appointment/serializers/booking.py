@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.serializers import TextField
+from extensions.rest.fields import TextField
 
 KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
 

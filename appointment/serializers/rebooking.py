@@ -7,13 +7,13 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.serializers import TEXTS
 from appointment.models import Appointment
-from appointment.models.alternatives import Hit, with_alternatives
+from appointment.models.alternatives import AffectedAppointment, with_alternatives
 from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializer
 from appointment.serializers.slots import TrueOrFalse
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import SLOT, FoundSlotSerializer, InstantField, key_of
+from extensions.rest.serializers import TEXTS
 
 OPTIONAL: dict[str, Any] = {"allow_null": True, "default": None}  # what a PUT leaves out is none
 LEAVE = {
@@ -82,18 +82,18 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         instance.revise(**validated_data)
         return instance
 
-    def previewed(self) -> list[Hit]:
+    def previewed(self) -> list[AffectedAppointment]:
         """The visits that the leave would hit were it saved; raises ValidationError."""
         time_off, at = self.instance or TimeOff(), timezone.now()
         for name, value in self.validated_data.items():
             setattr(time_off, name, value)
         time_off.full_clean()
         visits = Appointment.objects.hit_by(time_off, at).with_names()
-        return with_alternatives(visits.order_by("starts_at", "pk"), at, besides=time_off)
+        return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A visit", HIT)])
-class HitSerializer(serializers.Serializer[Any]):
+class AffectedAppointmentSerializer(serializers.Serializer[Any]):
     """A visit that cannot take place, and up to three other times for it."""
 
     appointment = AppointmentSerializer(read_only=True)
@@ -103,14 +103,14 @@ class HitSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(
     many=False, examples=[OpenApiExample("What it would hit", {"appointments": [HIT]})]
 )
-class HitsSerializer(serializers.Serializer[Any]):
+class AffectedAppointmentsSerializer(serializers.Serializer[Any]):
     """The visits that leave would hit. For the documents alone."""
 
-    appointments = HitSerializer(many=True)
+    appointments = AffectedAppointmentSerializer(many=True)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("To be moved", {"id": 12, **HIT})])
-class RebookingSerializer(HitSerializer):
+class RebookingSerializer(AffectedAppointmentSerializer):
     """A line of the work list; its id is that of the appointment."""
 
     id = serializers.IntegerField(read_only=True)

@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from appointment.models.free_slots import DoctorsDays
 from doctor.models import Doctor
+from doctor.models.booking_rules import REASONS
 from doctor.models.directory import earliest_today
-from doctor.models.rule import REASONS
 from doctor.serializers import SLOT, AvailableSlotsSerializer, SlotSerializer, WindowSerializer
 from patient.models import Patient
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from accounts.exceptions import DomainError
 from appointment.exceptions import CancelDeadlinePassed, NotCancelable
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
@@ -17,6 +16,7 @@ from doctor.exceptions import (
 )
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory, day_ahead
+from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
 
 Prepare = Callable[[Appointment, Slot], Any]

@@ -9,7 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from appointment.models import Appointment
-from appointment.models.alternatives import Hit, with_alternatives
+from appointment.models.alternatives import AffectedAppointment, with_alternatives
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, Schedule, Slot, TimeOff
 from doctor.tests.factories import (
@@ -46,7 +46,7 @@ def session(doctor: Doctor, days: int = 3, **more: Any) -> Schedule:
     return schedule
 
 
-def hit(*visits: Appointment, away: bool = True, **more: Any) -> list[Hit]:
+def hit(*visits: Appointment, away: bool = True, **more: Any) -> list[AffectedAppointment]:
     """The visits, their doctors being away on the third day, with their alternatives."""
     for doctor in {visit.doctor for visit in visits} if away else ():
         TimeOffFactory(doctor=doctor)
@@ -54,7 +54,7 @@ def hit(*visits: Appointment, away: bool = True, **more: Any) -> list[Hit]:
     return with_alternatives(rows.order_by("starts_at", "pk"), timezone.now(), **more)
 
 
-def proposed(line: Hit) -> list[int]:
+def proposed(line: AffectedAppointment) -> list[int]:
     return [slot["id"] for slot in line.alternatives]
 
 
@@ -90,7 +90,7 @@ def test_alternatives_are_shown_as_free_slots_are(doctor: Doctor) -> None:
     visit = AppointmentFactory(slot=session(doctor).slots.first())
     [line] = hit(visit)
     slots = Slot.objects.filter(schedule=after).order_by("starts_at")
-    assert line.alternatives == slots[:3].as_listed(timezone.now(), "doctor")
+    assert line.alternatives == slots[:3].to_list(timezone.now(), "doctor")
     assert line.id == visit.pk
 
 
@@ -131,10 +131,10 @@ def test_nothing_inside_the_leave_that_is_previewed_is_proposed(doctor: Doctor) 
     assert proposed(line) == keys(on)[1:]
     start = timezone.now()
     leave = TimeOff(doctor=doctor, starts_at=start, ends_at=start + timedelta(days=4))
-    [line] = hit(visit, away=False, besides=leave)
+    [line] = hit(visit, away=False, planned_leave=leave)
     assert proposed(line) == keys(after)[:3]
     closure = TimeOff(location=after.location, starts_at=start, ends_at=start + timedelta(days=9))
-    [line] = hit(visit, away=False, besides=closure)
+    [line] = hit(visit, away=False, planned_leave=closure)
     assert proposed(line) == keys(on)[1:]
 
 

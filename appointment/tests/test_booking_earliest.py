@@ -5,13 +5,13 @@ from datetime import time, timedelta
 import pytest
 import time_machine
 
-from accounts.exceptions import DomainError
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import AlreadyBooked, PatientOverlap, SlotClosed, SlotFull, SlotInPast
 from doctor.models import Schedule, Slot
-from doctor.models.rule import Terms
+from doctor.models.booking_rules import BookingContext
 from doctor.tests.factories import ScheduleFactory
+from extensions.exceptions import DomainError
 from patient.models import Patient
 from tests.balance import assert_balanced
 
@@ -171,7 +171,7 @@ def test_a_slot_that_closes_or_fills_between_look_and_touch_is_passed_over(
     first, second, third, _ = slots_of(schedule)
     take = Slot.take
 
-    def others_are_faster(self: Slot, terms: Terms) -> None:
+    def others_are_faster(self: Slot, terms: BookingContext) -> None:
         Slot.objects.filter(pk=first.pk).update(is_open=False)
         Slot.objects.filter(pk=second.pk).update(taken=1)
         take(self, terms=terms)
@@ -185,7 +185,7 @@ def test_a_slot_that_filled_and_was_freed_again_is_full_and_no_overlap(
 ) -> None:
     schedule = ScheduleFactory(slot_minutes=None)
 
-    def lost_and_freed(self: Slot, terms: Terms) -> None:
+    def lost_and_freed(self: Slot, terms: BookingContext) -> None:
         raise SlotFull
 
     monkeypatch.setattr(Slot, "take", lost_and_freed)

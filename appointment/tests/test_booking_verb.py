@@ -7,13 +7,13 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
-from accounts.exceptions import DomainError
 from appointment.models import Appointment, AppointmentEvent, booking
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import AlreadyBooked, PatientOverlap, SlotClosed, SlotFull, SlotInPast
 from doctor.models import Slot
-from doctor.models.rule import Terms
+from doctor.models.booking_rules import BookingContext
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from extensions.exceptions import DomainError
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
@@ -249,7 +249,9 @@ def test_a_visit_that_nobody_saw_is_refused_by_its_constraint(
     slot = slots_of(capacity=2)[0]
     book(patient, slot)
     again = slot if told is AlreadyBooked else slots_of(start_time=start)[0]
-    monkeypatch.setattr(booking, "terms_of", lambda patient, at, places, *_: Terms(at, places))
+    monkeypatch.setattr(
+        booking, "booking_context", lambda patient, at, places, *_: BookingContext(at, places)
+    )
     refused = refuses(told, patient, again)
     assert isinstance(refused.__cause__, IntegrityError)
 

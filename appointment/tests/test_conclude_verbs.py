@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.exceptions import DomainError
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment
 from appointment.models.status import HOLDING, TRANSITIONS, Status, sources_of
 from appointment.tests.factories import AppointmentFactory
+from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db

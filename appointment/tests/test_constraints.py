@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import BaseConstraint, Model, UniqueConstraint
 
-from accounts.constraints import PostgresExclusionConstraint, violates
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.constraint_cases import BREAKS, a_slot, booked_by_a_second, second_slot_moved
@@ -17,6 +16,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import (
     ScheduleFactory,
 )
+from extensions.db.constraints import PostgresExclusionConstraint, violates
 
 pytestmark = pytest.mark.django_db
 

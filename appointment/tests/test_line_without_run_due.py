@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 from django.utils import timezone
 
-from appointment.models import Appointment, Offer, WaitlistEntry, due
+from appointment import jobs
+from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from appointment.tests.line import HALF_AN_HOUR, holders, offered, only_visit, waiting
 from doctor.tests.factories import ScheduleFactory
@@ -34,7 +35,7 @@ def test_what_one_has_canceled_while_waiting_is_not_offered_to_them_again() -> N
     visit = only_visit()
     entry = WaitlistEntryFactory(doctor=visit.doctor, patient=visit.patient)
     visit.cancel()
-    assert due.offer_free_places(timezone.now()) == 0
+    assert jobs.offer_free_places(timezone.now()) == 0
     assert holders(visit.slot) == []
     WaitlistEntry.objects.filter(pk=entry.pk).update(created_at=timezone.now())
     assert offered(visit.slot) == 1  # who joins the line after it does want the place
@@ -45,5 +46,5 @@ def test_what_one_has_moved_away_from_while_waiting_is_not_offered_to_them_again
     left, there = visit.slot, ScheduleFactory(date=next_day(visit)).slots.first()
     WaitlistEntryFactory(doctor=visit.doctor, patient=visit.patient)
     visit.reschedule(to=there)
-    assert due.offer_free_places(timezone.now()) == 0
+    assert jobs.offer_free_places(timezone.now()) == 0
     assert not Offer.objects.filter(slot=left).exists()

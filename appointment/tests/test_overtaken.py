@@ -9,11 +9,11 @@ from django.db import IntegrityError, OperationalError, transaction
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition
 from appointment.models import Appointment, AppointmentEvent, Offer
-from appointment.models.booking import Booking
+from appointment.models.booking import BookAppointment
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from config.problems import problem_of
 from doctor.models import Slot
-from doctor.models.rule import Terms
+from doctor.models.booking_rules import BookingContext
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
@@ -40,7 +40,7 @@ def test_a_slot_that_goes_while_its_session_is_booked_is_passed_over(
     user, schedule, take = UserFactory(), ScheduleFactory(), Slot.take
     first, second = schedule.slots.order_by("starts_at")[:2]
 
-    def take_of_remade(slot: Slot, terms: Terms) -> None:
+    def take_of_remade(slot: Slot, terms: BookingContext) -> None:
         Slot.objects.filter(pk=first.pk).delete()
         take(slot, terms=terms)
 
@@ -70,13 +70,17 @@ def test_the_log_says_why_the_database_cannot_answer(caplog: pytest.LogCaptureFi
 
 
 def test_a_session_that_goes_while_it_is_booked_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    user, schedule, look_at = UserFactory(), ScheduleFactory(), Booking.look_at
+    user, schedule, load_candidates = (
+        UserFactory(),
+        ScheduleFactory(),
+        BookAppointment.load_candidates,
+    )
 
-    def look_at_what_then_goes(booking: Booking, slots: object) -> None:
-        look_at(booking, slots)
+    def look_at_what_then_goes(booking: BookAppointment, slots: object) -> None:
+        load_candidates(booking, slots)
         schedule.unpublish()
 
-    monkeypatch.setattr(Booking, "look_at", look_at_what_then_goes)
+    monkeypatch.setattr(BookAppointment, "load_candidates", look_at_what_then_goes)
     with pytest.raises(Slot.DoesNotExist):
         Appointment.objects.book_own(user, schedule.doctor_id, schedule_id=schedule.pk)
 
@@ -87,14 +91,14 @@ def test_a_slot_whose_hold_has_lapsed_is_had_though_it_fills_up_meanwhile(
     visit = AppointmentFactory(slot=ScheduleFactory(capacity=2).slots.first())
     WaitlistEntryFactory(doctor=visit.doctor)
     AppointmentFactory(slot=visit.slot).cancel()
-    lapsed, look_at = Offer.objects.get().hold_until, Booking.look_at
+    lapsed, load_candidates = Offer.objects.get().hold_until, BookAppointment.load_candidates
     Slot.objects.filter(pk=visit.slot_id).update(capacity=3)
 
-    def look_at_what_then_fills(booking: Booking, slots: object) -> None:
-        look_at(booking, slots)
+    def look_at_what_then_fills(booking: BookAppointment, slots: object) -> None:
+        load_candidates(booking, slots)
         Slot.objects.filter(pk=visit.slot_id).update(capacity=2)
 
-    monkeypatch.setattr(Booking, "look_at", look_at_what_then_fills)
+    monkeypatch.setattr(BookAppointment, "load_candidates", look_at_what_then_fills)
     booked = Appointment(patient=PatientFactory(), slot=visit.slot).book(at=lapsed)
     assert_balanced(booked.slot)
 

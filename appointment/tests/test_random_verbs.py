@@ -11,10 +11,10 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management import call_command
 
-from accounts.exceptions import DomainError
 from appointment.models import Appointment, AppointmentEvent
 from doctor.models import Doctor, Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
+from extensions.exceptions import DomainError
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced

@@ -5,7 +5,6 @@ from datetime import time, timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.exceptions import DomainError
 from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
@@ -22,6 +21,7 @@ from appointment.tests.moves import (
     short_notice,
 )
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
+from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db

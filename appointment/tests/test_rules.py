@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from accounts.exceptions import DomainError
 from accounts.models import User
 from appointment.exceptions import CancelDeadlinePassed
 from appointment.models import Appointment
@@ -15,6 +14,7 @@ from appointment.tests.moves import free, late
 from doctor.exceptions import REFUSALS, TooFar, TooManyAppointments, TooSoon
 from doctor.models import Location, Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
+from extensions.exceptions import DomainError
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
 from tests.balance import assert_balanced

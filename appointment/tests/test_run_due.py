@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from appointment.models import Appointment, IdempotencyKey, WaitlistEntry, due
+from appointment import jobs
+from appointment.models import Appointment, IdempotencyKey, WaitlistEntry
 from appointment.tests.factories import WaitlistEntryFactory
 from appointment.tests.line import HALF_AN_HOUR, holders, waiting
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
@@ -103,7 +104,7 @@ def test_slots_that_interest_nobody_cost_no_statement(visit: Appointment) -> Non
     for days in (4, 5):
         ScheduleFactory(doctor=visit.doctor, date=day_ahead(days), slot_minutes=5)
         with counted_statements() as statements:
-            assert due.offer_free_places(timezone.now()) == 0
+            assert jobs.offer_free_places(timezone.now()) == 0
         costs.append(len(statements))
     assert costs[0] == costs[1]
 
@@ -111,10 +112,10 @@ def test_slots_that_interest_nobody_cost_no_statement(visit: Appointment) -> Non
 def test_more_slots_than_one_batch_are_gone_through(
     visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(due, "AT_ONCE", 2)
+    monkeypatch.setattr(jobs, "AT_ONCE", 2)
     session = ScheduleFactory(doctor=visit.doctor, date=day_ahead(4))
     entries = [waiting(visit) for _ in range(6)]
-    assert due.offer_free_places(timezone.now()) == 4
+    assert jobs.offer_free_places(timezone.now()) == 4
     assert [holders(slot) for slot in session.slots.all()] == [[e.pk] for e in entries[:4]]
 
 

@@ -135,7 +135,7 @@ def test_an_offer_is_shown_with_its_slot_and_its_end(
     entry = offered(visit, patient)
     shown = client.get(f"{PATH}{entry.pk}/").json()
     assert (shown["status"], shown["position"]) == ("offered", 1)
-    [listed] = Slot.objects.filter(pk=visit.slot.pk).as_listed(timezone.now(), "doctor")
+    [listed] = Slot.objects.filter(pk=visit.slot.pk).to_list(timezone.now(), "doctor")
     expires_at = Offer.objects.get().expires_at.astimezone(visit.location.zone).isoformat()
     assert shown["offer"] == {"slot": listed, "expires_at": expires_at}
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from appointment.models import WaitlistEntry
-from appointment.models.wish import Wish
+from appointment.models.waitlist_matching import WaitlistCriteria
 from appointment.tests.factories import WaitlistEntryFactory
 from doctor.models import Doctor, Location, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, SpecialtyFactory
@@ -56,7 +56,7 @@ def test_a_slot_meets_a_wish_by_whichever_way_one_asks() -> None:
     slots = list(Slot.objects.select_related("location"))
     by_slot = {s: set(WaitlistEntry.objects.met_by(s).values_list("pk", flat=True)) for s in slots}
     for entry in entries:
-        wish = Wish.of(entry)
+        wish = WaitlistCriteria.of(entry)
         found = set(wish.slots(places))
         mine = {doctors[0].pk} if entry.specialty else {entry.doctor_id}
         for slot in slots:

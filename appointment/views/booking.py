@@ -7,9 +7,8 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from accounts.audit.views import AuditedViewMixin
 from accounts.requests import SignedInRequest
-from accounts.throttles import BookingThrottle, UserThrottle
-from accounts.trail import LeavesTrail
 from appointment.models import Appointment
 from appointment.serializers import (
     AppointmentSerializer,
@@ -17,15 +16,17 @@ from appointment.serializers import (
     CancelationSerializer,
     MoveSerializer,
 )
+from appointment.throttles import BookingThrottle
 from appointment.views.idempotent import idempotent
 from doctor.exceptions import REFUSALS
+from extensions.rest.throttling import UserThrottle
 
 # The codes of the rule in its order, and of a visit that stays as it is.
 RULE = tuple(refusal.code for refusal in REFUSALS.values())
 KEPT = ("not_cancelable", "cancel_deadline_passed")
 
 
-class BookView(LeavesTrail, GenericAPIView[Appointment]):
+class BookView(AuditedViewMixin, GenericAPIView[Appointment]):
     """Book a place with a doctor."""
 
     throttle_classes = (UserThrottle, BookingThrottle)
@@ -57,7 +58,7 @@ class BookView(LeavesTrail, GenericAPIView[Appointment]):
         return Response(answer, status.HTTP_201_CREATED, headers={"Location": where})
 
 
-class CancelView(LeavesTrail, GenericAPIView[Appointment]):
+class CancelView(AuditedViewMixin, GenericAPIView[Appointment]):
     """Cancel one's own appointment before it begins."""
 
     shows = Appointment
@@ -81,7 +82,7 @@ class CancelView(LeavesTrail, GenericAPIView[Appointment]):
         return Response(AppointmentSerializer(appointment).data)
 
 
-class RescheduleView(LeavesTrail, GenericAPIView[Appointment]):
+class RescheduleView(AuditedViewMixin, GenericAPIView[Appointment]):
     """Move one's own appointment to another slot, of any doctor."""
 
     throttle_classes = (UserThrottle, BookingThrottle)

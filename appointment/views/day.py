@@ -9,16 +9,16 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
+from accounts.audit.views import AuditedViewMixin
 from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
-from accounts.trail import LeavesTrail
 from appointment.filters import AgendaFilter
 from appointment.models import Appointment
 from appointment.permissions import IsDoctor, IsStaffOrTheDoctor
 from appointment.serializers import AgendaSerializer, AppointmentSerializer
 
 
-class AgendaView(LeavesTrail, ListAPIView[Appointment]):
+class AgendaView(AuditedViewMixin, ListAPIView[Appointment]):
     """The calling doctor's appointments of a day, earliest first."""
 
     shows = Appointment
@@ -34,7 +34,7 @@ class AgendaView(LeavesTrail, ListAPIView[Appointment]):
         return own.with_names().order_by("starts_at", "pk")
 
 
-class DayView(LeavesTrail, GenericAPIView[Appointment]):
+class DayView(AuditedViewMixin, GenericAPIView[Appointment]):
     """A verb of the day of a visit, for staff and the visit's own doctor."""
 
     shows = Appointment

@@ -17,9 +17,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.audit.views import record_read
 from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
-from accounts.trail import note_read
 from appointment.models import IdempotencyKey
 from appointment.models.idempotency import Answer
 
@@ -65,7 +65,7 @@ def _once(request: SignedInRequest, shows: type[Model], handle: Callable[[], Res
         user, key, fingerprint_of(request), lambda: _stored(handle())
     )
     if answer.is_replay:
-        note_read(shows, [answer.patient], "", role=AuditEvent.Role.PATIENT)
+        record_read(shows, [answer.patient], "", role=AuditEvent.Role.PATIENT)
     return _response(answer)
 
 

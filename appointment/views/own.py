@@ -3,13 +3,13 @@
 from django.db.models import QuerySet
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from accounts.trail import LeavesTrail
+from accounts.audit.views import AuditedViewMixin
 from appointment.filters import AppointmentFilter
 from appointment.models import Appointment
 from appointment.serializers import AppointmentDetailSerializer, AppointmentSerializer
 
 
-class AppointmentViewSet(LeavesTrail, ReadOnlyModelViewSet[Appointment]):
+class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
     """The caller's own appointments, latest first."""
 
     shows = Appointment

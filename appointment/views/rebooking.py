@@ -8,9 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.response import Response
 
-from accounts.permissions import IsStaffWithModelPermission
+from accounts.audit.views import AuditedViewMixin
 from accounts.requests import SignedInRequest
-from accounts.trail import LeavesTrail
 from appointment.models import Appointment
 from appointment.models.alternatives import with_alternatives
 from appointment.permissions import MayChangeAppointments
@@ -21,9 +20,10 @@ from appointment.serializers import (
     RebookingSerializer,
 )
 from appointment.views.booking import KEPT, RULE
+from extensions.rest.permissions import IsStaffWithModelPermission
 
 
-class RebookingView(LeavesTrail, ListAPIView[Appointment]):
+class RebookingView(AuditedViewMixin, ListAPIView[Appointment]):
     """Visits that cannot take place as booked, soonest first, with other times for each."""
 
     shows = Appointment
@@ -40,7 +40,7 @@ class RebookingView(LeavesTrail, ListAPIView[Appointment]):
         return with_alternatives(super().paginate_queryset(queryset) or (), timezone.now())
 
 
-class OfTheWorkList(LeavesTrail, GenericAPIView[Appointment]):
+class OfTheWorkList(AuditedViewMixin, GenericAPIView[Appointment]):
     """A step that takes a visit off the work list."""
 
     shows = Appointment

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.trail import note_read
+from accounts.audit.views import record_read
 from appointment.models import Appointment
 from appointment.serializers import AskedSlotsSerializer, ExplainedSlotsSerializer
 
@@ -33,7 +33,7 @@ class AvailableSlotsView(APIView):
         days = asked.days(doctor_id, timezone.now())
         patient = asked.whose(request.user)
         if patient:
-            note_read(Appointment, [patient], "")
+            record_read(Appointment, [patient], "")
         rows = days.explained(patient) if asked.validated_data["explain"] else days.free()
         window = {"doctor": doctor_id, "from": days.first, "to": days.last}
         return Response({**window, "results": rows})

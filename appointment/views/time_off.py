@@ -8,24 +8,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ModelViewSet
 
-from accounts.permissions import IsStaffWithModelPermission
-from accounts.trail import note_read
+from accounts.audit.views import record_read
 from appointment.filters import TimeOffFilter
 from appointment.models import Appointment
 from appointment.serializers import (
-    HitSerializer,
-    HitsSerializer,
+    AffectedAppointmentSerializer,
+    AffectedAppointmentsSerializer,
     PreviewSerializer,
     TimeOffSerializer,
 )
 from doctor.models import TimeOff
+from extensions.rest.permissions import IsStaffWithModelPermission
 
 PREVIEW = [PreviewSerializer]
 
 
 @extend_schema_view(
     create=extend_schema(
-        parameters=PREVIEW, responses={200: HitsSerializer, 201: TimeOffSerializer}
+        parameters=PREVIEW, responses={200: AffectedAppointmentsSerializer, 201: TimeOffSerializer}
     ),
 )
 class TimeOffViewSet(ModelViewSet[TimeOff]):
@@ -52,8 +52,8 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
         leave: Any = self.get_serializer(data=request.data)
         leave.is_valid(raise_exception=True)
         hits = leave.previewed()
-        note_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
-        return Response({"appointments": HitSerializer(hits, many=True).data})
+        record_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
+        return Response({"appointments": AffectedAppointmentSerializer(hits, many=True).data})
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change leave; raises ValidationError for a preview, which there is of new leave alone."""

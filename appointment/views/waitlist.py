@@ -12,9 +12,8 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.audit.views import AuditedViewMixin
 from accounts.requests import SignedInRequest
-from accounts.throttles import BookingThrottle, UserThrottle
-from accounts.trail import LeavesTrail
 from appointment.filters import WaitlistFilter
 from appointment.models import WaitlistEntry
 from appointment.serializers import (
@@ -22,8 +21,10 @@ from appointment.serializers import (
     WaitlistEntrySerializer,
     WaitlistJoinSerializer,
 )
+from appointment.throttles import BookingThrottle
 from appointment.views.booking import RULE
 from appointment.views.idempotent import idempotent
+from extensions.rest.throttling import UserThrottle
 
 LOCATION = OpenApiParameter(
     "Location", str, "header", response=[201], description="Where it can be read."
@@ -31,7 +32,7 @@ LOCATION = OpenApiParameter(
 
 
 class WaitlistViewSet(
-    LeavesTrail, ListModelMixin, RetrieveModelMixin, GenericViewSet[WaitlistEntry]
+    AuditedViewMixin, ListModelMixin, RetrieveModelMixin, GenericViewSet[WaitlistEntry]
 ):
     """What one waits for, oneself or a dependent, in the order of joining."""
 
@@ -77,7 +78,7 @@ class WaitlistViewSet(
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AnswerView(LeavesTrail, GenericAPIView[Any]):
+class AnswerView(AuditedViewMixin, GenericAPIView[Any]):
     """An answer to what one has been offered."""
 
     shows = WaitlistEntry

@@ -6,11 +6,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.admin import HidesAccounts, VerbAdmin, list_link
+from accounts.privacy import HidesAccounts
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
+from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.links import list_link
 
 
-class PublishingAdmin(VerbAdmin):
+class PublishingAdmin(DomainActionAdmin):
     """An admin of what is never merely saved."""
 
     def add_row(self, request: HttpRequest, obj: Any) -> None:
@@ -18,7 +20,7 @@ class PublishingAdmin(VerbAdmin):
 
 
 @admin.register(Specialty)
-class SpecialtyAdmin(VerbAdmin):
+class SpecialtyAdmin(DomainActionAdmin):
     """Fields of practice."""
 
     list_display = ("name", "code")
@@ -26,7 +28,7 @@ class SpecialtyAdmin(VerbAdmin):
 
 
 @admin.register(Language)
-class LanguageAdmin(VerbAdmin):
+class LanguageAdmin(DomainActionAdmin):
     """Languages that doctors speak."""
 
     list_display = ("name", "tag")

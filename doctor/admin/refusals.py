@@ -4,14 +4,15 @@ from typing import Any
 
 from django.utils.html import format_html, format_html_join
 
-from accounts.admin import VerbAdmin, change_link
-from accounts.exceptions import DomainError
 from doctor.models import Slot, WeeklyHours
+from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.links import change_link
+from extensions.exceptions import DomainError
 
 NAMED = 10
 
 
-class NamesObstacles(VerbAdmin):
+class NamesObstacles(DomainActionAdmin):
     """An admin whose refusals name the appointments, or the hours, in the way."""
 
     def in_words(self, error: DomainError) -> str:

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import change_link, list_link
 from doctor.admin.refusals import NamesObstacles
 from doctor.models import Doctor, Location, Schedule, Slot
+from extensions.admin.links import change_link, list_link
 
 
 @admin.register(Schedule)

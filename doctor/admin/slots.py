@@ -8,9 +8,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin import ReadOnlyAdmin, list_link
 from doctor.models import Schedule, Slot
-from doctor.models.rule import Terms
+from doctor.models.booking_rules import BookingContext
+from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.links import list_link
 
 
 class BookableFilter(admin.SimpleListFilter):
@@ -64,7 +65,7 @@ class SlotAdmin(ReadOnlyAdmin):
         """
         match = request.resolver_match
         if match and match.url_name == "autocomplete":
-            queryset = queryset.on(Terms(timezone.now(), ())).order_by("starts_at", "pk")
+            queryset = queryset.on(BookingContext(timezone.now(), ())).order_by("starts_at", "pk")
         return super().get_search_results(request, queryset, search_term)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -8,12 +8,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.admin import RevisingForm, list_link
 from doctor.admin.refusals import NAMED, NamesObstacles
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
+from extensions.admin.forms import PartialUpdateForm
+from extensions.admin.links import list_link
 
 
-class WeeklyHoursForm(RevisingForm):
+class WeeklyHoursForm(PartialUpdateForm):
     """Hours, and what becomes of those whom a change would strand."""
 
     keep = forms.BooleanField(

@@ -6,9 +6,9 @@ import phonenumber_field.modelfields
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.constraints
 import doctor.models.schedule
 import doctor.wall_time
+import extensions.db.constraints
 
 
 class Migration(migrations.Migration):
@@ -410,10 +410,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="slot",
-            constraint=accounts.constraints.PostgresExclusionConstraint(
+            constraint=extensions.db.constraints.PostgresExclusionConstraint(
                 expressions=[
-                    (accounts.constraints.KeyRange("doctor"), "&&"),
-                    (accounts.constraints.TimeRange("starts_at", "ends_at"), "&&"),
+                    (extensions.db.constraints.KeyRange("doctor"), "&&"),
+                    (extensions.db.constraints.TimeRange("starts_at", "ends_at"), "&&"),
                 ],
                 name="doctor_slot_no_overlap",
                 violation_error_code="schedule_overlap",

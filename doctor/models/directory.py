@@ -9,16 +9,16 @@ from django.db import models, transaction
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
-from accounts.fields import free_text, validate_language_tag
-from accounts.models import Revisable
 from doctor.exceptions import LocationInUse
-from doctor.models.published import Published
+from doctor.models.calendar import CalendarModel
 from doctor.wall_time import instant_of, validate_time_zone
+from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.models import PartialUpdateModel
 
 MINUTES_A_YEAR = 366 * 24 * 60
 
 
-class Specialty(Revisable):
+class Specialty(PartialUpdateModel):
     """A field of practice, coded as FHIR's value set c80-practice-codes does (SNOMED CT)."""
 
     name = models.CharField(max_length=200)
@@ -46,7 +46,7 @@ class Specialty(Revisable):
         return self.name
 
 
-class Language(Revisable):
+class Language(PartialUpdateModel):
     """A language that a doctor speaks, tagged as BCP 47 does."""
 
     tag = models.CharField(
@@ -85,7 +85,7 @@ class LocationQuerySet(models.QuerySet["Location"]):
         )
 
 
-class Location(Published):
+class Location(CalendarModel):
     """A site of the clinic, with the time zone that its clocks show."""
 
     name = models.CharField(max_length=200)

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts.fields import free_text
+from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
-from doctor.models.published import Published
+from extensions.db.fields import free_text
 
 if TYPE_CHECKING:
     from doctor.models.schedule import Schedule
@@ -56,7 +56,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
 
 
-class Doctor(Published):
+class Doctor(CalendarModel):
     """Somebody whose time can be booked; FHIR calls them a practitioner."""
 
     user = models.OneToOneField(

@@ -12,15 +12,15 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.constraints import violates
 from doctor.exceptions import ScheduleInUse, ScheduleOverlap
+from doctor.models.booking_rules import places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.rule import places_left
-from doctor.models.timetabled import Timetabled
+from doctor.models.timetabled import CalendarEntry
 from doctor.models.weekly_hours import WeeklyHours
 from doctor.signals import announce_closing
 from doctor.wall_time import Span, spans_of, validate_date
+from extensions.db.constraints import violates
 
 if TYPE_CHECKING:
     from doctor.models.slot import Slot
@@ -90,7 +90,7 @@ def refuse_stranding(slots: "Iterable[Slot]") -> None:
         raise ScheduleInUse(appointments=sorted(holders.values_list("pk", flat=True)))
 
 
-class Schedule(Timetabled):
+class Schedule(CalendarEntry):
     """A session: wall times of its location, cut into equal slots of elapsed time."""
 
     doctor = models.ForeignKey(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 
-from accounts.filters import BIGGEST_KEY
+from doctor.models.booking_rules import BookingContext
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.rule import Terms
+from extensions.rest.filters import BIGGEST_KEY
 
 if TYPE_CHECKING:
     from doctor.models.slot import SlotQuerySet
@@ -35,7 +35,7 @@ class Search:
             return Slot.objects.none()  # no table can hold such a key
         here = {} if self.location is None else {"pk": self.location}
         locations = tuple(Location.objects.filter(**here))
-        slots = Slot.objects.filter(doctor__in=self._doctors()).on(Terms(at, locations))
+        slots = Slot.objects.filter(doctor__in=self._doctors()).on(BookingContext(at, locations))
         anywhere_any_day = not here and not (self.first or self.last)
         return slots if anywhere_any_day else slots.between(self.first, self.last, locations)
 

@@ -12,16 +12,16 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
-from accounts.exceptions import DomainError
 from doctor.exceptions import REFUSALS, NothingToRelease, ScheduleInUse, SlotFull
+from doctor.models.booking_rules import BookingContext, places_left
+from doctor.models.date_ranges import around, spans_of_days
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.opening import called_off, recompute_open
-from doctor.models.rule import Terms, places_left
 from doctor.models.schedule import Schedule
-from doctor.models.window import around, spans_of_days
+from doctor.models.slot_availability import called_off, recompute_open
 from doctor.signals import announce_closing, slots_changed
+from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
+from extensions.exceptions import DomainError
 
 TIMES = ("starts_at", "ends_at")
 A_DAY = timedelta(days=1)
@@ -30,22 +30,22 @@ A_DAY = timedelta(days=1)
 class SlotQuerySet(models.QuerySet["Slot"]):
     """Scopes of slots; `bookable` is the one rule of listing, guard and explanation alike."""
 
-    def on(self, terms: Terms) -> "SlotQuerySet":
+    def on(self, terms: BookingContext) -> "SlotQuerySet":
         """What can be had on these terms: the one rule, as a filter and as a guard."""
         return self.filter(terms.passes())
 
-    def explained(self, terms: Terms) -> "SlotQuerySet":
+    def explained(self, terms: BookingContext) -> "SlotQuerySet":
         """Add `reason`: the first one against each slot on these terms, or null."""
         return self.annotate(reason=terms.reason())
 
-    def reasons(self, terms: Terms) -> dict[int, str | None]:
+    def reasons(self, terms: BookingContext) -> dict[int, str | None]:
         """The first reason against each slot on these terms, by key; None for what can be had."""
         rows: Any = self.explained(terms)
         return dict(rows.values_list("pk", "reason"))
 
     def bookable(self, at: datetime) -> "SlotQuerySet":
         """What anybody can book at the instant. Reads the locations' rules at once."""
-        return self.on(Terms.now(at))
+        return self.on(BookingContext.now(at))
 
     def between(
         self, first: date | None, last: date | None, locations: Iterable[Location]
@@ -123,7 +123,7 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         columns = ("schedule", "location", *TIMES, "capacity")
         return rows.values("id", *columns, "zone", "available", *more)
 
-    def as_listed(self, at: datetime, *more: str) -> list[dict[str, Any]]:
+    def to_list(self, at: datetime, *more: str) -> list[dict[str, Any]]:
         """What the API shows of slots, read as values: no model object per slot."""
         return [shown(**row) for row in self.listed(at, *more)]
 
@@ -212,7 +212,7 @@ class Slot(models.Model):
         """Places left, whether or not they can be booked."""
         return self.capacity - self.taken
 
-    def take(self, at: datetime | None = None, terms: Terms | None = None) -> None:
+    def take(self, at: datetime | None = None, terms: BookingContext | None = None) -> None:
         """Take one place on these terms, or on everybody's at the instant.
 
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`. One conditional
@@ -256,7 +256,9 @@ class Slot(models.Model):
                 slots_changed.send(sender=Slot, slots={self.pk}, at=at)
         self.refresh_from_db(fields=["capacity"])
 
-    def refusal(self, at: datetime | None = None, terms: Terms | None = None) -> DomainError | None:
+    def refusal(
+        self, at: datetime | None = None, terms: BookingContext | None = None
+    ) -> DomainError | None:
         """Why this slot, as it is stored, cannot be had on these terms; None when it can."""
         told = Slot.objects.filter(pk=self.pk).reasons(terms or self._terms(at))
         if not told:
@@ -264,7 +266,7 @@ class Slot(models.Model):
         reason = told[self.pk]
         return REFUSALS[reason]() if reason else None
 
-    def alternatives(self, terms: Terms, limit: int = 3) -> list[dict[str, Any]]:
+    def alternatives(self, terms: BookingContext, limit: int = 3) -> list[dict[str, Any]]:
         """Other slots of the doctor that can be had on these terms.
 
         The next ones from this slot's start first, then earlier ones, soonest first in each part.
@@ -272,10 +274,10 @@ class Slot(models.Model):
         others = Slot.objects.filter(doctor=self.doctor_id).on(terms)
         later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
         earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = later[:limit].as_listed(terms.at)
+        found: list[dict[str, Any]] = later[:limit].to_list(terms.at)
         if len(found) < limit:
-            found += earlier[: limit - len(found)].as_listed(terms.at)
+            found += earlier[: limit - len(found)].to_list(terms.at)
         return found
 
-    def _terms(self, at: datetime | None) -> Terms:
-        return Terms(at or timezone.now(), (self.location,))
+    def _terms(self, at: datetime | None) -> BookingContext:
+        return BookingContext(at or timezone.now(), (self.location,))

@@ -9,11 +9,11 @@ from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from doctor.models.date_ranges import spans_of_days
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.schedule import Schedule
-from doctor.models.timetabled import Timetabled
-from doctor.models.window import spans_of_days
+from doctor.models.timetabled import CalendarEntry
 
 if TYPE_CHECKING:
     from doctor.models.slot import SlotQuerySet
@@ -55,7 +55,7 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
         return self.select_related("doctor", "location")
 
 
-class TimeOff(Timetabled):
+class TimeOff(CalendarEntry):
     """Leave of a doctor, or closure of a location: no slot that overlaps it is open."""
 
     doctor = models.ForeignKey(

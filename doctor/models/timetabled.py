@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.published import Published
 
 
-class Timetabled(Published):
+class CalendarEntry(CalendarModel):
     """A row of one doctor at one location, either of which a change may replace."""
 
     if TYPE_CHECKING:

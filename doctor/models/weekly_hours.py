@@ -16,7 +16,7 @@ from doctor.exceptions import HoursOverlap
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.recurrence import dates_of, meet
-from doctor.models.timetabled import Timetabled
+from doctor.models.timetabled import CalendarEntry
 from doctor.wall_time import validate_date
 
 A_DAY = timedelta(days=1)
@@ -63,7 +63,7 @@ class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
         second call makes nothing. Where something was kept over that nobody holds any more, the
         days are remade. One transaction; locks the hours, their locations, the doctor.
         """
-        from doctor.models.horizon import Remaking, fill
+        from doctor.models.session_generation import SessionUpdate, fill
 
         with transaction.atomic():
             rules = list(self.filter(doctor=doctor).select_for_update(no_key=True).order_by("pk"))
@@ -78,7 +78,7 @@ class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
                 today = hours.location.today(at)
                 first, last = today + A_DAY, today + A_DAY * days
                 if remakes:
-                    remaking = Remaking(hours, first, at)
+                    remaking = SessionUpdate(hours, first, at)
                     until = max(last, remaking.last_made() or last)
                     made[hours] = remaking.carry_out(hours.dates(first, until), keep=True)
                 else:
@@ -93,7 +93,7 @@ def _keeps_what_nobody_holds(doctor: int, at: datetime) -> bool:
     return left.exists()
 
 
-class WeeklyHours(Timetabled):
+class WeeklyHours(CalendarEntry):
     """A rule: every n-th week on one weekday, from one wall time of the location to another."""
 
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="weekly_hours")
@@ -228,13 +228,13 @@ class WeeklyHours(Timetabled):
 
         Past and present sessions stay, and those that staff have edited; `keep` as in `publish`.
         """
-        from doctor.models.horizon import Remaking
+        from doctor.models.session_generation import SessionUpdate
 
         at = at or timezone.now()
         with transaction.atomic():
             self.lock_calendar()
             self.refresh_from_db()
-            Remaking(self, self.location.today(at) + A_DAY, at).carry_out((), keep)
+            SessionUpdate(self, self.location.today(at) + A_DAY, at).carry_out((), keep)
             self.delete()
 
     def lock_parts(self) -> None:
@@ -247,14 +247,14 @@ class WeeklyHours(Timetabled):
 
     def _carry_out(self, before: "WeeklyHours | None", keep: bool, at: datetime) -> Made:
         """Make the sessions of new hours, or remake those of hours as they were before."""
-        from doctor.models.horizon import Remaking, fill
+        from doctor.models.session_generation import SessionUpdate, fill
 
         today = self.location.today(at)
         horizon = today + A_DAY * settings.HOURS_AHEAD_DAYS
         if before is None:
             return fill(self, today, horizon, at)
         first = max(today, before.location.today(at)) + A_DAY
-        remaking = Remaking(self, first, at)
+        remaking = SessionUpdate(self, first, at)
         last = max(horizon, remaking.last_made() or horizon)
         return remaking.carry_out(self.dates(first, last), keep)
 

@@ -7,10 +7,10 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from accounts.filters import MOST_ROWS, PAGE_SIZE, positive
 from doctor.models.search import Search
 from doctor.pagination import Cursor
 from doctor.serializers.calendar import SLOT, SlotSerializer
+from extensions.rest.filters import MOST_ROWS, PAGE_SIZE, positive
 
 NEXT = "https://clinic.example/api/doctor/slots/?cursor=MTc5NjExMjAwMDAwMDAwMHw0NzExfG4"
 

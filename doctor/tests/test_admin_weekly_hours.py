@@ -9,7 +9,7 @@ from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Schedule, Slot, WeeklyHours
-from doctor.models.plan import IN_THE_WAY
+from doctor.models.session_plan import IN_THE_WAY
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,

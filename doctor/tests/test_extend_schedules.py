@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from doctor.models import Schedule, Slot, WeeklyHours
-from doctor.models.plan import IN_THE_WAY, NO_TIME
+from doctor.models.session_plan import IN_THE_WAY, NO_TIME
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.exceptions import DomainError
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import NothingToRelease, ScheduleInUse, SlotClosed, SlotFull, SlotInPast
 from doctor.models import Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory
+from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from doctor.exceptions import HoursOverlap
 from doctor.models import Schedule, Slot, TimeOff, WeeklyHours
-from doctor.models.plan import IN_THE_WAY
+from doctor.models.session_plan import IN_THE_WAY
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,

@@ -8,7 +8,7 @@ import pytest
 from appointment.models import Appointment
 from doctor.exceptions import HoursOverlap
 from doctor.models import Schedule, Slot, WeeklyHours
-from doctor.models.plan import IN_THE_WAY
+from doctor.models.session_plan import IN_THE_WAY
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,

@@ -9,7 +9,7 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import ScheduleInUse
 from doctor.models import Schedule, Slot, WeeklyHours
-from doctor.models.plan import KEPT_OVER
+from doctor.models.session_plan import KEPT_OVER
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,

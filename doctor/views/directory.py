@@ -8,7 +8,6 @@ from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.permissions import AllowAny
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from accounts.permissions import IsReading, IsStaffWithModelPermission
 from doctor.filters import DoctorFilter, ScheduleFilter, SearchTerms
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from doctor.serializers import (
@@ -18,6 +17,7 @@ from doctor.serializers import (
     ScheduleSerializer,
     SpecialtySerializer,
 )
+from extensions.rest.permissions import IsReading, IsStaffWithModelPermission
 
 
 class PublicReadOnly(ReadOnlyModelViewSet[Any]):

@@ -5,10 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.viewsets import ModelViewSet
 
-from accounts.permissions import IsStaffWithModelPermission
 from doctor.filters import WeeklyHoursFilter
 from doctor.models import WeeklyHours
 from doctor.serializers import KeepSerializer, WeeklyHoursSerializer
+from extensions.rest.permissions import IsStaffWithModelPermission
 
 keeping = extend_schema(parameters=[KeepSerializer])
 

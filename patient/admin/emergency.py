@@ -10,12 +10,15 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import LeavesTrail, RevisingForm, VerbAdmin, by, name_of
-from accounts.context import caller
+from accounts.audit.admin import AuditedAdminMixin
+from accounts.audit.context import caller
+from accounts.privacy import name_of
+from extensions.admin.actions import DomainActionAdmin, by
+from extensions.admin.forms import PartialUpdateForm
 from patient.models import EmergencyAccess, MedicalHistory
 
 
-class EmergencyForm(RevisingForm):
+class EmergencyForm(PartialUpdateForm):
     """Whom it is about and why; once it has begun, whether it is over."""
 
     end_now = forms.BooleanField(required=False, label="End it now")
@@ -25,7 +28,7 @@ class EmergencyForm(RevisingForm):
 
 
 @admin.register(EmergencyAccess)
-class EmergencyAccessAdmin(LeavesTrail, VerbAdmin):
+class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     """Adding one breaks the glass; its page shows the history to whoever gave the reason."""
 
     form = EmergencyForm

@@ -9,16 +9,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin import (
-    HidesAccounts,
-    LeavesTrail,
-    VerbAdmin,
-    by,
-    change_link,
-    list_link,
-    may_view_accounts,
-)
+from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import AuditEvent
+from accounts.privacy import HidesAccounts, may_view_accounts
+from extensions.admin.actions import DomainActionAdmin, by
+from extensions.admin.links import change_link, list_link
 from patient.models import MedicalHistory, Patient
 
 
@@ -40,7 +35,7 @@ class HistoryInline(admin.TabularInline):
 
 
 @admin.register(Patient)
-class PatientAdmin(LeavesTrail, HidesAccounts, VerbAdmin):
+class PatientAdmin(AuditedAdminMixin, HidesAccounts, DomainActionAdmin):
     """Patients. Deleting one erases the person and keeps the counts."""
 
     whose = ""
@@ -94,7 +89,7 @@ class PatientAdmin(LeavesTrail, HidesAccounts, VerbAdmin):
         """Links to the others of the same account."""
         others = list(Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk))
         if others:
-            self.note_shown(Patient, others)
+            self.record_shown(Patient, others)
         links = ((change_link(other), _role(other)) for other in others)
         return format_html_join(", ", "{} ({})", links) or self.get_empty_value_display()
 
@@ -152,7 +147,7 @@ def _role(patient: Patient) -> str:
 
 
 @admin.register(MedicalHistory)
-class MedicalHistoryAdmin(LeavesTrail, VerbAdmin):
+class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
     """What is known of patients' health."""
 
     fields = ("patient", "kind", "description", "status", "diagnosed_on", "notes")

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts.fields import free_text
 from accounts.models import AuditEvent, User
+from extensions.db.fields import free_text
 from patient.models.history import MedicalHistory
 from patient.models.patient import Patient
 
@@ -88,4 +88,4 @@ class EmergencyAccess(models.Model):
 
     def _note(self, action: str, of: Any) -> None:
         emergency = {"emergency": True, "emergency_id": self.pk}
-        AuditEvent.objects.note(action, of, [self.patient], otherwise="staff", **emergency)
+        AuditEvent.objects.record(action, of, [self.patient], otherwise="staff", **emergency)

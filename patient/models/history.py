@@ -6,9 +6,10 @@ from typing import Any
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts.fields import free_text
-from accounts.filters import BIGGEST_KEY
-from accounts.models import AuditEvent, Revisable, User
+from accounts.models import AuditEvent, User
+from extensions.db.fields import free_text
+from extensions.db.models import PartialUpdateModel
+from extensions.rest.filters import BIGGEST_KEY
 from patient.models.dates import validate_past_date
 from patient.models.patient import Patient
 
@@ -36,7 +37,7 @@ class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
         return self.filter(patient=(known if 0 <= pk <= BIGGEST_KEY else known.none()).get(pk=pk))
 
 
-class MedicalHistory(Revisable):
+class MedicalHistory(PartialUpdateModel):
     """One thing to know of a patient's health."""
 
     class Kind(models.TextChoices):
@@ -105,4 +106,4 @@ class MedicalHistory(Revisable):
             self._note(Action.CREATE)
 
     def _note(self, action: str) -> None:
-        AuditEvent.objects.note(action, self, [self.patient])
+        AuditEvent.objects.record(action, self, [self.patient])

@@ -13,10 +13,11 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
-from accounts.constraints import violates
-from accounts.fields import free_text, validate_language_tag
-from accounts.filters import BIGGEST_KEY
-from accounts.models import AuditEvent, Revisable, User
+from accounts.models import AuditEvent, User
+from extensions.db.constraints import violates
+from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.models import PartialUpdateModel
+from extensions.rest.filters import BIGGEST_KEY
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 
@@ -81,7 +82,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         own = self._locking().own_of(user).first()
         if own is None:
             own = self.create(user=user, first_name=user.first_name, last_name=user.last_name)
-            AuditEvent.objects.note(Action.CREATE, own, [own])
+            AuditEvent.objects.record(Action.CREATE, own, [own])
         return own
 
     def lock_all(self) -> None:
@@ -103,7 +104,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return self.select_for_update(no_key=True, of=("self",))
 
 
-class Patient(Revisable):
+class Patient(PartialUpdateModel):
     """Somebody who is seen, or comes to be; without a user they book at the reception."""
 
     class Sex(models.TextChoices):
@@ -179,7 +180,7 @@ class Patient(Revisable):
         """
         with self._belonging(self.user_id):
             self.save(force_insert=True)
-            AuditEvent.objects.note(Action.CREATE, self, [self])
+            AuditEvent.objects.record(Action.CREATE, self, [self])
 
     def revise(self, **changes: Any) -> None:
         """Write these columns; raises what `enroll` does for an account that cannot have them.
@@ -190,7 +191,7 @@ class Patient(Revisable):
         moves = changes.keys() & {"user", "is_dependent"}
         with self._belonging(linked and linked.pk) if moves else transaction.atomic():
             super().revise(**changes)
-            AuditEvent.objects.note(Action.CHANGE, self, [self])
+            AuditEvent.objects.record(Action.CHANGE, self, [self])
 
     @contextmanager
     def _belonging(self, account: int | None) -> Iterator[None]:
@@ -221,11 +222,11 @@ class Patient(Revisable):
         """
         with transaction.atomic():
             patient = Patient.objects.lock(self.pk)
-            patient.appointments.part_with_patient(patient, by=by, at=at or timezone.now())
+            patient.appointments.anonymize_for(patient, by=by, at=at or timezone.now())
             patient.history.all().delete()
             patient.emergency_accesses.update(reason="")
             _log_of(patient).update(object_repr=f"patient {patient.pk}, erased")
-            AuditEvent.objects.note(Action.ERASE, patient, [patient])
+            AuditEvent.objects.record(Action.ERASE, patient, [patient])
             patient.delete()
 
 

@@ -15,10 +15,10 @@ import time_machine
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.exceptions import DomainError
 from appointment.models import Appointment, WaitlistEntry
 from doctor.exceptions import REFUSALS
 from doctor.models import Slot
+from extensions.exceptions import DomainError
 from tests.drills.agreement_world import DAY, MINUTE, Ground, World, overlap
 from tests.world import undone
 

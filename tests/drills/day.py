@@ -20,7 +20,7 @@ TRIES = 20  # of slots, which others book meanwhile
 YEARS_AHEAD = count(400)  # days, one for each session that staff enter
 
 
-class Caller:
+class RequestContext:
     """Somebody who calls the API of a server."""
 
     def __init__(self, base: str, token: str = "") -> None:
@@ -42,7 +42,7 @@ class Caller:
         self.token = self.call("POST", "auth/login/", who)["token"]
 
 
-class Patient(Caller):
+class Patient(RequestContext):
     """Somebody new, who does all that a patient can."""
 
     def __init__(self, base: str) -> None:
@@ -115,7 +115,7 @@ class Patient(Caller):
         self.call("POST", "patient/dependents/", {"first_name": "Bo", "last_name": "Day"})
 
 
-class Staff(Caller):
+class Staff(RequestContext):
     """Who runs the calendar, by the API and in the admin."""
 
     def day(self) -> None:

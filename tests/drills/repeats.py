@@ -54,7 +54,7 @@ client = APIClient(HTTP_AUTHORIZATION="Token {token}", SERVER_NAME="127.0.0.1")
 client.post("{path}", {{"slot_id": {slot}}}, headers={{"Idempotency-Key": "{key}"}})
 """
 STEPS = {
-    "the key is claimed": "booking.terms_of",
+    "the key is claimed": "booking.booking_context",
     "the place is taken": "Appointment.enter",
     "the visit is written": "Appointment._record",
     "the answer is ready": "idempotent._stored",

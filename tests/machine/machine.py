@@ -111,7 +111,9 @@ class ClinicMachine(RuleBasedStateMachine):
         if visit.patient != person.pk:
             assert (status, answer["code"]) == (404, "not_found")
             return
-        expected = _standing(visit) or self.model.reason(person.pk, place, besides=visit.pk)
+        expected = _standing(visit) or self.model.reason(
+            person.pk, place, exclude_appointment=visit.pk
+        )
         if not self.refused(expected, status, answer):
             self.model.move(visit, to=place)
 

@@ -118,10 +118,12 @@ class Model:
         """Whether it can be booked at all."""
         return self.sessions[place.session].is_active and not self.is_on_leave(place)
 
-    def reason(self, patient: int, place: Place, besides: int | None = None) -> str | None:
-        """The first reason for which the patient cannot have it, or cannot move `besides` to it."""
+    def reason(
+        self, patient: int, place: Place, exclude_appointment: int | None = None
+    ) -> str | None:
+        """The first reason for which the patient cannot have it, or cannot move the visit to it."""
         mine = [(visit, there) for visit, there in self.live() if visit.patient == patient]
-        others = [there for visit, there in mine if visit.pk != besides]
+        others = [there for visit, there in mine if visit.pk != exclude_appointment]
         if any(there is place for _, there in mine):
             return "already_booked"
         if any(overlap(there.span, place.span) for there in others):

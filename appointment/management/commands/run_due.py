@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from appointment import clockwork
+from appointment import scheduler
 
 
 def seconds(text: str) -> float:
@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do all of it once, each piece in transactions of its own, or round after round."""
         if options["loop"]:
-            clockwork.Clockwork(options["interval"], self.stdout).run()
+            scheduler.Scheduler(options["interval"], self.stdout).run()
             return
-        done = [f"{count} {what}" for what, count in clockwork.do(clockwork.WORK).items()]
+        done = [f"{count} {what}" for what, count in scheduler.do(scheduler.WORK).items()]
         self.stdout.write(f"{', '.join(done)}.")

@@ -129,7 +129,7 @@ def start_clockwork(stdout: Any) -> None:
     Its first turn comes when the server is up. The server's processes hold the other end of a pipe
     open: when the last of them is gone, however it went, the child reads the end of it.
     """
-    from appointment.clockwork import Clockwork  # here: tests read HOST before there are models
+    from appointment.scheduler import Scheduler  # here: tests read HOST before there are models
 
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
@@ -139,7 +139,7 @@ def start_clockwork(stdout: Any) -> None:
         return
     os.close(writing)
     try:
-        Clockwork(DUE_EVERY, stdout, reading).run()
+        Scheduler(DUE_EVERY, stdout, reading).run()
     finally:
         os._exit(0)
 

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from accounts.outages import again_on_conflict
 from doctor.models import WeeklyHours
 from doctor.models.weekly_hours import A_DAY, Made
+from extensions.db.retry import retry_on_conflict
 
 LISTED = 20
 MOST_DAYS = 3653
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.sessions = self.slots = self.left_out = 0
         self.noted_at = time.monotonic()
         for number, doctor in enumerate(doctors, start=1):
-            extend = again_on_conflict(WeeklyHours.objects.extend)
+            extend = retry_on_conflict(WeeklyHours.objects.extend)
             for hours, made in extend(doctor, days, at).items():
                 self.count(hours, made)
             self.note_progress(f"{number:,} of {len(doctors):,} doctors")

@@ -1,0 +1,161 @@
+"""Pages of the admin whose readings are recorded, and the page that shows the audit events."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.audit.models import AuditEvent
+from accounts.audit.views import record_read
+from accounts.privacy import name_of
+from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.forms import known_keys
+
+
+class AuditedAdminMixin:
+    """An admin each of whose pages leaves an event for each patient whom it shows.
+
+    A form that is sent and shown again is a page too. `whose` is the way from a row to its patient.
+    """
+
+    whose = "patient"
+
+    @property
+    def shows(self) -> type[Model]:
+        """What of a patient it shows, also where it is refused."""
+        model: type[Model] = self.model  # type: ignore[attr-defined]
+        return model
+
+    def record_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
+        """Write down that the person at the admin is shown these rows."""
+        record_read(of, rows, self.whose, otherwise="staff")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
+        self.record_shown(self.shows, changelist.result_list)
+        return changelist
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """The row of a page; that it may not be seen, the view says later.
+
+        A page of deletion shows it, if at all, in `get_deleted_objects`.
+        """
+        row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        match = request.resolver_match
+        deleting = match is not None and str(match.url_name).endswith("_delete")
+        if row is not None and not deleting and self._may_see(request, row):
+            self.record_shown(row, [row])
+        return row
+
+    def _may_see(self, request: HttpRequest, row: Any) -> bool:
+        may: bool = self.has_view_or_change_permission(request, row)  # type: ignore[attr-defined]
+        return may
+
+    def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
+        """What goes with the row on its page is shown with it."""
+        if obj.pk and hasattr(inline, "whose"):
+            record_read(inline.model, [obj], self.whose, otherwise="staff")
+        return super().get_formset_kwargs(request, obj, inline, prefix)  # type: ignore[misc]
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """A form to add names the patient whom its address, or what was sent, has chosen."""
+        if kwargs.get("add") and "patient" in context["adminform"].form.fields:
+            chosen = known_keys([context["adminform"].form["patient"].value()])
+            people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
+            rows = list(people.filter(pk__in=chosen))
+            if rows:
+                record_read(people.model, rows, "", otherwise="staff")
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        rows = list(objs)
+        self.record_shown(self.shows, rows)
+        return super().get_deleted_objects(rows, request)  # type: ignore[misc]
+
+
+class Suggestions(AutocompleteJsonView):
+    """What a field of the admin suggests; of patients, their names and dates of birth."""
+
+    def has_perm(self, request: HttpRequest, obj: Any = None) -> bool:
+        if isinstance(self.model_admin, AuditedAdminMixin):
+            request.shows = self.model_admin.shows  # type: ignore[attr-defined]
+        return super().has_perm(request, obj)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        if isinstance(self.model_admin, AuditedAdminMixin):
+            self.model_admin.record_shown(self.model_admin.shows, context["object_list"])
+        return context
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
+    """Events, latest first, for those with the permission. Emergencies stand out."""
+
+    fields = readonly_fields = (
+        "at",
+        "stands_out",
+        "who",
+        "role",
+        "channel",
+        "action",
+        "outcome",
+        "kind",
+        "object_id",
+        "patient_id",
+        "address",
+        "request_id",
+        "emergency_id",
+    )
+    list_display = (
+        "at",
+        "stands_out",
+        "who",
+        "role",
+        "action",
+        "outcome",
+        "kind",
+        "object_id",
+        "patient_id",
+        "channel",
+    )
+    list_select_related = ("actor",)
+    list_filter = ("emergency", "outcome", "action", "role", "channel", "at")
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")
+    search_fields = (
+        "patient_id__exact",
+        "request_id__exact",
+        "actor__last_name",
+        "actor__first_name",
+    )
+    search_help_text = "Number of the patient, id of the request, or who it was."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        """With the account of who acted, or none where it is gone: no constraint binds it."""
+        return super().get_queryset(request).select_related("actor")
+
+    def record_shown(self, of: Any, rows: Any) -> None:
+        """One event for the page, of no patient: those it lists are told by the events it lists."""
+        patient = None if isinstance(of, type) else of.patient_id
+        AuditEvent.objects.record("read", of, [patient], role=AuditEvent.Role.STAFF)
+
+    @admin.display(description="", empty_value="")
+    def stands_out(self, event: AuditEvent) -> SafeString | str:
+        return (
+            format_html("<strong>EMERGENCY {}</strong>", event.emergency_id)
+            if event.emergency
+            else ""
+        )
+
+    @admin.display(description="who", empty_value="-")
+    def who(self, event: AuditEvent) -> str:
+        return name_of(event.actor)

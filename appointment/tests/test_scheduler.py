@@ -1,0 +1,112 @@
+"""`manage.py run_due --loop`: round after round until it is told to end."""
+
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connections
+from django.utils import timezone
+
+from accounts.models import Kind, OutgoingMail
+from accounts.tests.factories import UserFactory
+from appointment import scheduler
+from appointment.scheduler import Scheduler
+from tests.live import ROOT, environ
+
+Done = list[str]
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> Done:
+    """What is done, by two pieces of work of which the second is mail."""
+    done: Done = []
+
+    def piece(name: str) -> scheduler.Work:
+        def work(at: Any) -> int:
+            done.append(name)
+            return 1
+
+        return f"{name}s", work
+
+    mail = piece("mail")
+    monkeypatch.setattr(scheduler, "MAIL", mail)
+    monkeypatch.setattr(scheduler, "WORK", (piece("other"), mail))
+    return done
+
+
+def test_mail_goes_out_in_every_turn_and_the_rest_once_an_interval(done: Done) -> None:
+    clock = Scheduler(interval=3600, stdout=StringIO())
+    for _ in range(3):
+        clock.turn()
+    assert done == ["other", "mail", "mail", "mail"]
+    clock.next_round = time.monotonic()
+    clock.turn()
+    assert done[4:] == ["other", "mail"]
+
+
+def test_a_turn_says_what_was_done_and_nothing_where_nothing_was(
+    done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = StringIO()
+    clock = Scheduler(3600, said)
+    clock.turn()
+    assert said.getvalue() == "1 others, 1 mails."
+    monkeypatch.setattr(scheduler, "MAIL", ("mails sent", lambda at: 0))
+    clock.turn()
+    assert said.getvalue() == "1 others, 1 mails."
+
+
+@pytest.mark.parametrize("error", [OperationalError("s3cret"), ValueError("s3cret")])
+def test_it_outlives_an_outage_and_every_other_failure_of_a_piece(
+    done: Done, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def fail(at: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(scheduler, "WORK", (("others", fail), scheduler.MAIL))
+    monkeypatch.setattr(connections, "close_all", lambda: done.append("closed"))
+    Scheduler(3600, StringIO()).turn()
+    assert done == ["closed", "mail"]
+    assert "ailed at 'others'" in caplog.text
+    assert ("Traceback" in caplog.text) is isinstance(error, ValueError), "a bug is told where"
+    assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "x", "nan", "86401"])
+def test_an_interval_that_is_none_is_refused(interval: str) -> None:
+    with pytest.raises(CommandError, match="number of seconds"):
+        call_command("run_due", f"--interval={interval}")
+
+
+@pytest.mark.django_db
+def test_a_single_run_sends_mail_too() -> None:
+    user = UserFactory(email_verified_at=timezone.now())
+    OutgoingMail.objects.ask(Kind.PASSWORD_RESET, user.email)
+    said = StringIO()
+    call_command("run_due", stdout=said)
+    assert "1 mails sent" in said.getvalue()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_loop_survives_without_a_database_and_ends_when_told(
+    how: signal.Signals, tmp_path: Any
+) -> None:
+    nowhere = f"sqlite:///{tmp_path}/nowhere/clinic.sqlite3"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "manage.py", "run_due", "--loop", "--interval=0.1"],
+        cwd=ROOT,
+        env={**environ(DATABASE_URL=nowhere), "CACHE_URL": "locmemcache://"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(12)]  # two rounds of six pieces
+    process.send_signal(how)
+    assert process.wait(timeout=5) == 0
+    assert all("The database failed at" in line for line in said), said

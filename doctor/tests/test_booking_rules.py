@@ -1,0 +1,65 @@
+"""Each condition of the rule by itself, at its edges."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from doctor.models import Slot, booking_rules
+from doctor.models.booking_rules import BookingContext
+from doctor.tests.factories import LocationFactory, ScheduleFactory
+
+pytestmark = pytest.mark.django_db
+
+INSTANT = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def slots() -> list[Slot]:
+    """Four slots of half an hour, three days ahead."""
+    return list(ScheduleFactory().slots.order_by("starts_at"))
+
+
+def had(slots: list[Slot], **known: object) -> list[bool]:
+    """Which of the slots somebody can have of whom this is known."""
+    terms = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
+    found = set(Slot.objects.on(terms).values_list("pk", flat=True))
+    return [slot.pk in found for slot in slots]
+
+
+def test_visits_are_kept_clear_of_however_many_there_are(
+    slots: list[Slot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(booking_rules, "SPANS_AT_ONCE", 1)
+    visits = tuple((slot.starts_at, slot.ends_at) for slot in (slots[0], slots[2]))
+    assert had(slots, visits=visits) == [False, True, False, True]
+
+
+def test_what_begins_within_the_horizon_can_be_had_and_nothing_after_it(slots: list[Slot]) -> None:
+    place = LocationFactory(horizon_days=3)
+    near, far = (
+        ScheduleFactory(location=place, date=(timezone.now() + timedelta(days=days)).date())
+        for days in (1, 9)
+    )
+    some = [near.slots.earliest("pk"), far.slots.earliest("pk")]
+    assert had(some, locations=(place,)) == [True, False]
+    later = timezone.now() + timedelta(days=7)
+    assert had(some, at=later, locations=(place,)) == [False, True]
+
+
+def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:
+    first = slots[0]
+    for begins, ends, meant in (
+        (first.starts_at, first.ends_at, slots[:1]),
+        (first.starts_at - INSTANT, first.starts_at, []),
+        (first.ends_at - INSTANT, first.ends_at + INSTANT, slots[:2]),
+    ):
+        assert list(Slot.objects.overlapping(begins, ends).order_by("starts_at")) == meant
+
+
+def test_a_held_place_has_lapsed_at_the_very_instant(slots: list[Slot]) -> None:
+    at = timezone.now()
+    held = Slot(hold_lapses_at=at)
+    assert held.holds_lapsed_place(at)
+    assert not held.holds_lapsed_place(at - INSTANT)
+    assert not Slot().holds_lapsed_place(at)

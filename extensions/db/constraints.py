@@ -1,0 +1,75 @@
+"""Constraints that serve both databases from one migration, and how to read their verdicts."""
+
+from typing import Any
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
+from django.db.models import BigIntegerField, DateTimeField, F, Func, Model, Value
+
+
+class KeyRange(Func):
+    """A key as a range of one, so that GiST compares it with no extension installed."""
+
+    function = "int8range"
+    output_field = BigIntegerField()
+
+    def __init__(self, key: str, **extra: Any) -> None:
+        self.names = (key,)
+        super().__init__(F(key), F(key), Value("[]"), **extra)
+
+    def deconstruct(self) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        return "extensions.db.constraints.KeyRange", self.names, {}
+
+
+class TimeRange(Func):
+    """The half-open time from `start` to `end`: visits that touch do not overlap."""
+
+    function = "tstzrange"
+    output_field = DateTimeField()
+
+    def __init__(self, start: str, end: str, **extra: Any) -> None:
+        self.names = (start, end)
+        super().__init__(F(start), F(end), **extra)
+
+    def deconstruct(self) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        return "extensions.db.constraints.TimeRange", self.names, {}
+
+
+class PostgresExclusionConstraint(ExclusionConstraint):
+    """An exclusion constraint on PostgreSQL, and nothing on SQLite.
+
+    SQLite has none; there the verb checks the same rule inside its IMMEDIATE transaction.
+    """
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
+        return self._on_postgres(schema_editor) and super().constraint_sql(model, schema_editor)
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        return self._on_postgres(schema_editor) and super().create_sql(model, schema_editor)
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
+        return self._on_postgres(schema_editor) and super().remove_sql(model, schema_editor)
+
+    def validate(
+        self,
+        model: type[Model],
+        instance: Model,
+        exclude: Any = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        if connections[using].vendor == "postgresql":
+            super().validate(model, instance, exclude=exclude, using=using)
+
+    @staticmethod
+    def _on_postgres(schema_editor: Any) -> bool | None:
+        return schema_editor.connection.vendor == "postgresql" or None  # None is no statement
+
+
+def violates(error: IntegrityError, constraint: str) -> bool:
+    """Whether the named constraint refused the row.
+
+    PostgreSQL says so by name; SQLite names an index over an expression, and otherwise the
+    columns, so there a caller relies on having checked inside its IMMEDIATE transaction.
+    """
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return getattr(diagnostics, "constraint_name", None) == constraint or constraint in str(error)

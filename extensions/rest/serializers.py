@@ -1,0 +1,27 @@
+"""Serializers that write only what a client sent."""
+
+from typing import Any, TypeVar
+
+from django.db import models
+from rest_framework import serializers
+
+from extensions.db.models import PartialUpdateModel
+from extensions.rest.fields import TextField
+
+Row = TypeVar("Row", bound=PartialUpdateModel)
+
+TEXTS: dict[Any, Any] = {
+    **serializers.ModelSerializer.serializer_field_mapping,
+    models.CharField: TextField,
+    models.TextField: TextField,
+}
+
+
+class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
+    """Writes only the columns that were sent, so that writers of others lose nothing."""
+
+    serializer_field_mapping = TEXTS
+
+    def update(self, instance: Row, validated_data: dict[str, Any]) -> Row:
+        instance.revise(**validated_data)
+        return instance
