@@ -8,9 +8,11 @@ from django.utils import timezone
 from django_filters import rest_framework as filters
 
 from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
+from appointment.models.treatment import readable_patient
 from doctor.filters import DateRangeFilter, DateRangeForm, IsoDateFilter
 from doctor.models import TimeOff
 from extensions.rest.filters import IdFilter
+from patient.models import MedicalHistory
 
 
 class StrictBooleanField(forms.Field):
@@ -103,3 +105,24 @@ class WaitlistFilter(filters.FilterSet):
     class Meta:
         model = WaitlistEntry
         fields = ("patient",)
+
+
+class MedicalHistoryFilter(filters.FilterSet):
+    """Narrow the history by whose and what it is and whether it still matters."""
+
+    patient = IdFilter(
+        method="of_patient",
+        help_text="Id of one's own profile, of a dependent or, for a doctor, of somebody with an "
+        "appointment with them that is to come or ended within 30 days. Anybody else is 404.",
+    )
+    kind = filters.ChoiceFilter(choices=MedicalHistory.Kind.choices)
+    status = filters.ChoiceFilter(choices=MedicalHistory.Status.choices)
+
+    class Meta:
+        model = MedicalHistory
+        fields = ("patient", "kind", "status")
+
+    def of_patient(self, queryset: Any, name: str, value: int) -> Any:
+        """The entries of one patient; raises Patient.DoesNotExist, which becomes a 404."""
+        patient = readable_patient(value, self.request.user, timezone.now())
+        return queryset.filter(patient=patient)

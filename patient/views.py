@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.mixins import (
@@ -17,13 +16,11 @@ from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
 from accounts.audit.views import READING, AuditedViewMixin, record_read
 from accounts.models import AuditEvent
-from patient.filters import AccessLogFilter, MedicalHistoryFilter
-from patient.models import MedicalHistory, Patient
+from patient.filters import AccessLogFilter
+from patient.models import Patient
 from patient.serializers import (
     AccessSerializer,
     DependentSerializer,
-    MedicalHistorySerializer,
-    NewMedicalHistorySerializer,
     PatientSerializer,
 )
 
@@ -37,7 +34,7 @@ class PatientViewSet(
 ):
     """The caller's own profile, by its id."""
 
-    shows = Patient
+    audited_model = Patient
     whose = ""
 
     queryset = Patient.objects.all()
@@ -72,7 +69,7 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
 class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
     """People the caller books for, by name; deleting one erases the person."""
 
-    shows = Patient
+    audited_model = Patient
     whose = ""
 
     queryset = Patient.objects.all()
@@ -86,50 +83,13 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
         instance.erase(by=instance.user)
 
 
-@extend_schema_view(create=extend_schema(responses={201: MedicalHistorySerializer}))
-class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
-    """The medical history of the caller and of their dependents, latest entry first."""
-
-    shows = MedicalHistory
-    others_see_as = AuditEvent.Role.DOCTOR
-
-    queryset = MedicalHistory.objects.all()
-    serializer_class = MedicalHistorySerializer
-    filterset_class = MedicalHistoryFilter
-    lookup_value_converter = "id"
-    problems = {"post": (404,)}
-
-    def get_serializer_class(self) -> Any:
-        return NewMedicalHistorySerializer if self.action == "create" else self.serializer_class
-
-    def get_queryset(self) -> QuerySet[MedicalHistory]:
-        """Of oneself and dependents; a list of one patient also of whom the caller treats."""
-        rows, user = MedicalHistory.objects.select_related("patient"), self.request.user
-        if self.action == "list" and self._patient_named():
-            return rows.readable_by(user, timezone.now())
-        return rows.visible_to(user)
-
-    def if_nobody_is_shown(self) -> Iterable[Any]:
-        """That there is nothing to know of the patient named was read of that patient."""
-        named = self._patient_named()
-        people = Patient.objects.filter(pk=int(named)) if named else ()
-        return [MedicalHistory(patient=patient) for patient in people]
-
-    def _patient_named(self) -> str:
-        """Whose history is asked for, as typed; the filter has refused what is no key."""
-        return self.request.query_params.get("patient", "").strip()
-
-    def perform_destroy(self, instance: MedicalHistory) -> None:
-        instance.remove()
-
-
 class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
     """Who has read or changed one's record and those of one's dependents, latest first.
 
     One's own looks at this list are left out of it.
     """
 
-    shows = AuditEvent
+    audited_model = AuditEvent
     queryset = AuditEvent.objects.all()
     serializer_class = AccessSerializer
     filterset_class = AccessLogFilter

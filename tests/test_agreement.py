@@ -32,8 +32,8 @@ def test_a_guard_without_one_of_its_conditions_is_found_out(
 ) -> None:
     take = Slot.take
 
-    def careless(self: Slot, at: Any = None, terms: Any = None) -> None:
-        take(self, terms=replace(terms, waived=terms.waived | {reason}))
+    def careless(self: Slot, at: Any = None, context: Any = None) -> None:
+        take(self, context=replace(context, waived=context.waived | {reason}))
 
     monkeypatch.setattr(Slot, "take", careless)
     with pytest.raises(AssertionError, match=r"^(booking|moving)"):

@@ -92,10 +92,10 @@ def _asked_for(request: HttpRequest) -> type[Model] | None:
     if match is None:
         return None
     view = getattr(match.func, "cls", getattr(match.func, "model_admin", None))
-    needed = getattr(view, "if_asked_with", ())
+    needed = getattr(view, "audited_parameters", ())
     if needed and not any(name in request.GET for name in needed):
         return None
-    return getattr(view, "shows", None) or getattr(request, "shows", None)
+    return getattr(view, "audited_model", None) or getattr(view, "shows", None) or getattr(request, "shows", None)
 
 
 def _number(given: Any) -> int | None:

@@ -21,7 +21,7 @@ from accounts.privacy import name_of
 from appointment.admin.filters import WhenFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.models import Appointment, AppointmentEvent
-from appointment.models.status import LIVE
+from appointment.models.appointment import LIVE
 from doctor.models import Location
 from extensions.admin.actions import REFUSALS, DomainActionAdmin, by
 from extensions.exceptions import DomainError

@@ -101,7 +101,7 @@ class TimeOffAdmin(DomainActionAdmin):
 
     def _hits(self, time_off: TimeOff) -> list[AffectedAppointment]:
         at = timezone.now()
-        visits = Appointment.objects.hit_by(time_off, at).with_names()
+        visits = Appointment.objects.affected_by(time_off, at).with_names()
         return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
 
     def _page(

@@ -10,9 +10,9 @@ from rest_framework import serializers
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, with_alternatives
 from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializer
-from appointment.serializers.slots import TrueOrFalse
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import SLOT, FoundSlotSerializer, InstantField, key_of
+from extensions.rest.fields import QueryBooleanField
 from extensions.rest.serializers import TEXTS
 
 OPTIONAL: dict[str, Any] = {"allow_null": True, "default": None}  # what a PUT leaves out is none
@@ -37,7 +37,7 @@ HIT = {"appointment": FLAGGED, "alternatives": [{**SLOT, "doctor": 3}]}
 class PreviewSerializer(serializers.Serializer[Any]):
     """Whether to look before leaping."""
 
-    preview = TrueOrFalse(
+    preview = QueryBooleanField(
         default=False, help_text="true: change nothing, and tell which visits it would hit."
     )
 
@@ -88,7 +88,7 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         for name, value in self.validated_data.items():
             setattr(time_off, name, value)
         time_off.full_clean()
-        visits = Appointment.objects.hit_by(time_off, at).with_names()
+        visits = Appointment.objects.affected_by(time_off, at).with_names()
         return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
 
 

@@ -35,7 +35,7 @@ class Search:
             return Slot.objects.none()  # no table can hold such a key
         here = {} if self.location is None else {"pk": self.location}
         locations = tuple(Location.objects.filter(**here))
-        slots = Slot.objects.filter(doctor__in=self._doctors()).on(BookingContext(at, locations))
+        slots = Slot.objects.filter(doctor__in=self._doctors()).bookable_in(BookingContext(at, locations))
         anywhere_any_day = not here and not (self.first or self.last)
         return slots if anywhere_any_day else slots.between(self.first, self.last, locations)
 

@@ -30,22 +30,22 @@ A_DAY = timedelta(days=1)
 class SlotQuerySet(models.QuerySet["Slot"]):
     """Scopes of slots; `bookable` is the one rule of listing, guard and explanation alike."""
 
-    def on(self, terms: BookingContext) -> "SlotQuerySet":
-        """What can be had on these terms: the one rule, as a filter and as a guard."""
-        return self.filter(terms.passes())
+    def bookable_in(self, context: BookingContext) -> "SlotQuerySet":
+        """What can be had on these context: the one rule, as a filter and as a guard."""
+        return self.filter(context.passes())
 
-    def explained(self, terms: BookingContext) -> "SlotQuerySet":
-        """Add `reason`: the first one against each slot on these terms, or null."""
-        return self.annotate(reason=terms.reason())
+    def explained(self, context: BookingContext) -> "SlotQuerySet":
+        """Add `reason`: the first one against each slot on these context, or null."""
+        return self.annotate(reason=context.reason())
 
-    def reasons(self, terms: BookingContext) -> dict[int, str | None]:
-        """The first reason against each slot on these terms, by key; None for what can be had."""
-        rows: Any = self.explained(terms)
+    def reasons(self, context: BookingContext) -> dict[int, str | None]:
+        """The first reason against each slot on these context, by key; None for what can be had."""
+        rows: Any = self.explained(context)
         return dict(rows.values_list("pk", "reason"))
 
     def bookable(self, at: datetime) -> "SlotQuerySet":
         """What anybody can book at the instant. Reads the locations' rules at once."""
-        return self.on(BookingContext.now(at))
+        return self.bookable_in(BookingContext.now(at))
 
     def between(
         self, first: date | None, last: date | None, locations: Iterable[Location]
@@ -212,18 +212,18 @@ class Slot(models.Model):
         """Places left, whether or not they can be booked."""
         return self.capacity - self.taken
 
-    def take(self, at: datetime | None = None, terms: BookingContext | None = None) -> None:
-        """Take one place on these terms, or on everybody's at the instant.
+    def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
+        """Take one place on these context, or on everybody's at the instant.
 
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`. One conditional
         UPDATE is guard and lock: of two callers for the last place the second waits for the first
         and then finds the condition false. A place whose hold has lapsed is settled first by
         whoever knows of holds.
         """
-        terms = terms or self._terms(at)
-        row = Slot.objects.on(terms).filter(pk=self.pk, taken__lt=F("capacity"))
+        context = context or self._context(at)
+        row = Slot.objects.bookable_in(context).filter(pk=self.pk, taken__lt=F("capacity"))
         if not row.update(taken=F("taken") + 1):
-            raise self.refusal(terms=terms) or SlotFull
+            raise self.refusal(context=context) or SlotFull
 
     def holds_lapsed_place(self, at: datetime) -> bool:
         """Whether a place of it, as loaded, is held no longer; full or not, it may fill up now."""
@@ -257,27 +257,27 @@ class Slot(models.Model):
         self.refresh_from_db(fields=["capacity"])
 
     def refusal(
-        self, at: datetime | None = None, terms: BookingContext | None = None
+        self, at: datetime | None = None, context: BookingContext | None = None
     ) -> DomainError | None:
-        """Why this slot, as it is stored, cannot be had on these terms; None when it can."""
-        told = Slot.objects.filter(pk=self.pk).reasons(terms or self._terms(at))
+        """Why this slot, as it is stored, cannot be had on these context; None when it can."""
+        told = Slot.objects.filter(pk=self.pk).reasons(context or self._context(at))
         if not told:
             raise Slot.DoesNotExist
         reason = told[self.pk]
         return REFUSALS[reason]() if reason else None
 
-    def alternatives(self, terms: BookingContext, limit: int = 3) -> list[dict[str, Any]]:
-        """Other slots of the doctor that can be had on these terms.
+    def alternatives(self, context: BookingContext, limit: int = 3) -> list[dict[str, Any]]:
+        """Other slots of the doctor that can be had on these context.
 
         The next ones from this slot's start first, then earlier ones, soonest first in each part.
         """
-        others = Slot.objects.filter(doctor=self.doctor_id).on(terms)
+        others = Slot.objects.filter(doctor=self.doctor_id).bookable_in(context)
         later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
         earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = later[:limit].to_list(terms.at)
+        found: list[dict[str, Any]] = later[:limit].to_list(context.at)
         if len(found) < limit:
-            found += earlier[: limit - len(found)].to_list(terms.at)
+            found += earlier[: limit - len(found)].to_list(context.at)
         return found
 
-    def _terms(self, at: datetime | None) -> BookingContext:
+    def _context(self, at: datetime | None) -> BookingContext:
         return BookingContext(at or timezone.now(), (self.location,))

@@ -1,4 +1,4 @@
-"""Rows that several people change at once."""
+"""Abstract models: rows that several people change at once, and rows that never change."""
 
 from typing import Any
 
@@ -18,3 +18,16 @@ class PartialUpdateModel(models.Model):
             raise type(self).DoesNotExist
         for name, value in changes.items():
             setattr(self, name, value)
+
+
+class InsertOnlyModel(models.Model):
+    """A row that is inserted once and never saved again."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert the row; raises TypeError for one that is stored already."""
+        if self.pk:
+            raise TypeError(f"A stored {self._meta.verbose_name} is never changed.")
+        super().save(*args, **kwargs)

@@ -135,8 +135,10 @@ class PatientAdmin(AuditedAdminMixin, HidesAccounts, DomainActionAdmin):
     def delete_model(self, request: HttpRequest, obj: Patient) -> None:
         obj.erase(by=by(request))
 
-    def lock_rows(self, queryset: QuerySet[Patient]) -> None:
-        Patient.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).lock_all()
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
+        """Erase all of them in one transaction, so that all their slots are locked at once."""
+        keys = [row.pk for row in queryset]
+        Patient.objects.filter(pk__in=keys).erase_all(by=by(request))
 
     def name_in_log(self, row: Patient) -> str:
         return f"patient {row.pk}"
