@@ -50,7 +50,8 @@ class AvailableSlotsView(APIView):
         else:
             context = BookingContext(at, tuple(locations))
             if patient and locations:
-                window = enclosing_span(spans_of_days(first, last, locations))
+                zones = {each.pk: each.time_zone for each in locations}
+                window = enclosing_span(spans_of_days(first, last, zones))
                 context = booking_context(patient, at, locations, window)
             rows = slots.explained(context).to_list(at, "reason")
         return Response({"doctor": doctor_id, "from": first, "to": last, "results": rows})
