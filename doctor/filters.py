@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from doctor.models import Doctor, Location, Schedule, WeeklyHours
 from extensions.rest.filters import IdFilter
 
-LONGEST_SEARCH = 200
-MOST_TERMS = 10
+MAX_SEARCH_LENGTH = 200
+MAX_SEARCH_TERMS = 10
 
 
 class IsoDateFilter(filters.DateFilter):
@@ -29,8 +29,10 @@ class SearchTerms(SearchFilter):
     def get_search_terms(self, request: Request) -> list[str]:
         """The words to find; raises ValidationError for too many, too long or unprintable ones."""
         text = request.query_params.get(self.search_param, "")
-        if len(text) > LONGEST_SEARCH or len(text.split()) > MOST_TERMS or "\0" in text:
-            limit = f"Search for at most {MOST_TERMS} words and {LONGEST_SEARCH} characters."
+        if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_TERMS or "\0" in text:
+            limit = (
+                f"Search for at most {MAX_SEARCH_TERMS} words and {MAX_SEARCH_LENGTH} characters."
+            )
             raise Invalid({self.search_param: limit})
         return super().get_search_terms(request)
 

@@ -15,7 +15,7 @@ from rest_framework.mixins import (
 )
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
-from accounts.audit.views import READING, AuditedViewMixin, record_read
+from accounts.audit.views import READ_METHODS, AuditedViewMixin, record_read
 from accounts.models import AuditEvent
 from patient.filters import AccessLogFilter, MedicalHistoryFilter
 from patient.models import MedicalHistory, Patient
@@ -37,8 +37,8 @@ class PatientViewSet(
 ):
     """The caller's own profile, by its id."""
 
-    shows = Patient
-    whose = ""
+    audited_model = Patient
+    patient_path = ""
 
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer
@@ -64,7 +64,7 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
 
     def get_object(self) -> Any:
         own = get_object_or_404(self.get_queryset())
-        if self.request.method in READING:
+        if self.request.method in READ_METHODS:
             self.record_read(own, [own])
         return own
 
@@ -72,8 +72,8 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
 class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
     """People the caller books for, by name; deleting one erases the person."""
 
-    shows = Patient
-    whose = ""
+    audited_model = Patient
+    patient_path = ""
 
     queryset = Patient.objects.all()
     serializer_class = DependentSerializer
@@ -90,8 +90,8 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
 class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
     """The medical history of the caller and of their dependents, latest entry first."""
 
-    shows = MedicalHistory
-    others_see_as = AuditEvent.Role.DOCTOR
+    audited_model = MedicalHistory
+    role_for_others = AuditEvent.Role.DOCTOR
 
     queryset = MedicalHistory.objects.all()
     serializer_class = MedicalHistorySerializer
@@ -109,7 +109,7 @@ class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
             return rows.readable_by(user, timezone.now())
         return rows.visible_to(user)
 
-    def if_nobody_is_shown(self) -> Iterable[Any]:
+    def rows_for_empty_list(self) -> Iterable[Any]:
         """That there is nothing to know of the patient named was read of that patient."""
         named = self._patient_named()
         people = Patient.objects.filter(pk=int(named)) if named else ()
@@ -129,14 +129,14 @@ class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
     One's own looks at this list are left out of it.
     """
 
-    shows = AuditEvent
+    audited_model = AuditEvent
     queryset = AuditEvent.objects.all()
     serializer_class = AccessSerializer
     filterset_class = AccessLogFilter
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
         mine = Patient.objects.cared_for_by(self.request.user)
-        return AuditEvent.objects.told_of(mine.values("pk")).select_related("actor")
+        return AuditEvent.objects.access_log_of(mine.values("pk")).select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
         """Every patient in it is the caller's own."""

@@ -13,7 +13,7 @@ from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializ
 from appointment.serializers.slots import TrueOrFalse
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import SLOT, FoundSlotSerializer, InstantField, key_of
-from extensions.rest.serializers import TEXTS
+from extensions.rest.serializers import TEXT_FIELD_MAPPING
 
 OPTIONAL: dict[str, Any] = {"allow_null": True, "default": None}  # what a PUT leaves out is none
 LEAVE = {
@@ -61,7 +61,7 @@ class LeaveInstantField(InstantField):
 class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
     """Leave of a doctor, or closure of a location: exactly one of the two is given."""
 
-    serializer_field_mapping = TEXTS
+    serializer_field_mapping = TEXT_FIELD_MAPPING
 
     doctor = key_of(Doctor.objects.all(), "Id of the doctor who is away.", **OPTIONAL)
     location = key_of(Location.objects.all(), "Id of the location that is closed.", **OPTIONAL)

@@ -30,7 +30,7 @@ class BookView(AuditedViewMixin, GenericAPIView[Appointment]):
     """Book a place with a doctor."""
 
     throttle_classes = (UserThrottle, BookingThrottle)
-    shows = Appointment
+    audited_model = Appointment
     serializer_class = BookingSerializer
     conflicts = {"post": RULE}
     problems = {"post": (422,)}
@@ -61,7 +61,7 @@ class BookView(AuditedViewMixin, GenericAPIView[Appointment]):
 class CancelView(AuditedViewMixin, GenericAPIView[Appointment]):
     """Cancel one's own appointment before it begins."""
 
-    shows = Appointment
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = CancelationSerializer
     lookup_url_kwarg = "appointment_id"
@@ -86,7 +86,7 @@ class RescheduleView(AuditedViewMixin, GenericAPIView[Appointment]):
     """Move one's own appointment to another slot, of any doctor."""
 
     throttle_classes = (UserThrottle, BookingThrottle)
-    shows = Appointment
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = MoveSerializer
     lookup_url_kwarg = "appointment_id"

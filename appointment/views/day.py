@@ -21,8 +21,8 @@ from appointment.serializers import AgendaSerializer, AppointmentSerializer
 class AgendaView(AuditedViewMixin, ListAPIView[Appointment]):
     """The calling doctor's appointments of a day, earliest first."""
 
-    shows = Appointment
-    others_see_as = nobody_seen_as = AuditEvent.Role.DOCTOR
+    audited_model = Appointment
+    role_for_others = role_for_empty_list = AuditEvent.Role.DOCTOR
     queryset = Appointment.objects.with_names()
     serializer_class = AgendaSerializer
     permission_classes = (IsAuthenticated, IsDoctor)
@@ -37,7 +37,7 @@ class AgendaView(AuditedViewMixin, ListAPIView[Appointment]):
 class DayView(AuditedViewMixin, GenericAPIView[Appointment]):
     """A verb of the day of a visit, for staff and the visit's own doctor."""
 
-    shows = Appointment
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
     permission_classes = (IsAuthenticated, IsStaffOrTheDoctor)

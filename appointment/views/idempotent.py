@@ -52,12 +52,14 @@ def idempotent(handler: Handler) -> Handler:
     @wraps(handler)
     def once(view: Any, request: SignedInRequest, *args: Any, **kwargs: Any) -> Response:
         handle = partial(handler, view, request, *args, **kwargs)
-        return _once(request, view.shows, handle)
+        return _once(request, view.audited_model, handle)
 
     return extend_schema(parameters=PARAMETERS)(once)
 
 
-def _once(request: SignedInRequest, shows: type[Model], handle: Callable[[], Response]) -> Response:
+def _once(
+    request: SignedInRequest, audited_model: type[Model], handle: Callable[[], Response]
+) -> Response:
     if HEADER not in request.headers:
         return handle()
     key, user = _key_of(request), request.user
@@ -65,7 +67,7 @@ def _once(request: SignedInRequest, shows: type[Model], handle: Callable[[], Res
         user, key, fingerprint_of(request), lambda: _stored(handle())
     )
     if answer.is_replay:
-        record_read(shows, [answer.patient], "", role=AuditEvent.Role.PATIENT)
+        record_read(audited_model, [answer.patient], "", role=AuditEvent.Role.PATIENT)
     return _response(answer)
 
 

@@ -26,7 +26,7 @@ from extensions.rest.permissions import IsStaffWithModelPermission
 class RebookingView(AuditedViewMixin, ListAPIView[Appointment]):
     """Visits that cannot take place as booked, soonest first, with other times for each."""
 
-    shows = Appointment
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = RebookingSerializer
     permission_classes = (IsStaffWithModelPermission,)
@@ -43,7 +43,7 @@ class RebookingView(AuditedViewMixin, ListAPIView[Appointment]):
 class OfTheWorkList(AuditedViewMixin, GenericAPIView[Appointment]):
     """A step that takes a visit off the work list."""
 
-    shows = Appointment
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     permission_classes = (MayChangeAppointments,)
     lookup_url_kwarg = "appointment_id"

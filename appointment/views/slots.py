@@ -15,8 +15,8 @@ from appointment.serializers import AskedSlotsSerializer, ExplainedSlotsSerializ
 class AvailableSlotsView(APIView):
     """What can be booked of one doctor now, or why not."""
 
-    shows = Appointment
-    if_asked_with = ("patient",)
+    audited_model = Appointment
+    audited_parameters = ("patient",)
     is_public = True
     problems = {"get": (400,)}
     permission_classes = (AllowAny,)

@@ -36,7 +36,7 @@ class WaitlistViewSet(
 ):
     """What one waits for, oneself or a dependent, in the order of joining."""
 
-    shows = WaitlistEntry
+    audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.order_by("pk")
     serializer_class = WaitlistEntrySerializer
     filterset_class = WaitlistFilter
@@ -81,7 +81,7 @@ class WaitlistViewSet(
 class AnswerView(AuditedViewMixin, GenericAPIView[Any]):
     """An answer to what one has been offered."""
 
-    shows = WaitlistEntry
+    audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.all()
     problems = {"post": (422,)}
 

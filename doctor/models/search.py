@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from doctor.models.booking_rules import BookingContext
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from extensions.rest.filters import BIGGEST_KEY
+from extensions.rest.filters import MAX_KEY
 
 if TYPE_CHECKING:
     from doctor.models.slot import SlotQuerySet
@@ -31,7 +31,7 @@ class Search:
         from doctor.models.slot import Slot
 
         keys = (self.specialty, self.language, self.doctor, self.location)
-        if not all(0 <= key <= BIGGEST_KEY for key in keys if key is not None):
+        if not all(0 <= key <= MAX_KEY for key in keys if key is not None):
             return Slot.objects.none()  # no table can hold such a key
         here = {} if self.location is None else {"pk": self.location}
         locations = tuple(Location.objects.filter(**here))

@@ -15,11 +15,11 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from extensions.admin.base import BaseAdmin
-from extensions.admin.deletion import Consequences
-from extensions.admin.forms import PartialUpdateForm, RefusedForm
+from extensions.admin.deletion import DeletionSummary
+from extensions.admin.forms import PartialUpdateForm, RejectedFormMixin
 from extensions.exceptions import DomainError
 
-REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError)
+HANDLED_ERRORS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError)
 
 
 def by(request: HttpRequest) -> User:
@@ -52,7 +52,7 @@ class DomainActionAdmin(BaseAdmin):
     def lock_rows(self, queryset: QuerySet[Any]) -> None:
         """Lock what deleting all these takes, in the order of all verbs, before the first goes."""
 
-    def in_words(self, error: DomainError) -> str:
+    def error_message(self, error: DomainError) -> str:
         """What a refusal says to the person at the admin."""
         return error.message
 
@@ -86,11 +86,11 @@ class DomainActionAdmin(BaseAdmin):
         """The form; of a refused change once more, with the reason and as it was typed."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        except REFUSALS as error:
+        except HANDLED_ERRORS as error:
             if request.method != "POST" or hasattr(request, "refusal"):
                 raise
             self._take_back(request)
-            request.refusal = self.explained(error)  # type: ignore[attr-defined]
+            request.refusal = self.as_validation_error(error)  # type: ignore[attr-defined]
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(
@@ -99,7 +99,7 @@ class DomainActionAdmin(BaseAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         if not hasattr(request, "refusal"):
             return form
-        return type(form.__name__, (RefusedForm, form), {"refusal": request.refusal})
+        return type(form.__name__, (RejectedFormMixin, form), {"refusal": request.refusal})
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -107,7 +107,7 @@ class DomainActionAdmin(BaseAdmin):
         """The deletion; a refused one leads back to the row, with the reason."""
         try:
             return super().delete_view(request, object_id, extra_context)
-        except REFUSALS as error:
+        except HANDLED_ERRORS as error:
             if request.method != "POST":
                 raise
             self._refuse(request, error)
@@ -120,7 +120,7 @@ class DomainActionAdmin(BaseAdmin):
         """The list; a refused action leads back to it, with the reason."""
         try:
             return super().changelist_view(request, extra_context)
-        except REFUSALS as error:
+        except HANDLED_ERRORS as error:
             if request.method != "POST":
                 raise
             self._refuse(request, error)
@@ -128,20 +128,20 @@ class DomainActionAdmin(BaseAdmin):
 
     def _refuse(self, request: HttpRequest, error: Exception) -> None:
         self._take_back(request)
-        for message in self.explained(error).messages:
+        for message in self.as_validation_error(error).messages:
             self.message_user(request, message, messages.ERROR)
 
     def _take_back(self, request: HttpRequest) -> None:
         """Forget the message of success that Django queued before the transaction failed."""
         request._messages = default_storage(request)  # type: ignore[attr-defined]
 
-    def explained(self, error: Exception) -> ValidationError:
+    def as_validation_error(self, error: Exception) -> ValidationError:
         """What a refusal says, as an error of a form."""
         match error:
             case ValidationError():
                 return error
             case DomainError():
-                return ValidationError(self.in_words(error), code=error.code)
+                return ValidationError(self.error_message(error), code=error.code)
             case ProtectedError():
                 return ValidationError("Other records still refer to this.")
             case ObjectDoesNotExist():
@@ -160,7 +160,7 @@ class DomainActionAdmin(BaseAdmin):
         lacking = set() if allowed else {self.opts.verbose_name}
         if self.deleted_by_verb:
             return lines, {self.opts.verbose_name_plural: len(rows)}, lacking, []
-        consequences = Consequences(rows, request, self.admin_site)
+        consequences = DeletionSummary(rows, request, self.admin_site)
         return lines, consequences.counts(), lacking, consequences.in_the_way()
 
     def name_of_row(self, row: Any) -> str:

@@ -16,9 +16,9 @@ from extensions.admin.forms import Autocomplete, AutocompleteMultiple
 from extensions.admin.log import PrivateLogEntryMixin
 from extensions.db.retry import is_outage
 
-LONGEST_SEARCH = 200
-MOST_TERMS = 10
-JUNK = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
+MAX_SEARCH_LENGTH = 200
+MAX_SEARCH_TERMS = 10
+LOOKUP_ERRORS = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
 
 
 class BaseAdmin(PrivateLogEntryMixin):
@@ -32,7 +32,7 @@ class BaseAdmin(PrivateLogEntryMixin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find by the first ten words: thousands of them exhaust the database's parser."""
-        words = search_term.replace("\0", " ")[:LONGEST_SEARCH].split()[:MOST_TERMS]
+        words = search_term.replace("\0", " ")[:MAX_SEARCH_LENGTH].split()[:MAX_SEARCH_TERMS]
         return super().get_search_results(request, queryset, " ".join(words))
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -45,7 +45,7 @@ class BaseAdmin(PrivateLogEntryMixin):
             with transaction.atomic() if inside else nullcontext():
                 changelist = super().get_changelist_instance(request)
                 len(changelist.result_list)
-        except JUNK as error:
+        except LOOKUP_ERRORS as error:
             if is_outage(error):
                 raise
             raise IncorrectLookupParameters(error) from error

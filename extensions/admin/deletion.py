@@ -14,7 +14,7 @@ from extensions.admin.links import change_link
 NAMED = 10
 
 
-class Consequences:
+class DeletionSummary:
     """What else goes with these rows, and what holds them: Django's own page visits every row."""
 
     def __init__(self, rows: Sequence[Any], request: HttpRequest, site: AdminSite) -> None:
@@ -59,7 +59,7 @@ class Consequences:
             return []
         rows = kept.get_queryset(self.request).filter(pk__in=related.values("pk"))[:NAMED]
         if isinstance(kept, AuditedAdminMixin):
-            kept.record_shown(related.model, rows)
+            kept.rows_shown(related.model, rows)
         return rows
 
 

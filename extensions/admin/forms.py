@@ -14,17 +14,17 @@ class Autocomplete(AutocompleteSelect):
     """Choose one by typing."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, known_keys(value), attr)
+        return super().optgroups(name, valid_keys(value), attr)
 
 
 class AutocompleteMultiple(AutocompleteSelectMultiple):
     """Choose several by typing."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, known_keys(value), attr)
+        return super().optgroups(name, valid_keys(value), attr)
 
 
-def known_keys(value: Any) -> list[Any]:
+def valid_keys(value: Any) -> list[Any]:
     """Those that a table can hold: to look up another to show it selected is itself an error."""
     return [key for key in value if KEY.fullmatch(str(key))]
 
@@ -68,7 +68,7 @@ class PartialUpdateForm(forms.ModelForm):
         self.cleaned_data = cleaned
 
 
-class RefusedForm:
+class RejectedFormMixin:
     """A form that the verb behind it has refused: shown again, with the reason and as typed."""
 
     refusal: ValidationError

@@ -10,12 +10,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 
-BIGGEST_KEY = 2**63 - 1
+MAX_KEY = 2**63 - 1
 PAGE_SIZE = 20
-MOST_ROWS = 100
+MAX_PAGE_SIZE = 100
 
 
-def positive(text: str) -> int:
+def positive_integer(text: str) -> int:
     """A positive whole number; raises ValidationError for anything else."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 100 and int(text) > 0):
         raise ValidationError("Use a whole number of one or more.")
@@ -39,6 +39,6 @@ class IdFilter(filters.Filter):
     field_class = KeyField
 
     def filter(self, qs: Any, value: Any) -> Any:
-        if value is not None and not 0 <= value <= BIGGEST_KEY:
+        if value is not None and not 0 <= value <= MAX_KEY:
             return qs.none()
         return super().filter(qs, value)

@@ -10,7 +10,7 @@ from extensions.rest.fields import TextField
 
 Row = TypeVar("Row", bound=PartialUpdateModel)
 
-TEXTS: dict[Any, Any] = {
+TEXT_FIELD_MAPPING: dict[Any, Any] = {
     **serializers.ModelSerializer.serializer_field_mapping,
     models.CharField: TextField,
     models.TextField: TextField,
@@ -20,7 +20,7 @@ TEXTS: dict[Any, Any] = {
 class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
     """Writes only the columns that were sent, so that writers of others lose nothing."""
 
-    serializer_field_mapping = TEXTS
+    serializer_field_mapping = TEXT_FIELD_MAPPING
 
     def update(self, instance: Row, validated_data: dict[str, Any]) -> Row:
         instance.revise(**validated_data)

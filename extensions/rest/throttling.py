@@ -64,27 +64,27 @@ class CountingThrottle(SimpleRateThrottle):
         raise NotImplementedError
 
 
-class PerUser(CountingThrottle):
+class PerUserThrottle(CountingThrottle):
     """Counts what a user does, whatever the device."""
 
     def who(self, request: Any) -> str | None:
         return str(request.user.pk) if request.user.is_authenticated else None
 
 
-class PerAddress(CountingThrottle):
+class PerAddressThrottle(CountingThrottle):
     """Counts what comes from an address, whoever the caller says they are."""
 
     def who(self, request: Any) -> str | None:
         return counted_address(request)
 
 
-class UserThrottle(PerUser):
+class UserThrottle(PerUserThrottle):
     """So many calls a minute for a user."""
 
     scope = "user"
 
 
-class AnonymousThrottle(PerAddress):
+class AnonymousThrottle(PerAddressThrottle):
     """So many calls a minute without a login for an address."""
 
     scope = "anon"

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from extensions.db.fields import free_text
 from extensions.db.models import PartialUpdateModel
-from extensions.rest.filters import BIGGEST_KEY
+from extensions.rest.filters import MAX_KEY
 from patient.models.dates import validate_past_date
 from patient.models.patient import Patient
 
@@ -34,7 +34,7 @@ class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
         who is not there.
         """
         known = Patient.objects.whose_history_is_open_to(user, at)
-        return self.filter(patient=(known if 0 <= pk <= BIGGEST_KEY else known.none()).get(pk=pk))
+        return self.filter(patient=(known if 0 <= pk <= MAX_KEY else known.none()).get(pk=pk))
 
 
 class MedicalHistory(PartialUpdateModel):

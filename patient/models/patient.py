@@ -17,7 +17,7 @@ from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
 from extensions.db.fields import free_text, validate_language_tag
 from extensions.db.models import PartialUpdateModel
-from extensions.rest.filters import BIGGEST_KEY
+from extensions.rest.filters import MAX_KEY
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 
@@ -56,7 +56,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         account = user if user.is_authenticated else None
         if pk is None:
             return self.own_of(account).first()
-        known = 0 <= pk <= BIGGEST_KEY
+        known = 0 <= pk <= MAX_KEY
         return self.cared_for_by(account).get(pk=pk) if known else self.none().get()
 
     def lock(self, pk: int | None) -> "Patient":

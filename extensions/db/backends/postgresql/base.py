@@ -4,8 +4,8 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
-from extensions.db.backends.postgresql.limits import short_timeouts
-from extensions.db.backends.postgresql.watch import Connection, Cursor
+from extensions.db.backends.postgresql.connection_watchdog import Connection, Cursor
+from extensions.db.backends.postgresql.timeouts import short_timeouts
 
 PROBE_SECONDS = 1.2
 

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
-TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+WRITE_QUEUES: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,7 +22,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _start_transaction_under_autocommit(self) -> None:
         """Begin, waiting for one's turn and for the file's lock no longer than `timeout` in all."""
-        turn = TURNS[str(self.settings_dict["NAME"])]
+        turn = WRITE_QUEUES[str(self.settings_dict["NAME"])]
         options: dict[str, Any] = self.settings_dict["OPTIONS"]
         patience = options.get("timeout", 5)
         asked = time.monotonic()

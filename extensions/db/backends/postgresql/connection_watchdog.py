@@ -18,7 +18,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 
-from extensions.db.backends.postgresql import limits
+from extensions.db.backends.postgresql.timeouts import current_timeouts, in_request
 
 logger = logging.getLogger("extensions.db.backends.postgresql")
 
@@ -26,7 +26,7 @@ PERIOD = 0.2  # seconds between two looks at what is overdue
 UNREPLICATED = "canceling wait for synchronous replication"
 
 
-class Watch:
+class ConnectionWatchdog:
     """A thread, made with the first statement of a process, that cuts off what is overdue."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Watch:
         self._making = threading.Lock()
 
     @contextmanager
-    def over(self, line: socket.socket, seconds: float) -> Iterator[None]:
+    def watch(self, line: socket.socket, seconds: float) -> Iterator[None]:
         """Shut the line down if this takes longer."""
         self._start()
         self._due[line] = time.monotonic() + seconds
@@ -48,7 +48,9 @@ class Watch:
         """A fork leaves the thread behind; in the child it is not alive, and made anew."""
         if self._thread is None or not self._thread.is_alive():
             with self._making:
-                self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name="connection-watchdog", daemon=True
+                )
                 self._thread.start()
 
     def _run(self) -> None:
@@ -63,7 +65,7 @@ class Watch:
                         line.shutdown(socket.SHUT_RDWR)
 
 
-WATCH = Watch()
+WATCHDOG = ConnectionWatchdog()
 
 
 class Connection(connection):
@@ -80,11 +82,11 @@ class Connection(connection):
     @contextmanager
     def awaited(self) -> Iterator[None]:
         """Wait for the server no longer than the limits in force say."""
-        seconds = limits.in_force().answer
+        seconds = current_timeouts().answer
         if not seconds:
             yield
             return
-        with WATCH.over(self._line, seconds):
+        with WATCHDOG.watch(self._line, seconds):
             yield
 
     def limited(self, query: Any) -> Any:
@@ -93,10 +95,10 @@ class Connection(connection):
         A command's statement by itself has none: some of those take long, or allow no company.
         """
         is_first = self.get_transaction_status() == TRANSACTION_STATUS_IDLE
-        alone = self.autocommit and not limits.in_request()
+        alone = self.autocommit and not in_request()
         if not is_first or alone or not isinstance(query, str):
             return query
-        return limits.in_force().sql(of_transaction=not self.autocommit) + query
+        return current_timeouts().sql(of_transaction=not self.autocommit) + query
 
     def commit(self) -> None:
         """Commit; raises OperationalError where the standby that must have it has not said so."""

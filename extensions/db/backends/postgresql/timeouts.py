@@ -11,7 +11,7 @@ GRACE = 1.5  # seconds for a limit that the server keeps to be heard of here
 
 
 @dataclass(frozen=True)
-class Limits:
+class Timeouts:
     """Seconds for a lock, for a statement and between two statements of a transaction; 0 is none.
 
     The server keeps these. `answer` is kept here, for when nothing is heard of the server at all:
@@ -35,12 +35,12 @@ class Limits:
         return "".join(f"SET LOCAL {k} = {round(v * 1000)}; " for k, v in of_server.items())
 
 
-_in_force: ContextVar[Limits | None] = ContextVar("limits", default=None)
+_in_force: ContextVar[Timeouts | None] = ContextVar("limits", default=None)
 
 
-def of_setting() -> Limits:
+def request_timeouts() -> Timeouts:
     """The limits that the environment sets, for requests."""
-    limits = Limits(**settings.DATABASE_LIMITS)
+    limits = Timeouts(**settings.DATABASE_LIMITS)
     return replace(limits, answer=limits.statement and limits.statement + GRACE)
 
 
@@ -49,15 +49,15 @@ def in_request() -> bool:
     return _in_force.get() is not None
 
 
-def in_force() -> Limits:
+def current_timeouts() -> Timeouts:
     """The limits of this moment; a command's statements have none, its locks and pauses do."""
-    return _in_force.get() or replace(of_setting(), statement=0, answer=0)
+    return _in_force.get() or replace(request_timeouts(), statement=0, answer=0)
 
 
 @contextmanager
-def limited(limits: Limits | None = None) -> Iterator[None]:
+def use_timeouts(limits: Timeouts | None = None) -> Iterator[None]:
     """Somebody waits meanwhile: these limits are in force, or those of requests."""
-    before = _in_force.set(limits or of_setting())
+    before = _in_force.set(limits or request_timeouts())
     try:
         yield
     finally:
@@ -67,5 +67,5 @@ def limited(limits: Limits | None = None) -> Iterator[None]:
 @contextmanager
 def short_timeouts(seconds: float) -> Iterator[None]:
     """Nothing is waited for longer than that meanwhile; for a look at whether anybody answers."""
-    with limited(Limits(lock=seconds, statement=seconds, idle=seconds, answer=seconds)):
+    with use_timeouts(Timeouts(lock=seconds, statement=seconds, idle=seconds, answer=seconds)):
         yield
