@@ -12,7 +12,7 @@ from django.urls import ResolverMatch, reverse
 
 from accounts.audit.views import READ_METHODS
 from accounts.models import AuditEvent
-from extensions.rest.filters import MAX_KEY
+from extensions.db.fields import MAX_KEY
 from extensions.rest.throttling import PerAddressThrottle
 
 logger = logging.getLogger("accounts.audit")
@@ -38,10 +38,10 @@ class DenialThrottle(PerAddressThrottle):
 
     scope = "denials"
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         user = getattr(request, "user", None)
         is_known = user is not None and user.is_authenticated
-        return None if is_known else super().who(request)
+        return None if is_known else super().identity(request)
 
 
 def record_denial(request: HttpRequest, response: HttpResponseBase) -> None:

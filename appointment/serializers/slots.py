@@ -11,22 +11,16 @@ from doctor.models import Doctor
 from doctor.models.booking_rules import REASONS
 from doctor.models.directory import earliest_today
 from doctor.serializers import SLOT, AvailableSlotsSerializer, SlotSerializer, WindowSerializer
+from extensions.rest.fields import QueryBooleanField
 from patient.models import Patient
 
 ANSWER = {"doctor": 3, "from": "2026-11-23", "to": "2026-12-06"}
 
 
-class TrueOrFalse(serializers.BooleanField):
-    """`true` or `false`; REST framework's own takes yes, on, 1 and more."""
-
-    TRUE_VALUES = {"true", "True", "TRUE", True}
-    FALSE_VALUES = {"false", "False", "FALSE", False}
-
-
 class AskedSlotsSerializer(WindowSerializer):
     """Whose slots are asked for, when and where, and whether the others are to be explained."""
 
-    explain = TrueOrFalse(
+    explain = QueryBooleanField(
         default=False,
         help_text="true: every slot, with the first reason why the caller cannot book it.",
     )

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from doctor.models.booking_rules import BookingContext
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from extensions.rest.filters import MAX_KEY
+from extensions.db.fields import MAX_KEY
 
 if TYPE_CHECKING:
     from doctor.models.slot import SlotQuerySet

@@ -1,4 +1,4 @@
-"""Serializers that write only what a client sent."""
+"""Serializers that write only the fields that a client sent."""
 
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ TEXT_FIELD_MAPPING: dict[Any, Any] = {
 
 
 class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
-    """Writes only the columns that were sent, so that writers of others lose nothing."""
+    """Write only the columns that were sent, so that two clients can change different ones."""
 
     serializer_field_mapping = TEXT_FIELD_MAPPING
 

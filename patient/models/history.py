@@ -7,9 +7,8 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
-from extensions.db.fields import free_text
+from extensions.db.fields import MAX_KEY, free_text
 from extensions.db.models import PartialUpdateModel
-from extensions.rest.filters import MAX_KEY
 from patient.models.dates import validate_past_date
 from patient.models.patient import Patient
 

@@ -15,9 +15,8 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
-from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.fields import MAX_KEY, free_text, validate_language_tag
 from extensions.db.models import PartialUpdateModel
-from extensions.rest.filters import MAX_KEY
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 
