@@ -28,6 +28,6 @@ class MailThrottle(PerAddressThrottle):
 
     scope = "mail"
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         is_known = request.user.is_authenticated
-        return f"user-{request.user.pk}" if is_known else super().who(request)
+        return f"user-{request.user.pk}" if is_known else super().identity(request)

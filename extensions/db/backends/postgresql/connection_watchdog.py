@@ -1,9 +1,9 @@
-"""Connections that are cut off when no answer comes: of a server that hangs, a network that eats.
+"""psycopg2 connections that are cut off when the server does not answer in time.
 
-libpq waits for an answer for ever. TCP's own limits see a peer that is gone, but none that keeps
-the line open and says nothing: a stopped server, a proxy without its other side, a commit that
-waits for a standby. Whoever is cut off raises OperationalError: whether a commit that was under way
-took place is then not known, and nobody is told that it did.
+libpq waits for an answer without end. TCP's own timeouts notice a peer that is gone, but not one
+that keeps the connection open and is silent: a stopped server, a proxy without its other side, a
+commit that waits for a standby. The thread whose connection is cut off gets an OperationalError.
+Whether its commit took place is then unknown, so it is never reported as done.
 """
 
 import logging
@@ -22,21 +22,21 @@ from extensions.db.backends.postgresql.timeouts import current_timeouts, in_requ
 
 logger = logging.getLogger("extensions.db.backends.postgresql")
 
-PERIOD = 0.2  # seconds between two looks at what is overdue
+CHECK_INTERVAL = 0.2  # seconds
 UNREPLICATED = "canceling wait for synchronous replication"
 
 
 class ConnectionWatchdog:
-    """A thread, made with the first statement of a process, that cuts off what is overdue."""
+    """A thread that shuts down overdue sockets; the first statement of a process starts it."""
 
     def __init__(self) -> None:
         self._due: dict[socket.socket, float] = {}
         self._thread: threading.Thread | None = None
-        self._making = threading.Lock()
+        self._starting = threading.Lock()
 
     @contextmanager
     def watch(self, line: socket.socket, seconds: float) -> Iterator[None]:
-        """Shut the line down if this takes longer."""
+        """Shut the socket down if the block takes longer than `seconds`."""
         self._start()
         self._due[line] = time.monotonic() + seconds
         try:
@@ -45,9 +45,9 @@ class ConnectionWatchdog:
             self._due.pop(line, None)
 
     def _start(self) -> None:
-        """A fork leaves the thread behind; in the child it is not alive, and made anew."""
+        """Start the thread where none is alive: a fork does not copy threads into the child."""
         if self._thread is None or not self._thread.is_alive():
-            with self._making:
+            with self._starting:
                 self._thread = threading.Thread(
                     target=self._run, name="connection-watchdog", daemon=True
                 )
@@ -55,13 +55,13 @@ class ConnectionWatchdog:
 
     def _run(self) -> None:
         while True:
-            time.sleep(PERIOD)
+            time.sleep(CHECK_INTERVAL)
             now = time.monotonic()
             for line, due in list(self._due.items()):
                 if due < now and line in self._due:
                     self._due.pop(line, None)
                     logger.error("The database has not answered in time: its connection is cut.")
-                    with suppress(OSError):  # it was closed at this very moment
+                    with suppress(OSError):  # another thread has just closed it
                         line.shutdown(socket.SHUT_RDWR)
 
 
@@ -69,10 +69,10 @@ WATCHDOG = ConnectionWatchdog()
 
 
 class Connection(connection):
-    """A connection whose transactions are under the limits in force and whose answers are awaited.
+    """A connection that sets the timeouts of the moment and is watched while it waits.
 
-    The line is a second handle on its socket, so that the watch never meets another connection that
-    has been given the same number.
+    `_line` is a duplicate of its socket: another connection that gets the same file descriptor
+    after a close is never shut down by mistake.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,8 +80,8 @@ class Connection(connection):
         self._line = socket.socket(fileno=os.dup(self.fileno()))
 
     @contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Wait for the server no longer than the limits in force say."""
+    def watched(self) -> Iterator[None]:
+        """Let the block wait for the server no longer than the timeouts of the moment say."""
         seconds = current_timeouts().answer
         if not seconds:
             yield
@@ -89,10 +89,11 @@ class Connection(connection):
         with WATCHDOG.watch(self._line, seconds):
             yield
 
-    def limited(self, query: Any) -> Any:
-        """The statement, with the limits before it where it begins a transaction.
+    def with_timeouts(self, query: Any) -> Any:
+        """Return the statement, preceded by its timeouts where it begins a transaction.
 
-        A command's statement by itself has none: some of those take long, or allow no company.
+        A command's statement outside a transaction gets none: some take long, and some (VACUUM)
+        must be sent alone.
         """
         is_first = self.get_transaction_status() == TRANSACTION_STATUS_IDLE
         alone = self.autocommit and not in_request()
@@ -101,15 +102,15 @@ class Connection(connection):
         return current_timeouts().sql(of_transaction=not self.autocommit) + query
 
     def commit(self) -> None:
-        """Commit; raises OperationalError where the standby that must have it has not said so."""
+        """Commit; raises OperationalError where the synchronous standby has not confirmed it."""
         self.notices.clear()
-        with self.awaited():
+        with self.watched():
             super().commit()
         if any(UNREPLICATED in notice for notice in self.notices):
             raise psycopg2.OperationalError("The commit is not replicated: its wait was canceled.")
 
     def rollback(self) -> None:
-        with self.awaited():
+        with self.watched():
             super().rollback()
 
     def close(self) -> None:
@@ -118,24 +119,24 @@ class Connection(connection):
 
 
 class Cursor(cursor):
-    """Executes under its connection's limits; with a name, it is one on the server."""
+    """Executes with its connection's timeouts; a cursor with a name is one on the server."""
 
     def execute(self, query: Any, vars: Any = None) -> None:
-        asked = query if self.name else self.connection.limited(query)
-        with self.connection.awaited():
-            super().execute(asked, vars)
+        statement = query if self.name else self.connection.with_timeouts(query)
+        with self.connection.watched():
+            super().execute(statement, vars)
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
-        with self.connection.awaited():
+        with self.connection.watched():
             return super().fetchmany(self.arraysize if size is None else size)
 
     def close(self) -> None:
-        """Close; where the connection is lost, the cursor is gone with it.
+        """Close; a lost connection is no error here, since its cursor is gone with it.
 
-        Django does not translate what closing raises. What was lost shows in the next statement.
+        Django does not translate errors of closing. The next statement raises one for the loss.
         """
         try:
-            with self.connection.awaited():
+            with self.connection.watched():
                 super().close()
         except psycopg2.Error:
             if not self.connection.closed:

@@ -1,4 +1,4 @@
-"""How long the database may keep anybody waiting, and who is kept waiting that long."""
+"""The timeouts of the moment: those of a request, or those of a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 
-GRACE = 1.5  # seconds for a limit that the server keeps to be heard of here
+GRACE = 1.5  # seconds that the server's own error may take to arrive
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds for a lock, for a statement and between two statements of a transaction; 0 is none.
+    """Seconds that a lock, a statement and a pause inside a transaction may take; 0 is no limit.
 
-    The server keeps these. `answer` is kept here, for when nothing is heard of the server at all:
-    a commit may wait for a standby that is gone, and no limit of the server ends that.
+    PostgreSQL enforces these three. The connection watchdog enforces `answer`: a commit may wait
+    for a standby that is gone, and no timeout of PostgreSQL ends that wait.
     """
 
     lock: float
@@ -24,10 +24,10 @@ class Timeouts:
     answer: float = 0
 
     def sql(self, of_transaction: bool = True) -> str:
-        """What sets them for one transaction, or one statement, to stand before its first word.
+        """Return the SQL that sets the timeouts for one transaction, or for one statement.
 
-        The limits go with the transaction, so that they hold through PgBouncer, and in one message
-        with the statement, so that they cost no round trip.
+        SET LOCAL ends with the transaction, so it works through PgBouncer. Sent in one message with
+        the first statement, it costs no round trip.
         """
         of_server = {"lock_timeout": self.lock, "statement_timeout": self.statement}
         if of_transaction:
@@ -35,37 +35,37 @@ class Timeouts:
         return "".join(f"SET LOCAL {k} = {round(v * 1000)}; " for k, v in of_server.items())
 
 
-_in_force: ContextVar[Timeouts | None] = ContextVar("limits", default=None)
+_timeouts: ContextVar[Timeouts | None] = ContextVar("timeouts", default=None)
 
 
 def request_timeouts() -> Timeouts:
-    """The limits that the environment sets, for requests."""
-    limits = Timeouts(**settings.DATABASE_LIMITS)
-    return replace(limits, answer=limits.statement and limits.statement + GRACE)
+    """Return the timeouts of a request (setting DATABASE_LIMITS)."""
+    timeouts = Timeouts(**settings.DATABASE_LIMITS)
+    return replace(timeouts, answer=timeouts.statement and timeouts.statement + GRACE)
 
 
 def in_request() -> bool:
-    """Whether somebody waits for an answer: a command's statements may take long."""
-    return _in_force.get() is not None
+    """Whether timeouts are set, as in a request; a command's statements may take long."""
+    return _timeouts.get() is not None
 
 
 def current_timeouts() -> Timeouts:
-    """The limits of this moment; a command's statements have none, its locks and pauses do."""
-    return _in_force.get() or replace(request_timeouts(), statement=0, answer=0)
+    """Return the timeouts of the moment; a command has those for locks and pauses only."""
+    return _timeouts.get() or replace(request_timeouts(), statement=0, answer=0)
 
 
 @contextmanager
-def use_timeouts(limits: Timeouts | None = None) -> Iterator[None]:
-    """Somebody waits meanwhile: these limits are in force, or those of requests."""
-    before = _in_force.set(limits or request_timeouts())
+def use_timeouts(timeouts: Timeouts | None = None) -> Iterator[None]:
+    """Set these timeouts, or those of a request, for the block."""
+    token = _timeouts.set(timeouts or request_timeouts())
     try:
         yield
     finally:
-        _in_force.reset(before)
+        _timeouts.reset(token)
 
 
 @contextmanager
 def short_timeouts(seconds: float) -> Iterator[None]:
-    """Nothing is waited for longer than that meanwhile; for a look at whether anybody answers."""
+    """Set all timeouts to these seconds for the block, to ask whether the server answers."""
     with use_timeouts(Timeouts(lock=seconds, statement=seconds, idle=seconds, answer=seconds)):
         yield
