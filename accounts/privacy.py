@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from accounts.models import User
 
 
-class HidesAccounts:
+class HiddenAccountsMixin:
     """An admin whose account fields exist only for those who may view users."""
 
     account_fields = ("user",)
@@ -41,7 +41,7 @@ def may_view_accounts(request: HttpRequest) -> bool:
     return request.user.has_perm("accounts.view_user")
 
 
-def name_of(user: User | None) -> str:
+def display_name(user: User | None) -> str:
     """A colleague's name; never the address, which is for those who may see accounts."""
     if user is None:
         return ""

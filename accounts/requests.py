@@ -1,7 +1,8 @@
 """What a type checker may rely on behind `IsAuthenticated`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from accounts.models import User
@@ -15,3 +16,8 @@ if TYPE_CHECKING:
 
 else:
     SignedInRequest = Request
+
+
+def signed_in_user(request: HttpRequest) -> User:
+    """Return the user of a page that only signed-in people reach."""
+    return cast(User, request.user)

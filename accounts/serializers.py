@@ -9,7 +9,7 @@ from accounts.fields import EmailField, fold_email
 from accounts.models import Device, User
 from accounts.models.user import check_new_password
 from extensions.rest.fields import TextField
-from extensions.rest.serializers import TEXTS, PartialUpdateSerializer
+from extensions.rest.serializers import TEXT_FIELD_MAPPING, PartialUpdateSerializer
 
 USER = {
     "id": 7,
@@ -85,7 +85,7 @@ class FoldedEmailField(serializers.EmailField):
 class RegistrationSerializer(serializers.ModelSerializer[User]):
     """What a new account needs."""
 
-    serializer_field_mapping = {**TEXTS, EmailField: FoldedEmailField}
+    serializer_field_mapping = {**TEXT_FIELD_MAPPING, EmailField: FoldedEmailField}
 
     class Meta:
         model = User

@@ -2,32 +2,32 @@
 
 from typing import Any
 
-from extensions.rest.throttling import PerAddress, PerUser
+from extensions.rest.throttling import PerAddressThrottle, PerUserThrottle
 
 
-class PasswordThrottle(PerUser):
+class PasswordThrottle(PerUserThrottle):
     """So many tries of a password a minute for who is signed in: a token that was stolen."""
 
     scope = "password"
 
 
-class LoginThrottle(PerAddress):
+class LoginThrottle(PerAddressThrottle):
     """So many logins a minute from an address, whatever the account."""
 
     scope = "login"
 
 
-class RegistrationThrottle(PerAddress):
+class RegistrationThrottle(PerAddressThrottle):
     """So many new accounts an hour from an address."""
 
     scope = "register"
 
 
-class MailThrottle(PerAddress):
+class MailThrottle(PerAddressThrottle):
     """So many mails asked for an hour from an address, or by who is signed in."""
 
     scope = "mail"
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         is_known = request.user.is_authenticated
-        return f"user-{request.user.pk}" if is_known else super().who(request)
+        return f"user-{request.user.pk}" if is_known else super().identity(request)

@@ -2,34 +2,20 @@
 
 from typing import Any
 
-from django import forms
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django_filters import rest_framework as filters
 
 from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
 from appointment.models.treatment import readable_patient
-from doctor.filters import DateRangeFilter, DateRangeForm, IsoDateFilter
 from doctor.models import TimeOff
-from extensions.rest.filters import IdFilter
+from extensions.rest.filters import (
+    DateRangeFilter,
+    DateRangeForm,
+    IdFilter,
+    IsoDateFilter,
+    StrictBooleanFilter,
+)
 from patient.models import MedicalHistory
-
-
-class StrictBooleanField(forms.Field):
-    """`true` or `false`; Django's own field takes any junk for no answer."""
-
-    def to_python(self, value: Any) -> bool | None:
-        if value in self.empty_values:
-            return None
-        if str(value).lower() not in {"true", "false"}:
-            raise ValidationError("Use true or false.", code="invalid")
-        return str(value).lower() == "true"
-
-
-class StrictBooleanFilter(filters.Filter):
-    """A filter that says yes, no, or 400."""
-
-    field_class = StrictBooleanField
 
 
 class AppointmentFilter(DateRangeFilter):

@@ -65,12 +65,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.outages.LimitsMiddleware",
+    "config.database_errors.DatabaseTimeoutMiddleware",
     "config.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.headers.PrivacyMiddleware",
-    "config.headers.PolicyMiddleware",
+    "config.headers.NoStoreMiddleware",
+    "config.headers.ContentSecurityPolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -81,7 +81,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "config.outages.RetryMiddleware",
+    "config.database_errors.RetryMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -14,7 +14,7 @@ from rest_framework.mixins import (
 )
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
-from accounts.audit.views import READING, AuditedViewMixin, record_read
+from accounts.audit.views import READ_METHODS, AuditedViewMixin, record_read
 from accounts.models import AuditEvent
 from patient.filters import AccessLogFilter
 from patient.models import Patient
@@ -35,7 +35,7 @@ class PatientViewSet(
     """The caller's own profile, by its id."""
 
     audited_model = Patient
-    whose = ""
+    patient_path = ""
 
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer
@@ -61,7 +61,7 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
 
     def get_object(self) -> Any:
         own = get_object_or_404(self.get_queryset())
-        if self.request.method in READING:
+        if self.request.method in READ_METHODS:
             self.record_read(own, [own])
         return own
 
@@ -70,7 +70,7 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
     """People the caller books for, by name; deleting one erases the person."""
 
     audited_model = Patient
-    whose = ""
+    patient_path = ""
 
     queryset = Patient.objects.all()
     serializer_class = DependentSerializer
@@ -96,7 +96,7 @@ class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
         mine = Patient.objects.cared_for_by(self.request.user)
-        return AuditEvent.objects.told_of(mine.values("pk")).select_related("actor")
+        return AuditEvent.objects.access_log_of(mine.values("pk")).select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
         """Every patient in it is the caller's own."""

@@ -25,7 +25,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
 from extensions.db.backends.postgresql.base import DatabaseWrapper
-from extensions.db.backends.postgresql.limits import Limits, limited, short_timeouts
+from extensions.db.backends.postgresql.timeouts import Timeouts, short_timeouts, use_timeouts
 from extensions.db.retry import is_outage
 from tests.balance import assert_balanced
 from tests.threads import elsewhere
@@ -113,9 +113,9 @@ def test_what_fails_outside_of_a_view_is_503_too(client: Client) -> None:
 
 
 def test_a_statement_of_a_request_is_ended() -> None:
-    with limited(), pytest.raises(OperationalError, match="statement timeout"):
+    with use_timeouts(), pytest.raises(OperationalError, match="statement timeout"):
         ask("SELECT pg_sleep(5)")
-    with limited(), transaction.atomic(), pytest.raises(OperationalError, match="timeout"):
+    with use_timeouts(), transaction.atomic(), pytest.raises(OperationalError, match="timeout"):
         ask("SELECT pg_sleep(5)")
 
 
@@ -153,7 +153,7 @@ def test_a_command_does_not_wait_long_for_a_lock() -> None:
 
 def linger() -> None:
     """Leave a transaction idle for too long, then go on."""
-    with limited(), transaction.atomic():
+    with use_timeouts(), transaction.atomic():
         ask("SELECT 1")
         time.sleep(0.6)
         ask("SELECT 1")
@@ -168,7 +168,7 @@ def test_a_transaction_left_idle_is_ended_and_the_next_works() -> None:
 
 def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
     began = time.monotonic()
-    with pytest.raises(OperationalError), limited(Limits(9, 60, 60, answer=0.3)):
+    with pytest.raises(OperationalError), use_timeouts(Timeouts(9, 60, 60, answer=0.3)):
         ask("SELECT pg_sleep(2)")
     with pytest.raises(OperationalError), short_timeouts(0.3), transaction.atomic():
         ask("SELECT pg_sleep(2)")
@@ -204,6 +204,6 @@ def test_the_end_of_a_request_asks_no_broken_database(monkeypatch: pytest.Monkey
 
 def test_limits_are_gone_with_the_transaction_as_pgbouncer_needs() -> None:
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
-    with limited(), transaction.atomic():
+    with use_timeouts(), transaction.atomic():
         assert [ask(f"SHOW {name}") for name in names] == ["200ms", "400ms", "300ms"]
     assert [ask(f"SHOW {name}") for name in names] == ["0", "0", "0"]

@@ -15,7 +15,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from accounts.fields import fold_email
 from accounts.models import SecondFactor, User
 from accounts.models.second_factor import key_in_groups
-from extensions.admin.actions import DomainActionAdmin, by
+from accounts.requests import signed_in_user
+from extensions.admin.actions import DomainActionAdmin
 from extensions.exceptions import DomainError
 
 UNKNOWN = "No member of staff has this address."
@@ -41,7 +42,7 @@ class SecondFactorView(View):
         if verb not in self.verbs:
             raise PermissionDenied
         try:
-            shown = getattr(self, verb)(request, SecondFactor(by(request)))
+            shown = getattr(self, verb)(request, SecondFactor(signed_in_user(request)))
         except DomainError as error:
             messages.error(request, error.message)
             shown = {}
@@ -52,7 +53,7 @@ class SecondFactorView(View):
         context = {
             **self.site.each_context(request),
             "title": "Second factor",
-            "factor": SecondFactor(by(request)),
+            "factor": SecondFactor(signed_in_user(request)),
             **shown,
         }
         return TemplateResponse(request, "accounts/second_factor.html", context)

@@ -31,7 +31,7 @@ class AuthTokenAdmin(DomainActionAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def name_of_row(self, row: Any) -> str:
+    def row_label(self, row: Any) -> str:
         """A token by its owner: not even its digest is written anywhere else."""
         return f"Token of {row.user}"
 

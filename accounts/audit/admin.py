@@ -13,32 +13,33 @@ from django.utils.safestring import SafeString
 
 from accounts.audit.models import AuditEvent
 from accounts.audit.views import record_read
-from accounts.privacy import name_of
+from accounts.privacy import display_name
 from extensions.admin.base import ReadOnlyAdmin
-from extensions.admin.forms import known_keys
+from extensions.admin.forms import valid_keys
 
 
 class AuditedAdminMixin:
     """An admin each of whose pages leaves an event for each patient whom it shows.
 
-    A form that is sent and shown again is a page too. `whose` is the way from a row to its patient.
+    A form that is sent and shown again is a page too. `patient_path`: attribute path
+    from a row to its patient.
     """
 
-    whose = "patient"
+    patient_path = "patient"
 
     @property
-    def shows(self) -> type[Model]:
+    def audited_model(self) -> type[Model]:
         """What of a patient it shows, also where it is refused."""
         model: type[Model] = self.model  # type: ignore[attr-defined]
         return model
 
-    def record_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
+    def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
         """Write down that the person at the admin is shown these rows."""
-        record_read(of, rows, self.whose, otherwise="staff")
+        record_read(of, rows, self.patient_path, otherwise="staff")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
-        self.record_shown(self.shows, changelist.result_list)
+        self.rows_shown(self.audited_model, changelist.result_list)
         return changelist
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
@@ -50,7 +51,7 @@ class AuditedAdminMixin:
         match = request.resolver_match
         deleting = match is not None and str(match.url_name).endswith("_delete")
         if row is not None and not deleting and self._may_see(request, row):
-            self.record_shown(row, [row])
+            self.rows_shown(row, [row])
         return row
 
     def _may_see(self, request: HttpRequest, row: Any) -> bool:
@@ -59,8 +60,8 @@ class AuditedAdminMixin:
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
         """What goes with the row on its page is shown with it."""
-        if obj.pk and hasattr(inline, "whose"):
-            record_read(inline.model, [obj], self.whose, otherwise="staff")
+        if obj.pk and hasattr(inline, "patient_path"):
+            record_read(inline.model, [obj], self.patient_path, otherwise="staff")
         return super().get_formset_kwargs(request, obj, inline, prefix)  # type: ignore[misc]
 
     def render_change_form(
@@ -68,7 +69,7 @@ class AuditedAdminMixin:
     ) -> Any:
         """A form to add names the patient whom its address, or what was sent, has chosen."""
         if kwargs.get("add") and "patient" in context["adminform"].form.fields:
-            chosen = known_keys([context["adminform"].form["patient"].value()])
+            chosen = valid_keys([context["adminform"].form["patient"].value()])
             people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
             rows = list(people.filter(pk__in=chosen))
             if rows:
@@ -77,7 +78,7 @@ class AuditedAdminMixin:
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         rows = list(objs)
-        self.record_shown(self.shows, rows)
+        self.rows_shown(self.audited_model, rows)
         return super().get_deleted_objects(rows, request)  # type: ignore[misc]
 
 
@@ -86,13 +87,13 @@ class Suggestions(AutocompleteJsonView):
 
     def has_perm(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(self.model_admin, AuditedAdminMixin):
-            request.shows = self.model_admin.shows  # type: ignore[attr-defined]
+            request.audited_model = self.model_admin.audited_model  # type: ignore[attr-defined]
         return super().has_perm(request, obj)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         if isinstance(self.model_admin, AuditedAdminMixin):
-            self.model_admin.record_shown(self.model_admin.shows, context["object_list"])
+            self.model_admin.rows_shown(self.model_admin.audited_model, context["object_list"])
         return context
 
 
@@ -143,7 +144,7 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         """With the account of who acted, or none where it is gone: no constraint binds it."""
         return super().get_queryset(request).select_related("actor")
 
-    def record_shown(self, of: Any, rows: Any) -> None:
+    def rows_shown(self, of: Any, rows: Any) -> None:
         """One event for the page, of no patient: those it lists are told by the events it lists."""
         patient = None if isinstance(of, type) else of.patient_id
         AuditEvent.objects.record("read", of, [patient], role=AuditEvent.Role.STAFF)
@@ -158,4 +159,4 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
 
     @admin.display(description="who", empty_value="-")
     def who(self, event: AuditEvent) -> str:
-        return name_of(event.actor)
+        return display_name(event.actor)

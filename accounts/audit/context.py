@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 API, ADMIN, COMMAND = "api", "admin", "command"
 
 
-def nobody() -> None:
+def no_user() -> None:
     """Whom a command is run by: nobody with an account."""
 
 
@@ -26,7 +26,7 @@ class RequestContext:
     channel: str = COMMAND
     address: str = ""
     request_id: str = ""
-    get_user: Callable[[], Any] = field(default=nobody, repr=False)
+    get_user: Callable[[], Any] = field(default=no_user, repr=False)
 
     @property
     def user(self) -> "User | None":
@@ -39,7 +39,7 @@ COMMAND_CONTEXT = RequestContext()
 _caller: ContextVar[RequestContext] = ContextVar("caller", default=COMMAND_CONTEXT)
 
 
-def caller() -> RequestContext:
+def current_context() -> RequestContext:
     """Who is calling just now; outside a request it is a command."""
     return _caller.get()
 

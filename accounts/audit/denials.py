@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, reverse
 
-from accounts.audit.views import READING
+from accounts.audit.views import READ_METHODS
 from accounts.models import AuditEvent
-from extensions.rest.filters import BIGGEST_KEY
-from extensions.rest.throttling import PerAddress
+from extensions.db.fields import MAX_KEY
+from extensions.rest.throttling import PerAddressThrottle
 
 logger = logging.getLogger("accounts.audit")
 
@@ -29,7 +29,7 @@ ACTIONS = {
 }
 
 
-class DenialThrottle(PerAddress):
+class DenialThrottle(PerAddressThrottle):
     """So many refusals a minute of strangers at one address are written down.
 
     A refusal costs a stranger nothing and the clinic a row for good: more would let anybody fill
@@ -38,10 +38,10 @@ class DenialThrottle(PerAddress):
 
     scope = "denials"
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         user = getattr(request, "user", None)
         is_known = user is not None and user.is_authenticated
-        return None if is_known else super().who(request)
+        return None if is_known else super().identity(request)
 
 
 def record_denial(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -75,8 +75,8 @@ def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
     It says so too of a row that this person may not know of.
     """
     to = response.get("Location", "")
-    absent = request.method in READING and to == reverse("admin:index")
-    if response.status_code == 404 and request.method in READING:
+    absent = request.method in READ_METHODS and to == reverse("admin:index")
+    if response.status_code == 404 and request.method in READ_METHODS:
         return _names_somebody(request)  # else it is a page beyond the last, and nobody's
     return response.status_code in DENIED or absent or to.startswith(reverse("admin:login"))
 
@@ -95,14 +95,14 @@ def _asked_for(request: HttpRequest) -> type[Model] | None:
     needed = getattr(view, "audited_parameters", ())
     if needed and not any(name in request.GET for name in needed):
         return None
-    return getattr(view, "audited_model", None) or getattr(view, "shows", None) or getattr(request, "shows", None)
+    return getattr(view, "audited_model", None) or getattr(request, "audited_model", None)
 
 
 def _number(given: Any) -> int | None:
     """A key that a row can have; None for anything else."""
     text = str(given)
     known = text.isascii() and text.isdecimal() and len(text) < 20
-    return int(text) if known and int(text) <= BIGGEST_KEY else None
+    return int(text) if known and int(text) <= MAX_KEY else None
 
 
 def _first(match: ResolverMatch | None, names: tuple[str, ...]) -> Any:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, caller
+from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
 from accounts.models.user import User
 
 
@@ -31,7 +31,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         """
         kind = of._meta.concrete_model._meta.label_lower  # type: ignore[union-attr]
         row = None if isinstance(of, type) else of.pk
-        who = caller()
+        who = current_context()
         events: list[Any] = [
             AuditEvent.by(who, patient, action, **{"kind": kind, "object_id": row, **known})
             for patient in patients
@@ -41,7 +41,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         else:
             self.bulk_create(events)
 
-    def told_of(self, patients: Any) -> "AuditEventQuerySet":
+    def access_log_of(self, patients: Any) -> "AuditEventQuerySet":
         """What is told to those who care for these patients: who read or changed their records.
 
         Refusals are for staff, who judge them; looks at the list itself would fill it.

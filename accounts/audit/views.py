@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from accounts.models import AuditEvent
 
-READING = ("GET", "HEAD")
+READ_METHODS = ("GET", "HEAD")
 
 
 def record_read(
@@ -32,29 +32,29 @@ class AuditedViewMixin:
     """
 
     audited_model: type[Model]  # what of a patient the view shows
-    whose = "patient"
+    patient_path = "patient"
     role_for_others: str | None = None  # the role of whoever reads what is not their own
     role_for_empty_list: str | None = None  # and of whoever is shown nobody
-    audited_parameters: tuple[str, ...] = ()  # parameters without which it shows nothing of a patient
+    audited_parameters: tuple[str, ...] = ()  # without one of these, no patient is shown
 
     def get_object(self) -> Any:
         row = super().get_object()  # type: ignore[misc]
-        if self.request.method in READING:  # type: ignore[attr-defined]
+        if self.request.method in READ_METHODS:  # type: ignore[attr-defined]
             self.record_read(row, [row])
         return row
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)  # type: ignore[misc]
-        self.record_read(self.audited_model, page or self.if_nobody_is_shown())
+        self.record_read(self.audited_model, page or self.rows_for_empty_list())
         return page
 
     def record_read(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
         """Write down that the caller is shown these rows."""
         rows = list(rows)
         role = self.role_for_others if rows else self.role_for_empty_list
-        record_read(of, rows, self.whose, otherwise=role)
+        record_read(of, rows, self.patient_path, otherwise=role)
 
-    def if_nobody_is_shown(self) -> Iterable[Any]:
+    def rows_for_empty_list(self) -> Iterable[Any]:
         """Rows, unsaved, of the patients of whom an empty list tells that there is nothing."""
         return ()
 

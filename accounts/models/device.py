@@ -58,7 +58,7 @@ class Device(models.Model):
         AuthToken.objects.filter(pk=self.token_id).delete()
 
 
-def name_of(user_agent: str) -> str:
+def device_name(user_agent: str) -> str:
     """What a client calls itself, as one short line of printable characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in user_agent).split())
     return line[:NAME].strip() or NAMELESS

@@ -31,14 +31,14 @@ KEPT_FOR = timedelta(days=7)
 MOST_AN_HOUR = 10  # to one address: its owner has a link that works, and no flood
 
 
-class Kind(models.TextChoices):
+class MailKind(models.TextChoices):
     """What was asked for."""
 
     VERIFICATION = "verification"
     PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105  # a kind of mail
 
 
-class Letter(NamedTuple):
+class MailTemplate(NamedTuple):
     """What is written: a subject that tells nobody's secrets, a text, the link that it carries."""
 
     subject: str
@@ -46,14 +46,14 @@ class Letter(NamedTuple):
     secret: Link
 
 
-CONFIRM = Letter("Confirm your e-mail address", "verify-email", VERIFICATION)
-RESET = Letter("Choose a new password", "password-reset", PASSWORD_RESET)
+CONFIRM = MailTemplate("Confirm your e-mail address", "verify-email", VERIFICATION)
+RESET = MailTemplate("Choose a new password", "password-reset", PASSWORD_RESET)
 
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     """The mail that was asked for, and the one way to send it."""
 
-    def ask(self, kind: str, address: str) -> "OutgoingMail":
+    def enqueue(self, kind: str, address: str) -> "OutgoingMail":
         """Ask for a mail, in the caller's transaction; the same one statement for any address."""
         return self.create(kind=kind, address=address)
 
@@ -62,7 +62,7 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         waiting = self.filter(sent_at=None, due_at__lte=at, created_at__gt=at - TRIED_FOR)
         return waiting.order_by("due_at", "pk")
 
-    def has_had_enough(self, address: str, at: datetime) -> bool:
+    def reached_hourly_limit(self, address: str, at: datetime) -> bool:
         """Whether the address has been sent ten mails within the last hour."""
         sent = self.filter(address=address, sent_at__gt=at - timedelta(hours=1))
         return sent.count() >= MOST_AN_HOUR
@@ -71,7 +71,7 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
 class OutgoingMail(models.Model):
     """One mail asked for: of which kind, to which address, and how it went."""
 
-    kind = models.CharField(max_length=14, choices=Kind)
+    kind = models.CharField(max_length=14, choices=MailKind)
     address = EmailField()
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
@@ -117,25 +117,25 @@ class OutgoingMail(models.Model):
         from accounts.models.user import User
 
         user = User.objects.filter(email=self.address, is_active=True).first()
-        if user is None or type(self).objects.has_had_enough(self.address, at):
+        if user is None or type(self).objects.reached_hourly_limit(self.address, at):
             return None
-        letter = self._letter_for(user)
-        return letter and self._written(letter, letter.secret.make(user))
+        template = self._template_for(user)
+        return template and self._written(template, template.secret.make(user))
 
-    def _letter_for(self, user: "User") -> Letter | None:
+    def _template_for(self, user: "User") -> MailTemplate | None:
         """An address that is not verified gets the mail that verifies it, whatever was asked."""
         if user.email_verified_at is None:
             return CONFIRM
-        return RESET if self.kind == Kind.PASSWORD_RESET else None
+        return RESET if self.kind == MailKind.PASSWORD_RESET else None
 
-    def _written(self, letter: Letter, token: str) -> EmailMessage:
+    def _written(self, template: MailTemplate, token: str) -> EmailMessage:
         words = {
-            "link": settings.LINK_URL and f"{settings.LINK_URL}/{letter.page}#token={token}",
+            "link": settings.LINK_URL and f"{settings.LINK_URL}/{template.page}#token={token}",
             "token": token,
-            "asked_for_reset": self.kind == Kind.PASSWORD_RESET,
+            "asked_for_reset": self.kind == MailKind.PASSWORD_RESET,
         }
-        text = render_to_string(f"accounts/mail/{letter.page}.txt", words)
-        return EmailMessage(letter.subject, text, to=[self.address])
+        text = render_to_string(f"accounts/mail/{template.page}.txt", words)
+        return EmailMessage(template.subject, text, to=[self.address])
 
 
 def send_due(at: datetime) -> int:
@@ -154,6 +154,6 @@ def send_due(at: datetime) -> int:
     return sent
 
 
-def forget_mail(at: datetime) -> int:
+def delete_old_mail(at: datetime) -> int:
     """Delete the rows that are older than a week; how many."""
     return OutgoingMail.objects.filter(created_at__lte=at - KEPT_FOR).delete()[0]

@@ -17,8 +17,8 @@ from knox.models import AuthToken
 from accounts.exceptions import CredentialsChanged
 from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, Link
-from accounts.models.device import Device, name_of
-from accounts.models.mail import Kind, OutgoingMail
+from accounts.models.device import Device, device_name
+from accounts.models.mail import MailKind, OutgoingMail
 from extensions.db.models import PartialUpdateModel
 
 WORKS_HERE = "The account of a doctor or of staff is closed by an administrator."
@@ -172,7 +172,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 raise CredentialsChanged
             AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
             token, plain = AuthToken.objects.create(user=user)
-            Device.objects.create(token=token, name=name_of(user_agent))
+            Device.objects.create(token=token, name=device_name(user_agent))
         return plain, token.expiry
 
     def change_password(self, old: str, new: str, user_agent: str = "") -> tuple[str, datetime]:
@@ -233,7 +233,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     def ask_to_verify(self) -> None:
         """Ask for the mail that verifies the address; none comes where that has been done."""
-        OutgoingMail.objects.ask(Kind.VERIFICATION, self.email)
+        OutgoingMail.objects.enqueue(MailKind.VERIFICATION, self.email)
 
     def close(self, password: str) -> None:
         """Erase everybody they book for, themselves first, and then the account and its traces.

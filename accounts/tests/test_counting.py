@@ -1,10 +1,12 @@
 """Of calls at the very same moment exactly as many pass as may, in whatever process."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -67,7 +69,7 @@ def of_rate(rate: str) -> CountingThrottle:
     class Limited(CountingThrottle):
         scope = "limited"
 
-        def who(self, request: Any) -> str:
+        def identity(self, request: Any) -> str:
             return "somebody"
 
     Limited.rate = rate
@@ -120,8 +122,6 @@ def test_counts_of_two_processes_are_one() -> None:
 
 
 def environ_of_this_database() -> dict[str, str]:
-    import os
-
     name = connection.settings_dict["NAME"]
     url = os.environ["DATABASE_URL"]
     if connection.vendor == "sqlite":
@@ -153,8 +153,6 @@ def test_a_throttle_that_reads_and_then_writes_lets_more_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A control: the same test, with REST framework's own way to count."""
-    from threading import Barrier
-
     wait = Barrier(4, timeout=30).wait
 
     class Racing(SimpleRateThrottle):

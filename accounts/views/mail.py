@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import IgnoreCredentials
-from accounts.models import Kind, OutgoingMail, User
+from accounts.models import MailKind, OutgoingMail, User
 from accounts.requests import SignedInRequest
 from accounts.serializers import (
     DetailSerializer,
@@ -67,7 +67,7 @@ class PasswordResetView(GenericAPIView[User]):
         """Ask for a mail by which to choose a new password: the same answer, whoever it is for."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        OutgoingMail.objects.ask(Kind.PASSWORD_RESET, serializer.validated_data["email"])
+        OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, serializer.validated_data["email"])
         return told(ON_ITS_WAY, status.HTTP_202_ACCEPTED)
 
 

@@ -111,9 +111,9 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
     def lock_rows(self, queryset: QuerySet[WaitlistEntry]) -> None:
         lock_entries([row.pk for row in queryset])
 
-    def in_words(self, error: DomainError) -> str:
+    def error_message(self, error: DomainError) -> str:
         """With the times that can be booked instead, as the admin of appointments tells them."""
-        return str(self.admin_site.get_model_admin(Appointment).in_words(error))  # type: ignore[attr-defined]
+        return str(self.admin_site.get_model_admin(Appointment).error_message(error))  # type: ignore[attr-defined]
 
     # --- Columns ---
 
@@ -139,7 +139,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
 class OfferAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     """What has been offered to whom, for whoever may see the line."""
 
-    whose = "entry.patient"
+    patient_path = "entry.patient"
     fields = readonly_fields = ("time", "patient", "entry", "status", "until", "created_at")
     list_display = ("time", "doctor", "patient", "status", "until")
     list_select_related = ("slot__location", "slot__doctor", "entry__patient")

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from appointment.models.appointment import Appointment
 from appointment.models.event import Status
-from extensions.rest.filters import BIGGEST_KEY
+from extensions.db.fields import MAX_KEY
 from patient.models import Patient
 
 AFTERCARE = timedelta(days=30)
@@ -39,4 +39,4 @@ def readable_patient(pk: int, user: Any, at: datetime) -> Patient:
     Raises Patient.DoesNotExist for any other patient, as for one who does not exist.
     """
     readable = patients_readable_by(user, at)
-    return (readable if 0 <= pk <= BIGGEST_KEY else readable.none()).get(pk=pk)
+    return (readable if 0 <= pk <= MAX_KEY else readable.none()).get(pk=pk)

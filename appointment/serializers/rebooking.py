@@ -11,9 +11,9 @@ from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, with_alternatives
 from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializer
 from doctor.models import Doctor, Location, TimeOff
-from doctor.serializers import SLOT, FoundSlotSerializer, InstantField, key_of
-from extensions.rest.fields import QueryBooleanField
-from extensions.rest.serializers import TEXTS
+from doctor.serializers import SLOT, FoundSlotSerializer
+from extensions.rest.fields import InstantField, QueryBooleanField, key_field
+from extensions.rest.serializers import TEXT_FIELD_MAPPING
 
 OPTIONAL: dict[str, Any] = {"allow_null": True, "default": None}  # what a PUT leaves out is none
 LEAVE = {
@@ -61,10 +61,10 @@ class LeaveInstantField(InstantField):
 class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
     """Leave of a doctor, or closure of a location: exactly one of the two is given."""
 
-    serializer_field_mapping = TEXTS
+    serializer_field_mapping = TEXT_FIELD_MAPPING
 
-    doctor = key_of(Doctor.objects.all(), "Id of the doctor who is away.", **OPTIONAL)
-    location = key_of(Location.objects.all(), "Id of the location that is closed.", **OPTIONAL)
+    doctor = key_field(Doctor.objects.all(), "Id of the doctor who is away.", **OPTIONAL)
+    location = key_field(Location.objects.all(), "Id of the location that is closed.", **OPTIONAL)
     starts_at = LeaveInstantField(help_text="With an offset from UTC.")
     ends_at = LeaveInstantField(help_text="With an offset from UTC; after the start.")
 

@@ -37,7 +37,7 @@ class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
             return entries
         return entries.visible_to(self.request.user)
 
-    def if_nobody_is_shown(self) -> Iterable[Any]:
+    def rows_for_empty_list(self) -> Iterable[Any]:
         """An unsaved entry of the patient named: an empty history was read of that patient."""
         named = self._patient_param()
         patients = Patient.objects.filter(pk=int(named)) if named else ()

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.privacy import HidesAccounts
+from accounts.privacy import HiddenAccountsMixin
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.links import list_link
@@ -58,7 +58,7 @@ class LocationAdmin(PublishingAdmin):
 
 
 @admin.register(Doctor)
-class DoctorAdmin(HidesAccounts, PublishingAdmin):
+class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     """Those who see patients; one who leaves is made inactive rather than deleted."""
 
     fields = (

@@ -15,7 +15,7 @@ NAMED = 10
 class NamesObstacles(DomainActionAdmin):
     """An admin whose refusals name the appointments, or the hours, in the way."""
 
-    def in_words(self, error: DomainError) -> str:
+    def error_message(self, error: DomainError) -> str:
         """With links to the first of those in the way, if there are any."""
         visits: Any = Slot._meta.get_field("appointments").related_model
         kinds: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
@@ -29,4 +29,4 @@ class NamesObstacles(DomainActionAdmin):
                 links = format_html_join("; ", "{}", rows)
                 more = f" and {len(pks) - NAMED} more" if len(pks) > NAMED else ""
                 return format_html("{} In the way: {}{}.", error.message, links, more)
-        return super().in_words(error)
+        return super().error_message(error)

@@ -65,7 +65,9 @@ class SlotAdmin(ReadOnlyAdmin):
         """
         match = request.resolver_match
         if match and match.url_name == "autocomplete":
-            queryset = queryset.bookable_in(BookingContext(timezone.now(), ())).order_by("starts_at", "pk")
+            queryset = queryset.bookable_in(BookingContext(timezone.now(), ())).order_by(
+                "starts_at", "pk"
+            )
         return super().get_search_results(request, queryset, search_term)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

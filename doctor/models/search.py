@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from doctor.models.booking_rules import BookingContext
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from extensions.rest.filters import BIGGEST_KEY
+from extensions.db.fields import MAX_KEY
 
 if TYPE_CHECKING:
     from doctor.models.slot import SlotQuerySet
@@ -31,11 +31,13 @@ class Search:
         from doctor.models.slot import Slot
 
         keys = (self.specialty, self.language, self.doctor, self.location)
-        if not all(0 <= key <= BIGGEST_KEY for key in keys if key is not None):
+        if not all(0 <= key <= MAX_KEY for key in keys if key is not None):
             return Slot.objects.none()  # no table can hold such a key
         here = {} if self.location is None else {"pk": self.location}
         locations = tuple(Location.objects.filter(**here))
-        slots = Slot.objects.filter(doctor__in=self._doctors()).bookable_in(BookingContext(at, locations))
+        slots = Slot.objects.filter(doctor__in=self._doctors()).bookable_in(
+            BookingContext(at, locations)
+        )
         anywhere_any_day = not here and not (self.first or self.last)
         return slots if anywhere_any_day else slots.between(self.first, self.last, locations)
 

@@ -14,9 +14,7 @@ from doctor.serializers.directory import (
     LocationSerializer,
     SpecialtyNameSerializer,
     SpecialtySerializer,
-    key_of,
 )
-from doctor.serializers.instant import InstantField
 from doctor.serializers.search import FoundSlotSerializer, FoundSlotsSerializer, SearchSerializer
 from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerializer
 
@@ -26,7 +24,6 @@ __all__ = [
     "DoctorSerializer",
     "FoundSlotSerializer",
     "FoundSlotsSerializer",
-    "InstantField",
     "KeepSerializer",
     "LanguageSerializer",
     "LocationNameSerializer",
@@ -38,5 +35,4 @@ __all__ = [
     "SpecialtySerializer",
     "WeeklyHoursSerializer",
     "WindowSerializer",
-    "key_of",
 ]

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Location, Schedule
-from doctor.serializers.directory import key_of
+from extensions.rest.fields import StrictBooleanField, key_field
 
 DEFAULT_DAYS_ON = 13
 MOST_DAYS_ON = 62
@@ -34,15 +34,6 @@ SCHEDULE = {
 }
 
 
-class TrueOrFalseField(serializers.BooleanField):
-    """True or false, or a word of a form for it; a number is neither."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, (bool, str)):
-            self.fail("invalid", input=data)
-        return super().to_internal_value(data)
-
-
 @extend_schema_serializer(
     examples=[
         OpenApiExample("A session to publish", SCHEDULE, request_only=True),
@@ -56,14 +47,14 @@ class TrueOrFalseField(serializers.BooleanField):
 class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     """A session of a doctor on one day."""
 
-    doctor = key_of(Doctor.objects.all(), "Id of the doctor.")
-    location = key_of(Location.objects.all(), "Id of the location whose clocks the times mean.")
+    doctor = key_field(Doctor.objects.all(), "Id of the doctor.")
+    location = key_field(Location.objects.all(), "Id of the location whose clocks the times mean.")
     total_slots = serializers.IntegerField(read_only=True, help_text="Places.")
     available_slots = serializers.IntegerField(
         read_only=True, help_text="Places that can still be booked."
     )
 
-    is_active = TrueOrFalseField(
+    is_active = StrictBooleanField(
         default=True, help_text="Without it nobody can book; what is booked stays."
     )
 

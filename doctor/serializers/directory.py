@@ -4,7 +4,6 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.relations import PrimaryKeyRelatedField
 
 from doctor.models import Doctor, Language, Location, Specialty
 
@@ -121,9 +120,3 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
     @extend_schema_field(LocationNameSerializer(many=True))
     def get_locations(self, doctor: Doctor) -> list[dict[str, Any]]:
         return [{"id": place.pk, "name": place.name} for place in doctor.current_locations()]
-
-
-def key_of(queryset: Any, help_text: str, **options: Any) -> PrimaryKeyRelatedField[Any]:
-    """A reference by primary key, which has to be a whole number."""
-    whole = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
-    return PrimaryKeyRelatedField(queryset=queryset, pk_field=whole, help_text=help_text, **options)

@@ -10,7 +10,7 @@ from rest_framework.fields import empty
 from doctor.models.search import Search
 from doctor.pagination import Cursor
 from doctor.serializers.calendar import SLOT, SlotSerializer
-from extensions.rest.filters import MOST_ROWS, PAGE_SIZE, positive
+from extensions.rest.filters import MAX_PAGE_SIZE, PAGE_SIZE, positive_integer
 
 NEXT = "https://clinic.example/api/doctor/slots/?cursor=MTc5NjExMjAwMDAwMDAwMHw0NzExfG4"
 
@@ -27,7 +27,7 @@ class PageSizeField(TextField):
     """Rows a page; more than there may be counts as many as there may be."""
 
     def to_internal_value(self, data: str) -> int:
-        return min(positive(data), MOST_ROWS)
+        return min(positive_integer(data), MAX_PAGE_SIZE)
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -49,7 +49,7 @@ class SearchSerializer(serializers.Serializer[Any]):
     doctor = serializers.IntegerField(required=False, help_text="Id of a doctor.")
     location = serializers.IntegerField(required=False, help_text="Id of a location.")
     to = serializers.DateField(required=False, help_text="Last date at the location.")
-    page_size = PageSizeField(default=PAGE_SIZE, help_text=f"Rows a page, at most {MOST_ROWS}.")
+    page_size = PageSizeField(default=PAGE_SIZE, help_text=f"Rows a page, at most {MAX_PAGE_SIZE}.")
     cursor = CursorField(default=None, help_text="Where the page begins: as `next` tells it.")
 
     def get_fields(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Location, WeeklyHours
-from doctor.serializers.directory import key_of
+from extensions.rest.fields import key_field
 
 HOURS = {
     "doctor": 3,
@@ -40,8 +40,8 @@ class KeepSerializer(serializers.Serializer[Any]):
 class WeeklyHoursSerializer(serializers.ModelSerializer[WeeklyHours]):
     """Hours that a doctor keeps every n-th week on one weekday."""
 
-    doctor = key_of(Doctor.objects.all(), "Id of the doctor.")
-    location = key_of(Location.objects.all(), "Id of the location whose clocks the times mean.")
+    doctor = key_field(Doctor.objects.all(), "Id of the doctor.")
+    location = key_field(Location.objects.all(), "Id of the location whose clocks the times mean.")
 
     class Meta:
         model = WeeklyHours

@@ -8,7 +8,7 @@ from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.permissions import AllowAny
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from doctor.filters import DoctorFilter, ScheduleFilter, SearchTerms
+from doctor.filters import DoctorFilter, ScheduleFilter
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from doctor.serializers import (
     DoctorSerializer,
@@ -17,6 +17,7 @@ from doctor.serializers import (
     ScheduleSerializer,
     SpecialtySerializer,
 )
+from extensions.rest.filters import LimitedSearchFilter
 from extensions.rest.permissions import IsReading, IsStaffWithModelPermission
 
 
@@ -33,7 +34,7 @@ class DoctorViewSet(PublicReadOnly):
 
     queryset = Doctor.objects.active().with_directory()
     serializer_class = DoctorSerializer
-    filter_backends = (DjangoFilterBackend, SearchTerms)
+    filter_backends = (DjangoFilterBackend, LimitedSearchFilter)
     filterset_class = DoctorFilter
     search_fields = ("first_name", "last_name", "specialties__name")
 

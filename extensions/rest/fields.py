@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.fields import get_attribute
 from rest_framework.relations import PrimaryKeyRelatedField
 
-from extensions.rest.filters import BIGGEST_KEY as MAX_KEY
+from extensions.db.fields import MAX_KEY
 
 
 class TextField(serializers.CharField):

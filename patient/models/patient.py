@@ -15,10 +15,9 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
-from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.fields import MAX_KEY, free_text, validate_language_tag
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
-from extensions.rest.filters import BIGGEST_KEY
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.signals import patient_erasing
@@ -55,7 +54,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         account = user if user.is_authenticated else None
         if pk is None:
             return self.own_of(account).first()
-        possible = 0 <= pk <= BIGGEST_KEY
+        possible = 0 <= pk <= MAX_KEY
         return self.cared_for_by(account).get(pk=pk) if possible else self.none().get()
 
     # --- Locks ---

@@ -19,7 +19,7 @@ from django.db import Error, OperationalError, connections
 from config import environment, health
 
 HOST = "127.0.0.1"
-DUE_EVERY = 60.0  # seconds
+JOBS_INTERVAL = 60.0  # seconds
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         except OperationalError as error:
             raise CommandError(f"The database gave up: {first_line(error)}.") from error
         connections.close_all()
-        start_clockwork(self.stdout)
+        start_scheduler(self.stdout)
         become_gunicorn()
 
     def prepare(self) -> None:
@@ -123,7 +123,7 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 
-def start_clockwork(stdout: Any) -> None:
+def start_scheduler(stdout: Any) -> None:
     """Have a child do what falls due, such as sending mail, for as long as the server lives.
 
     Its first turn comes when the server is up. The server's processes hold the other end of a pipe
@@ -139,7 +139,7 @@ def start_clockwork(stdout: Any) -> None:
         return
     os.close(writing)
     try:
-        Scheduler(DUE_EVERY, stdout, reading).run()
+        Scheduler(JOBS_INTERVAL, stdout, reading).run()
     finally:
         os._exit(0)
 

@@ -12,20 +12,20 @@ from django.template.loader import render_to_string
 from django.views.defaults import server_error as django_server_error
 
 from config.problems import RETRY_AFTER, unavailable
-from extensions.db.backends.postgresql.limits import limited
+from extensions.db.backends.postgresql.timeouts import use_timeouts
 from extensions.db.retry import attempts_outside_transaction, is_conflict, is_outage, pause
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 
-class LimitsMiddleware:
+class DatabaseTimeoutMiddleware:
     """Let no call wait long for the database, and say so on a page where one did."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with limited():
+        with use_timeouts():
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -45,35 +45,35 @@ class RetryMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            keep_body(request)
+            read_body(request)
         except UnreadablePostError:  # the client is gone
             return HttpResponse(status=400)
         for attempt in range(1, attempts_outside_transaction()):
-            request.is_last_try = False  # type: ignore[attr-defined]
+            request.is_last_attempt = False  # type: ignore[attr-defined]
             response = self.get_response(request)
             if not getattr(response, "is_conflict", False):
                 return response
-            forget_messages(request)
+            discard_messages(request)
             pause(attempt)
-        request.is_last_try = True  # type: ignore[attr-defined]
+        request.is_last_attempt = True  # type: ignore[attr-defined]
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Have the call answered anew, unless this was the last try."""
-        if request.is_last_try or not is_conflict(error):  # type: ignore[attr-defined]
+        if request.is_last_attempt or not is_conflict(error):  # type: ignore[attr-defined]
             return None
         response = HttpResponse(status=503)
         response.is_conflict = True  # type: ignore[attr-defined]
         return response
 
 
-def keep_body(request: HttpRequest) -> None:
+def read_body(request: HttpRequest) -> None:
     """Read the body now: a stream could be read once only."""
     with suppress(RequestDataTooBig):  # for whoever reads it to find out
         request.body  # noqa: B018
 
 
-def forget_messages(request: HttpRequest) -> None:
+def discard_messages(request: HttpRequest) -> None:
     """Drop what the admin queued of a success that was undone."""
     if hasattr(request, "_messages"):
         request._messages = default_storage(request)
