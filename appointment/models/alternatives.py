@@ -13,7 +13,7 @@ from doctor.models import Doctor, Slot, TimeOff
 from doctor.models.booking_rules import Span, places_left
 from doctor.models.slot import SlotQuerySet
 
-MOST = 3  # alternatives of a visit
+MAX_ALTERNATIVES = 3  # of a visit
 BASE_OPTIONS = 1000  # slots read on either side of the first visit,
 OPTIONS_PER_VISIT = 12  # and this many more for each visit
 REPEATED_OPTIONS = 50  # nearest slots among which one is proposed again once all places are
@@ -30,6 +30,15 @@ class AffectedAppointment:
     def id(self) -> int:
         """The key of the visit."""
         return self.appointment.pk
+
+
+def affected_visits(leave: TimeOff, at: datetime) -> list[AffectedAppointment]:
+    """Find the visits that the leave affects at the instant, soonest first, with alternatives.
+
+    The leave need not be saved. Visits that have ended are left out.
+    """
+    visits = Appointment.objects.affected_by(leave, at).with_names()
+    return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=leave)
 
 
 def with_alternatives(
@@ -159,7 +168,7 @@ class AlternativeAssigner:
     def assign(self) -> dict[int, list[SlotOption]]:
         """The alternatives of each visit, by the key of the visit."""
         assigned: dict[int, list[SlotOption]] = {visit.pk: [] for visit in self.visits}
-        for _ in range(MOST):
+        for _ in range(MAX_ALTERNATIVES):
             for visit in self.visits:
                 option = self._next_for(visit, assigned[visit.pk])
                 if option is not None:

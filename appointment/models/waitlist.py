@@ -64,8 +64,8 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Entries that wait or are offered a place, and whose last date has not passed."""
         return self.filter(status__in=IN_LINE, last_date__gte=today)
 
-    def over(self, today: date) -> "WaitlistEntryQuerySet":
-        """Entries that still wait although their last date has passed."""
+    def past_last_date(self, today: date) -> "WaitlistEntryQuerySet":
+        """Waiting entries whose last date has passed."""
         return self.waiting().filter(last_date__lt=today)
 
     def unserved(self, at: datetime) -> "WaitlistEntryQuerySet":

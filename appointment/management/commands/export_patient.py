@@ -1,4 +1,4 @@
-"""Give a patient everything that is held on them, as GET /api/patient/export/ does."""
+"""Export all data on a patient, as GET /api/patient/export/ does."""
 
 import os
 from typing import Any
@@ -8,34 +8,34 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from appointment.export import Export
 from patient.models import Patient
 
-PRIVATE = 0o600
+OWNER_ONLY = 0o600
 
 
 class Command(BaseCommand):
-    """Write one JSON file; that it was written is noted for the patient to see."""
+    """Write one JSON file, and record it in the patient's access log."""
 
     help = (
-        "Everything held on a patient as one JSON file; of an account's own profile with the "
-        "account and its dependents."
+        "Write all data on a patient as one JSON file. For an account's own profile, the file also "
+        "has the account and its dependents."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Ask for the patient and, unless it is to be printed, for the file."""
+        """Add the arguments: the patient, and the file if it is not to be printed."""
         parser.add_argument("id", type=int, help="key of the patient")
-        parser.add_argument("--output", help="a new file, which only its owner may read")
+        parser.add_argument("--output", help="path of a new file, which only its owner can read")
 
     def handle(self, *args: Any, output: str | None = None, **options: Any) -> None:
-        """Write it; raises CommandError for no such patient, and for a file that is there."""
+        """Write the export; raises CommandError for no such patient, and for an existing file."""
         patient = Patient.objects.filter(pk=options["id"]).select_related("user").first()
         if patient is None:
             raise CommandError(f"There is no patient {options['id']}.")
         if output is None:
-            Export.of_patient(patient).write(self.stdout)  # type: ignore[arg-type]
+            Export.for_patient(patient).write(self.stdout)  # type: ignore[arg-type]
             return
         try:
-            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         except OSError as error:
             raise CommandError(f"{output}: {error.strerror}") from error
         with open(descriptor, "w", encoding="utf-8") as file:
-            Export.of_patient(patient).write(file)
+            Export.for_patient(patient).write(file)
