@@ -55,7 +55,7 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
         return Response({"appointments": AffectedAppointmentSerializer(affected, many=True).data})
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change leave. Raises ValidationError for `preview=true`: only new leave has a preview."""
+        """Change leave. `preview=true` is refused: only new leave has a preview."""
         query = PreviewSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         if query.validated_data["preview"]:
