@@ -6,7 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from appointment.models import Appointment
-from appointment.models.appointment import CHANGE
+from appointment.models.appointment import CHANGE_PERMISSION
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
 
@@ -38,6 +38,6 @@ class IsStaffOrVisitDoctor(BasePermission):
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         """Check the caller against the visit."""
         user: Any = request.user
-        return user.is_staff_with(CHANGE) or (
+        return user.is_staff_with(CHANGE_PERMISSION) or (
             obj.doctor.is_active and obj.doctor.user_id == user.pk
         )

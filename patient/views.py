@@ -1,4 +1,4 @@
-"""One's own record and those of one's dependents; anybody else's is absent."""
+"""Profiles, dependents and the access log of the caller. Other patients are 404."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -32,7 +32,7 @@ class PatientViewSet(
     DestroyModelMixin,
     GenericViewSet[Patient],
 ):
-    """The caller's own profile, by its id."""
+    """The caller's own profile, by its id. Deleting it erases the person."""
 
     audited_model = Patient
     patient_path = ""
@@ -41,9 +41,11 @@ class PatientViewSet(
     serializer_class = PatientSerializer
 
     def get_queryset(self) -> QuerySet[Patient]:
+        """Return the caller's own profile."""
         return Patient.objects.own_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
+        """Call `Patient.erase`."""
         instance.erase(by=instance.user)
 
 
@@ -54,12 +56,13 @@ class PatientViewSet(
     }
 )
 class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
-    """The caller's own profile, whose id need not be known."""
+    """The caller's own profile, without its id. Deleting it erases the person."""
 
     problems = dict.fromkeys(("get", "put", "patch", "delete"), (404,))
     conflicts = {"post": ("profile_exists",)}
 
     def get_object(self) -> Any:
+        """Return the caller's own profile, or 404 before it exists."""
         own = get_object_or_404(self.get_queryset())
         if self.request.method in READ_METHODS:
             self.record_read(own, [own])
@@ -67,7 +70,7 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
 
 
 class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
-    """People the caller books for, by name; deleting one erases the person."""
+    """The caller's dependents, by name. Deleting one erases the person."""
 
     audited_model = Patient
     patient_path = ""
@@ -77,16 +80,18 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
     lookup_value_converter = "id"
 
     def get_queryset(self) -> QuerySet[Patient]:
+        """Return the caller's dependents."""
         return Patient.objects.dependents_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
+        """Call `Patient.erase`."""
         instance.erase(by=instance.user)
 
 
 class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
-    """Who has read or changed one's record and those of one's dependents, latest first.
+    """List who has read or changed data of the caller and dependents, latest first.
 
-    One's own looks at this list are left out of it.
+    Reads of this list are left out.
     """
 
     audited_model = AuditEvent
@@ -95,9 +100,10 @@ class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
     filterset_class = AccessLogFilter
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
-        mine = Patient.objects.cared_for_by(self.request.user)
-        return AuditEvent.objects.access_log_of(mine.values("pk")).select_related("actor")
+        """Return the audit events of the caller's patients."""
+        patients = Patient.objects.cared_for_by(self.request.user)
+        return AuditEvent.objects.access_log_of(patients.values("pk")).select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
-        """Every patient in it is the caller's own."""
+        """Record the read in the role of the patient: all rows are of the caller's patients."""
         record_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)

@@ -159,4 +159,4 @@ def _patient(number: int) -> Patient:
 
 def _add_history(user: User, count: int, patient: int | None = None) -> None:
     for kind, description, status in HISTORY[:count]:
-        MedicalHistory(kind=kind, description=description, status=status).add(user, patient)
+        MedicalHistory(kind=kind, description=description, status=status).add_own(user, patient)

@@ -16,7 +16,7 @@ from appointment.models import (
     WaitlistEntry,
 )
 from patient.models import EmergencyAccess, MedicalHistory, Patient
-from patient.serializers import PROFILE, AccessSerializer
+from patient.serializers import PROFILE_EXAMPLE, AccessSerializer
 
 FORMAT, VERSION = "clinic-export", 1
 ROW_KEYS = ("id", "patient")
@@ -67,7 +67,7 @@ class ExportedPatientSerializer(serializers.ModelSerializer[Patient]):
 
     class Meta:
         model = Patient
-        fields = ("id", "is_dependent", *PROFILE)
+        fields = ("id", "is_dependent", *PROFILE_EXAMPLE)
 
 
 @extend_schema_serializer(component_name="History")
@@ -164,7 +164,7 @@ class ExportedEmergencyAccessSerializer(serializers.ModelSerializer[EmergencyAcc
                 "devices": [],
                 "mails": [],
                 "refused_logins": [],
-                "patients": [{"id": 5, "is_dependent": False, **PROFILE}],
+                "patients": [{"id": 5, "is_dependent": False, **PROFILE_EXAMPLE}],
                 "medical_history": [],
                 "appointments": [],
                 "waitlist": [],
