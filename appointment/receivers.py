@@ -25,6 +25,9 @@ def offer_places(slots: set[int], at: datetime, **kwargs: Any) -> None:
 
 
 @receiver(slots_changed)
-def flag_visits(slots: set[int], at: datetime, **kwargs: Any) -> None:
-    """Put the visits that cannot take place on the work list, and take the others off it."""
-    Appointment.objects.reflag(slots, at)
+def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> None:
+    """Put the visits that cannot take place on the work list, and take the others off it.
+
+    No visit exists on a new slot.
+    """
+    Appointment.objects.reflag(slots - new, at)

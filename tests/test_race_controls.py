@@ -72,9 +72,9 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
     """All 200 find the slot empty. No constraint stops it: each writes that one place is taken."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, terms: BookingContext) -> None:
+    def take(self: Slot, context: BookingContext) -> None:
         slot = read(pk=self.pk)
-        if refusal := slot.refusal(terms=terms):
+        if refusal := slot.refusal(context=context):
             raise refusal
         slot.taken += 1
         slot.save(update_fields=["taken"])
@@ -88,8 +88,8 @@ def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Pa
     """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, terms: BookingContext) -> None:
-        if refusal := read(pk=self.pk).refusal(terms=terms):
+    def take(self: Slot, context: BookingContext) -> None:
+        if refusal := read(pk=self.pk).refusal(context=context):
             raise refusal
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
 

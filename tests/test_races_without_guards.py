@@ -248,8 +248,8 @@ def test_once_a_doctor_has_closed_nobody_books() -> None:
 def test_with_check_then_write_they_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
     wait = gate(6)  # passed twice: all have looked, and the doctor has closed
 
-    def look_then_take(self: Slot, terms: BookingContext) -> None:
-        assert Slot.objects.get(pk=self.pk).refusal(terms=terms) is None
+    def look_then_take(self: Slot, context: BookingContext) -> None:
+        assert Slot.objects.get(pk=self.pk).refusal(context=context) is None
         wait()
         wait()
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)

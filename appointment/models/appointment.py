@@ -22,7 +22,7 @@ from appointment.exceptions import (
 from appointment.models.lifecycle import Kind, Lifecycle
 from appointment.models.offer import Offer
 from appointment.models.querysets import AppointmentQuerySet
-from appointment.models.status import LIVE, Status
+from appointment.models.status import HOLDING, LIVE, Status
 from doctor.models import Doctor, Location, Slot
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from patient.models import Patient
@@ -157,6 +157,11 @@ class Appointment(Lifecycle):
         return f"Appointment {self.pk}, {local:%a %d %b %Y %H:%M}"
 
     # --- What can be done ---
+
+    @property
+    def holds_a_place(self) -> bool:
+        """Whether it counts in `slot.taken`: all but the canceled do."""
+        return self.status in HOLDING
 
     def can_cancel(self, at: datetime | None = None) -> bool:
         """Whether `cancel` would go through at the instant, and the deadline be kept."""

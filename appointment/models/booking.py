@@ -86,7 +86,7 @@ class Attempt:
         """Take a place in the slot, or raise the first reason against it."""
         if slot.holds_lapsed_place(self.at):
             Offer.objects.settle(slot.lock(), self.at)
-        slot.take(terms=self.terms)
+        slot.take(context=self.terms)
         return slot
 
 
@@ -127,7 +127,7 @@ class BookAppointment(Attempt):
         """Why no slot of a session can be had: of all reasons the one that came furthest."""
         overlapped = [pk for pk, reason in reasons.items() if reason in OF_OTHER_VISITS]
         everybodys = BookingContext(self.at, self.terms.locations, waived=self.terms.waived)
-        if Slot.objects.filter(pk__in=overlapped).on(everybodys).exists():
+        if Slot.objects.filter(pk__in=overlapped).bookable_in(everybodys).exists():
             return PatientOverlap()
         if not reasons:
             raise Slot.DoesNotExist  # the session went since it was read

@@ -7,8 +7,8 @@ from typing import Any
 from appointment.models.terms import booking_context
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import BookingContext
-from doctor.models.date_ranges import around, spans_of_days
 from doctor.models.slot import SlotQuerySet
+from doctor.wall_time import enclosing_span, spans_of_days
 from patient.models import Patient
 
 
@@ -24,7 +24,7 @@ class DoctorsDays:
 
     def free(self) -> list[dict[str, Any]]:
         """What anybody can book, earliest first."""
-        return self._slots().on(BookingContext(self.at, self.locations)).to_list(self.at)
+        return self._slots().bookable_in(BookingContext(self.at, self.locations)).to_list(self.at)
 
     def explained(self, patient: Patient | None) -> list[dict[str, Any]]:
         """Every slot with the first reason against it for this patient, or for anybody."""
@@ -36,6 +36,7 @@ class DoctorsDays:
         return slots.between(self.first, self.last, self.locations).order_by("starts_at", "pk")
 
     def _terms(self, patient: Patient) -> BookingContext:
-        spans = spans_of_days(self.first, self.last, self.locations)
-        window = around(spans) if spans else (self.at, self.at)
+        time_zones = {place.pk: place.time_zone for place in self.locations}
+        spans = spans_of_days(self.first, self.last, time_zones)
+        window = enclosing_span(spans) if spans else (self.at, self.at)
         return booking_context(patient, self.at, self.locations, window)

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Case, Exists, OuterRef, Value, When
 
 from doctor.models import Slot, TimeOff
-from doctor.models.slot_availability import in_batches
+from extensions.db.batches import batches
 
 
 class RebookingScopes:
@@ -44,7 +44,7 @@ class RebookingScopes:
 
         From what is right now, and idempotent. What has ended keeps the flag that it had.
         """
-        for pks in in_batches(slots):
+        for pks in batches(sorted(slots)):
             live = self.not_ended(at).filter(slot__in=pks)
             hit = Slot.objects.filter(pk__in=pks).called_off()
             live.filter(needs_rebooking=False, slot__in=hit).update(needs_rebooking=True)

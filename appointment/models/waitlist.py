@@ -231,7 +231,12 @@ class WaitlistEntry(models.Model):
 
         locations = list(Location.objects.all())
         terms = booking_context(self.patient, at, locations, around=(at, at))
-        slots = WaitlistCriteria.of(self).slots(locations).on(terms).order_by("starts_at", "pk")
+        slots = (
+            WaitlistCriteria.of(self)
+            .slots(locations)
+            .bookable_in(terms)
+            .order_by("starts_at", "pk")
+        )
         found: list[dict[str, Any]] = slots[:3].to_list(at, "doctor")
         return found
 

@@ -22,8 +22,8 @@ def slots() -> list[Slot]:
 
 def had(slots: list[Slot], **known: object) -> list[bool]:
     """Which of the slots somebody can have of whom this is known."""
-    terms = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
-    found = set(Slot.objects.on(terms).values_list("pk", flat=True))
+    context = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
+    found = set(Slot.objects.bookable_in(context).values_list("pk", flat=True))
     return [slot.pk in found for slot in slots]
 
 
