@@ -1,4 +1,4 @@
-"""The shape of the directory and the calendar in the API."""
+"""The serializers of the directory and the calendar."""
 
 from doctor.serializers.calendar import (
     SLOT,

@@ -1,4 +1,4 @@
-"""The shape of sessions and slots in the API."""
+"""Serializers of sessions and slots."""
 
 import datetime
 from typing import Any
@@ -9,8 +9,8 @@ from rest_framework import serializers
 from doctor.models import Doctor, Location, Schedule
 from doctor.serializers.directory import key_of
 
-DEFAULT_DAYS_ON = 13
-MOST_DAYS_ON = 62
+DEFAULT_DAYS = 13
+MOST_DAYS = 62
 
 SLOT = {
     "id": 4711,
@@ -35,7 +35,7 @@ SCHEDULE = {
 
 
 class TrueOrFalseField(serializers.BooleanField):
-    """True or false, or a word of a form for it; a number is neither."""
+    """A boolean, in JSON or as a word of a form; a number is invalid."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, (bool, str)):
@@ -57,14 +57,16 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     """A session of a doctor on one day."""
 
     doctor = key_of(Doctor.objects.all(), "Id of the doctor.")
-    location = key_of(Location.objects.all(), "Id of the location whose clocks the times mean.")
+    location = key_of(
+        Location.objects.all(), "Id of the location; the times are those of its clocks."
+    )
     total_slots = serializers.IntegerField(read_only=True, help_text="Places.")
     available_slots = serializers.IntegerField(
         read_only=True, help_text="Places that can still be booked."
     )
 
     is_active = TrueOrFalseField(
-        default=True, help_text="Without it nobody can book; what is booked stays."
+        default=True, help_text="If false, nobody can book; existing appointments stay."
     )
 
     class Meta:
@@ -82,7 +84,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
             "total_slots",
             "available_slots",
         )
-        extra_kwargs = {  # what a PUT leaves out goes back to this
+        extra_kwargs = {  # a PUT without the field sets it to this
             "slot_minutes": {"default": None},
             "capacity": {"default": 1},
         }
@@ -102,7 +104,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
 
 
 class WindowSerializer(serializers.Serializer[Any]):
-    """The dates of which free slots are asked for, as the location counts days."""
+    """The dates for which a client asks for free slots, at the location of each slot."""
 
     to = serializers.DateField(required=False, help_text="Last date; by default 13 days on.")
     date = serializers.DateField(required=False, help_text="One date, instead of from and to.")
@@ -110,7 +112,7 @@ class WindowSerializer(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, Any]:
         first = serializers.DateField(required=False, help_text="First date; by default today.")
-        return {"from": first, **super().get_fields()}  # `from` is a word of Python's own
+        return {"from": first, **super().get_fields()}  # `from` is a Python keyword
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "date" in attrs and ("from" in attrs or "to" in attrs):
@@ -118,19 +120,22 @@ class WindowSerializer(serializers.Serializer[Any]):
         return attrs
 
     def window(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
-        """First and last date; raises ValidationError for a window reversed or over 62 days."""
-        asked = self.validated_data
-        first = asked.get("date") or asked.get("from") or today
-        default_on = min(datetime.timedelta(days=DEFAULT_DAYS_ON), datetime.date.max - first)
-        last = asked.get("date") or asked.get("to") or first + default_on
-        if not 0 <= (last - first).days <= MOST_DAYS_ON:
-            limit = f"Use a date from the first date to {MOST_DAYS_ON} days after it."
+        """Return the first and last date; `today` is the default for the first.
+
+        Raises ValidationError if the last is before the first or more than 62 days after it.
+        """
+        data = self.validated_data
+        first = data.get("date") or data.get("from") or today
+        default_days = min(datetime.timedelta(days=DEFAULT_DAYS), datetime.date.max - first)
+        last = data.get("date") or data.get("to") or first + default_days
+        if not 0 <= (last - first).days <= MOST_DAYS:
+            limit = f"Use a date from the first date to {MOST_DAYS} days after it."
             raise serializers.ValidationError({"to": limit})
         return first, last
 
 
 class SlotSerializer(serializers.Serializer[Any]):
-    """A free slot. For the documents alone: answers are made from the rows' values."""
+    """A free slot. Only for the OpenAPI document: `serialize_slot_row` makes the answers."""
 
     id = serializers.IntegerField()
     schedule = serializers.IntegerField()
@@ -143,7 +148,7 @@ class SlotSerializer(serializers.Serializer[Any]):
 
 
 class AvailableSlotsSerializer(serializers.Serializer[Any]):
-    """Free slots of one doctor. For the documents alone."""
+    """Free slots of one doctor. Only for the OpenAPI document."""
 
     doctor = serializers.IntegerField()
     to = serializers.DateField()

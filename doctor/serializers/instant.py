@@ -1,4 +1,4 @@
-"""Instants in the API: never without an offset."""
+"""Instants in the API, always with an offset from UTC."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,15 +7,15 @@ from rest_framework import serializers
 
 
 class InstantField(serializers.DateTimeField):
-    """An instant with its offset from UTC; without one nobody knows whose clock it means."""
+    """An instant with its offset from UTC (RFC 3339); a time without an offset is invalid."""
 
     default_error_messages = {
         "naive": "Give the offset from UTC, such as 2026-12-01T09:00:00+01:00.",
-        "range": "This is beyond what a calendar holds.",
+        "range": "This instant is out of range.",
     }
 
     def enforce_timezone(self, value: datetime) -> datetime:
-        """The instant in UTC; raises ValidationError for a time without an offset."""
+        """Return the instant in UTC; raises ValidationError without an offset or out of range."""
         if value.utcoffset() is None:
             self.fail("naive")
         try:
@@ -24,5 +24,5 @@ class InstantField(serializers.DateTimeField):
             self.fail("range")
 
     def to_representation(self, value: Any) -> str:
-        shown: str = value.isoformat()  # as slots are shown, also where the offset is zero
-        return shown
+        text: str = value.isoformat()  # +00:00 for UTC, as in slots; REST framework writes Z
+        return text
