@@ -27,6 +27,7 @@ class RebookingView(AuditedViewMixin, ListAPIView[Appointment]):
     """Visits that cannot take place as booked, soonest first, with other times for each."""
 
     audited_model = Appointment
+    patient_path = "appointment.patient"
     queryset = Appointment.objects.with_names()
     serializer_class = RebookingSerializer
     permission_classes = (IsStaffWithModelPermission,)
