@@ -1,4 +1,4 @@
-"""The shape of accounts in the API."""
+"""Serializers of accounts."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ USER = {
     "doctor": None,
     "date_joined": "2026-11-23T09:30:00Z",
 }
-MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # of examples, and secrets to nobody
+MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # examples, no secrets
 REQUIRED = serializers.Field.default_error_messages["required"]
 PASSWORD: dict[str, Any] = {
     "max_length": 4096,

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         refuse_taken(port)
         refuse_without_static_files()
         try:
-            with turns():
+            with startup_lock():
                 self.prepare()
         except OperationalError as error:
             raise CommandError(f"The database gave up: {first_line(error)}.") from error
@@ -88,15 +88,23 @@ def refuse_without_static_files() -> None:
 
 
 @contextmanager
-def turns() -> Iterator[None]:
+def startup_lock() -> Iterator[None]:
     """Let two first runs at once prepare their database one after the other; demos only."""
-    if settings.PRODUCTION:  # its files may be read-only
+    if settings.PRODUCTION:  # its folders may be read-only
         yield
         return
-    settings.VAR_DIR.mkdir(exist_ok=True)
+    restrict_files(settings.VAR_DIR)
     with (settings.VAR_DIR / "serve.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def restrict_files(folder: Path) -> None:
+    """Keep the files in the folder from other users; older versions left them readable."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            with suppress(OSError):  # another user owns it, or SQLite has just deleted it
+                path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def reach_databases() -> None:
