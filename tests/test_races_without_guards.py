@@ -30,7 +30,7 @@ from tests.balance import assert_balanced
 from tests.races import Wait, assert_in_order, gate, outcomes, then_wait, without
 from tests.threads import run_together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 Patch = pytest.MonkeyPatch
 
 # --- One visit comes to two ends ------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_without_the_lock_a_visit_and_its_patient_are_torn_apart(monkeypatch: Pa
     slot, user, wait = ScheduleFactory().slots.first(), PatientFactory().user, gate(2)
     monkeypatch.setattr(PatientQuerySet, "lock", lambda self, pk: self.get(pk=pk))
     monkeypatch.setattr(PatientQuerySet, "lock_for", lambda self, user, pk: self.get(user=user))
-    then_wait(monkeypatch, AppointmentQuerySet, "part_with_patient", wait)
+    then_wait(monkeypatch, AppointmentQuerySet, "anonymize_for", wait)
     then_wait(monkeypatch, booking, "booking_context", wait)
     done = race_to_erase(user, [slot], erasers=1)
     assert any(isinstance(outcome, IntegrityError) for outcome in done), done
