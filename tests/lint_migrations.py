@@ -91,9 +91,10 @@ def issues(linter: Any, migration: Any) -> dict[str, str]:
 
 def lint(kind: str) -> list[str]:
     """Set Django up for a database of this kind, and lint."""
-    from tests import database
+    from tests import database, scratch
 
-    server = database.choose(kind)
+    folder = scratch.Folder("clinic-lint-")
+    server = database.choose(kind, folder.path)
     try:
         os.environ.update(database.ENVIRONMENT, DATABASE_URL=server.url())
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -104,6 +105,7 @@ def lint(kind: str) -> list[str]:
         return list(complaints(kind))
     finally:
         server.stop()
+        folder.close()
 
 
 def main(*kinds: str) -> int:

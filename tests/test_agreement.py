@@ -10,7 +10,7 @@ from doctor.models.booking_rules import REASONS, BookingContext
 from doctor.models.slot import SlotQuerySet
 from tests.drills.agreement import agree
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 CASES = 400  # the drill has 10,000
 FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # clinics to begin with

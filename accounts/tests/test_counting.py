@@ -25,6 +25,8 @@ from extensions.rest.throttling import AnonymousThrottle, CountingThrottle, User
 from extensions.tests.processes import environ_of_this_database
 from tests.threads import run_together
 
+pytestmark = pytest.mark.both_databases
+
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TABLE = "limits_of_test"
 ROOT = Path(__file__).resolve().parents[2]

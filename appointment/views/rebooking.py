@@ -28,7 +28,6 @@ class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
 
     audited_model = Appointment
     patient_path = "appointment.patient"
-    patient_path = "appointment.patient"
     queryset = Appointment.objects.with_names()
     serializer_class = RebookingSerializer
     permission_classes = (IsStaffWithModelPermission,)

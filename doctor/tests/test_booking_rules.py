@@ -10,7 +10,7 @@ from doctor.models import Slot, booking_rules
 from doctor.models.booking_rules import BookingContext
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 INSTANT = timedelta(microseconds=1)
 

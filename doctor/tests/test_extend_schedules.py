@@ -20,7 +20,7 @@ from doctor.tests.factories import (
 )
 from tests.threads import run_together
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 MADRID, NEW_YORK = "Europe/Madrid", "America/New_York"
 SPRING = {MADRID: date(2027, 3, 28), NEW_YORK: date(2027, 3, 14)}
 AUTUMN = {MADRID: date(2027, 10, 31), NEW_YORK: date(2027, 11, 7)}

@@ -12,7 +12,7 @@ from doctor.exceptions import ScheduleOverlap
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def new(**changes: Any) -> Schedule:

@@ -19,7 +19,7 @@ from doctor.tests.factories import (
 )
 from tests.statements import counted_statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MONDAY = date(2027, 1, 11)
 NEW_YORK = "America/New_York"

@@ -131,6 +131,7 @@ def test_one_dependent_too_many_is_400(client: APIClient, patient: Patient) -> N
     assert client.post(DEPENDENTS, LEO).status_code == 201
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
     user = UserFactory()
@@ -141,6 +142,7 @@ def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
     assert Patient.objects.dependents_of(user).count() == MOST_DEPENDENTS
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_profile_that_is_made_by_many_at_once_is_one_beside_the_dependents(client_of) -> None:
     user = UserFactory()
