@@ -135,7 +135,7 @@ class WindowSerializer(serializers.Serializer[Any]):
 
 
 class SlotSerializer(serializers.Serializer[Any]):
-    """A free slot. Only for the OpenAPI document: `serialize_slot_row` makes the answers."""
+    """A free slot."""  # for the OpenAPI document only: `serialize_slot_row` makes the answers
 
     id = serializers.IntegerField()
     schedule = serializers.IntegerField()
@@ -148,7 +148,7 @@ class SlotSerializer(serializers.Serializer[Any]):
 
 
 class AvailableSlotsSerializer(serializers.Serializer[Any]):
-    """Free slots of one doctor. Only for the OpenAPI document."""
+    """Free slots of one doctor."""  # for the OpenAPI document only
 
     doctor = serializers.IntegerField()
     to = serializers.DateField()
