@@ -48,6 +48,11 @@ def test_what_begins_within_the_horizon_can_be_had_and_nothing_after_it(slots: l
     assert had(some, at=later, locations=(place,)) == [False, True]
 
 
+def test_a_location_without_a_horizon_has_no_end_of_it() -> None:
+    with pytest.raises(ValueError, match="no horizon"):
+        LocationFactory().horizon_ends_at(timezone.now())
+
+
 def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:
     first = slots[0]
     for begins, ends, meant in (
