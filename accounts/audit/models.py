@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -152,7 +151,7 @@ class AuditEvent(models.Model):
     @classmethod
     def role_of(
         cls,
-        actor: AbstractBaseUser | None,
+        actor: Any,
         patient: Any,
         context: RequestContext,
         otherwise: str | None = None,
