@@ -16,7 +16,8 @@ from django.urls import path
 from django_otp.admin import OTPAdminSite
 
 WRONG = (
-    "Wrong e-mail address, password or code. A code serves once; after a wrong one, wait a moment."
+    "Wrong e-mail address, password or code. "
+    "Each code works once; after a wrong one, wait a moment."
 )
 
 

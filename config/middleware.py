@@ -21,7 +21,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORMS = ("/admin/", "/api-auth/")
 METHODS_OF_FORMS = ("GET", "HEAD", "POST")
 MAX_DRAINED = 16 * 1024 * 1024  # bytes
-PLAIN = "Plain http is refused here, since anybody on the way can read it. Use https."
+PLAIN = "Use https: plain http is refused here, since others can read it on the way."
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
 

@@ -36,7 +36,9 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
             for patient in patients
         ]
         if len(events) == 1:
-            events[0].save(force_insert=True)  # a transaction of its own would cost two statements
+            events[0].save(
+                force_insert=True
+            )  # bulk_create would open a transaction: two statements more
         else:
             self.bulk_create(events)
 
