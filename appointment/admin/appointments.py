@@ -187,7 +187,9 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
                     self.log_change(request, appointment, f"{done.capitalize()}.")
                 count += 1
             except HANDLED_ERRORS as error:
-                refused.append(f"{appointment}: {' '.join(self.explained(error).messages)}")
+                refused.append(
+                    f"{appointment}: {' '.join(self.as_validation_error(error).messages)}"
+                )
         self._tell(request, f"{count} {done}.", refused)
 
     def _tell(self, request: HttpRequest, done: str, refused: list[str]) -> None:

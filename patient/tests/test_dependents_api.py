@@ -13,6 +13,7 @@ from patient.models import MOST_DEPENDENTS, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory
 from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
+from tests.race_bodies import erase_all
 from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
@@ -239,8 +240,6 @@ def test_a_dependent_is_erased_by_the_caller(
 def test_a_family_of_one_account_is_locked_and_erased_together(
     patient: Patient, child: Patient, superuser: User
 ) -> None:
-    from tests.race_bodies import erase_all
-
     visits = visits_of(patient, child)
     erase_all([child, patient])
     assert not Patient.objects.exists()
