@@ -1,4 +1,4 @@
-"""The visits to rebook, as a list of their own for staff."""
+"""The work list: visits that staff have to move or cancel."""
 
 from django.db.models import Case, Exists, OuterRef, Value, When
 
@@ -25,7 +25,7 @@ class WorkListQuerySet(AppointmentQuerySet):
 
 
 class WorkListItem(Appointment):
-    """An appointment that leave, changed hours or a doctor who left have hit."""
+    """An appointment that leave, changed hours or a departed doctor make impossible."""
 
     objects = WorkListQuerySet.as_manager()
 

@@ -1,4 +1,4 @@
-"""A doctor's slots, free or explained: an explanation needs the booking context of a patient."""
+"""A doctor's slots: the free ones, or all with the reason why the caller cannot book them."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from patient.models import Patient
 
 
 class AvailableSlotsView(APIView):
-    """What can be booked of one doctor now, or why not."""
+    """List the slots of a doctor."""
 
     audited_model = Appointment
     audited_parameters = ("patient",)
@@ -31,10 +31,10 @@ class AvailableSlotsView(APIView):
 
     @extend_schema(parameters=[SlotsQuerySerializer], responses=ExplainedSlotsSerializer)
     def get(self, request: Request, doctor_id: int) -> Response:
-        """What can be booked of one doctor now, earliest first: one page, bounded by its window.
+        """List the slots of a doctor that can be booked now, earliest first, on one page.
 
-        With `explain=true` every slot, and the first reason why the caller cannot book it: of
-        oneself, of the dependent named by `patient`, or without a login of everybody.
+        With `explain=true`, list every slot with the first reason why the caller, or the dependent
+        in `patient`, cannot book it. Without a login, only reasons that hold for all patients.
         """
         serializer = SlotsQuerySerializer(data=request.query_params)
         serializer.is_valid(raise_exception=True)
@@ -57,10 +57,10 @@ class AvailableSlotsView(APIView):
         return Response({"doctor": doctor_id, "from": first, "to": last, "results": rows})
 
     def patient(self, request: Request, query: dict[str, Any]) -> Patient | None:
-        """The patient for whom the slots are explained, if any; recorded as a read of the patient.
+        """Return the patient for whom to explain, if any, and record the read.
 
-        Raises Patient.DoesNotExist for a patient of another user. The plain list is the same for
-        every caller.
+        Raises Patient.DoesNotExist for a patient of another user. None for the plain list, which
+        is the same for every caller.
         """
         if not query["explain"] and query.get("patient") is None:
             return None
