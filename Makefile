@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test drill lint format lock clean audit sbom mutants
+.PHONY: help run test test-stress test-all drill drill-short lint format lock clean audit sbom mutants hops
 
 # A stamp says that these requirements are installed for this Python. It bears their checksum in
 # its name, so that neither a clone's file times nor a change of branch mislead, and is made last,
@@ -19,7 +19,20 @@ RUNTIME := .venv/.runtime-$(call CHECKSUM,requirements.txt)
 DEV := .venv/.dev-$(call CHECKSUM,requirements.txt requirements-dev.txt)
 
 BIN := .venv/bin
-SHARE = $(if $(ARGS),,--share)
+PYTEST := $(BIN)/python -u -m pytest
+# A worker a core, four at most: each has a database of its own.
+WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+RUNS := 5
+define DRILL
+failed=; \
+for db in sqlite postgres; do \
+	echo "=== Drills on $$db, $(SECONDS_EACH) s at most"; \
+	timeout --foreground $(SECONDS_EACH) $(PYTEST) -o python_files='drill_*.py' tests/drills --db=$$db \
+		$(SCALE) $(ARGS) || failed="$$failed $$db"; \
+done; \
+test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
+echo "All drills passed on SQLite and on PostgreSQL."
+endef
 # Static checks need neither the developer's settings nor a database file.
 CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://
 PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES= \
@@ -33,43 +46,65 @@ BANDIT = bash -c '$(BIN)/bandit --quiet --configfile pyproject.toml --recursive 
 	$(APPS) config deploy benchmarks tools 2> >(grep -v "but no failed test" >&2)'
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABASE_URL=, THROTTLE=off)
 	@exec $(BIN)/python manage.py serve
 
-# Both databases at once, a core each; every line says whose it is. Thousands of calls whose answers
-# are made above the database are shared out between them (tests/database.py); with ARGS all are made
-# on both. The tests of the four apps, on SQLite, measure the apps' coverage: it costs time, and no
-# server has a part in that run.
-test: $(DEV)  ## run all tests on SQLite and on PostgreSQL, with coverage (ARGS= goes to pytest)
-	@rm -f .coverage .coverage.*; failed=; told=$$(mktemp); trap 'rm -f "$$told"' EXIT; \
-	echo "=== Tests on SQLite and on PostgreSQL, side by side"; \
-	run() { name=$$1; shift; $(BIN)/python -u -m "$$@" --db=$$name $(ARGS) 2>&1 \
-		| sed -u "s/^/$$name | /" | tee -a "$$told"; }; \
-	run postgres pytest $(SHARE) & postgres=$$!; \
-	if test -n '$(ARGS)'; then \
-		run sqlite coverage run -m pytest || failed="$$failed sqlite"; \
-	else \
-		run sqlite coverage run -m pytest $(APPS) || failed="$$failed sqlite"; \
-		run sqlite pytest $(SHARE) config tests || failed="$$failed sqlite"; \
-	fi; \
+# Each test once: on PostgreSQL, and on SQLite those in whose claim the database has a part
+# (tests/database.py). The workers share the files of tests between them. A run that selects no test
+# on one database, as ARGS may have it, ends with 5 there.
+test: $(DEV)  ## run every test once, on PostgreSQL or on both databases (ARGS= goes to pytest)
+	@failed=; began=$$SECONDS; \
+	run() { name=$$1; shift; status=0; "$$@" || status=$$?; \
+		case $$status in 0) none=;; 5) none="$$none $$name";; *) failed="$$failed $$name";; esac; }; \
+	echo "=== Tests on PostgreSQL"; \
+	run PostgreSQL $(PYTEST) --db=postgres $(WORKERS) $(ARGS); \
+	echo "=== Tests on SQLite: those in whose claim the database has a part"; \
+	run SQLite $(PYTEST) --db=sqlite -m "both_databases or only_on" $(WORKERS) $(ARGS); \
+	echo "=== $$((SECONDS - began)) s"; \
+	test "$$none" != " PostgreSQL SQLite" || { echo "No test was selected."; exit 1; }; \
+	test -z "$$failed" || { echo "FAILED on$$failed"; exit 1; }; \
+	echo "All tests passed$${none:+ (none was selected on$$none)}."
+
+# The busy loops end with this shell, even when it is killed.
+test-stress: $(DEV)  ## run `make test` five times while two endless loops keep two cores busy (RUNS=5)
+	@failed=; loops=; \
+	for loop in 1 2; do (while kill -0 $$$$; do :; done) 2>/dev/null & loops="$$loops $$!"; done; \
+	trap 'kill $$loops' EXIT; trap 'exit 130' INT TERM; \
+	for run in $$(seq $(RUNS)); do \
+		echo "=== Run $$run of $(RUNS), with two endless loops beside it"; began=$$SECONDS; \
+		$(MAKE) --no-print-directory test && verdict=passed || verdict=FAILED; \
+		times="$$times"$$'\n'"run $$run: $$verdict in $$((SECONDS - began)) s"; \
+		test $$verdict = passed || failed=yes; \
+	done; \
+	echo "=== Runs with two endless loops beside them$$times"; \
+	test -z "$$failed"
+
+# Everything on both databases side by side, a core each; every line says whose it is.
+test-all: $(DEV)  ## run every test on both databases, with coverage (ARGS= goes to pytest)
+	@rm -f .coverage .coverage.*; failed=; \
+	run() { $(BIN)/python -u -m coverage run --parallel-mode -m pytest --db=$$1 $(ARGS) 2>&1 \
+		| sed -u "s/^/$$1 | /"; }; \
+	echo "=== All tests on PostgreSQL and on SQLite, side by side"; \
+	run postgres & postgres=$$!; \
+	run sqlite || failed="$$failed sqlite"; \
 	wait $$postgres || failed="$$failed postgres"; \
 	echo "=== Branch coverage"; \
+	$(BIN)/python -m coverage combine --quiet; \
 	$(BIN)/python -m coverage report || failed="$$failed coverage"; \
-	test -z "$$failed" || { grep -E '^[a-z]+ \| (FAILED|ERROR) ' "$$told"; echo "FAILED:$$failed"; exit 1; }; \
-	echo "All tests passed on SQLite and on PostgreSQL."
-
-# The same tests as small ones in `make test`, at full size: minutes, not seconds.
-drill: $(DEV)  ## run the long drills on SQLite and on PostgreSQL (ARGS= goes to pytest: --scale=0.1)
-	@failed=; \
-	for db in sqlite postgres; do \
-		echo "=== Drills on $$db"; \
-		timeout 3600 $(BIN)/python -u -m pytest -o python_files='drill_*.py' tests/drills --db=$$db $(ARGS) \
-			|| failed="$$failed $$db"; \
-	done; \
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
-	echo "All drills passed on SQLite and on PostgreSQL."
+	echo "All tests passed on PostgreSQL and on SQLite."
+
+# What kills, breaks, floods, waits or measures. The deterministic part of each claim is a test.
+drill: SECONDS_EACH = 5400
+drill: $(DEV)  ## run the drills at full size on both databases: hours (ARGS="--scale=0.1 -k kills")
+	@$(DRILL)
+
+drill-short: SECONDS_EACH = 300
+drill-short: SCALE = --scale=0.05
+drill-short: $(DEV)  ## run every drill once at small size on both databases, in ten minutes at most
+	@$(DRILL)
 
 lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and supply
 	@failed=; \
@@ -95,6 +130,9 @@ format: $(DEV)  ## format the code and repair what ruff can repair
 
 audit: $(DEV)  ## compare what is installed with the lock, and the lock with known vulnerabilities
 	@AUDIT_SECONDS=120 $(BIN)/python -m tools.audit
+
+hops: $(DEV)  ## trace the calls of the API and count the files that a reader opens to follow each
+	@$(BIN)/python -m tools.hops $(ARGS)
 
 sbom: $(DEV)  ## write the bill of materials (CycloneDX) to var/sbom.json
 	@$(BIN)/python -m tools.sbom

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import environ
 import hypothesis
 import pytest
 from django.core.cache import cache
@@ -16,10 +17,11 @@ from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from doctor.tests.factories import DoctorFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
-from tests.database import KEY, Database, SQLite
+from tests.database import FOLDER, KEY, Database
 from tests.flush import Flush
 from tests.people import reception_group
 from tests.pgbouncer import Through
+from tests.templates import Templates
 
 pytest_plugins = ["tests.faults"]
 
@@ -48,32 +50,34 @@ def database(pytestconfig: pytest.Config) -> Database:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(database: Database) -> None:
-    """Keep SQLite's test database in a file: in memory all threads would share one connection."""
-    if isinstance(database, SQLite):
-        connections["default"].settings_dict["TEST"]["NAME"] = database.file("test_clinic")
+def templates(database: Database, pytestconfig: pytest.Config) -> Templates:
+    """The databases that are made once a run and then copied."""
+    return Templates(database, pytestconfig.stash[FOLDER])
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Flush]:
-    """Have the tests that commit leave the database as its migrations made it."""
-    with django_db_blocker.unblock():
-        flush = Flush(connections["default"])
-    with pytest.MonkeyPatch.context() as patch:
+def django_db_setup(
+    django_test_environment: None, database: Database, templates: Templates, django_db_blocker: Any
+) -> Iterator[Flush]:
+    """A database of this process, a copy of the migrated one, as tests that commit leave it too.
+
+    It takes the place of pytest-django's fixture, which migrates. SQLite's is a file: in memory all
+    threads would share one connection.
+    """
+    connection = connections["default"]
+    url = database.create_database("test_clinic", templates.migrated())
+    connection.settings_dict["NAME"] = environ.Env.db_url_config(url)["NAME"]
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        flush = Flush(connection)
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: flush())
         yield flush
+        connections.close_all()
 
 
 @pytest.fixture(scope="session")
 def flush(django_db_setup: Flush) -> Flush:
     """Does the same for who commits outside of a test: `flush()`."""
     return django_db_setup
-
-
-@pytest.fixture(scope="session")
-def django_db_keepdb(database: Database, pytestconfig: pytest.Config) -> bool:
-    """Drop no database under PgBouncer, whose connections are in the way; its server goes whole."""
-    return bool(pytestconfig.option.reuse_db) or isinstance(database, Through)
 
 
 @pytest.fixture

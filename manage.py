@@ -8,8 +8,12 @@ import sys
 def main() -> None:
     """Run the management command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from django.core.exceptions import (  # noqa: PLC0415  (Django's own manage.py imports it here)
+        ImproperlyConfigured,
+    )
+    from django.core.management import (  # noqa: PLC0415  (it reads DJANGO_SETTINGS_MODULE)
+        execute_from_command_line,
+    )
 
     try:
         execute_from_command_line(sys.argv)

@@ -1,4 +1,4 @@
-"""What a type checker may rely on behind `IsAuthenticated`."""
+"""Requests of signed-in users, with the type of their user."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +10,7 @@ from accounts.models import User
 if TYPE_CHECKING:
 
     class SignedInRequest(Request):
-        """A request whose user is one of ours."""
+        """A request behind `IsAuthenticated`."""
 
         user: User
 
@@ -19,5 +19,5 @@ else:
 
 
 def signed_in_user(request: HttpRequest) -> User:
-    """Return the user of a page that only signed-in people reach."""
+    """Return the user of a page that only signed-in users reach."""
     return cast(User, request.user)

@@ -1,4 +1,4 @@
-"""Limits on signing in and up and on mail: who is counted, in which scope of the settings."""
+"""Limits on logins, registrations, passwords and mail; the setting RATES has the numbers."""
 
 from typing import Any
 
@@ -6,25 +6,25 @@ from extensions.rest.throttling import PerAddressThrottle, PerUserThrottle
 
 
 class PasswordThrottle(PerUserThrottle):
-    """So many tries of a password a minute for who is signed in: a token that was stolen."""
+    """Limit the passwords that a user tries a minute, which a thief of a token would guess."""
 
     scope = "password"
 
 
 class LoginThrottle(PerAddressThrottle):
-    """So many logins a minute from an address, whatever the account."""
+    """Limit the logins from an address a minute, over all accounts."""
 
     scope = "login"
 
 
 class RegistrationThrottle(PerAddressThrottle):
-    """So many new accounts an hour from an address."""
+    """Limit the new accounts from an address an hour."""
 
     scope = "register"
 
 
 class MailThrottle(PerAddressThrottle):
-    """So many mails asked for an hour from an address, or by who is signed in."""
+    """Limit the mails that a user, or an address without a login, asks for an hour."""
 
     scope = "mail"
 

@@ -8,4 +8,5 @@ class AppointmentConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers of signals."""
-        from appointment import receivers  # noqa: F401  (importing them connects them)
+        # Here, since the models are loaded by now; importing the receivers connects them.
+        from appointment import receivers  # noqa: F401, PLC0415

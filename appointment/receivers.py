@@ -29,9 +29,12 @@ def offer_places(slots: set[int], at: datetime, **kwargs: Any) -> None:
 
 
 @receiver(slots_changed)
-def flag_visits(slots: set[int], at: datetime, **kwargs: Any) -> None:
-    """Put the visits that cannot take place on the work list, and take the others off it."""
-    Appointment.objects.update_rebooking_flags(slots, at)
+def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> None:
+    """Put the visits that cannot take place on the work list, and take the others off it.
+
+    A new slot has no visit yet.
+    """
+    Appointment.objects.update_rebooking_flags(slots - new, at)
 
 
 @receiver(patient_erasing)

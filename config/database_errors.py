@@ -1,4 +1,4 @@
-"""What a call meets when the database is busy, away, or decides against it."""
+"""Middleware for a database that is busy, unreachable or rolls a transaction back."""
 
 import sys
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from django.contrib.messages.storage import default_storage
 from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -13,13 +14,19 @@ from django.views.defaults import server_error as django_server_error
 
 from config.problems import RETRY_AFTER, unavailable
 from extensions.db.backends.postgresql.timeouts import use_timeouts
-from extensions.db.retry import attempts_outside_transaction, is_conflict, is_outage, pause
+from extensions.db.retry import (
+    attempts_outside_transaction,
+    is_conflict,
+    is_outage,
+    pause,
+    retry,
+)
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 
 class DatabaseTimeoutMiddleware:
-    """Let no call wait long for the database, and say so on a page where one did."""
+    """Set the timeouts of a request, and answer a page's outage with 503."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -29,15 +36,28 @@ class DatabaseTimeoutMiddleware:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer what a view of a page raised, where the database is to blame for it."""
-        return page_of(error) if is_outage(error) else None
+        """Answer an error of a page with 503 if the database is to blame."""
+        return unavailable_page(error) if is_outage(error) else None
+
+
+class ConflictResponse(OperationalError):
+    """The view answered that the database rolled its transaction back."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        self.response = response
+        super().__init__("The transaction was rolled back in favor of another one.")
+
+
+def is_conflict_response(error: BaseException) -> bool:
+    """Whether a new attempt may succeed."""
+    return isinstance(error, ConflictResponse)
 
 
 class RetryMiddleware:
-    """Answer a call anew which the database undid in favor of another: nobody hears of a deadlock.
+    """Retry the view after a deadlock or a serialization failure, up to three times in all.
 
-    Stands last, so that only the view is repeated. A view changes rows in one transaction, its
-    Idempotency-Key included, so that nothing of the first try is left.
+    Stands last, so that only the view is repeated. A view writes in one transaction, the row of its
+    Idempotency-Key included, so that a failed attempt leaves nothing behind.
     """
 
     def __init__(self, get_response: Next) -> None:
@@ -46,41 +66,45 @@ class RetryMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
             read_body(request)
-        except UnreadablePostError:  # the client is gone
+        except UnreadablePostError:  # the client disconnected
             return HttpResponse(status=400)
-        for attempt in range(1, attempts_outside_transaction()):
-            request.is_last_attempt = False  # type: ignore[attr-defined]
-            response = self.get_response(request)
-            if not getattr(response, "is_conflict", False):
-                return response
+        try:
+            return self.attempt(request)
+        except ConflictResponse as conflict:
+            return conflict.response
+
+    @retry(is_conflict_response, attempts=attempts_outside_transaction, wait=pause)
+    def attempt(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request; raises ConflictResponse if the view met a conflict."""
+        response = self.get_response(request)
+        if getattr(response, "is_conflict", False):
             discard_messages(request)
-            pause(attempt)
-        request.is_last_attempt = True  # type: ignore[attr-defined]
-        return self.get_response(request)
+            raise ConflictResponse(response)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Have the call answered anew, unless this was the last try."""
-        if request.is_last_attempt or not is_conflict(error):  # type: ignore[attr-defined]
+        """Answer a conflict in a page with 503, marked as one that `attempt` retries."""
+        if not is_conflict(error):
             return None
-        response = HttpResponse(status=503)
+        response = unavailable_page(error)
         response.is_conflict = True  # type: ignore[attr-defined]
         return response
 
 
 def read_body(request: HttpRequest) -> None:
-    """Read the body now: a stream could be read once only."""
-    with suppress(RequestDataTooBig):  # for whoever reads it to find out
+    """Read the body now: the second attempt could not read the stream again."""
+    with suppress(RequestDataTooBig):  # the view that reads it raises this again
         request.body  # noqa: B018
 
 
 def discard_messages(request: HttpRequest) -> None:
-    """Drop what the admin queued of a success that was undone."""
+    """Drop the success messages that the admin queued in a transaction that was rolled back."""
     if hasattr(request, "_messages"):
         request._messages = default_storage(request)
 
 
-def page_of(error: BaseException) -> HttpResponse:
-    """A page for a person; it asks the database nothing."""
+def unavailable_page(error: BaseException) -> HttpResponse:
+    """Log the error and return a page with status 503, without a query."""
     unavailable(error)
     page = render_to_string("config/unavailable.html")
     headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
@@ -88,6 +112,6 @@ def page_of(error: BaseException) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer what was raised outside of any view, such as while a session was written."""
+    """Answer an error raised outside of any view, such as while the session is saved."""
     error = sys.exc_info()[1]
-    return page_of(error) if error and is_outage(error) else django_server_error(request)
+    return unavailable_page(error) if error and is_outage(error) else django_server_error(request)

@@ -1,8 +1,9 @@
-"""Read the process environment; an empty variable counts as unset (make passes empty strings)."""
+"""Read settings from environment variables; an empty one counts as unset (make passes those)."""
 
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
-# A peer that is gone is noticed within 11 seconds. DATABASE_URL may say otherwise: `?name=value`.
+# A lost peer is noticed within 11 seconds. DATABASE_URL overrides these by `?name=value`.
 LIBPQ = {
     "connect_timeout": 2,
     "tcp_user_timeout": 10_000,
@@ -29,22 +30,22 @@ NO_DATABASE_URL = (
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable's value, or the default where it is unset or empty."""
+    """Return the variable's value, or the default if it is unset or empty."""
     return os.environ.get(name, "").strip() or default
 
 
 def flag(name: str) -> bool:
-    """Whether the variable says yes: 1, true, yes or on."""
+    """Whether the variable is 1, true, yes or on."""
     return text(name).lower() in {"1", "true", "yes", "on"}
 
 
 def names(name: str) -> list[str]:
-    """A comma-separated list."""
+    """Return the parts of a comma-separated list."""
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
 def number(name: str, default: int) -> int:
-    """A whole number of zero or more; raises ImproperlyConfigured for anything else."""
+    """Return a whole number of zero or more; raises ImproperlyConfigured for anything else."""
     value = text(name, str(default))
     if not value.isdecimal():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
@@ -52,7 +53,7 @@ def number(name: str, default: int) -> int:
 
 
 def web_address(name: str) -> str:
-    """An address of the web without its last slash, or ""; raises ImproperlyConfigured."""
+    """Return an http or https URL without its last slash, or ""; raises ImproperlyConfigured."""
     value = text(name).rstrip("/")
     if value and not value.startswith(("https://", "http://")):
         raise ImproperlyConfigured(f"{name} must begin with https:// or http://, not {value!r}.")
@@ -60,22 +61,32 @@ def web_address(name: str) -> str:
 
 
 def required(name: str) -> str:
-    """The variable's value; raises ImproperlyConfigured where it is missing."""
+    """Return the variable's value; raises ImproperlyConfigured if it is unset or empty."""
     value = text(name)
     if not value:
         raise ImproperlyConfigured(f"ENVIRONMENT=production needs {name} to be set.")
     return value
 
 
+def private_folder(folder: Path) -> None:
+    """Create the folder, and keep it and every file of this process from other users.
+
+    The umask covers what SQLite, the mail backend and the server create later, in any thread.
+    """
+    os.umask(0o077)
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(PermissionError):  # another user owns it
+        folder.chmod(0o700)
+
+
 def secret_key(path: Path) -> str:
-    """A key made once and kept in a private file, for machines that hold demo data only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Return a key created once and kept in a private file; for machines with demo data only."""
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(64))
         try:
-            os.link(draft, path)  # of two first runs at once one wins, and both read its key
+            os.link(draft, path)  # of two first runs at once one succeeds, and both read its key
         except FileExistsError:
             pass
         finally:
@@ -84,28 +95,33 @@ def secret_key(path: Path) -> str:
 
 
 def database(url: str, base: Path) -> dict[str, Any]:
-    """Django's settings of the database at the URL; a relative SQLite path starts at `base`."""
+    """Return Django's settings for the database at the URL; `base`: folder of a relative path.
+
+    Raises ImproperlyConfigured for a malformed URL.
+    """
     engine = environ.Env.DB_SCHEMES.get(url.partition(":")[0])
     try:
         config: dict[str, Any] = environ.Env.db_url_config(url) if engine in ENGINES else {}
     except ValueError:
         config = {}
-    if not config:  # says nothing of the URL itself: there may be a password in it
+    if not config:  # the message does not quote the URL, which may hold a password
         raise ImproperlyConfigured(NO_DATABASE_URL)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return sqlite(base / config["NAME"] if config["NAME"] != ":memory:" else ":memory:")
     config.update(
         ENGINE="extensions.db.backends.postgresql", CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True
     )
-    # In transaction mode a cursor kept on the server would be asked for on another connection.
+    # In transaction mode PgBouncer would look for a server-side cursor on another connection.
     config["DISABLE_SERVER_SIDE_CURSORS"] = flag("PGBOUNCER")
     config["OPTIONS"] = LIBPQ | config.get("OPTIONS", {})
     return config
 
 
 def mail(url: str, base: Path) -> dict[str, Any]:
-    """Django's settings of the mail server at the URL, or of the folder; a relative one starts at
-    `base`.
+    """Return Django's settings for the mail server or folder at the URL.
+
+    `base`: the folder at which a relative path starts. Raises ImproperlyConfigured for a malformed
+    URL.
     """
     try:
         config: dict[str, Any] = environ.Env.email_url_config(url)
@@ -117,7 +133,7 @@ def mail(url: str, base: Path) -> dict[str, Any]:
 
 
 def counting_cache(url: str) -> dict[str, Any]:
-    """Django's settings of the cache that counts; in a table, one that loses no count."""
+    """Return Django's settings for the cache of the rate limits; by default an exact table."""
     config: dict[str, Any] = environ.Env.cache_url_config(url or "dbcache://limits_cache")
     if config["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
         config["BACKEND"] = "extensions.db.cache.DatabaseCache"
@@ -126,7 +142,7 @@ def counting_cache(url: str) -> dict[str, Any]:
 
 
 def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
-    """SQLite in which every transaction takes the write lock first, so that none oversells."""
+    """Return Django's settings for SQLite, where every transaction takes the write lock first."""
     return {
         "ENGINE": "extensions.db.backends.sqlite3",
         "NAME": name,
@@ -140,7 +156,7 @@ def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
 
 
 def limits_file(database: dict[str, Any], url: str, var: Path) -> Path:
-    """Where a demo counts its calls: a file that belongs to the one database it serves."""
+    """Return the file where a demo counts its calls: one for each database it may serve."""
     if isinstance(database["NAME"], Path):
         return database["NAME"].with_suffix(".limits.sqlite3")
     return var / f"limits-{hashlib.sha256(url.encode()).hexdigest()[:12]}.sqlite3"

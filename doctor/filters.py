@@ -1,4 +1,4 @@
-"""Query parameters of the directory and the calendar: each parses, or the answer is 400."""
+"""Query parameters of the directory and the calendar; an invalid value is 400."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from extensions.rest.filters import DateRangeFilter, DateRangeForm, IdFilter
 
 
 class DoctorFilter(filters.FilterSet):
-    """Find a doctor by what they practise, speak and where they are."""
+    """Filter doctors by specialty, language and location, and order them by name."""
 
     specialty = IdFilter(field_name="specialties", help_text="Id of a specialty.")
     language = IdFilter(field_name="languages", help_text="Id of a language.")
@@ -23,18 +23,18 @@ class DoctorFilter(filters.FilterSet):
         fields = ("specialty", "language", "location", "ordering")
 
     def practising_at(self, queryset: Any, name: str, value: int) -> Any:
-        """Those with a session at the location from today there on."""
+        """Keep doctors with a session at the location, today (its date) or later."""
         location = Location.objects.filter(pk=value).first()
         return queryset.practising_at(location) if location else queryset.none()
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """Filter and order, the latter totally."""
+        """Filter and order; name and primary key make the order total."""
         queryset = super().filter_queryset(queryset)
         return queryset.order_by(*queryset.query.order_by, "last_name", "first_name", "pk")
 
 
 class ScheduleFilter(DateRangeFilter):
-    """Find sessions by doctor, location and dates."""
+    """Filter sessions by doctor, location and dates."""
 
     doctor = IdFilter(field_name="doctor", help_text="Id of a doctor.")
     location = IdFilter(field_name="location", help_text="Id of a location.")
@@ -46,7 +46,7 @@ class ScheduleFilter(DateRangeFilter):
 
 
 class WeeklyHoursFilter(filters.FilterSet):
-    """Find weekly hours by doctor and location."""
+    """Filter weekly hours by doctor and location."""
 
     doctor = IdFilter(field_name="doctor", help_text="Id of a doctor.")
     location = IdFilter(field_name="location", help_text="Id of a location.")

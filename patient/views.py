@@ -6,15 +6,15 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, get_object_or_404
-from rest_framework.mixins import (
-    CreateModelMixin,
-    DestroyModelMixin,
-    RetrieveModelMixin,
-    UpdateModelMixin,
-)
+from rest_framework.mixins import CreateModelMixin, DestroyModelMixin, UpdateModelMixin
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
-from accounts.audit.views import READ_METHODS, AuditedViewMixin, record_read
+from accounts.audit.views import (
+    AuditedListMixin,
+    AuditedRetrieveMixin,
+    AuditedViewMixin,
+    record_read,
+)
 from accounts.models import AuditEvent
 from patient.filters import AccessLogFilter
 from patient.models import Patient
@@ -26,8 +26,7 @@ from patient.serializers import (
 
 
 class PatientViewSet(
-    AuditedViewMixin,
-    RetrieveModelMixin,
+    AuditedRetrieveMixin,
     UpdateModelMixin,
     DestroyModelMixin,
     GenericViewSet[Patient],
@@ -63,10 +62,7 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
 
     def get_object(self) -> Any:
         """Return the caller's own profile, or 404 before it exists."""
-        own = get_object_or_404(self.get_queryset())
-        if self.request.method in READ_METHODS:
-            self.record_read(own, [own])
-        return own
+        return get_object_or_404(self.get_queryset())
 
 
 class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
@@ -88,7 +84,7 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
         instance.erase(by=instance.user)
 
 
-class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
+class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
     """List who has read or changed data of the caller and dependents, latest first.
 
     Reads of this list are left out.

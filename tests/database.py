@@ -1,30 +1,40 @@
 """pytest plugin: which database the suite runs on, settled before Django reads its settings.
 
 `--db=sqlite` (the default), `--db=postgres`, or `--db=pgbouncer` for a PostgreSQL that is reached
-through PgBouncer in transaction mode. Without the option a DATABASE_URL of the
-environment decides, and a PostgreSQL named there is used as it is. pytest.ini loads this module
-by `-p`: hooks of a conftest.py come after pytest-django has loaded the settings.
+through PgBouncer in transaction mode. Without the option a DATABASE_URL of the environment decides,
+and a PostgreSQL named there is used as it is. pytest.ini loads this module by `-p`: hooks of a
+conftest.py come after pytest-django has loaded the settings.
 
-A test of what only one of them has is marked `@pytest.mark.only_on("postgres")` or `("sqlite")`.
-Thousands of calls whose answers are made above the database are marked `alike`: with `--share`,
-which `make test` gives, each of these cases runs on one of the two, and without it on both.
+`make test` runs each test once, on PostgreSQL. A test runs on SQLite besides if the database has a
+part in what it claims; it is marked `both_databases`. A test of what only one database has is
+marked `only_on("postgres")` or `only_on("sqlite")`.
+
+With `-n 2` pytest-xdist runs the tests in two worker processes. The process that starts them starts
+the database server, and tells them by two environment variables where it is. Each worker makes
+databases of its own there.
 """
 
 import itertools
 import os
 import shutil
+import signal
 import sqlite3
-import zlib
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests import pgbouncer, postgres, scratch
+from tests.programs import end_with_parent
 
 CHOICES = ("sqlite", "postgres", "pgbouncer")
 KEY = pytest.StashKey["Database"]()
+FOLDER = pytest.StashKey[Path]()
+# How the workers of a run find its folder and its server.
+RUN_FOLDER, RUN_SERVER = "TEST_RUN_FOLDER", "TEST_RUN_SERVER"
+WORKER = "PYTEST_XDIST_WORKER"  # set by pytest-xdist
 # Races wait for their locks however slow the machine is; what is about limits sets its own.
 ENVIRONMENT = {
     "ENVIRONMENT": "demo",
@@ -61,8 +71,8 @@ class Database(Protocol):
     def url(self, database: str = "") -> str:
         """The DATABASE_URL of the settings; with a name, of that database."""
 
-    def create_database(self, name: str) -> str:
-        """The DATABASE_URL of a new, empty database, for a server process of a test."""
+    def create_database(self, name: str, template: str = "") -> str:
+        """The DATABASE_URL of a new database: empty, or a copy of the one at that DATABASE_URL."""
 
     def describe(self) -> str:
         """One line for people: version, source, place."""
@@ -76,29 +86,32 @@ class SQLite:
 
     kind = "sqlite"
 
-    def __init__(self) -> None:
-        self._folder = scratch.Folder("clinic-sqlite-", memory())
+    def __init__(self, folder: Path) -> None:
+        """Keep the files in the folder, whose maker removes it."""
+        self._folder = folder
         self._numbers = itertools.count()
 
     def url(self, database: str = "") -> str:
         """The DATABASE_URL of a file in the suite's folder."""
-        return f"sqlite:///{self.file(database or 'clinic')}"
+        return f"sqlite:///{self._folder / (database or 'clinic')}.sqlite3"
 
-    def file(self, database: str) -> str:
-        """The path of that file."""
-        return str(self._folder.path / f"{database}.sqlite3")
-
-    def create_database(self, name: str) -> str:
-        """The DATABASE_URL of a new file, which the first connection makes."""
-        return self.url(f"{name}_{next(self._numbers)}")
+    def create_database(self, name: str, template: str = "") -> str:
+        """The DATABASE_URL of a new file, which the first connection makes, or of a copy."""
+        url = self.url(f"{name}_{os.getpid()}_{next(self._numbers)}")
+        if template:
+            with (
+                closing(sqlite3.connect(template.removeprefix("sqlite:///"))) as source,
+                closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as copy,
+            ):
+                source.backup(copy)
+        return url
 
     def describe(self) -> str:
         """One line for people: version, source, place."""
-        return f"SQLite {sqlite3.sqlite_version} (of Python), files in {self._folder.path}"
+        return f"SQLite {sqlite3.sqlite_version} (of Python), files in {self._folder}"
 
     def stop(self) -> None:
-        """Remove the files."""
-        self._folder.close()
+        """Nothing runs; the files go with their folder."""
 
 
 def memory() -> str | None:
@@ -108,11 +121,8 @@ def memory() -> str | None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer `--db` and `--share`."""
+    """Offer `--db`."""
     parser.addoption("--db", choices=CHOICES, help="the database to test on")
-    parser.addoption(
-        "--share", action="store_true", help="of cases marked `alike`, run this database's half"
-    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -121,43 +131,62 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     options = early_config.known_args_namespace
     if not (options.help or options.version):
         try:
-            database = choose(options.db)
+            _stand_on_a_database(early_config, options.db)
         except (postgres.PostgresMissing, pgbouncer.BouncerMissing) as error:
             raise pytest.UsageError(str(error)) from error
-        early_config.add_cleanup(database.stop)
-        early_config.stash[KEY] = database
-        os.environ.update(ENVIRONMENT, DATABASE_URL=database.url())
-        for name in FOREIGN:
-            os.environ.pop(name, None)
-        if isinstance(database, pgbouncer.Through):
-            os.environ["PGBOUNCER"] = "1"
     return (yield)
 
 
-def choose(kind: str | None) -> Database:
-    """The database that the option, or else the environment, asks for."""
+def _stand_on_a_database(config: pytest.Config, kind: str | None) -> None:
+    if os.environ.pop(WORKER, None):
+        end_with_parent(signal.SIGKILL)
+        folder = Path(os.environ.pop(RUN_FOLDER))
+        database = join(kind, folder, os.environ.pop(RUN_SERVER))
+    else:
+        made = scratch.Folder("clinic-test-", memory())
+        config.add_cleanup(made.close)
+        folder, database = made.path, choose(kind, made.path)
+        server = database.server if isinstance(database, pgbouncer.Through) else database
+        os.environ.update({RUN_FOLDER: str(folder), RUN_SERVER: server.url()})
+    config.add_cleanup(database.stop)
+    config.stash[KEY], config.stash[FOLDER] = database, folder
+    os.environ.update(ENVIRONMENT, DATABASE_URL=database.url())
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    if isinstance(database, pgbouncer.Through):
+        os.environ["PGBOUNCER"] = "1"
+
+
+def choose(kind: str | None, folder: Path) -> Database:
+    """The database that the option, or else the environment, asks for; SQLite's in the folder."""
     given = os.environ.get("DATABASE_URL", "").strip()
     if kind is None and given.startswith(("postgres", "pgsql", "psql")):
         return postgres.Server(given, "DATABASE_URL")
     if kind == "pgbouncer":
         return pgbouncer.Through(postgres.start())
-    return postgres.start() if kind == "postgres" else SQLite()
+    return postgres.start() if kind == "postgres" else SQLite(folder)
+
+
+def join(kind: str | None, folder: Path, url: str) -> Database:
+    """The database of this run, for one of its workers: the same server, or the same folder."""
+    if url.startswith("sqlite"):
+        return SQLite(folder)
+    server = postgres.Server(url, "the run's own")
+    return pgbouncer.Through(server) if kind == "pgbouncer" else server
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the markers of tests that need not run on both databases."""
+    """Name the markers that choose the database."""
     config.addinivalue_line("markers", "only_on(kind): run on sqlite, or on postgres, alone")
-    config.addinivalue_line("markers", "alike: with --share, each case runs on one of the two")
+    config.addinivalue_line(
+        "markers", "both_databases: the database has a part in the claim; run on SQLite as well"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about the other database: a skip would read as something missing."""
-    kind, share = config.stash[KEY].kind, config.option.share
-    left_out = [
-        item
-        for item in items
-        if _only_on(item) not in {kind, None} or (share and _only_share(item) not in {kind, None})
-    ]
+    kind = config.stash[KEY].kind
+    left_out = [item for item in items if _only_on(item) not in {kind, None}]
     if left_out:
         items[:] = [item for item in items if item not in set(left_out)]
         config.hook.pytest_deselected(items=left_out)
@@ -166,12 +195,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _only_on(item: pytest.Item) -> str | None:
     marker = item.get_closest_marker("only_on")
     return marker.args[0] if marker else None
-
-
-def _only_share(item: pytest.Item) -> str | None:
-    """On which of the two a case that is alike on both has its turn, the same in every run."""
-    half = ("sqlite", "postgres")[zlib.crc32(item.nodeid.encode()) % 2]
-    return half if item.get_closest_marker("alike") else None
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -22,7 +22,8 @@ SHUTDOWN_SECONDS = 30  # more than its graceful_timeout
 
 def environ(**variables: str) -> dict[str, str]:
     """What a stranger's shell holds: none of the suite's own settings."""
-    kept = {k: v for k, v in os.environ.items() if k not in {*database.ENVIRONMENT, "DATABASE_URL"}}
+    of_suite = {*database.ENVIRONMENT, "DATABASE_URL", database.RUN_FOLDER, database.RUN_SERVER}
+    kept = {k: v for k, v in os.environ.items() if k not in of_suite}
     return {**kept, **variables}
 
 

@@ -61,9 +61,10 @@ class Through:
         """The DATABASE_URL of a database of the server."""
         return self.bouncer.url(database or "postgres")
 
-    def create_database(self, name: str) -> str:
-        """The DATABASE_URL of a new, empty database; `stop()` drops it."""
-        return self.url(urlsplit(self.server.create_database(name)).path.strip("/"))
+    def create_database(self, name: str, template: str = "") -> str:
+        """The DATABASE_URL of a new database, empty or a copy; `stop()` drops it."""
+        made = self.server.create_database(name, template)
+        return self.url(urlsplit(made).path.strip("/"))
 
     def describe(self) -> str:
         """One line for people."""

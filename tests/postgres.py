@@ -93,12 +93,20 @@ class Server:
         """The one value that a statement answers there, or None."""
         return query(self.url(database), statement)
 
-    def create_database(self, name: str) -> str:
-        """The DATABASE_URL of a new, empty database whose name starts so; `stop()` drops it."""
+    def create_database(self, name: str, template: str = "") -> str:
+        """The DATABASE_URL of a new database whose name starts so; `stop()` drops it.
+
+        It is empty, or a copy of the one at the DATABASE_URL `template`, which nobody may be using.
+        """
         unique = f"{name}_{os.getpid()}_{len(self._made)}"
-        self.value(f'CREATE DATABASE "{unique}"')
+        source = urlsplit(template).path.strip("/") or "template1"
+        self.value(f'CREATE DATABASE "{unique}" TEMPLATE "{source}"')
         self._made.append(unique)
         return self.url(unique)
+
+    def keep(self, url: str) -> None:
+        """Leave a database that was made here to whoever stops the server."""
+        self._made.remove(urlsplit(url).path.strip("/"))
 
     def describe(self) -> str:
         """One line for people: version, source, place."""

@@ -36,6 +36,12 @@ def _die_with(parent: int, prctl: Callable[..., int]) -> None:
         os._exit(1)
 
 
+def end_with_parent(number: signal.Signals) -> None:
+    """Have this process get the signal when the one that started it ends; Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
 def tied_to_this_process() -> Callable[[], None] | None:
     """For `preexec_fn`: let the child be shut down when this process dies; Linux can."""
     if sys.platform != "linux":

@@ -16,7 +16,7 @@ from patient.models import MedicalHistory, Patient
 from patient.tests.factories import PatientFactory
 from tests.desk import Desk, faults, page
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 HUGE = 10**22
 MANY = " ".join(["a"] * 5000)

@@ -49,7 +49,7 @@ from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.desk import Desk, page
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 
 def made_access(model: type[Model]) -> Callable[[], Any]:

@@ -19,7 +19,7 @@ from tests.balance import assert_balanced
 from tests.desk import Desk, faults, page, told
 from tests.threads import run_together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 
 def desks(count: int) -> list[Desk]:

@@ -45,7 +45,7 @@ from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory
 from tests.desk import Desk, page
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OF_VERBS = {Slot, AppointmentEvent, Offer}
 DEVICES = {TOTPDevice, StaticDevice}

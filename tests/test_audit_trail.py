@@ -14,7 +14,7 @@ from tests.routes import api_routes
 from tests.trail import events, events_kept
 from tests.world import World, call, undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 # What holds nothing of a patient's record. Look twice before you add to either list.
 EXEMPT_ROUTES = (

@@ -30,7 +30,7 @@ from tests.desk import Desk, page
 from tests.trail import events
 from tests.world import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 # What holds nothing of a patient's record. Look twice before you add to it.
 EXEMPT_MODELS = {

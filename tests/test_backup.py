@@ -13,7 +13,7 @@ from django.db import connection
 
 from config import backup
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 FAILING = """#!/bin/sh
 if [ "$1" = --version ]; then echo 99; exit; fi

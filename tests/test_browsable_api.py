@@ -13,7 +13,7 @@ from doctor.models import Schedule
 from tests.routes import FILE, api_routes
 from tests.world import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 READING = [route for route, methods in api_routes().items() if "GET" in methods and route != FILE]

@@ -12,7 +12,7 @@ from tests.desk import Desk, page
 from tests.routes import FILE, api_routes
 from tests.world import World, call, undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 BROWSER = {"accept": "text/html"}
 DOCUMENTS = ("/", "/api/docs/", "/api-auth/login/", "/admin/login/", "/api/nowhere/", "/nowhere/")
 READING = [route for route, methods in api_routes().items() if "GET" in methods and route != FILE]

@@ -12,7 +12,7 @@ from appointment.tests.factories import AppointmentFactory
 from tests.flush import Flush
 from tests.people import reception_group
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 
 def made_by_migrations() -> list[Any]:

@@ -11,7 +11,7 @@ from tests.problems import MEMBERS, MORE_MEMBERS
 from tests.routes import api_routes
 from tests.world import World, call, undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 FIELDS = fields_table()
 PROBLEM = "problem"

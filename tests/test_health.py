@@ -11,6 +11,8 @@ from django.test import Client
 
 from config import health
 
+pytestmark = pytest.mark.both_databases
+
 
 def assert_unavailable(client: Client, reason: str) -> None:
     response = client.get("/readyz")

@@ -6,7 +6,7 @@ from tests.problems import assert_problem
 from tests.routes import api_routes
 from tests.world import World, call, undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 HEADERS = (
     "ACCEPT_LANGUAGE", "ACCEPT_ENCODING", "COOKIE", "IDEMPOTENCY_KEY", "IF_MATCH",

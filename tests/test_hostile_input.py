@@ -15,7 +15,7 @@ from tests.problems import MEDIA_TYPE, assert_problem
 from tests.routes import api_routes
 from tests.world import World, call, undone
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 WRITING = [
     (method, route)
@@ -95,7 +95,6 @@ def assert_still_reads(world: World, route: str) -> None:
         assert client.get(read).status_code == 200, read
 
 
-@pytest.mark.alike
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
 def test_a_body_that_cannot_be_read_is_a_parse_error(method: str, route: str, world: World) -> None:
     client, path = world.client_for(method, route), world.path(route)
@@ -106,7 +105,6 @@ def test_a_body_that_cannot_be_read_is_a_parse_error(method: str, route: str, wo
         assert b"reason" not in answer.content
 
 
-@pytest.mark.alike
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
 def test_a_body_that_is_no_object_is_invalid(method: str, route: str, world: World) -> None:
     client, path = world.client_for(method, route), world.path(route)
@@ -125,7 +123,6 @@ def test_a_call_that_takes_no_body_lets_none_stop_it(method: str, route: str, wo
             assert send(client, method, path, body).status_code in {200, 201, 204}
 
 
-@pytest.mark.alike
 @pytest.mark.parametrize(("method", "route"), WRITING)
 def test_a_body_of_over_512_kib_is_413(method: str, route: str, world: World) -> None:
     answer = send(world.client_for(method, route), method, world.path(route), b" " * 524_289)

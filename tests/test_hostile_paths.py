@@ -7,7 +7,7 @@ from tests.problems import MEDIA_TYPE, assert_problem
 from tests.routes import api_routes
 from tests.world import World, call, undone
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 WITH_KEY = [route for route in api_routes() if "{" in route]
 KEYS = [

@@ -12,7 +12,7 @@ from tests.problems import assert_invalid, assert_problem
 from tests.routes import api_routes
 from tests.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 READING = [route for route, methods in api_routes().items() if "GET" in methods]
 LISTS = [

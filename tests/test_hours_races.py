@@ -21,7 +21,7 @@ from tests.race_bodies import (
 )
 from tests.races import assert_in_order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 ROUNDS = range(4)
 NONE = type(None)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
@@ -19,6 +20,8 @@ from django.db import connection
 from tests import binaries, postgres, programs, scratch
 from tests.database import Database, choose
 from tests.threads import run_together
+
+pytestmark = pytest.mark.both_databases
 
 ROOT = Path(__file__).resolve().parent.parent
 Broken = Callable[[str], binaries.Binaries]
@@ -72,9 +75,10 @@ def test_sqlite_is_set_up_as_in_service() -> None:
 @pytest.mark.only_on("postgres")
 @pytest.mark.django_db
 def test_postgresql_is_the_server_of_this_run(database: Database) -> None:
-    if not isinstance(database, postgres.PrivateServer):
+    if "TEST_DATABASE_URL" in os.environ:
         pytest.skip("on a server from outside")
-    assert answer("SHOW data_directory") == str(database.data_directory)
+    [folder] = parse_qs(urlsplit(database.url()).query)["host"]
+    assert answer("SHOW data_directory") == f"{folder}/data"
     assert answer("SHOW max_connections") == "300"
     assert answer("SHOW listen_addresses") == ""
 
@@ -109,12 +113,12 @@ def test_what_a_thread_raises_is_its_outcome() -> None:
 
 
 def test_without_any_postgresql_the_run_fails_and_does_not_skip(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
     monkeypatch.setattr(binaries, "find", lambda only: iter(()))
     with pytest.raises(postgres.PostgresMissing, match="none could be started"):
-        choose("postgres")
+        choose("postgres", tmp_path)
 
 
 def test_broken_binaries_are_named_with_what_they_said(broken: Broken) -> None:
@@ -130,11 +134,11 @@ def test_after_broken_binaries_the_next_are_tried_and_the_report_says_so(broken:
 
 
 def test_a_server_that_does_not_answer_is_a_failure_without_its_password(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TEST_DATABASE_URL", "postgres://someone:secret@127.0.0.1:1/none")
     with pytest.raises(postgres.PostgresMissing, match="TEST_DATABASE_URL") as caught:
-        choose("postgres")
+        choose("postgres", tmp_path)
     assert "secret" not in str(caught.value)
 
 

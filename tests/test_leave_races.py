@@ -17,7 +17,7 @@ from tests.balance import assert_balanced
 from tests.races import gate
 from tests.threads import run_together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 ROUNDS = 5
 

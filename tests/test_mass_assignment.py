@@ -17,7 +17,7 @@ from tests.matrix.tables import changes_table
 from tests.routes import api_routes
 from tests.world import World, call, undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 CHANGES = changes_table()
 WRITING = [

@@ -16,7 +16,7 @@ from tests.problems import MEDIA_TYPE
 from tests.routes import DOCUMENTS, api_routes, routes
 from tests.world import undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 API = api_table()
 PAGES = pages_table()

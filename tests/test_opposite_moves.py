@@ -4,7 +4,7 @@ import pytest
 
 from tests.drills.reschedules import swap
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 
 def test_opposite_moves_between_two_slots_all_go_through() -> None:

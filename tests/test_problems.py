@@ -17,7 +17,7 @@ from doctor.tests.factories import DoctorFactory, LanguageFactory
 from patient.models import Patient
 from tests.problems import MEDIA_TYPE, assert_invalid, assert_problem
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 LANGUAGES = "/api/doctor/languages/"
 PROFILE = "/api/patient/profile/"

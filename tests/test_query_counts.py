@@ -24,7 +24,7 @@ from patient.models import Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory
 from tests.statements import counted_statements
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 FIFTY = 50
 

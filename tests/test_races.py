@@ -35,7 +35,7 @@ from tests.race_bodies import (
     visits_in,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 ROUNDS = range(6)
 NONE = type(None)
 

@@ -30,7 +30,7 @@ from tests.race_bodies import (
 from tests.race_moves import moving, taken_of
 from tests.races import assert_in_order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 ROUNDS = range(5)
 NONE = type(None)
 

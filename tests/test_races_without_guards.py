@@ -30,7 +30,7 @@ from tests.balance import assert_balanced
 from tests.races import Wait, assert_in_order, gate, outcomes, then_wait, without
 from tests.threads import run_together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 Patch = pytest.MonkeyPatch
 
 # --- One visit comes to two ends ------------------------------------------------------------------

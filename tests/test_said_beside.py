@@ -11,7 +11,7 @@ from doctor.models import Schedule
 from tests.routes import api_routes
 from tests.world import World, call, undone
 
-pytestmark = [pytest.mark.django_db, pytest.mark.alike]
+pytestmark = pytest.mark.django_db
 
 SAID_BESIDE: dict[str, Any] = {
     "id": 987654,

@@ -1,4 +1,4 @@
-"""Pages of the admin whose readings are recorded, and the page that shows the audit events."""
+"""Admins that record who reads a patient's data, and the admin of the audit trail itself."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,22 +19,21 @@ from extensions.admin.forms import valid_keys
 
 
 class AuditedAdminMixin:
-    """An admin each of whose pages leaves an event for each patient whom it shows.
+    """An admin whose pages record an event for each patient that they show.
 
-    A form that is sent and shown again is a page too. `patient_path`: attribute path
-    from a row to its patient.
+    A form that is shown again after an error counts as a page.
     """
 
-    patient_path = "patient"
+    patient_path = "patient"  # attribute path from a row to its patient; empty: the row is one
 
     @property
     def audited_model(self) -> type[Model]:
-        """What of a patient it shows, also where it is refused."""
+        """The model whose rows the admin shows; `accounts.audit.denials` reads it too."""
         model: type[Model] = self.model  # type: ignore[attr-defined]
         return model
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
-        """Write down that the person at the admin is shown these rows."""
+        """Record that the user is shown these rows."""
         record_read(of, rows, self.patient_path, otherwise="staff")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -43,9 +42,9 @@ class AuditedAdminMixin:
         return changelist
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """The row of a page; that it may not be seen, the view says later.
+        """Return the row of a page, and record it if the user may view it.
 
-        A page of deletion shows it, if at all, in `get_deleted_objects`.
+        A page of deletion shows the row, if at all, in `get_deleted_objects`.
         """
         row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
         match = request.resolver_match
@@ -59,7 +58,7 @@ class AuditedAdminMixin:
         return may
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
-        """What goes with the row on its page is shown with it."""
+        """Record the rows of an audited inline, which the page shows with its row."""
         if obj.pk and hasattr(inline, "patient_path"):
             record_read(inline.model, [obj], self.patient_path, otherwise="staff")
         return super().get_formset_kwargs(request, obj, inline, prefix)  # type: ignore[misc]
@@ -67,7 +66,7 @@ class AuditedAdminMixin:
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """A form to add names the patient whom its address, or what was sent, has chosen."""
+        """Record the patient that the URL or the sent form has chosen on a page to add a row."""
         if kwargs.get("add") and "patient" in context["adminform"].form.fields:
             chosen = valid_keys([context["adminform"].form["patient"].value()])
             people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
@@ -82,8 +81,8 @@ class AuditedAdminMixin:
         return super().get_deleted_objects(rows, request)  # type: ignore[misc]
 
 
-class Suggestions(AutocompleteJsonView):
-    """What a field of the admin suggests; of patients, their names and dates of birth."""
+class AuditedAutocompleteView(AutocompleteJsonView):
+    """What an autocomplete field suggests, which may be names and birth dates of patients."""
 
     def has_perm(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(self.model_admin, AuditedAdminMixin):
@@ -99,7 +98,7 @@ class Suggestions(AutocompleteJsonView):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
-    """Events, latest first, for those with the permission. Emergencies stand out."""
+    """Audit events, latest first, for users with the permission. Emergencies are marked."""
 
     fields = readonly_fields = (
         "at",
@@ -141,11 +140,11 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     search_help_text = "Number of the patient, id of the request, or who it was."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        """With the account of who acted, or none where it is gone: no constraint binds it."""
+        """Return the events with their actors; a deleted account leaves an event without one."""
         return super().get_queryset(request).select_related("actor")
 
     def rows_shown(self, of: Any, rows: Any) -> None:
-        """One event for the page, of no patient: those it lists are told by the events it lists."""
+        """Record one event for the page, of no patient: the events it lists name theirs."""
         patient = None if isinstance(of, type) else of.patient_id
         AuditEvent.objects.record("read", of, [patient], role=AuditEvent.Role.STAFF)
 

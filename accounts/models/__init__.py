@@ -1,4 +1,4 @@
-"""People who sign in, what is told to them and of them, and what every app may build upon."""
+"""Accounts, their devices, mail and second factor, and the audit trail."""
 
 from accounts.audit.models import AuditEvent
 from accounts.models.device import Device

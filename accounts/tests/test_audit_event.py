@@ -14,7 +14,7 @@ from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from tests.statements import counted_statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def an_event(**known: Any) -> AuditEvent:

@@ -74,6 +74,7 @@ def test_a_new_password_is_taken_as_it_is_typed(user: User, client_of) -> None:
     assert login("  spaces around me  ") == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_changes_at_once_with_one_old_password_one_wins(client_of) -> None:
     user = UserFactory(email="ana@example.com")
@@ -89,6 +90,7 @@ def test_of_several_changes_at_once_with_one_old_password_one_wins(client_of) ->
     assert login(PASSWORD) == 401
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_only_the_winner_of_a_race_holds_a_token(client_of) -> None:
     user = UserFactory(email="ana@example.com")

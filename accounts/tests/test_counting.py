@@ -1,6 +1,5 @@
 """Of calls at the very same moment exactly as many pass as may, in whatever process."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,10 @@ from accounts.throttles import LoginThrottle, MailThrottle, RegistrationThrottle
 from extensions.db.cache import increment_counter
 from extensions.rest import throttling
 from extensions.rest.throttling import AnonymousThrottle, CountingThrottle, UserThrottle
+from extensions.tests.processes import environ_of_this_database
 from tests.threads import run_together
+
+pytestmark = pytest.mark.both_databases
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TABLE = "limits_of_test"
@@ -119,17 +121,6 @@ def test_counts_of_two_processes_are_one() -> None:
     ]
     told = [number for process in processes for number in process.communicate()[0].split()]
     assert sorted(map(int, told)) == list(range(1, 101))
-
-
-def environ_of_this_database() -> dict[str, str]:
-    name = connection.settings_dict["NAME"]
-    url = os.environ["DATABASE_URL"]
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{name}"
-    else:
-        head, _, query = url.partition("?")
-        url = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
-    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
 
 
 @pytest.mark.usefixtures("in_table")

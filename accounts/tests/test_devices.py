@@ -154,6 +154,7 @@ def test_the_migration_gives_each_token_its_row(user: User) -> None:
     assert Device.objects.filter(token__in=tokens).count() == 3
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_uses_that_race_a_logout_and_a_revocation_leave_nothing_behind(client_of) -> None:
     user = UserFactory()

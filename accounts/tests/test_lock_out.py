@@ -73,6 +73,7 @@ def test_a_login_hashes_one_password_whoever_it_is_for(
     assert len(hashed) == 10, "who is locked out is told so before a password is looked at"
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_guesses_at_once_none_is_told_from_wrong_after_ten(
     monkeypatch: pytest.MonkeyPatch,

@@ -177,6 +177,7 @@ def test_a_mail_whose_sender_was_killed_is_sent_by_the_next_one(user: User) -> N
     assert len(post(now + timedelta(seconds=61))) == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_senders_at_once_one_sends_a_mail() -> None:
     UserFactory(email="ana@example.com")

@@ -164,6 +164,7 @@ def test_a_login_under_way_that_a_reset_overtakes_gets_no_token(user: User) -> N
         at_the_door.issue_token()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_uses_at_once_of_one_link_one_wins() -> None:
     user = UserFactory(email="ana@example.com")
@@ -175,6 +176,7 @@ def test_of_several_uses_at_once_of_one_link_one_wins() -> None:
     assert [login(f"{NEW} {n}") == 200 for n in range(4)] == [n == winner for n in range(4)]
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_logins_that_race_a_reset_leave_no_token_of_the_old_password() -> None:
     user = UserFactory(email="ana@example.com")

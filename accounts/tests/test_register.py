@@ -121,6 +121,7 @@ def test_reading_is_not_offered() -> None:
     assert_problem(APIClient().get(REGISTER), 405, "method_not_allowed")
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_who_register_one_address_at_once_one_gets_it() -> None:
     responses = run_together(4, lambda number: register(first_name=f"Ana {number}"))

@@ -123,6 +123,7 @@ def test_no_code_that_somebody_makes_up_is_an_error(boss: User, code: str) -> No
     assert sign_in(code).status_code == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_one_recovery_code_used_twice_at_once_signs_in_once() -> None:
     boss = SuperuserFactory(email="boss@example.com")
@@ -131,6 +132,7 @@ def test_one_recovery_code_used_twice_at_once_signs_in_once() -> None:
     assert sum(outcome is not None for outcome in outcomes) == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_one_code_of_the_app_used_twice_at_once_signs_in_once() -> None:
     boss = SuperuserFactory(email="boss@example.com")

@@ -100,6 +100,7 @@ def test_a_better_hash_of_the_same_password_ends_nothing(
     assert phone.get(PROFILE).status_code == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("changes", [{"is_active": False}, {"password": "other"}])
 def test_no_login_under_way_outlives_the_change(changes: dict[str, Any]) -> None:

@@ -135,6 +135,7 @@ def test_a_refresh_does_not_bring_back_a_token_that_was_logged_out_meanwhile(
     assert not AuthToken.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_reads_that_race_a_logout_are_answered_and_leave_no_token(client_of: ClientOf) -> None:
     client = client_of(UserFactory())

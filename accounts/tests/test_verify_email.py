@@ -137,6 +137,7 @@ def test_verification_gates_no_other_call(user: User, client_of) -> None:
     assert client_of(user).get("/api/appointment/my-appointments/").status_code == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_uses_at_once_of_one_link_one_counts() -> None:
     token = VERIFICATION.make(UserFactory())

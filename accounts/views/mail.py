@@ -1,4 +1,4 @@
-"""What is done by mail: verifying an address, and choosing a new password."""
+"""Views that send and accept mailed tokens: to verify an address, to reset a password."""
 
 from typing import Any
 
@@ -21,11 +21,11 @@ from accounts.serializers import (
 from accounts.throttles import MailThrottle
 from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
-ON_ITS_WAY = "A mail is on its way, if there is an account that it can help."
+MAIL_QUEUED = "If an account needs this mail, it is on its way."
 
 
-def told(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
-    """Answer with a sentence."""
+def detail_response(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
+    """Return an answer with one sentence."""
     return Response({"detail": sentence}, status_code)
 
 
@@ -40,7 +40,7 @@ class VerifyEmailView(GenericAPIView[User]):
         operation_id="auth_verify_email",
         responses={
             200: DetailSerializer,
-            202: OpenApiResponse(DetailSerializer, "Asked for again, with a login and no token."),
+            202: OpenApiResponse(DetailSerializer, "The mail is queued again."),
         },
     )
     def post(self, request: SignedInRequest) -> Response:
@@ -49,13 +49,13 @@ class VerifyEmailView(GenericAPIView[User]):
         serializer.is_valid(raise_exception=True)
         if token := serializer.validated_data.get("token"):
             User.objects.verify_email(token)
-            return told("The address is verified.")
-        request.user.ask_to_verify()
-        return told(ON_ITS_WAY, status.HTTP_202_ACCEPTED)
+            return detail_response("The address is verified.")
+        request.user.send_verification_mail()
+        return detail_response(MAIL_QUEUED, status.HTTP_202_ACCEPTED)
 
 
 class PasswordResetView(GenericAPIView[User]):
-    """Ask for a mail by which to choose a new password: the same answer, whoever is asked for."""
+    """Ask for the mail to reset a password; the answer is the same for an unknown address."""
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
@@ -64,15 +64,15 @@ class PasswordResetView(GenericAPIView[User]):
 
     @extend_schema(responses={202: DetailSerializer}, operation_id="auth_password_reset")
     def post(self, request: Request) -> Response:
-        """Ask for a mail by which to choose a new password: the same answer, whoever it is for."""
+        """Ask for the mail to reset a password; the answer is the same for an unknown address."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, serializer.validated_data["email"])
-        return told(ON_ITS_WAY, status.HTTP_202_ACCEPTED)
+        return detail_response(MAIL_QUEUED, status.HTTP_202_ACCEPTED)
 
 
 class PasswordResetConfirmView(GenericAPIView[User]):
-    """Choose a new password by the token of the mail: every token and session is dead."""
+    """Set a new password by the mailed token; every API token and session ends."""
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
@@ -80,9 +80,11 @@ class PasswordResetConfirmView(GenericAPIView[User]):
 
     @extend_schema(responses=DetailSerializer, operation_id="auth_password_reset_confirm")
     def post(self, request: Request) -> Response:
-        """Choose a new password by the token of the mail: every token and session is dead."""
+        """Set a new password by the mailed token; every API token and session ends."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data
         User.objects.reset_password(given["token"], given["new_password"])
-        return told("The password is changed, and every device is signed out. Sign in with it.")
+        return detail_response(
+            "The password is changed, and every device is signed out. Sign in with it."
+        )

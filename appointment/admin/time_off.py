@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import BigIntegerField, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -18,11 +19,12 @@ from appointment.admin.appointments import local_time
 from appointment.admin.time_off_forms import TimeOffForm
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, affected_visits
-from doctor.models import Doctor, Location, TimeOff
+from doctor.models import Doctor, Location, Schedule, TimeOff
 from extensions.admin.actions import DomainActionAdmin
 
 CONFIRMED = "_confirmed"  # sent by the button of the page that shows the affected visits
 NOT_RESENT = (CONFIRMED, "csrfmiddlewaretoken")
+ZONE = "location__time_zone"
 
 
 class TimeOffPeriodFilter(admin.SimpleListFilter):
@@ -58,7 +60,7 @@ class TimeOffAdmin(DomainActionAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TimeOff]:
         rows: Any = super().get_queryset(request)
-        return rows.with_names().with_clock()
+        return with_clock(rows.with_names())
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the formatted times instead of inputs to those who may not change the leave."""
@@ -138,7 +140,8 @@ class TimeOffAdmin(DomainActionAdmin):
 
     def lock_rows(self, queryset: QuerySet[TimeOff]) -> None:
         """Lock the leave, then its locations, doctors and all slots, each in one statement."""
-        rows = list(queryset.select_for_update(no_key=True).order_by("pk"))
+        leave = queryset.select_related("doctor", "location").order_by("pk")
+        rows = list(leave.select_for_update(no_key=True, of=("self",)))
         Location.objects.lock({row.location_id for row in rows if row.location_id})
         Doctor.objects.lock({row.doctor_id for row in rows if row.doctor_id})
         if rows:
@@ -160,6 +163,20 @@ class TimeOffAdmin(DomainActionAdmin):
     def end(self, time_off: Any) -> str:
         """Return the end on the clock of the leave."""
         return _format(time_off.ends_at, ZoneInfo(time_off.clock_zone))
+
+
+def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
+    """Add `clock_id` and `clock_zone`: the location whose clocks show the times, and its time zone.
+
+    For a closure it is the closed location, for a doctor's leave the location of the doctor's last
+    session. Without one `clock_id` is null and the time zone UTC.
+    """
+    sessions = Schedule.objects.filter(doctor=OuterRef("doctor")).order_by("-date", "-pk")
+    last, zone = (sessions.values(column)[:1] for column in ("location", ZONE))
+    return rows.annotate(
+        clock_id=Coalesce("location_id", Subquery(last), output_field=BigIntegerField()),
+        clock_zone=Coalesce(ZONE, Subquery(zone), Value("UTC")),
+    )
 
 
 def _format(instant: datetime, zone: ZoneInfo) -> str:

@@ -108,15 +108,6 @@ class PlaceRequest:
         locations = {slot.location for slot in self.candidates}
         self.context = self._context(locations, window)
 
-    def take(self, slot: Slot) -> None:
-        """Take a place in the slot; raises the first booking rule that refuses it.
-
-        A full slot may hold a place for a waitlist offer that has lapsed: that offer ends first.
-        """
-        if slot.holds_lapsed_place(self.at):
-            slot.lock().offers.settle(slot, self.at)
-        slot.take(context=self.context)
-
     def _context(self, locations: Iterable[Location], window: Span) -> BookingContext:
         visit = self.appointment
         return booking_context(visit.patient, self.at, locations, window, visit.pk, self.waive)
@@ -142,7 +133,7 @@ class BookAppointment(PlaceRequest):
             slot = self._take_earliest()
         else:
             slot = self.candidates[0]
-            self.take(slot)
+            slot.take(context=self.context)
         self.appointment.save_booked(slot, self.at)
         return self.appointment
 
@@ -154,7 +145,7 @@ class BookAppointment(PlaceRequest):
             if reasons.get(slot.pk, "closed") is None:
                 try:
                     with transaction.atomic():  # releases the slot's lock when the take fails
-                        self.take(slot)
+                        slot.take(context=self.context)
                     return slot
                 except (DomainError, Slot.DoesNotExist):
                     reasons[slot.pk] = "full"  # another patient took the place since it was read
@@ -197,7 +188,7 @@ class RescheduleAppointment(PlaceRequest):
             old, new = self._lock_slots(to)
             self.load_candidates(Slot.objects.of_key(new.pk))
             old.release()
-            self.take(new)
+            new.take(context=self.context)
             old.offers.offer_places([old], self.at)
             visit.save_moved(old, new, by, self.at, self.override_reason)
         return visit

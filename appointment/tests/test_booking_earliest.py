@@ -15,7 +15,7 @@ from extensions.exceptions import DomainError
 from patient.models import Patient
 from tests.balance import assert_balanced
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MINUTES = timedelta(minutes=5)
 Break = Callable[[Appointment], str]

@@ -13,7 +13,7 @@ from doctor.models import Slot, TimeOff
 from doctor.tests.factories import ScheduleFactory
 from patient.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 Break = Callable[[Offer], str]
 

@@ -15,7 +15,7 @@ from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Location
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MADRID, NEW_YORK = "Europe/Madrid", "America/New_York"
 DAYS = [  # with the hours that each has

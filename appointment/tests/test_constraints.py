@@ -18,7 +18,7 @@ from doctor.tests.factories import (
 )
 from extensions.db.constraints import PostgresExclusionConstraint, violates
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 ON_POSTGRES_ALONE = {"doctor_slot_no_overlap", "appointment_no_overlap_of_one_patient"}
 CONSTRAINTS: dict[str, tuple[type[Model], BaseConstraint]] = {

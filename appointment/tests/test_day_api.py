@@ -22,7 +22,7 @@ from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
 from tests.statements import counted_statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 AGENDA = "/api/appointment/agenda/"
 DAY = date(2027, 6, 1)

@@ -17,7 +17,7 @@ from patient.models import Patient
 from patient.tests.factories import DependentFactory
 from tests.problems import assert_invalid, assert_problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MONDAY = date(2026, 11, 30)
 Client = Callable[[User | None], APIClient]

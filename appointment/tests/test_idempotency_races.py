@@ -18,7 +18,7 @@ from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.threads import run_together
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 SENDS = 8
 LONG = 10.0

@@ -100,6 +100,7 @@ def test_the_day_is_that_of_the_slot_the_visit_was_moved_to(visit: Appointment) 
     assert stale.checked_in_at == visit.starts_at
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_checked_in_at_two_desks_at_once_leaves_one_event() -> None:
     visit = AppointmentFactory()
@@ -178,6 +179,7 @@ def test_a_canceled_visit_is_corrected_by_nobody(visit: Appointment, staff: User
     assert_balanced(visit.slot)
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_corrected_at_two_desks_at_once_it_is_corrected_once() -> None:
     visit, clerk = AppointmentFactory(), SuperuserFactory()

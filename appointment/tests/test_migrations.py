@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.database import Database
+from tests.templates import Templates
+
+pytestmark = pytest.mark.both_databases
 
 ROOT = Path(__file__).resolve().parents[2]
 THERE_AND_BACK = """
@@ -24,7 +29,6 @@ def schema():
 def named(schema):
     return {t: [n for n in names if not n.startswith("__")] for t, names in schema.items()}
 
-call_command("migrate", verbosity=0)
 before = named(schema())
 assert len(before) > 10, before
 for app in ("appointment", "patient", "doctor", "accounts"):
@@ -38,8 +42,10 @@ print("there and back")
 """
 
 
-def test_every_migration_can_be_undone_and_done_again(database: Database) -> None:
-    url = database.create_database("migrations")
+def test_every_migration_can_be_undone_and_done_again(
+    database: Database, templates: Templates
+) -> None:
+    url = database.create_database("migrations", templates.migrated())
     done = subprocess.run(
         [sys.executable, "-c", THERE_AND_BACK],
         env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"},

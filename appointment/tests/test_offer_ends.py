@@ -15,7 +15,7 @@ from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 from tests.statements import counted_statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 # --- Ends of offers -------------------------------------------------------------------------------

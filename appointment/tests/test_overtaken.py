@@ -103,6 +103,7 @@ def test_a_slot_whose_hold_has_lapsed_is_had_though_it_fills_up_meanwhile(
     assert_balanced(booked.slot)
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_row_that_was_named_and_then_deleted_is_absent() -> None:
     """Foreign keys are checked at the commit, where no verb can catch what they refuse."""

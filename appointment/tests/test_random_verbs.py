@@ -19,7 +19,7 @@ from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 TRIES = 100
 VERBS = ["cancel", "complete", "mark_no_show", "amend", "discard", "resize", "publish", "revise"]

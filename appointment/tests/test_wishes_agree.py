@@ -12,7 +12,7 @@ from doctor.models import Doctor, Location, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, SpecialtyFactory
 from patient.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ZONES = ("Europe/Madrid", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata")
 SUNDAY_OF_THE_FOLD = date(2027, 10, 31)  # in Madrid the hour from two to three comes twice
 

@@ -9,7 +9,7 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
-from accounts.audit.views import AuditedViewMixin
+from accounts.audit.views import AuditedListMixin
 from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
 from appointment.filters import AgendaFilter
@@ -18,7 +18,7 @@ from appointment.permissions import IsDoctor, IsStaffOrVisitDoctor
 from appointment.serializers import AgendaSerializer, AppointmentSerializer
 
 
-class AgendaView(AuditedViewMixin, ListAPIView[Appointment]):
+class AgendaView(AuditedListMixin, ListAPIView[Appointment]):
     """List the calling doctor's appointments on one date, earliest first."""
 
     audited_model = Appointment

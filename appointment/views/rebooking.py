@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.response import Response
 
-from accounts.audit.views import AuditedViewMixin
+from accounts.audit.views import AuditedListMixin
 from accounts.requests import SignedInRequest
 from appointment.models import Appointment
 from appointment.models.alternatives import with_alternatives
@@ -23,10 +23,11 @@ from appointment.views.booking import BOOKING_RULE_CODES, CHANGE_CODES
 from extensions.rest.permissions import IsStaffWithModelPermission
 
 
-class RebookingView(AuditedViewMixin, ListAPIView[Appointment]):
+class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
     """List the visits that cannot take place as booked, soonest first, with alternatives."""
 
     audited_model = Appointment
+    patient_path = "appointment.patient"
     queryset = Appointment.objects.with_names()
     serializer_class = RebookingSerializer
     permission_classes = (IsStaffWithModelPermission,)

@@ -1,11 +1,9 @@
-"""The shape of the directory and the calendar in the API."""
+"""The serializers of the directory and the calendar."""
 
 from doctor.serializers.calendar import (
     SLOT,
-    AvailableSlotsSerializer,
     ScheduleSerializer,
     SlotSerializer,
-    WindowSerializer,
 )
 from doctor.serializers.directory import (
     DoctorSerializer,
@@ -20,7 +18,6 @@ from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerialize
 
 __all__ = [
     "SLOT",
-    "AvailableSlotsSerializer",
     "DoctorSerializer",
     "FoundSlotSerializer",
     "FoundSlotsSerializer",
@@ -34,5 +31,4 @@ __all__ = [
     "SpecialtyNameSerializer",
     "SpecialtySerializer",
     "WeeklyHoursSerializer",
-    "WindowSerializer",
 ]

@@ -1,4 +1,4 @@
-"""The shape of the directory in the API: doctors, and what a patient searches them by."""
+"""Serializers of doctors, specialties, languages and locations."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ class LanguageSerializer(serializers.ModelSerializer[Language]):
     ]
 )
 class LocationSerializer(serializers.ModelSerializer[Location]):
-    """A site of the clinic and the time zone of its clocks."""
+    """A site of the clinic, with its IANA time zone."""
 
     class Meta:
         model = Location
@@ -58,7 +58,7 @@ class LocationSerializer(serializers.ModelSerializer[Location]):
 
 
 class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):
-    """A specialty by name."""
+    """The id and name of a specialty."""
 
     class Meta:
         model = Specialty
@@ -66,7 +66,7 @@ class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):
 
 
 class LocationNameSerializer(serializers.ModelSerializer[Location]):
-    """A location by name."""
+    """The id and name of a location."""
 
     class Meta:
         model = Location
@@ -99,7 +99,7 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
     specialties = SpecialtyNameSerializer(many=True, read_only=True)
     languages = LanguageSerializer(many=True, read_only=True)
     locations = serializers.SerializerMethodField(
-        help_text="Where the doctor has active sessions from today on."
+        help_text="Locations where the doctor has an active session today or later."
     )
 
     class Meta:
@@ -119,4 +119,6 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
 
     @extend_schema_field(LocationNameSerializer(many=True))
     def get_locations(self, doctor: Doctor) -> list[dict[str, Any]]:
-        return [{"id": place.pk, "name": place.name} for place in doctor.current_locations()]
+        return [
+            {"id": location.pk, "name": location.name} for location in doctor.current_locations()
+        ]

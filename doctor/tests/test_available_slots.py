@@ -12,7 +12,7 @@ from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFacto
 from tests.problems import assert_invalid, assert_problem
 from tests.statements import counted_statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MONDAY = date(2026, 11, 30)
 

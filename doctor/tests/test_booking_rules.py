@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from doctor.models import Slot, booking_rules
 from doctor.models.booking_rules import BookingContext
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 INSTANT = timedelta(microseconds=1)
 
@@ -22,8 +23,8 @@ def slots() -> list[Slot]:
 
 def had(slots: list[Slot], **known: object) -> list[bool]:
     """Which of the slots somebody can have of whom this is known."""
-    terms = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
-    found = set(Slot.objects.on(terms).values_list("pk", flat=True))
+    context = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
+    found = set(Slot.objects.bookable_in(context).values_list("pk", flat=True))
     return [slot.pk in found for slot in slots]
 
 
@@ -47,6 +48,11 @@ def test_what_begins_within_the_horizon_can_be_had_and_nothing_after_it(slots: l
     assert had(some, at=later, locations=(place,)) == [False, True]
 
 
+def test_a_location_without_a_horizon_has_no_end_of_it() -> None:
+    with pytest.raises(ValueError, match="no horizon"):
+        LocationFactory().horizon_ends_at(timezone.now())
+
+
 def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:
     first = slots[0]
     for begins, ends, meant in (
@@ -57,9 +63,9 @@ def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:
         assert list(Slot.objects.overlapping(begins, ends).order_by("starts_at")) == meant
 
 
-def test_a_held_place_has_lapsed_at_the_very_instant(slots: list[Slot]) -> None:
+def test_a_held_place_is_free_from_the_instant_at_which_its_hold_lapses(slots: list[Slot]) -> None:
     at = timezone.now()
-    held = Slot(hold_lapses_at=at)
-    assert held.holds_lapsed_place(at)
-    assert not held.holds_lapsed_place(at - INSTANT)
-    assert not Slot().holds_lapsed_place(at)
+    held = Slot.objects.filter(pk=slots[0].pk)
+    held.update(taken=F("capacity"), hold_lapses_at=at)
+    assert held.bookable(at).exists()
+    assert not held.bookable(at - INSTANT).exists()

@@ -17,7 +17,7 @@ from doctor.tests.factories import (
 )
 from tests.problems import assert_invalid, assert_problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 DOCTORS = "/api/doctor/doctors/"
 

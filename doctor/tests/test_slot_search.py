@@ -18,7 +18,7 @@ from doctor.tests.factories import (
 )
 from tests.problems import assert_invalid
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 PATH = "/api/doctor/slots/"
 MONDAY = date(2026, 11, 30)

@@ -12,7 +12,7 @@ from doctor.tests.factories import LocationFactory, ScheduleFactory
 from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 INSTANT = timedelta(microseconds=1)
 

@@ -20,7 +20,7 @@ from doctor.tests.factories import (
 )
 from tests.statements import counted_statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def open_hours(schedule: Schedule) -> list[str]:

@@ -14,6 +14,8 @@ from doctor.models import Location, Schedule
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from doctor.wall_time import instant_of, validate_time_zone, zone_names
 
+pytestmark = pytest.mark.both_databases
+
 MADRID, NEW_YORK = "Europe/Madrid", "America/New_York"
 SPRING = {MADRID: date(2027, 3, 28), NEW_YORK: date(2027, 3, 14)}
 AUTUMN = {MADRID: date(2027, 10, 31), NEW_YORK: date(2027, 11, 7)}

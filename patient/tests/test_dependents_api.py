@@ -13,6 +13,7 @@ from patient.models import MAX_DEPENDENTS, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory
 from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
+from tests.race_bodies import erase_all
 from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +132,7 @@ def test_one_dependent_too_many_is_400(client: APIClient, patient: Patient) -> N
     assert client.post(DEPENDENTS, LEO).status_code == 201
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
     user = UserFactory()
@@ -141,6 +143,7 @@ def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
     assert Patient.objects.dependents_of(user).count() == MAX_DEPENDENTS
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_profile_that_is_made_by_many_at_once_is_one_beside_the_dependents(client_of) -> None:
     user = UserFactory()
@@ -237,8 +240,6 @@ def test_a_dependent_is_erased_by_the_caller(
 def test_a_family_of_one_account_is_locked_and_erased_together(
     patient: Patient, child: Patient, superuser: User
 ) -> None:
-    from tests.race_bodies import erase_all
-
     visits = visits_of(patient, child)
     erase_all([child, patient])
     assert not Patient.objects.exists()

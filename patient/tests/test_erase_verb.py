@@ -15,7 +15,7 @@ from patient.models import MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
 from tests.balance import assert_balanced
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture

@@ -159,6 +159,7 @@ def test_an_account_books_for_so_many_and_no_more(patient: Patient) -> None:
     assert Patient.objects.dependents_of(patient.user).count() == MAX_DEPENDENTS
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_who_come_at_once_for_the_last_place_one_gets_it() -> None:
     user = PatientFactory().user

@@ -159,6 +159,7 @@ def test_another_patients_profile_is_absent(
     assert Patient.objects.values().get(pk=other_patient.pk) == before
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_profiles_made_at_once_one_is(client_of) -> None:
     user = UserFactory()

@@ -1,6 +1,7 @@
 """Export all data on a patient, as GET /api/patient/export/ does."""
 
 import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -26,12 +27,12 @@ class Command(BaseCommand):
         parser.add_argument("--output", help="path of a new file, which only its owner can read")
 
     def handle(self, *args: Any, output: str | None = None, **options: Any) -> None:
-        """Write the export; raises CommandError for no such patient, and for an existing file."""
+        """Write the file; raises CommandError for an unknown patient or an existing file."""
         patient = Patient.objects.filter(pk=options["id"]).select_related("user").first()
         if patient is None:
             raise CommandError(f"There is no patient {options['id']}.")
         if output is None:
-            Export.for_patient(patient).write(self.stdout)  # type: ignore[arg-type]
+            self.print(Export.for_patient(patient))
             return
         try:
             descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
@@ -39,3 +40,13 @@ class Command(BaseCommand):
             raise CommandError(f"{output}: {error.strerror}") from error
         with open(descriptor, "w", encoding="utf-8") as file:
             Export.for_patient(patient).write(file)
+
+    def print(self, export: Export) -> None:
+        """Print the file; exit 1 without a word if the reader closes the pipe, as `head` does."""
+        try:
+            export.write(self.stdout)  # type: ignore[arg-type]
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes once more when it exits: see "Note on SIGPIPE" in the docs of `signal`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
