@@ -1,5 +1,7 @@
 """The work list: visits that staff have to move or cancel."""
 
+from typing import Any, ClassVar
+
 from django.db.models import Case, Exists, OuterRef, Value, When
 
 from appointment.models.appointment import Appointment, AppointmentQuerySet
@@ -27,7 +29,7 @@ class WorkListQuerySet(AppointmentQuerySet):
 class WorkListItem(Appointment):
     """An appointment that leave, changed hours or a departed doctor make impossible."""
 
-    objects = WorkListQuerySet.as_manager()
+    objects: ClassVar[Any] = WorkListQuerySet.as_manager()
 
     class Meta:
         proxy = True

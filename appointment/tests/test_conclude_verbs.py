@@ -8,8 +8,8 @@ import pytest
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition, NotCancelable
-from appointment.models import Appointment
-from appointment.models.appointment import HOLDING_STATUSES, TRANSITIONS, Status
+from appointment.models import Appointment, Status
+from appointment.models.appointment import HOLDING_STATUSES, TRANSITIONS
 from appointment.tests.factories import AppointmentFactory
 from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
