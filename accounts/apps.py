@@ -3,14 +3,14 @@ from django.contrib.admin import apps as admin
 
 
 class AccountsConfig(AppConfig):
-    """People who sign in: the base that every other app may import."""
+    """Accounts and the audit trail; every other app may import this one."""
 
     name = "accounts"
     default = True
 
 
 class ClinicAdminConfig(admin.AdminConfig):
-    """The admin, with the site that can ask for a second factor."""
+    """The admin, with the site that asks for a second factor."""
 
     default = False
     default_site = "accounts.site.ClinicAdminSite"

@@ -1,4 +1,4 @@
-"""Opaque bearer tokens: hashed at rest, expiring when idle and in any case after 90 days."""
+"""API tokens and passwords: how a caller is authenticated."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from accounts.fields import fold_email
 from accounts.login_limits import is_locked_out, refuse_locked_out
 from accounts.models import Device, User
-from accounts.models.device import NOTED_AFTER
+from accounts.models.device import USE_RECORDED_AFTER
 
 TOKEN = re.compile(rb"[0-9a-f]{64,128}")
 
@@ -28,13 +28,14 @@ TOKEN = re.compile(rb"[0-9a-f]{64,128}")
 class TokenAuthentication(auth.TokenAuthentication):
     """`Authorization: Token <token>`, looked up by its digest in one query.
 
-    knox itself answers 500 to a token that is not hexadecimal, deletes other tokens on a read, and
-    fails when a refresh meets a logout; here a malformed token is 401 like any wrong one, and the
-    refresh is a filtered update that a logout simply empties.
+    A token expires 14 days after its last use, and 90 days after the login. knox itself answers 500
+    to a token that is not hexadecimal, deletes other tokens on a read, and fails when a refresh
+    meets a logout. Here a malformed token is 401, and the refresh is a filtered UPDATE that finds
+    no row after a logout.
     """
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
-        """The user and their token. Raises AuthenticationFailed, the same for every reason."""
+        """Return the user and the token; raises AuthenticationFailed, alike for every reason."""
         now = timezone.now()
         found = TOKEN.fullmatch(token) and (
             AuthToken.objects.select_related("user", "device")
@@ -47,22 +48,22 @@ class TokenAuthentication(auth.TokenAuthentication):
         return found.user, found
 
     def renew_token(self, auth_token: AuthToken) -> None:
-        """Note the use, at most hourly: the expiry is 14 days on, and never past 90 days of age."""
+        """Record the use, at most hourly, and put the expiry off to 14 days from now."""
         now = timezone.now()
         device = getattr(auth_token, "device", None)
-        if now - (device.last_used_at if device else auth_token.created) > NOTED_AFTER:
+        if now - (device.last_used_at if device else auth_token.created) > USE_RECORDED_AFTER:
             oldest = auth_token.created + knox_settings.AUTO_REFRESH_MAX_TTL
             as_read = AuthToken.objects.filter(pk=auth_token.pk, expiry=auth_token.expiry)
             with transaction.atomic():
-                Device.objects.note_use(auth_token, now)
+                Device.objects.record_use(auth_token, now)
                 as_read.update(expiry=min(now + knox_settings.TOKEN_TTL, oldest))
 
 
 class PasswordBackend(ModelBackend):
-    """Django's, which takes as long for an unknown address as for a known one.
+    """Django's ModelBackend, with a second check of the lock-out after the password.
 
-    Of guesses at the very same moment all are let in before the first is counted. So the count is
-    looked at once more, after the password: no more than ten are ever told from wrong.
+    Guesses at the same moment all pass the first check before any of them is counted. With the
+    second check at most ten of them learn whether their password is right.
     """
 
     def authenticate(
@@ -72,14 +73,17 @@ class PasswordBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """The user with this address and password; None for anybody else, and who is locked out."""
+        """Return the user with this address and password; None if wrong or locked out.
+
+        Takes the same time for an unknown address as for a known one, as Django does.
+        """
         user = super().authenticate(request, username, password, **kwargs)
         locked = user and request and is_locked_out(request, fold_email(username or ""))
         return None if locked else user
 
 
 class IgnoreCredentials(BaseAuthentication):
-    """Take every caller for anonymous, whatever they send, and still answer 401 rather than 403."""
+    """Treat every caller as anonymous; a view that refuses one answers 401 rather than 403."""
 
     def authenticate(self, request: Request) -> None:
         return None
@@ -89,16 +93,17 @@ class IgnoreCredentials(BaseAuthentication):
 
 
 def sign_in(request: Request, email: str, password: str) -> User:
-    """The user with this address and password.
+    """Return the user with this address and password.
 
-    Raises Throttled for an account locked out from this address, AuthenticationFailed else.
+    Raises Throttled if the account is locked out from the client's address, and
+    AuthenticationFailed if the address or the password is wrong.
     """
     email = fold_email(email)
     refuse_locked_out(request._request, email)
-    # django-axes keeps its notes on Django's own request, which DRF's only wraps.
+    # django-axes sets attributes on Django's request, which REST framework's request wraps.
     user = authenticate(request._request, username=email, password=password)
     with transaction.atomic():
-        # Locked, since Django notes the login on the account, which somebody may be deleting.
+        # Locked, since Django writes last_login while another call may delete the account.
         if user is None or User.objects.lock(user.pk) is None:
             raise AuthenticationFailed("Wrong e-mail address or password.")
         user_logged_in.send(sender=User, request=request._request, user=user)
@@ -106,7 +111,7 @@ def sign_in(request: Request, email: str, password: str) -> User:
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """How the OpenAPI document describes the token."""
+    """Describes the token in the OpenAPI document."""
 
     target_class = TokenAuthentication
     name = "token"
@@ -121,7 +126,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 class NoScheme(OpenApiAuthenticationExtension):
-    """Views that ignore credentials describe no scheme of their own."""
+    """Describes views that ignore credentials: without a security scheme."""
 
     target_class = IgnoreCredentials
     name: list[str] = []

@@ -1,15 +1,15 @@
-"""What signing in refuses."""
+"""Errors of signing in."""
 
 
 class CredentialsChanged(Exception):
-    """The password changed, or the account went, while somebody signed in with the old one."""
+    """The password changed, or the account was closed, during a login with the old password."""
 
     def __init__(self) -> None:
         super().__init__("The account has changed meanwhile. Sign in again.")
 
 
 class Throttled(Exception):
-    """Too many tries; `wait` is the number of seconds until the next may succeed."""
+    """Too many attempts; `wait`: seconds until the next attempt is allowed."""
 
     def __init__(self, wait: int) -> None:
         self.wait = wait

@@ -7,12 +7,12 @@ from django.db import models
 
 
 def fold_email(email: str) -> str:
-    """The one spelling under which an address is stored and looked up."""
+    """Return the spelling in which an address is stored and looked up: NFKC, in lower case."""
     return unicodedata.normalize("NFKC", email).strip().lower()
 
 
 class EmailField(models.EmailField):
-    """An e-mail address that folds its case wherever it comes from: a form, the API, a query."""
+    """An e-mail address that folds its value from a form, the API and a query alike."""
 
     def to_python(self, value: Any) -> Any:
         value = super().to_python(value)

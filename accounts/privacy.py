@@ -1,26 +1,24 @@
-"""Accounts are for those who may see accounts."""
+"""Accounts are shown only to users with the permission `accounts.view_user`."""
 
 from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.models import User
 
-
-class HidesAccounts:
-    """An admin whose account fields exist only for those who may view users."""
+class HiddenAccountsMixin:
+    """An admin that leaves out its account fields for users who may not view accounts."""
 
     account_fields = ("user",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The fields of the page, for this person."""
+        """Return the fields that this user may see."""
         fields = super().get_fields(request, obj)  # type: ignore[misc]
         if may_view_accounts(request):
             return fields
         return [field for field in fields if field not in self.account_fields]
 
     def get_search_fields(self, request: HttpRequest) -> Any:
-        """Without accounts, nobody finds out by searching whose an address is."""
+        """Return the search fields; without accounts, a search by address finds nothing."""
         fields = super().get_search_fields(request)  # type: ignore[misc]
         if may_view_accounts(request):
             return fields
@@ -28,7 +26,7 @@ class HidesAccounts:
         return [field for field in fields if not field.startswith(prefixes)]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Nor by filtering."""
+        """Whether the URL may filter by `lookup`; an account only for those who may view it."""
         named = lookup.split("__", maxsplit=1)[0].removesuffix("_id")
         if named in self.account_fields and not may_view_accounts(request):
             return False
@@ -37,12 +35,12 @@ class HidesAccounts:
 
 
 def may_view_accounts(request: HttpRequest) -> bool:
-    """Whether this person holds the permission to see accounts."""
+    """Whether the user holds the permission to view accounts."""
     return request.user.has_perm("accounts.view_user")
 
 
-def name_of(user: User | None) -> str:
-    """A colleague's name; never the address, which is for those who may see accounts."""
+def display_name(user: Any) -> str:
+    """Return a colleague's name, or "" for None; never the address, which is an account field."""
     if user is None:
         return ""
     return f"{user.first_name} {user.last_name}".strip() or f"account {user.pk}"

@@ -1,4 +1,4 @@
-"""The shape of accounts in the API."""
+"""Serializers of accounts."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from accounts.fields import EmailField, fold_email
 from accounts.models import Device, User
 from accounts.models.user import check_new_password
 from extensions.rest.fields import TextField
-from extensions.rest.serializers import TEXTS, PartialUpdateSerializer
+from extensions.rest.serializers import TEXT_FIELD_MAPPING, PartialUpdateSerializer
 
 USER = {
     "id": 7,
@@ -20,7 +20,7 @@ USER = {
     "doctor": None,
     "date_joined": "2026-11-23T09:30:00Z",
 }
-MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # of examples, and secrets to nobody
+MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # examples, no secrets
 REQUIRED = serializers.Field.default_error_messages["required"]
 PASSWORD: dict[str, Any] = {
     "max_length": 4096,
@@ -85,7 +85,7 @@ class FoldedEmailField(serializers.EmailField):
 class RegistrationSerializer(serializers.ModelSerializer[User]):
     """What a new account needs."""
 
-    serializer_field_mapping = {**TEXTS, EmailField: FoldedEmailField}
+    serializer_field_mapping = {**TEXT_FIELD_MAPPING, EmailField: FoldedEmailField}
 
     class Meta:
         model = User

@@ -1,6 +1,7 @@
-"""The admin site, which asks for a second factor where the settings want it.
+"""The admin site, which asks for a second factor if the setting ADMIN_SECOND_FACTOR says so.
 
-Apart from `accounts.admin`, which registers models with it: Django makes it at the first of them.
+Not in `accounts.admin`: Django creates the site when the first model registers with it, and while
+it loads the apps. Hence the imports inside methods.
 """
 
 from typing import Any, cast
@@ -20,7 +21,7 @@ WRONG = (
 
 
 class CodeForm(AdminAuthenticationForm):
-    """Address, password and a code, of which a refusal does not say which one was wrong."""
+    """Address, password and code; the error does not say which of them is wrong."""
 
     error_messages = {**AdminAuthenticationForm.error_messages, "invalid_login": WRONG}
     code = forms.CharField(
@@ -29,24 +30,24 @@ class CodeForm(AdminAuthenticationForm):
     )
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """Raise ValidationError unless they may open the admin and typed a right code.
+        """Raise ValidationError unless the user may open the admin and typed a right code.
 
-        Asked after the password was right: a stranger cannot use up the owner's tries. A wrong code
-        counts like a wrong password towards the lock-out.
+        Django calls this after the password was right, so that a stranger cannot use up the owner's
+        attempts. A wrong code counts as a wrong password towards the lock-out.
         """
-        from accounts.models import SecondFactor  # the site is made before the models are
+        from accounts.models import SecondFactor
 
         super().confirm_login_allowed(user)
         device = SecondFactor(user).verify(self.cleaned_data.get("code", ""))
         if device is None:
-            tried = {"username": user.get_username()}
-            user_login_failed.send(__name__, credentials=tried, request=self.request)
+            credentials = {"username": user.get_username()}
+            user_login_failed.send(__name__, credentials=credentials, request=self.request)
             raise self.get_invalid_login_error()
-        user.otp_device = device  # which django-otp notes in the session
+        user.otp_device = device  # django-otp stores it in the session
 
 
 class ClinicAdminSite(OTPAdminSite):
-    """Lets in who is staff and, with ADMIN_SECOND_FACTOR, typed a right code in this session."""
+    """Admits staff; with ADMIN_SECOND_FACTOR only those who typed a right code in this session."""
 
     site_header = site_title = "Clinic appointments"
 
@@ -55,35 +56,41 @@ class ClinicAdminSite(OTPAdminSite):
 
     @property
     def login_form(self) -> type[AdminAuthenticationForm] | None:
-        """The form of the login page; None is Django's own."""
+        """The form of the login page; None means Django's own."""
         return CodeForm if settings.ADMIN_SECOND_FACTOR else None
 
     @property
     def login_template(self) -> str | None:
-        """The login page; None is Django's own."""
+        """The template of the login page; None means Django's own."""
         return "accounts/login.html" if settings.ADMIN_SECOND_FACTOR else None
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Whether this person may see any page of the admin."""
+        """Whether the user may open the admin at all."""
         if settings.ADMIN_SECOND_FACTOR:
             return bool(super().has_permission(request))
         return AdminSite.has_permission(self, request)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """The page to sign in at, under the limit of all logins."""
-        from accounts.login_limits import limits_logins  # the site is made before the models are
+        """Show the login page, whose logins count with those of the API."""
+        from accounts.login_limits import (
+            limits_logins,
+        )
 
         page = limits_logins(super().login)
         return page(request, extra_context)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """What a field suggests; of patients it is written down who was named to whom."""
-        from accounts.audit.admin import Suggestions
+        """Answer what an autocomplete field suggests, and record the patients among it."""
+        from accounts.audit.admin import (
+            AuditedAutocompleteView,
+        )
 
-        return cast(HttpResponse, Suggestions.as_view(admin_site=self)(request))
+        return cast(HttpResponse, AuditedAutocompleteView.as_view(admin_site=self)(request))
 
     def get_urls(self) -> list[Any]:
-        from accounts.admin.second_factor import SecondFactorView
+        from accounts.admin.second_factor import (
+            SecondFactorView,
+        )
 
         view = self.admin_view(SecondFactorView.as_view(site=self))
         return [path("second-factor/", view, name="second_factor"), *super().get_urls()]

@@ -1,33 +1,33 @@
-"""Limits on signing in and up and on mail: who is counted, in which scope of the settings."""
+"""Limits on logins, registrations, passwords and mail; the setting RATES has the numbers."""
 
 from typing import Any
 
-from extensions.rest.throttling import PerAddress, PerUser
+from extensions.rest.throttling import PerAddressThrottle, PerUserThrottle
 
 
-class PasswordThrottle(PerUser):
-    """So many tries of a password a minute for who is signed in: a token that was stolen."""
+class PasswordThrottle(PerUserThrottle):
+    """Limit the passwords that a user tries a minute, which a thief of a token would guess."""
 
     scope = "password"
 
 
-class LoginThrottle(PerAddress):
-    """So many logins a minute from an address, whatever the account."""
+class LoginThrottle(PerAddressThrottle):
+    """Limit the logins from an address a minute, over all accounts."""
 
     scope = "login"
 
 
-class RegistrationThrottle(PerAddress):
-    """So many new accounts an hour from an address."""
+class RegistrationThrottle(PerAddressThrottle):
+    """Limit the new accounts from an address an hour."""
 
     scope = "register"
 
 
-class MailThrottle(PerAddress):
-    """So many mails asked for an hour from an address, or by who is signed in."""
+class MailThrottle(PerAddressThrottle):
+    """Limit the mails that a user, or an address without a login, asks for an hour."""
 
     scope = "mail"
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         is_known = request.user.is_authenticated
-        return f"user-{request.user.pk}" if is_known else super().who(request)
+        return f"user-{request.user.pk}" if is_known else super().identity(request)

@@ -1,4 +1,4 @@
-"""What an appointment refuses."""
+"""The errors of appointments and of the waitlist."""
 
 from extensions.exceptions import DomainError
 
@@ -20,10 +20,6 @@ class AppointmentDeleted(NotCancelable):
 class CancelDeadlinePassed(DomainError):
     code = "cancel_deadline_passed"
     message = "It is too late to cancel or move this appointment. Call the location."
-
-
-class StaleLock(Exception):
-    """The appointment, or an offer, is of another slot meanwhile: look again."""
 
 
 class PlaceAvailable(DomainError):

@@ -58,7 +58,7 @@ class Export:
         account, of_them = self.account, {"patient__in": self.patients}
         email = account.email if account else ""  # nobody's
         keys = self.patients.values("pk")
-        log = AuditEvent.objects.told_of(keys).select_related("actor")
+        log = AuditEvent.objects.access_log_of(keys).select_related("actor")
         events = Prefetch("events", AppointmentEvent.objects.order_by("pk"))
         visits = Appointment.objects.filter(**of_them).with_names().prefetch_related(events)
         waits = WaitlistEntry.objects.filter(**of_them).select_related("doctor", "specialty")

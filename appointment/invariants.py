@@ -37,7 +37,7 @@ from appointment.models import (
     WaitlistEntry,
     WaitlistStatus,
 )
-from appointment.models.status import Status
+from appointment.models.event import Status
 from doctor.models import Slot, slot_availability
 
 Kind = AppointmentEvent.Kind

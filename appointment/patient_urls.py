@@ -1,7 +1,14 @@
 """Paths of patients whose views need appointments."""
 
-from django.urls import path
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
 from appointment import views
 
-urlpatterns = [path("export/", views.ExportView.as_view(), name="export")]
+router = SimpleRouter(use_regex_path=False)
+router.register("medical-history", views.MedicalHistoryViewSet)
+
+urlpatterns = [
+    path("", include(router.urls)),
+    path("export/", views.ExportView.as_view(), name="export"),
+]

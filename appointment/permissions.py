@@ -6,7 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from appointment.models import Appointment
-from appointment.models.status import CHANGE
+from appointment.models.appointment import CHANGE
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
 

@@ -1,6 +1,6 @@
-"""What appointments do when the calendar changes: each receiver calls a verb, and nothing else.
+"""React to the calendar and to erasures: each receiver calls one verb.
 
-They are called in the order in which they stand: entries in line are locked before appointments.
+They run in the order in which they stand here: waitlist entries are locked before appointments.
 """
 
 from datetime import datetime
@@ -8,23 +8,36 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from accounts.models import User
 from appointment.models import Appointment, Offer
+from appointment.models.erasure import anonymize_for
 from doctor.signals import slots_changed, slots_closing
+from patient.models import Patient
+from patient.signals import patient_erasing
 
 
 @receiver(slots_closing)
 def withdraw_offers(slots: set[int], at: datetime, **kwargs: Any) -> None:
-    """Take back what was offered of slots that are about to close, go or shrink."""
+    """Withdraw the offers of slots that are about to close, to be deleted or to shrink."""
     Offer.objects.withdraw(slots, at)
 
 
 @receiver(slots_changed)
 def offer_places(slots: set[int], at: datetime, **kwargs: Any) -> None:
-    """Offer the places that have become free to those who wait."""
-    Offer.objects.offer_again(slots, at)
+    """Offer the places that have become free to the waitlist."""
+    Offer.objects.offer_places_by_key(slots, at)
 
 
 @receiver(slots_changed)
-def flag_visits(slots: set[int], at: datetime, **kwargs: Any) -> None:
-    """Put the visits that cannot take place on the work list, and take the others off it."""
-    Appointment.objects.reflag(slots, at)
+def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> None:
+    """Put the visits that cannot take place on the work list, and take the others off it.
+
+    A new slot has no visit yet.
+    """
+    Appointment.objects.update_rebooking_flags(slots - new, at)
+
+
+@receiver(patient_erasing)
+def anonymize_visits(patients: list[Patient], by: User | None, at: datetime, **kwargs: Any) -> None:
+    """Take the persons out of their visits and off the waitlist."""
+    anonymize_for(patients, by, at)

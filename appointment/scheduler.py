@@ -11,7 +11,7 @@ from typing import Any
 from django.db import Error, connections
 from django.utils import timezone
 
-from accounts.models import forget_mail, send_due
+from accounts.models import delete_old_mail, send_due
 from appointment import jobs
 from extensions.db.retry import retry_on_conflict
 
@@ -25,7 +25,7 @@ WORK: tuple[Work, ...] = (
     ("free places offered", jobs.offer_free_places),
     ("idempotency keys forgotten", jobs.forget_keys),
     MAIL,
-    ("mails forgotten", forget_mail),
+    ("mails forgotten", delete_old_mail),
 )
 MAIL_EVERY = 5.0  # seconds: somebody sits there and waits for it
 

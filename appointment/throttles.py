@@ -1,9 +1,9 @@
 """Limits on booking."""
 
-from extensions.rest.throttling import PerUser
+from extensions.rest.throttling import PerUserThrottle
 
 
-class BookingThrottle(PerUser):
+class BookingThrottle(PerUserThrottle):
     """So many bookings and moves a minute for a user."""
 
     scope = "booking"

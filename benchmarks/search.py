@@ -152,7 +152,7 @@ def everything() -> Any:
 
 
 def free(slots: Any) -> Any:
-    return slots.bookable(NOW).order_by("starts_at", "pk").listed(NOW, "doctor")
+    return slots.bookable(NOW).order_by("starts_at", "pk").slot_rows(NOW, "doctor")
 
 
 def page_far_on() -> Any:

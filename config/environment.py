@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +68,25 @@ def required(name: str) -> str:
     return value
 
 
+def private_folder(folder: Path) -> None:
+    """Create the folder, and keep it and every file of this process from other users.
+
+    The umask covers what SQLite, the mail backend and the server create later, in any thread.
+    """
+    os.umask(0o077)
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(PermissionError):  # another user owns it
+        folder.chmod(0o700)
+
+
 def secret_key(path: Path) -> str:
-    """A key made once and kept in a private file, for machines that hold demo data only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Return a key created once and kept in a private file; for machines with demo data only."""
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(64))
         try:
-            os.link(draft, path)  # of two first runs at once one wins, and both read its key
+            os.link(draft, path)  # of two first runs at once one succeeds, and both read its key
         except FileExistsError:
             pass
         finally:

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from config.csp import OF_REST_FRAMEWORK, PERMISSIONS_POLICY, STYLE_ATTRIBUTES
 
 
-class PrivacyMiddleware:
+class NoStoreMiddleware:
     """Have no answer kept: there are patients in most, and free times are stale in a second.
 
     One rule for all rather than a list of what is personal: a page that somebody adds is in it.
@@ -27,7 +27,7 @@ class PrivacyMiddleware:
         return response
 
 
-class PolicyMiddleware(CSPMiddleware):
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
     """The policy of the settings; REST framework's own pages keep the style of their templates."""
 
     def get_policy_parts(

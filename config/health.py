@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from extensions.db.backends.postgresql.limits import short_timeouts
+from extensions.db.backends.postgresql.timeouts import short_timeouts
 
 RETRY_AFTER = 5  # seconds
 SECONDS = 2  # that it is waited for

@@ -11,10 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"client_faults": {"()": "config.log.WithoutTracebackOfClientFaults"}},
+    "filters": {"client_faults": {"()": "config.log.ClientErrorFilter"}},
     "formatters": {
         "line": {
-            "()": "config.log.DiscreetFormatter",
+            "()": "config.log.PrivateFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
         }
@@ -44,7 +44,7 @@ OF_CODE = (
 CLIENT_LOGGERS = ("django.security", "django.request")
 
 
-class WithoutTracebackOfClientFaults(logging.Filter):
+class ClientErrorFilter(logging.Filter):
     """Takes the traceback off what a client did wrong; the sentence stays.
 
     Anybody can send a forged Host header: a page of traceback for each would hide our own faults.
@@ -60,7 +60,7 @@ class WithoutTracebackOfClientFaults(logging.Filter):
         return told_by and getattr(record, "status_code", 500) < 500
 
 
-class DiscreetFormatter(logging.Formatter):
+class PrivateFormatter(logging.Formatter):
     """Tells where an error arose and of what kind; its words only where they speak of the code.
 
     A database quotes the row that it refuses, a parser the value: that is a patient's data. Of the
@@ -93,7 +93,7 @@ def _words(error: BaseException) -> str:
     return " ".join(named) or "(its words are left out)"
 
 
-class WithoutWordsOfRequests(logging.Filter):
+class RequestTextFilter(logging.Filter):
     """Cuts off what gunicorn quotes of a request that it cannot read: a header may be a token."""
 
     quoting = re.compile(r"(Invalid request from ip=\S+) .*", re.DOTALL)
@@ -103,7 +103,7 @@ class WithoutWordsOfRequests(logging.Filter):
         if isinstance(record.args, tuple):
             record.args = tuple(_without_query(value) for value in record.args)
         if record.exc_info:
-            record.exc_text = DiscreetFormatter().formatException(record.exc_info)
+            record.exc_text = PrivateFormatter().formatException(record.exc_info)
         return True
 
 

@@ -6,13 +6,13 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
-from extensions.rest.filters import MOST_ROWS, PAGE_SIZE, positive
+from extensions.rest.filters import MAX_PAGE_SIZE, PAGE_SIZE, positive_integer
 
 
 def numbered(text: str, name: str) -> int:
     """A positive whole number; raises ValidationError on the query parameter for anything else."""
     try:
-        return positive(text)
+        return positive_integer(text)
     except ValidationError as error:
         raise ValidationError({name: error.detail}) from error
 
@@ -22,12 +22,12 @@ class Pages(PageNumberPagination):
 
     page_size = PAGE_SIZE
     page_size_query_param = "page_size"
-    max_page_size = MOST_ROWS
+    max_page_size = MAX_PAGE_SIZE
 
     def get_page_size(self, request: Request) -> int:
         """The rows a page; raises ValidationError for what is no positive number."""
         size = request.query_params.get("page_size")
-        return self.page_size if size is None else min(numbered(size, "page_size"), MOST_ROWS)
+        return self.page_size if size is None else min(numbered(size, "page_size"), MAX_PAGE_SIZE)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """As OpenAPI 3.1 says that a link may be null."""

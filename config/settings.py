@@ -30,7 +30,8 @@ if PRODUCTION:
     DATABASE_URL = environment.required("DATABASE_URL")
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
 else:
-    (VAR_DIR / "static").mkdir(parents=True, exist_ok=True)  # whitenoise warns without it
+    environment.private_folder(VAR_DIR)
+    (VAR_DIR / "static").mkdir(exist_ok=True)  # whitenoise warns without it
     SECRET_KEY = environment.text("SECRET_KEY") or environment.secret_key(VAR_DIR / "secret_key")
     DATABASE_URL = environment.text("DATABASE_URL", "sqlite:///var/db.sqlite3")
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
@@ -65,12 +66,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.outages.LimitsMiddleware",
+    "config.database_errors.DatabaseTimeoutMiddleware",
     "config.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.headers.PrivacyMiddleware",
-    "config.headers.PolicyMiddleware",
+    "config.headers.NoStoreMiddleware",
+    "config.headers.ContentSecurityPolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -81,7 +82,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "config.outages.RetryMiddleware",
+    "config.database_errors.RetryMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -106,7 +107,7 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": environment.database(DATABASE_URL, BASE_DIR)}
 
-# In seconds, for PostgreSQL; a command's statements have no limit (config/postgres/limits.py).
+# Seconds, for PostgreSQL; the statements of commands have no limit (extensions/db/backends/).
 DATABASE_LIMITS = {
     "lock": environment.number("DATABASE_LOCK_TIMEOUT", 3),
     "statement": environment.number("DATABASE_STATEMENT_TIMEOUT", 5),
@@ -273,6 +274,7 @@ if PRODUCTION:
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_ROOT = BASE_DIR / "config" / "root"  # /favicon.ico
 if PRODUCTION:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

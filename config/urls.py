@@ -42,4 +42,4 @@ urlpatterns = [
     path("api/docs/", DOCS, name="docs"),
 ]
 
-handler500 = "config.outages.server_error"
+handler500 = "config.database_errors.server_error"

@@ -12,7 +12,7 @@ from django.db import connections
 from django.urls import get_resolver
 
 from config import environment
-from config.log import WithoutWordsOfRequests
+from config.log import RequestTextFilter
 
 demo = environment.text("ENVIRONMENT", "demo") == "demo"
 
@@ -31,7 +31,7 @@ loglevel = "warning" if demo else "info"
 # For whoever asks for an access log (`--access-logfile -`): no query, no referer, no header, since
 # the admin's searches are names of patients.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
-logging.getLogger("gunicorn.error").addFilter(WithoutWordsOfRequests())
+logging.getLogger("gunicorn.error").addFilter(RequestTextFilter())
 
 
 def when_ready(server: Any) -> None:

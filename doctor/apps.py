@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class DoctorConfig(AppConfig):
-    """Doctors, where and when they see patients, and the slots that come of it."""
+    """Doctors, locations, sessions and the slots that patients book."""
 
     name = "doctor"

@@ -1,4 +1,4 @@
-"""What a calendar refuses."""
+"""Domain errors of the calendar."""
 
 from extensions.exceptions import DomainError
 
@@ -25,17 +25,17 @@ class SlotInPast(DomainError):
 
 class TooSoon(DomainError):
     code = "too_soon"
-    message = "It is too late to book this time: the location asks for more notice."
+    message = "It is too late to book this time: the location needs more notice."
 
 
 class TooFar(DomainError):
     code = "too_far"
-    message = "This time is further ahead than the location takes bookings."
+    message = "It is too early to book this time: the location does not take bookings so far ahead."
 
 
 class TooManyAppointments(DomainError):
     code = "too_many_appointments"
-    message = "The patient has as many appointments at this location as it allows."
+    message = "The patient already has the most appointments that this location allows at once."
 
 
 class SlotFull(DomainError):
@@ -45,7 +45,7 @@ class SlotFull(DomainError):
     message = "No place is left at this time."
 
 
-# What the reasons of the rule (doctor.models.booking_rules) are told as.
+# The error for each reason of the booking rules (doctor.models.booking_rules.REASONS).
 REFUSALS: dict[str, type[DomainError]] = {
     "already_booked": AlreadyBooked,
     "patient_overlap": PatientOverlap,
@@ -60,7 +60,7 @@ REFUSALS: dict[str, type[DomainError]] = {
 
 class NothingToRelease(DomainError):
     code = "invalid_transition"
-    message = "No place of this slot is taken, so none can be given back."
+    message = "No place of this slot is taken, so it cannot give one back."
 
 
 class ScheduleOverlap(DomainError):
@@ -69,19 +69,19 @@ class ScheduleOverlap(DomainError):
 
 
 class ScheduleInUse(DomainError):
-    """The change would strand appointments; `appointments` holds their ids."""
+    """The change would take the slot of appointments away; `appointments` holds their ids."""
 
     code = "schedule_in_use"
     message = "Appointments are booked in this session. Move or cancel them first."
 
 
 class HoursOverlap(DomainError):
-    """`weekly_hours` holds the ids of the doctor's other hours that are in the way."""
+    """Other weekly hours of the doctor overlap; `weekly_hours` holds their ids."""
 
     code = "hours_overlap"
-    message = "The doctor keeps other hours at that time."
+    message = "The doctor has other weekly hours at that time."
 
 
 class LocationInUse(DomainError):
     code = "schedule_in_use"
-    message = "The time zone cannot change while sessions are still to come at this location."
+    message = "The time zone cannot change while the location has coming sessions."

@@ -1,9 +1,8 @@
-"""Pages of slots by where they stand in time, not by how many came before.
+"""Keyset pagination of slots by (starts_at, id).
 
-A page begins after the last slot of the one before it, told by (starts_at, id), so that slots which
-are booked or freed meanwhile neither push one over to the next page nor pull one off it, and the
-hundredth page costs what the first does: there is no OFFSET. (REST framework's CursorPagination
-counts an OFFSET among equal keys.)
+A page starts after the last slot of the page before, so a slot that is booked or freed in between
+moves no other slot to another page. There is no OFFSET, so the hundredth page costs as much as the
+first. (The CursorPagination of REST framework uses an OFFSET among equal keys.)
 """
 
 import re
@@ -18,28 +17,28 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-TOLD = re.compile(r"([0-9]{1,16})\|([0-9]{1,18})\|([np])")  # until the year 2286
+CURSOR = re.compile(r"([0-9]{1,16})\|([0-9]{1,18})\|([np])")  # until the year 2286
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the order of slots, just after the one told, and the direction of reading."""
+    """A position in the order of slots, after the given one, and the direction of reading."""
 
     starts_at: datetime = EPOCH
     pk: int = 0
     forward: bool = True
 
     def __str__(self) -> str:
-        """What a client sends back, opaque to it."""
+        """Return the text that a client sends back; its format is not part of the API."""
         instant = (self.starts_at - EPOCH) // MICROSECOND
-        told = f"{instant}|{self.pk}|{'n' if self.forward else 'p'}"
-        return urlsafe_b64encode(told.encode()).decode().rstrip("=")
+        text = f"{instant}|{self.pk}|{'n' if self.forward else 'p'}"
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def read(cls, text: str) -> "Cursor":
-        """The cursor that was told so; raises ValueError for what never was."""
+        """Return the cursor that `str` wrote as this text; raises ValueError for other text."""
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        found = TOLD.fullmatch(urlsafe_b64decode(padded).decode("ascii"))
+        found = CURSOR.fullmatch(urlsafe_b64decode(padded).decode("ascii"))
         if found is None:
             raise ValueError(text)
         instant = EPOCH + int(found[1]) * MICROSECOND
@@ -49,9 +48,10 @@ class Cursor:
         return cursor
 
     def narrow(self, slots: Any) -> Any:
-        """Those on this side of it, the nearest first.
+        """Return the slots after the position, or before it, the nearest first.
 
-        The first bound is the range that an index serves; the second tells equal starts apart.
+        The condition on `starts_at` is a range that the index serves; the other condition
+        distinguishes slots with the same start.
         """
         if self.forward:
             later = Q(starts_at__gt=self.starts_at) | Q(pk__gt=self.pk)
@@ -62,7 +62,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page:
-    """Some slots, soonest first, and where those before and after them begin."""
+    """A page of slots, soonest first, and the cursors of the next and the previous page."""
 
     rows: list[dict[str, Any]]
     next: Cursor | None
@@ -70,15 +70,15 @@ class Page:
 
     @classmethod
     def of(cls, slots: Any, cursor: Cursor | None, size: int) -> "Page":
-        """So many slots from the cursor on, or of the first ones, by one statement."""
-        place = cursor or Cursor()
-        found = list(place.narrow(slots)[: size + 1])
+        """Read `size` slots from the cursor on, or the first ones, in one statement."""
+        position = cursor or Cursor()
+        found = list(position.narrow(slots)[: size + 1])
         rows, more = found[:size], len(found) > size
-        if not place.forward:
+        if not position.forward:
             rows.reverse()
-        before = cls._before(rows[0]) if rows else replace(place, forward=False)
-        after = cls._after(rows[-1]) if rows else replace(place, forward=True)
-        if place.forward:
+        before = cls._before(rows[0]) if rows else replace(position, forward=False)
+        after = cls._after(rows[-1]) if rows else replace(position, forward=True)
+        if position.forward:
             return cls(rows, after if more else None, before if cursor else None)
         return cls(rows, after, before if more else None)
 
@@ -91,7 +91,7 @@ class Page:
         return Cursor(row["starts_at"], row["id"] - 1, forward=False)
 
     def links(self, request: Request) -> dict[str, str | None]:
-        """The absolute addresses of the pages after and before this one."""
+        """Return the absolute URLs of the next and the previous page."""
         here = remove_query_param(request.build_absolute_uri(), "cursor")
 
         def link(cursor: Cursor | None) -> str | None:

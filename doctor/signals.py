@@ -1,34 +1,21 @@
-"""What the calendar tells whoever keeps appointments, inside the transaction of the change.
+"""Signals that the calendar sends inside the transaction of a change.
 
-Both are sent as `send(sender=Slot, slots=<set of primary keys>, at=<aware datetime>)`, with those
-slots locked. A receiver does nothing but call a verb.
+The sender is the model Slot, and the slots of a signal are locked. A receiver only calls a verb.
+`appointment.receivers` receives both signals.
 """
-
-from datetime import datetime
-from typing import Any
 
 from django.dispatch import Signal
 
-# About to be closed, dropped or shrunk: afterwards `taken` counts appointments alone, so that a
-# sender reads it again.
+# Sent before slots close, are deleted or lose places.
+#   slots: primary keys of the slots
+#   at: instant of the change (UTC)
+# A receiver takes back the places that offers hold. Afterwards `taken` counts appointments only, so
+# the sender reads it again.
 slots_closing = Signal()
 
-# Closed, opened, made or enlarged, or with another leave on them.
+# Sent after slots opened, closed, were created or gained places, and after leave on them changed.
+#   slots: primary keys of all these slots
+#   new: primary keys of those among them that this transaction created; no appointment exists on
+#        these, so a receiver need not look for one
+#   at: instant of the change (UTC)
 slots_changed = Signal()
-
-
-def announce_closing(slots: list[Any], at: datetime) -> list[Any]:
-    """Let the holds on these locked slots be withdrawn; they say afterwards what is taken then.
-
-    Answers those on which something was withdrawn: where one stays, its place is free again.
-    """
-    held = [slot for slot in slots if slot.taken]
-    if not held:
-        return []
-    model, pks = type(held[0]), {slot.pk for slot in held}
-    slots_closing.send(sender=model, slots=pks, at=at)
-    taken = dict(model.objects.filter(pk__in=pks).values_list("pk", "taken"))
-    withdrawn = [slot for slot in held if slot.taken != taken[slot.pk]]
-    for slot in withdrawn:
-        slot.taken = taken[slot.pk]
-    return withdrawn

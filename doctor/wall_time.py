@@ -1,5 +1,10 @@
-"""From a clock on a clinic's wall to an instant, on the two odd days of the year as well."""
+"""Convert wall times of a location to instants (UTC), on days with a clock change too.
 
+Time zones are those of the IANA time zone database, which Python reads from the tzdata package.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,13 +14,17 @@ from django.utils import timezone
 
 FIRST_DATE = date(2000, 1, 1)
 YEARS_AHEAD = 10
+# A range without a first or last date ends here: no slot lies outside, and both databases can
+# compare these instants.
+RANGE_START = date(1999, 1, 1)
+RANGE_END = date(2200, 1, 1)
 
-Span = tuple[datetime, datetime]
+Span = tuple[datetime, datetime]  # start and end
 
 
 @cache
 def zone_names() -> frozenset[str]:
-    """The names of the IANA time zone database that are places or UTC."""
+    """Return the names in the IANA time zone database that are places, and UTC."""
     return frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
 
 
@@ -37,37 +46,40 @@ def validate_date(value: date) -> None:
 
 
 def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) at which the wall clock of the zone shows this time on this day.
+    """Return the instant (UTC) at which the clocks of the zone show this time on this day.
 
-    A time that the spring gap skips means the instant at which the gap ends; one that the autumn
-    fold shows twice means the first of the two.
+    A time that the spring gap skips becomes the instant at which the gap ends. A time that the
+    autumn fold shows twice becomes the first of the two instants.
     """
-    shown = datetime.combine(day, wall, tzinfo=zone)
-    instant = shown.astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == shown.replace(tzinfo=None):
+    local = datetime.combine(day, wall, tzinfo=zone)
+    instant = local.astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
         return instant
-    return _end_of_gap(shown.replace(fold=1).astimezone(UTC), instant, zone)
+    return _end_of_gap(local.replace(fold=1).astimezone(UTC), instant, zone)
 
 
 def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The first instant of the zone's new offset, known to lie after `before`, up to `after`."""
-    old = before.astimezone(zone).utcoffset()
+    """Return the first instant of the zone's new offset, which lies between the two instants."""
+    old_offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = (before + (after - before) / 2).replace(microsecond=0)
-        if middle.astimezone(zone).utcoffset() == old:
+        if middle.astimezone(zone).utcoffset() == old_offset:
             before = middle
         else:
             after = middle
     return after
 
 
+# --- Sessions -------------------------------------------------------------------------------------
+
+
 def spans_of(
     day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
 ) -> list[Span]:
-    """Start and end (UTC) of each slot of a session: equal steps of elapsed time.
+    """Return start and end (UTC) of each slot of a session: equal steps of elapsed time.
 
-    A remainder is dropped, and no slot length is one slot of the whole. So 01:00 to 04:00 holds
-    two hours when the clocks go forward and four when they go back.
+    A remainder shorter than a slot is dropped. Without a slot length the session is one slot.
+    01:00 to 04:00 has two hours of slots when the clocks go forward and four when they go back.
     """
     first, step, count = _steps(day, start, end, slot_minutes, zone)
     return [(first + n * step, first + (n + 1) * step) for n in range(count)]
@@ -76,7 +88,7 @@ def spans_of(
 def extent_of(
     day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
 ) -> Span | None:
-    """From the start of a session's first slot to the end of its last; None without any."""
+    """Return the start of a session's first slot and the end of its last (UTC); None without."""
     first, step, count = _steps(day, start, end, slot_minutes, zone)
     return (first, first + count * step) if count else None
 
@@ -84,7 +96,41 @@ def extent_of(
 def _steps(
     day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
 ) -> tuple[datetime, timedelta, int]:
-    """When the first slot begins, how long each lasts, and how many there are."""
+    """Return the start of the first slot, the length of a slot and the number of slots."""
     first, last = instant_of(day, start, zone), instant_of(day, end, zone)
     step = timedelta(minutes=slot_minutes) if slot_minutes else last - first
     return first, step, max(0, (last - first) // step) if step else 0
+
+
+# --- Days -----------------------------------------------------------------------------------------
+
+
+def spans_of_days(
+    first: date | None, last: date | None, time_zones: Mapping[int, str]
+) -> dict[Span, list[int]]:
+    """Return the time (UTC) from the first to the last day, with the locations that share it.
+
+    `time_zones`: the IANA time zone of each location by the location's primary key. Days run from
+    midnight to midnight on the clocks of the location, both days included. None leaves the range
+    open on that side.
+    """
+    keys_by_zone: dict[str, list[int]] = defaultdict(list)
+    for pk, name in time_zones.items():
+        keys_by_zone[name].append(pk)
+    spans: dict[Span, list[int]] = defaultdict(list)
+    for name, pks in keys_by_zone.items():
+        zone = ZoneInfo(name)
+        day_after = _within_range(last or RANGE_END) + timedelta(days=1)
+        start = instant_of(_within_range(first or RANGE_START), time(), zone)
+        spans[start, instant_of(day_after, time(), zone)] += pks
+    return spans
+
+
+def enclosing_span(spans: Iterable[Span]) -> Span:
+    """Return the smallest span that encloses all of these."""
+    starts, ends = zip(*spans, strict=True)
+    return min(starts), max(ends)
+
+
+def _within_range(day: date) -> date:
+    return min(max(day, RANGE_START), RANGE_END)

@@ -1,13 +1,13 @@
-"""The base of every domain error: what happened, in a code and a sentence, knowing no HTTP."""
+"""The base class of domain errors; it knows no HTTP."""
 
 from typing import Any
 
 
 class DomainError(Exception):
-    """A rule of the clinic refused a change; nothing was written.
+    """A rule refused a change, and nothing was written.
 
-    `code` is the machine's word for it, `message` a sentence for people, and `extra` what a client
-    needs in order to go on, such as the alternatives to a full slot.
+    `code`: the name of the error for clients. `message`: a sentence for people. `extra`: further
+    members of the answer, such as alternatives.
     """
 
     code = "conflict"

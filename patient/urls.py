@@ -14,7 +14,6 @@ READ_WRITE_ERASE: dict[str, Any] = {
 
 router = SimpleRouter(use_regex_path=False)
 router.register("dependents", views.DependentViewSet, basename="dependent")
-router.register("medical-history", views.MedicalHistoryViewSet)
 
 own_profile = views.OwnProfileViewSet.as_view({**READ_WRITE_ERASE, "post": "create"})
 

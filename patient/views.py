@@ -4,41 +4,37 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView, get_object_or_404
-from rest_framework.mixins import (
-    CreateModelMixin,
-    DestroyModelMixin,
-    RetrieveModelMixin,
-    UpdateModelMixin,
-)
+from rest_framework.mixins import CreateModelMixin, DestroyModelMixin, UpdateModelMixin
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
-from accounts.audit.views import READING, AuditedViewMixin, record_read
+from accounts.audit.views import (
+    AuditedListMixin,
+    AuditedRetrieveMixin,
+    AuditedViewMixin,
+    record_read,
+)
 from accounts.models import AuditEvent
-from patient.filters import AccessLogFilter, MedicalHistoryFilter
-from patient.models import MedicalHistory, Patient
+from patient.filters import AccessLogFilter
+from patient.models import Patient
 from patient.serializers import (
     AccessSerializer,
     DependentSerializer,
-    MedicalHistorySerializer,
-    NewMedicalHistorySerializer,
     PatientSerializer,
 )
 
 
 class PatientViewSet(
-    AuditedViewMixin,
-    RetrieveModelMixin,
+    AuditedRetrieveMixin,
     UpdateModelMixin,
     DestroyModelMixin,
     GenericViewSet[Patient],
 ):
     """The caller's own profile, by its id."""
 
-    shows = Patient
-    whose = ""
+    audited_model = Patient
+    patient_path = ""
 
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer
@@ -63,17 +59,14 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
     conflicts = {"post": ("profile_exists",)}
 
     def get_object(self) -> Any:
-        own = get_object_or_404(self.get_queryset())
-        if self.request.method in READING:
-            self.record_read(own, [own])
-        return own
+        return get_object_or_404(self.get_queryset())
 
 
 class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
     """People the caller books for, by name; deleting one erases the person."""
 
-    shows = Patient
-    whose = ""
+    audited_model = Patient
+    patient_path = ""
 
     queryset = Patient.objects.all()
     serializer_class = DependentSerializer
@@ -86,57 +79,20 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
         instance.erase(by=instance.user)
 
 
-@extend_schema_view(create=extend_schema(responses={201: MedicalHistorySerializer}))
-class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
-    """The medical history of the caller and of their dependents, latest entry first."""
-
-    shows = MedicalHistory
-    others_see_as = AuditEvent.Role.DOCTOR
-
-    queryset = MedicalHistory.objects.all()
-    serializer_class = MedicalHistorySerializer
-    filterset_class = MedicalHistoryFilter
-    lookup_value_converter = "id"
-    problems = {"post": (404,)}
-
-    def get_serializer_class(self) -> Any:
-        return NewMedicalHistorySerializer if self.action == "create" else self.serializer_class
-
-    def get_queryset(self) -> QuerySet[MedicalHistory]:
-        """Of oneself and dependents; a list of one patient also of whom the caller treats."""
-        rows, user = MedicalHistory.objects.select_related("patient"), self.request.user
-        if self.action == "list" and self._patient_named():
-            return rows.readable_by(user, timezone.now())
-        return rows.visible_to(user)
-
-    def if_nobody_is_shown(self) -> Iterable[Any]:
-        """That there is nothing to know of the patient named was read of that patient."""
-        named = self._patient_named()
-        people = Patient.objects.filter(pk=int(named)) if named else ()
-        return [MedicalHistory(patient=patient) for patient in people]
-
-    def _patient_named(self) -> str:
-        """Whose history is asked for, as typed; the filter has refused what is no key."""
-        return self.request.query_params.get("patient", "").strip()
-
-    def perform_destroy(self, instance: MedicalHistory) -> None:
-        instance.remove()
-
-
-class AccessLogView(AuditedViewMixin, ListAPIView[AuditEvent]):
+class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
     """Who has read or changed one's record and those of one's dependents, latest first.
 
     One's own looks at this list are left out of it.
     """
 
-    shows = AuditEvent
+    audited_model = AuditEvent
     queryset = AuditEvent.objects.all()
     serializer_class = AccessSerializer
     filterset_class = AccessLogFilter
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
         mine = Patient.objects.cared_for_by(self.request.user)
-        return AuditEvent.objects.told_of(mine.values("pk")).select_related("actor")
+        return AuditEvent.objects.access_log_of(mine.values("pk")).select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
         """Every patient in it is the caller's own."""

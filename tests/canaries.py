@@ -15,7 +15,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.db import connection
 
-from config.log import LOGGING, DiscreetFormatter, WithoutTracebackOfClientFaults
+from config.log import LOGGING, ClientErrorFilter, PrivateFormatter
 
 PASSWORD, NEW_PASSWORD = "kanari-password-7391", "kanari-password-8402"
 EMAIL = "kanari.mail@example.com"
@@ -49,8 +49,8 @@ class Hunter(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         line = LOGGING["formatters"]["line"]["format"]  # type: ignore[index]
-        self.setFormatter(DiscreetFormatter(line, style="{"))
-        self.addFilter(WithoutTracebackOfClientFaults())
+        self.setFormatter(PrivateFormatter(line, style="{"))
+        self.addFilter(ClientErrorFilter())
         self.lines: list[str] = []
         self.secrets: list[str] = []
         self.urls: list[str] = []

@@ -41,7 +41,7 @@ def race(*calls: Callable[[], Any]) -> Outcomes:
     return run_together(len(calls), lambda number: calls[number]())
 
 
-def increment_counter(outcomes: Outcomes) -> dict[type, int]:
+def count_by_type(outcomes: Outcomes) -> dict[type, int]:
     """How many calls ended with each type of answer or refusal.
 
     Any exception but a domain error or a row that is gone is a failure, named in full.
@@ -87,10 +87,7 @@ def visits_in(slot: Slot, patients: list[Patient]) -> list[Appointment]:
 
 def erase_all(patients: list[Patient]) -> None:
     """Erase them as the admin does, all or none."""
-    with transaction.atomic():
-        Patient.objects.filter(pk__in=[patient.pk for patient in patients]).lock_all()
-        for patient in patients:
-            patient.erase()
+    Patient.objects.filter(pk__in=[patient.pk for patient in patients]).erase_all()
 
 
 def close_and_count(session: Schedule) -> int:
@@ -152,7 +149,7 @@ def assert_five_of_200_win() -> None:
     slot = one_slot(capacity=5)
     outcomes = race(*(booking(patient, slot) for patient in people(200)))
     assert_balanced(slot)
-    assert increment_counter(outcomes) == {Appointment: 5, SlotFull: 195}
+    assert count_by_type(outcomes) == {Appointment: 5, SlotFull: 195}
 
 
 def assert_one_of_50_cancels() -> None:
@@ -162,7 +159,7 @@ def assert_one_of_50_cancels() -> None:
     assert_balanced(appointment.slot)
     assert appointment.slot.taken == 59
     assert appointment.events.filter(kind="canceled").count() == 1
-    assert increment_counter(outcomes) == {Appointment: 1, NotCancelable: 49}
+    assert count_by_type(outcomes) == {Appointment: 1, NotCancelable: 49}
 
 
 def assert_one_of_two_doctors_is_booked() -> None:
@@ -173,7 +170,7 @@ def assert_one_of_two_doctors_is_booked() -> None:
     for slot in slots:
         assert_balanced(slot)
     assert_apart(patient.appointments.active())
-    assert increment_counter(outcomes) == {Appointment: 1, AlreadyBooked: 9, PatientOverlap: 10}
+    assert count_by_type(outcomes) == {Appointment: 1, AlreadyBooked: 9, PatientOverlap: 10}
 
 
 def overlapping_sessions() -> list[Schedule]:
@@ -195,4 +192,4 @@ def assert_one_of_two_sessions_is_published() -> None:
     one, other = overlapping_sessions()
     outcomes = race(one.publish, other.publish)
     assert_apart(one.doctor.slots.all())
-    assert increment_counter(outcomes) == {type(None): 1, ScheduleOverlap: 1}
+    assert count_by_type(outcomes) == {type(None): 1, ScheduleOverlap: 1}

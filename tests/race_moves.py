@@ -17,7 +17,7 @@ from tests.balance import assert_balanced
 from tests.race_bodies import (
     alike,
     assert_not_stranded,
-    increment_counter,
+    count_by_type,
     one_slot,
     people,
     race,
@@ -56,7 +56,7 @@ def assert_opposite_moves_all_go_well(pairs: int) -> None:
     going, coming = visits_in(here, people(pairs)), visits_in(there, people(pairs))
     calls = [moving(visit, there) for visit in going] + [moving(visit, here) for visit in coming]
     outcomes = race(*calls)
-    assert increment_counter(outcomes) == {Appointment: 2 * pairs}
+    assert count_by_type(outcomes) == {Appointment: 2 * pairs}
     assert taken_of(here, there) == [pairs, pairs]
     assert_told(*going, *coming)
 
@@ -69,8 +69,8 @@ def assert_one_visit_is_in_one_of_two_slots(devices: int) -> None:
     assert taken_of(old, one, other) in ([0, 1, 0], [0, 0, 1])
     assert_told(visit)
     moves = visit.events.filter(kind="rescheduled").count()
-    assert increment_counter(outcomes).keys() <= {Appointment, AlreadyBooked}
-    assert increment_counter(outcomes)[Appointment] == moves
+    assert count_by_type(outcomes).keys() <= {Appointment, AlreadyBooked}
+    assert count_by_type(outcomes)[Appointment] == moves
 
 
 def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) -> dict[type, int]:
@@ -83,7 +83,7 @@ def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) 
     assert_told(*Appointment.objects.all())
     assert_not_stranded(Appointment.objects.holding_a_place())
     assert Appointment.objects.get(pk=other.pk).slot == old
-    return increment_counter(outcomes)
+    return count_by_type(outcomes)
 
 
 def assert_the_last_place_goes_to_one(movers: int) -> None:
@@ -92,7 +92,7 @@ def assert_the_last_place_goes_to_one(movers: int) -> None:
     pairs = zip(slots, people(movers), strict=True)
     visits = [visit for slot, who in pairs for visit in visits_in(slot, [who])]
     outcomes = race(*(moving(visit, target) for visit in visits))
-    assert increment_counter(outcomes) == {Appointment: 1, SlotFull: movers - 1}
+    assert count_by_type(outcomes) == {Appointment: 1, SlotFull: movers - 1}
     assert taken_of(target) == [1]
     assert sorted(taken_of(*slots)) == [0, *[1] * (movers - 1)]
     assert_told(*visits)

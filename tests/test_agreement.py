@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db.models import Q
 
 from doctor.models import Slot
 from doctor.models.booking_rules import REASONS, BookingContext
+from doctor.models.slot import SlotQuerySet
 from tests.drills.agreement import agree
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -32,8 +32,8 @@ def test_a_guard_without_one_of_its_conditions_is_found_out(
 ) -> None:
     take = Slot.take
 
-    def careless(self: Slot, at: Any = None, terms: Any = None) -> None:
-        take(self, terms=replace(terms, waived=terms.waived | {reason}))
+    def careless(self: Slot, at: Any = None, context: Any = None) -> None:
+        take(self, context=replace(context, waived=context.waived | {reason}))
 
     monkeypatch.setattr(Slot, "take", careless)
     with pytest.raises(AssertionError, match=r"^(booking|moving)"):
@@ -44,9 +44,9 @@ def test_a_guard_without_one_of_its_conditions_is_found_out(
 def test_a_list_without_one_of_its_conditions_is_found_out(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(self: BookingContext) -> Q:
-        return Q(*(passes for name, passes in self.conditions.items() if name != reason))
+    def careless(self: SlotQuerySet, context: BookingContext) -> SlotQuerySet:
+        return self.filter(*(q for name, q in context.conditions.items() if name != reason))
 
-    monkeypatch.setattr(BookingContext, "passes", careless)
+    monkeypatch.setattr(SlotQuerySet, "bookable_in", careless)
     with pytest.raises(AssertionError, match=r"^plain list"):
         agree(CASES, FOUND_SOON.get(reason, 0))

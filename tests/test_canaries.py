@@ -17,7 +17,7 @@ from accounts.tests.codes import code_of, enrolled
 from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.models import Appointment
 from config import problems
-from config.log import DiscreetFormatter, WithoutWordsOfRequests
+from config.log import PrivateFormatter, RequestTextFilter
 from doctor.models import Schedule
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import MedicalHistory, Patient
@@ -197,7 +197,7 @@ def test_an_error_of_the_database_is_logged_with_its_constraint() -> None:
         User.objects.create(email=EMAIL)
     error = caught.value
     assert EMAIL in str(error)
-    told = DiscreetFormatter().formatException((type(error), error, error.__traceback__))
+    told = PrivateFormatter().formatException((type(error), error, error.__traceback__))
     assert "23505 accounts_user" in told
 
 
@@ -221,7 +221,7 @@ def test_an_unreachable_database_is_logged_without_the_statement(hunter: Hunter)
 
 def test_what_gunicorn_cannot_read_is_logged_without_its_words(hunter: Hunter) -> None:
     log = logging.getLogger("gunicorn.error.of_tests")
-    log.addFilter(WithoutWordsOfRequests())
+    log.addFilter(RequestTextFilter())
     log.warning("Invalid request from ip=::1: Invalid HTTP Header: 'Authorization Token kanari'")
     try:
         raise ValueError(PASSWORD)

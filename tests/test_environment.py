@@ -11,7 +11,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
-from config.log import WithoutTracebackOfClientFaults
+from config.log import ClientErrorFilter
 from config.routers import LimitsRouter
 
 CACHE_MODEL = SimpleNamespace(_meta=SimpleNamespace(app_label="django_cache"))
@@ -173,7 +173,7 @@ def test_a_fault_of_the_client_is_logged_without_its_traceback(
     record.stack_info = "stack"
     if status_code:
         record.status_code = status_code
-    assert WithoutTracebackOfClientFaults().filter(record) is True
+    assert ClientErrorFilter().filter(record) is True
     assert (record.getMessage(), bool(record.exc_info), bool(record.stack_info)) == (
         "no",
         kept,

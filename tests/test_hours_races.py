@@ -15,7 +15,7 @@ from tests.race_bodies import (
     assert_apart,
     assert_not_stranded,
     booking,
-    increment_counter,
+    count_by_type,
     people,
     race,
 )
@@ -43,7 +43,7 @@ def test_nothing_booked_while_its_hours_change_is_stranded(keep: bool) -> None:
         hours = WeeklyHoursFactory()
         slots, patients = coming(hours).slots.order_by("starts_at"), people(4)
         calls = [booking(patient, slot) for patient, slot in zip(patients, slots, strict=True)]
-        increment_counter(race(partial(hours.revise, keep=keep, start_time=time(10)), *calls))
+        count_by_type(race(partial(hours.revise, keep=keep, start_time=time(10)), *calls))
         assert_not_stranded(Appointment.objects.active())
         for slot in Slot.objects.filter(taken__gt=0, starts_at__gt=timezone.now()):
             in_hours = slot.schedule.weekly_hours_id is not None
@@ -59,7 +59,7 @@ def test_of_two_hours_that_overlap_one_is_published() -> None:
             for start in (time(9), time(9, 10))
         ]
         outcomes = race(*(hours.publish for hours in drafts))
-        assert increment_counter(outcomes) == {NONE: 1, HoursOverlap: 1}
+        assert count_by_type(outcomes) == {NONE: 1, HoursOverlap: 1}
         assert_apart(doctor.slots.all())
 
 
@@ -68,7 +68,7 @@ def test_a_session_edited_while_its_hours_change_is_an_exception_or_follows_them
         hours = WeeklyHoursFactory()
         session = coming(hours)
         edit = partial(session.revise, capacity=9)
-        increment_counter(race(edit, partial(hours.revise, end_time=time(10))))
+        count_by_type(race(edit, partial(hours.revise, end_time=time(10))))
         stored = Schedule.objects.get(pk=session.pk)
         assert (stored.is_exception, stored.capacity) == (True, 9)
         assert stored.slots.count() in (2, 4)
@@ -82,7 +82,7 @@ def test_hours_changed_extended_ended_and_edited_at_once_end_in_order() -> None:
         [patient] = people(1)
         first, second, third = alike(hours, 3)
         extend = partial(WeeklyHours.objects.extend, hours.doctor_id, 90, timezone.now())
-        increment_counter(
+        count_by_type(
             race(
                 partial(first.revise, keep=True, weekday=(hours.weekday + 1) % 7),
                 partial(second.revise, capacity=2),

@@ -24,7 +24,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
 from extensions.db.backends.postgresql.base import DatabaseWrapper
-from extensions.db.backends.postgresql.limits import Limits, limited, short_timeouts
+from extensions.db.backends.postgresql.timeouts import Timeouts, short_timeouts, use_timeouts
 from extensions.db.retry import is_outage
 from tests.balance import assert_balanced
 from tests.threads import becomes_true, elsewhere
@@ -122,9 +122,9 @@ def short_statements(settings: Any) -> None:
 
 @pytest.mark.usefixtures("short_statements")
 def test_a_statement_of_a_request_is_ended() -> None:
-    with limited(), pytest.raises(OperationalError, match="statement timeout"):
+    with use_timeouts(), pytest.raises(OperationalError, match="statement timeout"):
         ask(FOR_EVER)
-    with limited(), transaction.atomic(), pytest.raises(OperationalError, match="timeout"):
+    with use_timeouts(), transaction.atomic(), pytest.raises(OperationalError, match="timeout"):
         ask(FOR_EVER)
 
 
@@ -163,7 +163,7 @@ def test_a_command_does_not_wait_long_for_a_lock() -> None:
 
 def linger() -> None:
     """Leave a transaction idle until the server has ended it, then go on."""
-    with limited(), transaction.atomic():
+    with use_timeouts(), transaction.atomic():
         backend = ask("SELECT pg_backend_pid()")
         with elsewhere() as other, other.cursor() as cursor:
             assert becomes_true(lambda: is_gone(cursor, backend))
@@ -185,7 +185,7 @@ def test_a_transaction_left_idle_is_ended_and_the_next_works(settings: Any) -> N
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
-    with pytest.raises(OperationalError), limited(Limits(120, 120, 120, answer=0.001)):
+    with pytest.raises(OperationalError), use_timeouts(Timeouts(120, 120, 120, answer=0.001)):
         ask(FOR_EVER)
     with pytest.raises(OperationalError), short_timeouts(0.001), transaction.atomic():
         ask(FOR_EVER)
@@ -220,6 +220,6 @@ def test_the_end_of_a_request_asks_no_broken_database(monkeypatch: pytest.Monkey
 
 def test_limits_are_gone_with_the_transaction_as_pgbouncer_needs() -> None:
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
-    with limited(), transaction.atomic():
+    with use_timeouts(), transaction.atomic():
         assert [ask(f"SHOW {name}") for name in names] == ["1ms", "2min", "2min"]
     assert [ask(f"SHOW {name}") for name in names] == ["0", "0", "0"]

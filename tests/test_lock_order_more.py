@@ -4,7 +4,7 @@ import pytest
 
 from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import IdempotencyKey
-from appointment.models.idempotency import Answer
+from appointment.models.idempotency import PatientAnswer as Answer
 from appointment.tests.factories import AppointmentFactory
 from patient.tests.factories import DependentFactory
 from tests.test_lock_order import LOCK, Verb, first, keys, own_booking, rescheduling, statements

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from appointment.exceptions import NotCancelable
 from appointment.models import Appointment, AppointmentEvent, Status, booking
-from appointment.models.status import LIVE
-from appointment.models.terms import booking_context
+from appointment.models.appointment import LIVE
+from appointment.models.booking import booking_context
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.doctor import DoctorQuerySet
@@ -72,9 +72,9 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
     """All 200 find the slot empty. No constraint stops it: each writes that one place is taken."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, terms: BookingContext) -> None:
+    def take(self: Slot, context: BookingContext) -> None:
         slot = read(pk=self.pk)
-        if refusal := slot.refusal(terms=terms):
+        if refusal := slot.refusal(context=context):
             raise refusal
         slot.taken += 1
         slot.save(update_fields=["taken"])
@@ -88,8 +88,8 @@ def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Pa
     """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
     read = after_all(200, Slot.objects.get)
 
-    def take(self: Slot, terms: BookingContext) -> None:
-        if refusal := read(pk=self.pk).refusal(terms=terms):
+    def take(self: Slot, context: BookingContext) -> None:
+        if refusal := read(pk=self.pk).refusal(context=context):
             raise refusal
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
 

@@ -25,9 +25,9 @@ from tests.race_bodies import (
     booking,
     booking_own,
     close_and_count,
+    count_by_type,
     erase_all,
     held_until,
-    increment_counter,
     one_slot,
     people,
     race,
@@ -51,7 +51,7 @@ def test_of_200_for_a_session_of_5_slots_5_win_one_slot_each() -> None:
     session = ScheduleFactory(slot_minutes=24, capacity=1)
     slot, users = session.slots.first(), [patient.user for patient in people(200)]
     outcomes = race(*(booking_own(user, slot, by_schedule=True) for user in users))
-    assert increment_counter(outcomes) == {Appointment: 5, SlotFull: 195}
+    assert count_by_type(outcomes) == {Appointment: 5, SlotFull: 195}
     assert [slot.taken for slot in session.slots.all()] == [1] * 5
     assert_not_stranded(Appointment.objects.all())
 
@@ -60,8 +60,8 @@ def test_a_slot_never_shrinks_below_what_is_booked_meanwhile() -> None:
     slot = one_slot(capacity=60)
     shrinks = [partial(shrink, copy) for copy in alike(slot, 2)]
     outcomes = race(*shrinks, *(booking(patient, slot) for patient in people(30)))
-    assert increment_counter(outcomes[:2]) == {ScheduleInUse: 2}
-    assert increment_counter(outcomes[2:]).keys() <= {Appointment, SlotFull}
+    assert count_by_type(outcomes[:2]) == {ScheduleInUse: 2}
+    assert count_by_type(outcomes[2:]).keys() <= {Appointment, SlotFull}
     assert_balanced(slot)
     assert slot.taken == slot.capacity
 
@@ -84,7 +84,7 @@ def test_a_visit_is_either_canceled_or_concluded_at_the_instant_of_its_start(ver
         ]
     outcomes = race(*calls)
     for canceled, concluded in zip(outcomes[::2], outcomes[1::2], strict=True):
-        assert increment_counter([canceled, concluded]) in (
+        assert count_by_type([canceled, concluded]) in (
             {Appointment: 1, InvalidTransition: 1},
             {NotCancelable: 1, Appointment: 1},
         )
@@ -98,7 +98,7 @@ def test_a_visit_discarded_while_it_is_canceled_gives_one_place_back() -> None:
         visit, _other = visits_in(slot, people(2))
         one, two, three = alike(visit, 3)
         outcomes = race(one.cancel, two.discard, three.discard)
-        assert increment_counter(outcomes).keys() <= {Appointment, NONE, AppointmentDeleted}
+        assert count_by_type(outcomes).keys() <= {Appointment, NONE, AppointmentDeleted}
         assert_balanced(slot)
         assert slot.taken == 1
 
@@ -115,7 +115,7 @@ def test_of_two_doctors_at_one_hour_a_patient_books_one() -> None:
 def test_of_20_tries_at_one_slot_one_wins(account: dict[str, None], capacity: int) -> None:
     slot, patient = one_slot(capacity=capacity), PatientFactory(**account)
     outcomes = race(*[booking(patient, slot)] * 20)
-    assert increment_counter(outcomes) == {Appointment: 1, AlreadyBooked: 19}
+    assert count_by_type(outcomes) == {Appointment: 1, AlreadyBooked: 19}
     assert_balanced(slot)
     assert slot.taken == 1
 
@@ -123,7 +123,7 @@ def test_of_20_tries_at_one_slot_one_wins(account: dict[str, None], capacity: in
 def test_the_first_bookings_of_a_new_user_make_one_profile_and_one_visit() -> None:
     slot, user = one_slot(capacity=20), UserFactory()
     outcomes = race(*[booking_own(user, slot)] * 20)
-    assert increment_counter(outcomes) == {Appointment: 1, AlreadyBooked: 19}
+    assert count_by_type(outcomes) == {Appointment: 1, AlreadyBooked: 19}
     assert Patient.objects.filter(user=user).count() == 1
     assert_balanced(slot)
 
@@ -133,8 +133,8 @@ def test_a_profile_posted_while_the_first_visit_is_booked_is_one_profile() -> No
         slot, user = one_slot(capacity=1), UserFactory()
         profile = Patient(user=user, first_name="Ana", last_name="Ruiz")
         booked, posted = race(booking_own(user, slot), profile.enroll)
-        assert increment_counter([booked]) == {Appointment: 1}
-        assert increment_counter([posted]).keys() <= {NONE, ProfileExists}
+        assert count_by_type([booked]) == {Appointment: 1}
+        assert count_by_type([posted]).keys() <= {NONE, ProfileExists}
         assert Patient.objects.filter(user=user).count() == 1
 
 
@@ -148,8 +148,8 @@ def test_a_patient_erased_as_a_visit_begins_is_erased_whole() -> None:
         early = visits[0].starts_at - timedelta(microseconds=1)
         concluding = [partial(visit.complete, at=visit.ends_at) for visit in visits]
         erased, *concluded = race(partial(patient.erase, at=early), *concluding)
-        assert increment_counter([erased]) == {NONE: 1}
-        assert increment_counter(concluded).keys() <= {Appointment, InvalidTransition}
+        assert count_by_type([erased]) == {NONE: 1}
+        assert count_by_type(concluded).keys() <= {Appointment, InvalidTransition}
         for slot in slots:
             assert_balanced(slot)
 
@@ -162,8 +162,8 @@ def test_whoever_is_erased_while_booking_leaves_no_visit_behind(who: str) -> Non
         AppointmentFactory(patient=patient, slot=first)
         book = partial(booking_own, patient.user) if who == "user" else partial(booking, patient)
         erased, *booked = race(patient.erase, *(book(slot) for slot in slots))
-        assert increment_counter([erased]) == {NONE: 1}
-        assert increment_counter(booked).keys() <= {Appointment, Patient.DoesNotExist}
+        assert count_by_type([erased]) == {NONE: 1}
+        assert count_by_type(booked).keys() <= {Appointment, Patient.DoesNotExist}
         assert not Appointment.objects.active().filter(patient=None).exists()
         assert not Patient.objects.filter(pk=patient.pk).exists()
         assert_not_stranded(Appointment.objects.active())
@@ -175,8 +175,8 @@ def test_visits_canceled_while_their_patient_is_erased_give_one_place_back_each(
         visits = [AppointmentFactory(patient=patient, slot=slot) for slot in slots]
         verbs = [patient.erase, *(visit.cancel for visit in visits)]
         erased, *canceled = race(*(partial(verb, by=patient.user) for verb in verbs))
-        assert increment_counter([erased]) == {NONE: 1}
-        assert increment_counter(canceled).keys() <= {Appointment, NotCancelable}
+        assert count_by_type([erased]) == {NONE: 1}
+        assert count_by_type(canceled).keys() <= {Appointment, NotCancelable}
         for slot in slots:
             assert_balanced(slot)
             assert slot.taken == 0
@@ -188,7 +188,7 @@ def test_patients_who_share_slots_are_erased_at_once_without_a_deadlock() -> Non
         for slot, opposite in zip(slots, reversed(slots), strict=True):
             AppointmentFactory(patient=one, slot=slot)
             AppointmentFactory(patient=other, slot=opposite)
-        assert increment_counter(race(one.erase, other.erase)) == {NONE: 2}
+        assert count_by_type(race(one.erase, other.erase)) == {NONE: 2}
         assert [slot.taken for slot in Slot.objects.all()] == [0] * Slot.objects.count()
 
 
@@ -198,7 +198,7 @@ def test_many_erased_in_one_transaction_do_not_deadlock_with_one_of_them() -> No
         for slot, patient in product(slots, pair):
             AppointmentFactory(patient=patient, slot=slot)
         one_of_them, both = race(pair[1].erase, partial(erase_all, pair))
-        assert increment_counter([one_of_them, both]).keys() <= {NONE, Patient.DoesNotExist}
+        assert count_by_type([one_of_them, both]).keys() <= {NONE, Patient.DoesNotExist}
         left = Patient.objects.filter(pk__in=[patient.pk for patient in pair])
         assert left.count() == (both is not None)
 
@@ -208,8 +208,8 @@ def test_a_patient_erased_while_history_is_added_leaves_none_of_it() -> None:
         [patient] = people(1)
         entries = MedicalHistoryFactory.build_batch(6, patient=patient)
         erased, *entered = race(patient.erase, *(entry.enter for entry in entries))
-        assert increment_counter([erased]) == {NONE: 1}
-        assert increment_counter(entered).keys() <= {NONE, Patient.DoesNotExist}
+        assert count_by_type([erased]) == {NONE: 1}
+        assert count_by_type(entered).keys() <= {NONE, Patient.DoesNotExist}
         assert MedicalHistory.objects.count() == 0
 
 
@@ -234,8 +234,8 @@ def test_nothing_booked_while_its_session_changes_is_stranded(
         with monkeypatch.context() as patch:
             books = held_until(patch, step, books)
             changed, *booked = race(partial(verb, session), *books)
-        assert increment_counter([changed]).keys() <= {NONE, ScheduleInUse}
-        assert increment_counter(booked).keys() <= {Appointment, SlotFull, Slot.DoesNotExist}
+        assert count_by_type([changed]).keys() <= {NONE, ScheduleInUse}
+        assert count_by_type(booked).keys() <= {Appointment, SlotFull, Slot.DoesNotExist}
         assert_not_stranded(Appointment.objects.all())
         Appointment.objects.all().delete()
 
@@ -250,7 +250,7 @@ def test_two_who_change_different_fields_of_one_row_both_succeed() -> None:
         ):
             first, second = alike(row, 2)
             race_of_two = race(partial(first.revise, **one), partial(second.revise, **other))
-            assert increment_counter(race_of_two) == {NONE: 2}
+            assert count_by_type(race_of_two) == {NONE: 2}
             assert type(row).objects.filter(pk=row.pk, **one, **other).exists()
 
 
@@ -258,8 +258,8 @@ def test_a_session_changed_while_it_is_deleted_is_gone() -> None:
     for _ in ROUNDS:
         one, other = alike(ScheduleFactory(), 2)
         changed, deleted = race(partial(one.revise, slot_minutes=20), other.unpublish)
-        assert increment_counter([deleted]) == {NONE: 1}
-        assert increment_counter([changed]).keys() <= {NONE, Schedule.DoesNotExist}
+        assert count_by_type([deleted]) == {NONE: 1}
+        assert count_by_type([changed]).keys() <= {NONE, Schedule.DoesNotExist}
         assert (Schedule.objects.count(), Slot.objects.count()) == (0, 0)
 
 
@@ -270,8 +270,8 @@ def test_nothing_is_booked_once_a_doctor_has_closed() -> None:
         slots = list(session.slots.all()) * 4
         books = [booking(*pair) for pair in zip(patients, slots, strict=True)]
         seen, *booked = race(partial(close_and_count, session), *books)
-        assert increment_counter(booked).keys() <= {Appointment, SlotClosed}
-        assert increment_counter(booked).get(Appointment, 0) == seen
+        assert count_by_type(booked).keys() <= {Appointment, SlotClosed}
+        assert count_by_type(booked).get(Appointment, 0) == seen
         Appointment.objects.all().delete()
 
 
@@ -284,7 +284,7 @@ def test_sessions_published_while_their_doctor_closes_are_closed() -> None:
         ]
         publish = [session.publish for session in sessions]
         outcomes = race(*publish, partial(doctor.revise, accepts_patients=False))
-        assert increment_counter(outcomes) == {NONE: 7}
+        assert count_by_type(outcomes) == {NONE: 7}
         assert (doctor.slots.count(), doctor.slots.filter(is_open=True).count()) == (24, 0)
 
 
@@ -293,6 +293,6 @@ def test_a_session_published_while_the_clocks_move_is_at_its_wall_time() -> None
         session = ScheduleFactory.build(doctor=DoctorFactory(), location=LocationFactory())
         [location] = alike(session.location, 1)
         outcomes = race(session.publish, partial(location.revise, time_zone="America/New_York"))
-        assert increment_counter(outcomes).keys() <= {NONE, LocationInUse}
+        assert count_by_type(outcomes).keys() <= {NONE, LocationInUse}
         [published] = alike(session, 1)
         assert sorted(session.slots.values_list("starts_at", "ends_at")) == published.spans()

@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment
-from appointment.models.reschedule import RescheduleAppointment
+from appointment.models.booking import RescheduleAppointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
@@ -21,7 +21,7 @@ from tests import race_moves
 from tests.race_bodies import (
     assert_apart,
     booking,
-    increment_counter,
+    count_by_type,
     one_slot,
     people,
     race,
@@ -90,8 +90,8 @@ def test_the_place_a_mover_leaves_is_booked_once() -> None:
         old, new = one_slot(1), one_slot(1)
         [visit], others = visits_in(old, people(1)), people(4)
         moved, *booked = race(moving(visit, new), *(booking(who, old) for who in others))
-        assert increment_counter([moved]) == {Appointment: 1}
-        assert increment_counter(booked) in ({SlotFull: 4}, {Appointment: 1, SlotFull: 3})
+        assert count_by_type([moved]) == {Appointment: 1}
+        assert count_by_type(booked) in ({SlotFull: 4}, {Appointment: 1, SlotFull: 3})
         taken_of(old, new)
 
 
@@ -113,7 +113,7 @@ def test_a_patient_erased_while_their_visit_is_moved_leaves_no_place_taken() -> 
         old, new = one_slot(1), one_slot(1)
         [visit] = visits_in(old, people(1))
         moved, erased = race(moving(visit, new), visit.patient.erase)
-        assert increment_counter([erased]) == {NONE: 1}
+        assert count_by_type([erased]) == {NONE: 1}
         assert not isinstance(moved, OperationalError), moved
         assert taken_of(old, new) == [0, 0]
         assert_in_order()
@@ -127,10 +127,10 @@ def in_order_of_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each locks the slot its visit is in; once both have, each goes for the other."""
     barrier = threading.Barrier(2, timeout=60)
 
-    def lock_slots(self: RescheduleAppointment) -> tuple[Slot, Slot]:
+    def lock_slots(self: RescheduleAppointment, to: int) -> tuple[Slot, Slot]:
         old = self.appointment.slot.lock()
         barrier.wait()
-        return old, Slot.objects.get(pk=self.to).lock()
+        return old, Slot.objects.get(pk=to).lock()
 
     monkeypatch.setattr(RescheduleAppointment, "_lock_slots", lock_slots)
 

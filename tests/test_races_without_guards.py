@@ -15,9 +15,9 @@ from django.db.models import F
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
+from appointment import receivers
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment, AppointmentEvent, booking
-from appointment.models.querysets import AppointmentQuerySet
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import AlreadyBooked, ScheduleInUse, SlotClosed
 from doctor.models import Schedule, Slot
@@ -101,12 +101,12 @@ def test_a_first_booking_from_20_threads_makes_one_profile_and_one_visit() -> No
 def test_with_check_then_write_19_run_into_the_constraint(monkeypatch: Patch) -> None:
     wait = gate(20)
 
-    def lock_own(self: PatientQuerySet, user: User) -> Patient:
+    def lock_for(self: PatientQuerySet, user: User, patient_id: None) -> Patient:
         own = self.own_of(user).first()
         wait()
         return own or self.create(user=user, first_name="Ana", last_name="Ruiz")
 
-    monkeypatch.setattr(PatientQuerySet, "lock_own", lock_own)
+    monkeypatch.setattr(PatientQuerySet, "lock_for", lock_for)
     assert race_to_a_first_booking(20) == {Appointment: 1, IntegrityError: 19}
 
 
@@ -141,9 +141,9 @@ def test_booking_while_the_profile_is_erased_loses_no_visit() -> None:
 @pytest.mark.only_on("postgres")
 def test_without_the_lock_a_visit_and_its_patient_are_torn_apart(monkeypatch: Patch) -> None:
     slot, user, wait = ScheduleFactory().slots.first(), PatientFactory().user, gate(2)
-    monkeypatch.setattr(PatientQuerySet, "lock", lambda self, pk: self.get(pk=pk))
+    monkeypatch.setattr("patient.models.patient.lock_rows", list)
     monkeypatch.setattr(PatientQuerySet, "lock_for", lambda self, user, pk: self.get(user=user))
-    then_wait(monkeypatch, AppointmentQuerySet, "anonymize_for", wait)
+    then_wait(monkeypatch, receivers, "anonymize_for", wait)
     then_wait(monkeypatch, booking, "booking_context", wait)
     done = race_to_erase(user, [slot], erasers=1)
     assert any(isinstance(outcome, IntegrityError) for outcome in done), done
@@ -248,8 +248,8 @@ def test_once_a_doctor_has_closed_nobody_books() -> None:
 def test_with_check_then_write_they_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
     wait = gate(6)  # passed twice: all have looked, and the doctor has closed
 
-    def look_then_take(self: Slot, terms: BookingContext) -> None:
-        assert Slot.objects.get(pk=self.pk).refusal(terms=terms) is None
+    def look_then_take(self: Slot, context: BookingContext) -> None:
+        assert Slot.objects.get(pk=self.pk).refusal(context=context) is None
         wait()
         wait()
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)

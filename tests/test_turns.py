@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqli
 def test_a_turn_that_never_comes_is_an_error_and_not_a_hang(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    turn = base.TURNS[str(connection.settings_dict["NAME"])]
+    turn = base.WRITE_QUEUES[str(connection.settings_dict["NAME"])]
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
     with turn, pytest.raises(OperationalError, match="locked"), transaction.atomic():
         raise AssertionError("it was nobody's turn")
@@ -23,7 +23,7 @@ def test_a_turn_that_never_comes_is_an_error_and_not_a_hang(
 
 
 def test_a_transaction_that_cannot_begin_gives_its_turn_back() -> None:
-    turn = base.TURNS[str(connection.settings_dict["NAME"])]
+    turn = base.WRITE_QUEUES[str(connection.settings_dict["NAME"])]
     assert isinstance(turn, type(threading.Lock()))
     with transaction.atomic():
         assert not turn.locked()  # held while one begins, not while one writes
@@ -37,4 +37,4 @@ def test_a_connection_that_breaks_gives_its_turn_back(monkeypatch: pytest.Monkey
         patch.setattr(base.DatabaseWrapper, "_wait_for_locks", broken)
         with pytest.raises(OperationalError, match="disk"), transaction.atomic():
             raise AssertionError("it has begun")
-    assert not base.TURNS[str(connection.settings_dict["NAME"])].locked()
+    assert not base.WRITE_QUEUES[str(connection.settings_dict["NAME"])].locked()

@@ -21,8 +21,8 @@ from tests.balance import assert_balanced
 from tests.race_bodies import (
     alike,
     booking,
+    count_by_type,
     erase_all,
-    increment_counter,
     one_slot,
     people,
     race,
@@ -60,7 +60,7 @@ def test_of_50_waiting_and_20_booking_the_first_in_line_is_offered_a_canceled_pl
     slot = one_slot(capacity=1)
     [visit], entries = visits_in(slot, people(1)), in_line(slot, people(50))
     outcomes = race(visit.cancel, *(booking(patient, slot) for patient in people(20)))
-    assert increment_counter(outcomes) == {Appointment: 1, SlotFull: 20}
+    assert count_by_type(outcomes) == {Appointment: 1, SlotFull: 20}
     assert holders(slot) == [entries[0].pk]
     assert slot.taken == 1
 
@@ -68,7 +68,7 @@ def test_of_50_waiting_and_20_booking_the_first_in_line_is_offered_a_canceled_pl
 def test_places_canceled_at_once_are_offered_to_as_many_from_the_head_of_the_line() -> None:
     slot = one_slot(capacity=10)
     visits, entries = visits_in(slot, people(10)), in_line(slot, people(15))
-    assert increment_counter(race(*(visit.cancel for visit in visits))) == {Appointment: 10}
+    assert count_by_type(race(*(visit.cancel for visit in visits))) == {Appointment: 10}
     assert sorted(holders(slot)) == [entry.pk for entry in entries[:10]]
 
 
@@ -87,7 +87,7 @@ def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
 def assert_one_of_two_hours_is_offered() -> None:
     """Cancel both at once: the one who waits for both is offered at most one."""
     visits, _ = two_overlapping_visits()
-    assert increment_counter(race(*(visit.cancel for visit in visits))) == {Appointment: 2}
+    assert count_by_type(race(*(visit.cancel for visit in visits))) == {Appointment: 2}
     offers = sum(len(holders(visit.slot)) for visit in visits)
     assert offers <= 1, f"{offers} overlapping offers"
     jobs.offer_free_places(timezone.now())
@@ -105,7 +105,7 @@ def test_two_overlapping_places_are_offered_when_only_the_entry_is_locked(
 ) -> None:
     """The control: each reads that the other has offered nothing, then both offer."""
     barrier = Barrier(2, timeout=60)
-    monkeypatch.setattr(WaitlistEntry, "is_held_alone", lambda *args: barrier.wait() >= 0)
+    monkeypatch.setattr(WaitlistEntry, "is_only_offer_under_way", lambda *args: barrier.wait() >= 0)
     with pytest.raises(AssertionError, match="2 overlapping offers"):
         assert_one_of_two_hours_is_offered()
 
@@ -116,12 +116,12 @@ def test_whoever_joins_while_the_place_is_canceled_is_offered_it_in_the_end() ->
         [visit], [patient] = visits_in(slot, people(1)), people(1)
         entry = WaitlistEntryFactory.build(doctor=slot.doctor, patient=patient)
         canceled, joined = race(visit.cancel, entry.join)
-        assert increment_counter([canceled]) == {Appointment: 1}
-        if increment_counter([joined]) == {WaitlistEntry: 1}:
+        assert count_by_type([canceled]) == {Appointment: 1}
+        if count_by_type([joined]) == {WaitlistEntry: 1}:
             jobs.offer_free_places(timezone.now())
             assert holders(slot) == [entry.pk]
         else:
-            assert increment_counter([joined]) == {PlaceAvailable: 1}
+            assert count_by_type([joined]) == {PlaceAvailable: 1}
             assert holders(slot) == []
 
 
@@ -131,7 +131,7 @@ def test_whoever_joins_while_the_place_is_canceled_is_offered_it_in_the_end() ->
 def test_of_10_who_accept_an_offer_one_books() -> None:
     slot, [entry] = offered_first(1)
     outcomes = race(*(copy.accept for copy in alike(entry, 10)))
-    assert increment_counter(outcomes) == {Appointment: 1, NoOpenOffer: 9}
+    assert count_by_type(outcomes) == {Appointment: 1, NoOpenOffer: 9}
     assert_balanced(slot)
     assert slot.taken == 1
 
@@ -147,9 +147,9 @@ def test_an_offer_is_accepted_or_declined_or_expires_and_its_place_counted_once(
             partial(two.decline, at=last),
             partial(jobs.expire_offers, offer.expires_at),
         )
-        assert increment_counter([accepted]).keys() <= {Appointment, NoOpenOffer}
-        assert increment_counter([declined]).keys() <= {NONE, NoOpenOffer}
-        assert increment_counter([expired]) == {int: 1}
+        assert count_by_type([accepted]).keys() <= {Appointment, NoOpenOffer}
+        assert count_by_type([declined]).keys() <= {NONE, NoOpenOffer}
+        assert count_by_type([expired]) == {int: 1}
         if isinstance(accepted, Appointment):
             assert (holders(slot), slot.taken) == ([], 1)
         else:
@@ -161,7 +161,7 @@ def test_a_lapsed_hold_goes_to_one_of_20_who_book() -> None:
     at = slot.offers.get().hold_until
     late = [Appointment(patient=patient, slot=slot) for patient in people(20)]
     outcomes = race(*(partial(visit.book, at=at) for visit in late))
-    assert increment_counter(outcomes) == {Appointment: 1, SlotFull: 19}
+    assert count_by_type(outcomes) == {Appointment: 1, SlotFull: 19}
     assert holders(slot) == []
 
 
@@ -174,7 +174,7 @@ def test_several_processes_that_run_what_is_due_do_it_once() -> None:
         jobs.offer_free_places,
     ]
     outcomes = race(*(partial(work, at) for work in everything for _ in range(4)))
-    assert increment_counter(outcomes) == {int: 12}
+    assert count_by_type(outcomes) == {int: 12}
     assert sum(outcomes[:4]) == 1
     assert holders(slot) == [entries[1].pk]
 
@@ -203,10 +203,10 @@ def assert_line_leaves_without_a_deadlock() -> None:
         calls += [one.leave, two.leave, three.decline, four.decline]
     outcomes = race(*calls, *(partial(jobs.expire_offers, late) for _ in range(3)))
     leaves = [outcome for n, outcome in enumerate(outcomes[:24]) if n % 4 < 2]
-    assert increment_counter(leaves) == {NONE: 6, WaitlistEntry.DoesNotExist: 6}
-    assert increment_counter(outcomes[24:]) == {int: 3}
+    assert count_by_type(leaves) == {NONE: 6, WaitlistEntry.DoesNotExist: 6}
+    assert count_by_type(outcomes[24:]) == {int: 3}
     declines = [outcome for n, outcome in enumerate(outcomes[:24]) if n % 4 > 1]
-    assert increment_counter(declines).keys() <= {NONE, NoOpenOffer}
+    assert count_by_type(declines).keys() <= {NONE, NoOpenOffer}
     assert set(holders(slot)) <= {entry.pk for entry in entries[6:]}
 
 
@@ -225,13 +225,13 @@ def test_a_line_deadlocks_when_who_leaves_locks_the_entry_before_the_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The control."""
-    held_slots = WaitlistEntry._held_slots
+    held_slots = WaitlistEntry._offered_slots
 
     def entry_first(self: WaitlistEntry) -> Any:
         WaitlistEntry.objects.filter(pk=self.pk).lock()
         return held_slots(self)
 
-    monkeypatch.setattr(WaitlistEntry, "_held_slots", entry_first)
+    monkeypatch.setattr(WaitlistEntry, "_offered_slots", entry_first)
     with pytest.raises(AssertionError, match="deadlock detected"):
         leave_in_ten_rounds()
 
@@ -251,9 +251,9 @@ def test_people_with_offers_and_visits_are_erased_while_these_end_without_a_dead
             *(visit.cancel for visit in visits),
             *(partial(jobs.expire_offers, late) for _ in range(2)),
         )
-        assert increment_counter(outcomes[:3]) == {NONE: 3}
-        assert increment_counter(outcomes[3:7]).keys() <= {NONE, NoOpenOffer}
-        assert increment_counter(outcomes[7:11]).keys() <= {Appointment, NotCancelable}
+        assert count_by_type(outcomes[:3]) == {NONE: 3}
+        assert count_by_type(outcomes[3:7]).keys() <= {NONE, NoOpenOffer}
+        assert count_by_type(outcomes[7:11]).keys() <= {Appointment, NotCancelable}
         assert not WaitlistEntry.objects.filter(patient__in=[who.pk for who in going]).exists()
         assert set(holders(slot)) <= {entry.pk for entry in entries[4:]}
         assert len(holders(other)) <= 2

@@ -48,13 +48,13 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "_once", "_key_of", "fingerprint_of", "_digest", "_stored", "_response",
     ),
     "doctor/models/booking_rules.py": (
-        "__post_init__", "now", "passes", "reason", "_not_booked", "_clear_of_visits", "_open",
-        "_to_come", "_with_notice", "_within_horizon", "_under_limit", "_with_a_place",
-        "_by_instant", "_merged", "_batches",
+        "__post_init__", "for_anyone", "reason", "_not_booked", "_no_overlap", "_open",
+        "_not_begun", "_with_notice", "_within_horizon", "_under_limit", "_with_a_place",
+        "_merged",
     ),
     "doctor/models/slot.py": (
-        "on", "bookable", "of_key", "overlapping", "of_active_doctor", "lock", "take",
-        "release", "refusal", "holds_lapsed_place", "_terms",
+        "bookable_in", "bookable", "of_key", "overlapping", "of_active_doctor", "lock", "take",
+        "release", "refusal", "_context_for_anyone",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The admins of other packages, made as sturdy as ours."""
+"""The admins of other packages' models, based on BaseAdmin."""
 
 from axes import admin as axes
 from django.contrib import admin
@@ -7,13 +7,13 @@ from django.contrib.auth.models import Group
 
 from extensions.admin.base import BaseAdmin
 
-THEIRS = {
+ADMINS = {
     Group: GroupAdmin,
     axes.AccessAttempt: axes.AccessAttemptAdmin,
     axes.AccessLog: axes.AccessLogAdmin,
     axes.AccessFailureLog: axes.AccessFailureLogAdmin,
 }
 
-for model, theirs in THEIRS.items():
+for model, model_admin in ADMINS.items():
     admin.site.unregister(model)
-    admin.site.register(model, type(theirs.__name__, (BaseAdmin, theirs), {}))
+    admin.site.register(model, type(model_admin.__name__, (BaseAdmin, model_admin), {}))

@@ -1,4 +1,4 @@
-"""The page on which staff keep their second factor, and the devices of those who lost theirs."""
+"""The page where staff manage their second factor, and the admins of its devices."""
 
 from typing import Any, cast
 
@@ -15,16 +15,17 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from accounts.fields import fold_email
 from accounts.models import SecondFactor, User
 from accounts.models.second_factor import key_in_groups
-from extensions.admin.actions import DomainActionAdmin, by
+from accounts.requests import signed_in_user
+from extensions.admin.actions import DomainActionAdmin
 from extensions.exceptions import DomainError
 
 UNKNOWN = "No member of staff has this address."
 
 
 class SecondFactorView(View):
-    """One's own app and recovery codes: set up, confirmed, renewed, removed.
+    """The user's own authenticator app and recovery codes.
 
-    A secret is shown once, in the answer to the form: it is in no address and in no session.
+    A secret is shown once, in the answer to the form: no URL and no session holds it.
     """
 
     site: AdminSite = cast(AdminSite, None)
@@ -32,27 +33,27 @@ class SecondFactorView(View):
     verbs = ("begin", "confirm", "renew", "remove", "give")
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """What this person has."""
+        """Show the user's second factor."""
         return self.page(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Do what the form asks; a refusal is a message on the page."""
+        """Run the method that the form names; show a domain error as a message."""
         verb = request.POST.get("verb", "")
         if verb not in self.verbs:
             raise PermissionDenied
         try:
-            shown = getattr(self, verb)(request, SecondFactor(by(request)))
+            shown = getattr(self, verb)(request, SecondFactor(signed_in_user(request)))
         except DomainError as error:
             messages.error(request, error.message)
             shown = {}
         return self.page(request, **shown)
 
     def page(self, request: HttpRequest, **shown: Any) -> HttpResponse:
-        """The page, with what is shown this once."""
+        """Return the page; `shown` holds secrets for this answer alone."""
         context = {
             **self.site.each_context(request),
             "title": "Second factor",
-            "factor": SecondFactor(by(request)),
+            "factor": SecondFactor(signed_in_user(request)),
             **shown,
         }
         return TemplateResponse(request, "accounts/second_factor.html", context)
@@ -60,27 +61,31 @@ class SecondFactorView(View):
     # --- The forms of the page ---
 
     def begin(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        """Set up an app: return its key and link, for the QR code."""
         device = factor.begin(_code(request))
         return {"key": key_in_groups(device), "link": device.config_url}
 
     def confirm(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        """Activate the app by its first code: return new recovery codes."""
         codes = factor.confirm(_code(request))
         django_otp.login(request, factor.app)
-        self.note(request, factor.user, "Second factor set up.")
+        self.log(request, factor.user, "Second factor set up.")
         return {"codes": codes}
 
     def renew(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        """Replace the recovery codes: return the new ones."""
         codes = factor.renew_codes(_code(request))
-        self.note(request, factor.user, "Recovery codes renewed.")
+        self.log(request, factor.user, "Recovery codes renewed.")
         return {"codes": codes}
 
     def remove(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
+        """Remove the app and the recovery codes."""
         factor.remove(_code(request))
-        self.note(request, factor.user, "Second factor removed.")
+        self.log(request, factor.user, "Second factor removed.")
         return {}
 
     def give(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
-        """A code for a colleague, by a superuser who proves it with a code of their own."""
+        """Give a colleague a one-time code, as a superuser who types a code of their own app."""
         if not factor.user.is_superuser:
             raise PermissionDenied
         factor.require(_code(request))
@@ -88,13 +93,13 @@ class SecondFactorView(View):
         colleague = User.objects.filter(email=email, is_staff=True, is_active=True).first()
         if colleague is None:
             raise DomainError(UNKNOWN)
-        self.note(request, colleague, "One-time code given.")
+        self.log(request, colleague, "One-time code given.")
         return {"given": SecondFactor(colleague).give_code(), "colleague": colleague}
 
-    def note(self, request: HttpRequest, user: User, what: str) -> None:
-        """Leave a line in the admin's log of the account, and a message on the page."""
-        self.site.get_model_admin(User).log_change(request, user, what)
-        messages.success(request, what)
+    def log(self, request: HttpRequest, user: User, message: str) -> None:
+        """Write the message to the admin's log of the account, and show it on the page."""
+        self.site.get_model_admin(User).log_change(request, user, message)
+        messages.success(request, message)
 
 
 def _code(request: HttpRequest) -> str:
@@ -102,7 +107,7 @@ def _code(request: HttpRequest) -> str:
 
 
 class DeviceAdmin(DomainActionAdmin):
-    """Whose app or recovery codes there are, never a key or a code; a superuser may delete them."""
+    """Apps and recovery codes by owner, without keys and codes; superusers may delete them."""
 
     list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
     list_select_related = ("user",)

@@ -1,10 +1,10 @@
-"""The tokens of devices: seen and revoked, never made or shown."""
+"""The admin of API tokens: it lists and revokes them, and shows no secret."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from knox import admin as knox  # registers its own, which shows new tokens
+from knox import admin as knox  # registers an admin that shows new tokens
 from knox.models import AuthToken
 
 from extensions.admin.actions import DomainActionAdmin
@@ -14,7 +14,7 @@ admin.site.unregister(knox.models.AuthToken)
 
 @admin.register(AuthToken)
 class AuthTokenAdmin(DomainActionAdmin):
-    """Whose devices are signed in, and until when; deleting a token signs its device out."""
+    """Whose devices are signed in, and until when. Deleting a token signs its device out."""
 
     list_display = ("user", "created", "expiry")
     list_select_related = ("user",)
@@ -31,8 +31,8 @@ class AuthTokenAdmin(DomainActionAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def name_of_row(self, row: Any) -> str:
-        """A token by its owner: not even its digest is written anywhere else."""
+    def row_label(self, row: Any) -> str:
+        """Name a token by its owner: its primary key is its digest, which no page shows."""
         return f"Token of {row.user}"
 
     def name_in_log(self, row: Any) -> str:

@@ -1,4 +1,4 @@
-"""Accounts, whose login name is an e-mail address."""
+"""The admin of accounts."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from accounts.models import User
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.forms import PartialUpdateForm
 
-RANK = ("is_staff", "is_superuser", "groups", "user_permissions")
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUserForm(AdminUserCreationForm):
@@ -27,7 +27,7 @@ class NewUserForm(AdminUserCreationForm):
 
 
 class UserForm(PartialUpdateForm, UserChangeForm):
-    """An account; its password is set on a page of its own."""
+    """An account; another page sets its password."""
 
     class Meta:
         model = User
@@ -35,10 +35,10 @@ class UserForm(PartialUpdateForm, UserChangeForm):
 
 
 class NewPasswordForm(AdminPasswordChangeForm):
-    """A password given by staff."""
+    """A password that staff set for a user."""
 
     def save(self, commit: bool = True) -> User:
-        """Set it, and end every token of the user."""
+        """Write the password, and end every token of the user."""
         user: User = super().save(commit=False)
         user.store_password()
         return user
@@ -46,7 +46,7 @@ class NewPasswordForm(AdminPasswordChangeForm):
 
 @admin.register(User)
 class UserAdmin(DomainActionAdmin, auth.UserAdmin):
-    """Accounts. Only a superuser makes somebody more than a patient, or touches a superuser."""
+    """Accounts. Only superusers grant staff rights and permissions, and change superusers."""
 
     form = UserForm
     add_form = NewUserForm
@@ -54,7 +54,7 @@ class UserAdmin(DomainActionAdmin, auth.UserAdmin):
     fieldsets = (
         (None, {"fields": ("email", "password")}),
         ("Name", {"fields": ("first_name", "last_name")}),
-        ("Permissions", {"fields": ("is_active", *RANK)}),
+        ("Permissions", {"fields": ("is_active", *RIGHTS)}),
         ("Dates", {"fields": ("email_verified_at", "last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -73,14 +73,14 @@ class UserAdmin(DomainActionAdmin, auth.UserAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.is_superuser else (*fields, *RANK)
+        return fields if request.user.is_superuser else (*fields, *RIGHTS)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _may_touch(request, obj) and super().has_change_permission(request, obj)
+        return _may_change(request, obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _may_touch(request, obj) and super().has_delete_permission(request, obj)
+        return _may_change(request, obj) and super().has_delete_permission(request, obj)
 
 
-def _may_touch(request: HttpRequest, user: User | None) -> bool:
+def _may_change(request: HttpRequest, user: User | None) -> bool:
     return request.user.is_superuser or user is None or not user.is_superuser

@@ -1,4 +1,4 @@
-"""Pages of the admin whose readings are recorded, and the page that shows the audit events."""
+"""Admins that record who reads a patient's data, and the admin of the audit trail itself."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,44 +13,44 @@ from django.utils.safestring import SafeString
 
 from accounts.audit.models import AuditEvent
 from accounts.audit.views import record_read
-from accounts.privacy import name_of
+from accounts.privacy import display_name
 from extensions.admin.base import ReadOnlyAdmin
-from extensions.admin.forms import known_keys
+from extensions.admin.forms import valid_keys
 
 
 class AuditedAdminMixin:
-    """An admin each of whose pages leaves an event for each patient whom it shows.
+    """An admin whose pages record an event for each patient that they show.
 
-    A form that is sent and shown again is a page too. `whose` is the way from a row to its patient.
+    A form that is shown again after an error counts as a page.
     """
 
-    whose = "patient"
+    patient_path = "patient"  # attribute path from a row to its patient; empty: the row is one
 
     @property
-    def shows(self) -> type[Model]:
-        """What of a patient it shows, also where it is refused."""
+    def audited_model(self) -> type[Model]:
+        """The model whose rows the admin shows; `accounts.audit.denials` reads it too."""
         model: type[Model] = self.model  # type: ignore[attr-defined]
         return model
 
-    def record_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
-        """Write down that the person at the admin is shown these rows."""
-        record_read(of, rows, self.whose, otherwise="staff")
+    def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
+        """Record that the user is shown these rows."""
+        record_read(of, rows, self.patient_path, otherwise="staff")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
-        self.record_shown(self.shows, changelist.result_list)
+        self.rows_shown(self.audited_model, changelist.result_list)
         return changelist
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """The row of a page; that it may not be seen, the view says later.
+        """Return the row of a page, and record it if the user may view it.
 
-        A page of deletion shows it, if at all, in `get_deleted_objects`.
+        A page of deletion shows the row, if at all, in `get_deleted_objects`.
         """
         row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
         match = request.resolver_match
         deleting = match is not None and str(match.url_name).endswith("_delete")
         if row is not None and not deleting and self._may_see(request, row):
-            self.record_shown(row, [row])
+            self.rows_shown(row, [row])
         return row
 
     def _may_see(self, request: HttpRequest, row: Any) -> bool:
@@ -58,17 +58,17 @@ class AuditedAdminMixin:
         return may
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
-        """What goes with the row on its page is shown with it."""
-        if obj.pk and hasattr(inline, "whose"):
-            record_read(inline.model, [obj], self.whose, otherwise="staff")
+        """Record the rows of an audited inline, which the page shows with its row."""
+        if obj.pk and hasattr(inline, "patient_path"):
+            record_read(inline.model, [obj], self.patient_path, otherwise="staff")
         return super().get_formset_kwargs(request, obj, inline, prefix)  # type: ignore[misc]
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """A form to add names the patient whom its address, or what was sent, has chosen."""
+        """Record the patient whom a form to add a row shows as chosen by the URL or the form."""
         if kwargs.get("add") and "patient" in context["adminform"].form.fields:
-            chosen = known_keys([context["adminform"].form["patient"].value()])
+            chosen = valid_keys([context["adminform"].form["patient"].value()])
             people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
             rows = list(people.filter(pk__in=chosen))
             if rows:
@@ -77,28 +77,28 @@ class AuditedAdminMixin:
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         rows = list(objs)
-        self.record_shown(self.shows, rows)
+        self.rows_shown(self.audited_model, rows)
         return super().get_deleted_objects(rows, request)  # type: ignore[misc]
 
 
-class Suggestions(AutocompleteJsonView):
-    """What a field of the admin suggests; of patients, their names and dates of birth."""
+class AuditedAutocompleteView(AutocompleteJsonView):
+    """What an autocomplete field suggests, which may be names and birth dates of patients."""
 
     def has_perm(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(self.model_admin, AuditedAdminMixin):
-            request.shows = self.model_admin.shows  # type: ignore[attr-defined]
+            request.audited_model = self.model_admin.audited_model  # type: ignore[attr-defined]
         return super().has_perm(request, obj)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         if isinstance(self.model_admin, AuditedAdminMixin):
-            self.model_admin.record_shown(self.model_admin.shows, context["object_list"])
+            self.model_admin.rows_shown(self.model_admin.audited_model, context["object_list"])
         return context
 
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
-    """Events, latest first, for those with the permission. Emergencies stand out."""
+    """Audit events, latest first, for users with the permission. Emergencies are marked."""
 
     fields = readonly_fields = (
         "at",
@@ -140,11 +140,11 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     search_help_text = "Number of the patient, id of the request, or who it was."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        """With the account of who acted, or none where it is gone: no constraint binds it."""
+        """Return the events with their actors; a deleted account leaves an event without one."""
         return super().get_queryset(request).select_related("actor")
 
-    def record_shown(self, of: Any, rows: Any) -> None:
-        """One event for the page, of no patient: those it lists are told by the events it lists."""
+    def rows_shown(self, of: Any, rows: Any) -> None:
+        """Record one event for the page, of no patient: the events it lists name theirs."""
         patient = None if isinstance(of, type) else of.patient_id
         AuditEvent.objects.record("read", of, [patient], role=AuditEvent.Role.STAFF)
 
@@ -158,4 +158,4 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
 
     @admin.display(description="who", empty_value="-")
     def who(self, event: AuditEvent) -> str:
-        return name_of(event.actor)
+        return display_name(event.actor)

@@ -1,4 +1,4 @@
-"""What was refused: written down after the answer is made, in a transaction of its own."""
+"""Records of denied calls, written after the answer in a separate transaction."""
 
 import logging
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, reverse
 
-from accounts.audit.views import READING
-from accounts.models import AuditEvent
-from extensions.rest.filters import BIGGEST_KEY
-from extensions.rest.throttling import PerAddress
+from accounts.audit.models import AuditEvent
+from accounts.audit.views import READ_METHODS
+from extensions.db.fields import MAX_KEY
+from extensions.rest.throttling import PerAddressThrottle
 
 logger = logging.getLogger("accounts.audit")
 
@@ -29,39 +29,40 @@ ACTIONS = {
 }
 
 
-class DenialThrottle(PerAddress):
-    """So many refusals a minute of strangers at one address are written down.
+class DenialThrottle(PerAddressThrottle):
+    """Limit the recorded denials of anonymous callers, by address.
 
-    A refusal costs a stranger nothing and the clinic a row for good: more would let anybody fill
-    its disk. Of whoever is signed in all are written: their calls have a limit, and a name.
+    A denied call costs a stranger nothing and the clinic a row that is never deleted: without a
+    limit anybody could fill the disk. All denials of signed-in users are recorded: their calls are
+    limited, and the event names them.
     """
 
     scope = "denials"
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         user = getattr(request, "user", None)
         is_known = user is not None and user.is_authenticated
-        return None if is_known else super().who(request)
+        return None if is_known else super().identity(request)
 
 
 def record_denial(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Write it down where the answer refuses a patient's data.
+    """Record the call if its answer denies a patient's data.
 
-    The transaction of the call is over: what it wrote is undone, and this stays. Where it cannot be
-    written the refusal stands, since nothing was shown, and the log says so.
+    The transaction of the call is over, so its rollback does not undo this event. If the event
+    cannot be written the denial stands, since the answer shows no data, and the log says so.
     """
-    model = _asked_for(request) if _is_refusal(request, response) else None
+    model = _audited_model(request) if _is_denial(request, response) else None
     if model is None:
         return
     try:
         if DenialThrottle().allow_request(request, None):
-            _note(request, model)
+            _record(request, model)
     except Error:
         logger.error("A refusal could not be written down: %s", response["X-Request-ID"])
 
 
-def _note(request: HttpRequest, model: type[Model]) -> None:
-    """The key in the path is the row's, the number in the query the patient's."""
+def _record(request: HttpRequest, model: type[Model]) -> None:
+    """Add the event: the path has the key of the row, the query the key of the patient."""
     key = _number(_first(request.resolver_match, KEYS))
     action = ACTIONS.get(request.method or "", "create" if key is None else "change")
     patient = _number(request.GET.get("patient", ""))
@@ -69,40 +70,40 @@ def _note(request: HttpRequest, model: type[Model]) -> None:
     AuditEvent.objects.record(action, model, [patient], **known)
 
 
-def _is_refusal(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """401, 403, 404, or a page of the admin that leads away: to its login, or from an absent row.
+def _is_denial(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether the answer is 401, 403, 404 or one of the admin's redirects in their place.
 
-    It says so too of a row that this person may not know of.
+    The admin redirects to its login page, and from a row that is absent or hidden to its index.
     """
     to = response.get("Location", "")
-    absent = request.method in READING and to == reverse("admin:index")
-    if response.status_code == 404 and request.method in READING:
-        return _names_somebody(request)  # else it is a page beyond the last, and nobody's
+    absent = request.method in READ_METHODS and to == reverse("admin:index")
+    if response.status_code == 404 and request.method in READ_METHODS:
+        return _names_row_or_patient(request)  # else the page is beyond the last one
     return response.status_code in DENIED or absent or to.startswith(reverse("admin:login"))
 
 
-def _names_somebody(request: HttpRequest) -> bool:
-    """Whether the path has a row's key, or the query a patient."""
+def _names_row_or_patient(request: HttpRequest) -> bool:
+    """Whether the path has the key of a row, or the query that of a patient."""
     return _first(request.resolver_match, KEYS) is not None or "patient" in request.GET
 
 
-def _asked_for(request: HttpRequest) -> type[Model] | None:
-    """What of a patient the call asked for, if anything: its view or its admin says."""
+def _audited_model(request: HttpRequest) -> type[Model] | None:
+    """Return the model that the call asked for, if its view or admin declares one."""
     match = request.resolver_match
     if match is None:
         return None
     view = getattr(match.func, "cls", getattr(match.func, "model_admin", None))
-    needed = getattr(view, "if_asked_with", ())
+    needed = getattr(view, "audited_parameters", ())
     if needed and not any(name in request.GET for name in needed):
         return None
-    return getattr(view, "shows", None) or getattr(request, "shows", None)
+    return getattr(view, "audited_model", None) or getattr(request, "audited_model", None)
 
 
 def _number(given: Any) -> int | None:
-    """A key that a row can have; None for anything else."""
+    """Return a key that a row can have; None for anything else."""
     text = str(given)
     known = text.isascii() and text.isdecimal() and len(text) < 20
-    return int(text) if known and int(text) <= BIGGEST_KEY else None
+    return int(text) if known and int(text) <= MAX_KEY else None
 
 
 def _first(match: ResolverMatch | None, names: tuple[str, ...]) -> Any:

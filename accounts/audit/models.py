@@ -1,19 +1,19 @@
-"""What was read and changed of patients' records, by whom: a row each, never changed or deleted."""
+"""The audit trail: a row for each read and change of a patient's record, never changed again."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, caller
-from accounts.models.user import User
+from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """The one way to add events; there is none to change them."""
+    """Adds events. The database refuses to change or delete one."""
 
     def record(
         self,
@@ -22,18 +22,18 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         patients: Iterable[Any] = (None,),
         **known: Any,
     ) -> None:
-        """Write down in the transaction under way what the caller does with these patients' data.
+        """Record in the current transaction what the caller does with these patients' data.
 
-        `of` is a row, or a model where the caller is shown a list. One event for each patient, who
-        may be a key where `role` is given, in one statement for all of them; None stands for a
-        patient who is not known or erased. `actor` is the caller unless it is given, and
-        `otherwise` their role unless the patient is theirs.
+        Adds one event for each patient, in one statement. `of`: the row, or the model of a list.
+        `patients`: None stands for a patient who is unknown or erased; keys need a `role`. In
+        `known`, `actor` replaces the caller, `role` sets the role of the actor, and `otherwise`
+        sets it where the patient is not the actor's own (else see `AuditEvent.role_of`).
         """
         kind = of._meta.concrete_model._meta.label_lower  # type: ignore[union-attr]
         row = None if isinstance(of, type) else of.pk
-        who = caller()
+        context = current_context()
         events: list[Any] = [
-            AuditEvent.by(who, patient, action, **{"kind": kind, "object_id": row, **known})
+            AuditEvent.build(context, patient, action, **{"kind": kind, "object_id": row, **known})
             for patient in patients
         ]
         if len(events) == 1:
@@ -41,23 +41,23 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         else:
             self.bulk_create(events)
 
-    def told_of(self, patients: Any) -> "AuditEventQuerySet":
-        """What is told to those who care for these patients: who read or changed their records.
+    def access_log_of(self, patients: Any) -> "AuditEventQuerySet":
+        """Return the events that patients may see of their own records.
 
-        Refusals are for staff, who judge them; looks at the list itself would fill it.
+        Leaves out denied calls, which staff review, and reads of the access log itself.
         """
-        look = {"kind": self.model._meta.label_lower, "role": "patient"}
-        return self.filter(patient_id__in=patients, outcome="allowed").exclude(**look)
+        own_reads = {"kind": self.model._meta.label_lower, "role": "patient"}
+        return self.filter(patient_id__in=patients, outcome="allowed").exclude(**own_reads)
 
 
 class AuditEvent(models.Model):
-    """Somebody read or changed data of a patient, or was refused: keys, and none of the data.
+    """A user read or changed data of a patient, or was denied. Holds keys and none of the data.
 
-    The keys stay when the account or the patient is gone; hence no constraint binds them.
+    The keys stay when the account or the patient is deleted, so no constraint binds them.
     """
 
     class Role(models.TextChoices):
-        """As whom somebody acts on the patient: `patient` is also who cares for them."""
+        """The actor's role towards the patient; `patient` includes the carer of a dependent."""
 
         PATIENT = "patient"
         DOCTOR = "doctor"
@@ -65,17 +65,17 @@ class AuditEvent(models.Model):
         SYSTEM = "system"
         STRANGER = "stranger"
 
-    NAMED = (Role.DOCTOR, Role.STAFF)  # to the patient: whoever acts in the clinic's name
+    NAMED = (Role.DOCTOR, Role.STAFF)  # the patient learns the name of an actor with such a role
 
     class Channel(models.TextChoices):
-        """The way in."""
+        """The channel of the call."""
 
         API = API, "API"
         ADMIN = ADMIN
         COMMAND = COMMAND
 
     class Action(models.TextChoices):
-        """What was done, or asked for."""
+        """What the actor did or tried to do."""
 
         READ = "read"
         CREATE = "create"
@@ -85,7 +85,7 @@ class AuditEvent(models.Model):
         EXPORT = "export"
 
     class Outcome(models.TextChoices):
-        """Whether it was let happen."""
+        """Whether the call was allowed."""
 
         ALLOWED = "allowed"
         DENIED = "denied"
@@ -126,39 +126,45 @@ class AuditEvent(models.Model):
         return f"Event {self.pk}"
 
     @classmethod
-    def by(cls, who: RequestContext, patient: Any, action: str, **known: Any) -> "AuditEvent":
-        """What this caller does to the patient, not yet written; `actor`, `role` may be known."""
-        actor: User | None = known.pop("actor", who.user)
+    def build(
+        cls, context: RequestContext, patient: Any, action: str, **known: Any
+    ) -> "AuditEvent":
+        """Return an unsaved event; `known` as in `AuditEventQuerySet.record`."""
+        actor: Any = known.pop("actor", context.user)
         otherwise = known.pop("otherwise", None)
-        role = known.pop("role", None) or cls.role_of(actor, patient, who, otherwise)
+        role = known.pop("role", None) or cls.role_of(actor, patient, context, otherwise)
         return cls(
             actor=actor,
             role=role,
-            channel=who.channel,
+            channel=context.channel,
             action=action,
             patient_id=getattr(patient, "pk", patient),
-            address=who.address[:45],
-            request_id=who.request_id,
+            address=context.address[:45],
+            request_id=context.request_id,
             **known,
         )
 
     @classmethod
     def by_system(cls) -> dict[str, Any]:
-        """What is known of a change that follows from another, or from the time: nobody made it."""
+        """Return the actor and role of a change that follows from another change or from time."""
         return {"actor": None, "role": cls.Role.SYSTEM}
 
     @classmethod
     def role_of(
-        cls, actor: User | None, patient: Any, who: RequestContext, otherwise: str | None = None
+        cls,
+        actor: AbstractBaseUser | None,
+        patient: Any,
+        context: RequestContext,
+        otherwise: str | None = None,
     ) -> str:
-        """As whom somebody acts, as far as it can be told without looking anything up.
+        """Return the role of the actor towards the patient, without a query.
 
-        On what is not their own they act `otherwise`; where that is not said, as staff or else as a
-        doctor, since nobody but these and the patient gets at a patient's data. Who is shown nobody
-        has looked for what is their own.
+        Towards a patient who is not the actor's own it is `otherwise`, if given, else `staff` or
+        `doctor`: only staff, doctors and carers reach a patient's data. Without a patient the actor
+        has looked for data of their own.
         """
         if actor is None:
-            return cls.Role.SYSTEM if who.channel == COMMAND else cls.Role.STRANGER
+            return cls.Role.SYSTEM if context.channel == COMMAND else cls.Role.STRANGER
         if patient is not None and patient.user_id == actor.pk:
             return cls.Role.PATIENT
         others = cls.Role.PATIENT if patient is None else cls.Role.DOCTOR

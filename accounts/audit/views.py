@@ -1,62 +1,78 @@
-"""Views of the API that leave a trail: whoever is shown a patient's data is written down."""
+"""Views of the API that record who reads a patient's data."""
 
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
 from django.db.models import Model
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 
-READING = ("GET", "HEAD")
+READ_METHODS = ("GET", "HEAD")
 
 
 def record_read(
     of: Model | type[Model], rows: Iterable[Any], patient: str = "patient", **known: Any
 ) -> None:
-    """Write down that the caller is shown these rows: one event for each patient among them.
+    """Record, before the answer, that the caller reads these rows: one event for each patient.
 
-    `patient` is the way from a row to whose it is, empty where the row is the patient. A read that
-    shows nobody leaves one event all the same, of no patient. It comes before the answer, which
-    fails with it.
+    `of`: the row, or the model of a list. `patient`: attribute path from a row to its patient or
+    the patient's key; empty where the rows are patients. Without rows there is one event of no
+    patient. `role` or `otherwise` in `known`: see `AuditEventQuerySet.record`. An error while
+    recording fails the whole call, so that no read goes unrecorded.
     """
-    whose = attrgetter(patient) if patient else _itself
-    patients = {getattr(person, "pk", person): person for person in map(whose, rows)}
+    patient_of = attrgetter(patient) if patient else _itself
+    patients = {getattr(person, "pk", person): person for person in map(patient_of, rows)}
     AuditEvent.objects.record("read", of, patients.values() or (None,), **known)
 
 
-class AuditedViewMixin:
-    """A view whose reads leave an event for each patient shown; its refusals do too.
+class AuditedMixin:
+    """What the mixins below share. `accounts.audit.denials` reads the attributes of any view."""
 
-    What a write answers with is told by the event of the write.
-    """
-
-    shows: type[Model]  # what of a patient the view shows
-    whose = "patient"
-    others_see_as: str | None = None  # the role of whoever reads what is not their own
-    nobody_seen_as: str | None = None  # and of whoever is shown nobody
-    if_asked_with: tuple[str, ...] = ()  # parameters without which it shows nothing of a patient
-
-    def get_object(self) -> Any:
-        row = super().get_object()  # type: ignore[misc]
-        if self.request.method in READING:  # type: ignore[attr-defined]
-            self.record_read(row, [row])
-        return row
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)  # type: ignore[misc]
-        self.record_read(self.shows, page or self.if_nobody_is_shown())
-        return page
+    audited_model: type[Model]  # the model whose rows the view shows
+    audited_parameters: tuple[str, ...] = ()  # query parameters; without one the view shows none
+    patient_path = "patient"  # attribute path from a row to its patient; empty: the row is one
+    role_for_others: str | None = None  # the caller's role towards other people's patients
+    role_for_empty_list: str | None = None  # the caller's role where the list is empty
 
     def record_read(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
-        """Write down that the caller is shown these rows."""
+        """Record that the caller reads these rows."""
         rows = list(rows)
-        role = self.others_see_as if rows else self.nobody_seen_as
-        record_read(of, rows, self.whose, otherwise=role)
+        role = self.role_for_others if rows else self.role_for_empty_list
+        record_read(of, rows, self.patient_path, otherwise=role)
 
-    def if_nobody_is_shown(self) -> Iterable[Any]:
-        """Rows, unsaved, of the patients of whom an empty list tells that there is nothing."""
+
+# `retrieve` and `list` have no docstring, since the OpenAPI document would show it.
+
+
+class AuditedRetrieveMixin(AuditedMixin):
+    """REST framework's RetrieveModelMixin, which records the read before it answers."""
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        row = self.get_object()  # type: ignore[attr-defined]
+        self.record_read(row, [row])
+        return Response(self.get_serializer(row).data)  # type: ignore[attr-defined]
+
+
+class AuditedListMixin(AuditedMixin):
+    """REST framework's ListModelMixin for lists with pages; records the read before it answers."""
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        queryset = self.filter_queryset(self.get_queryset())  # type: ignore[attr-defined]
+        rows = self.paginate_queryset(queryset)  # type: ignore[attr-defined]
+        self.record_read(self.audited_model, rows or self.rows_for_empty_list())
+        data = self.get_serializer(rows, many=True).data  # type: ignore[attr-defined]
+        return self.get_paginated_response(data)  # type: ignore[attr-defined,no-any-return]
+
+    def rows_for_empty_list(self) -> Iterable[Any]:
+        """Return unsaved rows of the patients of whom an empty list says that there is nothing."""
         return ()
+
+
+class AuditedViewMixin(AuditedRetrieveMixin, AuditedListMixin):
+    """Both: records the reads of one row and of a list."""
 
 
 def _itself(row: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a person sees of the tokens that they are signed in with."""
+"""The devices on which a user is signed in: a row beside each API token."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,24 +7,24 @@ from django.db import models
 from django.utils import timezone
 from knox.models import AuthToken
 
-NAME = 100
-NAMELESS = "Unknown device"
-NOTED_AFTER = timedelta(hours=1)
+MAX_NAME_LENGTH = 100
+UNKNOWN_DEVICE = "Unknown device"
+USE_RECORDED_AFTER = timedelta(hours=1)
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
     """Scopes of devices."""
 
     def signed_in(self, user: Any, at: datetime | None = None) -> "DeviceQuerySet":
-        """The user's, with a token that has not expired; the last used first."""
+        """Return the user's devices whose token has not expired at `at`, the last used first."""
         alive = self.filter(token__user=user, token__expiry__gt=at or timezone.now())
         return alive.select_related("token").order_by("-last_used_at", "-pk")
 
-    def note_use(self, token: AuthToken, at: datetime) -> None:
-        """Write down when the token was used. Locks its row, unless the token is gone.
+    def record_use(self, token: AuthToken, at: datetime) -> None:
+        """Record when the token was used; locks its device unless the token is deleted.
 
-        The device comes before its token, as in a deletion, so that a use and a logout that meet
-        do not wait for each other. A token of code older than this table gets its row here.
+        The device is locked before its token, as in a deletion, so that a use and a logout cannot
+        deadlock. A token without a device (made by a version before this table) gets one here.
         """
         if not self.filter(token=token.pk).update(last_used_at=at):
             for held in AuthToken.objects.select_for_update().filter(pk=token.pk):
@@ -32,17 +32,17 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
 
 class Device(models.Model):
-    """The companion of a token: a number to revoke it by, a name, when it was last used.
+    """A device with a token: its number in the API, its name and when it was last used.
 
-    The token itself has only its digest for a key, which is nobody's to see.
+    The primary key of the token is its digest, which no answer may show.
     """
 
-    # Code older than this table ends tokens beside ours, and a constraint would not let it: a row
-    # that it leaves behind has no token, so that nobody sees it.
+    # During an upgrade the previous version deletes tokens without their devices, and a constraint
+    # would refuse that. No answer shows a device without a token.
     token = models.OneToOneField(
         AuthToken, on_delete=models.CASCADE, related_name="device", db_constraint=False
     )
-    name = models.CharField(max_length=NAME, default=NAMELESS)
+    name = models.CharField(max_length=MAX_NAME_LENGTH, default=UNKNOWN_DEVICE)
     last_used_at = models.DateTimeField(default=timezone.now, help_text="At most an hour behind.")
 
     objects = DeviceQuerySet.as_manager()
@@ -54,11 +54,11 @@ class Device(models.Model):
         return f"Device {self.pk}"
 
     def revoke(self) -> None:
-        """End its token at once."""
+        """Delete its token: the device is signed out at once."""
         AuthToken.objects.filter(pk=self.token_id).delete()
 
 
-def name_of(user_agent: str) -> str:
-    """What a client calls itself, as one short line of printable characters."""
+def device_name(user_agent: str) -> str:
+    """Return the User-Agent as one line of printable characters, at most 100."""
     line = " ".join("".join(c if c.isprintable() else " " for c in user_agent).split())
-    return line[:NAME].strip() or NAMELESS
+    return line[:MAX_NAME_LENGTH].strip() or UNKNOWN_DEVICE

@@ -1,14 +1,16 @@
-"""Mail, asked for in the transaction that it belongs to and sent afterwards.
+"""Outgoing mail: queued in the transaction that it belongs to, and sent after the commit.
 
-A row holds no secret: the token of a link is made when the mail is sent, and stored nowhere. Nor is
-the account looked up before that, so that asking costs the same whoever is asked for.
+A row holds no secret: the token of a link is made when the mail is sent, and stored nowhere. The
+account is looked up only then, so that queueing takes the same time for a known and an unknown
+address.
 """
 
 import logging
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage
 from django.db import models
 from django.db.models import F
@@ -16,62 +18,59 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.fields import EmailField
-from accounts.links import PASSWORD_RESET, VERIFICATION, Link
-
-if TYPE_CHECKING:
-    from accounts.models import User
+from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 100
-MOST_FAILURES = 3  # in a round: the server is away, and the next round comes soon
-FIRST_WAIT = timedelta(minutes=1)  # doubled with each try
-TRIED_FOR = timedelta(days=1)
+BATCH_SIZE = 100
+MAX_FAILURES = 3  # in a batch; then the mail server is taken to be away until the next batch
+FIRST_WAIT = timedelta(minutes=1)  # doubled with each attempt
+GIVEN_UP_AFTER = timedelta(days=1)
 KEPT_FOR = timedelta(days=7)
-MOST_AN_HOUR = 10  # to one address: its owner has a link that works, and no flood
+MAX_PER_HOUR = 10  # mails to one address: enough to reach its owner, too few to flood the mailbox
 
 
-class Kind(models.TextChoices):
-    """What was asked for."""
+class MailKind(models.TextChoices):
+    """What the client asked for."""
 
     VERIFICATION = "verification"
     PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105  # a kind of mail
 
 
-class Letter(NamedTuple):
-    """What is written: a subject that tells nobody's secrets, a text, the link that it carries."""
+class MailTemplate(NamedTuple):
+    """A subject without secrets, the name of text and page, and the tokens of its link."""
 
     subject: str
     page: str
-    secret: Link
+    tokens: LinkTokenGenerator
 
 
-CONFIRM = Letter("Confirm your e-mail address", "verify-email", VERIFICATION)
-RESET = Letter("Choose a new password", "password-reset", PASSWORD_RESET)
+CONFIRM = MailTemplate("Confirm your e-mail address", "verify-email", VERIFICATION)
+RESET = MailTemplate("Choose a new password", "password-reset", PASSWORD_RESET)
 
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
-    """The mail that was asked for, and the one way to send it."""
+    """Scopes of the queue, and the one way to add to it."""
 
-    def ask(self, kind: str, address: str) -> "OutgoingMail":
-        """Ask for a mail, in the caller's transaction; the same one statement for any address."""
+    def enqueue(self, kind: str, address: str) -> "OutgoingMail":
+        """Queue a mail in the caller's transaction, by one statement for any address."""
         return self.create(kind=kind, address=address)
 
     def due(self, at: datetime) -> "OutgoingMailQuerySet":
-        """Not sent yet and not given up, and not tried a moment ago."""
-        waiting = self.filter(sent_at=None, due_at__lte=at, created_at__gt=at - TRIED_FOR)
+        """Keep the mails to send now: neither sent, given up nor tried a moment ago."""
+        waiting = self.filter(sent_at=None, due_at__lte=at, created_at__gt=at - GIVEN_UP_AFTER)
         return waiting.order_by("due_at", "pk")
 
-    def has_had_enough(self, address: str, at: datetime) -> bool:
-        """Whether the address has been sent ten mails within the last hour."""
+    def reached_hourly_limit(self, address: str, at: datetime) -> bool:
+        """Whether ten mails were sent to the address within the last hour."""
         sent = self.filter(address=address, sent_at__gt=at - timedelta(hours=1))
-        return sent.count() >= MOST_AN_HOUR
+        return sent.count() >= MAX_PER_HOUR
 
 
 class OutgoingMail(models.Model):
-    """One mail asked for: of which kind, to which address, and how it went."""
+    """A queued mail: its kind and address, and when it was tried and sent."""
 
-    kind = models.CharField(max_length=14, choices=Kind)
+    kind = models.CharField(max_length=14, choices=MailKind)
     address = EmailField()
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
@@ -90,19 +89,19 @@ class OutgoingMail(models.Model):
         return f"Mail {self.pk}"
 
     def claim(self, at: datetime) -> bool:
-        """Take it for this process alone, until its next try; whether that went well.
+        """Reserve the mail for this process until its next attempt; return whether that succeeded.
 
-        One UPDATE is lock and back-off in one: no transaction is open while a mail server answers,
-        and of a process that dies at it the mail is tried again.
+        One UPDATE is both the lock and the back-off: no transaction is open while the mail server
+        answers, and if the process dies another one tries again.
         """
-        mine = type(self).objects.due(at).filter(pk=self.pk, attempts=self.attempts)
+        claimable = type(self).objects.due(at).filter(pk=self.pk, attempts=self.attempts)
         wait = FIRST_WAIT * 2**self.attempts
-        return bool(mine.order_by().update(attempts=F("attempts") + 1, due_at=at + wait))
+        return bool(claimable.order_by().update(attempts=F("attempts") + 1, due_at=at + wait))
 
     def deliver(self, at: datetime) -> bool:
-        """Send it, or forget it where there is nobody to send it to; whether it was sent.
+        """Send the mail, or delete it if no account needs it; return whether it was sent.
 
-        Raises OSError or ValueError where it could not be sent.
+        Raises OSError or ValueError if it could not be sent.
         """
         message = self.message(at)
         if message is None:
@@ -113,47 +112,50 @@ class OutgoingMail(models.Model):
         return True
 
     def message(self, at: datetime) -> EmailMessage | None:
-        """What the account calls for now; None for nobody, who is closed, or has had enough."""
-        from accounts.models.user import User
+        """Return the mail that the account needs now.
 
-        user = User.objects.filter(email=self.address, is_active=True).first()
-        if user is None or type(self).objects.has_had_enough(self.address, at):
+        None for an unknown or inactive account, a verified one that asked to be verified, and an
+        address that reached its hourly limit.
+        """
+        user = get_user_model().objects.filter(email=self.address, is_active=True).first()
+        if user is None or type(self).objects.reached_hourly_limit(self.address, at):
             return None
-        letter = self._letter_for(user)
-        return letter and self._written(letter, letter.secret.make(user))
+        template = self._template_for(user)
+        return template and self._render(template, template.tokens.make(user))
 
-    def _letter_for(self, user: "User") -> Letter | None:
-        """An address that is not verified gets the mail that verifies it, whatever was asked."""
+    def _template_for(self, user: Any) -> MailTemplate | None:
+        """Choose the mail; an unverified address always gets the mail that verifies it."""
         if user.email_verified_at is None:
             return CONFIRM
-        return RESET if self.kind == Kind.PASSWORD_RESET else None
+        return RESET if self.kind == MailKind.PASSWORD_RESET else None
 
-    def _written(self, letter: Letter, token: str) -> EmailMessage:
-        words = {
-            "link": settings.LINK_URL and f"{settings.LINK_URL}/{letter.page}#token={token}",
+    def _render(self, template: MailTemplate, token: str) -> EmailMessage:
+        context = {
+            "link": settings.LINK_URL and f"{settings.LINK_URL}/{template.page}#token={token}",
             "token": token,
-            "asked_for_reset": self.kind == Kind.PASSWORD_RESET,
+            "asked_for_reset": self.kind == MailKind.PASSWORD_RESET,
         }
-        text = render_to_string(f"accounts/mail/{letter.page}.txt", words)
-        return EmailMessage(letter.subject, text, to=[self.address])
+        text = render_to_string(f"accounts/mail/{template.page}.txt", context)
+        return EmailMessage(template.subject, text, to=[self.address])
 
 
 def send_due(at: datetime) -> int:
-    """Send what is due, a hundred at most; how many were sent. At least once, not exactly once.
+    """Send up to a hundred mails that are due; return how many were sent.
 
-    Whoever sees it fail sees neither an address nor a token: a log holds no secret.
+    A mail is sent at least once, not exactly once. The log of a failure holds no address and no
+    token.
     """
     sent = failures = 0
-    for mail in OutgoingMail.objects.due(at)[:AT_ONCE]:
-        if failures < MOST_FAILURES and mail.claim(at):
+    for mail in OutgoingMail.objects.due(at)[:BATCH_SIZE]:
+        if failures < MAX_FAILURES and mail.claim(at):
             try:
                 sent += mail.deliver(at)
-            except (OSError, ValueError) as error:  # of smtplib, or of an address it cannot spell
+            except (OSError, ValueError) as error:  # of smtplib; for an address it cannot encode
                 failures += 1
                 logger.warning("Mail %s was not sent: %s", mail.pk, type(error).__name__)
     return sent
 
 
-def forget_mail(at: datetime) -> int:
-    """Delete the rows that are older than a week; how many."""
+def delete_old_mail(at: datetime) -> int:
+    """Delete the mails that were queued more than a week ago; return how many."""
     return OutgoingMail.objects.filter(created_at__lte=at - KEPT_FOR).delete()[0]

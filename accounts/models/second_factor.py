@@ -1,7 +1,7 @@
-"""The second factor of those who open the admin: an authenticator app, and recovery codes.
+"""The second factor of the admin's users: an authenticator app (TOTP, RFC 6238) and recovery codes.
 
-The library (django-otp) holds keys and codes, computes, refuses a code that was used, and makes
-whoever types wrong ones wait twice as long each time. Here stands what a person may do with theirs.
+django-otp stores the keys and codes, computes them, refuses a used code, and doubles the wait after
+each wrong one. This module holds what users may do with their own.
 """
 
 import re
@@ -24,7 +24,7 @@ RECOVERY_CODES = 10
 
 
 class WrongCode(DomainError):
-    """The code is wrong, was used before, or came too soon after a wrong one."""
+    """The code is wrong or used, or came too soon after a wrong one."""
 
     code = "wrong_code"
     message = "That code does not serve. Each serves once; after a wrong one, wait a moment."
@@ -32,30 +32,30 @@ class WrongCode(DomainError):
 
 @dataclass(frozen=True)
 class SecondFactor:
-    """The second factor of one person."""
+    """The second factor of one user."""
 
     user: User
 
     @property
     def app(self) -> TOTPDevice | None:
-        """The app that serves, if they have one."""
+        """The confirmed app, if there is one."""
         return TOTPDevice.objects.filter(user=self.user, confirmed=True).first()
 
     @property
     def pending(self) -> TOTPDevice | None:
-        """The app that serves once its first code was typed."""
+        """The app that waits for its first code, if there is one."""
         return TOTPDevice.objects.filter(user=self.user, confirmed=False).first()
 
     @property
     def codes_left(self) -> int:
-        """How many recovery codes are not used yet."""
+        """The number of unused recovery codes."""
         return StaticToken.objects.filter(device__user=self.user, device__confirmed=True).count()
 
     def verify(self, typed: str) -> TOTPDevice | StaticDevice | None:
-        """What the code proves, the code being used up by it; None for a wrong one.
+        """Use the code up and return the device that gave it; None for a wrong code.
 
-        Six digits are the app's, all else is a recovery code: a wrong one slows down only the
-        device that it was meant for.
+        Six digits are a code of the app, anything else is a recovery code: a wrong code makes only
+        its own device wait.
         """
         code = re.sub(r"[\s-]", "", typed).lower()
         with transaction.atomic():
@@ -63,7 +63,7 @@ class SecondFactor:
             return device if device and device.verify_token(code) else None
 
     def begin(self, code: str = "") -> TOTPDevice:
-        """Make a key for an app that serves after `confirm`; who has one types a code first."""
+        """Create an app that `confirm` activates; raises WrongCode unless `code` proves the old."""
         if self.app:
             self.require(code)
         with transaction.atomic():
@@ -72,9 +72,9 @@ class SecondFactor:
             return TOTPDevice.objects.create(user=self.user, name=APP, confirmed=False)
 
     def confirm(self, code: str) -> list[str]:
-        """Have the new app serve, instead of an earlier one; returns fresh recovery codes.
+        """Activate the new app in place of an earlier one; return new recovery codes.
 
-        Raises WrongCode where it shows another code; then only the count of tries has changed.
+        Raises WrongCode for a wrong code, which changes nothing but the count of attempts.
         """
         with transaction.atomic():
             User.objects.lock(self.user.pk)
@@ -87,14 +87,14 @@ class SecondFactor:
         raise WrongCode
 
     def renew_codes(self, code: str) -> list[str]:
-        """Replace all recovery codes; returns the new ones, which cannot be shown again."""
+        """Replace all recovery codes; return the new ones. Raises WrongCode."""
         self.require(code)
         with transaction.atomic():
             User.objects.lock(self.user.pk)
             return self._fresh_codes()
 
     def remove(self, code: str) -> None:
-        """Forget app and recovery codes; sessions that they proved are proven no longer."""
+        """Delete the app and the recovery codes; raises WrongCode. Verified sessions end."""
         self.require(code)
         with transaction.atomic():
             User.objects.lock(self.user.pk)
@@ -102,16 +102,16 @@ class SecondFactor:
             StaticDevice.objects.filter(user=self.user).delete()
 
     def give_code(self) -> str:
-        """A code that signs them in once, for their first sign-in or after a lost phone."""
+        """Return a code for one login: the first one, or one after the loss of a phone."""
         return str(add_static_token(self.user.email).token)
 
     def require(self, code: str) -> None:
-        """Raise WrongCode unless the code is right; the try counts, whatever comes of it."""
+        """Raise WrongCode unless the code is right; the attempt counts either way."""
         if not self.verify(code):
             raise WrongCode
 
     def _device_for(self, code: str) -> Any:
-        """Their device that gives codes of this shape, locked: of two uses at once one wins."""
+        """Return the locked device that gives codes of this form: of two uses at once one wins."""
         kinds: tuple[tuple[re.Pattern[str], Any], ...] = (
             (CODE_OF_APP, TOTPDevice),
             (RECOVERY_CODE, StaticDevice),
@@ -129,5 +129,5 @@ class SecondFactor:
 
 
 def key_in_groups(device: TOTPDevice) -> str:
-    """The key as one types it into an app: base32, in groups of four."""
+    """Return the key for typing into an app: base32 in groups of four."""
     return " ".join(re.findall("....", b32encode(device.bin_key).decode()))

@@ -1,4 +1,4 @@
-"""The person who signs in, with an e-mail address as the login name."""
+"""The account of a person, with an e-mail address as the login name."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -16,19 +16,19 @@ from knox.models import AuthToken
 
 from accounts.exceptions import CredentialsChanged
 from accounts.fields import EmailField, fold_email
-from accounts.links import PASSWORD_RESET, VERIFICATION, Link
-from accounts.models.device import Device, name_of
-from accounts.models.mail import Kind, OutgoingMail
+from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
+from accounts.models.device import Device, device_name
+from accounts.models.mail import MailKind, OutgoingMail
 from extensions.db.models import PartialUpdateModel
 
 WORKS_HERE = "The account of a doctor or of staff is closed by an administrator."
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users; the address is folded, the password hashed."""
+    """Creates users, and changes them by the tokens of mailed links."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a user who may sign in; raises ValueError without an address."""
+        """Create a user who may sign in; raises ValueError without an address."""
         if not email:
             raise ValueError("A user needs an e-mail address.")
         user = self.model(email=fold_email(email), **fields)
@@ -37,37 +37,37 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a user who may do everything in the admin."""
+        """Create a user who may do everything in the admin."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def register(self, **fields: Any) -> "User":
-        """Make an account for a stranger, and ask for the mail that verifies its address.
+        """Create an account for a client of the API and queue the mail that verifies its address.
 
-        Raises ValidationError where the address is taken.
+        Raises ValidationError on `email` if the address is taken.
         """
         try:
             with transaction.atomic():
                 user = self.create_user(**fields)
-                user.ask_to_verify()
+                user.send_verification_mail()
                 return user
         except IntegrityError as error:
             taken = ValidationError("A user with this e-mail address already exists.", "unique")
             raise ValidationError({"email": taken}) from error
 
     def verify_email(self, token: str) -> None:
-        """Take the address for its owner's, by the token that was mailed to it.
+        """Mark the address as verified by the token that was mailed to it.
 
-        Raises ValidationError on `token` for one that is wrong, used or older than an hour.
+        Raises ValidationError on `token` if it is wrong, used or older than an hour.
         """
         with transaction.atomic():
             self._lock_holder(VERIFICATION, token).revise(email_verified_at=timezone.now())
 
     def reset_password(self, token: str, new: str) -> None:
-        """Replace the password, by the token that was mailed, and end every token and session.
+        """Replace the password by the token that was mailed; end every API token and session.
 
-        The row is locked before the token is looked at, so that of several at once one wins. Who
-        was locked out after wrong passwords may sign in. Raises ValidationError on `token`, or on
-        `new_password` for a weak one, which leaves the token unused.
+        Locks the row before it checks the token, so that of several calls at once one succeeds.
+        Ends a lock-out after wrong passwords. Raises ValidationError on `token`, or on
+        `new_password` for a weak password, which leaves the mailed token unused.
         """
         with transaction.atomic():
             user = self._lock_holder(PASSWORD_RESET, token)
@@ -76,9 +76,9 @@ class UserManager(BaseUserManager["User"]):
             user.store_password()
             AccessAttempt.objects.filter(username=user.email).delete()
 
-    def _lock_holder(self, link: Link, token: str) -> "User":
-        user = self.lock(link.key_in(token))
-        if user is None or not link.fits(user, token):
+    def _lock_holder(self, tokens: LinkTokenGenerator, token: str) -> "User":
+        user = self.lock(tokens.user_key(token))
+        if user is None or not tokens.is_valid(user, token):
             wrong = ValidationError("The token is wrong, was used or has expired.", code="invalid")
             raise ValidationError({"token": wrong})
         return user
@@ -87,15 +87,16 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=fold_email(username or ""))
 
     def lock(self, pk: int | None) -> "User | None":
-        """Lock the row until the transaction ends: first in the lock order of people.
+        """Lock the row until the end of the transaction; return it, or None if it is deleted.
 
-        No key is changed under it, so foreign keys to the user are still checked meanwhile.
+        The user comes before doctors, patients and slots in the lock order. The lock does not block
+        the foreign-key checks of other transactions (FOR NO KEY UPDATE).
         """
         return self.select_for_update(no_key=True).filter(pk=pk).first() if pk else None
 
 
 class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
-    """Somebody with a login: a patient, a doctor or staff."""
+    """An account: of a patient, a doctor or a member of staff."""
 
     email = EmailField(
         "e-mail",
@@ -138,7 +139,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     @property
     def name(self) -> str:
-        """First and last name, or the address of somebody who gave none."""
+        """First and last name; the address where both are empty."""
         return f"{self.first_name} {self.last_name}".strip() or self.email
 
     def get_full_name(self) -> str:
@@ -148,7 +149,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         return self.first_name or self.email
 
     def is_staff_with(self, permission: str) -> bool:
-        """Whether they are staff and hold the permission: what both admin and API ask for."""
+        """Whether they are staff and hold the permission, as both admin and API require."""
         return self.is_staff and self.has_perm(permission)
 
     def clean(self) -> None:
@@ -156,15 +157,15 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     @property
     def works_here(self) -> bool:
-        """Whether it is the account of staff or of a doctor, whose work refers to it."""
+        """Whether it is the account of staff or of a doctor, which other records refer to."""
         return self.is_staff or self.is_superuser or hasattr(self, "doctor")
 
     def issue_token(self, user_agent: str = "") -> tuple[str, datetime]:
-        """Make a token for one more device; returns it and the instant (UTC) it expires.
+        """Create a token for one more device; return it and the instant (UTC) when it expires.
 
-        Only its digest is stored, so this is the one time it can be shown. Raises
-        CredentialsChanged where the password is no longer the one that this object was loaded
-        with: a login that was under way does not outlive a change of password.
+        Only its digest is stored, so it cannot be shown again. Raises CredentialsChanged if the
+        account is inactive or deleted, or if its password is no longer the one that this object was
+        loaded with: a login that began before a change of password fails.
         """
         with transaction.atomic():
             user = User.objects.lock(self.pk)
@@ -172,14 +173,15 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 raise CredentialsChanged
             AuthToken.objects.filter(user=user, expiry__lte=timezone.now()).delete()
             token, plain = AuthToken.objects.create(user=user)
-            Device.objects.create(token=token, name=name_of(user_agent))
+            Device.objects.create(token=token, name=device_name(user_agent))
         return plain, token.expiry
 
     def change_password(self, old: str, new: str, user_agent: str = "") -> tuple[str, datetime]:
-        """Replace the password, end every token of the user and return a fresh one, all at once.
+        """Replace the password, end every token of the user, and return a new token.
 
-        The row is locked before the old password is checked, so that of several changes at once
-        with one old password exactly one wins. Raises ValidationError on `old_password`.
+        Returns the token and the instant (UTC) when it expires. Locks the row before it checks the
+        old password, so that of several calls at once exactly one succeeds. Raises ValidationError
+        on `old_password` if it is wrong.
         """
         with transaction.atomic():
             user = self._lock_by_password(old, "old_password", "The old password is not right.")
@@ -188,12 +190,13 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             return user.issue_token(user_agent)
 
     def store_password(self) -> None:
-        """Write the password set on this object, and end every token of the user."""
+        """Write the password that is set on this object, and end every token of the user."""
         self.revise(password=self.password)
 
     def revise(self, **changes: Any) -> None:
-        """Write these columns. A new password or the end of the account's activity ends every token
-        and session in the same transaction; a new address is not verified.
+        """Write these columns; a new address is unverified.
+
+        A new password or `is_active=False` ends every token and session in the same transaction.
         """
         with transaction.atomic():
             if "email" in changes:
@@ -204,9 +207,9 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 AuthToken.objects.filter(user=self).delete()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a password that was set on this object, or its being inactive, ends every token.
+        """Save; a password set on this object, or `is_active=False`, ends every token.
 
-        A rule in `save`, since it is what Django's own forms and `changepassword` call.
+        The rule stands in `save` because Django's own forms and `changepassword` call it.
         """
         with transaction.atomic():
             password_was_set = getattr(self, "_password", None) is not None
@@ -216,7 +219,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 AuthToken.objects.filter(user=self).delete()
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
-        """What a session must hold to be alive: changed by a new password and by signing out."""
+        """Return what a live session holds; a new password and `sign_out_everywhere` change it."""
         of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
         if self.signed_out_at is None:
             return of_password
@@ -231,15 +234,16 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             self.revise(signed_out_at=timezone.now())
             AuthToken.objects.filter(user=self).delete()
 
-    def ask_to_verify(self) -> None:
-        """Ask for the mail that verifies the address; none comes where that has been done."""
-        OutgoingMail.objects.ask(Kind.VERIFICATION, self.email)
+    def send_verification_mail(self) -> None:
+        """Queue the mail that verifies the address; a verified address gets none."""
+        OutgoingMail.objects.enqueue(MailKind.VERIFICATION, self.email)
 
     def close(self, password: str) -> None:
-        """Erase everybody they book for, themselves first, and then the account and its traces.
+        """Erase the user's patients (own profile and dependents), then delete the account.
 
-        Locks the user, then all of the patients and all of their slots. Raises ValidationError on
-        `password`, and PermissionDenied for staff and doctors, whose work refers to them.
+        Deletes its mails and failed logins too. Locks the user, then all patients and their slots.
+        Raises ValidationError on `password` if it is wrong, and PermissionDenied for staff and
+        doctors.
         """
         with transaction.atomic():
             user = self._lock_by_password(password, "password", "The password is not right.")
@@ -251,7 +255,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             user.delete()
 
     def _lock_by_password(self, password: str, field: str, sentence: str) -> "User":
-        """The locked row; raises ValidationError on the field for a wrong password."""
+        """Return the locked row; raises ValidationError on the field for a wrong password."""
         user = User.objects.lock(self.pk)
         if user is None or not user.check_password(password):
             raise ValidationError({field: ValidationError(sentence, code="invalid")})
@@ -259,7 +263,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
 
 def check_new_password(password: str, user: User, field: str) -> None:
-    """Hold a new password against the validators; raises ValidationError on the field."""
+    """Check a new password; raises ValidationError on the field if a validator refuses it."""
     try:
         validate_password(password, user)
     except ValidationError as error:

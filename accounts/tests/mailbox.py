@@ -8,7 +8,7 @@ from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from accounts.models import OutgoingMail, send_due
-from accounts.models.mail import Kind
+from accounts.models.mail import MailKind
 
 
 def post(at: datetime | None = None) -> list[EmailMessage]:
@@ -26,8 +26,8 @@ def token_in(message: EmailMessage) -> str:
     return str(token)
 
 
-def token_for(address: str, kind: str = Kind.PASSWORD_RESET) -> str:
+def token_for(address: str, kind: str = MailKind.PASSWORD_RESET) -> str:
     """Ask for a mail, have it sent, and read the token in it."""
-    OutgoingMail.objects.ask(kind, address)
+    OutgoingMail.objects.enqueue(kind, address)
     [message] = post()
     return token_in(message)

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts.audit.context import COMMAND, RequestContext, caller, use_context
+from accounts.audit.context import COMMAND, RequestContext, current_context, use_context
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from tests.statements import counted_statements
@@ -132,7 +132,7 @@ def test_during_a_call_the_caller_is_who_made_it_and_afterwards_nobody(
     seen: list[tuple[Any, ...]] = []
 
     def look(user: Any) -> str | None:
-        now = caller()
+        now = current_context()
         seen.append((now.user, now.channel, now.address, now.request_id))
         return "A name" if now.channel == "admin" else None
 
@@ -143,11 +143,11 @@ def test_during_a_call_the_caller_is_who_made_it_and_afterwards_nobody(
     answer = client.get(path, REMOTE_ADDR="192.0.2.7")
     assert answer.status_code == 200
     assert seen[-1] == (superuser, channel, "192.0.2.7", answer["X-Request-ID"])
-    assert caller() == RequestContext()
+    assert current_context() == RequestContext()
 
 
 def test_outside_a_request_it_is_a_command_of_nobody() -> None:
-    assert (caller().channel, caller().user) == (COMMAND, None)
+    assert (current_context().channel, current_context().user) == (COMMAND, None)
     assert (an_event().role, an_event().channel) == ("system", "command")
 
 

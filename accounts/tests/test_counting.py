@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def of_rate(rate: str) -> CountingThrottle:
     class Limited(CountingThrottle):
         scope = "limited"
 
-        def who(self, request: Any) -> str:
+        def identity(self, request: Any) -> str:
             return "somebody"
 
     Limited.rate = rate
@@ -116,8 +117,6 @@ def test_a_throttle_that_reads_and_then_writes_lets_more_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A control: the same test, with REST framework's own way to count."""
-    from threading import Barrier
-
     wait = Barrier(4, timeout=120).wait
 
     class Racing(SimpleRateThrottle):

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.authentication import TokenAuthentication
 from accounts.models import Device, User
-from accounts.models.device import name_of
+from accounts.models.device import device_name
 from accounts.tests.factories import PASSWORD, UserFactory
 from tests.problems import assert_problem
 from tests.threads import run_together
@@ -134,7 +134,7 @@ def test_a_session_signs_out_everywhere_too(user: User, client_of) -> None:
     ],
 )
 def test_a_name_is_one_short_line_of_what_can_be_printed(user_agent: str, name: str) -> None:
-    assert name_of(user_agent) == name
+    assert device_name(user_agent) == name
 
 
 def test_a_token_of_older_code_is_listed_once_it_has_been_used_for_an_hour(user: User) -> None:

@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Kind, OutgoingMail, User, forget_mail, send_due
+from accounts.models import MailKind, OutgoingMail, User, delete_old_mail, send_due
 from accounts.tests.factories import UserFactory
 from accounts.tests.mailbox import post, token_in
 from tests.threads import run_together
@@ -25,8 +25,8 @@ def user() -> User:
     return UserFactory(email="ana@example.com", email_verified_at=timezone.now(), **NAMES)
 
 
-def ask(address: str = "ana@example.com", kind: str = Kind.PASSWORD_RESET) -> OutgoingMail:
-    return OutgoingMail.objects.ask(kind, address)
+def ask(address: str = "ana@example.com", kind: str = MailKind.PASSWORD_RESET) -> OutgoingMail:
+    return OutgoingMail.objects.enqueue(kind, address)
 
 
 @pytest.fixture
@@ -54,22 +54,24 @@ def test_a_reset_goes_to_the_verified_owner_of_the_address(user: User) -> None:
     assert post() == []
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", MailKind)
 def test_an_unverified_address_gets_the_mail_that_verifies_it_and_no_other(kind: str) -> None:
     UserFactory(email="ana@example.com")
     ask(kind=kind)
     [message] = post()
     assert message.subject == "Confirm your e-mail address"
-    assert ("ask for the new password again" in str(message.body)) is (kind == Kind.PASSWORD_RESET)
+    assert ("ask for the new password again" in str(message.body)) is (
+        kind == MailKind.PASSWORD_RESET
+    )
 
 
 def test_nothing_is_sent_to_strangers_to_closed_accounts_or_to_verify_again(user: User) -> None:
     UserFactory(email="closed@example.com", is_active=False)
     UserFactory(email="gone@example.com", is_active=False, email_verified_at=timezone.now())
-    for kind in Kind:
+    for kind in MailKind:
         for address in ("nobody@example.com", "closed@example.com", "gone@example.com"):
             ask(address, kind)
-    ask(kind=Kind.VERIFICATION)
+    ask(kind=MailKind.VERIFICATION)
     assert post() == []
     assert not OutgoingMail.objects.exists(), "addresses of strangers are kept"
 
@@ -145,7 +147,7 @@ def test_an_address_that_is_refused_does_not_hold_up_the_others(
 ) -> None:
     ask()
     UserFactory(email="luis@example.com")
-    ask("luis@example.com", Kind.VERIFICATION)
+    ask("luis@example.com", MailKind.VERIFICATION)
     broken.append(SMTPRecipientsRefused({}))
     assert [message.to for message in post()] == [["luis@example.com"]]
 
@@ -192,5 +194,5 @@ def test_rows_are_forgotten_after_a_week(user: User) -> None:
     ask()
     post()
     now = timezone.now()
-    assert forget_mail(now + timedelta(days=6, hours=23)) == 0
-    assert forget_mail(now + timedelta(days=7, seconds=1)) == 1
+    assert delete_old_mail(now + timedelta(days=6, hours=23)) == 0
+    assert delete_old_mail(now + timedelta(days=7, seconds=1)) == 1

@@ -1,4 +1,4 @@
-"""Signing up, in and out, and one's own account."""
+"""Views of accounts: registration, login, profile, devices and mailed tokens."""
 
 from accounts.views.account import (
     ChangePasswordView,

@@ -1,4 +1,4 @@
-"""Signing up, in and out, and one's own account."""
+"""Views of registration, login, logout, profile, password and deletion."""
 
 from datetime import datetime
 from typing import Any
@@ -27,16 +27,16 @@ from accounts.throttles import LoginThrottle, PasswordThrottle, RegistrationThro
 from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 
-def device_of(request: Request) -> str:
-    """What the device that asks calls itself."""
+def user_agent(request: Request) -> str:
+    """Return the User-Agent of the client, or ""."""
     return request.headers.get("User-Agent", "")
 
 
-def new_session(
-    user: User, fresh: tuple[str, datetime], status_code: int = status.HTTP_200_OK
+def session_response(
+    user: User, token: tuple[str, datetime], status_code: int = status.HTTP_200_OK
 ) -> Response:
-    """Answer with the user and a fresh token, with its expiry, for the device that asked."""
-    session = {"user": user, "token": fresh[0], "expiry": fresh[1]}
+    """Return an answer with the user, the new token and the instant (UTC) when it expires."""
+    session = {"user": user, "token": token[0], "expiry": token[1]}
     return Response(SessionSerializer(session).data, status=status_code)
 
 
@@ -54,7 +54,9 @@ class RegisterView(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = serializer.save()
-        return new_session(user, user.issue_token(device_of(request)), status.HTTP_201_CREATED)
+        return session_response(
+            user, user.issue_token(user_agent(request)), status.HTTP_201_CREATED
+        )
 
 
 class LoginView(GenericAPIView[User]):
@@ -72,7 +74,7 @@ class LoginView(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = sign_in(request, **serializer.validated_data)
-        return new_session(user, user.issue_token(device_of(request)))
+        return session_response(user, user.issue_token(user_agent(request)))
 
 
 class LogoutView(APIView):
@@ -110,8 +112,8 @@ class ChangePasswordView(GenericAPIView[User]):
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
         passwords = (given["old_password"], given["new_password"])
-        return new_session(
-            request.user, request.user.change_password(*passwords, device_of(request))
+        return session_response(
+            request.user, request.user.change_password(*passwords, user_agent(request))
         )
 
 

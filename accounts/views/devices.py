@@ -1,4 +1,4 @@
-"""The devices that one is signed in with."""
+"""Views of the devices that a user is signed in on."""
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema

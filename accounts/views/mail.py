@@ -1,4 +1,4 @@
-"""What is done by mail: verifying an address, and choosing a new password."""
+"""Views that send and accept mailed tokens: to verify an address, to reset a password."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import IgnoreCredentials
-from accounts.models import Kind, OutgoingMail, User
+from accounts.models import MailKind, OutgoingMail, User
 from accounts.requests import SignedInRequest
 from accounts.serializers import (
     DetailSerializer,
@@ -21,11 +21,11 @@ from accounts.serializers import (
 from accounts.throttles import MailThrottle
 from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
-ON_ITS_WAY = "A mail is on its way, if there is an account that it can help."
+MAIL_QUEUED = "A mail is on its way, if there is an account that it can help."
 
 
-def told(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
-    """Answer with a sentence."""
+def detail_response(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
+    """Return an answer with one sentence."""
     return Response({"detail": sentence}, status_code)
 
 
@@ -49,9 +49,9 @@ class VerifyEmailView(GenericAPIView[User]):
         serializer.is_valid(raise_exception=True)
         if token := serializer.validated_data.get("token"):
             User.objects.verify_email(token)
-            return told("The address is verified.")
-        request.user.ask_to_verify()
-        return told(ON_ITS_WAY, status.HTTP_202_ACCEPTED)
+            return detail_response("The address is verified.")
+        request.user.send_verification_mail()
+        return detail_response(MAIL_QUEUED, status.HTTP_202_ACCEPTED)
 
 
 class PasswordResetView(GenericAPIView[User]):
@@ -67,8 +67,8 @@ class PasswordResetView(GenericAPIView[User]):
         """Ask for a mail by which to choose a new password: the same answer, whoever it is for."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        OutgoingMail.objects.ask(Kind.PASSWORD_RESET, serializer.validated_data["email"])
-        return told(ON_ITS_WAY, status.HTTP_202_ACCEPTED)
+        OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, serializer.validated_data["email"])
+        return detail_response(MAIL_QUEUED, status.HTTP_202_ACCEPTED)
 
 
 class PasswordResetConfirmView(GenericAPIView[User]):
@@ -85,4 +85,6 @@ class PasswordResetConfirmView(GenericAPIView[User]):
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data
         User.objects.reset_password(given["token"], given["new_password"])
-        return told("The password is changed, and every device is signed out. Sign in with it.")
+        return detail_response(
+            "The password is changed, and every device is signed out. Sign in with it."
+        )

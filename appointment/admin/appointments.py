@@ -17,13 +17,14 @@ from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import User
-from accounts.privacy import name_of
+from accounts.privacy import display_name
+from accounts.requests import signed_in_user
 from appointment.admin.filters import WhenFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.models import Appointment, AppointmentEvent
-from appointment.models.status import LIVE
+from appointment.models.appointment import LIVE
 from doctor.models import Location
-from extensions.admin.actions import REFUSALS, DomainActionAdmin, by
+from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.exceptions import DomainError
 
 NAMED = 20  # refusals that are told one by one
@@ -39,7 +40,7 @@ def whose(actor: User | None, appointment: Appointment) -> str:
     if actor and appointment.patient and actor.pk == appointment.patient.user_id:
         return "the patient"
     erased = appointment.patient is None and actor and not actor.is_staff
-    return "the patient" if erased else name_of(actor)
+    return "the patient" if erased else display_name(actor)
 
 
 def words_of(event: AppointmentEvent) -> str:
@@ -131,16 +132,16 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     # --- Verbs ---
 
     def add_row(self, request: HttpRequest, obj: Appointment) -> None:
-        obj.booked_by = by(request)
+        obj.booked_by = signed_in_user(request)
         obj.book(override_reason=obj.override_reason)
 
     def revise_row(self, request: HttpRequest, obj: Appointment, changes: dict[str, Any]) -> None:
         """Move it, which locks what comes before the visit, then write its words."""
         if "slot" in changes:
             why = obj.override_reason
-            obj.reschedule(to=changes["slot"], by=by(request), override_reason=why)
+            obj.reschedule(to=changes["slot"], by=signed_in_user(request), override_reason=why)
         if "reason" in changes:
-            obj.amend(changes["reason"], by=by(request))
+            obj.amend(changes["reason"], by=signed_in_user(request))
 
     def delete_model(self, request: HttpRequest, obj: Appointment) -> None:
         obj.discard()
@@ -182,10 +183,10 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         for appointment in queryset:
             try:
                 with transaction.atomic():
-                    verb(appointment, by=by(request))
+                    verb(appointment, by=signed_in_user(request))
                     self.log_change(request, appointment, f"{done.capitalize()}.")
                 count += 1
-            except REFUSALS as error:
+            except HANDLED_ERRORS as error:
                 refused.append(f"{appointment}: {' '.join(self.explained(error).messages)}")
         self._tell(request, f"{count} {done}.", refused)
 
@@ -198,11 +199,11 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
             more = f"{len(refused) - NAMED} more were refused."
             self.message_user(request, more, messages.ERROR)
 
-    def in_words(self, error: DomainError) -> str:
+    def error_message(self, error: DomainError) -> str:
         """With the times that are free instead, if there are any, as the clocks there show them."""
         free = error.extra.get("alternatives", [])
         if not free:
-            return super().in_words(error)
+            return super().error_message(error)
         places = Location.objects.in_bulk({slot["location"] for slot in free})
         times = [
             f"{at_location(datetime.fromisoformat(slot['starts_at']), place)}, {place}"

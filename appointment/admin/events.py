@@ -15,7 +15,7 @@ from extensions.admin.base import ReadOnlyAdmin
 class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     """What happened to appointments, for whoever may see them."""
 
-    whose = "appointment.patient"
+    patient_path = "appointment.patient"
     fields = readonly_fields = (
         "time",
         "appointment",

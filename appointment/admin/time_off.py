@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import BigIntegerField, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -18,11 +19,12 @@ from appointment.admin.appointments import at_location
 from appointment.admin.leave_forms import TimeOffForm
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, with_alternatives
-from doctor.models import Doctor, Location, TimeOff
+from doctor.models import Doctor, Location, Schedule, TimeOff
 from extensions.admin.actions import DomainActionAdmin
 
 SEEN = "_seen"
 NOT_SENT_AGAIN = (SEEN, "csrfmiddlewaretoken")
+CLOCK = "location__time_zone"
 
 
 class WhenAwayFilter(admin.SimpleListFilter):
@@ -58,7 +60,7 @@ class TimeOffAdmin(DomainActionAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TimeOff]:
         rows: Any = super().get_queryset(request)
-        return rows.with_names().with_clock()
+        return with_clock(rows.with_names())
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """To look at, the times on the clocks there."""
@@ -101,7 +103,7 @@ class TimeOffAdmin(DomainActionAdmin):
 
     def _hits(self, time_off: TimeOff) -> list[AffectedAppointment]:
         at = timezone.now()
-        visits = Appointment.objects.hit_by(time_off, at).with_names()
+        visits = Appointment.objects.affected_by(time_off, at).with_names()
         return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
 
     def _page(
@@ -137,7 +139,8 @@ class TimeOffAdmin(DomainActionAdmin):
 
     def lock_rows(self, queryset: QuerySet[TimeOff]) -> None:
         """Lock the leave itself first, as its verbs do, and all slots in one statement."""
-        rows = list(queryset.select_for_update(no_key=True).order_by("pk"))
+        leave = queryset.select_related("doctor", "location").order_by("pk")
+        rows = list(leave.select_for_update(no_key=True, of=("self",)))
         Location.objects.lock({row.location_id for row in rows if row.location_id})
         Doctor.objects.lock({row.doctor_id for row in rows if row.doctor_id})
         if rows:
@@ -156,6 +159,20 @@ class TimeOffAdmin(DomainActionAdmin):
     @admin.display(description="ends", ordering="ends_at")
     def end(self, time_off: Any) -> str:
         return _on(time_off.ends_at, ZoneInfo(time_off.clock_zone))
+
+
+def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
+    """Add `clock_id` and `clock_zone`: the location whose clocks show the times, and its time zone.
+
+    For a closure it is the closed location, for a doctor's leave the location of the doctor's last
+    session. Without one `clock_id` is null and the time zone UTC.
+    """
+    sessions = Schedule.objects.filter(doctor=OuterRef("doctor")).order_by("-date", "-pk")
+    last, zone = (sessions.values(column)[:1] for column in ("location", CLOCK))
+    return rows.annotate(
+        clock_id=Coalesce("location_id", Subquery(last), output_field=BigIntegerField()),
+        clock_zone=Coalesce(CLOCK, Subquery(zone), Value("UTC")),
+    )
 
 
 def _on(instant: datetime, zone: ZoneInfo) -> str:

@@ -11,6 +11,8 @@ from django.utils import timezone
 from accounts.audit.admin import AuditedAdminMixin
 from appointment.admin.appointments import at_location
 from appointment.models import Appointment, Offer, WaitlistEntry, WaitlistStatus
+from appointment.models.erasure import lock_entries
+from appointment.models.offer import with_state
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import PartialUpdateForm
@@ -85,7 +87,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitlistEntry]:
         rows: Any = super().get_queryset(request)
-        entries: QuerySet[WaitlistEntry] = rows.as_of(timezone.now())
+        entries: QuerySet[WaitlistEntry] = with_state(rows, timezone.now())
         return entries
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -107,11 +109,11 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
         obj.leave()
 
     def lock_rows(self, queryset: QuerySet[WaitlistEntry]) -> None:
-        WaitlistEntry.objects.lock_with_offers([row.pk for row in queryset])
+        lock_entries([row.pk for row in queryset])
 
-    def in_words(self, error: DomainError) -> str:
+    def error_message(self, error: DomainError) -> str:
         """With the times that can be booked instead, as the admin of appointments tells them."""
-        return str(self.admin_site.get_model_admin(Appointment).in_words(error))  # type: ignore[attr-defined]
+        return str(self.admin_site.get_model_admin(Appointment).error_message(error))  # type: ignore[attr-defined]
 
     # --- Columns ---
 
@@ -137,7 +139,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
 class OfferAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     """What has been offered to whom, for whoever may see the line."""
 
-    whose = "entry.patient"
+    patient_path = "entry.patient"
     fields = readonly_fields = ("time", "patient", "entry", "status", "until", "created_at")
     list_display = ("time", "doctor", "patient", "status", "until")
     list_select_related = ("slot__location", "slot__doctor", "entry__patient")

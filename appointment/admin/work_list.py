@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.requests import signed_in_user
 from appointment.admin.appointments import AppointmentAdmin
 from appointment.admin.time_off import in_words
 from appointment.models import Appointment, WorkListItem
 from appointment.models.alternatives import with_alternatives
 from doctor.models import Doctor, Slot
-from extensions.admin.actions import by
 from extensions.admin.forms import Autocomplete
 
 OTHER, CANCEL = "other", "cancel"
@@ -138,11 +138,12 @@ class WorkListAdmin(AppointmentAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         visit, typed = Appointment.objects.get(pk=obj.pk), form.cleaned_data
         if typed["step"] == CANCEL:
-            visit.cancel(by=by(request), reason=typed["cancel_because"])
+            visit.cancel(by=signed_in_user(request), reason=typed["cancel_because"])
         else:
             other = typed["step"] == OTHER
             visit.reschedule(
-                to=typed["other_slot"].pk if other else int(typed["step"]), by=by(request)
+                to=typed["other_slot"].pk if other else int(typed["step"]),
+                by=signed_in_user(request),
             )
 
     @admin.display(description="because")

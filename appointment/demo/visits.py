@@ -11,7 +11,7 @@ from appointment.demo import people
 from appointment.demo.logins import RECEPTION
 from appointment.demo.posts import LICENSE, MADRID, NEW_YORK
 from appointment.models import Appointment
-from appointment.models.status import Status
+from appointment.models.event import Status
 from doctor.models import Schedule, Slot
 from extensions.exceptions import DomainError
 from patient.models import Patient

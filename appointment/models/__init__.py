@@ -1,10 +1,9 @@
-"""Appointments, the record of what happened to them, and those who wait for one."""
+"""Appointments, the record of what happened to them, and the waitlist."""
 
 from appointment.models.appointment import Appointment
-from appointment.models.event import AppointmentEvent
+from appointment.models.event import AppointmentEvent, Status
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer, OfferStatus
-from appointment.models.status import Status
 from appointment.models.waitlist import IN_LINE, WaitlistEntry, WaitlistStatus
 from appointment.models.work_list import WorkListItem
 

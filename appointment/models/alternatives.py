@@ -6,59 +6,56 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from appointment.models.appointment import Appointment
 from doctor.models import Doctor, Slot, TimeOff
 from doctor.models.booking_rules import Span, places_left
 from doctor.models.slot import SlotQuerySet
 
-if TYPE_CHECKING:
-    from appointment.models.appointment import Appointment
-
-MOST = 3
-LOOKED_AT = 1000  # slots read on either side of the first visit,
-FOR_EACH = 12  # and for each visit so many more
-AGAIN = 50  # nearest ones among which the one that is proposed least is proposed again
+MOST = 3  # alternatives of a visit
+BASE_OPTIONS = 1000  # slots read on either side of the first visit,
+OPTIONS_PER_VISIT = 12  # and this many more for each visit
+REPEATED_OPTIONS = 50  # nearest slots among which one is proposed again once all places are
 
 
 @dataclass(frozen=True)
 class AffectedAppointment:
-    """A visit and where it could be moved, each as the API lists slots, the best first."""
+    """A visit, and the slots to which it could be moved: API rows of slots, the best first."""
 
-    appointment: "Appointment"
+    appointment: Appointment
     alternatives: list[dict[str, Any]]
 
     @property
     def id(self) -> int:
+        """The key of the visit."""
         return self.appointment.pk
 
 
 def with_alternatives(
-    visits: "Iterable[Appointment]", at: datetime, planned_leave: TimeOff | None = None
+    visits: Iterable[Appointment], at: datetime, planned_leave: TimeOff | None = None
 ) -> list[AffectedAppointment]:
-    """The visits with what anybody can book instead at the instant, outside `planned_leave`.
+    """Find, for each visit, other slots that any patient can book at the instant.
 
-    Of the same doctor first, from the visit's start on and then before it, then of doctors who
-    share a specialty; none that overlaps another live visit of the patient. No slot is proposed
-    more often than it has places while there is another one. As many queries for all visits as for
-    one.
+    First slots of the same doctor, from the visit's start on and then before it; then slots of
+    doctors who share a specialty. None lies in `planned_leave`, and none overlaps another live
+    visit of the patient. No slot is proposed more often than it has places while another one is
+    left. The number of queries does not grow with the visits.
     """
     visits = list(visits)
     if not visits:
         return []
-    chosen = AlternativeAssigner(visits, CandidateSlots(visits, at, planned_leave)).chosen()
-    pks = {time.pk for times in chosen.values() for time in times}
-    shown = {row["id"]: row for row in Slot.objects.filter(pk__in=pks).to_list(at, "doctor")}
+    chosen = AlternativeAssigner(visits, CandidateSlots(visits, at, planned_leave)).assign()
+    pks = {option.pk for options in chosen.values() for option in options}
+    rows = {row["id"]: row for row in Slot.objects.filter(pk__in=pks).to_list(at, "doctor")}
     return [
-        AffectedAppointment(
-            visit, [shown[time.pk] for time in chosen[visit.pk] if time.pk in shown]
-        )
+        AffectedAppointment(visit, [rows[o.pk] for o in chosen[visit.pk] if o.pk in rows])
         for visit in visits
     ]
 
 
-class Time(NamedTuple):
-    """A slot that can be had, as read; in the order of time."""
+class SlotOption(NamedTuple):
+    """A bookable slot as it was read; options sort by time."""
 
     starts_at: datetime
     ends_at: datetime
@@ -67,64 +64,67 @@ class Time(NamedTuple):
     places: int
 
 
-class Row:
-    """Slots in the order of time."""
+class SlotTimeline:
+    """Slots in the order of time, searched outwards from an instant."""
 
-    def __init__(self, times: Iterable[Time]) -> None:
-        self.times = sorted(times)
-        self.left = list(self.times)
+    def __init__(self, options: Iterable[SlotOption]) -> None:
+        self.options = sorted(options)
+        self.unused = list(self.options)
 
-    def nearest(self, start: datetime) -> Iterator[Time]:
-        """All from the instant on, then those before it, the latest first."""
-        here = bisect_left(self.times, (start,))
-        yield from islice(self.times, here, None)
-        yield from reversed(self.times[:here])
+    def nearest(self, start: datetime) -> Iterator[SlotOption]:
+        """Yield all from the instant on, then those before it, the latest first."""
+        position = bisect_left(self.options, (start,))
+        yield from islice(self.options, position, None)
+        yield from reversed(self.options[:position])
 
-    def nearest_left(self, start: datetime, uses: dict[int, int]) -> Iterator[Time]:
-        """As `nearest`, but those that have been proposed for all of their places, for good."""
-        here = place = bisect_left(self.left, (start,))
-        while place < len(self.left):
-            if uses[self.left[place].pk] < self.left[place].places:
-                yield self.left[place]
-                place += 1
+    def nearest_unused(self, start: datetime, uses: dict[int, int]) -> Iterator[SlotOption]:
+        """Yield as `nearest` does, and drop for good those proposed for all of their places."""
+        first = position = bisect_left(self.unused, (start,))
+        while position < len(self.unused):
+            if uses[self.unused[position].pk] < self.unused[position].places:
+                yield self.unused[position]
+                position += 1
             else:
-                del self.left[place]
-        for place in range(here - 1, -1, -1):
-            if uses[self.left[place].pk] < self.left[place].places:
-                yield self.left[place]
+                del self.unused[position]
+        for position in range(first - 1, -1, -1):
+            if uses[self.unused[position].pk] < self.unused[position].places:
+                yield self.unused[position]
             else:
-                del self.left[place]
+                del self.unused[position]
 
 
 class CandidateSlots:
-    """What is to be had instead of these visits: of each doctor, and of those of their kind."""
+    """The bookable slots near some visits: of each doctor, and of doctors who share a specialty."""
 
     def __init__(
-        self, visits: "Sequence[Appointment]", at: datetime, planned_leave: TimeOff | None
+        self, visits: Sequence[Appointment], at: datetime, planned_leave: TimeOff | None
     ) -> None:
         self.visits, self.at = visits, at
         self.slots = Slot.objects.bookable(at)
         if planned_leave is not None:
             self.slots = self.slots.exclude(pk__in=planned_leave.slots(at).values("pk"))
         doctors = {visit.doctor_id for visit in visits}
-        peers = self._peers(doctors)
-        own = self._times(doctors)
-        others = self._times({pk for of in peers.values() for pk in of} - doctors)
-        self.rows = {pk: self._rows(pk, own, [*own, *others], peers[pk]) for pk in doctors}
+        colleagues = self._colleagues_of(doctors)
+        own = self._options_of(doctors)
+        others = self._options_of({pk for pks in colleagues.values() for pk in pks} - doctors)
+        self.timelines = {
+            pk: self._timelines_of(pk, own, [*own, *others], colleagues[pk]) for pk in doctors
+        }
 
-    def _peers(self, doctors: set[int]) -> dict[int, set[int]]:
+    def _colleagues_of(self, doctors: set[int]) -> dict[int, set[int]]:
         """The doctors who share a specialty with each of these."""
         through: Any = Doctor.specialties.through
         shared = through.objects.filter(specialty__doctors__in=doctors).distinct()
-        practised: dict[int, set[int]] = defaultdict(set)
+        doctors_by_specialty: dict[int, set[int]] = defaultdict(set)
         for doctor, specialty in shared.values_list("doctor", "specialty"):
-            practised[specialty].add(doctor)
+            doctors_by_specialty[specialty].add(doctor)
         return {
-            pk: {peer for of in practised.values() if pk in of for peer in of} - {pk}
+            pk: {each for group in doctors_by_specialty.values() if pk in group for each in group}
+            - {pk}
             for pk in doctors
         }
 
-    def _times(self, doctors: set[int]) -> list[Time]:
+    def _options_of(self, doctors: set[int]) -> list[SlotOption]:
         """The nearest slots of these doctors from the first visit on, and before it."""
         first = min(visit.starts_at for visit in self.visits)
         slots = self.slots.filter(doctor__in=sorted(doctors)) if doctors else self.slots.none()
@@ -132,64 +132,69 @@ class CandidateSlots:
         earlier = slots.filter(starts_at__lt=first).order_by("-starts_at", "-pk")
         return [*self._read(later), *self._read(earlier)]
 
-    def _read(self, slots: SlotQuerySet) -> list[Time]:
+    def _read(self, slots: SlotQuerySet) -> list[SlotOption]:
         columns = ("starts_at", "ends_at", "pk", "doctor", "places")
         rows = slots.annotate(places=places_left(self.at)).values_list(*columns)
-        return [Time(*row) for row in rows[: LOOKED_AT + FOR_EACH * len(self.visits)]]
+        return [
+            SlotOption(*row) for row in rows[: BASE_OPTIONS + OPTIONS_PER_VISIT * len(self.visits)]
+        ]
 
-    def _rows(
-        self, doctor: int, own: list[Time], every: list[Time], peers: set[int]
-    ) -> tuple[Row, Row]:
-        theirs = Row(time for time in own if time.doctor == doctor)
-        return theirs, Row(time for time in every if time.doctor in peers)
+    def _timelines_of(
+        self, doctor: int, own: list[SlotOption], every: list[SlotOption], colleagues: set[int]
+    ) -> tuple[SlotTimeline, SlotTimeline]:
+        """The slots of the doctor, and those of the colleagues."""
+        of_doctor = SlotTimeline(option for option in own if option.doctor == doctor)
+        return of_doctor, SlotTimeline(each for each in every if each.doctor in colleagues)
 
 
 class AlternativeAssigner:
-    """Gives every visit a first alternative, then every one a second, then a third."""
+    """Assigns every visit a first alternative, then every visit a second one, then a third."""
 
-    def __init__(self, visits: "Sequence[Appointment]", market: CandidateSlots) -> None:
+    def __init__(self, visits: Sequence[Appointment], candidates: CandidateSlots) -> None:
         self.visits = sorted(visits, key=lambda visit: (visit.starts_at, visit.pk))
-        self.market = market
+        self.candidates = candidates
         self.uses: dict[int, int] = defaultdict(int)
-        self.busy = self._busy()
+        self.busy = self._busy_spans()
 
-    def chosen(self) -> dict[int, list[Time]]:
-        """What each visit gets, by its key."""
-        chosen: dict[int, list[Time]] = {visit.pk: [] for visit in self.visits}
+    def assign(self) -> dict[int, list[SlotOption]]:
+        """The alternatives of each visit, by the key of the visit."""
+        assigned: dict[int, list[SlotOption]] = {visit.pk: [] for visit in self.visits}
         for _ in range(MOST):
             for visit in self.visits:
-                time = self._next(visit, chosen[visit.pk])
-                if time is not None:
-                    self.uses[time.pk] += 1
-                    chosen[visit.pk].append(time)
-        return chosen
+                option = self._next_for(visit, assigned[visit.pk])
+                if option is not None:
+                    self.uses[option.pk] += 1
+                    assigned[visit.pk].append(option)
+        return assigned
 
-    def _next(self, visit: "Appointment", had: list[Time]) -> Time | None:
-        """The nearest place left; where none is, the one nearby that is proposed least."""
-        rows = self.market.rows[visit.doctor_id]
-        left = (time for row in rows for time in row.nearest_left(visit.starts_at, self.uses))
-        for time in left:
-            if self._fits(visit, time, had):
-                return time
-        every = (time for row in rows for time in row.nearest(visit.starts_at))
-        fitting = islice((time for time in every if self._fits(visit, time, had)), AGAIN)
-        return min(fitting, key=lambda time: self.uses[time.pk] / time.places, default=None)
+    def _next_for(self, visit: Appointment, assigned: list[SlotOption]) -> SlotOption | None:
+        """The nearest slot with a place left; else the one nearby that is proposed least."""
+        timelines, start = self.candidates.timelines[visit.doctor_id], visit.starts_at
+        unused = (each for line in timelines for each in line.nearest_unused(start, self.uses))
+        for option in unused:
+            if self._fits(visit, option, assigned):
+                return option
+        every = (option for line in timelines for option in line.nearest(start))
+        fitting = (option for option in every if self._fits(visit, option, assigned))
+        return min(
+            islice(fitting, REPEATED_OPTIONS),
+            key=lambda option: self.uses[option.pk] / option.places,
+            default=None,
+        )
 
-    def _fits(self, visit: "Appointment", time: Time, had: list[Time]) -> bool:
-        """Whether it is not theirs yet and the patient is free then, this visit aside."""
-        clear = all(
-            pk == visit.pk or end <= time.starts_at or time.ends_at <= start
+    def _fits(self, visit: Appointment, option: SlotOption, assigned: list[SlotOption]) -> bool:
+        """Whether it is not assigned yet, and no other visit of the patient overlaps it."""
+        free = all(
+            pk == visit.pk or end <= option.starts_at or option.ends_at <= start
             for pk, (start, end) in self.busy[visit.patient_id]
         )
-        return clear and time not in had
+        return free and option not in assigned
 
-    def _busy(self) -> dict[int | None, list[tuple[int, Span]]]:
-        """When these patients have live visits."""
-        model, at = type(self.visits[0]), self.market.at
+    def _busy_spans(self) -> dict[int | None, list[tuple[int, Span]]]:
+        """The spans of the patients' live visits, with the key of each visit, by patient."""
         busy: dict[int | None, list[tuple[int, Span]]] = defaultdict(list)
-        theirs = model.objects.not_ended(at).filter(
-            patient__in={visit.patient_id for visit in self.visits}
-        )
-        for patient, pk, *span in theirs.values_list("patient", "pk", "starts_at", "ends_at"):
+        patients = {visit.patient_id for visit in self.visits}
+        visits = Appointment.objects.not_ended(self.candidates.at).filter(patient__in=patients)
+        for patient, pk, *span in visits.values_list("patient", "pk", "starts_at", "ends_at"):
             busy[patient].append((pk, (span[0], span[1])))
         return busy

@@ -1,10 +1,15 @@
-"""A patient's place in a slot, and the verbs that are the only way to it and out of it."""
+"""An appointment: its statuses, its events, its scopes, and the verbs that change it.
 
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime, timedelta
-from functools import partial, wraps
+An appointment, or visit, is one patient's place in a slot. Booking and moving one take a place by
+the booking rules: their transactions stand in `appointment.models.booking`.
+"""
+
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.postgres.fields import RangeOperators
@@ -16,47 +21,144 @@ from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
     CancelDeadlinePassed,
+    InvalidTransition,
     NotCancelable,
-    StaleLock,
 )
-from appointment.models.lifecycle import Kind, Lifecycle
-from appointment.models.offer import Offer
-from appointment.models.querysets import AppointmentQuerySet
-from appointment.models.status import LIVE, Status
-from doctor.models import Doctor, Location, Slot
+from appointment.models.booking import BookAppointment, RescheduleAppointment
+from appointment.models.event import AppointmentEvent, Status
+from doctor.models import Doctor, Location, Slot, TimeOff
+from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
+from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
-TRIES = 3
+LIVE = Status.SCHEDULED
+HOLDING = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # these count in Slot.taken
+CHANGE = "appointment.change_appointment"  # the permission of staff to change a final status
+COPIED = ("slot", "doctor", "location", "starts_at", "ends_at", "date")  # from the slot
 CLEARED_BY_A_MOVE = ("checked_in_at", "needs_rebooking")
-PLACE = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
+Kind = AppointmentEvent.Kind
+Role = AppointmentEvent.Role
+Action = AuditEvent.Action
+
+# The only changes of status. Staff alone change one final status into another, to correct it.
+TRANSITIONS: dict[str, frozenset[str]] = {
+    Status.SCHEDULED: frozenset({Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}),
+    Status.COMPLETED: frozenset({Status.NO_SHOW}),
+    Status.CANCELED: frozenset(),
+    Status.NO_SHOW: frozenset({Status.COMPLETED}),
+}
 
 
-def retried_when_moved(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """One transaction, begun again when the visit was moved before its slot was locked.
+class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    """Scopes of appointments."""
 
-    What is undone gives its locks back, so that no slot is locked out of order.
-    """
+    # --- By status and time ---
 
-    @wraps(verb)
-    def retried(self: "Appointment", *args: Any, **kwargs: Any) -> Any:
-        return _begun_again(self, partial(verb, self, *args, **kwargs))
+    def active(self) -> "AppointmentQuerySet":
+        """Live appointments: those that are scheduled."""
+        return self.filter(status=LIVE)
 
-    return retried
+    def upcoming(self, at: datetime) -> "AppointmentQuerySet":
+        """Live appointments that have not begun at the instant."""
+        return self.active().filter(starts_at__gt=at)
+
+    def not_ended(self, at: datetime) -> "AppointmentQuerySet":
+        """Live appointments that have not ended at the instant."""
+        return self.active().filter(ends_at__gt=at)
+
+    def holding_a_place(self) -> "AppointmentQuerySet":
+        """Appointments that count in `slot.taken`: all but the canceled ones."""
+        return self.filter(status__in=HOLDING)
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> "AppointmentQuerySet":
+        """Appointments that share some time with the span; those that only touch it do not."""
+        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+
+    def today(self, at: datetime) -> "AppointmentQuerySet":
+        """Appointments on the present date of their own location's calendar."""
+        locations_by_date: dict[date, list[int]] = defaultdict(list)
+        for location in Location.objects.only("time_zone"):
+            locations_by_date[location.today(at)].append(location.pk)
+        days = (Q(location__in=pks, date=day) for day, pks in locations_by_date.items())
+        return self.filter(reduce(or_, days, Q(pk=None)))
+
+    # --- By person ---
+
+    def visible_to(self, user: Any) -> "AppointmentQuerySet":
+        """Appointments of the user and of the user's dependents."""
+        return self.filter(patient__user=user)
+
+    def concerning(self, user: Any) -> "AppointmentQuerySet":
+        """All for staff who may change them; a doctor's with that doctor; a user's own."""
+        if user.is_staff_with(CHANGE):
+            return self
+        return self.filter(Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True))
+
+    def with_names(self) -> "AppointmentQuerySet":
+        """Load the doctor, the location and the patient in the same query."""
+        return self.select_related("doctor", "location", "patient")
+
+    # --- The work list: appointments that leave, changed hours or a departed doctor affect ---
+
+    def to_rebook(self, at: datetime) -> "AppointmentQuerySet":
+        """The work list: flagged appointments that have not begun, soonest first."""
+        return self.upcoming(at).filter(needs_rebooking=True).order_by("starts_at", "pk")
+
+    def affected_by(self, time_off: TimeOff, at: datetime) -> "AppointmentQuerySet":
+        """Live appointments, not ended, that the leave overlaps; the leave need not be saved."""
+        return self.not_ended(at).filter(slot__in=time_off.slots(at))
+
+    def update_rebooking_flags(self, slots: set[int], at: datetime) -> None:
+        """Flag the live appointments of these locked slots that cannot take place, and no others.
+
+        Computed from the present state of the slots, so that repeating it changes nothing. An
+        appointment that has ended keeps its flag.
+        """
+        for pks in batches(sorted(slots)):
+            live = self.not_ended(at).filter(slot__in=pks)
+            affected = Slot.objects.filter(pk__in=pks).called_off()
+            unflagged, flagged = (
+                live.filter(needs_rebooking=False),
+                live.filter(needs_rebooking=True),
+            )
+            unflagged.filter(slot__in=affected).update(needs_rebooking=True)
+            flagged.exclude(slot__in=affected).update(needs_rebooking=False)
+
+    # --- Verbs ---
+
+    def book_own(
+        self,
+        user: User,
+        doctor: int,
+        slot_id: int | None = None,
+        schedule_id: int | None = None,
+        patient_id: int | None = None,
+        reason: str = "",
+    ) -> "Appointment":
+        """Book a slot of an active doctor, or a session's earliest free one, for the user.
+
+        With a `patient_id`, for that dependent of the user. A user without a profile gets one, made
+        from the account's names. Raises Slot.DoesNotExist where the doctor has no such slot,
+        Patient.DoesNotExist where the user has no such patient, else as `Appointment.book`. Locks
+        the user, the patient, then the slot.
+        """
+        wanted = {"pk": slot_id} if schedule_id is None else {"schedule": schedule_id}
+        slots = Slot.objects.filter(doctor=doctor, doctor__is_active=True, **wanted)
+        appointment = self.model(reason=reason, booked_by=user)
+        booking = BookAppointment(appointment, timezone.now())
+        with booking.transaction():
+            appointment.patient = Patient.objects.lock_for(user, patient_id)
+            booked: Appointment = booking.book(slots, earliest=slot_id is None)
+        return booked
+
+    def lock_slots(self) -> None:
+        """Lock the slots of all of these in one statement, before a verb runs on each."""
+        Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
 
 
-def _begun_again(visit: "Appointment", attempt: Callable[[], Any]) -> Any:
-    for _ in range(TRIES):
-        try:
-            with transaction.atomic():
-                return attempt()
-        except StaleLock:
-            visit.refresh_from_db()
-    raise NotCancelable
-
-
-class Appointment(Lifecycle):
-    """A visit. Its times, doctor and location are those of its slot, kept when the slot goes."""
+class Appointment(models.Model):
+    """A visit. It copies the times, doctor and location of its slot, and keeps them without it."""
 
     patient = models.ForeignKey(
         Patient,
@@ -91,7 +193,7 @@ class Appointment(Lifecycle):
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
     )
 
-    override_reason = ""  # why staff set rules aside, while it is being booked
+    override_reason = ""  # why staff set rules aside; not stored here, but in the event
 
     objects = AppointmentQuerySet.as_manager()
 
@@ -153,56 +255,56 @@ class Appointment(Lifecycle):
         )
 
     def __str__(self) -> str:
-        local = self.starts_at.astimezone(self.location.zone)  # names nobody: the admin logs it
-        return f"Appointment {self.pk}, {local:%a %d %b %Y %H:%M}"
+        local = self.starts_at.astimezone(self.location.zone)
+        return f"Appointment {self.pk}, {local:%a %d %b %Y %H:%M}"  # no name: the admin logs it
 
-    # --- What can be done ---
+    # --- Questions ---
+
+    @property
+    def holds_a_place(self) -> bool:
+        """Whether it counts in `slot.taken`."""
+        return self.status in HOLDING
 
     def can_cancel(self, at: datetime | None = None) -> bool:
-        """Whether `cancel` would go through at the instant, and the deadline be kept."""
+        """Whether `cancel` succeeds at the instant without an override reason."""
         at = at or timezone.now()
-        return self.status == LIVE and self.starts_at > at and self._in_time(at)
+        return self.status == LIVE and self.starts_at > at and self._is_before_deadline(at)
 
     @property
     def can_reschedule(self) -> bool:
-        """Whether it can still be moved to a slot that is free: until it can be canceled."""
+        """Whether it can be moved to a free slot now: as long as it can be canceled."""
         return self.can_cancel()
 
     def refuse_change(self, at: datetime, override_reason: str = "") -> None:
         """Raise NotCancelable or CancelDeadlinePassed where it cannot be canceled or moved."""
         if self.status != LIVE or self.starts_at <= at:
             raise NotCancelable
-        if not override_reason and not self._in_time(at):
+        if not override_reason and not self._is_before_deadline(at):
             raise CancelDeadlinePassed
 
-    def _in_time(self, at: datetime) -> bool:
-        """Before the location's deadline, or without one; whoever the clinic hit has none."""
+    def _is_before_deadline(self, at: datetime) -> bool:
+        """Before the location's cancel deadline; no deadline binds a visit on the work list."""
         deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
         return self.needs_rebooking or self.starts_at - deadline >= at
 
-    # --- Verbs ---
+    # --- Book, cancel, move ---
 
     def book(self, at: datetime | None = None, override_reason: str = "") -> "Appointment":
         """Take a place in `self.slot` for `self.patient`, in one transaction; returns itself.
 
-        Raises the first reason of the rule against it, as one of `doctor.exceptions.REFUSALS`
-        (SlotFull with `alternatives`); with an `override_reason` staff set the location's notice,
-        horizon and limit aside. Locks the patient's user, the patient, then the slot.
+        Raises the first booking rule that refuses it, as one of `doctor.exceptions.REFUSALS`
+        (SlotFull with `alternatives`). With an `override_reason`, staff set aside the location's
+        notice, horizon and limit. Locks the patient's user, the patient, then the slot.
         """
-        from appointment.models.booking import BookAppointment
-
         self.override_reason = override_reason
-        return BookAppointment(self, at or timezone.now(), waive=bool(override_reason)).of_slot()
+        booking = BookAppointment(self, at or timezone.now(), waive=bool(override_reason))
+        with booking.transaction():
+            self.patient = Patient.objects.lock(self.patient_id)
+            booking.book(Slot.objects.of_key(self.slot_id))
+        return self
 
-    def enter(self, slot: Slot, at: datetime) -> None:
-        """Write the appointment on a place just taken; `BookAppointment` alone calls this."""
-        self._place(slot)
-        self.status, self.created_at = LIVE, at
-        self.save(force_insert=True)
-        override = self.override_reason
-        self._record(Kind.BOOKED, self.booked_by, at, "", to_slot=slot.pk, override_reason=override)
-
-    @retried_when_moved
+    @retry_on_stale_lock
+    @transaction.atomic
     def cancel(
         self,
         by: User | None = None,
@@ -210,24 +312,23 @@ class Appointment(Lifecycle):
         at: datetime | None = None,
         override_reason: str = "",
     ) -> "Appointment":
-        """Cancel a visit that has not begun; its place is free, or offered to who waits for it.
+        """Cancel a visit that has not begun; its place is free, or offered to the waitlist.
 
-        Raises NotCancelable; CancelDeadlinePassed where the location's deadline has passed and
-        staff do not override it. Only the call that flips the status releases the place, however
-        many there are at once. Locks the slot, waitlist entries, then the appointment.
+        Raises NotCancelable, or CancelDeadlinePassed where the location's deadline has passed and
+        staff give no `override_reason`. Of several calls at once only the one that changes the
+        status releases the place. Locks the slot, waitlist entries, then the appointment.
         """
         at = at or timezone.now()
         slots = self._lock_slot()
         self.refuse_change(at, override_reason)
         for slot in slots:
             slot.release()
-        Offer.objects.offer(slots, at)
-        standing = Appointment.objects.upcoming(at).filter(pk=self.pk)
+            slot.offers.offer_places([slot], at)
         changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
-        if not standing.update(**changes):
+        if not Appointment.objects.upcoming(at).filter(pk=self.pk).update(**changes):
             raise NotCancelable
-        words: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
-        self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **words)
+        texts: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
+        self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **texts)
         for name, value in changes.items():
             setattr(self, name, value)
         return self
@@ -239,64 +340,182 @@ class Appointment(Lifecycle):
         at: datetime | None = None,
         override_reason: str = "",
     ) -> "Appointment":
-        """Move the visit to another slot, of any doctor; the id stays; both places or neither.
+        """Move the visit to another slot, of any doctor, in one transaction; its id stays.
 
         Raises NotCancelable or CancelDeadlinePassed for the old time, AlreadyBooked for its own
-        slot, and as `book` does for the new one; Slot.DoesNotExist where the public sees none.
-        Locks the user, the patient, both slots, waitlist entries, then the appointment.
+        slot, Slot.DoesNotExist for a slot that the public does not see, and as `book` does for the
+        new time. Locks the user, the patient, both slots, waitlist entries, then the appointment.
         """
-        from appointment.models.reschedule import RescheduleAppointment
-
         key = to.pk if isinstance(to, Slot) else to
         waive = bool(override_reason)
-        move = RescheduleAppointment(self, at or timezone.now(), waive, to=key, by=by)
-        move.override_reason = override_reason
-        return move.run()
+        move = RescheduleAppointment(self, at or timezone.now(), waive, override_reason)
+        moved: Appointment = move.move(key, by)
+        return moved
 
-    def move(
+    def save_booked(self, slot: Slot, at: datetime) -> None:
+        """Insert the appointment with its event, on a place that `BookAppointment` has taken."""
+        self._copy_slot(slot)
+        self.status, self.created_at = LIVE, at
+        self.save(force_insert=True)
+        override = self.override_reason
+        self._record(Kind.BOOKED, self.booked_by, at, "", to_slot=slot.pk, override_reason=override)
+
+    def save_moved(
         self, old: Slot, new: Slot, by: User | None, at: datetime, override_reason: str
     ) -> None:
-        """Write the new slot; `RescheduleAppointment` alone calls this."""
-        self._place(new)
+        """Write the new slot, on a place that `RescheduleAppointment` has taken in it."""
+        self._copy_slot(new)
         self.checked_in_at, self.needs_rebooking = None, False
-        changes = {name: getattr(self, name) for name in (*PLACE, *CLEARED_BY_A_MOVE)}
+        changes = {name: getattr(self, name) for name in (*COPIED, *CLEARED_BY_A_MOVE)}
         if not Appointment.objects.upcoming(at).filter(pk=self.pk, slot=old).update(**changes):
             raise NotCancelable
-        words: dict[str, Any] = {
+        texts: dict[str, Any] = {
             "detail": f"{old} to {new}"[:500],
             "override_reason": override_reason,
         }
-        self._record(Kind.RESCHEDULED, by, at, from_slot=old.pk, to_slot=new.pk, **words)
+        self._record(Kind.RESCHEDULED, by, at, from_slot=old.pk, to_slot=new.pk, **texts)
 
+    @retry_on_stale_lock
+    @transaction.atomic
     def discard(self) -> None:
-        """Delete a visit entered by mistake, with its events, and give back a place it holds."""
-        with suppress(AppointmentDeleted):
-            self._discard()
+        """Delete a visit entered by mistake, with its events, and release a place that it holds.
 
-    @retried_when_moved
-    def _discard(self) -> None:
-        slots = self._lock_slot()
+        Locks the slot, waitlist entries, then the appointment.
+        """
+        try:
+            slots = self._lock_slot()
+        except AppointmentDeleted:
+            return
         held = Appointment.objects.holding_a_place().filter(pk=self.pk)
         if held.select_for_update(no_key=True).exists():
             for slot in slots:
                 slot.release()
-            Offer.objects.offer(slots, timezone.now())
-        AuditEvent.objects.record(AuditEvent.Action.DELETE, self, [self.patient])
+                slot.offers.offer_places([slot], timezone.now())
+        AuditEvent.objects.record(Action.DELETE, self, [self.patient])
         self.delete()
 
+    # --- The day of the visit: conditional updates that lock the appointment alone ---
+
+    def check_in(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
+        """Record that the patient has come; a second call changes nothing.
+
+        Raises InvalidTransition for a visit that is not scheduled, and on any day but that of the
+        visit at its location.
+        """
+        at = at or timezone.now()
+        with transaction.atomic():
+            self.refresh_from_db()
+            today = Appointment.objects.active().filter(pk=self.pk, date=self.location.today(at))
+            if today.filter(checked_in_at__isnull=True).update(checked_in_at=at):
+                self._record(Kind.CHECKED_IN, by, at)
+            elif not today.exists():
+                raise InvalidTransition
+            else:  # nothing changes, but the caller is shown the visit
+                role = str(self._role_of(by))
+                AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
+        self.refresh_from_db(fields=["checked_in_at"])
+        return self
+
+    def complete(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
+        """Record that the visit took place; staff also correct a no-show.
+
+        Raises InvalidTransition; also before the start, unless the patient has checked in.
+        """
+        at = at or timezone.now()
+        possible = Q(starts_at__lte=at) | Q(checked_in_at__isnull=False)
+        return self._conclude(Status.COMPLETED, possible, Kind.COMPLETED, by, at)
+
+    def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
+        """Record that the patient did not come; staff also correct a completed visit.
+
+        Raises InvalidTransition, always before the start.
+        """
+        at = at or timezone.now()
+        return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
+
+    def amend(
+        self, reason: str, by: User | None = None, at: datetime | None = None
+    ) -> "Appointment":
+        """Change the reason of the visit; raises InvalidTransition once its patient is erased."""
+        with transaction.atomic():
+            rows = Appointment.objects.filter(pk=self.pk, patient__isnull=False)
+            if not rows.update(reason=reason):
+                raise InvalidTransition("The person of this visit has been erased.")
+            status = rows.values_list("status", flat=True).get()
+            self._record(Kind.AMENDED, by, at or timezone.now(), status, status)
+        self.refresh_from_db(fields=["reason", "status"])
+        return self
+
+    def _conclude(
+        self, to: Status, possible: Q, kind: Kind, by: User | None, at: datetime
+    ) -> "Appointment":
+        """Change the status by the table of transitions; only staff change a final one."""
+        sources: list[str] = [LIVE]
+        if by and by.is_staff_with(CHANGE):
+            sources = [source for source, targets in TRANSITIONS.items() if to in targets]
+        with transaction.atomic():
+            rows = Appointment.objects.filter(possible, pk=self.pk)
+            source = next((s for s in sources if rows.filter(status=s).update(status=to)), None)
+            if source is None:
+                raise InvalidTransition
+            self._record(kind, by, at, source, to)
+        self.refresh_from_db(fields=["status"])
+        return self
+
+    # --- Shared by the verbs ---
+
+    def reload(self) -> None:
+        """Read the row again, with the doctor, the location and the patient."""
+        self.refresh_from_db(from_queryset=Appointment.objects.with_names())
+
     def _lock_slot(self) -> list[Slot]:
-        """Lock the slot it is in, if any, and read it again; raises Moved where that changed."""
-        believed = self.slot_id
-        slots = Slot.objects.of_key(believed).lock()
+        """Lock the slot of the visit, if it has one, and read the visit again.
+
+        Raises StaleLock where the visit is in another slot by now, AppointmentDeleted without it.
+        """
+        expected = self.slot_id
+        slots = Slot.objects.of_key(expected).lock()
         try:
-            self.refresh_from_db(from_queryset=Appointment.objects.with_names())
-        except Appointment.DoesNotExist as gone:
-            raise AppointmentDeleted from gone
-        if self.slot_id != believed:
+            self.reload()
+        except Appointment.DoesNotExist as deleted:
+            raise AppointmentDeleted from deleted
+        if self.slot_id != expected:
             raise StaleLock
         return slots
 
-    def _place(self, slot: Slot) -> None:
+    def _copy_slot(self, slot: Slot) -> None:
         self.slot, self.doctor, self.location = slot, slot.doctor, slot.location
         self.starts_at, self.ends_at = slot.starts_at, slot.ends_at
-        self.date = slot.starts_at.astimezone(slot.location.zone).date()
+        self.date = timezone.localdate(slot.starts_at, ZoneInfo(slot.location.time_zone))
+
+    def _record(
+        self,
+        kind: Kind,
+        by: User | None,
+        at: datetime,
+        from_status: str = LIVE,
+        to_status: str = LIVE,
+        **details: Any,
+    ) -> None:
+        """Leave the two events of a verb: the appointment's own, and that of the audit."""
+        role = self._role_of(by)
+        AppointmentEvent.objects.create(
+            appointment=self,
+            kind=kind,
+            actor=by,
+            by=role,
+            at=at,
+            from_status=from_status,
+            to_status=to_status,
+            **details,
+        )
+        action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
+        AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
+
+    def _role_of(self, by: User | None) -> Role:
+        """The role in which a user acts on this visit; the system acts where there is no user."""
+        if by is None:
+            return Role.SYSTEM
+        if self.patient and self.patient.user_id == by.pk:
+            return Role.PATIENT
+        return Role.DOCTOR if self.doctor.user_id == by.pk else Role.STAFF

@@ -1,136 +1,213 @@
-"""How a place is found and taken: the one transaction behind every booking and every move."""
+"""Book a place in a slot, or move a visit to another slot: one transaction each.
 
-from collections.abc import Callable, Iterator
+Both lock the patient, load the slots in question, build the booking context (what the booking
+rules need to know of the patient) and let `Slot.take` decide. The module does not import
+`Appointment`: it changes the object that it is given.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from appointment.models.offer import Offer
-from appointment.models.terms import booking_context
+from appointment.exceptions import NotCancelable
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
 from doctor.models import Location, Slot
-from doctor.models.booking_rules import REASONS, BookingContext
+from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
 from extensions.db.constraints import violates
 from extensions.exceptions import DomainError
 from patient.models import Patient
 
-if TYPE_CHECKING:
-    from appointment.models.appointment import Appointment
-
-BROKEN_RULES: dict[str, type[DomainError]] = {
+# What a violated constraint of an appointment means, should two transactions meet there.
+CONSTRAINT_ERRORS: dict[str, type[DomainError]] = {
     "appointment_one_live_per_patient_and_slot": AlreadyBooked,
     "appointment_no_overlap_of_one_patient": PatientOverlap,
 }
-OF_OTHER_VISITS = ("already_booked", "patient_overlap")
+REASONS_OF_OTHER_VISITS = ("already_booked", "patient_overlap")
+
+
+def booking_context(
+    patient: Patient,
+    at: datetime,
+    locations: Iterable[Location],
+    window: Span,
+    exclude_appointment: int | None = None,
+    waive: bool = False,
+) -> BookingContext:
+    """Read, in one query, what the booking rules need to know of a patient at an instant (UTC).
+
+    `window` spans the slots in question. `exclude_appointment` is the visit that is being moved:
+    only its own slot counts as booked. With `waive`, staff set aside the rules that they may.
+    The result stays true while the caller holds the lock of the patient.
+    """
+    locations = tuple(locations)
+    relevant = Q(ends_at__gt=at) | Q(starts_at__lt=window[1], ends_at__gt=window[0])
+    visits = patient.appointments.active().filter(relevant)
+    rows = list(visits.values_list("pk", "slot", "starts_at", "ends_at", "location"))
+    others = [row for row in rows if row[0] != exclude_appointment]
+    upcoming = Counter(location for *_, ends_at, location in others if ends_at > at)
+    limits = ((each.pk, each.max_live_per_patient) for each in locations)
+    return BookingContext(
+        at,
+        locations,
+        booked=frozenset(slot for _, slot, *_ in rows),
+        visits=tuple((starts_at, ends_at) for _, _, starts_at, ends_at, _ in others),
+        at_limit=frozenset(
+            pk for pk, limit in limits if limit is not None and upcoming[pk] >= limit
+        ),
+        waived=WAIVABLE if waive else frozenset(),
+    )
 
 
 @dataclass
-class Attempt:
-    """One try to have a place for the patient of `appointment` at an instant (UTC).
+class PlaceRequest:
+    """A request for a place, on behalf of the patient of `appointment`, at an instant (UTC).
 
-    The patient's lock makes the patient's bookings take turns, so that what is read of their other
-    visits still holds when the appointment is written. The place itself needs no such lock: the
-    conditional UPDATE in `Slot.take` has the last word on it. With `waive` staff set aside what
-    they may of the location's rules.
+    The lock of the patient makes bookings of one patient take turns, so that what is read of the
+    patient's other visits still holds when the appointment is written. The place needs no such
+    lock: the conditional UPDATE in `Slot.take` decides. With `waive`, staff set aside the rules
+    that they may.
     """
 
-    appointment: "Appointment"
+    appointment: Any
     at: datetime
     waive: bool = False
-    patient: Patient = field(init=False)
-    terms: BookingContext = field(init=False)
-    tried: list[Slot] = field(default_factory=list)
+    candidates: list[Slot] = field(default_factory=list, init=False)
+    context: BookingContext = field(init=False)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One transaction, whose refusals are told as domain errors once it is undone."""
+        """Run the body in one transaction; raise its refusal after the rollback.
+
+        SlotFull gets its `alternatives`, a violated constraint becomes the error that it means.
+        """
         try:
             with transaction.atomic():
                 yield
         except SlotFull as full:
             raise SlotFull(alternatives=self._alternatives()) from full
         except IntegrityError as error:
-            for constraint, broken_rule in BROKEN_RULES.items():
+            for constraint, domain_error in CONSTRAINT_ERRORS.items():
                 if violates(error, constraint):
-                    raise broken_rule from error
+                    raise domain_error from error
             raise
 
     def load_candidates(self, slots: QuerySet[Slot]) -> None:
-        """Read the slots in question and the terms on which the patient can have them."""
-        self.tried = list(slots.select_related("doctor", "location").order_by("starts_at", "pk"))
-        if not self.tried:
-            raise Slot.DoesNotExist
-        around = (self.tried[0].starts_at, max(slot.ends_at for slot in self.tried))
-        locations = {slot.location for slot in self.tried}
-        exclude_appointment = self.appointment.pk
-        self.terms = booking_context(
-            self.patient, self.at, locations, around, exclude_appointment, self.waive
+        """Read the slots in question and the booking context; raises Slot.DoesNotExist for none."""
+        self.candidates = list(
+            slots.select_related("doctor", "location").order_by("starts_at", "pk")
         )
+        if not self.candidates:
+            raise Slot.DoesNotExist
+        window = (self.candidates[0].starts_at, max(slot.ends_at for slot in self.candidates))
+        locations = {slot.location for slot in self.candidates}
+        self.context = self._context(locations, window)
+
+    def _context(self, locations: Iterable[Location], window: Span) -> BookingContext:
+        visit = self.appointment
+        return booking_context(visit.patient, self.at, locations, window, visit.pk, self.waive)
 
     def _alternatives(self) -> list[dict[str, Any]]:
-        """What the patient could have with the doctor instead, by the rules of each location."""
-        wanted, exclude_appointment = self.tried[0], self.appointment.pk
-        around = (wanted.starts_at, wanted.ends_at)
-        everywhere = Location.objects.all()
-        return wanted.alternatives(
-            booking_context(
-                self.patient, self.at, everywhere, around, exclude_appointment, self.waive
-            )
-        )
-
-    def take(self, slot: Slot) -> Slot:
-        """Take a place in the slot, or raise the first reason against it."""
-        if slot.holds_lapsed_place(self.at):
-            Offer.objects.settle(slot.lock(), self.at)
-        slot.take(terms=self.terms)
-        return slot
+        """Up to three free slots of the same doctor, by the booking rules of every location."""
+        wanted = self.candidates[0]
+        window = (wanted.starts_at, wanted.ends_at)
+        return wanted.alternatives(self._context(Location.objects.all(), window))
 
 
-class BookAppointment(Attempt):
-    """A try to book."""
+class BookAppointment(PlaceRequest):
+    """Book a new appointment: inside `transaction()`, lock its patient, then call `book`."""
 
-    def of_slot(self) -> "Appointment":
-        """Book the appointment's own slot for its own patient."""
-        appointment = self.appointment
-        slots = Slot.objects.of_key(appointment.slot_id)
-        return self.of(lambda: Patient.objects.lock(appointment.patient_id), slots)
+    def book(self, slots: QuerySet[Slot], *, earliest: bool = False) -> Any:
+        """Take a place in the one slot, or in the earliest that fits, and save the appointment.
 
-    def of(
-        self, lock_patient: Callable[[], Patient], slots: QuerySet[Slot], *, any_of: bool = False
-    ) -> "Appointment":
-        """Book the slot, or with `any_of` the earliest that fits; raises as `Appointment.book`."""
-        with self.transaction():
-            self.patient = self.appointment.patient = lock_patient()
-            self.load_candidates(slots)
-            slot = self._take_earliest() if any_of else self.take(self.tried[0])
-            self.appointment.enter(slot, self.at)
+        Raises Slot.DoesNotExist where there is no such slot, and the first booking rule that
+        refuses it, as one of `doctor.exceptions.REFUSALS`.
+        """
+        self.load_candidates(slots)
+        if earliest:
+            slot = self._take_earliest()
+        else:
+            slot = self.candidates[0]
+            slot.take(context=self.context)
+        self.appointment.save_booked(slot, self.at)
         return self.appointment
 
     def _take_earliest(self) -> Slot:
-        """Take the earliest slot that can be had."""
-        slots = Slot.objects.filter(pk__in=[slot.pk for slot in self.tried])
-        reasons = slots.reasons(self.terms)
-        for slot in self.tried:
+        """Take a place in the earliest candidate that the booking rules allow."""
+        slots = Slot.objects.filter(pk__in=[slot.pk for slot in self.candidates])
+        reasons = slots.reasons(self.context)
+        for slot in self.candidates:
             if reasons.get(slot.pk, "closed") is None:
                 try:
-                    with transaction.atomic():  # a try in vain gives its locks back
-                        return self.take(slot)
+                    with transaction.atomic():  # releases the slot's lock when the take fails
+                        slot.take(context=self.context)
+                    return slot
                 except (DomainError, Slot.DoesNotExist):
-                    reasons[slot.pk] = "full"  # somebody else was faster since it was read
+                    reasons[slot.pk] = "full"  # another patient took the place since it was read
         raise self._refusal(reasons)
 
     def _refusal(self, reasons: dict[int, str | None]) -> DomainError:
-        """Why no slot of a session can be had: of all reasons the one that came furthest."""
-        overlapped = [pk for pk, reason in reasons.items() if reason in OF_OTHER_VISITS]
-        everybodys = BookingContext(self.at, self.terms.locations, waived=self.terms.waived)
-        if Slot.objects.filter(pk__in=overlapped).on(everybodys).exists():
-            return PatientOverlap()
+        """The error for a session in which no slot fits: the reason that came furthest in order.
+
+        `patient_overlap` where only the patient's own visits are in the way of a free slot.
+        """
         if not reasons:
-            raise Slot.DoesNotExist  # the session went since it was read
-        told = {reason for reason in reasons.values() if reason}
-        furthest = "already_booked" if "already_booked" in told else max(told, key=REASONS.index)
-        return REFUSALS[furthest]()
+            raise Slot.DoesNotExist  # the session was deleted since it was read
+        overlapped = [pk for pk, reason in reasons.items() if reason in REASONS_OF_OTHER_VISITS]
+        for_everybody = BookingContext(self.at, self.context.locations, waived=self.context.waived)
+        if Slot.objects.filter(pk__in=overlapped).bookable_in(for_everybody).exists():
+            return PatientOverlap()
+        found = {reason for reason in reasons.values() if reason}
+        first = "already_booked" if "already_booked" in found else max(found, key=REASONS.index)
+        return REFUSALS[first]()
+
+
+@dataclass
+class RescheduleAppointment(PlaceRequest):
+    """Move an appointment to another slot: the new place and the old one, both or neither.
+
+    The lock of the patient keeps the visit where it is, since only this class moves it. Both slots
+    are then locked by primary key in one statement, so that two visits that swap their slots take
+    turns.
+    """
+
+    override_reason: str = ""
+
+    def move(self, to: int, by: Any = None) -> Any:
+        """Move the visit to the slot with this key; raises as `Appointment.reschedule`."""
+        visit = self.appointment
+        with self.transaction():
+            self._lock_patient()
+            old, new = self._lock_slots(to)
+            self.load_candidates(Slot.objects.of_key(new.pk))
+            old.release()
+            new.take(context=self.context)
+            old.offers.offer_places([old], self.at)
+            visit.save_moved(old, new, by, self.at, self.override_reason)
+        return visit
+
+    def _lock_patient(self) -> None:
+        """Lock the user and the patient; raises NotCancelable where the person was erased."""
+        if self.appointment.patient_id is None:
+            raise NotCancelable
+        Patient.objects.lock(self.appointment.patient_id)
+        self.appointment.reload()
+
+    def _lock_slots(self, to: int) -> tuple[Slot, Slot]:
+        """Lock the slot of the visit and the wanted one; raises Slot.DoesNotExist for no such."""
+        visit, present = self.appointment, self.appointment.slot_id
+        keys = {pk for pk in (present, to) if pk}
+        locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}
+        visit.reload()  # it may have been canceled while this transaction waited for its slot
+        visit.refuse_change(self.at, self.override_reason)
+        public = Slot.objects.filter(pk=to, doctor__is_active=True)
+        if to != present and not public.exists():
+            raise Slot.DoesNotExist
+        if visit.slot_id not in locked:
+            raise NotCancelable
+        return locked[visit.slot_id], locked[to]

@@ -1,49 +1,81 @@
-"""What a person who is erased leaves behind: places, in visits and in line."""
+"""Take an erased person out of the appointments and the waitlist."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from appointment.exceptions import StaleLock
-from appointment.models.again import retry_on_stale_lock
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import User
 from appointment.models.appointment import Appointment
-from appointment.models.line import WaitlistEntryQuerySet
+from appointment.models.event import AppointmentEvent
 from appointment.models.offer import Offer
-from appointment.models.waitlist import WaitlistEntry
+from appointment.models.waitlist import WaitlistEntry, WaitlistEntryQuerySet
 from doctor.models import Slot
+from extensions.db.retry import StaleLock, retry_on_stale_lock
+from patient.models import Patient
+
+
+def anonymize_for(patients: Iterable[Patient], by: User | None, at: datetime) -> None:
+    """Cancel what these locked patients have ahead, and keep their past visits without a name.
+
+    Locks all slots of their visits and offers in one statement, then their waitlist entries, before
+    it changes any of them. Their entries are deleted; places that become free are offered on.
+    """
+    patients = list(patients)
+    _lock_places_of([patient.pk for patient in patients])
+    for patient in patients:
+        _leave_waitlist(patient, at)
+        _cancel_upcoming(patient, by, at)
+        visits = Appointment.objects.filter(patient=patient)
+        AppointmentEvent.objects.blank_free_text(visits)
+        visits.filter(booked_by=F("patient__user")).update(booked_by=None)
+        visits.update(patient=None, reason="", cancel_reason="")
+
+
+def _cancel_upcoming(patient: Patient, by: User | None, at: datetime) -> None:
+    """Cancel the coming visits; the lock keeps staff from concluding one that begins meanwhile."""
+    upcoming = Appointment.objects.upcoming(at).filter(patient=patient).with_names()
+    for visit in upcoming.select_for_update(no_key=True, of=("self",)).order_by("pk"):
+        visit.cancel(by=by, at=at, override_reason="The person is erased.")
+
+
+def _leave_waitlist(patient: Patient, at: datetime) -> None:
+    """Delete the patient's entries; a place that was offered goes to the next in line."""
+    offers = Offer.objects.open().filter(entry__patient=patient)
+    slots = list(Slot.objects.filter(offers__in=offers).distinct())
+    offers.end("withdrawn")
+    WaitlistEntry.objects.filter(patient=patient).delete()
+    Offer.objects.offer_places(slots, at)
 
 
 @retry_on_stale_lock
-def lock_places_of(patients: Iterable[int]) -> None:
-    """Lock all slots of these people's visits and open offers in one statement, then their entries.
+@transaction.atomic
+def _lock_places_of(patients: list[int]) -> None:
+    """Lock all slots of these patients' visits and open offers in one statement, then the entries.
 
-    The people are locked. From then on nobody is offered anything: an offer needs the entry. One
-    made before the entries were locked has it begin again, its slot among the others.
+    The patients are locked. No new offer reaches them from then on, since an offer needs the entry.
     """
     visits = Appointment.objects.filter(patient__in=patients, slot__isnull=False)
     slots = set(visits.values_list("slot", flat=True))
-    _lock_line(WaitlistEntry.objects.filter(patient__in=patients), slots)
+    _lock_offers(WaitlistEntry.objects.filter(patient__in=patients), slots)
 
 
 @retry_on_stale_lock
+@transaction.atomic
 def lock_entries(keys: Iterable[int]) -> None:
-    """Lock the slots of what these entries are offered in one statement, then the entries."""
-    _lock_line(WaitlistEntry.objects.filter(pk__in=keys), set())
+    """Lock the slots that these entries are offered in one statement, then the entries."""
+    _lock_offers(WaitlistEntry.objects.filter(pk__in=keys), set())
 
 
-def _lock_line(entries: WaitlistEntryQuerySet, slots: set[int]) -> None:
-    """Lock the slots, with those of the entries' offers, then the entries; or raise Moved."""
+def _lock_offers(entries: WaitlistEntryQuerySet, slots: set[int]) -> None:
+    """Lock the slots and those of the entries' open offers, then the entries.
+
+    Raises StaleLock where an entry was offered another slot in between.
+    """
     offers = Offer.objects.open().filter(entry__in=entries)
     slots = slots | set(offers.values_list("slot", flat=True))
     Slot.objects.filter(pk__in=sorted(slots)).lock()
     entries.lock()
     if offers.exclude(slot__in=slots).exists():
         raise StaleLock
-
-
-def leave_the_line(patient: int, at: datetime) -> None:
-    """Delete somebody's entries; what they were offered goes to the next. All of it is locked."""
-    offers = Offer.objects.open().filter(entry__patient=patient)
-    slots = list(Slot.objects.filter(offers__in=offers).distinct())
-    offers.end("withdrawn")
-    WaitlistEntry.objects.filter(patient=patient).delete()
-    Offer.objects.offer(slots, at)

@@ -1,27 +1,33 @@
-"""The lifecycle of every appointment, append only."""
+"""The statuses of an appointment, and the record of what happened to each, append only."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from appointment.models.status import Status
+from extensions.db.models import InsertOnlyModel
 
-if TYPE_CHECKING:
-    from appointment.models.querysets import AppointmentQuerySet
+
+class Status(models.TextChoices):
+    """The status of an appointment; scheduled ones are called live."""
+
+    SCHEDULED = "scheduled"
+    COMPLETED = "completed"
+    CANCELED = "canceled"
+    NO_SHOW = "no_show", "No-show"
 
 
 class AppointmentEventQuerySet(models.QuerySet["AppointmentEvent"]):
-    """Events are added by the verbs of an appointment, and by nothing else."""
+    """Events; only the verbs of an appointment add one."""
 
-    def blank_free_text(self, appointments: "AppointmentQuerySet") -> None:
-        """Take the words out of the events of these appointments: a person is being erased."""
+    def blank_free_text(self, appointments: models.QuerySet[Any]) -> None:
+        """Blank the free text in the events of these appointments, whose patient is erased."""
         self.filter(appointment__in=appointments).update(detail="", override_reason="")
 
 
-class AppointmentEvent(models.Model):
-    """One thing that happened to an appointment, who did it and when."""
+class AppointmentEvent(InsertOnlyModel):
+    """One change of an appointment: which verb made it, when, and which user called the verb."""
 
     class Kind(models.TextChoices):
         """The verb that left the event."""
@@ -35,7 +41,7 @@ class AppointmentEvent(models.Model):
         CHECKED_IN = "checked_in", "Checked in"
 
     class Role(models.TextChoices):
-        """In which role somebody acted; `system` is nobody."""
+        """The role in which the actor acted; `system` where no user did."""
 
         PATIENT = "patient"
         STAFF = "staff"
@@ -67,9 +73,3 @@ class AppointmentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M} UTC"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert the event; raises TypeError for one that is stored already."""
-        if self.pk:
-            raise TypeError("An event is never changed.")
-        super().save(*args, **kwargs)

@@ -10,38 +10,34 @@ from django.utils import timezone
 
 from accounts.models import User
 from appointment.exceptions import IdempotencyKeyReused
+from extensions.rest.idempotency import Answer
 from patient.models import Patient
 
 KEPT_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was answered: the status, the body as it was rendered, where the result can be read.
+class PatientAnswer(Answer):
+    """A stored answer, with the key of the patient whom it concerns."""
 
-    `patient` is the key of whom it tells, `is_replay` whether it was given before.
-    """
-
-    status: int
-    body: str = ""
-    location: str = ""
     patient: int | None = None
-    is_replay: bool = False
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
-    """The keys, and the one way to use them."""
+    """The keys, and the verb that uses one."""
 
-    def answer(self, user: User, key: str, fingerprint: str, work: Callable[[], Answer]) -> Answer:
-        """Do the work once for a user's key, in one transaction with it; else answer as before.
+    def answer(
+        self, user: User, key: str, fingerprint: str, work: Callable[[], PatientAnswer]
+    ) -> PatientAnswer:
+        """Do the work once for a user's key, in one transaction with it; else replay its answer.
 
-        Whoever comes while the first is still at it waits at the unique constraint, and then gets
-        its answer, or does the work where it was refused: what raises leaves the key unused. So
-        does a process that dies. Raises IdempotencyKeyReused for another request. Locks the key
-        before whatever the work locks.
+        A second request with the key waits at the unique constraint until the first commits, and
+        then gets its answer. Work that raises leaves the key unused, as does a process that dies:
+        the second request then does the work. Raises IdempotencyKeyReused for another fingerprint.
+        Locks the key before everything that the work locks.
         """
         at = timezone.now()
-        # By itself: whoever erases the person holds the user, and would wait for this row.
+        # Before the transaction: an erasure holds the user's row and would wait for this one.
         self.filter(user=user, key=key).expired(at).delete()
         with transaction.atomic():
             mine = {"fingerprint": fingerprint, "created_at": at}
@@ -49,17 +45,17 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
             if not is_new:
                 return row.replay(fingerprint)
             answer = work()
-            told = {"status": answer.status, "body": answer.body, "location": answer.location}
-            self.filter(pk=row.pk).update(patient=answer.patient, **told)
+            columns = {"status": answer.status, "body": answer.body, "location": answer.location}
+            self.filter(pk=row.pk).update(patient=answer.patient, **columns)
             return answer
 
     def expired(self, at: datetime) -> "IdempotencyKeyQuerySet":
-        """Those whose day is over."""
+        """Keys that were used more than 24 hours before the instant."""
         return self.filter(created_at__lte=at - KEPT_FOR)
 
 
 class IdempotencyKey(models.Model):
-    """A key that a user has used, what for, and what was answered.
+    """A key that a user has used, the request that it was used for, and its answer.
 
     After the IETF draft draft-ietf-httpapi-idempotency-key-header.
     """
@@ -97,8 +93,8 @@ class IdempotencyKey(models.Model):
     def __str__(self) -> str:
         return f"Idempotency key {self.pk}"
 
-    def replay(self, fingerprint: str) -> Answer:
-        """The answer once more; raises IdempotencyKeyReused for another request."""
+    def replay(self, fingerprint: str) -> PatientAnswer:
+        """The stored answer; raises IdempotencyKeyReused for another request."""
         if self.fingerprint != fingerprint or self.status is None:
             raise IdempotencyKeyReused
-        return Answer(self.status, self.body, self.location, self.patient_id, is_replay=True)
+        return PatientAnswer(self.status, self.body, self.location, True, self.patient_id)

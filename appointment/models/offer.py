@@ -1,29 +1,46 @@
-"""A place held for somebody who waits, for a limited time."""
+"""A place that is held for a waitlist entry for a limited time."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from appointment.models.waitlist import WaitlistEntry, WaitlistStatus
-from appointment.models.waitlist_matching import Wishes
+from appointment.models.waitlist import (
+    IN_LINE,
+    WaitlistEntry,
+    WaitlistEntryQuerySet,
+    WaitlistStatus,
+    today_everywhere,
+)
+from appointment.models.waitlist_matching import WaitingCriteria
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
+from extensions.db.batches import batches
 
-GRACE = timedelta(minutes=5)  # for run_due to pass a place on before it is anybody's
+GRACE = timedelta(minutes=5)  # in which run_due passes a place on before anybody can book it
 SHORTEST = timedelta(minutes=1)
-AT_ONCE = 500
-T = TypeVar("T")
+BATCH = 500
 
 
 class OfferStatus(models.TextChoices):
-    """What became of an offer; an open one holds its place."""
+    """The status of an offer; an open one holds its place."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -33,110 +50,68 @@ class OfferStatus(models.TextChoices):
 
 
 class OfferQuerySet(models.QuerySet["Offer"]):
-    """Offers are made and ended under the lock of their slots, then of their entries."""
+    """Scopes of offers, and the verbs that make and end them.
+
+    Each verb runs in the transaction of its caller, under the lock of the slots; it locks entries
+    after them.
+    """
 
     def open(self) -> "OfferQuerySet":
-        """Those that hold a place."""
+        """Offers that hold a place."""
         return self.filter(status=OfferStatus.OPEN)
 
     def acceptable(self, at: datetime) -> "OfferQuerySet":
-        """Open and not expired at the instant."""
+        """Open offers that have not expired at the instant."""
         return self.open().filter(expires_at__gt=at)
 
-    def let_go(self) -> "OfferQuerySet":
-        """Declined or expired: the same slot is not offered to the same entry again."""
-        return self.filter(status__in=(OfferStatus.DECLINED, OfferStatus.EXPIRED))
+    # --- Make offers ---
 
-    # --- Verbs ---
+    def offer_places(self, slots: Iterable[Slot], at: datetime) -> int:
+        """Offer the free places of these locked slots, each to the first eligible entry in line.
 
-    def offer(self, slots: Iterable[Slot], at: datetime) -> int:
-        """Offer the free places of these locked slots, each to the first in line who can have it.
-
-        Returns how many it offered. Costs one statement where nobody waits for the doctors, and a
-        number that does not grow with those who wait and cannot come. Takes the place at once.
+        Takes each place at once; returns how many. Where no entry waits for the doctors, this is
+        one statement; entries that wait for something else add none.
         """
-        slots, unserved = list(slots), WaitlistEntry.objects.unserved(at)
-        wishes = Wishes(unserved, {slot.doctor_id for slot in slots})
-        if wishes and (freed := self._end_expired(slots, at)):
+        slots = list(slots)
+        waiting = self._criteria_for(slots, at)
+        if waiting and (freed := self._end_expired(slots, at)):
             slots += freed
-            wishes = Wishes(unserved, {slot.doctor_id for slot in slots})
-        by_start, offered = sorted(slots, key=lambda slot: (slot.starts_at, slot.pk)), 0
-        for some in batches(by_start) if wishes else ():
-            rows = Slot.objects.filter(pk__in=[slot.pk for slot in some]).bookable(at)
+            waiting = self._criteria_for(slots, at)
+        if not waiting:
+            return 0
+        offered = 0
+        for batch in batches(sorted(slots, key=lambda slot: (slot.starts_at, slot.pk)), BATCH):
+            rows = Slot.objects.filter(pk__in=[slot.pk for slot in batch]).bookable(at)
             for slot in rows.select_related("location").order_by("starts_at", "pk"):
-                offered += self._offer_places(slot, at, wishes)
+                offered += self._offer_places_of(slot, at, waiting)
         return offered
 
-    def offer_again(self, keys: Iterable[int], at: datetime) -> None:
-        """Offer the free places of these locked slots, however many, if anybody waits at all."""
-        waits = WaitlistEntry.objects.waiting().exists()
-        for some in batches(sorted(keys)) if waits else ():
-            self.offer(Slot.objects.filter(pk__in=some), at)
+    def offer_places_by_key(self, keys: Iterable[int], at: datetime) -> None:
+        """Offer the free places of the locked slots with these keys, if any entry waits at all."""
+        if WaitlistEntry.objects.waiting().exists():
+            for batch in batches(sorted(keys), BATCH):
+                self.offer_places(Slot.objects.filter(pk__in=batch), at)
 
-    def withdraw(self, slots: Iterable[int], at: datetime) -> None:
-        """Withdraw the open offers on these locked slots: who had one waits in line as before."""
-        for some in batches(sorted(slots)):
-            self.open().filter(slot__in=some).end(OfferStatus.WITHDRAWN)
+    def _criteria_for(self, slots: list[Slot], at: datetime) -> WaitingCriteria:
+        doctors = {slot.doctor_id for slot in slots}
+        return WaitingCriteria(WaitlistEntry.objects.unserved(at).for_doctors(doctors), doctors)
 
-    def settle(self, slot: Slot, at: datetime) -> None:
-        """End the holds on this locked slot that have lapsed; the places are anybody's."""
-        self.open().filter(slot=slot, hold_until__lte=at).end(OfferStatus.EXPIRED)
-
-    def expire(self, slot: Slot, at: datetime) -> int:
-        """End the offers of this locked slot that nobody can accept any more; how many."""
-        return self.open().filter(slot=slot, expires_at__lte=at).end(OfferStatus.EXPIRED)
-
-    def end(self, status: str, of_entry: str = WaitlistStatus.WAITING) -> int:
-        """Give these open offers' places back, their slots locked; how many there were.
-
-        Locks the entries. What is read of an offer holds: it changes under its slot's lock alone.
-        """
-        rows = list(self.values_list("pk", "entry", "entry__patient", "slot"))
-        if not rows:
-            return 0
-        offers, entries, patients, slots = zip(*rows, strict=True)
-        WaitlistEntry.objects.filter(pk__in=entries).lock()
-        self.model.objects.filter(pk__in=offers).update(status=status)
-        WaitlistEntry.objects.filter(pk__in=entries).update(status=of_entry)
-        for number in set(Counter(slots).values()):
-            some = [pk for pk, places in Counter(slots).items() if places == number]
-            lapses_at = _first_lapse()
-            rows_of = Slot.objects.filter(pk__in=some)
-            rows_of.update(taken=F("taken") - number, hold_lapses_at=lapses_at)
-        _note(AuditEvent.Action.CHANGE, self.model, set(patients))
-        return len(rows)
-
-    def _end_expired(self, slots: list[Slot], at: datetime) -> list[Slot]:
-        """End what those who could want these locked slots let expire; the slots it frees, locked.
-
-        So that the first in line is not passed over for an offer that is none any more, whether or
-        not `run_due` has come by. Nobody is waited for: what somebody else holds they deal with.
-        """
-        doctors, mine = {slot.doctor_id for slot in slots}, [slot.pk for slot in slots]
-        expired = self.open().filter(expires_at__lte=at)
-        entries = WaitlistEntry.objects.after_doctors(doctors)
-        theirs = Slot.objects.filter(pk__in=expired.filter(entry__in=entries).values("slot"))
-        rows = theirs.exclude(pk__in=mine).order_by("pk")
-        freed = list(rows.select_for_update(no_key=True, of=("self",), skip_locked=True))
-        expired.filter(slot__in=[*mine, *(slot.pk for slot in freed)]).end(OfferStatus.EXPIRED)
-        return freed
-
-    def _offer_places(self, slot: Slot, at: datetime, wishes: Wishes) -> int:
-        """Offer the slot's free places until nobody wants another; how many."""
+    def _offer_places_of(self, slot: Slot, at: datetime, waiting: WaitingCriteria) -> int:
+        """Offer the free places of one slot until no entry is eligible; returns how many."""
         offered = 0
         expires_at = self.model.expiry(slot, at)
-        while offered < slot.available and expires_at and wishes.want(slot):
+        while offered < slot.available and expires_at and waiting.matches(slot):
             entry = WaitlistEntry.objects.first_for(slot, at)
             if entry is None:
                 break
             self._hold(slot, entry, at, expires_at)
-            wishes.grant(entry)
+            waiting.remove(entry)
             offered += 1
         return offered
 
     def _hold(self, slot: Slot, entry: WaitlistEntry, at: datetime, expires_at: datetime) -> None:
-        """Take a place for the entry and write the offer; raises SlotFull where there is none."""
-        offer = self.create(
+        """Take a place for the entry and insert the offer; raises SlotFull where none is free."""
+        offer = self.model.objects.create(
             entry=entry,
             slot=slot,
             created_at=at,
@@ -147,28 +122,99 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         free = Slot.objects.filter(pk=slot.pk, taken__lt=F("capacity"))
         if not free.update(taken=F("taken") + 1, hold_lapses_at=_first_lapse()):
             raise SlotFull
-        _note(AuditEvent.Action.CREATE, offer, [entry.patient_id])
+        _record(AuditEvent.Action.CREATE, offer, [entry.patient_id])
+
+    # --- End offers ---
+
+    def end(self, status: str, of_entry: str = WaitlistStatus.WAITING) -> int:
+        """Give these open offers this status and release their places; returns how many.
+
+        Their entries get the status `of_entry`. The slots are locked; this locks the entries. An
+        offer changes under the lock of its slot alone, so that what is read here still holds.
+        """
+        rows = list(self.values_list("pk", "entry", "entry__patient", "slot"))
+        if not rows:
+            return 0
+        offers, entries, patients, slots = zip(*rows, strict=True)
+        WaitlistEntry.objects.filter(pk__in=entries).lock()
+        self.model.objects.filter(pk__in=offers).update(status=status)
+        WaitlistEntry.objects.filter(pk__in=entries).update(status=of_entry)
+        places = Counter(slots)
+        for number in set(places.values()):
+            keys = [slot for slot, released in places.items() if released == number]
+            released_slots = Slot.objects.filter(pk__in=keys)
+            released_slots.update(taken=F("taken") - number, hold_lapses_at=_first_lapse())
+        _record(AuditEvent.Action.CHANGE, self.model, set(patients))
+        return len(rows)
+
+    def withdraw(self, slots: Iterable[int], at: datetime) -> None:
+        """Withdraw the open offers of the locked slots; their entries wait again."""
+        for batch in batches(sorted(slots), BATCH):
+            self.open().filter(slot__in=batch).end(OfferStatus.WITHDRAWN)
+
+    def settle(self, slot: Slot, at: datetime) -> None:
+        """End the offers of this locked slot whose hold has lapsed: every patient can book then."""
+        self.open().filter(slot=slot, hold_until__lte=at).end(OfferStatus.EXPIRED)
+
+    def expire(self, slot: Slot, at: datetime) -> int:
+        """End the offers of this locked slot that can no longer be accepted; returns how many."""
+        return self.open().filter(slot=slot, expires_at__lte=at).end(OfferStatus.EXPIRED)
+
+    def _end_expired(self, slots: list[Slot], at: datetime) -> list[Slot]:
+        """End expired offers of entries that these locked slots may serve.
+
+        Returns the other slots that this frees, locked. So the first entry in line is not passed
+        over because of an offer that has expired, whether or not `run_due` has run. The query waits
+        for no lock: a slot that another transaction holds is left to that transaction.
+        """
+        doctors, own = {slot.doctor_id for slot in slots}, [slot.pk for slot in slots]
+        expired = self.model.objects.open().filter(expires_at__lte=at)
+        entries = WaitlistEntry.objects.for_doctors(doctors)
+        offered = Slot.objects.filter(pk__in=expired.filter(entry__in=entries).values("slot"))
+        others = offered.exclude(pk__in=own).order_by("pk")
+        freed = list(others.select_for_update(no_key=True, of=("self",), skip_locked=True))
+        expired.filter(slot__in=[*own, *(slot.pk for slot in freed)]).end(OfferStatus.EXPIRED)
+        return freed
 
 
-def _note(action: str, of: Any, patients: Iterable[int]) -> None:
-    """Write down what the line itself does; what a patient answers, the entry writes down."""
+def _record(action: str, of: Any, patients: Iterable[int]) -> None:
+    """Record what the waitlist does by itself; what a patient does, the entry records."""
     AuditEvent.objects.record(action, of, patients, **AuditEvent.by_system())
 
 
 def _first_lapse() -> Subquery:
-    """When the first open offer on a slot holds its place no longer; null without one."""
+    """The instant at which the first open offer of a slot stops holding a place, or null."""
     holds = Offer.objects.open().filter(slot=OuterRef("pk")).order_by("hold_until")
     return Subquery(holds.values("hold_until")[:1])
 
 
-def batches(items: list[T]) -> Iterator[list[T]]:
-    """As many at a time as one statement can name on every database."""
-    for start in range(0, len(items), AT_ONCE):
-        yield items[start : start + AT_ONCE]
+def with_state(entries: WaitlistEntryQuerySet, at: datetime) -> WaitlistEntryQuerySet:
+    """Add `state`, `position` and `standing_offers` at the instant, and load the names.
+
+    None of them depends on what `run_due` has written: an expired offer does not stand, and an
+    entry whose last date has passed has expired.
+    """
+    today = today_everywhere(at)
+    standing = Offer.objects.acceptable(at)
+    in_line = Q(status__in=IN_LINE)
+    state = Case(
+        When(in_line & Exists(standing.filter(entry=OuterRef("pk"))), then=Value("offered")),
+        When(in_line & Q(last_date__lt=today), then=Value("expired")),
+        When(in_line, then=Value("waiting")),
+        default=F("status"),
+        output_field=CharField(),
+    )
+    offers = standing.select_related("slot__location")
+    return (
+        entries.with_position(today)
+        .annotate(state=state)
+        .select_related("patient", "doctor", "specialty")
+        .prefetch_related(Prefetch("offers", offers, to_attr="standing_offers"))
+    )
 
 
 class Offer(models.Model):
-    """A place of a slot, held for one entry; it counts in `Slot.taken` while it is open."""
+    """A place of a slot, held for one entry; it counts in `Slot.taken` while the offer is open."""
 
     entry = models.ForeignKey(WaitlistEntry, on_delete=models.CASCADE, related_name="offers")
     slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="offers")
@@ -215,9 +261,9 @@ class Offer(models.Model):
 
     @staticmethod
     def expiry(slot: Slot, at: datetime) -> datetime | None:
-        """Until when an offer made at the instant stands; None where it is too late for one.
+        """The instant (UTC) until which an offer made at `at` can be accepted; None for too late.
 
-        Never past the start of the visit less the location's notice.
+        OFFER_MINUTES on, but never later than the start of the visit less the location's notice.
         """
         notice = timedelta(minutes=slot.location.min_notice_minutes or 0)
         minutes = timedelta(minutes=settings.OFFER_MINUTES)

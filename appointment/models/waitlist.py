@@ -1,36 +1,40 @@
-"""Those who wait for a place, in the order in which they came."""
+"""The waitlist: who waits for a slot, and who is next.
 
-from collections.abc import Callable
+An entry stands in line in the order of its key. Offers hold a place for an entry; they stand in
+`appointment.models.offer`, and are reached here through the relations `entry.offers` and
+`slot.offers`.
+"""
+
+from collections.abc import Iterable
 from datetime import date, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Exists, F, Q
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
-from appointment.exceptions import NoOpenOffer, PlaceAvailable, StaleLock
-from appointment.models.again import retry_on_stale_lock
-from appointment.models.line import WaitlistEntryQuerySet, today_everywhere
+from appointment.exceptions import NoOpenOffer, PlaceAvailable
+from appointment.models.appointment import Appointment
+from appointment.models.booking import BookAppointment, booking_context
 from appointment.models.waitlist_matching import WaitlistCriteria
 from doctor.models import Doctor, Location, Slot, Specialty
+from doctor.models.directory import earliest_today
+from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
-
-if TYPE_CHECKING:
-    from appointment.models.appointment import Appointment
-    from appointment.models.offer import Offer
 
 Action = AuditEvent.Action
 MOST_ENTRIES = 20  # in line, of one patient
+ATTEMPTS = 5  # to find an entry in line whose patient gets no other offer at this moment
 
 
 class WaitlistStatus(models.TextChoices):
-    """Where an entry stands; waiting and offered ones are in the line.
+    """The status of an entry; waiting and offered ones are in line.
 
-    Who declines an offer, or lets it lapse, waits again in the same place: `declined` is kept for
-    somebody whom staff take off the line without forgetting them, and nothing sets it yet.
+    An entry whose offer is declined or lapses waits again in the same place. No verb sets
+    `declined`: it is kept for an entry that staff take off the line.
     """
 
     WAITING = "waiting"
@@ -41,6 +45,161 @@ class WaitlistStatus(models.TextChoices):
 
 
 IN_LINE = (WaitlistStatus.WAITING, WaitlistStatus.OFFERED)
+
+
+class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
+    """Scopes and locks of entries; `first_for` decides who is offered a place."""
+
+    # --- By status and person ---
+
+    def visible_to(self, user: Any) -> "WaitlistEntryQuerySet":
+        """Entries of the user and of the user's dependents."""
+        return self.filter(patient__user=user)
+
+    def waiting(self) -> "WaitlistEntryQuerySet":
+        """Entries without an open offer."""
+        return self.filter(status=WaitlistStatus.WAITING)
+
+    def in_line(self, today: date) -> "WaitlistEntryQuerySet":
+        """Entries that wait or are offered a place, and whose last date has not passed."""
+        return self.filter(status__in=IN_LINE, last_date__gte=today)
+
+    def over(self, today: date) -> "WaitlistEntryQuerySet":
+        """Entries that still wait although their last date has passed."""
+        return self.waiting().filter(last_date__lt=today)
+
+    def unserved(self, at: datetime) -> "WaitlistEntryQuerySet":
+        """Entries that wait, and those whose open offer has expired at the instant."""
+        expired = self.model.objects.filter(
+            pk=OuterRef("pk"), offers__status="open", offers__expires_at__lte=at
+        )
+        return self.filter(Q(status="waiting") | Q(Exists(expired), status="offered"))
+
+    # --- By slot ---
+
+    def for_doctors(self, doctors: Iterable[int]) -> "WaitlistEntryQuerySet":
+        """Entries for one of these doctors, or for a specialty that one of them practises."""
+        practised = Specialty.objects.filter(doctors__in=doctors)
+        return self.filter(Q(doctor__in=doctors) | Q(specialty__in=practised))
+
+    def matching(self, slot: Slot) -> "WaitlistEntryQuerySet":
+        """Entries whose doctor, dates and times of day fit, on the clock of the slot's location."""
+        zone = slot.location.zone
+        start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+        day, bit = start.date(), 1 << start.weekday()
+        ends_in_time = Q(end_time__isnull=True)
+        if end.date() == day:
+            ends_in_time |= Q(end_time__gte=end.time())
+        return (
+            self.for_doctors([slot.doctor_id])
+            .alias(that_day=F("weekday_bits").bitand(bit))
+            .filter(Q(weekday_bits=0) | Q(that_day=bit), ends_in_time)
+            .filter(Q(start_time__isnull=True) | Q(start_time__lte=start.time()))
+            .filter(first_date__lte=day, last_date__gte=day)
+        )
+
+    def eligible_for(self, slot: Slot, at: datetime) -> "WaitlistEntryQuerySet":
+        """Waiting entries whose patient could book the slot and has not let it go before.
+
+        The slot itself is bookable at the instant. This one query adds what concerns the patient:
+        no live visit and no open offer overlaps the slot, the location's limit is not reached, and
+        the patient has neither declined it, nor canceled it nor moved away from it while waiting.
+        """
+        entries = self.model.objects
+        let_go = entries.filter(
+            pk=OuterRef("pk"), offers__slot=slot, offers__status__in=("declined", "expired")
+        )
+        other_offers = entries.filter(
+            patient=OuterRef("patient"),
+            offers__status="open",
+            offers__slot__starts_at__lt=slot.ends_at,
+            offers__slot__ends_at__gt=slot.starts_at,
+        )
+        own = Appointment.objects.filter(patient=OuterRef("patient"))
+        live = own.active()
+        since = OuterRef("created_at")
+        canceled = own.filter(slot=slot, canceled_at__gte=since)
+        moved = own.filter(
+            events__kind="rescheduled", events__from_slot=slot.pk, events__at__gte=since
+        )
+        at_location = live.filter(location=slot.location_id, ends_at__gt=at)
+        return (
+            self.waiting()
+            .matching(slot)
+            .filter(~Exists(let_go), ~Exists(other_offers), ~Exists(canceled), ~Exists(moved))
+            .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
+            .under_limit(slot.location.max_live_per_patient, at_location)
+        )
+
+    def under_limit(self, limit: int | None, visits: Any) -> "WaitlistEntryQuerySet":
+        """Entries whose patient has fewer than `limit` of these visits; all without a limit."""
+        if limit is None:
+            return self
+        number = visits.order_by().values("patient").annotate(n=Count("pk")).values("n")
+        return self.alias(visits=Coalesce(Subquery(number), 0)).filter(visits__lt=limit)
+
+    def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
+        """Lock the first entry in line that is eligible for the locked slot; None for none.
+
+        The query waits for no lock: it skips an entry that another transaction holds, and a patient
+        one of whose other entries it holds, since that offer may overlap this slot.
+        """
+        skipped: list[int] = []
+        for _ in range(ATTEMPTS):
+            eligible = self.eligible_for(slot, at).exclude(patient__in=skipped)
+            entry = eligible.locking(skip_locked=True).order_by("pk").first()
+            if entry is None or entry.is_only_offer_under_way(slot, at):
+                return entry
+            skipped.append(entry.patient_id)
+        return None
+
+    # --- Locks ---
+
+    def locking(self, *, skip_locked: bool = False) -> "WaitlistEntryQuerySet":
+        """Lock the rows that the query reads, until the transaction ends."""
+        return self.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+
+    def lock(self) -> "list[WaitlistEntry]":
+        """Lock all of these by primary key in one statement; their slots are locked before."""
+        return list(self.locking().order_by("pk"))
+
+    # --- Verb and display ---
+
+    def join_own(
+        self, user: User, patient_id: int | None = None, **criteria: Any
+    ) -> "WaitlistEntry":
+        """Enter the user, or the user's dependent with that id; raises as `WaitlistEntry.join`.
+
+        A user without a profile gets one. Raises Patient.DoesNotExist where the user has no such
+        patient.
+        """
+        return self.model(**criteria).join(user=user, patient_id=patient_id)
+
+    def with_position(self, today: date) -> "WaitlistEntryQuerySet":
+        """Add `position`: from 1, among entries for the same doctor or specialty whose dates meet.
+
+        Null for an entry that is not in line.
+        """
+        line = self.model.objects.in_line(today)
+        in_line = {"status__in": IN_LINE, "last_date__gte": today}
+        position = Case(
+            When(doctor__isnull=False, **in_line, then=_number_up_to(line, "doctor")),
+            When(specialty__isnull=False, **in_line, then=_number_up_to(line, "specialty")),
+            default=None,
+        )
+        return self.annotate(position=position)
+
+
+def _number_up_to(line: WaitlistEntryQuerySet, same: str) -> Subquery:
+    """The number of entries in line up to the outer one that share its doctor or specialty."""
+    dates = {"first_date__lte": OuterRef("last_date"), "last_date__gte": OuterRef("first_date")}
+    ahead = line.filter(**{same: OuterRef(same)}, pk__lte=OuterRef("pk"), **dates)
+    return Subquery(ahead.order_by().values(same).annotate(n=Count("pk")).values("n"))
+
+
+def today_everywhere(at: datetime) -> date:
+    """Today's date where it is earliest: a date before it has passed at every location."""
+    return earliest_today(list(Location.objects.all()), at)
 
 
 class WaitlistEntry(models.Model):
@@ -136,84 +295,88 @@ class WaitlistEntry(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Entry {self.pk}"  # names nobody: the admin logs it
+        return f"Entry {self.pk}"  # no name: the admin logs it
 
     # --- Verbs ---
 
     def join(
-        self, lock_patient: Callable[[], Patient] | None = None, at: datetime | None = None
+        self,
+        user: User | None = None,
+        patient_id: int | None = None,
+        at: datetime | None = None,
     ) -> "WaitlistEntry":
         """Enter the line at its end; returns itself. Locks the user and the patient.
 
-        Raises ValidationError for days that are over, a doctor who has left and one entry too
-        many, PlaceAvailable (with `alternatives`) where the patient can book what they wish for. A
-        place freed at the same moment may escape both sides: `run_due` offers it then.
+        For the `user`, or the user's dependent with that id; without a user, for `self.patient`.
+        Raises ValidationError for dates that are over, a doctor who has left and one entry too
+        many, PlaceAvailable (with `alternatives`) where the patient can book a fitting slot now. A
+        place that becomes free at the same moment may escape both: `run_due` offers it then.
         """
         at = at or timezone.now()
         with transaction.atomic():
-            lock = lock_patient or partial(Patient.objects.lock, self.patient_id)
-            self.patient = lock()
-            self._check(today_everywhere(at))
-            alternatives = self._places(at)
-            if alternatives:
+            if user:
+                self.patient = Patient.objects.lock_for(user, patient_id)
+            else:
+                self.patient = Patient.objects.lock(self.patient_id)
+            self._validate(today_everywhere(at))
+            if alternatives := self._free_slots(at):
                 raise PlaceAvailable(alternatives=alternatives)
             self.save(force_insert=True)
-            self._note(Action.CREATE)
+            self._record(Action.CREATE)
         return self
 
     def accept(
         self, by: User | None = None, reason: str = "", at: datetime | None = None
-    ) -> "Appointment":
-        """Book the place that is offered, by the rule; the only way to it.
+    ) -> Appointment:
+        """Book the place that is offered, by the booking rules; the only way to it.
 
         Raises NoOpenOffer, and as `Appointment.book` does: then the offer stands. Locks the user,
         the patient, the slot, then the entry.
         """
-        from appointment.models.appointment import Appointment
-        from appointment.models.booking import BookAppointment
-
         at = at or timezone.now()
-        offered = Slot.objects.filter(offers__entry=self, offers__status="accepted")
-        appointment = Appointment(booked_by=by, reason=reason)
-        return BookAppointment(appointment, at).of(partial(self._claim, at), offered)
+        booking = BookAppointment(Appointment(booked_by=by, reason=reason), at)
+        with booking.transaction():
+            booking.appointment.patient = self.patient = Patient.objects.lock(self.patient_id)
+            offer = self._lock_offer(at)
+            self.offers.filter(pk=offer.pk).end("accepted", of_entry=WaitlistStatus.ACCEPTED)
+            self._record(Action.CHANGE)
+            booked: Appointment = booking.book(Slot.objects.of_key(offer.slot_id))
+        return booked
 
     def decline(self, at: datetime | None = None) -> None:
-        """Let the offered place go to the next who can have it; keeps its own place in line.
+        """Let the offered place go to the next in line; the entry keeps its own place.
 
         Raises NoOpenOffer. Locks the slot, then the entries.
         """
-        from appointment.models.offer import Offer
-
         at = at or timezone.now()
         with transaction.atomic():
             offer = self._lock_offer(at)
-            Offer.objects.filter(pk=offer.pk).end("declined")
-            self._note(Action.CHANGE)
-            Offer.objects.offer([offer.slot], at)
+            self.offers.filter(pk=offer.pk).end("declined")
+            self._record(Action.CHANGE)
+            offer.slot.offers.offer_places([offer.slot], at)
 
     @retry_on_stale_lock
+    @transaction.atomic
     def leave(self, at: datetime | None = None) -> None:
-        """Leave the line for good; a place that was offered goes to the next who can have it.
+        """Delete the entry; a place that was offered goes to the next in line.
 
-        Raises DoesNotExist where it has left already. Locks the slot, then the entries: an offer
-        that comes, or goes to another slot, before the entry is locked has it begin again.
+        Raises DoesNotExist where the entry was deleted already. Locks the slots, then the entries.
         """
-        from appointment.models.offer import Offer
-
-        slots = Slot.objects.filter(pk__in=list(self._held_slots())).lock()
+        slots = Slot.objects.filter(pk__in=list(self._offered_slots())).lock()
         row = WaitlistEntry.objects.filter(pk=self.pk)
         if not row.lock():
             raise WaitlistEntry.DoesNotExist
-        if not set(self._held_slots()) <= {slot.pk for slot in slots}:
+        if not set(self._offered_slots()) <= {slot.pk for slot in slots}:
             raise StaleLock
-        Offer.objects.open().filter(entry=self.pk).end("withdrawn")
-        self._note(Action.DELETE)
+        self.offers.open().end("withdrawn")
+        self._record(Action.DELETE)
         row.delete()
-        Offer.objects.offer(slots, at or timezone.now())
+        for slot in slots:  # one at the most
+            slot.offers.offer_places([slot], at or timezone.now())
 
-    # --- Of the verbs ---
+    # --- Shared by the verbs ---
 
-    def _check(self, today: date) -> None:
+    def _validate(self, today: date) -> None:
         """Raise ValidationError where the entry makes no sense."""
         if self.last_date < today:
             raise ValidationError({"to": ValidationError("These days are over.", "date_range")})
@@ -225,34 +388,17 @@ class WaitlistEntry(models.Model):
             message = f"A patient waits for at most {MOST_ENTRIES} things at once."
             raise ValidationError(message, "too_many_entries")
 
-    def _places(self, at: datetime) -> list[dict[str, Any]]:
-        """The first three slots that the patient could book instead of waiting."""
-        from appointment.models.terms import booking_context
-
+    def _free_slots(self, at: datetime) -> list[dict[str, Any]]:
+        """The first three fitting slots that the patient could book instead of waiting."""
         locations = list(Location.objects.all())
-        terms = booking_context(self.patient, at, locations, around=(at, at))
-        slots = WaitlistCriteria.of(self).slots(locations).on(terms).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = slots[:3].to_list(at, "doctor")
+        context = booking_context(self.patient, at, locations, window=(at, at))
+        slots = WaitlistCriteria.of(self).slots(locations).bookable_in(context)
+        found: list[dict[str, Any]] = slots.order_by("starts_at", "pk")[:3].to_list(at, "doctor")
         return found
 
-    def _claim(self, at: datetime) -> Patient:
-        """Lock all that accepting needs and give the held place back, for it to be booked."""
-        from appointment.models.offer import Offer
-
-        self.patient = Patient.objects.lock(self.patient_id)
-        offer = self._lock_offer(at)
-        Offer.objects.filter(pk=offer.pk).end("accepted", of_entry=WaitlistStatus.ACCEPTED)
-        self._note(Action.CHANGE)
-        return self.patient
-
-    def _note(self, action: str) -> None:
-        AuditEvent.objects.record(action, self, [self.patient])
-
-    def _lock_offer(self, at: datetime) -> "Offer":
-        """Lock the slot that is offered: with it the offer stands still. Raises NoOpenOffer."""
-        from appointment.models.offer import Offer
-
-        offers = Offer.objects.acceptable(at).filter(entry=self.pk)
+    def _lock_offer(self, at: datetime) -> Any:
+        """Lock the slot of the open offer, and so the offer; raises NoOpenOffer."""
+        offers = self.offers.acceptable(at)
         offer = offers.select_related("slot").first()
         if offer:
             Slot.objects.of_key(offer.slot_id).lock()
@@ -260,24 +406,26 @@ class WaitlistEntry(models.Model):
             raise NoOpenOffer
         return offer
 
-    def _held_slots(self) -> models.QuerySet[Any]:
-        from appointment.models.offer import Offer
+    def _offered_slots(self) -> models.QuerySet[Any]:
+        """The keys of the slots of this entry's open offers."""
+        return self.offers.open().values_list("slot", flat=True)
 
-        return Offer.objects.open().filter(entry=self.pk).values_list("slot", flat=True)
+    def _record(self, action: str) -> None:
+        AuditEvent.objects.record(action, self, [self.patient])
 
-    def is_held_alone(self, slot: Slot, at: datetime) -> bool:
-        """Whether nobody is giving the patient an overlapping place through another entry.
+    def is_only_offer_under_way(self, slot: Slot, at: datetime) -> bool:
+        """Whether no other transaction offers this patient an overlapping place at this moment.
 
         Runs once this entry is locked. An offer is made under the lock of its entry, and whoever
-        makes one comes here between that lock and the offer. So of two who hold two entries of one
-        patient at least one finds the other's entry locked, and leaves the patient alone; and one
-        who comes when the other has committed sees that offer in the last statement, which reads
-        anew. Entries that are offered need no lock: they get nothing more before they wait again,
-        and to give them something their giver must lock this one. Patients need none either, so
-        that no booking waits for an offer; accepting asks the rule once more.
+        makes one comes here between that lock and the offer. So of two transactions that hold two
+        entries of one patient, at least one finds the other's entry locked and skips the patient;
+        and one that comes after the other's commit reads that offer in the last statement.
+        Entries that are offered a place need no lock: they get no other offer until they wait
+        again. The patient needs none either, so that no booking waits for an offer; accepting
+        checks the booking rules once more.
         """
         others = WaitlistEntry.objects.waiting().filter(patient=self.patient_id)
-        held = [entry.pk for entry in others.locking(skip_locked=True).order_by("pk")]
-        elsewhere = others.exclude(pk__in=held)
-        mine = WaitlistEntry.objects.filter(pk=self.pk).who_can_have(slot, at)
-        return mine.filter(~Exists(elsewhere)).exists()
+        locked = [entry.pk for entry in others.locking(skip_locked=True).order_by("pk")]
+        held_elsewhere = others.exclude(pk__in=locked)
+        still_eligible = WaitlistEntry.objects.filter(pk=self.pk).eligible_for(slot, at)
+        return still_eligible.filter(~Exists(held_elsewhere)).exists()

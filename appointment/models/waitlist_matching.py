@@ -1,26 +1,25 @@
-"""What somebody in line waits for, as a value."""
+"""Which slots a waitlist entry is for."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import TruncTime
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from doctor.models import Doctor, Location, Slot
 from doctor.models.slot import SlotQuerySet
 
-if TYPE_CHECKING:
-    from appointment.models.line import WaitlistEntryQuerySet
-    from appointment.models.waitlist import WaitlistEntry
-
 
 @dataclass(frozen=True)
 class WaitlistCriteria:
-    """A doctor or a specialty, days, and hours on the clocks of the location of the visit."""
+    """A doctor or a specialty, dates, and times of day on the clock of the visit's location.
+
+    Bit n of `weekday_bits` is weekday n, Monday being 0; no bit means any day.
+    """
 
     doctor_id: int | None
     specialty_id: int | None
@@ -31,12 +30,12 @@ class WaitlistCriteria:
     end_time: time | None
 
     @classmethod
-    def of(cls, entry: "WaitlistEntry") -> Self:
-        """What this entry is for."""
-        return cls(*(getattr(entry, name) for name in WISH))
+    def of(cls, entry: Any) -> Self:
+        """The criteria of this waitlist entry."""
+        return cls(*(getattr(entry, name) for name in CRITERIA))
 
-    def met_by(self, start: datetime, end: datetime) -> bool:
-        """Whether a visit from and to these wall times is wished for."""
+    def matches(self, start: datetime, end: datetime) -> bool:
+        """Whether a visit between these wall times of its location fits dates and times of day."""
         day = start.date()
         return (
             self.first_date <= day <= self.last_date
@@ -46,75 +45,77 @@ class WaitlistCriteria:
         )
 
     def slots(self, locations: Iterable[Location]) -> SlotQuerySet:
-        """The slots at these locations that meet it, whether or not they can be had."""
+        """The slots at these locations that fit, free or not."""
         doctor = Q(doctor=self.doctor_id)
         if self.specialty_id:
             doctor = Q(doctor__specialties=self.specialty_id)
-        rows = Slot.objects.filter(doctor).between(self.first_date, self.last_date, locations)
+        slots = Slot.objects.filter(doctor).between(self.first_date, self.last_date, locations)
         if self.weekday_bits:
             days = [day + 1 for day in range(7) if self.weekday_bits >> day & 1]
-            rows = rows.filter(schedule__date__iso_week_day__in=days)
-        return rows.filter(self._hours(locations)) if self.start_time or self.end_time else rows
+            slots = slots.filter(schedule__date__iso_week_day__in=days)
+        if self.start_time or self.end_time:
+            slots = slots.filter(self._within_times(locations))
+        return slots
 
-    def _hours(self, locations: Iterable[Location]) -> Q:
-        """The hours as each location's clocks show them."""
-        hours = Q(pk__in=[])
-        for place in locations:
-            here = Q(location=place.pk)
+    def _within_times(self, locations: Iterable[Location]) -> Q:
+        """The times of day, as the clock of each location shows them."""
+        condition = Q(pk__in=[])
+        for location in locations:
+            here = Q(location=location.pk)
             if self.start_time:
-                start = TruncTime("starts_at", tzinfo=place.zone)
+                start = TruncTime("starts_at", tzinfo=location.zone)
                 here &= Q(GreaterThanOrEqual(start, self.start_time))
             if self.end_time:
-                end = TruncTime("ends_at", tzinfo=place.zone)
+                end = TruncTime("ends_at", tzinfo=location.zone)
                 here &= Q(LessThanOrEqual(end, self.end_time))
-            hours |= here
-        return hours
+            condition |= here
+        return condition
 
 
-WISH = tuple(column.name for column in fields(WaitlistCriteria))
+CRITERIA = tuple(column.name for column in fields(WaitlistCriteria))
 
 
-class Wishes:
-    """What those who wait wish of some doctors; all that is read to find which slots matter.
+class WaitingCriteria:
+    """The criteria of all who wait for some doctors, read once to see which slots matter.
 
-    Of hundreds of new slots most interest nobody: they cost no statement.
+    Most of hundreds of new slots match no entry: those cost no further statement.
     """
 
-    def __init__(self, waiting: "WaitlistEntryQuerySet", doctors: Iterable[int]) -> None:
-        doctors = set(doctors)
-        rows = waiting.after_doctors(doctors).order_by().values_list(*WISH)
-        self.number = Counter(WaitlistCriteria(*row) for row in rows.iterator())
-        self.specialties = (
-            _specialties_of(doctors) if any(wish.specialty_id for wish in self.number) else {}
-        )
+    def __init__(self, entries: QuerySet[Any], doctors: Iterable[int]) -> None:
+        """Read the criteria of the entries, and what the doctors practise where that matters."""
+        rows = entries.order_by().values_list(*CRITERIA)
+        self.count = Counter(WaitlistCriteria(*row) for row in rows.iterator())
+        by_specialty = any(criteria.specialty_id for criteria in self.count)
+        self.specialties = _specialties_of(doctors) if by_specialty else {}
 
     def __bool__(self) -> bool:
-        return bool(self.number)
+        return bool(self.count)
 
-    def want(self, slot: Slot) -> bool:
-        """Whether somebody's days and hours are met by the slot, whoever else's it overlaps."""
+    def matches(self, slot: Slot) -> bool:
+        """Whether the slot fits the criteria of an entry; needs the slot's location."""
         zone = slot.location.zone
         start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
-        fields_of_practice = self.specialties.get(slot.doctor_id, set())
+        practised = self.specialties.get(slot.doctor_id, set())
         return any(
-            (wish.doctor_id == slot.doctor_id or wish.specialty_id in fields_of_practice)
-            and wish.met_by(start, end)
-            for wish in self.number
+            (criteria.doctor_id == slot.doctor_id or criteria.specialty_id in practised)
+            and criteria.matches(start, end)
+            for criteria in self.count
         )
 
     def last_date(self) -> date:
-        """The last day that anybody wishes for."""
-        return max(wish.last_date for wish in self.number)
+        """The last date of all criteria."""
+        return max(criteria.last_date for criteria in self.count)
 
-    def grant(self, entry: "WaitlistEntry") -> None:
-        """One of them waits no longer."""
-        self.number -= Counter([WaitlistCriteria.of(entry)])
+    def remove(self, entry: Any) -> None:
+        """Count one entry less: it has got an offer."""
+        self.count -= Counter([WaitlistCriteria.of(entry)])
 
 
-def _specialties_of(doctors: set[int]) -> dict[int, set[int | None]]:
-    found: dict[int, set[int | None]] = {}
-    practice: Any = Doctor.specialties.through
-    rows = practice.objects.filter(doctor__in=doctors).values_list("doctor", "specialty")
+def _specialties_of(doctors: Iterable[int]) -> dict[int, set[int | None]]:
+    """The keys of the specialties that each doctor practises."""
+    practised: dict[int, set[int | None]] = {}
+    through: Any = Doctor.specialties.through
+    rows = through.objects.filter(doctor__in=doctors).values_list("doctor", "specialty")
     for doctor, specialty in rows:
-        found.setdefault(doctor, set()).add(specialty)
-    return found
+        practised.setdefault(doctor, set()).add(specialty)
+    return practised

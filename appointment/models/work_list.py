@@ -1,10 +1,33 @@
-"""The visits to be rebooked, as a list of their own for staff."""
+"""The visits to rebook, as a list of their own for staff."""
 
-from appointment.models.appointment import Appointment
+from django.db.models import Case, Exists, OuterRef, Value, When
+
+from appointment.models.appointment import Appointment, AppointmentQuerySet
+from doctor.models import TimeOff
+
+
+class WorkListQuerySet(AppointmentQuerySet):
+    """Scopes of the work list."""
+
+    def with_cause(self) -> "WorkListQuerySet":
+        """Add `cause`: in words, why the visit cannot take place as booked."""
+        overlapping = TimeOff.objects.filter(
+            starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at")
+        )
+        away = Exists(overlapping.filter(doctor=OuterRef("doctor")))
+        closed = Exists(overlapping.filter(location=OuterRef("location")))
+        causes = (
+            When(doctor__is_active=False, then=Value("the doctor has left")),
+            When(away, then=Value("the doctor is away")),
+            When(closed, then=Value("the location is closed")),
+        )
+        return self.annotate(cause=Case(*causes, default=Value("the hours have changed")))
 
 
 class WorkListItem(Appointment):
     """An appointment that leave, changed hours or a doctor who left have hit."""
+
+    objects = WorkListQuerySet.as_manager()
 
     class Meta:
         proxy = True

@@ -4,8 +4,6 @@ from appointment.serializers.appointment import (
     AgendaSerializer,
     AppointmentDetailSerializer,
     AppointmentSerializer,
-)
-from appointment.serializers.booking import (
     BookingSerializer,
     CancelationSerializer,
     MoveSerializer,
@@ -17,7 +15,7 @@ from appointment.serializers.rebooking import (
     RebookingSerializer,
     TimeOffSerializer,
 )
-from appointment.serializers.slots import AskedSlotsSerializer, ExplainedSlotsSerializer
+from appointment.serializers.slots import ExplainedSlotsSerializer, SlotsQuerySerializer
 from appointment.serializers.waitlist import WaitlistEntrySerializer, WaitlistJoinSerializer
 
 __all__ = [
@@ -26,13 +24,13 @@ __all__ = [
     "AgendaSerializer",
     "AppointmentDetailSerializer",
     "AppointmentSerializer",
-    "AskedSlotsSerializer",
     "BookingSerializer",
     "CancelationSerializer",
     "ExplainedSlotsSerializer",
     "MoveSerializer",
     "PreviewSerializer",
     "RebookingSerializer",
+    "SlotsQuerySerializer",
     "TimeOffSerializer",
     "WaitlistEntrySerializer",
     "WaitlistJoinSerializer",

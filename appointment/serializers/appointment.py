@@ -13,6 +13,7 @@ from rest_framework import serializers
 from appointment.models import Appointment, AppointmentEvent
 from doctor.models import Doctor
 from doctor.serializers import LocationNameSerializer
+from extensions.rest.fields import TextField, ZonedDateTimeField
 from patient.models import Patient
 from patient.serializers import PatientNameSerializer
 
@@ -51,15 +52,8 @@ EVENT = {
 }
 
 
-class LocalDateTimeField(serializers.DateTimeField):
-    """An instant with the offset of the appointment's location, so that a naive reader is right."""
-
-    def get_attribute(self, instance: Appointment) -> datetime | None:
-        instant: datetime | None = super().get_attribute(instance)
-        return instant and instant.astimezone(instance.location.zone)
-
-    def to_representation(self, value: datetime) -> str:
-        return value.isoformat()  # as free slots are shown, also where the offset is zero
+KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
+ZONE = "location.time_zone"
 
 
 class DoctorNameSerializer(serializers.ModelSerializer[Doctor]):
@@ -81,13 +75,13 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     slot_id = serializers.IntegerField(
         read_only=True, allow_null=True, help_text="Null once a canceled one's slot is gone."
     )
-    starts_at = LocalDateTimeField(read_only=True)
-    ends_at = LocalDateTimeField(read_only=True)
+    starts_at = ZonedDateTimeField(zone=ZONE, read_only=True)
+    ends_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     time_zone = serializers.CharField(
         source="location.time_zone", read_only=True, help_text="IANA name."
     )
-    created_at = LocalDateTimeField(read_only=True)
-    canceled_at = LocalDateTimeField(read_only=True, allow_null=True)
+    created_at = ZonedDateTimeField(zone=ZONE, read_only=True)
+    canceled_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
     can_cancel = serializers.BooleanField(
         read_only=True, help_text="Whether cancel would go through now."
     )
@@ -95,7 +89,7 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
         read_only=True, help_text="Whether it can be moved now to a slot that is free."
     )
     patient = PatientNameSerializer(read_only=True, allow_null=True)
-    checked_in_at = LocalDateTimeField(read_only=True, allow_null=True)
+    checked_in_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
 
     class Meta:
         model = Appointment
@@ -155,3 +149,46 @@ class AppointmentDetailSerializer(AppointmentSerializer):
     def get_events(self, appointment: Appointment) -> Any:
         context = {"zone": appointment.location.zone}
         return EventSerializer(appointment.events.order_by("pk"), many=True, context=context).data
+
+
+# --- What a client sends ---
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("This slot", {"slot_id": 4711, "reason": "Check-up"}),
+        OpenApiExample("A session's earliest", {"schedule_id": 310, "reason": "Check-up"}),
+    ]
+)
+class BookingSerializer(serializers.Serializer[Any]):
+    """What to book: one slot, or the earliest free one of a session."""
+
+    slot_id = serializers.IntegerField(**KEY)
+    schedule_id = serializers.IntegerField(**KEY)
+    patient_id = serializers.IntegerField(
+        **KEY, help_text="A dependent of yours; by default yourself."
+    )
+    reason = TextField(max_length=500, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("slot_id" in attrs) == ("schedule_id" in attrs):
+            raise serializers.ValidationError(
+                "Give either slot_id or schedule_id.", code="slot_or_schedule"
+            )
+        return attrs
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Why", {"reason": "I have a cold."})],
+)
+class CancelationSerializer(serializers.Serializer[Any]):
+    """Why, if one cares to say."""
+
+    reason = TextField(max_length=500, allow_blank=True, default="")
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Another time", {"slot_id": 4711})])
+class MoveSerializer(serializers.Serializer[Any]):
+    """Where to move an appointment."""
+
+    slot_id = serializers.IntegerField(min_value=0, max_value=2**63 - 1)

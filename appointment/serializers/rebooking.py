@@ -10,10 +10,10 @@ from rest_framework import serializers
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, with_alternatives
 from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializer
-from appointment.serializers.slots import TrueOrFalse
 from doctor.models import Doctor, Location, TimeOff
-from doctor.serializers import SLOT, FoundSlotSerializer, InstantField, key_of
-from extensions.rest.serializers import TEXTS
+from doctor.serializers import SLOT, FoundSlotSerializer
+from extensions.rest.fields import InstantField, QueryBooleanField, key_field
+from extensions.rest.serializers import TEXT_FIELD_MAPPING
 
 OPTIONAL: dict[str, Any] = {"allow_null": True, "default": None}  # what a PUT leaves out is none
 LEAVE = {
@@ -37,7 +37,7 @@ HIT = {"appointment": FLAGGED, "alternatives": [{**SLOT, "doctor": 3}]}
 class PreviewSerializer(serializers.Serializer[Any]):
     """Whether to look before leaping."""
 
-    preview = TrueOrFalse(
+    preview = QueryBooleanField(
         default=False, help_text="true: change nothing, and tell which visits it would hit."
     )
 
@@ -61,10 +61,10 @@ class LeaveInstantField(InstantField):
 class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
     """Leave of a doctor, or closure of a location: exactly one of the two is given."""
 
-    serializer_field_mapping = TEXTS
+    serializer_field_mapping = TEXT_FIELD_MAPPING
 
-    doctor = key_of(Doctor.objects.all(), "Id of the doctor who is away.", **OPTIONAL)
-    location = key_of(Location.objects.all(), "Id of the location that is closed.", **OPTIONAL)
+    doctor = key_field(Doctor.objects.all(), "Id of the doctor who is away.", **OPTIONAL)
+    location = key_field(Location.objects.all(), "Id of the location that is closed.", **OPTIONAL)
     starts_at = LeaveInstantField(help_text="With an offset from UTC.")
     ends_at = LeaveInstantField(help_text="With an offset from UTC; after the start.")
 
@@ -88,7 +88,7 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         for name, value in self.validated_data.items():
             setattr(time_off, name, value)
         time_off.full_clean()
-        visits = Appointment.objects.hit_by(time_off, at).with_names()
+        visits = Appointment.objects.affected_by(time_off, at).with_names()
         return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
 
 

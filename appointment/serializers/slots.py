@@ -1,32 +1,27 @@
 """The shape of a doctor's slots, free or explained, in the API."""
 
-from datetime import datetime
+import datetime
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from appointment.models.free_slots import DoctorsDays
-from doctor.models import Doctor
 from doctor.models.booking_rules import REASONS
-from doctor.models.directory import earliest_today
-from doctor.serializers import SLOT, AvailableSlotsSerializer, SlotSerializer, WindowSerializer
-from patient.models import Patient
+from doctor.serializers import SLOT, SlotSerializer
+from extensions.rest.fields import QueryBooleanField
 
+DEFAULT_DAYS = 14
+MOST_DAYS_AFTER_FIRST = 62
 ANSWER = {"doctor": 3, "from": "2026-11-23", "to": "2026-12-06"}
 
 
-class TrueOrFalse(serializers.BooleanField):
-    """`true` or `false`; REST framework's own takes yes, on, 1 and more."""
+class SlotsQuerySerializer(serializers.Serializer[Any]):
+    """The query of a doctor's slots: dates at the location, and whether to explain each slot."""
 
-    TRUE_VALUES = {"true", "True", "TRUE", True}
-    FALSE_VALUES = {"false", "False", "FALSE", False}
-
-
-class AskedSlotsSerializer(WindowSerializer):
-    """Whose slots are asked for, when and where, and whether the others are to be explained."""
-
-    explain = TrueOrFalse(
+    to = serializers.DateField(required=False, help_text="Last date; by default 13 days on.")
+    date = serializers.DateField(required=False, help_text="One date, instead of from and to.")
+    location = serializers.IntegerField(required=False, help_text="Id of a location.")
+    explain = QueryBooleanField(
         default=False,
         help_text="true: every slot, with the first reason why the caller cannot book it.",
     )
@@ -34,24 +29,29 @@ class AskedSlotsSerializer(WindowSerializer):
         required=False, help_text="Id of the dependent to explain it for; by default oneself."
     )
 
-    def days(self, doctor: int, at: datetime) -> DoctorsDays:
-        """The doctor's days that are asked for; raises DoesNotExist without such a doctor."""
-        only = self.validated_data.get("location")
-        locations = Doctor.objects.active().locations_of(doctor)
-        first, last = self.window(earliest_today(locations, at, only))
-        here = tuple(place for place in locations if only in (None, place.pk))
-        return DoctorsDays(doctor, here, first, last, at)
+    def get_fields(self) -> dict[str, Any]:
+        first = serializers.DateField(required=False, help_text="First date; by default today.")
+        return {"from": first, **super().get_fields()}  # `from` is a keyword of Python
 
-    def whose(self, user: Any) -> Patient | None:
-        """Whom the slots are explained for, if anybody; raises DoesNotExist for a stranger."""
-        named = self.validated_data.get("patient")
-        if named is None and not self.validated_data["explain"]:
-            return None  # the plain list is the same for everybody
-        return Patient.objects.meant_by(user, named)
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "date" in attrs and ("from" in attrs or "to" in attrs):
+            raise serializers.ValidationError({"date": "Give one date, or from and to."})
+        return attrs
+
+    def dates(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
+        """First and last date; raises ValidationError for a reversed range or over 62 days."""
+        query = self.validated_data
+        first = query.get("date") or query.get("from") or today
+        default = min(datetime.timedelta(days=DEFAULT_DAYS - 1), datetime.date.max - first)
+        last = query.get("date") or query.get("to") or first + default
+        if not 0 <= (last - first).days <= MOST_DAYS_AFTER_FIRST:
+            limit = f"Use a date from the first date to {MOST_DAYS_AFTER_FIRST} days after it."
+            raise serializers.ValidationError({"to": limit})
+        return first, last
 
 
 class ExplainedSlotSerializer(SlotSerializer):
-    """A slot, and why it cannot be had. For the documents alone."""
+    """A slot, and why it cannot be booked. Only for the OpenAPI document."""
 
     reason = serializers.ChoiceField(
         REASONS,
@@ -77,7 +77,14 @@ class ExplainedSlotSerializer(SlotSerializer):
         ),
     ],
 )
-class ExplainedSlotsSerializer(AvailableSlotsSerializer):
-    """Slots of one doctor. For the documents alone."""
+class ExplainedSlotsSerializer(serializers.Serializer[Any]):
+    """Slots of one doctor. Only for the OpenAPI document: the view answers plain rows."""
 
-    results: Any = ExplainedSlotSerializer(many=True)
+    doctor = serializers.IntegerField()
+    to = serializers.DateField()
+    results = ExplainedSlotSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        first = serializers.DateField(help_text="First date.")
+        return {"doctor": fields.pop("doctor"), "from": first, **fields}

@@ -9,11 +9,11 @@ from rest_framework.fields import empty
 from rest_framework.relations import PrimaryKeyRelatedField
 
 from appointment.models import Offer, WaitlistEntry, WaitlistStatus
-from appointment.serializers.appointment import DoctorNameSerializer, LocalDateTimeField
-from appointment.serializers.booking import KEY
+from appointment.serializers.appointment import KEY, ZONE, DoctorNameSerializer
 from doctor.models import Doctor, Slot, Specialty
 from doctor.serializers import SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
+from extensions.rest.fields import ZonedDateTimeField
 from patient.serializers import PatientNameSerializer
 
 WISH = {
@@ -73,8 +73,8 @@ class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
     doctor = PrimaryKeyRelatedField[Any](read_only=True)
     schedule = PrimaryKeyRelatedField[Any](read_only=True)
     location = PrimaryKeyRelatedField[Any](read_only=True)
-    starts_at = LocalDateTimeField(read_only=True)
-    ends_at = LocalDateTimeField(read_only=True)
+    starts_at = ZonedDateTimeField(zone=ZONE, read_only=True)
+    ends_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     time_zone = serializers.CharField(source="location.time_zone", read_only=True)
     available = serializers.IntegerField(read_only=True, help_text="Places left for others.")
 
@@ -88,17 +88,15 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
     """A place held for the one who waits."""
 
     slot = OfferedSlotSerializer(read_only=True)
-    expires_at = serializers.SerializerMethodField(
-        help_text="Until then it can be accepted; with the offset of the location's zone."
+    expires_at = ZonedDateTimeField(
+        zone="slot.location.time_zone",
+        read_only=True,
+        help_text="Until then it can be accepted; with the offset of the location's zone.",
     )
 
     class Meta:
         model = Offer
         fields = ("slot", "expires_at")
-
-    @extend_schema_field({"type": "string", "format": "date-time"})
-    def get_expires_at(self, offer: Offer) -> str:
-        return offer.expires_at.astimezone(offer.slot.location.zone).isoformat()
 
 
 class WithFrom(serializers.BaseSerializer[Any]):

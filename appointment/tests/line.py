@@ -30,7 +30,7 @@ def offered(slot: Slot, at: datetime | None = None) -> int:
     """Lock the slot and offer what is free; how many offers that made."""
     with transaction.atomic():
         slots = Slot.objects.filter(pk=slot.pk).lock()
-        return Offer.objects.offer(slots, at or timezone.now())
+        return Offer.objects.offer_places(slots, at or timezone.now())
 
 
 def holders(slot: Slot) -> list[int]:

@@ -60,7 +60,7 @@ def test_a_line_tells_what_has_come_in_the_way(reception: Desk) -> None:
     TimeOffFactory(location=closed.location)
     left.doctor.revise(is_active=False)
     Slot.objects.filter(pk=changed.slot_id).update(kept_over=True)
-    Appointment.objects.reflag({changed.slot_id}, changed.created_at)
+    Appointment.objects.update_rebooking_flags({changed.slot_id}, changed.created_at)
     rows = reception.get(LIST).context["cl"].result_list
     assert {row.pk: row.cause for row in rows} == {
         closed.pk: "the location is closed",

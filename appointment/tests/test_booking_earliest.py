@@ -171,10 +171,10 @@ def test_a_slot_that_closes_or_fills_between_look_and_touch_is_passed_over(
     first, second, third, _ = slots_of(schedule)
     take = Slot.take
 
-    def others_are_faster(self: Slot, terms: BookingContext) -> None:
+    def others_are_faster(self: Slot, context: BookingContext) -> None:
         Slot.objects.filter(pk=first.pk).update(is_open=False)
         Slot.objects.filter(pk=second.pk).update(taken=1)
-        take(self, terms=terms)
+        take(self, context=context)
 
     monkeypatch.setattr(Slot, "take", others_are_faster)
     assert book(patient, schedule).slot == third
@@ -185,7 +185,7 @@ def test_a_slot_that_filled_and_was_freed_again_is_full_and_no_overlap(
 ) -> None:
     schedule = ScheduleFactory(slot_minutes=None)
 
-    def lost_and_freed(self: Slot, terms: BookingContext) -> None:
+    def lost_and_freed(self: Slot, context: BookingContext) -> None:
         raise SlotFull
 
     monkeypatch.setattr(Slot, "take", lost_and_freed)

@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment
-from appointment.models.status import HOLDING, TRANSITIONS, Status, sources_of
+from appointment.models.appointment import HOLDING, TRANSITIONS, Status
 from appointment.tests.factories import AppointmentFactory
 from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
@@ -62,14 +62,6 @@ def test_a_verb_goes_where_the_table_leads_and_nowhere_else(source: str, target:
     stored = Appointment.objects.get(pk=visit.pk)
     assert stored.status == (target if target in TRANSITIONS[source] else source)
     assert_balanced(visit.slot)
-
-
-@pytest.mark.parametrize(
-    ("target", "sources"),
-    [("completed", ["scheduled", "no_show"]), ("canceled", ["scheduled"]), ("scheduled", [])],
-)
-def test_the_table_can_be_read_backwards(target: str, sources: list[str]) -> None:
-    assert sources_of(target) == sources
 
 
 @pytest.mark.parametrize("verb", ["complete", "mark_no_show"])

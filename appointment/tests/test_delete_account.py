@@ -9,7 +9,7 @@ from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from accounts.models import Device, Kind, OutgoingMail, User
+from accounts.models import Device, MailKind, OutgoingMail, User
 from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -36,7 +36,7 @@ def test_the_account_and_all_who_book_with_it_are_gone(patient: Patient, client_
     for person in (patient, child):
         MedicalHistoryFactory(patient=person)
         WaitlistEntryFactory(patient=person)
-    OutgoingMail.objects.ask(Kind.VERIFICATION, patient.user.email)
+    OutgoingMail.objects.enqueue(MailKind.VERIFICATION, patient.user.email)
     AccessAttempt.objects.create(username=patient.user.email, failures_since_start=3)
     assert delete(client_of(patient.user)).status_code == 204
     for model in (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, OutgoingMail):
@@ -52,7 +52,7 @@ def test_the_account_and_all_who_book_with_it_are_gone(patient: Patient, client_
 def test_nothing_of_others_goes(patient: Patient, other_patient: Patient, client_of) -> None:
     theirs = AppointmentFactory(patient=other_patient)
     client = client_of(other_patient.user)
-    OutgoingMail.objects.ask(Kind.VERIFICATION, other_patient.user.email)
+    OutgoingMail.objects.enqueue(MailKind.VERIFICATION, other_patient.user.email)
     assert delete(client_of(patient.user)).status_code == 204
     theirs.refresh_from_db()
     assert (theirs.status, theirs.patient) == ("scheduled", other_patient)

@@ -131,7 +131,7 @@ def test_mail_and_refused_logins_of_the_account_are_in_it(
 ) -> None:
     settings.AXES_ENABLED = True  # the suite runs with THROTTLE=off
     for email in (family.user.email, UserFactory().email):
-        OutgoingMail.objects.ask("verification", email)
+        OutgoingMail.objects.enqueue("verification", email)
         client.post("/api/auth/login/", {"email": email, "password": "wrong"})
     found = exported(client_of(family.user))
     [mail], [tried] = found["mails"], found["refused_logins"]

@@ -110,7 +110,7 @@ def test_a_flagged_visit_that_is_moved_is_flagged_no_more(visits: list[Appointme
 def test_flags_are_set_anew_from_what_is(visits: list[Appointment]) -> None:
     Appointment.objects.filter(pk=visits[1].pk).update(needs_rebooking=True)
     slots = {visit.slot_id for visit in visits}
-    Appointment.objects.reflag(slots, visits[0].created_at)
+    Appointment.objects.update_rebooking_flags(slots, visits[0].created_at)
     assert flagged() == set()
 
 
@@ -120,10 +120,10 @@ def test_a_thousand_visits_take_as_many_statements_as_one(
     slot = ScheduleFactory(capacity=30, slot_minutes=None).slots.get()
     first = AppointmentFactory(slot=slot)
     with django_assert_num_queries(2):
-        Appointment.objects.reflag({slot.pk}, first.created_at)
+        Appointment.objects.update_rebooking_flags({slot.pk}, first.created_at)
     for _ in range(25):
         AppointmentFactory(slot=slot, patient=PatientFactory())
     TimeOff.objects.create(doctor=slot.doctor, starts_at=slot.starts_at, ends_at=slot.ends_at)
     with django_assert_num_queries(2):
-        Appointment.objects.reflag({slot.pk}, first.created_at)
+        Appointment.objects.update_rebooking_flags({slot.pk}, first.created_at)
     assert len(flagged()) == 26

@@ -17,8 +17,8 @@ from appointment.tests.factories import AppointmentFactory
 from appointment.tests.line import only_visit, waiting
 from appointment.tests.moves import assert_places, free
 from appointment.tests.retries import KEY, assert_replayed, book, cancel, reschedule, send
-from appointment.views.idempotent import fingerprint_of
 from doctor.models import Slot
+from extensions.rest.idempotency import fingerprint_of
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
 from tests.balance import assert_balanced
@@ -182,7 +182,7 @@ def test_without_the_header_nothing_is_kept(client, slot: Slot) -> None:
     assert not IdempotencyKey.objects.exists()
 
 
-@pytest.mark.parametrize("step", ["enter", "_record", "save"])
+@pytest.mark.parametrize("step", ["save_booked", "_record", "save"])
 def test_a_crash_between_statements_leaves_nothing(
     client, slot: Slot, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

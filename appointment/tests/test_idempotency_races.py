@@ -97,14 +97,14 @@ def test_different_keys_do_not_wait_for_each_others_answer(patient: Patient) -> 
 @pytest.fixture
 def at_work(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
     """The first booking tells when it has its place and key, and goes on when it is told to."""
-    begun, go_on, enter = Event(), Event(), Appointment.enter
+    begun, go_on, enter = Event(), Event(), Appointment.save_booked
 
     def enter_late(self: Appointment, *args: Any) -> None:
         begun.set()
         assert go_on.wait(LONG)
         enter(self, *args)
 
-    monkeypatch.setattr(Appointment, "enter", enter_late)
+    monkeypatch.setattr(Appointment, "save_booked", enter_late)
     return begun, go_on
 
 
@@ -133,7 +133,7 @@ def test_the_second_waits_for_the_first_and_gets_its_answer(
 def test_the_second_does_the_work_where_the_first_is_refused(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, enter = Event(), Appointment.enter
+    begun, enter = Event(), Appointment.save_booked
 
     def fail_once(self: Appointment, *args: Any) -> None:
         if not begun.is_set():
@@ -146,7 +146,7 @@ def test_the_second_does_the_work_where_the_first_is_refused(
         assert begun.wait(LONG)
         return book(client, slot)
 
-    monkeypatch.setattr(Appointment, "enter", fail_once)
+    monkeypatch.setattr(Appointment, "save_booked", fail_once)
     first, second = at_once(patient, partial(book, slot=slot), later)
     assert (first[0], second[0], second[2]) == (404, 201, None)
     assert_places((slot, 1))

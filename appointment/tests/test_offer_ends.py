@@ -87,7 +87,7 @@ def test_offering_costs_one_statement_where_nobody_waits(visit: Appointment) -> 
     with transaction.atomic():
         slots = Slot.objects.all().lock()
         with counted_statements() as statements:
-            assert Offer.objects.offer(slots, timezone.now()) == 0
+            assert Offer.objects.offer_places(slots, timezone.now()) == 0
     assert len(statements) == 1
 
 
@@ -120,6 +120,6 @@ def test_new_slots_that_interest_nobody_cost_nothing() -> None:
         slots = [slot for session in some for slot in session.slots.all()]
         Slot.objects.update(taken=0, hold_lapses_at=None)
         with transaction.atomic(), counted_statements() as statements:
-            assert Offer.objects.offer(slots, timezone.now()) == 1
+            assert Offer.objects.offer_places(slots, timezone.now()) == 1
         costs.append(len(statements))
     assert costs[0] == costs[1]

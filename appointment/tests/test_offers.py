@@ -198,5 +198,5 @@ def test_an_entry_has_one_open_offer_and_the_earliest_slot() -> None:
     session = ScheduleFactory()
     entry = WaitlistEntryFactory(doctor=session.doctor)
     with transaction.atomic():
-        assert Offer.objects.offer(reversed(session.slots.all().lock()), timezone.now()) == 1
+        assert Offer.objects.offer_places(reversed(session.slots.all().lock()), timezone.now()) == 1
     assert holders(session.slots.earliest("starts_at")) == [entry.pk]

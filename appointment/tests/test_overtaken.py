@@ -40,9 +40,9 @@ def test_a_slot_that_goes_while_its_session_is_booked_is_passed_over(
     user, schedule, take = UserFactory(), ScheduleFactory(), Slot.take
     first, second = schedule.slots.order_by("starts_at")[:2]
 
-    def take_of_remade(slot: Slot, terms: BookingContext) -> None:
+    def take_of_remade(slot: Slot, context: BookingContext) -> None:
         Slot.objects.filter(pk=first.pk).delete()
-        take(slot, terms=terms)
+        take(slot, context=context)
 
     monkeypatch.setattr(Slot, "take", take_of_remade)
     booked = Appointment.objects.book_own(user, schedule.doctor_id, schedule_id=schedule.pk)

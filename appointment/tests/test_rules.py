@@ -13,6 +13,7 @@ from appointment.tests.factories import AppointmentFactory
 from appointment.tests.moves import free, late
 from doctor.exceptions import REFUSALS, TooFar, TooManyAppointments, TooSoon
 from doctor.models import Location, Slot
+from doctor.models.booking_rules import horizon_end
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.exceptions import DomainError
 from patient.models import Patient
@@ -139,7 +140,7 @@ def test_the_horizon_ends_at_midnight_of_a_day_of_23_or_25_hours(
 ) -> None:
     here = LocationFactory(time_zone=zone, horizon_days=1)
     eve = wall(zone, day.year, day.month, day.day) - timedelta(hours=12)
-    ends = here.horizon_ends_at(eve)
+    ends = horizon_end(here, eve)
     begins = wall(zone, day.year, day.month, day.day)
     assert ends == begins + timedelta(hours=hours)
     last = at_location(day, time(23), horizon_days=1, time_zone=zone)

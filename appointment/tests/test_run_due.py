@@ -1,6 +1,7 @@
 """`manage.py run_due`: what falls due is done once, however often and by however many."""
 
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -15,6 +16,7 @@ from appointment.models import Appointment, IdempotencyKey, WaitlistEntry
 from appointment.tests.factories import WaitlistEntryFactory
 from appointment.tests.line import HALF_AN_HOUR, holders, waiting
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
+from extensions.db.batches import key_batches
 from tests.balance import assert_balanced
 from tests.statements import counted_statements
 
@@ -112,7 +114,7 @@ def test_slots_that_interest_nobody_cost_no_statement(visit: Appointment) -> Non
 def test_more_slots_than_one_batch_are_gone_through(
     visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "AT_ONCE", 2)
+    monkeypatch.setattr(jobs, "key_batches", partial(key_batches, size=2))
     session = ScheduleFactory(doctor=visit.doctor, date=day_ahead(4))
     entries = [waiting(visit) for _ in range(6)]
     assert jobs.offer_free_places(timezone.now()) == 4

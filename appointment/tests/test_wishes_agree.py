@@ -1,4 +1,4 @@
-"""What a wish means is said three times, for slots and for entries: all three say the same."""
+"""What a criteria means is said three times, for slots and for entries: all three say the same."""
 
 from datetime import date, time, timedelta
 from random import Random
@@ -29,7 +29,7 @@ def sessions_of(chance: Random, doctors: list[Doctor]) -> None:
 
 
 def wish_of(chance: Random, doctors: list[Doctor], specialty: object) -> dict[str, object]:
-    """Any wish that may be met by some of the sessions."""
+    """Any criteria that may be met by some of the sessions."""
     first = SUNDAY_OF_THE_FOLD + timedelta(days=chance.randint(-3, 2))
     start, end = sorted(chance.sample(range(24), 2))
     whom = {"doctor": chance.choice(doctors), "specialty": None}
@@ -54,15 +54,17 @@ def test_a_slot_meets_a_wish_by_whichever_way_one_asks() -> None:
     ]
     places, met = list(Location.objects.all()), 0
     slots = list(Slot.objects.select_related("location"))
-    by_slot = {s: set(WaitlistEntry.objects.met_by(s).values_list("pk", flat=True)) for s in slots}
+    by_slot = {
+        s: set(WaitlistEntry.objects.matching(s).values_list("pk", flat=True)) for s in slots
+    }
     for entry in entries:
-        wish = WaitlistCriteria.of(entry)
-        found = set(wish.slots(places))
+        criteria = WaitlistCriteria.of(entry)
+        found = set(criteria.slots(places))
         mine = {doctors[0].pk} if entry.specialty else {entry.doctor_id}
         for slot in slots:
             zone = slot.location.zone
             clocks = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
-            told = slot.doctor_id in mine and wish.met_by(*clocks)
-            assert (slot in found, entry.pk in by_slot[slot]) == (told, told), (wish, slot)
+            told = slot.doctor_id in mine and criteria.matches(*clocks)
+            assert (slot in found, entry.pk in by_slot[slot]) == (told, told), (criteria, slot)
             met += told
     assert met > 20

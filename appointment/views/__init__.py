@@ -3,6 +3,7 @@
 from appointment.views.booking import BookView, CancelView, RescheduleView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView
 from appointment.views.export import ExportView
+from appointment.views.medical_history import MedicalHistoryViewSet
 from appointment.views.own import AppointmentViewSet
 from appointment.views.rebooking import RebookingCancelView, RebookingMoveView, RebookingView
 from appointment.views.slots import AvailableSlotsView
@@ -20,6 +21,7 @@ __all__ = [
     "CompleteView",
     "DeclineView",
     "ExportView",
+    "MedicalHistoryViewSet",
     "NoShowView",
     "RebookingCancelView",
     "RebookingMoveView",

@@ -9,7 +9,7 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
-from accounts.audit.views import AuditedViewMixin
+from accounts.audit.views import AuditedListMixin
 from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
 from appointment.filters import AgendaFilter
@@ -18,11 +18,11 @@ from appointment.permissions import IsDoctor, IsStaffOrTheDoctor
 from appointment.serializers import AgendaSerializer, AppointmentSerializer
 
 
-class AgendaView(AuditedViewMixin, ListAPIView[Appointment]):
+class AgendaView(AuditedListMixin, ListAPIView[Appointment]):
     """The calling doctor's appointments of a day, earliest first."""
 
-    shows = Appointment
-    others_see_as = nobody_seen_as = AuditEvent.Role.DOCTOR
+    audited_model = Appointment
+    role_for_others = role_for_empty_list = AuditEvent.Role.DOCTOR
     queryset = Appointment.objects.with_names()
     serializer_class = AgendaSerializer
     permission_classes = (IsAuthenticated, IsDoctor)
@@ -34,10 +34,10 @@ class AgendaView(AuditedViewMixin, ListAPIView[Appointment]):
         return own.with_names().order_by("starts_at", "pk")
 
 
-class DayView(AuditedViewMixin, GenericAPIView[Appointment]):
+class DayView(GenericAPIView[Appointment]):
     """A verb of the day of a visit, for staff and the visit's own doctor."""
 
-    shows = Appointment
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
     permission_classes = (IsAuthenticated, IsStaffOrTheDoctor)

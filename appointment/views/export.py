@@ -17,7 +17,7 @@ HEADERS = {"Content-Disposition": f'attachment; filename="{NAME}"', "Cache-Contr
 class ExportView(APIView):
     """Everything held on the caller and their dependents, as one JSON file."""
 
-    shows = Patient
+    audited_model = Patient
 
     @extend_schema(responses=ExportSerializer, operation_id="patient_export")
     def get(self, request: SignedInRequest) -> HttpResponseBase:

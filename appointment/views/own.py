@@ -12,8 +12,7 @@ from appointment.serializers import AppointmentDetailSerializer, AppointmentSeri
 class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
     """The caller's own appointments, latest first."""
 
-    shows = Appointment
-
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
     filterset_class = AppointmentFilter

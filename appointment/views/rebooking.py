@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.response import Response
 
-from accounts.audit.views import AuditedViewMixin
+from accounts.audit.views import AuditedListMixin
 from accounts.requests import SignedInRequest
 from appointment.models import Appointment
 from appointment.models.alternatives import with_alternatives
@@ -19,14 +19,15 @@ from appointment.serializers import (
     MoveSerializer,
     RebookingSerializer,
 )
-from appointment.views.booking import KEPT, RULE
+from appointment.views.booking import BOOKING_RULE_CODES, CHANGE_CODES
 from extensions.rest.permissions import IsStaffWithModelPermission
 
 
-class RebookingView(AuditedViewMixin, ListAPIView[Appointment]):
+class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
     """Visits that cannot take place as booked, soonest first, with other times for each."""
 
-    shows = Appointment
+    audited_model = Appointment
+    patient_path = "appointment.patient"
     queryset = Appointment.objects.with_names()
     serializer_class = RebookingSerializer
     permission_classes = (IsStaffWithModelPermission,)
@@ -40,10 +41,10 @@ class RebookingView(AuditedViewMixin, ListAPIView[Appointment]):
         return with_alternatives(super().paginate_queryset(queryset) or (), timezone.now())
 
 
-class OfTheWorkList(AuditedViewMixin, GenericAPIView[Appointment]):
-    """A step that takes a visit off the work list."""
+class WorkListItemView(GenericAPIView[Appointment]):
+    """A write that takes a visit off the work list."""
 
-    shows = Appointment
+    audited_model = Appointment
     queryset = Appointment.objects.with_names()
     permission_classes = (MayChangeAppointments,)
     lookup_url_kwarg = "appointment_id"
@@ -51,35 +52,36 @@ class OfTheWorkList(AuditedViewMixin, GenericAPIView[Appointment]):
     def get_queryset(self) -> QuerySet[Appointment]:
         return Appointment.objects.with_names().to_rebook(timezone.now())
 
-    def asked(self, request: SignedInRequest) -> dict[str, Any]:
+    def read_body(self, request: SignedInRequest) -> dict[str, Any]:
+        """The validated body; raises ValidationError."""
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         return body.validated_data
 
 
-class RebookingMoveView(OfTheWorkList):
+class RebookingMoveView(WorkListItemView):
     """Move a visit of the work list."""
 
     serializer_class = MoveSerializer
-    conflicts = {"post": (*KEPT, *RULE)}
+    conflicts = {"post": (*CHANGE_CODES, *BOOKING_RULE_CODES)}
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_move")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
         """Move a visit of the work list to another slot, of any doctor; it keeps its id."""
         appointment = self.get_object()
-        appointment.reschedule(to=self.asked(request)["slot_id"], by=request.user)
+        appointment.reschedule(to=self.read_body(request)["slot_id"], by=request.user)
         return Response(AppointmentSerializer(appointment).data)
 
 
-class RebookingCancelView(OfTheWorkList):
+class RebookingCancelView(WorkListItemView):
     """Cancel a visit of the work list."""
 
     serializer_class = CancelationSerializer
-    conflicts = {"post": KEPT}
+    conflicts = {"post": CHANGE_CODES}
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_cancel")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
         """Cancel a visit of the work list."""
         appointment = self.get_object()
-        appointment.cancel(by=request.user, **self.asked(request))
+        appointment.cancel(by=request.user, **self.read_body(request))
         return Response(AppointmentSerializer(appointment).data)

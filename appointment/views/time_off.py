@@ -34,8 +34,8 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
     With `?preview=true` nothing changes and the answer is which visits it would hit.
     """
 
-    shows = Appointment
-    if_asked_with = ("preview",)
+    audited_model = Appointment
+    audited_parameters = ("preview",)
     permission_classes = (IsStaffWithModelPermission,)
     lookup_value_converter = "id"
     queryset = TimeOff.objects.with_names()

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -16,19 +16,16 @@ from accounts.audit.views import AuditedViewMixin
 from accounts.requests import SignedInRequest
 from appointment.filters import WaitlistFilter
 from appointment.models import WaitlistEntry
+from appointment.models.offer import with_state
 from appointment.serializers import (
     AppointmentSerializer,
     WaitlistEntrySerializer,
     WaitlistJoinSerializer,
 )
 from appointment.throttles import BookingThrottle
-from appointment.views.booking import RULE
+from appointment.views.booking import BOOKING_RULE_CODES, LOCATION
 from appointment.views.idempotent import idempotent
 from extensions.rest.throttling import UserThrottle
-
-LOCATION = OpenApiParameter(
-    "Location", str, "header", response=[201], description="Where it can be read."
-)
 
 
 class WaitlistViewSet(
@@ -36,7 +33,7 @@ class WaitlistViewSet(
 ):
     """What one waits for, oneself or a dependent, in the order of joining."""
 
-    shows = WaitlistEntry
+    audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.order_by("pk")
     serializer_class = WaitlistEntrySerializer
     filterset_class = WaitlistFilter
@@ -49,7 +46,7 @@ class WaitlistViewSet(
 
     def get_queryset(self) -> QuerySet[WaitlistEntry]:
         own = WaitlistEntry.objects.visible_to(self.request.user)
-        return own.as_of(timezone.now()).order_by("pk")
+        return with_state(own, timezone.now()).order_by("pk")
 
     @idempotent
     @extend_schema(
@@ -63,12 +60,12 @@ class WaitlistViewSet(
         Where a place that fits is free now, `place_available` comes with up to three
         `alternatives` to book instead.
         """
-        wish = self.get_serializer(data=request.data)
-        wish.is_valid(raise_exception=True)
-        entry = WaitlistEntry.objects.join_own(request.user, **wish.validated_data)
-        answer = WaitlistEntrySerializer(self.get_queryset().get(pk=entry.pk)).data
-        where = reverse("waitlist-detail", [entry.pk], request=request)
-        return Response(answer, status.HTTP_201_CREATED, headers={"Location": where})
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        entry = WaitlistEntry.objects.join_own(request.user, **body.validated_data)
+        data = WaitlistEntrySerializer(self.get_queryset().get(pk=entry.pk)).data
+        location = reverse("waitlist-detail", [entry.pk], request=request)
+        return Response(data, status.HTTP_201_CREATED, headers={"Location": location})
 
     @idempotent
     @extend_schema(responses={204: None})
@@ -78,10 +75,10 @@ class WaitlistViewSet(
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AnswerView(AuditedViewMixin, GenericAPIView[Any]):
-    """An answer to what one has been offered."""
+class OfferAnswerView(GenericAPIView[Any]):
+    """A patient's answer to an open offer."""
 
-    shows = WaitlistEntry
+    audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.all()
     problems = {"post": (422,)}
 
@@ -89,12 +86,12 @@ class AnswerView(AuditedViewMixin, GenericAPIView[Any]):
         return WaitlistEntry.objects.visible_to(self.request.user).select_related("patient")
 
 
-class AcceptView(AnswerView):
+class AcceptView(OfferAnswerView):
     """Book the place that is offered."""
 
     throttle_classes = (UserThrottle, BookingThrottle)
     serializer_class = AppointmentSerializer
-    conflicts = {"post": ("no_open_offer", *RULE)}
+    conflicts = {"post": ("no_open_offer", *BOOKING_RULE_CODES)}
 
     @idempotent
     @extend_schema(
@@ -106,12 +103,12 @@ class AcceptView(AnswerView):
     def post(self, request: SignedInRequest, pk: int) -> Response:
         """Book the place that is offered, by the rule: where it refuses, the offer stands."""
         appointment = self.get_object().accept(by=request.user)
-        answer = self.get_serializer(appointment).data
-        where = reverse("appointment-detail", [appointment.pk], request=request)
-        return Response(answer, status.HTTP_201_CREATED, headers={"Location": where})
+        data = self.get_serializer(appointment).data
+        location = reverse("appointment-detail", [appointment.pk], request=request)
+        return Response(data, status.HTTP_201_CREATED, headers={"Location": location})
 
 
-class DeclineView(AnswerView):
+class DeclineView(OfferAnswerView):
     """Let an offered place go."""
 
     serializer_class = WaitlistEntrySerializer

@@ -1,3 +1,3 @@
-"""Doctors, where they are, and when they can be booked."""
+"""The admin of doctors, locations, sessions and slots."""
 
 from doctor.admin import directory, schedules, slots, weekly_hours  # noqa: F401  (importing registers them)

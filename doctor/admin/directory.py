@@ -1,4 +1,4 @@
-"""Doctors, and what a patient searches them by."""
+"""The admin of doctors, specialties, languages and locations."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.privacy import HidesAccounts
+from accounts.privacy import HiddenAccountsMixin
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.links import list_link
 
 
 class PublishingAdmin(DomainActionAdmin):
-    """An admin of what is never merely saved."""
+    """An admin whose new rows are published, not saved."""
 
     def add_row(self, request: HttpRequest, obj: Any) -> None:
         obj.publish()
@@ -29,7 +29,7 @@ class SpecialtyAdmin(DomainActionAdmin):
 
 @admin.register(Language)
 class LanguageAdmin(DomainActionAdmin):
-    """Languages that doctors speak."""
+    """The languages that doctors speak."""
 
     list_display = ("name", "tag")
     search_fields = ("name", "tag")
@@ -37,7 +37,7 @@ class LanguageAdmin(DomainActionAdmin):
 
 @admin.register(Location)
 class LocationAdmin(PublishingAdmin):
-    """Sites of the clinic, and the rules by which patients book there."""
+    """Sites of the clinic and their booking rules."""
 
     fieldsets = (
         (None, {"fields": ("name", "address", ("phone", "time_zone"))}),
@@ -48,7 +48,7 @@ class LocationAdmin(PublishingAdmin):
                     ("min_notice_minutes", "horizon_days"),
                     ("cancel_deadline_minutes", "max_live_per_patient"),
                 ),
-                "description": "What is empty is no rule. Staff may set them aside, with a reason.",
+                "description": "Empty fields set no rule. Staff may override rules with a reason.",
             },
         ),
     )
@@ -58,8 +58,8 @@ class LocationAdmin(PublishingAdmin):
 
 
 @admin.register(Doctor)
-class DoctorAdmin(HidesAccounts, PublishingAdmin):
-    """Those who see patients; one who leaves is made inactive rather than deleted."""
+class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
+    """Doctors. Staff make a doctor who leaves inactive instead of deleting the row."""
 
     fields = (
         ("title", "first_name", "last_name"),
@@ -83,7 +83,7 @@ class DoctorAdmin(HidesAccounts, PublishingAdmin):
 
     @admin.display(description="sessions")
     def sessions(self, doctor: Doctor) -> SafeString | str:
-        """A link to the list of them."""
+        """Link to the doctor's sessions."""
         if not doctor.pk:
             return self.get_empty_value_display()
         return list_link(Schedule, "All sessions", doctor__id__exact=doctor.pk)

@@ -1,5 +1,6 @@
-"""Refusals of the calendar, with links to what is in the way."""
+"""Messages for refused changes of the calendar, with links to the rows that prevent them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -9,24 +10,35 @@ from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.links import change_link
 from extensions.exceptions import DomainError
 
-NAMED = 10
+MOST_LINKS = 10
 
 
-class NamesObstacles(DomainActionAdmin):
-    """An admin whose refusals name the appointments, or the hours, in the way."""
+class LinkedRefusalAdmin(DomainActionAdmin):
+    """An admin whose refusals link to the appointments or weekly hours that prevent a change."""
 
-    def in_words(self, error: DomainError) -> str:
-        """With links to the first of those in the way, if there are any."""
-        visits: Any = Slot._meta.get_field("appointments").related_model
-        kinds: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
-            (visits, "appointments", ("location",)),
-            (WeeklyHours, "weekly_hours", ("doctor", "location")),
-        )
-        for model, member, related in kinds:
-            if pks := error.extra.get(member, []):
-                found = model.objects.filter(pk__in=pks[:NAMED]).select_related(*related)
-                rows = ((change_link(row),) for row in found.order_by("pk"))
-                links = format_html_join("; ", "{}", rows)
-                more = f" and {len(pks) - NAMED} more" if len(pks) > NAMED else ""
-                return format_html("{} In the way: {}{}.", error.message, links, more)
-        return super().in_words(error)
+    def error_message(self, error: DomainError) -> str:
+        """Return the message of the error, with links to the first rows that prevent the change."""
+        if pks := error.extra.get("appointments", []):
+            return self._with_links(error, _appointments(pks[:MOST_LINKS]), len(pks))
+        if pks := error.extra.get("weekly_hours", []):
+            hours = WeeklyHours.objects.select_related("doctor", "location")
+            rows = hours.filter(pk__in=pks[:MOST_LINKS]).order_by("pk")
+            return self._with_links(error, rows, len(pks))
+        return super().error_message(error)
+
+    def _with_links(self, error: DomainError, rows: Iterable[Any], count: int) -> str:
+        links = format_html_join("; ", "{}", ((change_link(row),) for row in rows))
+        more = f" and {count - MOST_LINKS} more" if count > MOST_LINKS else ""
+        return format_html("{} In the way: {}{}.", error.message, links, more)
+
+
+def _appointments(pks: list[int]) -> list[Any]:
+    """Load these appointments through their slots, as this app does not import appointments."""
+    slots = Slot.objects.filter(appointments__in=pks).distinct()
+    visits = (
+        visit
+        for slot in slots.prefetch_related("appointments__location")
+        for visit in slot.appointments.all()
+        if visit.pk in pks
+    )
+    return sorted(visits, key=lambda visit: visit.pk)

@@ -1,4 +1,4 @@
-"""Sessions, published and taken back through their verbs."""
+"""The admin of sessions."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from doctor.admin.refusals import NamesObstacles
+from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.models import Doctor, Location, Schedule, Slot
 from extensions.admin.links import change_link, list_link
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(NamesObstacles):
-    """Sessions. What would strand an appointment is refused, with those in the way."""
+class ScheduleAdmin(LinkedRefusalAdmin):
+    """Sessions. A change that would take an appointment's slot away is refused."""
 
     fields = (
         "doctor",
@@ -37,8 +37,9 @@ class ScheduleAdmin(NamesObstacles):
     search_help_text = "Doctor, location or date (2026-12-01)."
     deleted_by_verb = True
     deletion_note = (
-        "Its slots go with it. A session with appointments stays. One made from weekly hours stays "
-        "as well, empty and not active, so that they do not make it again."
+        "Its slots are deleted with it. A session with appointments cannot be deleted. A session "
+        "made from weekly hours stays, inactive and without slots, so that they do not make it "
+        "again."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
@@ -58,20 +59,20 @@ class ScheduleAdmin(NamesObstacles):
 
     @admin.display(description="bookable / places")
     def places(self, schedule: Any) -> str:
-        """Places that can still be booked, of all."""
+        """Show the places that can still be booked, and all places."""
         return f"{schedule.available_slots} / {schedule.total_slots}"
 
     @admin.display(description="weekly hours")
     def made_from(self, schedule: Schedule) -> SafeString | str:
-        """The hours that made it, and whether they still change it."""
+        """Link to the weekly hours that generated the session, and say if they still change it."""
         if schedule.weekly_hours is None:
             return self.get_empty_value_display()
-        note = ", edited by hand: they leave it alone" if schedule.is_exception else ""
+        note = ", edited by hand: they no longer change it" if schedule.is_exception else ""
         return format_html("{}{}", change_link(schedule.weekly_hours), note)
 
     @admin.display(description="slots")
     def slot_table(self, schedule: Schedule) -> SafeString:
-        """Every slot on one line, from one query: a session may have hundreds."""
+        """Show every slot in one row of a table, from one query: a session may have hundreds."""
         zone = schedule.location.zone
         rows = schedule.slots.order_by("starts_at").values_list(
             "starts_at", "ends_at", "capacity", "taken", "is_open"

@@ -1,21 +1,22 @@
-"""Slots, to look at: they change through their session and their appointments alone."""
+"""The read-only admin of slots: they change through sessions and appointments only."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from extensions.admin.base import ReadOnlyAdmin
-from extensions.admin.links import list_link
 
 
 class BookableFilter(admin.SimpleListFilter):
-    """What can be booked now."""
+    """Filter the slots that patients can book now."""
 
     title = "booking"
     parameter_name = "booking"
@@ -29,7 +30,7 @@ class BookableFilter(admin.SimpleListFilter):
 
 @admin.register(Slot)
 class SlotAdmin(ReadOnlyAdmin):
-    """Slots, for whoever may see sessions; the booking form finds the bookable ones here."""
+    """Slots, for all who may view sessions. The booking form searches bookable slots here."""
 
     fields = readonly_fields = (
         "time",
@@ -59,17 +60,18 @@ class SlotAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Slot], bool]:
-        """As anywhere; to choose from, only what staff can book, soonest first.
+        """Search as Django does; in the booking form find bookable slots only, soonest first.
 
-        That is with no location's notice and horizon: staff set them aside where they say why.
+        The notice and the horizon of a location do not count: staff may override them.
         """
         match = request.resolver_match
         if match and match.url_name == "autocomplete":
-            queryset = queryset.on(BookingContext(timezone.now(), ())).order_by("starts_at", "pk")
+            context = BookingContext(timezone.now(), locations=())
+            queryset = queryset.bookable_in(context).order_by("starts_at", "pk")
         return super().get_search_results(request, queryset, search_term)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may see sessions sees their slots."""
+        """Allow all who may view sessions."""
         sessions = self.admin_site.get_model_admin(Schedule)
         return sessions.has_view_permission(request) or super().has_view_permission(request, obj)
 
@@ -81,5 +83,6 @@ class SlotAdmin(ReadOnlyAdmin):
 
     @admin.display(description="appointments")
     def appointments(self, slot: Slot) -> SafeString:
-        """A link to the list of them."""
-        return list_link(slot.appointments.model, "All appointments", slot__id__exact=slot.pk)
+        """Link to the slot's appointments."""
+        path = reverse("admin:appointment_appointment_changelist")
+        return format_html('<a href="{}?slot__id__exact={}">All appointments</a>', path, slot.pk)

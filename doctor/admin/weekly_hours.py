@@ -1,4 +1,4 @@
-"""Weekly hours, published, revised and ended through their verbs."""
+"""The admin of weekly hours."""
 
 from typing import Any
 
@@ -8,28 +8,30 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from doctor.admin.refusals import NAMED, NamesObstacles
+from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
 from extensions.admin.forms import PartialUpdateForm
 from extensions.admin.links import list_link
 
+MOST_DAYS_LISTED = 10
+
 
 class WeeklyHoursForm(PartialUpdateForm):
-    """Hours, and what becomes of those whom a change would strand."""
+    """Weekly hours, and what happens to appointments that a change has no slot for."""
 
     keep = forms.BooleanField(
         required=False,
-        label="Keep what is booked",
+        label="Keep booked times",
         help_text=(
-            "Leave appointments that the new hours have no place for where they are, closed, "
-            "to be rebooked. Without it such a change is refused."
+            "Appointments outside the new hours stay at their time and go to the work list. "
+            "Without it such a change is refused."
         ),
     )
 
 
 @admin.register(WeeklyHours)
-class WeeklyHoursAdmin(NamesObstacles):
-    """Hours kept week by week. A change acts from tomorrow on, and strands nobody unasked."""
+class WeeklyHoursAdmin(LinkedRefusalAdmin):
+    """Weekly hours. A change acts from tomorrow on."""
 
     form = WeeklyHoursForm
     fields = (
@@ -51,8 +53,8 @@ class WeeklyHoursAdmin(NamesObstacles):
     search_help_text = "Doctor or location."
     deleted_by_verb = True
     deletion_note = (
-        "Its sessions from tomorrow on go with it, those edited by hand excepted. Hours with "
-        "appointments stay: end them with a last date, keeping what is booked, and delete then."
+        "Its sessions from tomorrow on are deleted with it, except those edited by hand. Hours "
+        "with appointments cannot be deleted: first give them a last date and keep booked times."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WeeklyHours]:
@@ -75,19 +77,19 @@ class WeeklyHoursAdmin(NamesObstacles):
 
     @admin.display(description="sessions")
     def sessions(self, hours: WeeklyHours) -> SafeString:
-        """A link to the list of those made so far."""
+        """Link to the sessions generated so far."""
         return list_link(Schedule, "All sessions of these hours", weekly_hours__id__exact=hours.pk)
 
     def save_model(self, request: HttpRequest, obj: WeeklyHours, form: Any, change: Any) -> None:
-        """Publish or revise, and tell which days were left out."""
+        """Publish or revise the hours, and list the days without a session."""
         if not change:
             obj.publish()
         elif changes := form.revised():
             obj.revise(keep=form.cleaned_data.get("keep", False), **changes)
-        for day, reason in obj.skipped[:NAMED]:
+        for day, reason in obj.skipped[:MOST_DAYS_LISTED]:
             self.message_user(request, f"Left out: {day:%a %d %b %Y}. {reason}", messages.WARNING)
-        if len(obj.skipped) > NAMED:
-            more = f"Left out: {len(obj.skipped) - NAMED} more days."
+        if len(obj.skipped) > MOST_DAYS_LISTED:
+            more = f"Left out: {len(obj.skipped) - MOST_DAYS_LISTED} more days."
             self.message_user(request, more, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: WeeklyHours) -> None:

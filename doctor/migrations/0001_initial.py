@@ -6,7 +6,6 @@ import phonenumber_field.modelfields
 from django.conf import settings
 from django.db import migrations, models
 
-import doctor.models.schedule
 import doctor.wall_time
 import extensions.db.constraints
 
@@ -176,7 +175,7 @@ class Migration(migrations.Migration):
                     "date",
                     models.DateField(
                         help_text="At the location.",
-                        validators=[doctor.models.schedule.validate_date],
+                        validators=[doctor.wall_time.validate_date],
                     ),
                 ),
                 ("start_time", models.TimeField(help_text="On the clocks of the location.")),

@@ -1,4 +1,4 @@
-"""Who sees patients, where, when, and in how many places."""
+"""Doctors, locations, sessions and slots."""
 
 from doctor.models.directory import Language, Location, Specialty
 from doctor.models.doctor import Doctor

@@ -1,35 +1,42 @@
-"""Whether a patient can have a slot at an instant: one ordered list of conditions.
+"""The booking rules: whether a patient can book a slot at an instant.
 
-Each is a condition over columns of the slot itself and constants of the instant, so that it is the
-same in a filter, as the guard of an UPDATE (where READ COMMITTED re-checks columns of the row, and
-no subquery) and in the CASE that names the first reason against a slot.
+The rules are one ordered list of conditions. A condition uses columns of the slot and constants
+only, so it means the same in three places: as a filter of lists, as the guard of the UPDATE that
+takes a place (READ COMMITTED re-checks the columns of the row, but no subquery), and in the CASE
+that names the first reason against a slot.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import reduce
-from itertools import islice
 from operator import or_
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Case, CharField, ExpressionWrapper, F, IntegerField, Q, Value, When
 
 from doctor.models.directory import Location
+from doctor.wall_time import Span, instant_of
+from extensions.db.batches import batches
 
-Span = tuple[datetime, datetime]
+__all__ = ["REASONS", "WAIVABLE", "BookingContext", "Span", "places_left"]
+
 SPANS_AT_ONCE = 100  # SQLite parses expressions up to a depth of 1000
 
 
 @dataclass(frozen=True)
 class BookingContext:
-    """The constants of the rule: an instant (UTC), locations, and what concerns one patient.
+    """The constants of the booking rules: an instant (UTC), locations and one patient's visits.
 
-    `locations` are those whose notice and horizon count: at least those of the slots in question.
-    `booked` are the slots that the patient holds live, `visits` the spans of their live visits,
-    `at_limit` the locations where they may have no more. `waived` are the reasons that staff set
-    aside. The plain list and the search know no patient.
+    `locations`: those whose notice and horizon count, at least the locations of the slots.
+    `booked`: primary keys of the slots of the patient's live appointments.
+    `visits`: start and end (UTC) of the patient's live appointments.
+    `at_limit`: primary keys of the locations where the patient may have no more appointments.
+    `waived`: the reasons that staff override.
+    `guard`: what the booking rules demand of a slot, in one condition.
+    The list and the search of free slots know no patient: they leave the rest empty.
     """
 
     at: datetime
@@ -39,29 +46,30 @@ class BookingContext:
     at_limit: frozenset[int] = frozenset()
     waived: frozenset[str] = frozenset()
     conditions: dict[str, Q] = field(init=False, repr=False)
+    guard: Q = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        told = ((reason, condition(self)) for reason, condition in CONDITIONS)
-        kept = {reason: passes for reason, passes in told if passes and reason not in self.waived}
-        object.__setattr__(self, "conditions", kept)
+        every = ((reason, condition(self)) for reason, condition in CONDITIONS)
+        conditions = {reason: q for reason, q in every if q and reason not in self.waived}
+        object.__setattr__(self, "conditions", conditions)
+        object.__setattr__(self, "guard", Q(*conditions.values()))
 
     @classmethod
-    def now(cls, at: datetime) -> "BookingContext":
-        """What holds for everybody at the instant, at every location."""
+    def for_anyone(cls, at: datetime) -> "BookingContext":
+        """Return the context without a patient, at every location; reads the locations."""
         return cls(at, tuple(Location.objects.with_rules()))
 
-    def passes(self) -> Q:
-        """True of the slots that can be had: the conjunction of all conditions."""
-        return Q(*self.conditions.values())
-
     def reason(self) -> Any:
-        """The first reason against a slot, null for one that can be had."""
+        """Return the first reason against a slot as an expression; null if it can be booked."""
         whens = [When(~q, then=Value(str(name))) for name, q in self.conditions.items()]
         return Case(*whens, default=None, output_field=CharField(null=True))
 
 
 def places_left(at: datetime) -> Any:
-    """Places that can be had at the instant: at least these, a slot knows one lapsed hold."""
+    """Return an expression: how many places of a slot can be booked at the instant.
+
+    It counts at most one lapsed hold, the first, as a slot stores no more; there may be more.
+    """
     lapsed = Case(When(hold_lapses_at__lte=at, then=1), default=0, output_field=IntegerField())
     return ExpressionWrapper(F("capacity") - F("taken") + lapsed, IntegerField())
 
@@ -69,55 +77,67 @@ def places_left(at: datetime) -> Any:
 # --- The conditions -------------------------------------------------------------------------------
 
 
-def _not_booked(terms: BookingContext) -> Q:
-    return ~Q(pk__in=sorted(terms.booked)) if terms.booked else Q()
+def _not_booked(context: BookingContext) -> Q:
+    return ~Q(pk__in=sorted(context.booked)) if context.booked else Q()
 
 
-def _clear_of_visits(terms: BookingContext) -> Q:
-    clear = Q()
-    for spans in _batches(_merged(terms.visits), SPANS_AT_ONCE):
-        clear &= ~reduce(or_, (Q(starts_at__lt=end, ends_at__gt=start) for start, end in spans))
-    return clear
+def _no_overlap(context: BookingContext) -> Q:
+    condition = Q()
+    for spans in batches(_merged(context.visits), SPANS_AT_ONCE):
+        condition &= ~reduce(or_, (Q(starts_at__lt=end, ends_at__gt=start) for start, end in spans))
+    return condition
 
 
-def _open(terms: BookingContext) -> Q:
+def _open(context: BookingContext) -> Q:
     return Q(is_open=True)
 
 
-def _to_come(terms: BookingContext) -> Q:
-    return Q(starts_at__gt=terms.at)
+def _not_begun(context: BookingContext) -> Q:
+    return Q(starts_at__gt=context.at)
 
 
-def _with_notice(terms: BookingContext) -> Q:
-    def earliest(location: Location) -> datetime | None:
-        notice = location.min_notice_minutes
-        return terms.at + timedelta(minutes=notice) if notice else None
-
-    by_instant = _by_instant(terms.locations, earliest)
-    return Q(*(~Q(location__in=pks, starts_at__lt=first) for first, pks in by_instant.items()))
-
-
-def _within_horizon(terms: BookingContext) -> Q:
-    def end(location: Location) -> datetime | None:
-        return location.horizon_ends_at(terms.at)
-
-    by_instant = _by_instant(terms.locations, end)
-    return Q(*(~Q(location__in=pks, starts_at__gte=last) for last, pks in by_instant.items()))
+def _with_notice(context: BookingContext) -> Q:
+    """Compare the start with the location's notice."""
+    earliest: dict[datetime, list[int]] = defaultdict(list)
+    for location in context.locations:
+        if location.min_notice_minutes:
+            notice = timedelta(minutes=location.min_notice_minutes)
+            earliest[context.at + notice].append(location.pk)
+    return Q(*(~Q(location__in=pks, starts_at__lt=first) for first, pks in earliest.items()))
 
 
-def _under_limit(terms: BookingContext) -> Q:
-    return ~Q(location__in=sorted(terms.at_limit)) if terms.at_limit else Q()
+def _within_horizon(context: BookingContext) -> Q:
+    """Compare the start with the end of the location's last bookable day."""
+    ends: dict[datetime, list[int]] = defaultdict(list)
+    for location in context.locations:
+        if location.horizon_days is not None:
+            ends[horizon_end(location, context.at)].append(location.pk)
+    return Q(*(~Q(location__in=pks, starts_at__gte=end) for end, pks in ends.items()))
 
 
-def _with_a_place(terms: BookingContext) -> Q:
-    return Q(taken__lt=F("capacity")) | Q(hold_lapses_at__lte=terms.at)
+def horizon_end(location: Location, at: datetime) -> datetime:
+    """Return the end (UTC) of the last day that can be booked at the instant, on the clock there.
+
+    The location has a horizon: 0 days is today only.
+    """
+    zone = ZoneInfo(location.time_zone)
+    days_ahead = timedelta(days=(location.horizon_days or 0) + 1)
+    return instant_of(at.astimezone(zone).date() + days_ahead, time(), zone)
+
+
+def _under_limit(context: BookingContext) -> Q:
+    return ~Q(location__in=sorted(context.at_limit)) if context.at_limit else Q()
+
+
+def _with_a_place(context: BookingContext) -> Q:
+    return Q(taken__lt=F("capacity")) | Q(hold_lapses_at__lte=context.at)
 
 
 CONDITIONS: tuple[tuple[str, Callable[[BookingContext], Q]], ...] = (
     ("already_booked", _not_booked),
-    ("patient_overlap", _clear_of_visits),
+    ("patient_overlap", _no_overlap),
     ("closed", _open),
-    ("past", _to_come),
+    ("past", _not_begun),
     ("too_soon", _with_notice),
     ("too_far", _within_horizon),
     ("too_many", _under_limit),
@@ -127,20 +147,8 @@ REASONS = tuple(reason for reason, _ in CONDITIONS)
 WAIVABLE = frozenset({"too_soon", "too_far", "too_many"})
 
 
-def _by_instant(
-    locations: Iterable[Location], instant: Callable[[Location], datetime | None]
-) -> dict[datetime, list[int]]:
-    """The keys of the locations for which there is such an instant, by it."""
-    found: dict[datetime, list[int]] = defaultdict(list)
-    for location in locations:
-        at = instant(location)
-        if at is not None:
-            found[at].append(location.pk)
-    return found
-
-
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """The same time in as few spans as can be."""
+    """Return the same time in as few spans as possible."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -148,9 +156,3 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
         else:
             merged.append((start, end))
     return merged
-
-
-def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch

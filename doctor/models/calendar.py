@@ -1,4 +1,4 @@
-"""Rows that others are made from: changed under a lock, and saved by `publish` alone."""
+"""The base of models whose rows are saved by `publish` only."""
 
 from typing import Any
 
@@ -6,24 +6,24 @@ from django.db import models, transaction
 
 
 class CalendarModel(models.Model):
-    """A row whose change has consequences that `publish` draws in the same transaction."""
+    """A row of the calendar: saving it changes slots too, in the same transaction."""
 
     class Meta:
         abstract = True
 
     def publish(self) -> None:
-        """Save the row and what follows from it."""
+        """Save the row and update the slots that depend on it."""
         raise NotImplementedError
 
     def lock_calendar(self, **changes: Any) -> None:
-        """Lock what these changes will touch, until the transaction ends."""
+        """Lock the locations and doctors that these changes concern, until the transaction ends."""
         raise NotImplementedError
 
     def revise(self, **changes: Any) -> None:
-        """Change these fields of the row as it now is, and publish it; raises as `publish` does.
+        """Change these fields of the stored row and publish it; raises as `publish` does.
 
-        It is read anew under the lock, so that two who change different fields both succeed.
-        Raises DoesNotExist where the row is gone.
+        The row is read again under the lock, so two people can change different fields at once
+        without losing either change. Raises DoesNotExist if the row is gone.
         """
         with transaction.atomic():
             self.lock_calendar(**changes)

@@ -1,6 +1,6 @@
-"""What a patient searches by: specialty, language, place."""
+"""Specialties, languages and locations: what patients search doctors by."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
-from doctor.wall_time import instant_of, validate_time_zone
+from doctor.wall_time import validate_time_zone
 from extensions.db.fields import free_text, validate_language_tag
 from extensions.db.models import PartialUpdateModel
 
@@ -19,7 +19,7 @@ MINUTES_A_YEAR = 366 * 24 * 60
 
 
 class Specialty(PartialUpdateModel):
-    """A field of practice, coded as FHIR's value set c80-practice-codes does (SNOMED CT)."""
+    """A field of practice; `code` is SNOMED CT, from the FHIR value set c80-practice-codes."""
 
     name = models.CharField(max_length=200)
     code = models.CharField(
@@ -47,7 +47,7 @@ class Specialty(PartialUpdateModel):
 
 
 class Language(PartialUpdateModel):
-    """A language that a doctor speaks, tagged as BCP 47 does."""
+    """A language that a doctor speaks; `tag` is a BCP 47 language tag."""
 
     tag = models.CharField(
         max_length=35,
@@ -75,18 +75,21 @@ class LocationQuerySet(models.QuerySet["Location"]):
     """Scopes and locks of locations."""
 
     def lock(self, pks: set[int]) -> "list[Location]":
-        """Lock these rows in the order of their keys, until the transaction ends."""
+        """Lock these rows by ascending primary key until the transaction ends, and return them.
+
+        The lock is FOR NO KEY UPDATE: foreign keys to the location can still be checked.
+        """
         return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
 
     def with_rules(self) -> "LocationQuerySet":
-        """Those that say how soon or how far ahead a visit can be booked."""
+        """Return the locations with a minimum notice or a horizon."""
         return self.filter(
             models.Q(min_notice_minutes__isnull=False) | models.Q(horizon_days__isnull=False)
         )
 
 
 class Location(CalendarModel):
-    """A site of the clinic, with the time zone that its clocks show."""
+    """A site of the clinic, its time zone (IANA) and its booking rules."""
 
     name = models.CharField(max_length=200)
     address = free_text(blank=True)
@@ -142,23 +145,17 @@ class Location(CalendarModel):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The time zone of the clocks at the location."""
         return ZoneInfo(self.time_zone)
 
     def today(self, at: datetime | None = None) -> date:
-        """The date on the location's calendar at an instant."""
+        """Return the date at the location at the instant, by default now."""
         return (at or timezone.now()).astimezone(self.zone).date()
 
-    def horizon_ends_at(self, at: datetime) -> datetime | None:
-        """From when on nothing can be booked yet: the end of the last bookable day, or None."""
-        if self.horizon_days is None:
-            return None
-        day_after = self.today(at) + timedelta(days=self.horizon_days + 1)
-        return instant_of(day_after, time(), self.zone)
-
     def publish(self, at: datetime | None = None) -> None:
-        """Save the location; raises LocationInUse where its time zone can no longer move.
+        """Save the location; raises LocationInUse if coming slots prevent a new time zone.
 
-        The instants of coming slots were made from the zone: another one would move them all.
+        Their instants were computed in the old zone, so a new one would move their wall times.
         """
         with transaction.atomic():
             before = Location.objects.lock({self.pk}) if self.pk else []
@@ -174,6 +171,10 @@ class Location(CalendarModel):
 
 
 def earliest_today(locations: list[Location], at: datetime, only: int | None = None) -> date:
-    """Today's date at one of these locations, else where it is earliest; in UTC without any."""
-    here = [place for place in locations if place.pk == only] or locations
-    return min((place.today(at) for place in here), default=at.astimezone(UTC).date())
+    """Return the earliest date that it is at these locations at the instant.
+
+    `only`: primary key of the one location that counts, if it is among them. Without locations the
+    date is in UTC.
+    """
+    counted = [location for location in locations if location.pk == only] or locations
+    return min((location.today(at) for location in counted), default=at.astimezone(UTC).date())

@@ -1,4 +1,4 @@
-"""The people who see patients."""
+"""Doctors, and the base of rows that belong to a doctor at a location."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,29 +11,25 @@ from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
 from extensions.db.fields import free_text
 
-if TYPE_CHECKING:
-    from doctor.models.schedule import Schedule
-
 
 class DoctorQuerySet(models.QuerySet["Doctor"]):
     """Scopes and locks of doctors."""
 
     def active(self) -> "DoctorQuerySet":
-        """Those whom the public sees."""
+        """Return the doctors that the public sees."""
         return self.filter(is_active=True)
 
     def practising_at(self, location: Location, at: datetime | None = None) -> "DoctorQuerySet":
-        """Those with an active session at the location today there or later."""
-        from doctor.models.schedule import Schedule
-
-        sessions = Schedule.objects.active().filter(location=location, date__gte=location.today(at))
+        """Return doctors with an active session at the location, today (its date) or later."""
+        sessions = location.schedules.filter(is_active=True, date__gte=location.today(at))
         return self.filter(pk__in=sessions.values("doctor"))
 
-    def with_directory(self) -> "DoctorQuerySet":
-        """Load what a listing of doctors shows, in a fixed number of queries."""
-        from doctor.models.schedule import Schedule
+    def with_directory(self, last_sessions: models.QuerySet[Any]) -> "DoctorQuerySet":
+        """Load all that a list of doctors shows, in a fixed number of statements.
 
-        last_sessions = Schedule.objects.last_at_each_location().select_related("location")
+        `last_sessions`: each doctor's last session at each location, as
+        `Schedule.objects.last_at_each_location` returns them.
+        """
         return self.prefetch_related(
             "specialties",
             "languages",
@@ -41,23 +37,26 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         )
 
     def locations_of(self, pk: int) -> list[Location]:
-        """Where this doctor has sessions; raises DoesNotExist where there is none among these."""
-        at_any = models.Q(schedules__doctor=pk) & models.Q(schedules__doctor__in=self)
-        found = list(Location.objects.filter(at_any).distinct())
-        if not found and not self.filter(pk=pk).exists():
+        """Return the locations where this doctor has sessions.
+
+        Raises DoesNotExist if the doctor is not among these.
+        """
+        of_doctor = models.Q(schedules__doctor=pk) & models.Q(schedules__doctor__in=self)
+        locations = list(Location.objects.filter(of_doctor).distinct())
+        if not locations and not self.filter(pk=pk).exists():
             raise self.model.DoesNotExist
-        return found
+        return locations
 
     def lock(self, pks: set[int]) -> "list[Doctor]":
-        """Lock these calendars in the order of their keys, until the transaction ends.
+        """Lock these rows by ascending primary key until the transaction ends, and return them.
 
-        No key is changed under the lock, so foreign keys to the doctor are still checked meanwhile.
+        The lock is FOR NO KEY UPDATE: foreign keys to the doctor can still be checked.
         """
         return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
 
 
 class Doctor(CalendarModel):
-    """Somebody whose time can be booked; FHIR calls them a practitioner."""
+    """A person whose time patients book; the resource Practitioner in FHIR."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -81,7 +80,7 @@ class Doctor(CalendarModel):
         "active", default=True, help_text="Without it the public does not see the doctor."
     )
 
-    last_sessions: "list[Schedule]"  # of `with_directory`
+    last_sessions: list[Any]  # sessions with their locations; `with_directory` sets it
 
     objects = DoctorQuerySet.as_manager()
 
@@ -101,32 +100,73 @@ class Doctor(CalendarModel):
 
     @property
     def name(self) -> str:
-        """Title, first and last name, as on the door."""
+        """Title, first name and last name."""
         return " ".join(filter(None, (self.title, self.first_name, self.last_name)))
 
     def current_locations(self, at: datetime | None = None) -> list[Location]:
-        """Where the doctor has an active session from today on; needs `with_directory`."""
-        here = (s.location for s in self.last_sessions if s.date >= s.location.today(at))
-        return sorted(here, key=lambda location: (location.name, location.pk))
+        """Return the locations with an active session today (their date) or later, by name.
+
+        The doctor must come from `with_directory`.
+        """
+        current = (s.location for s in self.last_sessions if s.date >= s.location.today(at))
+        return sorted(current, key=lambda location: (location.name, location.pk))
 
     def publish(self, at: datetime | None = None) -> None:
         """Save the doctor and open or close their coming slots to match, in one transaction.
 
-        What is booked stays; of a doctor who leaves it goes to the work list, until they are back.
-        Locks the doctor, then the slots.
+        Appointments stay. When the doctor becomes inactive they go to the work list; when the
+        doctor is active again they leave it. Locks the doctor, then the slots.
         """
-        from doctor.models.slot import Slot
-
         at = at or timezone.now()
         with transaction.atomic():
-            before = Doctor.objects.lock({self.pk}) if self.pk else []
-            coming = Slot.objects.filter(doctor=self.pk).coming(at)
-            pks = (
-                coming.lock_keys()
-            )  # a new license number or user locks the row's key: slots first
+            if not self.pk:
+                self.save()
+                return
+            before = Doctor.objects.lock({self.pk})
+            coming = self.slots.coming(at)
+            pks = coming.lock_keys()  # before the save: a new license number locks the row's key
             self.save()
-            left_or_back = any(row.is_active is not self.is_active for row in before)
-            coming.recompute_open(at, changed=pks if left_or_back else ())
+            active_changed = any(row.is_active is not self.is_active for row in before)
+            coming.recompute_open(at, changed=pks if active_changed else ())
 
     def lock_calendar(self, **changes: Any) -> None:
         Doctor.objects.lock({self.pk})
+
+
+class DoctorLocationModel(CalendarModel):
+    """A row with a foreign key to a doctor and one to a location; a change may replace either."""
+
+    if TYPE_CHECKING:
+        doctor: Any
+        doctor_id: int | None
+        location: Any
+        location_id: int | None
+
+    class Meta:
+        abstract = True
+
+    def lock_calendar(self, **changes: Any) -> None:
+        """Lock the locations, then the doctors, that the row has now and will have.
+
+        Sets `location` and `doctor` to the locked rows. Raises Location.DoesNotExist if the
+        location is gone. The row itself is locked first: otherwise it could move to another
+        calendar while this call waits for the lock of the old one.
+        """
+        rows: models.QuerySet[Any] = type(self)._base_manager.all()
+        row = rows.select_for_update(no_key=True).filter(pk=self.pk)
+        stored = row.values_list("location", "doctor").first()
+        self.lock_children()
+        current = (self.location_id, self.doctor_id)
+        new = tuple(getattr(changes.get(name), "pk", None) for name in ("location", "doctor"))
+        locations, doctors = zip(*filter(None, (stored, current, new)), strict=True)
+        locked_locations = {row.pk: row for row in Location.objects.lock(set(locations) - {None})}
+        locked_doctors = {row.pk: row for row in Doctor.objects.lock(set(doctors) - {None})}
+        if self.location_id:
+            if self.location_id not in locked_locations:
+                raise Location.DoesNotExist
+            self.location = locked_locations[self.location_id]
+        if self.doctor_id in locked_doctors:
+            self.doctor = locked_doctors[self.doctor_id]
+
+    def lock_children(self) -> None:
+        """Lock the rows generated from this one, before the locations and doctors are locked."""

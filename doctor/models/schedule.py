@@ -1,9 +1,9 @@
-"""A doctor's session on one day at one location, and the slots that come of it."""
+"""Sessions: a doctor's time on one day at one location, and the slots made from it."""
 
-from collections.abc import Iterable, Iterator
+import datetime
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,18 +12,13 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from doctor.exceptions import ScheduleInUse, ScheduleOverlap
+from doctor.exceptions import ScheduleOverlap
 from doctor.models.booking_rules import places_left
 from doctor.models.directory import Location
-from doctor.models.doctor import Doctor
-from doctor.models.timetabled import CalendarEntry
-from doctor.models.weekly_hours import WeeklyHours
-from doctor.signals import announce_closing
+from doctor.models.doctor import Doctor, DoctorLocationModel
+from doctor.models.slot import Slot, announce_closing, refuse_stranding
 from doctor.wall_time import Span, spans_of, validate_date
 from extensions.db.constraints import violates
-
-if TYPE_CHECKING:
-    from doctor.models.slot import Slot
 
 NO_OVERLAP = ("doctor_slot_no_overlap", "doctor_slot_one_per_doctor_and_start")
 
@@ -32,30 +27,29 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
     """Scopes of sessions."""
 
     def active(self) -> "ScheduleQuerySet":
+        """Return the active sessions."""
         return self.filter(is_active=True)
 
     def open_to_bookings(self) -> "ScheduleQuerySet":
-        """Active, of an active doctor who accepts patients."""
+        """Return the active sessions of active doctors who accept patients."""
         return self.active().filter(doctor__is_active=True, doctor__accepts_patients=True)
 
     def visible_to(self, user: Any) -> "ScheduleQuerySet":
-        """All for staff who may view schedules; active ones of active doctors for others."""
+        """Return all for staff who may view schedules, else active ones of active doctors."""
         if user.is_staff and user.has_perm("doctor.view_schedule"):
             return self
         return self.active().filter(doctor__is_active=True)
 
     def last_at_each_location(self) -> "ScheduleQuerySet":
-        """Each doctor's last active session at each location, one row a pair."""
+        """Return each doctor's last active session at each location, with the location."""
         later = Q(date__gt=OuterRef("date")) | Q(date=OuterRef("date"), pk__gt=OuterRef("pk"))
         same_pair = Schedule.objects.active().filter(
             doctor=OuterRef("doctor"), location=OuterRef("location")
         )
-        return self.active().filter(~Exists(same_pair.filter(later)))
+        return self.active().filter(~Exists(same_pair.filter(later))).select_related("location")
 
-    def with_places(self, at: datetime | None = None) -> "ScheduleQuerySet":
-        """Add `total_slots` and `available_slots` (still bookable at the instant), in places."""
-        from doctor.models.slot import Slot
-
+    def with_places(self, at: datetime.datetime | None = None) -> "ScheduleQuerySet":
+        """Add `total_slots` and `available_slots`: places, and places bookable at the instant."""
         at = at or timezone.now()
         return self.annotate(
             total_slots=_sum_of(Slot.objects.all(), F("capacity")),
@@ -64,14 +58,17 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
 
 
 def _sum_of(slots: Any, places: Any) -> Coalesce:
-    """The places of the outer schedule's slots, as a subquery that runs only for rows shown."""
+    """Return a subquery that adds up the places of the outer session's slots.
+
+    The database runs it only for the rows of a page.
+    """
     of_schedule = slots.filter(schedule=OuterRef("pk")).order_by().values("schedule")
     return Coalesce(Subquery(of_schedule.annotate(places=Sum(places)).values("places")), 0)
 
 
 @contextmanager
-def overlap_refused() -> Iterator[None]:
-    """One transaction; raises ScheduleOverlap where the database finds that slots overlap."""
+def atomic_or_schedule_overlap() -> Iterator[None]:
+    """Run in one transaction; raise ScheduleOverlap if the database finds overlapping slots."""
     try:
         with transaction.atomic():
             yield
@@ -81,25 +78,9 @@ def overlap_refused() -> Iterator[None]:
         raise
 
 
-def refuse_stranding(slots: "Iterable[Slot]") -> None:
-    """Raise ScheduleInUse, with those who hold a place, where there is such a slot at all."""
-    pks = {slot.pk: slot for slot in slots}
-    if pks:
-        slot = next(iter(pks.values()))
-        holders = slot.appointments.model.objects.holding_a_place().filter(slot__in=pks)
-        raise ScheduleInUse(appointments=sorted(holders.values_list("pk", flat=True)))
+class SessionTimesModel(DoctorLocationModel):
+    """The wall times, slot length and capacity that sessions and weekly hours have in common."""
 
-
-class Schedule(CalendarEntry):
-    """A session: wall times of its location, cut into equal slots of elapsed time."""
-
-    doctor = models.ForeignKey(
-        Doctor, on_delete=models.PROTECT, related_name="schedules", db_index=False
-    )
-    location = models.ForeignKey(
-        Location, on_delete=models.PROTECT, related_name="schedules", db_index=False
-    )
-    date = models.DateField(validators=[validate_date], help_text="At the location.")
     start_time = models.TimeField(help_text="On the clocks of the location.")
     end_time = models.TimeField(help_text="On the clocks of the location, the same day.")
     slot_minutes = models.PositiveSmallIntegerField(
@@ -114,11 +95,45 @@ class Schedule(CalendarEntry):
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
         help_text="Places per slot.",
     )
+
+    class Meta:
+        abstract = True
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(capacity__gte=1, capacity__lte=1000),
+                name="%(app_label)s_%(class)s_capacity_in_range",
+                violation_error_code="capacity_range",
+                violation_error_message="A slot has 1 to 1000 places.",
+            ),
+            models.CheckConstraint(
+                condition=Q(slot_minutes__isnull=True)
+                | Q(slot_minutes__gte=5, slot_minutes__lte=720),
+                name="%(app_label)s_%(class)s_slot_minutes_in_range",
+                violation_error_code="slot_minutes_range",
+                violation_error_message="A slot lasts 5 to 720 minutes.",
+            ),
+        )
+
+
+class Schedule(SessionTimesModel):
+    """A session: wall times of its location, cut into slots of equal elapsed time.
+
+    `weekly_hours` are the weekly hours that generated it, if any. A session that staff edited is an
+    exception: its weekly hours no longer change it.
+    """
+
+    doctor = models.ForeignKey(
+        Doctor, on_delete=models.PROTECT, related_name="schedules", db_index=False
+    )
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="schedules", db_index=False
+    )
+    date = models.DateField(validators=[validate_date], help_text="At the location.")
     is_active = models.BooleanField(
         "active", default=True, help_text="Without it nobody can book; what is booked stays."
     )
     weekly_hours = models.ForeignKey(
-        WeeklyHours,
+        "doctor.WeeklyHours",
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
@@ -153,19 +168,7 @@ class Schedule(CalendarEntry):
                 violation_error_code="end_before_start",
                 violation_error_message="A session ends after it starts, on the same day.",
             ),
-            models.CheckConstraint(
-                condition=Q(capacity__gte=1, capacity__lte=1000),
-                name="doctor_schedule_capacity_in_range",
-                violation_error_code="capacity_range",
-                violation_error_message="A slot has 1 to 1000 places.",
-            ),
-            models.CheckConstraint(
-                condition=Q(slot_minutes__isnull=True)
-                | Q(slot_minutes__gte=5, slot_minutes__lte=720),
-                name="doctor_schedule_slot_minutes_in_range",
-                violation_error_code="slot_minutes_range",
-                violation_error_message="A slot lasts 5 to 720 minutes.",
-            ),
+            *SessionTimesModel.Meta.constraints,
         )
 
     def __str__(self) -> str:
@@ -178,48 +181,53 @@ class Schedule(CalendarEntry):
         try:
             too_short = complete and self.start_time < self.end_time and not self.spans()
         except OverflowError:
-            return  # the validators of the date or of the length say so
+            return  # the validators refuse such a date or length
         if too_short:
             raise ValidationError("The session is too short for a slot.", code="no_slots")
 
     def spans(self) -> list[Span]:
-        """Start and end (UTC) of each slot, by the clocks of the location."""
+        """Return start and end (UTC) of each slot, by the clocks of the location."""
         times = (self.start_time, self.end_time, self.slot_minutes)
         return spans_of(self.date, *times, self.location.zone)
 
-    def publish(self) -> None:
-        """Save the session and make or remake its slots, in one transaction.
+    # --- Verbs ---
 
-        Slots that stay as they are keep their bookings; free ones are remade. One made from weekly
-        hours becomes an exception to them. Raises ValidationError; ScheduleInUse with the
-        appointments it would strand; ScheduleOverlap where the doctor has another slot at the time.
-        Locks locations, doctors, then the slots.
+    def publish(self) -> None:
+        """Save the session and make its slots, in one transaction.
+
+        Slots that still fit keep their appointments, other free slots are replaced. A session
+        generated from weekly hours becomes an exception to them. Raises ValidationError;
+        ScheduleInUse with the appointments that would lose their slot; ScheduleOverlap if the
+        doctor has another slot at that time. Locks locations, doctors, then the slots.
         """
-        with overlap_refused():
+        with atomic_or_schedule_overlap():
             self.lock_calendar()
-            self._except_from_hours()
+            self._mark_as_exception()
             self.full_clean()
             self.save()
             self._remake_slots(timezone.now())
 
     def unpublish(self) -> None:
-        """Delete the session and its slots; raises ScheduleInUse where a place is held.
+        """Delete the session and its slots; raises ScheduleInUse if an appointment is on one.
 
-        One made from weekly hours stays, inactive and empty: they never touch its date again.
+        A session generated from weekly hours stays, inactive and without slots, so that they do
+        not generate it again.
         """
         with transaction.atomic():
             self.lock_calendar()
             slots = self.slots.all().lock()
             announce_closing(slots, timezone.now())
             self._drop(slots)
-            made = Schedule.objects.filter(pk=self.pk, weekly_hours__isnull=False)
-            if not made.update(is_active=False, is_exception=True):
+            generated = Schedule.objects.filter(pk=self.pk, weekly_hours__isnull=False)
+            if not generated.update(is_active=False, is_exception=True):
                 self.delete()
 
-    def _except_from_hours(self) -> None:
-        """Let the hours leave a session alone that staff edit, and the date that it had.
+    def _mark_as_exception(self) -> None:
+        """Detach an edited session from its weekly hours: they no longer change or replace it.
 
-        The hours are those that it has now: they may have ended since it was loaded.
+        If its date changes, an inactive session stays on the old date, so that the weekly hours do
+        not generate a new one there. The weekly hours are read again: they may have been deleted
+        since the session was loaded.
         """
         if self._state.adding:
             return
@@ -235,7 +243,8 @@ class Schedule(CalendarEntry):
             stored.is_active, stored.is_exception = False, True
             stored.save()
 
-    def _remake_slots(self, at: datetime) -> None:
+    def _remake_slots(self, at: datetime.datetime) -> None:
+        """Keep the slots that fit the saved session, delete the others and create missing ones."""
         wanted = dict.fromkeys(self.spans())
         slots = self.slots.all().lock()
         withdrawn = announce_closing([s for s in slots if not self._keeps(s, wanted)], at)
@@ -243,40 +252,42 @@ class Schedule(CalendarEntry):
         self._drop([slot for slot in slots if slot not in kept])
         self._refuse_overlap(list(wanted))
         missing = wanted.keys() - {(slot.starts_at, slot.ends_at) for slot in kept}
-        made = self.slots.bulk_create([self.slot_of(span) for span in sorted(missing)])
+        new = self.slots.bulk_create([self.new_slot(span) for span in sorted(missing)])
         gained = [slot for slot in kept if slot.capacity < self.capacity or slot in withdrawn]
         self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
         readmitted = [slot for slot in kept if slot.kept_over and self.is_active]
         self.slots.filter(pk__in=[slot.pk for slot in readmitted]).update(kept_over=False)
-        changed = {slot.pk for slot in [*made, *gained, *readmitted]}
-        self.slots.all().recompute_open(at, changed)
+        changed = [slot.pk for slot in [*gained, *readmitted]]
+        self.slots.all().recompute_open(at, changed, new=[slot.pk for slot in new])
 
-    def _keeps(self, slot: "Slot", wanted: dict[Span, None]) -> bool:
-        """Whether a slot is in the session as it is now, with room for all who hold a place."""
+    def _keeps(self, slot: Slot, wanted: dict[Span, None]) -> bool:
+        """Tell whether a slot fits the session as it is now, with room for its appointments."""
         same_calendar = (slot.doctor_id, slot.location_id) == (self.doctor_id, self.location_id)
         same_time = (slot.starts_at, slot.ends_at) in wanted
         return same_calendar and same_time and slot.taken <= self.capacity
 
-    def _drop(self, slots: "list[Slot]") -> None:
-        """Delete free, locked slots; raises ScheduleInUse where one is not free."""
+    def _drop(self, slots: list[Slot]) -> None:
+        """Delete these locked slots; raises ScheduleInUse if an appointment is on one."""
         refuse_stranding(slot for slot in slots if slot.taken)
         self.slots.filter(pk__in=[slot.pk for slot in slots]).drop()
 
     def _refuse_overlap(self, spans: list[Span]) -> None:
-        """Raise ScheduleOverlap where another session of the doctor has a slot in the way.
+        """Raise ScheduleOverlap if another session of the doctor has a slot in one of these spans.
 
-        Right on SQLite too, where no exclusion constraint stands behind it: the doctor is locked.
+        SQLite has no exclusion constraint, so there this check decides; the doctor is locked.
         """
-        slots = self.slots.model.objects.filter(doctor=self.doctor_id).exclude(schedule=self.pk)
+        slots = Slot.objects.filter(doctor=self.doctor_id).exclude(schedule=self.pk)
         around = slots.filter(starts_at__lt=spans[-1][1], ends_at__gt=spans[0][0])
         for starts_at, ends_at in around.values_list("starts_at", "ends_at"):
             if any(starts_at < end and start < ends_at for start, end in spans):
                 raise ScheduleOverlap
 
-    def slot_of(self, span: Span) -> "Slot":
-        """A slot of the session that is not stored yet."""
+    # --- Unsaved rows ---
+
+    def new_slot(self, span: Span) -> Slot:
+        """Return an unsaved slot of the session."""
         starts_at, ends_at = span
-        return self.slots.model(
+        return Slot(
             schedule=self,
             doctor_id=self.doctor_id,
             location_id=self.location_id,
@@ -284,3 +295,22 @@ class Schedule(CalendarEntry):
             ends_at=ends_at,
             capacity=self.capacity,
         )
+
+    def on_day(self, day: datetime.date, pk: int | None = None) -> "Schedule":
+        """Return an unsaved session with the same values on another day, with this primary key."""
+        session = Schedule(
+            pk=pk, date=day, weekly_hours_id=self.weekly_hours_id, **self.shared_values()
+        )
+        session.location = self.location  # without this, each session would load it
+        return session
+
+    def shared_values(self) -> dict[str, Any]:
+        """Return the column values that all sessions of the same weekly hours share."""
+        return {
+            "doctor_id": self.doctor_id,
+            "location_id": self.location_id,
+            "start_time": self.start_time,
+            "end_time": self.end_time,
+            "slot_minutes": self.slot_minutes,
+            "capacity": self.capacity,
+        }

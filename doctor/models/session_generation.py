@@ -1,99 +1,121 @@
-"""The sessions that weekly hours make, and remake when they change: as sets, never one by one.
+"""Generate the sessions and slots of weekly hours, and update them when the hours change.
 
-Everything here runs in the transaction of a verb of the hours, with their calendars locked.
+The work is done on sets of rows, never row by row. All of it runs in the transaction of a verb of
+`WeeklyHours`, with the locations and doctors locked. The weekly hours come as a template: an
+unsaved session with their doctor, location and times.
 """
 
-from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
 
 from django.db.models import Q
 
-from doctor.models.schedule import Schedule, refuse_stranding
-from doctor.models.session_plan import Plan, booking_context, span_of
-from doctor.models.slot import Slot
-from doctor.models.weekly_hours import Made, WeeklyHours
-from doctor.signals import announce_closing
+from doctor.models.schedule import Schedule
+from doctor.models.session_plan import SessionPlan, SkippedDay, span_of
+from doctor.models.slot import Slot, announce_closing, refuse_stranding
 from doctor.wall_time import Span, instant_of
+from extensions.db.batches import batches
 
-DAYS_AT_ONCE = timedelta(days=371)  # 53 weeks: what a year of hours needs is made at once
-ROWS_AT_ONCE = 5000
-
-
-# --- Hours made longer ----------------------------------------------------------------------------
+DAYS_PER_BATCH = 54  # hours of one weekday generate a year and a week at once
+ROWS_PER_STATEMENT = 5000
 
 
-def fill(hours: WeeklyHours, first: date, last: date, at: datetime) -> Made:
-    """Make the sessions between two dates that the hours have not made yet; leave all others."""
-    made = Made()
-    while first <= last:
-        until = min(last, first + DAYS_AT_ONCE)
-        made += _fill(hours, first, until, at)
-        first = until + timedelta(days=1)
-    return made
+@dataclass
+class GeneratedSessions:
+    """How many sessions and slots were created, and which days were skipped with the reason."""
+
+    sessions: int = 0
+    slots: int = 0
+    skipped: list[SkippedDay] = field(default_factory=list)
+
+    def __add__(self, other: "GeneratedSessions") -> "GeneratedSessions":
+        skipped = [*self.skipped, *other.skipped]
+        return GeneratedSessions(self.sessions + other.sessions, self.slots + other.slots, skipped)
 
 
-def _fill(hours: WeeklyHours, first: date, last: date, at: datetime) -> Made:
-    known = hours.schedules.filter(date__range=(first, last)).values_list("date", flat=True)
-    plan = Plan(hours, sorted({*hours.dates(first, last)} - {*known}))
-    plan.go_around(plan.around().filter(kept_over=True).values_list("starts_at", "ends_at"))
-    sessions = make_sessions(plan, plan.spans)
-    slots = make_slots(plan, sessions, set())
-    announce(sessions, slots, at)
-    return Made(len(sessions), len(slots), plan.skipped)
+# --- New days -------------------------------------------------------------------------------------
 
 
-def make_sessions(plan: Plan, days: Iterable[date]) -> list[Schedule]:
-    """Store the sessions of these days, without their slots."""
-    new = [plan.session_on(day) for day in days]
-    return Schedule.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
+def generate_sessions(template: Schedule, days: Sequence[date], at: datetime) -> GeneratedSessions:
+    """Create the sessions of these days that do not exist yet; change no other session."""
+    generated = GeneratedSessions()
+    for some_days in batches(days, DAYS_PER_BATCH):
+        generated += _generate(template, some_days, at)
+    return generated
 
 
-def make_slots(plan: Plan, sessions: Iterable[Schedule], there: set[Span]) -> list[Slot]:
-    """Store the slots of these sessions that are not there yet."""
+def _generate(template: Schedule, days: list[date], at: datetime) -> GeneratedSessions:
+    existing = Schedule.objects.filter(
+        weekly_hours=template.weekly_hours_id, date__range=(days[0], days[-1])
+    )
+    plan = SessionPlan(template, sorted({*days} - {*existing.values_list("date", flat=True)}))
+    kept_over = plan.doctor_slots().filter(kept_over=True)
+    plan.leave_out(kept_over.values_list("starts_at", "ends_at"))
+    sessions = create_sessions(plan, plan.spans)
+    slots = create_slots(plan, sessions, set())
+    recompute_open(sessions, (), slots, at)
+    return GeneratedSessions(len(sessions), len(slots), plan.skipped)
+
+
+def create_sessions(plan: SessionPlan, days: Iterable[date]) -> list[Schedule]:
+    """Insert the sessions of these days, without their slots."""
+    new = [plan.template.on_day(day) for day in days]
+    return Schedule.objects.bulk_create(new, batch_size=ROWS_PER_STATEMENT)
+
+
+def create_slots(
+    plan: SessionPlan, sessions: Iterable[Schedule], existing: set[Span]
+) -> list[Slot]:
+    """Insert the planned slots of these sessions, except those that exist already."""
     new = [
-        session.slot_of(span)
+        session.new_slot(span)
         for session in sessions
         for span in plan.spans[session.date]
-        if span not in there
+        if span not in existing
     ]
-    return Slot.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
+    return Slot.objects.bulk_create(new, batch_size=ROWS_PER_STATEMENT)
 
 
-def announce(sessions: list[Schedule], slots: Iterable[Slot], at: datetime) -> None:
-    """Open or close the slots of these sessions as they are to be, and tell of the changed ones."""
-    of_sessions = Slot.objects.filter(schedule__in=[session.pk for session in sessions])
-    of_sessions.recompute_open(at, changed={slot.pk for slot in slots})
+def recompute_open(
+    sessions: list[Schedule], changed: Iterable[Slot], new: Iterable[Slot], at: datetime
+) -> None:
+    """Open or close the slots of these sessions and send `slots_changed`."""
+    slots = Slot.objects.filter(schedule__in=[session.pk for session in sessions])
+    slots.recompute_open(at, {slot.pk for slot in changed}, new={slot.pk for slot in new})
 
 
-# --- Hours changed --------------------------------------------------------------------------------
+# --- Changed weekly hours -------------------------------------------------------------------------
 
 
 class SessionUpdate:
-    """The sessions of some hours from a date on, brought to where the hours are now.
+    """Bring the sessions of weekly hours in line with the template, from a date on.
 
-    What is as it is to be stays; what is free moves; what is booked and would be stranded is
-    refused or, with `keep`, kept over: closed, in a session that the hours have no more part in.
-    Sessions that staff have edited stay as they are.
+    Slots that fit stay, free ones are replaced. A slot that does not fit and has an appointment is
+    refused or, with `keep`, kept over: it closes, in a session that no longer belongs to the weekly
+    hours. Sessions that staff edited stay as they are.
     """
 
-    def __init__(self, hours: WeeklyHours, first: date, at: datetime) -> None:
-        self.hours, self.first, self.at = hours, first, at
-        coming = hours.schedules.filter(date__gte=first)
-        self.excepted = {row.date for row in coming if row.is_exception}
-        self.rows = {row.pk: row for row in coming if not row.is_exception}
-        midnight = instant_of(first, time(), hours.location.zone)
-        kept = Q(doctor=hours.doctor_id, kept_over=True, starts_at__gte=midnight)
-        self.slots = Slot.objects.filter(Q(schedule__in=self.rows) | kept).lock()
-        self.keepers = {slot.schedule_id for slot in self.slots} - self.rows.keys()
+    def __init__(self, template: Schedule, first: date, at: datetime) -> None:
+        """Lock the slots from the first date on."""
+        self.template, self.at = template, at
+        coming = Schedule.objects.filter(weekly_hours=template.weekly_hours_id, date__gte=first)
+        self.exception_days = {row.date for row in coming if row.is_exception}
+        self.sessions = {row.pk: row for row in coming if not row.is_exception}
+        midnight = instant_of(first, time(), template.location.zone)
+        kept_over = Q(doctor=template.doctor_id, kept_over=True, starts_at__gte=midnight)
+        self.slots = Slot.objects.filter(Q(schedule__in=self.sessions) | kept_over).lock()
+        self.keeping_sessions = {slot.schedule_id for slot in self.slots} - self.sessions.keys()
 
-    def last_made(self) -> date | None:
-        """The last day on which there is a session."""
-        return max((row.date for row in self.rows.values()), default=None)
+    def last_date(self) -> date | None:
+        """Return the last date with a session of the weekly hours, edited ones aside."""
+        return max((row.date for row in self.sessions.values()), default=None)
 
-    def carry_out(self, days: Iterable[date], keep: bool) -> Made:
-        """Have sessions on these days and on no other; raises ScheduleInUse."""
-        plan = Plan(self.hours, [day for day in days if day not in self.excepted], self.rows)
-        self.day_of = plan.days_of()
+    def apply(self, days: Iterable[date], keep: bool) -> GeneratedSessions:
+        """Have sessions on these days and on no others; raises ScheduleInUse unless `keep`."""
+        open_days = [day for day in days if day not in self.exception_days]
+        plan = SessionPlan(self.template, open_days, self.sessions)
+        self.days_by_span = plan.days_by_span()
         closing = [slot for slot in self.slots if not self._fits(slot)]
         self.withdrawn = announce_closing(closing, self.at)
         staying = [slot for slot in self.slots if self._fits(slot)]
@@ -102,67 +124,79 @@ class SessionUpdate:
         if not keep:
             refuse_stranding(stranded)
         self._keep_over(stranded)
-        keys = {slot.pk for slot in [*staying, *outside]}
-        Slot.objects.filter(pk__in={slot.pk for slot in self.slots} - keys).drop()
-        theirs = (slot for slot in outside if slot.doctor_id == self.hours.doctor_id)
-        plan.go_around(map(span_of, theirs))
+        remaining = {slot.pk for slot in [*staying, *outside]}
+        Slot.objects.filter(pk__in={slot.pk for slot in self.slots} - remaining).drop()
+        same_doctor = (slot for slot in outside if slot.doctor_id == self.template.doctor_id)
+        plan.leave_out(map(span_of, same_doctor))
         return self._write(plan, staying, stranded)
 
     def _keep_over(self, stranded: list[Slot]) -> None:
-        """Leave these slots where they are, in sessions that are the hours' no longer."""
-        left = {slot.schedule_id for slot in stranded}
-        Schedule.objects.filter(pk__in=left).update(
+        """Mark these slots as kept over, and detach their sessions from the weekly hours."""
+        detached = {slot.schedule_id for slot in stranded}
+        Schedule.objects.filter(pk__in=detached).update(
             weekly_hours=None, is_active=False, is_exception=True
         )
         Slot.objects.filter(pk__in=[slot.pk for slot in stranded]).update(kept_over=True)
-        self.left = [self.rows.pop(pk) for pk in left]
+        self.detached = [self.sessions.pop(pk) for pk in detached]
 
-    def _write(self, plan: Plan, staying: list[Slot], stranded: list[Slot]) -> Made:
-        """Store the sessions of the plan, with the slots that stay and those that are new."""
-        gone = [pk for pk, row in self.rows.items() if row.date not in plan.spans]
-        Schedule.objects.filter(pk__in=gone)._raw_delete(Schedule.objects.db)  # slots are gone
-        rows = [row for pk, row in self.rows.items() if pk not in gone]
+    def _write(
+        self, plan: SessionPlan, staying: list[Slot], stranded: list[Slot]
+    ) -> GeneratedSessions:
+        """Write the planned sessions, with the slots that stay and the new ones."""
+        unplanned = [pk for pk, row in self.sessions.items() if row.date not in plan.spans]
+        Schedule.objects.filter(pk__in=unplanned)._raw_delete(Schedule.objects.db)  # have no slots
+        rows = [row for pk, row in self.sessions.items() if pk not in unplanned]
         Schedule.objects.filter(pk__in=[row.pk for row in rows]).update(
-            **booking_context(self.hours)
+            **self.template.shared_values()
         )
-        new = make_sessions(plan, plan.spans.keys() - {row.date for row in rows})
-        sessions = [plan.session_on(row.date, row.pk) for row in rows] + new
-        altered = self._settle(staying, {session.date: session.pk for session in sessions})
-        made = make_slots(plan, sessions, {span_of(slot) for slot in staying})
-        announce([*sessions, *self.left], [*made, *altered, *stranded], self.at)
-        self._tidy()
-        return Made(len(new), len(made), plan.skipped)
+        new = create_sessions(plan, plan.spans.keys() - {row.date for row in rows})
+        sessions = [self.template.on_day(row.date, row.pk) for row in rows] + new
+        gained = self._move_slots(staying, {session.date: session.pk for session in sessions})
+        slots = create_slots(plan, sessions, {span_of(slot) for slot in staying})
+        recompute_open([*sessions, *self.detached], [*gained, *stranded], slots, self.at)
+        self._delete_empty_sessions()
+        return GeneratedSessions(len(new), len(slots), plan.skipped)
 
-    def _settle(self, staying: list[Slot], homes: dict[date, int]) -> list[Slot]:
-        """Bring slots that stay to the session of their day; answer those that gain by it."""
-        larger = self.hours.capacity
-        gaining = [
+    def _move_slots(self, staying: list[Slot], sessions: dict[date, int]) -> list[Slot]:
+        """Move slots that stay to the session of their day; return those that gain a place.
+
+        `sessions`: primary key of the session of each day.
+        """
+        gained = [
             slot
             for slot in staying
-            if slot.kept_over or slot.capacity < larger or slot in self.withdrawn
+            if slot.kept_over or slot.capacity < self.template.capacity or slot in self.withdrawn
         ]
         moving = []
         for slot in staying:
-            home = homes[self.day_of[span_of(slot)]]
-            if slot.kept_over or slot.schedule_id != home:
-                slot.schedule_id, slot.kept_over = home, False
+            session = sessions[self.days_by_span[span_of(slot)]]
+            if slot.kept_over or slot.schedule_id != session:
+                slot.schedule_id, slot.kept_over = session, False
                 moving.append(slot)
-        Slot.objects.bulk_update(moving, ["schedule", "kept_over"], batch_size=ROWS_AT_ONCE)
-        resized = Slot.objects.filter(schedule__in=homes.values())
-        resized.exclude(capacity=self.hours.capacity).update(capacity=self.hours.capacity)
-        return gaining
+        Slot.objects.bulk_update(moving, ["schedule", "kept_over"], batch_size=ROWS_PER_STATEMENT)
+        resized = Slot.objects.filter(schedule__in=sessions.values())
+        resized.exclude(capacity=self.template.capacity).update(capacity=self.template.capacity)
+        return gained
 
-    def _tidy(self) -> None:
-        """Delete sessions that kept something over and keep nothing any more.
+    def _delete_empty_sessions(self) -> None:
+        """Delete sessions that kept slots over and have no slot left.
 
-        One that somebody is editing stays: they wait for our calendar with the session in hand.
+        A session that staff are editing is locked and stays: waiting for it would deadlock, as
+        that verb waits for the lock of this doctor.
         """
-        over = {"weekly_hours": None, "is_active": False, "is_exception": True, "slots": None}
-        empty = Schedule.objects.filter(pk__in=self.keepers, **over).order_by("pk")
+        empty = Schedule.objects.filter(
+            pk__in=self.keeping_sessions,
+            weekly_hours=None,
+            is_active=False,
+            is_exception=True,
+            slots=None,
+        ).order_by("pk")
         rows = list(empty.select_for_update(no_key=True, skip_locked=True, of=("self",)))
         Schedule.objects.filter(pk__in=[row.pk for row in rows])._raw_delete(Schedule.objects.db)
 
     def _fits(self, slot: Slot) -> bool:
-        """Whether a slot is to be had as it is, with room for all who hold a place."""
-        same = (slot.doctor_id, slot.location_id) == (self.hours.doctor_id, self.hours.location_id)
-        return same and span_of(slot) in self.day_of and slot.taken <= self.hours.capacity
+        """Tell whether a slot is in the plan, with room for its appointments."""
+        calendar = (self.template.doctor_id, self.template.location_id)
+        same_calendar = (slot.doctor_id, slot.location_id) == calendar
+        same_time = span_of(slot) in self.days_by_span
+        return same_calendar and same_time and slot.taken <= self.template.capacity

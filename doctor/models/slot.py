@@ -1,4 +1,4 @@
-"""A stretch of a doctor's time with places in it: what is booked."""
+"""Slots: spans of a doctor's time with places that patients book."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.utils import timezone
 
 from doctor.exceptions import REFUSALS, NothingToRelease, ScheduleInUse, SlotFull
 from doctor.models.booking_rules import BookingContext, places_left
-from doctor.models.date_ranges import around, spans_of_days
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.schedule import Schedule
-from doctor.models.slot_availability import called_off, recompute_open
-from doctor.signals import announce_closing, slots_changed
+from doctor.models.slot_availability import called_off, may_open
+from doctor.signals import slots_changed, slots_closing
+from doctor.wall_time import enclosing_span, spans_of_days
+from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.exceptions import DomainError
 
@@ -28,76 +28,102 @@ A_DAY = timedelta(days=1)
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
-    """Scopes of slots; `bookable` is the one rule of listing, guard and explanation alike."""
+    """Scopes, locks and rows of slots."""
 
-    def on(self, terms: BookingContext) -> "SlotQuerySet":
-        """What can be had on these terms: the one rule, as a filter and as a guard."""
-        return self.filter(terms.passes())
+    # --- The booking rules ---
 
-    def explained(self, terms: BookingContext) -> "SlotQuerySet":
-        """Add `reason`: the first one against each slot on these terms, or null."""
-        return self.annotate(reason=terms.reason())
-
-    def reasons(self, terms: BookingContext) -> dict[int, str | None]:
-        """The first reason against each slot on these terms, by key; None for what can be had."""
-        rows: Any = self.explained(terms)
-        return dict(rows.values_list("pk", "reason"))
+    def bookable_in(self, context: BookingContext) -> "SlotQuerySet":
+        """Return the slots that the booking rules allow in the context."""
+        return self.filter(context.guard)
 
     def bookable(self, at: datetime) -> "SlotQuerySet":
-        """What anybody can book at the instant. Reads the locations' rules at once."""
-        return self.on(BookingContext.now(at))
+        """Return the slots that anyone can book at the instant; reads the locations' rules."""
+        return self.bookable_in(BookingContext.for_anyone(at))
+
+    def explained(self, context: BookingContext) -> "SlotQuerySet":
+        """Add `reason`: the first reason against each slot in the context, or null."""
+        return self.annotate(reason=context.reason())
+
+    def reasons(self, context: BookingContext) -> dict[int, str | None]:
+        """Return the first reason against each slot by primary key; None if it can be booked."""
+        rows: Any = self.explained(context)
+        return dict(rows.values_list("pk", "reason"))
+
+    # --- Scopes ---
 
     def between(
         self, first: date | None, last: date | None, locations: Iterable[Location]
     ) -> "SlotQuerySet":
-        """Those at these locations that begin on one of these days, as each counts its days.
+        """Return slots at these locations that start on one of these days, both included.
 
-        Bounded by the slot's own instants, which the indexes hold, and not by the session's date.
+        Days are those of each location; None leaves the range open. The condition is on the
+        slot's own instants, which the indexes hold, and not on the date of its session.
         """
-        spans = spans_of_days(first, last, locations)
+        spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
         if not spans:
             return self.none()
         days = (
             Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
             for (start, end), pks in spans.items()
         )
-        earliest, latest = around(spans)
+        earliest, latest = enclosing_span(spans)
         return self.filter(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
 
     def of_key(self, pk: int | None) -> "SlotQuerySet":
-        """The one with this key; none for an appointment that has outlived its slot."""
+        """Return the slot with this primary key, or none for None.
+
+        An appointment whose slot was deleted has no slot.
+        """
         return self.filter(pk=pk) if pk else self.none()
 
     def coming(self, at: datetime) -> "SlotQuerySet":
-        """Those that have not ended at the instant: only these still open and close."""
+        """Return the slots that have not ended at the instant: only these open and close."""
         return self.filter(ends_at__gt=at)
 
     def overlapping(self, starts_at: datetime, ends_at: datetime) -> "SlotQuerySet":
-        """Those with some time in common; ones that touch do not overlap.
+        """Return the slots that overlap the span; a slot that only touches it does not.
 
-        A slot lasts a day at most: bounded on both sides, the index on the start serves.
+        A slot lasts a day at most, so both sides of the start have a bound and its index serves.
         """
         begun = self.filter(starts_at__gt=starts_at - 2 * A_DAY, starts_at__lt=ends_at)
         return begun.filter(ends_at__gt=starts_at)
 
     def of_active_doctor(self, doctor: int) -> "SlotQuerySet":
-        """Those of one doctor, none of a doctor whom the public does not see."""
+        """Return the slots of the doctor with this primary key; none if they are inactive."""
         return self.filter(doctor=doctor, doctor__is_active=True)
 
+    def called_off(self) -> "SlotQuerySet":
+        """Return the slots on which no appointment can take place as booked."""
+        return self.filter(called_off())
+
+    # --- Rows of the API ---
+
+    def slot_rows(self, at: datetime, *more: str) -> "models.QuerySet[Slot, dict[str, Any]]":
+        """Return what `serialize_slot_row` needs as dictionaries, and the columns `more`."""
+        rows = self.annotate(available=places_left(at), zone=F("location__time_zone"))
+        columns = ("schedule", "location", *TIMES, "capacity")
+        return rows.values("id", *columns, "zone", "available", *more)
+
+    def to_list(self, at: datetime, *more: str) -> list[dict[str, Any]]:
+        """Return the slots as the API shows them; no model object is made of a slot."""
+        return [serialize_slot_row(**row) for row in self.slot_rows(at, *more)]
+
+    # --- Locks and changes ---
+
     def lock(self) -> "list[Slot]":
-        """Lock all of them by primary key in one statement, until the transaction ends."""
+        """Lock all by ascending primary key in one statement until the transaction ends."""
         return list(self.select_for_update(no_key=True, of=("self",)).order_by("pk"))
 
     def lock_keys(self) -> list[int]:
-        """Lock all of them as `lock` does, however many; their keys alone."""
+        """Lock all as `lock` does and return their primary keys; for any number of slots."""
         rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk")
         return list(rows.values_list("pk", flat=True))
 
     def drop(self) -> None:
-        """Delete free, locked slots in as many statements for a thousand of them as for one.
+        """Delete free, locked slots; the number of statements does not grow with the slots.
 
-        What refers to one goes with it or forgets it, as its foreign key says; Django's own
-        deletion does so a hundred slots at a time.
+        Rows that refer to a slot are deleted or set to null, as their foreign key says. Django's
+        own `delete` does the same a hundred slots at a time.
         """
         pks = list(self.values_list("pk", flat=True))
         for relation in Slot._meta.related_objects:
@@ -109,28 +135,42 @@ class SlotQuerySet(models.QuerySet["Slot"]):
                 rows.delete()
         Slot.objects.filter(pk__in=pks)._raw_delete(self.db)
 
-    def recompute_open(self, at: datetime, changed: Iterable[int] = ()) -> None:
-        """Set `is_open` to what sessions, doctors and leave say now; see `opening`."""
-        recompute_open(self, at, changed)
+    def recompute_open(
+        self, at: datetime, changed: Iterable[int] = (), new: Iterable[int] = ()
+    ) -> None:
+        """Set `is_open` by session, doctor and leave as they are now, and send `slots_changed`.
 
-    def called_off(self) -> "SlotQuerySet":
-        """Those of which no visit can take place as booked."""
-        return self.filter(called_off())
+        `changed`: primary keys of locked slots on which something else changed; the signal names
+        them as well. `new`: primary keys of slots that this transaction created. Idempotent. The
+        slots are locked first and read by a second statement: under READ COMMITTED the second sees
+        what the previous holder of the lock wrote, the first may not.
+        """
+        created = set(new)
+        announced = {*changed, *created}
+        for pks in batches(self.lock_keys()):
+            announced |= self._open_and_close(pks, at)
+        if announced:
+            slots_changed.send(sender=Slot, slots=announced, new=created, at=at)
 
-    def listed(self, at: datetime, *more: str) -> "models.QuerySet[Slot, dict[str, Any]]":
-        """The values of what the API shows of slots, and `more` of their columns."""
-        rows = self.annotate(available=places_left(at), zone=F("location__time_zone"))
-        columns = ("schedule", "location", *TIMES, "capacity")
-        return rows.values("id", *columns, "zone", "available", *more)
+    def _open_and_close(self, pks: list[int], at: datetime) -> set[int]:
+        """Set `is_open` of these locked slots; return the keys of those that it changed."""
+        opens = ExpressionWrapper(may_open(), output_field=BooleanField())
+        rows = Slot.objects.filter(pk__in=pks).annotate(opens=opens)
+        stale = list(rows.exclude(is_open=F("opens")).values_list("pk", "taken", "opens"))
+        if closing := {pk for pk, taken, opens in stale if taken and not opens}:
+            slots_closing.send(sender=Slot, slots=closing, at=at)
+        for is_open in (True, False):
+            flipped = [pk for pk, _, opens in stale if opens is is_open]
+            if flipped:
+                Slot.objects.filter(pk__in=flipped).update(is_open=is_open)
+        return {pk for pk, _, _ in stale}
 
-    def to_list(self, at: datetime, *more: str) -> list[dict[str, Any]]:
-        """What the API shows of slots, read as values: no model object per slot."""
-        return [shown(**row) for row in self.listed(at, *more)]
 
+def serialize_slot_row(zone: str, available: int, **row: Any) -> dict[str, Any]:
+    """Return a row of `slot_rows` as the API shows it, its times with the offset of the zone.
 
-def shown(zone: str, available: int, **row: Any) -> dict[str, Any]:
-    """A row of `listed` as the API shows it: its times on the clock of the zone, no place to have
-    where there is a reason against it."""
+    A slot with a reason against it shows 0 available places.
+    """
     clock = ZoneInfo(zone)
     times = {name: row.pop(name).astimezone(clock).isoformat() for name in TIMES}
     return {
@@ -143,10 +183,43 @@ def shown(zone: str, available: int, **row: Any) -> dict[str, Any]:
     }
 
 
-class Slot(models.Model):
-    """Places of one doctor from one instant to another. Made by `Schedule.publish` alone."""
+def announce_closing(slots: "list[Slot]", at: datetime) -> "list[Slot]":
+    """Send `slots_closing` for these locked slots, so that offers give back the places they hold.
 
-    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="slots")
+    Reads `taken` of the slots again: afterwards it counts appointments only. Returns the slots
+    where an offer gave a place back; if such a slot stays, the place is free again.
+    """
+    held = [slot for slot in slots if slot.taken]
+    if not held:
+        return []
+    pks = {slot.pk for slot in held}
+    slots_closing.send(sender=Slot, slots=pks, at=at)
+    taken = dict(Slot.objects.filter(pk__in=pks).values_list("pk", "taken"))
+    withdrawn = [slot for slot in held if slot.taken != taken[slot.pk]]
+    for slot in withdrawn:
+        slot.taken = taken[slot.pk]
+    return withdrawn
+
+
+def refuse_stranding(slots: "Iterable[Slot]") -> None:
+    """Raise ScheduleInUse with the appointments on these slots, if there are any slots.
+
+    Each of the slots has a place taken and is about to be deleted or closed.
+    """
+    in_use = list({slot.pk: slot for slot in slots}.values())
+    if in_use:
+        models.prefetch_related_objects(in_use, "appointments")
+        visits = [visit for slot in in_use for visit in slot.appointments.all()]
+        raise ScheduleInUse(appointments=sorted(v.pk for v in visits if v.holds_a_place))
+
+
+class Slot(models.Model):
+    """A span of a doctor's time with a number of places, which patients book.
+
+    `Schedule.publish` and the verbs of `WeeklyHours` create slots; nothing else does.
+    """
+
+    schedule = models.ForeignKey("doctor.Schedule", on_delete=models.PROTECT, related_name="slots")
     doctor = models.ForeignKey(
         Doctor, on_delete=models.PROTECT, related_name="slots", db_index=False
     )  # the unique constraint's index serves it
@@ -209,39 +282,38 @@ class Slot(models.Model):
 
     @property
     def available(self) -> int:
-        """Places left, whether or not they can be booked."""
+        """Places that are not taken, whether or not a patient can book them."""
         return self.capacity - self.taken
 
-    def take(self, at: datetime | None = None, terms: BookingContext | None = None) -> None:
-        """Take one place on these terms, or on everybody's at the instant.
+    def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
+        """Take one place, by the booking rules in the context or for anyone at the instant.
 
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`. One conditional
-        UPDATE is guard and lock: of two callers for the last place the second waits for the first
-        and then finds the condition false. A place whose hold has lapsed is settled first by
-        whoever knows of holds.
+        UPDATE is guard and lock: the second of two callers for the last place waits for the first,
+        then the condition is false. An offer whose hold has lapsed ends first, under the lock of
+        the slot: its place counts in `taken` until then.
         """
-        terms = terms or self._terms(at)
-        row = Slot.objects.on(terms).filter(pk=self.pk, taken__lt=F("capacity"))
+        context = context or self._context_for_anyone(at)
+        if self.hold_lapses_at is not None and self.hold_lapses_at <= context.at:
+            self.lock().offers.settle(self, context.at)
+        row = Slot.objects.bookable_in(context).filter(pk=self.pk, taken__lt=F("capacity"))
         if not row.update(taken=F("taken") + 1):
-            raise self.refusal(terms=terms) or SlotFull
-
-    def holds_lapsed_place(self, at: datetime) -> bool:
-        """Whether a place of it, as loaded, is held no longer; full or not, it may fill up now."""
-        return self.hold_lapses_at is not None and self.hold_lapses_at <= at
+            raise self.refusal(context=context) or SlotFull
 
     def lock(self) -> "Slot":
-        """Lock the row until the transaction ends and return it as it is; raises DoesNotExist."""
+        """Lock the row until the transaction ends and return it as stored; raises DoesNotExist."""
         return Slot.objects.select_for_update(no_key=True).get(pk=self.pk)
 
     def release(self) -> None:
-        """Give one place back; raises NothingToRelease when none is taken."""
+        """Give one place back; raises NothingToRelease if none is taken."""
         if not Slot.objects.filter(pk=self.pk, taken__gt=0).update(taken=F("taken") - 1):
             raise NothingToRelease
 
     def resize(self, capacity: int) -> None:
-        """Change the number of places; raises ScheduleInUse when more are taken.
+        """Change the number of places; raises ScheduleInUse if appointments hold more.
 
-        Holds give way to it, and a place that is gained is told of.
+        Offers give back their places if they no longer fit. Sends `slots_changed` if a place
+        becomes free.
         """
         at = timezone.now()
         with transaction.atomic():
@@ -253,31 +325,36 @@ class Slot(models.Model):
                 holders = self.appointments.holding_a_place().values_list("pk", flat=True)
                 raise ScheduleInUse(appointments=sorted(holders))
             if gained:
-                slots_changed.send(sender=Slot, slots={self.pk}, at=at)
+                slots_changed.send(sender=Slot, slots={self.pk}, new=set(), at=at)
         self.refresh_from_db(fields=["capacity"])
 
     def refusal(
-        self, at: datetime | None = None, terms: BookingContext | None = None
+        self, at: datetime | None = None, context: BookingContext | None = None
     ) -> DomainError | None:
-        """Why this slot, as it is stored, cannot be had on these terms; None when it can."""
-        told = Slot.objects.filter(pk=self.pk).reasons(terms or self._terms(at))
-        if not told:
+        """Return the first reason against the stored slot as an error; None if it can be booked.
+
+        Raises DoesNotExist if the slot is gone.
+        """
+        context = context or self._context_for_anyone(at)
+        reasons = Slot.objects.filter(pk=self.pk).reasons(context)
+        if not reasons:
             raise Slot.DoesNotExist
-        reason = told[self.pk]
+        reason = reasons[self.pk]
         return REFUSALS[reason]() if reason else None
 
-    def alternatives(self, terms: BookingContext, limit: int = 3) -> list[dict[str, Any]]:
-        """Other slots of the doctor that can be had on these terms.
+    def alternatives(self, context: BookingContext, limit: int = 3) -> list[dict[str, Any]]:
+        """Return other slots of the doctor, bookable in the context, as the API shows them.
 
-        The next ones from this slot's start first, then earlier ones, soonest first in each part.
+        Slots from this slot's start on come first, then earlier ones; the soonest first in each
+        part.
         """
-        others = Slot.objects.filter(doctor=self.doctor_id).on(terms)
+        others = Slot.objects.filter(doctor=self.doctor_id).bookable_in(context)
         later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
         earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = later[:limit].to_list(terms.at)
+        found: list[dict[str, Any]] = later[:limit].to_list(context.at)
         if len(found) < limit:
-            found += earlier[: limit - len(found)].to_list(terms.at)
+            found += earlier[: limit - len(found)].to_list(context.at)
         return found
 
-    def _terms(self, at: datetime | None) -> BookingContext:
+    def _context_for_anyone(self, at: datetime | None) -> BookingContext:
         return BookingContext(at or timezone.now(), (self.location,))

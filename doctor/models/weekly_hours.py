@@ -1,7 +1,6 @@
-"""The hours a doctor keeps week by week, and the sessions that are made from them."""
+"""Weekly hours: when a doctor works week by week, and the sessions generated from that."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,17 +14,23 @@ from django.utils import timezone
 from doctor.exceptions import HoursOverlap
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.recurrence import dates_of, meet
-from doctor.models.timetabled import CalendarEntry
-from doctor.wall_time import validate_date
+from doctor.models.schedule import Schedule, SessionTimesModel, atomic_or_schedule_overlap
+from doctor.models.session_generation import (
+    GeneratedSessions,
+    SessionUpdate,
+    generate_sessions,
+)
+from doctor.models.session_plan import SkippedDay
+from doctor.models.slot import Slot
+from doctor.wall_time import Span, extent_of, validate_date
 
 A_DAY = timedelta(days=1)
 TEN_YEARS = timedelta(days=3653)
-Skipped = tuple[date, str]
+MOST_DATES_APART = 2  # an instant has up to three dates around the world: UTC-12 to UTC+14
 
 
 class Weekday(models.IntegerChoices):
-    """The days as Python numbers them."""
+    """Weekdays, numbered as Python's `date.weekday` does."""
 
     MONDAY = 0
     TUESDAY = 1
@@ -36,83 +41,49 @@ class Weekday(models.IntegerChoices):
     SUNDAY = 6
 
 
-@dataclass
-class Made:
-    """How much was made, and which days were left out, each with the reason."""
-
-    sessions: int = 0
-    slots: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-
-    def __add__(self, other: "Made") -> "Made":
-        skipped = [*self.skipped, *other.skipped]
-        return Made(self.sessions + other.sessions, self.slots + other.slots, skipped)
-
-
 class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
-    """Scopes of hours, and the verb that carries them on."""
+    """Scopes of weekly hours, and the verb that generates more sessions."""
 
     def valid_on_or_after(self, day: date) -> "WeeklyHoursQuerySet":
-        """Those that have not ended before the day."""
+        """Return those that have not ended before the day."""
         return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day))
 
-    def extend(self, doctor: int, days: int, at: datetime) -> "dict[WeeklyHours, Made]":
-        """Make what each of a doctor's hours lacks from tomorrow to so many days ahead, there.
+    def extend(
+        self, doctor: int, days: int, at: datetime
+    ) -> "dict[WeeklyHours, GeneratedSessions]":
+        """Generate the missing sessions of one doctor, from tomorrow to `days` days ahead.
 
-        What is there already, what staff edited and what they deleted stays as it is, so that a
-        second call makes nothing. Where something was kept over that nobody holds any more, the
-        days are remade. One transaction; locks the hours, their locations, the doctor.
+        Existing sessions, edited and deleted ones included, stay as they are: a second call
+        generates nothing. If a slot that was kept over has become free, all sessions are updated,
+        so that its time can be used again. One transaction; locks the weekly hours, their sessions
+        if they are updated, the locations and the doctor.
         """
-        from doctor.models.session_generation import SessionUpdate, fill
-
         with transaction.atomic():
-            rules = list(self.filter(doctor=doctor).select_for_update(no_key=True).order_by("pk"))
-            if remakes := _keeps_what_nobody_holds(doctor, at):
-                for hours in rules:
-                    hours.lock_parts()
-            places = Location.objects.lock({hours.location_id for hours in rules})
+            every = list(self.filter(doctor=doctor).select_for_update(no_key=True).order_by("pk"))
+            update = _has_free_kept_over_slot(doctor, at)
+            if update:
+                for hours in every:
+                    hours.lock_children()
+            locations = Location.objects.lock({hours.location_id for hours in every})
             Doctor.objects.lock({doctor})
-            made: dict[WeeklyHours, Made] = {}
-            for hours in rules:
-                hours.location = next(each for each in places if each.pk == hours.location_id)
-                today = hours.location.today(at)
-                first, last = today + A_DAY, today + A_DAY * days
-                if remakes:
-                    remaking = SessionUpdate(hours, first, at)
-                    until = max(last, remaking.last_made() or last)
-                    made[hours] = remaking.carry_out(hours.dates(first, until), keep=True)
-                else:
-                    made[hours] = fill(hours, first, last, at)
-        return made
+            generated: dict[WeeklyHours, GeneratedSessions] = {}
+            for hours in every:
+                hours.location = next(row for row in locations if row.pk == hours.location_id)
+                generated[hours] = hours._extend(days, at, update)
+        return generated
 
 
-def _keeps_what_nobody_holds(doctor: int, at: datetime) -> bool:
-    from doctor.models.slot import Slot
-
-    left = Slot.objects.filter(doctor=doctor, kept_over=True, taken=0, starts_at__gt=at)
-    return left.exists()
+def _has_free_kept_over_slot(doctor: int, at: datetime) -> bool:
+    slots = Slot.objects.filter(doctor=doctor, kept_over=True, taken=0, starts_at__gt=at)
+    return slots.exists()
 
 
-class WeeklyHours(CalendarEntry):
-    """A rule: every n-th week on one weekday, from one wall time of the location to another."""
+class WeeklyHours(SessionTimesModel):
+    """Every n-th week on one weekday, from one wall time at the location to another."""
 
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="weekly_hours")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="weekly_hours")
     weekday = models.PositiveSmallIntegerField(choices=Weekday)
-    start_time = models.TimeField(help_text="On the clocks of the location.")
-    end_time = models.TimeField(help_text="On the clocks of the location, the same day.")
-    slot_minutes = models.PositiveSmallIntegerField(
-        "slot length",
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(5), MaxValueValidator(720)],
-        help_text="Minutes; empty makes one slot of the whole session.",
-    )
-    capacity = models.PositiveSmallIntegerField(
-        default=1,
-        validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Places per slot.",
-    )
     valid_from = models.DateField(
         help_text="The first session is on the first such weekday on or after this date."
     )
@@ -125,7 +96,7 @@ class WeeklyHours(CalendarEntry):
         help_text="2 is every other week, counted from the first session.",
     )
 
-    skipped: Sequence[Skipped] = ()  # the days that `publish` left out, each with the reason
+    skipped: Sequence[SkippedDay] = ()  # days without a session and the reason; `publish` sets it
 
     objects = WeeklyHoursQuerySet.as_manager()
 
@@ -151,19 +122,7 @@ class WeeklyHours(CalendarEntry):
                 violation_error_code="date_range",
                 violation_error_message="The last date is before the first.",
             ),
-            models.CheckConstraint(
-                condition=Q(capacity__gte=1, capacity__lte=1000),
-                name="doctor_weeklyhours_capacity_in_range",
-                violation_error_code="capacity_range",
-                violation_error_message="A slot has 1 to 1000 places.",
-            ),
-            models.CheckConstraint(
-                condition=Q(slot_minutes__isnull=True)
-                | Q(slot_minutes__gte=5, slot_minutes__lte=720),
-                name="doctor_weeklyhours_slot_minutes_in_range",
-                violation_error_code="slot_minutes_range",
-                violation_error_message="A slot lasts 5 to 720 minutes.",
-            ),
+            *SessionTimesModel.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(every_weeks__gte=1, every_weeks__lte=52),
                 name="doctor_weeklyhours_every_weeks_in_range",
@@ -190,32 +149,75 @@ class WeeklyHours(CalendarEntry):
         if ends - starts < timedelta(minutes=self.slot_minutes):
             raise ValidationError("The hours are too short for a slot.", code="no_slots")
 
+    # --- Recurrence ---
+
     def dates(self, first: date, last: date) -> list[date]:
-        """The days of the hours between two dates, both included."""
-        return dates_of(self, first, last)
+        """Return the days of the hours between two dates, both included.
+
+        The first day of all is the first such weekday on or after `valid_from`; the others follow
+        every `every_weeks` weeks.
+        """
+        anchor = self.valid_from + A_DAY * ((self.weekday - self.valid_from.weekday()) % 7)
+        step = 7 * self.every_weeks
+        before = max(0, -((anchor - first).days // step))  # days of the hours before `first`
+        last = min(last, self.valid_until or last)
+        count = (last - anchor).days // step - before + 1
+        return [anchor + A_DAY * step * (before + n) for n in range(count)]
+
+    def overlaps(self, other: "WeeklyHours", first: date, last: date) -> bool:
+        """Tell whether slots of both overlap, as instants, on a day of these hours in the range."""
+        same_clocks = self.location.zone == other.location.zone
+        pairs = self._same_days if same_clocks else self._near_days
+        return any(
+            _overlap(self._extent(day), other._extent(other_day))
+            for day, other_day in pairs(other, first, last)
+        )
+
+    def _same_days(
+        self, other: "WeeklyHours", first: date, last: date
+    ) -> Iterator[tuple[date, date]]:
+        """Pair equal days: on the same clocks, only these can overlap."""
+        apart = self.start_time >= other.end_time or other.start_time >= self.end_time
+        if self.weekday != other.weekday or apart:
+            return
+        for day in sorted({*self.dates(first, last)}.intersection(other.dates(first, last))):
+            yield day, day
+
+    def _near_days(
+        self, other: "WeeklyHours", first: date, last: date
+    ) -> Iterator[tuple[date, date]]:
+        """Pair near days: on other clocks, the same instant may have another date."""
+        apart = [A_DAY * days for days in range(-MOST_DATES_APART, MOST_DATES_APART + 1)]
+        other_days = {*other.dates(first + apart[0], last + apart[-1])}
+        for day in self.dates(first, last):
+            yield from ((day, day + by) for by in apart if day + by in other_days)
+
+    def _extent(self, day: date) -> Span | None:
+        times = (self.start_time, self.end_time, self.slot_minutes)
+        return extent_of(day, *times, self.location.zone)
+
+    # --- Verbs ---
 
     def publish(self, keep: bool = False, at: datetime | None = None) -> None:
-        """Save the hours and make their sessions as far ahead as the clinic plans.
+        """Save the hours and generate their sessions for HOURS_AHEAD_DAYS days.
 
-        New hours begin today there, changed ones tomorrow; what is as it is to be stays. `skipped`
-        then tells the days left out. Raises ValidationError; HoursOverlap with the doctor's other
-        hours in the way; ScheduleInUse with the appointments that the change would strand, which
-        `keep` keeps where they are, closed. Locks the sessions made so far, locations, doctors,
-        then the slots.
+        New hours act from today on (the location's date), changed ones from tomorrow. Slots that
+        fit stay. `skipped` then lists the days without a session. Raises ValidationError;
+        HoursOverlap with the doctor's other weekly hours that overlap; ScheduleInUse with the
+        appointments that would lose their slot. With `keep` their slots stay instead, closed.
+        Locks the generated sessions, locations, doctors, then the slots.
         """
-        from doctor.models.schedule import overlap_refused
-
         at = at or timezone.now()
-        with overlap_refused():
+        with atomic_or_schedule_overlap():
             self.lock_calendar()
             self.full_clean()
             self._refuse_overlap(at)
             before = WeeklyHours.objects.select_related("location").filter(pk=self.pk).first()
             self.save()
-            self.skipped = tuple(self._carry_out(before, keep, at).skipped)
+            self.skipped = tuple(self._generate(before, keep, at).skipped)
 
     def revise(self, *, keep: bool = False, **changes: Any) -> None:
-        """Change these fields of the hours as they now are; raises as `publish` does."""
+        """Change these fields of the stored hours and publish them; raises as `publish` does."""
         with transaction.atomic():
             self.lock_calendar(**changes)
             self.refresh_from_db()
@@ -226,43 +228,72 @@ class WeeklyHours(CalendarEntry):
     def unpublish(self, keep: bool = False, at: datetime | None = None) -> None:
         """Delete the hours and their sessions from tomorrow on; raises ScheduleInUse.
 
-        Past and present sessions stay, and those that staff have edited; `keep` as in `publish`.
+        Past sessions, today's and those that staff edited stay. `keep` as in `publish`.
         """
-        from doctor.models.session_generation import SessionUpdate
-
         at = at or timezone.now()
         with transaction.atomic():
             self.lock_calendar()
             self.refresh_from_db()
-            SessionUpdate(self, self.location.today(at) + A_DAY, at).carry_out((), keep)
+            tomorrow = self.location.today(at) + A_DAY
+            SessionUpdate(self._session_template(), tomorrow, at).apply((), keep)
             self.delete()
 
-    def lock_parts(self) -> None:
-        """Lock the sessions made so far: staff who edit one hold it before its calendar, too."""
-        from doctor.models.schedule import Schedule
-
+    def lock_children(self) -> None:
+        """Lock the generated sessions: staff who edit one lock it before its calendar, too."""
         if self.pk:
-            made = Schedule.objects.filter(weekly_hours=self.pk).order_by("pk").only("pk")
-            list(made.select_for_update(no_key=True))
+            generated = Schedule.objects.filter(weekly_hours=self.pk).order_by("pk").only("pk")
+            list(generated.select_for_update(no_key=True))
 
-    def _carry_out(self, before: "WeeklyHours | None", keep: bool, at: datetime) -> Made:
-        """Make the sessions of new hours, or remake those of hours as they were before."""
-        from doctor.models.session_generation import SessionUpdate, fill
-
+    def _generate(
+        self, before: "WeeklyHours | None", keep: bool, at: datetime
+    ) -> GeneratedSessions:
+        """Generate the sessions of new hours, or update those of the stored hours `before`."""
         today = self.location.today(at)
-        horizon = today + A_DAY * settings.HOURS_AHEAD_DAYS
+        last = today + A_DAY * settings.HOURS_AHEAD_DAYS
         if before is None:
-            return fill(self, today, horizon, at)
+            return generate_sessions(self._session_template(), self.dates(today, last), at)
         first = max(today, before.location.today(at)) + A_DAY
-        remaking = SessionUpdate(self, first, at)
-        last = max(horizon, remaking.last_made() or horizon)
-        return remaking.carry_out(self.dates(first, last), keep)
+        return self._update_sessions(first, last, keep, at)
+
+    def _extend(self, days: int, at: datetime, update: bool) -> GeneratedSessions:
+        """Generate missing sessions to `days` days ahead, or update all sessions from tomorrow."""
+        today = self.location.today(at)
+        first, last = today + A_DAY, today + A_DAY * days
+        if update:
+            return self._update_sessions(first, last, True, at)
+        return generate_sessions(self._session_template(), self.dates(first, last), at)
+
+    def _update_sessions(
+        self, first: date, last: date, keep: bool, at: datetime
+    ) -> GeneratedSessions:
+        """Update the sessions from the first date on, beyond the last where some exist."""
+        sessions = SessionUpdate(self._session_template(), first, at)
+        last = max(last, sessions.last_date() or last)
+        return sessions.apply(self.dates(first, last), keep)
+
+    def _session_template(self) -> Schedule:
+        """Return an unsaved session with the values of the hours, and without a date."""
+        return Schedule(
+            weekly_hours_id=self.pk,
+            doctor_id=self.doctor_id,
+            location=self.location,
+            start_time=self.start_time,
+            end_time=self.end_time,
+            slot_minutes=self.slot_minutes,
+            capacity=self.capacity,
+        )
 
     def _refuse_overlap(self, at: datetime) -> None:
-        """Raise HoursOverlap, naming the doctor's other hours that are in the way."""
+        """Raise HoursOverlap with the doctor's other weekly hours that overlap these."""
         today = self.location.today(at)
         others = WeeklyHours.objects.filter(doctor=self.doctor_id).exclude(pk=self.pk)
         coming = others.valid_on_or_after(today - 2 * A_DAY).select_related("location")
-        met = [hours.pk for hours in coming if meet(self, hours, today, today + TEN_YEARS)]
-        if met:
-            raise HoursOverlap(weekly_hours=sorted(met))
+        overlapping = [
+            other.pk for other in coming if self.overlaps(other, today, today + TEN_YEARS)
+        ]
+        if overlapping:
+            raise HoursOverlap(weekly_hours=sorted(overlapping))
+
+
+def _overlap(one: Span | None, other: Span | None) -> bool:
+    return bool(one and other and one[0] < other[1] and other[0] < one[1])

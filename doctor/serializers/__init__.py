@@ -1,11 +1,9 @@
-"""The shape of the directory and the calendar in the API."""
+"""The serializers of the directory and the calendar."""
 
 from doctor.serializers.calendar import (
     SLOT,
-    AvailableSlotsSerializer,
     ScheduleSerializer,
     SlotSerializer,
-    WindowSerializer,
 )
 from doctor.serializers.directory import (
     DoctorSerializer,
@@ -14,19 +12,15 @@ from doctor.serializers.directory import (
     LocationSerializer,
     SpecialtyNameSerializer,
     SpecialtySerializer,
-    key_of,
 )
-from doctor.serializers.instant import InstantField
 from doctor.serializers.search import FoundSlotSerializer, FoundSlotsSerializer, SearchSerializer
 from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerializer
 
 __all__ = [
     "SLOT",
-    "AvailableSlotsSerializer",
     "DoctorSerializer",
     "FoundSlotSerializer",
     "FoundSlotsSerializer",
-    "InstantField",
     "KeepSerializer",
     "LanguageSerializer",
     "LocationNameSerializer",
@@ -37,6 +31,4 @@ __all__ = [
     "SpecialtyNameSerializer",
     "SpecialtySerializer",
     "WeeklyHoursSerializer",
-    "WindowSerializer",
-    "key_of",
 ]

@@ -1,16 +1,12 @@
-"""The shape of sessions and slots in the API."""
+"""Serializers of sessions and slots."""
 
-import datetime
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Location, Schedule
-from doctor.serializers.directory import key_of
-
-DEFAULT_DAYS_ON = 13
-MOST_DAYS_ON = 62
+from extensions.rest.fields import StrictBooleanField, key_field
 
 SLOT = {
     "id": 4711,
@@ -34,15 +30,6 @@ SCHEDULE = {
 }
 
 
-class TrueOrFalseField(serializers.BooleanField):
-    """True or false, or a word of a form for it; a number is neither."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, (bool, str)):
-            self.fail("invalid", input=data)
-        return super().to_internal_value(data)
-
-
 @extend_schema_serializer(
     examples=[
         OpenApiExample("A session to publish", SCHEDULE, request_only=True),
@@ -56,15 +43,17 @@ class TrueOrFalseField(serializers.BooleanField):
 class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     """A session of a doctor on one day."""
 
-    doctor = key_of(Doctor.objects.all(), "Id of the doctor.")
-    location = key_of(Location.objects.all(), "Id of the location whose clocks the times mean.")
+    doctor = key_field(Doctor.objects.all(), "Id of the doctor.")
+    location = key_field(
+        Location.objects.all(), "Id of the location; the times are those of its clocks."
+    )
     total_slots = serializers.IntegerField(read_only=True, help_text="Places.")
     available_slots = serializers.IntegerField(
         read_only=True, help_text="Places that can still be booked."
     )
 
-    is_active = TrueOrFalseField(
-        default=True, help_text="Without it nobody can book; what is booked stays."
+    is_active = StrictBooleanField(
+        default=True, help_text="If false, nobody can book; existing appointments stay."
     )
 
     class Meta:
@@ -82,7 +71,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
             "total_slots",
             "available_slots",
         )
-        extra_kwargs = {  # what a PUT leaves out goes back to this
+        extra_kwargs = {  # a PUT without the field sets it to this
             "slot_minutes": {"default": None},
             "capacity": {"default": 1},
         }
@@ -101,36 +90,8 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
         return found
 
 
-class WindowSerializer(serializers.Serializer[Any]):
-    """The dates of which free slots are asked for, as the location counts days."""
-
-    to = serializers.DateField(required=False, help_text="Last date; by default 13 days on.")
-    date = serializers.DateField(required=False, help_text="One date, instead of from and to.")
-    location = serializers.IntegerField(required=False, help_text="Id of a location.")
-
-    def get_fields(self) -> dict[str, Any]:
-        first = serializers.DateField(required=False, help_text="First date; by default today.")
-        return {"from": first, **super().get_fields()}  # `from` is a word of Python's own
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "date" in attrs and ("from" in attrs or "to" in attrs):
-            raise serializers.ValidationError({"date": "Give one date, or from and to."})
-        return attrs
-
-    def window(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
-        """First and last date; raises ValidationError for a window reversed or over 62 days."""
-        asked = self.validated_data
-        first = asked.get("date") or asked.get("from") or today
-        default_on = min(datetime.timedelta(days=DEFAULT_DAYS_ON), datetime.date.max - first)
-        last = asked.get("date") or asked.get("to") or first + default_on
-        if not 0 <= (last - first).days <= MOST_DAYS_ON:
-            limit = f"Use a date from the first date to {MOST_DAYS_ON} days after it."
-            raise serializers.ValidationError({"to": limit})
-        return first, last
-
-
 class SlotSerializer(serializers.Serializer[Any]):
-    """A free slot. For the documents alone: answers are made from the rows' values."""
+    """A free slot. Only for the OpenAPI document: `serialize_slot_row` makes the answers."""
 
     id = serializers.IntegerField()
     schedule = serializers.IntegerField()
@@ -140,16 +101,3 @@ class SlotSerializer(serializers.Serializer[Any]):
     time_zone = serializers.CharField(help_text="IANA name.")
     capacity = serializers.IntegerField(help_text="Places in all.")
     available = serializers.IntegerField(help_text="Places left.")
-
-
-class AvailableSlotsSerializer(serializers.Serializer[Any]):
-    """Free slots of one doctor. For the documents alone."""
-
-    doctor = serializers.IntegerField()
-    to = serializers.DateField()
-    results = SlotSerializer(many=True)
-
-    def get_fields(self) -> dict[str, Any]:
-        fields = super().get_fields()
-        first = serializers.DateField(help_text="First date.")
-        return {"doctor": fields.pop("doctor"), "from": first, **fields}

@@ -1,10 +1,9 @@
-"""The shape of the directory in the API: doctors, and what a patient searches them by."""
+"""Serializers of doctors, specialties, languages and locations."""
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.relations import PrimaryKeyRelatedField
 
 from doctor.models import Doctor, Language, Location, Specialty
 
@@ -51,7 +50,7 @@ class LanguageSerializer(serializers.ModelSerializer[Language]):
     ]
 )
 class LocationSerializer(serializers.ModelSerializer[Location]):
-    """A site of the clinic and the time zone of its clocks."""
+    """A site of the clinic, with its IANA time zone."""
 
     class Meta:
         model = Location
@@ -59,7 +58,7 @@ class LocationSerializer(serializers.ModelSerializer[Location]):
 
 
 class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):
-    """A specialty by name."""
+    """The id and name of a specialty."""
 
     class Meta:
         model = Specialty
@@ -67,7 +66,7 @@ class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):
 
 
 class LocationNameSerializer(serializers.ModelSerializer[Location]):
-    """A location by name."""
+    """The id and name of a location."""
 
     class Meta:
         model = Location
@@ -100,7 +99,7 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
     specialties = SpecialtyNameSerializer(many=True, read_only=True)
     languages = LanguageSerializer(many=True, read_only=True)
     locations = serializers.SerializerMethodField(
-        help_text="Where the doctor has active sessions from today on."
+        help_text="Locations where the doctor has an active session today or later."
     )
 
     class Meta:
@@ -120,10 +119,6 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
 
     @extend_schema_field(LocationNameSerializer(many=True))
     def get_locations(self, doctor: Doctor) -> list[dict[str, Any]]:
-        return [{"id": place.pk, "name": place.name} for place in doctor.current_locations()]
-
-
-def key_of(queryset: Any, help_text: str, **options: Any) -> PrimaryKeyRelatedField[Any]:
-    """A reference by primary key, which has to be a whole number."""
-    whole = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
-    return PrimaryKeyRelatedField(queryset=queryset, pk_field=whole, help_text=help_text, **options)
+        return [
+            {"id": location.pk, "name": location.name} for location in doctor.current_locations()
+        ]

@@ -1,4 +1,4 @@
-"""The shape of a search for free slots across doctors."""
+"""Serializers of the search for free slots across doctors."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from doctor.models.search import Search
+from doctor.models.search import SlotSearch
 from doctor.pagination import Cursor
 from doctor.serializers.calendar import SLOT, SlotSerializer
-from extensions.rest.filters import MOST_ROWS, PAGE_SIZE, positive
+from extensions.rest.filters import MAX_PAGE_SIZE, PAGE_SIZE, positive_integer
 
 NEXT = "https://clinic.example/api/doctor/slots/?cursor=MTc5NjExMjAwMDAwMDAwMHw0NzExfG4"
 
 
 class TextField(serializers.Field[Any, Any, Any, Any]):
-    """A query parameter that is read as it was sent, also where that is empty."""
+    """A query parameter that is read as the client sent it, an empty one included."""
 
     def get_value(self, dictionary: Any) -> Any:
         return dictionary.get(self.field_name, empty)
@@ -24,15 +24,15 @@ class TextField(serializers.Field[Any, Any, Any, Any]):
 
 @extend_schema_field({"type": "integer", "minimum": 1, "default": PAGE_SIZE})
 class PageSizeField(TextField):
-    """Rows a page; more than there may be counts as many as there may be."""
+    """Rows a page; a larger number counts as the maximum."""
 
     def to_internal_value(self, data: str) -> int:
-        return min(positive(data), MOST_ROWS)
+        return min(positive_integer(data), MAX_PAGE_SIZE)
 
 
 @extend_schema_field(OpenApiTypes.STR)
 class CursorField(TextField):
-    """Where a page begins, as a link of another page told."""
+    """The start of a page, from a link of another page."""
 
     def to_internal_value(self, data: str) -> Cursor:
         try:
@@ -42,34 +42,36 @@ class CursorField(TextField):
 
 
 class SearchSerializer(serializers.Serializer[Any]):
-    """What to look for: what is left out may be any."""
+    """The criteria of a search; one that is left out matches anything."""
 
     specialty = serializers.IntegerField(required=False, help_text="Id of a specialty.")
     language = serializers.IntegerField(required=False, help_text="Id of a language.")
     doctor = serializers.IntegerField(required=False, help_text="Id of a doctor.")
     location = serializers.IntegerField(required=False, help_text="Id of a location.")
     to = serializers.DateField(required=False, help_text="Last date at the location.")
-    page_size = PageSizeField(default=PAGE_SIZE, help_text=f"Rows a page, at most {MOST_ROWS}.")
-    cursor = CursorField(default=None, help_text="Where the page begins: as `next` tells it.")
+    page_size = PageSizeField(default=PAGE_SIZE, help_text=f"Rows a page, at most {MAX_PAGE_SIZE}.")
+    cursor = CursorField(
+        default=None, help_text="Start of the page, from `next` or `previous` of another page."
+    )
 
     def get_fields(self) -> dict[str, Any]:
         first = serializers.DateField(required=False, help_text="First date; by default now.")
-        return {"from": first, **super().get_fields()}  # `from` is a word of Python's own
+        return {"from": first, **super().get_fields()}  # `from` is a Python keyword
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "from" in attrs and "to" in attrs and attrs["to"] < attrs["from"]:
             raise serializers.ValidationError({"to": "The last date is before the first."})
         return attrs
 
-    def search(self) -> Search:
-        """What is looked for."""
-        asked = self.validated_data
-        keys = {name: asked.get(name) for name in ("specialty", "language", "doctor", "location")}
-        return Search(**keys, first=asked.get("from"), last=asked.get("to"))
+    def search(self) -> SlotSearch:
+        """Return the search with these criteria."""
+        data = self.validated_data
+        keys = {name: data.get(name) for name in ("specialty", "language", "doctor", "location")}
+        return SlotSearch(**keys, first=data.get("from"), last=data.get("to"))
 
 
 class FoundSlotSerializer(SlotSerializer):
-    """A free slot, and whose it is. For the documents alone."""
+    """A free slot with its doctor. Only for the OpenAPI document."""
 
     doctor = serializers.IntegerField(help_text="Id of the doctor.")
 
@@ -84,7 +86,7 @@ class FoundSlotSerializer(SlotSerializer):
     ],
 )
 class FoundSlotsSerializer(serializers.Serializer[Any]):
-    """A page of free slots. For the documents alone."""
+    """A page of free slots. Only for the OpenAPI document."""
 
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)

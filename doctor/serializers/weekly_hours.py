@@ -1,4 +1,4 @@
-"""The shape of weekly hours in the API."""
+"""Serializers of weekly hours."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Location, WeeklyHours
-from doctor.serializers.directory import key_of
+from extensions.rest.fields import key_field
 
 HOURS = {
     "doctor": 3,
@@ -23,25 +23,30 @@ HOURS = {
 
 
 class KeepSerializer(serializers.Serializer[Any]):
-    """What becomes of those whom a change would strand."""
+    """What a change does with slots that no longer fit and have appointments."""
 
     keep = serializers.BooleanField(
         default=False,
-        help_text="Keep what is booked where it is, closed, rather than refuse the change.",
+        help_text=(
+            "true: slots with appointments that no longer fit stay, closed. "
+            "false: the change is refused."
+        ),
     )
 
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("Hours to keep", HOURS, request_only=True),
-        OpenApiExample("Hours", {"id": 12, **HOURS}, response_only=True),
+        OpenApiExample("Weekly hours to save", HOURS, request_only=True),
+        OpenApiExample("Weekly hours", {"id": 12, **HOURS}, response_only=True),
     ]
 )
 class WeeklyHoursSerializer(serializers.ModelSerializer[WeeklyHours]):
-    """Hours that a doctor keeps every n-th week on one weekday."""
+    """The hours of a doctor at a location, every n-th week on one weekday."""
 
-    doctor = key_of(Doctor.objects.all(), "Id of the doctor.")
-    location = key_of(Location.objects.all(), "Id of the location whose clocks the times mean.")
+    doctor = key_field(Doctor.objects.all(), "Id of the doctor.")
+    location = key_field(
+        Location.objects.all(), "Id of the location; the times are those of its clocks."
+    )
 
     class Meta:
         model = WeeklyHours
@@ -58,7 +63,7 @@ class WeeklyHoursSerializer(serializers.ModelSerializer[WeeklyHours]):
             "valid_until",
             "every_weeks",
         )
-        extra_kwargs = {  # what a PUT leaves out goes back to this
+        extra_kwargs = {  # a PUT without the field sets it to this
             "slot_minutes": {"default": None},
             "capacity": {"default": 1},
             "valid_until": {"default": None},

@@ -105,7 +105,7 @@ def test_a_zone_that_cannot_move_any_more_is_told(desk: Desk) -> None:
     location = ScheduleFactory().location
     refused = desk.change(location, time_zone="Asia/Tokyo", address="Typed")
     assert faults(refused) == [
-        "The time zone cannot change while sessions are still to come at this location."
+        "The time zone cannot change while the location has coming sessions."
     ]
     assert "Typed" in refused.content.decode()
     location.refresh_from_db()

@@ -132,7 +132,10 @@ def test_deactivating_closes_and_keeps_what_is_booked(reception: Desk) -> None:
 
 def test_deleting_a_session_takes_its_slots_with_it(superuser: User) -> None:
     schedule = ScheduleFactory()
-    assert "Its slots go with it." in Desk(superuser).get(page(schedule, "delete")).content.decode()
+    assert (
+        "Its slots are deleted with it."
+        in Desk(superuser).get(page(schedule, "delete")).content.decode()
+    )
     Desk(superuser).delete(schedule)
     assert not Schedule.objects.exists()
     assert not Slot.objects.exists()

@@ -9,7 +9,7 @@ from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Schedule, Slot, WeeklyHours
-from doctor.models.session_plan import IN_THE_WAY
+from doctor.models.session_plan import OTHER_SESSION
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
@@ -47,7 +47,7 @@ def test_adding_hours_makes_their_sessions(desk: Desk) -> None:
 def test_days_that_are_left_out_are_told(desk: Desk) -> None:
     there = ScheduleFactory(date=SECOND)
     answer = desk.send(page(WeeklyHours, "add"), **typed(doctor=there.doctor_id))
-    assert f"Left out: Mon 18 Jan 2027. {IN_THE_WAY}" in told(answer)
+    assert f"Left out: Mon 18 Jan 2027. {OTHER_SESSION}" in told(answer)
 
 
 def test_of_many_days_left_out_some_are_named_and_the_rest_counted(desk: Desk, settings) -> None:
@@ -57,7 +57,7 @@ def test_of_many_days_left_out_some_are_named_and_the_rest_counted(desk: Desk, s
         ScheduleFactory(doctor=doctor, date=MONDAY + timedelta(days=7 * week))
     messages = told(desk.send(page(WeeklyHours, "add"), **typed(doctor=doctor.pk)))
     assert messages.count("Left out: 3 more days.") == 1
-    assert len([message for message in messages if IN_THE_WAY in message]) == 10
+    assert len([message for message in messages if OTHER_SESSION in message]) == 10
 
 
 def test_hours_in_the_way_are_named_with_a_link(desk: Desk, hours: WeeklyHours) -> None:
@@ -66,7 +66,7 @@ def test_hours_in_the_way_are_named_with_a_link(desk: Desk, hours: WeeklyHours) 
     )
     [fault] = faults(refused)
     assert fault == (
-        "The doctor keeps other hours at that time. "
+        "The doctor has other weekly hours at that time. "
         f'In the way: <a href="{page(hours, "change")}">{hours}</a>.'
     )
     assert 'value="10:30"' in refused.content.decode()
@@ -123,7 +123,9 @@ def test_two_who_change_different_fields_of_an_open_page_both_succeed(
 
 
 def test_deleting_hours_takes_their_coming_sessions_along(desk: Desk, hours: WeeklyHours) -> None:
-    assert "from tomorrow on go with it" in desk.get(page(hours, "delete")).content.decode()
+    assert (
+        "from tomorrow on are deleted with it" in desk.get(page(hours, "delete")).content.decode()
+    )
     desk.delete(hours)
     assert not WeeklyHours.objects.exists()
     assert [row.date for row in Schedule.objects.all()] == [MONDAY]

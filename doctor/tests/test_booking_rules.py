@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from doctor.models import Slot, booking_rules
@@ -22,8 +23,8 @@ def slots() -> list[Slot]:
 
 def had(slots: list[Slot], **known: object) -> list[bool]:
     """Which of the slots somebody can have of whom this is known."""
-    terms = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
-    found = set(Slot.objects.on(terms).values_list("pk", flat=True))
+    context = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
+    found = set(Slot.objects.bookable_in(context).values_list("pk", flat=True))
     return [slot.pk in found for slot in slots]
 
 
@@ -57,9 +58,9 @@ def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:
         assert list(Slot.objects.overlapping(begins, ends).order_by("starts_at")) == meant
 
 
-def test_a_held_place_has_lapsed_at_the_very_instant(slots: list[Slot]) -> None:
+def test_a_held_place_is_free_from_the_instant_at_which_its_hold_lapses(slots: list[Slot]) -> None:
     at = timezone.now()
-    held = Slot(hold_lapses_at=at)
-    assert held.holds_lapsed_place(at)
-    assert not held.holds_lapsed_place(at - INSTANT)
-    assert not Slot().holds_lapsed_place(at)
+    held = Slot.objects.filter(pk=slots[0].pk)
+    held.update(taken=F("capacity"), hold_lapses_at=at)
+    assert held.bookable(at).exists()
+    assert not held.bookable(at - INSTANT).exists()

@@ -1,5 +1,6 @@
 """What the calendar tells whoever keeps appointments: before slots close, and once they changed."""
 
+from collections.abc import Callable
 from datetime import time
 from typing import Any
 
@@ -9,9 +10,15 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import ScheduleInUse
 from doctor.models import Slot, WeeklyHours
-from doctor.signals import slots_closing
-from doctor.tests.factories import ScheduleFactory, WeeklyHoursFactory
+from doctor.signals import slots_changed, slots_closing
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+    ScheduleFactory,
+    WeeklyHoursFactory,
+)
 from doctor.tests.mondays import MONDAY, THIRD
+from tests.statements import counted_statements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 
@@ -153,3 +160,41 @@ def test_a_refused_change_gives_the_holds_back(holds: set[int]) -> None:
         slot.resize(1)
     assert refused.value.extra == {"appointments": visits}
     assert Slot.objects.get(pk=slot.pk).taken == 3
+
+
+# --- New slots ------------------------------------------------------------------------------------
+
+
+def test_the_signal_names_the_slots_that_are_new() -> None:
+    signals: list[tuple[set[int], set[int]]] = []
+
+    def receive(**signal: Any) -> None:
+        signals.append((signal["slots"], signal["new"]))
+
+    slots_changed.connect(receive)
+    try:
+        session = ScheduleFactory()
+        old = set(session.slots.values_list("pk", flat=True))
+        session.revise(capacity=2, end_time=time(12))
+    finally:
+        slots_changed.disconnect(receive)
+    every = set(session.slots.values_list("pk", flat=True))
+    assert signals == [(old, old), (every, every - old)]
+
+
+def statements_on_appointments(publish: Callable[[], object]) -> list[str]:
+    with counted_statements() as statements:
+        publish()
+    return [sql for sql in statements if '"appointment_appointment"' in sql]
+
+
+def test_publishing_a_new_session_reads_no_appointment() -> None:
+    session = ScheduleFactory.build(doctor=DoctorFactory(), location=LocationFactory())
+    assert statements_on_appointments(session.publish) == []
+    assert session.slots.count() == 4
+
+
+def test_publishing_new_weekly_hours_reads_no_appointment() -> None:
+    hours = WeeklyHoursFactory.build(doctor=DoctorFactory(), location=LocationFactory())
+    assert statements_on_appointments(hours.publish) == []
+    assert Slot.objects.filter(schedule__weekly_hours=hours).exists()

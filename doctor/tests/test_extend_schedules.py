@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from doctor.models import Schedule, Slot, WeeklyHours
-from doctor.models.session_plan import IN_THE_WAY, NO_TIME
+from doctor.models.session_plan import OTHER_SESSION, SKIPPED_BY_CLOCKS
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
@@ -100,7 +100,7 @@ def test_days_left_out_are_told_and_made_once_they_are_free() -> None:
     with noon(2027, 1, 11):
         hours = WeeklyHoursFactory()
         there = ScheduleFactory(doctor=hours.doctor, date=date(2027, 2, 1))
-        assert f"Left out: 2027-02-01, {hours}. {IN_THE_WAY}\n" in extend(days=28)
+        assert f"Left out: 2027-02-01, {hours}. {OTHER_SESSION}\n" in extend(days=28)
         there.unpublish()
         assert "1 sessions with 4 slots made" in extend(days=28)
 
@@ -209,7 +209,7 @@ def test_a_day_whose_times_the_clocks_skip_is_left_out_and_told(zone: str, year:
         start_time=time(2),
         end_time=time(3),
     )
-    assert f"Left out: {SPRING[zone]}, {hours}. {NO_TIME}\n" in extend(days=365)
+    assert f"Left out: {SPRING[zone]}, {hours}. {SKIPPED_BY_CLOCKS}\n" in extend(days=365)
     assert hours.schedules.count() == 51
 
 
@@ -217,7 +217,7 @@ def test_a_day_whose_times_the_clocks_skip_is_left_out_and_told(zone: str, year:
 def test_hours_edited_into_the_gap_lose_that_day_alone(zone: str, year: Any) -> None:
     hours = sundays(zone, "09:00", "11:00")
     hours.revise(start_time=time(2, 10), end_time=time(2, 50), slot_minutes=20)
-    assert hours.skipped == ((SPRING[zone], NO_TIME),)
+    assert hours.skipped == ((SPRING[zone], SKIPPED_BY_CLOCKS),)
     assert shown(hours, SPRING[zone]) == []
     assert hours.schedules.count() == 51
     hours.revise(start_time=time(9), end_time=time(10))

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
-from doctor.models.search import Search
+from doctor.models.search import SlotSearch
 from doctor.pagination import Cursor
 from doctor.tests.factories import ScheduleFactory
 from tests.problems import assert_invalid
@@ -162,8 +162,8 @@ def test_a_page_far_on_reads_its_rows_from_the_index_and_sorts_none() -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE doctor_slot")
-    slots = Search(location=session.location.pk, first=MONDAY).slots(timezone.now())
-    page = Cursor(start + 4000 * minute, 1).narrow(slots.listed(timezone.now(), "doctor"))[:21]
+    slots = SlotSearch(location=session.location.pk, first=MONDAY).slots(timezone.now())
+    page = Cursor(start + 4000 * minute, 1).narrow(slots.slot_rows(timezone.now(), "doctor"))[:21]
     plan = page.explain(analyze=True)
     read = [int(rows) for rows in re.findall(r"actual [^)]*rows=(\d+)", plan)]
     assert "Index Scan" in plan

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from doctor.exceptions import HoursOverlap
 from doctor.models import Schedule, Slot, TimeOff, WeeklyHours
-from doctor.models.session_plan import IN_THE_WAY
+from doctor.models.session_plan import OTHER_SESSION
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
@@ -125,7 +125,7 @@ def test_a_day_on_which_another_session_is_in_the_way_is_skipped_and_told() -> N
     there = ScheduleFactory(date=MONDAY + timedelta(days=7), start_time=time(10, 30))
     hours = WeeklyHoursFactory(doctor=there.doctor)
     assert days(hours) == after(0, 14, 21, 28)
-    assert hours.skipped == ((there.date, IN_THE_WAY),)
+    assert hours.skipped == ((there.date, OTHER_SESSION),)
     assert there.slots.count() == 1
 
 

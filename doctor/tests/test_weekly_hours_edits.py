@@ -8,7 +8,7 @@ import pytest
 from appointment.models import Appointment
 from doctor.exceptions import HoursOverlap
 from doctor.models import Schedule, Slot, WeeklyHours
-from doctor.models.session_plan import IN_THE_WAY
+from doctor.models.session_plan import OTHER_SESSION
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
@@ -99,7 +99,7 @@ def test_what_a_day_no_longer_stands_in_the_way_of_is_made_by_the_next_change(
         doctor=hours.doctor, date=SECOND, start_time=time(12), end_time=time(13)
     )
     hours.revise(end_time=time(13))
-    assert [*hours.skipped] == [(SECOND, IN_THE_WAY)]
+    assert [*hours.skipped] == [(SECOND, OTHER_SESSION)]
     assert on(SECOND) == ["12:00", "12:30"]
     there.unpublish()
     hours.revise()

@@ -1,4 +1,4 @@
-"""The public directory and calendar, and what staff keep behind them."""
+"""The views of the directory and the calendar."""
 
 from doctor.views.directory import (
     DoctorsBySpecialtyView,

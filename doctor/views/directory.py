@@ -1,4 +1,4 @@
-"""The public directory and calendar; writing sessions is for staff."""
+"""The public directory of doctors, and sessions, which staff write."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.permissions import AllowAny
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from doctor.filters import DoctorFilter, ScheduleFilter, SearchTerms
+from doctor.filters import DoctorFilter, ScheduleFilter
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from doctor.serializers import (
     DoctorSerializer,
@@ -17,11 +17,17 @@ from doctor.serializers import (
     ScheduleSerializer,
     SpecialtySerializer,
 )
+from extensions.rest.filters import LimitedSearchFilter
 from extensions.rest.permissions import IsReading, IsStaffWithModelPermission
 
 
+def doctors_of_directory() -> QuerySet[Doctor]:
+    """Return the active doctors with all that the API shows of them."""
+    return Doctor.objects.active().with_directory(Schedule.objects.last_at_each_location())
+
+
 class PublicReadOnly(ReadOnlyModelViewSet[Any]):
-    """A directory that anybody may read."""
+    """A part of the directory, which anyone may read."""
 
     is_public = True
     permission_classes = (AllowAny,)
@@ -29,43 +35,43 @@ class PublicReadOnly(ReadOnlyModelViewSet[Any]):
 
 
 class DoctorViewSet(PublicReadOnly):
-    """Active doctors, by last name."""
+    """List and retrieve active doctors, by last name."""
 
-    queryset = Doctor.objects.active().with_directory()
+    queryset = doctors_of_directory()
     serializer_class = DoctorSerializer
-    filter_backends = (DjangoFilterBackend, SearchTerms)
+    filter_backends = (DjangoFilterBackend, LimitedSearchFilter)
     filterset_class = DoctorFilter
     search_fields = ("first_name", "last_name", "specialties__name")
 
 
 class SpecialtyViewSet(PublicReadOnly):
-    """Fields of practice, by name."""
+    """List and retrieve specialties, by name."""
 
     queryset = Specialty.objects.all()
     serializer_class = SpecialtySerializer
 
 
 class LanguageViewSet(PublicReadOnly):
-    """Languages that doctors speak, by name."""
+    """List and retrieve the languages that doctors speak, by name."""
 
     queryset = Language.objects.all()
     serializer_class = LanguageSerializer
 
 
 class LocationViewSet(PublicReadOnly):
-    """Sites of the clinic, by name."""
+    """List and retrieve the sites of the clinic, by name."""
 
     queryset = Location.objects.all()
     serializer_class = LocationSerializer
 
 
 class DoctorsBySpecialtyView(ListAPIView[Doctor]):
-    """Active doctors of one specialty, by last name."""
+    """List the active doctors of one specialty, by last name."""
 
     is_public = True
     permission_classes = (AllowAny,)
     serializer_class = DoctorSerializer
-    queryset = Doctor.objects.active().with_directory()
+    queryset = doctors_of_directory()
 
     def get_queryset(self) -> QuerySet[Doctor]:
         specialty = get_object_or_404(Specialty, pk=self.kwargs["specialty_id"])
@@ -73,7 +79,7 @@ class DoctorsBySpecialtyView(ListAPIView[Doctor]):
 
 
 class ScheduleViewSet(ModelViewSet[Schedule]):
-    """Sessions: anybody reads the active ones of active doctors, staff all; staff write."""
+    """Sessions. Anyone reads the active sessions of active doctors; staff read and write all."""
 
     is_public = True
     permission_classes = (IsReading | IsStaffWithModelPermission,)

@@ -1,4 +1,4 @@
-"""Free slots across doctors."""
+"""The search for free slots across doctors."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from doctor.models.slot import shown
+from doctor.models.slot import serialize_slot_row
 from doctor.pagination import Page
 from doctor.serializers import FoundSlotsSerializer, SearchSerializer
 
@@ -25,13 +25,15 @@ class SlotSearchView(APIView):
         operation_id="doctor_slots_search",
     )
     def get(self, request: Request) -> Response:
-        """Free slots across doctors, soonest first.
+        """List free slots across doctors, soonest first.
 
-        Follow `next` for more: no slot comes twice and none is skipped while others book.
+        Follow `next` for the next page. While other patients book, no slot appears twice and no
+        free slot is skipped.
         """
-        asked = SearchSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
+        query = SearchSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
         at = timezone.now()
-        slots = asked.search().slots(at).listed(at, "doctor")
-        page = Page.of(slots, asked.validated_data["cursor"], asked.validated_data["page_size"])
-        return Response({**page.links(request), "results": [shown(**row) for row in page.rows]})
+        rows = query.search().slots(at).slot_rows(at, "doctor")
+        page = Page.of(rows, query.validated_data["cursor"], query.validated_data["page_size"])
+        results = [serialize_slot_row(**row) for row in page.rows]
+        return Response({**page.links(request), "results": results})

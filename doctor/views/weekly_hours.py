@@ -1,4 +1,4 @@
-"""The hours that doctors keep week by week, for staff."""
+"""Weekly hours of doctors, for staff."""
 
 from typing import Any
 
@@ -10,14 +10,15 @@ from doctor.models import WeeklyHours
 from doctor.serializers import KeepSerializer, WeeklyHoursSerializer
 from extensions.rest.permissions import IsStaffWithModelPermission
 
-keeping = extend_schema(parameters=[KeepSerializer])
+with_keep = extend_schema(parameters=[KeepSerializer])
 
 
-@extend_schema_view(update=keeping, partial_update=keeping, destroy=keeping)
+@extend_schema_view(update=with_keep, partial_update=with_keep, destroy=with_keep)
 class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
-    """Weekly hours and the sessions made from them; what a change would strand is refused.
+    """Weekly hours of doctors; saving them generates sessions and slots.
 
-    With `?keep=true` it is kept where it is instead, closed, and new slots are made around it.
+    A change that would take an appointment's slot away is refused. With `?keep=true` such a slot
+    stays instead, closed, and new slots are made around it.
     """
 
     permission_classes = (IsStaffWithModelPermission,)
@@ -40,6 +41,6 @@ class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
         instance.unpublish(keep=self._keep())
 
     def _keep(self) -> bool:
-        asked = KeepSerializer(data=self.request.query_params)
-        asked.is_valid(raise_exception=True)
-        return bool(asked.validated_data["keep"])
+        query = KeepSerializer(data=self.request.query_params)
+        query.is_valid(raise_exception=True)
+        return bool(query.validated_data["keep"])

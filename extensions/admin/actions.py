@@ -1,6 +1,6 @@
-"""Changes go through the verbs of the models, and a refusal is a message on the page."""
+"""Admins that call the methods of models, and show a refusal as a message on the page."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
@@ -13,47 +13,41 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from accounts.models import User
 from extensions.admin.base import BaseAdmin
-from extensions.admin.deletion import Consequences
-from extensions.admin.forms import PartialUpdateForm, RefusedForm
+from extensions.admin.deletion import DeletionSummary
+from extensions.admin.forms import PartialUpdateForm, RejectedFormMixin
 from extensions.exceptions import DomainError
 
-REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError)
-
-
-def by(request: HttpRequest) -> User:
-    """Who is at the admin, for the verbs to note."""
-    return cast(User, request.user)
+HANDLED_ERRORS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError)
 
 
 class DomainActionAdmin(BaseAdmin):
-    """An admin that changes rows through their verbs and shows a refusal as a message.
+    """An admin that calls methods of the model and shows the errors they raise as messages.
 
-    A refusal is caught outside the transaction that Django opens around a form, a deletion or, in
-    `delete_selected` here, a bulk deletion: everything is undone before it is answered.
+    The errors are caught outside the transaction that Django opens around a form or a deletion and
+    `delete_selected` around a bulk deletion, so the transaction is rolled back before the answer.
     """
 
     form = PartialUpdateForm
     actions: Any = ("delete_selected",)
-    deleted_by_verb = False  # the verb, not what refers to the row, decides on a deletion
+    deleted_by_verb = False  # True: the model's method decides, whatever refers to the row
     deletion_note = ""
 
-    # --- The verbs ---
+    # --- Methods of the model ---
 
     def add_row(self, request: HttpRequest, obj: Any) -> None:
-        """Enter a new row."""
+        """Save a new row."""
         obj.save()
 
     def revise_row(self, request: HttpRequest, obj: Any, changes: dict[str, Any]) -> None:
-        """Write the columns that this person changed."""
+        """Write the columns that the user changed on the form."""
         obj.revise(**changes)
 
     def lock_rows(self, queryset: QuerySet[Any]) -> None:
-        """Lock what deleting all these takes, in the order of all verbs, before the first goes."""
+        """Lock all that the deletion of these rows writes, before the first row is deleted."""
 
-    def in_words(self, error: DomainError) -> str:
-        """What a refusal says to the person at the admin."""
+    def error_message(self, error: DomainError) -> str:
+        """Return the sentence that tells the user why the model refused the change."""
         return error.message
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
@@ -70,11 +64,11 @@ class DomainActionAdmin(BaseAdmin):
 
     @admin.action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Delete all of them or, if one is refused, none; the log's entries too."""
+        """Delete all selected rows and log it, or none if the model refuses to delete one."""
         with transaction.atomic():
             return delete_selected(self, request, queryset)
 
-    # --- Refusals ---
+    # --- Errors ---
 
     def changeform_view(
         self,
@@ -83,14 +77,14 @@ class DomainActionAdmin(BaseAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The form; of a refused change once more, with the reason and as it was typed."""
+        """Show or save the form; after an error, show it again as typed, with the error."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        except REFUSALS as error:
+        except HANDLED_ERRORS as error:
             if request.method != "POST" or hasattr(request, "refusal"):
                 raise
-            self._take_back(request)
-            request.refusal = self.explained(error)  # type: ignore[attr-defined]
+            self._discard_messages(request)
+            request.refusal = self.as_validation_error(error)  # type: ignore[attr-defined]
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(
@@ -99,49 +93,49 @@ class DomainActionAdmin(BaseAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         if not hasattr(request, "refusal"):
             return form
-        return type(form.__name__, (RefusedForm, form), {"refusal": request.refusal})
+        return type(form.__name__, (RejectedFormMixin, form), {"refusal": request.refusal})
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The deletion; a refused one leads back to the row, with the reason."""
+        """Show or carry out the deletion; after an error, redirect to the row with a message."""
         try:
             return super().delete_view(request, object_id, extra_context)
-        except REFUSALS as error:
+        except HANDLED_ERRORS as error:
             if request.method != "POST":
                 raise
-            self._refuse(request, error)
+            self._show_error(request, error)
         path = reverse(admin_urlname(self.opts, SafeString("change")), args=[object_id])
         return HttpResponseRedirect(path)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list; a refused action leads back to it, with the reason."""
+        """Show the list or run an action; after an error, redirect to the list with a message."""
         try:
             return super().changelist_view(request, extra_context)
-        except REFUSALS as error:
+        except HANDLED_ERRORS as error:
             if request.method != "POST":
                 raise
-            self._refuse(request, error)
+            self._show_error(request, error)
         return HttpResponseRedirect(request.get_full_path())
 
-    def _refuse(self, request: HttpRequest, error: Exception) -> None:
-        self._take_back(request)
-        for message in self.explained(error).messages:
+    def _show_error(self, request: HttpRequest, error: Exception) -> None:
+        self._discard_messages(request)
+        for message in self.as_validation_error(error).messages:
             self.message_user(request, message, messages.ERROR)
 
-    def _take_back(self, request: HttpRequest) -> None:
-        """Forget the message of success that Django queued before the transaction failed."""
+    def _discard_messages(self, request: HttpRequest) -> None:
+        """Drop the success message that Django queued before the transaction failed."""
         request._messages = default_storage(request)  # type: ignore[attr-defined]
 
-    def explained(self, error: Exception) -> ValidationError:
-        """What a refusal says, as an error of a form."""
+    def as_validation_error(self, error: Exception) -> ValidationError:
+        """Return the error as one that a form can show."""
         match error:
             case ValidationError():
                 return error
             case DomainError():
-                return ValidationError(self.in_words(error), code=error.code)
+                return ValidationError(self.error_message(error), code=error.code)
             case ProtectedError():
                 return ValidationError("Other records still refer to this.")
             case ObjectDoesNotExist():
@@ -151,18 +145,18 @@ class DomainActionAdmin(BaseAdmin):
     # --- Deletions ---
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What the deletion takes with it, and what forbids it; a verb decides that by itself."""
+        """Return what the page of deletion lists: rows, counts, permissions lacking, protectors."""
         rows = list(objs)
-        lines: list[Any] = [self.name_of_row(row) for row in rows]
+        lines: list[Any] = [self.row_label(row) for row in rows]
         if self.deletion_note:
             lines.append([self.deletion_note])
         allowed = all(self.has_delete_permission(request, row) for row in rows)
         lacking = set() if allowed else {self.opts.verbose_name}
         if self.deleted_by_verb:
             return lines, {self.opts.verbose_name_plural: len(rows)}, lacking, []
-        consequences = Consequences(rows, request, self.admin_site)
-        return lines, consequences.counts(), lacking, consequences.in_the_way()
+        summary = DeletionSummary(rows, request, self.admin_site)
+        return lines, summary.model_count(), lacking, summary.protected()
 
-    def name_of_row(self, row: Any) -> str:
-        """How a page of deletion names the row."""
+    def row_label(self, row: Any) -> str:
+        """Return what the page of deletion calls the row."""
         return f"{str(self.opts.verbose_name).capitalize()}: {row}"

@@ -1,5 +1,6 @@
-"""No address or form that somebody makes up is an error of the server."""
+"""Admins whose pages answer a made-up URL or form with 400 or 404, never with 500."""
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -9,43 +10,48 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import DatabaseError, DataError, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from extensions.admin.forms import Autocomplete, AutocompleteMultiple
 from extensions.admin.log import PrivateLogEntryMixin
 from extensions.db.retry import is_outage
+from extensions.rest.filters import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS
 
-LONGEST_SEARCH = 200
-MOST_TERMS = 10
-JUNK = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
+LOOKUP_ERRORS = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
 
 
 class BaseAdmin(PrivateLogEntryMixin):
-    """An admin in which no address or form that somebody makes up is an error of the server."""
+    """An admin whose pages answer a made-up URL or form with 400 or 404, never with 500."""
 
     list_per_page = 50
-    show_full_result_count = False  # one count of the whole table less
-    show_facets = admin.ShowFacets.NEVER  # each would count the whole table, choice by choice
+    show_full_result_count = False  # saves a count of the whole table
+    show_facets = admin.ShowFacets.NEVER  # each choice would count the whole table
+
+    def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
+        """Do nothing; a page calls this with the rows that it is about to show.
+
+        `of`: the row of the page, or the model of a list.
+        """
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find by the first ten words: thousands of them exhaust the database's parser."""
-        words = search_term.replace("\0", " ")[:LONGEST_SEARCH].split()[:MOST_TERMS]
+        """Search for the first MAX_SEARCH_TERMS words only."""
+        words = search_term.replace("\0", " ")[:MAX_SEARCH_LENGTH].split()[:MAX_SEARCH_TERMS]
         return super().get_search_results(request, queryset, " ".join(words))
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Read the page's rows here, where a filter that no database takes is still answered.
+        """Read the page's rows here, where Django still catches the error of a filter.
 
-        Django answers it by leading back to the list without filters.
+        It redirects from a filter that the database refuses to the list without filters.
         """
         inside = transaction.get_connection().in_atomic_block
         try:
             with transaction.atomic() if inside else nullcontext():
                 changelist = super().get_changelist_instance(request)
                 len(changelist.result_list)
-        except JUNK as error:
+        except LOOKUP_ERRORS as error:
             if is_outage(error):
                 raise
             raise IncorrectLookupParameters(error) from error
@@ -54,7 +60,7 @@ class BaseAdmin(PrivateLogEntryMixin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list; an action upon keys that no row can have is 400."""
+        """Show the list or run an action; raises BadRequest for keys that no row can have."""
         if not all(map(self._can_be_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             raise BadRequest("No row can have this key.")
         return super().changelist_view(request, extra_context)
@@ -66,7 +72,7 @@ class BaseAdmin(PrivateLogEntryMixin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The form; a value that no column can hold is 400."""
+        """Show or save the form; raises BadRequest for a value that no column can hold."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (OverflowError, DataError) as error:
@@ -75,7 +81,10 @@ class BaseAdmin(PrivateLogEntryMixin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The history; Django would tell who may see no row whether there is this one."""
+        """Show the history; raises PermissionDenied before the row is looked up.
+
+        Django looks it up first, and so tells everybody whether it exists.
+        """
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return super().history_view(request, object_id, extra_context)
@@ -99,7 +108,7 @@ class BaseAdmin(PrivateLogEntryMixin):
 
 
 class ReadOnlyAdmin(BaseAdmin):
-    """An admin that shows what only verbs write."""
+    """An admin without forms: only methods of the model write these rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

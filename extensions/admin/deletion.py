@@ -1,4 +1,4 @@
-"""What the page that asks "are you sure?" says, in a fixed number of queries."""
+"""What the admin's page of deletion lists, in a fixed number of queries."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,20 +8,23 @@ from django.db.models import CASCADE, PROTECT, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from accounts.audit.admin import AuditedAdminMixin
+from extensions.admin.base import BaseAdmin
 from extensions.admin.links import change_link
 
-NAMED = 10
+MAX_NAMED = 10
 
 
-class Consequences:
-    """What else goes with these rows, and what holds them: Django's own page visits every row."""
+class DeletionSummary:
+    """Count what the deletion of some rows takes along, and list what protects them.
+
+    Django's own page loads every related row to list it.
+    """
 
     def __init__(self, rows: Sequence[Any], request: HttpRequest, site: AdminSite) -> None:
         self.rows, self.request, self.site = rows, request, site
 
-    def counts(self) -> dict[str, int]:
-        """How many rows of which kind would go."""
+    def model_count(self) -> dict[str, int]:
+        """Count the rows that would be deleted, by the plural name of their model."""
         counts = {str(self.rows[0]._meta.verbose_name_plural): len(self.rows)} if self.rows else {}
         for related in self._related(CASCADE):
             count = related.count()
@@ -29,9 +32,9 @@ class Consequences:
                 counts[str(related.model._meta.verbose_name_plural)] = count
         return counts
 
-    def in_the_way(self) -> list[str]:
-        """The rows for which these must stay: some by name, the rest by number."""
-        return [line for related in self._related(PROTECT) for line in self._named(related)]
+    def protected(self) -> list[str]:
+        """List the rows that forbid the deletion: ten of each model by name, then their number."""
+        return [line for related in self._related(PROTECT) for line in self._lines(related)]
 
     def _related(self, on_delete: Any) -> Iterable[QuerySet[Any]]:
         if not self.rows:
@@ -41,9 +44,9 @@ class Consequences:
                 rows = relation.related_model._base_manager.all()
                 yield rows.filter(**{f"{relation.field.name}__in": self.rows})
 
-    def _named(self, related: QuerySet[Any]) -> list[str]:
+    def _lines(self, related: QuerySet[Any]) -> list[str]:
         count = related.count()
-        lines = [_named(row) for row in self._visible(related)]
+        lines = [_line(row) for row in self._visible(related)]
         if count > len(lines):
             options = related.model._meta
             kind = options.verbose_name if count - len(lines) == 1 else options.verbose_name_plural
@@ -51,17 +54,18 @@ class Consequences:
         return lines
 
     def _visible(self, related: QuerySet[Any]) -> Iterable[Model]:
-        """The first few, read as the admin of their kind reads them, for those who may see them."""
+        """Return the first ten, if this user may view rows of their model."""
         if not self.site.is_registered(related.model):
             return []
-        kept = self.site.get_model_admin(related.model)
-        if not kept.has_view_permission(self.request):
+        model_admin = self.site.get_model_admin(related.model)
+        if not model_admin.has_view_permission(self.request):
             return []
-        rows = kept.get_queryset(self.request).filter(pk__in=related.values("pk"))[:NAMED]
-        if isinstance(kept, AuditedAdminMixin):
-            kept.record_shown(related.model, rows)
+        keys = related.values("pk")
+        rows = model_admin.get_queryset(self.request).filter(pk__in=keys)[:MAX_NAMED]
+        if isinstance(model_admin, BaseAdmin):
+            model_admin.rows_shown(related.model, rows)
         return rows
 
 
-def _named(row: Model) -> str:
+def _line(row: Model) -> str:
     return format_html("{}: {}", str(row._meta.verbose_name).capitalize(), change_link(row))

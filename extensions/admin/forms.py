@@ -1,4 +1,4 @@
-"""Forms that write what this person changed, and widgets that survive what nobody would choose."""
+"""Forms that write only what the user changed, and widgets that take any value without error."""
 
 import re
 from typing import Any
@@ -11,26 +11,26 @@ KEY = re.compile(r"[0-9]{1,18}")
 
 
 class Autocomplete(AutocompleteSelect):
-    """Choose one by typing."""
+    """Choose one row by typing; a selected value that is no key is left out."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, known_keys(value), attr)
+        return super().optgroups(name, valid_keys(value), attr)
 
 
 class AutocompleteMultiple(AutocompleteSelectMultiple):
-    """Choose several by typing."""
+    """Choose several rows by typing; a selected value that is no key is left out."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, known_keys(value), attr)
+        return super().optgroups(name, valid_keys(value), attr)
 
 
-def known_keys(value: Any) -> list[Any]:
-    """Those that a table can hold: to look up another to show it selected is itself an error."""
+def valid_keys(value: Any) -> list[Any]:
+    """Return the values that can be keys. The lookup of any other value would raise an error."""
     return [key for key in value if KEY.fullmatch(str(key))]
 
 
 class HiddenKeys(forms.HiddenInput):
-    """A selection as one hidden value, so that an empty one is told from one that is missing."""
+    """A selection as one hidden value, so that an empty selection differs from a missing one."""
 
     def format_value(self, value: Any) -> str:
         return ",".join(map(str, value or ()))
@@ -41,10 +41,10 @@ class HiddenKeys(forms.HiddenInput):
 
 
 class PartialUpdateForm(forms.ModelForm):
-    """A form that carries what it showed, and so knows what this person changed.
+    """A form that carries the values it showed in hidden fields, and so knows what changed.
 
-    Two people may have the same page open: each writes what they changed and no other column. A
-    client that does not send back what it was shown is taken to have seen the row as it is now.
+    Two users may have the same page open: each writes the columns that they changed and no other.
+    A client that does not send the hidden fields is taken to have seen the row as it is now.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,32 +56,32 @@ class PartialUpdateForm(forms.ModelForm):
                 field.hidden_widget = HiddenKeys
 
     def revised(self) -> dict[str, Any]:
-        """The columns that this person changed, as they are to be."""
+        """Return the columns that the user changed, with their new values."""
         columns = {field.name for field in self.instance._meta.concrete_fields}
         return {name: getattr(self.instance, name) for name in self.changed_data if name in columns}
 
     def _save_m2m(self) -> None:
-        """Write the selections that this person changed."""
+        """Write the many-to-many fields that the user changed."""
         cleaned = self.cleaned_data
         self.cleaned_data = {name: cleaned[name] for name in self.changed_data if name in cleaned}
         super()._save_m2m()  # type: ignore[misc]
         self.cleaned_data = cleaned
 
 
-class RefusedForm:
-    """A form that the verb behind it has refused: shown again, with the reason and as typed."""
+class RejectedFormMixin:
+    """A form shown again as typed, with the error that the model raised (`refusal`)."""
 
     refusal: ValidationError
 
     def _post_clean(self) -> None:
-        """Add the refusal, unless the form can now tell by itself what is wrong, and where."""
+        """Add the error, unless the form itself now finds one."""
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:  # type: ignore[attr-defined]
             for field, errors in self._by_field():
                 self.add_error(field, errors)  # type: ignore[attr-defined]
 
     def _by_field(self) -> list[tuple[str | None, list[ValidationError]]]:
-        """The reasons, each beside its field where the form has it."""
+        """Return the errors by field; None for a field that the form does not have."""
         if not hasattr(self.refusal, "error_dict"):
             return [(None, self.refusal.error_list)]
         fields: dict[str, Any] = self.fields  # type: ignore[attr-defined]

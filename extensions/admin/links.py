@@ -1,4 +1,4 @@
-"""From one page of the admin to another."""
+"""Links between pages of the admin."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from django.utils.safestring import SafeString
 
 
 def change_link(obj: Model) -> SafeString:
-    """A link to the page of one row, which asks for its own permission."""
+    """Return a link to the page of one row."""
     path = reverse(admin_urlname(obj._meta, SafeString("change")), args=[quote(str(obj.pk))])
     return format_html('<a href="{}">{}</a>', path, obj)
 
 
 def list_link(model: type[Model], words: str, **filters: Any) -> SafeString:
-    """A link to the rows of a model that pass these filters."""
+    """Return a link to the list of a model, with these filters."""
     path = reverse(admin_urlname(model._meta, SafeString("changelist")))
     return format_html('<a href="{}?{}">{}</a>', path, urlencode(filters), words)

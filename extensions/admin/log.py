@@ -1,4 +1,4 @@
-"""The admin's own log, in which nobody is named: it outlives the people it speaks of."""
+"""The admin's log (django_admin_log) without names of people: it outlives their rows."""
 
 import json
 from collections.abc import Iterable
@@ -11,35 +11,35 @@ from django.http import HttpRequest
 
 
 class PrivateLogEntryMixin(admin.ModelAdmin):
-    """An admin that says what its log calls a row; Django's takes whatever the row is shown as."""
+    """An admin that chooses what the log calls a row. Django's own writes `str(row)`."""
 
     def name_in_log(self, row: Any) -> str:
-        """How the log names the row: by its number where the row is a person."""
+        """Return what the log calls the row; override it where `str(row)` names a person."""
         return str(row)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
-        return self._logged(request, [obj], ADDITION, message)[0]
+        return self._log_entries(request, [obj], ADDITION, message)[0]
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
-        return self._logged(request, [obj], CHANGE, message)[0]
+        return self._log_entries(request, [obj], CHANGE, message)[0]
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Any]) -> list[LogEntry]:
-        return self._logged(request, queryset, DELETION, "")
+        return self._log_entries(request, queryset, DELETION, "")
 
-    def _logged(
+    def _log_entries(
         self, request: HttpRequest, rows: Iterable[Any], flag: int, message: Any
     ) -> list[LogEntry]:
         """Write an entry for each row in one statement, as `LogEntry.objects.log_actions` does."""
-        kind = get_content_type_for_model(self.model)
-        said = message if isinstance(message, str) else json.dumps(message)
+        content_type = get_content_type_for_model(self.model)
+        text = message if isinstance(message, str) else json.dumps(message)
         entries = [
             LogEntry(
                 user_id=cast(int, request.user.pk),
-                content_type=kind,
+                content_type=content_type,
                 object_id=row.pk,
                 object_repr=self.name_in_log(row)[:200],
                 action_flag=flag,
-                change_message=said,
+                change_message=text,
             )
             for row in rows
         ]

@@ -1,4 +1,4 @@
-"""Work on many rows a batch at a time, so that neither memory nor one statement grows with them."""
+"""Batches, so that neither memory nor one statement grows with the number of rows."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -19,10 +19,10 @@ def batches(items: Iterable[T], size: int = KEYS_PER_STATEMENT) -> Iterator[list
 
 
 def key_batches(rows: QuerySet[Any], size: int = 500) -> Iterator[list[int]]:
-    """Read the primary keys of the rows in ascending order, at most `size` a statement.
+    """Read the primary keys of the rows in ascending order, at most `size` in a statement.
 
-    Each batch is a query of its own that starts after the last key of the one before: no cursor
-    stays open, and rows that change in between are read as they are by then.
+    Each batch is a new query that starts after the last key of the previous batch: no cursor stays
+    open, and each query sees the rows as they are when it runs.
     """
     keys = rows.order_by("pk").values_list("pk", flat=True)
     last_key = 0

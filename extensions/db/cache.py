@@ -1,4 +1,4 @@
-"""Counts that all processes share, each raised by one atomic step."""
+"""Counters that all processes share, each increased in one atomic step."""
 
 import time
 from datetime import UTC, datetime
@@ -8,14 +8,14 @@ from django.core.cache import cache
 from django.core.cache.backends import db
 from django.db import connections, router
 
-SWEPT = 2  # expired counts for each new one: the table is never larger than what is in use
+EXPIRED_DELETED = 2  # for each new counter, so that the table holds little but live counters
 
 
 def increment_counter(key: str, seconds: int) -> int:
-    """Count one more call in the present window, and return how many there are with it.
+    """Increase the counter of the present window by one and return it.
 
-    Windows are those of the clock, each minute or each hour. Of calls at the very same moment, in
-    whatever process, no two are told the same number.
+    `seconds`: length of a window, which begins at a multiple of it on the UTC clock. Two calls at
+    the same moment, in any process, never get the same number.
     """
     key = f"{key}_{int(time.time() // seconds)}"
     if hasattr(cache, "count"):
@@ -25,9 +25,9 @@ def increment_counter(key: str, seconds: int) -> int:
 
 
 class DatabaseCache(db.DatabaseCache):
-    """Django's cache in a table, and counts in that table.
+    """Django's cache in a table, with counters in the same table.
 
-    Its own `incr` reads, adds and writes: of two at once one is lost.
+    Django's own `incr` reads, adds and writes: of two calls at once, one is lost.
     """
 
     COUNT = (
@@ -35,16 +35,16 @@ class DatabaseCache(db.DatabaseCache):
         "ON CONFLICT (cache_key) DO UPDATE "
         "SET value = CAST(CAST(counted.value AS integer) + 1 AS text) RETURNING value"
     )
-    SWEEP = (
+    DELETE_EXPIRED = (
         "DELETE FROM {table} WHERE cache_key IN (SELECT cache_key FROM {table} "
-        "WHERE expires < %s ORDER BY expires LIMIT {most} {for_update})"
+        "WHERE expires < %s ORDER BY expires LIMIT {limit} {for_update})"
     )
 
     def count(self, key: str, seconds: int) -> int:
-        """Raise the count of this key by one, in one statement, and return it."""
+        """Increase the counter of this key by one, in one statement, and return it."""
         [[value]] = self._execute(self.COUNT, self.make_and_validate_key(key), self._after(seconds))
         if value == "1":
-            self._execute(self.SWEEP, self._after(0))
+            self._execute(self.DELETE_EXPIRED, self._after(0))
         return int(value)
 
     def _execute(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -52,7 +52,7 @@ class DatabaseCache(db.DatabaseCache):
         skips = connection.features.has_select_for_update_skip_locked
         words = {
             "table": connection.ops.quote_name(self.cache_model_class._meta.db_table),
-            "most": SWEPT,
+            "limit": EXPIRED_DELETED,
             "for_update": "FOR UPDATE SKIP LOCKED" if skips else "",
         }
         with connection.cursor() as cursor:
@@ -60,7 +60,7 @@ class DatabaseCache(db.DatabaseCache):
             return list(cursor.fetchall()) if cursor.description else []
 
     def _after(self, seconds: int) -> Any:
-        """The instant so many seconds from now, as the table holds it."""
+        """Return the instant so many seconds from now, in the column's own form."""
         at = datetime.fromtimestamp(int(time.time()) + seconds, tz=UTC)
         ops = connections[router.db_for_write(self.cache_model_class)].ops
         return ops.adapt_datetimefield_value(at)

@@ -1,4 +1,4 @@
-"""Constraints that serve both databases from one migration, and how to read their verdicts."""
+"""Constraints that one migration creates on both databases, and their errors."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField, DateTimeField, F, Func, Model, Val
 
 
 class KeyRange(Func):
-    """A key as a range of one, so that GiST compares it with no extension installed."""
+    """A key as a range of one value, which GiST can compare without the extension btree_gist."""
 
     function = "int8range"
     output_field = BigIntegerField()
@@ -22,7 +22,7 @@ class KeyRange(Func):
 
 
 class TimeRange(Func):
-    """The half-open time from `start` to `end`: visits that touch do not overlap."""
+    """The half-open range from `start` to `end`: ranges that touch do not overlap."""
 
     function = "tstzrange"
     output_field = DateTimeField()
@@ -36,9 +36,9 @@ class TimeRange(Func):
 
 
 class PostgresExclusionConstraint(ExclusionConstraint):
-    """An exclusion constraint on PostgreSQL, and nothing on SQLite.
+    """An exclusion constraint on PostgreSQL; SQLite has none, and gets none.
 
-    SQLite has none; there the verb checks the same rule inside its IMMEDIATE transaction.
+    On SQLite the method that writes the row checks the same rule in its IMMEDIATE transaction.
     """
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -62,14 +62,14 @@ class PostgresExclusionConstraint(ExclusionConstraint):
 
     @staticmethod
     def _on_postgres(schema_editor: Any) -> bool | None:
-        return schema_editor.connection.vendor == "postgresql" or None  # None is no statement
+        return schema_editor.connection.vendor == "postgresql" or None  # None: no statement
 
 
 def violates(error: IntegrityError, constraint: str) -> bool:
     """Whether the named constraint refused the row.
 
-    PostgreSQL says so by name; SQLite names an index over an expression, and otherwise the
-    columns, so there a caller relies on having checked inside its IMMEDIATE transaction.
+    PostgreSQL's error names the constraint. SQLite's names an index over an expression, and
+    otherwise the columns: there the caller has checked the rule in its IMMEDIATE transaction.
     """
     diagnostics = getattr(error.__cause__, "diag", None)
     return getattr(diagnostics, "constraint_name", None) == constraint or constraint in str(error)

@@ -1,11 +1,12 @@
-"""Model fields that Django does not have ready-made."""
+"""Model fields that Django lacks."""
 
 from typing import Any
 
 from django.core.validators import MaxLengthValidator, RegexValidator
 from django.db import models
 
-FREE_TEXT = 4000
+MAX_KEY = 2**63 - 1  # of a BigAutoField
+FREE_TEXT = 4000  # characters
 
 validate_language_tag = RegexValidator(
     r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", "Use a BCP 47 tag, such as es or pt-BR."
@@ -13,6 +14,6 @@ validate_language_tag = RegexValidator(
 
 
 def free_text(**options: Any) -> "models.TextField[str, str]":
-    """A text of at most 4,000 characters, on every database and in every form."""
+    """Return a field for at most 4,000 characters, on every database and in every form."""
     validators = [MaxLengthValidator(FREE_TEXT)]
     return models.TextField(max_length=FREE_TEXT, validators=validators, **options)

@@ -1,4 +1,4 @@
-"""Rows that several people change at once."""
+"""Abstract models: rows that several people change at once, and rows that never change."""
 
 from typing import Any
 
@@ -6,15 +6,28 @@ from django.db import models
 
 
 class PartialUpdateModel(models.Model):
-    """A row of which two people may change different columns at once, and neither loses."""
+    """A row of which two people may change different columns at once; neither change is lost."""
 
     class Meta:
         abstract = True
 
     def revise(self, **changes: Any) -> None:
-        """Write these columns and no other; raises DoesNotExist where the row is gone."""
+        """Write these columns and no other; raises DoesNotExist if the row is deleted."""
         rows = type(self)._base_manager.filter(pk=self.pk)
         if changes and not rows.update(**changes):
             raise type(self).DoesNotExist
         for name, value in changes.items():
             setattr(self, name, value)
+
+
+class InsertOnlyModel(models.Model):
+    """A row that is inserted once and never saved again."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert the row; raises TypeError for one that is stored already."""
+        if self.pk:
+            raise TypeError(f"A stored {self._meta.verbose_name} is never changed.")
+        super().save(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Tell the failures of the database from those of a request, and retry what may succeed."""
+"""Classify errors of the database, and retry the transactions that may succeed."""
 
 import random
 import time
@@ -29,7 +29,7 @@ SQLITE_OUTAGES = (
 class StaleLock(OperationalError):
     """Another transaction moved a row before this one locked it; a new attempt locks the right row.
 
-    An OperationalError, so that a client learns "try again later" when every attempt fails.
+    An OperationalError, so that the answer is 503 when every attempt fails.
     """
 
 
@@ -39,16 +39,16 @@ def is_conflict(error: BaseException | None) -> bool:
 
 
 def is_stale_lock(error: BaseException) -> bool:
-    """Whether a row moved before its lock was taken."""
+    """Whether another transaction moved a row before this one locked it."""
     return isinstance(error, StaleLock)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database is unreachable, busy or read-only: no fault of the request."""
+    """Whether the database is unreachable, busy or read-only; the request is not to blame."""
     if isinstance(error, InterfaceError) or _sqlstate(error).startswith(OUTAGES):
         return True
     cause = error.__cause__
-    if isinstance(cause, psycopg2.Error):  # without a code: the server did not live to send one
+    if isinstance(cause, psycopg2.Error):  # without a code where the server died
         lost = isinstance(error, OperationalError) or type(error) is DatabaseError
         return lost and not _sqlstate(error)
     raised_here = isinstance(error, OperationalError) and cause is None
@@ -97,8 +97,8 @@ def pause(attempt: int) -> None:
 # A deadlock or a serialization failure: wait a moment, then run the transaction again.
 retry_on_conflict = retry(is_conflict, attempts=attempts_outside_transaction, wait=pause)
 
-# A row moved before its lock was taken. Stands above `transaction.atomic`, whose rollback releases
-# the locks taken so far, so that no slot is waited for while a later lock is held.
+# Another transaction moved a row before this one locked it. Use it above `transaction.atomic`: the
+# rollback releases the locks taken so far, and the next attempt locks all rows in their order.
 retry_on_stale_lock = retry(is_stale_lock, attempts=lambda: 10)
 
 

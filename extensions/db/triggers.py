@@ -1,4 +1,4 @@
-"""Tables to which rows are added and nothing else, because the database itself refuses it."""
+"""Append-only tables: triggers refuse every UPDATE and DELETE."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ POSTGRES = (
     """CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()""",
 )
-# INSERT OR REPLACE deletes the row in its way and fires no trigger of deletion: hence the third.
+# INSERT OR REPLACE deletes the old row without a DELETE trigger: hence the third trigger.
 SQLITE = (
     """CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}
     BEGIN SELECT RAISE(ABORT, '{table} is append only'); END""",
@@ -35,11 +35,11 @@ BACKWARDS = {
 
 
 class AppendOnly(Operation):
-    """Have the database refuse every UPDATE and DELETE of a model's table, with IntegrityError.
+    """Make the database refuse every UPDATE and DELETE of a model's table with IntegrityError.
 
-    On SQLite a later change of the table's columns makes the table anew, without its triggers: the
-    migration that does so ends with this operation again. TRUNCATE, which PostgreSQL alone has, is
-    left to the privilege of that name.
+    On SQLite a later change of columns creates the table again without its triggers, so the
+    migration that changes one must end with this operation. PostgreSQL's TRUNCATE is not refused:
+    the privilege TRUNCATE controls it.
     """
 
     reduces_to_sql = True
@@ -49,7 +49,7 @@ class AppendOnly(Operation):
         self.model_name = model_name
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Nothing that Django's models know of changes."""
+        """Change nothing: Django's models know no triggers."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any

@@ -1,3 +1,5 @@
+"""Path converters that Django lacks."""
+
 from django.urls.converters import IntConverter
 
 

@@ -1,14 +1,93 @@
-"""Serializer fields that REST framework does not have ready-made."""
+"""Serializer fields that REST framework lacks."""
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rest_framework import serializers
+from rest_framework.fields import get_attribute
+from rest_framework.relations import PrimaryKeyRelatedField
+
+from extensions.db.fields import MAX_KEY
 
 
 class TextField(serializers.CharField):
-    """A text; REST framework's own takes a number for one, and a phone number is none."""
+    """A text. REST framework's own field also takes a number: 123 would become "123"."""
 
     def to_internal_value(self, data: Any) -> str:
+        """Read a text; raises ValidationError for a number."""
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """`true` or `false`. REST framework's own field also takes the numbers 0 and 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Read a boolean, or the text that a form sends for one; raises ValidationError."""
+        if not isinstance(data, (bool, str)):
+            self.fail("invalid", input=data)
+        return super().to_internal_value(data)
+
+
+class QueryBooleanField(StrictBooleanField):
+    """`?name=true` or `?name=false`. REST framework's own field also takes yes, on, 1 and more."""
+
+    TRUE_VALUES = {"true", "True", "TRUE", True}
+    FALSE_VALUES = {"false", "False", "FALSE", False}
+
+
+class InstantField(serializers.DateTimeField):
+    """An instant with its offset from UTC (ISO 8601), stored in UTC.
+
+    REST framework's own field reads an instant without an offset as one of the server's zone.
+    """
+
+    default_error_messages = {
+        "naive": "Give the offset from UTC, such as 2026-12-01T09:00:00+01:00.",
+        "range": "This is beyond what a calendar holds.",
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Return the instant in UTC; raises ValidationError for one without an offset."""
+        if value.utcoffset() is None:
+            self.fail("naive")
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            self.fail("range")
+
+    def to_representation(self, value: Any) -> str:
+        """Write the offset as `+00:00`, where REST framework writes `Z`."""
+        text: str = value.isoformat()
+        return text
+
+
+class ZonedDateTimeField(serializers.DateTimeField):
+    """An instant with the offset of the time zone that the row names.
+
+    `zone`: attribute path from the row to an IANA name, such as `location.time_zone`. An absent
+    instant is null.
+    """
+
+    def __init__(self, *, zone: str, **options: Any) -> None:
+        self.zone_path = zone.split(".")
+        super().__init__(**options)
+
+    def get_attribute(self, instance: Any) -> datetime | None:
+        """Return the row's instant in the row's zone."""
+        instant: datetime | None = super().get_attribute(instance)
+        if instant is None:
+            return None
+        return instant.astimezone(ZoneInfo(get_attribute(instance, self.zone_path)))
+
+    def to_representation(self, value: datetime) -> str:
+        """Write the offset as `+00:00`, where REST framework writes `Z`."""
+        return value.isoformat()
+
+
+def key_field(queryset: Any, help_text: str, **options: Any) -> PrimaryKeyRelatedField[Any]:
+    """Return a field that refers to a row by its primary key, which must be a whole number."""
+    whole = serializers.IntegerField(min_value=0, max_value=MAX_KEY)
+    return PrimaryKeyRelatedField(queryset=queryset, pk_field=whole, help_text=help_text, **options)

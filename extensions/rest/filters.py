@@ -1,4 +1,4 @@
-"""Query parameters that every app has."""
+"""Query parameters: each value parses, or the answer is 400."""
 
 import re
 from typing import Any
@@ -9,21 +9,30 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
+from rest_framework.filters import SearchFilter
+from rest_framework.request import Request
 
-BIGGEST_KEY = 2**63 - 1
+from extensions.db.fields import MAX_KEY
+
 PAGE_SIZE = 20
-MOST_ROWS = 100
+MAX_PAGE_SIZE = 100
+# Thousands of terms exhaust the database's parser.
+MAX_SEARCH_LENGTH = 200
+MAX_SEARCH_TERMS = 10
 
 
-def positive(text: str) -> int:
-    """A positive whole number; raises ValidationError for anything else."""
+def positive_integer(text: str) -> int:
+    """Return the whole number of one or more; raises ValidationError for anything else."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 100 and int(text) > 0):
         raise ValidationError("Use a whole number of one or more.")
     return int(text)
 
 
+# --- Primary keys ---------------------------------------------------------------------------------
+
+
 class KeyField(forms.IntegerField):
-    """A whole number in plain digits: Django's own takes 1.0 and 1_0 for one, too."""
+    """A whole number in plain digits. Django's own field also takes 1.0 and 1_0."""
 
     def to_python(self, value: Any) -> Any:
         text = "" if value in self.empty_values else str(value).strip()
@@ -32,13 +41,81 @@ class KeyField(forms.IntegerField):
         return super().to_python(text)
 
 
-@extend_schema_field(OpenApiTypes.INT)  # of any size: what no table can hold is of nobody
+@extend_schema_field(OpenApiTypes.INT)  # without bounds: a key that is too large matches no row
 class IdFilter(filters.Filter):
-    """A primary key; one that no table can hold matches nothing."""
+    """Keep the rows with this primary key; one that no table can hold matches no row."""
 
     field_class = KeyField
 
     def filter(self, qs: Any, value: Any) -> Any:
-        if value is not None and not 0 <= value <= BIGGEST_KEY:
+        if value is not None and not 0 <= value <= MAX_KEY:
             return qs.none()
         return super().filter(qs, value)
+
+
+# --- Booleans -------------------------------------------------------------------------------------
+
+
+class StrictBooleanFormField(forms.Field):
+    """`true` or `false`. Django's own field reads junk as no answer."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if str(value).lower() not in {"true", "false"}:
+            raise FormError("Use true or false.", code="invalid")
+        return str(value).lower() == "true"
+
+
+class StrictBooleanFilter(filters.Filter):
+    """Filter by `true` or `false`; any other value is 400."""
+
+    field_class = StrictBooleanFormField
+
+
+# --- Dates ----------------------------------------------------------------------------------------
+
+
+class IsoDateFilter(filters.DateFilter):
+    """Filter by a date as ISO 8601 writes it: 2026-12-01."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
+
+
+class DateRangeForm(forms.Form):
+    """Refuse a range whose last date is before its first."""
+
+    def clean(self) -> dict[str, Any]:
+        first, last = self.cleaned_data.get("from"), self.cleaned_data.get("to")
+        if first and last and last < first:
+            reversed_range = FormError("The last date is before the first.", "date_range")
+            raise FormError({"to": reversed_range})
+        return self.cleaned_data
+
+
+# `from` is a keyword of Python, so a class statement cannot name it.
+DateRangeFilter: Any = type(filters.FilterSet)(
+    "DateRangeFilter",
+    (filters.FilterSet,),
+    {
+        "__doc__": "`?from=&to=` over the `date` of the rows, both ends included.",
+        "from": IsoDateFilter(field_name="date", lookup_expr="gte", help_text="First date."),
+        "to": IsoDateFilter(field_name="date", lookup_expr="lte", help_text="Last date."),
+    },
+)
+
+
+# --- Search ---------------------------------------------------------------------------------------
+
+
+class LimitedSearchFilter(SearchFilter):
+    """`?search=` of at most MAX_SEARCH_TERMS words and MAX_SEARCH_LENGTH characters."""
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        """Return the words to find; raises ValidationError above the limits and for a NUL."""
+        text = request.query_params.get(self.search_param, "")
+        if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_TERMS or "\0" in text:
+            limits = f"{MAX_SEARCH_TERMS} words and {MAX_SEARCH_LENGTH} characters"
+            raise ValidationError({self.search_param: f"Search for at most {limits}."})
+        return super().get_search_terms(request)

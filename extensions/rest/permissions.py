@@ -1,4 +1,4 @@
-"""One class a rule, named as the claim that it checks."""
+"""Permissions: one class for each rule, named as the claim that it checks."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 
 class IsReading(BasePermission):
-    """The call changes nothing."""
+    """Allow GET, HEAD and OPTIONS."""
 
     message = "This can only be read."
 
@@ -16,7 +16,7 @@ class IsReading(BasePermission):
 
 
 class IsStaffWithModelPermission(DjangoModelPermissions):
-    """Staff who hold the model's permission, the same one that the admin asks for."""
+    """Allow staff who hold the model's permission, the same one that the admin asks for."""
 
     message = "Only staff with the permission may do this."
     perms_map = {

@@ -1,4 +1,4 @@
-"""Serializers that write only what a client sent."""
+"""Serializers that write only the fields that a client sent."""
 
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from extensions.rest.fields import TextField
 
 Row = TypeVar("Row", bound=PartialUpdateModel)
 
-TEXTS: dict[Any, Any] = {
+TEXT_FIELD_MAPPING: dict[Any, Any] = {
     **serializers.ModelSerializer.serializer_field_mapping,
     models.CharField: TextField,
     models.TextField: TextField,
@@ -18,9 +18,9 @@ TEXTS: dict[Any, Any] = {
 
 
 class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
-    """Writes only the columns that were sent, so that writers of others lose nothing."""
+    """Write only the columns that were sent, so that two clients can change different ones."""
 
-    serializer_field_mapping = TEXTS
+    serializer_field_mapping = TEXT_FIELD_MAPPING
 
     def update(self, instance: Row, validated_data: dict[str, Any]) -> Row:
         instance.revise(**validated_data)

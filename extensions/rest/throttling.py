@@ -1,4 +1,4 @@
-"""Limits on calls that hold exactly, counted per user or per client address."""
+"""Throttles that count exactly, by user or by client address."""
 
 import time
 from contextlib import suppress
@@ -10,84 +10,86 @@ from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
 from extensions.db.cache import increment_counter
 
-NETWORK = 64  # bits of an IPv6 address that one household or one server has to itself
+IPV6_PREFIX = 64  # bits of an IPv6 address that one household or one server shares
 
 
 def client_address(request: HttpRequest) -> str:
-    """The caller's address as a login is counted: NUM_PROXIES says how far to trust headers.
+    """Return the client's IP address, or "" if there is none.
 
-    Some proxies add the port. What is no address at all counts as the one that connects.
+    The setting NUM_PROXIES says how many entries of X-Forwarded-For to trust. Some proxies add the
+    port to the address. A header that holds no address counts as absent.
     """
-    told = BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]
+    forwarded = BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]
     direct = request.META.get("REMOTE_ADDR", "")  # absent in `Client.force_login`
-    for spelling in (told, told.rpartition(":")[0].strip("[]"), direct):
+    for spelling in (forwarded, forwarded.rpartition(":")[0].strip("[]"), direct):
         with suppress(ValueError):
             return str(ip_address(spelling))
     return ""
 
 
 def counted_address(request: HttpRequest) -> str:
-    """The address under which a caller is counted: of IPv6 the network, whose rest is theirs."""
+    """Return the address that calls are counted by: of IPv6 the network, which one client owns."""
     address = client_address(request)
     parsed = ip_address(address) if address else None
     if not isinstance(parsed, IPv6Address):
         return address
-    network = ip_network((parsed, NETWORK), strict=False).network_address
+    network = ip_network((parsed, IPV6_PREFIX), strict=False).network_address
     return str(parsed.ipv4_mapped or network)
 
 
 class CountingThrottle(SimpleRateThrottle):
-    """A limit that holds exactly, however many calls come at once and to whatever process.
+    """A throttle that counts exactly, also calls at the same moment in several processes.
 
-    REST framework's own reads a list of calls, adds to it and writes it back: of two at once one is
-    lost. This one counts, in windows of the clock: each minute or each hour begins anew.
+    REST framework's own reads a list of calls, adds one and writes the list back: of two calls at
+    once, one is lost. This one counts in windows of the clock: the count is zero again at the
+    beginning of each minute or hour.
     """
 
     duration: int
     num_requests: int
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        """Count the call, and say whether it is within the limit."""
+        """Count the call; whether it is within the limit."""
         key = self.get_cache_key(request, view) if self.rate else None
         return key is None or increment_counter(key, self.duration) <= self.num_requests
 
     def wait(self) -> float:
-        """Seconds until the next window."""
+        """Return the seconds until the next window."""
         return self.duration - time.time() % self.duration
 
     def get_cache_key(self, request: Any, view: Any) -> str | None:
-        who = self.who(request)
-        return who and self.cache_format % {"scope": self.scope, "ident": who}
+        identity = self.identity(request)
+        return identity and self.cache_format % {"scope": self.scope, "ident": identity}
 
-    def who(self, request: Any) -> str | None:
-        """Under which name the call is counted; None for a call that is not."""
+    def identity(self, request: Any) -> str | None:
+        """Return what the call is counted by; None for a call that is not counted."""
         raise NotImplementedError
 
 
-class PerUser(CountingThrottle):
-    """Counts what a user does, whatever the device."""
+class PerUserThrottle(CountingThrottle):
+    """Count the calls of a user, from any device."""
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         return str(request.user.pk) if request.user.is_authenticated else None
 
 
-class PerAddress(CountingThrottle):
-    """Counts what comes from an address, whoever the caller says they are."""
+class PerAddressThrottle(CountingThrottle):
+    """Count the calls from an address, by any user."""
 
-    def who(self, request: Any) -> str | None:
+    def identity(self, request: Any) -> str | None:
         return counted_address(request)
 
 
-class UserThrottle(PerUser):
-    """So many calls a minute for a user."""
+class UserThrottle(PerUserThrottle):
+    """Limit the calls of a user a minute."""
 
     scope = "user"
 
 
-class AnonymousThrottle(PerAddress):
-    """So many calls a minute without a login for an address."""
+class AnonymousThrottle(PerAddressThrottle):
+    """Limit the calls without a login from an address a minute."""
 
     scope = "anon"
 
-    def who(self, request: Any) -> str | None:
-        return None if request.user.is_authenticated else super().who(request)
+    def identity(self, request: Any) -> str | None:
+        return None if request.user.is_authenticated else super().identity(request)

@@ -11,9 +11,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
-from accounts.audit.context import caller
-from accounts.privacy import name_of
-from extensions.admin.actions import DomainActionAdmin, by
+from accounts.audit.context import current_context
+from accounts.privacy import display_name
+from accounts.requests import signed_in_user
+from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.forms import PartialUpdateForm
 from patient.models import EmergencyAccess, MedicalHistory
 
@@ -47,7 +48,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
         rows: QuerySet[EmergencyAccess] = super().get_queryset(request)
         rows = rows.select_related("patient", "user")
         reviews = request.user.has_perm("patient.view_emergencyaccess")
-        return rows if reviews else rows.filter(user=by(request))
+        return rows if reviews else rows.filter(user=signed_in_user(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -79,7 +80,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     # --- Verbs ---
 
     def add_row(self, request: HttpRequest, obj: EmergencyAccess) -> None:
-        obj.user = by(request)
+        obj.user = signed_in_user(request)
         obj.begin()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
@@ -98,12 +99,12 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     @admin.display(description="by", empty_value="-")
     def who(self, access: EmergencyAccess) -> str:
-        return name_of(access.user)
+        return display_name(access.user)
 
     @admin.display(description="medical history")
     def record(self, access: EmergencyAccess) -> SafeString | str:
         """The entries, read once more each time that the page is shown; only for who began it."""
-        reader = caller().user
+        reader = current_context().user
         if access.patient is None or not access.is_open_to(reader, timezone.now()):
             return "Not shown: this emergency access is over, or somebody else's."
         lines = ((_line(entry),) for entry in access.read())

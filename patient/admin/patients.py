@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import AuditEvent
-from accounts.privacy import HidesAccounts, may_view_accounts
-from extensions.admin.actions import DomainActionAdmin, by
+from accounts.privacy import HiddenAccountsMixin, may_view_accounts
+from accounts.requests import signed_in_user
+from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.links import change_link, list_link
 from patient.models import MedicalHistory, Patient
 
@@ -25,7 +26,7 @@ class HistoryInline(admin.TabularInline):
     """
 
     model = MedicalHistory
-    whose = "patient"
+    patient_path = "patient"
     fields = ("kind", "description", "status", "diagnosed_on", "notes")
     extra = 0
     show_change_link = True
@@ -35,10 +36,10 @@ class HistoryInline(admin.TabularInline):
 
 
 @admin.register(Patient)
-class PatientAdmin(AuditedAdminMixin, HidesAccounts, DomainActionAdmin):
+class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     """Patients. Deleting one erases the person and keeps the counts."""
 
-    whose = ""
+    patient_path = ""
     fields = (
         "first_name",
         "last_name",
@@ -89,7 +90,7 @@ class PatientAdmin(AuditedAdminMixin, HidesAccounts, DomainActionAdmin):
         """Links to the others of the same account."""
         others = list(Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk))
         if others:
-            self.record_shown(Patient, others)
+            self.rows_shown(Patient, others)
         links = ((change_link(other), _role(other)) for other in others)
         return format_html_join(", ", "{} ({})", links) or self.get_empty_value_display()
 
@@ -133,10 +134,12 @@ class PatientAdmin(AuditedAdminMixin, HidesAccounts, DomainActionAdmin):
                 entry.remove()
 
     def delete_model(self, request: HttpRequest, obj: Patient) -> None:
-        obj.erase(by=by(request))
+        obj.erase(by=signed_in_user(request))
 
-    def lock_rows(self, queryset: QuerySet[Patient]) -> None:
-        Patient.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).lock_all()
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
+        """Erase all of them in one transaction, so that all their slots are locked at once."""
+        keys = [row.pk for row in queryset]
+        Patient.objects.filter(pk__in=keys).erase_all(by=signed_in_user(request))
 
     def name_in_log(self, row: Patient) -> str:
         return f"patient {row.pk}"

@@ -1,6 +1,5 @@
 """What is known of a patient's health."""
 
-from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
@@ -9,7 +8,6 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from extensions.db.fields import free_text
 from extensions.db.models import PartialUpdateModel
-from extensions.rest.filters import BIGGEST_KEY
 from patient.models.dates import validate_past_date
 from patient.models.patient import Patient
 
@@ -22,19 +20,6 @@ class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
     def visible_to(self, user: Any) -> "MedicalHistoryQuerySet":
         """Of all that the user cares for: themselves and their dependents."""
         return self.filter(patient__user=user)
-
-    def readable_by(self, user: Any, at: datetime) -> "MedicalHistoryQuerySet":
-        """Of all that the user cares for or, as an active doctor, treats: see `of_patient`."""
-        return self.filter(patient__in=Patient.objects.whose_history_is_open_to(user, at))
-
-    def of_patient(self, pk: int, user: Any, at: datetime) -> "MedicalHistoryQuerySet":
-        """Of the one patient of that key.
-
-        Raises Patient.DoesNotExist for one whose history the user may not read, just as for one
-        who is not there.
-        """
-        known = Patient.objects.whose_history_is_open_to(user, at)
-        return self.filter(patient=(known if 0 <= pk <= BIGGEST_KEY else known.none()).get(pk=pk))
 
 
 class MedicalHistory(PartialUpdateModel):

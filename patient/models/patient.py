@@ -15,11 +15,12 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
-from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.fields import MAX_KEY, free_text, validate_language_tag
+from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
-from extensions.rest.filters import BIGGEST_KEY
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
+from patient.signals import patient_erasing
 
 MOST_DEPENDENTS = 20  # of one account: a large family, and no way to fill the table
 TOO_MANY = f"An account books for at most {MOST_DEPENDENTS} dependents."
@@ -30,78 +31,75 @@ OF_NOBODY = "A dependent needs an account that books for them."
 class PatientQuerySet(models.QuerySet["Patient"]):
     """Scopes and locks of patients."""
 
+    def cared_for_by(self, user: Any) -> "PatientQuerySet":
+        """The patients whom the user may see and book for: the user's own profile and dependents.
+
+        None without a user: having no account is not an account that patients share.
+        """
+        return self.filter(user=user) if user else self.none()
+
     def own_of(self, user: Any) -> "PatientQuerySet":
         """The user's own profile: one or none."""
         return self.cared_for_by(user).filter(is_dependent=False)
 
     def dependents_of(self, user: Any) -> "PatientQuerySet":
-        """Those the user books for besides themselves."""
+        """The user's dependents."""
         return self.cared_for_by(user).filter(is_dependent=True)
 
-    def cared_for_by(self, user: Any) -> "PatientQuerySet":
-        """All that the user may see and book for: themselves and their dependents."""
-        return self.filter(user=user) if user else self.none()  # no account is not one they share
+    def own_or_dependent(self, user: Any, pk: int | None = None) -> "Patient | None":
+        """The user's dependent or profile with that key, else the user's own profile, if any.
 
-    def whose_history_is_open_to(self, user: Any, at: datetime) -> "PatientQuerySet":
-        """All whom the user cares for, and of a doctor those who are in their treatment."""
-        visits: Any = self.model._meta.get_field("appointments").related_model
-        treated = visits.objects.of_treatment_by(user, at).filter(patient=models.OuterRef("pk"))
-        return self.filter(models.Q(user=user) | models.Q(models.Exists(treated)))
-
-    def meant_by(self, user: Any, pk: int | None = None) -> "Patient | None":
-        """The patient named, else the user's own profile; None where there is none yet.
-
-        Raises DoesNotExist for one who is not theirs, just as for one who is not there.
+        Raises DoesNotExist for a patient of another user, as for one who does not exist.
         """
         account = user if user.is_authenticated else None
         if pk is None:
             return self.own_of(account).first()
-        known = 0 <= pk <= BIGGEST_KEY
-        return self.cared_for_by(account).get(pk=pk) if known else self.none().get()
+        possible = 0 <= pk <= MAX_KEY
+        return self.cared_for_by(account).get(pk=pk) if possible else self.none().get()
+
+    # --- Locks ---
 
     def lock(self, pk: int | None) -> "Patient":
-        """Lock the patient until the transaction ends, their user first; raises DoesNotExist."""
+        """Lock the patient's user, then the patient, until the transaction ends.
+
+        Raises DoesNotExist.
+        """
         if pk is None:
             raise self.model.DoesNotExist
-        User.objects.lock(self.filter(pk=pk).values_list("user", flat=True).first())
-        return self._locking().get(pk=pk)
+        lock_rows(User.objects.filter(patients=pk))
+        return _only(lock_rows(self.filter(pk=pk)))
 
     def lock_for(self, user: User, patient_id: int | None = None) -> "Patient":
-        """Lock the user, then whom they act for: the patient named, else their own profile.
+        """Lock the user, then the dependent with that id or else the user's own profile.
 
-        Raises DoesNotExist for a patient who is not theirs, just as for one who is not there.
+        Makes a missing profile from the account's names. Raises DoesNotExist for a patient of
+        another user, as for one who does not exist.
         """
-        if patient_id is None:
-            return self.lock_own(user)
         _lock_account(user.pk)
-        return self._locking().cared_for_by(user).get(pk=patient_id)
-
-    def lock_own(self, user: User) -> "Patient":
-        """Lock the user's own profile, making one from the account's names where none is yet."""
-        _lock_account(user.pk)
-        own = self._locking().own_of(user).first()
-        if own is None:
-            own = self.create(user=user, first_name=user.first_name, last_name=user.last_name)
-            AuditEvent.objects.record(Action.CREATE, own, [own])
+        if patient_id is not None:
+            return _only(lock_rows(self.cared_for_by(user).filter(pk=patient_id)))
+        for own in lock_rows(self.own_of(user)):
+            return own
+        own = self.create(user=user, first_name=user.first_name, last_name=user.last_name)
+        AuditEvent.objects.record(Action.CREATE, own, [own])
         return own
 
-    def lock_all(self) -> None:
-        """Lock all of these, to erase them: their users, then themselves, then all their slots."""
-        users = User.objects.filter(pk__in=list(self.values_list("user", flat=True)))
-        for people in (users, self):
-            list(people.select_for_update(no_key=True, of=("self",)).order_by("pk"))
-        visits: Any = self.model._meta.get_field("appointments").related_model
-        visits.objects.lock_places_of(list(self.values_list("pk", flat=True)))
+    # --- Verb ---
 
-    def erase_all(self, by: User | None = None) -> None:
-        """Erase all of these, as `Patient.erase` does, with all of their slots locked before."""
+    def erase_all(self, by: User | None = None, at: datetime | None = None) -> int:
+        """Erase all of these persons in one transaction, as `Patient.erase`; returns how many.
+
+        Locks their users, the patients, then what the receivers of `patient_erasing` lock.
+        """
+        keys = list(self.values_list("pk", "user"))
         with transaction.atomic():
-            self.lock_all()
-            for patient in self.order_by("pk"):
-                patient.erase(by=by)
-
-    def _locking(self) -> "PatientQuerySet":
-        return self.select_for_update(no_key=True, of=("self",))
+            lock_rows(User.objects.filter(pk__in=[user for _, user in keys]))
+            patients = lock_rows(Patient.objects.filter(pk__in=[pk for pk, _ in keys]))
+            at = at or timezone.now()
+            patient_erasing.send(sender=Patient, patients=patients, by=by, at=at)
+            for patient in patients:
+                patient.delete_personal_data()
+        return len(patients)
 
 
 class Patient(PartialUpdateModel):
@@ -214,25 +212,36 @@ class Patient(PartialUpdateModel):
             raise
 
     def erase(self, by: User | None = None, at: datetime | None = None) -> None:
-        """Erase the person: coming appointments are canceled, past ones stay without them.
+        """Erase the person: coming appointments are canceled, past ones stay without a name.
 
-        Personal and medical data go, and the free text of their appointments and events, and the
-        name in the admin's log, and their entries in line. The account stays. Locks the user, the
-        patient, all slots of their visits and offers, then the entries.
+        Deletes the personal and medical data, the waitlist entries, the free text of appointments
+        and events, and the name in the admin's log. The account stays. Locks the user, the patient,
+        all slots of visits and offers, then the entries. Raises DoesNotExist for a person who was
+        erased before.
         """
-        with transaction.atomic():
-            patient = Patient.objects.lock(self.pk)
-            patient.appointments.anonymize_for(patient, by=by, at=at or timezone.now())
-            patient.history.all().delete()
-            patient.emergency_accesses.update(reason="")
-            _log_of(patient).update(object_repr=f"patient {patient.pk}, erased")
-            AuditEvent.objects.record(Action.ERASE, patient, [patient])
-            patient.delete()
+        if not Patient.objects.filter(pk=self.pk).erase_all(by, at):
+            raise Patient.DoesNotExist
+
+    def delete_personal_data(self) -> None:
+        """Delete the locked patient and the medical history, once no appointment names them."""
+        self.history.all().delete()
+        self.emergency_accesses.update(reason="")
+        _log_of(self).update(object_repr=f"patient {self.pk}, erased")
+        AuditEvent.objects.record(Action.ERASE, self, [self])
+        self.delete()
 
 
 def _lock_account(pk: int) -> None:
-    if User.objects.lock(pk) is None:
+    """Lock the user; raises User.DoesNotExist for an account that was deleted."""
+    if not lock_rows(User.objects.filter(pk=pk)):
         raise User.DoesNotExist
+
+
+def _only(patients: list[Patient]) -> Patient:
+    """The one patient of the list; raises Patient.DoesNotExist for none."""
+    if not patients:
+        raise Patient.DoesNotExist
+    return patients[0]
 
 
 def _log_of(patient: Patient) -> models.QuerySet[LogEntry]:

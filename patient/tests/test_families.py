@@ -181,4 +181,4 @@ def test_no_account_is_not_one_that_walk_ins_share() -> None:
 def test_a_number_beyond_all_keys_is_nobodys(patient: Patient) -> None:
     for pk in (-1, 10**22):
         with pytest.raises(Patient.DoesNotExist):
-            Patient.objects.meant_by(patient.user, pk)
+            Patient.objects.own_or_dependent(patient.user, pk)

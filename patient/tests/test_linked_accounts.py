@@ -31,7 +31,7 @@ def test_no_profile_is_made_for_an_account_that_is_gone() -> None:
     user = UserFactory()
     User.objects.filter(pk=user.pk).delete()
     with pytest.raises(User.DoesNotExist):
-        Patient.objects.lock_own(user)
+        Patient.objects.lock_for(user)
     with pytest.raises(User.DoesNotExist):
         Patient(user=user, first_name="Ana", last_name="Ruiz").enroll()
     assert not Patient.objects.exists()

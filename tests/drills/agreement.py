@@ -138,7 +138,7 @@ class Moment:
         """Ask which free slots the patient, who waits for both doctors, could be offered."""
         free = [slot for slot in self.world.slots if self.reason(slot, None) is None]
         mine = WaitlistEntry.objects.filter(patient=self.patient)
-        offered = {slot.pk for slot in free if mine.who_can_have(slot, self.at).exists()}
+        offered = {slot.pk for slot in free if mine.eligible_for(slot, self.at).exists()}
         for_them = {slot.pk for slot in free if self.reason(slot, self.world.live()) is None}
         self.same("waiting list", offered, for_them)
 

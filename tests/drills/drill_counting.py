@@ -1,6 +1,5 @@
 """Two processes that count in one table."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from extensions.tests.processes import environ_of_this_database
 from tests.live import ROOT
 
 TABLE = "limits_of_drill"
@@ -45,14 +45,3 @@ def test_counts_of_two_processes_are_one() -> None:
     ]
     told = [number for process in processes for number in process.communicate()[0].split()]
     assert sorted(map(int, told)) == list(range(1, 101))
-
-
-def environ_of_this_database() -> dict[str, str]:
-    name = connection.settings_dict["NAME"]
-    url = os.environ["DATABASE_URL"]
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{name}"
-    else:
-        head, _, query = url.partition("?")
-        url = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
-    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}

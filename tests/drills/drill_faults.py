@@ -7,8 +7,8 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from extensions.db.backends.postgresql.limits import Limits, limited
-from extensions.db.backends.postgresql.watch import Connection, Cursor
+from extensions.db.backends.postgresql.connection_watchdog import Connection, Cursor
+from extensions.db.backends.postgresql.timeouts import Timeouts, use_timeouts
 from tests.drills import cluster, failover
 from tests.drills.cluster import Cluster
 from tests.drills.failover import Relay
@@ -97,7 +97,7 @@ def commit(primary: Cluster, answer: float) -> None:
     """Commit a row as the application does, waiting so many seconds for the answer."""
     with closing(psycopg2.connect(primary.url("clinic"), connection_factory=Connection)) as one:
         one.cursor(cursor_factory=Cursor).execute("INSERT INTO note VALUES ('x')")
-        with limited(Limits(lock=3, statement=5, idle=30, answer=answer)):
+        with use_timeouts(Timeouts(lock=3, statement=5, idle=30, answer=answer)):
             one.commit()
 
 

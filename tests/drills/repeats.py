@@ -55,7 +55,7 @@ client.post("{path}", {{"slot_id": {slot}}}, headers={{"Idempotency-Key": "{key}
 """
 STEPS = {
     "the key is claimed": "booking.booking_context",
-    "the place is taken": "Appointment.enter",
+    "the place is taken": "Appointment.save_booked",
     "the visit is written": "Appointment._record",
     "the answer is ready": "idempotent._stored",
 }

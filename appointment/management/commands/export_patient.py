@@ -1,6 +1,7 @@
-"""Give a patient everything that is held on them, as GET /api/patient/export/ does."""
+"""Export everything held on a patient, as GET /api/patient/export/ does."""
 
 import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,7 +13,7 @@ PRIVATE = 0o600
 
 
 class Command(BaseCommand):
-    """Write one JSON file; that it was written is noted for the patient to see."""
+    """Write one JSON file; the patient's access log shows that it was written."""
 
     help = (
         "Everything held on a patient as one JSON file; of an account's own profile with the "
@@ -21,17 +22,17 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Ask for the patient and, unless it is to be printed, for the file."""
+        """Take the key of the patient, and the file to write instead of printing."""
         parser.add_argument("id", type=int, help="key of the patient")
         parser.add_argument("--output", help="a new file, which only its owner may read")
 
     def handle(self, *args: Any, output: str | None = None, **options: Any) -> None:
-        """Write it; raises CommandError for no such patient, and for a file that is there."""
+        """Write the file; raises CommandError for an unknown patient or an existing file."""
         patient = Patient.objects.filter(pk=options["id"]).select_related("user").first()
         if patient is None:
             raise CommandError(f"There is no patient {options['id']}.")
         if output is None:
-            Export.of_patient(patient).write(self.stdout)  # type: ignore[arg-type]
+            self.print(Export.of_patient(patient))
             return
         try:
             descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
@@ -39,3 +40,13 @@ class Command(BaseCommand):
             raise CommandError(f"{output}: {error.strerror}") from error
         with open(descriptor, "w", encoding="utf-8") as file:
             Export.of_patient(patient).write(file)
+
+    def print(self, export: Export) -> None:
+        """Print the file; exit 1 without a word if the reader closes the pipe, as `head` does."""
+        try:
+            export.write(self.stdout)  # type: ignore[arg-type]
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes once more when it exits: see "Note on SIGPIPE" in the docs of `signal`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +19,7 @@ from django.db import Error, OperationalError, connections
 from config import environment, health
 
 HOST = "127.0.0.1"
-DUE_EVERY = 60.0  # seconds
+JOBS_INTERVAL = 60.0  # seconds
 
 
 class Command(BaseCommand):
@@ -34,12 +34,12 @@ class Command(BaseCommand):
         refuse_taken(port)
         refuse_without_static_files()
         try:
-            with turns():
+            with startup_lock():
                 self.prepare()
         except OperationalError as error:
             raise CommandError(f"The database gave up: {first_line(error)}.") from error
         connections.close_all()
-        start_clockwork(self.stdout)
+        start_scheduler(self.stdout)
         become_gunicorn()
 
     def prepare(self) -> None:
@@ -88,15 +88,23 @@ def refuse_without_static_files() -> None:
 
 
 @contextmanager
-def turns() -> Iterator[None]:
+def startup_lock() -> Iterator[None]:
     """Let two first runs at once prepare their database one after the other; demos only."""
-    if settings.PRODUCTION:  # its files may be read-only
+    if settings.PRODUCTION:  # its folders may be read-only
         yield
         return
-    settings.VAR_DIR.mkdir(exist_ok=True)
+    restrict_files(settings.VAR_DIR)
     with (settings.VAR_DIR / "serve.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def restrict_files(folder: Path) -> None:
+    """Keep the files in the folder from other users; older versions left them readable."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            with suppress(OSError):  # another user owns it, or SQLite has just deleted it
+                path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def reach_databases() -> None:
@@ -123,7 +131,7 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 
-def start_clockwork(stdout: Any) -> None:
+def start_scheduler(stdout: Any) -> None:
     """Have a child do what falls due, such as sending mail, for as long as the server lives.
 
     Its first turn comes when the server is up. The server's processes hold the other end of a pipe
@@ -139,7 +147,7 @@ def start_clockwork(stdout: Any) -> None:
         return
     os.close(writing)
     try:
-        Scheduler(DUE_EVERY, stdout, reading).run()
+        Scheduler(JOBS_INTERVAL, stdout, reading).run()
     finally:
         os._exit(0)
 

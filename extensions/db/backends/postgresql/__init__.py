@@ -1,1 +1,1 @@
-"""PostgreSQL as Django has it, with an end to every wait."""
+"""Django's PostgreSQL backend, with a timeout for every wait."""

@@ -1,1 +1,1 @@
-"""SQLite as Django has it, with its writers in turn."""
+"""Django's SQLite backend, with a queue of writers."""

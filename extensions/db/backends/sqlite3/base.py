@@ -1,9 +1,9 @@
-"""The database backend of SQLite, where the threads of a process begin their writing in turn.
+"""Django's SQLite backend; the threads of a process queue for BEGIN IMMEDIATE.
 
-SQLite wakes nobody when its one writer is done: everybody asks again after a pause that grows, and
-whoever has just finished is back before them. Of 16 writers without a pause one waited for 13
-seconds. Here they stand in a queue for BEGIN IMMEDIATE, and the first in it alone asks. It is there
-for fairness: who may write is SQLite's to say, and other processes ask it as ever.
+SQLite has one writer and does not wake the next: each waiting thread asks again after a pause that
+grows, and the thread that has just finished asks first. Of 16 writers without a pause one waited
+for 13 seconds. In the queue only the first thread asks SQLite. The queue is for fairness alone:
+SQLite decides who may write, and other processes are not in the queue.
 """
 
 import threading
@@ -14,27 +14,27 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
-TURNS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+WRITE_QUEUES: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, with the beginning of each transaction in turn."""
+    """Django's wrapper, which begins each transaction through the queue of its file."""
 
     def _start_transaction_under_autocommit(self) -> None:
-        """Begin, waiting for one's turn and for the file's lock no longer than `timeout` in all."""
-        turn = TURNS[str(self.settings_dict["NAME"])]
+        """Begin; raises OperationalError after `timeout` seconds in the queue and at the file."""
+        write_queue = WRITE_QUEUES[str(self.settings_dict["NAME"])]
         options: dict[str, Any] = self.settings_dict["OPTIONS"]
-        patience = options.get("timeout", 5)
-        asked = time.monotonic()
-        if not turn.acquire(timeout=patience):
+        timeout = options.get("timeout", 5)
+        began = time.monotonic()
+        if not write_queue.acquire(timeout=timeout):
             raise OperationalError("database is locked")
         try:
-            waited = time.monotonic() - asked
-            self._wait_for_locks(max(patience - waited, 0))
+            waited = time.monotonic() - began
+            self._set_busy_timeout(max(timeout - waited, 0))
             super()._start_transaction_under_autocommit()  # type: ignore[misc]
         finally:
-            turn.release()  # first: were the connection broken, nobody would have a turn any more
-            self._wait_for_locks(patience)
+            write_queue.release()  # first: the PRAGMA below fails where the connection is broken
+            self._set_busy_timeout(timeout)
 
-    def _wait_for_locks(self, seconds: float) -> None:
+    def _set_busy_timeout(self, seconds: float) -> None:
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")

@@ -1,0 +1,51 @@
+"""Medical histories: one's own, and for a doctor those of the patients under treatment."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.audit.views import AuditedViewMixin
+from accounts.models import AuditEvent
+from appointment.filters import MedicalHistoryFilter
+from patient.models import MedicalHistory, Patient
+from patient.serializers import MedicalHistorySerializer, NewMedicalHistorySerializer
+
+
+@extend_schema_view(create=extend_schema(responses={201: MedicalHistorySerializer}))
+class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
+    """The medical history of the caller and of their dependents, latest entry first."""
+
+    audited_model = MedicalHistory
+    role_for_others = AuditEvent.Role.DOCTOR
+
+    queryset = MedicalHistory.objects.all()
+    serializer_class = MedicalHistorySerializer
+    filterset_class = MedicalHistoryFilter
+    lookup_value_converter = "id"
+    problems = {"post": (404,)}
+
+    def get_serializer_class(self) -> Any:
+        return NewMedicalHistorySerializer if self.action == "create" else self.serializer_class
+
+    def get_queryset(self) -> QuerySet[MedicalHistory]:
+        """Entries of the caller and dependents; the filter checks a patient that a list names."""
+        entries = MedicalHistory.objects.select_related("patient")
+        if self.action == "list" and self._patient_param():
+            return entries
+        return entries.visible_to(self.request.user)
+
+    def rows_for_empty_list(self) -> Iterable[Any]:
+        """An unsaved entry of the patient named: an empty history was read of that patient."""
+        named = self._patient_param()
+        patients = Patient.objects.filter(pk=int(named)) if named else ()
+        return [MedicalHistory(patient=patient) for patient in patients]
+
+    def _patient_param(self) -> str:
+        """The parameter `patient` as typed; the filter has refused what is not a key."""
+        return self.request.query_params.get("patient", "").strip()
+
+    def perform_destroy(self, instance: MedicalHistory) -> None:
+        instance.remove()

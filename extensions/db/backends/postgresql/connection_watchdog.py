@@ -1,0 +1,143 @@
+"""psycopg2 connections that are cut off when the server does not answer in time.
+
+libpq waits for an answer without end. TCP's own timeouts notice a peer that is gone, but not one
+that keeps the connection open and is silent: a stopped server, a proxy without its other side, a
+commit that waits for a standby. The thread whose connection is cut off gets an OperationalError.
+Whether its commit took place is then unknown, so it is never reported as done.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
+
+from extensions.db.backends.postgresql.timeouts import current_timeouts, in_request
+
+logger = logging.getLogger("extensions.db.backends.postgresql")
+
+CHECK_INTERVAL = 0.2  # seconds
+UNREPLICATED = "canceling wait for synchronous replication"
+
+
+class ConnectionWatchdog:
+    """A thread that shuts down overdue sockets; the first statement of a process starts it."""
+
+    def __init__(self) -> None:
+        self._due: dict[socket.socket, float] = {}
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    @contextmanager
+    def watch(self, line: socket.socket, seconds: float) -> Iterator[None]:
+        """Shut the socket down if the block takes longer than `seconds`."""
+        self._start()
+        self._due[line] = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._due.pop(line, None)
+
+    def _start(self) -> None:
+        """Start the thread where none is alive: a fork does not copy threads into the child."""
+        if self._thread is None or not self._thread.is_alive():
+            with self._starting:
+                self._thread = threading.Thread(
+                    target=self._run, name="connection-watchdog", daemon=True
+                )
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(CHECK_INTERVAL)
+            now = time.monotonic()
+            for line, due in list(self._due.items()):
+                if due < now and line in self._due:
+                    self._due.pop(line, None)
+                    logger.error("The database has not answered in time: its connection is cut.")
+                    with suppress(OSError):  # another thread has just closed it
+                        line.shutdown(socket.SHUT_RDWR)
+
+
+WATCHDOG = ConnectionWatchdog()
+
+
+class Connection(connection):
+    """A connection that sets the timeouts of the moment and is watched while it waits.
+
+    `_line` is a duplicate of its socket: another connection that gets the same file descriptor
+    after a close is never shut down by mistake.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._line = socket.socket(fileno=os.dup(self.fileno()))
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let the block wait for the server no longer than the timeouts of the moment say."""
+        seconds = current_timeouts().answer
+        if not seconds:
+            yield
+            return
+        with WATCHDOG.watch(self._line, seconds):
+            yield
+
+    def with_timeouts(self, query: Any) -> Any:
+        """Return the statement, preceded by its timeouts where it begins a transaction.
+
+        A command's statement outside a transaction gets none: some take long, and some (VACUUM)
+        must be sent alone.
+        """
+        is_first = self.get_transaction_status() == TRANSACTION_STATUS_IDLE
+        alone = self.autocommit and not in_request()
+        if not is_first or alone or not isinstance(query, str):
+            return query
+        return current_timeouts().sql(of_transaction=not self.autocommit) + query
+
+    def commit(self) -> None:
+        """Commit; raises OperationalError where the synchronous standby has not confirmed it."""
+        self.notices.clear()
+        with self.watched():
+            super().commit()
+        if any(UNREPLICATED in notice for notice in self.notices):
+            raise psycopg2.OperationalError("The commit is not replicated: its wait was canceled.")
+
+    def rollback(self) -> None:
+        with self.watched():
+            super().rollback()
+
+    def close(self) -> None:
+        self._line.close()
+        super().close()
+
+
+class Cursor(cursor):
+    """Executes with its connection's timeouts; a cursor with a name is one on the server."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        statement = query if self.name else self.connection.with_timeouts(query)
+        with self.connection.watched():
+            super().execute(statement, vars)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        with self.connection.watched():
+            return super().fetchmany(self.arraysize if size is None else size)
+
+    def close(self) -> None:
+        """Close; a lost connection is no error here, since its cursor is gone with it.
+
+        Django does not translate errors of closing. The next statement raises one for the loss.
+        """
+        try:
+            with self.connection.watched():
+                super().close()
+        except psycopg2.Error:
+            if not self.connection.closed:
+                raise

@@ -1,0 +1,71 @@
+"""The timeouts of the moment: those of a request, or those of a command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+
+GRACE = 1.5  # seconds that the server's own error may take to arrive
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds that a lock, a statement and a pause inside a transaction may take; 0 is no limit.
+
+    PostgreSQL enforces these three. The connection watchdog enforces `answer`: a commit may wait
+    for a standby that is gone, and no timeout of PostgreSQL ends that wait.
+    """
+
+    lock: float
+    statement: float
+    idle: float
+    answer: float = 0
+
+    def sql(self, of_transaction: bool = True) -> str:
+        """Return the SQL that sets the timeouts for one transaction, or for one statement.
+
+        SET LOCAL ends with the transaction, so it works through PgBouncer. Sent in one message with
+        the first statement, it costs no round trip.
+        """
+        of_server = {"lock_timeout": self.lock, "statement_timeout": self.statement}
+        if of_transaction:
+            of_server["idle_in_transaction_session_timeout"] = self.idle
+        return "".join(f"SET LOCAL {k} = {round(v * 1000)}; " for k, v in of_server.items())
+
+
+_timeouts: ContextVar[Timeouts | None] = ContextVar("timeouts", default=None)
+
+
+def request_timeouts() -> Timeouts:
+    """Return the timeouts of a request (setting DATABASE_LIMITS)."""
+    timeouts = Timeouts(**settings.DATABASE_LIMITS)
+    return replace(timeouts, answer=timeouts.statement and timeouts.statement + GRACE)
+
+
+def in_request() -> bool:
+    """Whether timeouts are set, as in a request; a command's statements may take long."""
+    return _timeouts.get() is not None
+
+
+def current_timeouts() -> Timeouts:
+    """Return the timeouts of the moment; a command has those for locks and pauses only."""
+    return _timeouts.get() or replace(request_timeouts(), statement=0, answer=0)
+
+
+@contextmanager
+def use_timeouts(timeouts: Timeouts | None = None) -> Iterator[None]:
+    """Set these timeouts, or those of a request, for the block."""
+    token = _timeouts.set(timeouts or request_timeouts())
+    try:
+        yield
+    finally:
+        _timeouts.reset(token)
+
+
+@contextmanager
+def short_timeouts(seconds: float) -> Iterator[None]:
+    """Set all timeouts to these seconds for the block, to ask whether the server answers."""
+    with use_timeouts(Timeouts(lock=seconds, statement=seconds, idle=seconds, answer=seconds)):
+        yield

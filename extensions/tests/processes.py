@@ -1,0 +1,17 @@
+"""Processes of their own on the database under test."""
+
+import os
+
+from django.db import connection
+
+
+def environ_of_this_database() -> dict[str, str]:
+    """The environment of a process that uses the database of the current test."""
+    name = connection.settings_dict["NAME"]
+    url = os.environ["DATABASE_URL"]
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{name}"
+    else:
+        head, _, query = url.partition("?")
+        url = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
