@@ -20,7 +20,7 @@ from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import User
 from accounts.privacy import display_name
 from accounts.requests import signed_in_user
-from appointment.admin.filters import AppointmentTimeFilter
+from appointment.admin.filters import AppointmentPeriodFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.appointment import LIVE
@@ -48,9 +48,8 @@ def actor_name(actor: User | None, appointment: Appointment) -> str:
 
 
 def event_details(event: AppointmentEvent) -> str:
-    """Return what the history says of an event after its kind: its detail and override reason."""
-    moved = f"slot {event.from_slot} to {event.to_slot}" if event.from_slot else ""
-    detail = event.detail or moved
+    """Return the detail and the override reason of an event, as the history shows them."""
+    detail = event.detail
     override = event.override_reason and f" (rules set aside: {event.override_reason})"
     return f"{detail and f': {detail}'}{override}"
 
@@ -94,7 +93,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     )
     list_display_links = ("start",)
     list_select_related = ("patient", "doctor", "location")
-    list_filter = (AppointmentTimeFilter, "status", "needs_rebooking", "location", "doctor")
+    list_filter = (AppointmentPeriodFilter, "status", "needs_rebooking", "location", "doctor")
     date_hierarchy = "date"
     ordering = ("-date", "-starts_at", "-pk")  # only the date has an index
     search_fields = (
@@ -199,6 +198,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         self._show_results(request, f"{count} {done}.", refused)
 
     def _show_results(self, request: HttpRequest, done: str, refused: list[str]) -> None:
+        """Show the count of successes and, up to MAX_REFUSALS_SHOWN, the refusals."""
         if not done.startswith("0 "):
             self.message_user(request, done, messages.SUCCESS)
         for sentence in refused[:MAX_REFUSALS_SHOWN]:
@@ -244,7 +244,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     @admin.display(description="history")
     def events(self, appointment: Appointment) -> SafeString:
-        """Return the history, a line an event, read in one query."""
+        """Return the history with one line for each event, read in one query."""
         rows = AppointmentEvent.objects.filter(appointment=appointment).select_related("actor")
         lines = (
             (

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 
-class AppointmentTimeFilter(admin.SimpleListFilter):
+class AppointmentPeriodFilter(admin.SimpleListFilter):
     """Show today's, upcoming, or unconcluded appointments."""
 
     title = "when"

@@ -27,7 +27,7 @@ NOT_RESENT = (CONFIRMED, "csrfmiddlewaretoken")
 ZONE = "location__time_zone"
 
 
-class TimeOffTimeFilter(admin.SimpleListFilter):
+class TimeOffPeriodFilter(admin.SimpleListFilter):
     """Show leave that is present or coming, or leave that has ended."""
 
     title = "when"
@@ -51,7 +51,7 @@ class TimeOffAdmin(DomainActionAdmin):
     autocomplete_fields = ("doctor", "location")
     list_display = ("owner", "start", "end", "reason")
     list_display_links = ("owner",)
-    list_filter = (TimeOffTimeFilter, "location", "doctor")
+    list_filter = (TimeOffPeriodFilter, "location", "doctor")
     list_select_related = ("doctor", "location")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "reason")
     search_help_text = "Doctor, location or reason."

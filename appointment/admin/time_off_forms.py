@@ -61,7 +61,7 @@ class TimeOffForm(PartialUpdateForm):
         if location and clock and location.time_zone != clock.time_zone:
             self.add_error("clock", "A closure is in the time of the location that is closed.")
         elif not (location or clock):
-            self.add_error("clock", "Choose the location whose clocks the times mean.")
+            self.add_error("clock", "Choose the location on whose clock you typed the times.")
         elif self._times_changed():
             self._set_instants(cleaned, location or clock)
         return cleaned

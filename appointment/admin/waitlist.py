@@ -146,7 +146,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
     @admin.display(description="offered", empty_value="-")
     def offer(self, entry: Any) -> str:
         """Return the place that is offered now, and until when."""
-        return next((_offer_label(offer) for offer in entry.standing_offers), "")
+        return next((_offer_label(offer) for offer in entry.acceptable_offers), "")
 
 
 @admin.register(Offer)

@@ -156,5 +156,5 @@ class WorkListAdmin(AppointmentAdmin):
 
     @admin.display(description="other times")
     def alternatives(self, visit: Any) -> SafeString:
-        """Return the times to which the visit could be moved, a line each."""
+        """Return the times to which the visit could be moved, each on its own line."""
         return format_html_join("", "{}<br>", ((label,) for _, label in visit.alternatives))

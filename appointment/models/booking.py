@@ -68,9 +68,9 @@ def booking_context(
 class PlaceRequest:
     """A request for a place, for the patient of `appointment`, at an instant (UTC).
 
-    The lock of the patient makes bookings of one patient take turns, so that what is read of the
-    patient's other visits still holds when the appointment is written. The place needs no such
-    lock: the conditional UPDATE in `Slot.take` decides. With `waive`, staff set aside the rules
+    The lock of the patient serializes the bookings of one patient, so that the visits read into the
+    booking context are current when the appointment is written. The place needs no such lock: the
+    conditional UPDATE in `Slot.take` decides. With `waive`, staff set aside the rules
     that they may.
     """
 

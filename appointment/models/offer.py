@@ -95,7 +95,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     def _criteria_for(self, slots: list[Slot], at: datetime) -> WaitingCriteria:
         doctors = {slot.doctor_id for slot in slots}
         return WaitingCriteria(
-            WaitlistEntry.objects.without_valid_offer(at).for_doctors(doctors), doctors
+            WaitlistEntry.objects.without_acceptable_offer(at).for_doctors(doctors), doctors
         )
 
     def _offer_places_of(self, slot: Slot, at: datetime, waiting: WaitingCriteria) -> int:
@@ -193,27 +193,27 @@ def _first_lapse() -> Subquery:
 
 
 def with_state(entries: WaitlistEntryQuerySet, at: datetime) -> WaitlistEntryQuerySet:
-    """Add `state`, `position` and `standing_offers` at the instant, and load the names.
+    """Add `state`, `position` and `acceptable_offers` at the instant, and load the names.
 
-    None of them depends on what `run_due` has written: an expired offer does not stand, and an
-    entry whose last date has passed has expired.
+    They do not depend on `run_due`: an expired offer is left out, and an entry whose last date has
+    passed is `expired`.
     """
     today = today_everywhere(at)
-    standing = Offer.objects.acceptable(at)
+    acceptable = Offer.objects.acceptable(at)
     in_line = Q(status__in=IN_LINE)
     state = Case(
-        When(in_line & Exists(standing.filter(entry=OuterRef("pk"))), then=Value("offered")),
+        When(in_line & Exists(acceptable.filter(entry=OuterRef("pk"))), then=Value("offered")),
         When(in_line & Q(last_date__lt=today), then=Value("expired")),
         When(in_line, then=Value("waiting")),
         default=F("status"),
         output_field=CharField(),
     )
-    offers = standing.select_related("slot__location")
+    offers = acceptable.select_related("slot__location")
     return (
         entries.with_position(today)
         .annotate(state=state)
         .select_related("patient", "doctor", "specialty")
-        .prefetch_related(Prefetch("offers", offers, to_attr="standing_offers"))
+        .prefetch_related(Prefetch("offers", offers, to_attr="acceptable_offers"))
     )
 
 

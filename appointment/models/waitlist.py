@@ -68,7 +68,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Waiting entries whose last date has passed."""
         return self.waiting().filter(last_date__lt=today)
 
-    def without_valid_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
+    def without_acceptable_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
         """Entries that wait, and those whose open offer has expired at the instant."""
         expired = self.model.objects.filter(
             pk=OuterRef("pk"), offers__status="open", offers__expires_at__lte=at

@@ -112,7 +112,9 @@ class AffectedAppointmentSerializer(serializers.Serializer[Any]):
     examples=[OpenApiExample("What it would hit", {"appointments": [AFFECTED_EXAMPLE]})],
 )
 class AffectedAppointmentsSerializer(serializers.Serializer[Any]):
-    """The visits that leave would affect. Only for the OpenAPI document."""
+    """The visits that leave would affect."""
+
+    # Only for the OpenAPI document.
 
     appointments = AffectedAppointmentSerializer(many=True)
 

@@ -58,7 +58,9 @@ class SlotsQuerySerializer(serializers.Serializer[Any]):
 
 
 class ExplainedSlotSerializer(SlotSerializer):
-    """A slot, and why it cannot be booked. Only for the OpenAPI document."""
+    """A slot, with the reason why it cannot be booked."""
+
+    # Only for the OpenAPI document: the view returns plain rows.
 
     reason = serializers.ChoiceField(
         REASONS,
@@ -85,7 +87,7 @@ class ExplainedSlotSerializer(SlotSerializer):
     ],
 )
 class ExplainedSlotsSerializer(serializers.Serializer[Any]):
-    """Slots of one doctor. Only for the OpenAPI document: the view returns plain rows."""
+    """Slots of one doctor, from one date to another."""
 
     doctor = serializers.IntegerField()
     to = serializers.DateField()

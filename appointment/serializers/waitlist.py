@@ -93,7 +93,7 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
     expires_at = ZonedDateTimeField(
         zone="slot.location.time_zone",
         read_only=True,
-        help_text="Last instant to accept, with the UTC offset of the location.",
+        help_text="The offer can be accepted until then. With the UTC offset of the location.",
     )
 
     class Meta:
@@ -172,10 +172,9 @@ class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
 
 @extend_schema_serializer(examples=[OpenApiExample("Somebody in line", ENTRY_EXAMPLE)])
 class WaitlistEntrySerializer(FromDateMixin, serializers.ModelSerializer[WaitlistEntry]):
-    """A waitlist entry, read-only, with its present status, position and offer.
+    """A waitlist entry, read-only, with its present status, position and offer."""
 
-    `appointment.models.offer.with_state` adds these three to the rows.
-    """
+    # `appointment.models.offer.with_state` adds these three to the rows.
 
     doctor = DoctorNameSerializer(read_only=True, allow_null=True)
     specialty = SpecialtyNameSerializer(read_only=True, allow_null=True)
@@ -198,7 +197,7 @@ class WaitlistEntrySerializer(FromDateMixin, serializers.ModelSerializer[Waitlis
     @extend_schema_field(OfferSerializer(allow_null=True))
     def get_offer(self, entry: Any) -> Any:
         """Return the open offer that has not expired, or None."""
-        return next((OfferSerializer(offer).data for offer in entry.standing_offers), None)
+        return next((OfferSerializer(offer).data for offer in entry.acceptable_offers), None)
 
 
 def _field_error(field: str, sentence: str, code: str) -> serializers.ValidationError:

@@ -25,7 +25,7 @@ class EmergencyForm(PartialUpdateForm):
     end_now = forms.BooleanField(required=False, label="End it now")
 
     class Meta:
-        help_texts = {"patient": "Whose history you need to read."}
+        help_texts = {"patient": "The patient whose history you need to read."}
 
 
 @admin.register(EmergencyAccess)
