@@ -23,8 +23,6 @@ from tests.people import reception_group
 from tests.pgbouncer import Through
 from tests.templates import Templates
 
-pytest_plugins = ["tests.faults"]
-
 # The same examples in every run, and no verdict on the speed of the machine.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("suite")

@@ -4,17 +4,16 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+from config import environment
+
 
 def main() -> None:
     """Run the management command named on the command line."""
+    environment.restrict_new_files()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.core.exceptions import (  # noqa: PLC0415  (Django's own manage.py imports it here)
-        ImproperlyConfigured,
-    )
-    from django.core.management import (  # noqa: PLC0415  (it reads DJANGO_SETTINGS_MODULE)
-        execute_from_command_line,
-    )
-
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

@@ -68,13 +68,24 @@ def required(name: str) -> str:
     return value
 
 
-def private_folder(folder: Path) -> None:
-    """Create the folder, and keep it and every file of this process from other users.
+def is_demo() -> bool:
+    """Whether ENVIRONMENT is demo, which is the default."""
+    return text("ENVIRONMENT", "demo") == "demo"
 
-    The umask covers what SQLite, the mail backend and the server create later, in any thread.
+
+def restrict_new_files() -> None:
+    """Keep every file that this process creates from other users; demos only.
+
+    The umask covers what SQLite, the mail backend and the server create. Production leaves it to
+    the operator: other users may have to read its collected static files.
     """
-    os.umask(0o077)
-    folder.mkdir(parents=True, exist_ok=True)
+    if is_demo():
+        os.umask(0o077)
+
+
+def private_folder(folder: Path) -> None:
+    """Create the folder for this user alone; take away the access of others to an older one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(PermissionError):  # another user owns it
         folder.chmod(0o700)
 

@@ -31,7 +31,7 @@ if PRODUCTION:
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
 else:
     environment.private_folder(VAR_DIR)
-    (VAR_DIR / "static").mkdir(exist_ok=True)  # whitenoise warns without it
+    environment.private_folder(VAR_DIR / "static")  # whitenoise warns without it
     SECRET_KEY = environment.text("SECRET_KEY") or environment.secret_key(VAR_DIR / "secret_key")
     DATABASE_URL = environment.text("DATABASE_URL", "sqlite:///var/db.sqlite3")
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]

@@ -14,7 +14,8 @@ from django.urls import get_resolver
 from config import environment
 from config.log import RequestTextFilter
 
-demo = environment.text("ENVIRONMENT", "demo") == "demo"
+demo = environment.is_demo()
+environment.restrict_new_files()
 
 bind = f"127.0.0.1:{environment.number('PORT', 8000)}"
 worker_class = "config.worker.Worker"

@@ -9,6 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.database import Database
 from tests.live import Server
+from tests.templates import Templates
 from tests.world import World, undone
 
 
@@ -30,12 +31,14 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def clinic(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def clinic(
+    database: Database, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """The real server with its demo data, on a database of its own, while the tests run.
 
-    One for all: the demo takes ten seconds to make. Tests add to it and leave it sound.
+    One for all tests of a process, which add to the data and leave them sound.
     """
     log = tmp_path_factory.mktemp("clinic") / "log"
-    server = Server(database.create_database("clinic"), log, THROTTLE="off")
+    server = Server(database.create_database("clinic", templates.demo()), log, THROTTLE="off")
     with server.running():
         yield server

@@ -37,6 +37,7 @@ OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "deadlock_timeout": "50ms",  # tests of deadlocks wait for it
     "jit": "off",  # its estimates know nothing of tables as small and as new as a test's
     "timezone": "UTC",
 }

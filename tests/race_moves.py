@@ -15,8 +15,8 @@ from doctor.models import Slot
 from doctor.tests.factories import day_ahead
 from tests.balance import assert_balanced
 from tests.race_bodies import (
-    alike,
     assert_not_stranded,
+    copies_of,
     count_by_type,
     one_slot,
     people,
@@ -27,7 +27,7 @@ from tests.race_bodies import (
 
 def moving(visit: Appointment, to: Slot, **how: Any) -> Callable[[], Appointment]:
     """A call that moves the visit, as somebody has it who has loaded it for themselves."""
-    return partial(alike(visit, 1)[0].reschedule, to=to.pk, **how)
+    return partial(copies_of(visit, 1)[0].reschedule, to=to.pk, **how)
 
 
 def taken_of(*slots: Slot) -> list[int]:
@@ -77,7 +77,7 @@ def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) 
     """Let a visit be moved to a later day while it comes to another end; how both went."""
     old, new = one_slot(2), one_slot(2, date=day_ahead(9))
     visit, other = visits_in(old, people(2))
-    [copy] = alike(visit, 1)
+    [copy] = copies_of(visit, 1)
     outcomes = race(moving(visit, new, at=move_at and move_at(visit)), lambda: end(copy))
     assert sum(taken_of(old, new)) == Appointment.objects.holding_a_place().count()
     assert_told(*Appointment.objects.all())

@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from tests.threads import run_together
 
-SECONDS = 30
+SECONDS = 120
 Wait = Callable[[], Any]
 
 

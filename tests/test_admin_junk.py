@@ -16,13 +16,14 @@ from patient.models import MedicalHistory, Patient
 from patient.tests.factories import PatientFactory
 from tests.desk import Desk, faults, page
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 HUGE = 10**22
 MANY = " ".join(["a"] * 5000)
+NUL = {"q": "a\0b"}
 JUNK: list[dict[str, Any]] = [
     {"q": MANY},
-    {"q": "a\0b"},
+    NUL,
     {"pk__exact": "abc"},
     {"pk__exact": HUGE},
     {"pk__in": f"1,{HUGE}"},
@@ -76,24 +77,26 @@ FIELDS: list[tuple[type[Model], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_no_made_up_query_breaks_a_list(superuser: User, model: type[Model]) -> None:
+    """All kinds in the list of visits, of each other list what the database would choke on."""
     AppointmentFactory()
     superuser.issue_token()
     desk = Desk(superuser)
-    answers = {str(junk)[:40]: desk.status(page(model), **junk) for junk in JUNK}
+    tried = JUNK if model is Appointment else [NUL, {"pk__in": f"1,{HUGE}", "e": "1"}]
+    answers = {str(junk)[:40]: desk.status(page(model), **junk) for junk in tried}
     assert set(answers.values()) <= {200, 302, 400}, answers
-    assert answers["{'q': 'a\\x00b'}"] == 200
+    assert answers[str(NUL)] == 200
 
 
-@pytest.mark.parametrize(("model", "junk"), FIELDS, ids=lambda part: str(part)[:50])
-def test_no_made_up_filter_breaks_a_list(
-    superuser: User, model: type[Model], junk: dict[str, Any]
-) -> None:
+@pytest.mark.both_databases
+def test_no_made_up_filter_breaks_a_list(superuser: User) -> None:
     AppointmentFactory()
     desk = Desk(superuser)
-    assert desk.status(page(model), **junk) in {200, 302, 400}
-    assert desk.status(page(model), **junk, e="1") in {200, 400}
+    for model, junk in FIELDS:
+        assert desk.status(page(model), **junk) in {200, 302, 400}, (model, str(junk)[:50])
+        assert desk.status(page(model), **junk, e="1") in {200, 400}, (model, str(junk)[:50])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,8 @@ def test_no_made_up_term_breaks_an_autocomplete(
 ) -> None:
     AppointmentFactory()
     desk = Desk(superuser)
-    for term in (MANY, "a\0b", "x" * 100_000, "'\" \\ %", '"unclosed', "-"):
+    kinds = (MANY, "a\0b", "x" * 100_000, "'\" \\ %", '"unclosed', "-")
+    for term in kinds if field == "patient" else kinds[1:2]:
         assert isinstance(desk.suggestions(model, field, term), list), term[:20]
 
 
@@ -143,10 +147,12 @@ def test_an_autocomplete_of_nothing_is_refused(superuser: User, asked: dict[str,
     assert Desk(superuser).status("/admin/autocomplete/", **asked) in {403, 404}
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_a_made_up_key_leads_back(superuser: User, model: type[Model]) -> None:
     desk, place = Desk(superuser), f"/admin/{model._meta.app_label}/{model._meta.model_name}"
-    for key in ("abc", HUGE, "9" * 5000, "-1", "%00", "1_2F", "\N{BULLET}"):
+    every = ("%00", HUGE, "abc", "9" * 5000, "-1", "1_2F", "\N{BULLET}")
+    for key in every if model is Appointment else every[:2]:
         for view in ("change", "delete", "history"):
             assert desk.status(f"{place}/{key}/{view}/") in {302, 403, 404}, (key, view)
 
@@ -156,7 +162,8 @@ def test_an_action_upon_made_up_keys_does_nothing(superuser: User, model: type[M
     AppointmentFactory()
     superuser.issue_token()
     desk, before = Desk(superuser), model._default_manager.count()
-    for key in ("abc", HUGE, "9" * 5000, "\0", "", "-5"):
+    every = ("\0", HUGE, "abc", "9" * 5000, "", "-5")
+    for key in every if model is Appointment else every[:2]:
         chosen = {"action": "delete_selected", "_selected_action": key, "post": "yes"}
         assert desk.client.post(page(model), chosen).status_code in {200, 302, 400}, key
     looks = {"actor": superuser, "action": "read"}  # at the list of events, which leave one
@@ -182,7 +189,8 @@ def test_a_made_up_choice_is_a_fault_of_the_form(
     superuser: User, model: type[Model], field: str
 ) -> None:
     desk = Desk(superuser)
-    for key in ("abc", HUGE, "9" * 5000, "\0", "-5", "999999"):
+    every = ("\0", HUGE, "abc", "9" * 5000, "-5", "999999")
+    for key in every if field == "patient" else every[:2]:
         assert desk.status(page(model, "add"), **{field: key}) == 200, key
         sent = desk.client.post(page(model, "add"), {field: key})
         assert sent.status_code in {200, 400}, key

@@ -12,7 +12,7 @@ from tests.drills.agreement import agree
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
-CASES = 400  # the drill has 10,000
+CASES = 150  # the drill has 10,000
 FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # clinics to begin with
 
 

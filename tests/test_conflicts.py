@@ -21,11 +21,11 @@ from extensions.db import retry
 from extensions.db.retry import is_conflict, retry_on_conflict
 from patient.models import Patient
 from tests.balance import assert_balanced
-from tests.cluster import comes_true
-from tests.threads import elsewhere, run_together
+from tests.threads import becomes_true, elsewhere, run_together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgres")]
 
+SECONDS = 120
 SOMEBODY_WAITS = (
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -58,16 +58,16 @@ def somebody_waits() -> bool:
 def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[[], Any]) -> Any:
     """What the call answers, which waits for `first` while somebody waits for what it holds.
 
-    They wait a minute before they look for a deadlock, so that the call is the one undone.
+    They wait two minutes before they look for a deadlock, so that the call is the one undone.
     """
     with elsewhere() as other, other.cursor() as cursor:
-        cursor.execute("SET deadlock_timeout = '60s'")
+        cursor.execute("SET deadlock_timeout = '120s'")
         cursor.execute(first[0], [first[1]])
         with meanwhile(call) as answer:
-            assert comes_true(somebody_waits)
+            assert becomes_true(somebody_waits)
             cursor.execute(second[0], [second[1]])
             other.rollback()
-            return answer.result(30)
+            return answer.result(SECONDS)
 
 
 def book(patient: Patient, slot: Slot) -> Callable[[], Any]:
@@ -144,9 +144,9 @@ def answer_after_a_conflict(patient: Patient, slot: Slot) -> Any:
     with repeatable_reads(), elsewhere() as other, other.cursor() as cursor:
         cursor.execute(LOCK_SLOT, [slot.pk])
         with meanwhile(call) as answer:
-            assert comes_true(somebody_waits)
+            assert becomes_true(somebody_waits)
             other.commit()
-            return answer.result(30)
+            return answer.result(SECONDS)
 
 
 def test_a_serialization_failure_is_repeated(
@@ -179,7 +179,7 @@ def crossing(users: list[int], wrap: Callable[[Any], Any]) -> list[Any]:
                 for user in users[:: 1 if number else -1]:
                     User.objects.select_for_update().get(pk=user)
                     if len(tries) == 1:
-                        barrier.wait(10)
+                        barrier.wait(SECONDS)
 
         work()
         return len(tries)

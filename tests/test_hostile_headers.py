@@ -24,11 +24,15 @@ VALUES = {
 }
 
 
+EVERY_VALUE = "/api/appointment/book/{doctor_id}/"  # the route to which every value is sent
+
+
 @pytest.mark.parametrize("route", api_routes())
 def test_no_header_is_our_fault(route: str, world: World) -> None:
     for method in sorted(api_routes()[route]):
         client = world.client_for(method, route)
-        for name, value in VALUES.items():
+        for name in VALUES if route == EVERY_VALUE else ("NUL", "not UTF-8"):
+            value = VALUES[name]
             client.defaults |= {f"HTTP_{header}": value for header in HEADERS}
             with undone():
                 answer = call(client, method, world.path(route), world.body(method, route))

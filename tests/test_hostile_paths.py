@@ -9,6 +9,7 @@ from tests.world import World, call, undone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
+EVERY_KEY = "/api/doctor/doctors/{id}/"  # the route to which every key and token is sent
 WITH_KEY = [route for route in api_routes() if "{" in route]
 KEYS = [
     "-1", "1.5", "1e3", "true", "null", "abc", "%00", "1%00", "%ff", "%ED%A0%80", "%D9%A1",
@@ -26,7 +27,7 @@ CREDENTIALS = [
 def test_a_key_that_is_none_is_404(route: str, world: World) -> None:
     for method in sorted(api_routes()[route]):
         client, body = world.client_for(method, route), world.body(method, route)
-        for key in KEYS:
+        for key in KEYS if route == EVERY_KEY else KEYS[:1] + KEYS[-4:]:
             answer = call(client, method, world.path(route, key), body)
             assert answer.status_code == 404, (method, key, answer.content[:500])
             assert answer["Content-Type"] == MEDIA_TYPE
@@ -46,7 +47,7 @@ def test_a_token_that_is_none_is_401(route: str, world: World) -> None:
     path = world.path(route)
     for method in sorted(api_routes()[route]):
         body = world.body(method, route)
-        for credentials in CREDENTIALS:
+        for credentials in CREDENTIALS if route == EVERY_KEY else ("Token", "Token \xff"):
             with undone():
                 answer = call(APIClient(headers={"authorization": credentials}), method, path, body)
                 if route.endswith(("/login/", "/register/", "/password-reset/", "/confirm/")):

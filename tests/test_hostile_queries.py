@@ -1,5 +1,6 @@
 """Query strings from hell."""
 
+import json
 from functools import cache
 from itertools import product
 from typing import Any
@@ -96,13 +97,33 @@ def documented() -> dict[str, Any]:
     return paths
 
 
-@pytest.mark.parametrize("route", READING)
-def test_no_value_of_any_parameter_is_our_fault(route: str, world: World, client) -> None:
+def parameters_of(route: str) -> dict[str, str]:
+    """The parameters of a list, each with what the document says of its values."""
     described = documented()[route]["get"].get("parameters", ())
-    names = {parameter["name"] for parameter in described if parameter["in"] == "query"}
-    others = {"search", "ordering", "page", "from", "unknown", "a\0b"} - names
-    for value in HOSTILE:
-        answered(client, world.path(route), **dict.fromkeys(others, value))
+    return {
+        parameter["name"]: json.dumps([parameter["name"], parameter["schema"]], sort_keys=True)
+        for parameter in described
+        if parameter["in"] == "query"
+    }
+
+
+def test_no_value_of_a_parameter_is_our_fault(world: World) -> None:
+    """One parameter of each class: the same code reads those of one name and one schema."""
+    tried: set[str] = set()
+    for route in READING:
+        client, path = world.client_for("GET", route), world.path(route)
+        for name, described in parameters_of(route).items():
+            for value in HOSTILE if described not in tried else ():
+                answered(client, path, **{name: value})
+            tried.add(described)
+
+
+@pytest.mark.parametrize("route", READING)
+def test_no_endpoint_fails_of_what_it_reads_or_does_not_know(
+    route: str, world: World, client
+) -> None:
+    names = parameters_of(route).keys() | {"search", "ordering", "page", "unknown", "a\0b"}
+    for value in ("\0", str(10**22)):
         for name in names:
             answered(client, world.path(route), **{name: value})
 
@@ -111,7 +132,7 @@ def test_no_value_of_any_parameter_is_our_fault(route: str, world: World, client
 def test_a_query_string_that_is_no_text_is_no_fault_of_ours(
     route: str, world: World, client
 ) -> None:
-    for query in ("%00", "%ff=%ff", "page=%ED%A0%80", "&&&===", "a;b;c", "x=%F0%9F%92%A9"):
+    for query in ("%00", "%ff=%ff", "page=%ED%A0%80", "&&&==="):
         answer = client.generic("GET", world.path(route), QUERY_STRING=query)
         assert answer.status_code in (200, 400), query
     answer = client.generic("GET", world.path(route), QUERY_STRING="a=1&" * 10_001)
@@ -121,13 +142,12 @@ def test_a_query_string_that_is_no_text_is_no_fault_of_ours(
 @pytest.mark.parametrize(
     ("route", "name"), [*product(LISTS, ("page", "page_size")), (SEARCH, "page_size")]
 )
-@pytest.mark.parametrize(
-    "value", ["0", "-1", "abc", "1.5", "", " 1", "1e3", "true", "\0", "\u0661"]
-)
 def test_a_page_that_is_no_positive_number_is_400(
-    route: str, name: str, value: str, world: World, client
+    route: str, name: str, world: World, client
 ) -> None:
-    assert_invalid(answered(client, world.path(route), **{name: value}), name)
+    every = ("0", "-1", "abc", "1.5", "", " 1", "1e3", "true", "\0", "\u0661")
+    for value in every if route in (LISTS[0], SEARCH) else ("0", "\0"):
+        assert_invalid(answered(client, world.path(route), **{name: value}), name)
 
 
 @pytest.mark.parametrize("route", LISTS)
@@ -142,14 +162,11 @@ def test_a_page_beyond_the_end_is_404_and_a_size_beyond_100_is_100(
 
 
 @pytest.mark.parametrize(("route", "name"), [*DATES, (SLOTS, "date")])
-@pytest.mark.parametrize(
-    "value",
-    ["junk", "2026-02-30", "2026-13-01", "01/02/2026", "20260102", "1", "\0", "2026-01-01T00:00Z"],
-)
-def test_a_date_that_is_none_is_400(
-    route: str, name: str, value: str, world: World, client
-) -> None:
-    assert_invalid(answered(client, world.path(route), **{name: value}), name)
+def test_a_date_that_is_none_is_400(route: str, name: str, world: World, client) -> None:
+    every = ("junk", "2026-02-30", "2026-13-01", "01/02/2026", "20260102", "1", "\0",
+             "2026-01-01T00:00Z")  # fmt: skip
+    for value in every if route == SLOTS else ("2026-02-30", "\0"):
+        assert_invalid(answered(client, world.path(route), **{name: value}), name)
 
 
 @pytest.mark.parametrize("route", [SCHEDULES, MINE])

@@ -11,10 +11,10 @@ from doctor.exceptions import HoursOverlap
 from doctor.models import Schedule, Slot, WeeklyHours
 from doctor.tests.factories import DoctorFactory, LocationFactory, WeeklyHoursFactory, day_ahead
 from tests.race_bodies import (
-    alike,
     assert_apart,
     assert_not_stranded,
     booking,
+    copies_of,
     count_by_type,
     people,
     race,
@@ -22,7 +22,7 @@ from tests.race_bodies import (
 from tests.races import assert_in_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
-ROUNDS = range(4)
+ROUNDS = range(2)
 NONE = type(None)
 
 
@@ -80,7 +80,7 @@ def test_hours_changed_extended_ended_and_edited_at_once_end_in_order() -> None:
     for _ in ROUNDS:
         hours = WeeklyHoursFactory()
         [patient] = people(1)
-        first, second, third = alike(hours, 3)
+        first, second, third = copies_of(hours, 3)
         extend = partial(WeeklyHours.objects.extend, hours.doctor_id, 90, timezone.now())
         count_by_type(
             race(

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from django.db import connection
 
 from tests import binaries, postgres, programs, scratch
 from tests.database import Database, choose
-from tests.threads import run_together
+from tests.threads import becomes_true, run_together
 
 pytestmark = pytest.mark.both_databases
 
@@ -169,8 +168,8 @@ def test_a_server_is_gone_with_its_folder_after_kill_9() -> None:
     assert Path(data, "postmaster.pid").is_file()
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
-    assert comes_true(lambda: not runs(pid))
-    assert comes_true(lambda: not Path(data).parent.exists())
+    assert becomes_true(lambda: not runs(pid))
+    assert becomes_true(lambda: not Path(data).parent.exists())
 
 
 def runs(pid: str) -> bool:
@@ -179,13 +178,6 @@ def runs(pid: str) -> bool:
         return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def comes_true(claim: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not claim() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return claim()
 
 
 def test_a_failed_start_leaves_no_folder(

@@ -19,7 +19,7 @@ from tests.threads import run_together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
-ROUNDS = 5
+ROUNDS = 2
 
 
 def leaves_of(session: Schedule) -> tuple[TimeOff, TimeOff]:

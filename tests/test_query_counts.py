@@ -26,7 +26,7 @@ from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
 
-FIFTY = 50
+ROWS = 8
 
 
 class Rows:
@@ -107,7 +107,7 @@ def statements_of(client: APIClient, path: str, **query: str) -> tuple[int, int]
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_list_takes_as_many_statements_for_50_rows_as_for_1(
+def test_a_list_takes_as_many_statements_for_8_rows_as_for_1(
     path: str, rows: Rows, client_of
 ) -> None:
     make = LISTS[path]
@@ -115,27 +115,27 @@ def test_a_list_takes_as_many_statements_for_50_rows_as_for_1(
     path = path.format(specialty=rows.specialty.pk)
     make(rows, 0)
     few, statements_for_few = statements_of(client, path)
-    for number in range(1, FIFTY):
+    for number in range(1, ROWS):
         make(rows, number)
     many, statements_for_many = statements_of(client, path)
     assert few >= 1
-    assert many >= few + FIFTY - 1
+    assert many >= few + ROWS - 1
     assert statements_for_many == statements_for_few
 
 
-def test_a_list_of_sessions_for_staff_takes_as_many_statements_for_50_rows_as_for_1(
+def test_a_list_of_sessions_for_staff_takes_as_many_statements_for_8_rows_as_for_1(
     rows: Rows, staff: User, client_of
 ) -> None:
     def listed() -> int:
         return statements_of(client_of(User.objects.get(pk=staff.pk)), "/api/doctor/schedules/")[1]
 
     before = listed()
-    for number in range(FIFTY):
+    for number in range(ROWS):
         rows.new_session(number)
     assert listed() == before
 
 
-def test_a_list_of_weekly_hours_takes_as_many_statements_for_50_rows_as_for_1(
+def test_a_list_of_weekly_hours_takes_as_many_statements_for_8_rows_as_for_1(
     rows: Rows, superuser: User, client_of
 ) -> None:
     def listed() -> int:
@@ -144,7 +144,7 @@ def test_a_list_of_weekly_hours_takes_as_many_statements_for_50_rows_as_for_1(
 
     rows.new_hours()
     before = listed()
-    for _ in range(FIFTY):
+    for _ in range(ROWS):
         rows.new_hours()
     assert listed() == before
 

@@ -8,6 +8,7 @@ see what it guards. PostgreSQL alone: SQLite's transactions take turns from thei
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -33,7 +34,7 @@ Patch = pytest.MonkeyPatch
 
 def after_all(n: int, read: Callable[..., T]) -> Callable[..., T]:
     """The same reading, from which n threads return only once all n have read."""
-    barrier = threading.Barrier(n, timeout=60)
+    barrier = threading.Barrier(n, timeout=120)
 
     def read_and_wait(*args: Any, **kwargs: Any) -> T:
         found = read(*args, **kwargs)
@@ -64,13 +65,13 @@ def lost(body: Callable[[], object]) -> str:
     return str(seen.value)
 
 
-# --- 200 for 5 places -----------------------------------------------------------------------------
+# --- 20 for 5 places -----------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("direct")
 def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) -> None:
-    """All 200 find the slot empty. No constraint stops it: each writes that one place is taken."""
-    read = after_all(200, Slot.objects.get)
+    """All 20 find the slot empty. No constraint stops it: each writes that one place is taken."""
+    read = after_all(20, Slot.objects.get)
 
     def take(self: Slot, context: BookingContext) -> None:
         slot = read(pk=self.pk)
@@ -80,13 +81,15 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
         slot.save(update_fields=["taken"])
 
     monkeypatch.setattr(Slot, "take", take)
-    assert lost(race_bodies.assert_five_of_200_win) == "1 places taken, 200 appointments hold one"
+    assert (
+        lost(partial(race_bodies.assert_five_win, 20)) == "1 places taken, 20 appointments hold one"
+    )
 
 
 @pytest.mark.usefixtures("direct")
 def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Patch) -> None:
     """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
-    read = after_all(200, Slot.objects.get)
+    read = after_all(20, Slot.objects.get)
 
     def take(self: Slot, context: BookingContext) -> None:
         if refusal := read(pk=self.pk).refusal(context=context):
@@ -94,18 +97,18 @@ def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Pa
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
 
     monkeypatch.setattr(Slot, "take", take)
-    assert "doctor_slot_taken_within_capacity" in lost(race_bodies.assert_five_of_200_win)
+    assert "doctor_slot_taken_within_capacity" in lost(partial(race_bodies.assert_five_win, 20))
     assert_balanced(Slot.objects.get())
     assert Appointment.objects.count() == 5
 
 
-# --- One visit canceled by 50 ---------------------------------------------------------------------
+# --- One visit canceled by 10 ---------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("direct")
-def test_places_are_restored_50_times_when_a_visit_is_read_then_saved(monkeypatch: Patch) -> None:
-    """All 50 find the visit scheduled. No constraint stops it while others hold places."""
-    read = after_all(50, Appointment.objects.get)
+def test_places_are_restored_10_times_when_a_visit_is_read_then_saved(monkeypatch: Patch) -> None:
+    """All 10 find the visit scheduled. No constraint stops it while others hold places."""
+    read = after_all(10, Appointment.objects.get)
 
     def cancel(self: Appointment) -> Appointment:
         at = timezone.now()
@@ -120,7 +123,10 @@ def test_places_are_restored_50_times_when_a_visit_is_read_then_saved(monkeypatc
         return visit
 
     monkeypatch.setattr(Appointment, "cancel", cancel)
-    assert lost(race_bodies.assert_one_of_50_cancels) == "10 places taken, 59 appointments hold one"
+    assert (
+        lost(partial(race_bodies.assert_one_cancels, 10))
+        == "10 places taken, 59 appointments hold one"
+    )
     assert AppointmentEvent.objects.filter(kind="canceled").count() == 50
 
 

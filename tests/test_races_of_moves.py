@@ -31,17 +31,17 @@ from tests.race_moves import moving, taken_of
 from tests.races import assert_in_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
-ROUNDS = range(5)
+ROUNDS = range(2)
 NONE = type(None)
 
 
 def test_opposite_moves_all_go_well() -> None:
-    for pairs in (1, 1, 1, 8):
+    for pairs in (1, 4):
         race_moves.assert_opposite_moves_all_go_well(pairs)
     assert_in_order()
 
 
-@pytest.mark.parametrize("devices", [2, 9])
+@pytest.mark.parametrize("devices", [2, 6])
 def test_a_visit_moved_to_two_slots_at_once_is_in_one(devices: int) -> None:
     for _ in ROUNDS:
         race_moves.assert_one_visit_is_in_one_of_two_slots(devices)
@@ -80,7 +80,7 @@ def test_a_visit_discarded_while_it_is_moved_is_gone_and_holds_nothing() -> None
 
 
 def test_of_movers_for_the_last_place_one_gets_it_and_the_others_keep_theirs() -> None:
-    for movers in (2, 2, 12):
+    for movers in (2, 6):
         race_moves.assert_the_last_place_goes_to_one(movers)
     assert_in_order()
 
@@ -125,7 +125,7 @@ def test_a_patient_erased_while_their_visit_is_moved_leaves_no_place_taken() -> 
 @pytest.fixture
 def in_order_of_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each locks the slot its visit is in; once both have, each goes for the other."""
-    barrier = threading.Barrier(2, timeout=60)
+    barrier = threading.Barrier(2, timeout=120)
 
     def lock_slots(self: RescheduleAppointment, to: int) -> tuple[Slot, Slot]:
         old = self.appointment.slot.lock()

@@ -61,6 +61,16 @@ def _wait_for(threads: list[threading.Thread], seconds: float) -> None:
         raise TimeoutError(f"{late} of {len(threads)} threads did not end within {seconds:g} s")
 
 
+def becomes_true(claim: Callable[[], Any], seconds: float = SECONDS) -> bool:
+    """Whether the claim holds before so many seconds are over; asked every 20 ms."""
+    deadline = time.monotonic() + seconds
+    while not claim():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 @contextmanager
 def elsewhere() -> Iterator[Any]:
     """A PostgreSQL connection of somebody else, without limits, whose transaction is undone."""

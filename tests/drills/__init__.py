@@ -1,6 +1,6 @@
-"""What takes long on purpose: cases by the ten thousand, races by the thousand.
+"""Drills: what kills, breaks, floods, waits for real time or measures.
 
-`make drill` runs the files drill_*.py here on both databases; `make test` collects none of them.
-What a drill does stands in a module of its own that takes a size, and a test of the suite runs a
-small one.
+`make drill` runs the files drill_*.py at full size on both databases, `make drill-short` each of
+them once at a small size; `make test` collects none of them. What a drill does stands in a module
+beside it that takes a size. The part of a claim that needs no kill and no clock is a test.
 """

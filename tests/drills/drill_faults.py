@@ -1,8 +1,52 @@
-"""A line that is slow, breaks and falls silent; ten primaries killed. At full size."""
+"""A connection that is slow, breaks and falls silent; a standby that is gone; primaries killed."""
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg2
 import pytest
 
+from extensions.db.backends.postgresql.connection_watchdog import Connection, Cursor
+from extensions.db.backends.postgresql.timeouts import Timeouts, use_timeouts
+from tests.drills import cluster, failover
+from tests.drills.cluster import Cluster
+from tests.drills.failover import Relay
+from tests.drills.load import Load
+from tests.drills.network import Line
+from tests.drills.proxy import Proxy
+from tests.live import BareServer
+from tests.threads import becomes_true
+
 pytestmark = pytest.mark.only_on("postgres")
+
+Lines = Callable[..., Line]
+
+
+@pytest.fixture(scope="module")
+def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A server with a migrated database `clinic`, to be used or copied."""
+    with cluster.primary() as primary:
+        url = primary.create_database("clinic")
+        BareServer(url, tmp_path_factory.mktemp("durable") / "log").migrate()
+        yield primary
+
+
+@pytest.fixture(scope="module")
+def line(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
+    """`line(tell)`: a server and the line to its database, a copy, with clients of their own."""
+    with Proxy(durable.port) as proxy:
+        url = proxy.between(durable.create_database("line", template="clinic"))
+        server = BareServer(url, tmp_path_factory.mktemp("line") / "log")
+        with server.running():
+            yield lambda tell=str: Line(server, Load.prepared(server), proxy, tell)
+
+
+@pytest.fixture(scope="module")
+def relay(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    """A server that knows of two places for its database."""
+    with failover.relay(durable, "clinic", tmp_path_factory.mktemp("relay") / "log") as pair:
+        yield pair
 
 
 def test_a_slow_line_loses_nothing(line, sized, tell) -> None:
@@ -32,3 +76,49 @@ def test_a_synchronous_standby_that_takes_over_has_all_and_one_that_lags_has_not
     lost = relay.load.lost()
     tell(f"control: {len(lost)} of {len(relay.load.ledger)} acknowledged visits lost")
     assert lost
+
+
+# --- A commit whose standby is gone ---------------------------------------------------------------
+
+
+@pytest.fixture
+def standby_gone(durable: Cluster) -> Iterator[Cluster]:
+    """A primary whose commits wait for a standby that is not there; with a table to write to."""
+    durable.value("CREATE TABLE IF NOT EXISTS note (what text)", "clinic")
+    durable.value("ALTER SYSTEM SET synchronous_standby_names = 'gone'")
+    durable.value("SELECT pg_reload_conf()")
+    assert becomes_true(lambda: durable.value("SHOW synchronous_standby_names") == "gone")
+    yield durable
+    durable.value("ALTER SYSTEM RESET synchronous_standby_names")
+    durable.value("SELECT pg_reload_conf()")
+
+
+def commit(primary: Cluster, answer: float) -> None:
+    """Commit a row as the application does, waiting so many seconds for the answer."""
+    with closing(psycopg2.connect(primary.url("clinic"), connection_factory=Connection)) as one:
+        one.cursor(cursor_factory=Cursor).execute("INSERT INTO note VALUES ('x')")
+        with use_timeouts(Timeouts(lock=3, statement=5, idle=30, answer=answer)):
+            one.commit()
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+def test_a_commit_whose_standby_is_gone_is_not_waited_for_and_not_acknowledged(
+    standby_gone: Cluster,
+) -> None:
+    with pytest.raises(psycopg2.OperationalError):
+        commit(standby_gone, answer=0.5)
+    assert standby_gone.value("SELECT count(*) FROM note", "clinic") == 0
+    assert standby_gone.values(WAITING)  # it goes on waiting, and takes place if the standby comes
+
+
+def test_a_commit_whose_wait_is_canceled_is_not_acknowledged(standby_gone: Cluster) -> None:
+    before = set(standby_gone.values(WAITING))
+    with ThreadPoolExecutor(1) as pool:
+        committed = pool.submit(commit, standby_gone, answer=30)
+        assert becomes_true(lambda: set(standby_gone.values(WAITING)) - before)
+        [waiting] = set(standby_gone.values(WAITING)) - before
+        standby_gone.value(f"SELECT pg_cancel_backend({waiting})")
+        with pytest.raises(psycopg2.OperationalError, match="not replicated"):
+            committed.result(30)

@@ -2,13 +2,24 @@
 
 import resource
 import time
+from functools import partial
 
 import pytest
 import time_machine
 
-from tests.year_of_hours import NEW_YEAR, assert_a_year_of, doctors_with_hours, materialize
+from doctor.models import Slot
+from tests.drills.year_of_hours import (
+    DAYS,
+    NEW_YEAR,
+    SLOTS_A_DOCTOR,
+    assert_a_year_of,
+    doctors_with_hours,
+    materialize,
+    peak_of,
+)
 
 pytestmark = pytest.mark.django_db
+DAYS_MADE = 28
 
 MOST_GROWTH = 32 * 1024  # KiB from one week made to the whole year made
 
@@ -31,3 +42,15 @@ def test_a_year_for_all_doctors_is_made_once_in_flat_memory(sized, tell) -> None
         )
         assert_a_year_of(number)
     assert after - before < MOST_GROWTH
+
+
+def test_memory_does_not_grow_with_the_doctors() -> None:
+    with time_machine.travel(NEW_YEAR, tick=False):
+        doctors_with_hours(1)
+        materialize(DAYS_MADE)  # reads once what stays in memory
+        doctors_with_hours(1)
+        for_one = peak_of(partial(materialize, DAYS_MADE))
+        doctors_with_hours(6)
+        for_six = peak_of(partial(materialize, DAYS_MADE))
+    assert for_six < 1.5 * for_one
+    assert Slot.objects.count() == 8 * SLOTS_A_DOCTOR * DAYS_MADE // DAYS

@@ -1,23 +1,79 @@
-"""The whole suite, the races in it too, through PgBouncer in transaction mode."""
+"""The suite, and the real server under load, through PgBouncer in transaction mode."""
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.live import ROOT, environ
+from tests.drills import http_race
+from tests.drills.load import Load
+from tests.live import ROOT, Server, environ
+from tests.pgbouncer import BouncerMissing, Through
 from tests.programs import tied_to_this_process
+from tests.threads import becomes_true
+
+pytestmark = pytest.mark.only_on("postgres")
+
+CONNECTIONS = 4  # of PgBouncer's to the server, for 32 threads of the clinic's
+
+
+@pytest.fixture(scope="module")
+def through(database: Any) -> Iterator[Through]:
+    """The suite's server behind a PgBouncer, where one can be had."""
+    try:
+        bouncer = Through(database, CONNECTIONS)
+    except BouncerMissing as reason:
+        pytest.skip(f"PgBouncer is left out: {reason}")
+    yield bouncer
+    bouncer.close()
+
+
+@pytest.fixture(scope="module")
+def bounced(
+    through: Through, clinic: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A second server on the clinic's database, which comes to it through PgBouncer."""
+    url = through.url(urlsplit(clinic.url).path.strip("/"))
+    log = tmp_path_factory.mktemp("bounced") / "log"
+    server = Server(url, log, THROTTLE="off", PGBOUNCER="1")
+    with server.running():
+        yield server
+
+
+def test_144_tries_at_5_places_sell_5_through_pgbouncer(bounced: Server) -> None:
+    doctor, slot, tokens = http_race.prepared_in(bounced)
+    http_race.assert_144_tries_sell_5(bounced, doctor, slot, tokens)
+
+
+def test_a_load_of_more_clients_than_connections_is_served(bounced: Server) -> None:
+    load = Load.prepared(bounced, people=8, days=1)
+    with load.running():
+        assert becomes_true(lambda: len(load.ledger) >= 50), load.summary()
+    load.assert_kept()
+
+
+# --- The suite ------------------------------------------------------------------------------------
 
 SECONDS = 2400  # a whole run may take
 USAGE_ERROR = 4
+PART = [
+    "tests/test_races.py",
+    "tests/test_races_of_moves.py",
+    "appointment/tests/test_booking_api.py",
+]
 
 
-@pytest.mark.only_on("postgres")
-def test_the_whole_suite_passes_through_pgbouncer(tell: Callable[[str], None]) -> None:
+def test_the_suite_passes_through_pgbouncer(
+    tell: Callable[[str], None], pytestconfig: pytest.Config
+) -> None:
+    """All of it at full size, the races of bookings at a smaller one."""
+    files = [] if pytestconfig.getoption("scale") >= 1 else PART
     command = ["timeout", str(SECONDS), sys.executable, "-u", "-m", "pytest", "--db=pgbouncer"]
     process = subprocess.Popen(
-        [*command, "-p", "no:cacheprovider"],
+        [*command, "--numprocesses=2", "--dist=loadfile", "-p", "no:cacheprovider", *files],
         cwd=ROOT,
         env=environ(),
         stdout=subprocess.PIPE,

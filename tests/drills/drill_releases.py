@@ -1,19 +1,41 @@
 """Old code and new on one database, while it is migrated, and back: no call fails."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from tests.drills.releases import NoHistory, Old, done, roll, unpack
+from tests.drills.releases import NoHistory, Old, change_over, day, done, roll, unpack
 from tests.live import Server
 
 
-def test_no_call_fails_while_a_release_is_put_in_and_taken_back(
-    database, tmp_path, sized, tell
-) -> None:
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the release before."""
+    folder = tmp_path_factory.mktemp("old") / "code"
     try:
-        tell(f"the release before: {unpack(tmp_path / 'code')}")
+        unpack(folder)
     except NoHistory as reason:
         pytest.skip(f"the release before is not in this clone: {reason}")
+    return folder
+
+
+def test_old_code_runs_beside_new_on_the_tables_of_the_new(
+    clinic: Server, code: Path, tmp_path: Path
+) -> None:
+    old = Old(code, clinic.url, tmp_path / "log")
+    with old.running():
+        day(old)
+        day(clinic)
+        change_over(clinic, old)
+        change_over(old, clinic)
+    assert "I1 to I4 hold" in done(clinic, "check_invariants")
+
+
+def test_no_call_fails_while_a_release_is_put_in_and_taken_back(
+    database, code: Path, tmp_path: Path, sized, tell: Callable[[str], None]
+) -> None:
     url = database.create_database("releases")
     new = Server(url, tmp_path / "new.log", THROTTLE="off")
-    roll(Old(tmp_path / "code", url, tmp_path / "old.log"), new, sized(10), tell)
+    roll(Old(code, url, tmp_path / "old.log"), new, sized(10), tell)
     tell(done(new, "check_invariants").strip())

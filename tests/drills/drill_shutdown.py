@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.database import Database
+from tests.drills.load import Load
 from tests.drills.shutdown import assert_nobody_cut_off, cut_off, end_in_mid_load
 from tests.live import BareServer
-from tests.load import Load
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from tests.cluster import Cluster, comes_true
+from tests.drills.cluster import Cluster
+from tests.drills.load import Load
 from tests.live import BareServer, free_port
-from tests.load import Load
+from tests.threads import becomes_true
 
 LOAD_SECONDS = 1.5
 BACK_SECONDS = 10  # for the standby to take over, and for the server to find it
@@ -58,7 +59,7 @@ class Relay:
         self.leader.kill()
         since = time.monotonic()
         standby.promote()
-        assert comes_true(lambda: self.load.first_acknowledged(since) < 60, BACK_SECONDS)
+        assert becomes_true(lambda: self.load.first_acknowledged(since) < 60, BACK_SECONDS)
         return self.load.first_acknowledged(since)
 
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from tests import cluster
-from tests.cluster import Cluster, children, comes_true
 from tests.database import Database
+from tests.drills import cluster
+from tests.drills.cluster import Cluster, children
+from tests.drills.load import Load
+from tests.drills.restoring import restore
 from tests.live import BareServer
-from tests.load import Load
-from tests.restoring import restore
+from tests.threads import becomes_true
 
 PEOPLE = 8
 BETWEEN = 10  # acknowledged bookings from one kill to the next
@@ -106,12 +107,12 @@ def survive(clinic: Clinic, kills: list[Callable[[], None]], tell: Tell = str) -
 def go_on(load: Load) -> None:
     """Wait until some more have been booked."""
     before = len(load.ledger)
-    assert comes_true(lambda: len(load.ledger) >= before + BETWEEN, BACK_SECONDS), load.summary()
+    assert becomes_true(lambda: len(load.ledger) >= before + BETWEEN, BACK_SECONDS), load.summary()
 
 
 def until_served(load: Load, since: float) -> float:
     """The seconds from that instant until a request begun after it was acknowledged."""
-    served = comes_true(lambda: load.first_acknowledged(since) < BACK_SECONDS, BACK_SECONDS)
+    served = becomes_true(lambda: load.first_acknowledged(since) < BACK_SECONDS, BACK_SECONDS)
     assert served, load.summary()
     return load.first_acknowledged(since)
 

@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from tests.drills.load import Load, Told
 from tests.live import BareServer
-from tests.load import Load, Told
 
 LOAD_SECONDS = 1
 

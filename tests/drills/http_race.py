@@ -1,4 +1,4 @@
-"""Many clients at once against the real server, on a database of its own."""
+"""Many clients book one slot of the real server at the same moment."""
 
 import json
 from collections import Counter
@@ -8,8 +8,6 @@ from threading import Barrier
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
-
-import pytest
 
 from tests.live import Server
 
@@ -49,9 +47,9 @@ def book(server: Server, doctor: int, slot: int, token: str, together: Barrier) 
         json.dumps({"slot_id": slot}).encode(),
         {"Content-Type": "application/json", "Authorization": f"Token {token}"},
     )
-    together.wait(timeout=30)
+    together.wait(timeout=120)
     try:
-        with urlopen(request, timeout=60) as response:
+        with urlopen(request, timeout=120) as response:
             return response.status, ""
     except HTTPError as refusal:
         problem: dict[str, Any] = json.load(refusal)
@@ -62,12 +60,6 @@ def prepared_in(server: Server) -> tuple[int, int, list[str]]:
     """A doctor, their slot of five places, and a token for each try, of as many patients."""
     doctor, slot, tokens = json.loads(said(server, "READY", PREPARE % next(NUMBERS)))
     return doctor, slot, tokens
-
-
-@pytest.fixture(scope="module")
-def prepared(clinic: Server) -> tuple[int, int, list[str]]:
-    """The same, in the one clinic."""
-    return prepared_in(clinic)
 
 
 def held(clinic: Server, slot: int) -> list[int]:
@@ -83,21 +75,3 @@ def assert_144_tries_sell_5(server: Server, doctor: int, slot: int, tokens: list
     answers = Counter(done.result() for done in tries)
     assert answers == {(201, ""): PLACES, (409, "slot_full"): TRIES - PLACES}
     assert held(server, slot) == [PLACES, PLACES]
-
-
-def test_144_tries_at_5_places_sell_5(clinic: Server, prepared: tuple[int, int, list[str]]) -> None:
-    assert_144_tries_sell_5(clinic, *prepared)
-
-
-def test_a_counter_changed_by_hand_is_found(
-    clinic: Server, prepared: tuple[int, int, list[str]]
-) -> None:
-    _, slot, _ = prepared
-    taken, _ = held(clinic, slot)
-    assert clinic.manage("check_invariants").returncode == 0
-    clinic.manage("shell", "-c", MISCOUNT.format(slot=slot, taken=PLACES - 1))
-    broken = clinic.manage("check_invariants")
-    clinic.manage("shell", "-c", MISCOUNT.format(slot=slot, taken=taken))
-    assert broken.returncode == 1
-    assert str(slot) in broken.stdout + broken.stderr
-    assert clinic.manage("check_invariants").returncode == 0

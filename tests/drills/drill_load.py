@@ -4,13 +4,13 @@ import time
 
 import pytest
 
+from tests.drills.load import Load
 from tests.live import Server
-from tests.load import Load
 
 
 @pytest.fixture(scope="module")
 def load(clinic: Server) -> Load:
-    """What four people were told in a second."""
+    """What four people were told in a second of load."""
     load = Load.prepared(clinic, people=4, days=1)
     with load.running():
         time.sleep(1)

@@ -18,8 +18,7 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from tests.database import memory
 from tests.live import free_port
 from tests.postgres import PostgresMissing
 from tests.programs import START_SECONDS, Programs, Unusable, query, wait_until_ready
+from tests.threads import becomes_true
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -64,16 +64,6 @@ def primary(**settings: str) -> Iterator["Cluster"]:
             folder.close()
         return
     raise PostgresMissing(f"No PostgreSQL for a cluster could be started: {tried}")
-
-
-def comes_true(claim: Callable[[], Any], seconds: float = 20) -> bool:
-    """Whether the claim holds before so many seconds are over; asked every 50 ms."""
-    deadline = time.monotonic() + seconds
-    while not claim():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 class Cluster:
@@ -194,7 +184,9 @@ class Cluster:
         self.value(f"ALTER SYSTEM SET synchronous_standby_names = '{standby}'")
         self.value("SELECT pg_reload_conf()")
         state = f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{standby}'"
-        assert not standby or comes_true(lambda: self.value(state) == "sync"), self.log.read_text()
+        assert not standby or becomes_true(lambda: self.value(state) == "sync"), (
+            self.log.read_text()
+        )
 
     def hold_back(self) -> None:
         """Send standbys nothing any more, until this server is killed or resumed."""
