@@ -35,14 +35,8 @@ from patient.models import Patient
 LIVE = Status.SCHEDULED
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 CHANGE_PERMISSION = "appointment.change_appointment"
-SLOT_COLUMNS = (
-    "slot",
-    "doctor",
-    "location",
-    "starts_at",
-    "ends_at",
-    "date",
-)  # copied from the slot
+# Copied from the slot.
+SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
 CLEARED_BY_MOVE = ("checked_in_at", "needs_rebooking")
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
@@ -125,11 +119,9 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         for pks in batches(sorted(slots)):
             live = self.not_ended(at).filter(slot__in=pks)
             affected = Slot.objects.filter(pk__in=pks).called_off()
-            unflagged, flagged = (
-                live.filter(needs_rebooking=False),
-                live.filter(needs_rebooking=True),
-            )
+            unflagged = live.filter(needs_rebooking=False)
             unflagged.filter(slot__in=affected).update(needs_rebooking=True)
+            flagged = live.filter(needs_rebooking=True)
             flagged.exclude(slot__in=affected).update(needs_rebooking=False)
 
     # --- Verbs ---
@@ -376,10 +368,8 @@ class Appointment(models.Model):
         changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
         if not Appointment.objects.upcoming(at).filter(pk=self.pk, slot=old).update(**changes):
             raise NotCancelable
-        texts: dict[str, Any] = {
-            "detail": f"{old} to {new}"[:500],
-            "override_reason": override_reason,
-        }
+        detail = f"{old} to {new}"[:500]
+        texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
         self._record(Kind.RESCHEDULED, by, at, from_slot=old.pk, to_slot=new.pk, **texts)
 
     @retry_on_stale_lock
