@@ -129,7 +129,7 @@ class LoginSerializer(serializers.Serializer[Any]):
     ]
 )
 class PasswordChangeSerializer(serializers.Serializer[Any]):
-    """The password in use and the one to come."""
+    """The current password and the new one."""
 
     old_password = TextField(**PASSWORD)
     new_password = TextField(**PASSWORD)
@@ -143,7 +143,7 @@ class PasswordChangeSerializer(serializers.Serializer[Any]):
     examples=[OpenApiExample("By the mailed code", {"token": MAILED}, request_only=True)]
 )
 class VerificationSerializer(serializers.Serializer[Any]):
-    """The token of the mail; without one, whoever is signed in asks for the mail again."""
+    """The token of the mail. A signed-in user who sends no token asks for the mail again."""
 
     token = TextField(max_length=200, required=False, allow_blank=True)
 
@@ -157,7 +157,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
     examples=[OpenApiExample("A forgotten password", {"email": "ana@example.com"})]
 )
 class PasswordResetSerializer(serializers.Serializer[Any]):
-    """The address whose owner has forgotten the password."""
+    """The address of the account whose password is forgotten."""
 
     email = FoldedEmailField(max_length=254)
 
@@ -168,13 +168,13 @@ class PasswordResetSerializer(serializers.Serializer[Any]):
     ]
 )
 class NewPasswordSerializer(serializers.Serializer[Any]):
-    """The token of the mail, and the password to come."""
+    """The token of the mail and the new password."""
 
     token = TextField(max_length=200)
     new_password = TextField(**PASSWORD)
 
 
-@extend_schema_serializer(examples=[OpenApiExample("Farewell", {"password": DEMO})])
+@extend_schema_serializer(examples=[OpenApiExample("Delete the account", {"password": DEMO})])
 class PasswordSerializer(serializers.Serializer[Any]):
     """The password in use, to show that it is its owner who asks."""
 

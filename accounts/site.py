@@ -16,7 +16,8 @@ from django.urls import path
 from django_otp.admin import OTPAdminSite
 
 WRONG = (
-    "Wrong e-mail address, password or code. A code serves once; after a wrong one, wait a moment."
+    "Wrong e-mail address, password or code. "
+    "Each code works once; after a wrong one, wait a moment."
 )
 
 
@@ -35,7 +36,7 @@ class CodeForm(AdminAuthenticationForm):
         Django calls this after the password was right, so that a stranger cannot use up the owner's
         attempts. A wrong code counts as a wrong password towards the lock-out.
         """
-        from accounts.models import SecondFactor
+        from accounts.models import SecondFactor  # noqa: PLC0415  (Django makes the site before models load)
 
         super().confirm_login_allowed(user)
         device = SecondFactor(user).verify(self.cleaned_data.get("code", ""))
@@ -72,23 +73,21 @@ class ClinicAdminSite(OTPAdminSite):
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the login page, whose logins count with those of the API."""
-        from accounts.login_limits import (
-            limits_logins,
-        )
+        from accounts.login_limits import limits_logins  # noqa: PLC0415  (as above)
 
         page = limits_logins(super().login)
         return page(request, extra_context)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """Answer what an autocomplete field suggests, and record the patients among it."""
-        from accounts.audit.admin import (
+        from accounts.audit.admin import (  # noqa: PLC0415  (it registers an admin with this site)
             AuditedAutocompleteView,
         )
 
         return cast(HttpResponse, AuditedAutocompleteView.as_view(admin_site=self)(request))
 
     def get_urls(self) -> list[Any]:
-        from accounts.admin.second_factor import (
+        from accounts.admin.second_factor import (  # noqa: PLC0415  (it registers admins here)
             SecondFactorView,
         )
 

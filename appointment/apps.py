@@ -2,10 +2,11 @@ from django.apps import AppConfig
 
 
 class AppointmentConfig(AppConfig):
-    """Visits: booked, canceled, kept or missed, and everything that happened to them."""
+    """Appointments, their events, the waitlist, and all that needs doctors and patients both."""
 
     name = "appointment"
 
     def ready(self) -> None:
-        """Listen to the calendar."""
-        from appointment import receivers  # noqa: F401  (importing them connects them)
+        """Connect the receivers of signals."""
+        # Here, since the models are loaded by now; importing the receivers connects them.
+        from appointment import receivers  # noqa: F401, PLC0415

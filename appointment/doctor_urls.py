@@ -1,4 +1,4 @@
-"""Paths of doctors whose views need appointments."""
+"""Paths under /api/doctor/ whose views need appointments."""
 
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter

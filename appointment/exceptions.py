@@ -1,41 +1,51 @@
-"""The errors of appointments and of the waitlist."""
+"""Domain errors of appointments and of the waitlist."""
 
 from extensions.exceptions import DomainError
 
 
 class NotCancelable(DomainError):
+    """The appointment is not scheduled or has begun."""
+
     code = "not_cancelable"
     message = "Only an appointment that is scheduled and has not begun can be canceled."
 
 
 class InvalidTransition(DomainError):
+    """The table of transitions, or the time, does not allow the change of status."""
+
     code = "invalid_transition"
     message = "The appointment cannot change to this status now."
 
 
 class AppointmentDeleted(NotCancelable):
+    """The appointment was deleted while the verb waited for its lock."""
+
     message = "The appointment has been deleted."
 
 
 class CancelDeadlinePassed(DomainError):
+    """The cancel deadline of the location has passed."""
+
     code = "cancel_deadline_passed"
     message = "It is too late to cancel or move this appointment. Call the location."
 
 
 class PlaceAvailable(DomainError):
-    """Nobody waits for what can be had; `alternatives` holds up to three such slots."""
+    """The patient can book a fitting slot now; `alternatives` holds up to three of them."""
 
     code = "place_available"
     message = "There is a free place that fits: book it instead of waiting."
 
 
 class NoOpenOffer(DomainError):
+    """The waitlist entry has no offer that can be accepted or declined now."""
+
     code = "no_open_offer"
     message = "Nothing is being offered, or not any more."
 
 
 class IdempotencyKeyReused(Exception):
-    """The key was used for another request within the last day."""
+    """The user has used the Idempotency-Key for another request within 24 hours."""
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key was used for another request.")

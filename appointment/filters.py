@@ -1,4 +1,4 @@
-"""Query parameters of one's appointments."""
+"""Query parameters of appointments, leave, the waitlist and medical histories."""
 
 from typing import Any
 
@@ -19,15 +19,17 @@ from patient.models import MedicalHistory
 
 
 class AppointmentFilter(DateRangeFilter):
-    """Narrow one's appointments by whose they are, status and date at the location."""
+    """Filter appointments by patient, status and date at the location."""
 
-    patient = IdFilter(field_name="patient", help_text="Id of one's own profile or of a dependent.")
+    patient = IdFilter(
+        field_name="patient", help_text="Id of the caller's own profile or of a dependent."
+    )
     status = filters.ChoiceFilter(choices=Status.choices)
     upcoming = StrictBooleanFilter(
-        method="of_the_future", help_text="true: scheduled and not begun; false: all others."
+        method="filter_upcoming", help_text="true: scheduled and not begun; false: all others."
     )
     ordering = filters.OrderingFilter(
-        fields=("starts_at", "created_at"), help_text="- for descending."
+        fields=("starts_at", "created_at"), help_text="Prefix with - for descending."
     )
 
     class Meta:
@@ -35,19 +37,19 @@ class AppointmentFilter(DateRangeFilter):
         form = DateRangeForm
         fields = ("patient", "status")
 
-    def of_the_future(self, queryset: Any, name: str, value: bool) -> Any:
-        """What is to come, or all but that."""
+    def filter_upcoming(self, queryset: Any, name: str, value: bool) -> Any:
+        """Keep the upcoming appointments, or all others."""
         upcoming = Appointment.objects.upcoming(timezone.now())
         return queryset.filter(pk__in=upcoming) if value else queryset.exclude(pk__in=upcoming)
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """Filter and order, the latter totally."""
+        """Filter, and complete the ordering by start and key, so that it is total."""
         queryset = super().filter_queryset(queryset)
         return queryset.order_by(*queryset.query.order_by, "-starts_at", "-pk")
 
 
 class TimeOffFilter(DateRangeFilter):
-    """Find leave by doctor, location and the days that it touches."""
+    """Filter leave by doctor, location and dates."""
 
     doctor = IdFilter(field_name="doctor", help_text="Id of a doctor.")
     location = IdFilter(field_name="location", help_text="Id of a location.")
@@ -58,16 +60,16 @@ class TimeOffFilter(DateRangeFilter):
         fields = ("doctor", "location")
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """Days as the location counts them; of a doctor's leave, as UTC does."""
-        asked = dict(self.form.cleaned_data)
-        days = asked.pop("from"), asked.pop("to")
-        for name, value in asked.items():
+        """Keep leave that overlaps the dates: at the closed location, or in UTC for a doctor."""
+        values = dict(self.form.cleaned_data)
+        dates = values.pop("from"), values.pop("to")
+        for name, value in values.items():
             queryset = self.filters[name].filter(queryset, value)
-        return queryset.on_days(*days) if any(days) else queryset
+        return queryset.on_days(*dates) if any(dates) else queryset
 
 
 class AgendaFilter(filters.FilterSet):
-    """Choose the day of an agenda; by default it is today, as each location counts days."""
+    """Choose the date of an agenda; by default today at each location."""
 
     date = IsoDateFilter(help_text="At the location; by default today.")
 
@@ -76,16 +78,18 @@ class AgendaFilter(filters.FilterSet):
         fields = ("date",)
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """The day asked for, or today."""
+        """Keep the appointments on the date, or on today's date at their location."""
         if self.form.cleaned_data["date"] is None:
             return queryset.today(timezone.now())
         return super().filter_queryset(queryset)
 
 
 class WaitlistFilter(filters.FilterSet):
-    """Narrow what one waits for by whose it is and where it stands."""
+    """Filter waitlist entries by patient and present status."""
 
-    patient = IdFilter(field_name="patient", help_text="Id of one's own profile or of a dependent.")
+    patient = IdFilter(
+        field_name="patient", help_text="Id of the caller's own profile or of a dependent."
+    )
     status = filters.ChoiceFilter(field_name="state", choices=WaitlistStatus.choices)
 
     class Meta:
@@ -94,12 +98,12 @@ class WaitlistFilter(filters.FilterSet):
 
 
 class MedicalHistoryFilter(filters.FilterSet):
-    """Narrow the history by whose and what it is and whether it still matters."""
+    """Filter medical history by patient, kind and status."""
 
     patient = IdFilter(
-        method="of_patient",
-        help_text="Id of one's own profile, of a dependent or, for a doctor, of somebody with an "
-        "appointment with them that is to come or ended within 30 days. Anybody else is 404.",
+        method="filter_patient",
+        help_text="Id of the caller's own profile or of a dependent. A doctor may also name a "
+        "patient of an own appointment that is coming or ended within 30 days. Others are 404.",
     )
     kind = filters.ChoiceFilter(choices=MedicalHistory.Kind.choices)
     status = filters.ChoiceFilter(choices=MedicalHistory.Status.choices)
@@ -108,7 +112,10 @@ class MedicalHistoryFilter(filters.FilterSet):
         model = MedicalHistory
         fields = ("patient", "kind", "status")
 
-    def of_patient(self, queryset: Any, name: str, value: int) -> Any:
-        """The entries of one patient; raises Patient.DoesNotExist, which becomes a 404."""
+    def filter_patient(self, queryset: Any, name: str, value: int) -> Any:
+        """Keep the entries of one patient.
+
+        Raises Patient.DoesNotExist, a 404, for a patient whose history the caller may not read.
+        """
         patient = readable_patient(value, self.request.user, timezone.now())
         return queryset.filter(patient=patient)

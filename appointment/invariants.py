@@ -1,10 +1,12 @@
-"""What holds at every commit, as queries for the rows of which it is not true.
+"""The invariants that hold at every commit, as queries for the rows that violate them.
 
-I1: the places taken of a slot are those of its visits and open offers. I2: nobody is in two places
-at once. I3: a visit was canceled once if it is canceled. I4: every visit is where its slot is.
+I1: `slot.taken` equals the visits that hold a place plus the open offers.
+I2: the live visits of a patient, and the slots of a doctor, do not overlap.
+I3: a canceled visit has exactly one event of its cancelation, and other visits have none.
+I4: a visit that holds a place has a slot with its times, doctor and location.
 
-Each query is one statement, so that it sees one moment of a live database, and covers one window
-of primary keys, so that neither server nor client ever holds more than a window's rows.
+Each query is one statement, so that it reads one snapshot of a live database. It covers one window
+of primary keys, so that memory use does not grow with the tables.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,36 +44,37 @@ from doctor.models import Slot, slot_availability
 
 Kind = AppointmentEvent.Kind
 
-# Whoever closes a doctor's slots passes over those that have ended, by a clock of their own.
-CLOCKS_DIFFER_BY = timedelta(minutes=1)
+# The verbs skip slots that have ended, by the clock of their server: this is how far it may differ.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Rule:
-    """An invariant of every row of a model.
+class Check:
+    """A check of one invariant on every row of a model.
 
-    `complaint` says what is wrong with a row, in terms of the columns of `broken`.
+    `violating` returns the rows that violate it. `message` describes such a row; its placeholders
+    are columns of these rows.
     """
 
     invariant: str
     model: type[Model]
-    complaint: str
-    broken: Callable[[], QuerySet[Any]]
+    message: str
+    violating: Callable[[], QuerySet[Any]]
 
-    def complaints(self, window: "Window") -> list[str]:
-        """What is wrong with the rows of a window, by primary key; one statement."""
-        columns = {name for _, name, _, _ in Formatter().parse(self.complaint) if name}
-        rows = self.broken().filter(pk__gt=window.after, pk__lte=window.last)
-        return [self._line(row) for row in rows.order_by("pk").values("pk", *columns)]
+    def violations(self, window: "Window") -> list[str]:
+        """Describe the violating rows of a window, by primary key, in one statement."""
+        columns = {name for _, name, _, _ in Formatter().parse(self.message) if name}
+        rows = self.violating().filter(pk__gt=window.after, pk__lte=window.last)
+        return [self._describe(row) for row in rows.order_by("pk").values("pk", *columns)]
 
-    def _line(self, row: dict[str, Any]) -> str:
+    def _describe(self, row: dict[str, Any]) -> str:
         name = self.model._meta.object_name
-        return f"{self.invariant} {name} {row['pk']}: {self.complaint.format(**row)}"
+        return f"{self.invariant} {name} {row['pk']}: {self.message.format(**row)}"
 
 
 @dataclass(frozen=True)
 class Window:
-    """The rows of a table whose primary keys lie above `after`, up to and with `last`."""
+    """The `rows` rows of a table with primary keys above `after` and up to `last`."""
 
     after: int
     last: int
@@ -79,7 +82,7 @@ class Window:
 
 
 def windows(model: type[Model], size: int) -> Iterator[Window]:
-    """All rows that a table has now, in windows of so many rows, by primary key."""
+    """Yield windows of `size` rows, by primary key, over the rows that the table has now."""
     table = model._base_manager.order_by("pk")
     end = table.aggregate(end=Max("pk"))["end"] or 0
     after = 0
@@ -90,11 +93,11 @@ def windows(model: type[Model], size: int) -> Iterator[Window]:
         after = found["last"]
 
 
-# --- I1: counters ---------------------------------------------------------------------------------
+# --- I1: places -----------------------------------------------------------------------------------
 
 
-def miscounted() -> QuerySet[Slot]:
-    """Slots whose counter is not what appointments and open offers hold, or out of range."""
+def slots_with_wrong_taken() -> QuerySet[Slot]:
+    """Slots where `taken` is not the number of places held, or is out of range."""
     holding = Appointment.objects.holding_a_place().filter(slot=OuterRef("pk"))
     offers = Offer.objects.open().filter(slot=OuterRef("pk"))
     held, offered = _number_of(holding, "slot"), _number_of(offers, "slot")
@@ -102,8 +105,8 @@ def miscounted() -> QuerySet[Slot]:
     return slots.exclude(taken=F("held") + F("offered"), taken__gte=0, taken__lte=F("capacity"))
 
 
-def misheld() -> QuerySet[Slot]:
-    """Slots that know another instant than that at which the first of their holds lapses."""
+def slots_with_wrong_hold_lapses_at() -> QuerySet[Slot]:
+    """Slots where `hold_lapses_at` is not the first `hold_until` of their open offers."""
     holds = Offer.objects.open().filter(slot=OuterRef("pk")).order_by("hold_until")
     slots = Slot.objects.annotate(lapses_at=Subquery(holds.values("hold_until")[:1]))
     known, held = Q(hold_lapses_at__isnull=False), Q(lapses_at__isnull=False)
@@ -111,8 +114,8 @@ def misheld() -> QuerySet[Slot]:
     return slots.filter(other | (known & ~held) | (~known & held))
 
 
-def wrongly_offered() -> QuerySet[WaitlistEntry]:
-    """Entries that are offered a place without an open offer, or have one and are not."""
+def entries_with_wrong_status() -> QuerySet[WaitlistEntry]:
+    """Entries with the status `offered` and no open offer, or the reverse."""
     offers = Offer.objects.open().filter(entry=OuterRef("pk"))
     entries = WaitlistEntry.objects.annotate(has_offer=Exists(offers))
     offered = Q(status=WaitlistStatus.OFFERED)
@@ -123,20 +126,20 @@ def wrongly_offered() -> QuerySet[WaitlistEntry]:
 
 
 def overlapping_slots() -> QuerySet[Slot]:
-    """Slots during which another one of the same doctor begins."""
-    return _begun_into(Slot.objects.all(), "doctor")
+    """Slots during which another slot of the same doctor begins."""
+    return _overlapped(Slot.objects.all(), "doctor")
 
 
 def overlapping_visits() -> QuerySet[Appointment]:
-    """Live appointments during which another one of the same patient begins."""
-    return _begun_into(Appointment.objects.active().filter(patient__isnull=False), "patient")
+    """Live appointments during which another live one of the same patient begins."""
+    return _overlapped(Appointment.objects.active().filter(patient__isnull=False), "patient")
 
 
-def _begun_into(rows: QuerySet[Any], owner: str) -> QuerySet[Any]:
-    """Rows during which another row of the same owner begins, as `other`.
+def _overlapped(rows: QuerySet[Any], owner: str) -> QuerySet[Any]:
+    """Rows during which another row of the same owner begins; adds its key as `other`.
 
-    Of two rows that overlap one begins during the other, so a short range of the index on owner
-    and start finds each pair; a search by both ends would read all that the owner ever had.
+    Of two rows that overlap, one begins during the other. So each pair is found in a short range of
+    the index on owner and start. A condition on start and end would read all rows of the owner.
     """
     others = rows.filter(
         **{owner: OuterRef(owner)},
@@ -148,23 +151,23 @@ def _begun_into(rows: QuerySet[Any], owner: str) -> QuerySet[Any]:
     )
 
 
-# --- I3: canceled once ----------------------------------------------------------------------------
+# --- I3: cancelations -----------------------------------------------------------------------------
 
 
-def wrongly_canceled() -> QuerySet[Appointment]:
-    """Appointments without the one event and the instant of a canceled one, or with either."""
+def appointments_with_wrong_cancelation() -> QuerySet[Appointment]:
+    """Canceled appointments without exactly one event and an instant; others with either."""
     cancelations = AppointmentEvent.objects.filter(kind=Kind.CANCELED, appointment=OuterRef("pk"))
     canceled = Q(status=Status.CANCELED, cancelations=1, canceled_at__isnull=False)
-    standing = ~Q(status=Status.CANCELED) & Q(cancelations=0, canceled_at__isnull=True)
+    not_canceled = ~Q(status=Status.CANCELED) & Q(cancelations=0, canceled_at__isnull=True)
     rows = Appointment.objects.annotate(cancelations=_number_of(cancelations, "appointment"))
-    return rows.exclude(canceled | standing)
+    return rows.exclude(canceled | not_canceled)
 
 
-# --- I4: nobody stranded --------------------------------------------------------------------------
+# --- I4: slots and visits -------------------------------------------------------------------------
 
 
-def stranded() -> QuerySet[Appointment]:
-    """Appointments holding a place that have no slot with their times, doctor and location."""
+def appointments_without_matching_slot() -> QuerySet[Appointment]:
+    """Appointments that hold a place and whose slot differs in times, doctor or location."""
     slots = Slot.objects.filter(
         pk=OuterRef("slot"),
         starts_at=OuterRef("starts_at"),
@@ -175,65 +178,90 @@ def stranded() -> QuerySet[Appointment]:
     return Appointment.objects.holding_a_place().filter(~Exists(slots))
 
 
-def estranged() -> QuerySet[Slot]:
-    """Slots of another doctor or location than their schedule."""
+def slots_not_matching_schedule() -> QuerySet[Slot]:
+    """Slots with another doctor or location than their schedule."""
     return Slot.objects.exclude(doctor=F("schedule__doctor"), location=F("schedule__location"))
 
 
-def wrongly_open() -> QuerySet[Slot]:
-    """Coming slots that are open against the word of schedule, doctor or leave, or closed."""
-    coming = Slot.objects.filter(ends_at__gt=timezone.now() + CLOCKS_DIFFER_BY)
-    return coming.annotate(may_open=_is(slot_availability.may_open())).exclude(
+def slots_with_wrong_is_open() -> QuerySet[Slot]:
+    """Slots to come where `is_open` contradicts the schedule, the doctor or leave."""
+    coming = Slot.objects.filter(ends_at__gt=timezone.now() + CLOCK_TOLERANCE)
+    return coming.annotate(may_open=_as_boolean(slot_availability.may_open())).exclude(
         is_open=F("may_open")
     )
 
 
-def wrongly_flagged() -> QuerySet[Appointment]:
-    """Coming live appointments that are called off and not in the work list, or the reverse."""
+def appointments_with_wrong_flag() -> QuerySet[Appointment]:
+    """Live appointments to come that cannot take place and are not flagged, or the reverse."""
     called_off = Slot.objects.filter(slot_availability.called_off(), pk=OuterRef("slot"))
-    coming = Appointment.objects.active().filter(ends_at__gt=timezone.now() + CLOCKS_DIFFER_BY)
+    coming = Appointment.objects.active().filter(ends_at__gt=timezone.now() + CLOCK_TOLERANCE)
     return coming.annotate(called_off=Exists(called_off)).exclude(needs_rebooking=F("called_off"))
 
 
-def _is(condition: Q) -> Case:
+def _as_boolean(condition: Q) -> Case:
     return Case(When(condition, then=True), default=False, output_field=BooleanField())
 
 
 def _number_of(rows: QuerySet[Any], owner: str) -> Coalesce:
-    """How many of these rows the outer row has, by the index on their owner."""
+    """Count these rows for the outer row, by the index on their owner."""
     counted = rows.order_by().values(owner).annotate(number=Count("pk"))
     return Coalesce(Subquery(counted.values("number")), 0)
 
 
-RULES = (
-    Rule(
+CHECKS = (
+    Check(
         "I1",
         Slot,
         "{taken} of {capacity} places taken; {held} appointments and {offered} offers hold one",
-        miscounted,
+        slots_with_wrong_taken,
     ),
-    Rule("I1", Slot, "holds lapse at {hold_lapses_at}; its offers say {lapses_at}", misheld),
-    Rule("I1", WaitlistEntry, "status {status}; has an open offer: {has_offer}", wrongly_offered),
-    Rule("I2", Slot, "slot {other} of the same doctor begins during it", overlapping_slots),
-    Rule("I4", Slot, "its doctor or location is not that of schedule {schedule}", estranged),
-    Rule("I4", Slot, "open: {is_open}; schedule, doctor and leave say: {may_open}", wrongly_open),
-    Rule(
+    Check(
+        "I1",
+        Slot,
+        "holds lapse at {hold_lapses_at}; its offers say {lapses_at}",
+        slots_with_wrong_hold_lapses_at,
+    ),
+    Check(
+        "I1",
+        WaitlistEntry,
+        "status {status}; has an open offer: {has_offer}",
+        entries_with_wrong_status,
+    ),
+    Check("I2", Slot, "slot {other} of the same doctor begins during it", overlapping_slots),
+    Check(
+        "I4",
+        Slot,
+        "its doctor or location is not that of schedule {schedule}",
+        slots_not_matching_schedule,
+    ),
+    Check(
+        "I4",
+        Slot,
+        "open: {is_open}; schedule, doctor and leave say: {may_open}",
+        slots_with_wrong_is_open,
+    ),
+    Check(
         "I2",
         Appointment,
         "appointment {other} of the same patient begins during it",
         overlapping_visits,
     ),
-    Rule(
+    Check(
         "I3",
         Appointment,
         "status {status}, canceled at {canceled_at}, canceled by {cancelations} events",
-        wrongly_canceled,
+        appointments_with_wrong_cancelation,
     ),
-    Rule(
+    Check(
         "I4",
         Appointment,
         "to be re-booked: {needs_rebooking}; called off: {called_off}",
-        wrongly_flagged,
+        appointments_with_wrong_flag,
     ),
-    Rule("I4", Appointment, "slot {slot} does not have its times, doctor and location", stranded),
+    Check(
+        "I4",
+        Appointment,
+        "slot {slot} does not have its times, doctor and location",
+        appointments_without_matching_slot,
+    ),
 )

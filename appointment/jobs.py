@@ -1,7 +1,7 @@
-"""The work that falls due with time, in small transactions that any number of processes may repeat.
+"""Background jobs: expire offers and entries, offer free places, delete old idempotency keys.
 
-No answer of the API depends on it. Each job finds its rows without a lock and checks them again
-under their lock, so that of several processes one does the work and the others find it done.
+The API gives the same answers whether or not they have run. A job finds rows without a lock and
+checks each again under its lock. So several processes may run it at once, and one does the work.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from extensions.db.batches import key_batches
 
 
 def expire_offers(at: datetime) -> int:
-    """End the offers that can no longer be accepted and offer their places on; returns how many."""
+    """End expired offers, and offer their places to the next in line; returns how many ended."""
     expired = Offer.objects.open().filter(slot=OuterRef("pk"), expires_at__lte=at)
     ended = 0
     for pks in key_batches(Slot.objects.filter(Exists(expired))):
@@ -33,11 +33,11 @@ def expire_offers(at: datetime) -> int:
 
 
 def expire_entries(at: datetime) -> int:
-    """Give waitlist entries whose dates have passed the status `expired`; returns how many."""
+    """Set the status `expired` on waiting entries whose last date has passed; returns how many."""
     expired, today = 0, today_everywhere(at)
-    for pks in key_batches(WaitlistEntry.objects.over(today)):
+    for pks in key_batches(WaitlistEntry.objects.past_last_date(today)):
         with transaction.atomic():
-            entries = WaitlistEntry.objects.over(today).filter(pk__in=pks)
+            entries = WaitlistEntry.objects.past_last_date(today).filter(pk__in=pks)
             locked = list(entries.locking(skip_locked=True).order_by("pk"))
             rows = WaitlistEntry.objects.filter(pk__in=[entry.pk for entry in locked])
             expired += rows.update(status=WaitlistStatus.EXPIRED)
@@ -49,27 +49,27 @@ def expire_entries(at: datetime) -> int:
 
 
 def offer_free_places(at: datetime) -> int:
-    """Offer free places to entries that no verb has offered them to; returns how many.
+    """Offer free places to waiting entries; returns how many.
 
-    An entry may have joined just as the place was released, or may have been locked at that moment.
-    The job reads slots without a lock, and locks only one that an entry is eligible for.
+    The verb that released a place may have missed an entry: one that joined at the same moment, or
+    one that another transaction had locked. The job locks only slots that an entry is eligible for.
     """
     offered, today = 0, today_everywhere(at)
-    line = WaitlistEntry.objects.waiting().in_line(today)
-    awaited = line.filter(Q(doctor=OuterRef("pk")) | Q(specialty__doctors=OuterRef("pk")))
+    entries = WaitlistEntry.objects.waiting().in_line(today)
+    awaited = entries.filter(Q(doctor=OuterRef("pk")) | Q(specialty__doctors=OuterRef("pk")))
     for doctors in key_batches(Doctor.objects.active().filter(Exists(awaited))):
         for doctor in doctors:
-            waiting = WaitingCriteria(line.for_doctors([doctor]), [doctor])
+            waiting = WaitingCriteria(entries.for_doctors([doctor]), [doctor])
             for slot in _free_slots(doctor, waiting, at) if waiting else ():
-                if waiting.matches(slot) and line.eligible_for(slot, at).exists():
+                if waiting.matches(slot) and entries.eligible_for(slot, at).exists():
                     with transaction.atomic():
                         locked = Slot.objects.of_key(slot.pk).lock()
                         offered += Offer.objects.offer_places(locked, at)
     return offered
 
 
-def forget_keys(at: datetime) -> int:
-    """Delete the idempotency keys that are older than a day; returns how many."""
+def delete_old_keys(at: datetime) -> int:
+    """Delete idempotency keys that are older than 24 hours; returns how many."""
     expired = IdempotencyKey.objects.expired(at)
     deleted = 0
     for pks in key_batches(expired):
@@ -78,7 +78,7 @@ def forget_keys(at: datetime) -> int:
 
 
 def _free_slots(doctor: int, waiting: WaitingCriteria, at: datetime) -> Iterator[Slot]:
-    """The doctor's slots with a free place up to the last date of the criteria, by primary key."""
+    """Yield the doctor's bookable slots with a free place, up to the last date of the criteria."""
     free = Slot.objects.filter(doctor=doctor).bookable(at).filter(taken__lt=F("capacity"))
     for pks in key_batches(free.filter(schedule__date__lte=waiting.last_date())):
         yield from Slot.objects.filter(pk__in=pks).select_related("location").order_by("pk")

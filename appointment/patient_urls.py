@@ -1,4 +1,4 @@
-"""Paths of patients whose views need appointments."""
+"""Paths under /api/patient/ whose views need appointments."""
 
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter

@@ -1,4 +1,4 @@
-"""Who may do what with the day of a visit."""
+"""Permissions of doctors and of staff on appointments."""
 
 from typing import Any
 
@@ -6,22 +6,23 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from appointment.models import Appointment
-from appointment.models.appointment import CHANGE
+from appointment.models.appointment import CHANGE_PERMISSION
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
 
 
 class IsDoctor(BasePermission):
-    """The caller's account is that of an active doctor."""
+    """The caller is an active doctor."""
 
     message = "Only doctors have an agenda."
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        """Check that an active doctor has the account of the caller."""
         return Doctor.objects.active().filter(user=request.user).exists()  # type: ignore[misc]
 
 
 class MayChangeAppointments(IsStaffWithModelPermission):
-    """Staff who may change appointments."""
+    """The caller is staff with the permission to change appointments."""
 
     perms_map = {
         **IsStaffWithModelPermission.perms_map,
@@ -29,13 +30,14 @@ class MayChangeAppointments(IsStaffWithModelPermission):
     }
 
 
-class IsStaffOrTheDoctor(BasePermission):
-    """Staff who may change appointments, or the doctor whom the visit is with."""
+class IsStaffOrVisitDoctor(BasePermission):
+    """The caller is staff who may change appointments, or the active doctor of the visit."""
 
     message = "Only staff and the doctor of this visit may do this."
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
+        """Check the caller against the visit."""
         user: Any = request.user
-        return user.is_staff_with(CHANGE) or (
+        return user.is_staff_with(CHANGE_PERMISSION) or (
             obj.doctor.is_active and obj.doctor.user_id == user.pk
         )

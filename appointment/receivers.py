@@ -1,6 +1,6 @@
-"""React to the calendar and to erasures: each receiver calls one verb.
+"""Receivers of the signals of doctor and patient; each calls one verb.
 
-They run in the order in which they stand here: waitlist entries are locked before appointments.
+Django runs them in the order of this file: waitlist entries are locked before appointments.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ def withdraw_offers(slots: set[int], at: datetime, **kwargs: Any) -> None:
 
 @receiver(slots_changed)
 def offer_places(slots: set[int], at: datetime, **kwargs: Any) -> None:
-    """Offer the places that have become free to the waitlist."""
+    """Offer the free places of these slots to the waitlist."""
     Offer.objects.offer_places_by_key(slots, at)
 
 
@@ -39,5 +39,5 @@ def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> 
 
 @receiver(patient_erasing)
 def anonymize_visits(patients: list[Patient], by: User | None, at: datetime, **kwargs: Any) -> None:
-    """Take the persons out of their visits and off the waitlist."""
+    """Cancel the coming visits of the patients, take their names off past ones, delete entries."""
     anonymize_for(patients, by, at)

@@ -1,4 +1,4 @@
-"""What falls due, done once or round after round."""
+"""Runs the background jobs, once or at intervals."""
 
 import logging
 import select
@@ -17,68 +17,69 @@ from extensions.db.retry import retry_on_conflict
 
 logger = logging.getLogger(__name__)
 
-Work = tuple[str, Callable[[datetime], int]]
-MAIL: Work = ("mails sent", send_due)
-WORK: tuple[Work, ...] = (
+Job = tuple[str, Callable[[datetime], int]]  # what its count means, and the function
+MAIL_JOB: Job = ("mails sent", send_due)
+JOBS: tuple[Job, ...] = (
     ("offers expired", jobs.expire_offers),
     ("entries expired", jobs.expire_entries),
     ("free places offered", jobs.offer_free_places),
-    ("idempotency keys forgotten", jobs.forget_keys),
-    MAIL,
-    ("mails forgotten", delete_old_mail),
+    ("idempotency keys deleted", jobs.delete_old_keys),
+    MAIL_JOB,
+    ("mails deleted", delete_old_mail),
 )
-MAIL_EVERY = 5.0  # seconds: somebody sits there and waits for it
+MAIL_INTERVAL = 5.0  # seconds; a user waits for a mail that verifies or resets
 
 
-def do(work: Iterable[Work]) -> dict[str, int]:
-    """Do each piece in transactions of its own; how much of each was done."""
-    return {what: retry_on_conflict(piece)(timezone.now()) for what, piece in work}
+def run_jobs(selected: Iterable[Job]) -> dict[str, int]:
+    """Run each job in transactions of its own; returns its count by its name."""
+    return {name: retry_on_conflict(job)(timezone.now()) for name, job in selected}
 
 
 class Scheduler:
-    """Does everything that is due every so many seconds, and sends mail every few.
+    """Runs all jobs every `interval` seconds, and the mail job every MAIL_INTERVAL.
 
-    It outlives what befalls it, an outage of the database too, and ends at SIGTERM and Ctrl-C, or
-    when the other end of a pipe is closed: `until` is a file descriptor to read that from.
+    It goes on after errors of a job and of the database. It stops at SIGTERM, at Ctrl-C, and when
+    the other end of the pipe `stop_pipe`, a file descriptor, is closed.
     """
 
-    def __init__(self, interval: float, stdout: Any, until: int | None = None) -> None:
-        self.interval, self.stdout, self.until = interval, stdout, until
+    def __init__(self, interval: float, stdout: Any, stop_pipe: int | None = None) -> None:
+        self.interval, self.stdout, self.stop_pipe = interval, stdout, stop_pipe
         self.next_round = 0.0
 
     def run(self) -> None:
-        """Go round until told to end; what was under way is undone by its transaction."""
+        """Run until stopped; a job that is interrupted rolls back its transaction."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            while not self._has_ended_within(min(MAIL_EVERY, self.interval)):
-                self.turn()
+            while not self._stops_within(min(MAIL_INTERVAL, self.interval)):
+                self.run_due_jobs()
         except KeyboardInterrupt:
             return
 
-    def turn(self) -> None:
-        """Do what is due by now, one piece after the other, and say what was done, if anything."""
+    def run_due_jobs(self) -> None:
+        """Run the jobs that are due, and print the counts above 0."""
         is_round = time.monotonic() >= self.next_round
         if is_round:
             self.next_round = time.monotonic() + self.interval
-        done = {what: self._attempt(what, piece) for what, piece in (WORK if is_round else (MAIL,))}
-        told = ", ".join(f"{count} {what}" for what, count in done.items() if count)
-        if told:
-            self.stdout.write(f"{told}.")
+        due = JOBS if is_round else (MAIL_JOB,)
+        counts = {name: self._run_job(name, job) for name, job in due}
+        summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        if summary:
+            self.stdout.write(f"{summary}.")
             self.stdout.flush()
 
-    def _attempt(self, what: str, piece: Callable[[datetime], int]) -> int:
-        """Do a piece; a failure is logged, and the next round tries again."""
+    def _run_job(self, name: str, job: Callable[[datetime], int]) -> int:
+        """Run a job; log an error and return 0: the next round tries again."""
         try:
-            return retry_on_conflict(piece)(timezone.now())
+            return retry_on_conflict(job)(timezone.now())
         except Error as error:
-            logger.warning("The database failed at %r: %s", what, type(error).__name__)
-        except Exception:  # whatever is wrong with one piece must not stop the others
-            logger.exception("Failed at %r", what)
+            logger.warning("The database failed at %r: %s", name, type(error).__name__)
+        except Exception:  # an error in one job must not stop the others
+            logger.exception("Failed at %r", name)
         connections.close_all()
         return 0
 
-    def _has_ended_within(self, seconds: float) -> bool:
-        """Wait; whether the other end was closed meanwhile."""
-        watched = [] if self.until is None else [self.until]
+    def _stops_within(self, seconds: float) -> bool:
+        """Wait; return whether the other end of the pipe was closed in that time."""
+        watched = [] if self.stop_pipe is None else [self.stop_pipe]
         return bool(select.select(watched, [], [], seconds)[0])

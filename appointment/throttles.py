@@ -1,9 +1,9 @@
-"""Limits on booking."""
+"""Rate limits on booking."""
 
 from extensions.rest.throttling import PerUserThrottle
 
 
 class BookingThrottle(PerUserThrottle):
-    """So many bookings and moves a minute for a user."""
+    """Limits the bookings and moves of one user per minute."""
 
     scope = "booking"

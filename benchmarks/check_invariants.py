@@ -7,6 +7,8 @@ rows are written by SQL, without the verbs: they are only there to be read. With
 counter is wrong, which must not take more memory.
 """
 
+# ruff: noqa: PLC0415  (it chooses the database before Django loads the models)
+
 import argparse
 import os
 import subprocess  # nosec B404  # see COMMAND
@@ -15,8 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import postgres
-from tests.database import Database, SQLite
+from tests import scratch
+from tests.database import Database, choose
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = (sys.executable, "manage.py", "check_invariants")
@@ -65,7 +67,8 @@ FROM appointment_appointment WHERE status = 'canceled'
 def main() -> None:
     """Make, fill, check, and print the figures."""
     asked = arguments()
-    database = postgres.start() if asked.db == "postgres" else SQLite()
+    made = scratch.Folder("clinic-benchmark-")
+    database = choose(asked.db, made.path)
     try:
         use(database)
         took = seconds(lambda: fill(database.kind, asked.rows, too_many=int(asked.broken)))
@@ -73,6 +76,7 @@ def main() -> None:
         print(measured_check())
     finally:
         database.stop()
+        made.close()
 
 
 def arguments() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Settings of drf-spectacular: what the OpenAPI document says of itself, and how Swagger UI is."""
+"""Settings of drf-spectacular: the head of the OpenAPI document, and Swagger UI."""
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Clinic appointments",
@@ -9,7 +9,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "PARSER_WHITELIST": ["config.parsers.JSONParser"],  # forms are for the browsable API alone
+    "PARSER_WHITELIST": ["config.parsers.JSONParser"],  # only the browsable API sends forms
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {

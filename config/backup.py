@@ -1,7 +1,7 @@
-"""A copy of the live database in one file: by SQLite's backup API, or by PostgreSQL's pg_dump.
+"""A copy of the live database in one file, by SQLite's backup API or PostgreSQL's pg_dump.
 
-Both read one instant of the database and keep nobody from writing meanwhile. A password reaches
-pg_dump by its environment alone, which other accounts of the machine cannot read.
+Both copy one instant of the database and block no writer. The password reaches pg_dump through its
+environment, which other users of the machine cannot read.
 """
 
 import os
@@ -22,24 +22,24 @@ INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt
 SECONDS = 20  # that SQLite may wait for a lock of another process
 
 
-class Failed(Exception):
-    """There is no backup; the message says why, and holds no password."""
+class BackupFailed(Exception):
+    """There is no backup; the message says why, without a password."""
 
 
 def make(target: Path) -> int:
-    """Put a verified copy of the database into a new, private file; its size in bytes.
+    """Write a verified copy of the database to a new, private file; return its size in bytes.
 
-    The file has its name once the copy is whole, verified and on disk: never half of one. Raises
-    Failed, with nothing left behind.
+    The file gets its name when the copy is complete, verified and on disk. Raises BackupFailed, and
+    then leaves no file.
     """
     if target.exists():
-        raise Failed(f"{target} is there already, and is not overwritten")
+        raise BackupFailed(f"{target} is there already, and is not overwritten")
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{target.name}.", suffix=".part", dir=target.parent
         )
     except OSError as error:
-        raise Failed(f"{target.parent}: {error.strerror}") from error
+        raise BackupFailed(f"{target.parent}: {error.strerror}") from error
     draft = Path(name)
     try:
         WAYS[connection.vendor](draft)
@@ -52,7 +52,7 @@ def make(target: Path) -> int:
 
 
 def _name(draft: Path, target: Path) -> None:
-    """Give the draft its name, unless somebody has made such a file meanwhile; Failed."""
+    """Give the draft its name; raises BackupFailed if such a file exists by now."""
     try:
         try:
             os.link(draft, target)
@@ -62,7 +62,7 @@ def _name(draft: Path, target: Path) -> None:
             target.touch(exist_ok=False)
             draft.replace(target)
     except OSError as error:
-        raise Failed(f"{target}: {error.strerror}") from error
+        raise BackupFailed(f"{target}: {error.strerror}") from error
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -74,7 +74,7 @@ def _name(draft: Path, target: Path) -> None:
 
 
 def _copy_sqlite(draft: Path) -> None:
-    """Copy all pages in one step: in steps, every write in between would start it anew."""
+    """Copy all pages in one step: in several, each write in between would restart the copy."""
     source = Path(connection.settings_dict["NAME"]).resolve()
     try:
         with (
@@ -84,28 +84,29 @@ def _copy_sqlite(draft: Path) -> None:
             live.backup(copy, pages=-1)
         _verify_sqlite(draft)
     except sqlite3.Error as error:
-        raise Failed(f"SQLite: {error}") from error
+        raise BackupFailed(f"SQLite: {error}") from error
 
 
 def _verify_sqlite(draft: Path) -> None:
-    """Read the whole copy; Failed where something in it is broken."""
-    uri = f"{draft.resolve().as_uri()}?mode=ro&immutable=1"  # leaves no files of its own behind
+    """Read the whole copy; raises BackupFailed if it is corrupt."""
+    uri = f"{draft.resolve().as_uri()}?mode=ro&immutable=1"  # creates no -wal and -shm
     with closing(sqlite3.connect(uri, uri=True)) as copy:
         [said] = copy.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
-        raise Failed(f"the copy is broken: {said}")
+        raise BackupFailed(f"the copy is broken: {said}")
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
 
 
 def _dump_postgres(draft: Path) -> None:
-    """Dump in pg_dump's custom format, then read the whole dump as a restoration would.
+    """Dump in pg_dump's custom format, then read the whole dump as pg_restore would.
 
-    Not through PgBouncer: pg_dump would leave its search_path on a connection of the clinic's.
+    Raises BackupFailed through PgBouncer: pg_dump would leave its search_path on a shared
+    connection.
     """
     if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
-        raise Failed(
+        raise BackupFailed(
             "give the server's own DATABASE_URL, and no PGBOUNCER: pg_dump needs a session"
         )
     programs, where = _programs(), dict(connection.get_connection_params())
@@ -118,7 +119,7 @@ def _dump_postgres(draft: Path) -> None:
 
 
 def _run(program: Path, *arguments: str, **variables: str) -> None:
-    """Run a program of PostgreSQL; Failed, with its last words, where it does not end well."""
+    """Run a program of PostgreSQL; raises BackupFailed with its output if it fails."""
     done = subprocess.run(  # nosec B603  # a program of PostgreSQL and words of ours
         [program, *arguments],
         env={**os.environ, **variables},
@@ -129,31 +130,31 @@ def _run(program: Path, *arguments: str, **variables: str) -> None:
     )
     if done.returncode:
         said = done.stderr.strip() or f"exit status {done.returncode}"
-        raise Failed(f"{program.name}: {said}")
+        raise BackupFailed(f"{program.name}: {said}")
 
 
 def _programs() -> Path:
-    """The folder of a pg_dump no older than the server, which would be refused; Failed."""
+    """Return the folder of a pg_dump that is not older than the server; raises BackupFailed."""
     wanted = _major_of_server()
     found = {folder: version for folder in folders() if (version := major(folder))}
     for folder, version in found.items():
         if version >= wanted:
             return folder
     seen = ", ".join(f"{version} in {folder}" for folder, version in found.items()) or "none"
-    raise Failed(f"pg_dump {wanted} or newer is needed for this server; found: {seen}")
+    raise BackupFailed(f"pg_dump {wanted} or newer is needed for this server; found: {seen}")
 
 
 def _major_of_server() -> int:
     try:
         connection.ensure_connection()
     except Error as error:
-        raise Failed(str(error).strip().partition("\n")[0]) from error
+        raise BackupFailed(str(error).strip().partition("\n")[0]) from error
     server: Any = connection
     return int(server.pg_version) // 10_000
 
 
 def folders() -> Iterator[Path]:
-    """Where pg_dump may be: with the server itself, where it is on this machine, comes first."""
+    """List the folders where pg_dump may be; that of the server, if it is local, comes first."""
     if folder := _folder_of_server():
         yield Path(folder)
     if program := shutil.which("pg_dump"):
@@ -163,7 +164,7 @@ def folders() -> Iterator[Path]:
 
 
 def _folder_of_server() -> str:
-    """What the server says, which may be on another machine; nothing to who may not ask it."""
+    """Return the folder that the server names, or "" if this user may not ask."""
     with suppress(Error), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT setting FROM pg_config WHERE name = 'BINDIR'")
         return str(cursor.fetchone()[0])
@@ -171,7 +172,7 @@ def _folder_of_server() -> str:
 
 
 def major(folder: Path) -> int:
-    """The major version of the folder's pg_dump; 0 where there is none that runs."""
+    """Return the major version of the folder's pg_dump; 0 if none runs there."""
     with suppress(OSError):
         done = subprocess.run(  # nosec B603  # fixed words
             [folder / "pg_dump", "--version"], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` says of this project's own settings."""
+"""Checks of this project's settings for `manage.py check --deploy`."""
 
 from typing import Any
 
@@ -21,24 +21,24 @@ LIMITS_ARE_NOT_SHARED = Warning(
     hint="Unset CACHE_URL: a table of the database counts exactly, for all processes.",
     id="config.W003",
 )
-ALONE = ("LocMemCache", "FileBasedCache", "DummyCache")
+UNSHARED = ("LocMemCache", "FileBasedCache", "DummyCache")
 
 
 @register(Tags.security, deploy=True)
 def limits_are_on(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Warn where a server would answer without rate limits."""
+    """Warn if the server would answer without rate limits."""
     return [] if settings.THROTTLE else [LIMITS_ARE_OFF]
 
 
 @register(Tags.security, deploy=True)
 def limits_are_shared(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Warn where each process of a production server would count its calls by itself."""
-    alone = settings.CACHES["default"]["BACKEND"].endswith(ALONE)
-    return [LIMITS_ARE_NOT_SHARED] if settings.PRODUCTION and alone else []
+    """Warn if each process of a production server would count its calls separately."""
+    unshared = settings.CACHES["default"]["BACKEND"].endswith(UNSHARED)
+    return [LIMITS_ARE_NOT_SHARED] if settings.PRODUCTION and unshared else []
 
 
 @register(Tags.security, deploy=True)
 def second_factor_is_asked_for(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Warn where the admin of a production server would ask for a password only."""
+    """Warn if the admin of a production server would ask for a password only."""
     asked = settings.ADMIN_SECOND_FACTOR or not settings.PRODUCTION
     return [] if asked else [NO_SECOND_FACTOR]

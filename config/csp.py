@@ -1,7 +1,7 @@
-"""What a page may load and where it may send to (Content-Security-Policy): this host alone.
+"""The Content-Security-Policy and the Permissions-Policy of every page.
 
-No script of a page is written into it: each is a file of this host, so that a name or a reason that
-somebody typed can never become one.
+A page loads from this host and sends to this host only. Each script is a file: no text that a user
+typed can become a script.
 """
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -24,11 +24,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The pages of REST framework come with style attributes in their templates; theirs is all of it.
+# REST framework's templates have style attributes, and no other page has any.
 OF_REST_FRAMEWORK = ("/api/", "/api-auth/")
 STYLE_ATTRIBUTES = {"style-src-attr": [UNSAFE_INLINE]}
 
-# No page of ours asks for any of these; a script that came in by mistake shall not either.
+# No page needs any of these, so an injected script must not get them either.
 PERMISSIONS_POLICY = (
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 )

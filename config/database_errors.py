@@ -66,7 +66,7 @@ class RetryMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
             read_body(request)
-        except UnreadablePostError:  # the client is gone
+        except UnreadablePostError:  # the client disconnected
             return HttpResponse(status=400)
         try:
             return self.attempt(request)
@@ -75,7 +75,7 @@ class RetryMiddleware:
 
     @retry(is_conflict_response, attempts=attempts_outside_transaction, wait=pause)
     def attempt(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request; raises ConflictResponse where the answer tells of a conflict."""
+        """Answer the request; raises ConflictResponse if the view met a conflict."""
         response = self.get_response(request)
         if getattr(response, "is_conflict", False):
             discard_messages(request)

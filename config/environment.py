@@ -1,4 +1,4 @@
-"""Read the process environment; an empty variable counts as unset (make passes empty strings)."""
+"""Read settings from environment variables; an empty one counts as unset (make passes those)."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
-# A peer that is gone is noticed within 11 seconds. DATABASE_URL may say otherwise: `?name=value`.
+# A lost peer is noticed within 11 seconds. DATABASE_URL overrides these by `?name=value`.
 LIBPQ = {
     "connect_timeout": 2,
     "tcp_user_timeout": 10_000,
@@ -30,22 +30,22 @@ NO_DATABASE_URL = (
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable's value, or the default where it is unset or empty."""
+    """Return the variable's value, or the default if it is unset or empty."""
     return os.environ.get(name, "").strip() or default
 
 
 def flag(name: str) -> bool:
-    """Whether the variable says yes: 1, true, yes or on."""
+    """Whether the variable is 1, true, yes or on."""
     return text(name).lower() in {"1", "true", "yes", "on"}
 
 
 def names(name: str) -> list[str]:
-    """A comma-separated list."""
+    """Return the parts of a comma-separated list."""
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
 def number(name: str, default: int) -> int:
-    """A whole number of zero or more; raises ImproperlyConfigured for anything else."""
+    """Return a whole number of zero or more; raises ImproperlyConfigured for anything else."""
     value = text(name, str(default))
     if not value.isdecimal():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
@@ -53,7 +53,7 @@ def number(name: str, default: int) -> int:
 
 
 def web_address(name: str) -> str:
-    """An address of the web without its last slash, or ""; raises ImproperlyConfigured."""
+    """Return an http or https URL without its last slash, or ""; raises ImproperlyConfigured."""
     value = text(name).rstrip("/")
     if value and not value.startswith(("https://", "http://")):
         raise ImproperlyConfigured(f"{name} must begin with https:// or http://, not {value!r}.")
@@ -61,20 +61,31 @@ def web_address(name: str) -> str:
 
 
 def required(name: str) -> str:
-    """The variable's value; raises ImproperlyConfigured where it is missing."""
+    """Return the variable's value; raises ImproperlyConfigured if it is unset or empty."""
     value = text(name)
     if not value:
         raise ImproperlyConfigured(f"ENVIRONMENT=production needs {name} to be set.")
     return value
 
 
-def private_folder(folder: Path) -> None:
-    """Create the folder, and keep it and every file of this process from other users.
+def is_demo() -> bool:
+    """Whether ENVIRONMENT is demo, which is the default."""
+    return text("ENVIRONMENT", "demo") == "demo"
 
-    The umask covers what SQLite, the mail backend and the server create later, in any thread.
+
+def restrict_new_files() -> None:
+    """Keep every file that this process creates from other users; demos only.
+
+    The umask covers what SQLite, the mail backend and the server create. Production leaves it to
+    the operator: other users may have to read its collected static files.
     """
-    os.umask(0o077)
-    folder.mkdir(parents=True, exist_ok=True)
+    if is_demo():
+        os.umask(0o077)
+
+
+def private_folder(folder: Path) -> None:
+    """Create the folder for this user alone; take away the access of others to an older one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(PermissionError):  # another user owns it
         folder.chmod(0o700)
 
@@ -95,28 +106,33 @@ def secret_key(path: Path) -> str:
 
 
 def database(url: str, base: Path) -> dict[str, Any]:
-    """Django's settings of the database at the URL; a relative SQLite path starts at `base`."""
+    """Return Django's settings for the database at the URL; `base`: folder of a relative path.
+
+    Raises ImproperlyConfigured for a malformed URL.
+    """
     engine = environ.Env.DB_SCHEMES.get(url.partition(":")[0])
     try:
         config: dict[str, Any] = environ.Env.db_url_config(url) if engine in ENGINES else {}
     except ValueError:
         config = {}
-    if not config:  # says nothing of the URL itself: there may be a password in it
+    if not config:  # the message does not quote the URL, which may hold a password
         raise ImproperlyConfigured(NO_DATABASE_URL)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return sqlite(base / config["NAME"] if config["NAME"] != ":memory:" else ":memory:")
     config.update(
         ENGINE="extensions.db.backends.postgresql", CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True
     )
-    # In transaction mode a cursor kept on the server would be asked for on another connection.
+    # In transaction mode PgBouncer would look for a server-side cursor on another connection.
     config["DISABLE_SERVER_SIDE_CURSORS"] = flag("PGBOUNCER")
     config["OPTIONS"] = LIBPQ | config.get("OPTIONS", {})
     return config
 
 
 def mail(url: str, base: Path) -> dict[str, Any]:
-    """Django's settings of the mail server at the URL, or of the folder; a relative one starts at
-    `base`.
+    """Return Django's settings for the mail server or folder at the URL.
+
+    `base`: the folder at which a relative path starts. Raises ImproperlyConfigured for a malformed
+    URL.
     """
     try:
         config: dict[str, Any] = environ.Env.email_url_config(url)
@@ -128,7 +144,7 @@ def mail(url: str, base: Path) -> dict[str, Any]:
 
 
 def counting_cache(url: str) -> dict[str, Any]:
-    """Django's settings of the cache that counts; in a table, one that loses no count."""
+    """Return Django's settings for the cache of the rate limits; by default an exact table."""
     config: dict[str, Any] = environ.Env.cache_url_config(url or "dbcache://limits_cache")
     if config["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
         config["BACKEND"] = "extensions.db.cache.DatabaseCache"
@@ -137,7 +153,7 @@ def counting_cache(url: str) -> dict[str, Any]:
 
 
 def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
-    """SQLite in which every transaction takes the write lock first, so that none oversells."""
+    """Return Django's settings for SQLite, where every transaction takes the write lock first."""
     return {
         "ENGINE": "extensions.db.backends.sqlite3",
         "NAME": name,
@@ -151,7 +167,7 @@ def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
 
 
 def limits_file(database: dict[str, Any], url: str, var: Path) -> Path:
-    """Where a demo counts its calls: a file that belongs to the one database it serves."""
+    """Return the file where a demo counts its calls: one for each database it may serve."""
     if isinstance(database["NAME"], Path):
         return database["NAME"].with_suffix(".limits.sqlite3")
     return var / f"limits-{hashlib.sha256(url.encode()).hexdigest()[:12]}.sqlite3"

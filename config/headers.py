@@ -1,4 +1,4 @@
-"""What every answer tells the browser, and the caches on the way, not to do with it."""
+"""Headers of every answer: no caching, and what its page may do in the browser."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from config.csp import OF_REST_FRAMEWORK, PERMISSIONS_POLICY, STYLE_ATTRIBUTES
 
 
 class NoStoreMiddleware:
-    """Have no answer kept: there are patients in most, and free times are stale in a second.
+    """Forbid caches to store any answer, and set the Permissions-Policy.
 
-    One rule for all rather than a list of what is personal: a page that somebody adds is in it.
-    Static files are answered further out and may be kept.
+    Most answers hold patients' data, and free times are stale in a second. One rule covers views
+    that are added later. WhiteNoise answers static files further out, and caches may store those.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -28,7 +28,7 @@ class NoStoreMiddleware:
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """The policy of the settings; REST framework's own pages keep the style of their templates."""
+    """Set the Content-Security-Policy; REST framework's pages may keep their style attributes."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -1,4 +1,4 @@
-"""Two questions a machine asks: does the process live, and can it serve?"""
+"""Health checks for machines: `/healthz` (liveness) and `/readyz` (readiness)."""
 
 from functools import cache
 
@@ -13,50 +13,51 @@ from django.views.decorators.http import require_safe
 from extensions.db.backends.postgresql.timeouts import short_timeouts
 
 RETRY_AFTER = 5  # seconds
-SECONDS = 2  # that it is waited for
+TIMEOUT = 2  # seconds
 
 
 class ReadOnly(Error):
-    """The database follows another one."""
+    """The database is a standby, which takes no writes."""
 
 
 @cache
 def expected_migrations() -> frozenset[tuple[str, str]]:
-    """The (app, name) of every migration in the code: read from disk once a process."""
+    """Return the (app, name) of every migration in the code; reads the disk once a process."""
     return frozenset(MigrationLoader(None).graph.nodes)
 
 
 def missing_migrations() -> frozenset[tuple[str, str]]:
-    """Those not applied, by one query; raises django.db.Error where even their table is missing.
+    """Return the migrations that are not applied, by one query.
 
-    Raises ReadOnly where the database is a standby, which answers and takes nothing.
+    Raises ReadOnly on a standby, and django.db.Error if the table of migrations is missing or the
+    database does not answer.
     """
     on_postgres = connection.vendor == "postgresql"
-    follows = (
+    is_standby = (
         Func(function="pg_is_in_recovery", output_field=BooleanField())
         if on_postgres
         else Value(False)
     )
-    rows = MigrationRecorder(connection).migration_qs.annotate(follows=follows)
-    applied = frozenset(rows.values_list("app", "name", "follows"))
-    if any(follows for _, _, follows in applied):
+    rows = MigrationRecorder(connection).migration_qs.annotate(is_standby=is_standby)
+    applied = frozenset(rows.values_list("app", "name", "is_standby"))
+    if any(is_standby for _, _, is_standby in applied):
         raise ReadOnly
     return expected_migrations() - {(app, name) for app, name, _ in applied}
 
 
-@csrf_exempt  # so that a POST is told 405, as it should
+@csrf_exempt  # so that a POST gets 405 rather than 403
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Say that the process lives; looks at nothing else, so that no database outage restarts it."""
+    """Answer 200 while the process lives, also during an outage of the database."""
     return _answer(200, status="ok")
 
 
 @csrf_exempt
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say whether calls can be served: the database answers and every migration is applied."""
+    """Answer 200 if the database takes writes and every migration is applied, else 503."""
     try:
-        with short_timeouts(SECONDS):
+        with short_timeouts(TIMEOUT):
             missing = missing_migrations()
     except ReadOnly:
         return _answer(503, status="unavailable", reason="read_only")
@@ -68,7 +69,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(code: int, **body: str) -> HttpResponse:
-    """An answer for this moment only: kept by no cache, and saying when to ask again."""
+    """Return an answer that no cache stores; a 503 says when to ask again."""
     headers = {"Cache-Control": "no-store"}
     if code == 503:
         headers["Retry-After"] = str(RETRY_AFTER)

@@ -1,4 +1,4 @@
-"""What is logged, and what of a record reaches the log."""
+"""Logging without personal data: the settings, a formatter and two filters."""
 
 import logging
 import re
@@ -32,8 +32,8 @@ LOGGING = {
         "axes": {"level": "ERROR"},
     },
 }
-# Errors whose words speak of the code and not of what somebody typed.
-OF_CODE = (
+# Errors whose messages are about the code and not about what a user typed.
+ERRORS_OF_CODE = (
     AttributeError,
     ImportError,
     ImproperlyConfigured,
@@ -45,47 +45,47 @@ CLIENT_LOGGERS = ("django.security", "django.request")
 
 
 class ClientErrorFilter(logging.Filter):
-    """Takes the traceback off what a client did wrong; the sentence stays.
+    """Remove the traceback of a client's error, and keep the message.
 
-    Anybody can send a forged Host header: a page of traceback for each would hide our own faults.
+    Anybody can send a forged Host header: a traceback for each would hide the server's own errors.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if self._is_fault_of_client(record):
+        if self._is_client_error(record):
             record.exc_info = record.exc_text = record.stack_info = None
         return True
 
-    def _is_fault_of_client(self, record: logging.LogRecord) -> bool:
-        told_by = any(f"{record.name}.".startswith(f"{name}.") for name in CLIENT_LOGGERS)
-        return told_by and getattr(record, "status_code", 500) < 500
+    def _is_client_error(self, record: logging.LogRecord) -> bool:
+        is_client_logger = any(f"{record.name}.".startswith(f"{name}.") for name in CLIENT_LOGGERS)
+        return is_client_logger and getattr(record, "status_code", 500) < 500
 
 
 class PrivateFormatter(logging.Formatter):
-    """Tells where an error arose and of what kind; its words only where they speak of the code.
+    """Format the traceback and the type of an error, and its message only for errors of the code.
 
-    A database quotes the row that it refuses, a parser the value: that is a patient's data. Of the
-    database's errors the constraint or the column is named, which is what one looks for.
+    A database quotes the row that it refuses, and a parser the value: these are patients' data. Of
+    a PostgreSQL error the formatter names the table, column and constraint.
     """
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  (the name is logging's)
-        return "".join(_told(ei[1])).rstrip() if ei[1] else ""
+        return "".join(_format_error(ei[1])).rstrip() if ei[1] else ""
 
 
-def _told(error: BaseException) -> Iterator[str]:
-    """The traceback of an error, after those that led to it: Python's own but for the words."""
+def _format_error(error: BaseException) -> Iterator[str]:
+    """Format the error after its causes, as Python does, but for the messages."""
     context = None if error.__suppress_context__ else error.__context__
     earlier = error.__cause__ or context
     if earlier:
-        yield from _told(earlier)
+        yield from _format_error(earlier)
         yield "\nThat led to:\n\n"
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)
-    yield f"{type(error).__module__}.{type(error).__qualname__}: {_words(error)}\n"
+    yield f"{type(error).__module__}.{type(error).__qualname__}: {_message(error)}\n"
 
 
-def _words(error: BaseException) -> str:
-    """What may be told of an error's own words."""
-    if isinstance(error, OF_CODE):
+def _message(error: BaseException) -> str:
+    """Return what the log may hold of the error's message."""
+    if isinstance(error, ERRORS_OF_CODE):
         return str(error)
     diagnosis = getattr(error, "diag", None)  # of PostgreSQL
     names = ("sqlstate", "table_name", "column_name", "constraint_name")
@@ -94,7 +94,7 @@ def _words(error: BaseException) -> str:
 
 
 class RequestTextFilter(logging.Filter):
-    """Cuts off what gunicorn quotes of a request that it cannot read: a header may be a token."""
+    """Remove what gunicorn quotes of a request that it cannot parse, which may be a token."""
 
     quoting = re.compile(r"(Invalid request from ip=\S+) .*", re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""The last word on what leaves /api/: problems, sizes, cookies. And who calls, for all to know."""
+"""Middleware of every call: its context, and the errors, sizes and cookies of the API."""
 
 import codecs
 import uuid
@@ -20,41 +20,41 @@ API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORMS = ("/admin/", "/api-auth/")
 METHODS_OF_FORMS = ("GET", "HEAD", "POST")
-DRAINED = 16 * 1024 * 1024
-PLAIN = "Plain http is refused here, since anybody on the way can read it. Use https."
+MAX_DRAINED = 16 * 1024 * 1024  # bytes
+PLAIN = "Use https: plain http is refused here, since others can read it on the way."
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
 
 class RequestContextMiddleware:
-    """Tell all that a call does who makes it, and under which id; the answer bears the id too.
+    """Set the context of the call, answer its id as X-Request-ID, and record a denied call.
 
-    The id is ours: one that a client chose could be used for many calls. What was refused is
-    written down here, where the transaction of the call is over.
+    The server chooses the id: a client could use one id for many calls. The denial is recorded
+    here, after the transaction of the call.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        somebody = RequestContext(
+        context = RequestContext(
             channel=OF_API if _is_api(request) else ADMIN,
             address=client_address(request),
             request_id=uuid.uuid4().hex,
             get_user=lambda: getattr(request, "user", None),
         )
-        with use_context(somebody):
+        with use_context(context):
             response = self.get_response(request)
-            response.headers["X-Request-ID"] = somebody.request_id
+            response.headers["X-Request-ID"] = context.request_id
             record_denial(request, response)
         return response
 
 
 class ApiMiddleware:
-    """Make a problem of every error under /api/, also of those that no view lived to answer.
+    """Turn every error under /api/ into a problem (RFC 9457), also one raised outside a view.
 
     Stands outside the session's middleware, so that a call with a token sets no cookie. Where https
-    is required, plain http is refused and not redirected: a client that sends its token in the
-    clear would otherwise work, and go on doing so.
+    is required, plain http is refused rather than redirected: a client that sends its token
+    unencrypted would otherwise work, and stay so.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -64,7 +64,7 @@ class ApiMiddleware:
         if not _is_readable(request):
             return Problem(415).response(request)
         if request.path.startswith(FORMS) and request.method not in METHODS_OF_FORMS:
-            return HttpResponseNotAllowed(METHODS_OF_FORMS)  # Django would show the page
+            return HttpResponseNotAllowed(METHODS_OF_FORMS)  # Django would answer with the page
         if not _is_api(request):
             return self.get_response(request)
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
@@ -80,15 +80,15 @@ class ApiMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer what a view or the rendering of its answer raised, where a problem fits."""
+        """Answer an error of a view or of its rendering, if a problem describes it."""
         problem = problem_of(error) if _is_api(request) else None
         return problem.response(request) if problem else None
 
 
 class CommonMiddleware(common.CommonMiddleware):
-    """Django's, but a write under /api/ without its trailing slash is 404.
+    """Django's CommonMiddleware, but a write under /api/ without its trailing slash is 404.
 
-    The redirect would turn the write into a read and lose its body.
+    A redirect would turn the write into a read and lose its body.
     """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
@@ -98,12 +98,12 @@ class CommonMiddleware(common.CommonMiddleware):
 
 
 def _is_api(request: HttpRequest) -> bool:
-    """Whether the path is the API's; /api itself is, and /apiary is not."""
+    """Whether the path is under /api/; /api itself counts, and /apiary does not."""
     return f"{request.path}/".startswith(API)
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """The answer as a problem, its headers kept, unless it is a page for a person."""
+    """Return the answer as a problem with its headers, unless it is a page for a browser."""
     if response.get("Content-Type") == problems.MEDIA_TYPE or _is_page(request, response):
         return response
     problem = getattr(response, "problem", None) or Problem(response.status_code)
@@ -115,7 +115,7 @@ def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
 
 
 def _is_page(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether it is HTML, and asked for: by a browser, or by `?format=api`."""
+    """Whether the answer is HTML, and a browser or `?format=api` asked for it."""
     if not response.get("Content-Type", "").startswith("text/html"):
         return False
     of_browsable_api = getattr(getattr(response, "accepted_renderer", None), "format", "") == "api"
@@ -124,7 +124,7 @@ def _is_page(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _is_readable(request: HttpRequest) -> bool:
-    """Whether its charset is one of these; some of Python's other codecs decompress, or raise."""
+    """Whether the charset is allowed; some of Python's other codecs decompress, or raise."""
     return request.encoding is None or codecs.lookup(request.encoding).name in CHARSETS
 
 
@@ -134,7 +134,7 @@ def _length(request: HttpRequest) -> int:
 
 
 def _drain(request: HttpRequest) -> None:
-    """Read on for a while: a client whose upload is cut off never sees the answer."""
-    for _ in range(0, min(_length(request), DRAINED), 65536):
+    """Read and drop the body: a client whose upload is cut off would not see the answer."""
+    for _ in range(0, min(_length(request), MAX_DRAINED), 65536):
         if not request.read(65536):
             return

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what every operation can answer besides the good news."""
+"""The OpenAPI document: adds the problems that each operation can answer."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
 
 
 class WallTime(OpenApiSerializerFieldExtension):
-    """A time on the clocks of a place; the format `time` of JSON Schema would have an offset."""
+    """A wall time; the format `time` of JSON Schema (RFC 3339) would require an offset."""
 
     target_class = "rest_framework.fields.TimeField"
 
@@ -46,14 +46,14 @@ class WallTime(OpenApiSerializerFieldExtension):
 
 
 class Schema(AutoSchema):
-    """drf-spectacular's, with the problems that an operation can answer, an example for each.
+    """drf-spectacular's schema, with the problems of each operation and an example for each.
 
-    A view names the codes of its 409s in `conflicts` and what else is peculiar to it in `problems`,
-    both by method; the rest follows from the method, the path and who may call.
+    A view lists the codes of its 409 answers in `conflicts`, and its other statuses in `problems`,
+    both by method. The rest follows from the method, the path and the authentication.
     """
 
     def get_summary(self) -> str | None:
-        """One line for the lists of Swagger UI: the first of the description."""
+        """Return the first line of the description, for the lists of Swagger UI."""
         description: str = self.get_description() or ""
         return super().get_summary() or description.partition("\n")[0].rstrip(".") or None
 
@@ -65,14 +65,14 @@ class Schema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """The answer of a row has all of its members, also those that one need not send."""
+        """Mark every member of an answer as required, also those that a request may leave out."""
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
         if direction == "response" and isinstance(serializer, ModelSerializer):
             schema["required"] = sorted(schema["properties"])
         return schema
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        """What a query may say; but for pages, what is left empty, as forms do, is not said."""
+        """Allow empty values, as forms send them, for all parameters but those of pages."""
         described: list[dict[str, Any]] = super()._get_parameters()
         for parameter in described:
             if parameter["in"] == "query" and parameter["name"] not in PAGING:
@@ -87,7 +87,7 @@ class Schema(AutoSchema):
             yield status, SEVERAL.get(status, (CODES[status],))
 
     def _usual(self) -> set[int]:
-        """The statuses that follow from the method, the path and who may call."""
+        """Return the statuses that follow from the method, the path and the authentication."""
         usual = {406, 429, 503}
         if self.method not in SAFE_METHODS:
             usual |= {400, 413, 415}
@@ -96,7 +96,7 @@ class Schema(AutoSchema):
         if "{" in self.path:
             usual.add(404)
         if any(self.get_auth()):
-            usual.add(401)  # a token that is wrong is told so, also where none is needed
+            usual.add(401)  # a wrong token is 401 also where none is needed
         if {} not in self.get_auth() and self.method not in SAFE_METHODS:
             usual.add(403)
         return usual
@@ -106,7 +106,7 @@ class Schema(AutoSchema):
         return named
 
     def get_auth(self) -> list[Any]:
-        """The schemes that serve, `{}` among them where a caller needs none."""
+        """Return the security schemes; `{}` is among them if the operation needs no login."""
         schemes = super().get_auth()
         public = getattr(self.view, "is_public", False) and self.method in SAFE_METHODS
         return [*schemes, {}] if public and {} not in schemes else schemes

@@ -1,4 +1,4 @@
-"""The start page, and the box that says the same in the terminal."""
+"""The start page, and the box with the same content for the terminal."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +19,7 @@ from doctor.models import Schedule
 
 @dataclass(frozen=True)
 class Link:
-    """A way on from here: a path of this server, what it is called and what it is for."""
+    """A link of the start page: its path on this server, its name and its purpose."""
 
     path: str
     name: str
@@ -41,7 +41,7 @@ PROBES = (
 
 @dataclass(frozen=True)
 class Welcome:
-    """What page and box show of a server at `base`, an address without a trailing slash."""
+    """The content of page and box for the server at `base`, a URL without a trailing slash."""
 
     base: str
     logins: list[Login] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Welcome:
 
     @classmethod
     def to(cls, base: str) -> "Welcome":
-        """Look up the demo's logins and a doctor with free times; shows less if that fails."""
+        """Look up the logins of the demo and a doctor with free times; leave them out on errors."""
         base = base.rstrip("/")
         try:
             return cls(base, demo_logins(), doctor_to_book()) if is_demo() else cls(base)
@@ -58,7 +58,7 @@ class Welcome:
 
     @property
     def booking(self) -> str:
-        """Shell commands that sign in and book: to be pasted as they stand, again and again."""
+        """Shell commands that sign in and book; they work each time they are pasted."""
         email, password = "you@example.com", "your password"
         if PATIENT in self.logins:
             email, password = PATIENT.email, PASSWORD
@@ -66,13 +66,13 @@ class Welcome:
         return render_to_string("config/book.sh", words).strip()
 
     def context(self) -> dict[str, Any]:
-        """What the template of the page needs."""
+        """Return the context of the template."""
         shown: dict[str, Any] = {"links": LINKS, "probes": PROBES, "password": PASSWORD}
         shown["mailbox"] = mailbox()
         return {**shown, "logins": self.logins, "booking": self.booking}
 
     def box(self) -> str:
-        """The same for a terminal; in ASCII, since nobody knows what the terminal can show."""
+        """Return the box for a terminal, in ASCII, which every terminal can show."""
         lines = ["The clinic is open.", "", *_column(("Start here", f"{self.base}/"))]
         lines += _column(*((link.name, self.base + link.path) for link in LINKS + PROBES))
         if self.logins:
@@ -85,24 +85,25 @@ class Welcome:
 
 
 def is_demo() -> bool:
+    """Whether ENVIRONMENT is demo."""
     return bool(settings.ENVIRONMENT == "demo")
 
 
 def mailbox() -> str:
-    """The folder in which a demo leaves its mail; nothing where mail is sent."""
+    """Return the folder where a demo writes its mail, or "" if it sends it."""
     in_files = settings.EMAIL_BACKEND.endswith("filebased.EmailBackend")
     return str(settings.MAIL["EMAIL_FILE_PATH"]) if is_demo() and in_files else ""
 
 
 def demo_logins() -> list[Login]:
-    """The logins of the demo that exist: a database of one's own may hold none of them."""
+    """Return the logins of the demo that exist; another database may hold none of them."""
     emails = [login.email for login in LOGINS]
-    there = set(User.objects.filter(email__in=emails, is_active=True).values_list("email"))
-    return [login for login in LOGINS if (login.email,) in there]
+    existing = set(User.objects.filter(email__in=emails, is_active=True).values_list("email"))
+    return [login for login in LOGINS if (login.email,) in existing]
 
 
 def doctor_to_book() -> int:
-    """A doctor who has free places on one of the coming days."""
+    """Return the key of a doctor with free places within the coming days (UTC), or 1."""
     now = timezone.now()
     days = (now.date() + timedelta(days=2), now.date() + timedelta(days=12))
     sessions = Schedule.objects.open_to_bookings().filter(date__range=days).with_places(now)
@@ -112,7 +113,7 @@ def doctor_to_book() -> int:
 
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
-    """Lead to everything there is; needs no login, reads no session, sets no cookie."""
+    """Show the start page; it needs no login, reads no session and sets no cookie."""
     welcome = Welcome.to(request.build_absolute_uri("/"))
     return render(request, "config/start.html", welcome.context())
 

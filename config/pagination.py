@@ -1,4 +1,4 @@
-"""Pages of a list, counted and sized the same everywhere."""
+"""Pagination of all lists, by page number."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from rest_framework.request import Request
 from extensions.rest.filters import MAX_PAGE_SIZE, PAGE_SIZE, positive_integer
 
 
-def numbered(text: str, name: str) -> int:
-    """A positive whole number; raises ValidationError on the query parameter for anything else."""
+def positive_parameter(text: str, name: str) -> int:
+    """Return the positive whole number; raises ValidationError on the parameter `name` else."""
     try:
         return positive_integer(text)
     except ValidationError as error:
         raise ValidationError({name: error.detail}) from error
 
 
-class Pages(PageNumberPagination):
+class StandardPagination(PageNumberPagination):
     """`?page=` and `?page_size=`: 20 rows a page unless asked, at most 100."""
 
     page_size = PAGE_SIZE
@@ -25,12 +25,16 @@ class Pages(PageNumberPagination):
     max_page_size = MAX_PAGE_SIZE
 
     def get_page_size(self, request: Request) -> int:
-        """The rows a page; raises ValidationError for what is no positive number."""
+        """Return the rows of a page, at most 100; raises ValidationError for junk."""
         size = request.query_params.get("page_size")
-        return self.page_size if size is None else min(numbered(size, "page_size"), MAX_PAGE_SIZE)
+        return (
+            self.page_size
+            if size is None
+            else min(positive_parameter(size, "page_size"), MAX_PAGE_SIZE)
+        )
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """As OpenAPI 3.1 says that a link may be null."""
+        """Describe a link that may be null as OpenAPI 3.1 does."""
         described: dict[str, Any] = super().get_paginated_response_schema(schema)
         described["required"] = list(described["properties"])
         for name in ("next", "previous"):
@@ -39,12 +43,12 @@ class Pages(PageNumberPagination):
         return described
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Both count from one."""
+        """Describe both parameters as one or more."""
         described: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         for parameter in described:
             parameter["schema"]["minimum"] = 1
         return described
 
     def get_page_number(self, request: Request, paginator: Any) -> int:
-        """The page asked for; raises ValidationError for what is no positive number."""
-        return numbered(request.query_params.get("page", "1"), "page")
+        """Return the number of the page; raises ValidationError for junk."""
+        return positive_parameter(request.query_params.get("page", "1"), "page")

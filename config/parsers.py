@@ -1,4 +1,4 @@
-"""JSON from strangers: whatever cannot be stored or answered is refused while it is read."""
+"""A JSON parser that refuses what could not be stored or answered."""
 
 import json
 import math
@@ -9,16 +9,16 @@ from rest_framework.exceptions import ParseError
 from rest_framework.utils import json as strict_json
 
 
-def finite(text: str) -> float:
-    """A float of JSON; raises ValueError for one beyond what a double can hold."""
+def finite_float(text: str) -> float:
+    """Read a number; raises ValueError for one beyond the range of a double."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError("number out of range")
     return value
 
 
-def unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; raises ValueError for a name given twice: readers differ on who wins."""
+def unique_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Read an object; raises ValueError for a name given twice, which parsers read differently."""
     found = dict(members)
     if len(found) < len(members):
         raise ValueError("a name is given twice")
@@ -26,18 +26,20 @@ def unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class JSONParser(parsers.JSONParser):
-    """DRF's strict parser, with clear answers to depth, huge numbers, broken Unicode and the like.
+    """REST framework's strict parser, which answers 400 also to what breaks later or deeper.
 
-    A lone surrogate parses, and then breaks whatever encodes it: the database, or the answer that
-    names it. Depth that exhausts the stack is the caller's fault, not the server's.
+    A lone surrogate parses, and then fails when the database or the answer encodes it. Nesting too
+    deep for the stack raises RecursionError.
     """
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        """The document; raises ParseError without echoing any of it."""
+        """Return the document; raises ParseError, whose message quotes nothing of it."""
         encoding = (parser_context or {}).get("encoding", "utf-8")
         try:
-            text = stream.read().decode(encoding)  # refuses the codecs that are not of text
-            data = strict_json.loads(text, parse_float=finite, object_pairs_hook=unambiguous)
+            text = stream.read().decode(encoding)  # LookupError for a codec that is not one of text
+            data = strict_json.loads(
+                text, parse_float=finite_float, object_pairs_hook=unique_members
+            )
             json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, LookupError, RecursionError) as error:
             raise ParseError("The body is not JSON that can be read.") from error

@@ -1,4 +1,4 @@
-"""Every error under /api/ as a problem of RFC 9457: one table, one shape, for all apps."""
+"""Every error under /api/ as a problem (RFC 9457): the table of exceptions for all apps."""
 
 import logging
 import math
@@ -51,13 +51,13 @@ DETAILS = {
     500: "Something went wrong here. It has been logged.",
     503: "The database is out of reach or busy. Try again in a moment.",
 }
-# Instead of the library's sentence, which repeats what was typed, perhaps into the wrong field.
-QUOTING = {"invalid_choice": "This is not one of the choices."}
+# In place of the library's sentence, which quotes what the client sent, perhaps a password.
+NEUTRAL_DETAILS = {"invalid_choice": "This is not one of the choices."}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong, ready to be answered; `extra` holds further members of the document."""
+    """A problem to answer; `extra`: further members of the document."""
 
     status: int
     code: str = ""
@@ -66,7 +66,7 @@ class Problem:
     headers: dict[str, str] = field(default_factory=dict)
 
     def document(self, request: HttpRequest) -> dict[str, Any]:
-        """The members of the problem; the path alone tells the instance, never a query."""
+        """Return the members of the problem; `instance` is the path without the query."""
         return {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -78,7 +78,7 @@ class Problem:
         }
 
     def response(self, request: HttpRequest) -> JsonResponse:
-        """The answer outside a view of the API."""
+        """Return the problem as an answer, outside a view of the API."""
         return JsonResponse(
             self.document(request),
             status=self.status,
@@ -88,27 +88,27 @@ class Problem:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an exception of a view as a problem; None leaves the unforeseen to Django's 500."""
+    """Answer an exception of a view as a problem; None leaves it to Django, which answers 500."""
     problem = problem_of(error)
     if problem is None:
         return None
     document = problem.document(context["request"])
     response = Response(document, status=problem.status, headers=problem.headers)
-    response.problem = problem  # type: ignore[attr-defined] # for the middleware
-    response.is_conflict = is_conflict(error)  # type: ignore[attr-defined] # as well
+    response.problem = problem  # type: ignore[attr-defined] # for ApiMiddleware
+    response.is_conflict = is_conflict(error)  # type: ignore[attr-defined] # for RetryMiddleware
     return response
 
 
 def problem_of(error: BaseException) -> Problem | None:
-    """The problem that an exception stands for; None for one that nobody foresaw."""
+    """Return the problem of an exception; None for an unexpected one, which is a 500."""
     for kinds, answer in ANSWERS:
         if isinstance(error, kinds):
             return answer(error)
     return None
 
 
-def of_api(error: drf.APIException) -> Problem:
-    """A problem from one of the exceptions of REST framework."""
+def api_problem(error: drf.APIException) -> Problem:
+    """Return the problem of an exception of REST framework."""
     headers = {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
@@ -118,52 +118,52 @@ def of_api(error: drf.APIException) -> Problem:
 
 
 def unavailable(error: BaseException) -> Problem:
-    """The database cannot answer: the client learns when to try again, the log learns why."""
+    """Log why the database cannot answer; return 503 with Retry-After."""
     reason = str(error).strip().partition("\n")[0]  # further lines may quote a row
     logger.error("The database cannot answer: %s", reason)
     return Problem(503, headers=retry_after(RETRY_AFTER))
 
 
-def of_database(error: DatabaseError) -> Problem | None:
-    """503 where the database is away under another name, as a standby; else it is our fault."""
+def database_problem(error: DatabaseError) -> Problem | None:
+    """Return 503 for an outage, such as a standby that takes no writes; None for a 500."""
     return unavailable(error) if is_outage(error) else None
 
 
-def of_constraint(error: IntegrityError) -> Problem | None:
-    """404 where a row that the call names was deleted meanwhile; anything else is our fault."""
+def constraint_problem(error: IntegrityError) -> Problem | None:
+    """Return 404 if a row that the call names was deleted meanwhile; None for a 500."""
     is_reference = getattr(error.__cause__, "pgcode", None) == "23503"
     return Problem(404) if is_reference or "FOREIGN KEY" in str(error) else None
 
 
 def retry_after(seconds: float | None) -> dict[str, str]:
-    """The header that says when the next try may succeed, in whole seconds of at least one."""
+    """Return the header Retry-After: whole seconds, at least one."""
     return {"Retry-After": str(max(1, math.ceil(seconds or 0)))}
 
 
-def invalid(errors: Iterator[dict[str, str]]) -> Problem:
-    """A problem that says which fields are wrong, and how."""
+def validation_problem(errors: Iterator[dict[str, str]]) -> Problem:
+    """Return a problem that lists the fields that are wrong."""
     detail = "Some fields are missing or wrong."
     return Problem(400, "validation_error", detail, extra={"errors": list(errors)})
 
 
-def flattened(details: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """One entry a fault, from REST framework's nested details."""
+def serializer_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """Yield one entry for each error, from REST framework's nested details."""
     if isinstance(details, list):
         for entry in details:
-            yield from flattened(entry, path)
+            yield from serializer_errors(entry, path)
     elif isinstance(details.get("message"), str):
         yield {
             "field": path or "non_field_errors",
             "code": details["code"] or "invalid",  # a form's own error may have none
-            "detail": QUOTING.get(details["code"], details["message"]),
+            "detail": NEUTRAL_DETAILS.get(details["code"], details["message"]),
         }
     else:
         for name, entries in details.items():
-            yield from flattened(entries, f"{path}.{name}" if path else str(name))
+            yield from serializer_errors(entries, f"{path}.{name}" if path else str(name))
 
 
-def of_django(error: django.ValidationError) -> Iterator[dict[str, str]]:
-    """One entry a fault, from the validation of models."""
+def model_errors(error: django.ValidationError) -> Iterator[dict[str, str]]:
+    """Yield one entry for each error, from Django's validation of models."""
     by_field = hasattr(error, "error_dict")
     fields = error.error_dict if by_field else {django.NON_FIELD_ERRORS: error.error_list}
     for name, faults in fields.items():
@@ -172,26 +172,29 @@ def of_django(error: django.ValidationError) -> Iterator[dict[str, str]]:
             yield {
                 "field": shown,
                 "code": fault.code or "invalid",
-                "detail": QUOTING.get(fault.code or "", " ".join(fault.messages)),
+                "detail": NEUTRAL_DETAILS.get(fault.code or "", " ".join(fault.messages)),
             }
 
 
-# Read downwards: the first row that fits answers.
+# The first row whose exceptions match answers.
 ANSWERS: tuple[tuple[Any, Callable[[Any], Problem | None]], ...] = (
     (DomainError, lambda error: Problem(409, error.code, error.message, extra=error.extra)),
-    (drf.ValidationError, lambda error: invalid(flattened(error.get_full_details()))),
-    (django.ValidationError, lambda error: invalid(of_django(error))),
+    (
+        drf.ValidationError,
+        lambda error: validation_problem(serializer_errors(error.get_full_details())),
+    ),
+    (django.ValidationError, lambda error: validation_problem(model_errors(error))),
     (Throttled, lambda error: Problem(429, "", str(error), headers=retry_after(error.wait))),
-    (CredentialsChanged, lambda error: of_api(drf.AuthenticationFailed(str(error)))),
+    (CredentialsChanged, lambda error: api_problem(drf.AuthenticationFailed(str(error)))),
     (IdempotencyKeyReused, lambda error: Problem(422)),
-    (drf.APIException, of_api),
+    (drf.APIException, api_problem),
     ((Http404, django.ObjectDoesNotExist), lambda error: Problem(404)),
     (django.PermissionDenied, lambda error: Problem(403, detail=str(error))),
     (django.RequestDataTooBig, lambda error: Problem(413)),
     ((django.SuspiciousOperation, UnreadablePostError), lambda error: Problem(400)),
     ((OperationalError, InterfaceError), unavailable),
-    (IntegrityError, of_constraint),
-    (DatabaseError, of_database),
+    (IntegrityError, constraint_problem),
+    (DatabaseError, database_problem),
 )
 
 

@@ -1,4 +1,4 @@
-"""Which database a table lives in."""
+"""The database router of a demo on SQLite."""
 
 from typing import Any
 
@@ -7,10 +7,9 @@ CACHE = "django_cache"  # the app label of the model behind Django's DatabaseCac
 
 
 class LimitsRouter:
-    """Sends the cache table of the rate limits to a database of its own, and nothing else there.
+    """Keep the cache table of the rate limits, and nothing else, in the database `limits`.
 
-    A demo on SQLite has one writer: counting a call must not wait for a booking, nor a booking
-    for the count.
+    SQLite has one writer: counting a call must not wait for a booking, nor a booking for counting.
     """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
@@ -20,7 +19,7 @@ class LimitsRouter:
         return self.db_for_read(model)
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        """Keep every real app off `limits`, and the cache table off every other database."""
+        """Allow the cache table on `limits` only, and every app on the other databases only."""
         if app_label == CACHE or db == LIMITS:
             return app_label == CACHE and db == LIMITS
         return None

@@ -31,7 +31,7 @@ if PRODUCTION:
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
 else:
     environment.private_folder(VAR_DIR)
-    (VAR_DIR / "static").mkdir(exist_ok=True)  # whitenoise warns without it
+    environment.private_folder(VAR_DIR / "static")  # whitenoise warns without it
     SECRET_KEY = environment.text("SECRET_KEY") or environment.secret_key(VAR_DIR / "secret_key")
     DATABASE_URL = environment.text("DATABASE_URL", "sqlite:///var/db.sqlite3")
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
@@ -117,7 +117,7 @@ DATABASE_LIMITS = {
 CACHE_URL = environment.text("CACHE_URL")
 CACHES: dict[str, Any] = {"default": environment.counting_cache(CACHE_URL)}
 if not PRODUCTION and not CACHE_URL:
-    # A demo counts calls beside its database, so that browsing never waits for SQLite's one writer.
+    # A demo counts calls in another file, so that reading never waits for SQLite's one writer.
     limits = environment.limits_file(DATABASES["default"], DATABASE_URL, VAR_DIR)
     DATABASES["limits"] = environment.sqlite(limits, synchronous="OFF")
     DATABASE_ROUTERS = ["config.routers.LimitsRouter"]
@@ -139,7 +139,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link of a mail is good, whatever it is for
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that a mailed token is valid, of any kind
 LOGIN_URL = "rest_framework:login"
 LOGIN_REDIRECT_URL = "/"
 
@@ -148,7 +148,7 @@ ADMIN_SECOND_FACTOR = (
 )
 OTP_TOTP_ISSUER = "Clinic appointments"
 
-KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  # nosec B105  # the default, asked for here
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  # nosec B105  # the default, named here
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=14),
     "AUTO_REFRESH": True,
@@ -168,7 +168,7 @@ else:
 MAIL = environment.mail(EMAIL_URL, BASE_DIR)
 vars().update(MAIL)
 EMAIL_TIMEOUT = 10  # seconds
-LINK_URL = environment.web_address("LINK_URL")  # where the clients' pages are
+LINK_URL = environment.web_address("LINK_URL")  # of the client's pages, which mails link to
 
 # --- Calendar -------------------------------------------------------------------------------------
 
@@ -179,13 +179,13 @@ DEMO_DAYS = environment.number("DEMO_DAYS", 30)
 
 THROTTLE = environment.text("THROTTLE", "on") != "off"
 NUM_PROXIES = environment.number("NUM_PROXIES", 0)
-EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # until it ends by itself
-OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # how long a place is held for who waits
+EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # minutes that it lasts
+OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # minutes that an offered place is held
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
-# More than fit into a request line: Django counts those of the query where nobody can catch it.
+# More than fit into a request line: Django counts those of the query before any middleware.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
-RATES = {  # accounts/throttles.py says who is counted
+RATES = {  # accounts/throttles.py says what each counts
     "denials": "60/minute",
     "user": "600/minute",
     "anon": "600/minute",
@@ -207,14 +207,14 @@ AXES_USERNAME_CALLABLE = "accounts.login_limits.login_name"
 AXES_CLIENT_IP_CALLABLE = "extensions.rest.throttling.counted_address"
 AXES_LOCKOUT_CALLABLE = "accounts.login_limits.lockout_response"
 AXES_VERBOSE = False
-# Axes keeps what a refused form held; a code that came with a wrong password still serves.
+# Axes stores the refused form; a code that came with a wrong password is still valid.
 AXES_SENSITIVE_PARAMETERS = ["username", "email", "code", "csrfmiddlewaretoken"]
 
 # --- API ------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # Tokens first: its WWW-Authenticate header is what makes an anonymous call 401, not 403.
+        # First: its WWW-Authenticate header makes an anonymous call 401 rather than 403.
         "accounts.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
@@ -229,7 +229,7 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "config.pagination.Pages",
+    "DEFAULT_PAGINATION_CLASS": "config.pagination.StandardPagination",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
     "DEFAULT_THROTTLE_CLASSES": [
         "extensions.rest.throttling.UserThrottle",
@@ -239,7 +239,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "config.problems.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
     "TIME_INPUT_FORMATS": ["%H:%M", "%H:%M:%S"],  # a wall time has no offset
-    "DATE_INPUT_FORMATS": ["%Y-%m-%d"],  # as the filters; not 20261201, nor 2026-W49-2
+    "DATE_INPUT_FORMATS": ["%Y-%m-%d"],  # as the filters: neither 20261201 nor 2026-W49-2
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
@@ -250,22 +250,22 @@ CORS_EXPOSE_HEADERS = ("Idempotency-Replayed", "Location", "Retry-After", "X-Req
 
 # --- Transport ------------------------------------------------------------------------------------
 
-SESSION_COOKIE_AGE = 12 * 3600  # a long day at the desk, however busy; seconds
+SESSION_COOKIE_AGE = 12 * 3600  # seconds: a long working day
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-CSRF_COOKIE_HTTPONLY = True  # forms carry the token, and no script of ours reads the cookie
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token, and no script reads the cookie
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # they name patients
 X_FRAME_OPTIONS = "DENY"
 if NUM_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 if PRODUCTION:
     SECURE_SSL_REDIRECT = True
-    # Probes are answered as they come, and ApiMiddleware refuses what is under /api.
+    # Health checks use plain http, and ApiMiddleware refuses plain http under /api.
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^api(/|$)"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
-    SESSION_COOKIE_NAME = "__Host-sessionid"  # browsers take it from this very host over https only
+    SESSION_COOKIE_NAME = "__Host-sessionid"  # browsers accept it from this host over https only
     CSRF_COOKIE_SECURE = True
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 

@@ -1,4 +1,4 @@
-"""The table of contents."""
+"""The URL table."""
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
@@ -10,14 +10,14 @@ from config import health, pages
 from extensions.rest.converters import IdConverter
 
 register_converter(IdConverter, "id")
-# Its script comes from an address of its own, as the Content-Security-Policy wants it. It can only
-# be read: an answer to OPTIONS, for which it has no page, would be an error of ours.
+# Swagger UI with its script at another URL, as the Content-Security-Policy requires. OPTIONS is
+# left out: the view answers it with 500.
 DOCS = SpectacularSwaggerSplitView.as_view(
     url_name="schema", template_name="config/docs.html", http_method_names=("get", "head")
 )
 
 LOGIN = LoginView.as_view(template_name="rest_framework/login.html")
-# As in rest_framework.urls, under the limit of all logins.
+# As rest_framework.urls, with the limit of all logins.
 API_LOGIN = (
     [
         path("login/", limits_logins(LOGIN), name="login"),

@@ -1,4 +1,4 @@
-"""How a process of the server ends: everybody who has come in is served."""
+"""A gunicorn worker that answers every accepted connection before it ends."""
 
 import select
 import socket
@@ -7,15 +7,15 @@ from gunicorn.workers.gthread import ThreadWorker
 
 
 class Worker(ThreadWorker):
-    """gunicorn's, but no caller is left in the queue of the port when it shuts down.
+    """gunicorn's ThreadWorker, which leaves no connection in the queue of the port at its end.
 
-    gunicorn keeps the port open while it finishes what it has begun, and takes no more calls from
-    it: whoever came in meanwhile was cut off unheard. Here they are taken in first, and the port
-    is closed at once, so that later ones are refused and go elsewhere.
+    gunicorn keeps the port open while it finishes its calls, but accepts no more: connections that
+    arrive meanwhile are reset unanswered. This worker accepts those first and closes the port at
+    once, so that later clients are refused and try another server.
     """
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Begin or cease to take calls; for good, where the worker is told to end."""
+        """Start or stop accepting; close the port if the worker is shutting down."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
             for listener in self.sockets:

@@ -13,14 +13,14 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-PIECE = 65536
-DRAINED = 16 * 1024 * 1024
+CHUNK = 65536  # bytes
+MAX_DRAINED = 16 * 1024 * 1024  # bytes
 
 
 class Request(WSGIRequest):
-    """Django's, but a Content-Type that it dies of counts as one that nobody knows.
+    """Django's WSGIRequest, which treats a Content-Type that it fails on as an unknown one.
 
-    With a charset it reads the query at once, before anything could answer what is wrong with it.
+    With a charset Django decodes the query in the constructor, before any middleware can answer.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
@@ -31,16 +31,27 @@ class Request(WSGIRequest):
 
 
 class Handler(WSGIHandler):
+    """Django's WSGIHandler with the request class above."""
+
     request_class = Request
 
 
-def measured(app: App) -> App:
-    """Give a chunked body its length, which Django takes for none, and answer HEAD with no body."""
+def read_chunked_body(app: App) -> App:
+    """Read a chunked body and set its length; Django takes a body without a length for none."""
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.pop("HTTP_TRANSFER_ENCODING", "") and not environ.get("CONTENT_LENGTH"):
-            body = read(environ["wsgi.input"], settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+            body = read_limited(environ["wsgi.input"], settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
+        return app(environ, start_response)
+
+    return wrapped
+
+
+def drop_body_of_head(app: App) -> App:
+    """Answer HEAD without a body."""
+
+    def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         answer = app(environ, start_response)
         if environ["REQUEST_METHOD"] == "HEAD":
             getattr(answer, "close", lambda: None)()
@@ -50,16 +61,16 @@ def measured(app: App) -> App:
     return wrapped
 
 
-def read(body: Any, most: int) -> bytes:
-    """What was sent, or one piece more than is allowed; the rest is read on and forgotten."""
+def read_limited(body: Any, limit: int) -> bytes:
+    """Read the body; keep up to one chunk more than `limit` bytes, and drop the rest."""
     kept = b""
-    for _ in range(0, DRAINED, PIECE):
-        piece = body.read(PIECE)
-        if not piece:
+    for _ in range(0, MAX_DRAINED, CHUNK):
+        chunk = body.read(CHUNK)
+        if not chunk:
             break
-        kept += piece if len(kept) <= most else b""
+        kept += chunk if len(kept) <= limit else b""
     return kept
 
 
 django.setup(set_prefix=False)
-application = measured(Handler())
+application = read_chunked_body(drop_body_of_head(Handler()))

@@ -1,6 +1,6 @@
 """How gunicorn serves the clinic, for `manage.py serve` and for production (docs/operations.md).
 
-An option on gunicorn's own command line (`--bind 0.0.0.0:8000`) has the last word.
+An option on gunicorn's command line (`--bind 0.0.0.0:8000`) overrides this file.
 """
 
 import logging
@@ -14,29 +14,30 @@ from django.urls import get_resolver
 from config import environment
 from config.log import RequestTextFilter
 
-demo = environment.text("ENVIRONMENT", "demo") == "demo"
+demo = environment.is_demo()
+environment.restrict_new_files()
 
 bind = f"127.0.0.1:{environment.number('PORT', 8000)}"
 worker_class = "config.worker.Worker"
 workers = environment.number("WEB_CONCURRENCY", 2)
 threads = 16
 preload_app = True  # the code is loaded once, and a server that cannot load it never listens
-control_socket_disable = True  # gunicorn 27 shares one a user, whichever clinic starts first
-graceful_timeout = 25  # longer than anybody waits for a database
+control_socket_disable = True  # gunicorn 27 shares one socket among all servers of a user
+graceful_timeout = 25  # seconds, more than a call may wait for the database
 keepalive = 5
 limit_request_line = 8190
-secure_scheme_headers: dict[str, str] = {}  # NUM_PROXIES says whether a proxy is believed
+secure_scheme_headers: dict[str, str] = {}  # NUM_PROXIES says which proxies to trust
 forwarder_headers = ""  # no header of a client may rewrite the path
 loglevel = "warning" if demo else "info"
-# For whoever asks for an access log (`--access-logfile -`): no query, no referer, no header, since
-# the admin's searches are names of patients.
+# For an access log (`--access-logfile -`): without query, referer and headers, since the admin's
+# searches are names of patients.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
 logging.getLogger("gunicorn.error").addFilter(RequestTextFilter())
 
 
 def when_ready(server: Any) -> None:
-    """Load what the first call would, and say that the server listens; the workers fork next."""
-    from config import health, pages  # here, since Django was not set up above: these load models
+    """Load what the first call would load, and print the box; then the workers fork."""
+    from config import health, pages  # noqa: PLC0415  (Django is set up only now)
 
     get_resolver().url_patterns  # noqa: B018  (a lazy property: reading it imports the URL table)
     health.expected_migrations()
@@ -47,10 +48,10 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Leave Ctrl-C to the master: a worker that hears it twice may wait for itself for ever."""
+    """Leave Ctrl-C to the master: a worker that gets it twice may deadlock."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Let no worker inherit a connection: two processes on one would mix up their answers."""
+    """Close the connections: two processes that share one mix up their answers."""
     connections.close_all()

@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class PatientConfig(AppConfig):
-    """The people who are seen, and their medical history."""
+    """Patients, their medical history, and emergency access to it."""
 
     name = "patient"

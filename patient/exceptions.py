@@ -1,8 +1,10 @@
-"""What a patient's record refuses."""
+"""Domain errors of patients."""
 
 from extensions.exceptions import DomainError
 
 
 class ProfileExists(DomainError):
+    """The user already has a profile that is not a dependent's."""
+
     code = "profile_exists"
     message = "You have a profile already; change that one."

@@ -1,4 +1,4 @@
-"""Query parameters of a patient's record."""
+"""Query parameters of the access log."""
 
 from django_filters import rest_framework as filters
 
@@ -7,10 +7,10 @@ from extensions.rest.filters import IdFilter
 
 
 class AccessLogFilter(filters.FilterSet):
-    """Narrow the access log by whom it is of."""
+    """Filter the access log by patient."""
 
     patient = IdFilter(
-        field_name="patient_id", help_text="Id of one's own profile or of a dependent."
+        field_name="patient_id", help_text="Id of the caller's own profile or of a dependent."
     )
 
     class Meta:

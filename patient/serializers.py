@@ -1,4 +1,4 @@
-"""The shape of a patient's record in the API."""
+"""Serializers of patients, their medical history and the access log."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from accounts.models import AuditEvent
 from extensions.rest.serializers import PartialUpdateSerializer
 from patient.models import MedicalHistory, Patient
 
-PROFILE = {
+PROFILE_EXAMPLE = {
     "first_name": "Ana",
     "last_name": "Ruiz",
     "date_of_birth": "1990-05-17",
@@ -20,8 +20,8 @@ PROFILE = {
     "emergency_contact_name": "Luis Ruiz",
     "emergency_contact_phone": "+34612345679",
 }
-CHILD = {
-    **PROFILE,
+DEPENDENT_EXAMPLE = {
+    **PROFILE_EXAMPLE,
     "first_name": "Leo",
     "date_of_birth": "2019-09-30",
     "sex": "male",
@@ -29,8 +29,8 @@ CHILD = {
     "emergency_contact_name": "Ana Ruiz",
     "emergency_contact_phone": "+34612345678",
 }
-KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
-ENTRY = {
+OPTIONAL_KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
+ENTRY_EXAMPLE = {
     "kind": "allergy",
     "description": "Penicillin",
     "status": "active",
@@ -41,28 +41,29 @@ ENTRY = {
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("A profile to write", PROFILE, request_only=True),
-        OpenApiExample("A profile", {"id": 5, **PROFILE}, response_only=True),
+        OpenApiExample("A profile to write", PROFILE_EXAMPLE, request_only=True),
+        OpenApiExample("A profile", {"id": 5, **PROFILE_EXAMPLE}, response_only=True),
     ]
 )
 class PatientSerializer(PartialUpdateSerializer[Patient]):
-    """The caller's own profile; only the names are required."""
+    """The caller's own profile. Only the names are required."""
 
     is_dependent = False
 
     class Meta:
         model = Patient
-        fields = ("id", *PROFILE)
-        extra_kwargs = {  # what a PUT leaves out goes back to this
+        fields = ("id", *PROFILE_EXAMPLE)
+        extra_kwargs = {  # the values that a PUT sets when it leaves the field out
             "date_of_birth": {"default": None},
             **{
                 name: {"default": ""}
-                for name in PROFILE
+                for name in PROFILE_EXAMPLE
                 if name not in ("first_name", "last_name", "date_of_birth")
             },
         }
 
     def create(self, validated_data: dict[str, Any]) -> Patient:
+        """Call `Patient.enroll`."""
         user = self.context["request"].user
         patient = Patient(user=user, is_dependent=self.is_dependent, **validated_data)
         patient.enroll()
@@ -71,18 +72,18 @@ class PatientSerializer(PartialUpdateSerializer[Patient]):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("A dependent to write", CHILD, request_only=True),
-        OpenApiExample("A dependent", {"id": 6, **CHILD}, response_only=True),
+        OpenApiExample("A dependent to write", DEPENDENT_EXAMPLE, request_only=True),
+        OpenApiExample("A dependent", {"id": 6, **DEPENDENT_EXAMPLE}, response_only=True),
     ]
 )
 class DependentSerializer(PatientSerializer):
-    """Somebody the caller books for; only the names are required."""
+    """A person for whom the caller books. Only the names are required."""
 
     is_dependent = True
 
 
 class PatientNameSerializer(serializers.ModelSerializer[Patient]):
-    """Whose it is: one's own, or a dependent's."""
+    """A patient: id and name."""
 
     name = serializers.CharField(read_only=True)
 
@@ -93,13 +94,13 @@ class PatientNameSerializer(serializers.ModelSerializer[Patient]):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("An entry to write", ENTRY, request_only=True),
+        OpenApiExample("An entry to write", ENTRY_EXAMPLE, request_only=True),
         OpenApiExample(
             "An entry",
             {
                 "id": 9,
                 "patient": {"id": 5, "name": "Ana Ruiz"},
-                **ENTRY,
+                **ENTRY_EXAMPLE,
                 "created_at": "2026-11-23T10:00:00Z",
                 "updated_at": "2026-11-23T10:00:00Z",
             },
@@ -108,15 +109,15 @@ class PatientNameSerializer(serializers.ModelSerializer[Patient]):
     ]
 )
 class MedicalHistorySerializer(PartialUpdateSerializer[MedicalHistory]):
-    """One thing to know of the caller's health, or of a dependent's."""
+    """An entry in the medical history of the caller or of a dependent."""
 
     patient = PatientNameSerializer(read_only=True)
 
     class Meta:
         model = MedicalHistory
-        fields: tuple[str, ...] = ("id", "patient", *ENTRY, "created_at", "updated_at")
+        fields: tuple[str, ...] = ("id", "patient", *ENTRY_EXAMPLE, "created_at", "updated_at")
         read_only_fields = ("created_at", "updated_at")
-        extra_kwargs = {  # what a PUT leaves out goes back to this
+        extra_kwargs = {  # the values that a PUT sets when it leaves the field out
             "status": {"default": MedicalHistory.Status.ACTIVE},
             "diagnosed_on": {"default": None},
             "notes": {"default": ""},
@@ -125,29 +126,32 @@ class MedicalHistorySerializer(PartialUpdateSerializer[MedicalHistory]):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("One's own", ENTRY, request_only=True),
-        OpenApiExample("A dependent's", {"patient_id": 6, **ENTRY}, request_only=True),
+        OpenApiExample("One's own", ENTRY_EXAMPLE, request_only=True),
+        OpenApiExample("A dependent's", {"patient_id": 6, **ENTRY_EXAMPLE}, request_only=True),
     ]
 )
 class NewMedicalHistorySerializer(MedicalHistorySerializer):
-    """An entry to be made; it stays with whom it was made for."""
+    """A new entry. Its patient cannot be changed later."""
 
     patient_id = serializers.IntegerField(
-        **KEY, write_only=True, help_text="A dependent; left out, it is the caller's own."
+        **OPTIONAL_KEY,
+        write_only=True,
+        help_text="Id of a dependent; by default the caller's own profile.",
     )
 
     class Meta(MedicalHistorySerializer.Meta):
         fields = (*MedicalHistorySerializer.Meta.fields, "patient_id")
 
     def create(self, validated_data: dict[str, Any]) -> MedicalHistory:
+        """Call `MedicalHistory.add_own`."""
         patient_id = validated_data.pop("patient_id", None)
         entry = MedicalHistory(**validated_data)
-        entry.add(self.context["request"].user, patient_id)
+        entry.add_own(self.context["request"].user, patient_id)
         return entry
 
 
 class ActorSerializer(serializers.ModelSerializer[AuditEvent]):
-    """As whom somebody acted and, of staff and doctors, their name."""
+    """The role of the user who acted and, for staff and doctors, the name."""
 
     name = serializers.SerializerMethodField()
 
@@ -156,7 +160,7 @@ class ActorSerializer(serializers.ModelSerializer[AuditEvent]):
         fields = ("role", "name")
 
     def get_name(self, event: AuditEvent) -> str | None:
-        """Null for oneself, for the system, and for an account that is gone or has no name."""
+        """Return the name; null for patients, the system, and deleted or nameless accounts."""
         if event.role not in AuditEvent.NAMED or event.actor is None:
             return None
         return f"{event.actor.first_name} {event.actor.last_name}".strip() or None
@@ -181,10 +185,10 @@ class ActorSerializer(serializers.ModelSerializer[AuditEvent]):
     ]
 )
 class AccessSerializer(serializers.ModelSerializer[AuditEvent]):
-    """Somebody read or changed something of a patient's record."""
+    """An audit event: a user read or changed data of a patient."""
 
     by = ActorSerializer(source="*", read_only=True)
-    patient = serializers.IntegerField(source="patient_id", help_text="Whose record it is.")
+    patient = serializers.IntegerField(source="patient_id", help_text="Id of the patient.")
 
     class Meta:
         model = AuditEvent

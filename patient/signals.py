@@ -1,8 +1,8 @@
-"""The signal by which other apps part with a person who is erased."""
+"""The signal that lets other apps erase what they hold on a patient."""
 
 from django.dispatch import Signal
 
-# Sent inside the transaction of the erasure, with users and patients locked, before the patients
-# are deleted: send(sender=Patient, patients=<list of Patient>, by=<User or None>, at=<aware
-# datetime>). A receiver does nothing but call a verb.
+# Sent before patients are deleted, inside the transaction, with users and patients locked:
+# send(sender=Patient, patients=<list of Patient>, by=<User or None>, at=<aware datetime>).
+# A receiver only calls a verb.
 patient_erasing = Signal()

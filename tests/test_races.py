@@ -202,7 +202,7 @@ def test_a_patient_erased_while_history_is_added_leaves_none_of_it() -> None:
     for _ in ROUNDS:
         [patient] = people(1)
         entries = MedicalHistoryFactory.build_batch(6, patient=patient)
-        erased, *entered = race(patient.erase, *(entry.enter for entry in entries))
+        erased, *entered = race(patient.erase, *(entry.add for entry in entries))
         assert count_by_type([erased]) == {NONE: 1}
         assert count_by_type(entered).keys() <= {NONE, Patient.DoesNotExist}
         assert MedicalHistory.objects.count() == 0

@@ -4,6 +4,8 @@ mutmut leaves decorated functions alone, and verbs are often decorated. So in th
 stands bare, with `f = decorator(f)` after it, which means the same, and is mutated.
 """
 
+# ruff: noqa: PLC0415  (mutmut reads its configuration when it is imported)
+
 import ast
 from collections.abc import Collection, Iterable
 from typing import Any

@@ -66,7 +66,7 @@ class AuditedAdminMixin:
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Record the patient whom a form to add a row shows as chosen by the URL or the form."""
+        """Record the patient that the URL or the sent form has chosen on a page to add a row."""
         if kwargs.get("add") and "patient" in context["adminform"].form.fields:
             chosen = valid_keys([context["adminform"].form["patient"].value()])
             people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -37,7 +36,9 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
             for patient in patients
         ]
         if len(events) == 1:
-            events[0].save(force_insert=True)  # a transaction of its own would cost two statements
+            events[0].save(
+                force_insert=True
+            )  # bulk_create would open a transaction: two statements more
         else:
             self.bulk_create(events)
 
@@ -152,7 +153,7 @@ class AuditEvent(models.Model):
     @classmethod
     def role_of(
         cls,
-        actor: AbstractBaseUser | None,
+        actor: Any,
         patient: Any,
         context: RequestContext,
         otherwise: str | None = None,

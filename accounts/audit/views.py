@@ -64,10 +64,10 @@ class AuditedListMixin(AuditedMixin):
         rows = self.paginate_queryset(queryset)  # type: ignore[attr-defined]
         self.record_read(self.audited_model, rows or self.rows_for_empty_list())
         data = self.get_serializer(rows, many=True).data  # type: ignore[attr-defined]
-        return self.get_paginated_response(data)  # type: ignore[attr-defined,no-any-return]
+        return self.get_paginated_response(data)  # type: ignore[attr-defined]
 
     def rows_for_empty_list(self) -> Iterable[Any]:
-        """Return unsaved rows of the patients of whom an empty list says that there is nothing."""
+        """Return unsaved rows of the patients whose list is empty: that, too, is read of them."""
         return ()
 
 

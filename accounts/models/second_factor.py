@@ -27,7 +27,7 @@ class WrongCode(DomainError):
     """The code is wrong or used, or came too soon after a wrong one."""
 
     code = "wrong_code"
-    message = "That code does not serve. Each serves once; after a wrong one, wait a moment."
+    message = "This code is wrong or was used before. After a wrong code, wait a moment."
 
 
 @dataclass(frozen=True)

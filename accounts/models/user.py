@@ -21,7 +21,7 @@ from accounts.models.device import Device, device_name
 from accounts.models.mail import MailKind, OutgoingMail
 from extensions.db.models import PartialUpdateModel
 
-WORKS_HERE = "The account of a doctor or of staff is closed by an administrator."
+WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
 
 
 class UserManager(BaseUserManager["User"]):
@@ -184,7 +184,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         on `old_password` if it is wrong.
         """
         with transaction.atomic():
-            user = self._lock_by_password(old, "old_password", "The old password is not right.")
+            user = self._lock_by_password(old, "old_password", "The old password is wrong.")
             user.set_password(new)
             user.store_password()
             return user.issue_token(user_agent)
@@ -246,7 +246,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         doctors.
         """
         with transaction.atomic():
-            user = self._lock_by_password(password, "password", "The password is not right.")
+            user = self._lock_by_password(password, "password", "The password is wrong.")
             if user.works_here:
                 raise PermissionDenied(WORKS_HERE)
             user.patients.erase_all(by=user)

@@ -53,7 +53,7 @@ def test_adding_a_user_folds_the_address_and_hashes_the_password(desk: Desk) -> 
 
 
 @pytest.mark.parametrize("email", ["ana@example.com", " ANA@Example.com "])
-def test_an_address_that_is_taken_in_any_case_is_told(desk: Desk, email: str) -> None:
+def test_a_taken_address_is_an_error_of_the_form_in_any_case(desk: Desk, email: str) -> None:
     UserFactory(email="ana@example.com")
     other = UserFactory()
     taken = {"A user with this e-mail address already exists."}
@@ -67,7 +67,7 @@ def test_an_account_may_be_added_without_a_password(desk: Desk) -> None:
     assert not User.objects.get(email="ana@example.com").has_usable_password()
 
 
-def test_a_weak_password_is_told(desk: Desk) -> None:
+def test_a_weak_password_is_an_error_of_the_form(desk: Desk) -> None:
     weak = {"password1": "12345", "password2": "12345", "usable_password": "true"}
     assert len(faults(desk.send(ADD, email="ana@example.com", **weak))) == 3
 
@@ -136,7 +136,7 @@ def test_taking_the_password_away_signs_every_device_out(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("rank", ["is_staff", "is_superuser"])
-def test_who_is_no_superuser_makes_none(manager: Desk, rank: str) -> None:
+def test_only_superusers_create_superusers(manager: Desk, rank: str) -> None:
     user = UserFactory()
     manager.change(user, first_name="Eva", **{rank: "on"})
     user.refresh_from_db()
@@ -144,7 +144,7 @@ def test_who_is_no_superuser_makes_none(manager: Desk, rank: str) -> None:
     assert not getattr(user, rank)
 
 
-def test_who_is_no_superuser_gives_no_permissions(manager: Desk) -> None:
+def test_only_superusers_grant_permissions(manager: Desk) -> None:
     user, every = UserFactory(), list(Permission.objects.values_list("pk", flat=True))
     group = Group.objects.create(name="Billing")
     manager.change(user, user_permissions=every, groups=[group.pk])
@@ -152,7 +152,7 @@ def test_who_is_no_superuser_gives_no_permissions(manager: Desk) -> None:
     assert not user.groups.exists()
 
 
-def test_who_is_no_superuser_touches_none(manager: Desk) -> None:
+def test_only_superusers_change_superusers(manager: Desk) -> None:
     chief = SuperuserFactory()
     chief.issue_token()
     sent = manager.client.post(page(chief, "change"), {"email": "x@example.com"})
@@ -194,7 +194,7 @@ def test_a_user_who_is_a_doctor_is_not_deleted_and_the_page_says_why(
     doctor_user.refresh_from_db()
 
 
-def test_who_may_not_see_patients_is_told_only_that_there_is_one(
+def test_without_permission_the_page_counts_patients_and_names_none(
     manager: Desk, patient: Patient
 ) -> None:
     html = manager.get(page(patient.user, "delete")).content.decode()
@@ -234,7 +234,7 @@ def test_tokens_are_revoked_together(desk: Desk) -> None:
     assert not AuthToken.objects.exists()
 
 
-def test_the_log_names_whose_token_it_was_and_no_digest(desk: Desk) -> None:
+def test_the_log_names_the_owner_of_a_token_and_no_digest(desk: Desk) -> None:
     user = UserFactory()
     user.issue_token()
     desk.delete(AuthToken.objects.get())

@@ -84,11 +84,11 @@ def test_the_database_refuses_to_change_or_delete_an_event(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_test_that_commits_leaves_none_behind_and_the_next_finds_the_database_as_strict() -> None:
+def test_the_flush_between_tests_deletes_events_and_keeps_the_triggers() -> None:
     test_the_database_refuses_to_change_or_delete_an_event(deleted)
 
 
-def test_an_event_outlives_the_account_of_who_acted() -> None:
+def test_an_event_outlives_the_account_of_its_actor() -> None:
     account = UserFactory()
     event = an_event(actor=account)
     key = account.pk
@@ -110,7 +110,7 @@ def test_events_of_many_patients_are_one_statement() -> None:
 # --- Who calls ------------------------------------------------------------------------------------
 
 
-def test_a_call_has_an_id_of_ours_that_its_answer_bears() -> None:
+def test_an_answer_bears_the_request_id_that_the_server_chose() -> None:
     answers = [
         APIClient().get("/api/doctor/doctors/", headers={"X-Request-ID": "mine"}),
         APIClient().get("/api/nowhere/"),
@@ -126,7 +126,7 @@ def test_a_call_has_an_id_of_ours_that_its_answer_bears() -> None:
 @pytest.mark.parametrize(
     ("path", "channel"), [("/api/auth/profile/", "api"), ("/admin/accounts/user/", "admin")]
 )
-def test_during_a_call_the_caller_is_who_made_it_and_afterwards_nobody(
+def test_the_context_of_a_call_ends_with_the_call(
     path: str, channel: str, superuser: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[Any, ...]] = []
@@ -146,12 +146,12 @@ def test_during_a_call_the_caller_is_who_made_it_and_afterwards_nobody(
     assert current_context() == RequestContext()
 
 
-def test_outside_a_request_it_is_a_command_of_nobody() -> None:
+def test_outside_a_request_the_context_is_a_command_without_a_user() -> None:
     assert (current_context().channel, current_context().user) == (COMMAND, None)
     assert (an_event().role, an_event().channel) == ("system", "command")
 
 
-def test_an_event_says_who_called_from_where_and_in_which_request() -> None:
+def test_an_event_has_the_user_the_address_and_the_request_id() -> None:
     account = UserFactory()
     somebody = RequestContext("api", "2001:db8::7", "a" * 32, lambda: account)
     with use_context(somebody):

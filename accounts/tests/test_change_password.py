@@ -37,7 +37,7 @@ def test_the_new_password_signs_in_and_the_old_one_no_longer(user: User, client_
     assert (login(NEW), login(PASSWORD)) == (200, 401)
 
 
-def test_every_earlier_token_is_dead_and_the_fresh_one_lives(user: User, client_of) -> None:
+def test_a_change_ends_earlier_tokens_and_answers_a_live_one(user: User, client_of) -> None:
     devices = [client_of(user) for _ in range(3)]
     stranger = client_of(UserFactory())
     session = change(devices[0]).json()
@@ -69,14 +69,14 @@ def test_both_passwords_are_required(user: User, client_of) -> None:
     assert_invalid(change(client, old="", new=None), "old_password", "new_password")
 
 
-def test_a_new_password_is_taken_as_it_is_typed(user: User, client_of) -> None:
+def test_a_new_password_is_stored_as_typed(user: User, client_of) -> None:
     assert change(client_of(user), new="  spaces around me  ").status_code == 200
     assert login("  spaces around me  ") == 200
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_changes_at_once_with_one_old_password_one_wins(client_of) -> None:
+def test_one_of_several_simultaneous_changes_succeeds(client_of) -> None:
     user = UserFactory(email="ana@example.com")
     devices = [client_of(user) for _ in range(6)]
     responses = run_together(6, lambda n: change(devices[n], new=f"{NEW} {n}"))

@@ -19,7 +19,7 @@ from extensions.rest.throttling import client_address
         ("198.51.100.7\x00", "203.0.113.9"),
     ],
 )
-def test_behind_a_proxy_it_is_an_address_or_the_proxys_own(
+def test_a_forwarded_header_without_an_address_counts_as_the_proxy(
     monkeypatch: pytest.MonkeyPatch, told: str, address: str
 ) -> None:
     monkeypatch.setattr(api_settings, "NUM_PROXIES", 1, raising=False)

@@ -74,7 +74,7 @@ def of_rate(rate: str) -> CountingThrottle:
 
 
 @pytest.mark.usefixtures("counted", "clock")
-def test_of_many_at_once_exactly_the_limit_passes() -> None:
+def test_exactly_the_limit_of_simultaneous_calls_passes() -> None:
     def four_calls(_: int) -> list[bool]:
         return [of_rate("20/day").allow_request(None, None) for _ in range(4)]
 
@@ -85,7 +85,7 @@ def test_of_many_at_once_exactly_the_limit_passes() -> None:
 
 
 @pytest.mark.usefixtures("counted")
-def test_each_window_of_the_clock_counts_anew(clock: Any) -> None:
+def test_each_window_of_the_clock_starts_at_zero(clock: Any) -> None:
     throttle = of_rate("2/minute")
     assert [throttle.allow_request(None, None) for _ in range(3)] == [True, True, False]
     clock.shift(timedelta(seconds=59))
@@ -97,7 +97,7 @@ def test_each_window_of_the_clock_counts_anew(clock: Any) -> None:
 
 
 @pytest.mark.usefixtures("in_table")
-def test_the_table_holds_what_is_in_use_and_little_more(clock: Any) -> None:
+def test_the_table_holds_little_but_live_counters(clock: Any) -> None:
     for minute in range(5):
         for caller in range(20):
             increment_counter(f"caller-{caller}", 60)
@@ -113,7 +113,7 @@ def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.usefixtures("in_table", "clock")
-def test_a_throttle_that_reads_and_then_writes_lets_more_pass(
+def test_control_rest_framework_s_own_throttle_lets_more_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A control: the same test, with REST framework's own way to count."""

@@ -67,16 +67,14 @@ def test_nothing_of_a_token_is_shown(user: User) -> None:
     assert token.token_key not in said
 
 
-def test_only_ones_own_living_devices_are_listed(user: User, client_of) -> None:
+def test_the_list_holds_the_user_s_own_unexpired_devices(user: User, client_of) -> None:
     with time_machine.travel(START - timedelta(days=30)):
         user.issue_token()
     client_of(UserFactory())
     assert client_of(user).get(DEVICES).json()["count"] == 1
 
 
-def test_a_use_is_noted_at_most_hourly_also_when_the_expiry_no_longer_moves(
-    user: User, client_of
-) -> None:
+def test_a_use_is_recorded_at_most_hourly(user: User, client_of) -> None:
     with time_machine.travel(START, tick=False) as clock:
         client = client_of(user)
         for day in range(10, 90, 10):
@@ -96,7 +94,7 @@ def test_a_revoked_device_is_out_at_once_and_no_other(user: User) -> None:
     assert_problem(laptop.delete(f"{DEVICES}{pk}/"), 404, "not_found")
 
 
-def test_another_users_device_is_not_there(user: User, client_of) -> None:
+def test_a_device_of_another_user_is_404(user: User, client_of) -> None:
     theirs = client_of(user)
     answer = client_of(UserFactory()).delete(f"{DEVICES}{Device.objects.earliest('pk').pk}/")
     assert_problem(answer, 404, "not_found")
@@ -133,7 +131,7 @@ def test_a_session_signs_out_everywhere_too(user: User, client_of) -> None:
         ("caf\xe9 \x85 \xad", "caf\xe9"),
     ],
 )
-def test_a_name_is_one_short_line_of_what_can_be_printed(user_agent: str, name: str) -> None:
+def test_a_device_name_is_one_line_of_printable_characters(user_agent: str, name: str) -> None:
     assert device_name(user_agent) == name
 
 
@@ -173,7 +171,7 @@ def test_uses_that_race_a_logout_and_a_revocation_leave_nothing_behind(client_of
     assert not Device.objects.exists()
 
 
-def test_a_use_does_not_bring_back_what_was_revoked_meanwhile(user: User, client_of) -> None:
+def test_a_use_does_not_restore_a_token_revoked_meanwhile(user: User, client_of) -> None:
     client_of(user)
     read_before = AuthToken.objects.select_related("device").get()
     Device.objects.get().revoke()

@@ -47,7 +47,7 @@ def test_strangers_at_many_addresses_do_not_lock_the_owner_out(ana: User) -> Non
     assert login(PASSWORD, STRANGE.format(0)) == 429
 
 
-def test_a_guesser_with_a_network_of_ipv6_is_one_guesser(ana: User) -> None:
+def test_all_addresses_of_an_ipv6_network_count_as_one(ana: User) -> None:
     for number in range(10):
         assert login("wrong", f"2001:db8:1:2::{number}") == 401
     assert login(PASSWORD, "2001:db8:1:2::ffff") == 429
@@ -55,7 +55,7 @@ def test_a_guesser_with_a_network_of_ipv6_is_one_guesser(ana: User) -> None:
 
 
 @pytest.mark.parametrize("email", ["ana", "nobody", "closed"])
-def test_a_login_hashes_one_password_whoever_it_is_for(
+def test_a_login_hashes_one_password_for_known_and_unknown_addresses(
     ana: User, email: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     UserFactory(email="closed@example.com", is_active=False)
@@ -75,7 +75,7 @@ def test_a_login_hashes_one_password_whoever_it_is_for(
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_guesses_at_once_none_is_told_from_wrong_after_ten(
+def test_simultaneous_guesses_learn_the_password_ten_times_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All are let in before the first is counted, and the right one comes last."""
@@ -107,7 +107,7 @@ def wait_for_failures(count: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_right_password_signs_in_and_a_form_of_the_admin_is_counted_alike(ana: User) -> None:
+def test_wrong_passwords_in_the_admin_count_with_those_of_the_api(ana: User) -> None:
     request = RequestFactory().post("/admin/login/", REMOTE_ADDR=OWN)
     backend = PasswordBackend()
     assert backend.authenticate(request, "ana@example.com", PASSWORD) == ana

@@ -86,7 +86,7 @@ def test_a_second_device_does_not_sign_the_first_one_out(ana: User, client_of) -
     assert first.get("/api/auth/profile/").status_code == 200
 
 
-def test_a_login_is_noted_on_the_account(ana: User) -> None:
+def test_a_login_sets_last_login(ana: User) -> None:
     login()
     ana.refresh_from_db()
     assert ana.last_login is not None
@@ -112,7 +112,7 @@ def test_another_account_and_another_address_are_not_locked_out(ana: User, lock_
 
 
 @pytest.mark.usefixtures("ana", "lock_out")
-def test_the_lock_out_ends_after_a_minute_whatever_was_tried_meanwhile() -> None:
+def test_tries_during_a_lock_out_do_not_prolong_it() -> None:
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:
         guess(10)
@@ -122,7 +122,7 @@ def test_the_lock_out_ends_after_a_minute_whatever_was_tried_meanwhile() -> None
         assert login().status_code == 200
 
 
-def test_a_right_password_starts_the_count_anew(ana: User, lock_out: None) -> None:
+def test_a_right_password_resets_the_count(ana: User, lock_out: None) -> None:
     guess(9)
     assert login().status_code == 200
     guess(9)
@@ -153,6 +153,6 @@ def test_guesses_in_a_form_are_counted_like_those_in_json() -> None:
     assert_locked_out(login())
 
 
-def test_with_throttle_off_nobody_is_locked_out(ana: User) -> None:
+def test_throttle_off_lifts_the_lock_out(ana: User) -> None:
     guess(12)
     assert login().status_code == 200

@@ -65,7 +65,7 @@ def test_an_unverified_address_gets_the_mail_that_verifies_it_and_no_other(kind:
     )
 
 
-def test_nothing_is_sent_to_strangers_to_closed_accounts_or_to_verify_again(user: User) -> None:
+def test_unknown_closed_and_verified_addresses_get_no_mail(user: User) -> None:
     UserFactory(email="closed@example.com", is_active=False)
     UserFactory(email="gone@example.com", is_active=False, email_verified_at=timezone.now())
     for kind in MailKind:
@@ -76,7 +76,7 @@ def test_nothing_is_sent_to_strangers_to_closed_accounts_or_to_verify_again(user
     assert not OutgoingMail.objects.exists(), "addresses of strangers are kept"
 
 
-def test_what_is_asked_for_in_a_transaction_that_fails_is_never_sent(user: User) -> None:
+def test_a_mail_queued_in_a_rolled_back_transaction_is_never_sent(user: User) -> None:
     with transaction.atomic():
         ask()
         transaction.set_rollback(True)
@@ -117,9 +117,7 @@ def test_an_address_gets_ten_mails_an_hour_and_no_more(user: User) -> None:
 # --- Failures -------------------------------------------------------------------------------------
 
 
-def test_what_could_not_be_sent_is_tried_again_after_pauses_that_grow(
-    user: User, broken: list[Any]
-) -> None:
+def test_a_failed_mail_is_retried_after_growing_pauses(user: User, broken: list[Any]) -> None:
     mail, now = ask(), timezone.now()
     tries = []
     broken += [SMTPServerDisconnected()] * 4
@@ -134,7 +132,7 @@ def test_what_could_not_be_sent_is_tried_again_after_pauses_that_grow(
     assert mail.attempts == 5
 
 
-def test_what_could_not_be_sent_within_a_day_is_given_up(user: User, broken: list[Any]) -> None:
+def test_a_mail_is_given_up_after_a_day(user: User, broken: list[Any]) -> None:
     ask()
     later = timezone.now() + timedelta(hours=23, minutes=59)
     broken.append(ConnectionRefusedError())
@@ -142,9 +140,7 @@ def test_what_could_not_be_sent_within_a_day_is_given_up(user: User, broken: lis
     assert post(later + timedelta(minutes=2)) == []
 
 
-def test_an_address_that_is_refused_does_not_hold_up_the_others(
-    user: User, broken: list[Any]
-) -> None:
+def test_a_refused_address_does_not_delay_other_mails(user: User, broken: list[Any]) -> None:
     ask()
     UserFactory(email="luis@example.com")
     ask("luis@example.com", MailKind.VERIFICATION)
@@ -152,7 +148,7 @@ def test_an_address_that_is_refused_does_not_hold_up_the_others(
     assert [message.to for message in post()] == [["luis@example.com"]]
 
 
-def test_a_round_ends_when_the_server_is_away(user: User, broken: list[Any]) -> None:
+def test_a_batch_ends_when_the_mail_server_is_away(user: User, broken: list[Any]) -> None:
     for _ in range(8):
         ask()
     broken += [TimeoutError()] * 8
@@ -179,7 +175,7 @@ def test_a_mail_whose_sender_was_killed_is_sent_by_the_next_one(user: User) -> N
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_senders_at_once_one_sends_a_mail() -> None:
+def test_one_of_several_simultaneous_senders_sends_a_mail() -> None:
     UserFactory(email="ana@example.com")
     for _ in range(5):
         ask()
@@ -190,7 +186,7 @@ def test_of_several_senders_at_once_one_sends_a_mail() -> None:
 # --- Afterwards -----------------------------------------------------------------------------------
 
 
-def test_rows_are_forgotten_after_a_week(user: User) -> None:
+def test_mails_are_deleted_after_a_week(user: User) -> None:
     ask()
     post()
     now = timezone.now()

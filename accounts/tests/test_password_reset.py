@@ -57,7 +57,7 @@ def test_from_a_forgotten_password_to_a_new_one(user: User, email: str) -> None:
     assert (login(NEW), login(PASSWORD)) == (200, 401)
 
 
-def test_whoever_is_asked_for_the_answer_and_its_cost_are_alike(
+def test_known_and_unknown_addresses_get_one_answer_at_one_cost(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     UserFactory(email="new@example.com")
@@ -78,7 +78,7 @@ def test_whoever_is_asked_for_the_answer_and_its_cost_are_alike(
 
 
 @pytest.mark.parametrize("email", ["", None, "ana", "a b@example.com", "a" * 255, "a@\ufdfa.com"])
-def test_what_is_no_address_is_refused(email: Any) -> None:
+def test_a_malformed_address_is_refused(email: Any) -> None:
     assert_invalid(ask(email), "email")
 
 
@@ -97,7 +97,7 @@ def test_asking_changes_nothing(user: User, client_of) -> None:
 # --- Confirming -----------------------------------------------------------------------------------
 
 
-def test_every_token_and_every_session_is_dead_afterwards(user: User, client_of) -> None:
+def test_a_reset_ends_every_token_and_session(user: User, client_of) -> None:
     device, stranger, browser = client_of(user), client_of(UserFactory()), Client()
     browser.force_login(user)
     assert browser.get("/api/auth/profile/").status_code == 200
@@ -107,7 +107,7 @@ def test_every_token_and_every_session_is_dead_afterwards(user: User, client_of)
     assert stranger.get("/api/auth/profile/").status_code == 200
 
 
-def test_a_link_works_once_and_an_earlier_one_no_longer(user: User) -> None:
+def test_a_link_works_once_and_ends_earlier_links(user: User) -> None:
     first, second = (PASSWORD_RESET.make(user) for _ in range(2))
     assert confirm(second).status_code == 200
     for used in (first, second):
@@ -132,7 +132,7 @@ def test_a_weak_password_is_refused_and_leaves_the_link_unused(user: User, weak:
     assert confirm(token).status_code == 200
 
 
-def test_a_change_of_password_and_a_deactivation_make_a_link_worthless(user: User) -> None:
+def test_a_change_of_password_and_a_deactivation_end_a_link(user: User) -> None:
     changed = PASSWORD_RESET.make(user)
     user.change_password(PASSWORD, NEW)
     assert_invalid(confirm(changed), "token")
@@ -141,7 +141,7 @@ def test_a_change_of_password_and_a_deactivation_make_a_link_worthless(user: Use
     assert_invalid(confirm(token), "token")
 
 
-def test_neither_anothers_token_nor_that_of_a_verification_fits(user: User) -> None:
+def test_a_token_of_another_user_or_of_a_verification_is_refused(user: User) -> None:
     other, token = UserFactory(), PASSWORD_RESET.make(user)
     foreign = f"{other.pk}-{token.partition('-')[2]}"
     for wrong in (foreign, VERIFICATION.make(user), token[:-1], "x", "1-2-3"):
@@ -149,7 +149,7 @@ def test_neither_anothers_token_nor_that_of_a_verification_fits(user: User) -> N
     assert login(PASSWORD) == 200
 
 
-def test_who_was_locked_out_signs_in_with_the_new_password(user: User, settings: Any) -> None:
+def test_a_reset_ends_a_lock_out(user: User, settings: Any) -> None:
     settings.AXES_ENABLED = True
     assert {login("wrong") for _ in range(10)} == {401}
     assert login(PASSWORD) == 429
@@ -157,7 +157,7 @@ def test_who_was_locked_out_signs_in_with_the_new_password(user: User, settings:
     assert login(NEW) == 200
 
 
-def test_a_login_under_way_that_a_reset_overtakes_gets_no_token(user: User) -> None:
+def test_a_login_that_began_before_a_reset_gets_no_token(user: User) -> None:
     at_the_door = User.objects.get()
     confirm(PASSWORD_RESET.make(user))
     with pytest.raises(Exception, match="Sign in again"):
@@ -166,7 +166,7 @@ def test_a_login_under_way_that_a_reset_overtakes_gets_no_token(user: User) -> N
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_uses_at_once_of_one_link_one_wins() -> None:
+def test_one_of_several_simultaneous_uses_of_a_link_resets() -> None:
     user = UserFactory(email="ana@example.com")
     user.issue_token()
     token = PASSWORD_RESET.make(user)

@@ -54,7 +54,7 @@ def test_put_needs_both_names(user: User, client_of) -> None:
 
 
 @pytest.mark.parametrize("value", ["", " ", None, "x" * 151, "a\0b", ["Eva"], {}])
-def test_a_name_that_is_none_is_refused(value: object, user: User, client_of) -> None:
+def test_an_invalid_name_is_refused(value: object, user: User, client_of) -> None:
     assert_invalid(client_of(user).patch(PROFILE, {"first_name": value}), "first_name")
     user.refresh_from_db()
     assert user.first_name == "Ana"
@@ -80,5 +80,5 @@ def test_only_the_names_can_be_written(method: str, user: User, client_of) -> No
 
 
 @pytest.mark.parametrize("method", ["post", "delete"])
-def test_an_account_is_neither_made_nor_deleted_here(method: str, user: User, client_of) -> None:
+def test_the_profile_offers_neither_post_nor_delete(method: str, user: User, client_of) -> None:
     assert_problem(getattr(client_of(user), method)(PROFILE), 405, "method_not_allowed")

@@ -64,13 +64,13 @@ def test_every_field_is_required(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("email", ["ana@example.com", "ANA@Example.com", " Ana@example.com "])
-def test_a_taken_address_is_refused_however_it_is_spelled(email: str) -> None:
+def test_a_taken_address_is_refused_in_any_spelling(email: str) -> None:
     UserFactory(email="ana@example.com")
     assert assert_invalid(register(email=email), "email") == {"email": "unique"}
 
 
 @pytest.mark.parametrize("email", ["ana", "ana@", "@example.com", "a b@example.com", "a" * 255])
-def test_what_is_no_address_is_refused(email: str) -> None:
+def test_a_malformed_address_is_refused(email: str) -> None:
     assert_invalid(register(email=email), "email")
 
 
@@ -78,7 +78,7 @@ def test_the_address_is_kept_in_lower_case() -> None:
     assert register(email="ANA@EXAMPLE.COM").json()["user"]["email"] == "ana@example.com"
 
 
-def test_an_address_is_judged_as_it_is_stored() -> None:
+def test_an_address_is_validated_in_its_stored_spelling() -> None:
     """U+FDFA is one character that NFKC makes eighteen of, with spaces between them."""
     grows = "a@" + ".".join(["\ufdfa" * 20] * 8) + ".com"
     assert_invalid(register(email=grows), "email")
@@ -90,7 +90,7 @@ def test_a_weak_password_is_refused(password: str) -> None:
     assert_invalid(register(password=password), "password")
 
 
-def test_a_password_is_taken_as_it_is_typed_and_shown_to_nobody() -> None:
+def test_a_password_is_stored_as_typed_and_in_no_answer() -> None:
     response = register(password="  spaces around me  ")
     assert "spaces" not in response.content.decode()
     user = User.objects.get()
@@ -104,7 +104,7 @@ def test_a_name_has_at_most_150_characters(name: str) -> None:
     assert register(**{name: "x" * 150}).status_code == 201
 
 
-def test_nobody_makes_themselves_staff() -> None:
+def test_a_registration_cannot_set_is_staff() -> None:
     rise = {"is_staff": True, "is_superuser": True, "is_active": False, "id": 1, "groups": [1]}
     assert register(**rise).status_code == 201
     user = User.objects.get()
@@ -123,7 +123,7 @@ def test_reading_is_not_offered() -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_who_register_one_address_at_once_one_gets_it() -> None:
+def test_one_of_several_simultaneous_registrations_of_an_address_succeeds() -> None:
     responses = run_together(4, lambda number: register(first_name=f"Ana {number}"))
     statuses = sorted(getattr(response, "status_code", 0) for response in responses)
     assert statuses == [201, 400, 400, 400]

@@ -38,7 +38,7 @@ def test_password_and_code_open_the_admin_and_a_password_alone_does_not(boss: Us
 
 
 @pytest.mark.usefixtures("required", "clock")
-def test_a_refusal_tells_not_what_was_wrong(boss: User) -> None:
+def test_the_error_does_not_say_which_field_was_wrong(boss: User) -> None:
     device = enrolled(boss)
     wrong_password = sign_in(code_of(device), password="wrong")
     wrong_code = sign_in(f"{(int(code_of(device)) + 1) % 10**6:06d}")
@@ -55,7 +55,7 @@ def test_a_refusal_tells_not_what_was_wrong(boss: User) -> None:
 
 
 @pytest.mark.usefixtures("required")
-def test_a_code_serves_once(boss: User, clock: Any) -> None:
+def test_a_code_works_once(boss: User, clock: Any) -> None:
     device = enrolled(boss)
     code = code_of(device)
     assert comes_in(sign_in(code))
@@ -73,9 +73,7 @@ def test_a_phone_may_be_half_a_minute_fast_or_slow(
 
 
 @pytest.mark.usefixtures("required")
-def test_after_wrong_codes_the_right_one_has_to_wait_twice_as_long_each_time(
-    boss: User, clock: Any
-) -> None:
+def test_each_wrong_code_doubles_the_wait(boss: User, clock: Any) -> None:
     device = enrolled(boss)
     wrong = f"{(int(code_of(device)) + 1) % 10**6:06d}"
     for wait in (1, 2, 4):
@@ -87,7 +85,7 @@ def test_after_wrong_codes_the_right_one_has_to_wait_twice_as_long_each_time(
 
 
 @pytest.mark.usefixtures("required", "clock")
-def test_who_does_not_know_the_password_cannot_slow_the_owner_down(boss: User) -> None:
+def test_codes_with_a_wrong_password_do_not_make_the_owner_wait(boss: User) -> None:
     device = enrolled(boss)
     for _ in range(5):
         sign_in("000000", password="wrong")
@@ -110,14 +108,14 @@ def test_ten_wrong_codes_lock_out_like_ten_wrong_passwords(
 
 
 @pytest.mark.usefixtures("required", "clock")
-def test_who_has_no_device_is_told_on_the_page_whom_to_ask(boss: User) -> None:
+def test_the_login_page_says_who_gives_a_code(boss: User) -> None:
     assert "a superuser of the clinic can give you a code" in page_of(Client().get(LOGIN))
     assert not comes_in(sign_in("123456"))
 
 
 @pytest.mark.usefixtures("required", "clock")
 @pytest.mark.parametrize("code", ["\0", "é" * 40, "\uff11" * 6, "x" * 41, "' OR 1=1"])
-def test_no_code_that_somebody_makes_up_is_an_error(boss: User, code: str) -> None:
+def test_no_made_up_code_is_a_500(boss: User, code: str) -> None:
     enrolled(boss)
     StaticDevice.objects.create(user=boss, name="Codes")
     assert sign_in(code).status_code == 200
@@ -180,14 +178,14 @@ def test_the_session_ends_with_the_device_that_proved_it(boss: User) -> None:
 
 
 @pytest.mark.usefixtures("required", "clock")
-def test_anothers_device_and_one_not_confirmed_do_not_serve(boss: User) -> None:
+def test_codes_of_others_and_of_unconfirmed_apps_are_refused(boss: User) -> None:
     theirs = enrolled(SuperuserFactory())
     pending = TOTPDevice.objects.create(user=boss, name="App", confirmed=False)
     assert not comes_in(sign_in(code_of(theirs)))
     assert not comes_in(sign_in(code_of(pending)))
 
 
-def test_where_it_is_not_required_a_password_is_enough(boss: User, settings: Any) -> None:
+def test_without_the_setting_a_password_is_enough(boss: User, settings: Any) -> None:
     assert settings.ADMIN_SECOND_FACTOR is False
     enrolled(boss)
     assert comes_in(sign_in(""))

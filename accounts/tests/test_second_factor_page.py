@@ -66,7 +66,7 @@ def test_the_key_is_shown_once(boss: User) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_an_app_serves_only_after_a_right_code(boss: User) -> None:
+def test_an_app_is_active_after_its_first_right_code(boss: User) -> None:
     client = signed_in(boss)
     page(client, "begin")
     device = TOTPDevice.objects.get()
@@ -78,7 +78,7 @@ def test_an_app_serves_only_after_a_right_code(boss: User) -> None:
 
 
 @pytest.mark.parametrize("verb", ["begin", "renew", "remove"])
-def test_who_has_an_app_changes_it_with_a_code_only(boss: User, clock: Any, verb: str) -> None:
+def test_changing_an_app_takes_a_code_of_it(boss: User, clock: Any, verb: str) -> None:
     device, client = enrolled(boss), signed_in(boss)
     before = list(TOTPDevice.objects.values("pk", "confirmed"))
     page(client, verb)
@@ -90,7 +90,7 @@ def test_who_has_an_app_changes_it_with_a_code_only(boss: User, clock: Any, verb
     assert changed != (before, 0)
 
 
-def test_the_earlier_app_serves_until_the_new_one_is_confirmed(boss: User, clock: Any) -> None:
+def test_the_old_app_works_until_the_new_one_is_confirmed(boss: User, clock: Any) -> None:
     old, client = enrolled(boss), signed_in(boss)
     page(client, "begin", code=code_of(old))
     assert SecondFactor(boss).app == old
@@ -137,9 +137,7 @@ def test_only_a_superuser_gives_codes_and_only_staff_open_the_page(clock: Any) -
     assert signed_in(UserFactory()).get(PAGE).status_code == 302
 
 
-def test_a_superuser_sees_whose_devices_there_are_deletes_them_and_reads_no_secret(
-    boss: User, clock: Any
-) -> None:
+def test_superusers_list_and_delete_devices_without_their_secrets(boss: User, clock: Any) -> None:
     lost, client = enrolled(StaffFactory()), signed_in(boss)
     code = SecondFactor(lost.user).give_code()
     for device in (lost, StaticDevice.objects.get()):
@@ -159,7 +157,7 @@ def test_a_superuser_sees_whose_devices_there_are_deletes_them_and_reads_no_secr
     assert LogEntry.objects.get().object_repr == f"App of account {lost.user_id}"
 
 
-def test_nobody_but_a_superuser_sees_devices(staff: User) -> None:
+def test_only_superusers_see_devices(staff: User) -> None:
     for name in ("otp_totp_totpdevice", "otp_static_staticdevice"):
         assert signed_in(staff).get(reverse(f"admin:{name}_changelist")).status_code == 403
 

@@ -55,7 +55,7 @@ WAYS = (
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_token_and_session_ends_and_none_revives(
+def test_every_token_and_session_ends_for_good(
     way: Callable[[User, Desk], None], user: User, superuser: User, client_of
 ) -> None:
     phone, browser, stranger = client_of(user), Client(), client_of(UserFactory())
@@ -68,7 +68,7 @@ def test_every_token_and_session_ends_and_none_revives(
     assert stranger.get(PROFILE).status_code == 200
 
 
-def test_a_change_of_password_in_the_admin_ends_ones_tokens_and_keeps_this_session(
+def test_changing_one_s_password_in_the_admin_ends_tokens_and_keeps_the_session(
     superuser: User, client_of
 ) -> None:
     phone, desk = client_of(superuser), Desk(superuser)
@@ -103,7 +103,7 @@ def test_a_better_hash_of_the_same_password_ends_nothing(
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("changes", [{"is_active": False}, {"password": "other"}])
-def test_no_login_under_way_outlives_the_change(changes: dict[str, Any]) -> None:
+def test_a_login_that_began_before_the_change_gets_no_token(changes: dict[str, Any]) -> None:
     user = UserFactory()
     calls = (lambda: User.objects.get(pk=user.pk).revise(**changes), user.issue_token)
     outcomes = run_together(8, lambda number: calls[number > 0]())

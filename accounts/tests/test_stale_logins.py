@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 NEW = "another horse battery"
 
 
-def test_a_login_that_a_change_of_password_overtakes_gets_no_token(
+def test_a_login_that_began_before_a_change_of_password_gets_no_token(
     client_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user, sign_in = UserFactory(), authentication.sign_in
@@ -35,14 +35,14 @@ def test_a_login_that_a_change_of_password_overtakes_gets_no_token(
     assert AuthToken.objects.count() == 1
 
 
-def test_somebody_deactivated_meanwhile_gets_no_token() -> None:
+def test_a_user_deactivated_during_a_login_gets_no_token() -> None:
     user = UserFactory()
     User.objects.update(is_active=False)
     with pytest.raises(CredentialsChanged):
         user.issue_token()
 
 
-def test_a_sign_in_sweeps_out_ones_expired_tokens_and_nobody_elses() -> None:
+def test_a_login_deletes_the_user_s_own_expired_tokens() -> None:
     user, other = UserFactory(), UserFactory()
     for somebody in (user, other):
         somebody.issue_token()

@@ -61,7 +61,7 @@ def test_a_user_has_600_calls_a_minute_whatever_the_token(client_of, clock) -> N
     assert phone.get(LANGUAGES).status_code == 200
 
 
-def test_an_anonymous_address_has_600_calls_a_minute_whatever_it_says_it_is(clock) -> None:
+def test_an_anonymous_address_has_600_calls_a_minute_with_any_headers(clock) -> None:
     client = APIClient()
     use_up(600, lambda n: client.delete(LANGUAGES, HTTP_X_FORWARDED_FOR=f"198.51.100.{n % 250}"))
     assert_throttled(client.get(LANGUAGES, HTTP_X_FORWARDED_FOR="203.0.113.1"), most=60)
@@ -71,7 +71,7 @@ def test_an_anonymous_address_has_600_calls_a_minute_whatever_it_says_it_is(cloc
     assert client.get(LANGUAGES).status_code == 200
 
 
-def test_an_address_has_60_registrations_an_hour_whoever_it_says_it_is(client_of, clock) -> None:
+def test_an_address_has_60_registrations_an_hour_with_any_headers(client_of, clock) -> None:
     use_up(60, lambda n: APIClient().post(REGISTER, {}, HTTP_X_FORWARDED_FOR=f"198.51.100.{n}"))
     assert_throttled(APIClient().post(REGISTER, {}), most=3600)
     assert_throttled(client_of(UserFactory()).post(REGISTER, {}), most=3600)
@@ -81,7 +81,7 @@ def test_an_address_has_60_registrations_an_hour_whoever_it_says_it_is(client_of
     assert APIClient().post(REGISTER, {}).status_code == 400
 
 
-def test_a_refused_registration_makes_no_account() -> None:
+def test_a_throttled_registration_creates_no_account() -> None:
     use_up(60, lambda _: APIClient().post(REGISTER, {}))
     ana = {
         "email": "a@example.com",
@@ -105,7 +105,7 @@ def test_a_refused_registration_makes_no_account() -> None:
         ("/api/auth/password-reset/", 60, 3600),
     ],
 )
-def test_some_calls_have_a_limit_of_their_own(path: str, limit: int, most: int, client_of) -> None:
+def test_some_calls_have_another_limit(path: str, limit: int, most: int, client_of) -> None:
     client = client_of(UserFactory())
     use_up(limit, lambda _: client.post(path, {"token": "x"}))
     assert_throttled(client.post(path, {}), most=most)

@@ -91,7 +91,7 @@ def test_the_expiry_is_written_at_most_hourly(user: User, client_of: ClientOf, c
         "Token 0x" + "f" * 62,
     ],
 )
-def test_a_token_that_is_none_is_401(header: str) -> None:
+def test_a_malformed_token_is_401(header: str) -> None:
     response = APIClient().get(PROFILE, HTTP_AUTHORIZATION=header)
     assert_problem(response, 401, "authentication_failed")
     assert response["WWW-Authenticate"] == "Token"

@@ -73,11 +73,11 @@ def test_a_link_works_for_an_hour(user: User) -> None:
 @pytest.mark.parametrize(
     "token", ["x", "1", "1-", "1-2-3", "-", "9" * 19 + "-a-b", "\u0661-a-b", "a" * 200]
 )
-def test_what_is_no_token_is_refused(user: User, token: str) -> None:
+def test_a_malformed_token_is_refused(user: User, token: str) -> None:
     assert_invalid(verify(token), "token")
 
 
-def test_neither_anothers_token_nor_that_of_a_reset_nor_a_changed_one_fits(user: User) -> None:
+def test_a_token_of_another_user_or_of_a_reset_or_altered_is_refused(user: User) -> None:
     other = UserFactory()
     token = VERIFICATION.make(user)
     foreign = f"{other.pk}-{token.partition('-')[2]}"
@@ -102,20 +102,24 @@ def test_a_new_address_is_not_verified(user: User) -> None:
     assert not is_verified(user)
 
 
-def test_a_closed_account_verifies_nothing(user: User) -> None:
+def test_a_closed_account_cannot_verify_its_address(user: User) -> None:
     token = VERIFICATION.make(user)
     User.objects.update(is_active=False)
     assert_invalid(verify(token), "token")
 
 
 @pytest.mark.parametrize("body", [None, {}, {"token": ""}])
-def test_with_a_login_and_no_token_the_mail_is_sent_again(user: User, client_of, body: Any) -> None:
+def test_a_signed_in_user_without_a_token_gets_the_mail_again(
+    user: User, client_of, body: Any
+) -> None:
     answer = client_of(user).post(VERIFY, body)
     assert answer.status_code == 202
     assert [message.to for message in post()] == [["ana@example.com"]]
 
 
-def test_asking_again_answers_alike_whether_it_is_verified_or_not(user: User, client_of) -> None:
+def test_asking_again_has_one_answer_for_verified_and_unverified_users(
+    user: User, client_of
+) -> None:
     client, answers, costs = client_of(user), [], []
     for _ in range(2):
         with counted_statements() as statements:
@@ -139,7 +143,7 @@ def test_verification_gates_no_other_call(user: User, client_of) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_uses_at_once_of_one_link_one_counts() -> None:
+def test_one_of_several_simultaneous_uses_of_a_link_verifies() -> None:
     token = VERIFICATION.make(UserFactory())
     answers = run_together(4, lambda _: verify(token).status_code)
     assert sorted(answers) == [200, 400, 400, 400]  # type: ignore[type-var]

@@ -100,14 +100,14 @@ class ProfileView(RetrieveUpdateAPIView[User]):
 
 
 class ChangePasswordView(GenericAPIView[User]):
-    """Change the password: every earlier token is dead, the answer holds a fresh one."""
+    """Change the password; earlier tokens end at once, and the answer holds a new one."""
 
     throttle_classes = (UserThrottle, PasswordThrottle)
     serializer_class = PasswordChangeSerializer
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_change_password")
     def post(self, request: SignedInRequest) -> Response:
-        """Change the password: every earlier token is dead, the answer holds a fresh one."""
+        """Change the password; earlier tokens end at once, and the answer holds a new one."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
@@ -118,14 +118,14 @@ class ChangePasswordView(GenericAPIView[User]):
 
 
 class DeleteAccountView(GenericAPIView[User]):
-    """Erase oneself and one's dependents, and end the account."""
+    """Erase the caller and their dependents, and delete the account."""
 
     throttle_classes = (UserThrottle, PasswordThrottle)
     serializer_class = PasswordSerializer
 
     @extend_schema(responses={204: None}, operation_id="auth_delete_account")
     def post(self, request: SignedInRequest) -> Response:
-        """Erase oneself and one's dependents as a profile's DELETE does, and end the account."""
+        """Erase the caller and their dependents, as DELETE profile/ does; delete the account."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         request.user.close(serializer.validated_data["password"])

@@ -21,7 +21,7 @@ from accounts.serializers import (
 from accounts.throttles import MailThrottle
 from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
-MAIL_QUEUED = "A mail is on its way, if there is an account that it can help."
+MAIL_QUEUED = "If an account needs this mail, it is on its way."
 
 
 def detail_response(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
@@ -40,7 +40,7 @@ class VerifyEmailView(GenericAPIView[User]):
         operation_id="auth_verify_email",
         responses={
             200: DetailSerializer,
-            202: OpenApiResponse(DetailSerializer, "Asked for again, with a login and no token."),
+            202: OpenApiResponse(DetailSerializer, "The mail is queued again."),
         },
     )
     def post(self, request: SignedInRequest) -> Response:
@@ -55,7 +55,7 @@ class VerifyEmailView(GenericAPIView[User]):
 
 
 class PasswordResetView(GenericAPIView[User]):
-    """Ask for a mail by which to choose a new password: the same answer, whoever is asked for."""
+    """Ask for the mail to reset a password; the answer is the same for an unknown address."""
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
@@ -64,7 +64,7 @@ class PasswordResetView(GenericAPIView[User]):
 
     @extend_schema(responses={202: DetailSerializer}, operation_id="auth_password_reset")
     def post(self, request: Request) -> Response:
-        """Ask for a mail by which to choose a new password: the same answer, whoever it is for."""
+        """Ask for the mail to reset a password; the answer is the same for an unknown address."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, serializer.validated_data["email"])
@@ -72,7 +72,7 @@ class PasswordResetView(GenericAPIView[User]):
 
 
 class PasswordResetConfirmView(GenericAPIView[User]):
-    """Choose a new password by the token of the mail: every token and session is dead."""
+    """Set a new password by the mailed token; every API token and session ends."""
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
@@ -80,7 +80,7 @@ class PasswordResetConfirmView(GenericAPIView[User]):
 
     @extend_schema(responses=DetailSerializer, operation_id="auth_password_reset_confirm")
     def post(self, request: Request) -> Response:
-        """Choose a new password by the token of the mail: every token and session is dead."""
+        """Set a new password by the mailed token; every API token and session ends."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data

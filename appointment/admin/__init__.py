@@ -1,4 +1,4 @@
-"""Appointments at the reception: booked, amended and concluded through their verbs."""
+"""Admin pages of appointments, leave and the waitlist. Staff change rows only by model verbs."""
 
 from appointment.admin import (  # noqa: F401  (importing them registers them)
     appointments,

@@ -1,6 +1,7 @@
-"""Appointments: adding one books it, another slot moves it, actions do the rest.
+"""The admin pages of appointments.
 
-Deleting one gives its place back.
+Adding an appointment books it, choosing another slot moves it, and deleting it releases its place.
+Admin actions check in, cancel and conclude the selected appointments.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import User
 from accounts.privacy import display_name
 from accounts.requests import signed_in_user
-from appointment.admin.filters import WhenFilter
+from appointment.admin.filters import AppointmentPeriodFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.appointment import LIVE
@@ -27,37 +28,39 @@ from doctor.models import Location
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.exceptions import DomainError
 
-NAMED = 20  # refusals that are told one by one
+MAX_REFUSALS_SHOWN = 20  # each with a message of its own
 
 
-def at_location(instant: datetime | None, location: Location) -> str:
-    """An instant as the clocks of the location show it."""
+def local_time(instant: datetime | None, location: Location) -> str:
+    """Format an instant on the clock of the location; an empty string for None."""
     return f"{instant.astimezone(location.zone):%a %d %b %Y %H:%M %Z}" if instant else ""
 
 
-def whose(actor: User | None, appointment: Appointment) -> str:
-    """Who did it: the patient, also once they have been erased, or a colleague by name."""
+def actor_name(actor: User | None, appointment: Appointment) -> str:
+    """Return "the patient", or the name of the member of staff who acted.
+
+    An actor who is not staff counts as the patient once the patient is erased.
+    """
     if actor and appointment.patient and actor.pk == appointment.patient.user_id:
         return "the patient"
     erased = appointment.patient is None and actor and not actor.is_staff
     return "the patient" if erased else display_name(actor)
 
 
-def words_of(event: AppointmentEvent) -> str:
-    """From where to where, or why; and why a rule was set aside for it."""
-    moved = f"slot {event.from_slot} to {event.to_slot}" if event.from_slot else ""
-    words = event.detail or moved
-    aside = event.override_reason and f" (rules set aside: {event.override_reason})"
-    return f"{words and f': {words}'}{aside}"
+def event_details(event: AppointmentEvent) -> str:
+    """Return the detail and the override reason of an event, as the history shows them."""
+    detail = event.detail
+    override = event.override_reason and f" (rules set aside: {event.override_reason})"
+    return f"{detail and f': {detail}'}{override}"
 
 
-def _is_movable(appointment: Appointment) -> bool:
+def _can_move(appointment: Appointment) -> bool:
     return appointment.status == LIVE and appointment.patient is not None
 
 
 @admin.register(Appointment)
 class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
-    """Appointments. Reason and slot are edited, the latter of a live one; the rest are actions."""
+    """Staff edit the reason and, of a live visit, the slot. Actions change everything else."""
 
     form = AppointmentForm
     action_form = OverridingActionForm
@@ -66,7 +69,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         "phone_number",
         "doctor",
         "location",
-        "time",
+        "start",
         "status",
         "reason",
         "checked_in",
@@ -79,7 +82,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     )
     autocomplete_fields = ("patient", "slot")
     list_display = (
-        "time",
+        "start",
         "status",
         "patient",
         "phone_number",
@@ -88,9 +91,9 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         "checked_in",
         "needs_rebooking",
     )
-    list_display_links = ("time",)
+    list_display_links = ("start",)
     list_select_related = ("patient", "doctor", "location")
-    list_filter = (WhenFilter, "status", "needs_rebooking", "location", "doctor")
+    list_filter = (AppointmentPeriodFilter, "status", "needs_rebooking", "location", "doctor")
     date_hierarchy = "date"
     ordering = ("-date", "-starts_at", "-pk")  # only the date has an index
     search_fields = (
@@ -106,7 +109,8 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     actions = ("check_in", "cancel", "complete", "mark_no_show", "delete_selected")
     deleted_by_verb = True
     deletion_note = (
-        "For mistakes only: it goes with its history, and a place it holds is free again."
+        "Delete only what was entered by mistake. The history is deleted too, and the place that "
+        "the visit holds becomes free."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Appointment]:
@@ -119,14 +123,14 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ("patient", "slot", "reason", "override_reason")
-        return [name for name in self.fields if name != "override_reason" or _is_movable(obj)]
+        return [name for name in self.fields if name != "override_reason" or _can_move(obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All but the reason and, of a live one, the slot; all once the person is erased."""
+        """Return all but the reason and, of a live visit, the slot; all for an erased patient."""
         if obj is None:
             return ()
         edited = {"reason"} if obj.patient else set()
-        edited |= {"slot", "override_reason"} if _is_movable(obj) else set()
+        edited |= {"slot", "override_reason"} if _can_move(obj) else set()
         return [name for name in self.fields if name not in edited]
 
     # --- Verbs ---
@@ -136,10 +140,11 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         obj.book(override_reason=obj.override_reason)
 
     def revise_row(self, request: HttpRequest, obj: Appointment, changes: dict[str, Any]) -> None:
-        """Move it, which locks what comes before the visit, then write its words."""
+        """Move the visit, then change its reason: the move locks the slots before the visit."""
         if "slot" in changes:
-            why = obj.override_reason
-            obj.reschedule(to=changes["slot"], by=signed_in_user(request), override_reason=why)
+            override = obj.override_reason
+            user = signed_in_user(request)
+            obj.reschedule(to=changes["slot"], by=user, override_reason=override)
         if "reason" in changes:
             obj.amend(changes["reason"], by=signed_in_user(request))
 
@@ -151,34 +156,34 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     @admin.action(permissions=["change"], description="Check in selected appointments")
     def check_in(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
-        """Note of each patient that they have come."""
-        self._each(request, queryset, Appointment.check_in, "checked in")
+        """Record that the patients have come."""
+        self._run_on_each(request, queryset, Appointment.check_in, "checked in")
 
     @admin.action(permissions=["change"], description="Cancel selected appointments")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
-        """Cancel each that has not begun, and give its place back."""
-        why = request.POST.get("override_reason", "")
-        cancel = partial(Appointment.cancel, override_reason=why)
-        self._each(request, queryset, cancel, "canceled")
+        """Cancel the visits that have not begun, and release their places."""
+        override = request.POST.get("override_reason", "")
+        cancel = partial(Appointment.cancel, override_reason=override)
+        self._run_on_each(request, queryset, cancel, "canceled")
 
     @admin.action(permissions=["change"], description="Complete selected appointments")
     def complete(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
-        """Note of each that it took place."""
-        self._each(request, queryset, Appointment.complete, "completed")
+        """Record that the visits took place."""
+        self._run_on_each(request, queryset, Appointment.complete, "completed")
 
     @admin.action(permissions=["change"], description="Mark selected appointments as no-show")
     def mark_no_show(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
-        """Note of each that the patient did not come."""
-        self._each(request, queryset, Appointment.mark_no_show, "marked as no-show")
+        """Record that the patients did not come."""
+        self._run_on_each(request, queryset, Appointment.mark_no_show, "marked as no-show")
 
-    def _each(
+    def _run_on_each(
         self,
         request: HttpRequest,
         queryset: QuerySet[Appointment],
         verb: Callable[..., Appointment],
         done: str,
     ) -> None:
-        """Each by itself, the refused ones named and the others done."""
+        """Call the verb on each visit in a savepoint; name the visits that it refuses."""
         refused, count = [], 0
         for appointment in queryset:
             try:
@@ -187,61 +192,68 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
                     self.log_change(request, appointment, f"{done.capitalize()}.")
                 count += 1
             except HANDLED_ERRORS as error:
-                refused.append(f"{appointment}: {' '.join(self.explained(error).messages)}")
-        self._tell(request, f"{count} {done}.", refused)
+                refused.append(
+                    f"{appointment}: {' '.join(self.as_validation_error(error).messages)}"
+                )
+        self._show_results(request, f"{count} {done}.", refused)
 
-    def _tell(self, request: HttpRequest, done: str, refused: list[str]) -> None:
+    def _show_results(self, request: HttpRequest, done: str, refused: list[str]) -> None:
+        """Show the count of successes and, up to MAX_REFUSALS_SHOWN, the refusals."""
         if not done.startswith("0 "):
             self.message_user(request, done, messages.SUCCESS)
-        for sentence in refused[:NAMED]:
+        for sentence in refused[:MAX_REFUSALS_SHOWN]:
             self.message_user(request, sentence, messages.ERROR)
-        if len(refused) > NAMED:
-            more = f"{len(refused) - NAMED} more were refused."
+        if len(refused) > MAX_REFUSALS_SHOWN:
+            more = f"{len(refused) - MAX_REFUSALS_SHOWN} more were refused."
             self.message_user(request, more, messages.ERROR)
 
     def error_message(self, error: DomainError) -> str:
-        """With the times that are free instead, if there are any, as the clocks there show them."""
-        free = error.extra.get("alternatives", [])
-        if not free:
+        """Return the sentence of the error, with its alternatives on the clock of each location."""
+        slots = error.extra.get("alternatives", [])
+        if not slots:
             return super().error_message(error)
-        places = Location.objects.in_bulk({slot["location"] for slot in free})
+        locations = Location.objects.in_bulk({slot["location"] for slot in slots})
         times = [
-            f"{at_location(datetime.fromisoformat(slot['starts_at']), place)}, {place}"
-            for slot in free
-            for place in [places[slot["location"]]]
+            f"{local_time(datetime.fromisoformat(slot['starts_at']), location)}, {location}"
+            for slot in slots
+            for location in [locations[slot["location"]]]
         ]
         return f"{error.message} Free instead: {'; '.join(times)}."
 
-    # --- Columns and lines ---
+    # --- Columns ---
 
     @admin.display(description="time at the location", ordering="starts_at")
-    def time(self, appointment: Appointment) -> str:
-        return at_location(appointment.starts_at, appointment.location)
+    def start(self, appointment: Appointment) -> str:
+        """Return the start on the clock of the location."""
+        return local_time(appointment.starts_at, appointment.location)
 
     @admin.display(description="phone number", empty_value="-")
     def phone_number(self, appointment: Appointment) -> str:
+        """Return the phone number of the patient."""
         return str(appointment.patient.phone_number) if appointment.patient else ""
 
     @admin.display(description="checked in", empty_value="-", ordering="checked_in_at")
     def checked_in(self, appointment: Appointment) -> str:
-        return at_location(appointment.checked_in_at, appointment.location)
+        """Return when the patient checked in, on the clock of the location."""
+        return local_time(appointment.checked_in_at, appointment.location)
 
     @admin.display(description="canceled", empty_value="-")
     def canceled(self, appointment: Appointment) -> str:
-        return at_location(appointment.canceled_at, appointment.location)
+        """Return when it was canceled, on the clock of the location."""
+        return local_time(appointment.canceled_at, appointment.location)
 
     @admin.display(description="history")
     def events(self, appointment: Appointment) -> SafeString:
-        """What happened to it, when and by whom, from one query."""
+        """Return the history with one line for each event, read in one query."""
         rows = AppointmentEvent.objects.filter(appointment=appointment).select_related("actor")
         lines = (
             (
-                at_location(event.at, appointment.location),
+                local_time(event.at, appointment.location),
                 event.get_kind_display(),
-                who and f" by {who}",
-                words_of(event),
+                actor and f" by {actor}",
+                event_details(event),
             )
             for event in rows.order_by("at", "pk")
-            for who in [whose(event.actor, appointment)]
+            for actor in [actor_name(event.actor, appointment)]
         )
         return format_html_join("", "{}: {}{}{}<br>", lines)

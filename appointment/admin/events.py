@@ -1,4 +1,4 @@
-"""The lifecycle of appointments, to look at."""
+"""The read-only admin pages of appointment events."""
 
 from typing import Any
 
@@ -6,21 +6,21 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.audit.admin import AuditedAdminMixin
-from appointment.admin.appointments import at_location, whose
+from appointment.admin.appointments import actor_name, local_time
 from appointment.models import Appointment, AppointmentEvent
 from extensions.admin.base import ReadOnlyAdmin
 
 
 @admin.register(AppointmentEvent)
 class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
-    """What happened to appointments, for whoever may see them."""
+    """The events of all appointments, newest first."""
 
     patient_path = "appointment.patient"
     fields = readonly_fields = (
-        "time",
+        "local_time",
         "appointment",
         "kind",
-        "who",
+        "actor_name",
         "by",
         "from_status",
         "to_status",
@@ -29,7 +29,15 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "detail",
         "override_reason",
     )
-    list_display = ("time", "appointment", "kind", "from_status", "to_status", "who", "by")
+    list_display = (
+        "local_time",
+        "appointment",
+        "kind",
+        "from_status",
+        "to_status",
+        "actor_name",
+        "by",
+    )
     list_select_related = ("appointment__location", "appointment__patient", "actor")
     list_filter = ("kind", "at")
     date_hierarchy = "at"
@@ -42,16 +50,18 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     search_help_text = "Number of the appointment, or patient."
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may see appointments sees what happened to them."""
+        """Allow those who may view appointments."""
         appointments = self.admin_site.get_model_admin(Appointment)
         return appointments.has_view_permission(request) or super().has_view_permission(
             request, obj
         )
 
     @admin.display(description="time at the location", ordering="at")
-    def time(self, event: AppointmentEvent) -> str:
-        return at_location(event.at, event.appointment.location)
+    def local_time(self, event: AppointmentEvent) -> str:
+        """Return the time of the event on the clock of the location."""
+        return local_time(event.at, event.appointment.location)
 
     @admin.display(description="by", empty_value="-")
-    def who(self, event: AppointmentEvent) -> str:
-        return whose(event.actor, event.appointment)
+    def actor_name(self, event: AppointmentEvent) -> str:
+        """Return who acted: the patient, or a name."""
+        return actor_name(event.actor, event.appointment)

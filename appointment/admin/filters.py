@@ -1,4 +1,4 @@
-"""What a receptionist asks a list of appointments for."""
+"""Filters of the admin list of appointments."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 
-class WhenFilter(admin.SimpleListFilter):
-    """Today's, what is to come, and what has begun and nobody has concluded."""
+class AppointmentPeriodFilter(admin.SimpleListFilter):
+    """Show today's, upcoming, or unconcluded appointments."""
 
     title = "when"
     parameter_name = "when"
@@ -16,8 +16,8 @@ class WhenFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
             ("today", "Today, at the location"),
-            ("upcoming", "Scheduled, to come"),
-            ("unconcluded", "Scheduled, begun: to conclude"),
+            ("upcoming", "Scheduled, not begun"),
+            ("unconcluded", "Scheduled, begun, not yet concluded"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:

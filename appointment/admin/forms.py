@@ -1,4 +1,4 @@
-"""What staff type to book and move a visit, and why they set a rule aside."""
+"""Forms with which staff book, move and cancel visits."""
 
 from typing import Any
 
@@ -8,28 +8,28 @@ from django.contrib.admin.helpers import ActionForm
 from appointment.exceptions import NotCancelable
 from extensions.admin.forms import PartialUpdateForm
 
-LONGEST = 500
-WHY = (
-    "Only to set the location's rules aside: its notice, horizon, visits per patient and cancel "
-    "deadline. It is kept in the history."
+MAX_REASON_LENGTH = 500
+OVERRIDE_HELP = (
+    "Fill this in only to set aside a rule of the location: notice, horizon, visits per patient or "
+    "cancel deadline. The history keeps it."
 )
 
 
 class AppointmentForm(PartialUpdateForm):
-    """A visit, and the reason for which its booking or move passes over the location's rules."""
+    """A visit, and the reason for which staff set aside a rule of the location."""
 
     override_reason = forms.CharField(
         required=False,
-        max_length=LONGEST,
-        help_text=WHY,
+        max_length=MAX_REASON_LENGTH,
+        help_text=OVERRIDE_HELP,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
 
     def clean(self) -> dict[str, Any]:
-        """Hand the reason to the visit, which is where its verbs find it.
+        """Put the override reason on the visit, where the verbs read it.
 
-        Raises ValidationError for another slot where, since the page was opened, the visit has
-        come to an end: else the page would say that all is done.
+        Raises ValidationError for another slot once the visit can no longer be moved. Without it,
+        a page opened before that would report success and move nothing.
         """
         slot = self.data.get(self.add_prefix("slot"))
         if slot and "slot" not in self.fields and slot != str(self.instance.slot_id):
@@ -40,8 +40,8 @@ class AppointmentForm(PartialUpdateForm):
 
 
 class OverridingActionForm(ActionForm):
-    """An action, and the reason for which a cancelation passes over the deadline."""
+    """An action, and the reason for which staff cancel after the deadline."""
 
     override_reason = forms.CharField(
-        required=False, max_length=LONGEST, label="Override reason (to cancel):"
+        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to cancel):"
     )

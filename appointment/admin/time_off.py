@@ -1,4 +1,4 @@
-"""Leave and closures: what they would hit is shown before they are saved."""
+"""The admin pages of leave and closures, with a page that shows the affected visits first."""
 
 from datetime import datetime
 from functools import reduce
@@ -15,26 +15,26 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.audit.views import record_read
-from appointment.admin.appointments import at_location
-from appointment.admin.leave_forms import TimeOffForm
+from appointment.admin.appointments import local_time
+from appointment.admin.time_off_forms import TimeOffForm
 from appointment.models import Appointment
-from appointment.models.alternatives import AffectedAppointment, with_alternatives
+from appointment.models.alternatives import AffectedAppointment, affected_visits
 from doctor.models import Doctor, Location, Schedule, TimeOff
 from extensions.admin.actions import DomainActionAdmin
 
-SEEN = "_seen"
-NOT_SENT_AGAIN = (SEEN, "csrfmiddlewaretoken")
-CLOCK = "location__time_zone"
+CONFIRMED = "_confirmed"  # sent by the button of the page that shows the affected visits
+NOT_RESENT = (CONFIRMED, "csrfmiddlewaretoken")
+ZONE = "location__time_zone"
 
 
-class WhenAwayFilter(admin.SimpleListFilter):
-    """What is to come or under way, and what is over."""
+class TimeOffPeriodFilter(admin.SimpleListFilter):
+    """Show leave that is present or coming, or leave that has ended."""
 
     title = "when"
     parameter_name = "when"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("coming", "Now or to come"), ("over", "Over")]
+        return [("coming", "Now or later"), ("over", "Over")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "coming":
@@ -44,26 +44,26 @@ class WhenAwayFilter(admin.SimpleListFilter):
 
 @admin.register(TimeOff)
 class TimeOffAdmin(DomainActionAdmin):
-    """Leave of doctors and closures of locations, typed as the clocks of a location show it."""
+    """Leave of doctors and closures of locations, in wall times of a location."""
 
     form = TimeOffForm
     fields = ("doctor", "location", "clock", "starts", "ends", "reason")
     autocomplete_fields = ("doctor", "location")
-    list_display = ("whose", "start", "end", "reason")
-    list_display_links = ("whose",)
-    list_filter = (WhenAwayFilter, "location", "doctor")
+    list_display = ("owner", "start", "end", "reason")
+    list_display_links = ("owner",)
+    list_filter = (TimeOffPeriodFilter, "location", "doctor")
     list_select_related = ("doctor", "location")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "reason")
     search_help_text = "Doctor, location or reason."
     deleted_by_verb = True
-    deletion_note = "What no other leave covers is open again, and its visits take place."
+    deletion_note = "Times that no other leave covers are open again, and their visits take place."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TimeOff]:
         rows: Any = super().get_queryset(request)
         return with_clock(rows.with_names())
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """To look at, the times on the clocks there."""
+        """Return the formatted times instead of inputs to those who may not change the leave."""
         if obj and not self.has_change_permission(request, obj):
             return ("doctor", "location", "start", "end", "reason")
         return self.fields
@@ -71,13 +71,13 @@ class TimeOffAdmin(DomainActionAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("start", "end")
 
-    # --- Before it is saved ---
+    # --- Preview ---
 
     def _changeform_view(
         self, request: HttpRequest, object_id: Any, form_url: str, extra_context: Any
     ) -> HttpResponse:
-        """The form, but between it and saving it a page with the visits that it would hit."""
-        if request.method == "POST" and SEEN not in request.POST:
+        """Show the affected visits before the form is saved, unless staff have confirmed them."""
+        if request.method == "POST" and CONFIRMED not in request.POST:
             page = self._preview(request, object_id)
             if page is not None:
                 return page
@@ -86,10 +86,15 @@ class TimeOffAdmin(DomainActionAdmin):
         )
 
     def _preview(self, request: HttpRequest, object_id: Any) -> HttpResponse | None:
-        """The page; None where nothing is hit, where the form is wrong or is not theirs to send."""
+        """Return the page of affected visits.
+
+        None where there are none, the form is invalid, or the user may not save it.
+        """
         row = self.get_object(request, object_id) if object_id else None
-        may = self.has_change_permission(request, row) if row else self.has_add_permission(request)
-        if not may or (object_id and row is None):
+        allowed = (
+            self.has_change_permission(request, row) if row else self.has_add_permission(request)
+        )
+        if not allowed or (object_id and row is None):
             return None
         form = self.get_form(request, row, change=bool(row))(request.POST, instance=row)
         if not form.is_valid() or (row and not {*form.revised()} - {"reason"}):
@@ -97,35 +102,31 @@ class TimeOffAdmin(DomainActionAdmin):
         try:
             form.instance.full_clean()
         except ValidationError:
-            return None  # the verb says the same, and the form is shown with it
-        hits = self._hits(form.instance)
-        return self._page(request, form, hits) if hits else None
+            return None  # saving raises the same error, and the form then shows it
+        affected = affected_visits(form.instance, timezone.now())
+        return self._preview_page(request, form, affected) if affected else None
 
-    def _hits(self, time_off: TimeOff) -> list[AffectedAppointment]:
-        at = timezone.now()
-        visits = Appointment.objects.affected_by(time_off, at).with_names()
-        return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
-
-    def _page(
-        self, request: HttpRequest, form: Any, hits: list[AffectedAppointment]
+    def _preview_page(
+        self, request: HttpRequest, form: Any, affected: list[AffectedAppointment]
     ) -> HttpResponse:
+        """Return the page; the typed form travels in its hidden fields."""
         leave = form.instance
-        record_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
+        record_read(Appointment, [each.appointment for each in affected], otherwise="staff")
         zone = (form.cleaned_data["location"] or form.cleaned_data["clock"]).zone
-        sent = (
+        hidden_fields = [
             (name, value)
             for name, values in request.POST.lists()
             for value in values
-            if name not in NOT_SENT_AGAIN
-        )
+            if name not in NOT_RESENT
+        ]
         context = {
             **self.admin_site.each_context(request),
-            "title": "Visits that this would hit",
+            "title": "Visits that would have to be moved",
             "opts": self.opts,
-            "whose": leave.doctor or leave.location,
-            "span": f"from {_on(leave.starts_at, zone)} to {_on(leave.ends_at, zone)}",
-            "hits": lines_of(hits),
-            "sent": list(sent),
+            "owner": leave.doctor or leave.location,
+            "span": f"from {_format(leave.starts_at, zone)} to {_format(leave.ends_at, zone)}",
+            "visits": visit_rows(affected),
+            "hidden_fields": hidden_fields,
         }
         return TemplateResponse(request, "appointment/time_off_preview.html", context)
 
@@ -138,7 +139,7 @@ class TimeOffAdmin(DomainActionAdmin):
         obj.unpublish()
 
     def lock_rows(self, queryset: QuerySet[TimeOff]) -> None:
-        """Lock the leave itself first, as its verbs do, and all slots in one statement."""
+        """Lock the leave, then its locations, doctors and all slots, each in one statement."""
         leave = queryset.select_related("doctor", "location").order_by("pk")
         rows = list(leave.select_for_update(no_key=True, of=("self",)))
         Location.objects.lock({row.location_id for row in rows if row.location_id})
@@ -149,16 +150,19 @@ class TimeOffAdmin(DomainActionAdmin):
     # --- Columns ---
 
     @admin.display(description="doctor or location")
-    def whose(self, time_off: TimeOff) -> Model | None:
+    def owner(self, time_off: TimeOff) -> Model | None:
+        """Return the doctor who is away, or the location that is closed."""
         return time_off.doctor or time_off.location
 
     @admin.display(description="starts", ordering="starts_at")
     def start(self, time_off: Any) -> str:
-        return _on(time_off.starts_at, ZoneInfo(time_off.clock_zone))
+        """Return the start on the clock of the leave."""
+        return _format(time_off.starts_at, ZoneInfo(time_off.clock_zone))
 
     @admin.display(description="ends", ordering="ends_at")
     def end(self, time_off: Any) -> str:
-        return _on(time_off.ends_at, ZoneInfo(time_off.clock_zone))
+        """Return the end on the clock of the leave."""
+        return _format(time_off.ends_at, ZoneInfo(time_off.clock_zone))
 
 
 def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
@@ -168,34 +172,41 @@ def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
     session. Without one `clock_id` is null and the time zone UTC.
     """
     sessions = Schedule.objects.filter(doctor=OuterRef("doctor")).order_by("-date", "-pk")
-    last, zone = (sessions.values(column)[:1] for column in ("location", CLOCK))
+    last, zone = (sessions.values(column)[:1] for column in ("location", ZONE))
     return rows.annotate(
         clock_id=Coalesce("location_id", Subquery(last), output_field=BigIntegerField()),
-        clock_zone=Coalesce(CLOCK, Subquery(zone), Value("UTC")),
+        clock_zone=Coalesce(ZONE, Subquery(zone), Value("UTC")),
     )
 
 
-def _on(instant: datetime, zone: ZoneInfo) -> str:
+def _format(instant: datetime, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%a %d %b %Y %H:%M %Z}"
 
 
-def lines_of(hits: list[AffectedAppointment]) -> list[dict[str, Any]]:
-    """What a page tells of visits and where they could be moved, as the clocks there show it."""
-    doctors = Doctor.objects.in_bulk({slot["doctor"] for hit in hits for slot in hit.alternatives})
+def visit_rows(affected: list[AffectedAppointment]) -> list[dict[str, Any]]:
+    """Return the rows of the preview's table: the visits and their alternatives as text."""
+    doctors = doctors_of(affected)
     return [
         {
-            "time": at_location(visit.starts_at, visit.location),
+            "time": local_time(visit.starts_at, visit.location),
             "patient": visit.patient,
             "phone": visit.patient.phone_number if visit.patient else "",
             "doctor": visit.doctor,
             "location": visit.location,
-            "times": "; ".join(in_words(slot, doctors[slot["doctor"]]) for slot in free) or "-",
+            "alternatives": "; ".join(slot_label(slot, doctors) for slot in slots) or "-",
         }
-        for visit, free in ((hit.appointment, hit.alternatives) for hit in hits)
+        for visit, slots in ((each.appointment, each.alternatives) for each in affected)
     ]
 
 
-def in_words(slot: dict[str, Any], doctor: Doctor) -> str:
-    """A slot that the API would list, in one line."""
-    starts_at = datetime.fromisoformat(slot["starts_at"])
-    return f"{_on(starts_at, ZoneInfo(slot['time_zone']))}, {doctor}"
+def doctors_of(affected: list[AffectedAppointment]) -> dict[int, Doctor]:
+    """Load the doctors of all alternatives, by key, in one query."""
+    return Doctor.objects.in_bulk(
+        {slot["doctor"] for each in affected for slot in each.alternatives}
+    )
+
+
+def slot_label(slot: dict[str, Any], doctors: dict[int, Doctor]) -> str:
+    """Return the start, on the clock of its location, and the doctor of an API row of a slot."""
+    starts_at, doctor = datetime.fromisoformat(slot["starts_at"]), doctors[slot["doctor"]]
+    return f"{_format(starts_at, ZoneInfo(slot['time_zone']))}, {doctor}"

@@ -1,4 +1,4 @@
-"""The waitlist at the reception: who waits for what, and what they have been offered."""
+"""The admin pages of the waitlist and of its offers."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.audit.admin import AuditedAdminMixin
-from appointment.admin.appointments import at_location
+from appointment.admin.appointments import local_time
 from appointment.models import Appointment, Offer, WaitlistEntry, WaitlistStatus
 from appointment.models.erasure import lock_entries
 from appointment.models.offer import with_state
@@ -18,28 +18,29 @@ from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import PartialUpdateForm
 from extensions.exceptions import DomainError
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-class WaitForm(PartialUpdateForm):
-    """What somebody is to wait for, with a box for each weekday."""
+class WaitlistEntryForm(PartialUpdateForm):
+    """A new entry, with a checkbox for each weekday."""
 
     weekdays = forms.TypedMultipleChoiceField(
-        choices=tuple(enumerate(DAYS)),
+        choices=tuple(enumerate(WEEKDAYS)),
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None is any day.",
+        help_text="Check none for any day.",
     )
 
     def clean(self) -> Any:
+        """Set `weekday_bits` from the checked weekdays: bit n is weekday n, Monday is 0."""
         cleaned = super().clean()
         self.instance.weekday_bits = sum(1 << day for day in self.cleaned_data.get("weekdays", ()))
         return cleaned
 
 
-class StateFilter(admin.SimpleListFilter):
-    """Where an entry stands now, whatever has been written down of it."""
+class StatusFilter(admin.SimpleListFilter):
+    """Filter by the status that an entry has now, whether or not `run_due` has stored it."""
 
     title = "status"
     parameter_name = "state"
@@ -53,12 +54,20 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(WaitlistEntry)
 class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
-    """Who waits: adding one joins the line at its end, deleting one leaves it."""
+    """Waitlist entries: adding one calls `join`, deleting one calls `leave`. None is changed."""
 
-    form = WaitForm
-    wish = ("patient", "doctor", "specialty", "first_date", "last_date")
-    hours = ("start_time", "end_time")
-    fields = (*wish, "days", *hours, "status_now", "position", "offer", "created_at")
+    form = WaitlistEntryForm
+    criteria = ("patient", "doctor", "specialty", "first_date", "last_date")
+    times_of_day = ("start_time", "end_time")
+    fields = (
+        *criteria,
+        "weekdays_shown",
+        *times_of_day,
+        "current_status",
+        "position",
+        "offer",
+        "created_at",
+    )
     autocomplete_fields = ("patient", "doctor", "specialty")
     list_display = (
         "patient",
@@ -66,12 +75,12 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
         "specialty",
         "first_date",
         "last_date",
-        "days",
-        "status_now",
+        "weekdays_shown",
+        "current_status",
         "position",
         "offer",
     )
-    list_filter = (StateFilter, "specialty", "doctor")
+    list_filter = (StatusFilter, "specialty", "doctor")
     ordering = ("pk",)
     search_fields = (
         "id__exact",
@@ -83,7 +92,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
     )
     search_help_text = "Number, patient, phone number, doctor or specialty."
     deleted_by_verb = True
-    deletion_note = "A place that has been offered goes to the next in line."
+    deletion_note = "A place that is offered to the patient goes to the next in line."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitlistEntry]:
         rows: Any = super().get_queryset(request)
@@ -91,13 +100,13 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
         return entries
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj else (*self.wish, "weekdays", *self.hours)
+        return self.fields if obj else (*self.criteria, "weekdays", *self.times_of_day)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody changes what somebody waits for: that would change the order of the line."""
+        """Refuse: a changed entry would keep a place in line that it took for other criteria."""
         return False
 
     # --- Verbs ---
@@ -112,36 +121,41 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
         lock_entries([row.pk for row in queryset])
 
     def error_message(self, error: DomainError) -> str:
-        """With the times that can be booked instead, as the admin of appointments tells them."""
-        return str(self.admin_site.get_model_admin(Appointment).error_message(error))  # type: ignore[attr-defined]
+        """Return the sentence of the error, with its alternatives."""
+        appointments: Any = self.admin_site.get_model_admin(Appointment)
+        return str(appointments.error_message(error))
 
     # --- Columns ---
 
     @admin.display(description="weekdays", empty_value="any")
-    def days(self, entry: WaitlistEntry) -> str:
-        return ", ".join(day for n, day in enumerate(DAYS) if entry.weekday_bits >> n & 1)
+    def weekdays_shown(self, entry: WaitlistEntry) -> str:
+        """Return the names of the weekdays; an empty string for any day."""
+        return ", ".join(day for n, day in enumerate(WEEKDAYS) if entry.weekday_bits >> n & 1)
 
     @admin.display(description="status")
-    def status_now(self, entry: Any) -> str:
+    def current_status(self, entry: Any) -> str:
+        """Return the status that the entry has now."""
         return str(WaitlistStatus(entry.state).label)
 
     @admin.display(description="position", empty_value="-")
     def position(self, entry: Any) -> int | None:
-        place: int | None = entry.position
-        return place
+        """Return the position in line, from 1; None for an entry that is not in line."""
+        position: int | None = entry.position
+        return position
 
     @admin.display(description="offered", empty_value="-")
     def offer(self, entry: Any) -> str:
-        return next((_offered(offer) for offer in entry.standing_offers), "")
+        """Return the place that is offered now, and until when."""
+        return next((_offer_label(offer) for offer in entry.acceptable_offers), "")
 
 
 @admin.register(Offer)
 class OfferAdmin(AuditedAdminMixin, ReadOnlyAdmin):
-    """What has been offered to whom, for whoever may see the line."""
+    """The offers of all entries, newest first; read-only."""
 
     patient_path = "entry.patient"
-    fields = readonly_fields = ("time", "patient", "entry", "status", "until", "created_at")
-    list_display = ("time", "doctor", "patient", "status", "until")
+    fields = readonly_fields = ("start", "patient", "entry", "status", "open_until", "created_at")
+    list_display = ("start", "doctor", "patient", "status", "open_until")
     list_select_related = ("slot__location", "slot__doctor", "entry__patient")
     list_filter = ("status",)
     ordering = ("-pk",)
@@ -149,28 +163,32 @@ class OfferAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     search_help_text = "Patient."
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may see the line sees what is offered to it."""
-        line = self.admin_site.get_model_admin(WaitlistEntry)
-        return line.has_view_permission(request) or super().has_view_permission(request, obj)
+        """Allow those who may view the waitlist."""
+        waitlist = self.admin_site.get_model_admin(WaitlistEntry)
+        return waitlist.has_view_permission(request) or super().has_view_permission(request, obj)
 
     @admin.display(description="time at the location", ordering="slot__starts_at")
-    def time(self, offer: Offer) -> str:
-        return at_location(offer.slot.starts_at, offer.slot.location)
+    def start(self, offer: Offer) -> str:
+        """Return the start of the slot on the clock of its location."""
+        return local_time(offer.slot.starts_at, offer.slot.location)
 
     @admin.display(description="doctor")
     def doctor(self, offer: Offer) -> str:
+        """Return the doctor of the slot."""
         return str(offer.slot.doctor)
 
     @admin.display(description="patient")
     def patient(self, offer: Offer) -> str:
+        """Return the patient to whom the place is offered."""
         return str(offer.entry.patient)
 
     @admin.display(description="open until")
-    def until(self, offer: Offer) -> str:
-        return at_location(offer.expires_at, offer.slot.location)
+    def open_until(self, offer: Offer) -> str:
+        """Return when the offer expires, on the clock of the location."""
+        return local_time(offer.expires_at, offer.slot.location)
 
 
-def _offered(offer: Offer) -> str:
-    place = offer.slot.location
-    until = offer.expires_at.astimezone(place.zone)
-    return f"{at_location(offer.slot.starts_at, place)}, until {until:%H:%M}"
+def _offer_label(offer: Offer) -> str:
+    location = offer.slot.location
+    until = offer.expires_at.astimezone(location.zone)
+    return f"{local_time(offer.slot.starts_at, location)}, until {until:%H:%M}"

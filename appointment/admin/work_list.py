@@ -1,4 +1,4 @@
-"""The work list: visits that cannot take place as booked, moved or canceled in one step."""
+"""The admin pages of the work list: staff move or cancel visits that cannot take place."""
 
 from typing import Any, ClassVar
 
@@ -12,23 +12,27 @@ from django.utils.safestring import SafeString
 
 from accounts.requests import signed_in_user
 from appointment.admin.appointments import AppointmentAdmin
-from appointment.admin.time_off import in_words
+from appointment.admin.time_off import doctors_of, slot_label
 from appointment.models import Appointment, WorkListItem
 from appointment.models.alternatives import with_alternatives
-from doctor.models import Doctor, Slot
+from doctor.models import Slot
 from extensions.admin.forms import Autocomplete
 
 OTHER, CANCEL = "other", "cancel"
-STEPS = [(OTHER, "Move it to the slot chosen below"), (CANCEL, "Cancel it")]
+FIXED_DECISIONS = [(OTHER, "Move it to the time chosen below"), (CANCEL, "Cancel it")]
 
 
-class StepForm(forms.ModelForm):
-    """What is to become of a visit."""
+class RebookingForm(forms.ModelForm):
+    """Move a visit to an alternative or to another slot, or cancel it.
 
-    step = forms.ChoiceField(widget=forms.RadioSelect, label="Do what")
+    `decision` is the key of an alternative, OTHER or CANCEL.
+    """
+
+    decision = forms.ChoiceField(widget=forms.RadioSelect, label="What to do")
     other_slot = forms.ModelChoiceField(
         Slot.objects.all(),
         required=False,
+        label="Other time",
         widget=Autocomplete(Appointment._meta.get_field("slot"), admin.site),
     )
     cancel_because = forms.CharField(
@@ -37,56 +41,56 @@ class StepForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "step" in self.fields:
-            free = alternatives_in_words([self.instance]).get(self.instance.pk, [])
-            moves = [(str(pk), f"Move it to {words}") for pk, words in free]
-            self.fields["step"].choices = [*moves, *STEPS]  # type: ignore[attr-defined]
-            self.initial["step"] = moves[0][0] if moves else OTHER
+        if "decision" in self.fields:
+            alternatives = alternative_labels([self.instance]).get(self.instance.pk, [])
+            moves = [(str(pk), f"Move it to {label}") for pk, label in alternatives]
+            self.fields["decision"].choices = [*moves, *FIXED_DECISIONS]  # type: ignore[attr-defined]
+            self.initial["decision"] = moves[0][0] if moves else OTHER
 
     def clean(self) -> dict[str, Any]:
-        """Raise ValidationError where another slot is wanted and none is chosen."""
+        """Raise ValidationError for a move to another time without one."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("step") == OTHER and not cleaned.get("other_slot"):
-            self.add_error("other_slot", "Choose the slot to move it to.")
+        if cleaned.get("decision") == OTHER and not cleaned.get("other_slot"):
+            self.add_error("other_slot", "Choose the time to move it to.")
         return cleaned
 
 
-def alternatives_in_words(visits: list[Any]) -> dict[int, list[tuple[int, str]]]:
-    """For each visit the slots that it could be moved to, by key, as a line of words each."""
-    hits = with_alternatives(visits, timezone.now())
-    doctors = Doctor.objects.in_bulk({slot["doctor"] for hit in hits for slot in hit.alternatives})
+def alternative_labels(visits: list[Any]) -> dict[int, list[tuple[int, str]]]:
+    """Return the key and label of each alternative, by the key of the visit."""
+    affected = with_alternatives(visits, timezone.now())
+    doctors = doctors_of(affected)
     return {
-        hit.id: [(slot["id"], in_words(slot, doctors[slot["doctor"]])) for slot in hit.alternatives]
-        for hit in hits
+        each.id: [(slot["id"], slot_label(slot, doctors)) for slot in each.alternatives]
+        for each in affected
     }
 
 
 @admin.register(WorkListItem)
 class WorkListAdmin(AppointmentAdmin):
-    """Flagged visits, soonest first: open one to move or cancel it, or cancel several at once."""
+    """The work list, soonest first. Staff open a visit to move or cancel it."""
 
-    form: Any = StepForm
+    form: Any = RebookingForm
     fields: ClassVar[Any] = (
         "patient",
         "phone_number",
         "doctor",
         "location",
-        "time",
+        "start",
         "cause",
         "reason",
-        "step",
+        "decision",
         "other_slot",
         "cancel_because",
     )
     autocomplete_fields: ClassVar[Any] = ()
     list_display: Any = (
-        "time",
+        "start",
         "patient",
         "phone_number",
         "doctor",
         "location",
         "cause",
-        "free",
+        "alternatives",
     )
     list_filter: ClassVar[Any] = ("location", "doctor")
     date_hierarchy: ClassVar[Any] = None
@@ -98,14 +102,14 @@ class WorkListAdmin(AppointmentAdmin):
         return rows.to_rebook(timezone.now()).with_cause()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may see appointments sees which of them are to be rebooked."""
+        """Allow those who may view appointments."""
         appointments = self.admin_site.get_model_admin(Appointment)
         return appointments.has_view_permission(request) or super().has_view_permission(
             request, obj
         )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may change appointments rebooks them."""
+        """Allow those who may change appointments."""
         appointments = self.admin_site.get_model_admin(Appointment)
         return appointments.has_change_permission(request) or super().has_change_permission(
             request, obj
@@ -120,36 +124,37 @@ class WorkListAdmin(AppointmentAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if self.has_change_permission(request, obj):
             return self.fields
-        return [name for name in self.fields if name not in StepForm.base_fields]
+        return [name for name in self.fields if name not in RebookingForm.base_fields]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [name for name in self.fields if name not in StepForm.base_fields]
+        return [name for name in self.fields if name not in RebookingForm.base_fields]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The page, with the alternatives of all its rows read at once."""
+        """Add `alternatives` to the rows of the page, all read at once."""
         changelist = super().get_changelist_instance(request)
         rows = list(changelist.result_list)
-        found = alternatives_in_words(rows)
+        labels = alternative_labels(rows)
         for row in rows:
-            row.free = found[row.pk]
+            row.alternatives = labels[row.pk]
         changelist.result_list = rows
         return changelist
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        visit, typed = Appointment.objects.get(pk=obj.pk), form.cleaned_data
-        if typed["step"] == CANCEL:
-            visit.cancel(by=signed_in_user(request), reason=typed["cancel_because"])
+        """Move or cancel the visit, as staff have decided."""
+        visit, data = Appointment.objects.get(pk=obj.pk), form.cleaned_data
+        user, decision = signed_in_user(request), data["decision"]
+        if decision == CANCEL:
+            visit.cancel(by=user, reason=data["cancel_because"])
         else:
-            other = typed["step"] == OTHER
-            visit.reschedule(
-                to=typed["other_slot"].pk if other else int(typed["step"]),
-                by=signed_in_user(request),
-            )
+            to = data["other_slot"].pk if decision == OTHER else int(decision)
+            visit.reschedule(to=to, by=user)
 
     @admin.display(description="because")
     def cause(self, visit: Any) -> str:
+        """Return why the visit cannot take place as booked."""
         return str(visit.cause)
 
-    @admin.display(description="could be moved to")
-    def free(self, visit: Any) -> SafeString:
-        return format_html_join("", "{}<br>", ((words,) for _, words in visit.free))
+    @admin.display(description="other times")
+    def alternatives(self, visit: Any) -> SafeString:
+        """Return the times to which the visit could be moved, each on its own line."""
+        return format_html_join("", "{}<br>", ((label,) for _, label in visit.alternatives))

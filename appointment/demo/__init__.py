@@ -1,1 +1,1 @@
-"""A clinic full of invented people, for whoever tries the project out. Never in production."""
+"""Demo data: two clinics with invented people, to try the project. Never in production."""

@@ -1,13 +1,13 @@
-"""Who can sign in to a demo. Printed, shown on the start page and made by `seed_demo`."""
+"""The demo accounts that can sign in. `seed_demo` makes them; the start page shows them."""
 
 from dataclasses import dataclass
 
-PASSWORD = "clinic-demo"  # noqa: S105  # nosec B105  # a secret to nobody: demo only
+PASSWORD = "clinic-demo"  # noqa: S105  # nosec B105  # public: demo only
 
 
 @dataclass(frozen=True)
 class Login:
-    """An account of the demo, and what one sees with it."""
+    """A demo account; `sees` says what its user can see."""
 
     email: str
     sees: str

@@ -1,4 +1,4 @@
-"""Everybody in the demo: accounts, doctors, patients. Made once, in one transaction."""
+"""The demo's accounts, doctors and patients. One transaction creates them, once."""
 
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -10,13 +10,20 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
+from appointment.demo.directory import (
+    DOCTORS,
+    LANGUAGES,
+    LICENSE_PREFIX,
+    LOCATIONS,
+    SPECIALTIES,
+    DemoDoctor,
+)
 from appointment.demo.logins import ADMIN, DOCTOR, PASSWORD, PATIENT, RECEPTION, Login
-from appointment.demo.posts import CLINICS, LANGUAGES, LICENSE, POSTS, SPECIALTIES, Post
 from doctor.models import Doctor, Language, Location, Specialty
 from patient.models import MedicalHistory, Patient
 
 PATIENTS = 60
-CHILDREN = {58: date(2016, 4, 2), 59: date(2020, 9, 14)}  # of the patient with the login
+DEPENDENTS = {58: date(2016, 4, 2), 59: date(2020, 9, 14)}  # birth dates, by patient number
 FIRST_NAMES = (  # noqa: SIM905  (forty quoted names are no better to read)
     "Lucía Mateo Sofía Hugo Amira Youssef Emma Liam Olivia Noah "
     "Claire Louis Anna Jonas Larissa Rafael Mia Ethan Ava Daniel"
@@ -36,96 +43,96 @@ HISTORY = (
 )
 
 Names = tuple[str, str]
-ACCOUNTS = "@patients.example.com"  # of patients who cannot sign in
+NO_LOGIN_DOMAIN = "@patients.example.com"  # addresses of accounts without a password
 
 
-def are_missing() -> bool:
-    """Whether nobody has been made yet: one transaction makes all of them or none.
-
-    Who is deleted or renamed later stays so, whatever the number of runs.
-    """
-    return not Doctor.objects.filter(license_number__startswith=LICENSE).exists()
+def exist() -> bool:
+    """Return whether the people were created; later deletions and changes by staff stay."""
+    return Doctor.objects.filter(license_number__startswith=LICENSE_PREFIX).exists()
 
 
 @transaction.atomic
-def make() -> None:
-    """Make everybody. An account that exists already is used as it is, password and all."""
+def create() -> None:
+    """Create all accounts, doctors and patients; an account that exists is left unchanged."""
     _account(ADMIN, "Alex", "Rivera", is_staff=True, is_superuser=True)
     reception = _account(RECEPTION, "Robin", "Ferrer", is_staff=True)
     reception.groups.add(*Group.objects.filter(name="Reception"))
-    _make_directory()
-    _make_doctors(_account(DOCTOR, POSTS[0].first_name, POSTS[0].last_name))
+    _create_directory()
+    _create_doctors(_account(DOCTOR, DOCTORS[0].first_name, DOCTORS[0].last_name))
     own = _account(PATIENT, *_names(0))
     for number in range(PATIENTS):
-        _make_patient(number, own)
+        _create_patient(number, own)
 
 
-def patients() -> dict[int, Patient]:
-    """The demo's patients that there still are, by their number; 0 is the one with the login."""
+def patients_by_number() -> dict[int, Patient]:
+    """Return the demo's patients that still exist; number 0 has the login PATIENT."""
     numbers = {_names(number): number for number in range(PATIENTS)}
-    theirs = Q(user=None) | Q(user__email=PATIENT.email) | Q(user__email__endswith=ACCOUNTS)
-    found = Patient.objects.filter(theirs).select_related("user").order_by("-pk")
+    accounts = (
+        Q(user=None) | Q(user__email=PATIENT.email) | Q(user__email__endswith=NO_LOGIN_DOMAIN)
+    )
+    found = Patient.objects.filter(accounts).select_related("user").order_by("-pk")
     named = {numbers.get((patient.first_name, patient.last_name)): patient for patient in found}
     return {number: patient for number, patient in named.items() if number is not None}
 
 
 def _names(number: int) -> Names:
-    """First and last name of a patient: no two of them alike."""
+    """Return the first and last name of a patient; no two patients share both."""
     return FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
 
 
 def _account(login: Login, first_name: str, last_name: str, **rights: bool) -> User:
+    """Return the account with this address; create it if there is none."""
     found: User | None = User.objects.filter(email=login.email).first()
     known = {"first_name": first_name, "last_name": last_name, "email_verified_at": timezone.now()}
     return found or User.objects.create_user(login.email, PASSWORD, **known, **rights)
 
 
-def _make_directory() -> None:
-    for clinic in CLINICS:
-        if not Location.objects.filter(name=clinic.name).exists():
-            Location(**asdict(clinic)).publish()
+def _create_directory() -> None:
+    for location in LOCATIONS:
+        if not Location.objects.filter(name=location.name).exists():
+            Location(**asdict(location)).publish()
     for name, (code, description) in SPECIALTIES.items():
-        words = {"code": code, "description": description}
-        Specialty.objects.get_or_create(name=name, defaults=words)
+        defaults = {"code": code, "description": description}
+        Specialty.objects.get_or_create(name=name, defaults=defaults)
     for tag, name in LANGUAGES.items():
         Language.objects.get_or_create(tag=tag, defaults={"name": name})
 
 
-def _make_doctors(account: User) -> None:
-    """Make the doctors; the account is the first one's, unless it is a doctor's already."""
+def _create_doctors(account: User) -> None:
+    """Create the doctors; link the account to the first, unless it has a doctor already."""
     free = not Doctor.objects.filter(user=account).exists()
-    for post in POSTS:
-        doctor = _doctor(post)
-        doctor.user = account if free and post is POSTS[0] else None
+    for each in DOCTORS:
+        doctor = _doctor(each)
+        doctor.user = account if free and each is DOCTORS[0] else None
         doctor.publish()
-        doctor.specialties.set(Specialty.objects.filter(name__in=post.specialties))
-        doctor.languages.set(Language.objects.filter(tag__in=post.languages))
+        doctor.specialties.set(Specialty.objects.filter(name__in=each.specialties))
+        doctor.languages.set(Language.objects.filter(tag__in=each.languages))
 
 
-def _doctor(post: Post) -> Doctor:
+def _doctor(data: DemoDoctor) -> Doctor:
     return Doctor(
-        license_number=post.license_number,
-        title=post.title,
-        first_name=post.first_name,
-        last_name=post.last_name,
-        bio=post.bio,
+        license_number=data.license_number,
+        title=data.title,
+        first_name=data.first_name,
+        last_name=data.last_name,
+        bio=data.bio,
     )
 
 
-def _make_patient(number: int, own: User) -> None:
-    """Make one patient: the first with a login and two children that they book for.
+def _create_patient(number: int, own: User) -> None:
+    """Create one patient: number 0 and two dependents belong to the account `own`.
 
-    Half of the others have an account of no use.
+    Half of the others have an account that cannot sign in.
     """
     patient = _patient(number)
     if number == 0:
         patient.user = own
-    elif number in CHILDREN:
+    elif number in DEPENDENTS:
         patient.user, patient.is_dependent = own, True
-        patient.date_of_birth = CHILDREN[number]
+        patient.date_of_birth = DEPENDENTS[number]
     elif number % 2:
-        words = {"first_name": patient.first_name, "last_name": patient.last_name}
-        patient.user = User.objects.create_user(f"{number}{ACCOUNTS}", None, **words)
+        names = {"first_name": patient.first_name, "last_name": patient.last_name}
+        patient.user = User.objects.create_user(f"{number}{NO_LOGIN_DOMAIN}", None, **names)
     if number == 0 and Patient.objects.own_of(own).exists():
         return
     patient.enroll()
@@ -135,21 +142,21 @@ def _make_patient(number: int, own: User) -> None:
 
 def _patient(number: int) -> Patient:
     first_name, last_name = _names(number)
-    chance = Random(f"patient {number}")  # noqa: S311  # nosec B311  # the same everywhere
+    rng = Random(f"patient {number}")  # noqa: S311  # nosec B311  # the same in each demo
     return Patient(
         first_name=first_name,
         last_name=last_name,
-        date_of_birth=date(1940, 1, 1) + timedelta(days=chance.randrange(365 * 70)),
+        date_of_birth=date(1940, 1, 1) + timedelta(days=rng.randrange(365 * 70)),
         sex=Patient.Sex.MALE if number % 2 else Patient.Sex.FEMALE,
-        # 555-01xx is set aside for fiction; of such ranges the only one that counts as valid.
+        # 555-0100 to 555-0199 are reserved for fiction; phonenumbers accepts no other such range.
         phone_number=f"+12125550{101 + number}",
-        address=f"{1 + chance.randrange(200)} Sample Street",
-        preferred_language=chance.choice(list(LANGUAGES)),
-        emergency_contact_name=f"{chance.choice(FIRST_NAMES)} {last_name}",
+        address=f"{1 + rng.randrange(200)} Sample Street",
+        preferred_language=rng.choice(list(LANGUAGES)),
+        emergency_contact_name=f"{rng.choice(FIRST_NAMES)} {last_name}",
         emergency_contact_phone=f"+16465550{101 + number}",
     )
 
 
 def _add_history(user: User, count: int, patient: int | None = None) -> None:
     for kind, description, status in HISTORY[:count]:
-        MedicalHistory(kind=kind, description=description, status=status).add(user, patient)
+        MedicalHistory(kind=kind, description=description, status=status).add_own(user, patient)

@@ -1,4 +1,4 @@
-"""Appointments, the record of what happened to them, and the waitlist."""
+"""Appointments and their events, the waitlist and its offers, and idempotency keys."""
 
 from appointment.models.appointment import Appointment
 from appointment.models.event import AppointmentEvent, Status

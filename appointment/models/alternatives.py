@@ -13,10 +13,10 @@ from doctor.models import Doctor, Slot, TimeOff
 from doctor.models.booking_rules import Span, places_left
 from doctor.models.slot import SlotQuerySet
 
-MOST = 3  # alternatives of a visit
+MAX_ALTERNATIVES = 3  # of a visit
 BASE_OPTIONS = 1000  # slots read on either side of the first visit,
 OPTIONS_PER_VISIT = 12  # and this many more for each visit
-REPEATED_OPTIONS = 50  # nearest slots among which one is proposed again once all places are
+REPEATED_OPTIONS = 50  # nearest slots to propose again once every place has been proposed
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,17 @@ class AffectedAppointment:
 
     @property
     def id(self) -> int:
-        """The key of the visit."""
+        """The primary key of the visit."""
         return self.appointment.pk
+
+
+def affected_visits(leave: TimeOff, at: datetime) -> list[AffectedAppointment]:
+    """Find the visits that the leave affects at the instant, soonest first, with alternatives.
+
+    The leave need not be saved. Visits that have ended are left out.
+    """
+    visits = Appointment.objects.affected_by(leave, at).with_names()
+    return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=leave)
 
 
 def with_alternatives(
@@ -78,7 +87,7 @@ class SlotTimeline:
         yield from reversed(self.options[:position])
 
     def nearest_unused(self, start: datetime, uses: dict[int, int]) -> Iterator[SlotOption]:
-        """Yield as `nearest` does, and drop for good those proposed for all of their places."""
+        """Yield as `nearest`, and remove for good slots that are proposed for all their places."""
         first = position = bisect_left(self.unused, (start,))
         while position < len(self.unused):
             if uses[self.unused[position].pk] < self.unused[position].places:
@@ -159,7 +168,7 @@ class AlternativeAssigner:
     def assign(self) -> dict[int, list[SlotOption]]:
         """The alternatives of each visit, by the key of the visit."""
         assigned: dict[int, list[SlotOption]] = {visit.pk: [] for visit in self.visits}
-        for _ in range(MOST):
+        for _ in range(MAX_ALTERNATIVES):
             for visit in self.visits:
                 option = self._next_for(visit, assigned[visit.pk])
                 if option is not None:
@@ -168,13 +177,15 @@ class AlternativeAssigner:
         return assigned
 
     def _next_for(self, visit: Appointment, assigned: list[SlotOption]) -> SlotOption | None:
-        """The nearest slot with a place left; else the one nearby that is proposed least."""
+        """The nearest slot with a place not yet proposed; else a near one proposed least often."""
         timelines, start = self.candidates.timelines[visit.doctor_id], visit.starts_at
-        unused = (each for line in timelines for each in line.nearest_unused(start, self.uses))
+        unused = (
+            option for timeline in timelines for option in timeline.nearest_unused(start, self.uses)
+        )
         for option in unused:
             if self._fits(visit, option, assigned):
                 return option
-        every = (option for line in timelines for option in line.nearest(start))
+        every = (option for timeline in timelines for option in timeline.nearest(start))
         fitting = (option for option in every if self._fits(visit, option, assigned))
         return min(
             islice(fitting, REPEATED_OPTIONS),
@@ -183,7 +194,7 @@ class AlternativeAssigner:
         )
 
     def _fits(self, visit: Appointment, option: SlotOption, assigned: list[SlotOption]) -> bool:
-        """Whether it is not assigned yet, and no other visit of the patient overlaps it."""
+        """Whether the visit does not have it yet, and no other visit of the patient overlaps it."""
         free = all(
             pk == visit.pk or end <= option.starts_at or option.ends_at <= start
             for pk, (start, end) in self.busy[visit.patient_id]

@@ -1,7 +1,7 @@
-"""An appointment: its statuses, its events, its scopes, and the verbs that change it.
+"""Appointments: their scopes, and the verbs that change them.
 
-An appointment, or visit, is one patient's place in a slot. Booking and moving one take a place by
-the booking rules: their transactions stand in `appointment.models.booking`.
+An appointment, or visit, is one patient's place in a slot. The transactions that book and move one
+are in `appointment.models.booking`.
 """
 
 from collections import defaultdict
@@ -33,15 +33,16 @@ from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
 LIVE = Status.SCHEDULED
-HOLDING = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # these count in Slot.taken
-CHANGE = "appointment.change_appointment"  # the permission of staff to change a final status
-COPIED = ("slot", "doctor", "location", "starts_at", "ends_at", "date")  # from the slot
-CLEARED_BY_A_MOVE = ("checked_in_at", "needs_rebooking")
+HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
+CHANGE_PERMISSION = "appointment.change_appointment"
+# Copied from the slot.
+SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
+CLEARED_BY_MOVE = ("checked_in_at", "needs_rebooking")
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
 
-# The only changes of status. Staff alone change one final status into another, to correct it.
+# The legal changes of status. Only staff change one final status into another, to correct it.
 TRANSITIONS: dict[str, frozenset[str]] = {
     Status.SCHEDULED: frozenset({Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}),
     Status.COMPLETED: frozenset({Status.NO_SHOW}),
@@ -69,14 +70,14 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
     def holding_a_place(self) -> "AppointmentQuerySet":
         """Appointments that count in `slot.taken`: all but the canceled ones."""
-        return self.filter(status__in=HOLDING)
+        return self.filter(status__in=HOLDING_STATUSES)
 
     def overlapping(self, starts_at: datetime, ends_at: datetime) -> "AppointmentQuerySet":
         """Appointments that share some time with the span; those that only touch it do not."""
         return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
-        """Appointments on the present date of their own location's calendar."""
+        """Appointments on today's date at their own location."""
         locations_by_date: dict[date, list[int]] = defaultdict(list)
         for location in Location.objects.only("time_zone"):
             locations_by_date[location.today(at)].append(location.pk)
@@ -90,8 +91,8 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(patient__user=user)
 
     def concerning(self, user: Any) -> "AppointmentQuerySet":
-        """All for staff who may change them; a doctor's with that doctor; a user's own."""
-        if user.is_staff_with(CHANGE):
+        """All for staff who may change them; for others, as the doctor or as the patient's user."""
+        if user.is_staff_with(CHANGE_PERMISSION):
             return self
         return self.filter(Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True))
 
@@ -118,11 +119,9 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         for pks in batches(sorted(slots)):
             live = self.not_ended(at).filter(slot__in=pks)
             affected = Slot.objects.filter(pk__in=pks).called_off()
-            unflagged, flagged = (
-                live.filter(needs_rebooking=False),
-                live.filter(needs_rebooking=True),
-            )
+            unflagged = live.filter(needs_rebooking=False)
             unflagged.filter(slot__in=affected).update(needs_rebooking=True)
+            flagged = live.filter(needs_rebooking=True)
             flagged.exclude(slot__in=affected).update(needs_rebooking=False)
 
     # --- Verbs ---
@@ -153,12 +152,12 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return booked
 
     def lock_slots(self) -> None:
-        """Lock the slots of all of these in one statement, before a verb runs on each."""
+        """Lock the slots of these appointments in one statement, before a verb runs on each."""
         Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
 
 
 class Appointment(models.Model):
-    """A visit. It copies the times, doctor and location of its slot, and keeps them without it."""
+    """A visit. It keeps the times, doctor and location of its slot if the slot is deleted."""
 
     patient = models.ForeignKey(
         Patient,
@@ -193,7 +192,7 @@ class Appointment(models.Model):
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
     )
 
-    override_reason = ""  # why staff set rules aside; not stored here, but in the event
+    override_reason = ""  # why staff set rules aside; stored in the event only
 
     objects = AppointmentQuerySet.as_manager()
 
@@ -263,7 +262,7 @@ class Appointment(models.Model):
     @property
     def holds_a_place(self) -> bool:
         """Whether it counts in `slot.taken`."""
-        return self.status in HOLDING
+        return self.status in HOLDING_STATUSES
 
     def can_cancel(self, at: datetime | None = None) -> bool:
         """Whether `cancel` succeeds at the instant without an override reason."""
@@ -366,13 +365,11 @@ class Appointment(models.Model):
         """Write the new slot, on a place that `RescheduleAppointment` has taken in it."""
         self._copy_slot(new)
         self.checked_in_at, self.needs_rebooking = None, False
-        changes = {name: getattr(self, name) for name in (*COPIED, *CLEARED_BY_A_MOVE)}
+        changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
         if not Appointment.objects.upcoming(at).filter(pk=self.pk, slot=old).update(**changes):
             raise NotCancelable
-        texts: dict[str, Any] = {
-            "detail": f"{old} to {new}"[:500],
-            "override_reason": override_reason,
-        }
+        detail = f"{old} to {new}"[:500]
+        texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
         self._record(Kind.RESCHEDULED, by, at, from_slot=old.pk, to_slot=new.pk, **texts)
 
     @retry_on_stale_lock
@@ -399,8 +396,8 @@ class Appointment(models.Model):
     def check_in(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Record that the patient has come; a second call changes nothing.
 
-        Raises InvalidTransition for a visit that is not scheduled, and on any day but that of the
-        visit at its location.
+        Raises InvalidTransition for a visit that is not scheduled, and on another date than that of
+        the visit, by the calendar of its location.
         """
         at = at or timezone.now()
         with transaction.atomic():
@@ -410,7 +407,7 @@ class Appointment(models.Model):
                 self._record(Kind.CHECKED_IN, by, at)
             elif not today.exists():
                 raise InvalidTransition
-            else:  # nothing changes, but the caller is shown the visit
+            else:  # nothing changes, but the answer shows the visit to the caller
                 role = str(self._role_of(by))
                 AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
         self.refresh_from_db(fields=["checked_in_at"])
@@ -419,7 +416,8 @@ class Appointment(models.Model):
     def complete(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Record that the visit took place; staff also correct a no-show.
 
-        Raises InvalidTransition; also before the start, unless the patient has checked in.
+        Raises InvalidTransition by the table of transitions, and before the start of a visit unless
+        the patient has checked in.
         """
         at = at or timezone.now()
         possible = Q(starts_at__lte=at) | Q(checked_in_at__isnull=False)
@@ -428,7 +426,7 @@ class Appointment(models.Model):
     def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Record that the patient did not come; staff also correct a completed visit.
 
-        Raises InvalidTransition, always before the start.
+        Raises InvalidTransition by the table of transitions, and before the start.
         """
         at = at or timezone.now()
         return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
@@ -451,7 +449,7 @@ class Appointment(models.Model):
     ) -> "Appointment":
         """Change the status by the table of transitions; only staff change a final one."""
         sources: list[str] = [LIVE]
-        if by and by.is_staff_with(CHANGE):
+        if by and by.is_staff_with(CHANGE_PERMISSION):
             sources = [source for source, targets in TRANSITIONS.items() if to in targets]
         with transaction.atomic():
             rows = Appointment.objects.filter(possible, pk=self.pk)
@@ -484,6 +482,7 @@ class Appointment(models.Model):
         return slots
 
     def _copy_slot(self, slot: Slot) -> None:
+        """Set the slot and the columns copied from it."""
         self.slot, self.doctor, self.location = slot, slot.doctor, slot.location
         self.starts_at, self.ends_at = slot.starts_at, slot.ends_at
         self.date = timezone.localdate(slot.starts_at, ZoneInfo(slot.location.time_zone))
@@ -497,7 +496,7 @@ class Appointment(models.Model):
         to_status: str = LIVE,
         **details: Any,
     ) -> None:
-        """Leave the two events of a verb: the appointment's own, and that of the audit."""
+        """Record a verb twice: as an event of the appointment and as an audit event."""
         role = self._role_of(by)
         AppointmentEvent.objects.create(
             appointment=self,

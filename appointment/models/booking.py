@@ -23,7 +23,7 @@ from extensions.db.constraints import violates
 from extensions.exceptions import DomainError
 from patient.models import Patient
 
-# What a violated constraint of an appointment means, should two transactions meet there.
+# The error for a violated constraint, where two transactions conflict.
 CONSTRAINT_ERRORS: dict[str, type[DomainError]] = {
     "appointment_one_live_per_patient_and_slot": AlreadyBooked,
     "appointment_no_overlap_of_one_patient": PatientOverlap,
@@ -66,11 +66,11 @@ def booking_context(
 
 @dataclass
 class PlaceRequest:
-    """A request for a place, on behalf of the patient of `appointment`, at an instant (UTC).
+    """A request for a place, for the patient of `appointment`, at an instant (UTC).
 
-    The lock of the patient makes bookings of one patient take turns, so that what is read of the
-    patient's other visits still holds when the appointment is written. The place needs no such
-    lock: the conditional UPDATE in `Slot.take` decides. With `waive`, staff set aside the rules
+    The lock of the patient serializes the bookings of one patient, so that the visits read into the
+    booking context are current when the appointment is written. The place needs no such lock: the
+    conditional UPDATE in `Slot.take` decides. With `waive`, staff set aside the rules
     that they may.
     """
 
@@ -98,7 +98,7 @@ class PlaceRequest:
             raise
 
     def load_candidates(self, slots: QuerySet[Slot]) -> None:
-        """Read the slots in question and the booking context; raises Slot.DoesNotExist for none."""
+        """Read the slots in question and the booking context; raises Slot.DoesNotExist if none."""
         self.candidates = list(
             slots.select_related("doctor", "location").order_by("starts_at", "pk")
         )
@@ -152,15 +152,17 @@ class BookAppointment(PlaceRequest):
         raise self._refusal(reasons)
 
     def _refusal(self, reasons: dict[int, str | None]) -> DomainError:
-        """The error for a session in which no slot fits: the reason that came furthest in order.
+        """The error for a session without a fitting slot: the last of the reasons in rule order.
 
         `patient_overlap` where only the patient's own visits are in the way of a free slot.
         """
         if not reasons:
             raise Slot.DoesNotExist  # the session was deleted since it was read
         overlapped = [pk for pk, reason in reasons.items() if reason in REASONS_OF_OTHER_VISITS]
-        for_everybody = BookingContext(self.at, self.context.locations, waived=self.context.waived)
-        if Slot.objects.filter(pk__in=overlapped).bookable_in(for_everybody).exists():
+        for_any_patient = BookingContext(
+            self.at, self.context.locations, waived=self.context.waived
+        )
+        if Slot.objects.filter(pk__in=overlapped).bookable_in(for_any_patient).exists():
             return PatientOverlap()
         found = {reason for reason in reasons.values() if reason}
         first = "already_booked" if "already_booked" in found else max(found, key=REASONS.index)
@@ -199,7 +201,7 @@ class RescheduleAppointment(PlaceRequest):
         self.appointment.reload()
 
     def _lock_slots(self, to: int) -> tuple[Slot, Slot]:
-        """Lock the slot of the visit and the wanted one; raises Slot.DoesNotExist for no such."""
+        """Lock the slot of the visit and the wanted one; raises Slot.DoesNotExist."""
         visit, present = self.appointment, self.appointment.slot_id
         keys = {pk for pk in (present, to) if pk}
         locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}

@@ -1,4 +1,4 @@
-"""Take an erased person out of the appointments and the waitlist."""
+"""Remove erased persons from appointments and the waitlist."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,7 @@ from patient.models import Patient
 
 
 def anonymize_for(patients: Iterable[Patient], by: User | None, at: datetime) -> None:
-    """Cancel what these locked patients have ahead, and keep their past visits without a name.
+    """Cancel coming visits of these locked patients, and keep past ones without a name.
 
     Locks all slots of their visits and offers in one statement, then their waitlist entries, before
     it changes any of them. Their entries are deleted; places that become free are offered on.
@@ -34,7 +34,7 @@ def anonymize_for(patients: Iterable[Patient], by: User | None, at: datetime) ->
 
 
 def _cancel_upcoming(patient: Patient, by: User | None, at: datetime) -> None:
-    """Cancel the coming visits; the lock keeps staff from concluding one that begins meanwhile."""
+    """Cancel the coming visits. Their lock keeps staff from concluding one in between."""
     upcoming = Appointment.objects.upcoming(at).filter(patient=patient).with_names()
     for visit in upcoming.select_for_update(no_key=True, of=("self",)).order_by("pk"):
         visit.cancel(by=by, at=at, override_reason="The person is erased.")
@@ -54,7 +54,7 @@ def _leave_waitlist(patient: Patient, at: datetime) -> None:
 def _lock_places_of(patients: list[int]) -> None:
     """Lock all slots of these patients' visits and open offers in one statement, then the entries.
 
-    The patients are locked. No new offer reaches them from then on, since an offer needs the entry.
+    With the entries locked, the patients get no new offer.
     """
     visits = Appointment.objects.filter(patient__in=patients, slot__isnull=False)
     slots = set(visits.values_list("slot", flat=True))
@@ -71,7 +71,7 @@ def lock_entries(keys: Iterable[int]) -> None:
 def _lock_offers(entries: WaitlistEntryQuerySet, slots: set[int]) -> None:
     """Lock the slots and those of the entries' open offers, then the entries.
 
-    Raises StaleLock where an entry was offered another slot in between.
+    Raises StaleLock if an entry got an offer of another slot in between.
     """
     offers = Offer.objects.open().filter(entry__in=entries)
     slots = slots | set(offers.values_list("slot", flat=True))

@@ -1,4 +1,4 @@
-"""The statuses of an appointment, and the record of what happened to each, append only."""
+"""The statuses of an appointment, and the append-only events of its history."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class AppointmentEventQuerySet(models.QuerySet["AppointmentEvent"]):
 
 
 class AppointmentEvent(InsertOnlyModel):
-    """One change of an appointment: which verb made it, when, and which user called the verb."""
+    """One change of an appointment: the verb, the instant, and the user who called it."""
 
     class Kind(models.TextChoices):
         """The verb that left the event."""

@@ -1,4 +1,4 @@
-"""The answers of requests that bear an Idempotency-Key, kept for a day."""
+"""The answers to requests with an Idempotency-Key, kept for a day."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,19 +29,19 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     def answer(
         self, user: User, key: str, fingerprint: str, work: Callable[[], PatientAnswer]
     ) -> PatientAnswer:
-        """Do the work once for a user's key, in one transaction with it; else replay its answer.
+        """Store the key and do the work, in one transaction; for a used key, replay its answer.
 
         A second request with the key waits at the unique constraint until the first commits, and
-        then gets its answer. Work that raises leaves the key unused, as does a process that dies:
-        the second request then does the work. Raises IdempotencyKeyReused for another fingerprint.
-        Locks the key before everything that the work locks.
+        then gets the same answer. If the work raises or the process dies, the key stays unused and
+        the second request does the work. Raises IdempotencyKeyReused for another fingerprint. Locks
+        the key before the work locks anything.
         """
         at = timezone.now()
-        # Before the transaction: an erasure holds the user's row and would wait for this one.
+        # Outside the transaction: an erasure that holds the user's row would wait for this row.
         self.filter(user=user, key=key).expired(at).delete()
         with transaction.atomic():
-            mine = {"fingerprint": fingerprint, "created_at": at}
-            row, is_new = self.get_or_create(user=user, key=key, defaults=mine)
+            defaults = {"fingerprint": fingerprint, "created_at": at}
+            row, is_new = self.get_or_create(user=user, key=key, defaults=defaults)
             if not is_new:
                 return row.replay(fingerprint)
             answer = work()
@@ -55,7 +55,7 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
 
 
 class IdempotencyKey(models.Model):
-    """A key that a user has used, the request that it was used for, and its answer.
+    """A key that a user has used, the fingerprint of the request, and its answer.
 
     After the IETF draft draft-ietf-httpapi-idempotency-key-header.
     """
@@ -94,7 +94,7 @@ class IdempotencyKey(models.Model):
         return f"Idempotency key {self.pk}"
 
     def replay(self, fingerprint: str) -> PatientAnswer:
-        """The stored answer; raises IdempotencyKeyReused for another request."""
+        """Return the stored answer; raises IdempotencyKeyReused for another request."""
         if self.fingerprint != fingerprint or self.status is None:
             raise IdempotencyKeyReused
         return PatientAnswer(self.status, self.body, self.location, True, self.patient_id)

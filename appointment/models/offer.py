@@ -1,4 +1,4 @@
-"""A place that is held for a waitlist entry for a limited time."""
+"""Offers: a place is held for a waitlist entry for a limited time."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -34,8 +34,8 @@ from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from extensions.db.batches import batches
 
-GRACE = timedelta(minutes=5)  # in which run_due passes a place on before anybody can book it
-SHORTEST = timedelta(minutes=1)
+HOLD_AFTER_EXPIRY = timedelta(minutes=5)  # run_due offers the place to the next in that time
+SHORTEST_OFFER = timedelta(minutes=1)
 BATCH = 500
 
 
@@ -69,8 +69,8 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     def offer_places(self, slots: Iterable[Slot], at: datetime) -> int:
         """Offer the free places of these locked slots, each to the first eligible entry in line.
 
-        Takes each place at once; returns how many. Where no entry waits for the doctors, this is
-        one statement; entries that wait for something else add none.
+        Returns how many. This is one statement where no entry waits for the doctors; entries that
+        wait for other doctors or times add none.
         """
         slots = list(slots)
         waiting = self._criteria_for(slots, at)
@@ -94,7 +94,9 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
     def _criteria_for(self, slots: list[Slot], at: datetime) -> WaitingCriteria:
         doctors = {slot.doctor_id for slot in slots}
-        return WaitingCriteria(WaitlistEntry.objects.unserved(at).for_doctors(doctors), doctors)
+        return WaitingCriteria(
+            WaitlistEntry.objects.without_acceptable_offer(at).for_doctors(doctors), doctors
+        )
 
     def _offer_places_of(self, slot: Slot, at: datetime, waiting: WaitingCriteria) -> int:
         """Offer the free places of one slot until no entry is eligible; returns how many."""
@@ -104,19 +106,21 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             entry = WaitlistEntry.objects.first_for(slot, at)
             if entry is None:
                 break
-            self._hold(slot, entry, at, expires_at)
+            self._create_offer(slot, entry, at, expires_at)
             waiting.remove(entry)
             offered += 1
         return offered
 
-    def _hold(self, slot: Slot, entry: WaitlistEntry, at: datetime, expires_at: datetime) -> None:
-        """Take a place for the entry and insert the offer; raises SlotFull where none is free."""
+    def _create_offer(
+        self, slot: Slot, entry: WaitlistEntry, at: datetime, expires_at: datetime
+    ) -> None:
+        """Insert the offer and take a place for it; raises SlotFull if none is free."""
         offer = self.model.objects.create(
             entry=entry,
             slot=slot,
             created_at=at,
             expires_at=expires_at,
-            hold_until=expires_at + GRACE,
+            hold_until=expires_at + HOLD_AFTER_EXPIRY,
         )
         WaitlistEntry.objects.filter(pk=entry.pk).update(status=WaitlistStatus.OFFERED)
         free = Slot.objects.filter(pk=slot.pk, taken__lt=F("capacity"))
@@ -126,11 +130,11 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
     # --- End offers ---
 
-    def end(self, status: str, of_entry: str = WaitlistStatus.WAITING) -> int:
+    def end(self, status: str, entry_status: str = WaitlistStatus.WAITING) -> int:
         """Give these open offers this status and release their places; returns how many.
 
-        Their entries get the status `of_entry`. The slots are locked; this locks the entries. An
-        offer changes under the lock of its slot alone, so that what is read here still holds.
+        Their entries get `entry_status`. The slots are locked; this locks the entries. An offer
+        changes only under the lock of its slot, so that the rows read here stay valid.
         """
         rows = list(self.values_list("pk", "entry", "entry__patient", "slot"))
         if not rows:
@@ -138,7 +142,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         offers, entries, patients, slots = zip(*rows, strict=True)
         WaitlistEntry.objects.filter(pk__in=entries).lock()
         self.model.objects.filter(pk__in=offers).update(status=status)
-        WaitlistEntry.objects.filter(pk__in=entries).update(status=of_entry)
+        WaitlistEntry.objects.filter(pk__in=entries).update(status=entry_status)
         places = Counter(slots)
         for number in set(places.values()):
             keys = [slot for slot, released in places.items() if released == number]
@@ -153,7 +157,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             self.open().filter(slot__in=batch).end(OfferStatus.WITHDRAWN)
 
     def settle(self, slot: Slot, at: datetime) -> None:
-        """End the offers of this locked slot whose hold has lapsed: every patient can book then."""
+        """End the offers of this locked slot whose hold has lapsed: any patient may book then."""
         self.open().filter(slot=slot, hold_until__lte=at).end(OfferStatus.EXPIRED)
 
     def expire(self, slot: Slot, at: datetime) -> int:
@@ -163,9 +167,9 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     def _end_expired(self, slots: list[Slot], at: datetime) -> list[Slot]:
         """End expired offers of entries that these locked slots may serve.
 
-        Returns the other slots that this frees, locked. So the first entry in line is not passed
-        over because of an offer that has expired, whether or not `run_due` has run. The query waits
-        for no lock: a slot that another transaction holds is left to that transaction.
+        Returns the other slots that this frees, locked. So an expired offer does not cost the first
+        entry in line its turn, whether or not `run_due` has run. The query waits for no lock: it
+        skips slots that another transaction has locked.
         """
         doctors, own = {slot.doctor_id for slot in slots}, [slot.pk for slot in slots]
         expired = self.model.objects.open().filter(expires_at__lte=at)
@@ -178,7 +182,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
 
 def _record(action: str, of: Any, patients: Iterable[int]) -> None:
-    """Record what the waitlist does by itself; what a patient does, the entry records."""
+    """Record a change that the system made; the verbs of an entry record those of patients."""
     AuditEvent.objects.record(action, of, patients, **AuditEvent.by_system())
 
 
@@ -189,27 +193,27 @@ def _first_lapse() -> Subquery:
 
 
 def with_state(entries: WaitlistEntryQuerySet, at: datetime) -> WaitlistEntryQuerySet:
-    """Add `state`, `position` and `standing_offers` at the instant, and load the names.
+    """Add `state`, `position` and `acceptable_offers` at the instant, and load the names.
 
-    None of them depends on what `run_due` has written: an expired offer does not stand, and an
-    entry whose last date has passed has expired.
+    They do not depend on `run_due`: an expired offer is left out, and an entry whose last date has
+    passed is `expired`.
     """
     today = today_everywhere(at)
-    standing = Offer.objects.acceptable(at)
+    acceptable = Offer.objects.acceptable(at)
     in_line = Q(status__in=IN_LINE)
     state = Case(
-        When(in_line & Exists(standing.filter(entry=OuterRef("pk"))), then=Value("offered")),
+        When(in_line & Exists(acceptable.filter(entry=OuterRef("pk"))), then=Value("offered")),
         When(in_line & Q(last_date__lt=today), then=Value("expired")),
         When(in_line, then=Value("waiting")),
         default=F("status"),
         output_field=CharField(),
     )
-    offers = standing.select_related("slot__location")
+    offers = acceptable.select_related("slot__location")
     return (
         entries.with_position(today)
         .annotate(state=state)
         .select_related("patient", "doctor", "specialty")
-        .prefetch_related(Prefetch("offers", offers, to_attr="standing_offers"))
+        .prefetch_related(Prefetch("offers", offers, to_attr="acceptable_offers"))
     )
 
 
@@ -268,4 +272,4 @@ class Offer(models.Model):
         notice = timedelta(minutes=slot.location.min_notice_minutes or 0)
         minutes = timedelta(minutes=settings.OFFER_MINUTES)
         expires_at = min(at + minutes, slot.starts_at - notice)
-        return expires_at if expires_at - at >= SHORTEST else None
+        return expires_at if expires_at - at >= SHORTEST_OFFER else None

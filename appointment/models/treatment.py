@@ -1,4 +1,4 @@
-"""Whose medical history a doctor may read: that of the patients whom the doctor treats."""
+"""Which medical histories a doctor may read: those of the patients whom the doctor treats."""
 
 from datetime import datetime, timedelta
 from typing import Any

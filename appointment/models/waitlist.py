@@ -1,7 +1,7 @@
-"""The waitlist: who waits for a slot, and who is next.
+"""The waitlist: entries of patients who wait for a slot.
 
-An entry stands in line in the order of its key. Offers hold a place for an entry; they stand in
-`appointment.models.offer`, and are reached here through the relations `entry.offers` and
+Entries are in line in the order of their keys. Offers, which hold a place for an entry, are in
+`appointment.models.offer`; this module reaches them by the relations `entry.offers` and
 `slot.offers`.
 """
 
@@ -26,15 +26,15 @@ from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
 Action = AuditEvent.Action
-MOST_ENTRIES = 20  # in line, of one patient
-ATTEMPTS = 5  # to find an entry in line whose patient gets no other offer at this moment
+MAX_ENTRIES = 20  # in line, of one patient
+MAX_ATTEMPTS = 5  # to find an entry whose patient gets no other offer at this moment
 
 
 class WaitlistStatus(models.TextChoices):
     """The status of an entry; waiting and offered ones are in line.
 
-    An entry whose offer is declined or lapses waits again in the same place. No verb sets
-    `declined`: it is kept for an entry that staff take off the line.
+    An entry whose offer is declined or expires waits again, in the same position. No verb sets
+    `declined`: it is reserved for an entry that staff take off the waitlist.
     """
 
     WAITING = "waiting"
@@ -48,7 +48,7 @@ IN_LINE = (WaitlistStatus.WAITING, WaitlistStatus.OFFERED)
 
 
 class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
-    """Scopes and locks of entries; `first_for` decides who is offered a place."""
+    """Scopes and locks of entries; `first_for` chooses the entry that gets an offer."""
 
     # --- By status and person ---
 
@@ -64,11 +64,11 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Entries that wait or are offered a place, and whose last date has not passed."""
         return self.filter(status__in=IN_LINE, last_date__gte=today)
 
-    def over(self, today: date) -> "WaitlistEntryQuerySet":
-        """Entries that still wait although their last date has passed."""
+    def past_last_date(self, today: date) -> "WaitlistEntryQuerySet":
+        """Waiting entries whose last date has passed."""
         return self.waiting().filter(last_date__lt=today)
 
-    def unserved(self, at: datetime) -> "WaitlistEntryQuerySet":
+    def without_acceptable_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
         """Entries that wait, and those whose open offer has expired at the instant."""
         expired = self.model.objects.filter(
             pk=OuterRef("pk"), offers__status="open", offers__expires_at__lte=at
@@ -99,14 +99,15 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         )
 
     def eligible_for(self, slot: Slot, at: datetime) -> "WaitlistEntryQuerySet":
-        """Waiting entries whose patient could book the slot and has not let it go before.
+        """Waiting entries whose patient could book the slot and has not given it up before.
 
         The slot itself is bookable at the instant. This one query adds what concerns the patient:
         no live visit and no open offer overlaps the slot, the location's limit is not reached, and
-        the patient has neither declined it, nor canceled it nor moved away from it while waiting.
+        the patient has not declined it, let its offer expire, canceled it or moved away from it
+        since joining.
         """
         entries = self.model.objects
-        let_go = entries.filter(
+        given_up = entries.filter(
             pk=OuterRef("pk"), offers__slot=slot, offers__status__in=("declined", "expired")
         )
         other_offers = entries.filter(
@@ -126,7 +127,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         return (
             self.waiting()
             .matching(slot)
-            .filter(~Exists(let_go), ~Exists(other_offers), ~Exists(canceled), ~Exists(moved))
+            .filter(~Exists(given_up), ~Exists(other_offers), ~Exists(canceled), ~Exists(moved))
             .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
             .under_limit(slot.location.max_live_per_patient, at_location)
         )
@@ -139,13 +140,13 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         return self.alias(visits=Coalesce(Subquery(number), 0)).filter(visits__lt=limit)
 
     def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
-        """Lock the first entry in line that is eligible for the locked slot; None for none.
+        """Lock the first entry in line that is eligible for the locked slot, or return None.
 
-        The query waits for no lock: it skips an entry that another transaction holds, and a patient
-        one of whose other entries it holds, since that offer may overlap this slot.
+        The query waits for no lock. It skips an entry that another transaction has locked, and a
+        patient with another entry that is locked: that transaction may make an overlapping offer.
         """
         skipped: list[int] = []
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             eligible = self.eligible_for(slot, at).exclude(patient__in=skipped)
             entry = eligible.locking(skip_locked=True).order_by("pk").first()
             if entry is None or entry.is_only_offer_under_way(slot, at):
@@ -160,7 +161,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         return self.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
 
     def lock(self) -> "list[WaitlistEntry]":
-        """Lock all of these by primary key in one statement; their slots are locked before."""
+        """Lock these entries, by primary key, in one statement. Callers lock their slots first."""
         return list(self.locking().order_by("pk"))
 
     # --- Verb and display ---
@@ -168,7 +169,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
     def join_own(
         self, user: User, patient_id: int | None = None, **criteria: Any
     ) -> "WaitlistEntry":
-        """Enter the user, or the user's dependent with that id; raises as `WaitlistEntry.join`.
+        """Join for the user, or for the dependent with that id; raises as `WaitlistEntry.join`.
 
         A user without a profile gets one. Raises Patient.DoesNotExist where the user has no such
         patient.
@@ -180,20 +181,20 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
         Null for an entry that is not in line.
         """
-        line = self.model.objects.in_line(today)
+        entries = self.model.objects.in_line(today)
         in_line = {"status__in": IN_LINE, "last_date__gte": today}
         position = Case(
-            When(doctor__isnull=False, **in_line, then=_number_up_to(line, "doctor")),
-            When(specialty__isnull=False, **in_line, then=_number_up_to(line, "specialty")),
+            When(doctor__isnull=False, **in_line, then=_number_up_to(entries, "doctor")),
+            When(specialty__isnull=False, **in_line, then=_number_up_to(entries, "specialty")),
             default=None,
         )
         return self.annotate(position=position)
 
 
-def _number_up_to(line: WaitlistEntryQuerySet, same: str) -> Subquery:
+def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
     """The number of entries in line up to the outer one that share its doctor or specialty."""
     dates = {"first_date__lte": OuterRef("last_date"), "last_date__gte": OuterRef("first_date")}
-    ahead = line.filter(**{same: OuterRef(same)}, pk__lte=OuterRef("pk"), **dates)
+    ahead = entries.filter(**{same: OuterRef(same)}, pk__lte=OuterRef("pk"), **dates)
     return Subquery(ahead.order_by().values(same).annotate(n=Count("pk")).values("n"))
 
 
@@ -305,12 +306,12 @@ class WaitlistEntry(models.Model):
         patient_id: int | None = None,
         at: datetime | None = None,
     ) -> "WaitlistEntry":
-        """Enter the line at its end; returns itself. Locks the user and the patient.
+        """Join the waitlist at the end of the line; returns itself. Locks the user and the patient.
 
         For the `user`, or the user's dependent with that id; without a user, for `self.patient`.
-        Raises ValidationError for dates that are over, a doctor who has left and one entry too
-        many, PlaceAvailable (with `alternatives`) where the patient can book a fitting slot now. A
-        place that becomes free at the same moment may escape both: `run_due` offers it then.
+        Raises ValidationError for dates that have passed, a doctor who has left and one entry too
+        many, PlaceAvailable (with `alternatives`) if the patient can book a fitting slot now. A
+        place that becomes free at the same moment may be missed: `run_due` offers it later.
         """
         at = at or timezone.now()
         with transaction.atomic():
@@ -328,9 +329,9 @@ class WaitlistEntry(models.Model):
     def accept(
         self, by: User | None = None, reason: str = "", at: datetime | None = None
     ) -> Appointment:
-        """Book the place that is offered, by the booking rules; the only way to it.
+        """Book the offered place by the booking rules; only this verb can book it.
 
-        Raises NoOpenOffer, and as `Appointment.book` does: then the offer stands. Locks the user,
+        Raises NoOpenOffer, and as `Appointment.book`; the offer then stays open. Locks the user,
         the patient, the slot, then the entry.
         """
         at = at or timezone.now()
@@ -338,13 +339,13 @@ class WaitlistEntry(models.Model):
         with booking.transaction():
             booking.appointment.patient = self.patient = Patient.objects.lock(self.patient_id)
             offer = self._lock_offer(at)
-            self.offers.filter(pk=offer.pk).end("accepted", of_entry=WaitlistStatus.ACCEPTED)
+            self.offers.filter(pk=offer.pk).end("accepted", entry_status=WaitlistStatus.ACCEPTED)
             self._record(Action.CHANGE)
             booked: Appointment = booking.book(Slot.objects.of_key(offer.slot_id))
         return booked
 
     def decline(self, at: datetime | None = None) -> None:
-        """Let the offered place go to the next in line; the entry keeps its own place.
+        """Decline the offer: its place goes to the next in line; the entry keeps its position.
 
         Raises NoOpenOffer. Locks the slot, then the entries.
         """
@@ -371,21 +372,21 @@ class WaitlistEntry(models.Model):
         self.offers.open().end("withdrawn")
         self._record(Action.DELETE)
         row.delete()
-        for slot in slots:  # one at the most
+        for slot in slots:  # at most one
             slot.offers.offer_places([slot], at or timezone.now())
 
     # --- Shared by the verbs ---
 
     def _validate(self, today: date) -> None:
-        """Raise ValidationError where the entry makes no sense."""
+        """Raise ValidationError for passed dates, a doctor who has left and one entry too many."""
         if self.last_date < today:
             raise ValidationError({"to": ValidationError("These days are over.", "date_range")})
         if self.doctor and not self.doctor.is_active:
             left = ValidationError("This doctor sees no patients any more.", "inactive")
             raise ValidationError({"doctor": left})
-        line = WaitlistEntry.objects.in_line(today).filter(patient=self.patient)
-        if line.count() >= MOST_ENTRIES:
-            message = f"A patient waits for at most {MOST_ENTRIES} things at once."
+        entries = WaitlistEntry.objects.in_line(today).filter(patient=self.patient)
+        if entries.count() >= MAX_ENTRIES:
+            message = f"A patient can be on the waitlist at most {MAX_ENTRIES} times at once."
             raise ValidationError(message, "too_many_entries")
 
     def _free_slots(self, at: datetime) -> list[dict[str, Any]]:
@@ -397,7 +398,7 @@ class WaitlistEntry(models.Model):
         return found
 
     def _lock_offer(self, at: datetime) -> Any:
-        """Lock the slot of the open offer, and so the offer; raises NoOpenOffer."""
+        """Lock the slot of the open offer, which also protects the offer; raises NoOpenOffer."""
         offers = self.offers.acceptable(at)
         offer = offers.select_related("slot").first()
         if offer:
@@ -416,13 +417,12 @@ class WaitlistEntry(models.Model):
     def is_only_offer_under_way(self, slot: Slot, at: datetime) -> bool:
         """Whether no other transaction offers this patient an overlapping place at this moment.
 
-        Runs once this entry is locked. An offer is made under the lock of its entry, and whoever
-        makes one comes here between that lock and the offer. So of two transactions that hold two
-        entries of one patient, at least one finds the other's entry locked and skips the patient;
-        and one that comes after the other's commit reads that offer in the last statement.
-        Entries that are offered a place need no lock: they get no other offer until they wait
-        again. The patient needs none either, so that no booking waits for an offer; accepting
-        checks the booking rules once more.
+        The caller has locked this entry. Each transaction locks an entry, calls this method, then
+        inserts the offer. If two of them hold two entries of one patient, at least one finds the
+        other entry locked and skips the patient. If one calls after the other's commit, its last
+        statement reads the other's offer. Offered entries need no lock: they get no other offer
+        until they wait again. The patient is not locked, so that no booking waits for an offer;
+        `accept` checks the booking rules again.
         """
         others = WaitlistEntry.objects.waiting().filter(patient=self.patient_id)
         locked = [entry.pk for entry in others.locking(skip_locked=True).order_by("pk")]

@@ -1,4 +1,4 @@
-"""Which slots a waitlist entry is for."""
+"""The criteria of waitlist entries, and the slots that match them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -76,13 +76,13 @@ CRITERIA = tuple(column.name for column in fields(WaitlistCriteria))
 
 
 class WaitingCriteria:
-    """The criteria of all who wait for some doctors, read once to see which slots matter.
+    """The criteria of the waiting entries for some doctors, read once.
 
-    Most of hundreds of new slots match no entry: those cost no further statement.
+    Of hundreds of new slots most match no entry: they cost no further statement.
     """
 
     def __init__(self, entries: QuerySet[Any], doctors: Iterable[int]) -> None:
-        """Read the criteria of the entries, and what the doctors practise where that matters."""
+        """Read the criteria and, if an entry names a specialty, what the doctors practise."""
         rows = entries.order_by().values_list(*CRITERIA)
         self.count = Counter(WaitlistCriteria(*row) for row in rows.iterator())
         by_specialty = any(criteria.specialty_id for criteria in self.count)
@@ -92,7 +92,7 @@ class WaitingCriteria:
         return bool(self.count)
 
     def matches(self, slot: Slot) -> bool:
-        """Whether the slot fits the criteria of an entry; needs the slot's location."""
+        """Whether the slot matches the criteria of an entry. Reads the slot's location."""
         zone = slot.location.zone
         start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
         practised = self.specialties.get(slot.doctor_id, set())
@@ -107,7 +107,7 @@ class WaitingCriteria:
         return max(criteria.last_date for criteria in self.count)
 
     def remove(self, entry: Any) -> None:
-        """Count one entry less: it has got an offer."""
+        """Remove the criteria of an entry that has got an offer."""
         self.count -= Counter([WaitlistCriteria.of(entry)])
 
 

@@ -1,4 +1,6 @@
-"""The visits to rebook, as a list of their own for staff."""
+"""The work list: visits that staff have to move or cancel."""
+
+from typing import Any, ClassVar
 
 from django.db.models import Case, Exists, OuterRef, Value, When
 
@@ -25,9 +27,9 @@ class WorkListQuerySet(AppointmentQuerySet):
 
 
 class WorkListItem(Appointment):
-    """An appointment that leave, changed hours or a doctor who left have hit."""
+    """An appointment that leave, changed hours or a departed doctor make impossible."""
 
-    objects = WorkListQuerySet.as_manager()
+    objects: ClassVar[Any] = WorkListQuerySet.as_manager()
 
     class Meta:
         proxy = True

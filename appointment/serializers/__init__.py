@@ -1,4 +1,4 @@
-"""The shape of appointments in the API, one module a concern."""
+"""Serializers of appointments, leave, slots and the waitlist."""
 
 from appointment.serializers.appointment import (
     AgendaSerializer,

@@ -1,4 +1,4 @@
-"""The shape of appointments in the API."""
+"""Serializers of appointments, and of the bodies that book, cancel and move them."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from extensions.rest.fields import TextField, ZonedDateTimeField
 from patient.models import Patient
 from patient.serializers import PatientNameSerializer
 
-APPOINTMENT = {
+APPOINTMENT_EXAMPLE = {
     "id": 12,
     "status": "scheduled",
     "doctor": {"id": 3, "name": "Dr. Elena García"},
@@ -35,13 +35,13 @@ APPOINTMENT = {
     "patient": {"id": 5, "name": "Ana Ruiz"},
     "checked_in_at": None,
 }
-SEEN_PATIENT = {
+AGENDA_PATIENT_EXAMPLE = {
     "id": 5,
     "name": "Ana Ruiz",
     "date_of_birth": "1990-05-17",
     "phone_number": "+34612345678",
 }
-EVENT = {
+EVENT_EXAMPLE = {
     "kind": "rescheduled",
     "at": "2026-11-24T08:00:00+01:00",
     "by": "patient",
@@ -51,13 +51,12 @@ EVENT = {
     "to_slot": 4711,
 }
 
-
-KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
-ZONE = "location.time_zone"
+OPTIONAL_KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
+ZONE = "location.time_zone"  # attribute path to the IANA time zone in which instants are shown
 
 
 class DoctorNameSerializer(serializers.ModelSerializer[Doctor]):
-    """A doctor by name."""
+    """A doctor: id and name."""
 
     name = serializers.CharField(read_only=True)
 
@@ -66,39 +65,45 @@ class DoctorNameSerializer(serializers.ModelSerializer[Doctor]):
         fields = ("id", "name")
 
 
-@extend_schema_serializer(examples=[OpenApiExample("An appointment", APPOINTMENT)])
+@extend_schema_serializer(examples=[OpenApiExample("An appointment", APPOINTMENT_EXAMPLE)])
 class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
-    """An appointment; changed by its actions alone, never written as such."""
+    """An appointment, read-only. Instants carry the UTC offset of its location.
+
+    The endpoints `book`, `cancel` and `reschedule` change it.
+    """
 
     doctor = DoctorNameSerializer(read_only=True)
     location = LocationNameSerializer(read_only=True)
     slot_id = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="Null once a canceled one's slot is gone."
+        read_only=True,
+        allow_null=True,
+        help_text="Null if the slot of a canceled appointment was deleted.",
     )
     starts_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     ends_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     time_zone = serializers.CharField(
-        source="location.time_zone", read_only=True, help_text="IANA name."
+        source="location.time_zone", read_only=True, help_text="IANA name of the location's zone."
     )
     created_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     canceled_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
     can_cancel = serializers.BooleanField(
-        read_only=True, help_text="Whether cancel would go through now."
+        read_only=True, help_text="Whether it can be canceled now."
     )
     can_reschedule = serializers.BooleanField(
-        read_only=True, help_text="Whether it can be moved now to a slot that is free."
+        read_only=True, help_text="Whether it can be moved now to a free slot."
     )
     patient = PatientNameSerializer(read_only=True, allow_null=True)
     checked_in_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
 
     class Meta:
         model = Appointment
-        fields = tuple(APPOINTMENT)
+        fields = tuple(APPOINTMENT_EXAMPLE)
         read_only_fields = fields
 
 
-class SeenPatientSerializer(serializers.ModelSerializer[Patient]):
-    """A patient as their doctor sees them."""
+@extend_schema_serializer(component_name="SeenPatient")
+class AgendaPatientSerializer(serializers.ModelSerializer[Patient]):
+    """A patient, as shown to the doctor of the visit."""
 
     name = serializers.CharField(read_only=True)
 
@@ -108,36 +113,37 @@ class SeenPatientSerializer(serializers.ModelSerializer[Patient]):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("A visit", {**APPOINTMENT, "patient": SEEN_PATIENT})]
+    examples=[OpenApiExample("A visit", {**APPOINTMENT_EXAMPLE, "patient": AGENDA_PATIENT_EXAMPLE})]
 )
 class AgendaSerializer(AppointmentSerializer):
-    """An appointment with what a doctor needs of the patient."""
+    """An appointment, with the birth date and phone number of the patient."""
 
-    patient = SeenPatientSerializer(  # type: ignore[assignment]
+    patient = AgendaPatientSerializer(  # type: ignore[assignment]
         read_only=True, allow_null=True
     )
 
 
 class EventSerializer(serializers.ModelSerializer[AppointmentEvent]):
-    """One thing that happened to an appointment."""
+    """An event in the history of an appointment."""
 
-    at = serializers.SerializerMethodField(help_text="With the offset of the location's zone.")
+    at = serializers.SerializerMethodField(help_text="With the UTC offset of the location.")
 
     class Meta:
         model = AppointmentEvent
-        fields = tuple(EVENT)
+        fields = tuple(EVENT_EXAMPLE)
         read_only_fields = fields
 
     def get_at(self, event: AppointmentEvent) -> datetime:
+        """Return the instant in the zone of the location, which the context holds as `zone`."""
         zone = self.context["zone"]
         return event.at.astimezone(zone)
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("An appointment", {**APPOINTMENT, "events": [EVENT]})]
+    examples=[OpenApiExample("An appointment", {**APPOINTMENT_EXAMPLE, "events": [EVENT_EXAMPLE]})]
 )
 class AppointmentDetailSerializer(AppointmentSerializer):
-    """An appointment with its history, earliest first."""
+    """An appointment with its events, earliest first."""
 
     events = serializers.SerializerMethodField()
 
@@ -147,11 +153,12 @@ class AppointmentDetailSerializer(AppointmentSerializer):
 
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, appointment: Appointment) -> Any:
+        """Return the events, earliest first."""
         context = {"zone": appointment.location.zone}
         return EventSerializer(appointment.events.order_by("pk"), many=True, context=context).data
 
 
-# --- What a client sends ---
+# --- Request bodies ---
 
 
 @extend_schema_serializer(
@@ -161,16 +168,17 @@ class AppointmentDetailSerializer(AppointmentSerializer):
     ]
 )
 class BookingSerializer(serializers.Serializer[Any]):
-    """What to book: one slot, or the earliest free one of a session."""
+    """Book one slot, or the earliest free slot of a session."""
 
-    slot_id = serializers.IntegerField(**KEY)
-    schedule_id = serializers.IntegerField(**KEY)
+    slot_id = serializers.IntegerField(**OPTIONAL_KEY)
+    schedule_id = serializers.IntegerField(**OPTIONAL_KEY)
     patient_id = serializers.IntegerField(
-        **KEY, help_text="A dependent of yours; by default yourself."
+        **OPTIONAL_KEY, help_text="Id of a dependent; by default the caller's own profile."
     )
     reason = TextField(max_length=500, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raise ValidationError unless exactly one of slot and session is given."""
         if ("slot_id" in attrs) == ("schedule_id" in attrs):
             raise serializers.ValidationError(
                 "Give either slot_id or schedule_id.", code="slot_or_schedule"
@@ -182,13 +190,13 @@ class BookingSerializer(serializers.Serializer[Any]):
     examples=[OpenApiExample("Why", {"reason": "I have a cold."})],
 )
 class CancelationSerializer(serializers.Serializer[Any]):
-    """Why, if one cares to say."""
+    """Cancel an appointment, with an optional reason."""
 
     reason = TextField(max_length=500, allow_blank=True, default="")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Another time", {"slot_id": 4711})])
 class MoveSerializer(serializers.Serializer[Any]):
-    """Where to move an appointment."""
+    """Move an appointment to another slot."""
 
     slot_id = serializers.IntegerField(min_value=0, max_value=2**63 - 1)

@@ -1,4 +1,4 @@
-"""Everything held on somebody, as one file; the order of its sections and their fields is fixed."""
+"""Serializers of the data export. The order of its sections and of their fields is fixed."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ from appointment.models import (
     WaitlistEntry,
 )
 from patient.models import EmergencyAccess, MedicalHistory, Patient
-from patient.serializers import PROFILE, AccessSerializer
+from patient.serializers import PROFILE_EXAMPLE, AccessSerializer
 
 FORMAT, VERSION = "clinic-export", 1
-KEY = ("id", "patient")
+ROW_KEYS = ("id", "patient")
 
 
 class AccountSerializer(serializers.ModelSerializer[User]):
-    """The account: who signs in. Of the password only a hash is held, and none of it is told."""
+    """The account. The server keeps only a hash of the password, and never exports it."""
 
     class Meta:
         model = User
@@ -32,7 +32,7 @@ class AccountSerializer(serializers.ModelSerializer[User]):
 
 
 class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
-    """A device that is signed in. Of its token only a digest is held, and none of it is told."""
+    """A signed-in device. The server keeps only a digest of its token, and never exports it."""
 
     name = serializers.CharField(source="device.name", read_only=True, default="")
     last_used_at = serializers.DateTimeField(
@@ -44,8 +44,9 @@ class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
         fields = ("name", "created", "last_used_at", "expiry")
 
 
-class MailSerializer(serializers.ModelSerializer[OutgoingMail]):
-    """A mail to the account's address within the last week; of its text nothing is held."""
+@extend_schema_serializer(component_name="Mail")
+class ExportedMailSerializer(serializers.ModelSerializer[OutgoingMail]):
+    """A mail of the last week to the account's address. The server does not keep its text."""
 
     class Meta:
         model = OutgoingMail
@@ -53,32 +54,35 @@ class MailSerializer(serializers.ModelSerializer[OutgoingMail]):
 
 
 class RefusedLoginSerializer(serializers.ModelSerializer[AccessAttempt]):
-    """Wrong passwords since the last right one, from one address by one program."""
+    """Wrong passwords since the last login, from one IP address and one user agent."""
 
     class Meta:
         model = AccessAttempt
         fields = ("attempt_time", "ip_address", "user_agent", "failures_since_start")
 
 
-class PersonSerializer(serializers.ModelSerializer[Patient]):
-    """Oneself, or a dependent."""
+@extend_schema_serializer(component_name="Person")
+class ExportedPatientSerializer(serializers.ModelSerializer[Patient]):
+    """The account's own profile, or a dependent."""
 
     class Meta:
         model = Patient
-        fields = ("id", "is_dependent", *PROFILE)
+        fields = ("id", "is_dependent", *PROFILE_EXAMPLE)
 
 
-class HistorySerializer(serializers.ModelSerializer[MedicalHistory]):
-    """One thing to know of somebody's health."""
+@extend_schema_serializer(component_name="History")
+class ExportedHistorySerializer(serializers.ModelSerializer[MedicalHistory]):
+    """An entry of a patient's medical history."""
 
     class Meta:
         model = MedicalHistory
-        fields = (*KEY, "kind", "description", "status", "diagnosed_on", "notes", "created_at",
+        fields = (*ROW_KEYS, "kind", "description", "status", "diagnosed_on", "notes", "created_at",
                   "updated_at")  # fmt: skip
 
 
-class VisitEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
-    """One thing that happened to a visit, with the words that were left of it."""
+@extend_schema_serializer(component_name="VisitEvent")
+class ExportedEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
+    """An event in the history of an appointment, with its texts."""
 
     class Meta:
         model = AppointmentEvent
@@ -86,22 +90,24 @@ class VisitEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
                   "override_reason")  # fmt: skip
 
 
-class VisitSerializer(serializers.ModelSerializer[Appointment]):
-    """A visit and all that happened to it."""
+@extend_schema_serializer(component_name="Visit")
+class ExportedAppointmentSerializer(serializers.ModelSerializer[Appointment]):
+    """An appointment with its events."""
 
     doctor = serializers.CharField(source="doctor.name", read_only=True)
     location = serializers.CharField(source="location.name", read_only=True)
-    events = VisitEventSerializer(many=True, read_only=True)
+    events = ExportedEventSerializer(many=True, read_only=True)
 
     class Meta:
         model = Appointment
-        fields = (*KEY, "doctor", "location", "starts_at", "ends_at", "date", "status", "reason",
-                  "created_at", "canceled_at", "cancel_reason", "checked_in_at", "needs_rebooking",
-                  "events")  # fmt: skip
+        fields = (*ROW_KEYS, "doctor", "location", "starts_at", "ends_at", "date", "status",
+                  "reason", "created_at", "canceled_at", "cancel_reason", "checked_in_at",
+                  "needs_rebooking", "events")  # fmt: skip
 
 
-class OfferedSerializer(serializers.ModelSerializer[Offer]):
-    """A place that was offered."""
+@extend_schema_serializer(component_name="Offered")
+class ExportedOfferSerializer(serializers.ModelSerializer[Offer]):
+    """A place that was offered from the waitlist."""
 
     starts_at = serializers.DateTimeField(source="slot.starts_at", read_only=True)
 
@@ -110,8 +116,9 @@ class OfferedSerializer(serializers.ModelSerializer[Offer]):
         fields = ("starts_at", "status", "created_at", "expires_at")
 
 
-class WaitSerializer(serializers.ModelSerializer[WaitlistEntry]):
-    """What somebody waits or waited for; bit n of `weekday_bits` is weekday n, 0 being Monday."""
+@extend_schema_serializer(component_name="Wait")
+class ExportedWaitlistEntrySerializer(serializers.ModelSerializer[WaitlistEntry]):
+    """A waitlist entry. Bit n of `weekday_bits` is weekday n; Monday is 0."""
 
     doctor = serializers.CharField(
         source="doctor.name", read_only=True, allow_null=True, default=None
@@ -119,28 +126,30 @@ class WaitSerializer(serializers.ModelSerializer[WaitlistEntry]):
     specialty = serializers.CharField(
         source="specialty.name", read_only=True, allow_null=True, default=None
     )
-    offers = OfferedSerializer(many=True, read_only=True)
+    offers = ExportedOfferSerializer(many=True, read_only=True)
 
     class Meta:
         model = WaitlistEntry
-        fields = (*KEY, "doctor", "specialty", "first_date", "last_date", "weekday_bits",
+        fields = (*ROW_KEYS, "doctor", "specialty", "first_date", "last_date", "weekday_bits",
                   "start_time", "end_time", "status", "created_at", "offers")  # fmt: skip
 
 
-class KeptAnswerSerializer(serializers.ModelSerializer[IdempotencyKey]):
-    """An answer that is kept for a day, so that a request sent again gets it again."""
+@extend_schema_serializer(component_name="KeptAnswer")
+class StoredAnswerSerializer(serializers.ModelSerializer[IdempotencyKey]):
+    """The answer to a request with an Idempotency-Key, kept for a day to replay it."""
 
     class Meta:
         model = IdempotencyKey
         fields = ("key", "created_at", "status", "body", "location")
 
 
-class EmergencySerializer(serializers.ModelSerializer[EmergencyAccess]):
-    """An emergency access to somebody's medical history, and the reason given for it."""
+@extend_schema_serializer(component_name="Emergency")
+class ExportedEmergencyAccessSerializer(serializers.ModelSerializer[EmergencyAccess]):
+    """An emergency access to a patient's medical history, with the reason that was given."""
 
     class Meta:
         model = EmergencyAccess
-        fields = (*KEY, "reason", "began_at", "expires_at", "ended_at")
+        fields = (*ROW_KEYS, "reason", "began_at", "expires_at", "ended_at")
 
 
 @extend_schema_serializer(
@@ -155,7 +164,7 @@ class EmergencySerializer(serializers.ModelSerializer[EmergencyAccess]):
                 "devices": [],
                 "mails": [],
                 "refused_logins": [],
-                "patients": [{"id": 5, "is_dependent": False, **PROFILE}],
+                "patients": [{"id": 5, "is_dependent": False, **PROFILE_EXAMPLE}],
                 "medical_history": [],
                 "appointments": [],
                 "waitlist": [],
@@ -167,19 +176,19 @@ class EmergencySerializer(serializers.ModelSerializer[EmergencyAccess]):
     ]
 )
 class ExportSerializer(serializers.Serializer[Any]):
-    """Everything held on an account and whom it cares for, or on one patient without an account."""
+    """All data on an account and its patients, or on one patient without an account."""
 
     format = serializers.CharField(help_text=f"Always `{FORMAT}`.")
-    version = serializers.IntegerField(help_text="Grows when a member changes or goes.")
+    version = serializers.IntegerField(help_text="Increased when a member is changed or removed.")
     exported_at = serializers.DateTimeField()
     account = AccountSerializer(allow_null=True)
     devices = SignedInDeviceSerializer(many=True)
-    mails = MailSerializer(many=True)
+    mails = ExportedMailSerializer(many=True)
     refused_logins = RefusedLoginSerializer(many=True)
-    patients = PersonSerializer(many=True)
-    medical_history = HistorySerializer(many=True)
-    appointments = VisitSerializer(many=True)
-    waitlist = WaitSerializer(many=True)
-    kept_answers = KeptAnswerSerializer(many=True)
-    emergency_accesses = EmergencySerializer(many=True)
+    patients = ExportedPatientSerializer(many=True)
+    medical_history = ExportedHistorySerializer(many=True)
+    appointments = ExportedAppointmentSerializer(many=True)
+    waitlist = ExportedWaitlistEntrySerializer(many=True)
+    kept_answers = StoredAnswerSerializer(many=True)
+    emergency_accesses = ExportedEmergencyAccessSerializer(many=True)
     access_log = AccessSerializer(many=True)

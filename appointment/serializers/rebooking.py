@@ -1,4 +1,4 @@
-"""The shape of leave, and of the visits that it hits, in the API."""
+"""Serializers of leave, and of the visits that it affects."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,45 +7,49 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from appointment.models import Appointment
-from appointment.models.alternatives import AffectedAppointment, with_alternatives
-from appointment.serializers.appointment import APPOINTMENT, AppointmentSerializer
+from appointment.models.alternatives import AffectedAppointment, affected_visits
+from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, AppointmentSerializer
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import SLOT, FoundSlotSerializer
 from extensions.rest.fields import InstantField, QueryBooleanField, key_field
 from extensions.rest.serializers import TEXT_FIELD_MAPPING
 
-OPTIONAL: dict[str, Any] = {"allow_null": True, "default": None}  # what a PUT leaves out is none
-LEAVE = {
+# A PUT that leaves the field out sets it to null.
+NULL_BY_DEFAULT: dict[str, Any] = {"allow_null": True, "default": None}
+LEAVE_EXAMPLE = {
     "doctor": 3,
     "location": None,
     "starts_at": "2026-12-01T00:00:00+01:00",
     "ends_at": "2026-12-02T00:00:00+01:00",
     "reason": "Training",
 }
-CLOSURE = {
+CLOSURE_EXAMPLE = {
     "doctor": None,
     "location": 1,
     "starts_at": "2026-12-24T00:00:00+01:00",
     "ends_at": "2026-12-26T00:00:00+01:00",
     "reason": "Christmas",
 }
-FLAGGED = {**APPOINTMENT, "slot_id": 4690}
-HIT = {"appointment": FLAGGED, "alternatives": [{**SLOT, "doctor": 3}]}
+AFFECTED_EXAMPLE = {
+    "appointment": {**APPOINTMENT_EXAMPLE, "slot_id": 4690},
+    "alternatives": [{**SLOT, "doctor": 3}],
+}
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """Whether to look before leaping."""
+    """The query parameter `preview`."""
 
     preview = QueryBooleanField(
-        default=False, help_text="true: change nothing, and tell which visits it would hit."
+        default=False,
+        help_text="true: save nothing, and return the visits that the leave would affect.",
     )
 
 
 class LeaveInstantField(InstantField):
-    """An instant with the offset of the location that is closed; of a doctor's leave, in UTC."""
+    """An instant with the UTC offset of the closed location; a doctor's leave is shown in UTC."""
 
     def get_attribute(self, instance: TimeOff) -> datetime:
+        """Return the instant in the zone of the closed location, or in UTC."""
         instant: Any = super().get_attribute(instance)
         shown: datetime = instant.astimezone(instance.location.zone if instance.location else UTC)
         return shown
@@ -53,18 +57,20 @@ class LeaveInstantField(InstantField):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("Leave of a doctor", LEAVE, request_only=True),
-        OpenApiExample("Closure of a location", CLOSURE, request_only=True),
-        OpenApiExample("A closure", {"id": 12, **CLOSURE}, response_only=True),
+        OpenApiExample("Leave of a doctor", LEAVE_EXAMPLE, request_only=True),
+        OpenApiExample("Closure of a location", CLOSURE_EXAMPLE, request_only=True),
+        OpenApiExample("A closure", {"id": 12, **CLOSURE_EXAMPLE}, response_only=True),
     ]
 )
 class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
-    """Leave of a doctor, or closure of a location: exactly one of the two is given."""
+    """Leave of a doctor or closure of a location; give exactly one of the two."""
 
     serializer_field_mapping = TEXT_FIELD_MAPPING
 
-    doctor = key_field(Doctor.objects.all(), "Id of the doctor who is away.", **OPTIONAL)
-    location = key_field(Location.objects.all(), "Id of the location that is closed.", **OPTIONAL)
+    doctor = key_field(Doctor.objects.all(), "Id of the doctor who is away.", **NULL_BY_DEFAULT)
+    location = key_field(
+        Location.objects.all(), "Id of the location that is closed.", **NULL_BY_DEFAULT
+    )
     starts_at = LeaveInstantField(help_text="With an offset from UTC.")
     ends_at = LeaveInstantField(help_text="With an offset from UTC; after the start.")
 
@@ -74,47 +80,52 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         extra_kwargs = {"reason": {"default": ""}}
 
     def create(self, validated_data: dict[str, Any]) -> TimeOff:
+        """Call `TimeOff.publish`."""
         time_off = TimeOff(**validated_data)
         time_off.publish()
         return time_off
 
     def update(self, instance: TimeOff, validated_data: dict[str, Any]) -> TimeOff:
+        """Call `TimeOff.revise`."""
         instance.revise(**validated_data)
         return instance
 
-    def previewed(self) -> list[AffectedAppointment]:
-        """The visits that the leave would hit were it saved; raises ValidationError."""
-        time_off, at = self.instance or TimeOff(), timezone.now()
+    def preview(self) -> list[AffectedAppointment]:
+        """Find the visits that the new leave would affect; raises ValidationError."""
+        time_off = TimeOff()
         for name, value in self.validated_data.items():
             setattr(time_off, name, value)
         time_off.full_clean()
-        visits = Appointment.objects.affected_by(time_off, at).with_names()
-        return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=time_off)
+        return affected_visits(time_off, timezone.now())
 
 
-@extend_schema_serializer(examples=[OpenApiExample("A visit", HIT)])
+@extend_schema_serializer(examples=[OpenApiExample("A visit", AFFECTED_EXAMPLE)])
 class AffectedAppointmentSerializer(serializers.Serializer[Any]):
-    """A visit that cannot take place, and up to three other times for it."""
+    """A visit that cannot take place, and up to three slots to which it could be moved."""
 
     appointment = AppointmentSerializer(read_only=True)
     alternatives = FoundSlotSerializer(many=True, read_only=True)
 
 
 @extend_schema_serializer(
-    many=False, examples=[OpenApiExample("What it would hit", {"appointments": [HIT]})]
+    many=False,
+    examples=[OpenApiExample("What it would hit", {"appointments": [AFFECTED_EXAMPLE]})],
 )
 class AffectedAppointmentsSerializer(serializers.Serializer[Any]):
-    """The visits that leave would hit. For the documents alone."""
+    """The visits that leave would affect."""
+
+    # Only for the OpenAPI document.
 
     appointments = AffectedAppointmentSerializer(many=True)
 
 
-@extend_schema_serializer(examples=[OpenApiExample("To be moved", {"id": 12, **HIT})])
+@extend_schema_serializer(examples=[OpenApiExample("To be moved", {"id": 12, **AFFECTED_EXAMPLE})])
 class RebookingSerializer(AffectedAppointmentSerializer):
-    """A line of the work list; its id is that of the appointment."""
+    """An item of the work list; its id is the id of the appointment."""
 
     id = serializers.IntegerField(read_only=True)
 
     def get_fields(self) -> dict[str, Any]:
+        """Return the fields, `id` first."""
         fields = super().get_fields()
         return {"id": fields.pop("id"), **fields}

@@ -1,4 +1,4 @@
-"""The shape of a doctor's slots, free or explained, in the API."""
+"""Serializers of a doctor's slots: the query, and the rows in the OpenAPI document."""
 
 import datetime
 from typing import Any
@@ -11,14 +11,16 @@ from doctor.serializers import SLOT, SlotSerializer
 from extensions.rest.fields import QueryBooleanField
 
 DEFAULT_DAYS = 14
-MOST_DAYS_AFTER_FIRST = 62
-ANSWER = {"doctor": 3, "from": "2026-11-23", "to": "2026-12-06"}
+MAX_DAYS_AFTER_FIRST = 62
+ANSWER_EXAMPLE = {"doctor": 3, "from": "2026-11-23", "to": "2026-12-06"}
 
 
 class SlotsQuerySerializer(serializers.Serializer[Any]):
-    """The query of a doctor's slots: dates at the location, and whether to explain each slot."""
+    """The query of a doctor's slots. Dates are dates at the location."""
 
-    to = serializers.DateField(required=False, help_text="Last date; by default 13 days on.")
+    to = serializers.DateField(
+        required=False, help_text="Last date; by default 13 days after the first."
+    )
     date = serializers.DateField(required=False, help_text="One date, instead of from and to.")
     location = serializers.IntegerField(required=False, help_text="Id of a location.")
     explain = QueryBooleanField(
@@ -26,49 +28,56 @@ class SlotsQuerySerializer(serializers.Serializer[Any]):
         help_text="true: every slot, with the first reason why the caller cannot book it.",
     )
     patient = serializers.IntegerField(
-        required=False, help_text="Id of the dependent to explain it for; by default oneself."
+        required=False, help_text="Id of a dependent for whom to explain; by default the caller."
     )
 
     def get_fields(self) -> dict[str, Any]:
+        """Return the fields, `from` first."""
         first = serializers.DateField(required=False, help_text="First date; by default today.")
-        return {"from": first, **super().get_fields()}  # `from` is a keyword of Python
+        return {"from": first, **super().get_fields()}  # `from` is a Python keyword
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raise ValidationError for `date` together with `from` or `to`."""
         if "date" in attrs and ("from" in attrs or "to" in attrs):
             raise serializers.ValidationError({"date": "Give one date, or from and to."})
         return attrs
 
     def dates(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
-        """First and last date; raises ValidationError for a reversed range or over 62 days."""
+        """Return the first and last date.
+
+        Raises ValidationError for a reversed range or more than 62 days.
+        """
         query = self.validated_data
         first = query.get("date") or query.get("from") or today
         default = min(datetime.timedelta(days=DEFAULT_DAYS - 1), datetime.date.max - first)
         last = query.get("date") or query.get("to") or first + default
-        if not 0 <= (last - first).days <= MOST_DAYS_AFTER_FIRST:
-            limit = f"Use a date from the first date to {MOST_DAYS_AFTER_FIRST} days after it."
+        if not 0 <= (last - first).days <= MAX_DAYS_AFTER_FIRST:
+            limit = f"Use a date from the first date to {MAX_DAYS_AFTER_FIRST} days after it."
             raise serializers.ValidationError({"to": limit})
         return first, last
 
 
 class ExplainedSlotSerializer(SlotSerializer):
-    """A slot, and why it cannot be booked. Only for the OpenAPI document."""
+    """A slot, with the reason why it cannot be booked."""
+
+    # Only for the OpenAPI document: the view returns plain rows.
 
     reason = serializers.ChoiceField(
         REASONS,
         required=False,
         allow_null=True,
-        help_text="With explain=true: the first reason against it, null where it can be booked.",
+        help_text="With explain=true: why it cannot be booked; null if it can.",
     )
 
 
 @extend_schema_serializer(
     many=False,
     examples=[
-        OpenApiExample("Free slots", {**ANSWER, "results": [SLOT]}),
+        OpenApiExample("Free slots", {**ANSWER_EXAMPLE, "results": [SLOT]}),
         OpenApiExample(
             "Explained",
             {
-                **ANSWER,
+                **ANSWER_EXAMPLE,
                 "results": [
                     {**SLOT, "reason": None},
                     {**SLOT, "id": 4712, "available": 0, "reason": "patient_overlap"},
@@ -78,13 +87,14 @@ class ExplainedSlotSerializer(SlotSerializer):
     ],
 )
 class ExplainedSlotsSerializer(serializers.Serializer[Any]):
-    """Slots of one doctor. Only for the OpenAPI document: the view answers plain rows."""
+    """Slots of one doctor, from one date to another."""
 
     doctor = serializers.IntegerField()
     to = serializers.DateField()
     results = ExplainedSlotSerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
+        """Return the fields, `from` after `doctor`."""
         fields = super().get_fields()
         first = serializers.DateField(help_text="First date.")
         return {"doctor": fields.pop("doctor"), "from": first, **fields}

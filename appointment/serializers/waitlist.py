@@ -1,4 +1,4 @@
-"""The shape of the waitlist in the API."""
+"""Serializers of waitlist entries and their offers."""
 
 from typing import Any
 
@@ -9,25 +9,25 @@ from rest_framework.fields import empty
 from rest_framework.relations import PrimaryKeyRelatedField
 
 from appointment.models import Offer, WaitlistEntry, WaitlistStatus
-from appointment.serializers.appointment import KEY, ZONE, DoctorNameSerializer
+from appointment.serializers.appointment import OPTIONAL_KEY, ZONE, DoctorNameSerializer
 from doctor.models import Doctor, Slot, Specialty
 from doctor.serializers import SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
 from extensions.rest.fields import ZonedDateTimeField
 from patient.serializers import PatientNameSerializer
 
-WISH = {
+CRITERIA_EXAMPLE = {
     "from": "2026-12-01",
     "to": "2026-12-31",
     "weekdays": [0, 2],
     "start_time": "08:00:00",
     "end_time": "12:00:00",
 }
-WAITING = {
+ENTRY_EXAMPLE = {
     "id": 9,
     "doctor": {"id": 3, "name": "Dr. Elena García"},
     "specialty": None,
-    **WISH,
+    **CRITERIA_EXAMPLE,
     "patient": {"id": 5, "name": "Ana Ruiz"},
     "status": "offered",
     "position": 1,
@@ -38,37 +38,37 @@ WAITING = {
 }
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 0, "maximum": 6},
+        "maxItems": 7,
+        "description": "0 Monday to 6 Sunday, in order; null means any day.",
+    }
+)
 class WeekdaysField(serializers.Field[int, Any, Any, Any]):
-    """Weekdays from 0, Monday, to 6, Sunday; null is any day."""
+    """A list of weekdays, 0 Monday to 6 Sunday, stored as bits; null means any day."""
 
     def get_value(self, dictionary: Any) -> Any:
-        """What was sent; a form sends one value a day."""
+        """Return what the client sent; an HTML form sends a value for each weekday."""
         if hasattr(dictionary, "getlist"):
             return dictionary.getlist(self.field_name) or empty
         return super().get_value(dictionary)
 
     def to_internal_value(self, data: Any) -> int:
+        """Return the bits: bit n is weekday n."""
         days = serializers.ListField(
             child=serializers.IntegerField(min_value=0, max_value=6), max_length=7
         ).run_validation(data)
         return sum(1 << day for day in set(days))
 
     def to_representation(self, value: int) -> list[int] | None:
+        """Return the weekdays in order; None for any day."""
         return [day for day in range(7) if value >> day & 1] or None
 
 
-DAYS = extend_schema_field(
-    {
-        "type": "array",
-        "items": {"type": "integer", "minimum": 0, "maximum": 6},
-        "maxItems": 7,
-        "description": "0 Monday to 6 Sunday, in order; null is any day.",
-    }
-)(WeekdaysField)
-
-
 class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
-    """A slot as in a search; the place that is offered is not among the available."""
+    """The slot of an offer; `available` does not count the offered place."""
 
     doctor = PrimaryKeyRelatedField[Any](read_only=True)
     schedule = PrimaryKeyRelatedField[Any](read_only=True)
@@ -76,7 +76,9 @@ class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
     starts_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     ends_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     time_zone = serializers.CharField(source="location.time_zone", read_only=True)
-    available = serializers.IntegerField(read_only=True, help_text="Places left for others.")
+    available = serializers.IntegerField(
+        read_only=True, help_text="Free places besides the offered one."
+    )
 
     class Meta:
         model = Slot
@@ -85,13 +87,13 @@ class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
 
 
 class OfferSerializer(serializers.ModelSerializer[Offer]):
-    """A place held for the one who waits."""
+    """A place that is held for the patient."""
 
     slot = OfferedSlotSerializer(read_only=True)
     expires_at = ZonedDateTimeField(
         zone="slot.location.time_zone",
         read_only=True,
-        help_text="Until then it can be accepted; with the offset of the location's zone.",
+        help_text="The offer can be accepted until then. With the UTC offset of the location.",
     )
 
     class Meta:
@@ -99,13 +101,14 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
         fields = ("slot", "expires_at")
 
 
-class WithFrom(serializers.BaseSerializer[Any]):
-    """A serializer with a field `from`, which is a word of Python's own."""
+class FromDateMixin(serializers.BaseSerializer[Any]):
+    """Adds the field `from` before `to`: a class body cannot name it, as it is a Python keyword."""
 
     def get_fields(self) -> dict[str, Any]:
+        """Return the fields, `from` before `to`."""
         fields: dict[str, Any] = super().get_fields()  # type: ignore[misc]
         first = serializers.DateField(
-            source="first_date", help_text="The first day, at the location of the visit."
+            source="first_date", help_text="First date, at the location of the visit."
         )
         named: dict[str, Any] = {}
         for name, field in fields.items():
@@ -117,12 +120,12 @@ class WithFrom(serializers.BaseSerializer[Any]):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("Mornings of a doctor", {"doctor": 3, **WISH}),
+        OpenApiExample("Mornings of a doctor", {"doctor": 3, **CRITERIA_EXAMPLE}),
         OpenApiExample("A specialty", {"specialty": 2, "from": "2026-12-01", "to": "2026-12-31"}),
     ]
 )
-class WaitlistJoinSerializer(WithFrom, serializers.Serializer[Any]):
-    """What to wait for: a doctor or a specialty, in a window of days."""
+class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
+    """Wait for a doctor or a specialty, from one date to another."""
 
     doctor = PrimaryKeyRelatedField[Any](
         queryset=Doctor.objects.active(),
@@ -136,62 +139,66 @@ class WaitlistJoinSerializer(WithFrom, serializers.Serializer[Any]):
         pk_field=serializers.IntegerField(min_value=0, max_value=2**63 - 1),
         default=None,
         allow_null=True,
-        help_text="Id of the specialty: any doctor who practises it will do.",
+        help_text="Id of the specialty: any doctor who practises it.",
     )
     to = serializers.DateField(
-        source="last_date", help_text="The last day, at the location of the visit."
+        source="last_date", help_text="Last date, at the location of the visit."
     )
-    weekdays = DAYS(source="weekday_bits", required=False, allow_null=True)
+    weekdays = WeekdaysField(source="weekday_bits", required=False, allow_null=True)
     start_time = serializers.TimeField(
-        default=None, allow_null=True, help_text="Not earlier, by the clocks of the location."
+        default=None, allow_null=True, help_text="Earliest start, on the clock of the location."
     )
     end_time = serializers.TimeField(
-        default=None, allow_null=True, help_text="Over by then, by the clocks of the location."
+        default=None, allow_null=True, help_text="Latest end, on the clock of the location."
     )
     patient_id = serializers.IntegerField(
-        **KEY, help_text="A dependent of yours; by default yourself."
+        **OPTIONAL_KEY, help_text="Id of a dependent; by default the caller's own profile."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Raise ValidationError without one of doctor and specialty, or for a reversed range."""
         attrs["weekday_bits"] = attrs.get("weekday_bits") or 0
         if (attrs["doctor"] is None) == (attrs["specialty"] is None):
             raise serializers.ValidationError(
                 "Give either a doctor or a specialty.", "doctor_or_specialty"
             )
         if attrs["last_date"] < attrs["first_date"]:
-            raise _fault("to", "The last day is before the first.", "date_range")
+            raise _field_error("to", "The last day is before the first.", "date_range")
         start, end = attrs["start_time"], attrs["end_time"]
         if start and end and end <= start:
-            raise _fault("end_time", "The hours end after they start.", "end_before_start")
+            raise _field_error("end_time", "The hours end after they start.", "end_before_start")
         return attrs
 
 
-@extend_schema_serializer(examples=[OpenApiExample("Somebody in line", WAITING)])
-class WaitlistEntrySerializer(WithFrom, serializers.ModelSerializer[WaitlistEntry]):
-    """An entry in line, of `WaitlistEntry.objects.as_of`; changed by its actions alone."""
+@extend_schema_serializer(examples=[OpenApiExample("Somebody in line", ENTRY_EXAMPLE)])
+class WaitlistEntrySerializer(FromDateMixin, serializers.ModelSerializer[WaitlistEntry]):
+    """A waitlist entry, read-only, with its present status, position and offer."""
+
+    # `appointment.models.offer.with_state` adds these three to the rows.
 
     doctor = DoctorNameSerializer(read_only=True, allow_null=True)
     specialty = SpecialtyNameSerializer(read_only=True, allow_null=True)
     to = serializers.DateField(source="last_date", read_only=True)
-    weekdays = DAYS(source="weekday_bits", read_only=True, allow_null=True)
+    weekdays = WeekdaysField(source="weekday_bits", read_only=True, allow_null=True)
     patient = PatientNameSerializer(read_only=True)
     status = serializers.ChoiceField(source="state", choices=WaitlistStatus.choices, read_only=True)
     position = serializers.IntegerField(
         read_only=True,
         allow_null=True,
-        help_text="From 1, among those in line for the same; null for who is not in line.",
+        help_text="From 1, in line for the same doctor or specialty; null if not in line.",
     )
-    offer = serializers.SerializerMethodField(help_text="What can be accepted now.")
+    offer = serializers.SerializerMethodField(help_text="The offer that can be accepted now.")
 
     class Meta:
         model = WaitlistEntry
-        fields = tuple(name for name in WAITING if name != "from")
+        fields = tuple(name for name in ENTRY_EXAMPLE if name != "from")
         read_only_fields = fields
 
     @extend_schema_field(OfferSerializer(allow_null=True))
     def get_offer(self, entry: Any) -> Any:
-        return next((OfferSerializer(offer).data for offer in entry.standing_offers), None)
+        """Return the open offer that has not expired, or None."""
+        return next((OfferSerializer(offer).data for offer in entry.acceptable_offers), None)
 
 
-def _fault(field: str, sentence: str, code: str) -> serializers.ValidationError:
+def _field_error(field: str, sentence: str, code: str) -> serializers.ValidationError:
     return serializers.ValidationError({field: ErrorDetail(sentence, code)})

@@ -129,7 +129,7 @@ def test_leave_on_another_clock_is_at_another_time(reception: Desk) -> None:
 @pytest.mark.parametrize(
     ("wrong", "fault"),
     [
-        ({}, "Choose the location whose clocks the times mean."),
+        ({}, "Choose the location on whose clock you typed the times."),
         ({"ends_0": str(day_ahead(2))}, "Time off ends after it starts."),
         ({"starts_0": "1999-12-31"}, "Use a time from the year 2000 to the year 2100."),
         ({"starts_0": "9999-12-31"}, "Use a time from the year 2000 to the year 2100."),

@@ -71,13 +71,13 @@ def test_a_line_tells_what_has_come_in_the_way(reception: Desk) -> None:
 
 def test_the_page_of_a_visit_proposes_the_first_alternative(reception: Desk) -> None:
     visit = flagged()
-    assert reception.open(page(visit, "change"))["step"] == [str(free(visit)[0].pk)]
+    assert reception.open(page(visit, "change"))["decision"] == [str(free(visit)[0].pk)]
 
 
 def test_saving_it_moves_the_visit_there(reception: Desk, staff: User) -> None:
     visit = flagged()
     old, slot = visit.slot, free(visit)[1]
-    reception.change(visit, step=str(slot.pk))
+    reception.change(visit, decision=str(slot.pk))
     visit.refresh_from_db()
     assert (visit.slot, visit.needs_rebooking, visit.status) == (slot, False, "scheduled")
     assert visit.events.latest("pk").actor == staff
@@ -89,14 +89,14 @@ def test_a_visit_is_moved_to_any_other_slot(reception: Desk) -> None:
     visit, slot = flagged(), ScheduleFactory(date=day_ahead(8)).slots.first()
     found = reception.suggestions(Appointment, "slot", slot.doctor.last_name.split()[-1])
     assert str(slot.pk) in {each["id"] for each in found}
-    reception.change(visit, step="other", other_slot=slot.pk)
+    reception.change(visit, decision="other", other_slot=slot.pk)
     visit.refresh_from_db()
     assert visit.slot == slot
 
 
 def test_a_visit_is_canceled_with_a_word(reception: Desk) -> None:
     visit = flagged()
-    reception.change(visit, step="cancel", cancel_because="No time suits")
+    reception.change(visit, decision="cancel", cancel_because="No time suits")
     visit.refresh_from_db()
     assert (visit.status, visit.cancel_reason) == ("canceled", "No time suits")
     assert_balanced(visit.slot)
@@ -110,8 +110,8 @@ def test_several_are_canceled_from_the_list(reception: Desk) -> None:
 
 
 def test_another_slot_has_to_be_chosen(reception: Desk) -> None:
-    refused = reception.change(flagged(), step="other")
-    assert faults(refused) == ["Choose the slot to move it to."]
+    refused = reception.change(flagged(), decision="other")
+    assert faults(refused) == ["Choose the time to move it to."]
 
 
 def test_a_slot_that_is_gone_meanwhile_is_told_and_nothing_is_moved(reception: Desk) -> None:
@@ -129,7 +129,7 @@ def test_a_slot_that_is_gone_meanwhile_is_told_and_nothing_is_moved(reception: D
 def test_a_refusal_of_the_rule_is_a_message(reception: Desk) -> None:
     visit = flagged()
     taken = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(8)).slots.first()).slot
-    refused = reception.change(visit, step="other", other_slot=taken.pk)
+    refused = reception.change(visit, decision="other", other_slot=taken.pk)
     assert faults(refused)[0].startswith("No place is left at this time.")
     assert listed(reception) == [visit.pk]
 
@@ -137,7 +137,7 @@ def test_a_refusal_of_the_rule_is_a_message(reception: Desk) -> None:
 def test_what_is_no_longer_flagged_cannot_be_moved_from_here(reception: Desk) -> None:
     visit = AppointmentFactory()
     row = WorkListItem.objects.get(pk=visit.pk)
-    sent = reception.send(page(row, "change"), step="cancel")
+    sent = reception.send(page(row, "change"), decision="cancel")
     visit.refresh_from_db()
     assert visit.status == "scheduled"
     assert "Perhaps it was deleted?" in told(sent)[0]
@@ -148,8 +148,8 @@ def test_who_may_only_see_appointments_changes_nothing_here() -> None:
     user.user_permissions.set(Permission.objects.filter(codename="view_appointment"))
     desk = Desk(user)
     assert listed(desk) == [visit.pk]
-    assert "step" not in desk.open(page(visit, "change"))
-    assert desk.client.post(page(visit, "change"), {"step": "cancel"}).status_code == 403
+    assert "decision" not in desk.open(page(visit, "change"))
+    assert desk.client.post(page(visit, "change"), {"decision": "cancel"}).status_code == 403
     desk.act("cancel", visit)
     visit.refresh_from_db()
     assert visit.status == "scheduled"

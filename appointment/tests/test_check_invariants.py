@@ -274,14 +274,14 @@ def test_at_most_a_hundred_rows_of_a_rule_are_listed() -> None:
     assert status == 1
     assert said.count("I1 Slot") == 100
     assert "I1 and 10 more: " in said
-    assert "110 broken rules in 110 slots" in said
+    assert "110 violations in 110 slots" in said
 
 
 def test_whoever_watches_is_told_how_far_it_is(
     booked: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = "appointment.management.commands.check_invariants"
-    monkeypatch.setattr(f"{command}.SECONDS_BETWEEN_NOTES", -1)
+    monkeypatch.setattr(f"{command}.PROGRESS_INTERVAL", -1)
     assert "... 1 slots\n... 2 slots\n" in verdict(window=1, verbosity=2)[1]
     assert "..." not in verdict(window=1)[1]
 

@@ -8,8 +8,8 @@ import pytest
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition, NotCancelable
-from appointment.models import Appointment
-from appointment.models.appointment import HOLDING, TRANSITIONS, Status
+from appointment.models import Appointment, Status
+from appointment.models.appointment import HOLDING_STATUSES, TRANSITIONS
 from appointment.tests.factories import AppointmentFactory
 from extensions.exceptions import DomainError
 from tests.balance import assert_balanced
@@ -88,7 +88,7 @@ def test_every_status_but_canceled_holds_the_place(status: str) -> None:
     slot = visit_that_is(status).slot
     slot.refresh_from_db()
     assert slot.taken == (0 if status == "canceled" else 1)
-    assert (status in HOLDING) is (status != "canceled")
+    assert (status in HOLDING_STATUSES) is (status != "canceled")
     assert_balanced(slot)
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import StaffFactory, UserFactory
-from appointment.demo import scenes
+from appointment.demo import examples
 from appointment.demo.logins import DOCTOR, PATIENT, RECEPTION
 from patient.tests.factories import PatientFactory
 
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_doctor_and_an_emergency_are_in_the_log_of_the_demos_patient_once(client_of: Any) -> None:
-    assert not scenes.look_into_a_record(timezone.now())
+    assert not examples.add_record_reads(timezone.now())
     UserFactory(email=DOCTOR.email, first_name="Elena", last_name="Vidal")
     StaffFactory(email=RECEPTION.email, first_name="Robin", last_name="Ferrer")
     own = PatientFactory(user=UserFactory(email=PATIENT.email))
-    assert scenes.look_into_a_record(timezone.now())
-    assert not scenes.look_into_a_record(timezone.now())
+    assert examples.add_record_reads(timezone.now())
+    assert not examples.add_record_reads(timezone.now())
     log = client_of(own.user).get("/api/patient/access-log/").json()["results"]
     assert [(row["by"]["name"], row["action"], row["emergency"]) for row in log] == [
         ("Robin Ferrer", "read", True),

@@ -181,9 +181,9 @@ def test_a_large_one_goes_through_a_file_and_reads_some_rows_at_a_time(
     family: Patient, client_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = exported(client_of(family.user))["medical_history"]
-    monkeypatch.setattr(export, "AT_ONCE", 1)
-    monkeypatch.setattr(export, "IN_MEMORY", 64)
-    monkeypatch.setattr("appointment.views.export.IN_MEMORY", 64)
+    monkeypatch.setattr(export, "ROWS_PER_QUERY", 1)
+    monkeypatch.setattr(export, "MEMORY_LIMIT", 64)
+    monkeypatch.setattr("appointment.views.export.MEMORY_LIMIT", 64)
     answer = client_of(family.user).get(EXPORT)
     assert answer.streaming
     assert json.loads(answer.getvalue())["medical_history"] == small

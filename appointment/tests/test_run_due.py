@@ -22,8 +22,8 @@ from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
 NOTHING = (
-    "0 offers expired, 0 entries expired, 0 free places offered, 0 idempotency keys forgotten, "
-    "0 mails sent, 0 mails forgotten.\n"
+    "0 offers expired, 0 entries expired, 0 free places offered, 0 idempotency keys deleted, "
+    "0 mails sent, 0 mails deleted.\n"
 )
 
 
@@ -130,5 +130,5 @@ def test_idempotency_keys_are_kept_for_a_day(patient: Any) -> None:
             fingerprint="x",
             created_at=at - timedelta(hours=hours),
         )
-    assert "1 idempotency keys forgotten" in run_due()
+    assert "1 idempotency keys deleted" in run_due()
     assert IdempotencyKey.objects.get().key == "23.9"

@@ -26,7 +26,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Done:
     """What is done, by two pieces of work of which the second is mail."""
     done: Done = []
 
-    def piece(name: str) -> scheduler.Work:
+    def piece(name: str) -> scheduler.Job:
         def work(at: Any) -> int:
             done.append(name)
             return 1
@@ -34,18 +34,18 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Done:
         return f"{name}s", work
 
     mail = piece("mail")
-    monkeypatch.setattr(scheduler, "MAIL", mail)
-    monkeypatch.setattr(scheduler, "WORK", (piece("other"), mail))
+    monkeypatch.setattr(scheduler, "MAIL_JOB", mail)
+    monkeypatch.setattr(scheduler, "JOBS", (piece("other"), mail))
     return done
 
 
 def test_mail_goes_out_in_every_turn_and_the_rest_once_an_interval(done: Done) -> None:
     clock = Scheduler(interval=3600, stdout=StringIO())
     for _ in range(3):
-        clock.turn()
+        clock.run_due_jobs()
     assert done == ["other", "mail", "mail", "mail"]
     clock.next_round = time.monotonic()
-    clock.turn()
+    clock.run_due_jobs()
     assert done[4:] == ["other", "mail"]
 
 
@@ -54,10 +54,10 @@ def test_a_turn_says_what_was_done_and_nothing_where_nothing_was(
 ) -> None:
     said = StringIO()
     clock = Scheduler(3600, said)
-    clock.turn()
+    clock.run_due_jobs()
     assert said.getvalue() == "1 others, 1 mails."
-    monkeypatch.setattr(scheduler, "MAIL", ("mails sent", lambda at: 0))
-    clock.turn()
+    monkeypatch.setattr(scheduler, "MAIL_JOB", ("mails sent", lambda at: 0))
+    clock.run_due_jobs()
     assert said.getvalue() == "1 others, 1 mails."
 
 
@@ -68,9 +68,9 @@ def test_it_outlives_an_outage_and_every_other_failure_of_a_piece(
     def fail(at: Any) -> int:
         raise error
 
-    monkeypatch.setattr(scheduler, "WORK", (("others", fail), scheduler.MAIL))
+    monkeypatch.setattr(scheduler, "JOBS", (("others", fail), scheduler.MAIL_JOB))
     monkeypatch.setattr(connections, "close_all", lambda: done.append("closed"))
-    Scheduler(3600, StringIO()).turn()
+    Scheduler(3600, StringIO()).run_due_jobs()
     assert done == ["closed", "mail"]
     assert "ailed at 'others'" in caplog.text
     assert ("Traceback" in caplog.text) is isinstance(error, ValueError), "a bug is told where"

@@ -16,8 +16,9 @@ from django.db.models import Count, F, QuerySet, Sum
 from django.test import override_settings
 
 from accounts.models import User
-from appointment.demo import days, people, visits
+from appointment.demo import people, visits
 from appointment.demo.logins import LOGINS, PASSWORD, PATIENT
+from appointment.demo.sessions import days_around
 from appointment.models import Appointment, Offer, WaitlistEntry
 from doctor.models import (
     Doctor,
@@ -72,7 +73,7 @@ def rows() -> dict[str, int]:
 def next_working_day(at: datetime) -> datetime:
     """The first later instant whose calendar reaches a working day that this one's does not."""
     tomorrow = at + timedelta(days=1)
-    end = (tomorrow + days.around()).weekday()
+    end = (tomorrow + days_around()).weekday()
     return tomorrow if end < 5 else next_working_day(tomorrow)
 
 
@@ -90,7 +91,7 @@ def test_there_are_two_clinics_and_twelve_doctors_each_at_one() -> None:
 
 
 def test_every_doctor_works_every_working_day_between_nine_and_five() -> None:
-    first, last = AT.date() - days.around(), AT.date() + days.around()
+    first, last = AT.date() - days_around(), AT.date() + days_around()
     span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     for doctor in Doctor.objects.all():
         sessions = doctor.schedules.all()
@@ -219,7 +220,7 @@ def test_a_run_that_was_killed_is_completed_by_the_next(monkeypatch: pytest.Monk
     one_by_one, later = Schedule.objects.filter(weekly_hours=None), next_working_day(AT)
     before = one_by_one.count()
     with monkeypatch.context() as patch:
-        patch.setattr(visits.Day, "fill", lambda *args: 1 / 0)
+        patch.setattr(visits.DayOfVisits, "book", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             seed(later)
     assert one_by_one.count() == before
@@ -294,7 +295,7 @@ def test_an_account_that_was_there_first_keeps_its_password_and_its_rights() -> 
         Patient.objects.all().delete()
         User.objects.all().delete()
         stranger = User.objects.create_user(LOGINS[0].email, "my own words")
-        people.make()
+        people.create()
         stranger.refresh_from_db()
     assert stranger.check_password("my own words")
     assert not stranger.is_superuser

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from appointment.exceptions import NoOpenOffer, PlaceAvailable
 from appointment.models import Appointment, Offer, WaitlistEntry
-from appointment.models.waitlist import MOST_ENTRIES
+from appointment.models.waitlist import MAX_ENTRIES
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from appointment.tests.line import HALF_AN_HOUR, HOLD, holders, only_visit, waiting
 from doctor.exceptions import PatientOverlap, SlotFull, TooManyAppointments
@@ -72,7 +72,7 @@ def test_a_doctor_who_has_left_is_not_waited_for(visit: Appointment) -> None:
 
 
 def test_a_patient_waits_for_twenty_things_at_most(patient: Patient) -> None:
-    for number in range(MOST_ENTRIES + 2):
+    for number in range(MAX_ENTRIES + 2):
         over = day_ahead(-1) if number < 2 else day_ahead(30)
         WaitlistEntryFactory(patient=patient, first_date=day_ahead(-2), last_date=over)
     with pytest.raises(ValidationError):

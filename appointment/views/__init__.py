@@ -1,10 +1,10 @@
-"""The views of appointments, one module a concern."""
+"""API views that need appointments, whatever their path."""
 
+from appointment.views.appointments import AppointmentViewSet
 from appointment.views.booking import BookView, CancelView, RescheduleView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView
 from appointment.views.export import ExportView
 from appointment.views.medical_history import MedicalHistoryViewSet
-from appointment.views.own import AppointmentViewSet
 from appointment.views.rebooking import RebookingCancelView, RebookingMoveView, RebookingView
 from appointment.views.slots import AvailableSlotsView
 from appointment.views.time_off import TimeOffViewSet

@@ -1,4 +1,4 @@
-"""Book, cancel and move one's own appointments."""
+"""Book, cancel and move appointments of the caller and the caller's dependents."""
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -20,16 +20,16 @@ from appointment.views.idempotent import idempotent
 from doctor.exceptions import REFUSALS
 from extensions.rest.throttling import UserThrottle
 
-# The error codes of the booking rules, in their order, and of a visit that cannot be changed.
+# Error codes: of the booking rules, in the order of the rules, and of a visit that cannot change.
 BOOKING_RULE_CODES = tuple(refusal.code for refusal in REFUSALS.values())
 CHANGE_CODES = ("not_cancelable", "cancel_deadline_passed")
 LOCATION = OpenApiParameter(
-    "Location", str, "header", response=[201], description="Where it can be read."
+    "Location", str, "header", response=[201], description="URL of the new object."
 )
 
 
 class BookView(GenericAPIView[Appointment]):
-    """Book a place with a doctor."""
+    """Book an appointment with a doctor."""
 
     audited_model = Appointment
     throttle_classes = (UserThrottle, BookingThrottle)
@@ -44,9 +44,9 @@ class BookView(GenericAPIView[Appointment]):
         parameters=[LOCATION],
     )
     def post(self, request: SignedInRequest, doctor_id: int) -> Response:
-        """Book a place with a doctor, for oneself or a dependent.
+        """Book an appointment with a doctor, for the caller or a dependent.
 
-        `slot_full` comes with up to three `alternatives`.
+        The error `slot_full` has up to three free slots of the doctor as `alternatives`.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -57,7 +57,7 @@ class BookView(GenericAPIView[Appointment]):
 
 
 class CancelView(GenericAPIView[Appointment]):
-    """Cancel one's own appointment before it begins."""
+    """Cancel an appointment of the caller or of a dependent."""
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()
@@ -67,12 +67,13 @@ class CancelView(GenericAPIView[Appointment]):
     problems = {"post": (422,)}
 
     def get_queryset(self) -> QuerySet[Appointment]:
+        """Return the appointments of the caller and the caller's dependents."""
         return Appointment.objects.visible_to(self.request.user).with_names()
 
     @idempotent
     @extend_schema(responses=AppointmentSerializer, operation_id="appointment_cancel")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Cancel one's own appointment before it begins; its place is free again at once."""
+        """Cancel an appointment before it begins, and release its place."""
         appointment = self.get_object()
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -81,7 +82,7 @@ class CancelView(GenericAPIView[Appointment]):
 
 
 class RescheduleView(GenericAPIView[Appointment]):
-    """Move one's own appointment to another slot, of any doctor."""
+    """Move an appointment of the caller or of a dependent to another slot."""
 
     audited_model = Appointment
     throttle_classes = (UserThrottle, BookingThrottle)
@@ -92,14 +93,15 @@ class RescheduleView(GenericAPIView[Appointment]):
     problems = {"post": (422,)}
 
     def get_queryset(self) -> QuerySet[Appointment]:
+        """Return the appointments of the caller and the caller's dependents."""
         return Appointment.objects.visible_to(self.request.user).with_names()
 
     @idempotent
     @extend_schema(responses=AppointmentSerializer, operation_id="appointment_reschedule")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Move one's own appointment to another slot, of any doctor.
+        """Move an appointment to another slot, of any doctor; its id stays the same.
 
-        It keeps its id. Both places change hands at once, or neither does.
+        If the new slot cannot be booked, the appointment keeps its old one.
         """
         appointment = self.get_object()
         body = self.get_serializer(data=request.data)

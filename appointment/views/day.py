@@ -1,4 +1,4 @@
-"""The day of a visit: a doctor's agenda, and who came, who did not."""
+"""The day of a visit: the doctor's agenda, check-in, completion and no-show."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +14,12 @@ from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
 from appointment.filters import AgendaFilter
 from appointment.models import Appointment
-from appointment.permissions import IsDoctor, IsStaffOrTheDoctor
+from appointment.permissions import IsDoctor, IsStaffOrVisitDoctor
 from appointment.serializers import AgendaSerializer, AppointmentSerializer
 
 
 class AgendaView(AuditedListMixin, ListAPIView[Appointment]):
-    """The calling doctor's appointments of a day, earliest first."""
+    """List the calling doctor's appointments on one date, earliest first."""
 
     audited_model = Appointment
     role_for_others = role_for_empty_list = AuditEvent.Role.DOCTOR
@@ -30,64 +30,67 @@ class AgendaView(AuditedListMixin, ListAPIView[Appointment]):
     problems = {"get": (403,)}
 
     def get_queryset(self) -> QuerySet[Appointment]:
+        """Return the appointments of the calling doctor."""
         own = Appointment.objects.filter(doctor__user=self.request.user)  # type: ignore[misc]
         return own.with_names().order_by("starts_at", "pk")
 
 
-class DayView(GenericAPIView[Appointment]):
-    """A verb of the day of a visit, for staff and the visit's own doctor."""
+class LifecycleView(GenericAPIView[Appointment]):
+    """Calls one verb of an appointment, for staff and for the doctor of the visit."""
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()
     serializer_class = AppointmentSerializer
-    permission_classes = (IsAuthenticated, IsStaffOrTheDoctor)
+    permission_classes = (IsAuthenticated, IsStaffOrVisitDoctor)
     lookup_url_kwarg = "appointment_id"
     conflicts = {"post": ("invalid_transition",)}
     verb: Callable[..., Appointment]
 
     def get_queryset(self) -> QuerySet[Appointment]:
+        """Return the appointments that the caller may see in any role."""
         return Appointment.objects.concerning(self.request.user).with_names()
 
     def perform(self, request: SignedInRequest) -> Response:
+        """Call the verb and return the appointment."""
         appointment: Any = self.get_object()
         type(self).verb(appointment, by=request.user)
         return Response(self.get_serializer(appointment).data)
 
 
-class CheckInView(DayView):
-    """Note that a patient has come."""
+class CheckInView(LifecycleView):
+    """Check a patient in."""
 
     verb = Appointment.check_in
 
     @extend_schema(request=None, operation_id="appointment_check_in")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Note, on the day of the visit, that the patient has come; again changes nothing."""
+        """Check the patient in, on the date of the visit; a second call changes nothing."""
         return self.perform(request)
 
 
-class CompleteView(DayView):
-    """Note that a visit took place."""
+class CompleteView(LifecycleView):
+    """Complete a visit."""
 
     verb = Appointment.complete
 
     @extend_schema(request=None, operation_id="appointment_complete")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Note that the visit took place; before its start only for who has checked in.
+        """Record that the visit took place. Staff can also correct a no-show.
 
-        Staff also correct a no-show.
+        Before the start of the visit, the patient must have checked in.
         """
         return self.perform(request)
 
 
-class NoShowView(DayView):
-    """Note that a patient did not come."""
+class NoShowView(LifecycleView):
+    """Mark a visit as a no-show."""
 
     verb = Appointment.mark_no_show
 
     @extend_schema(request=None, operation_id="appointment_no_show")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Note, from the start of the visit on, that the patient did not come.
+        """Record, once the visit has begun, that the patient did not come.
 
-        Staff also correct a completed visit.
+        Staff can also correct a completed visit.
         """
         return self.perform(request)

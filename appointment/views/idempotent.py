@@ -1,4 +1,7 @@
-"""The header Idempotency-Key on writes of appointments and of the waitlist."""
+"""The header Idempotency-Key on writes of appointments and of the waitlist.
+
+After the IETF draft draft-ietf-httpapi-idempotency-key-header.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,17 +23,17 @@ def _store(
     fingerprint: str,
     handle: Callable[[], Response],
 ) -> idempotency.Answer:
-    """Keep the answer in the transaction of the work; record a replay as a read of the patient."""
+    """Store the answer in the transaction of the view; record a replay as a read of the patient."""
     answer = IdempotencyKey.objects.answer(
-        request.user, key, fingerprint, lambda: _answer_of(handle())
+        request.user, key, fingerprint, lambda: _to_answer(handle())
     )
     if answer.is_replay:
         record_read(view.audited_model, [answer.patient], "", role=AuditEvent.Role.PATIENT)
     return answer
 
 
-def _answer_of(response: Response) -> PatientAnswer:
-    """The answer to keep, with the key of the patient whom it concerns."""
+def _to_answer(response: Response) -> PatientAnswer:
+    """Return the answer to store, with the key of the patient whom it concerns."""
     patient = (response.data or {}).get("patient") or {}
     location = response.headers.get("Location", "")
     body = idempotency.rendered(response)

@@ -1,4 +1,4 @@
-"""Medical histories: one's own, and for a doctor those of the patients under treatment."""
+"""Medical histories: of the caller and dependents, and, for a doctor, of treated patients."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from patient.serializers import MedicalHistorySerializer, NewMedicalHistorySeria
 
 @extend_schema_view(create=extend_schema(responses={201: MedicalHistorySerializer}))
 class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
-    """The medical history of the caller and of their dependents, latest entry first."""
+    """The medical history of the caller and the caller's dependents, latest entry first."""
 
     audited_model = MedicalHistory
     role_for_others = AuditEvent.Role.DOCTOR
@@ -28,24 +28,29 @@ class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
     problems = {"post": (404,)}
 
     def get_serializer_class(self) -> Any:
+        """Return the serializer with `patient_id` for a new entry."""
         return NewMedicalHistorySerializer if self.action == "create" else self.serializer_class
 
     def get_queryset(self) -> QuerySet[MedicalHistory]:
-        """Entries of the caller and dependents; the filter checks a patient that a list names."""
+        """Return the entries of the caller and dependents.
+
+        A list with the parameter `patient` starts from all entries: the filter checks the access.
+        """
         entries = MedicalHistory.objects.select_related("patient")
         if self.action == "list" and self._patient_param():
             return entries
         return entries.visible_to(self.request.user)
 
     def rows_for_empty_list(self) -> Iterable[Any]:
-        """An unsaved entry of the patient named: an empty history was read of that patient."""
+        """Return an unsaved entry of the patient in the query, whose read is then recorded."""
         named = self._patient_param()
         patients = Patient.objects.filter(pk=int(named)) if named else ()
         return [MedicalHistory(patient=patient) for patient in patients]
 
     def _patient_param(self) -> str:
-        """The parameter `patient` as typed; the filter has refused what is not a key."""
+        """Return the raw parameter `patient`; the filter has refused a value that is not a key."""
         return self.request.query_params.get("patient", "").strip()
 
     def perform_destroy(self, instance: MedicalHistory) -> None:
+        """Call `MedicalHistory.remove`."""
         instance.remove()

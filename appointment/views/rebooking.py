@@ -1,4 +1,4 @@
-"""The work list: visits that leave, changed hours or a doctor who left have hit."""
+"""The work list: visits that cannot take place as booked, for staff to move or cancel."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from extensions.rest.permissions import IsStaffWithModelPermission
 
 
 class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
-    """Visits that cannot take place as booked, soonest first, with other times for each."""
+    """List the visits that cannot take place as booked, soonest first, with alternatives."""
 
     audited_model = Appointment
     patient_path = "appointment.patient"
@@ -35,14 +35,16 @@ class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
     problems = {"get": (403,)}
 
     def get_queryset(self) -> QuerySet[Appointment]:
+        """Return the flagged visits that have not begun."""
         return Appointment.objects.with_names().to_rebook(timezone.now())
 
     def paginate_queryset(self, queryset: Any) -> Any:
+        """Return the visits of the page with their alternatives."""
         return with_alternatives(super().paginate_queryset(queryset) or (), timezone.now())
 
 
 class WorkListItemView(GenericAPIView[Appointment]):
-    """A write that takes a visit off the work list."""
+    """Moves or cancels a visit of the work list."""
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()
@@ -50,10 +52,11 @@ class WorkListItemView(GenericAPIView[Appointment]):
     lookup_url_kwarg = "appointment_id"
 
     def get_queryset(self) -> QuerySet[Appointment]:
+        """Return the flagged visits that have not begun."""
         return Appointment.objects.with_names().to_rebook(timezone.now())
 
     def read_body(self, request: SignedInRequest) -> dict[str, Any]:
-        """The validated body; raises ValidationError."""
+        """Return the validated body; raises ValidationError."""
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         return body.validated_data
@@ -67,7 +70,7 @@ class RebookingMoveView(WorkListItemView):
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_move")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Move a visit of the work list to another slot, of any doctor; it keeps its id."""
+        """Move a visit of the work list to another slot, of any doctor; its id stays the same."""
         appointment = self.get_object()
         appointment.reschedule(to=self.read_body(request)["slot_id"], by=request.user)
         return Response(AppointmentSerializer(appointment).data)

@@ -1,5 +1,6 @@
-"""A doctor's slots, free or explained: an explanation needs the booking context of a patient."""
+"""A doctor's slots: the free ones, or all with the reason why the caller cannot book them."""
 
+from datetime import date, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -13,7 +14,7 @@ from accounts.audit.views import record_read
 from appointment.models import Appointment
 from appointment.models.booking import booking_context
 from appointment.serializers import ExplainedSlotsSerializer, SlotsQuerySerializer
-from doctor.models import Doctor, Slot
+from doctor.models import Doctor, Location, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.directory import earliest_today
 from doctor.wall_time import enclosing_span, spans_of_days
@@ -21,7 +22,7 @@ from patient.models import Patient
 
 
 class AvailableSlotsView(APIView):
-    """What can be booked of one doctor now, or why not."""
+    """List the slots of a doctor."""
 
     audited_model = Appointment
     audited_parameters = ("patient",)
@@ -31,10 +32,10 @@ class AvailableSlotsView(APIView):
 
     @extend_schema(parameters=[SlotsQuerySerializer], responses=ExplainedSlotsSerializer)
     def get(self, request: Request, doctor_id: int) -> Response:
-        """What can be booked of one doctor now, earliest first: one page, bounded by its window.
+        """List the slots of a doctor that can be booked now, earliest first, on one page.
 
-        With `explain=true` every slot, and the first reason why the caller cannot book it: of
-        oneself, of the dependent named by `patient`, or without a login of everybody.
+        With `explain=true`, list every slot with the first reason why the caller, or the dependent
+        in `patient`, cannot book it. Without a login, only reasons that hold for all patients.
         """
         serializer = SlotsQuerySerializer(data=request.query_params)
         serializer.is_valid(raise_exception=True)
@@ -44,23 +45,34 @@ class AvailableSlotsView(APIView):
         locations = [each for each in locations if query.get("location") in (None, each.pk)]
         slots = Slot.objects.filter(doctor=doctor_id).between(first, last, locations)
         slots = slots.order_by("starts_at", "pk")
-        patient = self.patient(request, query)
-        if not query["explain"]:
-            rows = slots.bookable_in(BookingContext(at, tuple(locations))).to_list(at)
-        else:
-            context = BookingContext(at, tuple(locations))
-            if patient and locations:
-                zones = {each.pk: each.time_zone for each in locations}
-                window = enclosing_span(spans_of_days(first, last, zones))
-                context = booking_context(patient, at, locations, window)
+        patient = self.read_patient(request, query)
+        if query["explain"]:
+            context = self.context_of(patient, at, locations, first, last)
             rows = slots.explained(context).to_list(at, "reason")
+        else:
+            rows = slots.bookable_in(BookingContext(at, tuple(locations))).to_list(at)
         return Response({"doctor": doctor_id, "from": first, "to": last, "results": rows})
 
-    def patient(self, request: Request, query: dict[str, Any]) -> Patient | None:
-        """The patient for whom the slots are explained, if any; recorded as a read of the patient.
+    def context_of(
+        self,
+        patient: Patient | None,
+        at: datetime,
+        locations: list[Location],
+        first: date,
+        last: date,
+    ) -> BookingContext:
+        """Return the booking context of the patient for these dates, or without a patient."""
+        if patient is None or not locations:
+            return BookingContext(at, tuple(locations))
+        zones = {location.pk: location.time_zone for location in locations}
+        window = enclosing_span(spans_of_days(first, last, zones))
+        return booking_context(patient, at, locations, window)
 
-        Raises Patient.DoesNotExist for a patient of another user. The plain list is the same for
-        every caller.
+    def read_patient(self, request: Request, query: dict[str, Any]) -> Patient | None:
+        """Return the patient for whom to explain, if any, and record the read.
+
+        Raises Patient.DoesNotExist for a patient of another user, whether or not to explain. The
+        plain list is the same for every caller.
         """
         if not query["explain"] and query.get("patient") is None:
             return None

@@ -20,18 +20,17 @@ from appointment.serializers import (
 from doctor.models import TimeOff
 from extensions.rest.permissions import IsStaffWithModelPermission
 
-PREVIEW = [PreviewSerializer]
-
 
 @extend_schema_view(
     create=extend_schema(
-        parameters=PREVIEW, responses={200: AffectedAppointmentsSerializer, 201: TimeOffSerializer}
+        parameters=[PreviewSerializer],
+        responses={200: AffectedAppointmentsSerializer, 201: TimeOffSerializer},
     ),
 )
 class TimeOffViewSet(ModelViewSet[TimeOff]):
-    """Leave, latest first. What it overlaps is closed, and the visits it hits are to be moved.
+    """Leave and closures, latest first.
 
-    With `?preview=true` nothing changes and the answer is which visits it would hit.
+    Leave closes the slots that it overlaps and puts their visits on the work list.
     """
 
     audited_model = Appointment
@@ -44,24 +43,25 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
     problems = {"get": (403,)}
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Enter leave, or with `?preview=true` tell which visits it would hit."""
-        asked = PreviewSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        if not asked.validated_data["preview"]:
+        """Enter leave. With `preview=true` save nothing, and return the visits it would affect."""
+        query = PreviewSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        if not query.validated_data["preview"]:
             return super().create(request, *args, **kwargs)
         leave: Any = self.get_serializer(data=request.data)
         leave.is_valid(raise_exception=True)
-        hits = leave.previewed()
-        record_read(Appointment, [hit.appointment for hit in hits], otherwise="staff")
-        return Response({"appointments": AffectedAppointmentSerializer(hits, many=True).data})
+        affected = leave.preview()
+        record_read(Appointment, [each.appointment for each in affected], otherwise="staff")
+        return Response({"appointments": AffectedAppointmentSerializer(affected, many=True).data})
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change leave; raises ValidationError for a preview, which there is of new leave alone."""
-        asked = PreviewSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        if asked.validated_data["preview"]:
+        """Change leave. `preview=true` is refused: only new leave has a preview."""
+        query = PreviewSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        if query.validated_data["preview"]:
             raise ValidationError({"preview": "Only new leave can be previewed."})
         return super().update(request, *args, **kwargs)
 
     def perform_destroy(self, instance: TimeOff) -> None:
+        """Call `TimeOff.unpublish`."""
         instance.unpublish()

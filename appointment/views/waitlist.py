@@ -1,4 +1,4 @@
-"""Waiting for a place, and taking or leaving one that is offered."""
+"""Join and leave the waitlist; accept and decline an offered place."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ from extensions.rest.throttling import UserThrottle
 class WaitlistViewSet(
     AuditedViewMixin, ListModelMixin, RetrieveModelMixin, GenericViewSet[WaitlistEntry]
 ):
-    """What one waits for, oneself or a dependent, in the order of joining."""
+    """The waitlist entries of the caller and the caller's dependents, in the order of joining."""
 
     audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.order_by("pk")
@@ -42,9 +42,11 @@ class WaitlistViewSet(
     problems = {"post": (404, 422), "delete": (422,)}
 
     def get_serializer_class(self) -> Any:
+        """Return the serializer of the request body for a new entry."""
         return WaitlistJoinSerializer if self.action == "create" else WaitlistEntrySerializer
 
     def get_queryset(self) -> QuerySet[WaitlistEntry]:
+        """Return the entries of the caller and dependents, with their present state."""
         own = WaitlistEntry.objects.visible_to(self.request.user)
         return with_state(own, timezone.now()).order_by("pk")
 
@@ -55,10 +57,10 @@ class WaitlistViewSet(
         parameters=[LOCATION],
     )
     def create(self, request: SignedInRequest) -> Response:
-        """Wait for a doctor or a specialty, for oneself or a dependent, at the end of the line.
+        """Join the waitlist for a doctor or a specialty, for the caller or a dependent.
 
-        Where a place that fits is free now, `place_available` comes with up to three
-        `alternatives` to book instead.
+        The error `place_available` means that a fitting slot is free now; it has up to three such
+        slots as `alternatives`.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -70,24 +72,25 @@ class WaitlistViewSet(
     @idempotent
     @extend_schema(responses={204: None})
     def destroy(self, request: SignedInRequest, pk: Any) -> Response:
-        """Leave the line; a place that was offered goes to the next."""
+        """Leave the waitlist; a place that was offered goes to the next in line."""
         self.get_object().leave()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class OfferAnswerView(GenericAPIView[Any]):
-    """A patient's answer to an open offer."""
+    """Answers an open offer of an entry of the caller or of a dependent."""
 
     audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.all()
     problems = {"post": (422,)}
 
     def get_queryset(self) -> QuerySet[WaitlistEntry]:
+        """Return the entries of the caller and dependents."""
         return WaitlistEntry.objects.visible_to(self.request.user).select_related("patient")
 
 
 class AcceptView(OfferAnswerView):
-    """Book the place that is offered."""
+    """Accept an offered place."""
 
     throttle_classes = (UserThrottle, BookingThrottle)
     serializer_class = AppointmentSerializer
@@ -101,7 +104,7 @@ class AcceptView(OfferAnswerView):
         parameters=[LOCATION],
     )
     def post(self, request: SignedInRequest, pk: int) -> Response:
-        """Book the place that is offered, by the rule: where it refuses, the offer stands."""
+        """Book the offered place. If a booking rule refuses it, the offer stays open."""
         appointment = self.get_object().accept(by=request.user)
         data = self.get_serializer(appointment).data
         location = reverse("appointment-detail", [appointment.pk], request=request)
@@ -109,7 +112,7 @@ class AcceptView(OfferAnswerView):
 
 
 class DeclineView(OfferAnswerView):
-    """Let an offered place go."""
+    """Decline an offered place."""
 
     serializer_class = WaitlistEntrySerializer
     conflicts = {"post": ("no_open_offer",)}
@@ -117,6 +120,6 @@ class DeclineView(OfferAnswerView):
     @idempotent
     @extend_schema(request=None, responses={204: None}, operation_id="appointment_waitlist_decline")
     def post(self, request: SignedInRequest, pk: int) -> Response:
-        """Let the offered place go to the next who can have it, and keep one's place in line."""
+        """Decline the offered place. The entry keeps its position in line."""
         self.get_object().decline()
         return Response(status=status.HTTP_204_NO_CONTENT)

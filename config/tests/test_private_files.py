@@ -13,7 +13,7 @@ from config.management.commands.serve import restrict_files
 ROOT = Path(__file__).resolve().parents[2]
 # What a demo writes: the lock, two SQLite databases with their -wal and -shm, a mail.
 DEMO = """
-import django; django.setup()
+import os
 from django.core.mail import send_mail
 from django.db import connections
 from config.management.commands.serve import startup_lock
@@ -21,15 +21,16 @@ with startup_lock():
     for connection in connections.all():
         connection.cursor().execute("CREATE TABLE example (id integer)")
     send_mail("Subject", "Text", None, ["ana@example.com"])
-    for folder, folders, files in __import__("os").walk("var"):
+    for folder, folders, files in os.walk("var"):
         for name in [folder, *(f"{folder}/{name}" for name in files)]:
-            print(oct(__import__("os").stat(name).st_mode & 0o777), name)
+            print(oct(os.stat(name).st_mode & 0o777), name)
 """
 
 
 def copy_of_project(folder: Path) -> Path:
-    """A project with another `var/`: `config` is copied, everything else is linked."""
+    """A project with another `var/`: a copy of `config`, and links to the rest."""
     shutil.copytree(ROOT / "config", folder / "config")
+    shutil.copy(ROOT / "manage.py", folder)
     for name in ("accounts", "appointment", "doctor", "extensions", "patient"):
         (folder / name).symlink_to(ROOT / name)
     return folder
@@ -39,9 +40,9 @@ def modes_after_a_run(folder: Path) -> dict[str, str]:
     unset = ("DATABASE_URL", "CACHE_URL", "EMAIL_URL", "SECRET_KEY", "ENVIRONMENT")
     variables = {name: value for name, value in os.environ.items() if name not in unset}
     process = subprocess.run(
-        [sys.executable, "-c", DEMO],
+        [sys.executable, "manage.py", "shell", "--no-imports", "--command", DEMO],
         cwd=folder,
-        env={**variables, "PYTHONPATH": ".", "DJANGO_SETTINGS_MODULE": "config.settings"},
+        env=variables,
         capture_output=True,
         text=True,
         check=False,

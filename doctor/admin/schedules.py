@@ -101,6 +101,7 @@ class ScheduleAdmin(LinkedRefusalAdmin):
         obj.unpublish()
 
     def lock_rows(self, queryset: QuerySet[Schedule]) -> None:
+        """Lock the sessions, their locations and doctors, then all their slots in one statement."""
         rows = queryset.select_for_update(no_key=True, of=("self",)).order_by("pk")
         calendars = [(session.location_id, session.doctor_id) for session in rows]
         Location.objects.lock({place for place, _ in calendars})

@@ -96,6 +96,7 @@ class WeeklyHoursAdmin(LinkedRefusalAdmin):
         obj.unpublish()
 
     def lock_rows(self, queryset: QuerySet[WeeklyHours]) -> None:
+        """Lock the hours, their sessions, locations and doctors, then all slots at once."""
         rows = list(queryset.select_for_update(no_key=True, of=("self",)).order_by("pk"))
         sessions = Schedule.objects.filter(weekly_hours__in=rows).order_by("pk").only("pk")
         list(sessions.select_for_update(no_key=True))

@@ -118,10 +118,12 @@ def _within_horizon(context: BookingContext) -> Q:
 def horizon_end(location: Location, at: datetime) -> datetime:
     """Return the end (UTC) of the last day that can be booked at the instant, on the clock there.
 
-    The location has a horizon: 0 days is today only.
+    A horizon of 0 days is today only. Raises ValueError for a location without a horizon.
     """
+    if location.horizon_days is None:
+        raise ValueError(f"{location} has no horizon")
     zone = ZoneInfo(location.time_zone)
-    days_ahead = timedelta(days=(location.horizon_days or 0) + 1)
+    days_ahead = timedelta(days=location.horizon_days + 1)
     return instant_of(at.astimezone(zone).date() + days_ahead, time(), zone)
 
 

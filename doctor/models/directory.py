@@ -164,6 +164,7 @@ class Location(CalendarModel):
             self.save()
 
     def lock_calendar(self, **changes: Any) -> None:
+        """Lock the location until the transaction ends."""
         Location.objects.lock({self.pk})
 
     def _has_coming_slots(self, at: datetime | None) -> bool:

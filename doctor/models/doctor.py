@@ -130,6 +130,7 @@ class Doctor(CalendarModel):
             coming.recompute_open(at, changed=pks if active_changed else ())
 
     def lock_calendar(self, **changes: Any) -> None:
+        """Lock the doctor until the transaction ends."""
         Doctor.objects.lock({self.pk})
 
 

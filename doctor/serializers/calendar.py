@@ -91,7 +91,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
 
 
 class SlotSerializer(serializers.Serializer[Any]):
-    """A free slot. Only for the OpenAPI document: `serialize_slot_row` makes the answers."""
+    """A free slot."""  # for the OpenAPI document only: `serialize_slot_row` makes the answers
 
     id = serializers.IntegerField()
     schedule = serializers.IntegerField()

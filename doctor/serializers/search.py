@@ -71,7 +71,7 @@ class SearchSerializer(serializers.Serializer[Any]):
 
 
 class FoundSlotSerializer(SlotSerializer):
-    """A free slot with its doctor. Only for the OpenAPI document."""
+    """A free slot with its doctor."""  # for the OpenAPI document only
 
     doctor = serializers.IntegerField(help_text="Id of the doctor.")
 
@@ -86,7 +86,7 @@ class FoundSlotSerializer(SlotSerializer):
     ],
 )
 class FoundSlotsSerializer(serializers.Serializer[Any]):
-    """A page of free slots. Only for the OpenAPI document."""
+    """A page of free slots."""  # for the OpenAPI document only
 
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from doctor.models import Slot, booking_rules
-from doctor.models.booking_rules import BookingContext
+from doctor.models.booking_rules import BookingContext, horizon_end
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -46,6 +46,11 @@ def test_what_begins_within_the_horizon_can_be_had_and_nothing_after_it(slots: l
     assert had(some, locations=(place,)) == [True, False]
     later = timezone.now() + timedelta(days=7)
     assert had(some, at=later, locations=(place,)) == [False, True]
+
+
+def test_a_location_without_a_horizon_has_no_end_of_it() -> None:
+    with pytest.raises(ValueError, match="no horizon"):
+        horizon_end(LocationFactory(), timezone.now())
 
 
 def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:

@@ -236,3 +236,11 @@ def test_what_else_the_database_refuses_is_not_called_an_overlap(
 def test_a_doctor_who_does_not_exist_has_no_sessions() -> None:
     with pytest.raises(ValidationError):
         new(doctor=Doctor(pk=2**40)).publish()
+
+
+def test_a_session_at_a_location_that_is_gone_is_not_saved() -> None:
+    schedule = new()
+    Location.objects.filter(pk=schedule.location.pk).delete()
+    with pytest.raises(Location.DoesNotExist):
+        schedule.publish()
+    assert not Schedule.objects.exists()

@@ -83,7 +83,7 @@ class BaseAdmin(PrivateLogEntryMixin):
     ) -> HttpResponse:
         """Show the history; raises PermissionDenied before the row is looked up.
 
-        Django looks it up first, and so tells everybody whether it exists.
+        Django looks it up first, so that its answer shows anybody whether the row exists.
         """
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from django.db import OperationalError, transaction
 
-from extensions.db import retry as module
 from extensions.db.retry import StaleLock, is_stale_lock, retry, retry_on_conflict
 
 
@@ -39,7 +38,7 @@ def conflict() -> OperationalError:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that were asked for, in seconds; none of them is waited for."""
     slept: list[float] = []
-    monkeypatch.setattr(module.time, "sleep", slept.append)
+    monkeypatch.setattr("extensions.db.retry.time.sleep", slept.append)
     return slept
 
 

@@ -1,3 +1,3 @@
-"""Patients at the reception, their medical history, and emergency access to it."""
+"""Admin pages of patients, their medical history, and emergency access to it."""
 
 from patient.admin import emergency, patients  # noqa: F401  (importing them registers them)

@@ -1,4 +1,4 @@
-"""Emergency access: a reason opens one patient's medical history for a while, and stands out."""
+"""The admin pages of emergency access to a medical history."""
 
 from typing import Any
 
@@ -20,31 +20,31 @@ from patient.models import EmergencyAccess, MedicalHistory
 
 
 class EmergencyForm(PartialUpdateForm):
-    """Whom it is about and why; once it has begun, whether it is over."""
+    """The patient and the reason; for an access that is under way, the box that ends it."""
 
     end_now = forms.BooleanField(required=False, label="End it now")
 
     class Meta:
-        help_texts = {"patient": "Whose history you need to read."}
+        help_texts = {"patient": "The patient whose history you need to read."}
 
 
 @admin.register(EmergencyAccess)
 class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
-    """Adding one breaks the glass; its page shows the history to whoever gave the reason."""
+    """Adding one opens the history. Its page shows the history to the user who gave the reason."""
 
     form = EmergencyForm
-    fields = ("patient", "who", "reason", "began_at", "expires_at", "ended_at", "record")
+    fields = ("patient", "user_name", "reason", "began_at", "expires_at", "ended_at", "history")
     autocomplete_fields = ("patient",)
-    list_display = ("began_at", "patient", "who", "reason", "expires_at", "ended_at")
+    list_display = ("began_at", "patient", "user_name", "reason", "expires_at", "ended_at")
     list_select_related = ("patient", "user")
     list_filter = ("began_at",)
     date_hierarchy = "began_at"
     search_fields = ("patient__last_name", "patient__first_name", "user__last_name")
-    search_help_text = "Patient, or who gave the reason."
+    search_help_text = "Patient, or last name of the user who gave the reason."
     ordering = ("-began_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmergencyAccess]:
-        """All of them for whoever reviews them, else one's own."""
+        """Return all to those who review them, and to others their own."""
         rows: QuerySet[EmergencyAccess] = super().get_queryset(request)
         rows = rows.select_related("patient", "user")
         reviews = request.user.has_perm("patient.view_emergencyaccess")
@@ -64,11 +64,11 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
         return request.user.has_perm("patient.use_emergency_access")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Those who review them, and of one's own whoever may use it."""
+        """Allow those who review them, and those who may use emergency access."""
         return super().has_view_permission(request, obj) or self.has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """To end it, while it is under way, is for whoever began it."""
+        """Allow the user who began it to end it while it is under way."""
         return obj is not None and obj.user_id == request.user.pk and obj.is_under_way()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -80,10 +80,12 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     # --- Verbs ---
 
     def add_row(self, request: HttpRequest, obj: EmergencyAccess) -> None:
+        """Begin the access for the signed-in user."""
         obj.user = signed_in_user(request)
         obj.begin()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Begin a new access, or end one."""
         if not change:
             self.add_row(request, obj)
         elif form.cleaned_data.get("end_now"):
@@ -92,26 +94,27 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Lead on to the history: whoever breaks the glass is in a hurry."""
+        """Redirect to the page that shows the history."""
         return HttpResponseRedirect(f"../{obj.pk}/change/")
 
-    # --- Lines ---
+    # --- Fields ---
 
     @admin.display(description="by", empty_value="-")
-    def who(self, access: EmergencyAccess) -> str:
+    def user_name(self, access: EmergencyAccess) -> str:
+        """Return the name of the user who began the access."""
         return display_name(access.user)
 
     @admin.display(description="medical history")
-    def record(self, access: EmergencyAccess) -> SafeString | str:
-        """The entries, read once more each time that the page is shown; only for who began it."""
+    def history(self, access: EmergencyAccess) -> SafeString | str:
+        """Return the entries to the user who began the access, and record the read."""
         reader = current_context().user
         if access.patient is None or not access.is_open_to(reader, timezone.now()):
-            return "Not shown: this emergency access is over, or somebody else's."
-        lines = ((_line(entry),) for entry in access.read())
-        return format_html_join("", "{}<br>", lines) or "Nothing is known."
+            return "Not shown: this emergency access has ended, or belongs to another user."
+        lines = ((_describe(entry),) for entry in access.read())
+        return format_html_join("", "{}<br>", lines) or "The history has no entries."
 
 
-def _line(entry: MedicalHistory) -> str:
+def _describe(entry: MedicalHistory) -> str:
     since = f", since {entry.diagnosed_on}" if entry.diagnosed_on else ""
     notes = f" ({entry.notes})" if entry.notes else ""
     kind, status = entry.get_kind_display(), entry.get_status_display().lower()

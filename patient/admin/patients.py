@@ -1,4 +1,4 @@
-"""Patients at the reception, and their medical history for those who may read it."""
+"""The admin pages of patients and of medical histories."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ from patient.models import MedicalHistory, Patient
 
 
 class HistoryInline(admin.TabularInline):
-    """What is known of a patient's health, and a line for more.
+    """The medical history on the page of a patient, with a form for new entries.
 
-    An entry is changed on its own page: a form for each here would make the page too large to send
-    once there are a hundred, and would write stale words over those of a colleague.
+    Staff change an entry on its own page. A form for each entry here would exceed the limit of
+    form fields from a hundred entries on, and would overwrite changes of a colleague.
     """
 
     model = MedicalHistory
@@ -37,7 +37,7 @@ class HistoryInline(admin.TabularInline):
 
 @admin.register(Patient)
 class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
-    """Patients. Deleting one erases the person and keeps the counts."""
+    """Patients. Deleting one erases the person, and keeps past visits without a name."""
 
     patient_path = ""
     fields = (
@@ -72,22 +72,22 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Whose dependent somebody is goes with the account, for those who may see accounts."""
+        """Let only those who may view accounts edit `is_dependent`."""
         fields = super().get_readonly_fields(request, obj)
         return fields if may_view_accounts(request) else ("is_dependent", *fields)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """With the way to the history in an emergency, for those to whom it is closed."""
+        """Show the links to emergency access and to the audit to those who may use them."""
         fields = super().get_fields(request, obj)
         closed = not request.user.has_perm("patient.view_medicalhistory")
-        may_break_in = closed and request.user.has_perm("patient.use_emergency_access")
+        may_use = closed and request.user.has_perm("patient.use_emergency_access")
         reads_audit = request.user.has_perm("accounts.view_auditevent")
-        shown = {"emergency": obj and may_break_in, "audit": obj and reads_audit}
+        shown = {"emergency": obj and may_use, "audit": obj and reads_audit}
         return [name for name in fields if shown.get(name, True)]
 
     @admin.display(description="family")
     def family(self, patient: Patient) -> SafeString | str:
-        """Links to the others of the same account."""
+        """Return links to the other patients of the account."""
         others = list(Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk))
         if others:
             self.rows_shown(Patient, others)
@@ -96,7 +96,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
 
     @admin.display(description="appointments")
     def appointments(self, patient: Patient) -> SafeString | str:
-        """A link to the list of them."""
+        """Return a link to the appointments of the patient."""
         if not patient.pk:
             return self.get_empty_value_display()
         return list_link(
@@ -105,43 +105,47 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
 
     @admin.display(description="read and changed")
     def audit(self, patient: Patient) -> SafeString:
-        """A link to the events of this patient."""
+        """Return a link to the audit events of the patient."""
         return list_link(AuditEvent, "By whom, and when", patient_id__exact=patient.pk)
 
     @admin.display(description="medical history")
     def emergency(self, patient: Patient) -> SafeString:
-        """A link to the page that asks for the reason."""
+        """Return a link to the page that asks for the reason of an emergency access."""
         path = reverse("admin:patient_emergencyaccess_add")
         return format_html(
             '<a href="{}?patient={}">Emergency access: give a reason</a>', path, patient.pk
         )
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Refuse to tell by a filter who has a medical history to those who may not see it."""
+        """Refuse filters by medical history to those who may not view it."""
         history = lookup.partition("__")[0] == "history"
         may_see = request.user.has_perm("patient.view_medicalhistory")
         return (may_see or not history) and super().lookup_allowed(lookup, value, request)
 
     def add_row(self, request: HttpRequest, obj: Patient) -> None:
+        """Call `Patient.enroll`."""
         obj.enroll()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Add and remove the entries of the inline by their verbs."""
         form.save_m2m()
         for formset in formsets:
             for entry in formset.save(commit=False):
-                entry.enter()
+                entry.add()
             for entry in formset.deleted_objects:
                 entry.remove()
 
     def delete_model(self, request: HttpRequest, obj: Patient) -> None:
+        """Call `Patient.erase`."""
         obj.erase(by=signed_in_user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
-        """Erase all of them in one transaction, so that all their slots are locked at once."""
+        """Erase all in one transaction, which locks all their slots in one statement."""
         keys = [row.pk for row in queryset]
         Patient.objects.filter(pk__in=keys).erase_all(by=signed_in_user(request))
 
     def name_in_log(self, row: Patient) -> str:
+        """Return a label without the name: Django's admin log keeps it."""
         return f"patient {row.pk}"
 
 
@@ -151,7 +155,7 @@ def _role(patient: Patient) -> str:
 
 @admin.register(MedicalHistory)
 class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
-    """What is known of patients' health."""
+    """The entries of all medical histories."""
 
     fields = ("patient", "kind", "description", "status", "diagnosed_on", "notes")
     autocomplete_fields = ("patient",)
@@ -163,14 +167,14 @@ class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
     search_fields = ("patient__last_name", "patient__first_name", "description")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """An entry stays in the record that it was made in."""
+        """Keep the patient of an existing entry."""
         return ("patient", "created_at", "updated_at") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.fields, "created_at", "updated_at") if obj else self.fields
 
     def add_row(self, request: HttpRequest, obj: MedicalHistory) -> None:
-        obj.enter()
+        obj.add()
 
     def delete_model(self, request: HttpRequest, obj: MedicalHistory) -> None:
         obj.remove()

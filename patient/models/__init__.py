@@ -1,12 +1,12 @@
-"""The people who are seen, and what is known of their health."""
+"""Patients, their medical history, and emergency access to it."""
 
 from patient.models.dates import validate_past_date
 from patient.models.emergency import EmergencyAccess
 from patient.models.history import MedicalHistory, MedicalHistoryQuerySet
-from patient.models.patient import MOST_DEPENDENTS, Patient, PatientQuerySet
+from patient.models.patient import MAX_DEPENDENTS, Patient, PatientQuerySet
 
 __all__ = [
-    "MOST_DEPENDENTS",
+    "MAX_DEPENDENTS",
     "EmergencyAccess",
     "MedicalHistory",
     "MedicalHistoryQuerySet",

@@ -1,4 +1,4 @@
-"""Emergency access: who may not read medical histories reads one, for a reason, for a while."""
+"""Emergency access: staff read one medical history for a limited time, and give a reason."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,10 +16,10 @@ Action = AuditEvent.Action
 
 
 class EmergencyAccess(models.Model):
-    """Why somebody broke the glass, and until when the history behind it is open to them alone.
+    """The access of one user to the history of one patient, for EMERGENCY_MINUTES.
 
-    The reason may tell of the patient: it is kept here, where an erasure blanks it, and not in the
-    events of the audit, which name this row by its key.
+    The reason may contain health data. It stands only here, where an erasure blanks it; audit
+    events, which stay, refer to this row by key.
     """
 
     patient = models.ForeignKey(
@@ -50,42 +50,43 @@ class EmergencyAccess(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Emergency access {self.pk}"  # names nobody: the admin logs it
+        return f"Emergency access {self.pk}"  # no name: the admin logs it
 
     def begin(self, at: datetime | None = None) -> None:
-        """Open the patient's history to the user for EMERGENCY_MINUTES. Locks user and patient.
+        """Open the patient's history to the user for EMERGENCY_MINUTES.
 
-        Raises Patient.DoesNotExist where the person has been erased meanwhile.
+        Raises Patient.DoesNotExist for a person who was erased. Locks the patient's user, then the
+        patient.
         """
         self.began_at = at or timezone.now()
         self.expires_at = self.began_at + timedelta(minutes=settings.EMERGENCY_MINUTES)
         with transaction.atomic():
             self.patient = Patient.objects.lock(self.patient_id)
             self.save(force_insert=True)
-            self._note(Action.CREATE, self)
+            self._record(Action.CREATE, self)
 
     def end(self, at: datetime | None = None) -> None:
-        """Close it before its time; what is over stays as it is."""
+        """End the access early; changes nothing once it has ended."""
         at = at or timezone.now()
         with transaction.atomic():
             rows = EmergencyAccess.objects.filter(pk=self.pk, ended_at=None, expires_at__gt=at)
             if rows.update(ended_at=at):
-                self._note(Action.CHANGE, self)
+                self._record(Action.CHANGE, self)
         self.refresh_from_db(fields=["ended_at"])
 
     def read(self) -> list[MedicalHistory]:
-        """The entries of the history, latest first; that they were read is written down."""
-        self._note(Action.READ, MedicalHistory)
+        """Return the entries of the history, latest first, and record the read."""
+        self._record(Action.READ, MedicalHistory)
         return list(MedicalHistory.objects.filter(patient=self.patient))
 
     def is_under_way(self, at: datetime | None = None) -> bool:
-        """Whether it has neither ended by itself nor been ended."""
+        """Whether the access has neither expired nor been ended."""
         return self.ended_at is None and self.expires_at > (at or timezone.now())
 
     def is_open_to(self, user: User | None, at: datetime) -> bool:
-        """Whether this person reads the history by it at the instant."""
+        """Whether this user can read the history by this access at the instant."""
         return user is not None and user.pk == self.user_id and self.is_under_way(at)
 
-    def _note(self, action: str, of: Any) -> None:
+    def _record(self, action: str, of: Any) -> None:
         emergency = {"emergency": True, "emergency_id": self.pk}
         AuditEvent.objects.record(action, of, [self.patient], otherwise="staff", **emergency)

@@ -1,4 +1,4 @@
-"""What is known of a patient's health."""
+"""The medical history of patients."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
     """Scopes of medical history."""
 
     def visible_to(self, user: Any) -> "MedicalHistoryQuerySet":
-        """Of all that the user cares for: themselves and their dependents."""
+        """Entries of the user and of the user's dependents."""
         return self.filter(patient__user=user)
 
 
 class MedicalHistory(PartialUpdateModel):
-    """One thing to know of a patient's health."""
+    """An entry: a condition, allergy, medication, surgery or immunization of a patient."""
 
     class Kind(models.TextChoices):
-        """What it is."""
+        """The kind of an entry."""
 
         CONDITION = "condition"
         ALLERGY = "allergy"
@@ -35,7 +35,7 @@ class MedicalHistory(PartialUpdateModel):
         IMMUNIZATION = "immunization"
 
     class Status(models.TextChoices):
-        """Whether it still matters."""
+        """Whether the entry still applies."""
 
         ACTIVE = "active"
         RESOLVED = "resolved"
@@ -59,36 +59,41 @@ class MedicalHistory(PartialUpdateModel):
         )
 
     def __str__(self) -> str:
-        return f"Entry {self.pk}"  # no word of it: the admin's log keeps this
+        return f"Entry {self.pk}"  # no health data: the admin logs it
 
-    def enter(self) -> None:
-        """Save a new entry; its patient is locked, so that none is left by an erasure under way."""
+    def add(self) -> None:
+        """Save a new entry of `self.patient`. Locks the patient's user, then the patient.
+
+        The lock keeps an erasure that runs at the same time from missing the entry. Raises
+        Patient.DoesNotExist for a person who was erased.
+        """
         with transaction.atomic():
             self.patient = Patient.objects.lock(self.patient_id)
             self.save(force_insert=True)
-            self._note(Action.CREATE)
+            self._record(Action.CREATE)
 
     def revise(self, **changes: Any) -> None:
-        """As for any row, with the instant of it."""
+        """Write the changed columns and `updated_at`."""
         with transaction.atomic():
             super().revise(**changes, updated_at=timezone.now())
-            self._note(Action.CHANGE)
+            self._record(Action.CHANGE)
 
     def remove(self) -> None:
         """Delete the entry."""
         with transaction.atomic():
-            self._note(Action.DELETE)
+            self._record(Action.DELETE)
             self.delete()
 
-    def add(self, user: User, patient_id: int | None = None) -> None:
-        """Save a new entry of the user's own, or of the dependent named.
+    def add_own(self, user: User, patient_id: int | None = None) -> None:
+        """Save a new entry of the user or, with a `patient_id`, of that dependent.
 
-        Makes the user's profile where none is yet; raises Patient.DoesNotExist for a stranger.
+        Makes a missing profile from the account's names. Raises Patient.DoesNotExist for a patient
+        of another user. Locks the user, then the patient.
         """
         with transaction.atomic():
             self.patient = Patient.objects.lock_for(user, patient_id)
             self.save(force_insert=True)
-            self._note(Action.CREATE)
+            self._record(Action.CREATE)
 
-    def _note(self, action: str) -> None:
+    def _record(self, action: str) -> None:
         AuditEvent.objects.record(action, self, [self.patient])

@@ -1,4 +1,4 @@
-"""The people who are seen: the owners of accounts, their dependents, and those who have none."""
+"""Patients: owners of accounts, their dependents, and people without an account."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.signals import patient_erasing
 
-MOST_DEPENDENTS = 20  # of one account: a large family, and no way to fill the table
-TOO_MANY = f"An account books for at most {MOST_DEPENDENTS} dependents."
+MAX_DEPENDENTS = 20  # of one account; enough for a large family
+TOO_MANY_DEPENDENTS = f"An account books for at most {MAX_DEPENDENTS} dependents."
 Action = AuditEvent.Action
-OF_NOBODY = "A dependent needs an account that books for them."
+DEPENDENT_WITHOUT_ACCOUNT = "A dependent needs an account that books for them."
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):
@@ -34,7 +34,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     def cared_for_by(self, user: Any) -> "PatientQuerySet":
         """The patients whom the user may see and book for: the user's own profile and dependents.
 
-        None without a user: having no account is not an account that patients share.
+        No patients without a user: people without an account do not belong together.
         """
         return self.filter(user=user) if user else self.none()
 
@@ -47,7 +47,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return self.cared_for_by(user).filter(is_dependent=True)
 
     def own_or_dependent(self, user: Any, pk: int | None = None) -> "Patient | None":
-        """The user's dependent or profile with that key, else the user's own profile, if any.
+        """Return the profile or dependent with that key; without a key, the own profile or None.
 
         Raises DoesNotExist for a patient of another user, as for one who does not exist.
         """
@@ -103,10 +103,10 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
 
 class Patient(PartialUpdateModel):
-    """Somebody who is seen, or comes to be; without a user they book at the reception."""
+    """A person who has visits. People without a user book at the reception."""
 
     class Sex(models.TextChoices):
-        """FHIR's administrative gender."""
+        """The codes of FHIR's value set administrative-gender."""
 
         FEMALE = "female"
         MALE = "male"
@@ -157,12 +157,12 @@ class Patient(PartialUpdateModel):
                 condition=models.Q(is_dependent=False) | models.Q(user__isnull=False),
                 name="patient_patient_dependent_of_somebody",
                 violation_error_code="dependent_of_nobody",
-                violation_error_message=OF_NOBODY,
+                violation_error_message=DEPENDENT_WITHOUT_ACCOUNT,
             ),
         )
 
     def __str__(self) -> str:
-        """The name, and what tells two people of one name apart at the reception."""
+        """The name and birth date: staff tell people of the same name apart by it."""
         return f"{self.name}, born {self.date_of_birth}" if self.date_of_birth else self.name
 
     @property
@@ -171,42 +171,47 @@ class Patient(PartialUpdateModel):
         return f"{self.first_name} {self.last_name}".strip()
 
     def enroll(self) -> None:
-        """Save somebody new. Locks the user, so that their first booking makes no second profile.
+        """Save a new patient. Locks the user, whose first booking could make a second profile.
 
-        Raises ProfileExists where the user has an own one, ValidationError for one dependent too
-        many or a dependent of nobody.
+        Raises ProfileExists where the user has a profile, ValidationError for one dependent too
+        many and for a dependent without a user.
         """
-        with self._belonging(self.user_id):
+        with self._account_change(self.user_id):
             self.save(force_insert=True)
             AuditEvent.objects.record(Action.CREATE, self, [self])
 
     def revise(self, **changes: Any) -> None:
-        """Write these columns; raises what `enroll` does for an account that cannot have them.
+        """Write these columns; raises as `enroll`.
 
-        An account to be linked is locked with the present one: its first booking makes a profile.
+        Locks the present user and the new one before a change of user or `is_dependent`.
         """
         linked = changes.get("user", self.user)
         moves = changes.keys() & {"user", "is_dependent"}
-        with self._belonging(linked and linked.pk) if moves else transaction.atomic():
+        with self._account_change(linked and linked.pk) if moves else transaction.atomic():
             super().revise(**changes)
             AuditEvent.objects.record(Action.CHANGE, self, [self])
 
     @contextmanager
-    def _belonging(self, account: int | None) -> Iterator[None]:
-        """A transaction in which the patient comes to belong to the account, or to none."""
+    def _account_change(self, account: int | None) -> Iterator[None]:
+        """Run the body, which links the patient to the account or to none, in a transaction.
+
+        Locks the present account and the new one by key. Raises as `enroll`.
+        """
         try:
             with transaction.atomic():
-                # A form has written on this object already: only the row knows the present account.
+                # A form has changed this object already: only the row has the present account.
                 present = Patient.objects.filter(pk=self.pk).values_list("user", flat=True).first()
                 for pk in sorted({pk for pk in (present, account) if pk}):
                     _lock_account(pk)
                 yield
                 family = Patient.objects.filter(user__patients=self)
-                if family.filter(is_dependent=True).count() > MOST_DEPENDENTS:
-                    raise ValidationError(TOO_MANY, code="too_many_dependents")
+                if family.filter(is_dependent=True).count() > MAX_DEPENDENTS:
+                    raise ValidationError(TOO_MANY_DEPENDENTS, code="too_many_dependents")
         except IntegrityError as error:
             if violates(error, "patient_patient_dependent_of_somebody"):
-                raise ValidationError(OF_NOBODY, code="dependent_of_nobody") from error
+                raise ValidationError(
+                    DEPENDENT_WITHOUT_ACCOUNT, code="dependent_of_nobody"
+                ) from error
             if Patient.objects.own_of(account).exclude(pk=self.pk).exists():
                 raise ProfileExists from error
             raise
@@ -226,7 +231,7 @@ class Patient(PartialUpdateModel):
         """Delete the locked patient and the medical history, once no appointment names them."""
         self.history.all().delete()
         self.emergency_accesses.update(reason="")
-        _log_of(self).update(object_repr=f"patient {self.pk}, erased")
+        _log_entries_of(self).update(object_repr=f"patient {self.pk}, erased")
         AuditEvent.objects.record(Action.ERASE, self, [self])
         self.delete()
 
@@ -244,6 +249,6 @@ def _only(patients: list[Patient]) -> Patient:
     return patients[0]
 
 
-def _log_of(patient: Patient) -> models.QuerySet[LogEntry]:
+def _log_entries_of(patient: Patient) -> models.QuerySet[LogEntry]:
     kind = ContentType.objects.get_for_model(Patient)
     return LogEntry.objects.filter(content_type=kind, object_id=str(patient.pk))

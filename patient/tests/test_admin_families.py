@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
-from patient.models import MOST_DEPENDENTS, Patient
+from patient.models import MAX_DEPENDENTS, Patient
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.desk import Desk, faults, page, told
 
@@ -105,7 +105,7 @@ def test_who_grows_up_is_given_an_account_of_their_own(desk: Desk, child: Patien
 
 
 def test_one_dependent_too_many_is_refused_by_a_message(desk: Desk, patient: Patient) -> None:
-    DependentFactory.create_batch(MOST_DEPENDENTS, user=patient.user)
+    DependentFactory.create_batch(MAX_DEPENDENTS, user=patient.user)
     walk_in = PatientFactory(user=None)
     refused = desk.change(walk_in, user=patient.user_id, is_dependent="on")
     assert faults(refused) == ["An account books for at most 20 dependents."]

@@ -9,10 +9,11 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from patient.models import MOST_DEPENDENTS, MedicalHistory, Patient
+from patient.models import MAX_DEPENDENTS, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory
 from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
+from tests.race_bodies import erase_all
 from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
@@ -121,12 +122,12 @@ def test_a_body_makes_nobody_elses_dependent_and_no_second_own_profile(
 
 
 def test_one_dependent_too_many_is_400(client: APIClient, patient: Patient) -> None:
-    DependentFactory.create_batch(MOST_DEPENDENTS, user=patient.user)
+    DependentFactory.create_batch(MAX_DEPENDENTS, user=patient.user)
     problem = assert_problem(client.post(DEPENDENTS, LEO), 400, "validation_error")
     assert [(error["field"], error["code"]) for error in problem["errors"]] == [
         ("non_field_errors", "too_many_dependents")
     ]
-    assert client.get(DEPENDENTS).json()["count"] == MOST_DEPENDENTS
+    assert client.get(DEPENDENTS).json()["count"] == MAX_DEPENDENTS
     client.delete(path_of(Patient.objects.dependents_of(patient.user)[0]))
     assert client.post(DEPENDENTS, LEO).status_code == 201
 
@@ -135,11 +136,11 @@ def test_one_dependent_too_many_is_400(client: APIClient, patient: Patient) -> N
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
     user = UserFactory()
-    DependentFactory.create_batch(MOST_DEPENDENTS - 1, user=user)
+    DependentFactory.create_batch(MAX_DEPENDENTS - 1, user=user)
     clients = [client_of(user) for _ in range(2)]
     answers = run_together(2, lambda n: clients[n].post(DEPENDENTS, LEO))
     assert sorted(getattr(answer, "status_code", 0) for answer in answers) == [201, 400]
-    assert Patient.objects.dependents_of(user).count() == MOST_DEPENDENTS
+    assert Patient.objects.dependents_of(user).count() == MAX_DEPENDENTS
 
 
 @pytest.mark.both_databases
@@ -239,8 +240,6 @@ def test_a_dependent_is_erased_by_the_caller(
 def test_a_family_of_one_account_is_locked_and_erased_together(
     patient: Patient, child: Patient, superuser: User
 ) -> None:
-    from tests.race_bodies import erase_all
-
     visits = visits_of(patient, child)
     erase_all([child, patient])
     assert not Patient.objects.exists()

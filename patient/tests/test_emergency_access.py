@@ -124,7 +124,7 @@ def test_an_erasure_blanks_the_reason_and_takes_the_person_out(desk: Desk, known
 
 def test_the_pages_say_whom_to_name_and_in_which_zone_it_ends(desk: Desk, known: Patient) -> None:
     form = desk.get(page(EmergencyAccess, "add")).content.decode()
-    assert "Whose history you need to read." in form
+    assert "The patient whose history you need to read." in form
     assert "Empty once the person has been erased" not in form
     break_in(desk, known)
     for path in (page(EmergencyAccess), page(EmergencyAccess.objects.get(), "change")):

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from patient.exceptions import ProfileExists
-from patient.models import MOST_DEPENDENTS, MedicalHistory, Patient
+from patient.models import MAX_DEPENDENTS, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.threads import run_together
 
@@ -144,7 +144,7 @@ def test_a_walk_in_becomes_somebodys_dependent(patient: Patient) -> None:
 
 
 def test_an_account_books_for_so_many_and_no_more(patient: Patient) -> None:
-    DependentFactory.create_batch(MOST_DEPENDENTS, user=patient.user)
+    DependentFactory.create_batch(MAX_DEPENDENTS, user=patient.user)
     DependentFactory()  # somebody else's does not count
     walk_in, strangers = PatientFactory(user=None), DependentFactory()
     for refused in (
@@ -156,20 +156,20 @@ def test_an_account_books_for_so_many_and_no_more(patient: Patient) -> None:
             refused()
     last = Patient.objects.dependents_of(patient.user)[0]
     last.revise(address="Calle Mayor 1")
-    assert Patient.objects.dependents_of(patient.user).count() == MOST_DEPENDENTS
+    assert Patient.objects.dependents_of(patient.user).count() == MAX_DEPENDENTS
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_of_several_who_come_at_once_for_the_last_place_one_gets_it() -> None:
     user = PatientFactory().user
-    DependentFactory.create_batch(MOST_DEPENDENTS - 1, user=user)
+    DependentFactory.create_batch(MAX_DEPENDENTS - 1, user=user)
     done = run_together(5, lambda _: new_dependent(User.objects.get(pk=user.pk)).enroll())
     assert sorted(type(outcome).__name__ for outcome in done) == [
         "NoneType",
         *["ValidationError"] * 4,
     ]
-    assert Patient.objects.dependents_of(user).count() == MOST_DEPENDENTS
+    assert Patient.objects.dependents_of(user).count() == MAX_DEPENDENTS
 
 
 def test_no_account_is_not_one_that_walk_ins_share() -> None:

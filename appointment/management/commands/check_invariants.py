@@ -1,4 +1,4 @@
-"""Does the database still say what it must? Safe to run at any time on a live one."""
+"""Check the invariants I1 to I4 on a live database."""
 
 import time
 from argparse import ArgumentParser
@@ -7,61 +7,64 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from appointment.invariants import RULES, Rule, Window, windows
+from appointment.invariants import CHECKS, Check, Window, windows
 
-LISTED = 100
-SECONDS_BETWEEN_NOTES = 5
+MAX_LISTED = 100  # violating rows of each check
+PROGRESS_INTERVAL = 5  # seconds
 
 
 class Command(BaseCommand):
-    """Exit 0 when the invariants hold; else name the rows of which one is not true and exit 1."""
+    """Exit 0 if the invariants hold; else print the violating rows and exit 1."""
 
     help = (
-        "Verify I1 to I4 of the design: counters equal appointments, nothing overlaps, places are "
-        f"restored once, nobody is stranded. Names the first {LISTED} broken rows of each rule and "
-        "exits 1. Reads windows of rows, one statement each: fit for a live database of any size."
+        "Check that the places taken equal the visits and offers (I1), that nothing overlaps (I2), "
+        "that each visit was canceled at most once (I3) and has its slot (I4). Prints the first "
+        f"{MAX_LISTED} violating rows of each check and exits 1. Safe on a live database of any "
+        "size: each statement reads one window of rows."
     )
-    requires_system_checks = ()  # they load the URL table, of which nothing is needed here
+    requires_system_checks = ()  # they load the URL table, which this command does not need
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Offer the size of a window: more is quicker and takes more memory."""
-        parser.add_argument("--window", type=int, default=10_000, help="rows a statement covers")
+        """Add the option for the size of a window; a larger one is faster and takes more memory."""
+        parser.add_argument("--window", type=int, default=10_000, help="rows per statement")
 
     def handle(self, *args: Any, window: int, verbosity: int, **options: Any) -> None:
-        """Go through the tables; raises CommandError, which exits 1, where a rule is broken."""
+        """Check all tables; raises CommandError, which exits 1, for a violated invariant."""
         self.rows: Counter[str] = Counter()
-        self.broken: Counter[Rule] = Counter()
-        self.talks = verbosity > 1 or self.stderr.isatty()
-        self.noted_at = time.monotonic()
-        for model in dict.fromkeys(rule.model for rule in RULES):
+        self.violations: Counter[Check] = Counter()
+        self.shows_progress = verbosity > 1 or self.stderr.isatty()
+        self.progress_at = time.monotonic()
+        for model in dict.fromkeys(check.model for check in CHECKS):
             for part in windows(model, max(1, window)):
-                self.inspect([rule for rule in RULES if rule.model is model], part)
-        self.conclude()
+                self.check_window([check for check in CHECKS if check.model is model], part)
+        self.print_summary()
 
-    def inspect(self, rules: list[Rule], window: Window) -> None:
-        """Name the rows of a window of which a rule is not true."""
-        for rule in rules:
-            complaints = rule.complaints(window)
-            for line in complaints[: max(0, LISTED - self.broken[rule])]:
+    def check_window(self, checks: list[Check], window: Window) -> None:
+        """Run the checks of one model on a window, and print the violating rows."""
+        for check in checks:
+            violations = check.violations(window)
+            for line in violations[: max(0, MAX_LISTED - self.violations[check])]:
                 self.stdout.write(line)
-            self.broken[rule] += len(complaints)
-        self.rows[str(rules[0].model._meta.verbose_name_plural)] += window.rows
-        self.note_progress()
+            self.violations[check] += len(violations)
+        self.rows[str(checks[0].model._meta.verbose_name_plural)] += window.rows
+        self.print_progress()
 
-    def note_progress(self) -> None:
-        """Say now and then to whoever watches how far it is."""
-        if self.talks and time.monotonic() - self.noted_at > SECONDS_BETWEEN_NOTES:
-            self.noted_at = time.monotonic()
-            self.stderr.write(f"... {self.checked()}")
+    def print_progress(self) -> None:
+        """Print, at most every PROGRESS_INTERVAL, how many rows have been read."""
+        if self.shows_progress and time.monotonic() - self.progress_at > PROGRESS_INTERVAL:
+            self.progress_at = time.monotonic()
+            self.stderr.write(f"... {self.row_counts()}")
 
-    def checked(self) -> str:
+    def row_counts(self) -> str:
+        """Return the number of rows read, by model."""
         return ", ".join(f"{rows:,} {name}" for name, rows in self.rows.items()) or "no rows"
 
-    def conclude(self) -> None:
-        """Say what was checked and how much of it is broken."""
-        for rule, rows in self.broken.items():
-            if rows > LISTED:
-                self.stdout.write(f"{rule.invariant} and {rows - LISTED:,} more: {rule.complaint}")
-        if broken := self.broken.total():
-            raise CommandError(f"{broken:,} broken rules in {self.checked()}.")
-        self.stdout.write(f"I1 to I4 hold: {self.checked()} checked.")
+    def print_summary(self) -> None:
+        """Print what was checked; raises CommandError for violations."""
+        for check, rows in self.violations.items():
+            if rows > MAX_LISTED:
+                more = f"{check.invariant} and {rows - MAX_LISTED:,} more: {check.message}"
+                self.stdout.write(more)
+        if violations := self.violations.total():
+            raise CommandError(f"{violations:,} violations in {self.row_counts()}.")
+        self.stdout.write(f"I1 to I4 hold: {self.row_counts()} checked.")

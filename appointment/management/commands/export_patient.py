@@ -1,4 +1,4 @@
-"""Export everything held on a patient, as GET /api/patient/export/ does."""
+"""Export all data on a patient, as GET /api/patient/export/ does."""
 
 import os
 import sys
@@ -9,22 +9,22 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from appointment.export import Export
 from patient.models import Patient
 
-PRIVATE = 0o600
+OWNER_ONLY = 0o600
 
 
 class Command(BaseCommand):
-    """Write one JSON file; the patient's access log shows that it was written."""
+    """Write one JSON file, and record it in the patient's access log."""
 
     help = (
-        "Everything held on a patient as one JSON file; of an account's own profile with the "
-        "account and its dependents."
+        "Write all data on a patient as one JSON file. For an account's own profile, the file also "
+        "has the account and its dependents."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the key of the patient, and the file to write instead of printing."""
+        """Add the arguments: the patient, and the file if it is not to be printed."""
         parser.add_argument("id", type=int, help="key of the patient")
-        parser.add_argument("--output", help="a new file, which only its owner may read")
+        parser.add_argument("--output", help="path of a new file, which only its owner can read")
 
     def handle(self, *args: Any, output: str | None = None, **options: Any) -> None:
         """Write the file; raises CommandError for an unknown patient or an existing file."""
@@ -32,14 +32,14 @@ class Command(BaseCommand):
         if patient is None:
             raise CommandError(f"There is no patient {options['id']}.")
         if output is None:
-            self.print(Export.of_patient(patient))
+            self.print(Export.for_patient(patient))
             return
         try:
-            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         except OSError as error:
             raise CommandError(f"{output}: {error.strerror}") from error
         with open(descriptor, "w", encoding="utf-8") as file:
-            Export.of_patient(patient).write(file)
+            Export.for_patient(patient).write(file)
 
     def print(self, export: Export) -> None:
         """Print the file; exit 1 without a word if the reader closes the pipe, as `head` does."""

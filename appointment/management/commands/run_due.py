@@ -1,5 +1,6 @@
-"""Do what has fallen due. Run it every minute or with --loop; it may run as often, and in as many
-places, as one likes.
+"""Run the background jobs: once, for a timer that calls it every minute, or in a loop.
+
+It may run in any number of processes at once.
 """
 
 from argparse import ArgumentTypeError
@@ -11,40 +12,43 @@ from appointment import scheduler
 
 
 def seconds(text: str) -> float:
-    """A positive number of seconds; raises ArgumentTypeError for anything else."""
+    """Parse seconds above 0 and up to a day; raises ArgumentTypeError for anything else."""
     try:
         number = float(text)
     except ValueError:
         number = 0
     if not 0 < number <= 86400:
-        raise ArgumentTypeError("use a number of seconds above 0, and a day at most")
+        raise ArgumentTypeError("use a number of seconds above 0 and up to 86400, a day")
     return number
 
 
 class Command(BaseCommand):
-    """Say what was done."""
+    """Run the jobs and print how many rows each has changed."""
 
     help = (
-        "Send mail, expire offers to those who wait and pass the places on, close the entries "
-        "whose days are over, offer free places to those who wait, forget idempotency keys older "
-        "than a day. Idempotent, and safe in several processes at once; no answer of the API "
-        "depends on it."
+        "Send mail, end expired waitlist offers and offer their places to the next in line, expire "
+        "waitlist entries whose dates have passed, offer free places, delete idempotency keys "
+        "older than a day and mails older than a week. Safe to repeat, and in several processes "
+        "at once. The API gives the same answers whether or not it runs."
     )
-    requires_system_checks = ()  # they load the URL table, of which nothing is needed here
+    requires_system_checks = ()  # they load the URL table, which this command does not need
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Offer to go on until told to end."""
+        """Add the options of the loop."""
         parser.add_argument(
-            "--loop", action="store_true", help="go on until SIGTERM, mail every few seconds"
+            "--loop", action="store_true", help="run until SIGTERM, sending mail every 5 seconds"
         )
         parser.add_argument(
-            "--interval", type=seconds, default=60.0, help="seconds between two rounds (60)"
+            "--interval",
+            type=seconds,
+            default=60.0,
+            help="seconds between two runs of all jobs (60)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do all of it once, each piece in transactions of its own, or round after round."""
+        """Run all jobs once, or in a loop."""
         if options["loop"]:
             scheduler.Scheduler(options["interval"], self.stdout).run()
             return
-        done = [f"{count} {what}" for what, count in scheduler.do(scheduler.WORK).items()]
-        self.stdout.write(f"{', '.join(done)}.")
+        counts = scheduler.run_jobs(scheduler.JOBS)
+        self.stdout.write(f"{', '.join(f'{count} {name}' for name, count in counts.items())}.")

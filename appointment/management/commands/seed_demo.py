@@ -1,4 +1,4 @@
-"""Fill an empty clinic with invented people, so that there is something to see and to book."""
+"""Add demo data: invented people, sessions and visits around today."""
 
 from typing import Any
 
@@ -7,51 +7,52 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from appointment.demo import days, people, scenes, visits
+from appointment.demo import examples, people, sessions, visits
 
 
 class Command(BaseCommand):
-    """Add what the demo lacks today; quick and silent when it lacks nothing."""
+    """Add the demo data that is missing today; print nothing if none is."""
 
-    help = "Add demo data relative to today. Repeating it changes nothing; never in production."
+    help = "Add demo data around today. Repeating it changes nothing. Refused in production."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Each step is one transaction: a run that is killed is completed by the next."""
+        """Run each step in its own transaction, so that the next run completes a killed one."""
         if settings.ENVIRONMENT == "production":
             raise CommandError("Demo data is never made with ENVIRONMENT=production.")
-        if people.are_missing():
+        if not people.exist():
             self.stdout.write("Demo data: accounts, 12 doctors and 60 patients")
-            people.make()
-        if days.keep_hours(timezone.now()):
+            people.create()
+        if sessions.publish_weekly_hours(timezone.now()):
             self.stdout.write("Demo data: weekly hours of two doctors")
-        self.make_days()
+        self.add_days()
         with transaction.atomic():
-            visits.close_old(timezone.now())
-        self.make_scenes()
+            visits.conclude_past(timezone.now())
+        self.add_examples()
 
-    def make_days(self) -> None:
-        """Extend calendars and visits to the days that have none, one transaction a day."""
+    def add_days(self) -> None:
+        """Add sessions and visits on the dates that have none, one transaction a date."""
         at = timezone.now()
-        lacking = days.missing(at)
-        if not lacking:
+        dates = sessions.missing_dates(at)
+        if not dates:
             return
-        first, last = lacking[0], lacking[-1]
+        first, last = dates[0], dates[-1]
         self.stdout.write(f"Demo data: sessions and visits from {first} to {last}")
-        roster = visits.Roster.load()
-        for date in lacking:
+        participants = visits.Participants.load()
+        for date in dates:
             with transaction.atomic():
-                visits.Day(date, roster, at).fill(days.publish(date))
+                day = visits.DayOfVisits(date, participants, at)
+                day.book(sessions.publish_sessions(date))
 
-    def make_scenes(self) -> None:
-        """Somebody on leave with visits to re-book, and a line with an open offer."""
+    def add_examples(self) -> None:
+        """Add leave with visits to rebook, a waitlist with an open offer, and reads of a record."""
         at = timezone.now()
         with transaction.atomic():
-            if scenes.go_on_leave(at):
+            if examples.add_leave(at):
                 self.stdout.write("Demo data: a doctor on leave next week")
         with transaction.atomic():
-            if scenes.wait_in_line(at):
+            if examples.add_waitlist(at):
                 self.stdout.write("Demo data: a waitlist with an open offer")
         with transaction.atomic():
-            if scenes.look_into_a_record(at):
-                self.stdout.write("Demo data: a look into a record, and one in an emergency")
+            if examples.add_record_reads(at):
+                self.stdout.write("Demo data: a read of a medical history, and an emergency access")

@@ -11,24 +11,24 @@ from config import backup
 
 
 class Command(BaseCommand):
-    """Exit 0 when the file is there, whole and verified; else say why and exit 1."""
+    """Exit 0 if the file is complete and verified; else print the reason and exit 1."""
 
     help = (
         "Copy the database into a new file, while it is in use: a SQLite database, or a dump in "
         "pg_dump's custom format. The copy is verified; an existing file is not overwritten."
     )
-    requires_system_checks = ()  # they load the URL table, of which nothing is needed here
+    requires_system_checks = ()  # they load the URL table, which this command does not need
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the name of the file to make."""
+        """Take the name of the file to create."""
         parser.add_argument("file", type=Path, help="the file to make")
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
-        """Back up; raises CommandError, which exits 1, where there is no backup."""
+        """Back up; raises CommandError if there is no backup."""
         began = time.monotonic()
         try:
             size = backup.make(file)
-        except backup.Failed as reason:
+        except backup.BackupFailed as reason:
             raise CommandError(f"No backup: {reason}.") from reason
         took = time.monotonic() - began
         self.stdout.write(f"Backed up to {file}: {size:,} bytes, verified, in {took:.1f} s.")

@@ -1,4 +1,4 @@
-"""One command from a fresh clone to a clinic that answers."""
+"""Start the clinic from a fresh clone by one command."""
 
 import errno
 import fcntl
@@ -23,13 +23,13 @@ JOBS_INTERVAL = 60.0  # seconds
 
 
 class Command(BaseCommand):
-    """Check the port, bring the database up to date, then become gunicorn."""
+    """Check the port, migrate the database, then become gunicorn."""
 
     help = "Migrate, add demo data where it is a demo, and serve on 127.0.0.1 (PORT, else 8000)."
-    requires_system_checks = ()  # they load the whole URL table, which the server does anyway
+    requires_system_checks = ()  # they load the URL table, which the server loads anyway
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Never returns when all goes well: the process goes on as the server."""
+        """Serve; does not return, since the process becomes the server. Raises CommandError."""
         port = chosen_port()
         refuse_taken(port)
         refuse_without_static_files()
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         become_gunicorn()
 
     def prepare(self) -> None:
-        """Bring tables and demo data up to date; quick and silent where they are."""
+        """Migrate, and create the demo data; quick and silent if that is done already."""
         reach_databases()
         up_to_date = is_migrated()
         call_command("migrate", interactive=False, verbosity=0 if up_to_date else 1)
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
 
 def chosen_port() -> int:
-    """The port of the environment; raises CommandError for what is none."""
+    """Return the port that PORT names, or 8000; raises CommandError for any other value."""
     given = environment.text("PORT", "8000")
     if not (given.isdecimal() and len(given) <= 5 and 1 <= int(given) <= 65535):
         raise CommandError(f"PORT must be a whole number from 1 to 65535, not {given!r}.")
@@ -62,9 +62,9 @@ def chosen_port() -> int:
 
 
 def refuse_taken(port: int) -> None:
-    """Raise CommandError where the server could not listen, before anything is touched.
+    """Raise CommandError if the server cannot listen on the port.
 
-    With SO_REUSEADDR, as the server itself will do it: a port in TIME_WAIT is free.
+    Binds with SO_REUSEADDR, as gunicorn does: a port in TIME_WAIT is free.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,7 +80,7 @@ def refuse_taken(port: int) -> None:
 
 
 def refuse_without_static_files() -> None:
-    """Raise CommandError in production where nothing has been collected: no page could be shown."""
+    """Raise CommandError in production if collectstatic has not run: no page would work."""
     if settings.PRODUCTION and not (settings.STATIC_ROOT / "staticfiles.json").exists():
         raise CommandError(
             "Run `manage.py collectstatic` first: production serves collected files only."
@@ -89,7 +89,7 @@ def refuse_without_static_files() -> None:
 
 @contextmanager
 def startup_lock() -> Iterator[None]:
-    """Let two first runs at once prepare their database one after the other; demos only."""
+    """Prepare the database in one of two first runs at a time; demos only."""
     if settings.PRODUCTION:  # its folders may be read-only
         yield
         return
@@ -121,23 +121,26 @@ def reach_databases() -> None:
 
 
 def is_migrated() -> bool:
+    """Whether every migration is applied."""
     try:
         return not health.missing_migrations()
     except Error:
-        return False  # no table of migrations yet
+        return False  # the table of migrations does not exist yet
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of the message; further lines may quote a row."""
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def start_scheduler(stdout: Any) -> None:
-    """Have a child do what falls due, such as sending mail, for as long as the server lives.
+    """Fork a child that runs the jobs, such as sending mail, as long as the server lives.
 
-    Its first turn comes when the server is up. The server's processes hold the other end of a pipe
-    open: when the last of them is gone, however it went, the child reads the end of it.
+    It runs them for the first time when the server is up. The processes of the server hold the
+    writing end of a pipe open: when the last of them has ended, in any way, the child reads the end
+    of the pipe.
     """
-    from appointment.scheduler import Scheduler  # here: tests read HOST before there are models
+    from appointment.scheduler import Scheduler  # noqa: PLC0415  (tests import this without models)
 
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
@@ -153,11 +156,11 @@ def start_scheduler(stdout: Any) -> None:
 
 
 def become_gunicorn() -> NoReturn:
-    """Serve in this process, where all is loaded already, until a signal ends it.
+    """Serve in this process, which has loaded everything already, until a signal ends it.
 
-    The arguments are those with which gunicorn starts itself anew at SIGUSR2.
+    gunicorn starts itself again with these arguments at SIGUSR2.
     """
-    from gunicorn.app.wsgiapp import WSGIApplication  # here: no other command needs it
+    from gunicorn.app.wsgiapp import WSGIApplication  # noqa: PLC0415  (no other command loads it)
 
     base = settings.BASE_DIR
     options = ["--chdir", str(base), "--config", str(base / "deploy" / "gunicorn.conf.py")]

@@ -15,7 +15,7 @@ class Timeouts:
     """Seconds that a lock, a statement and a pause inside a transaction may take; 0 is no limit.
 
     PostgreSQL enforces these three. The connection watchdog enforces `answer`: a commit may wait
-    for a standby that is gone, and no timeout of PostgreSQL ends that wait.
+    for a standby that is lost, and no timeout of PostgreSQL ends that wait.
     """
 
     lock: float

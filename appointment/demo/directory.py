@@ -1,9 +1,9 @@
-"""The demo's two clinics and who works there in which hours; nothing but data."""
+"""The directory of the demo: locations, specialties, languages, and doctors with their hours."""
 
 from dataclasses import dataclass
 from datetime import time
 
-# SNOMED CT, from FHIR's value set c80-practice-codes.
+# Name: (SNOMED CT code of FHIR's value set c80-practice-codes, description).
 SPECIALTIES = {
     "General practice": ("394814009", "The first door for any complaint, and check-ups."),
     "Cardiology": ("394579002", "Heart and vessels."),
@@ -14,7 +14,7 @@ SPECIALTIES = {
     "Psychiatry": ("394587001", "Mental health."),
     "Rehabilitation": ("394602003", "Exercise in small groups after injury or surgery."),
 }
-LANGUAGES = {  # BCP 47
+LANGUAGES = {  # by BCP 47 tag
     "en": "English",
     "es": "Spanish",
     "fr": "French",
@@ -25,8 +25,8 @@ LANGUAGES = {  # BCP 47
 
 
 @dataclass(frozen=True)
-class Clinic:
-    """A location."""
+class DemoLocation:
+    """A location, with its booking rules."""
 
     name: str
     address: str
@@ -39,8 +39,8 @@ class Clinic:
 
 
 @dataclass(frozen=True)
-class Hours:
-    """A session as it is held on every working day, in wall time."""
+class SessionHours:
+    """The session of every working day, in wall times of the location."""
 
     start_time: time
     end_time: time
@@ -49,29 +49,29 @@ class Hours:
 
 
 @dataclass(frozen=True)
-class Post:
-    """Somebody's work at one of the clinics."""
+class DemoDoctor:
+    """A doctor, with the location and hours of the doctor's sessions."""
 
     license_number: str
-    clinic: Clinic
-    hours: Hours
+    location: DemoLocation
+    hours: SessionHours
     title: str
     first_name: str
     last_name: str
     specialties: tuple[str, ...]
     languages: tuple[str, ...]
     bio: str
-    is_weekly: bool = False  # keeps weekly hours, from which the sessions to come are made
+    has_weekly_hours: bool = False  # weekly hours generate the coming sessions
 
 
-LICENSE = "DEMO-"  # what tells the demo's doctors from those that somebody added
-MADRID = Clinic(
+LICENSE_PREFIX = "DEMO-"  # of the license numbers; doctors that staff add have another
+MADRID = DemoLocation(
     "Clínica del Retiro, Madrid",
     "Calle de Alcalá 100, 28009 Madrid, Spain",
     "Europe/Madrid",
     "+34910000000",
 )
-NEW_YORK = Clinic(
+NEW_YORK = DemoLocation(
     "Riverside Clinic, New York",
     "500 Riverside Drive, New York, NY 10027, United States",
     "America/New_York",
@@ -81,49 +81,49 @@ NEW_YORK = Clinic(
     cancel_deadline_minutes=12 * 60,
     max_live_per_patient=10,
 )
-CLINICS = (MADRID, NEW_YORK)
+LOCATIONS = (MADRID, NEW_YORK)
 
-ALL_DAY = Hours(time(9), time(17), 30)
-MORNING = Hours(time(9), time(13), 20)
-AFTERNOON = Hours(time(13), time(17), 20)
-LONG_VISITS = Hours(time(9, 30), time(15, 30), 60)
-GROUPS = Hours(time(10), time(16), 90, capacity=4)
+ALL_DAY = SessionHours(time(9), time(17), 30)
+MORNING = SessionHours(time(9), time(13), 20)
+AFTERNOON = SessionHours(time(13), time(17), 20)
+LONG_VISITS = SessionHours(time(9, 30), time(15, 30), 60)
+GROUPS = SessionHours(time(10), time(16), 90, capacity=4)
 
-POSTS = (
-    Post("DEMO-M1", MADRID, ALL_DAY, "Dr.", "Elena", "Navarro",
+DOCTORS = (
+    DemoDoctor("DEMO-M1", MADRID, ALL_DAY, "Dr.", "Elena", "Navarro",
          ("General practice",), ("es", "en"),
          "Family doctor for all ages, twenty years in the neighbourhood."),
-    Post("DEMO-M2", MADRID, MORNING, "Dr.", "Javier", "Molina",
+    DemoDoctor("DEMO-M2", MADRID, MORNING, "Dr.", "Javier", "Molina",
          ("Cardiology",), ("es", "fr"),
-         "Echocardiography and high blood pressure.", is_weekly=True),
-    Post("DEMO-M3", MADRID, AFTERNOON, "Dr.", "Inés", "Carrasco",
+         "Echocardiography and high blood pressure.", has_weekly_hours=True),
+    DemoDoctor("DEMO-M3", MADRID, AFTERNOON, "Dr.", "Inés", "Carrasco",
          ("Dermatology",), ("es", "pt-BR"),
          "Moles, eczema and acne, of children too."),
-    Post("DEMO-M4", MADRID, MORNING, "Dr.", "Salma", "Benali",
+    DemoDoctor("DEMO-M4", MADRID, MORNING, "Dr.", "Salma", "Benali",
          ("Obstetrics and gynecology",), ("es", "ar", "fr"),
          "Pregnancy care and ultrasound."),
-    Post("DEMO-M5", MADRID, LONG_VISITS, "Prof.", "Klaus", "Hartmann",
+    DemoDoctor("DEMO-M5", MADRID, LONG_VISITS, "Prof.", "Klaus", "Hartmann",
          ("Neurology", "Psychiatry"), ("de", "es"),
          "Headache, memory and sleep."),
-    Post("DEMO-M6", MADRID, GROUPS, "", "Tomás", "Iglesias",
+    DemoDoctor("DEMO-M6", MADRID, GROUPS, "", "Tomás", "Iglesias",
          ("Rehabilitation",), ("es", "en"),
          "Back school and knees, four people a group."),
-    Post("DEMO-N1", NEW_YORK, ALL_DAY, "Dr.", "Grace", "Whitfield",
+    DemoDoctor("DEMO-N1", NEW_YORK, ALL_DAY, "Dr.", "Grace", "Whitfield",
          ("General practice",), ("en", "es"),
          "Primary care, vaccination and travel medicine."),
-    Post("DEMO-N2", NEW_YORK, AFTERNOON, "Dr.", "Marcus", "Bennett",
+    DemoDoctor("DEMO-N2", NEW_YORK, AFTERNOON, "Dr.", "Marcus", "Bennett",
          ("Cardiology", "General practice"), ("en",),
-         "Prevention, and care after a heart attack.", is_weekly=True),
-    Post("DEMO-N3", NEW_YORK, MORNING, "Dr.", "Beatriz", "Oliveira",
+         "Prevention, and care after a heart attack.", has_weekly_hours=True),
+    DemoDoctor("DEMO-N3", NEW_YORK, MORNING, "Dr.", "Beatriz", "Oliveira",
          ("Ophthalmology",), ("en", "pt-BR"),
          "Cataract, glaucoma and diabetic eyes."),
-    Post("DEMO-N4", NEW_YORK, AFTERNOON, "Dr.", "Omar", "Haddad",
+    DemoDoctor("DEMO-N4", NEW_YORK, AFTERNOON, "Dr.", "Omar", "Haddad",
          ("Dermatology",), ("en", "ar"),
          "Skin cancer screening."),
-    Post("DEMO-N5", NEW_YORK, LONG_VISITS, "Dr.", "Camille", "Laurent",
+    DemoDoctor("DEMO-N5", NEW_YORK, LONG_VISITS, "Dr.", "Camille", "Laurent",
          ("Psychiatry",), ("en", "fr"),
          "Anxiety, depression and grief."),
-    Post("DEMO-N6", NEW_YORK, GROUPS, "", "Hannah", "Vogel",
+    DemoDoctor("DEMO-N6", NEW_YORK, GROUPS, "", "Hannah", "Vogel",
          ("Rehabilitation", "Neurology"), ("en", "de"),
          "Recovery after a stroke, four people a group."),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One's own appointments."""
+"""List and read the appointments of the caller and the caller's dependents."""
 
 from django.db.models import QuerySet
 from rest_framework.viewsets import ReadOnlyModelViewSet
@@ -10,7 +10,7 @@ from appointment.serializers import AppointmentDetailSerializer, AppointmentSeri
 
 
 class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
-    """The caller's own appointments, latest first."""
+    """The appointments of the caller and the caller's dependents, latest first."""
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()
@@ -19,7 +19,9 @@ class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
     lookup_value_converter = "id"
 
     def get_serializer_class(self) -> type[AppointmentSerializer]:
+        """Return the serializer with events for one appointment."""
         return AppointmentDetailSerializer if self.action == "retrieve" else AppointmentSerializer
 
     def get_queryset(self) -> QuerySet[Appointment]:
+        """Return the appointments of the caller and the caller's dependents."""
         return Appointment.objects.visible_to(self.request.user).with_names()

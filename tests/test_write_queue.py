@@ -1,4 +1,4 @@
-"""SQLite's writers take turns, and give each turn back."""
+"""SQLite's writers queue to begin a transaction, and leave the queue however that ends."""
 
 import threading
 
@@ -11,30 +11,30 @@ from extensions.db.backends.sqlite3 import base
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqlite")]
 
 
-def test_a_turn_that_never_comes_is_an_error_and_not_a_hang(
+def test_a_writer_that_waits_too_long_is_an_error_and_not_a_hang(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    turn = base.WRITE_QUEUES[str(connection.settings_dict["NAME"])]
+    queue = base.WRITE_QUEUES[str(connection.settings_dict["NAME"])]
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.05)
-    with turn, pytest.raises(OperationalError, match="locked"), transaction.atomic():
-        raise AssertionError("it was nobody's turn")
+    with queue, pytest.raises(OperationalError, match="locked"), transaction.atomic():
+        raise AssertionError("it began outside the queue")
     with transaction.atomic():
         assert not Specialty.objects.exists()
 
 
-def test_a_transaction_that_cannot_begin_gives_its_turn_back() -> None:
-    turn = base.WRITE_QUEUES[str(connection.settings_dict["NAME"])]
-    assert isinstance(turn, type(threading.Lock()))
+def test_a_transaction_leaves_the_queue_once_it_has_begun() -> None:
+    queue = base.WRITE_QUEUES[str(connection.settings_dict["NAME"])]
+    assert isinstance(queue, type(threading.Lock()))
     with transaction.atomic():
-        assert not turn.locked()  # held while one begins, not while one writes
+        assert not queue.locked()  # held while a transaction begins, not while it writes
 
 
-def test_a_connection_that_breaks_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_breaks_leaves_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: base.DatabaseWrapper, seconds: float) -> None:
         raise OperationalError("disk I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(base.DatabaseWrapper, "_wait_for_locks", broken)
+        patch.setattr(base.DatabaseWrapper, "_set_busy_timeout", broken)
         with pytest.raises(OperationalError, match="disk"), transaction.atomic():
             raise AssertionError("it has begun")
     assert not base.WRITE_QUEUES[str(connection.settings_dict["NAME"])].locked()

@@ -1,4 +1,4 @@
-"""Leave as staff type it: times on the clocks of a location."""
+"""The form of leave: staff type its times on the clock of a location."""
 
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,12 @@ from doctor.models import Location
 from doctor.wall_time import instant_of
 from extensions.admin.forms import PartialUpdateForm
 
-TIMES = {"starts": "starts_at", "ends": "ends_at"}
+COLUMNS = {"starts": "starts_at", "ends": "ends_at"}
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class WallTimeField(forms.SplitDateTimeField):
-    """A date and a time as a clock shows them, and not an instant before one says which clock."""
+    """A date and a time without a time zone: the form adds the zone."""
 
     widget = AdminSplitDateTime
 
@@ -30,50 +30,54 @@ class WallTimeField(forms.SplitDateTimeField):
 
 
 class TimeOffForm(PartialUpdateForm):
-    """Leave, with the location whose clocks its times mean."""
+    """Leave of a doctor or closure of a location; `clock` is the location that sets the zone."""
 
     clock = forms.ModelChoiceField(
         Location.objects.all(),
         required=False,
-        label="On the clocks of",
-        help_text="Needed for the leave of a doctor; a closure is in the time of its location.",
+        label="On the clock of",
+        help_text="Needed for a doctor's leave. A closure uses the clock of its location.",
     )
     starts = WallTimeField()
-    ends = WallTimeField(help_text="The first moment that is not off: midnight for a whole day.")
+    ends = WallTimeField(help_text="When work resumes. For whole days, 00:00 of the day after.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "starts" in self.fields:
             zone = ZoneInfo(self.instance.clock_zone)
             self.initial["clock"] = self.instance.clock_id
-            for name, column in TIMES.items():
+            for name, column in COLUMNS.items():
                 instant = getattr(self.instance, column)
                 self.initial[name] = instant.astimezone(zone).replace(tzinfo=None)
 
     def clean(self) -> dict[str, Any]:
-        """Read the wall times by the clock; raises ValidationError where it is not clear which."""
+        """Convert the wall times to instants.
+
+        Raises ValidationError without a location to take the time zone from, and for a closure
+        on the clock of another time zone.
+        """
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        place, clock = cleaned.get("location"), cleaned.get("clock")
-        if place and clock and place.time_zone != clock.time_zone:
+        location, clock = cleaned.get("location"), cleaned.get("clock")
+        if location and clock and location.time_zone != clock.time_zone:
             self.add_error("clock", "A closure is in the time of the location that is closed.")
-        elif not (place or clock):
-            self.add_error("clock", "Choose the location whose clocks the times mean.")
+        elif not (location or clock):
+            self.add_error("clock", "Choose the location on whose clock you typed the times.")
         elif self._times_changed():
-            self._read(cleaned, place or clock)
+            self._set_instants(cleaned, location or clock)
         return cleaned
 
     def revised(self) -> dict[str, Any]:
-        """The columns that this person changed; the times where the clock is another, too."""
-        times = {name: getattr(self.instance, name) for name in TIMES.values()}
+        """Return the changed columns; both times, too, where the clock changed."""
+        times = {name: getattr(self.instance, name) for name in COLUMNS.values()}
         return {**super().revised(), **(times if self._times_changed() else {})}
 
     def _times_changed(self) -> bool:
-        return not self.instance.pk or not {*TIMES, "clock", "location"}.isdisjoint(
+        return not self.instance.pk or not {*COLUMNS, "clock", "location"}.isdisjoint(
             self.changed_data
         )
 
-    def _read(self, cleaned: dict[str, Any], clock: Any) -> None:
-        for name, column in TIMES.items():
+    def _set_instants(self, cleaned: dict[str, Any], clock: Any) -> None:
+        for name, column in COLUMNS.items():
             wall = cleaned.get(name)
             if wall:
                 setattr(self.instance, column, instant_of(wall.date(), wall.time(), clock.zone))
