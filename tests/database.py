@@ -26,8 +26,14 @@ from typing import Protocol
 
 import pytest
 
-from tests import pgbouncer, postgres, scratch
-from tests.programs import end_with_parent
+# A failed assertion shows its values in a helper module as in a test. Only what is imported after
+# this is rewritten, and the package `tests` itself is imported already.
+HELPERS = [f"tests.{path.stem}" for path in Path(__file__).parent.glob("[a-z]*")]
+APPS = ("extensions", "accounts", "doctor", "patient", "appointment")
+pytest.register_assert_rewrite(*HELPERS, *(f"{app}.tests" for app in APPS))
+
+from tests import pgbouncer, postgres, scratch  # noqa: E402
+from tests.programs import end_with_parent  # noqa: E402
 
 CHOICES = ("sqlite", "postgres", "pgbouncer")
 KEY = pytest.StashKey["Database"]()

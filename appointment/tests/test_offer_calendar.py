@@ -10,7 +10,12 @@ from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from appointment.tests.line import holders, only_visit, waiting
 from doctor.exceptions import ScheduleInUse
 from doctor.models import Slot
-from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
+from doctor.tests.factories import (
+    DoctorFactory,
+    PublishedScheduleFactory,
+    ScheduleFactory,
+    day_ahead,
+)
 from tests.balance import assert_balanced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -48,7 +53,7 @@ def test_a_place_that_is_added_is_offered(visit: Appointment) -> None:
 def test_places_of_new_hours_are_offered_soonest_first() -> None:
     doctor = DoctorFactory()
     entries = [WaitlistEntryFactory(doctor=doctor) for _ in range(2)]
-    session = ScheduleFactory(doctor=doctor)
+    session = PublishedScheduleFactory(doctor=doctor)
     slots = session.slots.order_by("starts_at")
     assert [holders(slot) for slot in slots] == [[entries[0].pk], [entries[1].pk], [], []]
 

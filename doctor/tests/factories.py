@@ -2,9 +2,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import factory
+from django.db.models import Q
 from django.utils import timezone
 
-from doctor.models import Doctor, Language, Location, Schedule, Specialty, TimeOff, WeeklyHours
+from doctor.models import (
+    Doctor,
+    Language,
+    Location,
+    Schedule,
+    Slot,
+    Specialty,
+    TimeOff,
+    WeeklyHours,
+)
 
 
 class SpecialtyFactory(factory.django.DjangoModelFactory):
@@ -47,7 +57,10 @@ def day_ahead(days: int = 3) -> date:
 
 
 class ScheduleFactory(factory.django.DjangoModelFactory):
-    """A published session: by default three days ahead, 09:00 to 11:00, four slots of one place."""
+    """A session with its slots: by default three days ahead, 09:00 to 11:00, four of one place.
+
+    The rows are inserted as `publish` would leave them, and nobody is told of them.
+    """
 
     class Meta:
         model = Schedule
@@ -59,6 +72,35 @@ class ScheduleFactory(factory.django.DjangoModelFactory):
     end_time = time(11)
     slot_minutes = 30
     capacity = 1
+
+    @classmethod
+    def _create(cls, model_class: type[Schedule], *args: Any, **kwargs: Any) -> Schedule:
+        schedule = model_class(*args, **kwargs)
+        schedule.clean_fields(exclude=["doctor", "location"])  # a time may be given as a text
+        schedule.save()
+        Slot.objects.bulk_create(open_slots_of(schedule))
+        return schedule
+
+
+def open_slots_of(schedule: Schedule) -> list[Slot]:
+    """The slots of a session, not stored yet; those of leave or of a closed session are closed."""
+    doctor = schedule.doctor
+    row = {"schedule": schedule, "doctor": doctor, "location": schedule.location}
+    slots = [
+        Slot(**row, starts_at=start, ends_at=end, capacity=schedule.capacity)
+        for start, end in schedule.spans()
+    ]
+    is_open = schedule.is_active and doctor.is_active and doctor.accepts_patients
+    whose = Q(doctor=doctor) | Q(location=schedule.location)
+    leaves = list(TimeOff.objects.filter(whose).values_list("starts_at", "ends_at"))
+    for slot in slots:
+        on_leave = any(start < slot.ends_at and slot.starts_at < end for start, end in leaves)
+        slot.is_open = is_open and not on_leave
+    return slots
+
+
+class PublishedScheduleFactory(ScheduleFactory):
+    """The same session, published by its verb: for what that refuses, and for those it tells."""
 
     @classmethod
     def _create(cls, model_class: type[Schedule], *args: Any, **kwargs: Any) -> Schedule:

@@ -14,6 +14,7 @@ from doctor.signals import slots_changed, slots_closing
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
+    PublishedScheduleFactory,
     ScheduleFactory,
     WeeklyHoursFactory,
 )
@@ -96,7 +97,7 @@ def test_more_places_are_told_of(hours: WeeklyHours, told: Any) -> None:
 
 
 def test_the_slots_of_a_new_session_are_told_of(told: Any) -> None:
-    session = ScheduleFactory()
+    session = PublishedScheduleFactory()
     assert told == [("changed", set(session.slots.values_list("pk", flat=True)))]
 
 
@@ -173,7 +174,7 @@ def test_the_signal_names_the_slots_that_are_new() -> None:
 
     slots_changed.connect(receive)
     try:
-        session = ScheduleFactory()
+        session = PublishedScheduleFactory()
         old = set(session.slots.values_list("pk", flat=True))
         session.revise(capacity=2, end_time=time(12))
     finally:

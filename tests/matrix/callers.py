@@ -33,6 +33,8 @@ CALLERS = (
     "superuser",
 )
 STAFF = ("reception", "superuser")
+# Of those who are not staff, one of each kind.
+ONE_OF_EACH = ("anonymous", "expired", "deactivated", "patient A", "carer", "doctor of A")
 WHOSE = ("own", "other", "absent")
 FIRST_KEY = 1000
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +17,8 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from config.wsgi import Handler
-from tests.matrix.callers import CALLERS, WHOSE, Cast
-from tests.matrix.tables import METHODS, READING, Cells, cell
+from tests.matrix.callers import CALLERS, ONE_OF_EACH, STAFF, WHOSE, Cast
+from tests.matrix.tables import METHODS, OF_PAGES, OFF_PAGES, READING, Cells, cell
 from tests.problems import MEDIA_TYPE
 from tests.world import undone
 
@@ -70,13 +70,30 @@ class Calls:
         All at one instant: some headers tell the time.
         """
         with time_machine.travel(timezone.now(), tick=False):
-            return self._answers(route)
+            return self._answers(route, METHODS, CALLERS, WHOSE)
 
-    def _answers(self, route: str) -> Answers:
+    def of_page(self, route: str) -> Answers:
+        """The answers of a page to one caller of each kind; the drill asks for all of them.
+
+        Who is not staff meets the login of the admin before any row is looked for; no page has a
+        method but these three.
+        """
+        with time_machine.travel(timezone.now(), tick=False):
+            answers = self._answers(route, OF_PAGES, STAFF, WHOSE)
+            answers |= self._answers(route, OF_PAGES, ONE_OF_EACH, WHOSE[:1])
+            return answers | self._answers(route, OFF_PAGES, STAFF[-1:], WHOSE[:1])
+
+    def get(self, route: str, caller: str) -> Answer:
+        """What a route answers to who asks for what is their own."""
+        return self._ask("GET", caller, self._path(route, caller, WHOSE[0]), "")
+
+    def _answers(
+        self, route: str, methods: Sequence[str], callers: Sequence[str], whose_each: Sequence[str]
+    ) -> Answers:
         answers: Answers = {}
-        for caller, whose in product(CALLERS, WHOSE if is_keyed(route) else WHOSE[:1]):
+        for caller, whose in product(callers, whose_each if is_keyed(route) else WHOSE[:1]):
             path = self._path(route, caller, whose)
-            for method in METHODS:
+            for method in methods:
                 body = self._body(method, route, caller, whose)
                 with nullcontext() if method in READING else undone():
                     answers[method, caller, whose] = self._ask(method, caller, path, body)

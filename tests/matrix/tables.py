@@ -8,6 +8,7 @@ from tests.matrix.callers import CALLERS, STAFF
 FOLDER = Path(__file__).parent
 READING = ("GET", "HEAD")
 METHODS = (*READING, "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+OF_PAGES = (*READING, "POST")
 OFF_PAGES = ("OPTIONS", "PUT", "PATCH", "DELETE")  # of no page: 405 for everybody
 OTHERS = tuple(caller for caller in CALLERS if caller not in STAFF)
 

@@ -1,0 +1,24 @@
+"""Every page by every method, for all ten callers, of what is own, another's and absent."""
+
+import pytest
+
+from tests.matrix.calls import cells_of, told_apart
+from tests.matrix.tables import page_line
+from tests.test_matrix import PAGES, calls, of_page, undrawn
+
+pytestmark = pytest.mark.django_db
+
+__all__ = ["calls", "undrawn"]  # fixtures
+
+
+def test_everybody_gets_of_every_page_what_its_table_says(calls, undrawn, sized, tell) -> None:
+    every = len(PAGES) // max(1, min(len(PAGES), sized(len(PAGES))))  # at a small scale some pages
+    made = 0
+    for route in sorted(PAGES)[::every]:
+        answers = calls.of_route(route)
+        found = cells_of(answers, of_page)
+        assert page_line(route, found) == page_line(route, PAGES[route])
+        assert found == PAGES[route]
+        assert list(told_apart(answers, of_page)) == []
+        made += len(answers)
+    tell(f"{made:,} calls, each answered as the table says")
