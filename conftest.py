@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 from rest_framework.test import APIClient
-from zeal import zeal_ignore
+from zeal import zeal_ignore  # type: ignore[import-untyped]
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
