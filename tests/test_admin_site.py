@@ -1,5 +1,6 @@
 """Every page of every registered model, for a superuser, the reception and everybody else."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,15 +36,17 @@ from doctor.models import (
 )
 from doctor.tests.factories import (
     LanguageFactory,
-    ScheduleFactory,
+    PublishedScheduleFactory,
     SpecialtyFactory,
     TimeOffFactory,
     WeeklyHoursFactory,
     day_ahead,
 )
 from patient.models import EmergencyAccess, MedicalHistory, Patient
-from patient.tests.factories import MedicalHistoryFactory
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
 from tests.desk import Desk, page
+from tests.people import reception_group
+from tests.world import undone
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -77,19 +80,26 @@ RECEPTION: dict[type[Model], set[str]] = {
     Doctor: VIEW,
     Location: VIEW,
 }
+RECEPTIONIST = "front-desk@example.com"
 of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 
 
-@pytest.fixture
-def rows(patient: Patient, staff: User) -> dict[type[Model], Model]:
-    """A row of every registered model."""
-    made: list[Any] = [
-        MedicalHistoryFactory(patient=patient),
-        SpecialtyFactory(),
-        LanguageFactory(),
-        WeeklyHoursFactory(valid_until=day_ahead(1)),
-    ]
-    ScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # is offered
+@pytest.fixture(scope="module")
+def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[type[Model], Model]]:
+    """A row of every registered model, for all tests of the module."""
+    with django_db_blocker.unblock(), undone():
+        make_rows()
+        yield {model: model._default_manager.all()[0] for model in MODELS}
+
+
+def make_rows() -> None:
+    patient, staff = PatientFactory(), StaffFactory(email=RECEPTIONIST)
+    staff.groups.add(reception_group())
+    MedicalHistoryFactory(patient=patient)
+    SpecialtyFactory()
+    LanguageFactory()
+    WeeklyHoursFactory(valid_until=day_ahead(1))
+    PublishedScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # is offered
     visit = AppointmentFactory(patient=patient)
     TimeOffFactory(doctor=visit.doctor)
     patient.user.issue_token()
@@ -97,9 +107,15 @@ def rows(patient: Patient, staff: User) -> dict[type[Model], Model]:
         device.objects.create(user=patient.user, name="Device")
     EmergencyAccess(patient=patient, user=staff, reason="Unconscious").begin(timezone.now())
     access = {"user_agent": "x", "ip_address": "192.0.2.1", "username": "y", "path_info": "/"}
-    made += [AccessLog.objects.create(**access), AccessFailureLog.objects.create(**access)]
-    made += [AccessAttempt.objects.create(**access, failures_since_start=1)]
-    return {model: model._default_manager.all()[0] for model in MODELS}
+    AccessLog.objects.create(**access)
+    AccessFailureLog.objects.create(**access)
+    AccessAttempt.objects.create(**access, failures_since_start=1)
+
+
+@pytest.fixture
+def staff(rows: dict[type[Model], Model]) -> User:
+    """The receptionist who broke the glass for the patient of the module."""
+    return User.objects.get(email=RECEPTIONIST)
 
 
 def test_every_model_of_ours_is_registered() -> None:
