@@ -35,6 +35,10 @@ echo "All drills passed on SQLite and on PostgreSQL."
 endef
 # Static checks need neither the developer's settings nor a database file.
 CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://
+# uv compares without a network and says "Would make no changes" where two are the same.
+UV := $(BIN)/uv pip
+DRY := --dry-run --offline --python $(BIN)/python
+CHOSEN := -r requirements.in -r requirements-dev.in
 PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES= \
 	ALLOWED_HOSTS=clinic.example DATABASE_URL=postgres://nobody@127.0.0.1:1/none \
 	EMAIL_URL=smtp+tls://127.0.0.1:1 DEFAULT_FROM_EMAIL=clinic@clinic.example \
@@ -109,7 +113,10 @@ drill-short: $(DEV)  ## run every drill once at small size on both databases, in
 lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and supply
 	@failed=; \
 	step() { name=$$1; shift; echo "=== $$name"; "$$@" || failed="$$failed, $$name"; }; \
-	step "lock" $(BIN)/python -m tools.lock; \
+	no_change() { "$$@" 2>&1 | tee /dev/stderr | grep -q "Would make no changes"; }; \
+	step "installed as locked" no_change $(UV) sync --require-hashes $(DRY) requirements-dev.txt; \
+	step "locked as chosen" no_change $(UV) install --no-deps $(DRY) $(CHOSEN); \
+	step "conflicts" $(UV) check --python $(BIN)/python; \
 	step "ruff check" $(BIN)/python -m ruff check .; \
 	step "ruff format" $(BIN)/python -m ruff format --check .; \
 	step "mypy" $(CHECKS) $(BIN)/python -m mypy; \
@@ -128,18 +135,25 @@ format: $(DEV)  ## format the code and repair what ruff can repair
 	@$(BIN)/python -m ruff check --fix --exit-zero --quiet .
 	@$(BIN)/python -m ruff format .
 
-audit: $(DEV)  ## compare what is installed with the lock, and the lock with known vulnerabilities
+audit: $(DEV)  ## look for known vulnerabilities of the locked packages
+	@git log -1 --format="The lock is of %cs, %cr." -- requirements-dev.txt
 	@AUDIT_SECONDS=120 $(BIN)/python -m tools.audit
 
 hops: $(DEV)  ## trace the calls of the API and count the files that a reader opens to follow each
 	@$(BIN)/python -m tools.hops $(ARGS)
 
+# Of what runs in production, installed beside this for it: versions, and the licenses declared.
 sbom: $(DEV)  ## write the bill of materials (CycloneDX) to var/sbom.json
-	@$(BIN)/python -m tools.sbom
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python var/sbom
+	@$(UV) install --quiet --python var/sbom --require-hashes -r requirements.txt
+	@$(BIN)/cyclonedx-py environment var/sbom --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file var/sbom.json
+	@rm -rf var/sbom; echo "var/sbom.json written"
 
-# An hour of one core; a second run tests what changed, and what survived.
-mutants: $(DEV)  ## change the code that guards, and see a test fail for each change
-	@nice -n 19 $(BIN)/python -m tools.mutants
+# Hours of one core, for a night; it remembers in mutants/ what it has done. A part of it:
+# ARGS="doctor.models.booking_rules.*"
+mutants: $(DEV)  ## change the code that guards, and see a test fail for each change (ARGS=)
+	@nice -n 19 $(BIN)/mutmut run --max-children 1 $(ARGS); $(BIN)/mutmut results
 
 # The files that requirements*.in ask for, with all that they need, for every platform. What is locked
 # already stays, unless `make lock ARGS=--upgrade` or `ARGS="--upgrade-package django"` says otherwise.
@@ -149,10 +163,9 @@ LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.
 lock: $(DEV)  ## lock what requirements*.in ask for, with hashes (ARGS=--upgrade takes newer ones)
 	@$(LOCK) requirements.in --output-file requirements.txt
 	@$(LOCK) requirements-dev.in --output-file requirements-dev.txt
-	@$(BIN)/python -m tools.lock
 
 clean:  ## remove .venv and caches; the data in var/ stays
-	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv mutants .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- The virtual environment ---

@@ -21,10 +21,15 @@ def python_files() -> list[Path]:
     return [*ROOT.glob("*.py"), *(path for path in found if "migrations" not in path.parts)]
 
 
+def is_test(path: Path) -> bool:
+    """Whether the file belongs to the tests."""
+    return "tests" in path.parts or path.name == "conftest.py"
+
+
 def functions() -> Iterator[tuple[str, int]]:
     """Every function outside the tests: its place, and its length."""
     for path in python_files():
-        if "tests" not in path.parts and path.name != "conftest.py":
+        if not is_test(path):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, Function):
                     yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", length(node)
@@ -48,6 +53,18 @@ def test_no_function_is_longer_than_40_lines() -> None:
     lengths = list(functions())
     assert lengths, "no function was found"
     assert [(place, lines) for place, lines in lengths if lines > 40] == []
+
+
+def test_the_tree_in_the_docs_names_every_module() -> None:
+    page = (ROOT / "docs/architecture.md").read_text().split("## The tree", 1)[1]
+    named, folder = set(), Path()
+    for first in (line.split()[0] for line in page.split("```")[1].splitlines() if line):
+        if first.endswith("/"):
+            folder = Path(first)
+        else:
+            named.add(folder / first)
+    production = {path.relative_to(ROOT) for path in python_files() if not is_test(path)}
+    assert named == {path for path in production if path.name != "__init__.py"}
 
 
 @pytest.mark.parametrize(

@@ -1,114 +1,87 @@
-"""What the audit says of a report, the bill of materials, and how code is made ready to mutate."""
+"""The dependencies: what the audit says, and what the locks may contain."""
 
+import importlib.util
 import json
+import re
 import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 
-from tools import audit, lock, mutation, sbom
+from tools.audit import Report, audit, main
 
 pytestmark = pytest.mark.only_on("sqlite")  # no database has a part in this: once is enough
 
+ROOT = Path(__file__).resolve().parent.parent
 FLAW = {"id": "PYSEC-2026-1", "fix_versions": ["5.2.20"]}
 SOUND: dict[str, Any] = {"name": "tzdata", "version": "2026.6", "vulns": []}
 VULNERABLE: dict[str, Any] = {"name": "django", "version": "5.2.19", "vulns": [FLAW]}
 UNKNOWN = {"name": "attrs", "skip_reason": "not found"}
 
 
-def says(report: str) -> audit.Verdict:
-    """The verdict where pip-audit would print this."""
-    return audit.advisories("lock", [sys.executable, "-c", f"print({report!r})"])
-
-
-def report(*packages: dict[str, Any]) -> audit.Verdict:
-    """The verdict on a report of these."""
-    return says(json.dumps({"dependencies": packages}))
+def audit_printing(output: str) -> Report:
+    """The report where pip-audit prints this."""
+    return audit([sys.executable, "-c", f"print({output!r})"])
 
 
 # --- The audit ------------------------------------------------------------------------------------
 
 
-def test_a_known_vulnerability_is_a_failure_that_names_the_release_without_it() -> None:
-    verdict = report(VULNERABLE, SOUND, UNKNOWN)
-    assert verdict.vulnerable == ["django 5.2.19: PYSEC-2026-1, mended in 5.2.20"]
-    assert audit.told(verdict) == "Advisories asked of 3 packages, nothing of attrs: 1 found."
+def test_a_known_vulnerability_names_the_release_without_it() -> None:
+    report = audit_printing(json.dumps({"dependencies": [VULNERABLE, SOUND, UNKNOWN]}))
+    assert str(report) == (
+        "Audited 3 packages, no answer on attrs: 1 vulnerable.\n"
+        "django 5.2.19: PYSEC-2026-1, fixed in 5.2.20"
+    )
 
 
-@pytest.mark.parametrize("said", [json.dumps({"dependencies": [UNKNOWN]}), "", "Traceback ..."])
-def test_where_nothing_is_learned_of_any_package_the_audit_says_so_aloud(said: str) -> None:
-    assert "NOT AUDITED ONLINE" in audit.told(says(said))
+@pytest.mark.parametrize("output", [json.dumps({"dependencies": [UNKNOWN]}), "", "Traceback ..."])
+def test_an_audit_without_any_answer_is_not_called_clean(output: str) -> None:
+    assert "NOT AUDITED ONLINE" in str(audit_printing(output))
 
 
 def test_an_audit_that_hangs_is_ended() -> None:
     hangs = [sys.executable, "-c", "import threading; threading.Event().wait()"]
-    assert audit.advisories("lock", hangs, seconds=0.1).out_of_reach
+    assert "NOT AUDITED ONLINE" in str(audit(hangs, seconds=0.1))
 
 
-def test_a_vulnerability_fails_the_step_and_silence_does_not(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("report", "status"), [(Report([]), 0), (Report(["django"], 2), 1)])
+def test_only_a_vulnerability_fails_the_step(
+    report: Report, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "conflicts", list)
-    monkeypatch.setattr(audit, "online", lambda: audit.Verdict([]))
-    assert audit.main() == 0
-    monkeypatch.setattr(audit, "online", lambda: report(VULNERABLE))
-    assert audit.main() == 1
+    monkeypatch.setattr("tools.audit.audit", lambda: report)
+    assert main() == status
 
 
-def test_what_is_installed_is_what_is_locked() -> None:
-    locked = lock.locked((lock.ROOT / "requirements-dev.txt").read_text())
-    assert audit.strangers(audit.versions(), locked) == []
+# --- The locks (`make lint` compares them with what was chosen and with what is installed) --------
 
 
-def test_another_version_a_missing_one_and_a_stranger_are_told() -> None:
-    locked = {
-        name: lock.Locked(name, "1", marker, frozenset())
-        for name, marker in [("old", ""), ("gone", ""), ("windows", "sys_platform == 'win32'")]
-    }
-    assert audit.strangers({"old": "2", "strange": "3", "pip": "1"}, locked) == [
-        "old is 2, locked is 1",
-        "gone is missing, locked is 1",
-        "strange 3 is installed and not locked",
-    ]
+def test_psycopg_3_is_absent_since_django_would_silently_switch_to_it() -> None:
+    assert importlib.util.find_spec("psycopg") is None
+    assert not re.search(r"^psycopg==", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
 
 
-# --- The bill of materials ------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_a_lock_pins_each_package_with_a_hash_and_names_no_place_to_get_it_from(name: str) -> None:
+    lock = (ROOT / f"{name}.txt").read_text().replace("\\\n", " ")
+    lines = [line for line in lock.splitlines() if line.strip() and not line.startswith(" ")]
+    packages = [line for line in lines if not line.startswith("#")]
+    assert packages
+    assert [line for line in packages if not re.match(r"\S+==[\w.]+ .*--hash=sha256:", line)] == []
+    assert re.findall(r"://| @ ", lock) == []
 
 
-def test_the_bill_names_the_project_what_runs_and_what_it_chose() -> None:
-    bill = sbom.whole()
-    chosen = lock.chosen((lock.ROOT / "requirements.in").read_text())
-    required = {sbom.normal(one) for one in bill["components"] if one["scope"] == "required"}
-    root = bill["metadata"]["component"]
-    [needs] = [one for one in bill["dependencies"] if one["ref"] == root["bom-ref"]]
-    assert (root["name"], root["version"]) == ("clinic-appointments", version())
-    assert required == set(lock.locked((lock.ROOT / "requirements.txt").read_text()))
-    assert len(needs["dependsOn"]) == len(chosen)
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_every_chosen_package_is_pinned_exactly(name: str) -> None:
+    lines = (ROOT / f"{name}.in").read_text().splitlines()
+    chosen = [line for line in lines if line and not line.startswith(("#", "-"))]
+    assert chosen
+    assert [line for line in chosen if not re.match(r"[\w.\[\]-]+==\d[\w.]*(\s|$)", line)] == []
 
 
-def version() -> str:
-    """The project's version."""
-    text = (lock.ROOT / "pyproject.toml").read_text()
-    return str(tomllib.loads(text)["project"]["version"])
-
-
-def test_the_api_document_bears_the_version_of_the_project() -> None:
-    assert settings.SPECTACULAR_SETTINGS["VERSION"] == version()
-
-
-# --- The mutants ----------------------------------------------------------------------------------
-
-
-def test_a_decorator_is_called_after_its_function_so_that_mutmut_mutates_it() -> None:
-    source = "class A:\n    @outer\n    @inner(1)\n    def f(self):\n        return 1\n"
-    bare = "class A:\n    def f(self):\n        return 1\n    f = outer(inner(1)(f))\n"
-    assert mutation.prepared(source, ()) == bare
-
-
-def test_what_is_not_chosen_is_not_mutated_and_what_mutmut_knows_stays() -> None:
-    source = "def f():\n    def inner(): pass\n@classmethod\ndef g(): pass\n"
-    other = "def h(\n) -> None:\n    pass\n"
-    ready = mutation.prepared(source + other, ("f", "g"))
-    assert ready == source + other.replace("None:", f"None:{mutation.PRAGMA}")
+def test_the_api_document_has_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert settings.SPECTACULAR_SETTINGS["VERSION"] == project["version"]

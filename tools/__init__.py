@@ -1,1 +1,1 @@
-"""What the software is made of: the lock, its audit, the bill of materials, and the mutants."""
+"""The project's own tools: the audit of its dependencies, and the hops of a call."""
