@@ -7,10 +7,13 @@ from typing import Any
 import environ
 import hypothesis
 import pytest
+from django.apps import AppConfig
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 from rest_framework.test import APIClient
+from zeal import zeal_ignore
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
@@ -109,6 +112,25 @@ def quick_clients() -> Iterator[None]:
 def empty_cache() -> None:
     """No test counts calls, or reads answers, of the one before it."""
     cache.clear()
+
+
+# --- Queries for each row -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_query_for_each_row() -> Iterator[None]:
+    """Fail a request that asks the same of one row after another (django-zeal)."""
+    AppConfig.create("zeal").ready()
+    middleware = [*settings.MIDDLEWARE, "zeal.middleware.zeal_middleware"]
+    with override_settings(MIDDLEWARE=middleware, ZEAL_NPLUSONE_THRESHOLD=3):
+        yield
+
+
+@pytest.fixture
+def row_by_row() -> Iterator[None]:
+    """Let a verb go through its rows one by one, where it does so on purpose."""
+    with zeal_ignore():
+        yield
 
 
 # --- People: patient, other_patient, doctor_user, staff -------------------------------------------

@@ -155,7 +155,7 @@ def counting_cache(url: str) -> dict[str, Any]:
 def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
     """Return Django's settings for SQLite, where every transaction takes the write lock first."""
     return {
-        "ENGINE": "extensions.db.backends.sqlite3",
+        "ENGINE": "django.db.backends.sqlite3",
         "NAME": name,
         "CONN_MAX_AGE": 60,
         "OPTIONS": {
