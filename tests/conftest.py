@@ -9,8 +9,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.database import Database
 from tests.live import Server
+from tests.sample_data import SampleData, rolled_back
 from tests.templates import Templates
-from tests.world import World, undone
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+def sample_data(django_db_setup: None, django_db_blocker: Any) -> Iterator[SampleData]:
     """One clinic for all tests of a module; what each of them changes in it is undone."""
-    with django_db_blocker.unblock(), undone():
-        yield World.made()
+    with django_db_blocker.unblock(), rolled_back():
+        yield SampleData.made()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from accounts.models import User
 from config.wsgi import application
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.matrix.callers import start_keys_high
-from tests.world import World, undone
+from tests.sample_data import SampleData, rolled_back
 
 FIRST_KEY = 1_000_000  # the same in every run: from the keys it meets it makes up what follows
 CONFIG = {
@@ -79,8 +79,8 @@ def login_of(account: User) -> type:
 
 def someone_who_may_do_everything() -> User:
     """A superuser who is the doctor of a world, and a patient with a dependent."""
-    world = World.made()
-    user, doctor = world.accounts["superuser"], world.session.doctor
+    sample_data = SampleData.made()
+    user, doctor = sample_data.accounts["superuser"], sample_data.session.doctor
     doctor.user = user
     doctor.save()
     PatientFactory(user=user)
@@ -103,7 +103,7 @@ def connection_kept() -> Iterator[None]:
 @contextmanager
 def document() -> Iterator[Any]:
     """The schema of schemathesis, of the served document, with somebody signed in."""
-    with connection_kept(), undone():
+    with connection_kept(), rolled_back():
         start_keys_high(FIRST_KEY)
         user = someone_who_may_do_everything()
         config = SchemathesisConfig.from_dict(CONFIG)
@@ -124,7 +124,7 @@ def check_operation(schema: Any, method: str, route: str, examples: int, edges: 
     def check(case: Any) -> None:
         nonlocal calls
         calls += 1
-        with undone():
+        with rolled_back():
             assert_conforms(case, case.call())
 
     modes = [mode for mode in HypothesisTestMode if edges or mode != HypothesisTestMode.COVERAGE]
@@ -172,7 +172,7 @@ def check_sequences(schema: Any, sequences: int, steps: int) -> int:
 
     class Machine(schema.as_state_machine()):  # made at run time
         def setup(self) -> None:
-            self.taken_back = undone()
+            self.taken_back = rolled_back()
             self.taken_back.__enter__()
 
         def teardown(self) -> None:

@@ -10,7 +10,7 @@ from doctor.models import Doctor
 from patient.models import MedicalHistory, Patient
 from tests.problems import assert_problem
 from tests.routes import api_routes
-from tests.world import PEOPLE, World, call
+from tests.sample_data import PEOPLE, SampleData, call
 
 pytestmark = pytest.mark.django_db
 
@@ -32,15 +32,16 @@ WRONG = {"reason": "x" * 501}
 
 @pytest.mark.parametrize("route", OWNED)
 def test_what_is_anothers_answers_as_what_is_absent_whatever_is_sent(
-    route: str, world: World
+    route: str, sample_data: SampleData
 ) -> None:
-    anothers = world.keys()[route]
-    clients = [world.client(person) for person in STRANGERS]  # each is a device of its own
+    anothers = sample_data.keys()[route]
+    clients = [sample_data.client(person) for person in STRANGERS]  # each is a device of its own
     absent = absent_key_like(anothers, OWNED[route])
     for method in api_routes()[route]:
         for client in clients:
             answers = [
-                call(client, method, world.path(route, key), WRONG) for key in (anothers, absent)
+                call(client, method, sample_data.path(route, key), WRONG)
+                for key in (anothers, absent)
             ]
             assert_same_but_for_instance(*answers)
             assert_problem(answers[0], 404, "not_found")
@@ -48,43 +49,43 @@ def test_what_is_anothers_answers_as_what_is_absent_whatever_is_sent(
 
 @pytest.mark.parametrize("person", ["owner", "staff"])
 def test_a_doctor_who_is_not_active_answers_exactly_as_an_absent_one(
-    person: str, world: World
+    person: str, sample_data: SampleData
 ) -> None:
-    doctor = Doctor.objects.get(pk=world.session.doctor_id)
+    doctor = Doctor.objects.get(pk=sample_data.session.doctor_id)
     doctor.is_active = False
     doctor.publish()
-    absent, client = absent_key_like(doctor.pk, type(doctor)), world.client(person)
+    absent, client = absent_key_like(doctor.pk, type(doctor)), sample_data.client(person)
     for method, route in (
         ("GET", "/api/doctor/doctors/{id}/"),
         ("GET", "/api/doctor/doctors/{doctor_id}/available-slots/"),
         ("POST", "/api/appointment/book/{doctor_id}/"),
     ):
-        body = world.body(method, route)
+        body = sample_data.body(method, route)
         answers = [
-            call(client, method, world.path(route, key), body) for key in (doctor.pk, absent)
+            call(client, method, sample_data.path(route, key), body) for key in (doctor.pk, absent)
         ]
         assert_same_but_for_instance(*answers)
         assert_problem(answers[0], 404, "not_found")
 
 
-def test_lists_of_what_is_ones_own_show_nothing_of_others(world: World) -> None:
+def test_lists_of_what_is_ones_own_show_nothing_of_others(sample_data: SampleData) -> None:
     for path in (
         "/api/patient/dependents/",
         "/api/patient/medical-history/",
         "/api/appointment/my-appointments/",
         "/api/appointment/waitlist/",
     ):
-        counts = {who: world.client(who).get(path).json()["count"] for who in PEOPLE[1:]}
+        counts = {who: sample_data.client(who).get(path).json()["count"] for who in PEOPLE[1:]}
         own = 2 if "my-appointments" in path else 1
         assert counts == {"owner": own, **dict.fromkeys(STRANGERS, 0)}
 
 
-def test_staff_without_the_permission_may_not_write_sessions(world: World) -> None:
-    client = world.client("staff")
-    world.accounts["staff"].groups.clear()
+def test_staff_without_the_permission_may_not_write_sessions(sample_data: SampleData) -> None:
+    client = sample_data.client("staff")
+    sample_data.accounts["staff"].groups.clear()
     route = "/api/doctor/schedules/{id}/"
     for method in ("PUT", "PATCH", "DELETE"):
-        answer = call(client, method, world.path(route), world.body(method, route))
+        answer = call(client, method, sample_data.path(route), sample_data.body(method, route))
         assert_problem(answer, 403, "permission_denied")
 
 

@@ -14,7 +14,7 @@ from doctor.models import Doctor, Schedule
 from doctor.tests.factories import DoctorFactory, ScheduleFactory
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import PatientFactory
-from tests.desk import Desk, faults, page
+from tests.admin_client import AdminClient, form_errors, page
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -83,9 +83,9 @@ def test_no_made_up_query_breaks_a_list(superuser: User, model: type[Model]) -> 
     """All kinds in the list of visits, of each other list what the database would choke on."""
     AppointmentFactory()
     superuser.issue_token()
-    desk = Desk(superuser)
+    admin_client = AdminClient(superuser)
     tried = JUNK if model is Appointment else [NUL, {"pk__in": f"1,{HUGE}", "e": "1"}]
-    answers = {str(junk)[:40]: desk.status(page(model), **junk) for junk in tried}
+    answers = {str(junk)[:40]: admin_client.status(page(model), **junk) for junk in tried}
     assert set(answers.values()) <= {200, 302, 400}, answers
     assert answers[str(NUL)] == 200
 
@@ -93,10 +93,13 @@ def test_no_made_up_query_breaks_a_list(superuser: User, model: type[Model]) -> 
 @pytest.mark.both_databases
 def test_no_made_up_filter_breaks_a_list(superuser: User) -> None:
     AppointmentFactory()
-    desk = Desk(superuser)
+    admin_client = AdminClient(superuser)
     for model, junk in FIELDS:
-        assert desk.status(page(model), **junk) in {200, 302, 400}, (model, str(junk)[:50])
-        assert desk.status(page(model), **junk, e="1") in {200, 400}, (model, str(junk)[:50])
+        assert admin_client.status(page(model), **junk) in {200, 302, 400}, (model, str(junk)[:50])
+        assert admin_client.status(page(model), **junk, e="1") in {200, 400}, (
+            model,
+            str(junk)[:50],
+        )
 
 
 @pytest.mark.parametrize(
@@ -116,10 +119,10 @@ def test_no_made_up_term_breaks_an_autocomplete(
     superuser: User, model: type[Model], field: str
 ) -> None:
     AppointmentFactory()
-    desk = Desk(superuser)
+    admin_client = AdminClient(superuser)
     kinds = (MANY, "a\0b", "x" * 100_000, "'\" \\ %", '"unclosed', "-")
     for term in kinds if field == "patient" else kinds[1:2]:
-        assert isinstance(desk.suggestions(model, field, term), list), term[:20]
+        assert isinstance(admin_client.suggestions(model, field, term), list), term[:20]
 
 
 @pytest.mark.parametrize(
@@ -144,28 +147,31 @@ def test_no_made_up_term_breaks_an_autocomplete(
     ],
 )
 def test_an_autocomplete_of_nothing_is_refused(superuser: User, asked: dict[str, Any]) -> None:
-    assert Desk(superuser).status("/admin/autocomplete/", **asked) in {403, 404}
+    assert AdminClient(superuser).status("/admin/autocomplete/", **asked) in {403, 404}
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_a_made_up_key_leads_back(superuser: User, model: type[Model]) -> None:
-    desk, place = Desk(superuser), f"/admin/{model._meta.app_label}/{model._meta.model_name}"
+    admin_client, place = (
+        AdminClient(superuser),
+        f"/admin/{model._meta.app_label}/{model._meta.model_name}",
+    )
     every = ("%00", HUGE, "abc", "9" * 5000, "-1", "1_2F", "\N{BULLET}")
     for key in every if model is Appointment else every[:2]:
         for view in ("change", "delete", "history"):
-            assert desk.status(f"{place}/{key}/{view}/") in {302, 403, 404}, (key, view)
+            assert admin_client.status(f"{place}/{key}/{view}/") in {302, 403, 404}, (key, view)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_an_action_upon_made_up_keys_does_nothing(superuser: User, model: type[Model]) -> None:
     AppointmentFactory()
     superuser.issue_token()
-    desk, before = Desk(superuser), model._default_manager.count()
+    admin_client, before = AdminClient(superuser), model._default_manager.count()
     every = ("\0", HUGE, "abc", "9" * 5000, "", "-5")
     for key in every if model is Appointment else every[:2]:
         chosen = {"action": "delete_selected", "_selected_action": key, "post": "yes"}
-        assert desk.client.post(page(model), chosen).status_code in {200, 302, 400}, key
+        assert admin_client.client.post(page(model), chosen).status_code in {200, 302, 400}, key
     looks = {"actor": superuser, "action": "read"}  # at the list of events, which leave one
     rows = (
         model._default_manager.exclude(**looks) if model is AuditEvent else model._default_manager
@@ -188,22 +194,22 @@ def test_an_action_upon_made_up_keys_does_nothing(superuser: User, model: type[M
 def test_a_made_up_choice_is_a_fault_of_the_form(
     superuser: User, model: type[Model], field: str
 ) -> None:
-    desk = Desk(superuser)
+    admin_client = AdminClient(superuser)
     every = ("\0", HUGE, "abc", "9" * 5000, "-5", "999999")
     for key in every if field == "patient" else every[:2]:
-        assert desk.status(page(model, "add"), **{field: key}) == 200, key
-        sent = desk.client.post(page(model, "add"), {field: key})
+        assert admin_client.status(page(model, "add"), **{field: key}) == 200, key
+        sent = admin_client.client.post(page(model, "add"), {field: key})
         assert sent.status_code in {200, 400}, key
-        assert sent.status_code == 400 or faults(sent), key
+        assert sent.status_code == 400 or form_errors(sent), key
     assert not model._default_manager.exists()
 
 
 @pytest.mark.parametrize("key", ["abc", str(HUGE), "\0", "-5"])
 @pytest.mark.parametrize("field", ["groups", "user_permissions"])
 def test_a_made_up_group_is_a_fault_of_the_form(superuser: User, field: str, key: str) -> None:
-    user, desk = UserFactory(), Desk(superuser)
-    form = {**desk.open(page(user, "change")), field: key}
-    assert desk.client.post(page(user, "change"), form).status_code in {200, 400}
+    user, admin_client = UserFactory(), AdminClient(superuser)
+    form = {**admin_client.open(page(user, "change")), field: key}
+    assert admin_client.client.post(page(user, "change"), form).status_code in {200, 400}
     assert not user.groups.exists()
 
 
@@ -233,9 +239,9 @@ def test_a_made_up_session_is_a_fault_of_the_form(
     hours = {"date": schedule.date, "start_time": "09:00", "end_time": "11:00", "capacity": "1"}
     form = {"doctor": doctor.pk, "location": schedule.location_id, **hours, **typed}
     for path in (page(Schedule, "add"), page(schedule, "change")):
-        sent = Desk(superuser).client.post(path, form)
+        sent = AdminClient(superuser).client.post(path, form)
         assert sent.status_code == 200
-        assert faults(sent)
+        assert form_errors(sent)
     assert Schedule.objects.count() == 1
 
 
@@ -256,16 +262,16 @@ def test_a_made_up_session_is_a_fault_of_the_form(
     ids=lambda typed: str(typed)[:40],
 )
 def test_a_made_up_person_is_a_fault_of_the_form(superuser: User, typed: dict[str, Any]) -> None:
-    patient, desk = PatientFactory(), Desk(superuser)
+    patient, admin_client = PatientFactory(), AdminClient(superuser)
     for path in (page(Patient, "add"), page(patient, "change")):
-        sent = desk.send(path, desk.open(path), **{"last_name": "Ruiz", **typed})
+        sent = admin_client.send(path, admin_client.open(path), **{"last_name": "Ruiz", **typed})
         assert sent.status_code == 200
-        assert faults(sent)
+        assert form_errors(sent)
     assert Patient.objects.count() == 1
 
 
 def test_a_form_without_its_inline_part_is_answered(superuser: User) -> None:
-    sent = Desk(superuser).client.post(
+    sent = AdminClient(superuser).client.post(
         page(Patient, "add"), {"first_name": "Ana", "last_name": "Ruiz"}
     )
     assert sent.status_code == 200

@@ -47,7 +47,7 @@ from doctor.tests.factories import (
 )
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.desk import Desk, page
+from tests.admin_client import AdminClient, page
 
 pytestmark = pytest.mark.django_db
 
@@ -129,23 +129,23 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
 }
 
 
-def queries(desk: Desk, path: str, **query: Any) -> int:
+def queries(admin_client: AdminClient, path: str, **query: Any) -> int:
     """How many statements a page takes."""
     with CaptureQueriesContext(connection) as captured:
-        assert desk.status(path, **query) == 200
+        assert admin_client.status(path, **query) == 200
     return len(captured)
 
 
 @pytest.mark.parametrize("model", MAKE, ids=lambda model: model._meta.label)
 def test_a_list_of_5_takes_as_many_queries_as_one_of_1(superuser: User, model: type[Model]) -> None:
-    desk = Desk(superuser)
+    admin_client = AdminClient(superuser)
     asked: tuple[dict[str, str], ...] = ({}, {"q": "a", "_facets": "True", "o": "-1"})
     MAKE[model]()
-    queries(desk, page(model))  # content types are looked up once
-    one = [queries(desk, page(model), **query) for query in asked]
+    queries(admin_client, page(model))  # content types are looked up once
+    one = [queries(admin_client, page(model), **query) for query in asked]
     for _ in range(4):
         MAKE[model]()
-    assert [queries(desk, page(model), **query) for query in asked] == one
+    assert [queries(admin_client, page(model), **query) for query in asked] == one
 
 
 def test_every_registered_list_is_counted() -> None:
@@ -172,13 +172,13 @@ AUTOCOMPLETES = [
 def test_choosing_from_5_takes_as_many_queries_as_from_1(
     superuser: User, model: type[Model], field: str, make: Any
 ) -> None:
-    desk = Desk(superuser)
+    admin_client = AdminClient(superuser)
     make()
     asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
-    one = queries(desk, "/admin/autocomplete/", **asked, field_name=field, term="")
+    one = queries(admin_client, "/admin/autocomplete/", **asked, field_name=field, term="")
     for _ in range(4):
         make()
-    assert queries(desk, "/admin/autocomplete/", **asked, field_name=field, term="") == one
+    assert queries(admin_client, "/admin/autocomplete/", **asked, field_name=field, term="") == one
 
 
 def growing_schedule() -> tuple[Schedule, Callable[[], None]]:
@@ -255,11 +255,11 @@ GROWING = [
 def test_a_page_of_a_row_with_much_to_it_takes_no_more_queries(
     superuser: User, growing: Any, view: str
 ) -> None:
-    desk = Desk(superuser)
+    admin_client = AdminClient(superuser)
     row, grow = growing()
     if view == "delete" and isinstance(row, Slot):
         return
-    queries(desk, page(row, view))
-    little = queries(desk, page(row, view))
+    queries(admin_client, page(row, view))
+    little = queries(admin_client, page(row, view))
     grow()
-    assert queries(desk, page(row, view)) == little
+    assert queries(admin_client, page(row, view)) == little

@@ -15,16 +15,16 @@ from doctor.models import Schedule, Slot, Specialty
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.balance import assert_balanced
-from tests.desk import Desk, faults, page, told
 from tests.threads import run_together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 
-def desks(count: int) -> list[Desk]:
+def admin_clients(count: int) -> list[AdminClient]:
     """Superusers, signed in before the race begins."""
-    return [Desk(SuperuserFactory()) for _ in range(count)]
+    return [AdminClient(SuperuserFactory()) for _ in range(count)]
 
 
 def saying(words: str, answers: list[Any]) -> int:
@@ -32,8 +32,8 @@ def saying(words: str, answers: list[Any]) -> int:
     return sum(words in answer.content.decode() for answer in answers)
 
 
-def test_of_many_who_add_one_name_one_succeeds_and_the_others_are_told() -> None:
-    staff = desks(8)
+def test_of_many_who_add_one_name_one_succeeds_and_the_others_are_reported() -> None:
+    staff = admin_clients(8)
     answers: list[Any] = run_together(
         8, lambda n: staff[n].send(page(Specialty, "add"), name="Cardiology")
     )
@@ -44,8 +44,8 @@ def test_of_many_who_add_one_name_one_succeeds_and_the_others_are_told() -> None
     assert Specialty.objects.count() == 1
 
 
-def test_of_many_who_book_the_last_place_one_succeeds_and_the_others_are_told() -> None:
-    slot, staff = ScheduleFactory().slots.first(), desks(8)
+def test_of_many_who_book_the_last_place_one_succeeds_and_the_others_are_reported() -> None:
+    slot, staff = ScheduleFactory().slots.first(), admin_clients(8)
     people = [PatientFactory() for _ in staff]
     answers: list[Any] = run_together(
         8,
@@ -66,7 +66,7 @@ def test_of_many_who_delete_one_row_none_meets_an_error(kind: str) -> None:
     slot = visit.slot
     MedicalHistoryFactory(patient=visit.patient)
     row: Model = {"patient": visit.patient, "appointment": visit}.get(kind) or ScheduleFactory()
-    staff = desks(6)
+    staff = admin_clients(6)
     answers: list[Any] = run_together(6, lambda n: staff[n].delete(row))
     assert [answer.status_code for answer in answers] == [200] * 6, answers
     assert not type(row)._default_manager.filter(pk=row.pk).exists()
@@ -74,7 +74,7 @@ def test_of_many_who_delete_one_row_none_meets_an_error(kind: str) -> None:
 
 
 def test_of_many_who_cancel_one_appointment_one_releases_its_place() -> None:
-    visit, staff = AppointmentFactory(), desks(6)
+    visit, staff = AppointmentFactory(), admin_clients(6)
     answers: list[Any] = run_together(6, lambda n: staff[n].act("cancel", visit))
     assert saying("1 canceled.", answers) == 1
     assert saying("Only an appointment that is scheduled", answers) == 5
@@ -89,7 +89,7 @@ def test_bulk_erasures_and_bookings_do_not_lock_each_other_out() -> None:
     for slot in slots[:2]:
         for patient in people:
             AppointmentFactory(patient=patient, slot=slot)
-    staff = desks(6)
+    staff = admin_clients(6)
 
     def work(n: int) -> Any:
         if n % 2:
@@ -107,7 +107,7 @@ def test_bulk_erasures_and_bookings_do_not_lock_each_other_out() -> None:
 
 def test_publishing_and_bulk_deleting_sessions_do_not_lock_each_other_out() -> None:
     sessions = [ScheduleFactory(date=day_ahead(n + 3)) for n in range(6)]
-    visit, staff = AppointmentFactory(slot=sessions[5].slots.first()), desks(4)
+    visit, staff = AppointmentFactory(slot=sessions[5].slots.first()), admin_clients(4)
 
     def work(n: int) -> Any:
         if n == 0:
@@ -127,7 +127,7 @@ def test_publishing_and_bulk_deleting_sessions_do_not_lock_each_other_out() -> N
 
 
 def test_two_who_change_different_fields_at_one_moment_both_succeed() -> None:
-    patient, staff = PatientFactory(), desks(2)
+    patient, staff = PatientFactory(), admin_clients(2)
     typed = [{"address": "Calle Mayor 1"}, {"phone_number": "+34612345678"}]
     run_together(2, lambda n: staff[n].change(patient, **typed[n]))
     patient.refresh_from_db()
@@ -135,7 +135,7 @@ def test_two_who_change_different_fields_at_one_moment_both_succeed() -> None:
 
 
 def test_history_entered_while_the_person_is_erased_is_not_left_behind() -> None:
-    patient, staff = PatientFactory(), desks(4)
+    patient, staff = PatientFactory(), admin_clients(4)
 
     def work(n: int) -> Any:
         if n == 0:
@@ -151,7 +151,11 @@ def test_history_entered_while_the_person_is_erased_is_not_left_behind() -> None
 
 def test_a_failure_at_the_very_end_takes_the_message_of_success_back() -> None:
     """Foreign keys are checked when the transaction ends, after Django has said "saved"."""
-    user, group, [desk] = UserFactory(), Group.objects.create(name="Billing"), desks(1)
+    user, group, [admin_client] = (
+        UserFactory(),
+        Group.objects.create(name="Billing"),
+        admin_clients(1),
+    )
 
     def gone_meanwhile(**signal: Any) -> None:
         if signal["action"] == "post_add":
@@ -159,11 +163,11 @@ def test_a_failure_at_the_very_end_takes_the_message_of_success_back() -> None:
 
     m2m_changed.connect(gone_meanwhile, sender=User.groups.through)
     try:
-        answer = desk.change(user, groups=[group.pk], first_name="Typed")
+        answer = admin_client.change(user, groups=[group.pk], first_name="Typed")
     finally:
         m2m_changed.disconnect(gone_meanwhile, sender=User.groups.through)
-    assert faults(answer) == ["Somebody else changed this meanwhile. Look it over again."]
-    assert told(answer) == []
+    assert form_errors(answer) == ["Somebody else changed this meanwhile. Look it over again."]
+    assert messages_of(answer) == []
     assert 'value="Typed"' in answer.content.decode()
     user.refresh_from_db()
     assert user.first_name != "Typed"

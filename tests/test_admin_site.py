@@ -1,5 +1,6 @@
 """Every page of every registered model, for a superuser, the reception and everybody else."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,15 +36,17 @@ from doctor.models import (
 )
 from doctor.tests.factories import (
     LanguageFactory,
-    ScheduleFactory,
+    PublishedScheduleFactory,
     SpecialtyFactory,
     TimeOffFactory,
     WeeklyHoursFactory,
     day_ahead,
 )
 from patient.models import EmergencyAccess, MedicalHistory, Patient
-from patient.tests.factories import MedicalHistoryFactory
-from tests.desk import Desk, page
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
+from tests.admin_client import AdminClient, page
+from tests.people import reception_group
+from tests.sample_data import rolled_back
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -77,19 +80,26 @@ RECEPTION: dict[type[Model], set[str]] = {
     Doctor: VIEW,
     Location: VIEW,
 }
+RECEPTIONIST = "front-desk@example.com"
 of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 
 
-@pytest.fixture
-def rows(patient: Patient, staff: User) -> dict[type[Model], Model]:
-    """A row of every registered model."""
-    made: list[Any] = [
-        MedicalHistoryFactory(patient=patient),
-        SpecialtyFactory(),
-        LanguageFactory(),
-        WeeklyHoursFactory(valid_until=day_ahead(1)),
-    ]
-    ScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # is offered
+@pytest.fixture(scope="module")
+def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[type[Model], Model]]:
+    """A row of every registered model, for all tests of the module."""
+    with django_db_blocker.unblock(), rolled_back():
+        make_rows()
+        yield {model: model._default_manager.all()[0] for model in MODELS}
+
+
+def make_rows() -> None:
+    patient, staff = PatientFactory(), StaffFactory(email=RECEPTIONIST)
+    staff.groups.add(reception_group())
+    MedicalHistoryFactory(patient=patient)
+    SpecialtyFactory()
+    LanguageFactory()
+    WeeklyHoursFactory(valid_until=day_ahead(1))
+    PublishedScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # is offered
     visit = AppointmentFactory(patient=patient)
     TimeOffFactory(doctor=visit.doctor)
     patient.user.issue_token()
@@ -97,9 +107,15 @@ def rows(patient: Patient, staff: User) -> dict[type[Model], Model]:
         device.objects.create(user=patient.user, name="Device")
     EmergencyAccess(patient=patient, user=staff, reason="Unconscious").begin(timezone.now())
     access = {"user_agent": "x", "ip_address": "192.0.2.1", "username": "y", "path_info": "/"}
-    made += [AccessLog.objects.create(**access), AccessFailureLog.objects.create(**access)]
-    made += [AccessAttempt.objects.create(**access, failures_since_start=1)]
-    return {model: model._default_manager.all()[0] for model in MODELS}
+    AccessLog.objects.create(**access)
+    AccessFailureLog.objects.create(**access)
+    AccessAttempt.objects.create(**access, failures_since_start=1)
+
+
+@pytest.fixture
+def staff(rows: dict[type[Model], Model]) -> User:
+    """The receptionist who broke the glass for the patient of the module."""
+    return User.objects.get(email=RECEPTIONIST)
 
 
 def test_every_model_of_ours_is_registered() -> None:
@@ -108,7 +124,7 @@ def test_every_model_of_ours_is_registered() -> None:
 
 
 def test_the_site_bears_the_name_of_the_clinic(superuser: User) -> None:
-    front = Desk(superuser).get("/admin/")
+    front = AdminClient(superuser).get("/admin/")
     assert "Clinic appointments" in front.content.decode()
     assert front.status_code == 200
 
@@ -117,20 +133,20 @@ def test_the_site_bears_the_name_of_the_clinic(superuser: User) -> None:
 def test_a_superuser_opens_every_page_that_there_is(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
-    desk, row = Desk(superuser), rows[model]
-    assert desk.status(page(model)) == 200
-    assert desk.status(page(row, "change")) == 200
-    assert desk.status(page(row, "history")) == 200
-    assert desk.status(page(model, "add")) == (403 if model in NEVER_ADDED else 200)
-    assert desk.status(page(row, "delete")) == (403 if model in NEVER_DELETED else 200)
-    assert desk.status(f"/admin/{model._meta.app_label}/") == 200
+    admin_client, row = AdminClient(superuser), rows[model]
+    assert admin_client.status(page(model)) == 200
+    assert admin_client.status(page(row, "change")) == 200
+    assert admin_client.status(page(row, "history")) == 200
+    assert admin_client.status(page(model, "add")) == (403 if model in NEVER_ADDED else 200)
+    assert admin_client.status(page(row, "delete")) == (403 if model in NEVER_DELETED else 200)
+    assert admin_client.status(f"/admin/{model._meta.app_label}/") == 200
 
 
 @of_every_model
 def test_what_only_verbs_write_is_read_only_to_superusers_too(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
-    refused = Desk(superuser).client.post(page(rows[model], "change"), {"anything": "1"})
+    refused = AdminClient(superuser).client.post(page(rows[model], "change"), {"anything": "1"})
     assert (refused.status_code == 403) is (model in NEVER_CHANGED)
 
 
@@ -138,22 +154,22 @@ def test_what_only_verbs_write_is_read_only_to_superusers_too(
 def test_the_reception_opens_what_its_group_says_and_nothing_else(
     staff: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
-    desk, row, may = Desk(staff), rows[model], RECEPTION.get(model, set())
-    assert desk.status(page(model)) == (200 if "view" in may else 403)
-    assert desk.status(page(row, "change")) == (200 if "view" in may else 403)
-    assert desk.status(page(model, "add")) == (200 if "add" in may else 403)
-    assert desk.status(page(row, "delete")) == (200 if "delete" in may else 403)
-    posted = desk.client.post(page(row, "change"), {"anything": "1"}).status_code
+    admin_client, row, may = AdminClient(staff), rows[model], RECEPTION.get(model, set())
+    assert admin_client.status(page(model)) == (200 if "view" in may else 403)
+    assert admin_client.status(page(row, "change")) == (200 if "view" in may else 403)
+    assert admin_client.status(page(model, "add")) == (200 if "add" in may else 403)
+    assert admin_client.status(page(row, "delete")) == (200 if "delete" in may else 403)
+    posted = admin_client.client.post(page(row, "change"), {"anything": "1"}).status_code
     assert (posted == 403) is ("change" not in may)
 
 
 @of_every_model
-def test_nobody_else_opens_anything(rows: dict[type[Model], Model], model: type[Model]) -> None:
+def test_no_other_user_opens_any_page(rows: dict[type[Model], Model], model: type[Model]) -> None:
     patient = Patient.objects.get()
-    without_permissions = Desk(StaffFactory())
+    without_permissions = AdminClient(StaffFactory())
     for path in (page(model), page(rows[model], "change")):
         assert without_permissions.status(path) == 403
-        assert Desk(patient.user).status(path) == 302
+        assert AdminClient(patient.user).status(path) == 302
         assert Client().get(path).status_code == 302
 
 
@@ -162,15 +178,15 @@ def test_one_who_may_only_view_can_send_nothing(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
     """What a page shows to a viewer has no box to type in."""
-    viewer = Desk(StaffFactory())
+    viewer = AdminClient(StaffFactory())
     grant(viewer, model, "view")
     assert viewer.status(page(rows[model], "change")) == 200
     assert viewer.client.post(page(rows[model], "change"), {}).status_code == 403
 
 
-def grant(desk: Desk, model: type[Model], action: str) -> None:
+def grant(admin_client: AdminClient, model: type[Model], action: str) -> None:
     """Give the person at the desk one permission."""
-    user = User.objects.get(pk=desk.client.session["_auth_user_id"])
+    user = User.objects.get(pk=admin_client.client.session["_auth_user_id"])
     codename = f"{action}_{model._meta.model_name}"
     user.user_permissions.add(
         Permission.objects.get(content_type__app_label=model._meta.app_label, codename=codename)

@@ -9,10 +9,10 @@ from django.test import Client
 from accounts.models import AuditEvent
 from appointment.models import Appointment
 from patient.models import MedicalHistory
+from tests.audit_events import events, events_kept
 from tests.problems import assert_problem
 from tests.routes import api_routes
-from tests.trail import events, events_kept
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -31,16 +31,18 @@ RECORDS = [
 
 
 @pytest.mark.parametrize(("method", "route"), RECORDS)
-def test_every_call_that_goes_well_leaves_an_event(method: str, route: str, world: World) -> None:
-    client, person = world.client_for(method, route), world.person_for(method, route)
+def test_every_call_that_goes_well_leaves_an_event(
+    method: str, route: str, sample_data: SampleData
+) -> None:
+    client, person = sample_data.client_for(method, route), sample_data.person_for(method, route)
     with events() as left:
-        answer = call(client, method, world.path(route), world.body(method, route))
+        answer = call(client, method, sample_data.path(route), sample_data.body(method, route))
     assert answer.status_code < 300, answer.content
     assert left
     assert {event.outcome for event in left} == {"allowed"}
     assert {event.channel for event in left} == {"api"}
     assert {event.request_id for event in left} == {answer["X-Request-ID"]}
-    mine = [event for event in left if event.actor_id == world.accounts[person].pk]
+    mine = [event for event in left if event.actor_id == sample_data.accounts[person].pk]
     wanted = {"read", "export"} if method == "GET" else {"create", "change", "delete", "erase"}
     assert {event.action for event in mine} <= wanted | {"create"}
     assert any(event.action in wanted for event in mine)
@@ -51,11 +53,11 @@ def test_every_call_that_goes_well_leaves_an_event(method: str, route: str, worl
 @pytest.mark.parametrize(("method", "route"), RECORDS)
 @pytest.mark.parametrize("person", ["anonymous", "other"])
 def test_every_refused_call_leaves_an_event(
-    method: str, route: str, person: str, world: World
+    method: str, route: str, person: str, sample_data: SampleData
 ) -> None:
-    client, path = world.client(person), world.path(route)
+    client, path = sample_data.client(person), sample_data.path(route)
     with events() as left:
-        answer = call(client, method, path, world.body(method, route))
+        answer = call(client, method, path, sample_data.body(method, route))
     denied = [event for event in left if event.outcome == "denied"]
     if answer.status_code not in {401, 403, 404}:
         assert denied == []
@@ -63,7 +65,7 @@ def test_every_refused_call_leaves_an_event(
     [event] = left
     assert event in denied
     assert event.request_id == answer["X-Request-ID"]
-    account = world.accounts.get(person)
+    account = sample_data.accounts.get(person)
     assert (event.actor_id, event.role) == (account and account.pk, "stranger")
     assert event.patient_id is None
     key = path.rstrip("/").split("/")[-1] if route.endswith("}/") else None
@@ -71,19 +73,25 @@ def test_every_refused_call_leaves_an_event(
         assert event.object_id == int(key)
 
 
-def test_what_shows_patients_only_when_asked_leaves_an_event_then(world: World) -> None:
+def test_what_shows_patients_only_when_asked_leaves_an_event_then(sample_data: SampleData) -> None:
     times, preview = PARTLY[1], f"{PARTLY[0]}?preview=true"
-    leave = {**world.away(), "starts_at": "2020-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
-    patient = world.entry.patient
-    owner, desk = world.client("owner"), world.client("superuser")
+    leave = {
+        **sample_data.away(),
+        "starts_at": "2020-01-01T00:00:00Z",
+        "ends_at": "2099-01-01T00:00:00Z",
+    }
+    patient = sample_data.entry.patient
+    owner, admin_client = sample_data.client("owner"), sample_data.client("superuser")
     with events() as plain:
-        owner.get(world.path(times))
+        owner.get(sample_data.path(times))
     with events() as explained:
-        owner.get(world.path(times), query_params={"explain": "true"})
+        owner.get(sample_data.path(times), query_params={"explain": "true"})
     with events() as refused:
-        world.client("other").get(world.path(times), query_params={"patient": patient.pk})
+        sample_data.client("other").get(
+            sample_data.path(times), query_params={"patient": patient.pk}
+        )
     with events() as previewed:
-        hits = desk.post(preview, leave).json()["appointments"]
+        hits = admin_client.post(preview, leave).json()["appointments"]
     assert plain == []
     assert [(event.action, event.patient_id) for event in explained] == [("read", patient.pk)]
     assert [(event.outcome, event.patient_id) for event in refused] == [("denied", patient.pk)]
@@ -93,13 +101,13 @@ def test_what_shows_patients_only_when_asked_leaves_an_event_then(world: World) 
     assert hits
 
 
-def test_a_list_leaves_one_event_for_each_patient_shown_and_one_where_it_shows_nobody(
-    world: World,
+def test_a_list_leaves_one_event_for_each_patient_shown_and_one_where_it_is_empty(
+    sample_data: SampleData,
 ) -> None:
     with events() as agenda:
-        shown = world.client("doctor").get("/api/appointment/agenda/").json()["results"]
+        shown = sample_data.client("doctor").get("/api/appointment/agenda/").json()["results"]
     with events() as nobody:
-        world.client("other").get("/api/patient/medical-history/")
+        sample_data.client("other").get("/api/patient/medical-history/")
     assert shown
     assert sorted(str(event.patient_id) for event in agenda) == sorted(
         {str(visit["patient"]["id"]) for visit in shown}
@@ -110,37 +118,40 @@ def test_a_list_leaves_one_event_for_each_patient_shown_and_one_where_it_shows_n
     ]
 
 
-def test_an_answer_given_again_is_a_read(world: World) -> None:
-    client, path = world.client("owner"), world.path("/api/appointment/book/{doctor_id}/")
-    body = world.body("POST", "/api/appointment/book/{doctor_id}/")
-    with undone():
+def test_an_answer_given_again_is_a_read(sample_data: SampleData) -> None:
+    client, path = (
+        sample_data.client("owner"),
+        sample_data.path("/api/appointment/book/{doctor_id}/"),
+    )
+    body = sample_data.body("POST", "/api/appointment/book/{doctor_id}/")
+    with rolled_back():
         for _ in range(2):
             with events_kept() as left:
                 answer = client.post(path, body, headers={"Idempotency-Key": "once"})
             assert answer.status_code == 201
         assert "Idempotency-Replayed" in answer.headers
     [event] = left
-    assert (event.action, event.patient_id) == ("read", world.entry.patient_id)
+    assert (event.action, event.patient_id) == ("read", sample_data.entry.patient_id)
 
 
 def test_a_read_that_cannot_be_written_down_fails_and_so_does_a_write(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    sample_data: SampleData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: Any, **kwargs: Any) -> None:
         raise OperationalError("the disk is full")
 
     monkeypatch.setattr(AuditEvent, "save", refuse)
-    client = world.client("owner")
+    client = sample_data.client("owner")
     assert_problem(client.get("/api/patient/medical-history/"), 503, "unavailable")
     history = "/api/patient/medical-history/{id}/"
-    with undone():
-        assert_problem(client.delete(world.path(history)), 503, "unavailable")
-        assert MedicalHistory.objects.filter(pk=world.entry.pk).exists()
+    with rolled_back():
+        assert_problem(client.delete(sample_data.path(history)), 503, "unavailable")
+        assert MedicalHistory.objects.filter(pk=sample_data.entry.pk).exists()
     assert client.get("/api/doctor/doctors/").status_code == 200
 
 
 def test_a_refusal_that_cannot_be_written_down_stands(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sample_data: SampleData, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(self: Any, **kwargs: Any) -> None:
         raise DatabaseError
@@ -151,19 +162,19 @@ def test_a_refusal_that_cannot_be_written_down_stands(
     assert answer["X-Request-ID"] in caplog.text
 
 
-def test_a_check_in_that_changes_nothing_is_a_read(world: World) -> None:
-    path = world.path("/api/appointment/check-in/{appointment_id}/")
-    client = world.client("staff")
-    with undone():
+def test_a_check_in_that_changes_nothing_is_a_read(sample_data: SampleData) -> None:
+    path = sample_data.path("/api/appointment/check-in/{appointment_id}/")
+    client = sample_data.client("staff")
+    with rolled_back():
         assert client.post(path).status_code == 200
         before = AuditEvent.objects.count()
         assert client.post(path).status_code == 200
         last = AuditEvent.objects.first()
         assert AuditEvent.objects.count() == before + 1
-        assert (last.action, last.patient_id) == ("read", world.begun.patient_id)
+        assert (last.action, last.patient_id) == ("read", sample_data.begun.patient_id)
 
 
-def test_a_page_beyond_the_last_is_nobody_s_and_no_refusal(world: World) -> None:
+def test_a_page_beyond_the_last_is_of_no_patient_and_no_denial(sample_data: SampleData) -> None:
     with events() as left:
-        answer = world.client("owner").get("/api/appointment/my-appointments/?page=99")
+        answer = sample_data.client("owner").get("/api/appointment/my-appointments/?page=99")
     assert (answer.status_code, left) == (404, [])

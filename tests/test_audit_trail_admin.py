@@ -26,9 +26,9 @@ from doctor.models import (
     WeeklyHours,
 )
 from patient.models import EmergencyAccess, MedicalHistory, Patient
-from tests.desk import Desk, page
-from tests.trail import events
-from tests.world import World
+from tests.admin_client import AdminClient, page
+from tests.audit_events import events
+from tests.sample_data import SampleData
 
 pytestmark = pytest.mark.django_db
 
@@ -54,23 +54,27 @@ EXEMPT_MODELS = {
 MODELS = sorted(set(admin.site._registry) - EXEMPT_MODELS, key=lambda model: model._meta.label)
 
 
-def row_of(world: World, model: type[Model]) -> Any:
+def row_of(sample_data: SampleData, model: type[Model]) -> Any:
     """A row of the world that is of a patient."""
     if model is AuditEvent:
         AuditEvent.objects.record("read", User)  # of no patient, as is the event of a list of these
         return AuditEvent.objects.latest("pk")
     if model is EmergencyAccess:
-        access = EmergencyAccess(patient=world.entry.patient, user=world.accounts["staff"])
+        access = EmergencyAccess(
+            patient=sample_data.entry.patient, user=sample_data.accounts["staff"]
+        )
         access.begin()
         return access
     return {
-        Patient: world.entry.patient,
-        MedicalHistory: world.entry,
-        Appointment: world.appointment,
-        AppointmentEvent: AppointmentEvent.objects.filter(appointment=world.appointment).first(),
-        WaitlistEntry: world.waiting,
-        Offer: Offer.objects.filter(entry=world.waiting).first(),
-        WorkListItem: WorkListItem.objects.get(pk=world.flagged.pk),
+        Patient: sample_data.entry.patient,
+        MedicalHistory: sample_data.entry,
+        Appointment: sample_data.appointment,
+        AppointmentEvent: AppointmentEvent.objects.filter(
+            appointment=sample_data.appointment
+        ).first(),
+        WaitlistEntry: sample_data.waiting,
+        Offer: Offer.objects.filter(entry=sample_data.waiting).first(),
+        WorkListItem: WorkListItem.objects.get(pk=sample_data.flagged.pk),
     }[model]
 
 
@@ -89,12 +93,12 @@ def _patient(row: Any) -> int:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 @pytest.mark.parametrize("view", ["changelist", "change", "history", "delete"])
 def test_every_page_of_the_admin_that_shows_a_patient_leaves_an_event(
-    model: type[Model], view: str, world: World
+    model: type[Model], view: str, sample_data: SampleData
 ) -> None:
-    desk, row = Desk(world.accounts["superuser"]), row_of(world, model)
+    admin_client, row = AdminClient(sample_data.accounts["superuser"]), row_of(sample_data, model)
     asked = model if view == "changelist" else row
     with events() as left:
-        answer = desk.get(page(asked, view))
+        answer = admin_client.get(page(asked, view))
     if answer.status_code == 403:  # these are not to be deleted
         assert {event.outcome for event in left} == {"denied"}
         return
@@ -102,19 +106,22 @@ def test_every_page_of_the_admin_that_shows_a_patient_leaves_an_event(
     read = {(event.action, event.outcome, event.role, event.channel) for event in left}
     assert read == {("read", "allowed", "staff", "admin")}
     assert WHOSE.get(model, _patient)(row) in {event.patient_id for event in left}
-    assert {event.actor_id for event in left} == {world.accounts["superuser"].pk}
+    assert {event.actor_id for event in left} == {sample_data.accounts["superuser"].pk}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_whoever_may_not_open_a_page_of_the_admin_leaves_an_event(
-    model: type[Model], world: World
+def test_who_may_not_open_a_page_of_the_admin_leaves_an_event(
+    model: type[Model], sample_data: SampleData
 ) -> None:
-    row = row_of(world, model)
+    row = row_of(sample_data, model)
     with events() as by_staff:
         account = StaffFactory()
-        desk = Desk(account)
+        admin_client = AdminClient(account)
         for path in (page(model), page(row, "change"), page(row, "history")):
-            assert desk.status(path) in {302, 403}  # 302: a page of nothing that they know of
+            assert admin_client.status(path) in {
+                302,
+                403,
+            }  # 302: a page of nothing that they know of
     with events() as by_nobody:
         assert Client().get(page(row, "change")).status_code == 302
     assert [event.outcome for event in by_staff + by_nobody] == ["denied"] * 4
@@ -123,39 +130,47 @@ def test_whoever_may_not_open_a_page_of_the_admin_leaves_an_event(
     assert by_nobody[0].actor_id is None
 
 
-def test_the_page_of_a_patient_tells_who_was_shown_the_history_on_it(world: World) -> None:
-    patient = world.entry.patient
+def test_the_page_of_a_patient_tells_who_was_shown_the_history_on_it(
+    sample_data: SampleData,
+) -> None:
+    patient = sample_data.entry.patient
 
     def kinds(user: User) -> set[str]:
         with events() as left:
-            Desk(user).get(page(patient, "change"))
+            AdminClient(user).get(page(patient, "change"))
         return {event.kind for event in left if event.patient_id == patient.pk}
 
-    assert kinds(world.accounts["staff"]) == {"patient.patient"}
-    assert kinds(world.accounts["superuser"]) == {"patient.patient", "patient.medicalhistory"}
+    assert kinds(sample_data.accounts["staff"]) == {"patient.patient"}
+    assert kinds(sample_data.accounts["superuser"]) == {"patient.patient", "patient.medicalhistory"}
 
 
 @pytest.mark.parametrize("kind", [Appointment, WaitlistEntry, EmergencyAccess])
-def test_a_form_to_add_that_names_a_patient_leaves_an_event(world: World, kind: Any) -> None:
-    desk, known = Desk(world.accounts["superuser"]), world.entry.patient
+def test_a_form_to_add_that_names_a_patient_leaves_an_event(
+    sample_data: SampleData, kind: Any
+) -> None:
+    admin_client, known = AdminClient(sample_data.accounts["superuser"]), sample_data.entry.patient
     before = AuditEvent.objects.filter(patient_id=known.pk, action="read").count()
-    page_of = desk.get(page(kind, "add"), patient=known.pk)
+    page_of = admin_client.get(page(kind, "add"), patient=known.pk)
     assert known.name in page_of.content.decode()
     assert AuditEvent.objects.filter(patient_id=known.pk, action="read").count() == before + 1
 
 
-def test_what_a_field_suggests_leaves_an_event_for_each_patient_named(world: World) -> None:
+def test_what_a_field_suggests_leaves_an_event_for_each_patient_named(
+    sample_data: SampleData,
+) -> None:
     with events() as left:
-        found = Desk(world.accounts["staff"]).suggestions(Appointment, "patient")
+        found = AdminClient(sample_data.accounts["staff"]).suggestions(Appointment, "patient")
     assert {event.patient_id for event in left} == {int(row["id"]) for row in found}
     assert {event.action for event in left} == {"read"}
 
 
-def test_a_change_at_the_admin_leaves_one_event_and_a_refused_one_none(world: World) -> None:
-    desk, patient = Desk(world.accounts["staff"]), world.entry.patient
+def test_a_change_at_the_admin_leaves_one_event_and_a_refused_one_none(
+    sample_data: SampleData,
+) -> None:
+    admin_client, patient = AdminClient(sample_data.accounts["staff"]), sample_data.entry.patient
     with events() as changed:
-        desk.change(patient, last_name="Sol")
+        admin_client.change(patient, last_name="Sol")
     with events() as refused:
-        desk.change(patient, last_name="")
+        admin_client.change(patient, last_name="")
     assert [event.action for event in changed if event.action != "read"] == ["change"]
     assert {event.action for event in refused} == {"read"}

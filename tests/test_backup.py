@@ -110,7 +110,7 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.mark.only_on("postgres")
 @pytest.mark.usefixtures("direct")
-def test_a_password_is_neither_on_the_command_line_nor_in_what_is_said(
+def test_a_password_is_neither_on_the_command_line_nor_in_the_output(
     monkeypatch: pytest.MonkeyPatch, programs: Path, tmp_path: Path
 ) -> None:
     parameters: dict[str, Any] = {**connection.get_connection_params(), "password": "s3cret"}

@@ -11,7 +11,7 @@ from accounts.tests.factories import PASSWORD
 from appointment.models import Appointment
 from doctor.models import Schedule
 from tests.routes import FILE, api_routes
-from tests.world import World
+from tests.sample_data import SampleData
 
 pytestmark = pytest.mark.django_db
 
@@ -56,42 +56,44 @@ def form_fields(page: str) -> set[str]:
 
 @pytest.mark.parametrize("route", READING)
 @pytest.mark.parametrize("person", ["owner", "superuser"])
-def test_every_route_is_a_page_for_a_browser(person: str, route: str, world: World) -> None:
-    client, path = browser(world.accounts[person]), world.path(route)
+def test_every_route_is_a_page_for_a_browser(
+    person: str, route: str, sample_data: SampleData
+) -> None:
+    client, path = browser(sample_data.accounts[person]), sample_data.path(route)
     as_data = client.get(path, headers={"accept": "application/json"}).status_code
     page = page_of(client.get(path), as_data)
     assert "Clinic appointments" in page
-    assert world.accounts[person].email in page
-    assert as_data == 200 or person != world.person_for("GET", route)
+    assert sample_data.accounts[person].email in page
+    assert as_data == 200 or person != sample_data.person_for("GET", route)
 
 
 @pytest.mark.parametrize("route", READING)
-def test_every_route_is_a_page_for_a_stranger(route: str, world: World) -> None:
-    client, path = browser(), world.path(route)
+def test_every_route_is_a_page_for_a_stranger(route: str, sample_data: SampleData) -> None:
+    client, path = browser(), sample_data.path(route)
     page = page_of(client.get(path), client.get(path, headers={"accept": "*/*"}).status_code)
     assert "/api-auth/login/" in page
 
 
 @pytest.mark.parametrize("route", WRITING_ONLY)
-def test_a_route_that_is_only_written_shows_its_form(route: str, world: World) -> None:
-    person = world.accounts[world.person_for("POST", route)]
-    page = page_of(browser(person).get(world.path(route)), 405)
-    body = world.body("POST", route) or {}
+def test_a_route_that_is_only_written_shows_its_form(route: str, sample_data: SampleData) -> None:
+    person = sample_data.accounts[sample_data.person_for("POST", route)]
+    page = page_of(browser(person).get(sample_data.path(route)), 405)
+    body = sample_data.body("POST", route) or {}
     assert set(body) <= form_fields(page)
 
 
 @pytest.mark.parametrize("person", ["owner", "staff", "superuser"])
 @pytest.mark.parametrize("route", READING)
 def test_the_forms_of_a_page_have_every_field_that_can_be_written(
-    person: str, route: str, world: World
+    person: str, route: str, sample_data: SampleData
 ) -> None:
-    client = browser(world.accounts[person])
-    answer = client.get(world.path(route))
+    client = browser(sample_data.accounts[person])
+    answer = client.get(sample_data.path(route))
     offered = api_routes()[route] & {"POST", "PUT"}
     only_reads = {"/schedules/": ("owner",), "/weekly-hours/": ("owner", "staff")}
     may_write = not any(part in route and person in who for part, who in only_reads.items())
     if offered and answer.status_code == 200 and may_write:
-        body = world.body("PUT", route) or {}
+        body = sample_data.body("PUT", route) or {}
         assert set(body) <= form_fields(page_of(answer))
 
 
@@ -112,11 +114,11 @@ def test_the_forms_of_a_page_have_every_field_that_can_be_written(
 )
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_an_error_is_a_page_for_a_browser(
-    signed_in: bool, method: str, path: str, status: int, world: World
+    signed_in: bool, method: str, path: str, status: int, sample_data: SampleData
 ) -> None:
     client = Client(headers=BROWSER)
     if signed_in:
-        client.force_login(world.accounts["owner"])
+        client.force_login(sample_data.accounts["owner"])
     elif "/my-" in path or "/logout/" in path:
         status = 401
     page = page_of(client.generic(method, path), status)
@@ -133,15 +135,15 @@ def submit(client: Client, path: str, fields: dict[str, Any]) -> Any:
     return client.post(path, {"csrfmiddlewaretoken": token, **fields})
 
 
-def test_a_form_books_and_a_form_cancels(world: World) -> None:
-    client = browser(world.accounts["other"])
-    slot = world.session.slots.earliest("starts_at")
-    path = world.path("/api/appointment/book/{doctor_id}/")
+def test_a_form_books_and_a_form_cancels(sample_data: SampleData) -> None:
+    client = browser(sample_data.accounts["other"])
+    slot = sample_data.session.slots.earliest("starts_at")
+    path = sample_data.path("/api/appointment/book/{doctor_id}/")
     fields = {"slot_id": slot.pk, "schedule_id": "", "reason": "By hand"}
     page = page_of(submit(client, path, fields), 201)
     assert "By hand" in page
-    visit = Appointment.objects.get(slot=slot, patient__user=world.accounts["other"])
-    assert visit.booked_by == world.accounts["other"]
+    visit = Appointment.objects.get(slot=slot, patient__user=sample_data.accounts["other"])
+    assert visit.booked_by == sample_data.accounts["other"]
     assert "already_booked" in page_of(submit(client, path, fields), 409)
     cancel = f"/api/appointment/cancel/{visit.pk}/"
     page_of(submit(client, cancel, {"reason": ""}), 200)
@@ -149,17 +151,17 @@ def test_a_form_books_and_a_form_cancels(world: World) -> None:
     assert visit.status == "canceled"
 
 
-def test_a_form_that_asks_for_the_impossible_says_so_on_its_page(world: World) -> None:
-    client = browser(world.accounts["owner"])
-    path = world.path("/api/appointment/book/{doctor_id}/")
+def test_a_form_that_asks_for_the_impossible_says_so_on_its_page(sample_data: SampleData) -> None:
+    client = browser(sample_data.accounts["owner"])
+    path = sample_data.path("/api/appointment/book/{doctor_id}/")
     page = page_of(submit(client, path, {"slot_id": "x", "reason": ""}), 400)
     assert "A valid integer is required." in page
 
 
-def test_a_form_edits_the_profile(world: World) -> None:
-    client = browser(world.accounts["owner"])
+def test_a_form_edits_the_profile(sample_data: SampleData) -> None:
+    client = browser(sample_data.accounts["owner"])
     path = "/api/patient/profile/"
-    fields = {**(world.body("PUT", path) or {}), "first_name": "Eva-by-hand"}
+    fields = {**(sample_data.body("PUT", path) or {}), "first_name": "Eva-by-hand"}
     token = csrf_token(client.get(path).content.decode())
     answer = client.put(  # what the page's script sends for the form of a PUT
         path,
@@ -171,21 +173,23 @@ def test_a_form_edits_the_profile(world: World) -> None:
     assert "Eva-by-hand" in page_of(client.get(path))
 
 
-def test_a_form_publishes_a_session(world: World) -> None:
-    client = browser(world.accounts["superuser"])
-    page = page_of(submit(client, "/api/doctor/schedules/", world.hours()), 201)
+def test_a_form_publishes_a_session(sample_data: SampleData) -> None:
+    client = browser(sample_data.accounts["superuser"])
+    page = page_of(submit(client, "/api/doctor/schedules/", sample_data.hours()), 201)
     assert "total_slots" in page
-    assert Schedule.objects.filter(date=world.hours()["date"]).count() == 1
+    assert Schedule.objects.filter(date=sample_data.hours()["date"]).count() == 1
 
 
 @pytest.mark.parametrize(
     "route",
     [route for route, methods in api_routes().items() if "POST" in methods],
 )
-def test_a_session_without_its_csrf_token_writes_nothing(route: str, world: World) -> None:
-    client, path = browser(world.accounts["superuser"]), world.path(route)
+def test_a_session_without_its_csrf_token_writes_nothing(
+    route: str, sample_data: SampleData
+) -> None:
+    client, path = browser(sample_data.accounts["superuser"]), sample_data.path(route)
     before = Appointment.objects.count(), Schedule.objects.count(), User.objects.count()
-    sent = world.body("POST", route) or {}
+    sent = sample_data.body("POST", route) or {}
     answer = client.post(path, {name: value or "" for name, value in sent.items()})
     of_no_session = ("/register/", "/login/", "/password-reset/", "/password-reset/confirm/")
     if route.endswith(of_no_session):
@@ -202,8 +206,8 @@ def test_a_session_without_its_csrf_token_writes_nothing(route: str, world: Worl
 # --- In and out -----------------------------------------------------------------------------------
 
 
-def test_one_signs_in_and_out_by_the_pages_of_api_auth(world: World) -> None:
-    client, owner = browser(), world.accounts["owner"]
+def test_one_signs_in_and_out_by_the_pages_of_api_auth(sample_data: SampleData) -> None:
+    client, owner = browser(), sample_data.accounts["owner"]
     login = client.get("/api-auth/login/?next=/api/auth/profile/")
     fields = {
         "csrfmiddlewaretoken": csrf_token(page_of(login)),
@@ -221,16 +225,16 @@ def test_one_signs_in_and_out_by_the_pages_of_api_auth(world: World) -> None:
     page_of(client.get("/api/auth/profile/"), 401)
 
 
-def test_the_logout_of_the_api_ends_the_session(world: World) -> None:
-    client = browser(world.accounts["owner"])
+def test_the_logout_of_the_api_ends_the_session(sample_data: SampleData) -> None:
+    client = browser(sample_data.accounts["owner"])
     token = csrf_token(client.get("/api/auth/profile/").content.decode())
     page = page_of(client.post("/api/auth/logout/", {"csrfmiddlewaretoken": token}))
     assert "HTTP 204 No Content" in page  # which a browser would not show as a page
     page_of(client.get("/api/auth/profile/"), 401)
 
 
-def test_one_who_is_not_active_cannot_sign_in(world: World) -> None:
-    client, owner = browser(), world.accounts["owner"]
+def test_one_who_is_not_active_cannot_sign_in(sample_data: SampleData) -> None:
+    client, owner = browser(), sample_data.accounts["owner"]
     User.objects.filter(pk=owner.pk).update(is_active=False)
     token = csrf_token(page_of(client.get("/api-auth/login/")))
     fields = {"csrfmiddlewaretoken": token, "username": owner.email, "password": PASSWORD}

@@ -8,9 +8,9 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from tests.desk import Desk, page
+from tests.admin_client import AdminClient, page
 from tests.routes import FILE, api_routes
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 BROWSER = {"accept": "text/html"}
@@ -105,31 +105,33 @@ def test_the_script_of_the_docs_is_a_file_and_no_part_of_the_page() -> None:
     )
 
 
-def test_every_page_of_the_admin_keeps_to_its_policy(world: World) -> None:
-    desk = Desk(world.accounts["superuser"])
+def test_every_page_of_the_admin_keeps_to_its_policy(sample_data: SampleData) -> None:
+    admin_client = AdminClient(sample_data.accounts["superuser"])
     statuses = set()
     for path in admin_pages():
-        answer = desk.get(path)
+        answer = admin_client.get(path)
         statuses.add(answer.status_code)
         assert_kept_and_not_stored(path, answer)
     assert statuses <= {200, 302, 403}  # two lead back to the list: nothing to choose from
 
 
-def test_every_page_of_the_browsable_api_keeps_to_its_policy(world: World) -> None:
+def test_every_page_of_the_browsable_api_keeps_to_its_policy(sample_data: SampleData) -> None:
     for route in READING:
         client = Client(headers=BROWSER)
-        client.force_login(world.accounts[world.person_for("GET", route)])
-        answer = client.get(world.path(route))
+        client.force_login(sample_data.accounts[sample_data.person_for("GET", route)])
+        answer = client.get(sample_data.path(route))
         assert answer["Content-Type"].startswith("text/html")
         assert_kept_and_not_stored(route, answer)
 
 
-def test_no_answer_of_the_api_may_be_stored_whoever_calls(world: World) -> None:
+def test_no_answer_of_the_api_may_be_stored_by_any_cache(sample_data: SampleData) -> None:
     for route, methods in api_routes().items():
         method = max(methods)
-        for client in (world.client("anonymous"), world.client_for(method, route)):
-            with undone():
-                answer = call(client, method, world.path(route), world.body(method, route))
+        for client in (sample_data.client("anonymous"), sample_data.client_for(method, route)):
+            with rolled_back():
+                answer = call(
+                    client, method, sample_data.path(route), sample_data.body(method, route)
+                )
             assert "no-store" in answer["Cache-Control"], (method, route, answer.status_code)
             assert policy_of(answer)["default-src"] == "'none'"
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.matrix.callers import WHOSE, Cast
+from tests.matrix.callers import WHOSE, Callers
 from tests.matrix.calls import Calls
 from tests.matrix.tables import pages_table
 from tests.routes import api_routes
+from tests.sample_data import SampleData, call, rolled_back
 from tests.test_matrix import of_page
-from tests.world import World, call, undone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
 
@@ -21,14 +21,16 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 @pytest.fixture(scope="module")
 def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
     """The callers of the matrix, ready to call."""
-    with django_db_blocker.unblock(), undone():
-        yield Calls(Cast())
+    with django_db_blocker.unblock(), rolled_back():
+        yield Calls(Callers())
 
 
 @pytest.mark.parametrize(("method", "route"), CALLS)
-def test_an_endpoint_answers_who_may_call_it(method: str, route: str, world: World) -> None:
-    client, path = world.client_for(method, route), world.path(route)
-    answer = call(client, method, path, world.body(method, route))
+def test_an_endpoint_answers_who_may_call_it(
+    method: str, route: str, sample_data: SampleData
+) -> None:
+    client, path = sample_data.client_for(method, route), sample_data.path(route)
+    answer = call(client, method, path, sample_data.body(method, route))
     assert answer.status_code < 300, answer.content
 
 

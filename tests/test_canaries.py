@@ -21,8 +21,8 @@ from config.log import PrivateFormatter, RequestTextFilter
 from doctor.models import Schedule
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import MedicalHistory, Patient
+from tests.admin_client import FormReader, page
 from tests.canaries import EMAIL, ENTRY, NEW_PASSWORD, PASSWORD, PERSON, REASON, WHY, Hunter
-from tests.desk import FormReader, page
 
 pytestmark = pytest.mark.django_db
 TOO_LONG = "kanari" * 1000
@@ -62,7 +62,7 @@ def assert_nothing_found(hunter: Hunter) -> None:
     assert hunter.found() == []
 
 
-def test_the_life_of_a_patient_leaves_no_word_where_none_may_be(
+def test_a_patients_free_text_appears_in_no_log_mail_or_event(
     hunter: Hunter, session: Schedule
 ) -> None:
     call = caller(hunter)
@@ -161,7 +161,7 @@ def test_the_second_factor_writes_no_secret_where_none_may_be(hunter: Hunter) ->
     assert_nothing_found(hunter)
 
 
-def test_commands_name_nobody(hunter: Hunter, session: Schedule) -> None:
+def test_commands_name_no_patient(hunter: Hunter, session: Schedule) -> None:
     call = caller(hunter)
     wish = {"slot_id": session.slots.earliest("pk").pk, "reason": REASON}
     visit = call("post", f"/api/appointment/book/{session.doctor_id}/", wish, 201).json()["id"]
@@ -184,9 +184,9 @@ def test_an_error_of_the_database_is_logged_without_the_row_it_quotes(hunter: Hu
             User.objects.create(email=EMAIL, first_name=PERSON["first_name"])
     except IntegrityError:
         logging.getLogger("django.request").exception("Internal Server Error: /api/somewhere/")
-    told = hunter.lines[-1]
-    assert "IntegrityError" in told
-    assert "tests/test_canaries.py" in told
+    reported = hunter.lines[-1]
+    assert "IntegrityError" in reported
+    assert "tests/test_canaries.py" in reported
     assert_nothing_found(hunter)
 
 
@@ -197,8 +197,8 @@ def test_an_error_of_the_database_is_logged_with_its_constraint() -> None:
         User.objects.create(email=EMAIL)
     error = caught.value
     assert EMAIL in str(error)
-    told = PrivateFormatter().formatException((type(error), error, error.__traceback__))
-    assert "23505 accounts_user" in told
+    reported = PrivateFormatter().formatException((type(error), error, error.__traceback__))
+    assert "23505 accounts_user" in reported
 
 
 def test_an_unforeseen_error_is_logged_with_its_place_and_without_its_words(hunter: Hunter) -> None:

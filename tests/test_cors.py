@@ -19,6 +19,6 @@ def test_a_page_may_send_an_idempotency_key_and_read_that_an_answer_is_a_replay(
     assert exposed == ["Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"]
 
 
-def test_no_other_origin_is_told_anything() -> None:
+def test_no_other_origin_gets_a_cors_header() -> None:
     answer = Client().get("/api/appointment/book/1/", headers={"Origin": ORIGIN})
     assert "Access-Control-Allow-Origin" not in answer

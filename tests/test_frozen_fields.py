@@ -9,7 +9,7 @@ from tests.document import JSON, document, members, operation
 from tests.matrix.tables import fields_table
 from tests.problems import MEMBERS, MORE_MEMBERS
 from tests.routes import api_routes
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -40,11 +40,11 @@ def test_a_problem_has_the_members_of_the_list() -> None:
 
 @pytest.mark.parametrize(("method", "route"), CALLS)
 def test_an_answer_has_the_members_of_the_list_and_no_other(
-    method: str, route: str, world: World
+    method: str, route: str, sample_data: SampleData
 ) -> None:
-    client = world.client_for(method, route)
-    with undone():
-        answer = call(client, method, world.path(route), world.body(method, route))
+    client = sample_data.client_for(method, route)
+    with rolled_back():
+        answer = call(client, method, sample_data.path(route), sample_data.body(method, route))
     frozen = FIELDS.get(f"{method} {route} {answer.status_code}", [])
     assert bool(answer.content) is bool(frozen)
     if frozen:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.problems import assert_problem
 from tests.routes import api_routes
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -28,26 +28,28 @@ EVERY_VALUE = "/api/appointment/book/{doctor_id}/"  # the route to which every v
 
 
 @pytest.mark.parametrize("route", api_routes())
-def test_no_header_is_our_fault(route: str, world: World) -> None:
+def test_no_header_causes_a_server_error(route: str, sample_data: SampleData) -> None:
     for method in sorted(api_routes()[route]):
-        client = world.client_for(method, route)
+        client = sample_data.client_for(method, route)
         for name in VALUES if route == EVERY_VALUE else ("NUL", "not UTF-8"):
             value = VALUES[name]
             client.defaults |= {f"HTTP_{header}": value for header in HEADERS}
-            with undone():
-                answer = call(client, method, world.path(route), world.body(method, route))
+            with rolled_back():
+                answer = call(
+                    client, method, sample_data.path(route), sample_data.body(method, route)
+                )
             if answer.status_code >= 300:  # an Idempotency-Key that is none
                 assert assert_problem(answer, 400, "validation_error"), name
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-def test_no_kind_of_answer_asked_for_is_our_fault(value: str, world: World) -> None:
-    answer = world.client("anonymous").get("/api/doctor/doctors/", HTTP_ACCEPT=value)
+def test_no_accept_header_causes_a_server_error(value: str, sample_data: SampleData) -> None:
+    answer = sample_data.client("anonymous").get("/api/doctor/doctors/", HTTP_ACCEPT=value)
     if answer.status_code != 200:
         assert_problem(answer, 406, "not_acceptable")
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-def test_no_header_is_taken_for_the_id_of_the_call(value: str, world: World) -> None:
-    answer = world.client("anonymous").get("/api/doctor/doctors/", HTTP_X_REQUEST_ID=value)
+def test_no_header_is_taken_for_the_id_of_the_call(value: str, sample_data: SampleData) -> None:
+    answer = sample_data.client("anonymous").get("/api/doctor/doctors/", HTTP_X_REQUEST_ID=value)
     assert len(answer["X-Request-ID"]) == 32

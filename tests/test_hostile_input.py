@@ -19,7 +19,7 @@ from config.wsgi import Handler, Request
 from tests.document import writable
 from tests.problems import MEDIA_TYPE, assert_problem
 from tests.routes import api_routes
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -94,69 +94,73 @@ def assert_clear(response: Any, *context: object) -> None:
         assert problem["title"] == HTTPStatus(response.status_code).phrase
 
 
-def assert_still_reads(world: World, route: str) -> None:
+def assert_still_reads(sample_data: SampleData, route: str) -> None:
     """Whatever was stored just now can still be answered, alone and in its list."""
-    client, path = world.client_for("DELETE", route), world.path(route)
-    for read in {path, world.path(route.partition("{")[0])}:
+    client, path = sample_data.client_for("DELETE", route), sample_data.path(route)
+    for read in {path, sample_data.path(route.partition("{")[0])}:
         assert client.get(read).status_code == 200, read
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_body_that_cannot_be_read_is_a_parse_error(name: str, world: World) -> None:
-    assert_unreadable(world, *ONE, UNREADABLE[name])
+def test_a_body_that_cannot_be_read_is_a_parse_error(name: str, sample_data: SampleData) -> None:
+    assert_unreadable(sample_data, *ONE, UNREADABLE[name])
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
 def test_every_endpoint_refuses_a_body_that_cannot_be_read(
-    method: str, route: str, world: World
+    method: str, route: str, sample_data: SampleData
 ) -> None:
-    assert_unreadable(world, method, route, UNREADABLE["lone surrogate"])
+    assert_unreadable(sample_data, method, route, UNREADABLE["lone surrogate"])
 
 
-def assert_unreadable(world: World, method: str, route: str, body: bytes) -> None:
-    answer = send(world.client_for(method, route), method, world.path(route), body)
+def assert_unreadable(sample_data: SampleData, method: str, route: str, body: bytes) -> None:
+    answer = send(sample_data.client_for(method, route), method, sample_data.path(route), body)
     assert answer.status_code == 400, answer.content[:500]
     assert_problem(answer, 400, "parse_error")
     assert b"reason" not in answer.content
 
 
 @pytest.mark.parametrize("name", NOT_OBJECTS)
-def test_a_body_that_is_no_object_is_invalid(name: str, world: World) -> None:
-    assert_no_object(world, *ONE, NOT_OBJECTS[name])
+def test_a_body_that_is_no_object_is_invalid(name: str, sample_data: SampleData) -> None:
+    assert_no_object(sample_data, *ONE, NOT_OBJECTS[name])
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
 def test_every_endpoint_refuses_a_body_that_is_no_object(
-    method: str, route: str, world: World
+    method: str, route: str, sample_data: SampleData
 ) -> None:
-    assert_no_object(world, method, route, NOT_OBJECTS["list of objects"])
+    assert_no_object(sample_data, method, route, NOT_OBJECTS["list of objects"])
 
 
-def assert_no_object(world: World, method: str, route: str, body: bytes) -> None:
-    answer = send(world.client_for(method, route), method, world.path(route), body)
+def assert_no_object(sample_data: SampleData, method: str, route: str, body: bytes) -> None:
+    answer = send(sample_data.client_for(method, route), method, sample_data.path(route), body)
     assert answer.status_code == 400, answer.content[:500]
     problem = assert_problem(answer, 400, "validation_error")
     assert [error["field"] for error in problem["errors"]] == ["non_field_errors"]
 
 
 @pytest.mark.parametrize(("method", "route"), WITHOUT_BODY)
-def test_a_call_that_takes_no_body_lets_none_stop_it(method: str, route: str, world: World) -> None:
-    client, path = world.client_for(method, route), world.path(route)
+def test_a_call_that_takes_no_body_lets_none_stop_it(
+    method: str, route: str, sample_data: SampleData
+) -> None:
+    client, path = sample_data.client_for(method, route), sample_data.path(route)
     for body in (UNREADABLE["lone surrogate"], b"[]"):
-        with undone():
+        with rolled_back():
             assert send(client, method, path, body).status_code in {200, 201, 204}
 
 
 @pytest.mark.parametrize(("method", "route"), WRITING)
-def test_a_body_of_over_512_kib_is_413(method: str, route: str, world: World) -> None:
-    answer = send(world.client_for(method, route), method, world.path(route), b" " * 524_289)
+def test_a_body_of_over_512_kib_is_413(method: str, route: str, sample_data: SampleData) -> None:
+    answer = send(
+        sample_data.client_for(method, route), method, sample_data.path(route), b" " * 524_289
+    )
     assert_problem(answer, 413, "payload_too_large")
 
 
 def class_of(described: dict[str, Any]) -> str:
-    """What the document says of a field, but for its words: fields of one class are read alike."""
-    told = {"title", "description", "default", "examples", "readOnly"}
-    return json.dumps({name: described[name] for name in sorted(described.keys() - told)})
+    """Type and format of a field and whether it has choices: the same code reads those alike."""
+    kind = {name: described.get(name) for name in ("type", "format")}
+    return json.dumps({**kind, "choices": "enum" in json.dumps(described)})
 
 
 def fields_by_class(method: str) -> Iterator[tuple[str, str]]:
@@ -171,66 +175,77 @@ def fields_by_class(method: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-def test_no_value_of_a_field_is_our_fault_or_spoils_what_is_read(method: str, world: World) -> None:
+def test_no_value_of_a_field_causes_a_server_error_or_spoils_what_is_read(
+    method: str, sample_data: SampleData
+) -> None:
     for route, field in fields_by_class(method):
-        client, path = world.client_for(method, route), world.path(route)
-        others = {} if method == "PATCH" else world.body(method, route)
+        client, path = sample_data.client_for(method, route), sample_data.path(route)
+        others = {} if method == "PATCH" else sample_data.body(method, route)
         for value in VALUES:
-            with undone():
+            with rolled_back():
                 answer = call(client, method, path, {**(others or {}), field: value})
                 assert_clear(answer, route, field, value)
                 if answer.status_code < 300 and method == "PUT":
-                    assert_still_reads(world, route)
+                    assert_still_reads(sample_data, route)
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
-def test_no_endpoint_fails_of_a_value_that_no_field_takes(
-    method: str, route: str, world: World
+def test_a_value_that_no_field_takes_causes_no_server_error(
+    method: str, route: str, sample_data: SampleData
 ) -> None:
     client, path, right = (
-        world.client_for(method, route),
-        world.path(route),
-        world.body(method, route),
+        sample_data.client_for(method, route),
+        sample_data.path(route),
+        sample_data.body(method, route),
     )
     assert right is not None
     for field in (*right, *KEYS):
-        with undone():
+        with rolled_back():
             others = {} if method == "PATCH" else right
             assert_clear(call(client, method, path, {**others, field: VALUES[-1]}), field)
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
-def test_a_field_with_a_nul_is_refused_by_name(method: str, route: str, world: World) -> None:
+def test_a_field_with_a_nul_is_refused_by_name(
+    method: str, route: str, sample_data: SampleData
+) -> None:
     """All fields at once: each is named."""
-    right = world.body(method, route)
+    right = sample_data.body(method, route)
     assert right is not None
     answer = call(
-        world.client_for(method, route), method, world.path(route), dict.fromkeys(right, "a\0b")
+        sample_data.client_for(method, route),
+        method,
+        sample_data.path(route),
+        dict.fromkeys(right, "a\0b"),
     )
     problem = assert_problem(answer, 400, "validation_error")
     assert {error["field"] for error in problem["errors"]} == set(right)
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
-def test_a_number_is_no_text(method: str, route: str, world: World) -> None:
+def test_a_number_is_no_text(method: str, route: str, sample_data: SampleData) -> None:
     """All texts at once: each is named."""
     texts = [
         name
         for name, described in writable(method, route).items()
         if "string" in described.get("type", ())
     ]
-    body = {**(world.body(method, route) or {}), **dict.fromkeys(texts, 7)}
-    answer = call(world.client_for(method, route), method, world.path(route), body)
+    body = {**(sample_data.body(method, route) or {}), **dict.fromkeys(texts, 7)}
+    answer = call(sample_data.client_for(method, route), method, sample_data.path(route), body)
     if texts:
         problem = assert_problem(answer, 400, "validation_error")
         assert {error["field"] for error in problem["errors"]} >= set(texts)
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", "us-ascii", "latin-1", "nonsense", ""])
-def test_the_charsets_of_the_web_are_read(charset: str, world: World) -> None:
-    client, path, kind = world.client_for(*ONE), world.path(ONE[1]), "application/json; charset="
-    body = json.dumps(world.body(*ONE)).encode()
+def test_the_charsets_of_the_web_are_read(charset: str, sample_data: SampleData) -> None:
+    client, path, kind = (
+        sample_data.client_for(*ONE),
+        sample_data.path(ONE[1]),
+        "application/json; charset=",
+    )
+    body = json.dumps(sample_data.body(*ONE)).encode()
     assert_problem(send(client, ONE[0], path, b"\xff", kind + charset), 400, "parse_error")
     assert send(client, ONE[0], path, body, kind + charset).status_code < 300
 
@@ -238,26 +253,30 @@ def test_the_charsets_of_the_web_are_read(charset: str, world: World) -> None:
 @pytest.mark.parametrize(
     "charset", ["utf-16", "utf-7", "zlib", "bz2", "hex", "idna", "punycode", "undefined"]
 )
-def test_a_charset_other_than_those_of_the_web_is_415(charset: str, world: World) -> None:
+def test_a_charset_other_than_those_of_the_web_is_415(
+    charset: str, sample_data: SampleData
+) -> None:
     for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain"):
-        assert_not_taken(world, *ONE, f"{kind}; charset={charset}")
+        assert_not_taken(sample_data, *ONE, f"{kind}; charset={charset}")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "junk", "text/html\0"])
-def test_a_body_of_a_kind_that_is_not_taken_is_415(kind: str, world: World) -> None:
-    assert_not_taken(world, *ONE, kind)
+def test_a_body_of_a_kind_that_is_not_taken_is_415(kind: str, sample_data: SampleData) -> None:
+    assert_not_taken(sample_data, *ONE, kind)
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
 def test_every_endpoint_refuses_a_charset_and_a_kind_that_are_not_taken(
-    method: str, route: str, world: World
+    method: str, route: str, sample_data: SampleData
 ) -> None:
-    assert_not_taken(world, method, route, "application/json; charset=utf-16")
-    assert_not_taken(world, method, route, "application/xml")
+    assert_not_taken(sample_data, method, route, "application/json; charset=utf-16")
+    assert_not_taken(sample_data, method, route, "application/xml")
 
 
-def assert_not_taken(world: World, method: str, route: str, kind: str) -> None:
-    answer = send(world.client_for(method, route), method, world.path(route), b"{}", kind)
+def assert_not_taken(sample_data: SampleData, method: str, route: str, kind: str) -> None:
+    answer = send(
+        sample_data.client_for(method, route), method, sample_data.path(route), b"{}", kind
+    )
     assert_problem(answer, 415, "unsupported_media_type")
 
 
@@ -282,15 +301,15 @@ def test_a_content_type_that_django_dies_of_is_answered(
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
-def test_a_form_writes_what_json_writes(method: str, route: str, world: World) -> None:
+def test_a_form_writes_what_json_writes(method: str, route: str, sample_data: SampleData) -> None:
     client, path, right = (
-        world.client_for(method, route),
-        world.path(route),
-        world.body(method, route),
+        sample_data.client_for(method, route),
+        sample_data.path(route),
+        sample_data.body(method, route),
     )
-    with undone():
+    with rolled_back():
         as_json = call(client, method, path, right).status_code
-    with undone():
+    with rolled_back():
         fields = {name: "" if value is None else value for name, value in right.items()}
         sent = urlencode(fields, doseq=True)
         form = client.generic(method, path, sent, content_type=FORM_KIND)
@@ -315,26 +334,29 @@ KINDS_OF_FORM = (
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_no_form_is_our_fault(name: str, world: World) -> None:
+def test_no_form_causes_a_server_error(name: str, sample_data: SampleData) -> None:
     assert_clear(
-        send(world.client_for(*ONE), ONE[0], world.path(ONE[1]), FORMS[name], FORM_KIND), name
+        send(
+            sample_data.client_for(*ONE), ONE[0], sample_data.path(ONE[1]), FORMS[name], FORM_KIND
+        ),
+        name,
     )
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_FORM)
-def test_no_form_in_parts_is_our_fault(kind: str, world: World) -> None:
+def test_no_multipart_form_causes_a_server_error(kind: str, sample_data: SampleData) -> None:
     for body in (b"", b"--x", b"--x\r\n\r\n\0\r\n--x--", FILE):
-        answer = send(world.client_for(*ONE), ONE[0], world.path(ONE[1]), body, kind)
+        answer = send(sample_data.client_for(*ONE), ONE[0], sample_data.path(ONE[1]), body, kind)
         assert_clear(answer, body)
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
-def test_no_endpoint_fails_of_a_form_without_text_or_with_a_file(
-    method: str, route: str, world: World
+def test_a_form_without_text_or_with_a_file_causes_no_server_error(
+    method: str, route: str, sample_data: SampleData
 ) -> None:
-    client, path = world.client_for(method, route), world.path(route)
+    client, path = sample_data.client_for(method, route), sample_data.path(route)
     for kind, body in ((FORM_KIND, FORMS["not UTF-8"]), (KINDS_OF_FORM[1], FILE)):
-        with undone():
+        with rolled_back():
             assert_clear(send(client, method, path, body, kind), kind)
 
 

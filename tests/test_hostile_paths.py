@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from tests.problems import MEDIA_TYPE, assert_problem
 from tests.routes import api_routes
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -24,18 +24,18 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize("route", WITH_KEY)
-def test_a_key_that_is_none_is_404(route: str, world: World) -> None:
+def test_a_key_that_is_none_is_404(route: str, sample_data: SampleData) -> None:
     for method in sorted(api_routes()[route]):
-        client, body = world.client_for(method, route), world.body(method, route)
+        client, body = sample_data.client_for(method, route), sample_data.body(method, route)
         for key in KEYS if route == EVERY_KEY else KEYS[:1] + KEYS[-4:]:
-            answer = call(client, method, world.path(route, key), body)
+            answer = call(client, method, sample_data.path(route, key), body)
             assert answer.status_code == 404, (method, key, answer.content[:500])
             assert answer["Content-Type"] == MEDIA_TYPE
 
 
 @pytest.mark.parametrize("tail", ["%00", "%ff/", "\\", "x" * 5000, "%ED%A0%80/", "%0d%0aX-A:%20b/"])
-def test_an_unknown_path_is_404_whatever_is_in_it(tail: str, world: World) -> None:
-    for client in (world.client("owner"), world.client("anonymous")):
+def test_an_unknown_path_is_404_whatever_is_in_it(tail: str, sample_data: SampleData) -> None:
+    for client in (sample_data.client("owner"), sample_data.client("anonymous")):
         for method in ("GET", "POST", "DELETE"):
             answer = client.generic(method, f"/api/{tail}")
             assert (answer.status_code, answer["Content-Type"]) == (404, MEDIA_TYPE)
@@ -43,12 +43,12 @@ def test_an_unknown_path_is_404_whatever_is_in_it(tail: str, world: World) -> No
 
 
 @pytest.mark.parametrize("route", api_routes())
-def test_a_token_that_is_none_is_401(route: str, world: World) -> None:
-    path = world.path(route)
+def test_a_token_that_is_none_is_401(route: str, sample_data: SampleData) -> None:
+    path = sample_data.path(route)
     for method in sorted(api_routes()[route]):
-        body = world.body(method, route)
+        body = sample_data.body(method, route)
         for credentials in CREDENTIALS if route == EVERY_KEY else ("Token", "Token \xff"):
-            with undone():
+            with rolled_back():
                 answer = call(APIClient(headers={"authorization": credentials}), method, path, body)
                 if route.endswith(("/login/", "/register/", "/password-reset/", "/confirm/")):
                     assert answer.status_code in (200, 201, 202)  # these look at no token

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from tests.problems import assert_invalid, assert_problem
 from tests.routes import api_routes
-from tests.world import World
+from tests.sample_data import SampleData
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -72,10 +72,10 @@ HOSTILE = [
 
 
 @pytest.fixture
-def client(world: World, request: pytest.FixtureRequest) -> APIClient:
+def client(sample_data: SampleData, request: pytest.FixtureRequest) -> APIClient:
     """Of somebody who may read the route."""
     route = getattr(request.node, "callspec", None) and request.node.callspec.params.get("route")
-    return world.client_for("GET", route or "")
+    return sample_data.client_for("GET", route or "")
 
 
 def answered(client: APIClient, path: str, **query: object) -> Any:
@@ -107,11 +107,11 @@ def parameters_of(route: str) -> dict[str, str]:
     }
 
 
-def test_no_value_of_a_parameter_is_our_fault(world: World) -> None:
+def test_no_value_of_a_parameter_causes_a_server_error(sample_data: SampleData) -> None:
     """One parameter of each class: the same code reads those of one name and one schema."""
     tried: set[str] = set()
     for route in READING:
-        client, path = world.client_for("GET", route), world.path(route)
+        client, path = sample_data.client_for("GET", route), sample_data.path(route)
         for name, described in parameters_of(route).items():
             for value in HOSTILE if described not in tried else ():
                 answered(client, path, **{name: value})
@@ -119,23 +119,23 @@ def test_no_value_of_a_parameter_is_our_fault(world: World) -> None:
 
 
 @pytest.mark.parametrize("route", READING)
-def test_no_endpoint_fails_of_what_it_reads_or_does_not_know(
-    route: str, world: World, client
+def test_no_known_or_unknown_parameter_causes_a_server_error(
+    route: str, sample_data: SampleData, client
 ) -> None:
     names = parameters_of(route).keys() | {"search", "ordering", "page", "unknown", "a\0b"}
     for value in ("\0", str(10**22)):
         for name in names:
-            answered(client, world.path(route), **{name: value})
+            answered(client, sample_data.path(route), **{name: value})
 
 
 @pytest.mark.parametrize("route", READING)
-def test_a_query_string_that_is_no_text_is_no_fault_of_ours(
-    route: str, world: World, client
+def test_a_query_string_that_is_no_text_is_no_server_error(
+    route: str, sample_data: SampleData, client
 ) -> None:
     for query in ("%00", "%ff=%ff", "page=%ED%A0%80", "&&&==="):
-        answer = client.generic("GET", world.path(route), QUERY_STRING=query)
+        answer = client.generic("GET", sample_data.path(route), QUERY_STRING=query)
         assert answer.status_code in (200, 400), query
-    answer = client.generic("GET", world.path(route), QUERY_STRING="a=1&" * 10_001)
+    answer = client.generic("GET", sample_data.path(route), QUERY_STRING="a=1&" * 10_001)
     assert_problem(answer, 400, "parse_error")
 
 
@@ -143,18 +143,18 @@ def test_a_query_string_that_is_no_text_is_no_fault_of_ours(
     ("route", "name"), [*product(LISTS, ("page", "page_size")), (SEARCH, "page_size")]
 )
 def test_a_page_that_is_no_positive_number_is_400(
-    route: str, name: str, world: World, client
+    route: str, name: str, sample_data: SampleData, client
 ) -> None:
     every = ("0", "-1", "abc", "1.5", "", " 1", "1e3", "true", "\0", "\u0661")
     for value in every if route in (LISTS[0], SEARCH) else ("0", "\0"):
-        assert_invalid(answered(client, world.path(route), **{name: value}), name)
+        assert_invalid(answered(client, sample_data.path(route), **{name: value}), name)
 
 
 @pytest.mark.parametrize("route", LISTS)
 def test_a_page_beyond_the_end_is_404_and_a_size_beyond_100_is_100(
-    route: str, world: World, client
+    route: str, sample_data: SampleData, client
 ) -> None:
-    path = world.path(route)
+    path = sample_data.path(route)
     for page in (99, 10**9, 10**22, 10**30):
         assert_problem(answered(client, path, page=page), 404, "not_found")
     for size in (101, 1000, 10**30):
@@ -162,15 +162,17 @@ def test_a_page_beyond_the_end_is_404_and_a_size_beyond_100_is_100(
 
 
 @pytest.mark.parametrize(("route", "name"), [*DATES, (SLOTS, "date")])
-def test_a_date_that_is_none_is_400(route: str, name: str, world: World, client) -> None:
+def test_a_date_that_is_none_is_400(route: str, name: str, sample_data: SampleData, client) -> None:
     every = ("junk", "2026-02-30", "2026-13-01", "01/02/2026", "20260102", "1", "\0",
              "2026-01-01T00:00Z")  # fmt: skip
     for value in every if route == SLOTS else ("2026-02-30", "\0"):
-        assert_invalid(answered(client, world.path(route), **{name: value}), name)
+        assert_invalid(answered(client, sample_data.path(route), **{name: value}), name)
 
 
 @pytest.mark.parametrize("route", [SCHEDULES, MINE])
-def test_the_ends_of_time_are_dates_like_any_other(route: str, world: World, client) -> None:
+def test_the_ends_of_time_are_dates_like_any_other(
+    route: str, sample_data: SampleData, client
+) -> None:
     everything = answered(client, route, **{"from": "0001-01-01", "to": "9999-12-31"})
     assert everything.json()["count"] == answered(client, route).json()["count"] > 0
     for name, day in (("from", "9999-12-31"), ("to", "0001-01-01")):
@@ -179,8 +181,8 @@ def test_the_ends_of_time_are_dates_like_any_other(route: str, world: World, cli
     assert_invalid(reversed_range, "to")
 
 
-def test_free_slots_at_the_ends_of_time_are_none(world: World, client) -> None:
-    path = world.path(SLOTS)
+def test_free_slots_at_the_ends_of_time_are_none(sample_data: SampleData, client) -> None:
+    path = sample_data.path(SLOTS)
     for day in ("0001-01-01", "9999-12-31"):
         for query in ({"date": day}, {"from": day}, {"from": day, "to": day}):
             assert answered(client, path, **query).json()["results"] == []
@@ -190,28 +192,34 @@ def test_free_slots_at_the_ends_of_time_are_none(world: World, client) -> None:
 
 
 @pytest.mark.parametrize(("route", "name"), [*KEYS, HISTORY])
-def test_a_key_that_is_no_whole_number_is_400(route: str, name: str, world: World, client) -> None:
+def test_a_key_that_is_no_whole_number_is_400(
+    route: str, name: str, sample_data: SampleData, client
+) -> None:
     for value in ("abc", "1.5", "1e400", "true", "null", "\0", "1,2", "0x1", "NaN"):
-        assert_invalid(answered(client, world.path(route), **{name: value}), name)
+        assert_invalid(answered(client, sample_data.path(route), **{name: value}), name)
 
 
 @pytest.mark.parametrize(("route", "name"), KEYS)
-def test_a_key_that_nothing_has_finds_nothing(route: str, name: str, world: World, client) -> None:
+def test_a_key_that_nothing_has_finds_nothing(
+    route: str, name: str, sample_data: SampleData, client
+) -> None:
     for value in ABSENT:
-        answer = answered(client, world.path(route), **{name: value})
+        answer = answered(client, sample_data.path(route), **{name: value})
         assert answer.json()["results"] == [], value
 
 
-def test_the_history_of_nobody_is_404_as_that_of_anybody_else(client) -> None:
+def test_the_history_of_an_absent_patient_is_404_as_that_of_another(client) -> None:
     route, name = HISTORY
     for value in ABSENT:
         assert_problem(answered(client, route, **{name: value}), 404, "not_found")
 
 
 @pytest.mark.parametrize(("route", "name"), CHOICES)
-def test_a_choice_that_there_is_not_is_400(route: str, name: str, world: World, client) -> None:
+def test_a_choice_that_there_is_not_is_400(
+    route: str, name: str, sample_data: SampleData, client
+) -> None:
     for value in ("junk", "1", "\0", "password", "patient__user__password", "SCHEDULED "):
-        assert_invalid(answered(client, world.path(route), **{name: value}), name)
+        assert_invalid(answered(client, sample_data.path(route), **{name: value}), name)
 
 
 @pytest.mark.parametrize("text", ["a " * 5000, "a," * 5000, "x" * 201, "\0", '"' * 201])
@@ -225,5 +233,5 @@ def test_a_search_for_a_sign_finds_what_has_it(text: str, client) -> None:
 
 
 @pytest.mark.parametrize("text", ["'", '"', '"a b', ",,,", " ", ""])
-def test_a_search_for_no_word_is_no_fault_of_ours(text: str, client) -> None:
+def test_a_search_without_a_word_is_no_server_error(text: str, client) -> None:
     assert answered(client, "/api/doctor/doctors/", search=text).status_code == 200

@@ -68,7 +68,7 @@ def test_leave_that_ends_while_a_closure_begins_stays_closed() -> None:
         assert not session.slots.filter(is_open=True).exists()
 
 
-def test_whoever_books_while_leave_is_entered_is_refused_or_flagged() -> None:
+def test_a_booking_while_leave_is_entered_is_refused_or_flagged() -> None:
     for _ in range(ROUNDS):
         session = ScheduleFactory(capacity=3)
         slot, (leave, _closure) = session.slots.first(), leaves_of(session)

@@ -25,7 +25,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
 )
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.line_verbs import canceling_for_the_line, joining, of_an_offer
+from tests.waitlist_verbs import canceling_for_the_line, joining, of_an_offer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
 
@@ -275,7 +275,7 @@ def test_a_doctors_slots_are_locked_before_the_doctor_is_written() -> None:
     assert first(sql, LOCK, "doctor_slot") < first(sql, WRITE, "doctor_doctor")
 
 
-def test_a_session_is_read_anew_once_its_calendars_are_locked() -> None:
+def test_a_session_is_read_again_once_its_calendars_are_locked() -> None:
     sql = statements(revising())
     read = next(n for n, each in enumerate(sql) if '"doctor_schedule"."capacity"' in each)
     assert first(sql, LOCK, "doctor_doctor") < read

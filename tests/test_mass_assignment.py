@@ -15,7 +15,7 @@ from tests.document import writable
 from tests.matrix.rows import Change, stored
 from tests.matrix.tables import changes_table
 from tests.routes import api_routes
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ BY_KIND: list[tuple[Any, Any]] = [
 MORE = {"is_active": False, "is_open": False, "status": "completed", "password": "evil"}
 
 
-def everything(of: World) -> dict[str, Any]:
+def everything(of: SampleData) -> dict[str, Any]:
     """Each field of each model by every name it has, with a value that it would take."""
     said: dict[str, Any] = {}
     for model in apps.get_models():
@@ -61,7 +61,7 @@ def first_key(model: type[Model]) -> Any:
 
 def change_by(client: APIClient, method: str, path: str, body: Any) -> Change:
     """What the call changes, once it has gone well, now; it is undone again."""
-    with time_machine.travel(NOW, tick=False), undone():
+    with time_machine.travel(NOW, tick=False), rolled_back():
         before = stored()
         answer = call(client, method, path, body)
         assert answer.status_code < 300, answer.content
@@ -74,31 +74,31 @@ def test_the_list_of_what_a_call_may_change_has_every_write_and_no_other() -> No
 
 @pytest.mark.parametrize(("method", "route"), WRITING)
 def test_a_call_changes_what_its_contract_lets_it_whatever_else_it_says(
-    method: str, route: str, world: World
+    method: str, route: str, sample_data: SampleData
 ) -> None:
     client, path, right = (
-        world.client_for(method, route),
-        world.path(route),
-        world.body(method, route),
+        sample_data.client_for(method, route),
+        sample_data.path(route),
+        sample_data.body(method, route),
     )
     change = change_by(client, method, path, right)
     assert change.columns() <= CHANGES[method, route]
     beside = {
         name: value
-        for name, value in everything(world).items()
+        for name, value in everything(sample_data).items()
         if name not in writable(method, route)
     }
     greedy = change_by(client, method, path, {**beside, **(right or {})})
     assert greedy.columns() <= CHANGES[method, route]
-    assert greedy.told() == change.told()
+    assert greedy.content() == change.content()
 
 
-def test_a_value_that_is_made_up_would_be_seen(world: World) -> None:
+def test_a_value_that_is_made_up_would_be_seen(sample_data: SampleData) -> None:
     """The control: what the test looks for is told of where it is there."""
-    owner = world.accounts["owner"]
-    with undone():
+    owner = sample_data.accounts["owner"]
+    with rolled_back():
         before = stored()
         User.objects.filter(pk=owner.pk).update(is_staff=True)
         change = Change(before, stored())
     assert change.columns() == {"accounts.user.is_staff"}
-    assert change.told() == [f"accounts.user {owner.pk} is_staff=True"]
+    assert change.content() == [f"accounts.user {owner.pk} is_staff=True"]

@@ -9,12 +9,12 @@ import pytest
 from django.template.response import SimpleTemplateResponse
 from drf_spectacular.generators import SchemaGenerator
 
-from tests.matrix.callers import CALLERS, STAFF, WHOSE, Cast
-from tests.matrix.calls import Answer, Calls, cells_of, is_keyed, told_apart
+from tests.matrix.callers import CALLERS, STAFF, WHOSE, Callers
+from tests.matrix.calls import Answer, Calls, cells_of, distinguishable, is_keyed
 from tests.matrix.tables import METHODS, api_lines, api_table, page_line, pages_table
 from tests.problems import MEDIA_TYPE
 from tests.routes import DOCUMENTS, api_routes, routes
-from tests.world import undone
+from tests.sample_data import rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -36,8 +36,8 @@ OF_ANYBODY = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not some
 def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
     """The cast of the matrix, ready to call; ten thousands of refusals are not logged."""
     logging.disable(logging.WARNING)
-    with django_db_blocker.unblock(), undone():
-        yield Calls(Cast())
+    with django_db_blocker.unblock(), rolled_back():
+        yield Calls(Callers())
     logging.disable(logging.NOTSET)
 
 
@@ -72,7 +72,7 @@ def test_everybody_gets_of_the_api_what_its_table_says(
         request.getfixturevalue("undrawn")
     answers = calls.of_route(route)
     assert api_lines(cells_of(answers, of_api)) == api_lines(API[route])
-    assert list(told_apart(answers, of_api)) == []
+    assert list(distinguishable(answers, of_api)) == []
 
 
 @pytest.mark.parametrize("route", PAGES)
@@ -82,10 +82,10 @@ def test_everybody_gets_of_a_page_what_its_table_says(
     """One caller of each kind; `make drill` has all ten call by every method."""
     answers = calls.of_page(route)
     found = cells_of(answers, of_page)
-    told = {place: PAGES[route][place] for place in found}
+    reported = {place: PAGES[route][place] for place in found}
     assert page_line(route, PAGES[route] | found) == page_line(route, PAGES[route])
-    assert found == told
-    assert list(told_apart(answers, of_page)) == []
+    assert found == reported
+    assert list(distinguishable(answers, of_page)) == []
 
 
 def of_api(answer: Answer) -> str:
@@ -135,7 +135,7 @@ def test_only_staff_open_a_page_of_the_admin() -> None:
             assert open_to <= set(STAFF), route
 
 
-def test_every_method_that_is_offered_lets_somebody_in_and_no_other() -> None:
+def test_every_method_that_is_offered_admits_some_caller_and_no_other_method_does() -> None:
     for route, methods in api_routes().items():
         open_to = {method for (method, _), entry in API[route].items() if lets_in(entry)}
         assert open_to - {"HEAD", "OPTIONS"} == methods, route

@@ -18,7 +18,7 @@ from drf_spectacular.validation import validate_schema
 from accounts.models import User
 from tests.problems import MEDIA_TYPE, MORE_MEMBERS
 from tests.routes import METHODS, api_routes
-from tests.world import PEOPLE, World, call, undone
+from tests.sample_data import PEOPLE, SampleData, call, rolled_back
 
 JSON = "application/json"
 
@@ -155,19 +155,19 @@ def test_what_needs_a_login_says_how_and_what_is_public_says_that_it_is(
 
 
 @pytest.mark.django_db
-def test_every_example_of_a_request_is_accepted(document, world: World) -> None:
+def test_every_example_of_a_request_is_accepted(document, sample_data: SampleData) -> None:
     """The ids in an example may be nobody's here; its shape and its values are right."""
-    owner = User.objects.get(pk=world.accounts["owner"].pk)
+    owner = User.objects.get(pk=sample_data.accounts["owner"].pk)
     owner.set_password("clinic-demo")
     owner.store_password()
-    world.accounts["owner"].refresh_from_db()
-    clients = {person: world.client(person) for person in PEOPLE}
+    sample_data.accounts["owner"].refresh_from_db()
+    clients = {person: sample_data.client(person) for person in PEOPLE}
     for method, path, operation in operations(document):
         for of, _, example in examples(operation):
             if of == "request":
-                with undone():
-                    client = clients[world.person_for(method, path)]
-                    answer = call(client, method, world.path(path), example)
+                with rolled_back():
+                    client = clients[sample_data.person_for(method, path)]
+                    answer = call(client, method, sample_data.path(path), example)
                 assert_accepted(answer, path)
 
 
@@ -175,16 +175,16 @@ def assert_accepted(answer: Any, path: str) -> None:
     """What was sent is right, though it may name what is not there."""
     absent = {401} if path == "/api/auth/login/" else {404}
     if answer.status_code not in {200, 201, 202, 204} | absent:
-        faults = {(error["field"], error["code"]) for error in answer.json().get("errors", ())}
-        of_nobody = {fault for fault in faults if fault[1] == "does_not_exist"}
-        assert faults == (of_nobody or {("token", "invalid")}), (path, answer.content)
+        form_errors = {(error["field"], error["code"]) for error in answer.json().get("errors", ())}
+        of_nobody = {fault for fault in form_errors if fault[1] == "does_not_exist"}
+        assert form_errors == (of_nobody or {("token", "invalid")}), (path, answer.content)
 
 
-def test_the_conflicts_of_booking_are_told(document) -> None:
+def test_the_conflicts_of_booking_are_reported(document) -> None:
     book = document["paths"]["/api/appointment/book/{doctor_id}/"]["post"]
-    told = {example["code"] for of, _, example in examples(book) if of == "409"}
+    reported = {example["code"] for of, _, example in examples(book) if of == "409"}
     of_slot = {"slot_closed", "slot_in_past", "too_soon", "too_far", "slot_full"}
-    assert told == of_slot | {"already_booked", "patient_overlap", "too_many_appointments"}
+    assert reported == of_slot | {"already_booked", "patient_overlap", "too_many_appointments"}
     assert "Location" in book["responses"]["201"]["headers"]
 
 

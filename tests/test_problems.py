@@ -72,8 +72,8 @@ def test_a_problem_has_the_members_of_the_contract_and_no_other() -> None:
 
 def test_a_validation_error_names_every_wrong_field_and_the_fault(client) -> None:
     wrong = {"first_name": "", "sex": "x", "date_of_birth": "2026-02-30"}
-    faults = assert_invalid(client.post(PROFILE, wrong), *wrong, "last_name")
-    assert faults == {
+    refusals = assert_invalid(client.post(PROFILE, wrong), *wrong, "last_name")
+    assert refusals == {
         "first_name": "blank",
         "last_name": "required",
         "sex": "invalid_choice",
@@ -255,7 +255,7 @@ def test_a_program_gets_json_whatever_else_it_would_take(accept: str) -> None:
 
 
 def test_the_clients_faults_leave_no_traceback_in_the_log(client, console) -> None:
-    faults = [
+    refusals = [
         (client.get("/api/none/"), 404),
         (client.delete(LANGUAGES), 405),
         (APIClient().get(PROFILE, HTTP_AUTHORIZATION="Token \xe9"), 401),
@@ -267,7 +267,7 @@ def test_the_clients_faults_leave_no_traceback_in_the_log(client, console) -> No
         (client.get(LANGUAGES, HTTP_HOST="forged.example"), 400),
         (client.get(f"{LANGUAGES}?page=2"), 404),
     ]
-    assert [response.status_code for response, _ in faults] == [status for _, status in faults]
+    assert [response.status_code for response, _ in refusals] == [status for _, status in refusals]
     assert "Traceback" not in console.getvalue()
 
 

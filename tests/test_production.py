@@ -81,7 +81,7 @@ def test_plain_http_is_refused_under_api_and_not_redirected(answers) -> None:
     assert answers["http /api"][0] == 403
 
 
-def test_nobody_is_believed_to_have_come_by_https_unless_a_proxy_is_named(answers) -> None:
+def test_x_forwarded_proto_is_ignored_unless_a_proxy_is_named(answers) -> None:
     assert answers[f"http {DOCTORS}X-Forwarded-Proto"][0] == 403
     behind_one = production(NUM_PROXIES="1")
     assert behind_one[f"http {DOCTORS}X-Forwarded-Proto"][0] != 403
@@ -98,10 +98,10 @@ def test_pages_lead_over_to_https(answers) -> None:
     assert (status, headers["Location"]) == (301, "https://clinic.example/admin/login/")
 
 
-def test_browsers_are_told_to_use_https_alone_for_a_year(answers) -> None:
-    told = "max-age=31536000; includeSubDomains; preload"
+def test_browsers_are_ordered_to_use_https_alone_for_a_year(answers) -> None:
+    reported = "max-age=31536000; includeSubDomains; preload"
     for path in ("/admin/login/", "/api/nowhere/"):
-        assert answers[f"https {path}"][1]["Strict-Transport-Security"] == told
+        assert answers[f"https {path}"][1]["Strict-Transport-Security"] == reported
 
 
 def test_cookies_go_over_https_to_this_host_alone_and_to_no_script(answers) -> None:

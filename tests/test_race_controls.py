@@ -87,7 +87,7 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
 
 
 @pytest.mark.usefixtures("direct")
-def test_the_database_refuses_the_sixth_place_that_nobody_guards(monkeypatch: Patch) -> None:
+def test_the_database_refuses_the_sixth_place_that_no_code_guards(monkeypatch: Patch) -> None:
     """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
     read = after_all(20, Slot.objects.get)
 

@@ -150,7 +150,7 @@ def test_a_patient_erased_as_a_visit_begins_is_erased_whole() -> None:
 
 
 @pytest.mark.parametrize("who", ["user", "patient", "patient without account"])
-def test_whoever_is_erased_while_booking_leaves_no_visit_behind(who: str) -> None:
+def test_a_patient_erased_while_booking_leaves_no_visit_behind(who: str) -> None:
     for _ in ROUNDS:
         patient = PatientFactory(**({"user": None} if "without" in who else {}))
         first, *slots = ScheduleFactory(slot_minutes=15).slots.all()

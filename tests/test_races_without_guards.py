@@ -237,7 +237,7 @@ def race_to_close(
     return done, once_closed, Appointment.objects.count()
 
 
-def test_once_a_doctor_has_closed_nobody_books() -> None:
+def test_once_a_doctor_has_closed_no_booking_succeeds() -> None:
     done, once_closed, in_the_end = race_to_close(20)
     assert {type(outcome) for outcome in done} <= {Appointment, SlotClosed}
     assert once_closed == in_the_end

@@ -25,13 +25,13 @@ def test_the_commands_of_the_readme_book_and_cancel(clinic: Server) -> None:
 
 def test_the_table_of_endpoints_names_every_route_and_method() -> None:
     rows = re.findall(r"^\| (`/api/.*?) \| (.*?) \|", README, re.MULTILINE)
-    told = set()
+    reported = set()
     for paths, methods in rows:
         first, *more = re.findall(r"`(.*?)`", paths)
         listed = [first, *(path if path.startswith("/api/") else first + path[1:] for path in more)]
         allowed = re.findall(r"GET|POST|PUT|PATCH|DELETE", methods)
-        told |= {(path, method) for path in listed for method in allowed}
+        reported |= {(path, method) for path in listed for method in allowed}
     missing = {
         (path, method) for path, methods in api_routes().items() for method in methods
-    } - told
+    } - reported
     assert not missing

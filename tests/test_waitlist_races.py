@@ -110,7 +110,7 @@ def test_two_overlapping_places_are_offered_when_only_the_entry_is_locked(
         assert_one_of_two_hours_is_offered()
 
 
-def test_whoever_joins_while_the_place_is_canceled_is_offered_it_in_the_end() -> None:
+def test_who_joins_while_the_place_is_canceled_is_offered_it_in_the_end() -> None:
     for _ in ROUNDS:
         slot = one_slot(capacity=1)
         [visit], [patient] = visits_in(slot, people(1)), people(1)
@@ -210,7 +210,7 @@ def assert_line_leaves_without_a_deadlock() -> None:
     assert set(holders(slot)) <= {entry.pk for entry in entries[6:]}
 
 
-def test_a_line_that_leaves_while_offers_end_does_not_deadlock() -> None:
+def test_leaving_the_waitlist_while_offers_end_does_not_deadlock() -> None:
     for _ in ROUNDS:
         assert_line_leaves_without_a_deadlock()
 
@@ -221,7 +221,7 @@ def leave_again_and_again() -> None:
 
 
 @pytest.mark.only_on("postgres")
-def test_a_line_deadlocks_when_who_leaves_locks_the_entry_before_the_slot(
+def test_leaving_the_waitlist_deadlocks_when_the_entry_is_locked_before_the_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The control."""

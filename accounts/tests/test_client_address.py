@@ -8,7 +8,7 @@ from extensions.rest.throttling import client_address
 
 
 @pytest.mark.parametrize(
-    ("told", "address"),
+    ("reported", "address"),
     [
         ("198.51.100.7", "198.51.100.7"),
         ("198.51.100.7:5678", "198.51.100.7"),
@@ -20,8 +20,8 @@ from extensions.rest.throttling import client_address
     ],
 )
 def test_a_forwarded_header_without_an_address_counts_as_the_proxy(
-    monkeypatch: pytest.MonkeyPatch, told: str, address: str
+    monkeypatch: pytest.MonkeyPatch, reported: str, address: str
 ) -> None:
     monkeypatch.setattr(api_settings, "NUM_PROXIES", 1, raising=False)
-    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=told)
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=reported)
     assert client_address(request) == address

@@ -145,8 +145,8 @@ def forged(count: int, **headers: str) -> Iterator[Any]:
     request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9")
     request.user = AnonymousUser()
     for n in range(count):
-        told = f"198.51.{n // 250 % 250}.{n % 250}, {n}" + headers.get("behind", "")
-        request.META["HTTP_X_FORWARDED_FOR"] = told
+        reported = f"198.51.{n // 250 % 250}.{n % 250}, {n}" + headers.get("behind", "")
+        request.META["HTTP_X_FORWARDED_FOR"] = reported
         request.__dict__.pop("headers", None)  # which it keeps
         yield request
 

@@ -87,9 +87,9 @@ def test_neither_the_row_nor_the_subject_holds_a_secret_or_a_name(user: User) ->
     ask()
     [message] = post()
     row = " ".join(map(str, OutgoingMail.objects.values_list().get()))
-    for told in (row, message.subject):
-        assert token_in(message) not in told
-        assert not [name for name in NAMES.values() if name in told]
+    for reported in (row, message.subject):
+        assert token_in(message) not in reported
+        assert not [name for name in NAMES.values() if name in reported]
     assert not [name for name in NAMES.values() if name in str(message.body)]
 
 

@@ -69,7 +69,9 @@ def test_known_and_unknown_addresses_get_one_answer_at_one_cost(
         with counted_statements() as statements:
             answer = ask(f"{email}@example.com")
         shapes = tuple(sql.partition("VALUES")[0] for sql in statements)
-        headers = tuple((name, told) for name, told in answer.items() if name != "X-Request-ID")
+        headers = tuple(
+            (name, reported) for name, reported in answer.items() if name != "X-Request-ID"
+        )
         seen.add((answer.status_code, answer.content, headers, shapes))
     [(status, *_, shapes)] = seen
     assert status == 202

@@ -169,8 +169,8 @@ def test_every_change_is_in_the_log_of_the_account_without_a_secret(boss: User, 
     page(client, "confirm", code=code_of(device))
     clock.shift(timedelta(seconds=30))
     page(client, "remove", code=code_of(device))
-    told = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
-    assert list(told) == [
+    reported = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
+    assert list(reported) == [
         (f"account {boss.pk}", "Second factor set up."),
         (f"account {boss.pk}", "Second factor removed."),
     ]

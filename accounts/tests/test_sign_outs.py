@@ -13,7 +13,7 @@ from knox.models import AuthToken
 from accounts.exceptions import CredentialsChanged
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
-from tests.desk import Desk
+from tests.admin_client import AdminClient
 from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
@@ -27,21 +27,21 @@ def user() -> User:
     return UserFactory()
 
 
-def deactivated_in_the_admin(user: User, desk: Desk) -> None:
-    desk.change(user, is_active=[])
+def deactivated_in_the_admin(user: User, admin_client: AdminClient) -> None:
+    admin_client.change(user, is_active=[])
 
 
-def deactivated_by_the_verb(user: User, desk: Desk) -> None:
+def deactivated_by_the_verb(user: User, admin_client: AdminClient) -> None:
     user.revise(is_active=False)
 
 
-def changed_by_the_command(user: User, desk: Desk) -> None:
+def changed_by_the_command(user: User, admin_client: AdminClient) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("getpass.getpass", lambda *args, **kwargs: NEW)
         call_command("changepassword", user.email, stdout=StringIO())
 
 
-def changed_by_the_api(user: User, desk: Desk) -> None:
+def changed_by_the_api(user: User, admin_client: AdminClient) -> None:
     user.change_password(PASSWORD, NEW)
     AuthToken.objects.filter(user=user).delete()  # the fresh one is another matter
 
@@ -56,11 +56,11 @@ WAYS = (
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_token_and_session_ends_for_good(
-    way: Callable[[User, Desk], None], user: User, superuser: User, client_of
+    way: Callable[[User, AdminClient], None], user: User, superuser: User, client_of
 ) -> None:
     phone, browser, stranger = client_of(user), Client(), client_of(UserFactory())
     browser.force_login(user)
-    way(user, Desk(superuser))
+    way(user, AdminClient(superuser))
     assert not AuthToken.objects.filter(user=user).exists()
     User.objects.get(pk=user.pk).revise(is_active=True)
     assert phone.get(PROFILE).status_code == 401
@@ -71,17 +71,17 @@ def test_every_token_and_session_ends_for_good(
 def test_changing_one_s_password_in_the_admin_ends_tokens_and_keeps_the_session(
     superuser: User, client_of
 ) -> None:
-    phone, desk = client_of(superuser), Desk(superuser)
+    phone, admin_client = client_of(superuser), AdminClient(superuser)
     typed = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
-    assert desk.client.post("/admin/password_change/", typed).status_code == 302
+    assert admin_client.client.post("/admin/password_change/", typed).status_code == 302
     assert phone.get(PROFILE).status_code == 401
-    assert desk.status("/admin/") == 200
+    assert admin_client.status("/admin/") == 200
 
 
 def test_other_changes_end_nothing(user: User, superuser: User, client_of) -> None:
     phone = client_of(user)
     user.revise(first_name="Eva", email="eva@example.com", is_active=True)
-    Desk(superuser).change(user, last_name="Sol")
+    AdminClient(superuser).change(user, last_name="Sol")
     User.objects.get(pk=user.pk).save()
     assert phone.get(PROFILE).status_code == 200
 

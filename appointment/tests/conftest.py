@@ -3,7 +3,7 @@
 import pytest
 
 from appointment.models import Appointment
-from appointment.tests.line import only_visit
+from appointment.tests.waitlist import only_visit
 
 
 @pytest.fixture

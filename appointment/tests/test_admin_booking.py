@@ -14,16 +14,16 @@ from doctor.models import Schedule, Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.balance import assert_balanced
-from tests.desk import Desk, faults, page, told
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/appointment/appointment/add/"
 
 
 @pytest.fixture
-def reception(staff: User) -> Desk:
-    return Desk(staff)
+def reception(staff: User) -> AdminClient:
+    return AdminClient(staff)
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def slot() -> Slot:
     return ScheduleFactory().slots.first()
 
 
-def test_the_form_asks_for_patient_slot_and_reasons_only(reception: Desk) -> None:
+def test_the_form_asks_for_patient_slot_and_reasons_only(reception: AdminClient) -> None:
     asked = set(reception.open(ADD)) - {"csrfmiddlewaretoken"}
     assert asked == {"patient", "slot", "reason", "override_reason"}
 
 
-def test_adding_an_appointment_books_it(reception: Desk, staff: User, slot: Slot) -> None:
+def test_adding_an_appointment_books_it(reception: AdminClient, staff: User, slot: Slot) -> None:
     patient = PatientFactory(user=None)
     reception.send(ADD, patient=patient.pk, slot=slot.pk, reason="Check-up")
     booked = Appointment.objects.get()
@@ -47,54 +47,56 @@ def test_adding_an_appointment_books_it(reception: Desk, staff: User, slot: Slot
     assert_balanced(slot)
 
 
-def test_a_full_slot_is_told_with_free_times_on_the_clocks_there(
-    reception: Desk, patient: Patient
+def test_a_full_slot_is_reported_with_free_times_on_the_clocks_there(
+    reception: AdminClient, patient: Patient
 ) -> None:
     schedule = ScheduleFactory(location=LocationFactory(name="Downtown", time_zone="Asia/Tokyo"))
     slot = schedule.slots.first()
     AppointmentFactory(slot=slot)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk, reason="My knee")
-    [fault] = faults(refused)
+    [fault] = form_errors(refused)
     assert fault.startswith("No place is left at this time. Free instead: ")
     assert f"{schedule.date:%a %d %b %Y} 09:30 JST, Downtown;" in fault
     assert "My knee" in refused.content.decode()
     assert f'<option value="{slot.pk}" selected>' in refused.content.decode()
     assert f'<option value="{patient.pk}" selected>' in refused.content.decode()
-    assert not told(refused)
+    assert not messages_of(refused)
     assert patient.appointments.count() == 0
     assert_balanced(slot)
 
 
-def test_the_same_patient_twice_is_told(reception: Desk, patient: Patient) -> None:
+def test_the_same_patient_twice_is_reported(reception: AdminClient, patient: Patient) -> None:
     slot = ScheduleFactory(capacity=3).slots.first()
     AppointmentFactory(patient=patient, slot=slot)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
-    assert faults(refused) == ["The patient has this time booked already."]
+    assert form_errors(refused) == ["The patient has this time booked already."]
     assert_balanced(slot)
 
 
-def test_an_overlap_of_the_patient_is_told(reception: Desk, patient: Patient, slot: Slot) -> None:
+def test_an_overlap_of_the_patient_is_reported(
+    reception: AdminClient, patient: Patient, slot: Slot
+) -> None:
     AppointmentFactory(patient=patient, slot=slot)
     elsewhere = ScheduleFactory().slots.first()
     refused = reception.send(ADD, patient=patient.pk, slot=elsewhere.pk)
-    assert faults(refused) == ["The patient has another appointment at that time."]
+    assert form_errors(refused) == ["The patient has another appointment at that time."]
     assert_balanced(elsewhere)
 
 
-def test_a_closed_slot_is_told(reception: Desk, patient: Patient, slot: Slot) -> None:
+def test_a_closed_slot_is_reported(reception: AdminClient, patient: Patient, slot: Slot) -> None:
     slot.schedule.revise(is_active=False)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
-    assert faults(refused) == ["This time is not open for booking."]
+    assert form_errors(refused) == ["This time is not open for booking."]
 
 
-def test_a_slot_that_has_begun_is_told(staff: User, patient: Patient, slot: Slot) -> None:
+def test_a_slot_that_has_begun_is_reported(staff: User, patient: Patient, slot: Slot) -> None:
     with time_machine.travel(slot.starts_at, tick=False):
-        refused = Desk(staff).send(ADD, patient=patient.pk, slot=slot.pk)
-    assert faults(refused) == ["This time has already begun."]
+        refused = AdminClient(staff).send(ADD, patient=patient.pk, slot=slot.pk)
+    assert form_errors(refused) == ["This time has already begun."]
 
 
-def test_a_slot_that_went_meanwhile_is_told(
-    reception: Desk, patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
+def test_a_slot_that_went_meanwhile_is_reported(
+    reception: AdminClient, patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the form's look and the verb's lock, somebody takes the session back."""
     book = Appointment.book
@@ -106,18 +108,18 @@ def test_a_slot_that_went_meanwhile_is_told(
     monkeypatch.setattr(Appointment, "book", too_late)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
     assert refused.status_code == 200
-    assert faults(refused) == ["Somebody deleted it, or what it refers to, meanwhile."]
+    assert form_errors(refused) == ["Somebody deleted it, or what it refers to, meanwhile."]
     assert Schedule.objects.exists(), "the transaction of the form was undone"
 
 
-def test_nothing_chosen_is_told(reception: Desk) -> None:
-    assert faults(reception.send(ADD)) == ["This field is required."] * 2
+def test_nothing_chosen_is_reported(reception: AdminClient) -> None:
+    assert form_errors(reception.send(ADD)) == ["This field is required."] * 2
 
 
 # --- Choosing ---
 
 
-def test_only_bookable_slots_are_offered_soonest_first(reception: Desk) -> None:
+def test_only_bookable_slots_are_offered_soonest_first(reception: AdminClient) -> None:
     late = ScheduleFactory(date=day_ahead(9), slot_minutes=60)
     soon = ScheduleFactory(date=day_ahead(4), slot_minutes=60)
     ScheduleFactory(date=day_ahead(5), is_active=False)
@@ -130,7 +132,7 @@ def test_only_bookable_slots_are_offered_soonest_first(reception: Desk) -> None:
 
 
 @pytest.mark.parametrize("term", ["elena downtown", "{date}", "{date} elena", "DOWN"])
-def test_a_slot_is_found_by_doctor_location_and_date(reception: Desk, term: str) -> None:
+def test_a_slot_is_found_by_doctor_location_and_date(reception: AdminClient, term: str) -> None:
     ScheduleFactory(doctor__first_name="Omar", date=day_ahead(6))
     wanted = ScheduleFactory(location__name="Downtown", slot_minutes=None)
     found = reception.suggestions(Appointment, "slot", term.format(date=wanted.date.isoformat()))
@@ -139,20 +141,20 @@ def test_a_slot_is_found_by_doctor_location_and_date(reception: Desk, term: str)
 
 
 def test_the_list_of_slots_shows_those_that_cannot_be_booked_too(
-    reception: Desk, slot: Slot
+    reception: AdminClient, slot: Slot
 ) -> None:
     slot.schedule.revise(is_active=False)
     assert reception.get(page(Slot)).context["cl"].result_count == 4
     assert reception.get(page(Slot), booking="now").context["cl"].result_count == 0
 
 
-def test_patients_of_one_name_are_told_apart(reception: Desk) -> None:
+def test_patients_of_one_name_can_be_distinguished(reception: AdminClient) -> None:
     for year in (1950, 1990):
         PatientFactory(first_name="Eva", last_name="Sanz", date_of_birth=f"{year}-05-17")
     texts = [found["text"] for found in reception.suggestions(Appointment, "patient", "sanz eva")]
     assert texts == ["Eva Sanz, born 1950-05-17", "Eva Sanz, born 1990-05-17"]
 
 
-def test_the_reception_chooses_from_no_users(reception: Desk) -> None:
+def test_the_reception_chooses_from_no_users(reception: AdminClient) -> None:
     assert reception.suggestions(Appointment, "booked_by") == 403
     assert reception.suggestions(Patient, "user") == 403

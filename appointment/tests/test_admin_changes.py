@@ -15,15 +15,15 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import Patient
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.balance import assert_balanced
-from tests.desk import Desk, faults, page, told
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def reception(staff: User) -> Desk:
-    return Desk(staff)
+def reception(staff: User) -> AdminClient:
+    return AdminClient(staff)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def appointment() -> Appointment:
 def later(user: User, appointment: Appointment, action: str, *more: Appointment) -> Any:
     """Choose an action once the appointment has begun."""
     with time_machine.travel(appointment.starts_at + timedelta(minutes=1), tick=False):
-        return Desk(user).act(action, appointment, *more)
+        return AdminClient(user).act(action, appointment, *more)
 
 
 # --- Changing ---
@@ -42,7 +42,7 @@ def later(user: User, appointment: Appointment, action: str, *more: Appointment)
 
 @pytest.mark.parametrize("status", ["scheduled", "canceled"])
 def test_the_reason_and_a_live_ones_slot_can_be_edited(
-    reception: Desk, appointment: Appointment, status: str
+    reception: AdminClient, appointment: Appointment, status: str
 ) -> None:
     if status == "canceled":
         appointment.cancel()
@@ -51,14 +51,18 @@ def test_the_reason_and_a_live_ones_slot_can_be_edited(
     assert sent - {"csrfmiddlewaretoken"} == {"reason", *moving}
 
 
-def test_editing_the_reason_amends(reception: Desk, staff: User, appointment: Appointment) -> None:
+def test_editing_the_reason_amends(
+    reception: AdminClient, staff: User, appointment: Appointment
+) -> None:
     reception.change(appointment, reason="Follow-up")
     appointment.refresh_from_db()
     assert appointment.reason == "Follow-up"
     assert appointment.events.get(kind="amended").actor == staff
 
 
-def test_saving_without_a_change_leaves_no_event(reception: Desk, appointment: Appointment) -> None:
+def test_saving_without_a_change_leaves_no_event(
+    reception: AdminClient, appointment: Appointment
+) -> None:
     reception.change(appointment)
     assert [event.kind for event in appointment.events.all()] == ["booked"]
 
@@ -69,7 +73,7 @@ def test_what_is_read_only_is_not_changed_by_sending_it(
     before = Appointment.objects.values().get()
     forged: dict[str, Any] = {"status": "completed", "patient": other_patient.pk}
     forged |= {"starts_at_0": "2020-01-01", "starts_at_1": "09:00", "doctor": "1", "reason": "New"}
-    Desk(superuser).change(appointment, **forged)
+    AdminClient(superuser).change(appointment, **forged)
     assert Appointment.objects.values().get() == {**before, "reason": "New"}
 
 
@@ -78,15 +82,15 @@ def test_an_erased_persons_visit_takes_no_new_words(
 ) -> None:
     with time_machine.travel(appointment.ends_at):
         appointment.patient.erase()
-        desk = Desk(superuser)
-        assert "reason" not in desk.open(page(appointment, "change"))
-        desk.send(page(appointment, "change"), reason="It was Ana")
+        admin_client = AdminClient(superuser)
+        assert "reason" not in admin_client.open(page(appointment, "change"))
+        admin_client.send(page(appointment, "change"), reason="It was Ana")
     appointment.refresh_from_db()
     assert appointment.reason == ""
 
 
-def test_an_appointment_that_went_meanwhile_is_told(
-    reception: Desk, appointment: Appointment, monkeypatch: pytest.MonkeyPatch
+def test_an_appointment_that_went_meanwhile_is_reported(
+    reception: AdminClient, appointment: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the form's look and the verb's lock, somebody deletes it."""
     amend = Appointment.amend
@@ -97,12 +101,12 @@ def test_an_appointment_that_went_meanwhile_is_told(
 
     monkeypatch.setattr(Appointment, "amend", too_late)
     answer = reception.change(appointment, reason="Typed at length")
-    assert len(faults(answer)) == 1
+    assert len(form_errors(answer)) == 1
     assert "Typed at length" in answer.content.decode()
 
 
 def test_the_page_tells_what_happened_when_and_by_whom_there(
-    reception: Desk, staff: User, patient: Patient
+    reception: AdminClient, staff: User, patient: Patient
 ) -> None:
     slot = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
     appointment = AppointmentFactory(patient=patient, slot=slot)
@@ -118,11 +122,11 @@ def test_the_page_tells_what_happened_when_and_by_whom_there(
 
 
 def test_cancel_gives_the_place_back(
-    reception: Desk, staff: User, appointment: Appointment
+    reception: AdminClient, staff: User, appointment: Appointment
 ) -> None:
     answer = reception.act("cancel", appointment)
     appointment.refresh_from_db()
-    assert (appointment.status, told(answer)) == ("canceled", ["1 canceled."])
+    assert (appointment.status, messages_of(answer)) == ("canceled", ["1 canceled."])
     assert appointment.events.get(kind="canceled").actor == staff
     assert_balanced(appointment.slot)
     assert appointment.slot.taken == 0
@@ -140,30 +144,30 @@ def test_begun_appointments_are_concluded(
 ) -> None:
     answer = later(staff, appointment, action)
     appointment.refresh_from_db()
-    assert (appointment.status, told(answer)) == (status, [words])
+    assert (appointment.status, messages_of(answer)) == (status, [words])
     assert appointment.events.get(kind=status).actor == staff
     assert_balanced(appointment.slot)
 
 
 @pytest.mark.parametrize("action", ["complete", "mark_no_show"])
 def test_a_refused_action_names_the_appointment(
-    reception: Desk, appointment: Appointment, action: str
+    reception: AdminClient, appointment: Appointment, action: str
 ) -> None:
     answer = reception.act(action, appointment)
     refusal = f"{appointment}: The appointment cannot change to this status now."
-    assert told(answer) == [refusal]
+    assert messages_of(answer) == [refusal]
     appointment.refresh_from_db()
     assert appointment.status == "scheduled"
 
 
 def test_of_several_the_refused_are_named_and_the_others_done(
-    reception: Desk, appointment: Appointment
+    reception: AdminClient, appointment: Appointment
 ) -> None:
     canceled, other = AppointmentFactory(), AppointmentFactory()
     canceled.cancel()
     answer = reception.act("cancel", appointment, canceled, other)
-    assert told(answer)[0] == "2 canceled."
-    assert told(answer)[1].startswith(f"{canceled}: ")
+    assert messages_of(answer)[0] == "2 canceled."
+    assert messages_of(answer)[1].startswith(f"{canceled}: ")
     assert set(Appointment.objects.values_list("status")) == {("canceled",)}
     assert AppointmentEvent.objects.filter(kind="canceled").count() == 3
     for slot in Slot.objects.all():
@@ -173,12 +177,14 @@ def test_of_several_the_refused_are_named_and_the_others_done(
 def test_an_action_upon_all_of_a_long_list_tells_of_some_by_number(superuser: User) -> None:
     slot = ScheduleFactory(capacity=30).slots.first()
     visits = [AppointmentFactory(slot=slot) for _ in range(25)]
-    answer = Desk(superuser).act("complete", visits[0], select_across=1)
-    assert len(told(answer)) == 21
-    assert told(answer)[-1] == "5 more were refused."
+    answer = AdminClient(superuser).act("complete", visits[0], select_across=1)
+    assert len(messages_of(answer)) == 21
+    assert messages_of(answer)[-1] == "5 more were refused."
 
 
-def test_an_action_is_logged_without_the_patient(reception: Desk, appointment: Appointment) -> None:
+def test_an_action_is_logged_without_the_patient(
+    reception: AdminClient, appointment: Appointment
+) -> None:
     reception.act("cancel", appointment)
     entry = LogEntry.objects.get()
     assert (entry.object_repr, entry.change_message) == (str(appointment), "Canceled.")
@@ -187,7 +193,7 @@ def test_an_action_is_logged_without_the_patient(reception: Desk, appointment: A
 def test_actions_need_the_permission_to_change(appointment: Appointment) -> None:
     viewer = StaffFactory()
     viewer.user_permissions.add(Permission.objects.get(codename="view_appointment"))
-    Desk(viewer).act("cancel", appointment)
+    AdminClient(viewer).act("cancel", appointment)
     appointment.refresh_from_db()
     assert appointment.status == "scheduled"
 
@@ -199,7 +205,7 @@ def test_deleting_one_discards_it_and_gives_its_place_back(
     superuser: User, appointment: Appointment
 ) -> None:
     slot = appointment.slot
-    Desk(superuser).delete(appointment)
+    AdminClient(superuser).delete(appointment)
     assert not Appointment.objects.exists()
     assert not AppointmentEvent.objects.exists()
     assert_balanced(slot)
@@ -210,7 +216,7 @@ def test_deleting_a_canceled_one_gives_nothing_back(superuser: User) -> None:
     slot = ScheduleFactory(capacity=2).slots.first()
     canceled, kept = AppointmentFactory(slot=slot), AppointmentFactory(slot=slot)
     canceled.cancel()
-    Desk(superuser).delete(canceled)
+    AdminClient(superuser).delete(canceled)
     assert list(Appointment.objects.all()) == [kept]
     assert_balanced(slot)
 
@@ -219,8 +225,8 @@ def test_bulk_deletion_gives_every_place_back(superuser: User) -> None:
     slot = ScheduleFactory(capacity=3).slots.first()
     visits = [AppointmentFactory(slot=slot) for _ in range(3)]
     elsewhere = AppointmentFactory()
-    answer = Desk(superuser).delete_all(*visits, elsewhere)
-    assert told(answer) == ["Successfully deleted 4 appointments."]
+    answer = AdminClient(superuser).delete_all(*visits, elsewhere)
+    assert messages_of(answer) == ["Successfully deleted 4 appointments."]
     assert not Appointment.objects.exists()
     for each in Slot.objects.all():
         assert_balanced(each)
@@ -230,8 +236,8 @@ def test_only_superusers_delete(appointment: Appointment) -> None:
     """Not even one to whom somebody gave the permission."""
     clerk = StaffFactory()
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="appointment"))
-    assert Desk(clerk).delete(appointment).status_code == 403
-    Desk(clerk).delete_all(appointment)
+    assert AdminClient(clerk).delete(appointment).status_code == 403
+    AdminClient(clerk).delete_all(appointment)
     assert Appointment.objects.exists()
 
 
@@ -239,7 +245,7 @@ def test_only_superusers_delete(appointment: Appointment) -> None:
 
 
 @pytest.mark.parametrize("term", ["ruiz", "elena", "612 34 56 78", "{date}", "{pk}", "ana elena"])
-def test_an_appointment_is_found_by_what_people_say(reception: Desk, term: str) -> None:
+def test_an_appointment_is_found_by_what_people_say(reception: AdminClient, term: str) -> None:
     wanted = AppointmentFactory(
         patient__first_name="Ana", patient__last_name="Ruiz", patient__phone_number="+34612345678"
     )
@@ -256,7 +262,7 @@ def test_todays_list_is_by_the_calendar_of_each_location(staff: User) -> None:
     here = ScheduleFactory(location__time_zone="America/New_York").slots.first()
     there, _ = AppointmentFactory(slot=tokyo), AppointmentFactory(slot=here)
     with time_machine.travel(tokyo.starts_at - timedelta(hours=8), tick=False):
-        found = Desk(staff).get(page(Appointment), when="today").context["cl"].result_list
+        found = AdminClient(staff).get(page(Appointment), when="today").context["cl"].result_list
         assert list(found) == [there]
 
 
@@ -265,14 +271,14 @@ def test_the_list_tells_what_is_to_come_and_what_to_conclude(
 ) -> None:
     coming = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(20)).slots.first())
     with time_machine.travel(appointment.ends_at, tick=False):
-        desk = Desk(staff)
+        admin_client = AdminClient(staff)
         for when, wanted in (("upcoming", coming), ("unconcluded", appointment)):
-            assert list(desk.get(page(Appointment), when=when).context["cl"].result_list) == [
-                wanted
-            ]
+            assert list(
+                admin_client.get(page(Appointment), when=when).context["cl"].result_list
+            ) == [wanted]
 
 
-def test_times_are_shown_on_the_clocks_of_the_location(reception: Desk) -> None:
+def test_times_are_shown_on_the_clocks_of_the_location(reception: AdminClient) -> None:
     slot = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
     AppointmentFactory(slot=slot)
     shown = f"{slot.schedule.date:%a %d %b %Y} 09:00 JST"

@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import (
+from appointment.tests.rescheduling import (
     assert_places,
     assert_unmoved,
     free,
@@ -23,15 +23,15 @@ from appointment.tests.moves import (
 )
 from doctor.models import Slot
 from patient.models import Patient
-from tests.desk import Desk, faults, page, told
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/appointment/appointment/add/"
 
 
 @pytest.fixture
-def reception(staff: User) -> Desk:
-    return Desk(staff)
+def reception(staff: User) -> AdminClient:
+    return AdminClient(staff)
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def visit() -> Appointment:
     return booked
 
 
-def on_its_page(desk: Desk, visit: Appointment) -> str:
-    html: str = desk.get(page(visit, "change")).content.decode()
+def on_its_page(admin_client: AdminClient, visit: Appointment) -> str:
+    html: str = admin_client.get(page(visit, "change")).content.decode()
     return html
 
 
@@ -49,7 +49,7 @@ def on_its_page(desk: Desk, visit: Appointment) -> str:
 
 
 def test_another_slot_on_its_page_moves_it(
-    reception: Desk, staff: User, visit: Appointment
+    reception: AdminClient, staff: User, visit: Appointment
 ) -> None:
     old, new = visit.slot, free()
     reception.change(visit, slot=new.pk)
@@ -60,7 +60,7 @@ def test_another_slot_on_its_page_moves_it(
     assert f"Rescheduled by {staff.name}: {old} to {new}" in html
 
 
-def test_slot_and_words_are_changed_at_once(reception: Desk, visit: Appointment) -> None:
+def test_slot_and_words_are_changed_at_once(reception: AdminClient, visit: Appointment) -> None:
     new = free()
     reception.change(visit, slot=new.pk, reason="Test results")
     stored = Appointment.objects.get()
@@ -69,29 +69,33 @@ def test_slot_and_words_are_changed_at_once(reception: Desk, visit: Appointment)
     assert list(kinds) == ["booked", "rescheduled", "amended"]
 
 
-def test_words_alone_move_nothing(reception: Desk, visit: Appointment) -> None:
+def test_words_alone_move_nothing(reception: AdminClient, visit: Appointment) -> None:
     reception.change(visit, reason="Test results", override_reason="By mistake")
     assert_unmoved(visit)
     assert Appointment.objects.get().reason == "Test results"
 
 
-def test_a_refused_move_is_told_and_changes_nothing(reception: Desk, visit: Appointment) -> None:
+def test_a_refused_move_is_reported_and_changes_nothing(
+    reception: AdminClient, visit: Appointment
+) -> None:
     full = free()
     AppointmentFactory(slot=full)
     refused = reception.change(visit, slot=full.pk, reason="Typed at length")
-    [fault] = faults(refused)
+    [fault] = form_errors(refused)
     assert fault.startswith("No place is left at this time. Free instead: ")
     assert "Typed at length" in refused.content.decode()
     assert Appointment.objects.get(pk=visit.pk).reason == "Check-up"
     assert_unmoved(visit)
 
 
-def test_a_live_visit_is_never_without_a_slot(reception: Desk, visit: Appointment) -> None:
-    assert faults(reception.change(visit, slot="")) == ["This field is required."]
+def test_a_live_visit_is_never_without_a_slot(reception: AdminClient, visit: Appointment) -> None:
+    assert form_errors(reception.change(visit, slot="")) == ["This field is required."]
     assert_unmoved(visit)
 
 
-def test_who_has_the_page_open_does_not_move_it_back(reception: Desk, visit: Appointment) -> None:
+def test_who_has_the_page_open_does_not_move_it_back(
+    reception: AdminClient, visit: Appointment
+) -> None:
     """A colleague moved it since: what was shown and left alone is not what is wanted."""
     new, path = free(), page(visit, "change")
     form = reception.open(path)
@@ -103,13 +107,13 @@ def test_who_has_the_page_open_does_not_move_it_back(reception: Desk, visit: App
 
 @pytest.mark.parametrize("end", ["canceled", "begun"])
 def test_what_is_over_is_not_moved(staff: User, visit: Appointment, end: str) -> None:
-    new, form = free(), Desk(staff).open(page(visit, "change"))
+    new, form = free(), AdminClient(staff).open(page(visit, "change"))
     if end == "canceled":
         visit.cancel()
     at = visit.starts_at - timedelta(hours=0 if end == "begun" else 1)
     with time_machine.travel(at, tick=False):
-        answer = Desk(staff).send(page(visit, "change"), form, slot=new.pk)
-    [fault] = faults(answer)
+        answer = AdminClient(staff).send(page(visit, "change"), form, slot=new.pk)
+    [fault] = form_errors(answer)
     assert fault.startswith("Only an appointment that is scheduled")
     assert_unmoved(visit)
 
@@ -117,7 +121,7 @@ def test_what_is_over_is_not_moved(staff: User, visit: Appointment, end: str) ->
 def test_who_may_only_look_moves_nothing(visit: Appointment) -> None:
     viewer = StaffFactory()
     viewer.user_permissions.add(Permission.objects.get(codename="view_appointment"))
-    answer = Desk(viewer).send(page(visit, "change"), slot=free().pk, reason="x")
+    answer = AdminClient(viewer).send(page(visit, "change"), slot=free().pk, reason="x")
     assert answer.status_code == 403
     assert_unmoved(visit)
 
@@ -129,12 +133,12 @@ RULES = [short_notice, near_horizon, limited]
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_holds_at_the_reception_until_staff_say_why_not(
-    reception: Desk, patient: Patient, rule: Any
+    reception: AdminClient, patient: Patient, rule: Any
 ) -> None:
     slot = free()
     rule(None, slot)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
-    assert len(faults(refused)) == 1
+    assert len(form_errors(refused)) == 1
     assert not Appointment.objects.exists()
     why = "The doctor asked."
     reception.send(ADD, patient=patient.pk, slot=slot.pk, override_reason=why)
@@ -145,13 +149,13 @@ def test_a_rule_holds_at_the_reception_until_staff_say_why_not(
 
 
 def test_a_move_sets_deadline_and_rules_aside_for_a_reason(
-    reception: Desk, visit: Appointment
+    reception: AdminClient, visit: Appointment
 ) -> None:
     new = free()
     late(visit, new)
     for rule in RULES:
         rule(visit, new)
-    assert len(faults(reception.change(visit, slot=new.pk))) == 1
+    assert len(form_errors(reception.change(visit, slot=new.pk))) == 1
     assert_unmoved(visit)
     reception.change(visit, slot=new.pk, override_reason="He is in hospital.")
     assert moved(visit).override_reason == "He is in hospital."
@@ -159,17 +163,19 @@ def test_a_move_sets_deadline_and_rules_aside_for_a_reason(
 
 
 def test_a_cancelation_after_the_deadline_needs_a_reason(
-    reception: Desk, visit: Appointment
+    reception: AdminClient, visit: Appointment
 ) -> None:
     late(visit, visit.slot)
-    [refusal] = told(reception.act("cancel", visit))
+    [refusal] = messages_of(reception.act("cancel", visit))
     assert "too late to cancel" in refusal
-    assert told(reception.act("cancel", visit, override_reason="A death.")) == ["1 canceled."]
+    assert messages_of(reception.act("cancel", visit, override_reason="A death.")) == [
+        "1 canceled."
+    ]
     assert visit.events.get(kind="canceled").override_reason == "A death."
     assert_places((visit.slot, 0))
 
 
-def test_what_is_too_soon_or_too_far_is_offered_to_staff(reception: Desk) -> None:
+def test_what_is_too_soon_or_too_far_is_offered_to_staff(reception: AdminClient) -> None:
     slots = [free(days) for days in (5, 6)]
     for slot, rule in zip(slots, (short_notice, near_horizon), strict=True):
         rule(None, slot)
@@ -179,11 +185,11 @@ def test_what_is_too_soon_or_too_far_is_offered_to_staff(reception: Desk) -> Non
 
 
 @pytest.mark.parametrize("words", ["x" * 501, "a\0b"])
-def test_a_reason_that_cannot_be_kept_is_told(
-    reception: Desk, visit: Appointment, words: str
+def test_a_reason_that_cannot_be_kept_is_reported(
+    reception: AdminClient, visit: Appointment, words: str
 ) -> None:
     answer = reception.change(visit, slot=free().pk, override_reason=words)
-    assert len(faults(answer)) == 1
+    assert len(form_errors(answer)) == 1
     reception.act("cancel", visit, override_reason=words)
     assert_unmoved(visit)
     assert Appointment.objects.get().status == "scheduled"
@@ -194,19 +200,22 @@ def test_a_reason_that_cannot_be_kept_is_told(
 
 def test_who_comes_is_checked_in_and_the_list_says_when(staff: User, visit: Appointment) -> None:
     with time_machine.travel(visit.starts_at - timedelta(minutes=5), tick=False):
-        desk = Desk(staff)
-        assert told(desk.act("check_in", visit)) == ["1 checked in."]
-        assert told(desk.act("check_in", visit)) == ["1 checked in."]
+        admin_client = AdminClient(staff)
+        assert messages_of(admin_client.act("check_in", visit)) == ["1 checked in."]
+        assert messages_of(admin_client.act("check_in", visit)) == ["1 checked in."]
         shown = f"{visit.date:%a %d %b %Y} 08:55"
-        for html in (desk.get(page(Appointment)).content.decode(), on_its_page(desk, visit)):
+        for html in (
+            admin_client.get(page(Appointment)).content.decode(),
+            on_its_page(admin_client, visit),
+        ):
             assert shown in html
     event = visit.events.get(kind="checked_in")
     assert (event.actor, event.by) == (staff, "staff")
 
 
-def test_on_another_day_nobody_is_checked_in(reception: Desk, visit: Appointment) -> None:
+def test_on_another_day_no_visit_is_checked_in(reception: AdminClient, visit: Appointment) -> None:
     refusal = f"{visit}: The appointment cannot change to this status now."
-    assert told(reception.act("check_in", visit)) == [refusal]
+    assert messages_of(reception.act("check_in", visit)) == [refusal]
     assert visit.events.count() == 1
 
 
@@ -219,14 +228,14 @@ def test_staff_correct_what_was_noted(
 ) -> None:
     getattr(visit, wrong)(at=visit.starts_at)
     with time_machine.travel(visit.ends_at, tick=False):
-        Desk(staff).act(right, visit)
+        AdminClient(staff).act(right, visit)
     visit.refresh_from_db()
     assert visit.status == status
     assert visit.events.latest("pk").from_status == {"no_show": "completed"}.get(status, "no_show")
     assert_places((visit.slot, 1))
 
 
-def test_the_list_finds_whom_the_clinic_has_hit(reception: Desk, visit: Appointment) -> None:
+def test_the_list_finds_whom_the_clinic_has_hit(reception: AdminClient, visit: Appointment) -> None:
     hit = AppointmentFactory()
     Appointment.objects.filter(pk=hit.pk).update(needs_rebooking=True)
     found = reception.get(page(Appointment), needs_rebooking__exact=1).context["cl"].result_list

@@ -16,15 +16,15 @@ from doctor.tests.factories import (
     TimeOffFactory,
     day_ahead,
 )
-from tests.desk import Desk, FormReader, faults, page
+from tests.admin_client import AdminClient, FormReader, form_errors, page
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/doctor/timeoff/add/"
 
 
 @pytest.fixture
-def reception(staff: User) -> Desk:
-    return Desk(staff)
+def reception(staff: User) -> AdminClient:
+    return AdminClient(staff)
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def typed(
     return {**whose, **on, **wall, "reason": "Training", **more}
 
 
-def confirm(desk: Desk, path: str, response: Any) -> Any:
+def confirm(admin_client: AdminClient, path: str, response: Any) -> Any:
     """Press the button of the page that shows what would be hit."""
-    return desk.send(path, FormReader(response.content.decode()).sent)
+    return admin_client.send(path, FormReader(response.content.decode()).sent)
 
 
 # --- Whose clock ----------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def confirm(desk: Desk, path: str, response: Any) -> Any:
 )
 @pytest.mark.parametrize("of_location", [False, True])
 def test_a_day_off_is_a_day_on_the_clocks_of_the_location(
-    of_location: bool, zone: str, day: str, starts: str, ends: str, reception: Desk
+    of_location: bool, zone: str, day: str, starts: str, ends: str, reception: AdminClient
 ) -> None:
     place = LocationFactory(time_zone=zone)
     whose = {"location": place.pk} if of_location else {"doctor": DoctorFactory().pk}
@@ -74,11 +74,11 @@ def test_a_day_off_is_a_day_on_the_clocks_of_the_location(
     wall = {"starts_0": day, "starts_1": "00:00", "ends_0": str(next_day), "ends_1": "00:00"}
     reception.send(ADD, **whose, **clock, **wall)
     leave = TimeOff.objects.get()
-    told = [datetime.fromisoformat(instant).replace(tzinfo=UTC) for instant in (starts, ends)]
-    assert [leave.starts_at, leave.ends_at] == told
+    reported = [datetime.fromisoformat(instant).replace(tzinfo=UTC) for instant in (starts, ends)]
+    assert [leave.starts_at, leave.ends_at] == reported
 
 
-def test_a_time_in_the_gap_is_its_end_and_one_in_the_fold_its_first(reception: Desk) -> None:
+def test_a_time_in_the_gap_is_its_end_and_one_in_the_fold_its_first(reception: AdminClient) -> None:
     madrid = LocationFactory(time_zone="Europe/Madrid")
     for day, wall, instant in (("2027-03-28", "02:30", "01:00"), ("2027-10-31", "02:30", "00:30")):
         TimeOff.objects.all().delete()
@@ -89,7 +89,7 @@ def test_a_time_in_the_gap_is_its_end_and_one_in_the_fold_its_first(reception: D
 
 @pytest.mark.parametrize("zone", ["Europe/Madrid", "America/New_York"])
 def test_the_form_shows_leave_on_the_clocks_that_it_was_typed_on(
-    zone: str, reception: Desk
+    zone: str, reception: AdminClient
 ) -> None:
     place = LocationFactory(time_zone=zone)
     doctor = ScheduleFactory(location=place, date=day_ahead(9)).doctor
@@ -105,7 +105,7 @@ def test_the_form_shows_leave_on_the_clocks_that_it_was_typed_on(
     }
 
 
-def test_what_is_not_changed_stays_to_the_microsecond(reception: Desk) -> None:
+def test_what_is_not_changed_stays_to_the_microsecond(reception: AdminClient) -> None:
     leave = TimeOffFactory(location=LocationFactory())
     TimeOff.objects.update(starts_at=leave.starts_at + timedelta(microseconds=7))
     before = TimeOff.objects.values("starts_at", "ends_at").get()
@@ -115,7 +115,7 @@ def test_what_is_not_changed_stays_to_the_microsecond(reception: Desk) -> None:
     assert TimeOff.objects.values("starts_at", "ends_at").get() == before
 
 
-def test_leave_on_another_clock_is_at_another_time(reception: Desk) -> None:
+def test_leave_on_another_clock_is_at_another_time(reception: AdminClient) -> None:
     madrid, new_york = LocationFactory(), LocationFactory(time_zone="America/New_York")
     doctor = ScheduleFactory(location=madrid).doctor
     reception.send(ADD, **typed(doctor, madrid))
@@ -137,31 +137,31 @@ def test_leave_on_another_clock_is_at_another_time(reception: Desk) -> None:
         ({"starts_1": ""}, "This field is required."),
     ],
 )
-def test_what_makes_no_sense_is_told_and_nothing_is_saved(
-    wrong: dict[str, Any], fault: str, reception: Desk
+def test_what_makes_no_sense_is_reported_and_nothing_is_saved(
+    wrong: dict[str, Any], fault: str, reception: AdminClient
 ) -> None:
     clock = LocationFactory() if wrong else None
     refused = reception.send(ADD, **{**typed(DoctorFactory(), clock), **wrong})
-    assert faults(refused) == [fault]
+    assert form_errors(refused) == [fault]
     assert not TimeOff.objects.exists()
 
 
-def test_a_closure_is_not_on_the_clocks_of_another_zone(reception: Desk) -> None:
+def test_a_closure_is_not_on_the_clocks_of_another_zone(reception: AdminClient) -> None:
     place, other = LocationFactory(), LocationFactory(time_zone="America/New_York")
     refused = reception.send(ADD, **typed(clock=other, location=place.pk))
-    assert faults(refused) == ["A closure is in the time of the location that is closed."]
+    assert form_errors(refused) == ["A closure is in the time of the location that is closed."]
 
 
 # --- Whom it hits ---------------------------------------------------------------------------------
 
 
-def test_leave_that_hits_nobody_is_saved_at_once(reception: Desk) -> None:
+def test_leave_that_affects_no_visit_is_saved_at_once(reception: AdminClient) -> None:
     reception.send(ADD, **typed(DoctorFactory(), LocationFactory()))
     assert TimeOff.objects.count() == 1
 
 
 def test_whom_it_hits_is_shown_with_other_times_before_it_is_saved(
-    reception: Desk, visit: Appointment
+    reception: AdminClient, visit: Appointment
 ) -> None:
     shown = reception.send(ADD, **typed(visit.doctor, visit.location))
     html = shown.content.decode()
@@ -176,7 +176,7 @@ def test_whom_it_hits_is_shown_with_other_times_before_it_is_saved(
     assert visit.needs_rebooking
 
 
-def test_a_change_shows_whom_it_hits_too(reception: Desk, visit: Appointment) -> None:
+def test_a_change_shows_whom_it_hits_too(reception: AdminClient, visit: Appointment) -> None:
     leave = TimeOffFactory(doctor=visit.doctor, starts_at=visit.ends_at + timedelta(days=9))
     path = page(leave, "change")
     wall = {"starts_0": str(day_ahead()), "starts_1": "00:00"}
@@ -188,7 +188,7 @@ def test_a_change_shows_whom_it_hits_too(reception: Desk, visit: Appointment) ->
     assert visit.needs_rebooking
 
 
-def test_a_change_of_the_words_is_saved_at_once(reception: Desk, visit: Appointment) -> None:
+def test_a_change_of_the_words_is_saved_at_once(reception: AdminClient, visit: Appointment) -> None:
     leave = TimeOffFactory(doctor=visit.doctor)
     reception.change(leave, reason="Ill")
     leave.refresh_from_db()
@@ -197,7 +197,7 @@ def test_a_change_of_the_words_is_saved_at_once(reception: Desk, visit: Appointm
 
 @pytest.mark.parametrize("number", [1, 12])
 def test_the_page_takes_as_many_queries_for_12_visits_as_for_1(
-    number: int, reception: Desk, django_assert_max_num_queries: Any
+    number: int, reception: AdminClient, django_assert_max_num_queries: Any
 ) -> None:
     place = LocationFactory()
     for _ in range(number):
@@ -213,7 +213,7 @@ def test_the_page_takes_as_many_queries_for_12_visits_as_for_1(
 # --- Ending it ------------------------------------------------------------------------------------
 
 
-def test_deleting_leave_opens_the_slots_again(reception: Desk, visit: Appointment) -> None:
+def test_deleting_leave_opens_the_slots_again(reception: AdminClient, visit: Appointment) -> None:
     leaves = [
         TimeOffFactory(doctor=visit.doctor),
         TimeOffFactory(location=visit.location),
@@ -229,7 +229,7 @@ def test_deleting_leave_opens_the_slots_again(reception: Desk, visit: Appointmen
     assert not TimeOff.objects.exists()
 
 
-def test_the_list_tells_times_on_the_clocks_there(reception: Desk) -> None:
+def test_the_list_tells_times_on_the_clocks_there(reception: AdminClient) -> None:
     place = LocationFactory(time_zone="America/New_York")
     noon = datetime.combine(day_ahead(), time(12), UTC)
     TimeOffFactory(location=place, starts_at=noon)
@@ -241,7 +241,7 @@ def test_the_list_tells_times_on_the_clocks_there(reception: Desk) -> None:
     assert html.count(" EST</td>") + html.count(" EDT</td>") == 4
 
 
-def test_the_list_is_found_and_narrowed(reception: Desk) -> None:
+def test_the_list_is_found_and_narrowed(reception: AdminClient) -> None:
     over = TimeOffFactory(starts_at=datetime(2026, 1, 5, tzinfo=UTC))
     coming = TimeOffFactory(location=LocationFactory(name="Harbour"))
     for query, found in (

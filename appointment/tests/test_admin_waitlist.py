@@ -6,25 +6,27 @@ import pytest
 
 from accounts.models import User
 from appointment.models import Appointment, Offer, WaitlistEntry
-from appointment.tests.line import holders, waiting
+from appointment.tests.waitlist import holders, waiting
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
-from tests.desk import Desk, faults, page
+from tests.admin_client import AdminClient, form_errors, page
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def desk(superuser: User) -> Desk:
-    return Desk(superuser)
+def admin_client(superuser: User) -> AdminClient:
+    return AdminClient(superuser)
 
 
-def test_staff_enter_a_patient_at_the_end_of_the_line(desk: Desk, patient: Patient) -> None:
+def test_staff_enter_a_patient_at_the_end_of_the_line(
+    admin_client: AdminClient, patient: Patient
+) -> None:
     doctor = DoctorFactory()
     path = page(WaitlistEntry, "add")
-    desk.send(
+    admin_client.send(
         path,
-        desk.open(path),
+        admin_client.open(path),
         patient=patient.pk,
         doctor=doctor.pk,
         first_date=str(day_ahead(1)),
@@ -47,41 +49,43 @@ def test_staff_enter_a_patient_at_the_end_of_the_line(desk: Desk, patient: Patie
     ],
 )
 def test_what_cannot_be_waited_for_is_said_on_the_page(
-    desk: Desk, patient: Patient, typed: dict[str, object], fault: str
+    admin_client: AdminClient, patient: Patient, typed: dict[str, object], fault: str
 ) -> None:
     doctor, path = ScheduleFactory().doctor, page(WaitlistEntry, "add")
     wish = {"doctor": doctor.pk, "first_date": day_ahead(1), "last_date": day_ahead(9), **typed}
-    response = desk.send(path, desk.open(path), patient=patient.pk, **wish)
-    [told] = faults(response)
-    assert fault in told
+    response = admin_client.send(path, admin_client.open(path), patient=patient.pk, **wish)
+    [reported] = form_errors(response)
+    assert fault in reported
     assert not WaitlistEntry.objects.exists()
 
 
-def test_the_list_shows_position_and_offer(desk: Desk, visit: Appointment) -> None:
+def test_the_list_shows_position_and_offer(admin_client: AdminClient, visit: Appointment) -> None:
     first, _ = waiting(visit), waiting(visit, weekday_bits=3)
     visit.cancel()
-    shown = desk.get(page(WaitlistEntry)).content.decode()
+    shown = admin_client.get(page(WaitlistEntry)).content.decode()
     assert ", until " in shown
     assert "Mon, Tue" in shown
-    found = desk.get(page(WaitlistEntry), state="offered").context["cl"].result_list
+    found = admin_client.get(page(WaitlistEntry), state="offered").context["cl"].result_list
     assert [entry.pk for entry in found] == [first.pk]
-    assert desk.status(page(first, "change")) == 200
+    assert admin_client.status(page(first, "change")) == 200
 
 
-def test_deleting_entries_passes_on_what_they_were_offered(desk: Desk, visit: Appointment) -> None:
+def test_deleting_entries_passes_on_what_they_were_offered(
+    admin_client: AdminClient, visit: Appointment
+) -> None:
     first, second, third = waiting(visit), waiting(visit), waiting(visit)
     visit.cancel()
-    desk.delete(first)
+    admin_client.delete(first)
     assert holders(visit.slot) == [second.pk]
-    desk.delete_all(second, third)
+    admin_client.delete_all(second, third)
     assert holders(visit.slot) == []
     assert not WaitlistEntry.objects.exists()
 
 
-def test_offers_are_to_look_at(desk: Desk, visit: Appointment) -> None:
+def test_offers_are_to_look_at(admin_client: AdminClient, visit: Appointment) -> None:
     waiting(visit)
     visit.cancel()
     offer = Offer.objects.get()
-    assert desk.status(page(Offer)) == 200
-    assert desk.status(page(offer, "change")) == 200
-    assert desk.status(page(Offer, "add")) == 403
+    assert admin_client.status(page(Offer)) == 200
+    assert admin_client.status(page(offer, "change")) == 200
+    assert admin_client.status(page(Offer, "add")) == 403

@@ -12,16 +12,16 @@ from appointment.models import Appointment, WorkListItem
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory, TimeOffFactory, day_ahead
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.balance import assert_balanced
-from tests.desk import Desk, faults, page, told
 
 pytestmark = pytest.mark.django_db
 LIST = page(WorkListItem)
 
 
 @pytest.fixture
-def reception(staff: User) -> Desk:
-    return Desk(staff)
+def reception(staff: User) -> AdminClient:
+    return AdminClient(staff)
 
 
 def flagged(**session: Any) -> WorkListItem:
@@ -32,21 +32,21 @@ def flagged(**session: Any) -> WorkListItem:
     return WorkListItem.objects.get(pk=visit.pk)
 
 
-def listed(desk: Desk) -> list[int]:
-    return [row.pk for row in desk.get(LIST).context["cl"].result_list]
+def listed(admin_client: AdminClient) -> list[int]:
+    return [row.pk for row in admin_client.get(LIST).context["cl"].result_list]
 
 
 def free(visit: Appointment) -> list[Slot]:
     return list(Slot.objects.filter(doctor=visit.doctor, is_open=True).order_by("starts_at"))
 
 
-def test_the_list_has_what_is_flagged_soonest_first(reception: Desk) -> None:
+def test_the_list_has_what_is_flagged_soonest_first(reception: AdminClient) -> None:
     later, sooner = flagged(date=day_ahead(5)), flagged()
     AppointmentFactory()
     assert listed(reception) == [sooner.pk, later.pk]
 
 
-def test_a_line_tells_whom_to_call_why_and_where_to(reception: Desk) -> None:
+def test_a_row_tells_whom_to_call_why_and_where_to(reception: AdminClient) -> None:
     visit = flagged()
     visit.patient.revise(phone_number="+34612345678")
     html = reception.get(LIST).content.decode()
@@ -55,7 +55,7 @@ def test_a_line_tells_whom_to_call_why_and_where_to(reception: Desk) -> None:
     assert html.count(f"{visit.date + timedelta(days=1):%a %d %b %Y}") == 3
 
 
-def test_a_line_tells_what_has_come_in_the_way(reception: Desk) -> None:
+def test_a_row_tells_what_has_come_in_the_way(reception: AdminClient) -> None:
     closed, left, changed = AppointmentFactory(), AppointmentFactory(), AppointmentFactory()
     TimeOffFactory(location=closed.location)
     left.doctor.revise(is_active=False)
@@ -69,12 +69,12 @@ def test_a_line_tells_what_has_come_in_the_way(reception: Desk) -> None:
     }
 
 
-def test_the_page_of_a_visit_proposes_the_first_alternative(reception: Desk) -> None:
+def test_the_page_of_a_visit_proposes_the_first_alternative(reception: AdminClient) -> None:
     visit = flagged()
     assert reception.open(page(visit, "change"))["decision"] == [str(free(visit)[0].pk)]
 
 
-def test_saving_it_moves_the_visit_there(reception: Desk, staff: User) -> None:
+def test_saving_it_moves_the_visit_there(reception: AdminClient, staff: User) -> None:
     visit = flagged()
     old, slot = visit.slot, free(visit)[1]
     reception.change(visit, decision=str(slot.pk))
@@ -85,7 +85,7 @@ def test_saving_it_moves_the_visit_there(reception: Desk, staff: User) -> None:
     assert_balanced(slot)
 
 
-def test_a_visit_is_moved_to_any_other_slot(reception: Desk) -> None:
+def test_a_visit_is_moved_to_any_other_slot(reception: AdminClient) -> None:
     visit, slot = flagged(), ScheduleFactory(date=day_ahead(8)).slots.first()
     found = reception.suggestions(Appointment, "slot", slot.doctor.last_name.split()[-1])
     assert str(slot.pk) in {each["id"] for each in found}
@@ -94,7 +94,7 @@ def test_a_visit_is_moved_to_any_other_slot(reception: Desk) -> None:
     assert visit.slot == slot
 
 
-def test_a_visit_is_canceled_with_a_word(reception: Desk) -> None:
+def test_a_visit_is_canceled_with_a_word(reception: AdminClient) -> None:
     visit = flagged()
     reception.change(visit, decision="cancel", cancel_because="No time suits")
     visit.refresh_from_db()
@@ -103,59 +103,63 @@ def test_a_visit_is_canceled_with_a_word(reception: Desk) -> None:
     assert listed(reception) == []
 
 
-def test_several_are_canceled_from_the_list(reception: Desk) -> None:
+def test_several_are_canceled_from_the_list(reception: AdminClient) -> None:
     visits = [flagged(), flagged()]
-    assert told(reception.act("cancel", *visits)) == ["2 canceled."]
+    assert messages_of(reception.act("cancel", *visits)) == ["2 canceled."]
     assert listed(reception) == []
 
 
-def test_another_slot_has_to_be_chosen(reception: Desk) -> None:
+def test_another_slot_has_to_be_chosen(reception: AdminClient) -> None:
     refused = reception.change(flagged(), decision="other")
-    assert faults(refused) == ["Choose the time to move it to."]
+    assert form_errors(refused) == ["Choose the time to move it to."]
 
 
-def test_a_slot_that_is_gone_meanwhile_is_told_and_nothing_is_moved(reception: Desk) -> None:
+def test_a_slot_that_is_gone_meanwhile_is_reported_and_nothing_is_moved(
+    reception: AdminClient,
+) -> None:
     visit = flagged()
     slot = free(visit)[0]
     path = page(visit, "change")
     form = reception.open(path)
     AppointmentFactory(slot=slot)
     refused = reception.send(path, form)
-    assert "is not one of the available choices" in faults(refused)[0]
+    assert "is not one of the available choices" in form_errors(refused)[0]
     visit.refresh_from_db()
     assert visit.needs_rebooking
 
 
-def test_a_refusal_of_the_rule_is_a_message(reception: Desk) -> None:
+def test_a_refusal_of_the_rule_is_a_message(reception: AdminClient) -> None:
     visit = flagged()
     taken = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(8)).slots.first()).slot
     refused = reception.change(visit, decision="other", other_slot=taken.pk)
-    assert faults(refused)[0].startswith("No place is left at this time.")
+    assert form_errors(refused)[0].startswith("No place is left at this time.")
     assert listed(reception) == [visit.pk]
 
 
-def test_what_is_no_longer_flagged_cannot_be_moved_from_here(reception: Desk) -> None:
+def test_what_is_no_longer_flagged_cannot_be_moved_from_here(reception: AdminClient) -> None:
     visit = AppointmentFactory()
     row = WorkListItem.objects.get(pk=visit.pk)
     sent = reception.send(page(row, "change"), decision="cancel")
     visit.refresh_from_db()
     assert visit.status == "scheduled"
-    assert "Perhaps it was deleted?" in told(sent)[0]
+    assert "Perhaps it was deleted?" in messages_of(sent)[0]
 
 
 def test_who_may_only_see_appointments_changes_nothing_here() -> None:
     visit, user = flagged(), StaffFactory()
     user.user_permissions.set(Permission.objects.filter(codename="view_appointment"))
-    desk = Desk(user)
-    assert listed(desk) == [visit.pk]
-    assert "decision" not in desk.open(page(visit, "change"))
-    assert desk.client.post(page(visit, "change"), {"decision": "cancel"}).status_code == 403
-    desk.act("cancel", visit)
+    admin_client = AdminClient(user)
+    assert listed(admin_client) == [visit.pk]
+    assert "decision" not in admin_client.open(page(visit, "change"))
+    assert (
+        admin_client.client.post(page(visit, "change"), {"decision": "cancel"}).status_code == 403
+    )
+    admin_client.act("cancel", visit)
     visit.refresh_from_db()
     assert visit.status == "scheduled"
 
 
-def test_the_list_is_narrowed_and_searched(reception: Desk) -> None:
+def test_the_list_is_narrowed_and_searched(reception: AdminClient) -> None:
     one, other = flagged(location=LocationFactory()), flagged()
     other.patient.revise(last_name="Zubizarreta")
     by_place = reception.get(LIST, location__id__exact=one.location.pk).context["cl"].result_list

@@ -134,7 +134,9 @@ def test_a_session_half_over_gives_what_is_still_to_come(patient: Patient, clien
     assert answer["slot_id"] == slots[2].pk
 
 
-def test_of_several_reasons_the_first_of_the_contract_is_told(patient: Patient, client_of) -> None:
+def test_of_several_reasons_the_first_of_the_contract_is_reported(
+    patient: Patient, client_of
+) -> None:
     """A slot that is booked, overlapped, closed, past and full at once; each goes in turn."""
     session, busy = ScheduleFactory(slot_minutes=None), ScheduleFactory(slot_minutes=None)
     slot, other = session.slots.get(), busy.slots.get()

@@ -124,7 +124,7 @@ def test_full_of_ones_own_visits_it_is_already_booked(patient: Patient, schedule
     refuses(AlreadyBooked, patient, schedule)
 
 
-def test_ones_own_visit_is_told_before_the_places_of_others(
+def test_the_patients_own_visit_is_reported_before_the_places_of_others(
     patient: Patient, schedule: Schedule
 ) -> None:
     mine, *others = slots_of(schedule)
@@ -134,7 +134,7 @@ def test_ones_own_visit_is_told_before_the_places_of_others(
     refuses(AlreadyBooked, patient, schedule)
 
 
-def test_of_all_reasons_the_one_that_came_furthest_is_told(
+def test_of_all_reasons_the_one_that_came_furthest_is_reported(
     patient: Patient, schedule: Schedule
 ) -> None:
     _, begun, *full = slots_of(schedule)

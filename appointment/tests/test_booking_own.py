@@ -9,7 +9,7 @@ from accounts.models import AuditEvent
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.line import HOLD, holders, only_visit, waiting
+from appointment.tests.waitlist import HOLD, holders, only_visit, waiting
 from doctor.exceptions import SlotFull
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient

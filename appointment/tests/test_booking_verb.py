@@ -137,7 +137,7 @@ def test_visits_that_touch_do_not_overlap(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize("conclude", ["complete", "mark_no_show"])
-def test_what_is_over_is_in_nobodys_way(patient: Patient, conclude: str) -> None:
+def test_what_is_over_is_no_conflict(patient: Patient, conclude: str) -> None:
     """A visit that ended early leaves its time to another one."""
     slot = slots_of(capacity=2, slot_minutes=None)[0]
     getattr(book(patient, slot), conclude)(at=slot.starts_at)
@@ -154,7 +154,7 @@ def test_a_canceled_slot_can_be_booked_again_by_the_same_patient(patient: Patien
     assert_balanced(slot)
 
 
-def test_somebody_elses_visit_is_in_nobodys_way(patient: Patient, other_patient: Patient) -> None:
+def test_somebody_elses_visit_is_no_conflict(patient: Patient, other_patient: Patient) -> None:
     book(patient, slots_of()[0])
     book(other_patient, slots_of()[0])
 
@@ -163,7 +163,7 @@ def test_somebody_elses_visit_is_in_nobodys_way(patient: Patient, other_patient:
 
 
 @pytest.mark.parametrize(
-    ("reasons", "told"),
+    ("reasons", "reported"),
     [
         ({"already", "closed", "past", "full"}, AlreadyBooked),
         ({"already"}, AlreadyBooked),
@@ -176,8 +176,8 @@ def test_somebody_elses_visit_is_in_nobodys_way(patient: Patient, other_patient:
         ({"full"}, SlotFull),
     ],
 )
-def test_of_several_reasons_the_first_is_told(
-    patient: Patient, reasons: set[str], told: type[DomainError]
+def test_of_several_reasons_the_first_is_reported(
+    patient: Patient, reasons: set[str], reported: type[DomainError]
 ) -> None:
     slot = slots_of(capacity=1)[0]
     if "already" in reasons:
@@ -189,11 +189,11 @@ def test_of_several_reasons_the_first_is_told(
     if "closed" in reasons:
         slot.schedule.revise(is_active=False)
     at = slot.starts_at if "past" in reasons else slot.starts_at - INSTANT
-    refuses(told, patient, slot, at=at)
+    refuses(reported, patient, slot, at=at)
 
 
 @pytest.mark.parametrize("word", ["accepts_patients", "is_active"])
-def test_a_doctor_who_takes_nobody_is_closed(patient: Patient, word: str) -> None:
+def test_a_doctor_who_accepts_no_patients_is_closed(patient: Patient, word: str) -> None:
     slot = slots_of()[0]
     setattr(slot.doctor, word, False)
     slot.doctor.publish()
@@ -242,17 +242,19 @@ def test_a_slot_is_looked_for_with_its_doctor_only(patient: Patient) -> None:
 
 
 @pytest.mark.only_on("postgres")
-@pytest.mark.parametrize(("start", "told"), [("09:00", AlreadyBooked), ("09:15", PatientOverlap)])
-def test_a_visit_that_nobody_saw_is_refused_by_its_constraint(
-    patient: Patient, start: str, told: type[DomainError], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("start", "reported"), [("09:00", AlreadyBooked), ("09:15", PatientOverlap)]
+)
+def test_an_unseen_visit_is_refused_by_its_constraint(
+    patient: Patient, start: str, reported: type[DomainError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slot = slots_of(capacity=2)[0]
     book(patient, slot)
-    again = slot if told is AlreadyBooked else slots_of(start_time=start)[0]
+    again = slot if reported is AlreadyBooked else slots_of(start_time=start)[0]
     monkeypatch.setattr(
         booking, "booking_context", lambda patient, at, places, *_: BookingContext(at, places)
     )
-    refused = refuses(told, patient, again)
+    refused = refuses(reported, patient, again)
     assert isinstance(refused.__cause__, IntegrityError)
 
 

@@ -47,7 +47,7 @@ def test_canceling_says_when_why_and_by_whom_and_gives_the_place_back(booked: Ap
     assert_balanced(booked.slot)
 
 
-def test_canceling_touches_nobody_elses_visit(booked: Appointment) -> None:
+def test_canceling_touches_no_other_patients_visit(booked: Appointment) -> None:
     booked.cancel()
     other = booked.slot.appointments.exclude(pk=booked.pk).get()
     assert (other.status, other.canceled_at, other.events.count()) == ("scheduled", None, 1)

@@ -277,16 +277,14 @@ def test_at_most_a_hundred_rows_of_a_rule_are_listed() -> None:
     assert "110 violations in 110 slots" in said
 
 
-def test_whoever_watches_is_told_how_far_it_is(
-    booked: Appointment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_is_printed(booked: Appointment, monkeypatch: pytest.MonkeyPatch) -> None:
     command = "appointment.management.commands.check_invariants"
     monkeypatch.setattr(f"{command}.PROGRESS_INTERVAL", -1)
     assert "... 1 slots\n... 2 slots\n" in verdict(window=1, verbosity=2)[1]
     assert "..." not in verdict(window=1)[1]
 
 
-def test_slots_that_have_ended_keep_the_word_of_their_day() -> None:
+def test_slots_that_have_ended_stay_open_or_closed_as_they_were() -> None:
     ScheduleFactory(date=day_ahead(-5))
     Slot.objects.update(is_open=False)
     assert verdict()[0] == 0

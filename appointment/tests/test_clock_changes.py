@@ -92,7 +92,7 @@ def test_the_day_of_a_visit_has_all_its_hours(zone: str, day: date, hours: int) 
 
 
 @pytest.mark.parametrize(("zone", "day", "hours"), DAYS)
-def test_the_hours_that_somebody_waits_for_are_those_of_the_clocks_there(
+def test_the_hours_that_a_patient_waits_for_are_those_of_the_clocks_there(
     zone: str, day: date, hours: int
 ) -> None:
     """An hour earlier or later by UTC, ten o'clock is ten o'clock before and after the change."""

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import free
+from appointment.tests.rescheduling import free
 from doctor.models import Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from patient.models import Patient
@@ -101,7 +101,7 @@ def test_another_day_can_be_asked_for(doctor_user, client_of: ClientOf, visit) -
 
 
 @pytest.mark.parametrize("wrong", ["soon", "2027-13-01", "01.06.2027", "2027-06-01T09:00", "0"])
-def test_what_is_no_date_is_told(doctor_user: User, client_of: ClientOf, wrong: str) -> None:
+def test_what_is_no_date_is_reported(doctor_user: User, client_of: ClientOf, wrong: str) -> None:
     assert_invalid(client_of(doctor_user).get(AGENDA, {"date": wrong}), "date")
 
 

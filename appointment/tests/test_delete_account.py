@@ -67,8 +67,8 @@ def test_past_visits_and_their_events_stay_without_the_person(client_of) -> None
     assert delete(client_of(user)).status_code == 204
     assert Appointment.objects.count() == 1
     events = AppointmentEvent.objects.filter(appointment=visit)
-    told = [(event.kind, event.by, event.actor) for event in events]
-    assert sorted(told) == [("booked", "patient", None), ("canceled", "patient", None)]
+    reported = [(event.kind, event.by, event.actor) for event in events]
+    assert sorted(reported) == [("booked", "patient", None), ("canceled", "patient", None)]
 
 
 def test_tokens_sessions_and_stored_answers_are_dead(patient: Patient, client_of) -> None:
@@ -122,7 +122,7 @@ def test_a_session_needs_the_password_too(patient: Patient) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_bookings_that_race_it_are_undone_or_find_nobody(client_of) -> None:
+def test_bookings_that_race_it_are_undone_or_find_no_account(client_of) -> None:
     patient = PatientFactory()
     child, user = DependentFactory(user=patient.user), patient.user
     AppointmentFactory(patient=patient)

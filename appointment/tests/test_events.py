@@ -75,7 +75,7 @@ def test_amending_changes_the_reason_and_nothing_else(staff: User) -> None:
     assert Appointment.objects.values().get() == {**before, "reason": "Test results"}
 
 
-def test_what_nobody_in_particular_did_has_no_actor() -> None:
+def test_what_no_user_did_has_no_actor() -> None:
     visit = AppointmentFactory()
     visit.cancel()
     assert visit.events.get(kind="canceled").actor is None

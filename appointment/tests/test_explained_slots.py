@@ -39,7 +39,7 @@ def ask(client: APIClient, doctor: Doctor, **query: object) -> Any:
     return client.get(f"/api/doctor/doctors/{doctor.pk}/available-slots/", query)
 
 
-def told(client: APIClient, doctor: Doctor, **query: object) -> dict[str, Any]:
+def reported(client: APIClient, doctor: Doctor, **query: object) -> dict[str, Any]:
     """Reason and places by the wall time of each slot."""
     answer = ask(client, doctor, explain="true", **query)
     assert answer.status_code == 200, answer.content
@@ -52,7 +52,7 @@ def test_every_slot_is_shown_with_the_first_reason_against_it(doctor: Doctor) ->
     AppointmentFactory(slot=last)
     afternoon = {"start_time": time(12), "end_time": time(13)}
     ScheduleFactory(doctor=doctor, date=MONDAY, is_active=False, capacity=9, **afternoon)
-    assert told(APIClient(), doctor) == {
+    assert reported(APIClient(), doctor) == {
         "09:00": ("past", 0),
         "09:30": ("past", 0),
         "10:00": (None, 1),
@@ -70,7 +70,7 @@ def test_a_slot_explained_has_a_reason_more_than_one_that_is_listed(doctor: Doct
     assert {**explained, "results": []} == {**listed, "results": []}
 
 
-def test_notice_horizon_and_limit_of_the_location_are_told(patient: Patient, client_of) -> None:
+def test_notice_horizon_and_limit_of_the_location_are_reported(patient: Patient, client_of) -> None:
     place = LocationFactory(min_notice_minutes=45, horizon_days=1, max_live_per_patient=1)
     doctor = DoctorFactory()
     for day, hour in ((0, 9), (1, 11), (2, 12)):
@@ -86,15 +86,15 @@ def test_notice_horizon_and_limit_of_the_location_are_told(patient: Patient, cli
         "11:30": (None, 1),
         "12:30": ("too_far", 0),
     }
-    assert told(client, doctor) == told(APIClient(), doctor) == expected
+    assert reported(client, doctor) == reported(APIClient(), doctor) == expected
     AppointmentFactory(
         patient=patient,
         slot=ScheduleFactory(
             location=place, date=MONDAY, start_time=time(15), end_time=time(17)
         ).slots.first(),
     )
-    assert told(client, doctor) == {**expected, "11:30": ("too_many", 0)}
-    assert told(APIClient(), doctor) == expected
+    assert reported(client, doctor) == {**expected, "11:30": ("too_many", 0)}
+    assert reported(APIClient(), doctor) == expected
 
 
 def test_with_a_login_the_reasons_are_ones_own(doctor: Doctor, patient: Patient, client_of) -> None:
@@ -105,25 +105,25 @@ def test_with_a_login_the_reasons_are_ones_own(doctor: Doctor, patient: Patient,
         date=MONDAY, start_time=time(10, 45), end_time=time(11), slot_minutes=15
     )
     AppointmentFactory(patient=patient, slot=other.slots.get())
-    own = told(client_of(patient.user), doctor)
+    own = reported(client_of(patient.user), doctor)
     assert own["10:00"] == ("already_booked", 0)
     assert own["10:30"] == ("patient_overlap", 0)
     for everybody in (APIClient(), client_of(UserFactory())):
-        explained = told(everybody, doctor)
+        explained = reported(everybody, doctor)
         assert (explained["10:00"], explained["10:30"]) == ((None, 1), (None, 2))
     assert half_past.capacity == 1
 
 
-def test_a_dependent_is_chosen_by_patient_and_nobody_elses(
+def test_a_dependent_of_the_caller_is_chosen_by_patient(
     doctor: Doctor, patient: Patient, other_patient: Patient, client_of
 ) -> None:
     child = DependentFactory(user=patient.user)
     AppointmentFactory(patient=child, slot=doctor.slots.last())
     Slot.objects.filter(doctor=doctor).update(capacity=2)
     parent, stranger = client_of(patient.user), client_of(other_patient.user)
-    assert told(parent, doctor)["10:30"] == (None, 1)
-    assert told(parent, doctor, patient=patient.pk)["10:30"] == (None, 1)
-    assert told(parent, doctor, patient=child.pk)["10:30"] == ("already_booked", 0)
+    assert reported(parent, doctor)["10:30"] == (None, 1)
+    assert reported(parent, doctor, patient=patient.pk)["10:30"] == (None, 1)
+    assert reported(parent, doctor, patient=child.pk)["10:30"] == ("already_booked", 0)
     for client, pk in (
         (stranger, child.pk),
         (stranger, 10**9),
@@ -154,7 +154,7 @@ def test_what_is_neither_true_nor_false_is_400(doctor: Doctor) -> None:
         assert_invalid(ask(APIClient(), doctor, explain=junk), "explain")
     for junk in ("x", "1.5", "1e400", "\0"):
         assert_invalid(ask(APIClient(), doctor, explain="true", patient=junk), "patient")
-    assert told(APIClient(), doctor, date=MONDAY).keys() == {"09:00", "09:30", "10:00", "10:30"}
+    assert reported(APIClient(), doctor, date=MONDAY).keys() == {"09:00", "09:30", "10:00", "10:30"}
 
 
 def test_explaining_reads_no_slot_as_an_object(
@@ -164,8 +164,8 @@ def test_explaining_reads_no_slot_as_an_object(
         raise AssertionError("a slot was loaded as an object")
 
     monkeypatch.setattr(Slot, "from_db", refuse)
-    assert len(told(APIClient(), doctor)) == 4
+    assert len(reported(APIClient(), doctor)) == 4
 
 
 def test_a_doctor_without_a_session_has_nothing_to_explain(patient: Patient, client_of) -> None:
-    assert told(client_of(patient.user), DoctorFactory()) == {}
+    assert reported(client_of(patient.user), DoctorFactory()) == {}

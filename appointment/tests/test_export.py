@@ -214,7 +214,7 @@ def test_the_command_writes_a_file_that_only_its_owner_reads(
     assert (event.role, event.channel) == ("system", "command")
 
 
-def test_of_a_dependent_or_of_somebody_without_an_account_it_is_them_alone(
+def test_of_a_dependent_or_a_patient_without_an_account_it_erases_them_alone(
     family: Patient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     child = family.user.patients.get(is_dependent=True)

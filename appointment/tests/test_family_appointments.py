@@ -67,7 +67,7 @@ def test_a_strangers_dependents_visit_is_absent(client: APIClient) -> None:
     assert visit.status == "scheduled"
 
 
-def test_one_of_a_family_is_in_nobodys_way(patient: Patient, child: Patient) -> None:
+def test_one_of_a_family_is_no_conflict(patient: Patient, child: Patient) -> None:
     """Two of one account may be seen at the same time: overlaps count per patient."""
     mine = AppointmentFactory(patient=patient)
     slot = mine.slot
@@ -98,7 +98,7 @@ def test_one_books_for_a_dependent(client: APIClient, child: Patient) -> None:
     assert Appointment.objects.get().patient == child
 
 
-def test_a_stranger_is_booked_for_by_nobody_and_answers_as_one_who_is_absent(
+def test_booking_for_a_stranger_answers_as_for_an_absent_patient(
     client: APIClient,
 ) -> None:
     slot, theirs = ScheduleFactory().slots.first(), DependentFactory()

@@ -107,7 +107,7 @@ def test_a_flagged_visit_that_is_moved_is_flagged_no_more(visits: list[Appointme
     assert flagged() == set()
 
 
-def test_flags_are_set_anew_from_what_is(visits: list[Appointment]) -> None:
+def test_flags_are_recomputed_from_the_rows(visits: list[Appointment]) -> None:
     Appointment.objects.filter(pk=visits[1].pk).update(needs_rebooking=True)
     slots = {visit.slot_id for visit in visits}
     Appointment.objects.update_rebooking_flags(slots, visits[0].created_at)

@@ -14,9 +14,9 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from appointment.models import Appointment, IdempotencyKey
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.line import only_visit, waiting
-from appointment.tests.moves import assert_places, free
+from appointment.tests.rescheduling import assert_places, free
 from appointment.tests.retries import KEY, assert_replayed, book, cancel, reschedule, send
+from appointment.tests.waitlist import only_visit, waiting
 from doctor.models import Slot
 from extensions.rest.idempotency import fingerprint_of
 from patient.models import Patient
@@ -93,7 +93,7 @@ def test_a_form_is_a_body_too(client, slot: Slot, kind: str) -> None:
     assert_places((slot, 1))
 
 
-def test_a_file_that_nobody_asked_for_is_part_of_the_form(client, slot: Slot) -> None:
+def test_an_unexpected_file_is_part_of_the_form(client, slot: Slot) -> None:
     def with_file(words: bytes) -> Any:
         form = {"slot_id": slot.pk, "scan": SimpleUploadedFile("scan.txt", words)}
         return send(client, path_of(slot), form, format="multipart")
@@ -200,7 +200,7 @@ def test_a_crash_between_statements_leaves_nothing(
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "k" * 256, "clé", "a\tb", "\x7f"])
-def test_what_is_no_key_is_told(client, slot: Slot, key: str) -> None:
+def test_what_is_no_key_is_reported(client, slot: Slot, key: str) -> None:
     assert_invalid(book(client, slot, key=key), "Idempotency-Key")
     assert not Appointment.objects.exists()
 
@@ -287,6 +287,6 @@ def test_deleting_the_account_deletes_its_keys(client, patient: Patient, slot: S
     assert not IdempotencyKey.objects.exists()
 
 
-def test_a_key_is_told_to_nobody_by_its_name(client, slot: Slot) -> None:
+def test_a_key_is_stored_only_as_a_digest(client, slot: Slot) -> None:
     book(client, slot)
     assert KEY not in str(IdempotencyKey.objects.get())

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from appointment.models import Appointment, IdempotencyKey
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import assert_places, free
+from appointment.tests.rescheduling import assert_places, free
 from appointment.tests.retries import KEY, book, cancel, reschedule
 from doctor.models import Slot
 from patient.models import Patient
@@ -36,11 +36,11 @@ def at_once(patient: Patient, *sends: Callable[[APIClient], Any]) -> list[Any]:
     return run_together(len(sends), send)
 
 
-def assert_one_answer(told: list[Any], status: int) -> None:
+def assert_one_answer(reported: list[Any], status: int) -> None:
     """One did the work, and the others got its answer byte for byte."""
-    assert len({answer[:2] for answer in told}) == 1, told
-    assert {answer[0] for answer in told} == {status}
-    assert Counter(answer[2] for answer in told) == {None: 1, "true": len(told) - 1}
+    assert len({answer[:2] for answer in reported}) == 1, reported
+    assert {answer[0] for answer in reported} == {status}
+    assert Counter(answer[2] for answer in reported) == {None: 1, "true": len(reported) - 1}
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def slot() -> Slot:
 
 
 def test_a_booking_sent_eight_times_at_once_is_one(patient: Patient, slot: Slot) -> None:
-    told = at_once(patient, *[partial(book, slot=slot)] * SENDS)
-    assert_one_answer(told, 201)
+    reported = at_once(patient, *[partial(book, slot=slot)] * SENDS)
+    assert_one_answer(reported, 201)
     assert_places((slot, 1))
 
 
@@ -58,8 +58,8 @@ def test_a_first_booking_sent_at_once_makes_one_profile_and_one_visit(slot: Slot
     patient = PatientFactory()
     user = patient.user
     patient.erase()
-    told = at_once(Patient(user=user), *[partial(book, slot=slot)] * SENDS)
-    assert_one_answer(told, 201)
+    reported = at_once(Patient(user=user), *[partial(book, slot=slot)] * SENDS)
+    assert_one_answer(reported, 201)
     assert Patient.objects.filter(user=user).count() == 1
     assert_places((slot, 1))
 
@@ -72,16 +72,16 @@ def test_a_cancelation_sent_at_once_is_one(patient: Patient, slot: Slot) -> None
 
 def test_a_move_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
     visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
-    told = at_once(patient, *[partial(reschedule, visit=visit, to=new)] * SENDS)
-    assert_one_answer(told, 200)
+    reported = at_once(patient, *[partial(reschedule, visit=visit, to=new)] * SENDS)
+    assert_one_answer(reported, 200)
     assert visit.events.filter(kind="rescheduled").count() == 1
     assert_places((slot, 0), (new, 1))
 
 
 def test_of_two_requests_under_one_key_at_once_one_is_done(patient: Patient, slot: Slot) -> None:
     other = free(6)
-    told = at_once(patient, partial(book, slot=slot), partial(book, slot=other))
-    assert sorted(answer[0] for answer in told) == [201, 422]
+    reported = at_once(patient, partial(book, slot=slot), partial(book, slot=other))
+    assert sorted(answer[0] for answer in reported) == [201, 422]
     assert Appointment.objects.count() == IdempotencyKey.objects.count() == 1
 
 

@@ -11,7 +11,7 @@ from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.exceptions import InvalidTransition
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import free
+from appointment.tests.rescheduling import free
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
@@ -31,7 +31,7 @@ def visit() -> Appointment:
     return booked
 
 
-def told(visit: Appointment) -> list[tuple[str, str, str]]:
+def reported(visit: Appointment) -> list[tuple[str, str, str]]:
     """What its events say, in the order of what happened."""
     events = visit.events.order_by("pk")
     return [(event.kind, event.from_status, event.to_status) for event in events][1:]
@@ -70,7 +70,7 @@ def test_checking_in_again_keeps_the_first_time_and_leaves_one_event(
     visit.check_in(by=staff, at=first)
     for again in (visit, stale):
         assert again.check_in(at=first + timedelta(minutes=5)).checked_in_at == first
-    assert told(visit) == [("checked_in", "scheduled", "scheduled")]
+    assert reported(visit) == [("checked_in", "scheduled", "scheduled")]
     event = visit.events.get(kind="checked_in")
     assert (event.at, event.actor, event.by) == (first, staff, "staff")
     assert_balanced(visit.slot)
@@ -88,7 +88,7 @@ def test_a_visit_that_is_not_scheduled_takes_no_check_in(visit: Appointment, ver
     getattr(Appointment.objects.get(pk=visit.pk), verb)(at=at)
     with pytest.raises(InvalidTransition):
         visit.check_in(at=at)
-    assert len(told(visit)) == 1
+    assert len(reported(visit)) == 1
 
 
 def test_the_day_is_that_of_the_slot_the_visit_was_moved_to(visit: Appointment) -> None:
@@ -107,7 +107,7 @@ def test_checked_in_at_two_desks_at_once_leaves_one_event() -> None:
     copies = [Appointment.objects.get(pk=visit.pk) for _ in range(8)]
     done = run_together(8, lambda n: copies[n].check_in(at=visit.starts_at))
     assert {type(outcome) for outcome in done} == {Appointment}
-    assert len(told(visit)) == 1
+    assert len(reported(visit)) == 1
 
 
 # --- Before its start -----------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_before_its_start_only_who_has_come_can_be_completed(visit: Appointment)
     assert_balanced(visit.slot)
 
 
-def test_before_its_start_nobody_is_a_no_show(visit: Appointment, staff: User) -> None:
+def test_before_its_start_no_visit_is_a_no_show(visit: Appointment, staff: User) -> None:
     early = visit.starts_at - INSTANT
     with pytest.raises(InvalidTransition):
         visit.mark_no_show(by=staff, at=early)
@@ -147,7 +147,7 @@ def test_staff_correct_what_was_noted_and_both_events_are_kept(
     ENDS[wrong](visit, at=visit.starts_at)
     ENDS[right](visit, by=staff, at=visit.ends_at)
     assert Appointment.objects.get().status == visit.status == right
-    assert told(visit) == [(wrong, "scheduled", wrong), (right, wrong, right)]
+    assert reported(visit) == [(wrong, "scheduled", wrong), (right, wrong, right)]
     assert visit.events.latest("pk").actor == staff
     assert_balanced(visit.slot)
 
@@ -157,12 +157,12 @@ def test_to_note_the_same_again_is_refused(visit: Appointment, staff: User, stat
     ENDS[status](visit, at=visit.starts_at)
     with pytest.raises(InvalidTransition):
         ENDS[status](visit, by=staff, at=visit.starts_at)
-    assert len(told(visit)) == 1
+    assert len(reported(visit)) == 1
 
 
 @pytest.mark.parametrize(("wrong", "right"), [("completed", "no_show"), ("no_show", "completed")])
 @pytest.mark.parametrize("who", ["doctor", "patient", "nobody"])
-def test_nobody_else_corrects(visit: Appointment, wrong: str, right: str, who: str) -> None:
+def test_only_staff_correct(visit: Appointment, wrong: str, right: str, who: str) -> None:
     visit.doctor.revise(user=UserFactory())
     by = {"doctor": visit.doctor.user, "patient": visit.patient.user, "nobody": None}[who]
     ENDS[wrong](visit, at=visit.starts_at)
@@ -171,7 +171,7 @@ def test_nobody_else_corrects(visit: Appointment, wrong: str, right: str, who: s
     assert Appointment.objects.get().status == wrong
 
 
-def test_a_canceled_visit_is_corrected_by_nobody(visit: Appointment, staff: User) -> None:
+def test_a_canceled_visit_cannot_be_corrected(visit: Appointment, staff: User) -> None:
     visit.cancel()
     for end in ENDS.values():
         with pytest.raises(InvalidTransition):
@@ -188,7 +188,7 @@ def test_corrected_at_two_desks_at_once_it_is_corrected_once() -> None:
     done = run_together(6, lambda n: copies[n].complete(by=clerk, at=visit.ends_at))
     kinds = sorted(type(outcome).__name__ for outcome in done)
     assert kinds == ["Appointment", *["InvalidTransition"] * 5]
-    assert told(visit)[1:] == [("completed", "no_show", "completed")]
+    assert reported(visit)[1:] == [("completed", "no_show", "completed")]
 
 
 def test_a_doctor_who_may_open_the_admin_and_no_more_corrects_nothing() -> None:
@@ -202,7 +202,9 @@ def test_a_doctor_who_may_open_the_admin_and_no_more_corrects_nothing() -> None:
 
 
 @pytest.mark.parametrize("who", ["patient", "carer", "doctor", "staff", "system"])
-def test_an_event_says_as_whom_somebody_acted(patient: Patient, staff: User, who: str) -> None:
+def test_an_event_says_in_which_role_the_actor_acted(
+    patient: Patient, staff: User, who: str
+) -> None:
     whose = DependentFactory(user=patient.user) if who == "carer" else patient
     visit = AppointmentFactory(patient=whose)
     visit.doctor.revise(user=UserFactory())

@@ -7,7 +7,7 @@ import pytest
 
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.line import holders, only_visit, waiting
+from appointment.tests.waitlist import holders, only_visit, waiting
 from doctor.exceptions import ScheduleInUse
 from doctor.models import Slot
 from doctor.tests.factories import (

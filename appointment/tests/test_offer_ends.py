@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.line import HOLD, ended, holders, offered, unfit, waiting
+from appointment.tests.waitlist import HOLD, ended, holders, offered, unfit, waiting
 from doctor.models import Slot
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.tests.factories import PatientFactory
@@ -82,7 +82,7 @@ def test_the_slot_knows_the_first_of_its_holds_to_lapse() -> None:
 # --- Statements -----------------------------------------------------------------------------------
 
 
-def test_offering_costs_one_statement_where_nobody_waits(visit: Appointment) -> None:
+def test_offering_costs_one_statement_where_no_patient_waits(visit: Appointment) -> None:
     WaitlistEntryFactory()
     with transaction.atomic():
         slots = Slot.objects.all().lock()
@@ -109,7 +109,7 @@ def test_the_cost_of_canceling_does_not_grow_with_those_who_are_passed_over() ->
     assert costs[0] == costs[1]
 
 
-def test_new_slots_that_interest_nobody_cost_nothing() -> None:
+def test_new_slots_that_no_entry_waits_for_cost_nothing() -> None:
     doctor = DoctorFactory()
     WaitlistEntryFactory(doctor=doctor, start_time=time(10, 30))
     sessions = [ScheduleFactory(doctor=doctor, date=day_ahead(days)) for days in range(2, 6)]

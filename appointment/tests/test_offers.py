@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from appointment.models import Appointment, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.line import HALF_AN_HOUR, HOLD, holders, offered, unfit, waiting
+from appointment.tests.waitlist import HALF_AN_HOUR, HOLD, holders, offered, unfit, waiting
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
 from patient.tests.factories import PatientFactory
@@ -71,7 +71,7 @@ def test_the_minutes_of_an_offer_are_a_setting(visit: Appointment, settings: Any
     assert Offer.objects.get().expires_at - at == timedelta(minutes=45)
 
 
-def test_nobody_is_offered_what_does_not_fit(visit: Appointment) -> None:
+def test_no_entry_is_offered_what_does_not_fit(visit: Appointment) -> None:
     unfit(visit)
     visit.cancel()
     assert holders(visit.slot) == []

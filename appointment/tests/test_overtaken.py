@@ -22,7 +22,7 @@ from tests.balance import assert_balanced
 pytestmark = pytest.mark.django_db
 
 
-def test_nothing_is_written_about_somebody_who_has_been_erased(patient: Patient) -> None:
+def test_nothing_is_written_about_a_patient_who_has_been_erased(patient: Patient) -> None:
     slot = ScheduleFactory().slots.first()
     appointment = AppointmentFactory(patient=patient, slot=slot)
     with time_machine.travel(slot.starts_at):

@@ -53,7 +53,7 @@ def test_the_list_has_what_is_flagged_soonest_first(client: APIClient) -> None:
     assert listed(client) == [sooner.pk, later.pk]
 
 
-def test_a_line_has_the_visit_and_three_other_times(client: APIClient) -> None:
+def test_a_row_has_the_visit_and_three_other_times(client: APIClient) -> None:
     visit = flagged()
     answer = client.get(PATH).json()
     assert answer["count"] == 1
@@ -103,7 +103,7 @@ def test_a_visit_is_canceled_in_one_step(client: APIClient, staff: User) -> None
 
 
 @pytest.mark.parametrize("step", ["move", "cancel"])
-def test_whoever_the_clinic_hit_has_no_deadline(client: APIClient, step: str) -> None:
+def test_a_flagged_visit_has_no_cancel_deadline(client: APIClient, step: str) -> None:
     visit = flagged()
     visit.location.revise(cancel_deadline_minutes=60 * 24 * 30)
     slot = client.get(PATH).json()["results"][0]["alternatives"][0]["id"]

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import assert_unmoved, free, late, moved
+from appointment.tests.rescheduling import assert_unmoved, free, late, moved
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
@@ -64,8 +64,8 @@ def test_the_detail_tells_of_the_move_on_the_clocks_of_the_new_location(client, 
     new = free(location__time_zone="Asia/Tokyo")
     reschedule(client, visit, new.pk)
     shown = detail(client, visit)
-    told = shown["events"][-1]
-    assert told == {
+    reported = shown["events"][-1]
+    assert reported == {
         "kind": "rescheduled",
         "at": moved(visit).at.astimezone(new.location.zone).isoformat(),
         "by": "patient",
@@ -155,7 +155,7 @@ def test_what_has_begun_can_no_longer_be_moved(patient: Patient, visit, client_o
         assert reschedule(client, visit, new.pk).status_code == 200
 
 
-def test_slots_that_nobody_sees_are_absent(client, visit: Appointment) -> None:
+def test_slots_that_the_public_does_not_see_are_absent(client, visit: Appointment) -> None:
     hidden = free(doctor=DoctorFactory(is_active=False))
     for unseen in (hidden.pk, 0, 999_999_999, 2**63 - 1):
         assert_problem(reschedule(client, visit, unseen), 404, "not_found")
@@ -173,7 +173,7 @@ def test_another_patients_appointment_is_absent_for_anybody_but_them(
 
 
 @pytest.mark.parametrize("wrong", [None, "", "soon", 1.5, -1, 2**63, [], {}, True])
-def test_a_slot_that_is_no_key_is_told(client, visit: Appointment, wrong: object) -> None:
+def test_a_slot_that_is_no_key_is_reported(client, visit: Appointment, wrong: object) -> None:
     assert_invalid(reschedule(client, visit, wrong), "slot_id")
     assert_unmoved(visit)
 

@@ -7,7 +7,7 @@ import pytest
 from appointment.exceptions import CancelDeadlinePassed, NotCancelable
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import (
+from appointment.tests.rescheduling import (
     IN_ORDER,
     Prepare,
     assert_unmoved,
@@ -35,7 +35,7 @@ def visit() -> Appointment:
 
 
 @pytest.mark.parametrize("first", range(len(IN_ORDER)))
-def test_of_several_reasons_the_first_is_told(visit: Appointment, first: int) -> None:
+def test_of_several_reasons_the_first_is_reported(visit: Appointment, first: int) -> None:
     new = free()
     for prepare, _ in reversed(IN_ORDER[first:]):
         prepare(visit, new)
@@ -123,7 +123,7 @@ def test_a_slot_that_has_begun_is_refused(visit: Appointment) -> None:
     assert_unmoved(visit)
 
 
-def test_slots_that_nobody_sees_are_absent(visit: Appointment) -> None:
+def test_slots_that_the_public_does_not_see_are_absent(visit: Appointment) -> None:
     hidden = free(doctor=DoctorFactory(is_active=False))
     for unseen in (hidden, hidden.pk, 0, -1, 999_999_999):
         with pytest.raises(Slot.DoesNotExist):
@@ -145,9 +145,9 @@ def test_a_full_slot_comes_with_what_the_patient_could_have_instead(visit: Appoi
     AppointmentFactory(patient=visit.patient, slot=same_hour.slots.first())
     with pytest.raises(SlotFull) as refused:
         visit.reschedule(to=full)
-    told = [slot["id"] for slot in refused.value.extra["alternatives"]]
-    assert busy.pk not in told
-    assert told[0] == free_one.pk
+    reported = [slot["id"] for slot in refused.value.extra["alternatives"]]
+    assert busy.pk not in reported
+    assert reported[0] == free_one.pk
 
 
 def test_alternatives_at_another_location_keep_that_locations_rules(visit: Appointment) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import (
+from appointment.tests.rescheduling import (
     IN_ORDER,
     Prepare,
     assert_places,

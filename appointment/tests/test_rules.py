@@ -10,7 +10,7 @@ from accounts.models import User
 from appointment.exceptions import CancelDeadlinePassed
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
-from appointment.tests.moves import free, late
+from appointment.tests.rescheduling import free, late
 from doctor.exceptions import REFUSALS, TooFar, TooManyAppointments, TooSoon
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import horizon_end
@@ -225,7 +225,7 @@ def test_a_visit_counts_until_it_has_ended(patient: Patient, limited: Location) 
     assert_booked(patient, slot, one.ends_at)
 
 
-def test_a_limit_of_0_takes_nobody(patient: Patient) -> None:
+def test_a_limit_of_0_allows_no_appointment(patient: Patient) -> None:
     slot = at_location(max_live_per_patient=0)
     assert_refused(TooManyAppointments, patient, slot, slot.starts_at - timedelta(days=1))
 

@@ -14,7 +14,7 @@ from accounts.models import AuditEvent
 from appointment import jobs
 from appointment.models import Appointment, IdempotencyKey, WaitlistEntry
 from appointment.tests.factories import WaitlistEntryFactory
-from appointment.tests.line import HALF_AN_HOUR, holders, waiting
+from appointment.tests.waitlist import HALF_AN_HOUR, holders, waiting
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
 from extensions.db.batches import key_batches
 from tests.balance import assert_balanced
@@ -51,7 +51,7 @@ def test_an_offer_that_expired_is_passed_on_once(visit: Appointment) -> None:
     assert run_due(HALF_AN_HOUR) == NOTHING
 
 
-def test_a_place_that_nobody_else_waits_for_is_free_once_its_offer_has_expired(
+def test_a_place_that_no_other_patient_waits_for_is_free_once_its_offer_has_expired(
     visit: Appointment,
 ) -> None:
     waiting(visit)
@@ -77,7 +77,7 @@ def test_who_waited_for_days_that_are_over_waits_no_longer() -> None:
 
 
 @pytest.mark.parametrize("by", ["doctor", "specialty"])
-def test_whoever_joined_while_a_place_came_free_is_offered_it_in_the_end(
+def test_who_joined_while_a_place_came_free_is_offered_it_in_the_end(
     visit: Appointment, by: str
 ) -> None:
     """The place was free when nobody waited, and the join did not see it: neither saw the other."""
@@ -90,7 +90,7 @@ def test_whoever_joined_while_a_place_came_free_is_offered_it_in_the_end(
     assert run_due() == NOTHING
 
 
-def test_a_free_place_that_nobody_can_have_is_left_alone(visit: Appointment) -> None:
+def test_a_free_place_that_no_patient_can_have_is_left_alone(visit: Appointment) -> None:
     entry = waiting(visit)
     visit.cancel()
     entry.decline()
@@ -100,7 +100,7 @@ def test_a_free_place_that_nobody_can_have_is_left_alone(visit: Appointment) -> 
     assert_balanced(visit.slot)
 
 
-def test_slots_that_interest_nobody_cost_no_statement(visit: Appointment) -> None:
+def test_slots_that_no_entry_waits_for_cost_no_statement(visit: Appointment) -> None:
     waiting(visit, first_date=day_ahead(20), last_date=day_ahead(21))
     costs = []
     for days in (4, 5):

@@ -93,7 +93,7 @@ def test_a_single_run_sends_mail_too() -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_loop_survives_without_a_database_and_ends_when_told(
+def test_a_loop_survives_without_a_database_and_ends_at_a_signal(
     how: signal.Signals, tmp_path: Any
 ) -> None:
     nowhere = f"sqlite:///{tmp_path}/nowhere/clinic.sqlite3"

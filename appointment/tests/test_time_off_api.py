@@ -127,7 +127,7 @@ def test_what_makes_no_sense_is_400(
     assert not TimeOff.objects.exists()
 
 
-def test_a_change_that_leaves_it_nobodys_is_400(client: APIClient) -> None:
+def test_a_change_that_leaves_neither_doctor_nor_location_is_400(client: APIClient) -> None:
     leave = TimeOffFactory()
     assert_invalid(client.patch(f"{PATH}{leave.pk}/", {"doctor": None}), "non_field_errors")
 
@@ -185,9 +185,9 @@ def test_a_preview_tells_of_live_visits_that_have_not_ended(
     elsewhere = AppointmentFactory()
     span = {"starts_at": f"{day_ahead(-3)}T00:00:00Z", "ends_at": f"{day_ahead(9)}T00:00:00Z"}
     answer = client.post(f"{PATH}?preview=true", leave_of(visit, **span)).json()
-    told = {line["appointment"]["id"] for line in answer["appointments"]}
-    assert told == {visit.pk}
-    assert {past.pk, elsewhere.pk} & told == set()
+    reported = {line["appointment"]["id"] for line in answer["appointments"]}
+    assert reported == {visit.pk}
+    assert {past.pk, elsewhere.pk} & reported == set()
 
 
 def test_a_preview_of_a_closure_tells_of_every_doctor_there(
@@ -196,8 +196,8 @@ def test_a_preview_of_a_closure_tells_of_every_doctor_there(
     colleague = AppointmentFactory(slot=ScheduleFactory(location=visit.location).slots.first())
     body = leave_of(visit, doctor=None, location=visit.location.pk)
     answer = client.post(f"{PATH}?preview=true", body).json()
-    told = [line["appointment"]["id"] for line in answer["appointments"]]
-    assert told == [visit.pk, colleague.pk]
+    reported = [line["appointment"]["id"] for line in answer["appointments"]]
+    assert reported == [visit.pk, colleague.pk]
 
 
 @pytest.mark.parametrize("junk", ["1", "yes", "maybe", "\0"])
@@ -219,8 +219,8 @@ def test_a_preview_of_eight_visits_takes_as_many_statements_as_of_one(
             AppointmentFactory(slot=ScheduleFactory(location=visit.location).slots.first())
         body = leave_of(visit, doctor=None, location=visit.location.pk)
         with counted_statements() as found:
-            told = client.post(f"{PATH}?preview=true", body).json()["appointments"]
-        costs.append((len(told), len(found)))
+            reported = client.post(f"{PATH}?preview=true", body).json()["appointments"]
+        costs.append((len(reported), len(found)))
     assert [visits for visits, _ in costs] == [1, 8]
     assert costs[0][1] == costs[1][1] <= 18
 

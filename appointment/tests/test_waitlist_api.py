@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.line import HALF_AN_HOUR, holders, waiting
+from appointment.tests.waitlist import HALF_AN_HOUR, holders, waiting
 from doctor.models import Slot
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, SpecialtyFactory, day_ahead
 from patient.models import Patient
@@ -41,7 +41,7 @@ def offered(visit: Appointment, patient: Patient) -> WaitlistEntry:
 # --- Joining --------------------------------------------------------------------------------------
 
 
-def test_who_joins_is_told_their_position(visit: Appointment, patient: Patient, client) -> None:
+def test_who_joins_gets_their_position(visit: Appointment, patient: Patient, client) -> None:
     waiting(visit)
     WaitlistEntryFactory()
     hours = {"weekdays": [4, 0, 4], "start_time": "08:00", "end_time": "12:00"}
@@ -160,7 +160,9 @@ def test_what_is_shown_does_not_wait_for_run_due(
     assert WaitlistEntry.objects.get(pk=behind.pk).status == "waiting"
 
 
-def test_who_is_out_of_line_is_not_counted(visit: Appointment, patient: Patient, client) -> None:
+def test_entries_that_no_longer_wait_are_not_counted(
+    visit: Appointment, patient: Patient, client
+) -> None:
     for state in ("accepted", "declined", "expired"):
         waiting(visit, status=state)
     waiting(visit, first_date=day_ahead(-9), last_date=day_ahead(-5))
@@ -223,7 +225,7 @@ def test_declining_and_leaving_pass_the_place_on(
     assert_problem(client.delete(f"{PATH}{entry.pk}/"), 404, "not_found")
 
 
-def test_an_offered_place_is_listed_to_nobody_and_booked_by_nobody(
+def test_an_offered_place_is_neither_listed_nor_booked(
     visit: Appointment, patient: Patient, client
 ) -> None:
     offered(visit, patient)
@@ -243,7 +245,7 @@ def test_an_appointment_that_was_made_meanwhile_refuses_and_the_offer_stands(
     assert client.get(f"{PATH}{entry.pk}/").json()["status"] == "offered"
 
 
-def test_ones_place_in_line_counts_those_who_wait_for_the_same_days(
+def test_the_waitlist_position_counts_those_who_wait_for_the_same_days(
     visit: Appointment, patient: Patient, client
 ) -> None:
     later = visit.date + timedelta(days=30)

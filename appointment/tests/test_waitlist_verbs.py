@@ -11,7 +11,7 @@ from appointment.exceptions import NoOpenOffer, PlaceAvailable
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.models.waitlist import MAX_ENTRIES
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.line import HALF_AN_HOUR, HOLD, holders, only_visit, waiting
+from appointment.tests.waitlist import HALF_AN_HOUR, HOLD, holders, only_visit, waiting
 from doctor.exceptions import PatientOverlap, SlotFull, TooManyAppointments
 from doctor.models import Doctor
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, SpecialtyFactory, day_ahead
@@ -81,7 +81,7 @@ def test_a_patient_waits_for_twenty_things_at_most(patient: Patient) -> None:
     assert would_join(patient=patient, doctor=DoctorFactory()).join().pk
 
 
-def test_nobody_waits_for_what_can_be_booked_now() -> None:
+def test_no_patient_waits_for_what_can_be_booked_now() -> None:
     session = ScheduleFactory(end_time=time(12))
     entry = would_join(doctor=session.doctor, start_time=time(9, 15), end_time=time(11, 30))
     with pytest.raises(PlaceAvailable) as refused:
@@ -101,7 +101,7 @@ def test_nobody_waits_for_what_can_be_booked_now() -> None:
         {"start_time": time(9, 1), "end_time": time(9, 45)},
     ],
 )
-def test_a_free_place_that_does_not_fit_stops_nobody_from_waiting(wish: dict[str, Any]) -> None:
+def test_a_free_place_that_does_not_fit_prevents_no_waiting(wish: dict[str, Any]) -> None:
     session = ScheduleFactory(slot_minutes=30)
     with pytest.raises(PlaceAvailable):
         would_join(doctor=session.doctor).join()
@@ -125,7 +125,7 @@ def test_a_place_with_any_doctor_of_the_specialty_will_do() -> None:
     assert would_join(specialty=SpecialtyFactory()).join().pk
 
 
-def test_a_place_that_the_patient_cannot_have_stops_nobody_from_waiting() -> None:
+def test_a_place_that_the_patient_cannot_have_prevents_no_waiting() -> None:
     busy = only_visit()
     session = ScheduleFactory()
     assert would_join(patient=busy.patient, doctor=session.doctor).join().pk
@@ -207,7 +207,7 @@ def test_booking_is_no_way_to_an_offered_place(visit: Appointment, entry: Waitli
 # --- decline --------------------------------------------------------------------------------------
 
 
-def test_declining_passes_the_place_on_and_keeps_ones_own_in_line(
+def test_declining_passes_the_place_on_and_keeps_the_position_in_the_waitlist(
     visit: Appointment, entry: WaitlistEntry
 ) -> None:
     following = WaitlistEntry.objects.last()
@@ -241,7 +241,7 @@ def test_leaving_passes_the_offered_place_on(visit: Appointment, entry: Waitlist
         entry.leave()
 
 
-def test_leaving_without_an_offer_changes_nobody_elses(
+def test_leaving_without_an_offer_changes_no_other_entry(
     visit: Appointment, entry: WaitlistEntry
 ) -> None:
     WaitlistEntry.objects.last().leave()
@@ -273,7 +273,7 @@ def test_a_place_given_back_by_an_erasure_is_offered(visit: Appointment) -> None
 # --- The calendar ---------------------------------------------------------------------------------
 
 
-def test_an_offer_that_lapsed_gives_way_to_a_booking_and_later_to_nobody(
+def test_an_offer_that_lapsed_gives_way_to_a_booking_and_only_once(
     visit: Appointment, entry: WaitlistEntry
 ) -> None:
     at = Offer.objects.get().created_at

@@ -12,7 +12,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import WeeklyHours
 from doctor.signals import slots_changed, slots_closing
 from doctor.tests.factories import WeeklyHoursFactory
-from doctor.tests.mondays import SECOND
+from doctor.tests.monday_hours import SECOND
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def booked(hours: WeeklyHours) -> Appointment:
 
 
 @pytest.fixture
-def told() -> Any:
+def signals_sent() -> Any:
     """The slots of each signal, in order."""
     heard: list[tuple[str, set[int]]] = []
 

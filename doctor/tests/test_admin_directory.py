@@ -16,15 +16,15 @@ from doctor.tests.factories import (
     ScheduleFactory,
     SpecialtyFactory,
 )
-from tests.desk import Desk, faults, page, told
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 
 pytestmark = pytest.mark.django_db
 DOCTOR = {"title": "Dr.", "first_name": "Ida", "last_name": "Lund", "license_number": "N-1"}
 
 
 @pytest.fixture
-def desk(superuser: User) -> Desk:
-    return Desk(superuser)
+def admin_client(superuser: User) -> AdminClient:
+    return AdminClient(superuser)
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def desk(superuser: User) -> Desk:
     ],
 )
 def test_the_directory_is_added_changed_and_deleted(
-    desk: Desk, model: type[Model], typed: dict[str, Any], change: dict[str, str]
+    admin_client: AdminClient, model: type[Model], typed: dict[str, Any], change: dict[str, str]
 ) -> None:
-    desk.send(page(model, "add"), **typed)
+    admin_client.send(page(model, "add"), **typed)
     row = model._default_manager.get()
-    desk.change(row, **change)
+    admin_client.change(row, **change)
     row.refresh_from_db()
     [(field, value)] = change.items()
     assert getattr(row, field) == value
-    desk.delete(row)
+    admin_client.delete(row)
     assert not model._default_manager.exists()
 
 
@@ -58,53 +58,57 @@ def test_the_directory_is_added_changed_and_deleted(
         (DoctorFactory, "license_number"),
     ],
 )
-def test_a_name_that_is_taken_is_told(desk: Desk, make: Any, field: str) -> None:
+def test_a_name_that_is_taken_is_reported(admin_client: AdminClient, make: Any, field: str) -> None:
     there, row = make(), make()
-    assert faults(desk.change(row, **{field: getattr(there, field)}))
+    assert form_errors(admin_client.change(row, **{field: getattr(there, field)}))
 
 
 @pytest.mark.parametrize("field", ["accepts_patients", "is_active"])
-def test_a_doctor_who_stops_closes_their_slots_and_keeps_the_booked(desk: Desk, field: str) -> None:
+def test_a_doctor_who_stops_closes_their_slots_and_keeps_the_booked(
+    admin_client: AdminClient, field: str
+) -> None:
     visit = AppointmentFactory()
-    desk.change(visit.doctor, **{field: []})
+    admin_client.change(visit.doctor, **{field: []})
     assert set(Slot.objects.values_list("is_open")) == {(False,)}
     visit.refresh_from_db()
     assert visit.status == "scheduled"
-    desk.change(visit.doctor, **{field: "on"})
+    admin_client.change(visit.doctor, **{field: "on"})
     assert set(Slot.objects.values_list("is_open")) == {(True,)}
 
 
-def test_a_doctor_has_specialties_and_languages(desk: Desk) -> None:
+def test_a_doctor_has_specialties_and_languages(admin_client: AdminClient) -> None:
     specialties, languages = [SpecialtyFactory(), SpecialtyFactory()], [LanguageFactory()]
     doctor = DoctorFactory()
-    desk.change(
+    admin_client.change(
         doctor,
         specialties=[specialty.pk for specialty in specialties],
         languages=[language.pk for language in languages],
     )
     assert set(doctor.specialties.all()) == set(specialties)
     assert set(doctor.languages.all()) == set(languages)
-    desk.change(doctor, specialties=[])
+    admin_client.change(doctor, specialties=[])
     assert not doctor.specialties.exists()
     assert doctor.languages.exists()
 
 
-def test_two_who_change_different_things_of_a_doctor_both_succeed(desk: Desk, staff: User) -> None:
+def test_two_who_change_different_things_of_a_doctor_both_succeed(
+    admin_client: AdminClient, staff: User
+) -> None:
     """One adds the first language and stops new patients; the other edits the bio."""
     doctor, language = DoctorFactory(), LanguageFactory()
     path = page(doctor, "change")
-    mine, theirs = desk.open(path), desk.open(path)
-    desk.send(path, {**mine, "accepts_patients": []}, languages=[language.pk])
-    desk.send(path, theirs, bio="Kind.")
+    mine, theirs = admin_client.open(path), admin_client.open(path)
+    admin_client.send(path, {**mine, "accepts_patients": []}, languages=[language.pk])
+    admin_client.send(path, theirs, bio="Kind.")
     doctor.refresh_from_db()
     assert (doctor.bio, doctor.accepts_patients) == ("Kind.", False)
     assert list(doctor.languages.all()) == [language]
 
 
-def test_a_zone_that_cannot_move_any_more_is_told(desk: Desk) -> None:
+def test_a_zone_that_cannot_move_any_more_is_reported(admin_client: AdminClient) -> None:
     location = ScheduleFactory().location
-    refused = desk.change(location, time_zone="Asia/Tokyo", address="Typed")
-    assert faults(refused) == [
+    refused = admin_client.change(location, time_zone="Asia/Tokyo", address="Typed")
+    assert form_errors(refused) == [
         "The time zone cannot change while the location has coming sessions."
     ]
     assert "Typed" in refused.content.decode()
@@ -112,51 +116,56 @@ def test_a_zone_that_cannot_move_any_more_is_told(desk: Desk) -> None:
     assert (location.time_zone, location.address) == ("Europe/Madrid", "")
 
 
-def test_a_zone_that_does_not_exist_is_told(desk: Desk) -> None:
-    assert faults(desk.change(LocationFactory(), time_zone="Europe/Atlantis"))
+def test_a_zone_that_does_not_exist_is_reported(admin_client: AdminClient) -> None:
+    assert form_errors(admin_client.change(LocationFactory(), time_zone="Europe/Atlantis"))
 
 
 @pytest.mark.parametrize("kind", ["doctor", "location"])
-def test_what_is_in_use_is_not_deleted_and_the_page_says_why(desk: Desk, kind: str) -> None:
+def test_what_is_in_use_is_not_deleted_and_the_page_says_why(
+    admin_client: AdminClient, kind: str
+) -> None:
     visit = AppointmentFactory()
     row = getattr(visit, kind)
-    html = desk.get(page(row, "delete")).content.decode()
+    html = admin_client.get(page(row, "delete")).content.decode()
     assert "would require deleting the following protected related objects" in html
     assert str(visit.slot.schedule) in html
     assert str(visit) in html
-    assert desk.delete(row).status_code == 200
-    desk.delete_all(row)
+    assert admin_client.delete(row).status_code == 200
+    admin_client.delete_all(row)
     row.refresh_from_db()
 
 
-def test_of_many_sessions_in_the_way_some_are_named_and_the_rest_counted(desk: Desk) -> None:
+def test_of_many_sessions_in_the_way_some_are_named_and_the_rest_counted(
+    admin_client: AdminClient,
+) -> None:
     doctor = ScheduleFactory(slot_minutes=5).doctor
-    html = desk.get(page(doctor, "delete")).content.decode()
+    html = admin_client.get(page(doctor, "delete")).content.decode()
     assert html.count("Slot: <a") == 10
     assert "14 more slots" in html
 
 
-def test_deleting_a_specialty_leaves_its_doctors(desk: Desk) -> None:
+def test_deleting_a_specialty_leaves_its_doctors(admin_client: AdminClient) -> None:
     doctor, specialty = DoctorFactory(), SpecialtyFactory()
     doctor.specialties.add(specialty)
     assert (
-        "Doctor-specialty relationships: 1" in desk.get(page(specialty, "delete")).content.decode()
+        "Doctor-specialty relationships: 1"
+        in admin_client.get(page(specialty, "delete")).content.decode()
     )
-    assert told(desk.delete_all(specialty)) == ["Successfully deleted 1 specialty."]
+    assert messages_of(admin_client.delete_all(specialty)) == ["Successfully deleted 1 specialty."]
     doctor.refresh_from_db()
     assert not doctor.specialties.exists()
 
 
 def test_the_reception_sees_doctors_but_not_their_accounts(staff: User) -> None:
     doctor = DoctorFactory(user=UserFactory(email="secret@example.com"))
-    html = Desk(staff).get(page(doctor, "change")).content.decode()
+    html = AdminClient(staff).get(page(doctor, "change")).content.decode()
     assert doctor.license_number in html
     assert "secret@example.com" not in html
 
 
-def test_a_doctor_is_found_by_name_license_and_specialty(desk: Desk) -> None:
+def test_a_doctor_is_found_by_name_license_and_specialty(admin_client: AdminClient) -> None:
     wanted = DoctorFactory(first_name="Ida", license_number="N-77")
     wanted.specialties.add(SpecialtyFactory(name="Cardiology"), SpecialtyFactory(name="Cardiac"))
     DoctorFactory()
     for term in ("ida", "n-77", "cardi", "cardi ida"):
-        assert list(desk.get(page(Doctor), q=term).context["cl"].result_list) == [wanted]
+        assert list(admin_client.get(page(Doctor), q=term).context["cl"].result_list) == [wanted]

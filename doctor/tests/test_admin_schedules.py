@@ -11,16 +11,16 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.balance import assert_balanced
-from tests.desk import Desk, faults, page, told
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/doctor/schedule/add/"
 
 
 @pytest.fixture
-def reception(staff: User) -> Desk:
-    return Desk(staff)
+def reception(staff: User) -> AdminClient:
+    return AdminClient(staff)
 
 
 def hours(schedule: Schedule | None = None, **changes: object) -> dict[str, object]:
@@ -32,17 +32,19 @@ def hours(schedule: Schedule | None = None, **changes: object) -> dict[str, obje
     return {**typed, **changes}
 
 
-def test_adding_a_session_publishes_its_slots(reception: Desk) -> None:
+def test_adding_a_session_publishes_its_slots(reception: AdminClient) -> None:
     reception.send(ADD, **hours())
     assert Schedule.objects.get().slots.count() == 3
     assert set(Slot.objects.values_list("capacity", "is_open")) == {(2, True)}
 
 
-def test_an_overlap_of_the_doctor_is_told_and_nothing_typed_is_lost(reception: Desk) -> None:
+def test_an_overlap_of_the_doctor_is_reported_and_nothing_typed_is_lost(
+    reception: AdminClient,
+) -> None:
     there = ScheduleFactory()
     typed = hours(there, date=there.date, start_time="10:30", end_time="12:00", capacity="7")
     refused = reception.send(ADD, **typed)
-    assert faults(refused) == ["The doctor already has a session at that time."]
+    assert form_errors(refused) == ["The doctor already has a session at that time."]
     html = refused.content.decode()
     assert 'value="10:30"' in html
     assert 'value="7"' in html
@@ -59,14 +61,14 @@ def test_an_overlap_of_the_doctor_is_told_and_nothing_typed_is_lost(reception: D
         ({"date": "1999-12-31"}, "Use a date from 2000 to ten years ahead."),
     ],
 )
-def test_hours_that_make_no_session_are_told(
-    reception: Desk, typed: dict[str, object], fault: str
+def test_hours_that_make_no_session_are_reported(
+    reception: AdminClient, typed: dict[str, object], fault: str
 ) -> None:
-    assert fault in faults(reception.send(ADD, **hours(**typed)))
+    assert fault in form_errors(reception.send(ADD, **hours(**typed)))
     assert not Schedule.objects.exists()
 
 
-def test_changing_the_hours_remakes_free_slots_and_keeps_taken_ones(reception: Desk) -> None:
+def test_changing_the_hours_remakes_free_slots_and_keeps_taken_ones(reception: AdminClient) -> None:
     schedule = ScheduleFactory()
     taken = AppointmentFactory(slot=schedule.slots.first()).slot
     reception.change(schedule, end_time="13:00", capacity="2")
@@ -75,11 +77,13 @@ def test_changing_the_hours_remakes_free_slots_and_keeps_taken_ones(reception: D
     assert_balanced(taken)
 
 
-def test_what_would_strand_an_appointment_is_refused_with_a_link_to_it(reception: Desk) -> None:
+def test_what_would_strand_an_appointment_is_refused_with_a_link_to_it(
+    reception: AdminClient,
+) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first())
     refused = reception.change(schedule, start_time="10:00", capacity="5")
-    [fault] = faults(refused)
+    [fault] = form_errors(refused)
     assert fault.startswith("Appointments are booked in this session. Move or cancel them first.")
     assert f'In the way: <a href="{page(visit, "change")}">{visit}</a>.' in fault
     assert fault in refused.content.decode(), "shown as a link, not as its source"
@@ -88,19 +92,19 @@ def test_what_would_strand_an_appointment_is_refused_with_a_link_to_it(reception
     assert (schedule.start_time, schedule.capacity) == (time(9), 1)
 
 
-def test_of_many_in_the_way_some_are_named_and_the_rest_counted(reception: Desk) -> None:
+def test_of_many_in_the_way_some_are_named_and_the_rest_counted(reception: AdminClient) -> None:
     schedule = ScheduleFactory(capacity=13)
     visits = [AppointmentFactory(slot=schedule.slots.first()) for _ in range(13)]
-    [fault] = faults(reception.change(schedule, start_time="10:00"))
+    [fault] = form_errors(reception.change(schedule, start_time="10:00"))
     assert fault.count("<a ") == 10
     assert fault.endswith(f"{visits[9]}</a> and 3 more.")
 
 
 def test_two_who_change_different_fields_of_an_open_page_both_succeed(
-    reception: Desk, superuser: User
+    reception: AdminClient, superuser: User
 ) -> None:
     schedule = ScheduleFactory()
-    path, other = page(schedule, "change"), Desk(superuser)
+    path, other = page(schedule, "change"), AdminClient(superuser)
     mine, theirs = reception.open(path), other.open(path)
     reception.send(path, mine, capacity="4")
     other.send(path, theirs, end_time="12:00")
@@ -114,11 +118,11 @@ def test_a_client_that_sends_only_the_fields_can_empty_one(superuser: User) -> N
     """It does not send back what the page had shown: the session as it is now is compared."""
     schedule = ScheduleFactory()
     typed = hours(schedule, date=schedule.date, end_time="11:00", capacity="1", slot_minutes="")
-    Desk(superuser).send(page(schedule, "change"), **typed)
+    AdminClient(superuser).send(page(schedule, "change"), **typed)
     assert schedule.slots.count() == 1
 
 
-def test_deactivating_closes_and_keeps_what_is_booked(reception: Desk) -> None:
+def test_deactivating_closes_and_keeps_what_is_booked(reception: AdminClient) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first())
     reception.change(schedule, is_active=[])
@@ -134,9 +138,9 @@ def test_deleting_a_session_takes_its_slots_with_it(superuser: User) -> None:
     schedule = ScheduleFactory()
     assert (
         "Its slots are deleted with it."
-        in Desk(superuser).get(page(schedule, "delete")).content.decode()
+        in AdminClient(superuser).get(page(schedule, "delete")).content.decode()
     )
-    Desk(superuser).delete(schedule)
+    AdminClient(superuser).delete(schedule)
     assert not Schedule.objects.exists()
     assert not Slot.objects.exists()
 
@@ -144,9 +148,9 @@ def test_deleting_a_session_takes_its_slots_with_it(superuser: User) -> None:
 def test_deleting_a_session_in_use_is_refused_and_leaves_everything(superuser: User) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first())
-    refused = Desk(superuser).delete(schedule)
+    refused = AdminClient(superuser).delete(schedule)
     assert refused.redirect_chain[-1][0] == page(schedule, "change")
-    [message] = told(refused)
+    [message] = messages_of(refused)
     assert str(visit) in message
     assert message in refused.content.decode()
     assert schedule.slots.count() == 4
@@ -156,8 +160,8 @@ def test_deleting_a_session_in_use_is_refused_and_leaves_everything(superuser: U
 def test_a_bulk_deletion_with_one_in_use_deletes_none(superuser: User) -> None:
     free, used, last = (ScheduleFactory() for _ in range(3))
     visit = AppointmentFactory(slot=used.slots.first())
-    refused = Desk(superuser).delete_all(free, used, last)
-    [message] = told(refused)
+    refused = AdminClient(superuser).delete_all(free, used, last)
+    [message] = messages_of(refused)
     assert str(visit) in message
     assert Schedule.objects.count() == 3
     assert Slot.objects.count() == 12
@@ -165,29 +169,29 @@ def test_a_bulk_deletion_with_one_in_use_deletes_none(superuser: User) -> None:
 
 
 def test_a_bulk_deletion_takes_all_slots(superuser: User) -> None:
-    answer = Desk(superuser).delete_all(*(ScheduleFactory() for _ in range(3)))
-    assert told(answer) == ["Successfully deleted 3 schedules."]
+    answer = AdminClient(superuser).delete_all(*(ScheduleFactory() for _ in range(3)))
+    assert messages_of(answer) == ["Successfully deleted 3 schedules."]
     assert not Slot.objects.exists()
 
 
 def test_a_canceled_appointment_outlives_its_session(superuser: User) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first()).cancel()
-    Desk(superuser).delete(schedule)
+    AdminClient(superuser).delete(schedule)
     visit.refresh_from_db()
     assert visit.slot is None
-    assert Desk(superuser).status(page(visit, "change")) == 200
-    assert Desk(superuser).status(page(Appointment)) == 200
+    assert AdminClient(superuser).status(page(visit, "change")) == 200
+    assert AdminClient(superuser).status(page(Appointment)) == 200
 
 
 def test_who_may_delete_sessions_needs_no_permission_on_slots(staff: User) -> None:
     staff.user_permissions.add(Permission.objects.get(codename="delete_schedule"))
     schedule = ScheduleFactory()
-    Desk(staff).delete(schedule)
+    AdminClient(staff).delete(schedule)
     assert not Schedule.objects.exists()
 
 
-def test_the_reception_deletes_no_sessions(reception: Desk) -> None:
+def test_the_reception_deletes_no_sessions(reception: AdminClient) -> None:
     schedule = ScheduleFactory()
     assert reception.delete(schedule).status_code == 403
     reception.delete_all(schedule)
@@ -197,7 +201,7 @@ def test_the_reception_deletes_no_sessions(reception: Desk) -> None:
 # --- Seeing ---
 
 
-def test_the_page_shows_the_state_of_every_slot_at_the_location(reception: Desk) -> None:
+def test_the_page_shows_the_state_of_every_slot_at_the_location(reception: AdminClient) -> None:
     schedule = ScheduleFactory(capacity=3, location__time_zone="Asia/Tokyo")
     AppointmentFactory(slot=schedule.slots.all()[1])
     html = reception.get(page(schedule, "change")).content.decode()
@@ -206,7 +210,7 @@ def test_the_page_shows_the_state_of_every_slot_at_the_location(reception: Desk)
     assert f'href="{page(Slot)}?schedule__id__exact={schedule.pk}"' in html
 
 
-def test_the_link_to_the_slots_of_a_session_lists_them(reception: Desk) -> None:
+def test_the_link_to_the_slots_of_a_session_lists_them(reception: AdminClient) -> None:
     schedule, _ = ScheduleFactory(), ScheduleFactory()
     found = reception.get(page(Slot), schedule__id__exact=schedule.pk).context["cl"].result_list
     assert list(found) == list(schedule.slots.all())
@@ -215,19 +219,22 @@ def test_the_link_to_the_slots_of_a_session_lists_them(reception: Desk) -> None:
 def test_a_session_of_hundreds_of_slots_has_a_line_and_no_box_for_each(superuser: User) -> None:
     day = {"start_time": time(0), "end_time": time(23, 55), "slot_minutes": 5}
     schedule = ScheduleFactory(location__time_zone="UTC", **day)
-    desk = Desk(superuser)
-    assert len(desk.open(page(schedule, "change"))) < 20
-    assert desk.get(page(schedule, "change")).content.decode().count("<td>open</td></tr>") == 287
+    admin_client = AdminClient(superuser)
+    assert len(admin_client.open(page(schedule, "change"))) < 20
+    assert (
+        admin_client.get(page(schedule, "change")).content.decode().count("<td>open</td></tr>")
+        == 287
+    )
 
 
-def test_the_list_shows_bookable_and_all_places(reception: Desk) -> None:
+def test_the_list_shows_bookable_and_all_places(reception: AdminClient) -> None:
     schedule = ScheduleFactory(capacity=2)
     AppointmentFactory(slot=schedule.slots.first())
     assert ">7 / 8<" in reception.get(page(Schedule)).content.decode()
 
 
 @pytest.mark.parametrize("term", ["elena", "downtown", "{date}", "garcía downtown"])
-def test_a_session_is_found_by_doctor_location_and_date(reception: Desk, term: str) -> None:
+def test_a_session_is_found_by_doctor_location_and_date(reception: AdminClient, term: str) -> None:
     wanted = ScheduleFactory(location__name="Downtown", date=day_ahead(4))
     ScheduleFactory(doctor__first_name="Omar", doctor__last_name="Sy", date=day_ahead(9))
     found = reception.get(page(Schedule), q=term.format(date=wanted.date)).context["cl"]
@@ -237,11 +244,11 @@ def test_a_session_is_found_by_doctor_location_and_date(reception: Desk, term: s
 def test_slot_counters_are_read_only(superuser: User) -> None:
     slot = ScheduleFactory().slots.first()
     forged = {"taken": "1", "capacity": "9", "is_open": ""}
-    assert Desk(superuser).client.post(page(slot, "change"), forged).status_code == 403
+    assert AdminClient(superuser).client.post(page(slot, "change"), forged).status_code == 403
     assert Slot.objects.get(pk=slot.pk).capacity == 1
 
 
-def test_the_day_hierarchy_counts_days_at_the_location(reception: Desk) -> None:
+def test_the_day_hierarchy_counts_days_at_the_location(reception: AdminClient) -> None:
     """09:00 in Auckland is the day before in UTC."""
     schedule = ScheduleFactory(location__time_zone="Pacific/Auckland")
     day = schedule.date

@@ -16,15 +16,15 @@ from doctor.tests.factories import (
     ScheduleFactory,
     WeeklyHoursFactory,
 )
-from doctor.tests.mondays import MONDAY, SECOND, THIRD, everything, on
-from tests.desk import Desk, faults, page, told
+from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, everything, on
+from tests.admin_client import AdminClient, form_errors, messages_of, page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 
 
 @pytest.fixture
-def desk(superuser: User) -> Desk:
-    return Desk(superuser)
+def admin_client(superuser: User) -> AdminClient:
+    return AdminClient(superuser)
 
 
 def typed(hours: WeeklyHours | None = None, **changes: object) -> dict[str, object]:
@@ -37,34 +37,38 @@ def typed(hours: WeeklyHours | None = None, **changes: object) -> dict[str, obje
     return {**of, **times, "capacity": "2", "valid_from": MONDAY, "every_weeks": "1", **changes}
 
 
-def test_adding_hours_makes_their_sessions(desk: Desk) -> None:
-    answer = desk.send(page(WeeklyHours, "add"), **typed())
+def test_adding_hours_makes_their_sessions(admin_client: AdminClient) -> None:
+    answer = admin_client.send(page(WeeklyHours, "add"), **typed())
     assert WeeklyHours.objects.get().schedules.count() == 3
     assert Slot.objects.count() == 9
-    assert len(told(answer)) == 1
+    assert len(messages_of(answer)) == 1
 
 
-def test_days_that_are_left_out_are_told(desk: Desk) -> None:
+def test_days_that_are_left_out_are_reported(admin_client: AdminClient) -> None:
     there = ScheduleFactory(date=SECOND)
-    answer = desk.send(page(WeeklyHours, "add"), **typed(doctor=there.doctor_id))
-    assert f"Left out: Mon 18 Jan 2027. {OTHER_SESSION}" in told(answer)
+    answer = admin_client.send(page(WeeklyHours, "add"), **typed(doctor=there.doctor_id))
+    assert f"Left out: Mon 18 Jan 2027. {OTHER_SESSION}" in messages_of(answer)
 
 
-def test_of_many_days_left_out_some_are_named_and_the_rest_counted(desk: Desk, settings) -> None:
+def test_of_many_days_left_out_some_are_named_and_the_rest_counted(
+    admin_client: AdminClient, settings
+) -> None:
     settings.HOURS_AHEAD_DAYS = 90
     doctor = DoctorFactory()
     for week in range(13):
         ScheduleFactory(doctor=doctor, date=MONDAY + timedelta(days=7 * week))
-    messages = told(desk.send(page(WeeklyHours, "add"), **typed(doctor=doctor.pk)))
+    messages = messages_of(admin_client.send(page(WeeklyHours, "add"), **typed(doctor=doctor.pk)))
     assert messages.count("Left out: 3 more days.") == 1
     assert len([message for message in messages if OTHER_SESSION in message]) == 10
 
 
-def test_hours_in_the_way_are_named_with_a_link(desk: Desk, hours: WeeklyHours) -> None:
-    refused = desk.send(
+def test_hours_in_the_way_are_named_with_a_link(
+    admin_client: AdminClient, hours: WeeklyHours
+) -> None:
+    refused = admin_client.send(
         page(WeeklyHours, "add"), **typed(hours, start_time="10:30", end_time="12:00")
     )
-    [fault] = faults(refused)
+    [fault] = form_errors(refused)
     assert fault == (
         "The doctor has other weekly hours at that time. "
         f'In the way: <a href="{page(hours, "change")}">{hours}</a>.'
@@ -72,123 +76,129 @@ def test_hours_in_the_way_are_named_with_a_link(desk: Desk, hours: WeeklyHours) 
     assert 'value="10:30"' in refused.content.decode()
 
 
-def test_changing_hours_moves_what_is_free(desk: Desk, hours: WeeklyHours) -> None:
-    desk.change(hours, start_time="10:00")
+def test_changing_hours_moves_what_is_free(admin_client: AdminClient, hours: WeeklyHours) -> None:
+    admin_client.change(hours, start_time="10:00")
     assert on(SECOND) == on(THIRD) == ["10:00", "10:30"]
 
 
 def test_what_would_be_stranded_is_refused_with_a_link_to_it(
-    desk: Desk, hours: WeeklyHours, booked: Appointment
+    admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
     before = everything()
-    [fault] = faults(desk.change(hours, start_time="10:00"))
+    [fault] = form_errors(admin_client.change(hours, start_time="10:00"))
     assert f'In the way: <a href="{page(booked, "change")}">{booked}</a>.' in fault
     assert everything() == before
 
 
 def test_what_would_be_stranded_is_kept_when_the_box_is_checked(
-    desk: Desk, hours: WeeklyHours, booked: Appointment
+    admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
-    desk.change(hours, start_time="10:00", keep="on")
+    admin_client.change(hours, start_time="10:00", keep="on")
     assert on(SECOND) == ["(09:30)", "10:00", "10:30"]
 
 
 def test_the_box_is_never_checked_by_itself_and_not_there_for_new_hours(
-    desk: Desk, hours: WeeklyHours
+    admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
-    assert "keep" not in desk.open(page(hours, "change"))
-    assert 'name="keep"' in desk.get(page(hours, "change")).content.decode()
-    assert 'name="keep"' not in desk.get(page(WeeklyHours, "add")).content.decode()
+    assert "keep" not in admin_client.open(page(hours, "change"))
+    assert 'name="keep"' in admin_client.get(page(hours, "change")).content.decode()
+    assert 'name="keep"' not in admin_client.get(page(WeeklyHours, "add")).content.decode()
 
 
 def test_a_saved_page_on_which_nothing_was_typed_changes_nothing(
-    desk: Desk, hours: WeeklyHours
+    admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
     before = everything()
-    desk.change(hours)
-    desk.change(hours, keep="on")
+    admin_client.change(hours)
+    admin_client.change(hours, keep="on")
     assert everything() == before
 
 
 def test_two_who_change_different_fields_of_an_open_page_both_succeed(
-    desk: Desk, hours: WeeklyHours
+    admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
     path = page(hours, "change")
-    mine, theirs = desk.open(path), desk.open(path)
-    desk.send(path, mine, capacity="4")
-    desk.send(path, theirs, end_time="12:00")
+    mine, theirs = admin_client.open(path), admin_client.open(path)
+    admin_client.send(path, mine, capacity="4")
+    admin_client.send(path, theirs, end_time="12:00")
     hours.refresh_from_db()
     assert (hours.capacity, hours.end_time) == (4, time(12))
     assert len(on(SECOND)) == 6
 
 
-def test_deleting_hours_takes_their_coming_sessions_along(desk: Desk, hours: WeeklyHours) -> None:
+def test_deleting_hours_takes_their_coming_sessions_along(
+    admin_client: AdminClient, hours: WeeklyHours
+) -> None:
     assert (
-        "from tomorrow on are deleted with it" in desk.get(page(hours, "delete")).content.decode()
+        "from tomorrow on are deleted with it"
+        in admin_client.get(page(hours, "delete")).content.decode()
     )
-    desk.delete(hours)
+    admin_client.delete(hours)
     assert not WeeklyHours.objects.exists()
     assert [row.date for row in Schedule.objects.all()] == [MONDAY]
 
 
 def test_deleting_hours_in_use_is_refused_and_leaves_everything(
-    desk: Desk, hours: WeeklyHours, booked: Appointment
+    admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
     before = everything()
-    [message] = told(desk.delete(hours))
+    [message] = messages_of(admin_client.delete(hours))
     assert str(booked) in message
     assert everything() == before
     assert not LogEntry.objects.exists()
 
 
 def test_a_bulk_deletion_with_one_in_use_deletes_none(
-    desk: Desk, hours: WeeklyHours, booked: Appointment
+    admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
     free = WeeklyHoursFactory()
     before = everything()
-    [message] = told(desk.delete_all(free, hours))
+    [message] = messages_of(admin_client.delete_all(free, hours))
     assert str(booked) in message
     assert everything() == before
     booked.cancel()
-    desk.delete_all(free, hours)
+    admin_client.delete_all(free, hours)
     assert not WeeklyHours.objects.exists()
 
 
 def test_a_session_shows_the_hours_that_made_it_and_whether_they_still_change_it(
-    desk: Desk, hours: WeeklyHours
+    admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
     session, link = hours.schedules.get(date=SECOND), page(hours, "change")
     assert (
-        f'<a href="{link}">{hours}</a></div>' in desk.get(page(session, "change")).content.decode()
+        f'<a href="{link}">{hours}</a></div>'
+        in admin_client.get(page(session, "change")).content.decode()
     )
     session.revise(capacity=5)
-    html = desk.get(page(session, "change")).content.decode()
+    html = admin_client.get(page(session, "change")).content.decode()
     assert f'<a href="{link}">{hours}</a>, edited by hand' in html
-    assert link not in desk.get(page(ScheduleFactory(), "change")).content.decode()
+    assert link not in admin_client.get(page(ScheduleFactory(), "change")).content.decode()
 
 
-def test_the_link_to_the_sessions_of_hours_lists_them(desk: Desk, hours: WeeklyHours) -> None:
+def test_the_link_to_the_sessions_of_hours_lists_them(
+    admin_client: AdminClient, hours: WeeklyHours
+) -> None:
     WeeklyHoursFactory()
     query = f"weekly_hours__id__exact={hours.pk}"
-    assert f"{page(Schedule)}?{query}" in desk.get(page(hours, "change")).content.decode()
-    found = desk.get(page(Schedule), weekly_hours__id__exact=hours.pk).context["cl"]
+    assert f"{page(Schedule)}?{query}" in admin_client.get(page(hours, "change")).content.decode()
+    found = admin_client.get(page(Schedule), weekly_hours__id__exact=hours.pk).context["cl"]
     assert set(found.result_list) == set(hours.schedules.all())
 
 
 @pytest.mark.parametrize("term", ["elena", "downtown"])
-def test_hours_are_found_by_doctor_and_location(desk: Desk, term: str) -> None:
+def test_hours_are_found_by_doctor_and_location(admin_client: AdminClient, term: str) -> None:
     wanted = WeeklyHoursFactory(location__name="Downtown", every_weeks=2)
     WeeklyHoursFactory(doctor__first_name="Omar", doctor__last_name="Sy")
-    answer = desk.get(page(WeeklyHours), q=term)
+    answer = admin_client.get(page(WeeklyHours), q=term)
     assert list(answer.context["cl"].result_list) == [wanted]
     assert "Monday" in answer.content.decode()
     assert ">2 weeks<" in answer.content.decode()
 
 
 def test_a_visit_to_a_kept_session_is_shown_like_any_other(
-    desk: Desk, hours: WeeklyHours, booked: Appointment
+    admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
     AppointmentFactory(slot=booked.slot)
     hours.revise(keep=True, weekday=1)
     for row in (booked, Slot.objects.get(pk=booked.slot_id).schedule):
-        assert desk.status(page(row, "change")) == 200
+        assert admin_client.status(page(row, "change")) == 200

@@ -18,7 +18,7 @@ from doctor.tests.factories import (
     ScheduleFactory,
     WeeklyHoursFactory,
 )
-from doctor.tests.mondays import MONDAY, THIRD
+from doctor.tests.monday_hours import MONDAY, THIRD
 from tests.statements import counted_statements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
@@ -48,21 +48,21 @@ def hold(slot: Slot, holds: set[int]) -> Slot:
 # --- Weekly hours ---------------------------------------------------------------------------------
 
 
-def test_new_slots_are_told_of(told: Any) -> None:
+def test_new_slots_are_announced(signals_sent: Any) -> None:
     hours = WeeklyHoursFactory()
-    assert told == [("changed", set(hours.schedules.values_list("slots", flat=True)))]
+    assert signals_sent == [("changed", set(hours.schedules.values_list("slots", flat=True)))]
 
 
-def test_what_is_held_is_told_of_before_it_closes_and_what_changed_afterwards(
-    hours: WeeklyHours, booked: Appointment, told: Any
+def test_held_slots_are_announced_before_they_close_and_changed_ones_afterwards(
+    hours: WeeklyHours, booked: Appointment, signals_sent: Any
 ) -> None:
     hours.revise(keep=True, weekday=1)
     made = set(Slot.objects.filter(schedule__date__week_day=3).values_list("pk", flat=True))
-    assert told[0] == ("closing", {booked.slot_id})
-    assert told[-1] == ("changed", made | {booked.slot_id})
+    assert signals_sent[0] == ("closing", {booked.slot_id})
+    assert signals_sent[-1] == ("changed", made | {booked.slot_id})
 
 
-def test_a_hold_that_is_withdrawn_when_its_slot_closes_strands_nobody(
+def test_a_hold_that_is_withdrawn_when_its_slot_closes_strands_no_patient(
     hours: WeeklyHours, booked: Appointment, holds: set[int]
 ) -> None:
     slot = hold(hours.schedules.get(date=THIRD).slots.first(), holds)
@@ -75,80 +75,82 @@ def test_a_hold_that_is_withdrawn_when_its_slot_closes_strands_nobody(
     assert not Slot.objects.filter(pk=slot.pk).exists()
 
 
-def test_a_hold_gives_way_to_fewer_places_and_its_place_is_told_of(
-    hours: WeeklyHours, holds: set[int], told: Any
+def test_a_hold_gives_way_to_fewer_places_and_its_slot_is_announced(
+    hours: WeeklyHours, holds: set[int], signals_sent: Any
 ) -> None:
     slot = hours.schedules.get(date=THIRD).slots.first()
     AppointmentFactory(slot=slot)
     hold(slot, holds)
     hours.revise(capacity=1)
-    assert told == [("closing", {slot.pk}), ("changed", {slot.pk})]
+    assert signals_sent == [("closing", {slot.pk}), ("changed", {slot.pk})]
     slot.refresh_from_db()
     assert (slot.taken, slot.capacity, slot.kept_over) == (1, 1, False)
 
 
-def test_more_places_are_told_of(hours: WeeklyHours, told: Any) -> None:
+def test_more_places_are_announced(hours: WeeklyHours, signals_sent: Any) -> None:
     hours.revise(capacity=3)
     coming = Slot.objects.filter(schedule__date__gt=MONDAY)
-    assert told == [("changed", set(coming.values_list("pk", flat=True)))]
+    assert signals_sent == [("changed", set(coming.values_list("pk", flat=True)))]
 
 
 # --- A session ------------------------------------------------------------------------------------
 
 
-def test_the_slots_of_a_new_session_are_told_of(told: Any) -> None:
+def test_the_slots_of_a_new_session_are_announced(signals_sent: Any) -> None:
     session = PublishedScheduleFactory()
-    assert told == [("changed", set(session.slots.values_list("pk", flat=True)))]
+    assert signals_sent == [("changed", set(session.slots.values_list("pk", flat=True)))]
 
 
-def test_a_session_that_stays_as_it_is_tells_nothing(told: Any) -> None:
+def test_a_session_that_stays_as_it_is_tells_nothing(signals_sent: Any) -> None:
     session = ScheduleFactory()
-    told.clear()
+    signals_sent.clear()
     session.publish()
-    assert told == []
+    assert signals_sent == []
 
 
-def test_holds_give_way_to_a_session_that_changes_or_goes(told: Any, holds: set[int]) -> None:
+def test_holds_give_way_to_a_session_that_changes_or_goes(
+    signals_sent: Any, holds: set[int]
+) -> None:
     session = ScheduleFactory(capacity=2)
     first, last = session.slots.earliest("starts_at"), session.slots.latest("starts_at")
     for slot in (first, last):
         hold(slot, holds)
-    told.clear()
+    signals_sent.clear()
     session.revise(start_time=time(9, 30))
-    assert told == [("closing", {first.pk})]
+    assert signals_sent == [("closing", {first.pk})]
     session.unpublish()
-    assert told[1:] == [("closing", {last.pk})]
+    assert signals_sent[1:] == [("closing", {last.pk})]
     assert not Slot.objects.exists()
 
 
-def test_more_places_of_a_session_are_told_of(told: Any) -> None:
+def test_more_places_of_a_session_are_announced(signals_sent: Any) -> None:
     session = ScheduleFactory()
-    told.clear()
+    signals_sent.clear()
     session.revise(capacity=2)
-    assert told == [("changed", set(session.slots.values_list("pk", flat=True)))]
+    assert signals_sent == [("changed", set(session.slots.values_list("pk", flat=True)))]
 
 
 # --- A slot ---------------------------------------------------------------------------------------
 
 
 def test_a_slot_that_grows_tells_so_and_one_that_shrinks_to_what_is_free_does_not(
-    told: Any,
+    signals_sent: Any,
 ) -> None:
     slot = ScheduleFactory(capacity=3).slots.first()
-    told.clear()
+    signals_sent.clear()
     slot.resize(2)
-    assert told == []
+    assert signals_sent == []
     slot.resize(4)
-    assert told == [("changed", {slot.pk})]
+    assert signals_sent == [("changed", {slot.pk})]
 
 
-def test_a_hold_gives_way_to_a_slot_that_shrinks(told: Any, holds: set[int]) -> None:
+def test_a_hold_gives_way_to_a_slot_that_shrinks(signals_sent: Any, holds: set[int]) -> None:
     slot = ScheduleFactory(capacity=2).slots.first()
     AppointmentFactory(slot=slot)
     hold(slot, holds)
-    told.clear()
+    signals_sent.clear()
     slot.resize(1)
-    assert told == [("closing", {slot.pk}), ("changed", {slot.pk})]
+    assert signals_sent == [("closing", {slot.pk}), ("changed", {slot.pk})]
     slot.refresh_from_db()
     assert (slot.taken, slot.capacity) == (1, 1)
 

@@ -57,7 +57,7 @@ def test_a_doctor_shows_what_a_patient_chooses_by() -> None:
     assert get(DOCTORS).json() == page
 
 
-def test_an_inactive_doctor_is_absent_and_one_who_takes_nobody_new_is_not() -> None:
+def test_an_inactive_doctor_is_absent_and_one_who_accepts_no_patients_is_not() -> None:
     gone, full = DoctorFactory(is_active=False), DoctorFactory(accepts_patients=False)
     assert found() == [full.pk]
     assert get(f"{DOCTORS}{full.pk}/").json()["accepts_patients"] is False

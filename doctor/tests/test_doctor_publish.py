@@ -25,7 +25,7 @@ def test_a_new_doctor_is_saved() -> None:
 
 
 @pytest.mark.parametrize("word", ["accepts_patients", "is_active"])
-def test_a_doctor_who_takes_nobody_has_closed_slots_until_they_do_again(word: str) -> None:
+def test_a_doctor_who_accepts_no_patients_has_closed_slots_until_they_do_again(word: str) -> None:
     doctor, colleague = ScheduleFactory().doctor, ScheduleFactory().doctor
     setattr(doctor, word, False)
     doctor.publish()
@@ -71,7 +71,7 @@ def test_what_is_booked_stays_and_can_be_canceled() -> None:
     assert_balanced(booked.slot)
 
 
-def test_slots_that_have_ended_keep_the_word_of_their_day() -> None:
+def test_slots_that_have_ended_stay_open_or_closed_as_they_were() -> None:
     doctor = DoctorFactory()
     past = ScheduleFactory(doctor=doctor, date=day_ahead(-3))
     coming = ScheduleFactory(doctor=doctor)

@@ -71,7 +71,7 @@ def test_the_horizon_can_be_given() -> None:
 
 
 @pytest.mark.parametrize("junk", ["0", "-1", "x", "3654", "1.5", ""])
-def test_a_horizon_that_is_none_is_told(junk: str) -> None:
+def test_a_horizon_that_is_none_is_reported(junk: str) -> None:
     with pytest.raises(CommandError, match="a whole number from 1 to 3653"):
         call_command("extend_schedules", f"--days={junk}")
 
@@ -96,7 +96,7 @@ def test_what_staff_edited_or_deleted_is_left_alone() -> None:
     assert rows() == before
 
 
-def test_days_left_out_are_told_and_made_once_they_are_free() -> None:
+def test_days_left_out_are_reported_and_made_once_they_are_free() -> None:
     with noon(2027, 1, 11):
         hours = WeeklyHoursFactory()
         there = ScheduleFactory(doctor=hours.doctor, date=date(2027, 2, 1))
@@ -201,7 +201,7 @@ def test_no_slot_is_doubled_or_lost_when_the_clocks_change(zone: str, year: Any)
 
 
 @pytest.mark.parametrize("zone", [MADRID, NEW_YORK])
-def test_a_day_whose_times_the_clocks_skip_is_left_out_and_told(zone: str, year: Any) -> None:
+def test_a_day_whose_times_the_clocks_skip_is_left_out_and_reported(zone: str, year: Any) -> None:
     hours = WeeklyHoursFactory(
         location=LocationFactory(time_zone=zone),
         weekday=6,

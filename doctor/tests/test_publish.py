@@ -127,7 +127,7 @@ def test_what_makes_no_session_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("missing", ["doctor", "location"])
-def test_a_session_is_somebodys_and_somewhere(missing: str) -> None:
+def test_a_session_has_a_doctor_and_a_location(missing: str) -> None:
     schedule = new()
     setattr(schedule, missing, None)
     with pytest.raises(ValidationError) as refused:
@@ -199,7 +199,7 @@ def test_two_doctors_may_be_at_one_place_at_one_time() -> None:
     assert Slot.objects.count() == 8
 
 
-def test_what_overlaps_is_told_by_instants_and_not_by_clocks() -> None:
+def test_what_overlaps_is_reported_by_instants_and_not_by_clocks() -> None:
     madrid = ScheduleFactory(start_time=time(15), end_time=time(17))
     new_york = LocationFactory(time_zone="America/New_York")
     with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, whatever the season of either
@@ -215,9 +215,7 @@ def test_a_session_that_is_not_active_is_in_the_way_all_the_same() -> None:
 
 @pytest.mark.only_on("postgres")
 @pytest.mark.parametrize("start", [time(9), time(9, 15)])
-def test_the_database_has_the_last_word_on_an_overlap(
-    start: time, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_database_refuses_an_overlap(start: time, monkeypatch: pytest.MonkeyPatch) -> None:
     there = ScheduleFactory()
     monkeypatch.setattr(Schedule, "_refuse_overlap", lambda *args: None)
     with pytest.raises(ScheduleOverlap) as refused:

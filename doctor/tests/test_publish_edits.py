@@ -139,7 +139,7 @@ def test_fewer_places_than_are_taken_are_refused(schedule: Schedule, booked: App
     assert_balanced(booked.slot)
 
 
-def test_all_in_the_way_are_listed_by_id_and_nobody_else(schedule: Schedule) -> None:
+def test_all_appointments_in_the_way_are_listed_by_id_and_no_others(schedule: Schedule) -> None:
     slots = list(schedule.slots.order_by("-starts_at"))
     late, later, early, gone = (AppointmentFactory(slot=slots[n]) for n in (1, 0, 3, 0))
     gone.cancel()
@@ -224,7 +224,7 @@ def test_a_session_that_is_gone_cannot_be_changed(schedule: Schedule) -> None:
 # --- unpublish ------------------------------------------------------------------------------------
 
 
-def test_a_session_nobody_holds_a_place_in_goes_with_its_slots(
+def test_a_session_in_which_no_place_is_held_goes_with_its_slots(
     schedule: Schedule, booked: Appointment
 ) -> None:
     booked.cancel()
@@ -236,7 +236,7 @@ def test_a_session_nobody_holds_a_place_in_goes_with_its_slots(
 
 
 @pytest.mark.parametrize("conclude", ["complete", "mark_no_show"])
-def test_a_session_somebody_came_to_or_did_not_stays(
+def test_a_session_with_a_completed_visit_or_a_no_show_stays(
     schedule: Schedule, booked: Appointment, conclude: str
 ) -> None:
     getattr(booked, conclude)(at=booked.starts_at)

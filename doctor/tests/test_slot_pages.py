@@ -124,7 +124,7 @@ def test_a_link_keeps_what_was_asked_for() -> None:
     "cursor",
     ["", "junk", "\0", "é", "MXwxfG4=", "MXwxfHg", "fHxu", "MXwxfG4K", " MXwxfG4", "OTk5" * 99],
 )
-def test_a_cursor_that_was_never_told_is_400(cursor: str) -> None:
+def test_a_cursor_that_no_page_gave_is_400(cursor: str) -> None:
     assert_invalid(ask(cursor=cursor), "cursor")
 
 

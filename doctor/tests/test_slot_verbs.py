@@ -84,7 +84,7 @@ def test_a_closed_slot_cannot_be_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("closed", "begun", "full", "told"),
+    ("closed", "begun", "full", "reported"),
     [
         (True, True, True, SlotClosed),
         (True, True, False, SlotClosed),
@@ -96,8 +96,8 @@ def test_a_closed_slot_cannot_be_taken() -> None:
         (False, False, False, None),
     ],
 )
-def test_of_several_reasons_the_first_is_told(
-    closed: bool, begun: bool, full: bool, told: type[DomainError] | None
+def test_of_several_reasons_the_first_is_reported(
+    closed: bool, begun: bool, full: bool, reported: type[DomainError] | None
 ) -> None:
     slot = a_slot(capacity=1)
     if full:
@@ -106,9 +106,9 @@ def test_of_several_reasons_the_first_is_told(
         slot.schedule.revise(is_active=False)
     at = slot.starts_at if begun else slot.starts_at - INSTANT
     slot.refresh_from_db()
-    assert type(slot.refusal(at)) is (told or type(None))
-    if told:
-        with pytest.raises(told):
+    assert type(slot.refusal(at)) is (reported or type(None))
+    if reported:
+        with pytest.raises(reported):
             slot.take(at=at)
 
 

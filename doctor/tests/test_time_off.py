@@ -76,7 +76,7 @@ def test_leave_is_of_one_doctor_wherever_they_are() -> None:
     assert open_hours(colleague) == ALL
 
 
-def test_a_closure_is_of_one_location_whoever_is_there() -> None:
+def test_a_closure_is_of_one_location_and_all_its_doctors() -> None:
     place = LocationFactory()
     one, other, elsewhere = (
         ScheduleFactory(location=where) for where in (place, place, LocationFactory())
@@ -148,7 +148,7 @@ def test_what_is_made_or_opened_under_leave_is_closed() -> None:
     assert open_hours(schedule) == ALL
 
 
-def test_slots_that_have_ended_keep_the_word_of_their_day() -> None:
+def test_slots_that_have_ended_stay_open_or_closed_as_they_were() -> None:
     past = ScheduleFactory(date=day_ahead(-3))
     away(past, "00:00", "23:59")
     assert open_hours(past) == ALL

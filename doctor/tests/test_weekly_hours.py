@@ -121,7 +121,7 @@ def test_slots_made_in_leave_are_closed() -> None:
     assert closed.count() == 2
 
 
-def test_a_day_on_which_another_session_is_in_the_way_is_skipped_and_told() -> None:
+def test_a_day_on_which_another_session_is_in_the_way_is_skipped_and_reported() -> None:
     there = ScheduleFactory(date=MONDAY + timedelta(days=7), start_time=time(10, 30))
     hours = WeeklyHoursFactory(doctor=there.doctor)
     assert days(hours) == after(0, 14, 21, 28)
@@ -129,13 +129,13 @@ def test_a_day_on_which_another_session_is_in_the_way_is_skipped_and_told() -> N
     assert there.slots.count() == 1
 
 
-def test_a_session_that_only_touches_is_in_nobodys_way() -> None:
+def test_a_session_that_only_touches_is_no_conflict() -> None:
     there = ScheduleFactory(date=MONDAY + timedelta(days=7), start_time=time(11), end_time=time(12))
     ScheduleFactory(doctor=there.doctor, date=there.date, start_time=time(7), end_time=time(9))
     assert WeeklyHoursFactory(doctor=there.doctor).skipped == ()
 
 
-def test_another_doctors_session_is_in_nobodys_way() -> None:
+def test_another_doctors_session_is_no_conflict() -> None:
     there = ScheduleFactory(date=MONDAY + timedelta(days=7))
     assert WeeklyHoursFactory(location=there.location).skipped == ()
 
@@ -230,7 +230,7 @@ def test_hours_that_never_meet_stand_side_by_side(changes: dict[str, Any]) -> No
     assert WeeklyHours.objects.count() == 2
 
 
-def test_hours_that_have_ended_are_in_nobodys_way() -> None:
+def test_hours_that_have_ended_are_no_conflict() -> None:
     doctor = WeeklyHoursFactory(
         valid_from=date(2026, 1, 5), valid_until=MONDAY - timedelta(days=1)
     ).doctor

@@ -12,7 +12,7 @@ from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment
 from doctor.models import Schedule, Slot, WeeklyHours
 from doctor.tests.factories import DoctorFactory, LocationFactory, WeeklyHoursFactory
-from doctor.tests.mondays import MONDAY, SECOND, everything
+from doctor.tests.monday_hours import MONDAY, SECOND, everything
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]

@@ -15,7 +15,7 @@ from doctor.tests.factories import (
     ScheduleFactory,
     WeeklyHoursFactory,
 )
-from doctor.tests.mondays import MONDAY, SECOND, THIRD, everything, on
+from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, everything, on
 from tests.balance import assert_balanced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]

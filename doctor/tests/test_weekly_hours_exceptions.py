@@ -6,7 +6,7 @@ import pytest
 
 from appointment.models import Appointment
 from doctor.models import Slot, WeeklyHours
-from doctor.tests.mondays import SECOND, THIRD, on
+from doctor.tests.monday_hours import SECOND, THIRD, on
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 

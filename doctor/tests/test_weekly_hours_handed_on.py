@@ -9,7 +9,7 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import DoctorFactory, WeeklyHoursFactory
-from doctor.tests.mondays import SECOND, everything, on
+from doctor.tests.monday_hours import SECOND, everything, on
 from tests.balance import assert_balanced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
@@ -42,7 +42,7 @@ def slots(doctor: object) -> list[Slot]:
 
 
 @pytest.mark.parametrize("changes", [{"start_time": time(9, 15)}, {"slot_minutes": 60}])
-def test_what_was_kept_and_then_given_up_is_made_anew_by_extend_schedules(
+def test_what_was_kept_and_then_given_up_is_made_again_by_extend_schedules(
     changes: dict[str, object],
 ) -> None:
     hours = WeeklyHoursFactory(weekday=0)

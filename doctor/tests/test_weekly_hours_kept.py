@@ -14,7 +14,7 @@ from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
 )
-from doctor.tests.mondays import MONDAY, SECOND, THIRD, everything, on
+from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, everything, on
 from tests.balance import assert_balanced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
@@ -47,7 +47,7 @@ def made_up(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("changes", STRANDING)
-def test_a_change_that_would_strand_somebody_is_refused_with_all_in_the_way(
+def test_a_change_that_would_strand_a_patient_is_refused_with_all_appointments_in_the_way(
     hours: WeeklyHours, booked: Appointment, changes: dict[str, Any]
 ) -> None:
     other = AppointmentFactory(slot=booked.slot)
@@ -169,9 +169,7 @@ def test_deleted_hours_take_their_sessions_from_tomorrow_on_along(hours: WeeklyH
     assert (today.date, today.weekly_hours, today.slots.count()) == (MONDAY, None, 4)
 
 
-def test_hours_with_somebody_booked_are_not_deleted(
-    hours: WeeklyHours, booked: Appointment
-) -> None:
+def test_hours_with_a_booked_visit_are_not_deleted(hours: WeeklyHours, booked: Appointment) -> None:
     before = everything()
     with pytest.raises(ScheduleInUse) as refused:
         hours.unpublish()
@@ -179,7 +177,7 @@ def test_hours_with_somebody_booked_are_not_deleted(
     assert everything() == before
 
 
-def test_deleted_hours_keep_what_is_booked_when_told_to(
+def test_deleted_hours_keep_what_is_booked_with_keep(
     hours: WeeklyHours, booked: Appointment
 ) -> None:
     hours.unpublish(keep=True)

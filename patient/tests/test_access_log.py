@@ -8,7 +8,7 @@ from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory
-from tests.desk import Desk, page
+from tests.admin_client import AdminClient, page
 from tests.problems import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -16,21 +16,21 @@ pytestmark = pytest.mark.django_db
 LOG = "/api/patient/access-log/"
 
 
-def told(client: Any, **query: Any) -> list[dict[str, Any]]:
+def reported(client: Any, **query: Any) -> list[dict[str, Any]]:
     answer = client.get(LOG, query)
     assert answer.status_code == 200
     rows: list[dict[str, Any]] = answer.json()["results"]
     return rows
 
 
-def test_a_patient_is_told_who_read_and_changed_their_record_latest_first(
+def test_a_patient_sees_who_read_and_changed_their_record_latest_first(
     patient: Patient, superuser: User, client_of: Any
 ) -> None:
     superuser.revise(first_name="Rosa", last_name="Gil")
     entry, client = MedicalHistoryFactory(patient=patient), client_of(patient.user)
-    Desk(superuser).get(page(entry, "change"))
+    AdminClient(superuser).get(page(entry, "change"))
     client.patch(f"/api/patient/medical-history/{entry.pk}/", {"notes": "Mild"})
-    changed, read = told(client)
+    changed, read = reported(client)
     assert (changed["action"], changed["by"]) == ("change", {"role": "patient", "name": None})
     assert (read["action"], read["by"]) == ("read", {"role": "staff", "name": "Rosa Gil"})
     assert (read["kind"], read["object_id"], read["channel"]) == (
@@ -41,12 +41,12 @@ def test_a_patient_is_told_who_read_and_changed_their_record_latest_first(
     assert (read["patient"], read["emergency"]) == (patient.pk, False)
 
 
-def test_nothing_of_anybodys_address_or_account_is_told(
+def test_nothing_of_any_address_or_account_is_shown(
     patient: Patient, superuser: User, client_of: Any
 ) -> None:
     superuser.revise(first_name="", last_name="")
-    Desk(superuser).get(page(patient, "change"))
-    read, _ = told(client_of(patient.user))  # the page, and the history on it
+    AdminClient(superuser).get(page(patient, "change"))
+    read, _ = reported(client_of(patient.user))  # the page, and the history on it
     assert read["by"] == {"role": "staff", "name": None}
     assert set(read) == {
         "id", "at", "by", "channel", "action", "kind", "object_id", "patient", "emergency",
@@ -58,12 +58,12 @@ def test_the_log_is_of_oneself_and_dependents_and_narrowed_by_patient(
 ) -> None:
     child = DependentFactory(user=patient.user)
     for person in (patient, child, other_patient):
-        Desk(superuser).get(page(person, "change"))
+        AdminClient(superuser).get(page(person, "change"))
     client = client_of(patient.user)
-    assert {row["patient"] for row in told(client)} == {patient.pk, child.pk}
-    assert {row["patient"] for row in told(client, patient=child.pk)} == {child.pk}
-    assert told(client, patient=other_patient.pk) == []
-    assert told(client_of(UserFactory())) == []
+    assert {row["patient"] for row in reported(client)} == {patient.pk, child.pk}
+    assert {row["patient"] for row in reported(client, patient=child.pk)} == {child.pk}
+    assert reported(client, patient=other_patient.pk) == []
+    assert reported(client_of(UserFactory())) == []
     assert_problem(client_of(None).get(LOG), 401, "not_authenticated")
 
 
@@ -72,15 +72,15 @@ def test_neither_refusals_nor_ones_own_looks_at_the_log_fill_it(
 ) -> None:
     client = client_of(patient.user)
     client_of(other_patient.user).get(f"/api/patient/profile/{patient.pk}/")
-    assert told(client) == []
-    assert told(client) == []
+    assert reported(client) == []
+    assert reported(client) == []
     looks = AuditEvent.objects.filter(kind="accounts.auditevent")
     assert looks.count() == 2
 
 
-def test_a_name_is_told_no_more_once_the_account_is_gone(
+def test_a_name_is_no_longer_shown_once_the_account_is_gone(
     patient: Patient, superuser: User, client_of: Any
 ) -> None:
-    Desk(superuser).get(page(patient, "change"))
+    AdminClient(superuser).get(page(patient, "change"))
     superuser.delete()
-    assert told(client_of(patient.user))[0]["by"] == {"role": "staff", "name": None}
+    assert reported(client_of(patient.user))[0]["by"] == {"role": "staff", "name": None}

@@ -107,7 +107,7 @@ def test_a_first_dependent_needs_no_profile_and_makes_none(client_of) -> None:
     assert client_of(user).post(PROFILE, NAMES).status_code == 201
 
 
-def test_a_body_makes_nobody_elses_dependent_and_no_second_own_profile(
+def test_a_body_makes_no_dependent_of_another_account_and_no_second_own_profile(
     client: APIClient, patient: Patient, other_patient: Patient
 ) -> None:
     sent = {"id": 9, "user": other_patient.user_id, "is_dependent": False}
@@ -145,7 +145,7 @@ def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_a_profile_that_is_made_by_many_at_once_is_one_beside_the_dependents(client_of) -> None:
+def test_a_profile_that_is_made_by_many_at_once_is_one_besides_the_dependents(client_of) -> None:
     user = UserFactory()
     DependentFactory(user=user)
     clients = [client_of(user) for _ in range(4)]
@@ -209,7 +209,7 @@ def visits_of(*people: Patient) -> list[Appointment]:
 
 
 @pytest.mark.parametrize("who", ["dependent", "own"])
-def test_erasing_one_of_a_family_erases_nobody_else(
+def test_erasing_one_of_a_family_erases_no_other_member(
     who: str, client: APIClient, patient: Patient, child: Patient
 ) -> None:
     gone, kept = (child, patient) if who == "dependent" else (patient, child)

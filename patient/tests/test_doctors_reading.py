@@ -103,7 +103,7 @@ def test_a_doctor_who_is_not_active_reads_nothing(
     assert_problem(asked(doctor, entry.patient), 404, "not_found")
 
 
-def test_staff_another_doctor_and_another_patient_find_what_they_find_of_nobody(
+def test_staff_another_doctor_and_another_patient_get_the_answer_of_an_absent_patient(
     visit: Appointment, entry: MedicalHistory, other_patient: Patient, client_of: Any
 ) -> None:
     another = DoctorFactory(user=UserFactory()).user

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from patient.models import EmergencyAccess, Patient
 from patient.tests.factories import MedicalHistoryFactory
-from tests.desk import Desk, page
+from tests.admin_client import AdminClient, page
 
 pytestmark = pytest.mark.django_db
 
@@ -25,81 +25,85 @@ def known(patient: Patient) -> Patient:
 
 
 @pytest.fixture
-def desk(staff: User) -> Desk:
-    return Desk(staff)
+def admin_client(staff: User) -> AdminClient:
+    return AdminClient(staff)
 
 
-def break_in(desk: Desk, patient: Patient, reason: str = WHY) -> Any:
-    return desk.send(page(EmergencyAccess, "add"), patient=patient.pk, reason=reason)
+def break_in(admin_client: AdminClient, patient: Patient, reason: str = WHY) -> Any:
+    return admin_client.send(page(EmergencyAccess, "add"), patient=patient.pk, reason=reason)
 
 
-def shows_it(desk: Desk, access: EmergencyAccess) -> bool:
-    return "Penicillin" in desk.get(page(access, "change")).content.decode()
+def shows_it(admin_client: AdminClient, access: EmergencyAccess) -> bool:
+    return "Penicillin" in admin_client.get(page(access, "change")).content.decode()
 
 
-def test_the_reception_reads_a_history_for_a_reason_and_only_so(desk: Desk, known: Patient) -> None:
-    closed = desk.get(page(known, "change")).content.decode()
+def test_the_reception_reads_a_history_for_a_reason_and_only_so(
+    admin_client: AdminClient, known: Patient
+) -> None:
+    closed = admin_client.get(page(known, "change")).content.decode()
     assert "Penicillin" not in closed
     assert f"{page(EmergencyAccess, 'add')}?patient={known.pk}" in closed
-    assert break_in(desk, known, reason=" ").context["adminform"].form.errors == {
+    assert break_in(admin_client, known, reason=" ").context["adminform"].form.errors == {
         "reason": ["This field is required."]
     }
-    assert "Penicillin" in break_in(desk, known).content.decode()
+    assert "Penicillin" in break_in(admin_client, known).content.decode()
     access = EmergencyAccess.objects.get()
     assert (access.patient, access.reason) == (known, WHY)
-    assert "Penicillin" not in desk.get(page(known, "change")).content.decode()
+    assert "Penicillin" not in admin_client.get(page(known, "change")).content.decode()
 
 
 def test_it_ends_by_itself_after_an_hour_and_can_be_ended_before(
-    desk: Desk, known: Patient, other_patient: Patient
+    admin_client: AdminClient, known: Patient, other_patient: Patient
 ) -> None:
-    break_in(desk, known)
-    break_in(desk, known)
+    break_in(admin_client, known)
+    break_in(admin_client, known)
     ended, lapsing = EmergencyAccess.objects.order_by("pk")
-    assert shows_it(desk, ended)
-    desk.change(ended, end_now="on")
-    assert not shows_it(desk, ended)
-    assert shows_it(desk, lapsing)
+    assert shows_it(admin_client, ended)
+    admin_client.change(ended, end_now="on")
+    assert not shows_it(admin_client, ended)
+    assert shows_it(admin_client, lapsing)
     with time_machine.travel(timezone.now() + timedelta(minutes=59), tick=False):
-        assert shows_it(desk, lapsing)
+        assert shows_it(admin_client, lapsing)
     with time_machine.travel(timezone.now() + timedelta(minutes=61), tick=False):
-        assert not shows_it(desk, lapsing)
-        assert desk.get(page(lapsing, "change")).status_code == 200
+        assert not shows_it(admin_client, lapsing)
+        assert admin_client.get(page(lapsing, "change")).status_code == 200
     assert EmergencyAccess.objects.get(pk=lapsing.pk).ended_at is None
 
 
-def test_it_is_open_to_nobody_but_who_gave_the_reason(
-    desk: Desk, known: Patient, superuser: User
+def test_emergency_access_is_open_only_to_who_gave_the_reason(
+    admin_client: AdminClient, known: Patient, superuser: User
 ) -> None:
-    break_in(desk, known)
-    access, reviewer = EmergencyAccess.objects.get(), Desk(superuser)
+    break_in(admin_client, known)
+    access, reviewer = EmergencyAccess.objects.get(), AdminClient(superuser)
     shown = reviewer.get(page(access, "change")).content.decode()
     assert WHY in shown
     assert "Penicillin" not in shown
 
 
-def test_a_colleague_sees_only_their_own(desk: Desk, known: Patient, staff: User) -> None:
-    break_in(desk, known)
+def test_a_colleague_sees_only_their_own(
+    admin_client: AdminClient, known: Patient, staff: User
+) -> None:
+    break_in(admin_client, known)
     access = EmergencyAccess.objects.get()
     EmergencyAccess.objects.update(user=known.user)
-    assert WHY not in desk.get(page(EmergencyAccess)).content.decode()
-    assert desk.status(page(access, "change")) == 302  # as one that is not there
+    assert WHY not in admin_client.get(page(EmergencyAccess)).content.decode()
+    assert admin_client.status(page(access, "change")) == 302  # as one that is not there
 
 
-def test_without_the_permission_nobody_breaks_in(staff: User, known: Patient) -> None:
+def test_emergency_access_needs_its_permission(staff: User, known: Patient) -> None:
     staff.groups.get().permissions.remove(
         *staff.groups.get().permissions.filter(codename="use_emergency_access")
     )
-    desk = Desk(staff)
-    assert desk.status(page(EmergencyAccess, "add")) == 403
-    assert desk.status(page(EmergencyAccess)) == 403
-    assert "emergencyaccess" not in desk.get(page(known, "change")).content.decode()
+    admin_client = AdminClient(staff)
+    assert admin_client.status(page(EmergencyAccess, "add")) == 403
+    assert admin_client.status(page(EmergencyAccess)) == 403
+    assert "emergencyaccess" not in admin_client.get(page(known, "change")).content.decode()
 
 
 def test_every_read_in_an_emergency_stands_out_for_staff_and_the_patient(
-    desk: Desk, known: Patient, superuser: User, staff: User, client_of: Any
+    admin_client: AdminClient, known: Patient, superuser: User, staff: User, client_of: Any
 ) -> None:
-    break_in(desk, known)
+    break_in(admin_client, known)
     access = EmergencyAccess.objects.get()
     events = AuditEvent.objects.filter(emergency=True).order_by("pk")
     assert [(event.action, event.kind, event.emergency_id) for event in events] == [
@@ -107,25 +111,29 @@ def test_every_read_in_an_emergency_stands_out_for_staff_and_the_patient(
         ("read", "patient.medicalhistory", access.pk),
     ]
     assert {event.actor for event in events} == {staff}
-    listed = Desk(superuser).get(page(AuditEvent), emergency__exact=1).content.decode()
+    listed = AdminClient(superuser).get(page(AuditEvent), emergency__exact=1).content.decode()
     assert f"EMERGENCY {access.pk}" in listed
     assert WHY not in listed
     log = client_of(known.user).get("/api/patient/access-log/").json()["results"]
     assert [row["action"] for row in log if row["emergency"]] == ["read", "create"]
 
 
-def test_an_erasure_blanks_the_reason_and_takes_the_person_out(desk: Desk, known: Patient) -> None:
-    break_in(desk, known)
+def test_an_erasure_blanks_the_reason_and_takes_the_person_out(
+    admin_client: AdminClient, known: Patient
+) -> None:
+    break_in(admin_client, known)
     known.erase()
     access = EmergencyAccess.objects.get()
     assert (access.patient, access.reason) == (None, "")
-    assert not shows_it(desk, access)
+    assert not shows_it(admin_client, access)
 
 
-def test_the_pages_say_whom_to_name_and_in_which_zone_it_ends(desk: Desk, known: Patient) -> None:
-    form = desk.get(page(EmergencyAccess, "add")).content.decode()
+def test_the_pages_say_whom_to_name_and_in_which_zone_it_ends(
+    admin_client: AdminClient, known: Patient
+) -> None:
+    form = admin_client.get(page(EmergencyAccess, "add")).content.decode()
     assert "The patient whose history you need to read." in form
     assert "Empty once the person has been erased" not in form
-    break_in(desk, known)
+    break_in(admin_client, known)
     for path in (page(EmergencyAccess), page(EmergencyAccess.objects.get(), "change")):
-        assert re.search(r"\d [ap]\.m\. UTC", desk.get(path).content.decode()), path
+        assert re.search(r"\d [ap]\.m\. UTC", admin_client.get(path).content.decode()), path

@@ -81,7 +81,7 @@ def test_a_visit_under_way_stays_as_it_is(patient: Patient, coming: Appointment)
     assert_balanced(coming.slot)
 
 
-def test_no_word_of_theirs_is_left(
+def test_no_free_text_about_the_patient_is_left(
     patient: Patient, coming: Appointment, past: Appointment, staff: User
 ) -> None:
     slot = ScheduleFactory(date=day_ahead(5)).slots.first()
@@ -126,7 +126,7 @@ def test_the_log_of_the_admin_forgets_the_name(patient: Patient, staff: User) ->
     assert entry.object_repr == f"patient {pk}, erased"
 
 
-def test_somebody_without_an_account_can_be_erased() -> None:
+def test_a_patient_without_an_account_can_be_erased() -> None:
     visit = AppointmentFactory(patient=PatientFactory(user=None))
     visit.patient.erase()
     visit.refresh_from_db()
@@ -134,7 +134,7 @@ def test_somebody_without_an_account_can_be_erased() -> None:
     assert_balanced(visit.slot)
 
 
-def test_erasing_twice_is_erasing_somebody_who_is_gone(patient: Patient) -> None:
+def test_erasing_twice_finds_no_patient_the_second_time(patient: Patient) -> None:
     stale = Patient.objects.get(pk=patient.pk)
     patient.erase()
     with pytest.raises(Patient.DoesNotExist):

@@ -175,7 +175,7 @@ def test_booking_after_the_erasure_makes_a_new_profile(person, user, client) -> 
     assert Patient.objects.get(user=user).name == "Ana Ruiz"
 
 
-def test_nobody_else_loses_anything(person, visits, client) -> None:
+def test_no_other_patient_loses_anything(person, visits, client) -> None:
     shared = visits["coming"].slot.schedule.slots.all()[1]
     theirs = AppointmentFactory(slot=shared, reason="Flu")
     entry = MedicalHistoryFactory(patient=theirs.patient)

@@ -68,7 +68,7 @@ def test_a_user_acts_for_themselves_and_each_dependent_by_name(
             assert Patient.objects.lock_for(patient.user, person.pk) == person
 
 
-def test_nobody_acts_for_a_stranger_or_a_strangers_dependent(
+def test_no_caller_acts_for_a_stranger_or_a_strangers_dependent(
     patient: Patient, other_patient: Patient, strangers_child: Patient
 ) -> None:
     walk_in = PatientFactory(user=None)
@@ -89,7 +89,7 @@ def test_who_has_only_dependents_gets_an_own_profile_when_they_act_for_themselve
     assert own != child
 
 
-def test_nobody_is_acted_for_by_an_account_that_is_gone(child: Patient) -> None:
+def test_a_deleted_account_acts_for_no_patient(child: Patient) -> None:
     user = UserFactory()
     User.objects.filter(pk=user.pk).delete()
     with pytest.raises(User.DoesNotExist), transaction.atomic():
@@ -107,7 +107,7 @@ def test_an_account_has_several_dependents_and_one_own_profile(patient: Patient)
     assert Patient.objects.dependents_of(patient.user).count() == 2
 
 
-def test_a_dependent_of_nobody_is_refused(child: Patient) -> None:
+def test_a_dependent_without_an_account_is_refused(child: Patient) -> None:
     with pytest.raises(ValidationError, match="needs an account"):
         new_dependent(None).enroll()
     with pytest.raises(ValidationError, match="needs an account"):
@@ -134,7 +134,7 @@ def test_a_dependent_does_not_become_a_second_own_profile(child: Patient) -> Non
     assert child.is_dependent
 
 
-def test_a_walk_in_becomes_somebodys_dependent(patient: Patient) -> None:
+def test_a_walk_in_becomes_a_dependent_of_an_account(patient: Patient) -> None:
     walk_in = PatientFactory(user=None)
     walk_in.revise(user=patient.user, is_dependent=True)
     assert Patient.objects.dependents_of(patient.user).get() == walk_in
@@ -178,7 +178,7 @@ def test_no_account_is_not_one_that_walk_ins_share() -> None:
         assert not getattr(Patient.objects, scope)(None).exists()
 
 
-def test_a_number_beyond_all_keys_is_nobodys(patient: Patient) -> None:
+def test_a_number_beyond_all_keys_is_not_found(patient: Patient) -> None:
     for pk in (-1, 10**22):
         with pytest.raises(Patient.DoesNotExist):
             Patient.objects.own_or_dependent(patient.user, pk)

@@ -19,16 +19,16 @@ from appointment.models import Appointment, WaitlistEntry
 from doctor.exceptions import REFUSALS
 from doctor.models import Slot
 from extensions.exceptions import DomainError
-from tests.drills.agreement_world import DAY, MINUTE, Ground, World, overlap
-from tests.world import undone
+from tests.drills.agreement_clinics import DAY, MINUTE, Ground, RandomClinic, overlap
+from tests.sample_data import rolled_back
 
 INSTANTS = 4  # of each clinic
 OVER_HTTP = 10  # one in so many is booked and moved through the API, the others by its verbs
 REASONS = {error.code: reason for reason, error in REFUSALS.items()}
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def agree(cases: int, first_seed: int = 0, tell: Tell = lambda line: None) -> Counter[str]:
+def agree(cases: int, first_seed: int = 0, report: Report = lambda line: None) -> Counter[str]:
     """Ask about so many (rules, slot, instant); how often each answer was given.
 
     Raises AssertionError with the seed of the clinic at the first disagreement. Needs a transaction
@@ -36,44 +36,44 @@ def agree(cases: int, first_seed: int = 0, tell: Tell = lambda line: None) -> Co
     """
     ground, given, seed = Ground(), Counter[str](), first_seed
     while given.total() < cases:
-        with undone():
-            world = World(ground, seed)
-            for number, at in enumerate(world.instants(INSTANTS)):
+        with rolled_back():
+            clinic = RandomClinic(ground, seed)
+            for number, at in enumerate(clinic.instants(INSTANTS)):
                 with time_machine.travel(at, tick=False):
-                    moment = Moment(world, timezone.now())
+                    moment = Moment(clinic, timezone.now())
                     given.update(moment.answers())
                     (moment.move if number % 2 else moment.wait)()
         seed += 1
         if seed % 25 == 0:
-            tell(f"{given.total():,} of {cases:,} cases agree")
+            report(f"{given.total():,} of {cases:,} cases agree")
     return given
 
 
 class Moment:
     """A clinic at an instant, asked from all sides."""
 
-    def __init__(self, world: World, at: datetime) -> None:
-        self.world, self.at, self.patient = world, at, world.ground.patient
+    def __init__(self, clinic: RandomClinic, at: datetime) -> None:
+        self.clinic, self.at, self.patient = clinic, at, clinic.ground.patient
         self.anonymous, self.client = APIClient(), APIClient()
         self.client.force_authenticate(self.patient.user)
 
     def answers(self) -> Iterator[str]:
         """The answer about each slot, once everybody has given it."""
-        expected = {slot.pk: self.reason(slot, self.world.live()) for slot in self.world.slots}
-        everybody = {slot.pk: self.reason(slot, None) for slot in self.world.slots}
+        expected = {slot.pk: self.reason(slot, self.clinic.live()) for slot in self.clinic.slots}
+        everybody = {slot.pk: self.reason(slot, None) for slot in self.clinic.slots}
         free = {pk for pk, reason in everybody.items() if reason is None}
         self.same("explain", self.explained(self.client), expected)
         self.same("explain to anybody", self.explained(self.anonymous), everybody)
         self.same("plain list", self.listed(), free)
         self.same("search", self.found(), free)
         self.same("admin", set(Slot.objects.bookable(self.at).values_list("pk", flat=True)), free)
-        for slot in self.world.slots:
+        for slot in self.clinic.slots:
             self.same(f"booking {slot.pk}", self.booked(slot), expected[slot.pk])
         return (str(reason) for reason in expected.values())
 
     def same(self, who: str, said: Any, expected: Any) -> None:
         """What was said is what was expected."""
-        where = f"{who}, clinic {self.world.seed} at {self.at.isoformat()}"
+        where = f"{who}, clinic {self.clinic.seed} at {self.at.isoformat()}"
         assert said == expected, f"{where}: {said}, not {expected}"
 
     def answer(self, request: Any) -> Any:
@@ -84,11 +84,11 @@ class Moment:
 
     def reason(self, slot: Slot, visits: list[Appointment] | None) -> str | None:
         """The first reason against the slot for somebody with these live visits, or for anybody."""
-        told = {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
-        told["too_many"] = visits is not None and self._at_limit(slot, visits)
+        answer = {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
+        answer["too_many"] = visits is not None and self._at_limit(slot, visits)
         lapsed = slot.hold_lapses_at is not None and slot.hold_lapses_at <= self.at
-        told["full"] = slot.taken >= slot.capacity and not lapsed
-        return next((reason for reason, is_so in told.items() if is_so), None)
+        answer["full"] = slot.taken >= slot.capacity and not lapsed
+        return next((reason for reason, is_so in answer.items() if is_so), None)
 
     def _of_visits(self, slot: Slot, visits: list[Appointment]) -> dict[str, bool]:
         return {
@@ -97,37 +97,37 @@ class Moment:
         }
 
     def _of_slot(self, slot: Slot) -> dict[str, bool]:
-        place = self.world.place(slot)
+        place = self.clinic.place(slot)
         today, horizon = self.at.astimezone(place.zone).date(), place.horizon_days
         day = slot.starts_at.astimezone(place.zone).date()
         return {
             "closed": not slot.is_open,
             "past": slot.starts_at <= self.at,
-            "too_soon": slot.starts_at - self.world.notice(slot) < self.at,
+            "too_soon": slot.starts_at - self.clinic.notice(slot) < self.at,
             "too_far": horizon is not None and day > today + horizon * DAY,
         }
 
     def _at_limit(self, slot: Slot, visits: list[Appointment]) -> bool:
-        limit = self.world.place(slot).max_live_per_patient
+        limit = self.clinic.place(slot).max_live_per_patient
         there = [v for v in visits if v.location_id == slot.location_id and v.ends_at > self.at]
         return limit is not None and len(there) >= limit
 
     # --- Those who are asked ---
 
     def explained(self, client: APIClient) -> dict[int, str | None]:
-        told = self._days(client, explain="true")
-        assert all((slot["available"] > 0) is (slot["reason"] is None) for slot in told)
-        return {slot["id"]: slot["reason"] for slot in told}
+        answer = self._days(client, explain="true")
+        assert all((slot["available"] > 0) is (slot["reason"] is None) for slot in answer)
+        return {slot["id"]: slot["reason"] for slot in answer}
 
     def listed(self) -> set[int]:
         return {slot["id"] for slot in self._days(self.client)}
 
     def _days(self, client: APIClient, **query: str) -> list[dict[str, Any]]:
-        first, last = self.world.at.date() - 5 * DAY, self.world.at.date() + 12 * DAY
+        first, last = self.clinic.at.date() - 5 * DAY, self.clinic.at.date() + 12 * DAY
         query |= {"from": str(first), "to": str(last)}
         paths = (
             f"/api/doctor/doctors/{doctor.pk}/available-slots/"
-            for doctor in self.world.ground.doctors
+            for doctor in self.clinic.ground.doctors
         )
         return [slot for path in paths for slot in self.answer(client.get(path, query))]
 
@@ -136,14 +136,14 @@ class Moment:
 
     def wait(self) -> None:
         """Ask which free slots the patient, who waits for both doctors, could be offered."""
-        free = [slot for slot in self.world.slots if self.reason(slot, None) is None]
+        free = [slot for slot in self.clinic.slots if self.reason(slot, None) is None]
         mine = WaitlistEntry.objects.filter(patient=self.patient)
         offered = {slot.pk for slot in free if mine.eligible_for(slot, self.at).exists()}
-        for_them = {slot.pk for slot in free if self.reason(slot, self.world.live()) is None}
+        for_them = {slot.pk for slot in free if self.reason(slot, self.clinic.live()) is None}
         self.same("waiting list", offered, for_them)
 
     def booked(self, slot: Slot) -> str | None:
-        with undone():
+        with rolled_back():
             if slot.pk % OVER_HTTP:
                 booking = partial(Appointment.objects.book_own, slot_id=slot.pk)
                 return self._refusal(lambda: booking(self.patient.user, slot.doctor_id))
@@ -152,20 +152,20 @@ class Moment:
 
     def move(self) -> None:
         """Ask whether a visit can be moved to each slot: it does not count itself."""
-        coming = [v for v in self.world.live() if v.starts_at > self.at and self._in_time(v)]
+        coming = [v for v in self.clinic.live() if v.starts_at > self.at and self._in_time(v)]
         for visit in coming[:1]:
-            others = [other for other in self.world.live() if other is not visit]
-            for slot in self.world.slots:
+            others = [other for other in self.clinic.live() if other is not visit]
+            for slot in self.clinic.slots:
                 own = slot.pk == visit.slot_id
                 expected = "already_booked" if own else self.reason(slot, others)
                 self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected)
 
     def _in_time(self, visit: Appointment) -> bool:
-        deadline = self.world.place(visit.slot).cancel_deadline_minutes or 0
+        deadline = self.clinic.place(visit.slot).cancel_deadline_minutes or 0
         return visit.starts_at - deadline * MINUTE >= self.at
 
     def _moved(self, visit: Appointment, slot: Slot) -> str | None:
-        with undone():
+        with rolled_back():
             if slot.pk % OVER_HTTP:
                 copy = Appointment.objects.get(pk=visit.pk)
                 return self._refusal(lambda: copy.reschedule(to=slot.pk))

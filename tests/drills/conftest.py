@@ -20,7 +20,7 @@ def sized(pytestconfig: pytest.Config) -> Sized:
 
 
 @pytest.fixture
-def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def report(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """Print a line of progress at once, past the capturing of output."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")

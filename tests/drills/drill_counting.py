@@ -43,5 +43,5 @@ def test_counts_of_two_processes_are_one() -> None:
         )
         for _ in range(2)
     ]
-    told = [number for process in processes for number in process.communicate()[0].split()]
-    assert sorted(map(int, told)) == list(range(1, 101))
+    answer = [number for process in processes for number in process.communicate()[0].split()]
+    assert sorted(map(int, answer)) == list(range(1, 101))

@@ -34,12 +34,12 @@ def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def line(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
-    """`line(tell)`: a server and the line to its database, a copy, with clients of their own."""
+    """`line(report)`: a server and the line to its database, a copy, with clients of their own."""
     with Proxy(durable.port) as proxy:
         url = proxy.between(durable.create_database("line", template="clinic"))
         server = BareServer(url, tmp_path_factory.mktemp("line") / "log")
         with server.running():
-            yield lambda tell=str: Line(server, Load.prepared(server), proxy, tell)
+            yield lambda report=str: Line(server, Load.prepared(server), proxy, report)
 
 
 @pytest.fixture(scope="module")
@@ -49,32 +49,32 @@ def relay(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield pair
 
 
-def test_a_slow_line_loses_nothing(line, sized, tell) -> None:
-    line(tell).is_slow(0.2, sized(20))
+def test_a_slow_connection_loses_nothing(line, sized, report) -> None:
+    line(report).is_slow(0.2, sized(20))
 
 
-def test_a_line_that_breaks_in_mid_transaction_acknowledges_nothing_false(
-    line, sized, tell
+def test_a_connection_that_breaks_in_mid_transaction_acknowledges_nothing_false(
+    line, sized, report
 ) -> None:
-    line(tell).breaks(sized(20))
+    line(report).breaks(sized(20))
 
 
-def test_a_line_that_is_silent_for_10_seconds_sticks_nobody(line, tell) -> None:
-    line(tell).falls_silent(10)
+def test_a_database_that_is_silent_for_10_seconds_blocks_no_caller_for_longer(line, report) -> None:
+    line(report).falls_silent(10)
 
 
 def test_a_synchronous_standby_that_takes_over_has_all_and_one_that_lags_has_not(
-    relay, sized, tell
+    relay, sized, report
 ) -> None:
-    relay.tell = tell
+    relay.report = report
     for _ in range(sized(10)):
         relay.round(synchronous=True)
     relay.load.assert_kept()
-    relay.load.assert_told_properly()
+    relay.load.assert_answers_are_usual()
     for _ in range(sized(2)):
         relay.round(synchronous=False)
     lost = relay.load.lost()
-    tell(f"control: {len(lost)} of {len(relay.load.ledger)} acknowledged visits lost")
+    report(f"control: {len(lost)} of {len(relay.load.ledger)} acknowledged visits lost")
     assert lost
 
 

@@ -10,7 +10,7 @@ from tests.routes import api_routes
 pytestmark = pytest.mark.django_db
 
 
-def test_no_call_that_the_document_leads_to_goes_against_it(sized, tell) -> None:
+def test_no_call_that_the_document_leads_to_goes_against_it(sized, report) -> None:
     logging.disable(logging.CRITICAL)
     calls = 0
     with document() as schema:
@@ -18,6 +18,6 @@ def test_no_call_that_the_document_leads_to_goes_against_it(sized, tell) -> None
             for method in sorted(methods):
                 made = check_operation(schema, method, route, sized(50))
                 calls += made
-                tell(f"{method} {route}: {made:,} calls")
+                report(f"{method} {route}: {made:,} calls")
         calls += check_sequences(schema, sized(200), steps=15)
-    tell(f"{calls:,} calls, and no check that failed")
+    report(f"{calls:,} calls, and no check that failed")

@@ -29,15 +29,15 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def test_a_year_for_all_doctors_is_made_once_in_flat_memory(sized, tell) -> None:
+def test_a_year_for_all_doctors_is_made_once_in_flat_memory(sized, report) -> None:
     number = sized(200)
     doctors_with_hours(number)
     with time_machine.travel(NEW_YEAR, tick=False):
         materialize(days=7)
         before, began = peak(), time.perf_counter()
-        tell(materialize().splitlines()[-1])
+        report(materialize().splitlines()[-1])
         took, after = time.perf_counter() - began, peak()
-        tell(
+        report(
             f"{took:.0f} s, at most {before // 1024} MiB after a week, {after // 1024} after a year"
         )
         assert_a_year_of(number)

@@ -15,21 +15,21 @@ def durable(database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clin
         yield clinic
 
 
-def test_20_killed_workers_lose_nothing(durable: Clinic, sized, tell) -> None:
-    survive(durable, [durable.kill_worker] * sized(20), tell)
+def test_20_killed_workers_lose_nothing(durable: Clinic, sized, report) -> None:
+    survive(durable, [durable.kill_worker] * sized(20), report)
 
 
-def test_20_killed_servers_lose_nothing(durable: Clinic, sized, tell) -> None:
-    survive(durable, [durable.kill_server] * sized(20), tell)
+def test_20_killed_servers_lose_nothing(durable: Clinic, sized, report) -> None:
+    survive(durable, [durable.kill_server] * sized(20), report)
 
 
 @pytest.mark.only_on("postgres")
-def test_20_killed_databases_lose_nothing(durable: Clinic, sized, tell) -> None:
-    survive(durable, [durable.kill_database] * sized(20), tell)
+def test_20_killed_databases_lose_nothing(durable: Clinic, sized, report) -> None:
+    survive(durable, [durable.kill_database] * sized(20), report)
 
 
 def test_5_backups_under_load_hold_all_that_was_acknowledged(
-    durable: Clinic, tmp_path, sized, tell
+    durable: Clinic, tmp_path, sized, report
 ) -> None:
     for number in range(sized(5)):
-        back_up_and_restore(durable, tmp_path, number, tell)
+        back_up_and_restore(durable, tmp_path, number, report)

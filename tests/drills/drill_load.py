@@ -24,8 +24,8 @@ def test_a_sound_server_keeps_what_it_acknowledges(load: Load) -> None:
 
 
 def test_an_acknowledged_visit_that_is_gone_is_seen(load: Load) -> None:
-    told = load.ledger[0]
-    told.appointment, kept = -1, told.appointment
-    assert load.lost() == [told]
-    told.appointment = kept
+    answer = load.ledger[0]
+    answer.appointment, kept = -1, answer.appointment
+    assert load.lost() == [answer]
+    answer.appointment = kept
     assert load.lost() == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.matrix.calls import cells_of, told_apart
+from tests.matrix.calls import cells_of, distinguishable
 from tests.matrix.tables import page_line
 from tests.test_matrix import PAGES, calls, of_page, undrawn
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 __all__ = ["calls", "undrawn"]  # fixtures
 
 
-def test_everybody_gets_of_every_page_what_its_table_says(calls, undrawn, sized, tell) -> None:
+def test_everybody_gets_of_every_page_what_its_table_says(calls, undrawn, sized, report) -> None:
     every = len(PAGES) // max(1, min(len(PAGES), sized(len(PAGES))))  # at a small scale some pages
     made = 0
     for route in sorted(PAGES)[::every]:
@@ -19,6 +19,6 @@ def test_everybody_gets_of_every_page_what_its_table_says(calls, undrawn, sized,
         found = cells_of(answers, of_page)
         assert page_line(route, found) == page_line(route, PAGES[route])
         assert found == PAGES[route]
-        assert list(told_apart(answers, of_page)) == []
+        assert list(distinguishable(answers, of_page)) == []
         made += len(answers)
-    tell(f"{made:,} calls, each answered as the table says")
+    report(f"{made:,} calls, each answered as the table says")

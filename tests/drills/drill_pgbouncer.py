@@ -61,13 +61,13 @@ SECONDS = 2400  # a whole run may take
 USAGE_ERROR = 4
 PART = [
     "tests/test_races.py",
-    "tests/test_races_of_moves.py",
+    "tests/test_reschedule_races.py",
     "appointment/tests/test_booking_api.py",
 ]
 
 
 def test_the_suite_passes_through_pgbouncer(
-    tell: Callable[[str], None], pytestconfig: pytest.Config
+    report: Callable[[str], None], pytestconfig: pytest.Config
 ) -> None:
     """All of it at full size, the races of bookings at a smaller one."""
     files = [] if pytestconfig.getoption("scale") >= 1 else PART
@@ -85,7 +85,7 @@ def test_the_suite_passes_through_pgbouncer(
     said: list[str] = []
     with process:
         for line in process.stdout:
-            tell(line.rstrip())
+            report(line.rstrip())
             said.append(line)
     if process.returncode == USAGE_ERROR and "pgbouncer" in said[-1].lower():
         pytest.skip(f"PgBouncer is left out: {said[-1].strip()}")

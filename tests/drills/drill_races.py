@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import race_bodies, race_moves
+from tests import race_bodies, race_rescheduling
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,9 +26,9 @@ def test_of_two_overlapping_sessions_one_is_published_and_nothing_deadlocks(size
 
 def test_opposite_moves_all_go_well(sized) -> None:
     for _ in range(sized(20)):
-        race_moves.assert_opposite_moves_all_go_well(8)
+        race_rescheduling.assert_opposite_moves_all_go_well(8)
 
 
 def test_of_movers_for_the_last_place_one_gets_it(sized) -> None:
     for _ in range(sized(20)):
-        race_moves.assert_the_last_place_goes_to_one(12)
+        race_rescheduling.assert_the_last_place_goes_to_one(12)

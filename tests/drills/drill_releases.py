@@ -20,7 +20,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_old_code_runs_beside_new_on_the_tables_of_the_new(
+def test_old_code_runs_with_new_code_on_the_tables_of_the_new(
     clinic: Server, code: Path, tmp_path: Path
 ) -> None:
     old = Old(code, clinic.url, tmp_path / "log")
@@ -33,9 +33,9 @@ def test_old_code_runs_beside_new_on_the_tables_of_the_new(
 
 
 def test_no_call_fails_while_a_release_is_put_in_and_taken_back(
-    database, code: Path, tmp_path: Path, sized, tell: Callable[[str], None]
+    database, code: Path, tmp_path: Path, sized, report: Callable[[str], None]
 ) -> None:
     url = database.create_database("releases")
     new = Server(url, tmp_path / "new.log", THROTTLE="off")
-    roll(Old(code, url, tmp_path / "old.log"), new, sized(10), tell)
-    tell(done(new, "check_invariants").strip())
+    roll(Old(code, url, tmp_path / "old.log"), new, sized(10), report)
+    report(done(new, "check_invariants").strip())

@@ -5,14 +5,14 @@ import pytest
 from tests.drills.repeats import STEPS, assert_each_key_books_once, assert_key_usable_once_killed
 
 
-def test_each_of_200_keys_sent_eight_times_at_once_books_once(clinic, sized, tell) -> None:
+def test_each_of_200_keys_sent_eight_times_at_once_books_once(clinic, sized, report) -> None:
     keys = sized(200)
     seconds = assert_each_key_books_once(clinic, keys, sends=8)
-    tell(f"{keys} keys sent 8 times each: {keys} appointments, in {seconds:.1f} s")
+    report(f"{keys} keys sent 8 times each: {keys} appointments, in {seconds:.1f} s")
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_key_is_usable_as_soon_as_the_process_that_had_it_is_killed(
-    clinic, sized, tell, step: str
+    clinic, sized, report, step: str
 ) -> None:
-    assert_key_usable_once_killed(clinic, sized(10), step, tell)
+    assert_key_usable_once_killed(clinic, sized(10), step, report)

@@ -37,7 +37,7 @@ def seconds_to_load() -> float:
     return time.monotonic() - began
 
 
-def test_mail_is_sent_beside_the_server_until_it_ends_however_it_ends(
+def test_a_child_of_the_server_sends_mail_until_the_server_ends_in_any_way(
     clinic: Server, tmp_path: Path
 ) -> None:
     server, beside = Server(clinic.url, tmp_path / "log"), list[int]()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.database import Database
 from tests.drills.load import Load
-from tests.drills.shutdown import assert_nobody_cut_off, cut_off, end_in_mid_load
+from tests.drills.shutdown import assert_no_caller_cut_off, cut_off, end_in_mid_load
 from tests.live import BareServer
 
 
@@ -17,14 +17,14 @@ def server(database: Database, tmp_path: Path) -> BareServer:
     return server
 
 
-def test_a_server_that_is_told_to_end_cuts_nobody_off(server: BareServer, sized, tell) -> None:
-    assert_nobody_cut_off(Load.prepared(server, people=12), server, sized(10), tell)
+def test_a_server_that_ends_cuts_no_caller_off(server: BareServer, sized, report) -> None:
+    assert_no_caller_cut_off(Load.prepared(server, people=12), server, sized(10), report)
 
 
 def test_with_the_worker_of_gunicorn_callers_in_the_queue_are_cut_off(
-    server: BareServer, sized, tell
+    server: BareServer, sized, report
 ) -> None:
     server.command = (*server.command, "--worker-class", "gthread")
-    told = end_in_mid_load(Load.prepared(server, people=12), server, sized(3))
-    tell(f"control: {cut_off(told)}")
-    assert cut_off(told)
+    answer = end_in_mid_load(Load.prepared(server, people=12), server, sized(3))
+    report(f"control: {cut_off(answer)}")
+    assert cut_off(answer)

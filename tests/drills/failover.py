@@ -36,7 +36,7 @@ class Relay:
     spare: int
     load: Load
     stack: ExitStack
-    tell: Callable[[str], object] = str
+    report: Callable[[str], object] = str
     rounds: int = 0
 
     def round(self, *, synchronous: bool) -> None:
@@ -53,7 +53,7 @@ class Relay:
                 time.sleep(LOAD_SECONDS)
             back = self._fail_over(standby)
         self.leader, self.spare = standby, self.leader.port
-        self.tell(f"round {self.rounds}: {self.load.summary()}, back in {back:.1f} s")
+        self.report(f"round {self.rounds}: {self.load.summary()}, back in {back:.1f} s")
 
     def _fail_over(self, standby: Cluster) -> float:
         self.leader.kill()

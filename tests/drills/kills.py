@@ -25,7 +25,7 @@ from tests.threads import becomes_true
 PEOPLE = 8
 BETWEEN = 10  # acknowledged bookings from one kill to the next
 BACK_SECONDS = 60  # within which somebody is served again, on the slowest machine
-Tell = Callable[[str], object]
+Report = Callable[[str], object]
 
 
 @dataclass
@@ -90,7 +90,7 @@ def serving(
 # --- Kills ----------------------------------------------------------------------------------------
 
 
-def survive(clinic: Clinic, kills: list[Callable[[], None]], tell: Tell = str) -> None:
+def survive(clinic: Clinic, kills: list[Callable[[], None]], report: Report = str) -> None:
     """Kill so often in mid-load; all that was acknowledged must be there, once, and sound."""
     load = Load.prepared(clinic.server, PEOPLE, days=2 + len(kills))
     waits = []
@@ -99,9 +99,9 @@ def survive(clinic: Clinic, kills: list[Callable[[], None]], tell: Tell = str) -
             go_on(load)
             kill()
             waits.append(until_served(load, time.monotonic()))
-            tell(f"kill {number} of {len(kills)}: served again after {waits[-1]:.1f} s")
+            report(f"kill {number} of {len(kills)}: served again after {waits[-1]:.1f} s")
     load.assert_kept()
-    tell(f"{len(kills)} kills: {load.summary()}; served again after {max(waits):.1f} s at most")
+    report(f"{len(kills)} kills: {load.summary()}; served again after {max(waits):.1f} s at most")
 
 
 def go_on(load: Load) -> None:
@@ -120,7 +120,7 @@ def until_served(load: Load, since: float) -> float:
 # --- Backups --------------------------------------------------------------------------------------
 
 
-def back_up_and_restore(clinic: Clinic, folder: Path, number: int, tell: Tell = str) -> None:
+def back_up_and_restore(clinic: Clinic, folder: Path, number: int, report: Report = str) -> None:
     """Back up in mid-load, restore, and find there all that was acknowledged before."""
     load, file = Load.prepared(clinic.server, PEOPLE, days=3), folder / f"backup{number}"
     with load.running():
@@ -134,7 +134,7 @@ def back_up_and_restore(clinic: Clinic, folder: Path, number: int, tell: Tell = 
     restore(file, url)
     assert_restored(load, url, began)
     before = sum(kept.at < began for kept in load.ledger)
-    tell(f"backup {number}: {took:.1f} s, all {before} rows acknowledged before it restored")
+    report(f"backup {number}: {took:.1f} s, all {before} rows acknowledged before it restored")
 
 
 def assert_restored(load: Load, url: str, began: float) -> None:

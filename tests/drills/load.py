@@ -4,7 +4,7 @@
     with load.running():                       # their requests bear keys and are sent again until
         ...                                    # they are answered; faults go here
     load.assert_kept()                         # all that was acknowledged is there, once
-    load.told                                  # what every try was answered, and how quickly
+    load.answers                                  # what every try was answered, and how quickly
 
 A place is contested: a slot has room for half of them. Only the standard library is used, so that
 a client's patience is its own.
@@ -28,7 +28,7 @@ from tests.live import Server
 NUMBERS = count(1_000_000_000, 1_000_000)
 IDLE = 2  # seconds after which a server may have closed a connection that is kept alive
 PAUSE = 0.1  # seconds between a try that failed and the next
-NOBODY = (OSError, http.client.HTTPException)
+NO_ANSWER = (OSError, http.client.HTTPException)
 
 PREPARE = """
 import json
@@ -68,7 +68,7 @@ def said(server: Server, word: str, code: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Told:
+class Answer:
     """What one try was answered; status 0 where no answer came. Instants are time.monotonic()."""
 
     status: int
@@ -90,7 +90,7 @@ class Told:
 
 
 @dataclass
-class Kept:
+class Booking:
     """A visit that was acknowledged, and whether its cancelation was."""
 
     appointment: int
@@ -108,8 +108,8 @@ class Load:
     slots: list[int]
     tokens: list[str]
     patience: float = 60  # seconds for an answer
-    told: list[Told] = field(default_factory=list)
-    ledger: list[Kept] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    ledger: list[Booking] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     people: "list[Person]" = field(default_factory=list)
@@ -150,7 +150,7 @@ class Load:
         rows = said(self.server, "HELD", HELD.format(doctor=self.doctor))
         return {pk: (slot, status) for pk, slot, status in rows}
 
-    def lost(self) -> list[Kept]:
+    def lost(self) -> list[Booking]:
         """What was acknowledged and is not so in the database."""
         held = self.held()
         return [kept for kept in self.ledger if held.get(kept.appointment) != _row(kept)]
@@ -164,22 +164,26 @@ class Load:
         done = self.server.manage("check_invariants")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def assert_told_properly(self) -> None:
+    def assert_answers_are_usual(self) -> None:
         """No answer but the usual ones and 503, which says when to come again."""
-        assert {told.status for told in self.told} <= {200, 201, 409, 503}, self.summary()
-        assert all(told.retry_after for told in self.told if told.status == 503)
+        assert {answer.status for answer in self.answers} <= {200, 201, 409, 503}, self.summary()
+        assert all(answer.retry_after for answer in self.answers if answer.status == 503)
 
     def statuses(self) -> Counter[str]:
         """How often each answer was given; a fault of the network by its name."""
-        return Counter(told.fault or str(told.status) for told in self.told)
+        return Counter(answer.fault or str(answer.status) for answer in self.answers)
 
     def longest(self) -> float:
         """The longest that any answer, or fault, was waited for, in seconds."""
-        return max((told.seconds for told in self.told), default=0.0)
+        return max((answer.seconds for answer in self.answers), default=0.0)
 
     def first_acknowledged(self, since: float) -> float:
         """The seconds from that instant on until something begun after it was acknowledged."""
-        good = [told.ended for told in self.told if 0 < told.status < 300 and told.began >= since]
+        good = [
+            answer.ended
+            for answer in self.answers
+            if 0 < answer.status < 300 and answer.began >= since
+        ]
         return min(good, default=float("inf")) - since
 
     def summary(self) -> str:
@@ -189,7 +193,7 @@ class Load:
         return f"{len(self.ledger)} booked, {canceled} of them canceled ({answers})"
 
 
-def _row(kept: Kept) -> tuple[int, str]:
+def _row(kept: Booking) -> tuple[int, str]:
     return kept.slot, "canceled" if kept.canceled else "scheduled"
 
 
@@ -218,39 +222,39 @@ class Person:
                 self.cancel(kept)
         self.connection.close()
 
-    def book(self, slot: int) -> Kept | None:
+    def book(self, slot: int) -> Booking | None:
         """Book the slot; None where it is full."""
-        told = self.settle(f"/api/appointment/book/{self.load.doctor}/", {"slot_id": slot})
-        if told is None or not self.is_done(told, 201):
+        answer = self.settle(f"/api/appointment/book/{self.load.doctor}/", {"slot_id": slot})
+        if answer is None or not self.is_done(answer, 201):
             return None
-        kept = Kept(json.loads(told.body)["id"], slot, told.ended)
+        kept = Booking(json.loads(answer.body)["id"], slot, answer.ended)
         self.load.ledger.append(kept)
         return kept
 
-    def cancel(self, kept: Kept) -> None:
+    def cancel(self, kept: Booking) -> None:
         """Cancel the visit."""
-        told = self.settle(f"/api/appointment/cancel/{kept.appointment}/", {})
-        kept.canceled = told is not None and self.is_done(told, 200)
+        answer = self.settle(f"/api/appointment/cancel/{kept.appointment}/", {})
+        kept.canceled = answer is not None and self.is_done(answer, 200)
 
-    def is_done(self, told: Told, expected: int) -> bool:
+    def is_done(self, answer: Answer, expected: int) -> bool:
         """Whether it was acknowledged; whatever is neither that nor a full slot is a surprise."""
-        if told.status != expected and (told.status, told.code) != (409, "slot_full"):
-            self.load.surprises.append(f"{told.status} {told.body.decode()}")
-        return told.status == expected
+        if answer.status != expected and (answer.status, answer.code) != (409, "slot_full"):
+            self.load.surprises.append(f"{answer.status} {answer.body.decode()}")
+        return answer.status == expected
 
-    def settle(self, path: str, body: dict[str, Any]) -> Told | None:
+    def settle(self, path: str, body: dict[str, Any]) -> Answer | None:
         """Send it under one key until somebody answers; None when it is too late for that."""
         key = uuid.uuid4().hex
         while not self.load.too_late.is_set():
-            told = self.send(path, body, key)
-            self.load.told.append(told)
-            if 0 < told.status < 500:
-                return told
+            answer = self.send(path, body, key)
+            self.load.answers.append(answer)
+            if 0 < answer.status < 500:
+                return answer
             time.sleep(PAUSE)
         self.load.unsettled.append(path)
         return None
 
-    def send(self, path: str, body: dict[str, Any], key: str) -> Told:
+    def send(self, path: str, body: dict[str, Any], key: str) -> Answer:
         """One try, on the connection of the one before it where that still stands."""
         headers = {
             "Content-Type": "application/json",
@@ -265,7 +269,7 @@ class Person:
             answer = self.connection.getresponse()
             text, again = answer.read(), answer.headers.get("Retry-After")
             self.answered_at = time.monotonic()
-            return Told(answer.status, began, self.answered_at, text, again)
-        except NOBODY as fault:
+            return Answer(answer.status, began, self.answered_at, text, again)
+        except NO_ANSWER as fault:
             self.connection.close()
-            return Told(0, began, time.monotonic(), fault=type(fault).__name__)
+            return Answer(0, began, time.monotonic(), fault=type(fault).__name__)

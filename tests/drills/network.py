@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from tests.drills.load import Load, Told
+from tests.drills.load import Answer, Load
 from tests.drills.proxy import Proxy
 from tests.live import BareServer
 from tests.threads import becomes_true
@@ -22,7 +22,7 @@ class Line:
     server: BareServer
     load: Load
     proxy: Proxy
-    tell: Callable[[str], object] = str
+    report: Callable[[str], object] = str
 
     def is_slow(self, delay: float, seconds: float) -> None:
         """Each message takes so long meanwhile: everybody is served, some when they come again."""
@@ -31,7 +31,7 @@ class Line:
             time.sleep(seconds)
         self.proxy.delay = 0
         self.load.assert_kept()
-        self.tell(f"delay of {delay * 1000:.0f} ms: {self.load.summary()}")
+        self.report(f"delay of {delay * 1000:.0f} ms: {self.load.summary()}")
 
     def breaks(self, times: int) -> None:
         """Every connection is reset so many times, whatever it was about."""
@@ -41,8 +41,8 @@ class Line:
                 self.proxy.reset()
             self._is_back()
         self.load.assert_kept()
-        self.load.assert_told_properly()
-        self.tell(f"{times} resets: {self.load.summary()}")
+        self.load.assert_answers_are_usual()
+        self.report(f"{times} resets: {self.load.summary()}")
 
     def falls_silent(self, seconds: float) -> None:
         """Nothing passes for so long: whoever asks is told to come again, and nobody is stuck."""
@@ -53,11 +53,13 @@ class Line:
                 status, waited = ready(self.server)
                 time.sleep(max(0, since + seconds - time.monotonic()))
             back = self._is_back()
-        self._assert_told_meanwhile(since, since + seconds)
+        self._assert_only_503_meanwhile(since, since + seconds)
         assert (status, waited < READY_SECONDS) == (503, True), waited
         self.load.assert_kept()
-        told = f"silence of {seconds:g} s: {self.load.summary()}, longest {self.load.longest():.1f}"
-        self.tell(f"{told} s, readyz 503 after {waited:.1f} s, back in {back:.1f} s")
+        answer = (
+            f"silence of {seconds:g} s: {self.load.summary()}, longest {self.load.longest():.1f}"
+        )
+        self.report(f"{answer} s, readyz 503 after {waited:.1f} s, back in {back:.1f} s")
 
     def _is_back(self) -> float:
         """Wait until something is acknowledged that was asked for from now on; how long it took."""
@@ -65,21 +67,21 @@ class Line:
         assert becomes_true(lambda: self.load.first_acknowledged(since) < 60, BACK_SECONDS)
         return self.load.first_acknowledged(since)
 
-    def _assert_told_meanwhile(self, since: float, until: float) -> None:
+    def _assert_only_503_meanwhile(self, since: float, until: float) -> None:
         """Whoever was answered in the silence, once it was complete, was told to come again."""
-        self.load.assert_told_properly()
-        told = [each for each in self.load.told if since + 3 < each.ended < until]
-        assert told
-        others = [_at(each, since) for each in told if each.status != 503]
-        assert others == [], f"{len(told)} answers in the silence"
-        late = [_at(each, since) for each in self.load.told if each.seconds >= until - since]
-        assert late == [], f"{len(self.load.told)} answers in all"
+        self.load.assert_answers_are_usual()
+        answer = [each for each in self.load.answers if since + 3 < each.ended < until]
+        assert answer
+        others = [_at(each, since) for each in answer if each.status != 503]
+        assert others == [], f"{len(answer)} answers in the silence"
+        late = [_at(each, since) for each in self.load.answers if each.seconds >= until - since]
+        assert late == [], f"{len(self.load.answers)} answers in all"
 
 
-def _at(told: Told, since: float) -> str:
+def _at(answer: Answer, since: float) -> str:
     """An answer and the seconds from the instant until it was asked for and given."""
-    what = told.fault or f"{told.status} {told.code or ''}".strip()
-    return f"{what}, asked at {told.began - since:+.2f} s, given at {told.ended - since:+.2f} s"
+    what = answer.fault or f"{answer.status} {answer.code or ''}".strip()
+    return f"{what}, asked at {answer.began - since:+.2f} s, given at {answer.ended - since:+.2f} s"
 
 
 def ready(server: BareServer) -> tuple[int, float]:

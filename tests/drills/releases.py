@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
-from tests.drills.day import Patient, Staff
+from tests.drills.clinic_day import Patient, Staff
 from tests.live import ROOT, Server
 
 BEFORE = "fee1b9d2e5bf5b3e283ea16a1e5b717d4e600884"
@@ -90,7 +90,7 @@ def busy(*servers: Server) -> Iterator[list[int]]:
             each.result()
 
 
-def roll(old: Server, new: Server, days: int, tell: Callable[[str], None]) -> None:
+def roll(old: Server, new: Server, days: int, report: Callable[[str], None]) -> None:
     """Put the new code into service beside the old, take it back, and put it in again.
 
     Patients go on all the while, and none of their calls may fail.
@@ -100,18 +100,18 @@ def roll(old: Server, new: Server, days: int, tell: Callable[[str], None]) -> No
         with busy(old) as while_migrating:
             done(new, "migrate")
             day(old)
-        tell(f"migrated under the old code: {while_migrating[0] + 1} days, nothing failed")
+        report(f"migrated under the old code: {while_migrating[0] + 1} days, nothing failed")
         with new.running(), busy(old, new) as side_by_side:
             for _ in range(days):
                 day(old)
                 day(new)
                 change_over(new, old)
                 change_over(old, new)
-        tell(f"old and new side by side: {side_by_side[0]} and {side_by_side[1]} days beside it")
+        report(f"old and new side by side: {side_by_side[0]} and {side_by_side[1]} days beside it")
         with busy(old) as while_going_back:
             go_back(old, new)
             day(old)
-        tell(f"migrated back under the old code: {while_going_back[0] + 1} days, nothing failed")
+        report(f"migrated back under the old code: {while_going_back[0] + 1} days, nothing failed")
         done(new, "migrate")
     with new.running():
         day(new)

@@ -70,7 +70,7 @@ def said(server: Server, word: str, code: str) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class Answer:
     """An answer: all that must be the same for one key, and whether it was given before."""
 
     status: int
@@ -100,7 +100,7 @@ class Clinic:
         """Where it is booked."""
         return f"/api/appointment/book/{self.doctor}/"
 
-    def book(self, token: str, key: str) -> Told:
+    def book(self, token: str, key: str) -> Answer:
         """Book the slot under a key; raises HTTPError for anything but a 2xx."""
         request = Request(
             self.server.base + self.path,
@@ -114,7 +114,7 @@ class Clinic:
         with urlopen(request, timeout=SECONDS) as answer:
             header = answer.headers.get
             replayed = header("Idempotency-Replayed")
-            return Told(answer.status, answer.read(), header("Location"), replayed)
+            return Answer(answer.status, answer.read(), header("Location"), replayed)
 
     def counts(self) -> list[int]:
         """Places taken, appointments, and keys that keep the answers."""
@@ -132,19 +132,19 @@ def assert_each_key_books_once(server: Server, keys: int, sends: int) -> float:
     began = time.monotonic()
     for first in range(0, keys, AT_ONCE // sends):
         tokens = clinic.tokens[first : first + AT_ONCE // sends]
-        for told in _sent_together(clinic, tokens, sends):
-            assert len({(each.status, each.body, each.location) for each in told}) == 1
-            assert told[0].status == 201
-            assert Counter(each.replayed for each in told) == {None: 1, "true": sends - 1}
+        for answer in _sent_together(clinic, tokens, sends):
+            assert len({(each.status, each.body, each.location) for each in answer}) == 1
+            assert answer[0].status == 201
+            assert Counter(each.replayed for each in answer) == {None: 1, "true": sends - 1}
     assert clinic.counts() == [keys, keys, keys]
     return time.monotonic() - began
 
 
-def _sent_together(clinic: Clinic, tokens: list[str], sends: int) -> list[list[Told]]:
+def _sent_together(clinic: Clinic, tokens: list[str], sends: int) -> list[list[Answer]]:
     """The answers by token, whose requests all wait for the last of them to be there."""
     together = Barrier(len(tokens) * sends)
 
-    def send(token: str) -> Told:
+    def send(token: str) -> Answer:
         together.wait(timeout=SECONDS)
         return clinic.book(token, f"key of {token[:8]}".replace(" ", "-"))
 
@@ -157,7 +157,7 @@ def _sent_together(clinic: Clinic, tokens: list[str], sends: int) -> list[list[T
 
 
 def assert_key_usable_once_killed(
-    server: Server, kills: int, step: str, tell: Callable[[str], object] = str
+    server: Server, kills: int, step: str, report: Callable[[str], object] = str
 ) -> None:
     """Kill processes that book under a key when they have come to this step; then send it again."""
     clinic = Clinic.prepared(server, kills)
@@ -170,7 +170,7 @@ def assert_key_usable_once_killed(
         assert (first.status, first.replayed, second.replayed) == (201, None, "true")
         assert second.body == first.body
         assert clinic.counts() == [number + 1] * 3
-    tell(f"once {step}: {kills} killed, the longest wait {max(waits):.2f} s")
+    report(f"once {step}: {kills} killed, the longest wait {max(waits):.2f} s")
     assert max(waits) < 5
 
 

@@ -25,9 +25,9 @@ class Swaps:
     def __str__(self) -> str:
         waits = sorted(self.seconds)
         half, longest = waits[len(waits) // 2], waits[-1]
-        told = ", ".join(f"{times:,} {outcome}" for outcome, times in self.outcomes.most_common())
+        answer = ", ".join(f"{times:,} {outcome}" for outcome, times in self.outcomes.most_common())
         late = sum(second > 1 for second in waits)
-        return f"{told}; half within {half:.3f} s, the longest {longest:.2f} s, {late} over 1 s"
+        return f"{answer}; half within {half:.3f} s, the longest {longest:.2f} s, {late} over 1 s"
 
 
 def swap(moves: int, threads: int = 16) -> Swaps:

@@ -18,7 +18,7 @@ from knox.models import AuthToken
 from accounts.models import User
 from patient.models import EmergencyAccess
 from patient.tests.factories import DependentFactory, PatientFactory
-from tests.world import World
+from tests.sample_data import SampleData
 
 CALLERS = (
     "anonymous",
@@ -39,7 +39,7 @@ WHOSE = ("own", "other", "absent")
 FIRST_KEY = 1000
 
 
-class Cast:
+class Callers:
     """Four patients with a doctor each, what is theirs, and the logins of the ten.
 
     To a doctor, own is what is of their patient; to who has nothing, what is of patient A.
@@ -47,7 +47,7 @@ class Cast:
 
     def __init__(self) -> None:
         start_keys_high()
-        of_a = World.made()
+        of_a = SampleData.made()
         of_b = of_a.beside(PatientFactory())
         self.own = dict.fromkeys(CALLERS, of_a)
         self.own |= {"patient B": of_b, "doctor of B": of_b}

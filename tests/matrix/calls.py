@@ -17,10 +17,10 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from config.wsgi import Handler
-from tests.matrix.callers import CALLERS, ONE_OF_EACH, STAFF, WHOSE, Cast
+from tests.matrix.callers import CALLERS, ONE_OF_EACH, STAFF, WHOSE, Callers
 from tests.matrix.tables import METHODS, OF_PAGES, OFF_PAGES, READING, Cells, cell
 from tests.problems import MEDIA_TYPE
-from tests.world import undone
+from tests.sample_data import rolled_back
 
 SAMPLES = {"app_label": "patient", "url": "nothing/", "content_type_id": "1"}
 KINDS = {True: "application/json", False: "application/x-www-form-urlencoded"}
@@ -38,7 +38,7 @@ class Answer:
     def status(self) -> int:
         return int(self.response.status_code)
 
-    def told(self) -> tuple[Any, ...]:
+    def content(self) -> tuple[Any, ...]:
         """All that it says, but for the path that was asked for and the id of the call."""
         headers = {
             name: value.replace(self.path, "") if name == "Location" else value
@@ -57,8 +57,8 @@ Answers = dict[tuple[str, str, str], Answer]  # by method, caller and whose
 class Calls:
     """Makes calls as the server does, without a socket between."""
 
-    def __init__(self, cast: Cast) -> None:
-        self.cast = cast
+    def __init__(self, callers: Callers) -> None:
+        self.callers = callers
         self.handler = Handler()
         self.factory = RequestFactory()
         self.absent_like = cache(absent_key_like)
@@ -95,7 +95,7 @@ class Calls:
             path = self._path(route, caller, whose)
             for method in methods:
                 body = self._body(method, route, caller, whose)
-                with nullcontext() if method in READING else undone():
+                with nullcontext() if method in READING else rolled_back():
                     answers[method, caller, whose] = self._ask(method, caller, path, body)
         return answers
 
@@ -103,9 +103,9 @@ class Calls:
         of_api = path.startswith("/api/")
         extra: dict[str, Any] = {"content_type": KINDS[of_api]} if body else {}
         if caller != "anonymous" and of_api:
-            extra["HTTP_AUTHORIZATION"] = f"Token {self.cast.tokens[caller]}"
+            extra["HTTP_AUTHORIZATION"] = f"Token {self.callers.tokens[caller]}"
         elif caller != "anonymous":
-            extra["HTTP_COOKIE"] = f"{settings.SESSION_COOKIE_NAME}={self.cast.cookies[caller]}"
+            extra["HTTP_COOKIE"] = f"{settings.SESSION_COOKIE_NAME}={self.callers.cookies[caller]}"
         request = self.factory.generic(method, path, body, **extra)
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         return Answer(path, self.handler.get_response(request))
@@ -113,8 +113,8 @@ class Calls:
     def _body(self, method: str, route: str, caller: str, whose: str) -> str:
         if not route.startswith("/api/"):
             return "post=yes" if method == "POST" else ""  # it confirms what asks to be confirmed
-        world = self.cast.other[caller] if whose == "other" else self.cast.own[caller]
-        body = world.body(method, route)
+        sample_data = self.callers.other[caller] if whose == "other" else self.callers.own[caller]
+        body = sample_data.body(method, route)
         return "" if body is None else json.dumps(body)
 
     def _path(self, route: str, caller: str, whose: str) -> str:
@@ -126,11 +126,11 @@ class Calls:
 
     def _rows(self, route: str, caller: str) -> tuple[Model, Model]:
         if route.startswith("/api/"):
-            return self.cast.own[caller].rows()[route], self.cast.other[caller].rows()[route]
+            return self.callers.own[caller].rows()[route], self.callers.other[caller].rows()[route]
         model = model_of_page(route)
-        account = self.cast.accounts.get(caller)
+        account = self.callers.accounts.get(caller)
         if isinstance(account, model):
-            return account, self.cast.other[caller].accounts["owner"]
+            return account, self.callers.other[caller].accounts["owner"]
         first, second = self.first_two(model)
         return first, second
 
@@ -172,11 +172,11 @@ def cells_of(answers: Answers, read: Callable[[Answer], str]) -> Cells:
     return {place: cell(entries) for place, entries in found.items()}
 
 
-def told_apart(answers: Answers, read: Callable[[Answer], str]) -> Iterator[str]:
+def distinguishable(answers: Answers, read: Callable[[Answer], str]) -> Iterator[str]:
     """Where what is another's and what is absent read alike in the table, and are not."""
     for (method, caller, whose), other in answers.items():
         if whose == "other":
             absent = answers[method, caller, "absent"]
             alike = read(other) == read(absent)
-            if alike and other.status >= 300 and other.told() != absent.told():
+            if alike and other.status >= 300 and other.content() != absent.content():
                 yield f"{method} by {caller}"

@@ -37,7 +37,7 @@ class Change:
         written = {f"{model}.{column}" for model, _, column, _ in self._written()}
         return written | {f"+{key[0]}" for key in self.new} | {f"-{key[0]}" for key in self.gone}
 
-    def told(self) -> list[str]:
+    def content(self) -> list[str]:
         """All of it, but for what is left to chance, in an order of its own."""
         written = [
             f"{model} {key} {column}={value!r}"

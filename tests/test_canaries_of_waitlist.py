@@ -12,8 +12,8 @@ from accounts.tests.factories import SuperuserFactory, UserFactory
 from accounts.tests.mailbox import post, token_in
 from appointment.models import Appointment, WorkListItem
 from doctor.tests.factories import ScheduleFactory, TimeOffFactory
+from tests.admin_client import AdminClient, page
 from tests.canaries import EMAIL, NEW_PASSWORD, PASSWORD, PERSON, REASON, Hunter
-from tests.desk import Desk, page
 
 pytestmark = pytest.mark.django_db
 
@@ -72,15 +72,15 @@ def test_who_waits_and_is_offered_a_place_is_named_nowhere() -> None:
         assert hunter.found() == []
 
 
-def test_the_work_list_names_nobody_where_none_may_be_named() -> None:
+def test_the_work_list_names_no_patient_in_logs_or_urls() -> None:
     slot = ScheduleFactory().slots.earliest("starts_at")
     with Hunter().listening() as hunter:
         client = signed_in(somebody(), hunter)
         book = f"/api/appointment/book/{slot.doctor_id}/"
         assert client.post(book, {"slot_id": slot.pk, "reason": REASON}).status_code == 201
         TimeOffFactory(doctor=slot.doctor, starts_at=slot.starts_at)
-        desk = Desk(SuperuserFactory())
-        hunter.seen(desk.get(page(WorkListItem), q=PERSON["last_name"]))
-        hunter.seen(desk.act("cancel", WorkListItem.objects.get()))
+        admin_client = AdminClient(SuperuserFactory())
+        hunter.seen(admin_client.get(page(WorkListItem), q=PERSON["last_name"]))
+        hunter.seen(admin_client.act("cancel", WorkListItem.objects.get()))
         assert Appointment.objects.get().status == "canceled"
         assert hunter.found() == []

@@ -9,7 +9,7 @@ from accounts.models import User
 from appointment.models import Appointment
 from doctor.models import Schedule
 from tests.routes import api_routes
-from tests.world import World, call, undone
+from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
@@ -59,19 +59,21 @@ CHANCE = {
 
 
 @pytest.mark.parametrize(("method", "route"), WRITING)
-def test_unknown_and_read_only_fields_change_nothing(method: str, route: str, world: World) -> None:
-    right, path = world.body(method, route) or {}, world.path(route)
-    client = world.client_for(method, route)
-    with undone():
+def test_unknown_and_read_only_fields_change_nothing(
+    method: str, route: str, sample_data: SampleData
+) -> None:
+    right, path = sample_data.body(method, route) or {}, sample_data.path(route)
+    client = sample_data.client_for(method, route)
+    with rolled_back():
         plain, rows = call(client, method, path, right), stored()
-    with undone():
+    with rolled_back():
         beside = call(client, method, path, {**SAID_BESIDE, **right})
         assert stored() == rows
     assert beside.status_code == plain.status_code < 300
     if plain.content:
         assert without_chance(beside.json()) == without_chance(plain.json())
-        told = set(flat(beside.json()))
-        assert not told & {987654, "evil", "evil@example.com", "0" * 64, "2000-01-01T00:00:00Z"}
+        reported = set(flat(beside.json()))
+        assert not reported & {987654, "evil", "evil@example.com", "0" * 64, "2000-01-01T00:00:00Z"}
 
 
 def stored() -> list[Any]:

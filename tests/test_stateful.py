@@ -8,24 +8,22 @@ from django.core.management import CommandError
 from appointment.models import AppointmentEvent
 from doctor.models import Slot
 from patient.models import Patient
-from tests.machine.machine import ClinicMachine
-from tests.machine.people import other_rows
-from tests.machine.running import machine_at, run
+from tests.stateful.machine import ClinicMachine
+from tests.stateful.people import other_rows
+from tests.stateful.running import machine_at, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RUNS, STEPS = 3, 20
 
 
-def test_every_step_through_both_doors_does_what_the_model_does(
-    database: Any, tmp_path: Any
-) -> None:
+def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp_path: Any) -> None:
     with machine_at(database, tmp_path / "log") as machine:
         run(machine, RUNS, STEPS)
-        told = machine.told
-        assert told["steps"] > RUNS * STEPS / 2
-        assert told["gone through"], told
-        assert len(told) > 4, f"hardly any refusal was met: {told}"
+        reported = machine.outcomes
+        assert reported["steps"] > RUNS * STEPS / 2
+        assert reported["gone through"], reported
+        assert len(reported) > 4, f"hardly any refusal was met: {reported}"
         assert_the_machine_sees_what_is_wrong(machine())
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from appointment.models import Appointment, Offer, WaitlistEntry
 from doctor.models import Slot
-from tests.machine.model import Model
+from tests.stateful.model import Model
 
 
 def difference(model: Model) -> list[tuple[str, Any, Any]]:

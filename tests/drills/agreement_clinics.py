@@ -46,7 +46,7 @@ class Ground:
 
 
 @dataclass
-class World:
+class RandomClinic:
     """One clinic: the places with their rules, its slots, the patient's visits, instants to try."""
 
     ground: Ground

@@ -8,7 +8,7 @@ from django.utils import timezone
 from appointment import jobs
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.line import HALF_AN_HOUR, holders, offered, only_visit, waiting
+from appointment.tests.waitlist import HALF_AN_HOUR, holders, offered, only_visit, waiting
 from doctor.tests.factories import ScheduleFactory
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,9 @@ def next_day(visit: Appointment) -> date:
 
 
 @pytest.mark.parametrize("later", [HALF_AN_HOUR, timedelta(hours=2)])
-def test_who_let_an_offer_expire_is_first_in_line_for_the_next_place(later: timedelta) -> None:
+def test_who_let_an_offer_expire_is_first_in_the_waitlist_for_the_next_place(
+    later: timedelta,
+) -> None:
     first, at = only_visit(), timezone.now()
     session = ScheduleFactory(doctor=first.doctor, slot_minutes=None, date=next_day(first))
     second = AppointmentFactory(slot=session.slots.get())

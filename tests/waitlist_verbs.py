@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.line import only_visit
+from appointment.tests.waitlist import only_visit
 from doctor.tests.factories import DoctorFactory
 from patient.tests.factories import PatientFactory
 

@@ -13,8 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from accounts.tests.factories import PASSWORD, SuperuserFactory
 from tests.database import Database
 from tests.live import BareServer
-from tests.machine.doors import WebDesk
-from tests.machine.machine import ClinicMachine
+from tests.stateful.clients import HttpAdminClient
+from tests.stateful.machine import ClinicMachine
 
 
 @contextmanager
@@ -26,8 +26,8 @@ def machine_at(database: Database, log: Path) -> Iterator[type[ClinicMachine]]:
     with server.running():
         with override_settings(PASSWORD_HASHERS=["accounts.hashers.Argon2PasswordHasher"]):
             staff = SuperuserFactory()  # the server knows no other
-        desk = WebDesk(server.base, staff.email, PASSWORD)
-        known = {"base": server.base, "desk": desk, "told": Counter[str]()}
+        admin_client = HttpAdminClient(server.base, staff.email, PASSWORD)
+        known = {"base": server.base, "desk": admin_client, "outcomes": Counter[str]()}
         yield type("Machine", (ClinicMachine,), {**known, "staff": staff.issue_token()[0]})
 
 

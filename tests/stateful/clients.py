@@ -9,13 +9,13 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from tests.desk import Desk
+from tests.admin_client import AdminClient
 
 MESSAGE = re.compile(r'<ul class="messagelist">(.*?)</ul>', re.DOTALL)
 FAULT = re.compile(r'<ul class="errorlist[^"]*"[^>]*>(.*?)</ul>', re.DOTALL)
 
 
-class Door:
+class HttpClient:
     """A server, asked on a connection of its own each time: it hangs up on those that idle."""
 
     def __init__(self, base: str) -> None:
@@ -29,7 +29,7 @@ class Door:
             return response, response.read()
 
 
-class Api(Door):
+class ApiClient(HttpClient):
     """Calls of the API."""
 
     def __call__(
@@ -49,13 +49,13 @@ class Page:
     def __init__(self, status: int, content: bytes, location: str) -> None:
         self.status_code, self.content, self.location = status, content, location
 
-    def told(self) -> str:
+    def messages(self) -> str:
         """The messages on top of the page, and what its form says is wrong."""
         html = self.content.decode()
         return unescape(" ".join(MESSAGE.findall(html) + FAULT.findall(html)))
 
 
-class Browser(Door):
+class Browser(HttpClient):
     """As much of a browser as the admin needs: cookies, forms, redirects."""
 
     def __init__(self, base: str) -> None:
@@ -85,7 +85,7 @@ class Browser(Door):
         return Page(response.status, content, response.headers.get("Location", ""))
 
 
-class WebDesk(Desk):
+class HttpAdminClient(AdminClient):
     """Somebody who has signed in to the admin of the server with a password."""
 
     client: Any

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEvent
-from appointment.tests.moves import free
+from appointment.tests.rescheduling import free
 from appointment.tests.retries import KEY, assert_replayed, book
 from doctor.models import Slot
 from patient.models import Patient
@@ -36,7 +36,7 @@ def test_an_answer_given_again_is_a_read_of_its_patient(client, patient, slot: S
     )
 
 
-def test_a_key_that_is_none_is_told_what_one_is(client, slot: Slot) -> None:
+def test_an_invalid_key_is_refused_with_what_a_key_is(client, slot: Slot) -> None:
     answer = book(client, slot, "a key")
     assert answer.json()["errors"][0]["detail"] == "Use 1 to 255 visible characters of ASCII."
 

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
-from tests.desk import FormReader
+from tests.admin_client import FormReader
 
 SECONDS = 30
 PASSWORD = "a long enough sentence"

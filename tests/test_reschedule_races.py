@@ -17,7 +17,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
-from tests import race_moves
+from tests import race_rescheduling
 from tests.race_bodies import (
     assert_apart,
     booking,
@@ -27,7 +27,7 @@ from tests.race_bodies import (
     race,
     visits_in,
 )
-from tests.race_moves import moving, taken_of
+from tests.race_rescheduling import moving, taken_of
 from tests.races import assert_in_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -37,21 +37,21 @@ NONE = type(None)
 
 def test_opposite_moves_all_go_well() -> None:
     for pairs in (1, 4):
-        race_moves.assert_opposite_moves_all_go_well(pairs)
+        race_rescheduling.assert_opposite_moves_all_go_well(pairs)
     assert_in_order()
 
 
 @pytest.mark.parametrize("devices", [2, 6])
 def test_a_visit_moved_to_two_slots_at_once_is_in_one(devices: int) -> None:
     for _ in ROUNDS:
-        race_moves.assert_one_visit_is_in_one_of_two_slots(devices)
+        race_rescheduling.assert_one_visit_is_in_one_of_two_slots(devices)
     assert_in_order()
 
 
 def test_a_visit_moved_while_it_is_canceled_gives_every_place_back_once() -> None:
     for _ in ROUNDS:
-        told = race_moves.assert_moved_and_or(Appointment.cancel)
-        assert told in ({Appointment: 2}, {Appointment: 1, NotCancelable: 1})
+        reported = race_rescheduling.assert_moved_and_or(Appointment.cancel)
+        assert reported in ({Appointment: 2}, {Appointment: 1, NotCancelable: 1})
         assert Appointment.objects.filter(status="canceled").count() == 1
         Appointment.objects.all().delete()
 
@@ -59,11 +59,11 @@ def test_a_visit_moved_while_it_is_canceled_gives_every_place_back_once() -> Non
 @pytest.mark.parametrize("verb", ["complete", "mark_no_show"])
 def test_a_visit_is_either_moved_or_concluded_at_the_instant_of_its_start(verb: str) -> None:
     for _ in ROUNDS:
-        told = race_moves.assert_moved_and_or(
+        reported = race_rescheduling.assert_moved_and_or(
             lambda visit: getattr(visit, verb)(at=visit.starts_at),
             move_at=lambda visit: visit.starts_at - timedelta(microseconds=1),
         )
-        assert told in (
+        assert reported in (
             {Appointment: 1, InvalidTransition: 1},
             {Appointment: 1, NotCancelable: 1},
         )
@@ -72,16 +72,16 @@ def test_a_visit_is_either_moved_or_concluded_at_the_instant_of_its_start(verb: 
 
 def test_a_visit_discarded_while_it_is_moved_is_gone_and_holds_nothing() -> None:
     for _ in ROUNDS:
-        told = race_moves.assert_moved_and_or(Appointment.discard)
+        reported = race_rescheduling.assert_moved_and_or(Appointment.discard)
         gone = {NotCancelable: 1}, {Appointment.DoesNotExist: 1}, {Appointment: 1}
-        assert told in [{NONE: 1, **moved} for moved in gone]
+        assert reported in [{NONE: 1, **moved} for moved in gone]
         assert Appointment.objects.count() == 1
         Appointment.objects.all().delete()
 
 
 def test_of_movers_for_the_last_place_one_gets_it_and_the_others_keep_theirs() -> None:
     for movers in (2, 6):
-        race_moves.assert_the_last_place_goes_to_one(movers)
+        race_rescheduling.assert_the_last_place_goes_to_one(movers)
     assert_in_order()
 
 
@@ -139,5 +139,5 @@ def in_order_of_request(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("in_order_of_request")
 def test_opposite_moves_deadlock_where_slots_are_locked_one_after_the_other() -> None:
     with pytest.raises(AssertionError, match="deadlock detected"):
-        race_moves.assert_opposite_moves_all_go_well(1)
+        race_rescheduling.assert_opposite_moves_all_go_well(1)
     assert_in_order()

@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.models import User
 from patient.models import MedicalHistory, Patient
-from tests.machine.doors import Api
+from tests.stateful.clients import ApiClient
 
 PASSWORD = "correct horse battery"
 NUMBERS = count()
@@ -21,7 +21,7 @@ class Person:
     token: str
 
 
-def register(api: Api) -> Person:
+def register(api: ApiClient) -> Person:
     """Make an account, a profile and an entry, all by the API."""
     names = {"first_name": "Ana", "last_name": f"Ruiz {next(NUMBERS)}"}
     email = f"machine{names['last_name'][5:]}@example.com"

@@ -37,7 +37,7 @@ OF_THE_DESK = ("/weekly-hours/", "/time-off/", "/rebooking/")
 
 
 @dataclass(frozen=True)
-class World(Bodies):
+class SampleData(Bodies):
     """People, what is theirs, and a free session with a doctor who has a login."""
 
     accounts: dict[str, User]
@@ -55,7 +55,7 @@ class World(Bodies):
     language: Language
 
     @classmethod
-    def made(cls) -> "World":
+    def made(cls) -> "SampleData":
         """Make all of it; the `owner` has a visit, an entry and a dependent, `other` a profile."""
         patient, staff = PatientFactory(), StaffFactory()
         staff.groups.add(reception_group())
@@ -69,12 +69,12 @@ class World(Bodies):
         }
         return cls(accounts, **holdings)
 
-    def beside(self, patient: Patient) -> "World":
+    def beside(self, patient: Patient) -> "SampleData":
         """The same clinic as the world of another patient, who has a doctor of their own."""
         holdings = self.holdings_of(patient)
         owners = {"owner": patient.user, "other": self.accounts["owner"]}
         accounts = {**self.accounts, **owners, "doctor": holdings["session"].doctor.user}
-        return World(accounts, **holdings)
+        return SampleData(accounts, **holdings)
 
     @classmethod
     def holdings_of(cls, patient: Patient) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def call(client: APIClient, method: str, path: str, body: object = None) -> Any:
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def rolled_back() -> Iterator[None]:
     """What happens inside has not happened afterwards."""
     with transaction.atomic():
         yield

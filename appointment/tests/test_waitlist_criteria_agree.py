@@ -64,7 +64,10 @@ def test_a_slot_meets_a_wish_by_whichever_way_one_asks() -> None:
         for slot in slots:
             zone = slot.location.zone
             clocks = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
-            told = slot.doctor_id in mine and criteria.matches(*clocks)
-            assert (slot in found, entry.pk in by_slot[slot]) == (told, told), (criteria, slot)
-            met += told
+            reported = slot.doctor_id in mine and criteria.matches(*clocks)
+            assert (slot in found, entry.pk in by_slot[slot]) == (reported, reported), (
+                criteria,
+                slot,
+            )
+            met += reported
     assert met > 20

@@ -56,7 +56,7 @@ class FormReader(HTMLParser):
             self.inside = False
 
 
-class Desk:
+class AdminClient:
     """A browser, signed in to the admin."""
 
     def __init__(self, user: User) -> None:
@@ -107,12 +107,12 @@ class Desk:
         return found.json()["results"] if found.status_code == 200 else found.status_code
 
 
-def told(response: Any) -> list[str]:
+def messages_of(response: Any) -> list[str]:
     """The messages on top of the page."""
     return [str(message) for message in response.context["messages"]]
 
 
-def faults(response: Any) -> list[str]:
+def form_errors(response: Any) -> list[str]:
     """What the form says is wrong."""
     form = response.context["adminform"].form
     return [str(fault) for found in form.errors.values() for fault in found]

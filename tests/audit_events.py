@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from accounts.models import AuditEvent
-from tests.world import undone
+from tests.sample_data import rolled_back
 
 
 @contextmanager
@@ -19,5 +19,5 @@ def events_kept() -> Iterator[list[AuditEvent]]:
 @contextmanager
 def events() -> Iterator[list[AuditEvent]]:
     """As `events_kept`, and what happens inside is undone."""
-    with undone(), events_kept() as found:
+    with rolled_back(), events_kept() as found:
         yield found

@@ -212,22 +212,22 @@ class Model:
         """Make the session this, where nobody is in the way; `keys` are those of its slots now."""
         were_open, before = self._open(), self.places_of(session.pk)
         self.sessions[session.pk] = session
-        told = set()
+        reported = set()
         for place in before:
             gone = place.span not in keys
             if gone or self.taken(place) > session.capacity:
-                told |= self._withdraw([place])
+                reported |= self._withdraw([place])
             if gone:
                 self._drop(place)
             elif place.capacity < session.capacity:
-                told.add(place.pk)
+                reported.add(place.pk)
         for place in self.places_of(session.pk):
             place.capacity = session.capacity
         for span, pk in keys.items():
             if pk not in self.places:
                 self.places[pk] = Place(pk, session.pk, span, session.capacity)
-                told.add(pk)
-        self._open_or_close(self.places_of(session.pk), were_open, told)
+                reported.add(pk)
+        self._open_or_close(self.places_of(session.pk), were_open, reported)
 
     def take_leave(self, leave: Leave) -> None:
         """Close what it overlaps."""
@@ -293,10 +293,10 @@ class Model:
     def _open(self) -> set[int]:
         return {place.pk for place in self.places.values() if self.is_open(place)}
 
-    def _open_or_close(self, places: list[Place], were_open: set[int], told: set[int]) -> None:
+    def _open_or_close(self, places: list[Place], were_open: set[int], reported: set[int]) -> None:
         self._withdraw(place for place in places if not self.is_open(place))
         flipped = {p.pk for p in places if self.is_open(p) and p.pk not in were_open}
-        self.offer(self.places[pk] for pk in (told | flipped) & self.places.keys())
+        self.offer(self.places[pk] for pk in (reported | flipped) & self.places.keys())
 
     def _places_of_doctor(self, doctor: int) -> list[Place]:
         return [place for place in self.places.values() if self.doctor_of(place) == doctor]

@@ -37,7 +37,7 @@ def taken_of(*slots: Slot) -> list[int]:
     return [slot.taken for slot in slots]
 
 
-def assert_told(*visits: Appointment) -> None:
+def assert_events_lead_to_slot(*visits: Appointment) -> None:
     """Each visit is where its events say, step by step from its booking, with all of the slot."""
     for visit in visits:
         where = visit.events.get(kind="booked").to_slot
@@ -58,7 +58,7 @@ def assert_opposite_moves_all_go_well(pairs: int) -> None:
     outcomes = race(*calls)
     assert count_by_type(outcomes) == {Appointment: 2 * pairs}
     assert taken_of(here, there) == [pairs, pairs]
-    assert_told(*going, *coming)
+    assert_events_lead_to_slot(*going, *coming)
 
 
 def assert_one_visit_is_in_one_of_two_slots(devices: int) -> None:
@@ -67,7 +67,7 @@ def assert_one_visit_is_in_one_of_two_slots(devices: int) -> None:
     [visit] = visits_in(old, people(1))
     outcomes = race(*(moving(visit, (one, other)[n % 2]) for n in range(devices)))
     assert taken_of(old, one, other) in ([0, 1, 0], [0, 0, 1])
-    assert_told(visit)
+    assert_events_lead_to_slot(visit)
     moves = visit.events.filter(kind="rescheduled").count()
     assert count_by_type(outcomes).keys() <= {Appointment, AlreadyBooked}
     assert count_by_type(outcomes)[Appointment] == moves
@@ -80,7 +80,7 @@ def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) 
     [copy] = copies_of(visit, 1)
     outcomes = race(moving(visit, new, at=move_at and move_at(visit)), lambda: end(copy))
     assert sum(taken_of(old, new)) == Appointment.objects.holding_a_place().count()
-    assert_told(*Appointment.objects.all())
+    assert_events_lead_to_slot(*Appointment.objects.all())
     assert_not_stranded(Appointment.objects.holding_a_place())
     assert Appointment.objects.get(pk=other.pk).slot == old
     return count_by_type(outcomes)
@@ -95,4 +95,4 @@ def assert_the_last_place_goes_to_one(movers: int) -> None:
     assert count_by_type(outcomes) == {Appointment: 1, SlotFull: movers - 1}
     assert taken_of(target) == [1]
     assert sorted(taken_of(*slots)) == [0, *[1] * (movers - 1)]
-    assert_told(*visits)
+    assert_events_lead_to_slot(*visits)

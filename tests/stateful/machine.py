@@ -13,10 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from appointment.models import Appointment
 from doctor.models import Schedule
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
-from tests.machine.doors import Api, WebDesk
-from tests.machine.model import Entry, Leave, Model, Place, Session, Visit
-from tests.machine.people import Person, other_rows, register
-from tests.machine.rows import difference
+from tests.stateful.clients import ApiClient, HttpAdminClient
+from tests.stateful.model import Entry, Leave, Model, Place, Session, Visit
+from tests.stateful.people import Person, other_rows, register
+from tests.stateful.rows import difference
 
 DAYS = 5  # ahead: nothing begins while the machine runs
 HOURS = ((540, 660), (540, 630), (570, 660), (540, 720), (600, 720))  # minutes of the day
@@ -40,13 +40,13 @@ class ClinicMachine(RuleBasedStateMachine):
     """
 
     base: ClassVar[str]
-    desk: ClassVar[WebDesk]
+    admin_client: ClassVar[HttpAdminClient]
     staff: ClassVar[str]  # the token of a superuser
-    told: ClassVar[Counter[str]]  # what became of the steps, by the code of the refusal
+    outcomes: ClassVar[Counter[str]]  # what became of the steps, by the code of the refusal
 
     @initialize()
     def open_the_clinic(self) -> None:
-        self.api, self.model = Api(self.base), Model()
+        self.api, self.model = ApiClient(self.base), Model()
         self.people: dict[int, Person] = {}
         self.location = LocationFactory(time_zone="UTC")
         for step, capacity in ((30, 1), (60, 2)):
@@ -186,8 +186,8 @@ class ClinicMachine(RuleBasedStateMachine):
         old = self.some_session(data)
         new = replace(old, is_active=not old.is_active)
         row = Schedule.objects.get(pk=old.pk)
-        page = self.desk.change(row, is_active=["on"] if new.is_active else [])
-        assert "was changed successfully" in page.told(), page.told()
+        page = self.admin_client.change(row, is_active=["on"] if new.is_active else [])
+        assert "was changed successfully" in page.messages(), page.messages()
         self.model.remake(new, self.keys_of(new))
 
     @rule(data=st.data(), action=st.sampled_from(("cancel", "delete_selected")))
@@ -197,13 +197,13 @@ class ClinicMachine(RuleBasedStateMachine):
         visit = self.some_visit(data)
         row = Appointment.objects.get(pk=visit.pk)
         if action == "cancel":
-            page = self.desk.act("cancel", row)
-            refusal = "1 canceled" not in page.told()
-            assert refusal == (visit.status != "scheduled"), page.told()
+            page = self.admin_client.act("cancel", row)
+            refusal = "1 canceled" not in page.messages()
+            assert refusal == (visit.status != "scheduled"), page.messages()
             if not refusal:
                 self.model.cancel(visit)
         else:
-            assert "Successfully deleted" in self.desk.delete_all(row).told()
+            assert "Successfully deleted" in self.admin_client.delete_all(row).messages()
             self.model.discard(visit)
 
     @rule(data=st.data(), start=st.sampled_from((540, 600, 630)), minutes=st.sampled_from((30, 90)))
@@ -228,7 +228,7 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @invariant()
     def all_rows_are_as_in_the_model(self) -> None:
-        self.told["steps"] += 1
+        self.outcomes["steps"] += 1
         found = difference(self.model)
         assert not found, found
         call_command("check_invariants", stdout=StringIO())
@@ -243,7 +243,7 @@ class ClinicMachine(RuleBasedStateMachine):
         """Whether the call was refused, which must be for the reason that the model gives."""
         code = answer.get("code") if status >= 400 else None
         assert (status, code) == (409 if expected else good, expected), answer
-        self.told[expected or "gone through"] += 1
+        self.outcomes[expected or "gone through"] += 1
         return expected is not None
 
     def keys_of(self, session: Session) -> dict[tuple[int, int], int]:
