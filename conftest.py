@@ -13,7 +13,6 @@ from django.core.cache import cache
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 from rest_framework.test import APIClient
-from zeal import zeal_ignore  # type: ignore[import-untyped]
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
@@ -129,7 +128,7 @@ def no_query_for_each_row() -> Iterator[None]:
 @pytest.fixture
 def row_by_row() -> Iterator[None]:
     """Let a verb go through its rows one by one, where it does so on purpose."""
-    with zeal_ignore():
+    with override_settings(ZEAL_NPLUSONE_THRESHOLD=1000):  # in every thread of the test
         yield
 
 

@@ -105,6 +105,7 @@ def test_bulk_erasures_and_bookings_do_not_lock_each_other_out() -> None:
         assert_balanced(slot)
 
 
+@pytest.mark.usefixtures("row_by_row")
 def test_publishing_and_bulk_deleting_sessions_do_not_lock_each_other_out() -> None:
     sessions = [ScheduleFactory(date=day_ahead(n + 3)) for n in range(6)]
     visit, staff = AppointmentFactory(slot=sessions[5].slots.first()), admin_clients(4)

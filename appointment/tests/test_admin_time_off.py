@@ -105,6 +105,7 @@ def test_the_form_shows_leave_on_the_clocks_that_it_was_typed_on(
     }
 
 
+@pytest.mark.usefixtures("row_by_row")
 def test_what_is_not_changed_stays_to_the_microsecond(reception: AdminClient) -> None:
     leave = TimeOffFactory(location=LocationFactory())
     TimeOff.objects.update(starts_at=leave.starts_at + timedelta(microseconds=7))
@@ -213,6 +214,7 @@ def test_the_page_takes_as_many_queries_for_12_visits_as_for_1(
 # --- Ending it ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("row_by_row")
 def test_deleting_leave_opens_the_slots_again(reception: AdminClient, visit: Appointment) -> None:
     leaves = [
         TimeOffFactory(doctor=visit.doctor),
