@@ -23,7 +23,7 @@ def sized(pytestconfig: pytest.Config) -> Sized:
 
 @pytest.fixture
 def sampled(sized: Sized) -> Callable[[Sequence[T]], Sequence[T]]:
-    """`sampled(routes)`: all of them at full size, else as many as the scale says, spread evenly."""
+    """`sampled(routes)`: all at full size, else as many as the scale says, spread evenly."""
     return lambda every: every[:: max(1, len(every) // min(len(every), sized(len(every))))]
 
 
