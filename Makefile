@@ -23,16 +23,6 @@ PYTEST := $(BIN)/python -u -m pytest
 # A worker a core, four at most: each has a database of its own.
 WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 RUNS := 5
-define DRILL
-failed=; \
-for db in sqlite postgres; do \
-	echo "=== Drills on $$db, $(SECONDS_EACH) s at most"; \
-	timeout --foreground $(SECONDS_EACH) $(PYTEST) -o python_files='drill_*.py' tests/drills --db=$$db \
-		$(SCALE) $(ARGS) || failed="$$failed $$db"; \
-done; \
-test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
-echo "All drills passed on SQLite and on PostgreSQL."
-endef
 # Static checks need neither the developer's settings nor a database file.
 CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://
 # uv compares without a network and says "Would make no changes" where two are the same.
@@ -100,15 +90,28 @@ test-all: $(DEV)  ## run every test on both databases, with coverage (ARGS= goes
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All tests passed on PostgreSQL and on SQLite."
 
-# What kills, breaks, floods, waits or measures. The deterministic part of each claim is a test.
-drill: SECONDS_EACH = 5400
-drill: $(DEV)  ## run the drills at full size on both databases: hours (ARGS="--scale=0.1 -k kills")
-	@$(DRILL)
+# What kills, breaks, floods, waits or measures (tests/drills).
+DRILLS := $(PYTEST) -o python_files='drill_*.py' tests/drills
 
-drill-short: SECONDS_EACH = 300
-drill-short: SCALE = --scale=0.05
-drill-short: $(DEV)  ## run every drill once at small size on both databases, in ten minutes at most
-	@$(DRILL)
+drill: $(DEV)  ## run the drills at full size on both databases: hours (ARGS="--scale=0.1 -k kills")
+	@failed=; \
+	for db in sqlite postgres; do \
+		echo "=== Drills on $$db, 90 minutes at most"; \
+		timeout --foreground 5400 $(DRILLS) --db=$$db $(ARGS) || failed="$$failed $$db"; \
+	done; \
+	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
+	echo "All drills passed on SQLite and on PostgreSQL."
+
+drill-short: $(DEV)  ## run every drill once at small size, both databases at once: 10 minutes at most
+	@failed=; began=$$SECONDS; \
+	run() { timeout --foreground 590 $(DRILLS) --db=$$1 --scale=0.05 $(ARGS) 2>&1 | sed -u "s/^/$$1 | /"; }; \
+	echo "=== Drills at a twentieth of their size on PostgreSQL and on SQLite, side by side"; \
+	run postgres & postgres=$$!; \
+	run sqlite || failed="$$failed sqlite"; \
+	wait $$postgres || failed="$$failed postgres"; \
+	echo "=== $$((SECONDS - began)) s"; \
+	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
+	echo "All drills passed on SQLite and on PostgreSQL."
 
 lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and supply
 	@failed=; \

@@ -1,10 +1,12 @@
 """How large the drills are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pytest
 
 Sized = Callable[[int], int]
+T = TypeVar("T")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +19,12 @@ def sized(pytestconfig: pytest.Config) -> Sized:
     """`sized(10_000)`: so many, times the scale of this run."""
     scale: float = pytestconfig.getoption("scale")
     return lambda number: max(1, round(number * scale))
+
+
+@pytest.fixture
+def sampled(sized: Sized) -> Callable[[Sequence[T]], Sequence[T]]:
+    """`sampled(routes)`: all at full size, else as many as the scale says, spread evenly."""
+    return lambda every: every[:: max(1, len(every) // min(len(every), sized(len(every))))]
 
 
 @pytest.fixture

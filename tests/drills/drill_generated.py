@@ -1,6 +1,7 @@
 """Thousands of calls that schemathesis makes up, alone and in sequences, with all of its checks."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,14 +11,23 @@ from tests.routes import api_routes
 pytestmark = pytest.mark.django_db
 
 
-def test_no_call_that_the_document_leads_to_goes_against_it(sized, report) -> None:
+CALLS = [(method, route) for route, methods in api_routes().items() for method in sorted(methods)]
+
+
+@pytest.fixture(autouse=True)
+def no_log() -> Iterator[None]:
+    """Log none of the thousands of refusals."""
     logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_no_call_that_the_document_leads_to_goes_against_it(sized, sampled, report) -> None:
     calls = 0
     with document() as schema:
-        for route, methods in api_routes().items():
-            for method in sorted(methods):
-                made = check_operation(schema, method, route, sized(50))
-                calls += made
-                report(f"{method} {route}: {made:,} calls")
+        for method, route in sampled(CALLS):
+            made = check_operation(schema, method, route, sized(50))
+            calls += made
+            report(f"{method} {route}: {made:,} calls")
         calls += check_sequences(schema, sized(200), steps=15)
     report(f"{calls:,} calls, and no check that failed")
