@@ -35,7 +35,7 @@ class TokenAuthentication(auth.TokenAuthentication):
     """
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
-        """Return the user and the token; raises AuthenticationFailed, alike for every reason."""
+        """Return the user and the token; raises the same AuthenticationFailed for every reason."""
         now = timezone.now()
         found = TOKEN.fullmatch(token) and (
             AuthToken.objects.select_related("user", "device")

@@ -8,5 +8,4 @@ class AppointmentConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers of signals."""
-        # Here, since the models are loaded by now; importing the receivers connects them.
-        from appointment import receivers  # noqa: F401, PLC0415
+        from appointment import receivers  # noqa: F401, PLC0415  (connects them; models are loaded)

@@ -25,6 +25,7 @@ SEVERAL = {
 }
 PAGING = ("page", "page_size", "cursor")
 WALL_TIME = r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
+NOT_BLANK = r"\S"
 FAULT = {"field": "a_field", "code": "required", "detail": "This field is required."}
 FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
     "validation_error": {"detail": "Some fields are missing or wrong.", "errors": [FAULT]},
@@ -65,8 +66,15 @@ class Schema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """Mark every member of an answer as required, also those that a request may leave out."""
+        """Mark every member of an answer as required, and the texts of a body that may not be blank.
+
+        A text of white space only is blank, since REST framework trims it.
+        """
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        for name, member in schema.get("properties", {}).items():
+            field = serializer.fields.get(name)
+            if member.get("minLength") and getattr(field, "trim_whitespace", False):
+                member.setdefault("pattern", NOT_BLANK)
         if direction == "response" and isinstance(serializer, ModelSerializer):
             schema["required"] = sorted(schema["properties"])
         return schema

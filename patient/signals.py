@@ -4,5 +4,5 @@ from django.dispatch import Signal
 
 # Sent before patients are deleted, inside the transaction, with users and patients locked:
 # send(sender=Patient, patients=<list of Patient>, by=<User or None>, at=<aware datetime>).
-# A receiver only calls a verb.
+# A receiver only calls a verb; `appointment.receivers` receives it.
 patient_erasing = Signal()

@@ -67,6 +67,16 @@ def test_the_tree_in_the_docs_names_every_module() -> None:
     assert named == {path for path in production if path.name != "__init__.py"}
 
 
+def test_every_test_that_the_docs_name_exists() -> None:
+    files = [path for path in python_files() if is_test(path)]
+    existing = [path.name for path in files]
+    for path in files:
+        existing += re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    named = {name for page in pages for name in re.findall(r"\btest_\w+", page.read_text())}
+    assert {name for name in named if not any(one.startswith(name) for one in existing)} == set()
+
+
 @pytest.mark.parametrize(
     ("source", "lines"),
     [

@@ -14,7 +14,7 @@ from tests.stateful.running import machine_at, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RUNS, STEPS = 3, 15
+RUNS, STEPS = 3, 20
 
 
 def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp_path: Any) -> None:

@@ -67,7 +67,7 @@ class AuditedListMixin(AuditedMixin):
         return self.get_paginated_response(data)  # type: ignore[attr-defined]
 
     def rows_for_empty_list(self) -> Iterable[Any]:
-        """Return unsaved rows of the patients whose list is empty: that, too, is read of them."""
+        """Return unsaved rows of the patients whose list is empty: that, too, is a read of them."""
         return ()
 
 

@@ -54,8 +54,8 @@ class SecondFactor:
     def verify(self, typed: str) -> TOTPDevice | StaticDevice | None:
         """Use the code up and return the device that gave it; None for a wrong code.
 
-        Six digits are a code of the app, anything else is a recovery code: a wrong code makes only
-        its own device wait.
+        Six digits are a code of the app, anything else is a recovery code. After a wrong code only
+        the device of that kind of code must wait.
         """
         code = re.sub(r"[\s-]", "", typed).lower()
         with transaction.atomic():

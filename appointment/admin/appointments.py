@@ -126,7 +126,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         return [name for name in self.fields if name != "override_reason" or _can_move(obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return all but the reason and, of a live visit, the slot; all for an erased patient."""
+        """Leave editable the reason, except of an erased patient, and the slot of a movable visit."""
         if obj is None:
             return ()
         edited = {"reason"} if obj.patient else set()

@@ -166,7 +166,7 @@ class AlternativeAssigner:
         self.busy = self._busy_spans()
 
     def assign(self) -> dict[int, list[SlotOption]]:
-        """The alternatives of each visit, by the key of the visit."""
+        """Return the alternatives by primary key of the visit."""
         assigned: dict[int, list[SlotOption]] = {visit.pk: [] for visit in self.visits}
         for _ in range(MAX_ALTERNATIVES):
             for visit in self.visits:

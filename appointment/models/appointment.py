@@ -261,7 +261,7 @@ class Appointment(models.Model):
 
     @property
     def holds_a_place(self) -> bool:
-        """Whether it counts in `slot.taken`."""
+        """Whether the visit is counted in `slot.taken`."""
         return self.status in HOLDING_STATUSES
 
     def can_cancel(self, at: datetime | None = None) -> bool:
@@ -271,11 +271,11 @@ class Appointment(models.Model):
 
     @property
     def can_reschedule(self) -> bool:
-        """Whether it can be moved to a free slot now: as long as it can be canceled."""
+        """Whether the visit can be moved to a free slot now: as long as it can be canceled."""
         return self.can_cancel()
 
     def refuse_change(self, at: datetime, override_reason: str = "") -> None:
-        """Raise NotCancelable or CancelDeadlinePassed where it cannot be canceled or moved."""
+        """Raise NotCancelable or CancelDeadlinePassed if the visit cannot be canceled or moved."""
         if self.status != LIVE or self.starts_at <= at:
             raise NotCancelable
         if not override_reason and not self._is_before_deadline(at):

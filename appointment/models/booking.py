@@ -164,9 +164,9 @@ class BookAppointment(PlaceRequest):
         )
         if Slot.objects.filter(pk__in=overlapped).bookable_in(for_any_patient).exists():
             return PatientOverlap()
-        found = {reason for reason in reasons.values() if reason}
-        first = "already_booked" if "already_booked" in found else max(found, key=REASONS.index)
-        return REFUSALS[first]()
+        found = set(filter(None, reasons.values()))
+        reason = "already_booked" if "already_booked" in found else max(found, key=REASONS.index)
+        return REFUSALS[reason]()
 
 
 @dataclass

@@ -58,18 +58,18 @@ def _lock_places_of(patients: list[int]) -> None:
     """
     visits = Appointment.objects.filter(patient__in=patients, slot__isnull=False)
     slots = set(visits.values_list("slot", flat=True))
-    _lock_offers(WaitlistEntry.objects.filter(patient__in=patients), slots)
+    _lock_slots_and_entries(WaitlistEntry.objects.filter(patient__in=patients), slots)
 
 
 @retry_on_stale_lock
 @transaction.atomic
 def lock_entries(keys: Iterable[int]) -> None:
-    """Lock the slots that these entries are offered in one statement, then the entries."""
-    _lock_offers(WaitlistEntry.objects.filter(pk__in=keys), set())
+    """Lock the slots offered to these entries in one statement, then the entries."""
+    _lock_slots_and_entries(WaitlistEntry.objects.filter(pk__in=keys), set())
 
 
-def _lock_offers(entries: WaitlistEntryQuerySet, slots: set[int]) -> None:
-    """Lock the slots and those of the entries' open offers, then the entries.
+def _lock_slots_and_entries(entries: WaitlistEntryQuerySet, slots: set[int]) -> None:
+    """Lock these slots and the slots of the entries' open offers, then the entries.
 
     Raises StaleLock if an entry got an offer of another slot in between.
     """

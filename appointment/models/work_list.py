@@ -27,7 +27,7 @@ class WorkListQuerySet(AppointmentQuerySet):
 
 
 class WorkListItem(Appointment):
-    """An appointment that leave, changed hours or a departed doctor make impossible."""
+    """A visit that cannot take place because of leave, changed hours or a doctor who left."""
 
     objects: ClassVar[Any] = WorkListQuerySet.as_manager()
 

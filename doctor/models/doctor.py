@@ -147,7 +147,7 @@ class DoctorLocationModel(CalendarModel):
         abstract = True
 
     def lock_calendar(self, **changes: Any) -> None:
-        """Lock the locations, then the doctors, that the row has now and will have.
+        """Lock the row's stored and new locations, then its stored and new doctors.
 
         Sets `location` and `doctor` to the locked rows. Raises Location.DoesNotExist if the
         location is gone. The row itself is locked first: otherwise it could move to another

@@ -105,7 +105,7 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         return rows.values("id", *columns, "zone", "available", *more)
 
     def to_list(self, at: datetime, *more: str) -> list[dict[str, Any]]:
-        """Return the slots as the API shows them; no model object is made of a slot."""
+        """Return the slots as rows of the API, without creating model objects."""
         return [serialize_slot_row(**row) for row in self.slot_rows(at, *more)]
 
     # --- Locks and changes ---

@@ -69,7 +69,7 @@ class PartialUpdateForm(forms.ModelForm):
 
 
 class RejectedFormMixin:
-    """A form shown again as typed, with the error that the model raised (`refusal`)."""
+    """Shows the form again as typed, with the error that the model raised (`refusal`)."""
 
     refusal: ValidationError
 

@@ -99,6 +99,7 @@ retry_on_conflict = retry(is_conflict, attempts=attempts_outside_transaction, wa
 
 # Another transaction moved a row before this one locked it. Use it above `transaction.atomic`: the
 # rollback releases the locks taken so far, and the next attempt locks all rows in their order.
+# Ten attempts: only a row that moves ten times meanwhile is left to the caller.
 retry_on_stale_lock = retry(is_stale_lock, attempts=lambda: 10)
 
 

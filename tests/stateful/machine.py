@@ -192,7 +192,7 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), action=st.sampled_from(("cancel", "delete_selected")))
     @precondition(lambda self: self.model.visits)
-    def act_at_the_desk(self, data: Any, action: str) -> None:
+    def act_in_the_admin(self, data: Any, action: str) -> None:
         """Cancel or delete a visit of anybody, by an action of the admin."""
         visit = self.some_visit(data)
         row = Appointment.objects.get(pk=visit.pk)

@@ -27,7 +27,7 @@ def machine_at(database: Database, log: Path) -> Iterator[type[ClinicMachine]]:
         with override_settings(PASSWORD_HASHERS=["accounts.hashers.Argon2PasswordHasher"]):
             staff = SuperuserFactory()  # the server knows no other
         admin_client = HttpAdminClient(server.base, staff.email, PASSWORD)
-        known = {"base": server.base, "desk": admin_client, "outcomes": Counter[str]()}
+        known = {"base": server.base, "admin_client": admin_client, "outcomes": Counter[str]()}
         yield type("Machine", (ClinicMachine,), {**known, "staff": staff.issue_token()[0]})
 
 
