@@ -66,7 +66,7 @@ class Schema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """Mark every member of an answer as required, and the texts of a body that may not be blank.
+        """Mark every member of an answer as required, and the texts of a body that are not blank.
 
         A text of white space only is blank, since REST framework trims it.
         """

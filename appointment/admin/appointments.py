@@ -126,7 +126,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         return [name for name in self.fields if name != "override_reason" or _can_move(obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave editable the reason, except of an erased patient, and the slot of a movable visit."""
+        """Leave editable the reason, unless the patient is erased, and a movable visit's slot."""
         if obj is None:
             return ()
         edited = {"reason"} if obj.patient else set()
