@@ -81,9 +81,8 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
         slot.save(update_fields=["taken"])
 
     monkeypatch.setattr(Slot, "take", take)
-    assert (
-        lost(partial(race_bodies.assert_five_win, 20)) == "1 places taken, 20 appointments hold one"
-    )
+    seen = lost(partial(race_bodies.assert_five_win, 20))
+    assert seen.startswith("1 places taken, 20 appointments hold one\n")
 
 
 @pytest.mark.usefixtures("direct")
@@ -123,10 +122,8 @@ def test_places_are_restored_10_times_when_a_visit_is_read_then_saved(monkeypatc
         return visit
 
     monkeypatch.setattr(Appointment, "cancel", cancel)
-    assert (
-        lost(partial(race_bodies.assert_one_cancels, 10))
-        == "1 places taken, 10 appointments hold one"
-    )
+    seen = lost(partial(race_bodies.assert_one_cancels, 10))
+    assert seen.startswith("1 places taken, 10 appointments hold one\n")
     assert AppointmentEvent.objects.filter(kind="canceled").count() == 10
 
 
