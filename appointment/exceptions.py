@@ -1,5 +1,6 @@
 """Domain errors of appointments and of the waitlist."""
 
+from extensions.db.retry import StaleLock
 from extensions.exceptions import DomainError
 
 
@@ -15,6 +16,13 @@ class InvalidTransition(DomainError):
 
     code = "invalid_transition"
     message = "The appointment cannot change to this status now."
+
+
+class AppointmentMoved(StaleLock, NotCancelable):
+    """Another call moved the visit before this one locked its slot; the verb is tried again.
+
+    A caller sees it only if every attempt fails, and then as `not_cancelable`.
+    """
 
 
 class AppointmentDeleted(NotCancelable):

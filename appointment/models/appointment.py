@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
+    AppointmentMoved,
     CancelDeadlinePassed,
     InvalidTransition,
     NotCancelable,
@@ -29,7 +30,7 @@ from appointment.models.event import AppointmentEvent, Status
 from doctor.models import Doctor, Location, Slot, TimeOff
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
-from extensions.db.retry import StaleLock, retry_on_stale_lock
+from extensions.db.retry import retry_on_stale_lock
 from patient.models import Patient
 
 LIVE = Status.SCHEDULED
@@ -469,7 +470,7 @@ class Appointment(models.Model):
     def _lock_slot(self) -> list[Slot]:
         """Lock the slot of the visit, if it has one, and read the visit again.
 
-        Raises StaleLock where the visit is in another slot by now, AppointmentDeleted without it.
+        Raises AppointmentMoved if the visit is in another slot by now, AppointmentDeleted if gone.
         """
         expected = self.slot_id
         slots = Slot.objects.of_key(expected).lock()
@@ -478,7 +479,7 @@ class Appointment(models.Model):
         except Appointment.DoesNotExist as deleted:
             raise AppointmentDeleted from deleted
         if self.slot_id != expected:
-            raise StaleLock
+            raise AppointmentMoved
         return slots
 
     def _copy_slot(self, slot: Slot) -> None:

@@ -99,7 +99,10 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         return affected_visits(time_off, timezone.now())
 
 
-@extend_schema_serializer(examples=[OpenApiExample("A visit", AFFECTED_EXAMPLE)])
+# The component names are those of generated clients, which would otherwise have to change.
+@extend_schema_serializer(
+    component_name="Hit", examples=[OpenApiExample("A visit", AFFECTED_EXAMPLE)]
+)
 class AffectedAppointmentSerializer(serializers.Serializer[Any]):
     """A visit that cannot take place, and up to three slots to which it could be moved."""
 
@@ -108,6 +111,7 @@ class AffectedAppointmentSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(
+    component_name="Hits",
     many=False,
     examples=[OpenApiExample("What it would hit", {"appointments": [AFFECTED_EXAMPLE]})],
 )
@@ -119,7 +123,10 @@ class AffectedAppointmentsSerializer(serializers.Serializer[Any]):
     appointments = AffectedAppointmentSerializer(many=True)
 
 
-@extend_schema_serializer(examples=[OpenApiExample("To be moved", {"id": 12, **AFFECTED_EXAMPLE})])
+@extend_schema_serializer(
+    component_name="Rebooking",
+    examples=[OpenApiExample("To be moved", {"id": 12, **AFFECTED_EXAMPLE})],
+)
 class RebookingSerializer(AffectedAppointmentSerializer):
     """An item of the work list; its id is the id of the appointment."""
 

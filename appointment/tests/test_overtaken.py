@@ -1,19 +1,21 @@
 """Verbs that something else overtakes between the look and the leap."""
 
 import logging
+from datetime import time
 
 import pytest
 import time_machine
 from django.db import IntegrityError, OperationalError, transaction
 
 from accounts.tests.factories import UserFactory
-from appointment.exceptions import InvalidTransition
+from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment, AppointmentEvent, Offer
 from appointment.models.booking import BookAppointment
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from config.problems import problem_of
 from doctor.models import Slot
 from doctor.models.booking_rules import BookingContext
+from doctor.models.slot import SlotQuerySet
 from doctor.tests.factories import LocationFactory, ScheduleFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
@@ -113,3 +115,26 @@ def test_a_row_that_was_named_and_then_deleted_is_absent() -> None:
     assert problem is not None
     assert problem.status == 404
     assert problem_of(IntegrityError("another")) is None
+
+
+def test_a_visit_that_moves_at_every_attempt_is_not_cancelable(
+    visit: Appointment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ScheduleFactory(
+        doctor=visit.doctor, start_time=time(15), end_time=time(16)
+    ).slots.first()
+    places = [other, visit.slot]
+    attempts: list[SlotQuerySet] = []
+
+    def lock_too_late(slots: SlotQuerySet) -> list[Slot]:
+        Appointment.objects.filter(pk=visit.pk).update(slot=places[len(attempts) % 2])
+        attempts.append(slots)
+        return list(slots)
+
+    monkeypatch.setattr(SlotQuerySet, "lock", lock_too_late)
+    with pytest.raises(NotCancelable) as refused:
+        visit.cancel()
+    assert len(attempts) == 10
+    problem = problem_of(refused.value)
+    assert problem
+    assert (problem.status, problem.code) == (409, "not_cancelable")
