@@ -33,7 +33,7 @@ PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
 OF_THE_DOCTOR = tuple(
     f"/api/appointment/{verb}/" for verb in ("agenda", "check-in", "complete", "no-show")
 )
-OF_THE_DESK = ("/weekly-hours/", "/time-off/", "/rebooking/")
+OF_STAFF = ("/weekly-hours/", "/time-off/", "/rebooking/")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class SampleData(Bodies):
         }
         return cls(accounts, **holdings)
 
-    def beside(self, patient: Patient) -> "SampleData":
+    def with_another(self, patient: Patient) -> "SampleData":
         """The same clinic as the world of another patient, who has a doctor of their own."""
         holdings = self.holdings_of(patient)
         owners = {"owner": patient.user, "other": self.accounts["owner"]}
@@ -149,8 +149,8 @@ class SampleData(Bodies):
         if template.startswith(OF_THE_DOCTOR):
             return "doctor"
         writes_calendar = "/schedules/" in template and method != "GET"
-        behind_the_desk = any(part in template for part in OF_THE_DESK)
-        return "superuser" if writes_calendar or behind_the_desk else "owner"
+        of_staff = any(part in template for part in OF_STAFF)
+        return "superuser" if writes_calendar or of_staff else "owner"
 
     def path(self, template: str, key: object = None) -> str:
         """The path of what is there, the owner's where it is somebody's; or that of another key."""

@@ -185,7 +185,7 @@ def test_one_who_may_only_view_can_send_nothing(
 
 
 def grant(admin_client: AdminClient, model: type[Model], action: str) -> None:
-    """Give the person at the desk one permission."""
+    """Give the client's user one permission."""
     user = User.objects.get(pk=admin_client.client.session["_auth_user_id"])
     codename = f"{action}_{model._meta.model_name}"
     user.user_permissions.add(

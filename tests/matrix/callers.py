@@ -48,11 +48,11 @@ class Callers:
     def __init__(self) -> None:
         start_keys_high()
         of_a = SampleData.made()
-        of_b = of_a.beside(PatientFactory())
+        of_b = of_a.with_another(PatientFactory())
         self.own = dict.fromkeys(CALLERS, of_a)
         self.own |= {"patient B": of_b, "doctor of B": of_b}
-        self.own["carer"] = of_a.beside(DependentFactory())
-        self.own["deactivated"] = of_a.beside(PatientFactory())
+        self.own["carer"] = of_a.with_another(DependentFactory())
+        self.own["deactivated"] = of_a.with_another(PatientFactory())
         self.other = {caller: of_a if own is of_b else of_b for caller, own in self.own.items()}
         self.accounts = {caller: self._account(caller) for caller in reversed(CALLERS[1:])}
         self.tokens = {caller: user.issue_token()[0] for caller, user in self.accounts.items()}
