@@ -123,3 +123,11 @@ class BareServer(Server):
         """Make the tables, where they lack."""
         done = self.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
+
+
+def printed_value(server: Server, word: str, code: str) -> str:
+    """Run the code in the server's shell, and return the rest of the line that starts with word."""
+    done = server.manage("shell", "--no-imports", "-c", code)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
+    assert len(lines) == 1, done.stderr
+    return lines[0].removeprefix(word)

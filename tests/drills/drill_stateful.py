@@ -1,4 +1,4 @@
-"""Patients at the API and staff at the admin, thousands of steps at random, against a model."""
+"""Patients at the API and staff at the admin take random steps, and a model predicts each."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.stateful.running import machine_at, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STEPS = 40  # of a run
+STEPS = 40  # steps of one run
 
 
 def test_every_step_by_api_and_admin_does_what_the_model_does(
