@@ -73,8 +73,8 @@ def account() -> dict[str, Any]:
     """For subprocess: as whom to run. PostgreSQL refuses to run as root, so root becomes nobody."""
     if os.geteuid() != 0:
         return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    unprivileged = pwd.getpwnam("nobody")
+    return {"user": unprivileged.pw_uid, "group": unprivileged.pw_gid, "extra_groups": []}
 
 
 def give(path: Path, owner: dict[str, Any]) -> None:

@@ -69,12 +69,12 @@ class Bodies:
             "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
             "/api/appointment/cancel/": {"reason": "A cold"},
             "/api/appointment/reschedule/": {"slot_id": slot.pk},
-            "/api/appointment/waitlist/": self.wish(),
+            "/api/appointment/waitlist/": self.criteria(),
             f"{WORK_LIST}move/": {"slot_id": slot.pk},
             f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
         }
 
-    def wish(self) -> dict[str, Any]:
+    def criteria(self) -> dict[str, Any]:
         """What somebody can wait for."""
         return {
             "doctor": self.waiting.doctor_id,

@@ -128,14 +128,14 @@ class Bouncer:
 
     def describe(self) -> str:
         """Its name and version."""
-        said = subprocess.run(
+        done = subprocess.run(
             [self._program, "--version"],
             env=self._environ,
             capture_output=True,
             text=True,
             check=False,
         )
-        return said.stdout.partition("\n")[0]
+        return done.stdout.partition("\n")[0]
 
     def stop(self) -> None:
         """End it; again is allowed."""
@@ -215,8 +215,8 @@ def _download(folder: Path) -> None:
 
 def _libraries() -> list[str]:
     """The libraries it needs that few machines have: of events and of names."""
-    said = _apt("apt-cache", "depends", "--important", "pgbouncer").split()
-    return [name for name in said if name.startswith(("libevent", "libc-ares", "libcares"))]
+    names = _apt("apt-cache", "depends", "--important", "pgbouncer").split()
+    return [name for name in names if name.startswith(("libevent", "libc-ares", "libcares"))]
 
 
 def _apt(*command: str, **options: Any) -> str:

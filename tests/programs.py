@@ -68,13 +68,13 @@ class Programs:
         self._place = binaries.within_reach(source, folder, self._account)
 
     def run(self, name: str, *arguments: str, **variables: str) -> None:
-        """Run one to its end; raises Unusable with what it said where it fails."""
+        """Run one to its end; raises Unusable with what it message where it fails."""
         command = [str(self._place / name), *arguments]
         options = self._as_child(**variables)
         answer = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         if answer.returncode:
-            said = (answer.stderr or answer.stdout).strip()
-            raise Unusable(f"{name} ended with {answer.returncode}: {said}")
+            message = (answer.stderr or answer.stdout).strip()
+            raise Unusable(f"{name} ended with {answer.returncode}: {message}")
 
     def launch(
         self, data: Path, settings: Mapping[str, str], log: Path
@@ -107,7 +107,7 @@ class Programs:
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, data: Path, log: Path) -> None:
-    """Wait until the server on these data answers; raises Unusable with what it said."""
+    """Wait until the server on these data answers; raises Unusable with what it message."""
     deadline = time.monotonic() + START_SECONDS
     while not _answers(url, data):
         if process.poll() is not None:

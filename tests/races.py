@@ -25,11 +25,11 @@ def outcomes(n: int, function: Callable[[int], Any]) -> Counter[type]:
 
 def assert_in_order() -> None:
     """All invariants hold; raises CommandError, which names the rows of which one is not true."""
-    said = StringIO()
+    output = StringIO()
     try:
-        call_command("check_invariants", stdout=said)
+        call_command("check_invariants", stdout=output)
     except CommandError as error:
-        raise CommandError(f"{said.getvalue()}{error}") from error
+        raise CommandError(f"{output.getvalue()}{error}") from error
 
 
 def gate(n: int) -> Wait:

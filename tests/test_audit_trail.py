@@ -106,14 +106,14 @@ def test_a_list_leaves_one_event_for_each_patient_shown_and_one_where_it_is_empt
 ) -> None:
     with events() as agenda:
         shown = sample_data.client("doctor").get("/api/appointment/agenda/").json()["results"]
-    with events() as nobody:
+    with events() as of_empty_list:
         sample_data.client("other").get("/api/patient/medical-history/")
     assert shown
     assert sorted(str(event.patient_id) for event in agenda) == sorted(
         {str(visit["patient"]["id"]) for visit in shown}
     )
     assert {(event.kind, event.role) for event in agenda} == {("appointment.appointment", "doctor")}
-    assert [(event.kind, event.patient_id) for event in nobody] == [
+    assert [(event.kind, event.patient_id) for event in of_empty_list] == [
         ("patient.medicalhistory", None)
     ]
 

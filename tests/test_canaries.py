@@ -71,9 +71,9 @@ def test_a_patients_free_text_appears_in_no_log_mail_or_event(
     entry = call("post", "/api/patient/medical-history/", ENTRY, 201).json()["id"]
     call("post", "/api/patient/dependents/", PERSON, 201)
     book = f"/api/appointment/book/{doctor}/"
-    wish = {"slot_id": slots[0], "reason": REASON}
-    visit = call("post", book, wish, 201, **{"Idempotency-Key": "k1"}).json()["id"]
-    call("post", book, wish, 201, **{"Idempotency-Key": "k1"})
+    body = {"slot_id": slots[0], "reason": REASON}
+    visit = call("post", book, body, 201, **{"Idempotency-Key": "k1"}).json()["id"]
+    call("post", book, body, 201, **{"Idempotency-Key": "k1"})
     call("post", f"/api/appointment/reschedule/{visit}/", {"slot_id": slots[1]})
     call("post", f"/api/appointment/cancel/{visit}/", {"reason": WHY})
     for path in ("patient/profile/", "patient/medical-history/?page_size=1", "auth/profile/"):
@@ -163,16 +163,16 @@ def test_the_second_factor_writes_no_secret_where_none_may_be(hunter: Hunter) ->
 
 def test_commands_name_no_patient(hunter: Hunter, session: Schedule) -> None:
     call = caller(hunter)
-    wish = {"slot_id": session.slots.earliest("pk").pk, "reason": REASON}
-    visit = call("post", f"/api/appointment/book/{session.doctor_id}/", wish, 201).json()["id"]
+    body = {"slot_id": session.slots.earliest("pk").pk, "reason": REASON}
+    visit = call("post", f"/api/appointment/book/{session.doctor_id}/", body, 201).json()["id"]
     Appointment.objects.filter(pk=visit).update(slot=session.slots.latest("pk"))  # so it is broken
     for command in ("run_due", "extend_schedules", "check_invariants", "clearsessions"):
-        said = StringIO()
+        output = StringIO()
         try:
-            call_command(command, stdout=said, stderr=said)
+            call_command(command, stdout=output, stderr=output)
         except BaseException as error:
-            said.write(str(error))
-        hunter.lines.append(said.getvalue())
+            output.write(str(error))
+        hunter.lines.append(output.getvalue())
     assert f"slot {session.slots.latest('pk').pk}" in " ".join(hunter.lines).lower()
     assert_nothing_found(hunter)
 

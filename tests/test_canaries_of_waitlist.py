@@ -58,8 +58,8 @@ def test_who_waits_and_is_offered_a_place_is_named_nowhere() -> None:
         first, second = (signed_in(somebody(), hunter) for _ in range(2))
         book = f"/api/appointment/book/{slot.doctor_id}/"
         visit = first.post(book, {"slot_id": slot.pk, "reason": REASON}).json()["id"]
-        wish = {"doctor": slot.doctor_id, "from": day, "to": day}
-        joined = hunter.seen(second.post("/api/appointment/waitlist/", wish))
+        criteria = {"doctor": slot.doctor_id, "from": day, "to": day}
+        joined = hunter.seen(second.post("/api/appointment/waitlist/", criteria))
         assert joined.status_code == 201, joined.content
         assert (
             first.post(f"/api/appointment/cancel/{visit}/", {"reason": REASON}).status_code == 200

@@ -25,7 +25,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
 )
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.waitlist_verbs import canceling_for_the_line, joining, of_an_offer
+from tests.waitlist_verbs import cancel_for_waitlist, joining, of_an_offer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
 
@@ -194,7 +194,7 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
     "erase": (erasing, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
     "close": (closing_an_account, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
-    "cancel, offered": (canceling_for_the_line, [SLOTS, LINE, f"change {VISIT}"]),
+    "cancel, offered": (cancel_for_waitlist, [SLOTS, LINE, f"change {VISIT}"]),
     "join": (joining, [USER, PATIENT]),
     "accept": (of_an_offer("accept"), [USER, PATIENT, SLOTS, LINE]),
     "decline": (of_an_offer("decline"), [SLOTS, LINE]),

@@ -39,13 +39,13 @@ MORE = {"is_active": False, "is_open": False, "status": "completed", "password":
 
 def everything(of: SampleData) -> dict[str, Any]:
     """Each field of each model by every name it has, with a value that it would take."""
-    said: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for model in apps.get_models():
         for field in model._meta.get_fields(include_hidden=True):
             value = value_of(field)
-            said |= dict.fromkeys((field.name, getattr(field, "attname", field.name)), value)
+            values |= dict.fromkeys((field.name, getattr(field, "attname", field.name)), value)
     stranger = of.accounts["other"].pk
-    return {**said, **MORE, "user": stranger, "user_id": stranger, "pk": 7}
+    return {**values, **MORE, "user": stranger, "user_id": stranger, "pk": 7}
 
 
 def value_of(field: Any) -> Any:

@@ -10,7 +10,7 @@ from doctor.models import Slot
 from patient.models import Patient
 from tests.stateful.machine import ClinicMachine
 from tests.stateful.people import other_rows
-from tests.stateful.running import machine_at, run
+from tests.stateful.running import run, running_state_machine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -18,7 +18,7 @@ RUNS, STEPS = 3, 20
 
 
 def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp_path: Any) -> None:
-    with machine_at(database, tmp_path / "log") as machine:
+    with running_state_machine(database, tmp_path / "log") as machine:
         run(machine, RUNS, STEPS)
         reported = machine.outcomes
         assert reported["steps"] > RUNS * STEPS / 2

@@ -11,7 +11,7 @@ from patient.tests.factories import PatientFactory
 Call = Callable[[], object]
 
 
-def canceling_for_the_line() -> Call:
+def cancel_for_waitlist() -> Call:
     visit = AppointmentFactory()
     WaitlistEntryFactory(doctor=visit.doctor)
     return visit.cancel
