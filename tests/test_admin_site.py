@@ -1,4 +1,4 @@
-"""Every page of every registered model, for a superuser, the reception and everybody else."""
+"""Every page of every registered model, as a superuser, the reception and others get it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -86,7 +86,7 @@ of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: mode
 
 @pytest.fixture(scope="module")
 def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[type[Model], Model]]:
-    """A row of every registered model, for all tests of the module."""
+    """Make a row of every registered model, for all tests of the module."""
     with django_db_blocker.unblock(), rolled_back():
         make_rows()
         yield {model: model._default_manager.all()[0] for model in MODELS}
@@ -114,7 +114,7 @@ def make_rows() -> None:
 
 @pytest.fixture
 def staff(rows: dict[type[Model], Model]) -> User:
-    """The receptionist who broke the glass for the patient of the module."""
+    """Make a receptionist who has emergency access to the patient of the module."""
     return User.objects.get(email=RECEPTIONIST)
 
 
@@ -177,7 +177,7 @@ def test_no_other_user_opens_any_page(rows: dict[type[Model], Model], model: typ
 def test_one_who_may_only_view_can_send_nothing(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
-    """What a page shows to a viewer has no box to type in."""
+    """The page has no input for a viewer."""
     viewer = AdminClient(StaffFactory())
     grant(viewer, model, "view")
     assert viewer.status(page(rows[model], "change")) == 200
@@ -185,7 +185,7 @@ def test_one_who_may_only_view_can_send_nothing(
 
 
 def grant(admin_client: AdminClient, model: type[Model], action: str) -> None:
-    """Give the person at the desk one permission."""
+    """Grant the receptionist one permission."""
     user = User.objects.get(pk=admin_client.client.session["_auth_user_id"])
     codename = f"{action}_{model._meta.model_name}"
     user.user_permissions.add(

@@ -1,4 +1,4 @@
-"""Whoever reads, writes or is refused a patient's data by the API leaves an event."""
+"""Every read, write or refusal of a patient's data at the API leaves an event."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
-# What holds nothing of a patient's record. Look twice before you add to either list.
+# These routes hold nothing of a patient's record. Look twice before you add to either list.
 EXEMPT_ROUTES = (
-    "/api/auth/",  # the account: who signs in, and not who is seen
-    "/api/doctor/",  # the public directory and calendar; ids of visits in the way at most
+    "/api/auth/",  # the account: who signs in, not who is seen
+    "/api/doctor/",  # the public directory and calendar; at most ids of visits in the way
 )
 PARTLY = ("/api/doctor/time-off/", "/api/doctor/doctors/{doctor_id}/available-slots/")
 RECORDS = [

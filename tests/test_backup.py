@@ -1,4 +1,4 @@
-"""`manage.py backup`: whole, private, verified, or not there at all."""
+"""`manage.py backup` writes a whole, private, verified file, or no file."""
 
 import errno
 import sqlite3
@@ -25,7 +25,7 @@ exit 1
 
 
 def tables(file: Path) -> str:
-    """What a backup says that it holds."""
+    """Return the tables that a backup lists."""
     if connection.vendor == "sqlite":
         copy = sqlite3.connect(file)
         names = copy.execute("SELECT group_concat(name) FROM sqlite_master").fetchone()[0]
@@ -98,7 +98,7 @@ def test_a_broken_copy_is_no_backup(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder whose pg_dump notes how it was called, and fails, being as old as the server."""
+    """Make a folder whose pg_dump records its call and fails, with the server's version."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "pg_dump"

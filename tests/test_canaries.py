@@ -1,4 +1,4 @@
-"""No word of a patient and no secret in a log, an address, a cache or a refusal."""
+"""No word of a patient and no secret is in a log, an address, a cache or a refusal."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def session() -> Schedule:
 
 
 def caller(hunter: Hunter) -> Call:
-    """`call(method, path, body, status)` of somebody who has just registered."""
+    """Return `call(method, path, body, status)` of a new patient."""
     client = APIClient(raise_request_exception=False)
     account = {"email": EMAIL, "password": PASSWORD}
     names = {name: PERSON[name] for name in ("first_name", "last_name")}
@@ -165,7 +165,7 @@ def test_commands_name_no_patient(hunter: Hunter, session: Schedule) -> None:
     call = caller(hunter)
     body = {"slot_id": session.slots.earliest("pk").pk, "reason": REASON}
     visit = call("post", f"/api/appointment/book/{session.doctor_id}/", body, 201).json()["id"]
-    Appointment.objects.filter(pk=visit).update(slot=session.slots.latest("pk"))  # so it is broken
+    Appointment.objects.filter(pk=visit).update(slot=session.slots.latest("pk"))  # breaks a rule
     for command in ("run_due", "extend_schedules", "check_invariants", "clearsessions"):
         output = StringIO()
         try:
@@ -208,7 +208,7 @@ def test_an_unforeseen_error_is_logged_with_its_place_and_without_its_words(hunt
         logging.getLogger("django.request").exception("Internal Server Error: /api/somewhere/")
     assert "builtins.ValueError: (its words are left out)" in hunter.lines[-1]
     assert 'int("kan' in hunter.lines[-1]
-    hunter.lines[-1] = hunter.lines[-1].replace('int("kanari")', "")  # the source of this test
+    hunter.lines[-1] = hunter.lines[-1].replace('int("kanari")', "")  # this test's own source
     assert_nothing_found(hunter)
 
 

@@ -1,4 +1,4 @@
-"""No word of a patient and no secret where none may be: mail, the waitlist, the work list."""
+"""No word of a patient and no secret leaks through mail, the waitlist or the work list."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def test_mail_has_no_name_in_its_subject_and_its_secret_is_nowhere_else() -> Non
         [reset] = post()
         hunter.secrets.append(token_in(reset))
         body = {"token": hunter.secrets[1], "new_password": NEW_PASSWORD}
-        for status in (200, 400):  # the second time it is used up
+        for status in (200, 400):  # the second time the link is used up
             confirmed = client.post("/api/auth/password-reset/confirm/", body)
             assert hunter.seen(confirmed).status_code == status
         assert len(mail.outbox) == 2

@@ -1,4 +1,4 @@
-"""Settings that come from outside, and what config makes of them."""
+"""Settings from the environment, and the values that config derives from them."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every operation and sequences of them, as schemathesis makes calls up, with all of its checks."""
+"""Schemathesis makes up calls of every operation, and sequences of them, with all of its checks."""
 
 import logging
 from collections.abc import Iterator

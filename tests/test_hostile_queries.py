@@ -1,4 +1,4 @@
-"""Query strings from hell."""
+"""A hostile query string gets a good page or a clear problem, and never a 5xx."""
 
 import json
 from functools import cache
@@ -53,7 +53,7 @@ KEYS = [
     (MINE, "patient"),
 ]
 ABSENT = (-1, 0, 10**9, 2**63 - 1, 2**63, 10**22, -(10**22))
-HISTORY = ("/api/patient/medical-history/", "patient")  # says of nobody that they are absent
+HISTORY = ("/api/patient/medical-history/", "patient")  # gives no 404 for an absent patient
 CHOICES = [
     (SLOTS, "explain"),
     (SEARCH, "cursor"),
@@ -73,13 +73,13 @@ HOSTILE = [
 
 @pytest.fixture
 def client(sample_data: SampleData, request: pytest.FixtureRequest) -> APIClient:
-    """Of somebody who may read the route."""
+    """Return a client of a person who may read the route."""
     route = getattr(request.node, "callspec", None) and request.node.callspec.params.get("route")
     return sample_data.client_for("GET", route or "")
 
 
 def answered(client: APIClient, path: str, **query: object) -> Any:
-    """The answer, known to be a page or a clear problem."""
+    """Return the answer, which must be a page or a clear problem."""
     answer = client.get(path, query_params={name: str(value) for name, value in query.items()})
     if answer.status_code != 200:
         codes = {400: "validation_error", 404: "not_found"}
@@ -92,13 +92,13 @@ def answered(client: APIClient, path: str, **query: object) -> Any:
 
 @cache
 def documented() -> dict[str, Any]:
-    """The paths of the OpenAPI document."""
+    """Return the paths of the OpenAPI document."""
     paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     return paths
 
 
 def parameters_of(route: str) -> dict[str, str]:
-    """The parameters of a list, each with what the document says of its values."""
+    """Return the parameters of a list, each with its schema."""
     described = documented()[route]["get"].get("parameters", ())
     return {
         parameter["name"]: json.dumps([parameter["name"], parameter["schema"]], sort_keys=True)
@@ -108,7 +108,7 @@ def parameters_of(route: str) -> dict[str, str]:
 
 
 def test_no_value_of_a_parameter_causes_a_server_error(sample_data: SampleData) -> None:
-    """One parameter of each class: the same code reads those of one name and one schema."""
+    """Try one parameter of each class. The same code reads those of one name and schema."""
     tried: set[str] = set()
     for route in READING:
         client, path = sample_data.client_for("GET", route), sample_data.path(route)

@@ -1,4 +1,4 @@
-"""`make lint` sees what the code of the release before could not live with."""
+"""`make lint` finds migrations that break the code of the previous release."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.only_on("postgres"), pytest.mark.django_db]
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`found(operation)`: the codes that are complained of, of a migration of one operation."""
+    """Return `found(operation)`: the complaints about a migration of one operation."""
     linter = MigrationLinter(no_cache=True, no_output=True)
 
     def of(operation: Any) -> set[str]:

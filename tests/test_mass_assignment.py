@@ -1,4 +1,4 @@
-"""More than a caller may say: every field of every model, sent to every write of the API."""
+"""Every write of the API ignores every field of every model that its contract does not list."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ MORE = {"is_active": False, "is_open": False, "status": "completed", "password":
 
 
 def everything(of: SampleData) -> dict[str, Any]:
-    """Each field of each model by every name it has, with a value that it would take."""
+    """Return each field of each model by every name it has, with a value that it would take."""
     values: dict[str, Any] = {}
     for model in apps.get_models():
         for field in model._meta.get_fields(include_hidden=True):
@@ -49,7 +49,7 @@ def everything(of: SampleData) -> dict[str, Any]:
 
 
 def value_of(field: Any) -> Any:
-    """Something that the field would take: of a key, that of a row there is."""
+    """Return a value that the field would take; for a key, the key of an existing row."""
     if isinstance(field, ForeignKey):
         return first_key(field.related_model)
     return next((value for kind, value in BY_KIND if isinstance(field, kind)), "evil")
@@ -60,7 +60,7 @@ def first_key(model: type[Model]) -> Any:
 
 
 def change_by(client: APIClient, method: str, path: str, body: Any) -> Change:
-    """What the call changes, once it has gone well, now; it is undone again."""
+    """Return the change of a call that must succeed. The change is undone."""
     with time_machine.travel(NOW, tick=False), rolled_back():
         before = stored()
         answer = call(client, method, path, body)
@@ -94,7 +94,7 @@ def test_a_call_changes_what_its_contract_lets_it_whatever_else_it_says(
 
 
 def test_a_value_that_is_made_up_would_be_seen(sample_data: SampleData) -> None:
-    """The control: what the test looks for is told of where it is there."""
+    """The control: the test reports a change that happened."""
     owner = sample_data.accounts["owner"]
     with rolled_back():
         before = stored()

@@ -1,4 +1,4 @@
-"""Races of real threads with real connections, on whichever database the suite runs."""
+"""Races of real threads with real connections, on the suite's database."""
 
 from datetime import time, timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""Whatever patients and staff do by API and admin, in whatever order: all is as the model says."""
+"""Patients and staff take random steps at the API and the admin. A model predicts the results."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp
 
 
 def assert_the_machine_sees_what_is_wrong(machine: ClinicMachine) -> None:
-    """Controls, on rows changed behind the model's back; here since the server is up."""
+    """Change rows without the model, and assert that the machine notices."""
     machine.open_the_clinic()
     machine.all_rows_are_as_in_the_model()
     first, second = list(machine.people.values())[:2]

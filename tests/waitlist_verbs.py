@@ -1,4 +1,4 @@
-"""Verbs upon the waitlist, ready to be called: each function prepares one."""
+"""Verbs of the waitlist, ready to be called: each function prepares one."""
 
 from collections.abc import Callable
 from functools import partial
