@@ -143,7 +143,7 @@ def test_a_superuser_opens_every_page_that_there_is(
 
 
 @of_every_model
-def test_what_only_verbs_write_is_read_only_to_superusers_too(
+def test_fields_that_only_verbs_write_are_read_only_to_superusers_too(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
     refused = AdminClient(superuser).client.post(page(rows[model], "change"), {"anything": "1"})
@@ -174,7 +174,7 @@ def test_no_other_user_opens_any_page(rows: dict[type[Model], Model], model: typ
 
 
 @of_every_model
-def test_one_who_may_only_view_can_send_nothing(
+def test_a_viewer_can_send_nothing(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
     """The page has no input for a viewer."""

@@ -52,7 +52,7 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     assert file.read_text() == "of yesterday"
 
 
-def test_a_file_that_is_made_meanwhile_is_not_overwritten(
+def test_a_file_made_during_the_backup_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "clinic.backup"
@@ -76,7 +76,7 @@ def test_a_file_system_without_hard_links_does_as_well(
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_an_absent_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file"):
         call_command("backup", str(tmp_path / "nowhere" / "clinic.backup"))
 

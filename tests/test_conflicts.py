@@ -210,7 +210,7 @@ def test_work_undone_by_a_deadlock_is_done_again(users: list[int]) -> None:
     assert sorted(done) == [1, 2]
 
 
-def test_without_that_one_of_them_fails(users: list[int]) -> None:
+def test_without_the_repetition_one_of_two_threads_fails(users: list[int]) -> None:
     done = crossing(users, lambda work: work)
     [failed] = [each for each in done if isinstance(each, OperationalError)]
     assert is_conflict(failed)
@@ -228,7 +228,7 @@ def failing() -> tuple[list[int], Callable[[], None]]:
     return begun, retry_on_conflict(work)
 
 
-def test_it_is_tried_three_times_and_no_more() -> None:
+def test_failing_work_is_tried_three_times_and_no_more() -> None:
     begun, work = failing()
     with pytest.raises(OperationalError):
         work()

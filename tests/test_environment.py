@@ -109,7 +109,7 @@ def test_an_email_url_names_a_server_or_a_folder() -> None:
 # --- Limits, again --------------------------------------------------------------------------------
 
 
-def test_a_load_test_is_not_nagged(settings: Any) -> None:
+def test_a_load_test_gets_no_warning(settings: Any) -> None:
     settings.THROTTLE = False
     found = checks.run_checks(tags=[checks.Tags.security])
     assert [message.id for message in found if message.id.startswith("config.")] == []

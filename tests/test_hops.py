@@ -26,7 +26,7 @@ def test_a_call_enters_few_domain_files(call: str, clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("call", MOST_MOVES)
-def test_a_call_moves_seldom_between_domain_files(call: str, clinic: Clinic) -> None:
+def test_a_call_makes_few_moves_between_domain_files(call: str, clinic: Clinic) -> None:
     traced = trace_request(call, clinic)
     moves = traced.moves
     assert moves <= MOST_MOVES[call], stays(traced)

@@ -291,7 +291,7 @@ def assert_not_taken(sample_data: SampleData, method: str, route: str, kind: str
         ("application/json; charset=utf-8", "a=%ff", 400),
     ],
 )
-def test_a_content_type_that_django_dies_of_is_answered(
+def test_a_content_type_that_breaks_django_is_answered(
     kind: str, query: str, status: int, db: None
 ) -> None:
     request = RequestFactory().generic("POST", "/api/auth/login/", b"{}", content_type="x/y")

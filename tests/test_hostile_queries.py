@@ -162,7 +162,7 @@ def test_a_page_beyond_the_end_is_404_and_a_size_beyond_100_is_100(
 
 
 @pytest.mark.parametrize(("route", "name"), [*DATES, (SLOTS, "date")])
-def test_a_date_that_is_none_is_400(route: str, name: str, sample_data: SampleData, client) -> None:
+def test_an_invalid_date_is_400(route: str, name: str, sample_data: SampleData, client) -> None:
     every = ("junk", "2026-02-30", "2026-13-01", "01/02/2026", "20260102", "1", "\0",
              "2026-01-01T00:00Z")  # fmt: skip
     for value in every if route == SLOTS else ("2026-02-30", "\0"):
@@ -170,9 +170,7 @@ def test_a_date_that_is_none_is_400(route: str, name: str, sample_data: SampleDa
 
 
 @pytest.mark.parametrize("route", [SCHEDULES, MINE])
-def test_the_ends_of_time_are_dates_like_any_other(
-    route: str, sample_data: SampleData, client
-) -> None:
+def test_the_first_and_last_dates_are_valid(route: str, sample_data: SampleData, client) -> None:
     everything = answered(client, route, **{"from": "0001-01-01", "to": "9999-12-31"})
     assert everything.json()["count"] == answered(client, route).json()["count"] > 0
     for name, day in (("from", "9999-12-31"), ("to", "0001-01-01")):
@@ -181,7 +179,7 @@ def test_the_ends_of_time_are_dates_like_any_other(
     assert_invalid(reversed_range, "to")
 
 
-def test_free_slots_at_the_ends_of_time_are_none(sample_data: SampleData, client) -> None:
+def test_the_first_and_last_dates_have_no_free_slots(sample_data: SampleData, client) -> None:
     path = sample_data.path(SLOTS)
     for day in ("0001-01-01", "9999-12-31"):
         for query in ({"date": day}, {"from": day}, {"from": day, "to": day}):
@@ -215,9 +213,7 @@ def test_the_history_of_an_absent_patient_is_404_as_that_of_another(client) -> N
 
 
 @pytest.mark.parametrize(("route", "name"), CHOICES)
-def test_a_choice_that_there_is_not_is_400(
-    route: str, name: str, sample_data: SampleData, client
-) -> None:
+def test_an_unknown_choice_is_400(route: str, name: str, sample_data: SampleData, client) -> None:
     for value in ("junk", "1", "\0", "password", "patient__user__password", "SCHEDULED "):
         assert_invalid(answered(client, sample_data.path(route), **{name: value}), name)
 

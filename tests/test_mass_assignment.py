@@ -93,7 +93,7 @@ def test_a_call_changes_what_its_contract_lets_it_whatever_else_it_says(
     assert greedy.content() == change.content()
 
 
-def test_a_value_that_is_made_up_would_be_seen(sample_data: SampleData) -> None:
+def test_a_change_that_happens_is_reported(sample_data: SampleData) -> None:
     """The control: the test reports a change that happened."""
     owner = sample_data.accounts["owner"]
     with rolled_back():

@@ -215,7 +215,7 @@ def read_yaml(content: bytes) -> Any:
         ("*/*", "application/vnd.oai.openapi", read_yaml),
     ],
 )
-def test_anybody_reads_the_document_as_yaml_and_as_json(
+def test_every_caller_reads_the_document_as_yaml_and_as_json(
     accept: str, kind: str, read: Any, document, db: None
 ) -> None:
     answer = Client().get("/api/schema/", headers={"accept": accept})

@@ -90,7 +90,7 @@ def test_where_no_field_is_to_blame_non_field_errors_are(client) -> None:
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "options"])
 @pytest.mark.parametrize("path", ["/api/", "/api/none/", "/api/doctor/", "/api/doctor/doctors/x/"])
-def test_an_unknown_path_is_404_for_everybody(method: str, path: str, client) -> None:
+def test_an_unknown_path_is_404_for_every_caller(method: str, path: str, client) -> None:
     for caller in (APIClient(), client):
         assert_problem(getattr(caller, method)(path), 404, "not_found")
 

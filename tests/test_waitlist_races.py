@@ -110,7 +110,7 @@ def test_two_overlapping_places_are_offered_when_only_the_entry_is_locked(
         assert_one_of_two_hours_is_offered()
 
 
-def test_who_joins_while_the_place_is_canceled_is_offered_it_in_the_end() -> None:
+def test_a_patient_who_joins_while_the_place_is_canceled_is_offered_it() -> None:
     for _ in ROUNDS:
         slot = one_slot(capacity=1)
         [visit], [patient] = visits_in(slot, people(1)), people(1)
