@@ -66,7 +66,7 @@ def _output(program: Path | str, option: str) -> str:
         return ""
 
 
-# --- The account that runs them -------------------------------------------------------------------
+# --- The account of the programs ------------------------------------------------------------------
 
 
 def account() -> dict[str, Any]:

@@ -117,7 +117,7 @@ def document() -> Iterator[Any]:
 def check_operation(schema: Any, method: str, route: str, examples: int, edges: bool = True) -> int:
     """Make up calls of one operation: its examples, at random, and the edges of every member.
 
-    Returns how many; raises the failures of all checks together.
+    Return how many. Raises the failures of all checks together.
     """
     calls = 0
 
@@ -134,7 +134,7 @@ def check_operation(schema: Any, method: str, route: str, examples: int, edges: 
 
 
 def quiet(examples: int) -> hypothesis.settings:
-    """So many examples, the same in every run, whatever the speed of the machine."""
+    """Return settings for this number of examples, the same in every run and on every machine."""
     return hypothesis.settings(
         max_examples=examples,
         deadline=None,
@@ -145,7 +145,7 @@ def quiet(examples: int) -> hypothesis.settings:
 
 
 def assert_conforms(case: Any, response: Any) -> None:
-    """All checks hold, but for a refusal whose reason no schema can say."""
+    """Assert that all checks hold, except for a refusal whose reason no schema can express."""
     try:
         case.validate_response(response)
     except FailureGroup as failures:
@@ -155,7 +155,7 @@ def assert_conforms(case: Any, response: Any) -> None:
 
 
 def is_beyond_a_schema(failure: Any, response: Any) -> bool:
-    """Whether a call was refused for nothing that the document could have told."""
+    """Return whether the document could not have expressed any reason of the refusal."""
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return False
     errors = response.json().get("errors", ())
@@ -167,7 +167,7 @@ def is_beyond_a_schema(failure: Any, response: Any) -> bool:
 
 
 def check_sequences(schema: Any, sequences: int, steps: int) -> int:
-    """Make up sequences of calls, each from what one before answered; returns how many calls."""
+    """Make up sequences of calls, each from earlier answers. Return the number of calls."""
     calls = 0
 
     class Machine(schema.as_state_machine()):  # made at run time

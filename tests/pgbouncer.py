@@ -164,7 +164,7 @@ def parameters(url: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-# --- Where it comes from --------------------------------------------------------------------------
+# --- Origin ---------------------------------------------------------------------------------------
 
 
 def _laid_into(folder: Path) -> Path:

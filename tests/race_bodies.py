@@ -33,7 +33,7 @@ Call = Callable[..., Any]
 Outcomes = list[Any]
 FORESEEN = (DomainError, ObjectDoesNotExist)
 
-# --- Words ----------------------------------------------------------------------------------------
+# --- Steps ----------------------------------------------------------------------------------------
 
 
 def race(*calls: Callable[[], Any]) -> Outcomes:

@@ -23,7 +23,7 @@ def test_listing_search_explanation_booking_and_moving_agree_in_every_case() -> 
     assert min(given.values()) > CASES / 200, given
 
 
-# --- That it would be seen, were it not so --------------------------------------------------------
+# --- Controls: a missing condition is found -------------------------------------------------------
 
 
 @pytest.mark.parametrize("reason", REASONS[:-1])  # two guards protect `full`

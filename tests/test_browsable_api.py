@@ -203,7 +203,7 @@ def test_a_session_without_its_csrf_token_writes_nothing(
         )
 
 
-# --- In and out -----------------------------------------------------------------------------------
+# --- Login and logout -----------------------------------------------------------------------------
 
 
 def test_one_signs_in_and_out_by_the_pages_of_api_auth(sample_data: SampleData) -> None:

@@ -163,7 +163,7 @@ def test_without_the_repetition_a_serialization_failure_is_503(
     assert answer_after_a_conflict(patient, slot).status_code == 503
 
 
-# --- What commands use ---
+# --- Retries in commands ---
 
 
 def crossing(users: list[int], wrap: Callable[[Any], Any]) -> list[Any]:

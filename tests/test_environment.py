@@ -106,7 +106,7 @@ def test_an_email_url_names_a_server_or_a_folder() -> None:
         assert environment.mail(url, Path("/base"))["EMAIL_FILE_PATH"] == Path(folder)
 
 
-# --- Limits, again --------------------------------------------------------------------------------
+# --- Warnings about limits ------------------------------------------------------------------------
 
 
 def test_a_load_test_gets_no_warning(settings: Any) -> None:

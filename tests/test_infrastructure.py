@@ -50,7 +50,7 @@ def broken() -> Iterator[Broken]:
     folder.close()
 
 
-# --- The database in force ------------------------------------------------------------------------
+# --- The database of the run ----------------------------------------------------------------------
 
 
 @pytest.mark.django_db

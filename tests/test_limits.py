@@ -52,7 +52,7 @@ def ask(statement: str) -> Any:
         return cursor.fetchone()[0]
 
 
-# --- A lock that somebody else holds ---
+# --- A lock that another transaction holds ---
 
 
 def assert_busy(response: Any) -> None:

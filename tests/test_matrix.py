@@ -104,7 +104,7 @@ def of_page(answer: Answer) -> str:
     return "index" if where == "/admin/" else str(answer.status)
 
 
-# --- What the tables must say ---------------------------------------------------------------------
+# --- Rules for the tables -------------------------------------------------------------------------
 
 
 def lets_in(entry: str) -> bool:

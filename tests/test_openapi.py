@@ -198,7 +198,7 @@ def test_every_parameter_says_what_it_is(document) -> None:
         assert in_path == set(re.findall(r"{(\w+)}", path))
 
 
-# --- Served ---------------------------------------------------------------------------------------
+# --- The served document --------------------------------------------------------------------------
 
 
 def read_yaml(content: bytes) -> Any:

@@ -251,7 +251,7 @@ def test_a_program_gets_json_whatever_else_it_would_take(accept: str) -> None:
         assert_problem(Client().get(path, HTTP_ACCEPT=accept), 404, "not_found")
 
 
-# --- What else an error must not do ---------------------------------------------------------------
+# --- Limits of an error ---------------------------------------------------------------------------
 
 
 def test_the_clients_faults_leave_no_traceback_in_the_log(client, console) -> None:

@@ -119,7 +119,7 @@ def test_a_patient_erased_while_their_visit_is_moved_leaves_no_place_taken() -> 
         assert_in_order()
 
 
-# --- Without the one order ------------------------------------------------------------------------
+# --- Without the common order ---------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_a_port_in_time_wait_is_free() -> None:
     serve.refuse_taken(port)
 
 
-# --- What stands in the way -----------------------------------------------------------------------
+# --- Obstacles to a start -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_production_without_collected_files_is_refused(settings: Any, tmp_path: 
     serve.refuse_without_static_files()
 
 
-# --- The real thing -------------------------------------------------------------------------------
+# --- A real start ---------------------------------------------------------------------------------
 
 
 def test_from_an_empty_database_to_a_booking(clinic: Server, templates: Templates) -> None:

@@ -125,7 +125,7 @@ def test_a_patient_who_joins_while_the_place_is_canceled_is_offered_it() -> None
             assert holders(slot) == []
 
 
-# --- What becomes of an offer ---------------------------------------------------------------------
+# --- Results of an offer --------------------------------------------------------------------------
 
 
 def test_of_10_who_accept_an_offer_one_books() -> None:

@@ -80,7 +80,7 @@ class Moment:
         assert request.status_code == 200, request.content
         return request.json()["results"]
 
-    # --- The rule, read once more ---
+    # --- The rule, written again ---
 
     def reason(self, slot: Slot, visits: list[Appointment] | None) -> str | None:
         """Return the first reason against the slot, for a patient with these visits or for all."""
@@ -112,7 +112,7 @@ class Moment:
         there = [v for v in visits if v.location_id == slot.location_id and v.ends_at > self.at]
         return limit is not None and len(there) >= limit
 
-    # --- Those who are asked ---
+    # --- Parts of the system ---
 
     def explained(self, client: APIClient) -> dict[int, str | None]:
         answer = self._days(client, explain="true")

@@ -81,7 +81,7 @@ class RandomClinic:
     def notice(self, slot: Slot) -> timedelta:
         return (self.place(slot).min_notice_minutes or 0) * MINUTE
 
-    # --- What is made ---
+    # --- Rows ---
 
     def _set_rules(self, place: Location) -> None:
         some = self.random.choice

@@ -78,7 +78,7 @@ class Cluster:
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
 
-    # --- Its life ---------------------------------------------------------------------------------
+    # --- Start and stop ---------------------------------------------------------------------------
 
     def make(self) -> None:
         """Make an empty cluster and start it. Raises Unusable."""
@@ -144,7 +144,7 @@ class Cluster:
         """End a pause."""
         self._signal(signal.SIGCONT)
 
-    # --- What is in it ----------------------------------------------------------------------------
+    # --- Databases and values ---------------------------------------------------------------------
 
     def url(self, database: str = "postgres") -> str:
         """Return the DATABASE_URL of a database of this server."""
@@ -198,7 +198,7 @@ class Cluster:
         """Make a standby the primary."""
         assert self.value("SELECT pg_promote()"), self.log.read_text()
 
-    # --- Its processes ----------------------------------------------------------------------------
+    # --- Processes --------------------------------------------------------------------------------
 
     def _signal(self, number: signal.Signals) -> None:
         """Signal the server first, so that it starts no new process, and then all of its processes.

@@ -135,7 +135,7 @@ class Load:
             for person in people:
                 person.join(self.patience)
 
-    # --- What came of it --------------------------------------------------------------------------
+    # --- Results ----------------------------------------------------------------------------------
 
     def held(self) -> dict[int, tuple[int, str]]:
         """Return slot and status of each visit in the database, by primary key."""

@@ -224,7 +224,7 @@ class ClinicMachine(RuleBasedStateMachine):
         assert status == 204, answer
         self.model.end_leave(leave)
 
-    # --- What holds after every step ---
+    # --- Invariants after every step ---
 
     @invariant()
     def all_rows_are_as_in_the_model(self) -> None:
@@ -233,7 +233,7 @@ class ClinicMachine(RuleBasedStateMachine):
         assert not found, found
         call_command("check_invariants", stdout=StringIO())
 
-    # --- How it is done ---
+    # --- Helpers ---
 
     def call(self, person: Person, method: str, path: str, **body: Any) -> tuple[int, Any]:
         """Call the API as this person, with a body if there is one."""

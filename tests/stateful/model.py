@@ -88,7 +88,7 @@ class Model:
         self.entries: dict[int, Entry] = {}
         self.leaves: dict[int, Leave] = {}
 
-    # --- What holds ---
+    # --- State ---
 
     def doctor_of(self, place: Place) -> int:
         """Return the doctor of the slot."""
@@ -245,7 +245,7 @@ class Model:
         """Return the slots of a session."""
         return [place for place in self.places.values() if place.session == session]
 
-    # --- The line ---
+    # --- The waitlist ---
 
     def offer(self, places: Iterable[Place]) -> None:
         """Offer the free places, earliest first, each to the first entry that can have it."""
