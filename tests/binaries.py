@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 SYSTEM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
-SOCKET_PATH_LIMIT = 60  # of the 107 bytes that Linux allows; the rest is ours
+SOCKET_PATH_LIMIT = 60  # Linux allows 107 bytes; the suite needs the rest
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def within_reach(binaries: Binaries, folder: Path, owner: dict[str, Any]) -> Pat
         return binaries.folder
     package = binaries.folder.parent.parent
     shutil.copytree(package, folder / package.name)
-    libraries = package.with_name(f"{package.name}.libs")  # found by their place beside it
+    libraries = package.with_name(f"{package.name}.libs")  # the programs find it by its place
     if libraries.is_dir():
         shutil.copytree(libraries, folder / libraries.name)
     for path in folder.rglob("*"):

@@ -65,7 +65,7 @@ FOREIGN = (
 )
 
 
-MEMORY = "/dev/shm"  # of Linux
+MEMORY = "/dev/shm"  # Linux keeps this folder in memory
 MEMORY_NEEDED = 2 << 30  # bytes; the suite's files take a fraction of it
 
 

@@ -26,7 +26,7 @@ from patient.tests.factories import DependentFactory, PatientFactory
 from tests.matrix.callers import start_keys_high
 from tests.sample_data import SampleData, rolled_back
 
-FIRST_KEY = 1_000_000  # the same in every run, since it influences the values that follow
+FIRST_KEY = 1_000_000  # every run has the same, since the keys influence the values
 CONFIG = {
     "seed": 1,
     "generation": {"deterministic": True, "database": "none"},

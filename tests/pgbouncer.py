@@ -23,7 +23,7 @@ from tests.live import ROOT
 from tests.programs import query, tied_to_this_process
 
 STORE = ROOT / "var" / "pgbouncer"
-SECONDS = 60  # that apt may take for one step
+SECONDS = 60  # a step of apt may take this long
 CONNECTIONS = 20  # to each database, for all clients together; PgBouncer's own default
 CONFIG = """
 [databases]

@@ -29,7 +29,7 @@ from tests import binaries, scratch
 from tests.binaries import Binaries
 from tests.programs import START_SECONDS, Programs, Unusable, query, wait_until_ready
 
-OLDEST = (14,)  # that Django 5.2 supports
+OLDEST = (14,)  # the oldest release that Django 5.2 supports
 OPTIONS = {
     "port": "5432",
     "listen_addresses": "",

@@ -67,7 +67,7 @@ NEVER_DELETED = {*OF_VERBS, WorkListItem, AuditEvent, EmergencyAccess}
 VIEW, WRITE = {"view"}, {"view", "add", "change"}
 RECEPTION: dict[type[Model], set[str]] = {
     Patient: WRITE,
-    EmergencyAccess: WRITE,  # their own, which they may end
+    EmergencyAccess: WRITE,  # they may end their own
     Appointment: WRITE,
     Schedule: WRITE,
     AppointmentEvent: VIEW,
@@ -99,7 +99,7 @@ def make_rows() -> None:
     SpecialtyFactory()
     LanguageFactory()
     WeeklyHoursFactory(valid_until=day_ahead(1))
-    PublishedScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # is offered
+    PublishedScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # makes an offer
     visit = AppointmentFactory(patient=patient)
     TimeOffFactory(doctor=visit.doctor)
     patient.user.issue_token()

@@ -122,12 +122,12 @@ def test_who_may_not_open_a_page_of_the_admin_leaves_an_event(
                 302,
                 403,
             }  # 302: a page without anything that they may see
-    with events() as by_nobody:
+    with events() as by_stranger:
         assert Client().get(page(row, "change")).status_code == 302
-    assert [event.outcome for event in by_staff + by_nobody] == ["denied"] * 4
+    assert [event.outcome for event in by_staff + by_stranger] == ["denied"] * 4
     assert [event.object_id for event in by_staff] == [None, row.pk, row.pk]
     assert {event.actor_id for event in by_staff} == {account.pk}
-    assert by_nobody[0].actor_id is None
+    assert by_stranger[0].actor_id is None
 
 
 def test_the_page_of_a_patient_tells_who_was_shown_the_history_on_it(

@@ -36,7 +36,7 @@ LOCK_VISIT = "SELECT 1 FROM appointment_appointment WHERE id = %s FOR UPDATE"
 
 
 @contextmanager
-def meanwhile(call: Callable[[], Any]) -> Iterator["Future[Any]"]:
+def in_thread(call: Callable[[], Any]) -> Iterator["Future[Any]"]:
     """Make the call in a thread of its own, and yield its future answer."""
 
     def run() -> Any:
@@ -63,7 +63,7 @@ def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[
     with elsewhere() as other, other.cursor() as cursor:
         cursor.execute("SET deadlock_timeout = '120s'")
         cursor.execute(first[0], [first[1]])
-        with meanwhile(call) as answer:
+        with in_thread(call) as answer:
             assert becomes_true(somebody_waits)
             cursor.execute(second[0], [second[1]])
             other.rollback()
@@ -143,7 +143,7 @@ def answer_after_a_conflict(patient: Patient, slot: Slot) -> Any:
     call = book(patient, slot)
     with repeatable_reads(), elsewhere() as other, other.cursor() as cursor:
         cursor.execute(LOCK_SLOT, [slot.pk])
-        with meanwhile(call) as answer:
+        with in_thread(call) as answer:
             assert becomes_true(somebody_waits)
             other.commit()
             return answer.result(SECONDS)

@@ -13,7 +13,7 @@ from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
-SAID_BESIDE: dict[str, Any] = {
+EXTRA_MEMBERS: dict[str, Any] = {
     "id": 987654,
     "pk": 987654,
     "user": 987654,
@@ -67,7 +67,7 @@ def test_unknown_and_read_only_fields_change_nothing(
     with rolled_back():
         plain, rows = call(client, method, path, right), stored()
     with rolled_back():
-        beside = call(client, method, path, {**SAID_BESIDE, **right})
+        beside = call(client, method, path, {**EXTRA_MEMBERS, **right})
         assert stored() == rows
     assert beside.status_code == plain.status_code < 300
     if plain.content:

@@ -14,7 +14,7 @@ MOST_MOVES = {"book": 15, "cancel": 12, "reschedule": 26, "available-slots": 11}
 
 @pytest.fixture(params=[False, True], ids=["without_rules", "with_rules"])
 def clinic(request: pytest.FixtureRequest, db: None) -> Clinic:
-    """A clinic whose location has no booking rules, then one whose location has all of them."""
+    """Make a clinic at a location without booking rules, or at one with all of them."""
     return Clinic(rules=request.param)
 
 

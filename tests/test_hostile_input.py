@@ -78,7 +78,7 @@ VALUES: list[Any] = [
     "1_0", "x" * 5000, "9" * 5000, "0001-01-01", "9999-12-31", "24:00:00", "23:59:59.999999",
     [], [[["x"]]], {}, {"\0": None},
 ]  # fmt: skip
-# Some calls take these members instead of others or with them, and create something.
+# Only some calls that create a row take these members, instead of others or with them.
 KEYS = ("schedule_id", "patient_id")
 
 

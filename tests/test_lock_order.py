@@ -39,7 +39,7 @@ ORDER = [
     "appointment_appointment",
 ]
 LOCK = re.compile(r'^SELECT .*? FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
-BY_KEY = re.compile(  # one row needs no order, a column alone is named by its number
+BY_KEY = re.compile(  # one row needs no order; Django names a lone column by its number
     r'ORDER BY "\w+"\."id" ASC|^SELECT "\w+"\."id" AS "pk" FROM .* ORDER BY 1 ASC|LIMIT (1|21)\b'
 )
 WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')

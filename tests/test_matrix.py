@@ -29,7 +29,7 @@ CODES = {
     405: ("method_not_allowed",),
     409: ("profile_exists",),
 }
-OF_ANYBODY = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not something personal
+NOT_PERSONAL = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not something personal
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def lets_in(entry: str) -> bool:
 
 def test_what_is_anothers_is_to_everybody_but_staff_as_what_is_absent() -> None:
     for route, cells in API.items():
-        if is_keyed(route) and route.startswith(PERSONAL) and route not in OF_ANYBODY:
+        if is_keyed(route) and route.startswith(PERSONAL) and route not in NOT_PERSONAL:
             for (method, caller), entry in cells.items():
                 _, other, absent = entry.split("/") if "/" in entry else [entry] * 3
                 assert caller in STAFF or other == absent, (route, method, caller)

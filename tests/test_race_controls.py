@@ -89,7 +89,7 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
 
 @pytest.mark.usefixtures("direct")
 def test_the_database_refuses_the_sixth_place_that_no_code_guards(monkeypatch: Patch) -> None:
-    """The database counts, unguarded by code, and doctor_slot_taken_within_capacity stops it."""
+    """No code guards the count, so doctor_slot_taken_within_capacity has to stop it."""
     read = after_all(20, Slot.objects.get)
 
     def take(self: Slot, context: BookingContext) -> None:

@@ -17,7 +17,7 @@ from tests.threads import becomes_true
 
 pytestmark = pytest.mark.only_on("postgres")
 
-CONNECTIONS = 4  # from PgBouncer to the server, for 32 threads of the clinic
+CONNECTIONS = 4  # PgBouncer opens these to the server, for 32 threads of the clinic
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_load_of_more_clients_than_connections_is_served(bounced: Server) -> N
 
 # --- The suite ------------------------------------------------------------------------------------
 
-SECONDS = 2400  # that a whole run may take
+SECONDS = 2400  # a whole run may take this long
 USAGE_ERROR = 4
 PART = [
     "tests/test_races.py",
