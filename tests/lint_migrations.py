@@ -58,7 +58,7 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
 
 
 def complaints(kind: str) -> Iterator[str]:
-    """Return the faults of the migrations on the database for which Django is set up."""
+    """Yield the faults of the migrations on the database for which Django is set up."""
     from django_migration_linter import MigrationLinter
 
     linter = MigrationLinter(no_cache=True, all_warnings_as_errors=True, no_output=True)

@@ -81,7 +81,7 @@ def assert_kept_and_not_stored(path: str, answer: Any) -> None:
 
 
 def admin_pages() -> Iterator[str]:
-    """Return the list and a form of every registered model, and the pages of no model."""
+    """Yield the list and a form of every registered model, and the pages of no model."""
     yield from ("/admin/", "/admin/password_change/", "/admin/second-factor/", "/admin/jsi18n/")
     for model in admin.site._registry:
         yield page(model)

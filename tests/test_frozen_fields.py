@@ -19,7 +19,7 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 
 
 def good_answers() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return the schema of each 2xx answer that has a body, by `METHOD route status`."""
+    """Yield the schema of each 2xx answer that has a body, by `METHOD route status`."""
     for method, route in CALLS:
         for status, answer in operation(method, route)["responses"].items():
             if status < "300" and JSON in answer.get("content", {}):
@@ -52,7 +52,7 @@ def test_an_answer_has_the_members_of_the_list_and_no_other(
 
 
 def differences(answer: Any, frozen: list[str], path: str = "") -> Iterator[str]:
-    """Return the members that the list does not have, and those that the answer lacks."""
+    """Yield the members that the list does not have, and those that the answer lacks."""
     if isinstance(answer, list):
         for one in answer:
             yield from differences(one, frozen, f"{path}[]")

@@ -164,7 +164,7 @@ def class_of(described: dict[str, Any]) -> str:
 
 
 def fields_by_class(method: str) -> Iterator[tuple[str, str]]:
-    """Return a field of each class that the method can write: its route and its name."""
+    """Yield a field of each class that the method can write: its route and its name."""
     found: set[str] = set()
     for route in (route for verb, route in WITH_BODY if verb == method):
         for name, described in writable(method, route).items():

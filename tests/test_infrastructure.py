@@ -34,7 +34,7 @@ def answer(query: str) -> Any:
 
 @pytest.fixture
 def broken() -> Iterator[Broken]:
-    """Return a function that makes broken binaries in a folder that `nobody` may enter."""
+    """Yield a function that makes broken binaries in a folder that `nobody` may enter."""
     folder = scratch.Folder("clinic-broken-")
     folder.path.chmod(0o755)
 

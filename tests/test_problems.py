@@ -34,7 +34,7 @@ def client(patient: Patient, client_of) -> APIClient:
 
 @pytest.fixture
 def console(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
-    """Return a stream of what the project's own handlers write."""
+    """Yield a stream of what the project's own handlers write."""
     written = io.StringIO()
     named = (logging.getLogger(name).handlers for name in (None, "django"))
     ours = [handler for handlers in named for handler in handlers if handler.name == "console"]

@@ -34,7 +34,7 @@ def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def line(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
-    """Return `line(report)`: a server, its clients, and the line to its own database."""
+    """Yield `line(report)`: a server, its clients, and the line to its own database."""
     with Proxy(durable.port) as proxy:
         url = proxy.between(durable.create_database("line", template="clinic"))
         server = BareServer(url, tmp_path_factory.mktemp("line") / "log")
@@ -83,7 +83,7 @@ def test_a_synchronous_standby_that_takes_over_has_all_and_one_that_lags_has_not
 
 @pytest.fixture
 def standby_gone(durable: Cluster) -> Iterator[Cluster]:
-    """Return a primary with a table `note`, whose commits wait for a standby that is not there."""
+    """Yield a primary with a table `note`, whose commits wait for a standby that is not there."""
     durable.value("CREATE TABLE IF NOT EXISTS note (what text)", "clinic")
     durable.value("ALTER SYSTEM SET synchronous_standby_names = 'gone'")
     durable.value("SELECT pg_reload_conf()")
