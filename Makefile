@@ -1,8 +1,8 @@
 # The project's commands: `make help` lists them.
 #
-# Nothing is exported here on purpose. make hands PORT, DATABASE_URL, THROTTLE and ENVIRONMENT to
-# the commands by itself, whether they come from the shell or as in `make run PORT=9000`, while an
-# `export PORT` would also pass on what nobody set, as an empty string.
+# This file exports no variable on purpose. make passes PORT, DATABASE_URL, THROTTLE and ENVIRONMENT
+# on by itself, from the shell and from `make run PORT=9000`. An `export PORT` would also pass on a
+# variable that is not set, as an empty string.
 
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -10,9 +10,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run test test-stress test-all drill drill-short lint format lock clean audit sbom mutants hops
 
-# A stamp says that these requirements are installed for this Python. It bears their checksum in
-# its name, so that neither a clone's file times nor a change of branch mislead, and is made last,
-# so that half an installation does not count.
+# A stamp says that these requirements are installed for this Python. Its name has their checksum,
+# so that neither a clone's file times nor a change of branch mislead. It is made last, so that half
+# an installation does not count.
 VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null)
 CHECKSUM = $(shell { echo $(VERSION); cat $(1); } | cksum | cut -d ' ' -f 1)
 RUNTIME := .venv/.runtime-$(call CHECKSUM,requirements.txt)
@@ -20,12 +20,12 @@ DEV := .venv/.dev-$(call CHECKSUM,requirements.txt requirements-dev.txt)
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -u -m pytest
-# A worker a core, four at most: each has a database of its own.
+# One worker for each core, four at most. Each has a database of its own.
 WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 RUNS := 5
 # Static checks need neither the developer's settings nor a database file.
 CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://
-# uv compares without a network and says "Would make no changes" where two are the same.
+# uv compares without a network, and says "Would make no changes" if two are the same.
 UV := $(BIN)/uv pip
 DRY := --dry-run --offline --python $(BIN)/python
 CHOSEN := -r requirements.in -r requirements-dev.in
@@ -35,7 +35,7 @@ PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES=
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 APPS := extensions accounts doctor patient appointment
-# It warns of each reason given where it found nothing after all; the rest of what it says counts.
+# bandit warns of each reason at a place where it found nothing. The rest of its output counts.
 BANDIT = bash -c '$(BIN)/bandit --quiet --configfile pyproject.toml --recursive manage.py \
 	$(APPS) config deploy benchmarks tools 2> >(grep -v "but no failed test" >&2)'
 
@@ -45,9 +45,9 @@ help:  ## list the targets
 run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABASE_URL=, THROTTLE=off)
 	@exec $(BIN)/python manage.py serve
 
-# Each test once: on PostgreSQL, and on SQLite those in whose claim the database has a part
-# (tests/database.py). The workers share the files of tests between them. A run that selects no test
-# on one database, as ARGS may have it, ends with 5 there.
+# Each test runs once: on PostgreSQL, and also on SQLite if the database has a part in its claim
+# (tests/database.py). The workers share the files of tests between them. pytest exits with 5 if ARGS
+# select no test on a database.
 test: $(DEV)  ## run every test once, on PostgreSQL or on both databases (ARGS= goes to pytest)
 	@failed=; began=$$SECONDS; \
 	run() { name=$$1; shift; status=0; "$$@" || status=$$?; \
@@ -75,7 +75,7 @@ test-stress: $(DEV)  ## run `make test` five times while two endless loops keep 
 	echo "=== Runs with two endless loops beside them$$times"; \
 	test -z "$$failed"
 
-# Everything on both databases side by side, a core each; every line says whose it is.
+# All tests run on both databases side by side, a core each. Each line starts with its database.
 test-all: $(DEV)  ## run every test on both databases, with coverage (ARGS= goes to pytest)
 	@rm -f .coverage .coverage.*; failed=; \
 	run() { $(BIN)/python -u -m coverage run --parallel-mode -m pytest --db=$$1 $(ARGS) 2>&1 \
@@ -90,7 +90,7 @@ test-all: $(DEV)  ## run every test on both databases, with coverage (ARGS= goes
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All tests passed on PostgreSQL and on SQLite."
 
-# What kills, breaks, floods, waits or measures (tests/drills).
+# Drills kill, break, flood, wait or measure (tests/drills).
 DRILLS := $(PYTEST) -o python_files='drill_*.py' tests/drills
 
 drill: $(DEV)  ## run the drills at full size on both databases: hours (ARGS="--scale=0.1 -k kills")
@@ -145,7 +145,7 @@ audit: $(DEV)  ## look for known vulnerabilities of the locked packages
 hops: $(DEV)  ## trace the calls of the API and count the files that a reader opens to follow each
 	@$(BIN)/python -m tools.hops $(ARGS)
 
-# Of what runs in production, installed beside this for it: versions, and the licenses declared.
+# The packages of production, installed in a second environment: their versions and licenses.
 sbom: $(DEV)  ## write the bill of materials (CycloneDX) to var/sbom.json
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python var/sbom
 	@$(UV) install --quiet --python var/sbom --require-hashes -r requirements.txt
@@ -153,13 +153,13 @@ sbom: $(DEV)  ## write the bill of materials (CycloneDX) to var/sbom.json
 		--output-format JSON --output-file var/sbom.json
 	@rm -rf var/sbom; echo "var/sbom.json written"
 
-# Hours of one core, for a night; it remembers in mutants/ what it has done. A part of it:
+# This takes a night on one core. mutmut keeps its results in mutants/. ARGS select a part:
 # ARGS="doctor.models.booking_rules.*"
 mutants: $(DEV)  ## change the code that guards, and see a test fail for each change (ARGS=)
 	@nice -n 19 $(BIN)/mutmut run --max-children 1 $(ARGS); $(BIN)/mutmut results
 
-# The files that requirements*.in ask for, with all that they need, for every platform. What is locked
-# already stays, unless `make lock ARGS=--upgrade` or `ARGS="--upgrade-package django"` says otherwise.
+# The packages of requirements*.in, with all that they need, for every platform. A locked release
+# stays, unless `make lock ARGS=--upgrade` or `ARGS="--upgrade-package django"` replaces it.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-emit-package pip --custom-compile-command "make lock" $(ARGS)
 

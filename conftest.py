@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: the database it runs on, quick passwords, people."""
+"""Fixtures of the whole suite: the database, quick passwords and clients, and people."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -25,15 +25,16 @@ from tests.people import reception_group
 from tests.pgbouncer import Through
 from tests.templates import Templates
 
-# The same examples in every run, and no verdict on the speed of the machine.
+# The examples are the same in every run, and the speed of the machine fails no test.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_finish() -> None:
-    """Have the garbage collector pass over what importing has made, and look less often.
+    """Collect garbage after the imports, exempt the rest from collection, and collect less often.
 
-    It stays to the end, and to walk through it again and again takes a tenth of the suite's time.
+    The imported objects stay to the end. To traverse them again and again takes a tenth of the
+    suite's time.
     """
     gc.collect()
     gc.freeze()
@@ -45,13 +46,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def database(pytestconfig: pytest.Config) -> Database:
-    """What this run is on: `.kind` is sqlite or postgres, `.create_database(name)` makes more."""
+    """Return the database of this run: `.kind` is sqlite or postgres."""
     return pytestconfig.stash[KEY]
 
 
 @pytest.fixture(scope="session")
 def templates(database: Database, pytestconfig: pytest.Config) -> Templates:
-    """The databases that are made once a run and then copied."""
+    """Return the databases that a run makes once and then copies."""
     return Templates(database, pytestconfig.stash[FOLDER])
 
 
@@ -59,10 +60,10 @@ def templates(database: Database, pytestconfig: pytest.Config) -> Templates:
 def django_db_setup(
     django_test_environment: None, database: Database, templates: Templates, django_db_blocker: Any
 ) -> Iterator[Flush]:
-    """A database of this process, a copy of the migrated one, as tests that commit leave it too.
+    """Make the database of this process, a copy of the migrated one.
 
-    It takes the place of pytest-django's fixture, which migrates. SQLite's is a file: in memory all
-    threads would share one connection.
+    It replaces pytest-django's fixture, which migrates. The database of SQLite is a file, since in
+    memory all threads would share one connection.
     """
     connection = connections["default"]
     url = database.create_database("test_clinic", templates.migrated())
@@ -76,13 +77,13 @@ def django_db_setup(
 
 @pytest.fixture(scope="session")
 def flush(django_db_setup: Flush) -> Flush:
-    """Does the same for who commits outside of a test: `flush()`."""
+    """Return `flush()`, which flushes the database for fixtures that commit."""
     return django_db_setup
 
 
 @pytest.fixture
 def direct(database: Database) -> None:
-    """For what cannot be had through PgBouncer, which the run then says."""
+    """Skip a test that cannot run through PgBouncer. The run reports this."""
     if isinstance(database, Through):
         pytest.skip(
             "not through PgBouncer: pg_dump is refused there, and no more transactions wait for "
@@ -95,21 +96,21 @@ def direct(database: Database) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> Iterator[None]:
-    """Argon2 is slow on purpose; only the test of the real hasher needs to wait for it."""
+    """Hash passwords by MD5, since Argon2 is slow. Only the test of the real hasher needs it."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_clients() -> Iterator[None]:
-    """Find a static file when it is asked for: each client of a test would list them all first."""
+    """Find a static file when a test asks for it, since each client would list all files first."""
     with override_settings(WHITENOISE_AUTOREFRESH=True):
         yield
 
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
-    """No test counts calls, or reads answers, of the one before it."""
+    """Empty the cache, so that no test counts calls or reads answers of an earlier test."""
     cache.clear()
 
 
@@ -118,7 +119,7 @@ def empty_cache() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_query_for_each_row() -> Iterator[None]:
-    """Fail a request that asks the same of one row after another (django-zeal)."""
+    """Fail a request that asks the same question for one row after another (django-zeal)."""
     AppConfig.create("zeal").ready()
     middleware = [*settings.MIDDLEWARE, "zeal.middleware.zeal_middleware"]
     with override_settings(MIDDLEWARE=middleware, ZEAL_NPLUSONE_THRESHOLD=3):
@@ -127,7 +128,7 @@ def no_query_for_each_row() -> Iterator[None]:
 
 @pytest.fixture
 def row_by_row() -> Iterator[None]:
-    """Let a verb go through its rows one by one, where it does so on purpose."""
+    """Allow a verb to visit its rows one by one, if it does so on purpose."""
     with override_settings(ZEAL_NPLUSONE_THRESHOLD=1000):  # in every thread of the test
         yield
 
@@ -137,25 +138,25 @@ def row_by_row() -> Iterator[None]:
 
 @pytest.fixture
 def patient(db: None) -> Patient:
-    """Somebody with an account and a profile."""
+    """Make a person with an account and a profile."""
     return PatientFactory()
 
 
 @pytest.fixture
 def other_patient(db: None) -> Patient:
-    """Somebody else."""
+    """Make a second person with an account and a profile."""
     return PatientFactory()
 
 
 @pytest.fixture
 def doctor_user(db: None) -> User:
-    """The account of a doctor, `doctor_user.doctor`."""
+    """Make the account of a doctor, `doctor_user.doctor`."""
     return DoctorFactory(user=UserFactory()).user
 
 
 @pytest.fixture
 def staff(db: None) -> User:
-    """Staff of the reception, with the permissions that its migration gives."""
+    """Make a member of the reception, with the permissions that its migration gives."""
     user = StaffFactory()
     user.groups.add(reception_group())
     return user
@@ -163,13 +164,13 @@ def staff(db: None) -> User:
 
 @pytest.fixture
 def superuser(db: None) -> User:
-    """Who may do everything in the admin."""
+    """Make a user who may do everything in the admin."""
     return SuperuserFactory()
 
 
 @pytest.fixture
 def client_of() -> Callable[[User | None], APIClient]:
-    """`client_of(user)`: an API client with that user's token; of None, an anonymous one."""
+    """Return `client_of(user)`: an API client with that user's token; None is anonymous."""
 
     def of(user: User | None) -> APIClient:
         client = APIClient()

@@ -1,10 +1,10 @@
-"""How long `manage.py check_invariants` takes and how much memory, on a clinic of a given size.
+"""Measure the time and memory of `manage.py check_invariants` on a clinic of a given size.
 
     .venv/bin/python -m benchmarks.check_invariants --db postgres --rows 1000000
 
-Makes a database of its own, with as many slots and appointments as asked for, and removes it. The
-rows are written by SQL, without the verbs: they are only there to be read. With `--broken` every
-counter is wrong, which must not take more memory.
+The benchmark makes a database of its own, with the given number of slots and appointments, and
+removes it at the end. It writes the rows by SQL, without the verbs, since it only reads them. With
+`--broken` every counter is wrong, which must not take more memory.
 """
 
 # ruff: noqa: PLC0415  (it chooses the database before Django loads the models)
@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "manage.py", "check_invariants")
 DOCTORS = 200
 VISITS_A_PATIENT = 40
 
-# `n` holds the numbers from 0: slot i is the i-th of all doctors' half hours, in turns.
+# `n` holds the numbers from 0. The slots go to all doctors in turn, one half hour after the other.
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {rows})"
 INSTANTS = {
     "postgres": "timestamptz '2030-01-01 00:00Z' + ({}) * interval '30 minutes'",
@@ -46,7 +46,7 @@ SELECT i + 1, 1 + i % {patients}, i + 1, 1 + i % {doctors}, 1, {start}, {end}, '
     CASE WHEN i % 10 = 0 THEN 'canceled' ELSE 'scheduled' END, 'Check-up',
     {start}, CASE WHEN i % 10 = 0 THEN {start} END, '', {no} FROM n
 """
-# What no check reads and ten million rows would wait for: foreign keys, and indexes of exclusion.
+# No check reads these, and ten million rows would wait for them: foreign keys, exclusion indexes.
 UNGUARDED = {
     "sqlite": (),
     "postgres": (
@@ -65,7 +65,7 @@ FROM appointment_appointment WHERE status = 'canceled'
 
 
 def main() -> None:
-    """Make, fill, check, and print the figures."""
+    """Make, fill and check a database, and print the figures."""
     asked = arguments()
     made = scratch.Folder("clinic-benchmark-")
     database = choose(asked.db, made.path)
@@ -88,7 +88,7 @@ def arguments() -> argparse.Namespace:
 
 
 def use(database: Database) -> None:
-    """Point Django, here and in what is started from here, at a new database with its tables."""
+    """Point Django, in this process and its children, at a new database with its tables."""
     url = database.create_database("check")
     os.environ.update(
         ENVIRONMENT="demo", DJANGO_SETTINGS_MODULE="config.settings", DATABASE_URL=url
@@ -101,7 +101,7 @@ def use(database: Database) -> None:
 
 
 def fill(kind: str, rows: int, *, too_many: int) -> None:
-    """Write a clinic with so many slots and an appointment in each, every tenth canceled."""
+    """Write a clinic with this number of slots and an appointment in each, every tenth canceled."""
     from django.db import connection, transaction
 
     patients = max(5 * DOCTORS, rows // VISITS_A_PATIENT)
@@ -147,7 +147,7 @@ def seconds(work: Callable[[], None]) -> float:
 
 
 def measured_check() -> str:
-    """Run the command as a child of its own; what it says at the end, its time and its memory."""
+    """Run the command as a child process. Return its last line, its time and its memory."""
     began = time.monotonic()
     child = subprocess.Popen(  # nosec B603  # fixed words
         COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

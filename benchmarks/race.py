@@ -1,12 +1,12 @@
-"""Many patients at once want a few places: a race over HTTP against a clinic that is running.
+"""Let many patients book a few places at once, over HTTP at a running clinic.
 
     make run THROTTLE=off                 # in one terminal: a race is more than the limits allow
     python3 benchmarks/race.py            # in another: 144 tries at 5 places
 
-Needs nothing but Python. Publishes a session of one slot as staff, registers a patient for each
-try, lets all of them book at the same moment, and counts the answers. Afterwards the visits are
-canceled, the profiles erased and the session deleted; the accounts stay (race-...@example.com).
-Exits 0 if every place was sold once and everybody else was told that it is full.
+It needs Python only. It publishes a session of one slot as staff, registers a patient for each try,
+lets all of them book at the same moment, and counts the answers. Afterwards it cancels the visits,
+erases the profiles and deletes the session; the accounts stay (race-...@example.com). It exits
+with 0 if every place was sold once and every other patient got the answer that the slot is full.
 """
 
 import argparse
@@ -28,18 +28,18 @@ DAYS_TRIED = range(5, 60)
 
 
 class Refused(Exception):
-    """The clinic answered something else than was hoped for."""
+    """The clinic gave an unexpected answer."""
 
 
 class Caller:
-    """Somebody who calls the API, with a token once they have one."""
+    """A caller of the API, with a token after the login."""
 
     def __init__(self, base: str, token: str = "") -> None:  # nosec B107  # no token yet
         self.base = base.rstrip("/")
         self.token = token
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and parsed body of the answer, whatever it is."""
+        """Return status and parsed body of any answer."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.base}{path}", data, {"Content-Type": "application/json"})
         request.method = method
@@ -52,7 +52,7 @@ class Caller:
             return error.code, json.loads(error.read() or "null")
 
     def must(self, method: str, path: str, body: Any = None) -> Any:
-        """The parsed body; raises Refused unless the answer is a success."""
+        """Return the parsed body. Raises Refused unless the answer is a success."""
         status, answer = self.call(method, path, body)
         if status == 429:
             raise Refused("Too many calls: start the clinic with THROTTLE=off.")
@@ -65,7 +65,7 @@ class Caller:
         return Caller(self.base, token["token"])
 
     def register(self) -> "Caller":
-        """A new account of a patient who does not exist."""
+        """Register an account of a made-up patient."""
         email, password = f"race-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(16)
         names = {"first_name": "Race", "last_name": "Runner"}
         account = {"email": email, "password": password, **names}
@@ -73,7 +73,7 @@ class Caller:
 
 
 class Session:
-    """One slot with so many places, early on some day on which the doctor is free."""
+    """One slot with this number of places, early on some day on which the doctor is free."""
 
     def __init__(self, staff: Caller, places: int) -> None:
         self.staff, self.places = staff, places
@@ -102,7 +102,7 @@ class Session:
         return int(next(slot["id"] for slot in slots if slot["schedule"] == self.id))
 
     def book(self, patient: Caller, together: Barrier) -> tuple[int, str, float, Any]:
-        """Wait for the others, then book: status, code, seconds, and the answer."""
+        """Wait for the others, and then book. Return status, code, seconds and body."""
         together.wait(SECONDS)
         began = time.monotonic()
         path = f"/api/appointment/book/{self.doctor}/"
@@ -114,7 +114,7 @@ class Session:
 
 
 def main() -> int:
-    """Prepare, race, tell, clean up; the exit status."""
+    """Prepare and run the race, print the result, clean up, and return the exit status."""
     asked = arguments()
     try:
         staff = Caller(asked.url).sign_in(asked.email, asked.password)
@@ -137,7 +137,7 @@ def arguments() -> argparse.Namespace:
 
 
 def race(session: Session, tries: int) -> int:
-    """Let them all book at once, tell how it went, and leave nothing but accounts behind."""
+    """Let all book at once and print the result. Only the accounts stay."""
     patients: list[Caller] = []
     try:
         with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -149,12 +149,12 @@ def race(session: Session, tries: int) -> int:
         return verdict([each.result() for each in done], session.places)
     finally:
         for patient in patients:
-            patient.call("DELETE", "/api/patient/profile/")  # cancels what it has booked
+            patient.call("DELETE", "/api/patient/profile/")  # cancels its visits
         session.close()
 
 
 def verdict(answers: list[tuple[int, str, float, Any]], places: int) -> int:
-    """Print the answers and how long they took; 0 if exactly the places were sold."""
+    """Print the answers and how long they took. Return 0 if exactly the places were sold."""
     counted = Counter((status, code) for status, code, _, _ in answers)
     for (status, code), times in sorted(counted.items()):
         print(f"{times:5} x {status} {code}")

@@ -1,9 +1,10 @@
-"""What bounding a search by the slots' instants costs, and what by the date of their sessions.
+"""Compare a search bounded by the slots' instants with one bounded by the date of their sessions.
 
     .venv/bin/python -m benchmarks.search --db postgres --slots 200000
 
-Makes a database of its own, with as many slots of a hundred doctors as asked for over two years,
-times the same questions put both ways, and removes it. Prints how PostgreSQL goes about each.
+The benchmark makes a database of its own, with the given number of slots of a hundred doctors over
+two years. It times the same questions both ways, and removes the database. With `--explain` it
+prints the plan of one query.
 """
 
 # ruff: noqa: PLC0415  (it chooses the database before Django loads the models)
@@ -26,7 +27,7 @@ FIRST = date(2027, 1, 1)
 
 
 def main() -> None:
-    """Make, fill, ask both ways, and print the figures."""
+    """Make and fill a database, ask both ways, and print the figures."""
     asked = arguments()
     made = scratch.Folder("clinic-benchmark-")
     database = choose(asked.db, made.path)
@@ -70,7 +71,7 @@ def stop(database: Any) -> None:
 
 
 def fill(slots: int) -> None:
-    """Sessions of all doctors on every day, cut into as many slots as come to the sum."""
+    """Make sessions of all doctors on every day, cut into this number of slots in all."""
     from django.db import connection
 
     from doctor.models import Doctor, Location, Slot
@@ -85,7 +86,7 @@ def fill(slots: int) -> None:
 
 
 def made(a_session: int, slots: int) -> Iterator[Any]:
-    """The slots of one session after the other, not yet saved."""
+    """Yield the unsaved slots of one session after the other."""
     from doctor.models import Doctor, Location, Slot
     from doctor.wall_time import instant_of
 
@@ -112,7 +113,7 @@ def sessions(day: date, doctors: list[Any], places: list[Any]) -> list[Any]:
 
 
 def questions() -> dict[str, dict[str, Callable[[], Any]]]:
-    """Each question in the ways to put it."""
+    """Return each question with the queries that answer it."""
     from doctor.models import Doctor
 
     one, far_on = {"doctor": Doctor.objects.earliest("pk")}, page_far_on()
@@ -171,7 +172,7 @@ NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long it takes as a rule: the median of some rounds."""
+    """Return the median time of some rounds."""
     took = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

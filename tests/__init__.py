@@ -1,1 +1,1 @@
-"""What crosses the apps: the suite's databases and threads, and tests of the whole."""
+"""Code of the suite that crosses apps: its databases and threads, and tests of the whole."""

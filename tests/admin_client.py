@@ -1,4 +1,4 @@
-"""Somebody at the admin: goes to pages, types into forms and sends them as a browser would."""
+"""A browser at the admin: it opens pages, fills in forms and sends them."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -11,13 +11,13 @@ from accounts.models import User
 
 
 def page(model: type[Model] | Model, view: str = "changelist") -> str:
-    """The path of a page of a model, or of a row of it."""
+    """Return the path of a page of a model, or of one of its rows."""
     keys = [model.pk] if isinstance(model, Model) else []
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=keys)
 
 
 class FormReader(HTMLParser):
-    """What a browser would send back of the page's post form as it stands."""
+    """A parser that reads what a browser would send back of the page's unchanged form."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -64,35 +64,35 @@ class AdminClient:
         self.client.force_login(user)
 
     def get(self, path: str, **query: Any) -> Any:
-        """Go to a page."""
+        """Open a page."""
         return self.client.get(path, query)
 
     def status(self, path: str, **query: Any) -> int:
-        """What going to a page answers."""
+        """Return the status of a page."""
         return int(self.get(path, **query).status_code)
 
     def open(self, path: str) -> dict[str, Any]:
-        """Go to a page and hold its form, as a browser would send it."""
+        """Open a page and keep its form, as a browser would send it."""
         response = self.get(path)
         assert response.status_code == 200, response.status_code
         return FormReader(response.content.decode()).sent
 
     def send(self, path: str, form: dict[str, Any] | None = None, **typed: Any) -> Any:
-        """Send a form with what was typed into it; an empty list leaves a box unchecked."""
+        """Send a form with these values. An empty list leaves a box unchecked."""
         return self.client.post(path, {**(form or {}), **typed}, follow=True)
 
     def change(self, row: Model, **typed: Any) -> Any:
-        """Open the page of a row, type, save."""
+        """Open the page of a row, change these values, and save."""
         path = page(row, "change")
         return self.send(path, self.open(path), **typed)
 
     def act(self, action: str, *rows: Model, **more: Any) -> Any:
-        """Choose an action upon rows in their list."""
+        """Apply an action to rows in their list."""
         chosen = {"action": action, "_selected_action": [row.pk for row in rows], "index": 0}
         return self.client.post(page(type(rows[0])), {**chosen, **more}, follow=True)
 
     def delete_all(self, *rows: Model) -> Any:
-        """Choose to delete rows in their list, and confirm."""
+        """Delete rows from their list, and confirm."""
         chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in rows]}
         return self.client.post(page(type(rows[0])), {**chosen, "post": "yes"}, follow=True)
 
@@ -101,18 +101,18 @@ class AdminClient:
         return self.client.post(page(row, "delete"), {"post": "yes"}, follow=True)
 
     def suggestions(self, model: type[Model], field: str, term: str = "", **more: Any) -> Any:
-        """What the autocomplete of a field offers."""
+        """Return the suggestions of a field's autocomplete."""
         asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
         found = self.get("/admin/autocomplete/", **asked, field_name=field, term=term, **more)
         return found.json()["results"] if found.status_code == 200 else found.status_code
 
 
 def messages_of(response: Any) -> list[str]:
-    """The messages on top of the page."""
+    """Return the messages at the top of the page."""
     return [str(message) for message in response.context["messages"]]
 
 
 def form_errors(response: Any) -> list[str]:
-    """What the form says is wrong."""
+    """Return the errors that the form shows."""
     form = response.context["adminform"].form
     return [str(fault) for found in form.errors.values() for fault in found]

@@ -1,4 +1,4 @@
-"""The events that a call leaves in the record of what is read and changed."""
+"""Functions that collect the audit events of a call."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from tests.sample_data import rolled_back
 
 @contextmanager
 def events_kept() -> Iterator[list[AuditEvent]]:
-    """The events that what runs inside leaves, filled in at the end."""
+    """Yield a list, which holds the events of the block at its end."""
     found: list[AuditEvent] = []
     last = AuditEvent.objects.order_by("pk").values_list("pk", flat=True).last() or 0
     yield found
@@ -18,6 +18,6 @@ def events_kept() -> Iterator[list[AuditEvent]]:
 
 @contextmanager
 def events() -> Iterator[list[AuditEvent]]:
-    """As `events_kept`, and what happens inside is undone."""
+    """Do the same as `events_kept`, and undo the block."""
     with rolled_back(), events_kept() as found:
         yield found

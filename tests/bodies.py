@@ -1,4 +1,4 @@
-"""A right body for every write of the API, with every field that can be written."""
+"""A correct body for every write of the API, with every field that can be written."""
 
 from functools import cached_property
 from typing import Any
@@ -34,14 +34,14 @@ MAILED = ("/api/auth/verify-email/", "/api/auth/password-reset/confirm/")
 
 
 class Bodies:
-    """What can be sent in a world that has these."""
+    """The bodies that fit a sample clinic with these rows."""
 
     accounts: dict[str, User]
     session: Schedule
     waiting: WaitlistEntry
 
     def mailed(self, template: str) -> dict[str, Any]:
-        """The body with the secret of a mailed link, which is of its owner as they are now."""
+        """Return the body with the secret of a mailed link for the account's current state."""
         owner = User.objects.get(pk=self.accounts["owner"].pk)
         if template == "/api/auth/verify-email/":
             return {"token": VERIFICATION.make(owner)}
@@ -49,7 +49,7 @@ class Bodies:
 
     @cached_property
     def bodies(self) -> dict[str, dict[str, Any]]:
-        """The body by the path, or the path up to its key."""
+        """Return the bodies by path, or by the path up to its key."""
         owner, slot = self.accounts["owner"], self.session.slots.earliest("starts_at")
         names = {"first_name": "Eva", "last_name": "Sol"}
         account = {"email": "eva@example.com", "password": NEW_PASSWORD, **names}
@@ -69,13 +69,13 @@ class Bodies:
             "/api/appointment/book/": {"slot_id": slot.pk, "reason": "Check-up"},
             "/api/appointment/cancel/": {"reason": "A cold"},
             "/api/appointment/reschedule/": {"slot_id": slot.pk},
-            "/api/appointment/waitlist/": self.wish(),
+            "/api/appointment/waitlist/": self.criteria(),
             f"{WORK_LIST}move/": {"slot_id": slot.pk},
             f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
         }
 
-    def wish(self) -> dict[str, Any]:
-        """What somebody can wait for."""
+    def criteria(self) -> dict[str, Any]:
+        """Return criteria that a patient can wait for."""
         return {
             "doctor": self.waiting.doctor_id,
             "from": str(day_ahead(1)),
@@ -86,7 +86,7 @@ class Bodies:
         }
 
     def hours(self) -> dict[str, Any]:
-        """A session that the doctor can still hold."""
+        """Return a session that the doctor can still hold."""
         return {
             "doctor": self.session.doctor.pk,
             "location": self.session.location.pk,
@@ -99,7 +99,7 @@ class Bodies:
         }
 
     def away(self) -> dict[str, Any]:
-        """A day off of the doctor, later than everything else."""
+        """Return a day off of the doctor, later than everything else."""
         return {
             "doctor": self.session.doctor.pk,
             "location": None,
@@ -109,7 +109,7 @@ class Bodies:
         }
 
     def every_week(self) -> dict[str, Any]:
-        """Hours that the doctor can still keep, and that the hours there are can become."""
+        """Return weekly hours that the doctor can keep and existing hours can change to."""
         return {
             "doctor": self.session.doctor.pk,
             "location": self.session.location.pk,

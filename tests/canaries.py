@@ -1,4 +1,4 @@
-"""Words that stand in every personal field, and a hunter who looks where none may ever be."""
+"""Canary words for every personal field, and a hunter that looks for them where none may be."""
 
 import json
 import logging
@@ -35,15 +35,15 @@ ENTRY = {
     "notes": "KanariNotes",
 }
 REASON, WHY = "KanariReason", "KanariWhy"
-# Matched anywhere and in any case, so that no cutting, quoting or folding hides one.
+# The pattern matches anywhere and in any case, so that no cutting, quoting or folding hides one.
 CANARY = re.compile(r"kanari\w*|1931-07-23|699\W?000\W?(?:111|222)", re.IGNORECASE)
 OURS = ("accounts", "doctor", "patient", "appointment", "config")
 
 
 class Hunter(logging.Handler):
-    """Collects what leaves: the log as it is written, addresses, refusals.
+    """A collector of what leaves the clinic: log lines, addresses, refusals.
 
-    `secrets` are tokens, keys and codes that a test adds to what is looked for.
+    `secrets` are tokens, keys and codes that a test adds to the words that it looks for.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Hunter(logging.Handler):
         self.refusals: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        record.exc_text = None  # as formatted by nobody before
+        record.exc_text = None  # drops the text that an earlier formatter cached
         self.lines.append(self.format(record))
 
     @contextmanager
@@ -78,7 +78,7 @@ class Hunter(logging.Handler):
                 logger.setLevel(level)
 
     def seen(self, answer: Any) -> Any:
-        """Note the addresses of an answer, and its body where it refuses."""
+        """Note the addresses of an answer, and the body of a refusal."""
         for response in (answer, *(step for step in getattr(answer, "redirect_chain", ()))):
             location = response[0] if isinstance(response, tuple) else response.get("Location", "")
             self.urls.append(unquote_plus(location))
@@ -91,7 +91,7 @@ class Hunter(logging.Handler):
         return answer
 
     def places(self) -> dict[str, list[str]]:
-        """Everything that was collected or is kept, by where it is."""
+        """Return all that was collected or is kept, by its place."""
         entries = LogEntry.objects.values_list("object_repr", "change_message")
         return {
             "log": self.lines,
@@ -109,7 +109,7 @@ class Hunter(logging.Handler):
         }
 
     def found(self) -> list[tuple[str, str]]:
-        """Every canary and secret that is where none may be, with its place."""
+        """Return every canary and secret found in a forbidden place, with the place."""
         return [
             (place, caught)
             for place, texts in self.places().items()

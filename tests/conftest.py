@@ -15,7 +15,7 @@ from tests.templates import Templates
 
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that refuses connections."""
+    """Make a database that refuses connections."""
 
     def refuse(self: Any) -> None:
         raise OperationalError("connection refused")
@@ -25,7 +25,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def sample_data(django_db_setup: None, django_db_blocker: Any) -> Iterator[SampleData]:
-    """One clinic for all tests of a module; what each of them changes in it is undone."""
+    """Make one clinic for all tests of a module. Each test's changes are undone."""
     with django_db_blocker.unblock(), rolled_back():
         yield SampleData.made()
 
@@ -34,9 +34,9 @@ def sample_data(django_db_setup: None, django_db_blocker: Any) -> Iterator[Sampl
 def clinic(
     database: Database, templates: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The real server with its demo data, on a database of its own, while the tests run.
+    """Start the real server with its demo data, on a database of its own.
 
-    One for all tests of a process, which add to the data and leave them sound.
+    All tests of a process share it. They add to its data and leave the data sound.
     """
     log = tmp_path_factory.mktemp("clinic") / "log"
     server = Server(database.create_database("clinic", templates.demo()), log, THROTTLE="off")

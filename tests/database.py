@@ -1,17 +1,17 @@
-"""pytest plugin: which database the suite runs on, settled before Django reads its settings.
+"""A pytest plugin that chooses the database of the suite before Django reads its settings.
 
 `--db=sqlite` (the default), `--db=postgres`, or `--db=pgbouncer` for a PostgreSQL that is reached
 through PgBouncer in transaction mode. Without the option a DATABASE_URL of the environment decides,
 and a PostgreSQL named there is used as it is. pytest.ini loads this module by `-p`: hooks of a
 conftest.py come after pytest-django has loaded the settings.
 
-`make test` runs each test once, on PostgreSQL. A test runs on SQLite besides if the database has a
-part in what it claims; it is marked `both_databases`. A test of what only one database has is
-marked `only_on("postgres")` or `only_on("sqlite")`.
+`make test` runs each test once, on PostgreSQL. It also runs a test on SQLite if the database has a
+part in what the test claims; such a test is marked `both_databases`. A test of what only one
+database has is marked `only_on("postgres")` or `only_on("sqlite")`.
 
-With `-n 2` pytest-xdist runs the tests in two worker processes. The process that starts them starts
-the database server, and tells them by two environment variables where it is. Each worker makes
-databases of its own there.
+With `-n 2` pytest-xdist runs the tests in two worker processes. The process that starts them also
+starts the database server, and passes its place to them in two environment variables. Each worker
+makes databases of its own there.
 """
 
 import itertools
@@ -26,8 +26,8 @@ from typing import Protocol
 
 import pytest
 
-# A failed assertion shows its values in a helper module as in a test. Only what is imported after
-# this is rewritten, and the package `tests` itself is imported already.
+# pytest shows the values of a failed assertion in a helper module only if it rewrites the module.
+# It rewrites what is imported after this line; the package `tests` is imported already.
 HELPERS = [f"tests.{path.stem}" for path in Path(__file__).parent.glob("[a-z]*")]
 APPS = ("extensions", "accounts", "doctor", "patient", "appointment")
 pytest.register_assert_rewrite(*HELPERS, *(f"{app}.tests" for app in APPS))
@@ -38,10 +38,10 @@ from tests.programs import end_with_parent  # noqa: E402
 CHOICES = ("sqlite", "postgres", "pgbouncer")
 KEY = pytest.StashKey["Database"]()
 FOLDER = pytest.StashKey[Path]()
-# How the workers of a run find its folder and its server.
+# A worker finds the folder and the server of its run by these variables.
 RUN_FOLDER, RUN_SERVER = "TEST_RUN_FOLDER", "TEST_RUN_SERVER"
 WORKER = "PYTEST_XDIST_WORKER"  # set by pytest-xdist
-# Races wait for their locks however slow the machine is; what is about limits sets its own.
+# Races wait for their locks on a slow machine, too. Tests of limits set their own.
 ENVIRONMENT = {
     "ENVIRONMENT": "demo",
     "THROTTLE": "off",
@@ -50,7 +50,7 @@ ENVIRONMENT = {
     "DATABASE_STATEMENT_TIMEOUT": "60",
     "DATABASE_IDLE_TIMEOUT": "300",
 }
-# What a developer's shell may hold and the suite must not depend on.
+# A developer's shell may hold these variables, but the suite must not depend on them.
 FOREIGN = (
     "ALLOWED_HOSTS",
     "CORS_ALLOWED_ORIGINS",
@@ -65,26 +65,26 @@ FOREIGN = (
 )
 
 
-MEMORY = "/dev/shm"  # of Linux
+MEMORY = "/dev/shm"  # Linux keeps this folder in memory
 MEMORY_NEEDED = 2 << 30  # bytes; the suite's files take a fraction of it
 
 
 class Database(Protocol):
-    """What the suite runs on; `SQLite` here and `postgres.Server` are the two."""
+    """The database of the suite. `SQLite` here and `postgres.Server` implement it."""
 
     kind: str
 
     def url(self, database: str = "") -> str:
-        """The DATABASE_URL of the settings; with a name, of that database."""
+        """Return the DATABASE_URL of the settings, or of the database with this name."""
 
     def create_database(self, name: str, template: str = "") -> str:
-        """The DATABASE_URL of a new database: empty, or a copy of the one at that DATABASE_URL."""
+        """Return the DATABASE_URL of a new database, empty or a copy of the template."""
 
     def describe(self) -> str:
-        """One line for people: version, source, place."""
+        """Describe it in one line for people: version, source, place."""
 
     def stop(self) -> None:
-        """Leave nothing behind."""
+        """Remove all that was made."""
 
 
 class SQLite:
@@ -93,16 +93,16 @@ class SQLite:
     kind = "sqlite"
 
     def __init__(self, folder: Path) -> None:
-        """Keep the files in the folder, whose maker removes it."""
+        """Keep the files in the folder. The maker of the folder removes it."""
         self._folder = folder
         self._numbers = itertools.count()
 
     def url(self, database: str = "") -> str:
-        """The DATABASE_URL of a file in the suite's folder."""
+        """Return the DATABASE_URL of a file in the suite's folder."""
         return f"sqlite:///{self._folder / (database or 'clinic')}.sqlite3"
 
     def create_database(self, name: str, template: str = "") -> str:
-        """The DATABASE_URL of a new file, which the first connection makes, or of a copy."""
+        """Return the DATABASE_URL of a copy, or of a new file, which the first connection makes."""
         url = self.url(f"{name}_{os.getpid()}_{next(self._numbers)}")
         if template:
             with (
@@ -113,15 +113,15 @@ class SQLite:
         return url
 
     def describe(self) -> str:
-        """One line for people: version, source, place."""
+        """Describe it in one line for people: version, source, place."""
         return f"SQLite {sqlite3.sqlite_version} (of Python), files in {self._folder}"
 
     def stop(self) -> None:
-        """Nothing runs; the files go with their folder."""
+        """Do nothing: no server runs, and the files go with their folder."""
 
 
 def memory() -> str | None:
-    """Where files need not wait for a disk, if this machine has such a place and it is wide."""
+    """Return a folder in memory, if this machine has one with enough room."""
     wide = Path(MEMORY).is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
     return MEMORY if wide and os.access(MEMORY, os.W_OK) else None
 
@@ -133,7 +133,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
-    """Start the database and put it into the environment; a wrapper runs before all plugins."""
+    """Start the database and put it into the environment. A wrapper runs before all plugins."""
     options = early_config.known_args_namespace
     if not (options.help or options.version):
         try:
@@ -164,7 +164,7 @@ def _stand_on_a_database(config: pytest.Config, kind: str | None) -> None:
 
 
 def choose(kind: str | None, folder: Path) -> Database:
-    """The database that the option, or else the environment, asks for; SQLite's in the folder."""
+    """Return the database that the option, or else the environment, asks for."""
     given = os.environ.get("DATABASE_URL", "").strip()
     if kind is None and given.startswith(("postgres", "pgsql", "psql")):
         return postgres.Server(given, "DATABASE_URL")
@@ -174,7 +174,7 @@ def choose(kind: str | None, folder: Path) -> Database:
 
 
 def join(kind: str | None, folder: Path, url: str) -> Database:
-    """The database of this run, for one of its workers: the same server, or the same folder."""
+    """Return the run's database for one of its workers: the same server, or the same folder."""
     if url.startswith("sqlite"):
         return SQLite(folder)
     server = postgres.Server(url, "the run's own")
@@ -190,7 +190,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about the other database: a skip would read as something missing."""
+    """Leave out the tests of the other database. A skip would look like a missing database."""
     kind = config.stash[KEY].kind
     left_out = [item for item in items if _only_on(item) not in {kind, None}]
     if left_out:
@@ -211,5 +211,5 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Name the database at the end, where people look when the log is long."""
+    """Name the database at the end as well, where people look when the log is long."""
     terminalreporter.write_line(f"Ran on {config.stash[KEY].describe()}")

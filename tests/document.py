@@ -1,4 +1,4 @@
-"""The OpenAPI document as a client reads it, made once, and what it says of bodies."""
+"""The OpenAPI document as a client reads it, made once, and its schemas of bodies."""
 
 import json
 from functools import cache
@@ -12,7 +12,7 @@ JSON = "application/json"
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     with GENERATOR_STATS.silence():
         generated: Any = SchemaGenerator().get_schema(request=None, public=True)
     found: dict[str, Any] = json.loads(json.dumps(generated))
@@ -20,13 +20,13 @@ def document() -> dict[str, Any]:
 
 
 def operation(method: str, route: str) -> dict[str, Any]:
-    """What the document says of one operation."""
+    """Return the document's entry of one operation."""
     found: dict[str, Any] = document()["paths"][route][method.lower()]
     return found
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema itself, where it is told by reference, alone or beside null."""
+    """Return the schema that a reference names, alone or in a union with null."""
     several = schema.get("oneOf") or schema.get("allOf") or schema.get("anyOf")
     if several:
         return resolved(next(one for one in several if one != {"type": "null"}))
@@ -37,7 +37,7 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def members(schema: dict[str, Any], path: str = "") -> list[str]:
-    """The path of each member, as `results[].doctor.name`; of one that may be missing, `name?`."""
+    """Return the path of each member, as `results[].doctor.name`, or `name?` if optional."""
     schema = resolved(schema)
     if "items" in schema:
         return members(schema["items"], f"{path}[]")
@@ -51,7 +51,7 @@ def members(schema: dict[str, Any], path: str = "") -> list[str]:
 
 
 def writable(method: str, route: str) -> dict[str, Any]:
-    """The members that a body of this operation may have, and what each is."""
+    """Return the members that a body of this operation may have, each with its schema."""
     body = operation(method, route).get("requestBody", {}).get("content", {}).get(JSON)
     found: dict[str, Any] = resolved(body["schema"])["properties"] if body else {}
     return found

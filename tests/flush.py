@@ -1,12 +1,12 @@
-"""How tests that commit leave the database as its migrations made it.
+"""A flush that returns the database to the state in which its migrations left it.
 
 Django's own flush empties every table, filled or not, and then makes content types and permissions
-anew: on PostgreSQL that takes longer than most tests. This one deletes from the tables that hold
-rows, and lets stay what the migrations put there.
+again. On PostgreSQL that takes longer than most tests. This flush deletes from the tables that hold
+rows, and keeps the rows of the migrations.
 
-It is also the one place that steps round the triggers which refuse a DELETE, whichever tables have
-them (`accounts/triggers.py`): on SQLite they are taken off and put back; on PostgreSQL such a table
-is emptied by TRUNCATE, of which its triggers say nothing.
+Only this module bypasses the triggers that refuse a DELETE (`accounts/triggers.py`). On SQLite it
+drops them and makes them again. On PostgreSQL it empties such a table by TRUNCATE, which its
+triggers allow.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
-# What migrations fill. A test may change it: then it gets back the very rows it had.
+# Migrations fill these tables. If a test changes one, it gets its original rows back.
 KEPT = ("django_content_type", "auth_group", "auth_permission", "auth_group_permissions")
 TRIGGERS = {
     "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
@@ -26,7 +26,7 @@ TRIGGERS = {
 
 
 class Flush:
-    """`flush()` takes the connection's database back to what it holds now: make it on a new one."""
+    """A function that returns the database to its state at this object's creation."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -40,7 +40,7 @@ class Flush:
             self.kept = {table: self._rows(cursor, table) for table in KEPT}
 
     def __call__(self) -> None:
-        """Delete what tests have left, in one transaction, which ends with sound foreign keys."""
+        """Delete the rows of tests in one transaction. The foreign keys are sound at its end."""
         with transaction.atomic(self.connection.alias), self.connection.cursor() as cursor:
             self._empty(cursor, self._filled(cursor))
             changed = [table for table in KEPT if self._rows(cursor, table) != self.kept[table]]
@@ -51,14 +51,14 @@ class Flush:
         return [table for (table,) in cursor.fetchall()]
 
     def _empty(self, cursor: Any, tables: list[str]) -> None:
-        """TRUNCATE comes first: PostgreSQL refuses it while foreign keys wait to be looked at."""
+        """Empty the tables. TRUNCATE comes first, since pending foreign keys would block it."""
         with self._without_triggers(cursor, tables) as guarded:
             for table in sorted(tables, key=lambda table: table not in guarded):
                 cursor.execute(f"{'TRUNCATE' if table in guarded else 'DELETE FROM'} {table}")
 
     @contextmanager
     def _without_triggers(self, cursor: Any, tables: list[str]) -> Iterator[set[str]]:
-        """Inside, a DELETE of these tables goes through, except of those that are yielded."""
+        """Allow a DELETE of these tables during the block, except of the yielded ones."""
         cursor.execute(TRIGGERS[self.connection.vendor])
         triggers = [trigger for trigger in cursor.fetchall() if trigger[0] in tables]
         if self.connection.vendor == "postgresql":

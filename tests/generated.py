@@ -1,4 +1,4 @@
-"""Calls that schemathesis makes up from the OpenAPI document, each held against all its checks."""
+"""Calls that schemathesis makes up from the OpenAPI document, each with all of its checks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,18 +26,18 @@ from patient.tests.factories import DependentFactory, PatientFactory
 from tests.matrix.callers import start_keys_high
 from tests.sample_data import SampleData, rolled_back
 
-FIRST_KEY = 1_000_000  # the same in every run: from the keys it meets it makes up what follows
+FIRST_KEY = 1_000_000  # every run has the same, since the keys influence the values
 CONFIG = {
     "seed": 1,
     "generation": {"deterministic": True, "database": "none"},
 }
-# What a schema cannot say: the refusals, by field and code, of a body or query that keeps to the
-# document. Every other refusal of what the document allows fails.
+# No schema can express these refusals of a body or query that keeps to the document, by field and
+# code. Any other refusal of what the document allows fails.
 BEYOND_A_SCHEMA = {
-    "date": {"invalid", "date_range"},  # not beside from and to; within ten years of today
+    "date": {"invalid", "date_range"},  # not with from and to; within ten years of today
     "to": {"date_range", "invalid"},  # not before from, not too long after it
     "search": {"invalid"},  # ten words
-    "cursor": {"invalid"},  # only what a page has given out
+    "cursor": {"invalid"},  # only one that a page has given out
     "phone_number": {"invalid"},  # the numbering plans of the world
     "emergency_contact_phone": {"invalid"},
     "old_password": {"invalid"},  # whether it is right
@@ -52,7 +52,7 @@ CODES_BEYOND_A_SCHEMA = {
     "password_too_short",
     "password_too_similar",
     "no_slots",  # a session of fewer minutes than a slot
-    "date_range",  # two members that are each right, and not together
+    "date_range",  # two members that are right alone, but not together
     "end_before_start",
     "doctor_or_location",
     "doctor_or_specialty",
@@ -61,7 +61,7 @@ CODES_BEYOND_A_SCHEMA = {
 
 
 def login_of(account: User) -> type:
-    """What signs every call in, afresh after one that was a logout."""
+    """Return a class that signs every call in, with a new token after a logout."""
     last = ""
 
     class Login:
@@ -78,7 +78,7 @@ def login_of(account: User) -> type:
 
 
 def someone_who_may_do_everything() -> User:
-    """A superuser who is the doctor of a world, and a patient with a dependent."""
+    """Make a superuser who is also the doctor of a clinic and a patient with a dependent."""
     sample_data = SampleData.made()
     user, doctor = sample_data.accounts["superuser"], sample_data.session.doctor
     doctor.user = user
@@ -90,7 +90,7 @@ def someone_who_may_do_everything() -> User:
 
 @contextmanager
 def connection_kept() -> Iterator[None]:
-    """Let no request close the connection, whose transaction takes back what the calls did."""
+    """Let no request close the connection, whose transaction undoes the calls."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     try:
@@ -102,7 +102,7 @@ def connection_kept() -> Iterator[None]:
 
 @contextmanager
 def document() -> Iterator[Any]:
-    """The schema of schemathesis, of the served document, with somebody signed in."""
+    """Yield schemathesis's schema of the served document, with a superuser signed in."""
     with connection_kept(), rolled_back():
         start_keys_high(FIRST_KEY)
         user = someone_who_may_do_everything()
@@ -117,7 +117,7 @@ def document() -> Iterator[Any]:
 def check_operation(schema: Any, method: str, route: str, examples: int, edges: bool = True) -> int:
     """Make up calls of one operation: its examples, at random, and the edges of every member.
 
-    Returns how many; raises the failures of all checks together.
+    Return how many. Raises the failures of all checks together.
     """
     calls = 0
 
@@ -134,7 +134,7 @@ def check_operation(schema: Any, method: str, route: str, examples: int, edges: 
 
 
 def quiet(examples: int) -> hypothesis.settings:
-    """So many examples, the same in every run, whatever the speed of the machine."""
+    """Return settings for this number of examples, the same in every run and on every machine."""
     return hypothesis.settings(
         max_examples=examples,
         deadline=None,
@@ -145,7 +145,7 @@ def quiet(examples: int) -> hypothesis.settings:
 
 
 def assert_conforms(case: Any, response: Any) -> None:
-    """All checks hold, but for a refusal whose reason no schema can say."""
+    """Assert that all checks hold, except for a refusal whose reason no schema can express."""
     try:
         case.validate_response(response)
     except FailureGroup as failures:
@@ -155,7 +155,7 @@ def assert_conforms(case: Any, response: Any) -> None:
 
 
 def is_beyond_a_schema(failure: Any, response: Any) -> bool:
-    """Whether a call was refused for nothing that the document could have told."""
+    """Return whether the document could not have expressed any reason of the refusal."""
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return False
     errors = response.json().get("errors", ())
@@ -167,7 +167,7 @@ def is_beyond_a_schema(failure: Any, response: Any) -> bool:
 
 
 def check_sequences(schema: Any, sequences: int, steps: int) -> int:
-    """Make up sequences of calls, each from what one before answered; returns how many calls."""
+    """Make up sequences of calls, each from earlier answers. Return the number of calls."""
     calls = 0
 
     class Machine(schema.as_state_machine()):  # made at run time

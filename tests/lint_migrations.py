@@ -1,8 +1,8 @@
-"""Lint the SQL of every migration: could the code of the release before go on meanwhile?
+"""A linter of every migration's SQL: the code of the previous release must work meanwhile.
 
-`python -m tests.lint_migrations` starts both databases and asks django-migration-linter about each
-of the project's migrations there; its warnings count as errors. What it may complain of stands in
-one of the two tables here, with the reason; a reason that is needed no more fails too.
+`python -m tests.lint_migrations` starts both databases and runs django-migration-linter on each of
+the project's migrations there. Its warnings count as errors. The two tables in this module list the
+accepted complaints with their reasons. A reason that is no longer needed fails too.
 """
 
 # ruff: noqa: PLC0415  (it chooses the database before Django and the linter load)
@@ -22,7 +22,7 @@ Migration = tuple[str, str]
 BEFORE_SERVICE = "Written before there was a release: no old code ran while it was applied."
 NEW_TABLE = "The constraint is of a table that the same migration makes."
 
-# Of one database alone: what its analyser cannot tell.
+# The analyser of one database cannot judge these.
 OF_DATABASE = {
     "sqlite": {
         "NOT_NULL": "SQLite changes a table by making it anew, with all its columns. What is new "
@@ -31,7 +31,7 @@ OF_DATABASE = {
     },
     "postgres": {},
 }
-# Of one migration on PostgreSQL, whose SQL says what is new.
+# The SQL of these migrations on PostgreSQL shows what is new.
 OF_MIGRATION: dict[Migration, dict[str, str]] = {
     ("appointment", "0003_lifecycle_waitlist_idempotency"): {
         "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
@@ -58,7 +58,7 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
 
 
 def complaints(kind: str) -> Iterator[str]:
-    """What is wrong with the migrations on this database, the one that Django is set up for."""
+    """Yield the faults of the migrations on the database for which Django is set up."""
     from django_migration_linter import MigrationLinter
 
     linter = MigrationLinter(no_cache=True, all_warnings_as_errors=True, no_output=True)
@@ -76,12 +76,12 @@ def complaints(kind: str) -> Iterator[str]:
 
 
 def excuses(kind: str, name: Migration) -> dict[str, str]:
-    """The codes that are allowed there, with the reason."""
+    """Return the codes that are allowed there, with the reason."""
     return OF_DATABASE[kind] | (OF_MIGRATION.get(name, {}) if kind == "postgres" else {})
 
 
 def issues(linter: Any, migration: Any) -> dict[str, str]:
-    """The codes of all that the linter sees in a migration, with its own words."""
+    """Return the codes of all complaints about a migration, with the linter's own words."""
     from django_migration_linter.sql_analyser.analyser import analyse_sql_statements
 
     sql = linter.get_sql(migration.app_label, migration.name)
@@ -103,7 +103,7 @@ def lint(kind: str) -> list[str]:
         import django
 
         django.setup()
-        logging.disable(logging.INFO)  # the linter tells of each migration that it reads
+        logging.disable(logging.INFO)  # the linter logs each migration that it reads
         return list(complaints(kind))
     finally:
         server.stop()
@@ -111,7 +111,7 @@ def lint(kind: str) -> list[str]:
 
 
 def main(*kinds: str) -> int:
-    """Lint on the one kind that is named, or in a process for each; how many were not clean."""
+    """Lint on the kind that is named, or on each in a process. Return how many had faults."""
     if len(kinds) != 1:
         commands = [[sys.executable, "-m", "tests.lint_migrations", kind] for kind in OF_DATABASE]
         return sum(subprocess.run(each, cwd=ROOT, check=False).returncode for each in commands)

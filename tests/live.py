@@ -21,14 +21,14 @@ SHUTDOWN_SECONDS = 30  # more than its graceful_timeout
 
 
 def environ(**variables: str) -> dict[str, str]:
-    """What a stranger's shell holds: none of the suite's own settings."""
+    """Return the environment of an ordinary shell, without the suite's own settings."""
     of_suite = {*database.ENVIRONMENT, "DATABASE_URL", database.RUN_FOLDER, database.RUN_SERVER}
     kept = {k: v for k, v in os.environ.items() if k not in of_suite}
     return {**kept, **variables}
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """Return a port on which no process listens."""
     with socket.socket() as probe:
         probe.bind((serve.HOST, 0))
         return int(probe.getsockname()[1])
@@ -37,8 +37,8 @@ def free_port() -> int:
 class Server:
     """A server process with a database and a port of its own; `variables` are its environment.
 
-    Its demo is a short one: appointment/tests/test_seed_demo.py looks at a long one.
-    `box` is what it said by the time it was ready, `root` where its code is.
+    Its demo is a short one: appointment/tests/test_seed_demo.py tests a long one.
+    `box` is its output by the time it was ready; `root` is the folder of its code.
     """
 
     command: tuple[str, ...] = ("manage.py", "serve")
@@ -56,7 +56,7 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator[float]:
-        """Start it and wait until it is ready; yields the seconds that took. It must end well."""
+        """Start it, wait until it is ready, and yield the seconds that took. It must end well."""
         began = time.monotonic()
         try:
             self.start()
@@ -81,17 +81,17 @@ class Server:
         self.box = self.log.read_text()
 
     def stop(self) -> None:
-        """Shut it down; it must end well."""
+        """Shut it down. It must end well."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(timeout=SHUTDOWN_SECONDS) == 0, self.log.read_text()
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text of a page."""
+        """Return status and text of a page."""
         with urlopen(self.base + path, timeout=10) as response:
             return response.status, response.read().decode()
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a management command on the server's database; the caller judges its exit."""
+        """Run a management command on the server's database. The caller judges its exit code."""
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(
             command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=False
@@ -105,7 +105,7 @@ class Server:
 
 
 class BareServer(Server):
-    """The same server without demo data, which `migrate()` readies for service in its place."""
+    """The same server without demo data. `migrate()` prepares its database."""
 
     command: tuple[str, ...] = (
         "-m",
@@ -120,6 +120,14 @@ class BareServer(Server):
         super().__init__(url, log, **settings)
 
     def migrate(self) -> None:
-        """Make the tables, where they lack."""
+        """Make the tables that are missing."""
         done = self.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
+
+
+def printed_value(server: Server, word: str, code: str) -> str:
+    """Run the code in the server's shell, and return the rest of the line that starts with word."""
+    done = server.manage("shell", "--no-imports", "-c", code)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
+    assert len(lines) == 1, done.stderr
+    return lines[0].removeprefix(word)

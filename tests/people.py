@@ -4,5 +4,5 @@ from django.contrib.auth.models import Group
 
 
 def reception_group() -> Group:
-    """The Reception group as its migrations made it."""
+    """Return the Reception group as its migrations made it."""
     return Group.objects.get(name="Reception")

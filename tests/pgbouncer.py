@@ -1,11 +1,11 @@
 """PgBouncer in transaction mode before a PostgreSQL: the system's, or Debian's package unpacked.
 
-    through = pgbouncer.Through(postgres.start())  # raises BouncerMissing: there is none to be had
+    through = pgbouncer.Through(postgres.start())  # raises BouncerMissing if there is none
     through.url("clinic")                          # the DATABASE_URL of that database
     through.stop()
 
 It listens on a socket in a folder that only its account may enter, as the suite's PostgreSQL does,
-and asks for no password. Debian's package is fetched once into var/, without root's rights.
+and asks for no password. The module fetches Debian's package once into var/, without root's rights.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.live import ROOT
 from tests.programs import query, tied_to_this_process
 
 STORE = ROOT / "var" / "pgbouncer"
-SECONDS = 60  # that apt may take for one step
+SECONDS = 60  # a step of apt may take this long
 CONNECTIONS = 20  # to each database, for all clients together; PgBouncer's own default
 CONFIG = """
 [databases]
@@ -39,7 +39,7 @@ max_client_conn = 300
 
 
 class BouncerMissing(Exception):
-    """No PgBouncer can be had here; the message says why."""
+    """This machine has no PgBouncer; the message says why."""
 
 
 class Through:
@@ -48,7 +48,7 @@ class Through:
     kind = "postgres"
 
     def __init__(self, server: postgres.Server, connections: int = CONNECTIONS) -> None:
-        """Put a PgBouncer, with so many connections to each database, before the server."""
+        """Put a PgBouncer, with this number of connections to each database, before the server."""
         self.server = server
         self._folder = scratch.Folder("clinic-pgb-", binaries.place_for_data())
         try:
@@ -58,26 +58,26 @@ class Through:
             raise
 
     def url(self, database: str = "postgres") -> str:
-        """The DATABASE_URL of a database of the server."""
+        """Return the DATABASE_URL of a database of the server."""
         return self.bouncer.url(database or "postgres")
 
     def create_database(self, name: str, template: str = "") -> str:
-        """The DATABASE_URL of a new database, empty or a copy; `stop()` drops it."""
+        """Return the DATABASE_URL of a new database, empty or a copy. `stop()` drops it."""
         made = self.server.create_database(name, template)
         return self.url(urlsplit(made).path.strip("/"))
 
     def describe(self) -> str:
-        """One line for people."""
+        """Describe it in one line for people."""
         return f"{self.server.describe()}, through {self.bouncer.describe()}"
 
     def close(self) -> None:
-        """End the PgBouncer; the server goes on."""
+        """End the PgBouncer. The server keeps running."""
         if hasattr(self, "bouncer"):
             self.bouncer.stop()
         self._folder.close()
 
     def stop(self) -> None:
-        """Leave nothing behind."""
+        """Remove all that was made."""
         self.close()
         self.server.stop()
 
@@ -103,11 +103,11 @@ class Bouncer:
             raise
 
     def url(self, database: str = "postgres") -> str:
-        """The DATABASE_URL of a database, through PgBouncer."""
+        """Return the DATABASE_URL of a database, through PgBouncer."""
         return f"postgres://postgres@:6432/{database}?host={quote(str(self.folder))}"
 
     def start(self) -> None:
-        """Start it and wait until it lets somebody through."""
+        """Start it and wait until it accepts a connection."""
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [self._program, self.folder / "pgbouncer.ini"],
@@ -127,18 +127,18 @@ class Bouncer:
             time.sleep(0.05)
 
     def describe(self) -> str:
-        """Its name and version."""
-        said = subprocess.run(
+        """Return its name and version."""
+        done = subprocess.run(
             [self._program, "--version"],
             env=self._environ,
             capture_output=True,
             text=True,
             check=False,
         )
-        return said.stdout.partition("\n")[0]
+        return done.stdout.partition("\n")[0]
 
     def stop(self) -> None:
-        """End it; again is allowed."""
+        """End it. A second call is allowed."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(SECONDS)
@@ -152,7 +152,7 @@ class Bouncer:
 
 
 def parameters(url: str) -> dict[str, str]:
-    """What PgBouncer is told of the server at a DATABASE_URL, but for the database."""
+    """Return PgBouncer's parameters for the server at a DATABASE_URL, without the database."""
     parts = urlsplit(url)
     host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]
     found = {
@@ -164,11 +164,11 @@ def parameters(url: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-# --- Where it comes from --------------------------------------------------------------------------
+# --- Origin ---------------------------------------------------------------------------------------
 
 
 def _laid_into(folder: Path) -> Path:
-    """PgBouncer in a folder that its account may enter, with the libraries that came with it."""
+    """Copy PgBouncer and its libraries into a folder that its account may enter."""
     program = _of_system() or _unpacked() or _fetched()
     for path in (program, *STORE.rglob("*.so*")):
         shutil.copy(path, folder / path.name)
@@ -185,7 +185,7 @@ def _unpacked() -> Path | None:
 
 
 def _fetched() -> Path:
-    """Debian's package and its libraries, unpacked into var/; raises BouncerMissing."""
+    """Unpack Debian's package and its libraries into var/. Raises BouncerMissing."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise BouncerMissing("pgbouncer is not installed, and there is no apt-get to fetch it with")
     draft = scratch.Folder("clinic-apt-")
@@ -203,7 +203,7 @@ def _fetched() -> Path:
 
 
 def _download(folder: Path) -> None:
-    """Fetch the packages; where apt knows none yet, and may, after asking what there is."""
+    """Fetch the packages. If apt knows none and we are root, update its lists first."""
     try:
         _apt("apt-get", "download", "pgbouncer", *_libraries(), cwd=folder)
     except BouncerMissing:
@@ -214,13 +214,13 @@ def _download(folder: Path) -> None:
 
 
 def _libraries() -> list[str]:
-    """The libraries it needs that few machines have: of events and of names."""
-    said = _apt("apt-cache", "depends", "--important", "pgbouncer").split()
-    return [name for name in said if name.startswith(("libevent", "libc-ares", "libcares"))]
+    """Return the libraries that PgBouncer needs and few machines have: libevent and c-ares."""
+    names = _apt("apt-cache", "depends", "--important", "pgbouncer").split()
+    return [name for name in names if name.startswith(("libevent", "libc-ares", "libcares"))]
 
 
 def _apt(*command: str, **options: Any) -> str:
-    """What a command says; raises BouncerMissing where it fails."""
+    """Return the output of a command. Raises BouncerMissing if it fails."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=SECONDS, **options

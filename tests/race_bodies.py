@@ -1,7 +1,7 @@
-"""The bodies of the four races that have a control, and the words in which all races are told.
+"""The bodies of the four races that have a control, and functions that all races use.
 
-A body plays its race and asserts what must come of it. `test_races.py` plays it with the guards
-in place, `test_race_controls.py` with a guard taken out.
+A body runs its race and asserts the result. `test_races.py` runs it with the guards in place,
+`test_race_controls.py` runs it with a guard taken out.
 """
 
 from collections import Counter
@@ -33,16 +33,16 @@ Call = Callable[..., Any]
 Outcomes = list[Any]
 FORESEEN = (DomainError, ObjectDoesNotExist)
 
-# --- Words ----------------------------------------------------------------------------------------
+# --- Steps ----------------------------------------------------------------------------------------
 
 
 def race(*calls: Callable[[], Any]) -> Outcomes:
-    """Start these calls at the same moment; what each returned or raised, in their order."""
+    """Start these calls at the same moment. Return what each returned or raised, in their order."""
     return run_together(len(calls), lambda number: calls[number]())
 
 
 def count_by_type(outcomes: Outcomes) -> dict[type, int]:
-    """How many calls ended with each type of answer or refusal.
+    """Count the calls that ended with each type of answer or refusal.
 
     Any exception but a domain error or a row that is gone is a failure, named in full.
     """
@@ -53,45 +53,45 @@ def count_by_type(outcomes: Outcomes) -> dict[type, int]:
 
 
 def people(n: int) -> list[Patient]:
-    """So many patients, each with an account of their own."""
+    """Make this number of patients, each with an account."""
     with transaction.atomic():
         return PatientFactory.create_batch(n, user__password="")
 
 
 def one_slot(capacity: int, **session: Any) -> Slot:
-    """The one slot of a new session."""
+    """Make the one slot of a new session."""
     return ScheduleFactory(slot_minutes=None, capacity=capacity, **session).slots.get()
 
 
 def copies_of(row: Any, n: int) -> list[Any]:
-    """The same row as n callers have it, each loaded for itself."""
+    """Load the same row n times, once for each caller."""
     return [type(row).objects.get(pk=row.pk) for _ in range(n)]
 
 
 def booking(patient: Patient, slot: Slot) -> Callable[[], Appointment]:
-    """A call that books the slot for the patient."""
+    """Return a call that books the slot for the patient."""
     return lambda: Appointment(patient=patient, slot=slot).book()
 
 
 def booking_own(user: User, slot: Slot, *, by_schedule: bool = False) -> Callable[[], Appointment]:
-    """A call that books the slot, or its session, for a user as the API does."""
+    """Return a call that books the slot, or its session, for a user as the API does."""
     where = {"schedule_id": slot.schedule_id} if by_schedule else {"slot_id": slot.pk}
     return partial(Appointment.objects.book_own, user, slot.doctor_id, **where)
 
 
 def visits_in(slot: Slot, patients: list[Patient]) -> list[Appointment]:
-    """A visit of each of them in the slot."""
+    """Book a visit in the slot for each of them."""
     with transaction.atomic():
         return [AppointmentFactory(slot=slot, patient=patient) for patient in patients]
 
 
 def erase_all(patients: list[Patient]) -> None:
-    """Erase them as the admin does, all or none."""
+    """Erase them all in one transaction, as the admin does."""
     Patient.objects.filter(pk__in=[patient.pk for patient in patients]).erase_all()
 
 
 def close_and_count(session: Schedule) -> int:
-    """Close the doctor; how many had booked by then. What is not seen here was booked too late."""
+    """Close the doctor, and return how many had booked by then. A later booking is a fault."""
     with transaction.atomic():
         session.doctor.revise(accepts_patients=False)
         return Appointment.objects.count()
@@ -103,7 +103,7 @@ def shrink(slot: Slot) -> None:
         slot.resize(capacity)
 
 
-# How a session changes, and the step at which it is about to look at its slots.
+# Each way to change a session, and the step at which it is about to look at its slots.
 REVISIONS: dict[str, tuple[Callable[[Schedule], None], str]] = {
     "start": (lambda session: session.revise(start_time=time(10)), "save"),
     "length": (lambda session: session.revise(slot_minutes=20), "save"),
@@ -114,7 +114,7 @@ REVISIONS: dict[str, tuple[Callable[[Schedule], None], str]] = {
 
 
 def held_until(patch: pytest.MonkeyPatch, step: str, calls: list[Call]) -> list[Call]:
-    """The calls, each held until a session gets to this step, so that they meet at its slots."""
+    """Hold each call until a session gets to this step, so that they meet at its slots."""
     barrier, go_on = Barrier(len(calls) + 1, timeout=120), getattr(Schedule, step)
 
     def meet(then: Call, *args: Any, **kwargs: Any) -> Any:
@@ -126,14 +126,14 @@ def held_until(patch: pytest.MonkeyPatch, step: str, calls: list[Call]) -> list[
 
 
 def assert_apart(rows: Iterable[Slot | Appointment]) -> None:
-    """No two of them overlap; that they touch is fine (invariant I2)."""
+    """Assert that no two of them overlap. They may touch (invariant I2)."""
     spans = sorted((row.starts_at, row.ends_at) for row in rows)
     for (_, ends_at), (starts_at, _) in pairwise(spans):
         assert ends_at <= starts_at, f"one is until {ends_at}, the next from {starts_at}"
 
 
 def assert_not_stranded(appointments: Iterable[Appointment]) -> None:
-    """Each that holds a place has its slot, with its very times, doctor and location (I4)."""
+    """Assert that each of the visits has a slot with the same times, doctor and location (I4)."""
     for appointment in appointments:
         slot = Slot.objects.get(pk=appointment.slot_id)
         for name in ("starts_at", "ends_at", "doctor_id", "location_id"):
@@ -145,7 +145,7 @@ def assert_not_stranded(appointments: Iterable[Appointment]) -> None:
 
 
 def assert_five_win(tries: int) -> None:
-    """Let so many patients try at once for one slot of five places."""
+    """Let this number of patients try at once for one slot of five places."""
     slot = one_slot(capacity=5)
     outcomes = race(*(booking(patient, slot) for patient in people(tries)))
     assert_balanced(slot)
@@ -153,7 +153,7 @@ def assert_five_win(tries: int) -> None:
 
 
 def assert_five_slots_are_sold_once(tries: int) -> None:
-    """Let so many patients try at once for a session of five slots of one place each."""
+    """Let this number of patients try at once for a session of five slots of one place each."""
     session = ScheduleFactory(slot_minutes=24, capacity=1)
     slot, users = session.slots.first(), [patient.user for patient in people(tries)]
     outcomes = race(*(booking_own(user, slot, by_schedule=True) for user in users))
@@ -163,7 +163,7 @@ def assert_five_slots_are_sold_once(tries: int) -> None:
 
 
 def assert_one_cancels(tries: int) -> None:
-    """Let so many cancel one visit at once, in a slot that as many others have places in."""
+    """Let this number of callers cancel one visit at once, in a slot with as many other visits."""
     appointment, *_ = visits_in(one_slot(capacity=2 * tries), people(tries + 1))
     outcomes = race(*(copy.cancel for copy in copies_of(appointment, tries)))
     assert_balanced(appointment.slot)
@@ -184,9 +184,9 @@ def assert_one_of_two_doctors_is_booked() -> None:
 
 
 def overlapping_sessions() -> list[Schedule]:
-    """Two sessions of one doctor, not published yet, at different locations and starts.
+    """Make two unpublished sessions of one doctor that overlap, at different locations and starts.
 
-    So neither the lock of a location nor the unique start stands in for what is tested.
+    So neither the lock of a location nor the unique start can replace the guard under test.
     """
     doctor = DoctorFactory()
     return [

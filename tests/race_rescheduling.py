@@ -1,6 +1,6 @@
-"""The bodies of the races of moving visits: played with the guards, and with one taken out.
+"""The bodies of the races of moves: run with the guards, and with one taken out.
 
-Each takes its size, so that the suite plays it small and the drill in full.
+Each body takes its size, so that the suite runs it small and the drill at full size.
 """
 
 from collections.abc import Callable
@@ -26,19 +26,19 @@ from tests.race_bodies import (
 
 
 def moving(visit: Appointment, to: Slot, **how: Any) -> Callable[[], Appointment]:
-    """A call that moves the visit, as somebody has it who has loaded it for themselves."""
+    """Return a call that loads the visit for itself and moves it."""
     return partial(copies_of(visit, 1)[0].reschedule, to=to.pk, **how)
 
 
 def taken_of(*slots: Slot) -> list[int]:
-    """Places taken of each of these slots, which are balanced."""
+    """Return the places taken of each of these slots, and assert that they are balanced."""
     for slot in slots:
         assert_balanced(slot)
     return [slot.taken for slot in slots]
 
 
 def assert_events_lead_to_slot(*visits: Appointment) -> None:
-    """Each visit is where its events say, step by step from its booking, with all of the slot."""
+    """Assert that the events of each visit lead from its booking to its slot, step by step."""
     for visit in visits:
         where = visit.events.get(kind="booked").to_slot
         for event in visit.events.filter(kind="rescheduled").order_by("pk"):
@@ -51,7 +51,7 @@ def assert_events_lead_to_slot(*visits: Appointment) -> None:
 
 
 def assert_opposite_moves_all_go_well(pairs: int) -> None:
-    """Let as many visits move from one slot to another as move the other way, all at once."""
+    """Let `pairs` visits move from one slot to another and `pairs` back, all at once."""
     here, there = one_slot(2 * pairs), one_slot(2 * pairs)
     going, coming = visits_in(here, people(pairs)), visits_in(there, people(pairs))
     calls = [moving(visit, there) for visit in going] + [moving(visit, here) for visit in coming]
@@ -74,7 +74,7 @@ def assert_one_visit_is_in_one_of_two_slots(devices: int) -> None:
 
 
 def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) -> dict[type, int]:
-    """Let a visit be moved to a later day while it comes to another end; how both went."""
+    """Move a visit to a later day while another call ends it. Return both results."""
     old, new = one_slot(2), one_slot(2, date=day_ahead(9))
     visit, other = visits_in(old, people(2))
     [copy] = copies_of(visit, 1)
@@ -87,7 +87,7 @@ def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) 
 
 
 def assert_the_last_place_goes_to_one(movers: int) -> None:
-    """Let visits of a slot each move to the one place that is left in another."""
+    """Let visits of a slot each move to the one place that is left in another slot."""
     target, slots = one_slot(1), [one_slot(1) for _ in range(movers)]
     pairs = zip(slots, people(movers), strict=True)
     visits = [visit for slot, who in pairs for visit in visits_in(slot, [who])]

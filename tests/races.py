@@ -1,4 +1,4 @@
-"""What the tests of races share."""
+"""Functions that the tests of races share."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,26 +19,26 @@ Wait = Callable[[], Any]
 
 
 def outcomes(n: int, function: Callable[[int], Any]) -> Counter[type]:
-    """How often n threads at once returned or raised which type."""
+    """Count the types that n threads at once returned or raised."""
     return Counter(type(outcome) for outcome in run_together(n, function))
 
 
 def assert_in_order() -> None:
-    """All invariants hold; raises CommandError, which names the rows of which one is not true."""
-    said = StringIO()
+    """Assert that all invariants hold. Raises CommandError, which names the rows that break one."""
+    output = StringIO()
     try:
-        call_command("check_invariants", stdout=said)
+        call_command("check_invariants", stdout=output)
     except CommandError as error:
-        raise CommandError(f"{said.getvalue()}{error}") from error
+        raise CommandError(f"{output.getvalue()}{error}") from error
 
 
 def gate(n: int) -> Wait:
-    """Where n threads wait, each having looked, until the last of them has."""
+    """Return a gate at which each of n threads waits until the last one arrives."""
     return Barrier(n, timeout=SECONDS).wait
 
 
 def then_wait(monkeypatch: pytest.MonkeyPatch, where: type, name: str, wait: Wait) -> None:
-    """Let a method wait for the others after its work."""
+    """Make a method wait at the gate after its work."""
     method = getattr(where, name)
 
     def waiting(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ def then_wait(monkeypatch: pytest.MonkeyPatch, where: type, name: str, wait: Wai
 
 @contextmanager
 def without(model: type[Model], name: str) -> Iterator[None]:
-    """Drop a constraint for a while; the rows that break it are gone when it comes back."""
+    """Drop a constraint during the block. The rows that break it are gone when it comes back."""
     [constraint] = [each for each in model._meta.constraints if each.name == name]
     with connection.schema_editor() as editor:
         editor.remove_constraint(model, constraint)

@@ -1,4 +1,4 @@
-"""Every route there is, read from the URL resolver itself."""
+"""Every route of the application, read from the URL resolver itself."""
 
 import re
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from typing import Any
 from django.urls import URLPattern, get_resolver
 
 METHODS = ("get", "post", "put", "patch", "delete")
-FILE = "/api/patient/export/"  # to keep, also for a browser: no page
+FILE = "/api/patient/export/"  # this route never answers with a page
 DOCUMENTS = ("/api/schema/", "/api/docs/")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^()]*\)")
 
 
 def api_routes() -> dict[str, set[str]]:
-    """The methods (in capitals) of each path template, such as /api/doctor/doctors/{id}/."""
+    """Return the methods (in capitals) of each path template, such as /api/doctor/doctors/{id}/."""
     found: dict[str, set[str]] = {}
     for path, view in _views(get_resolver().url_patterns, "/"):
         if path.startswith("/api/") and path not in DOCUMENTS:
@@ -22,7 +22,7 @@ def api_routes() -> dict[str, set[str]]:
 
 
 def routes() -> list[str]:
-    """The template of every path, of the API and of every page, in the resolver's order."""
+    """Return the template of every path, of the API and of every page, in the resolver's order."""
     return [path for path, _ in _views(get_resolver().url_patterns, "/")]
 
 

@@ -1,4 +1,4 @@
-"""A small clinic with one of everything, so that every route has something to answer."""
+"""A small clinic with one row of everything, so that every route has an answer."""
 
 import re
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ OF_STAFF = ("/weekly-hours/", "/time-off/", "/rebooking/")
 
 @dataclass(frozen=True)
 class SampleData(Bodies):
-    """People, what is theirs, and a free session with a doctor who has a login."""
+    """The people of the clinic, their rows, and a free session of a doctor who has a login."""
 
     accounts: dict[str, User]
     appointment: Appointment
@@ -56,7 +56,7 @@ class SampleData(Bodies):
 
     @classmethod
     def made(cls) -> "SampleData":
-        """Make all of it; the `owner` has a visit, an entry and a dependent, `other` a profile."""
+        """Make it all. `owner` has a visit, an entry and a dependent; `other` has a profile."""
         patient, staff = PatientFactory(), StaffFactory()
         staff.groups.add(reception_group())
         holdings = cls.holdings_of(patient)
@@ -70,7 +70,7 @@ class SampleData(Bodies):
         return cls(accounts, **holdings)
 
     def with_another(self, patient: Patient) -> "SampleData":
-        """The same clinic as the world of another patient, who has a doctor of their own."""
+        """Return the same clinic as another patient sees it, who has a doctor of their own."""
         holdings = self.holdings_of(patient)
         owners = {"owner": patient.user, "other": self.accounts["owner"]}
         accounts = {**self.accounts, **owners, "doctor": holdings["session"].doctor.user}
@@ -78,7 +78,7 @@ class SampleData(Bodies):
 
     @classmethod
     def holdings_of(cls, patient: Patient) -> dict[str, Any]:
-        """What a patient holds, and the calendar of their doctor, by the names of the fields."""
+        """Make the rows of a patient and the calendar of their doctor, by field name."""
         specialty, language = SpecialtyFactory(), LanguageFactory()
         doctor = DoctorFactory(user=UserFactory())
         doctor.specialties.add(specialty)
@@ -86,7 +86,7 @@ class SampleData(Bodies):
         session = ScheduleFactory(doctor=doctor, capacity=3)
         place = session.location
         hours = {"doctor": doctor, "location": place, "start_time": time(8)}
-        over = {"valid_from": day_ahead(-60), "valid_until": day_ahead(-1)}  # so of no session
+        over = {"valid_from": day_ahead(-60), "valid_until": day_ahead(-1)}  # make no session
         flagged = AppointmentFactory(slot=ScheduleFactory(location=place).slots.first())
         return {
             **cls.visits_of(patient, session),
@@ -104,7 +104,7 @@ class SampleData(Bodies):
 
     @staticmethod
     def visits_of(patient: Patient, session: Schedule) -> dict[str, Appointment]:
-        """A visit to come and one that has begun, with the doctor of the session and there."""
+        """Book a visit to come and one that has begun, at the session's doctor and location."""
         kept = {"doctor": session.doctor, "location": session.location}
         visit = ScheduleFactory(**kept, date=day_ahead(4))
         all_day = {"start_time": time(0), "end_time": time(23, 59), "slot_minutes": None}
@@ -116,13 +116,13 @@ class SampleData(Bodies):
 
     @staticmethod
     def device_of(user: User) -> Device:
-        """A device of theirs, which makes none of the calls."""
+        """Make a device of the user that makes no call."""
         user.issue_token()
         return Device.objects.get(token__user=user)
 
     @staticmethod
     def offered_to(patient: Patient) -> WaitlistEntry:
-        """Their entry in line for a doctor whose only visit has just been canceled."""
+        """Make an entry on the waitlist of a doctor whose only visit is then canceled."""
         visit = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(5)).slots.last())
         for slot in visit.slot.schedule.slots.exclude(pk=visit.slot.pk):
             AppointmentFactory(patient=visit.patient, slot=slot)
@@ -131,7 +131,7 @@ class SampleData(Bodies):
         return entry
 
     def client(self, person: str) -> APIClient:
-        """A client with the token of that person; without one for `anonymous`."""
+        """Return a client with the token of that person, or without one for `anonymous`."""
         client = APIClient()
         if person in self.accounts:
             token, _ = self.accounts[person].issue_token()
@@ -139,13 +139,13 @@ class SampleData(Bodies):
         return client
 
     def client_for(self, method: str, template: str) -> APIClient:
-        """A client of somebody with whom this call goes well."""
+        """Return a client of a person for whom this call succeeds."""
         return self.client(self.person_for(method, template))
 
     def person_for(self, method: str, template: str) -> str:
-        """Somebody with whom this call goes well."""
+        """Return a person for whom this call succeeds."""
         if (method, template) == ("POST", "/api/patient/profile/"):
-            return "doctor"  # who has no profile yet
+            return "doctor"  # the doctor has no profile yet
         if template.startswith(OF_THE_DOCTOR):
             return "doctor"
         writes_calendar = "/schedules/" in template and method != "GET"
@@ -153,17 +153,17 @@ class SampleData(Bodies):
         return "superuser" if writes_calendar or of_staff else "owner"
 
     def path(self, template: str, key: object = None) -> str:
-        """The path of what is there, the owner's where it is somebody's; or that of another key."""
+        """Return the path with this key, by default the key of the sample row."""
         if "{" not in template:
             return template
         return re.sub(r"{\w+}", str(self.keys()[template] if key is None else key), template)
 
     def keys(self) -> dict[str, int]:
-        """The primary key in each path that has one."""
+        """Return the primary key in each path that has one."""
         return {template: row.pk for template, row in self.rows().items()}
 
     def rows(self) -> dict[str, Any]:
-        """The row that each path with a key names."""
+        """Return the row that each path with a key names."""
         doctor = self.session.doctor
         return {
             "/api/auth/devices/{id}/": self.device,
@@ -194,7 +194,7 @@ class SampleData(Bodies):
         }
 
     def body(self, method: str, template: str) -> dict[str, Any] | None:
-        """A body that is right, with every field that can be written; None where there is none."""
+        """Return a correct body with every field that can be written, or None if there is none."""
         if method in {"GET", "DELETE"} or template.endswith(("/accept/", "/decline/")):
             return None
         if template in MAILED:
@@ -203,7 +203,7 @@ class SampleData(Bodies):
 
 
 def call(client: APIClient, method: str, path: str, body: object = None) -> Any:
-    """Make the call, with the body as JSON where there is one."""
+    """Make the call, with the body as JSON if there is one."""
     return (
         client.generic(method, path)
         if body is None
@@ -213,7 +213,7 @@ def call(client: APIClient, method: str, path: str, body: object = None) -> Any:
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """What happens inside has not happened afterwards."""
+    """Undo what happens in the block."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

@@ -4,8 +4,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# Waits for the end of its input, which comes when the owner closes the pipe or dies in any way.
-# A server that is still shutting down may write meanwhile, so the removal is tried again.
+# The script waits for the end of its input, which comes when the owner closes the pipe or dies.
+# A server that is still shutting down may write into the folder, so it tries the removal again.
 BROOM = """
 trap '' HUP INT TERM
 cat >/dev/null
@@ -15,7 +15,7 @@ until rm -rf -- "$1" || [ $tries -ge 100 ]; do tries=$((tries + 1)); sleep 0.1; 
 
 
 class Folder:
-    """A new private folder; a process of its own removes it on `close()` or the owner's death."""
+    """A new private folder. A process of its own removes it on `close()` or the owner's death."""
 
     def __init__(self, prefix: str, base: str | None = None) -> None:
         """Make the folder below `base`, by default the system's place for temporary files."""
@@ -26,11 +26,11 @@ class Folder:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C at the terminal is not for the broom
+            start_new_session=True,  # Ctrl-C at the terminal must not reach this process
         )
 
     def close(self) -> None:
-        """Remove the folder and wait until it is gone; again is allowed and does nothing."""
+        """Remove the folder and wait until it is gone. A second call does nothing."""
         assert self._broom.stdin is not None
         self._broom.stdin.close()
         self._broom.wait()

@@ -1,4 +1,4 @@
-"""How many statements a call costs."""
+"""A function that collects the statements of a call."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ OF_TRANSACTIONS = re.compile(r"BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE", re.IGNO
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
-    """The SQL of what runs inside, filled in at the end; what begins and ends work is left out."""
+    """Yield the SQL of the block, complete at its end, without BEGIN, COMMIT and their kind."""
     found: list[str] = []
     with CaptureQueriesContext(connection) as captured:
         yield found

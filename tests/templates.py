@@ -1,10 +1,10 @@
-"""Databases that a run makes once, in whichever process asks first, and then only copies.
+"""Databases that the first process of a run makes, and that all processes then copy.
 
     templates = Templates(database, folder)    # the fixture `templates`
     templates.migrated()                       # a DATABASE_URL: the tables, and no rows
     templates.demo()                           # the same after the first start of `make run`
 
-Nobody connects to them: PostgreSQL copies no database that is in use.
+No process connects to them, since PostgreSQL copies no database that is in use.
 """
 
 import fcntl
@@ -17,18 +17,18 @@ from tests.database import Database
 from tests.live import BareServer, Server
 from tests.pgbouncer import Through
 
-READY = "TEST_MIGRATED_SQLITE"  # a file that is migrated already, which `make mutants` names
+READY = "TEST_MIGRATED_SQLITE"  # names a file that is migrated already; `make mutants` sets it
 
 
 class Templates:
-    """The templates of this run; its processes find them by files in the folder of the run."""
+    """The templates of this run. Its processes find them by files in the folder of the run."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database.server if isinstance(database, Through) else database
         self.folder = folder
 
     def migrated(self) -> str:
-        """The DATABASE_URL of a database whose migrations are applied."""
+        """Return the DATABASE_URL of a database whose migrations are applied."""
         if READY in os.environ and self.database.kind == "sqlite":
             return f"sqlite:///{os.environ[READY]}"
         return self._made_once(
@@ -36,11 +36,11 @@ class Templates:
         )
 
     def demo(self) -> str:
-        """The DATABASE_URL of a database that the server has filled with demo data."""
+        """Return the DATABASE_URL of a database that the server has filled with demo data."""
         return self._made_once("demo", self._start_the_first_time)
 
     def first_start(self) -> str:
-        """What the server printed when it started on the empty database of the demo."""
+        """Return the server's output at its start on the empty database of the demo."""
         self.demo()
         return self._log("demo").read_text()
 
@@ -49,7 +49,7 @@ class Templates:
             pass
 
     def _made_once(self, name: str, make: Callable[[str], None]) -> str:
-        """The DATABASE_URL of the template; the others wait while one process makes it."""
+        """Return the DATABASE_URL of the template. One process makes it while the others wait."""
         made = self.folder / f"{name}.url"
         with (self.folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

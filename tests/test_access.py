@@ -1,4 +1,4 @@
-"""What the matrix (tests/test_matrix.py) leaves open: lists, wrong bodies, rows that are hidden."""
+"""Access rules that the matrix (tests/test_matrix.py) omits: lists, wrong bodies, hidden rows."""
 
 from typing import Any
 
@@ -90,14 +90,14 @@ def test_staff_without_the_permission_may_not_write_sessions(sample_data: Sample
 
 
 def absent_key_like(key: int, model: Any) -> int:
-    """A key of as many digits that no row has: the lengths of the answers are alike as well."""
+    """Return a key of the same length that no row has, so that the answers are equally long."""
     first = 10 ** (len(str(key)) - 1)
     taken = set(model.objects.values_list("pk", flat=True))
     return next(absent for absent in range(first, 10 * first) if absent not in taken)
 
 
 def assert_same_but_for_instance(one: Any, two: Any) -> None:
-    """Status, headers but the request's id and every member but `instance` are alike."""
+    """Assert equal status, headers and body, except for the request's id and `instance`."""
     assert one.status_code == two.status_code
     headers = [
         {name: value for name, value in answer.items() if name != "X-Request-ID"}

@@ -1,4 +1,4 @@
-"""No page of the admin asks the database more often when there is more to show."""
+"""A page of the admin makes no more queries when it shows more rows."""
 
 from collections.abc import Callable
 from datetime import time
@@ -76,7 +76,7 @@ def make_appointment() -> Appointment:
 
 
 def make_offer() -> None:
-    """Somebody who waits and has just been offered a place, of many that are free."""
+    """Offer a patient on the waitlist one of several free places."""
     visit = AppointmentFactory(slot=ScheduleFactory(slot_minutes=None).slots.get())
     WaitlistEntryFactory(doctor=visit.doctor)
     visit.cancel()
@@ -88,7 +88,7 @@ def make_time_off() -> None:
 
 
 def make_flagged() -> Appointment:
-    """A visit whose doctor is away that day, and there again the day after."""
+    """Make a visit whose doctor is away on its day and back on the next."""
     appointment: Appointment = AppointmentFactory()
     ScheduleFactory(doctor=appointment.doctor, date=day_ahead(4))
     TimeOffFactory(doctor=appointment.doctor)
@@ -96,7 +96,7 @@ def make_flagged() -> Appointment:
 
 
 def make_emergency() -> None:
-    """Of somebody else each time."""
+    """Open emergency access to a new patient."""
     EmergencyAccess(patient=PatientFactory(), user=StaffFactory(), reason="Unconscious").begin()
 
 
@@ -130,7 +130,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
 
 
 def queries(admin_client: AdminClient, path: str, **query: Any) -> int:
-    """How many statements a page takes."""
+    """Return the number of statements of a page."""
     with CaptureQueriesContext(connection) as captured:
         assert admin_client.status(path, **query) == 200
     return len(captured)

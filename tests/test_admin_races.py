@@ -1,4 +1,4 @@
-"""Several people at the admin at one moment: one wins, the others are told, nothing is lost."""
+"""Several people use the admin at once: one wins, the others get a message, nothing is lost."""
 
 from typing import Any
 
@@ -23,12 +23,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 
 
 def admin_clients(count: int) -> list[AdminClient]:
-    """Superusers, signed in before the race begins."""
+    """Sign superusers in before the race begins."""
     return [AdminClient(SuperuserFactory()) for _ in range(count)]
 
 
 def saying(words: str, answers: list[Any]) -> int:
-    """How many pages say so; the contexts of answers get mixed up between threads."""
+    """Count the pages that contain the text. Threads mix up the contexts of answers."""
     return sum(words in answer.content.decode() for answer in answers)
 
 
@@ -83,7 +83,7 @@ def test_of_many_who_cancel_one_appointment_one_releases_its_place() -> None:
 
 
 def test_bulk_erasures_and_bookings_do_not_lock_each_other_out() -> None:
-    """Each erasure takes several people's locks, each booking one's and a slot that others hold."""
+    """Each erasure locks several people. Each booking locks a person and a shared slot."""
     slots = [ScheduleFactory(capacity=50, date=day_ahead(n + 3)).slots.first() for n in range(4)]
     people = [PatientFactory() for _ in range(8)]
     for slot in slots[:2]:
@@ -151,7 +151,7 @@ def test_history_entered_while_the_person_is_erased_is_not_left_behind() -> None
 
 
 def test_a_failure_at_the_very_end_takes_the_message_of_success_back() -> None:
-    """Foreign keys are checked when the transaction ends, after Django has said "saved"."""
+    """Django has already said "saved" when the end of the transaction checks the foreign keys."""
     user, group, [admin_client] = (
         UserFactory(),
         Group.objects.create(name="Billing"),

@@ -1,4 +1,4 @@
-"""Every page of every registered model, for a superuser, the reception and everybody else."""
+"""Every page of every registered model, as a superuser, the reception and others get it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -67,7 +67,7 @@ NEVER_DELETED = {*OF_VERBS, WorkListItem, AuditEvent, EmergencyAccess}
 VIEW, WRITE = {"view"}, {"view", "add", "change"}
 RECEPTION: dict[type[Model], set[str]] = {
     Patient: WRITE,
-    EmergencyAccess: WRITE,  # their own, which they may end
+    EmergencyAccess: WRITE,  # they may end their own
     Appointment: WRITE,
     Schedule: WRITE,
     AppointmentEvent: VIEW,
@@ -86,7 +86,7 @@ of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: mode
 
 @pytest.fixture(scope="module")
 def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[type[Model], Model]]:
-    """A row of every registered model, for all tests of the module."""
+    """Make a row of every registered model, for all tests of the module."""
     with django_db_blocker.unblock(), rolled_back():
         make_rows()
         yield {model: model._default_manager.all()[0] for model in MODELS}
@@ -99,7 +99,7 @@ def make_rows() -> None:
     SpecialtyFactory()
     LanguageFactory()
     WeeklyHoursFactory(valid_until=day_ahead(1))
-    PublishedScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # is offered
+    PublishedScheduleFactory(doctor=WaitlistEntryFactory(patient=patient).doctor)  # makes an offer
     visit = AppointmentFactory(patient=patient)
     TimeOffFactory(doctor=visit.doctor)
     patient.user.issue_token()
@@ -114,7 +114,7 @@ def make_rows() -> None:
 
 @pytest.fixture
 def staff(rows: dict[type[Model], Model]) -> User:
-    """The receptionist who broke the glass for the patient of the module."""
+    """Make a receptionist who has emergency access to the patient of the module."""
     return User.objects.get(email=RECEPTIONIST)
 
 
@@ -143,7 +143,7 @@ def test_a_superuser_opens_every_page_that_there_is(
 
 
 @of_every_model
-def test_what_only_verbs_write_is_read_only_to_superusers_too(
+def test_fields_that_only_verbs_write_are_read_only_to_superusers_too(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
     refused = AdminClient(superuser).client.post(page(rows[model], "change"), {"anything": "1"})
@@ -174,10 +174,10 @@ def test_no_other_user_opens_any_page(rows: dict[type[Model], Model], model: typ
 
 
 @of_every_model
-def test_one_who_may_only_view_can_send_nothing(
+def test_a_viewer_can_send_nothing(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
-    """What a page shows to a viewer has no box to type in."""
+    """The page has no input for a viewer."""
     viewer = AdminClient(StaffFactory())
     grant(viewer, model, "view")
     assert viewer.status(page(rows[model], "change")) == 200

@@ -1,4 +1,4 @@
-"""What is listed books, and what is not is refused with the reason that was told (I5)."""
+"""A listed slot can be booked; any other slot is refused with the listed reason (I5)."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,20 +13,20 @@ from tests.drills.agreement import agree
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 CASES = 150  # the drill has 10,000
-FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # clinics to begin with
+FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # first seeds
 
 
 def test_listing_search_explanation_booking_and_moving_agree_in_every_case() -> None:
-    given = agree(CASES, first_seed=2)  # clinics in which every reason occurs
+    given = agree(CASES, first_seed=2)  # every reason occurs in these clinics
     assert given.total() >= CASES
     assert given.keys() == {str(reason) for reason in (None, *REASONS)}
     assert min(given.values()) > CASES / 200, given
 
 
-# --- That it would be seen, were it not so --------------------------------------------------------
+# --- Controls: a missing condition is found -------------------------------------------------------
 
 
-@pytest.mark.parametrize("reason", REASONS[:-1])  # `full` is guarded twice
+@pytest.mark.parametrize("reason", REASONS[:-1])  # two guards protect `full`
 def test_a_guard_without_one_of_its_conditions_is_found_out(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ LEFT_OUT = re.compile(r"^## V(\d+) .*\n\nLeft out: (\S.{15,})$", re.MULTILINE)
 
 
 def requirements() -> dict[str, str]:
-    """The level of each requirement, by its number, but for chapters left out with a sentence."""
+    """Return the level of each requirement by number, without the chapters left out."""
     left_out = {chapter for chapter, _ in LEFT_OUT.findall(PAGE)}
     with Path(ROOT, "tests", "asvs_5_0.csv").open() as file:
         known = {row["requirement"]: row["level"] for row in csv.DictReader(file)}
@@ -28,7 +28,7 @@ def requirements() -> dict[str, str]:
 
 
 def rows() -> dict[str, tuple[str, str]]:
-    """Level and proof of each requirement, as the page tells them."""
+    """Return level and proof of each requirement, as the page gives them."""
     return {number: (level, proof) for number, level, _, proof in ROW.findall(PAGE)}
 
 

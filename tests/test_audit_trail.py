@@ -1,4 +1,4 @@
-"""Whoever reads, writes or is refused a patient's data by the API leaves an event."""
+"""Every read, write or refusal of a patient's data at the API leaves an event."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
-# What holds nothing of a patient's record. Look twice before you add to either list.
+# These routes hold nothing of a patient's record. Look twice before you add to either list.
 EXEMPT_ROUTES = (
-    "/api/auth/",  # the account: who signs in, and not who is seen
-    "/api/doctor/",  # the public directory and calendar; ids of visits in the way at most
+    "/api/auth/",  # the account: who signs in, not who is seen
+    "/api/doctor/",  # the public directory and calendar; at most ids of visits in the way
 )
 PARTLY = ("/api/doctor/time-off/", "/api/doctor/doctors/{doctor_id}/available-slots/")
 RECORDS = [
@@ -106,14 +106,14 @@ def test_a_list_leaves_one_event_for_each_patient_shown_and_one_where_it_is_empt
 ) -> None:
     with events() as agenda:
         shown = sample_data.client("doctor").get("/api/appointment/agenda/").json()["results"]
-    with events() as nobody:
+    with events() as of_empty_list:
         sample_data.client("other").get("/api/patient/medical-history/")
     assert shown
     assert sorted(str(event.patient_id) for event in agenda) == sorted(
         {str(visit["patient"]["id"]) for visit in shown}
     )
     assert {(event.kind, event.role) for event in agenda} == {("appointment.appointment", "doctor")}
-    assert [(event.kind, event.patient_id) for event in nobody] == [
+    assert [(event.kind, event.patient_id) for event in of_empty_list] == [
         ("patient.medicalhistory", None)
     ]
 

@@ -1,4 +1,4 @@
-"""Whoever opens a page of the admin that shows a patient, or may not, leaves an event."""
+"""Every page of the admin that shows a patient leaves an event, and so does each refusal."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ from tests.sample_data import SampleData
 
 pytestmark = pytest.mark.django_db
 
-# What holds nothing of a patient's record. Look twice before you add to it.
+# These models hold nothing of a patient's record. Look twice before you add to the list.
 EXEMPT_MODELS = {
     User,
     Group,
@@ -55,9 +55,9 @@ MODELS = sorted(set(admin.site._registry) - EXEMPT_MODELS, key=lambda model: mod
 
 
 def row_of(sample_data: SampleData, model: type[Model]) -> Any:
-    """A row of the world that is of a patient."""
+    """Return a row of the sample data that belongs to a patient."""
     if model is AuditEvent:
-        AuditEvent.objects.record("read", User)  # of no patient, as is the event of a list of these
+        AuditEvent.objects.record("read", User)  # such an event has no patient
         return AuditEvent.objects.latest("pk")
     if model is EmergencyAccess:
         access = EmergencyAccess(
@@ -99,7 +99,7 @@ def test_every_page_of_the_admin_that_shows_a_patient_leaves_an_event(
     asked = model if view == "changelist" else row
     with events() as left:
         answer = admin_client.get(page(asked, view))
-    if answer.status_code == 403:  # these are not to be deleted
+    if answer.status_code == 403:  # these cannot be deleted
         assert {event.outcome for event in left} == {"denied"}
         return
     assert answer.status_code == 200
@@ -121,13 +121,13 @@ def test_who_may_not_open_a_page_of_the_admin_leaves_an_event(
             assert admin_client.status(path) in {
                 302,
                 403,
-            }  # 302: a page of nothing that they know of
-    with events() as by_nobody:
+            }  # 302: a page without anything that they may see
+    with events() as by_stranger:
         assert Client().get(page(row, "change")).status_code == 302
-    assert [event.outcome for event in by_staff + by_nobody] == ["denied"] * 4
+    assert [event.outcome for event in by_staff + by_stranger] == ["denied"] * 4
     assert [event.object_id for event in by_staff] == [None, row.pk, row.pk]
     assert {event.actor_id for event in by_staff} == {account.pk}
-    assert by_nobody[0].actor_id is None
+    assert by_stranger[0].actor_id is None
 
 
 def test_the_page_of_a_patient_tells_who_was_shown_the_history_on_it(

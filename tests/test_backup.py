@@ -1,4 +1,4 @@
-"""`manage.py backup`: whole, private, verified, or not there at all."""
+"""`manage.py backup` writes a whole, private, verified file, or no file."""
 
 import errno
 import sqlite3
@@ -25,7 +25,7 @@ exit 1
 
 
 def tables(file: Path) -> str:
-    """What a backup says that it holds."""
+    """Return the tables that a backup lists."""
     if connection.vendor == "sqlite":
         copy = sqlite3.connect(file)
         names = copy.execute("SELECT group_concat(name) FROM sqlite_master").fetchone()[0]
@@ -52,7 +52,7 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     assert file.read_text() == "of yesterday"
 
 
-def test_a_file_that_is_made_meanwhile_is_not_overwritten(
+def test_a_file_made_during_the_backup_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "clinic.backup"
@@ -76,7 +76,7 @@ def test_a_file_system_without_hard_links_does_as_well(
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_an_absent_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file"):
         call_command("backup", str(tmp_path / "nowhere" / "clinic.backup"))
 
@@ -98,7 +98,7 @@ def test_a_broken_copy_is_no_backup(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder whose pg_dump notes how it was called, and fails, being as old as the server."""
+    """Make a folder whose pg_dump records its call and fails, with the server's version."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "pg_dump"

@@ -21,7 +21,7 @@ WRITING_ONLY = [route for route, methods in api_routes().items() if "GET" not in
 
 
 def browser(user: User | None = None) -> Client:
-    """A browser that checks for CSRF as a real one is checked, signed in or not."""
+    """Return a browser that checks CSRF as a real one is checked, signed in or not."""
     client = Client(enforce_csrf_checks=True, headers=BROWSER)
     if user is not None:
         client.force_login(user)
@@ -29,7 +29,7 @@ def browser(user: User | None = None) -> Client:
 
 
 def page_of(answer: Any, status: int = 200) -> str:
-    """The page of an answer that is one."""
+    """Return the page of an answer that must be one."""
     assert answer.status_code == status, answer.content[:500]
     assert answer["Content-Type"] == "text/html; charset=utf-8"
     page: str = answer.content.decode()
@@ -38,7 +38,7 @@ def page_of(answer: Any, status: int = 200) -> str:
 
 
 def csrf_token(page: str) -> str:
-    """The token that the forms of the page carry."""
+    """Return the token in the forms of the page."""
     found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page) or re.search(
         r'csrfToken["\']?: *["\'](\w+)', page
     )
@@ -47,7 +47,7 @@ def csrf_token(page: str) -> str:
 
 
 def form_fields(page: str) -> set[str]:
-    """The names of all inputs of the page."""
+    """Return the names of all inputs of the page."""
     return set(re.findall(r'<(?:input|select|textarea)[^>]*\bname="(\w+)"', page))
 
 
@@ -163,7 +163,7 @@ def test_a_form_edits_the_profile(sample_data: SampleData) -> None:
     path = "/api/patient/profile/"
     fields = {**(sample_data.body("PUT", path) or {}), "first_name": "Eva-by-hand"}
     token = csrf_token(client.get(path).content.decode())
-    answer = client.put(  # what the page's script sends for the form of a PUT
+    answer = client.put(  # the page's script sends this for the form of a PUT
         path,
         "&".join(f"{name}={str(value).replace('+', '%2B')}" for name, value in fields.items()),
         content_type="application/x-www-form-urlencoded",
@@ -203,7 +203,7 @@ def test_a_session_without_its_csrf_token_writes_nothing(
         )
 
 
-# --- In and out -----------------------------------------------------------------------------------
+# --- Login and logout -----------------------------------------------------------------------------
 
 
 def test_one_signs_in_and_out_by_the_pages_of_api_auth(sample_data: SampleData) -> None:
@@ -229,7 +229,7 @@ def test_the_logout_of_the_api_ends_the_session(sample_data: SampleData) -> None
     client = browser(sample_data.accounts["owner"])
     token = csrf_token(client.get("/api/auth/profile/").content.decode())
     page = page_of(client.post("/api/auth/logout/", {"csrfmiddlewaretoken": token}))
-    assert "HTTP 204 No Content" in page  # which a browser would not show as a page
+    assert "HTTP 204 No Content" in page  # a browser would not show a bare 204 as a page
     page_of(client.get("/api/auth/profile/"), 401)
 
 

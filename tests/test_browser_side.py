@@ -1,4 +1,4 @@
-"""What a browser is told of every page, and that every page keeps to it."""
+"""Every page comes with security headers, and keeps to its Content-Security-Policy."""
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -31,7 +31,7 @@ POLICY = {
 
 
 class Breaches(HTMLParser):
-    """What of a page its Content-Security-Policy forbids."""
+    """A parser that collects what a page's Content-Security-Policy forbids."""
 
     def __init__(self, html: str, style_attributes: bool) -> None:
         super().__init__()
@@ -60,13 +60,13 @@ class Breaches(HTMLParser):
 
 
 def policy_of(answer: Any) -> dict[str, str]:
-    """The directives of an answer."""
+    """Return the directives of an answer."""
     parts = answer["Content-Security-Policy"].split("; ")
     return {name: value for name, _, value in (part.partition(" ") for part in parts)}
 
 
 def assert_kept_and_not_stored(path: str, answer: Any) -> None:
-    """The page has the policy and breaks it nowhere, and no cache may keep it."""
+    """Assert that the page has the policy and keeps to it, and that no cache may store it."""
     of_framework = path.startswith(("/api/", "/api-auth/"))
     style = {"style-src-attr": "'unsafe-inline'"} if of_framework else {}
     assert policy_of(answer) == {**POLICY, **style}, path
@@ -81,7 +81,7 @@ def assert_kept_and_not_stored(path: str, answer: Any) -> None:
 
 
 def admin_pages() -> Iterator[str]:
-    """The list and a form of every registered model, and what belongs to none."""
+    """Yield the list and a form of every registered model, and the pages of no model."""
     yield from ("/admin/", "/admin/password_change/", "/admin/second-factor/", "/admin/jsi18n/")
     for model in admin.site._registry:
         yield page(model)
@@ -112,7 +112,7 @@ def test_every_page_of_the_admin_keeps_to_its_policy(sample_data: SampleData) ->
         answer = admin_client.get(path)
         statuses.add(answer.status_code)
         assert_kept_and_not_stored(path, answer)
-    assert statuses <= {200, 302, 403}  # two lead back to the list: nothing to choose from
+    assert statuses <= {200, 302, 403}  # two lead back to the list, since no row is chosen
 
 
 def test_every_page_of_the_browsable_api_keeps_to_its_policy(sample_data: SampleData) -> None:

@@ -1,4 +1,4 @@
-"""No word of a patient and no secret in a log, an address, a cache or a refusal."""
+"""No word of a patient and no secret is in a log, an address, a cache or a refusal."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def session() -> Schedule:
 
 
 def caller(hunter: Hunter) -> Call:
-    """`call(method, path, body, status)` of somebody who has just registered."""
+    """Return `call(method, path, body, status)` of a new patient."""
     client = APIClient(raise_request_exception=False)
     account = {"email": EMAIL, "password": PASSWORD}
     names = {name: PERSON[name] for name in ("first_name", "last_name")}
@@ -71,9 +71,9 @@ def test_a_patients_free_text_appears_in_no_log_mail_or_event(
     entry = call("post", "/api/patient/medical-history/", ENTRY, 201).json()["id"]
     call("post", "/api/patient/dependents/", PERSON, 201)
     book = f"/api/appointment/book/{doctor}/"
-    wish = {"slot_id": slots[0], "reason": REASON}
-    visit = call("post", book, wish, 201, **{"Idempotency-Key": "k1"}).json()["id"]
-    call("post", book, wish, 201, **{"Idempotency-Key": "k1"})
+    body = {"slot_id": slots[0], "reason": REASON}
+    visit = call("post", book, body, 201, **{"Idempotency-Key": "k1"}).json()["id"]
+    call("post", book, body, 201, **{"Idempotency-Key": "k1"})
     call("post", f"/api/appointment/reschedule/{visit}/", {"slot_id": slots[1]})
     call("post", f"/api/appointment/cancel/{visit}/", {"reason": WHY})
     for path in ("patient/profile/", "patient/medical-history/?page_size=1", "auth/profile/"):
@@ -163,16 +163,16 @@ def test_the_second_factor_writes_no_secret_where_none_may_be(hunter: Hunter) ->
 
 def test_commands_name_no_patient(hunter: Hunter, session: Schedule) -> None:
     call = caller(hunter)
-    wish = {"slot_id": session.slots.earliest("pk").pk, "reason": REASON}
-    visit = call("post", f"/api/appointment/book/{session.doctor_id}/", wish, 201).json()["id"]
-    Appointment.objects.filter(pk=visit).update(slot=session.slots.latest("pk"))  # so it is broken
+    body = {"slot_id": session.slots.earliest("pk").pk, "reason": REASON}
+    visit = call("post", f"/api/appointment/book/{session.doctor_id}/", body, 201).json()["id"]
+    Appointment.objects.filter(pk=visit).update(slot=session.slots.latest("pk"))  # breaks a rule
     for command in ("run_due", "extend_schedules", "check_invariants", "clearsessions"):
-        said = StringIO()
+        output = StringIO()
         try:
-            call_command(command, stdout=said, stderr=said)
+            call_command(command, stdout=output, stderr=output)
         except BaseException as error:
-            said.write(str(error))
-        hunter.lines.append(said.getvalue())
+            output.write(str(error))
+        hunter.lines.append(output.getvalue())
     assert f"slot {session.slots.latest('pk').pk}" in " ".join(hunter.lines).lower()
     assert_nothing_found(hunter)
 
@@ -208,7 +208,7 @@ def test_an_unforeseen_error_is_logged_with_its_place_and_without_its_words(hunt
         logging.getLogger("django.request").exception("Internal Server Error: /api/somewhere/")
     assert "builtins.ValueError: (its words are left out)" in hunter.lines[-1]
     assert 'int("kan' in hunter.lines[-1]
-    hunter.lines[-1] = hunter.lines[-1].replace('int("kanari")', "")  # the source of this test
+    hunter.lines[-1] = hunter.lines[-1].replace('int("kanari")', "")  # this test's own source
     assert_nothing_found(hunter)
 
 

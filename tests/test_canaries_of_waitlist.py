@@ -1,4 +1,4 @@
-"""No word of a patient and no secret where none may be: mail, the waitlist, the work list."""
+"""No word of a patient and no secret leaks through mail, the waitlist or the work list."""
 
 from typing import Any
 
@@ -44,22 +44,22 @@ def test_mail_has_no_name_in_its_subject_and_its_secret_is_nowhere_else() -> Non
         [reset] = post()
         hunter.secrets.append(token_in(reset))
         body = {"token": hunter.secrets[1], "new_password": NEW_PASSWORD}
-        for status in (200, 400):  # the second time it is used up
+        for status in (200, 400):  # the second time the link is used up
             confirmed = client.post("/api/auth/password-reset/confirm/", body)
             assert hunter.seen(confirmed).status_code == status
         assert len(mail.outbox) == 2
         assert hunter.found() == []
 
 
-def test_who_waits_and_is_offered_a_place_is_named_nowhere() -> None:
+def test_a_waitlist_entry_and_its_offer_name_no_patient() -> None:
     slot = ScheduleFactory(slot_minutes=None).slots.get()
     day = str(slot.starts_at.date())
     with Hunter().listening() as hunter:
         first, second = (signed_in(somebody(), hunter) for _ in range(2))
         book = f"/api/appointment/book/{slot.doctor_id}/"
         visit = first.post(book, {"slot_id": slot.pk, "reason": REASON}).json()["id"]
-        wish = {"doctor": slot.doctor_id, "from": day, "to": day}
-        joined = hunter.seen(second.post("/api/appointment/waitlist/", wish))
+        criteria = {"doctor": slot.doctor_id, "from": day, "to": day}
+        joined = hunter.seen(second.post("/api/appointment/waitlist/", criteria))
         assert joined.status_code == 201, joined.content
         assert (
             first.post(f"/api/appointment/cancel/{visit}/", {"reason": REASON}).status_code == 200

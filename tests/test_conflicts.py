@@ -1,4 +1,4 @@
-"""Deadlocks and serialization failures are repeated where they began, and nobody hears of them."""
+"""Deadlocks and serialization failures are repeated where they began, unseen by the caller."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,8 +36,8 @@ LOCK_VISIT = "SELECT 1 FROM appointment_appointment WHERE id = %s FOR UPDATE"
 
 
 @contextmanager
-def meanwhile(call: Callable[[], Any]) -> Iterator["Future[Any]"]:
-    """Make the call in a thread of its own, and give its answer when it has one."""
+def in_thread(call: Callable[[], Any]) -> Iterator["Future[Any]"]:
+    """Make the call in a thread of its own, and yield its future answer."""
 
     def run() -> Any:
         try:
@@ -56,14 +56,14 @@ def somebody_waits() -> bool:
 
 
 def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[[], Any]) -> Any:
-    """What the call answers, which waits for `first` while somebody waits for what it holds.
+    """Return the call's answer. It waits for `first`, whose holder waits for a lock of the call.
 
-    They wait two minutes before they look for a deadlock, so that the call is the one undone.
+    The holder waits two minutes before it looks for a deadlock, so that the call is undone.
     """
     with elsewhere() as other, other.cursor() as cursor:
         cursor.execute("SET deadlock_timeout = '120s'")
         cursor.execute(first[0], [first[1]])
-        with meanwhile(call) as answer:
+        with in_thread(call) as answer:
             assert becomes_true(somebody_waits)
             cursor.execute(second[0], [second[1]])
             other.rollback()
@@ -71,7 +71,7 @@ def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[
 
 
 def book(patient: Patient, slot: Slot) -> Callable[[], Any]:
-    """A call that books the slot under a key."""
+    """Return a call that books the slot under a key."""
     client = APIClient(headers={"Idempotency-Key": "the-key"})
     client.credentials(HTTP_AUTHORIZATION=f"Token {patient.user.issue_token()[0]}")
     path = f"/api/appointment/book/{slot.doctor_id}/"
@@ -125,7 +125,7 @@ def test_an_action_of_the_admin_that_is_undone_by_a_deadlock_is_done_all_the_sam
 
 @contextmanager
 def repeatable_reads() -> Iterator[None]:
-    """New connections read one state of the database throughout a transaction."""
+    """Let new connections read one state of the database throughout a transaction."""
     name = connection.settings_dict["NAME"]
     if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
         pytest.skip("PgBouncer hands out connections that were made before the setting")
@@ -139,11 +139,11 @@ def repeatable_reads() -> Iterator[None]:
 
 
 def answer_after_a_conflict(patient: Patient, slot: Slot) -> Any:
-    """What a booking is answered whose slot somebody changed after it had begun to read."""
+    """Return the answer to a booking whose slot changed after its transaction had begun to read."""
     call = book(patient, slot)
     with repeatable_reads(), elsewhere() as other, other.cursor() as cursor:
         cursor.execute(LOCK_SLOT, [slot.pk])
-        with meanwhile(call) as answer:
+        with in_thread(call) as answer:
             assert becomes_true(somebody_waits)
             other.commit()
             return answer.result(SECONDS)
@@ -163,11 +163,11 @@ def test_without_the_repetition_a_serialization_failure_is_503(
     assert answer_after_a_conflict(patient, slot).status_code == 503
 
 
-# --- What commands use ---
+# --- Retries in commands ---
 
 
 def crossing(users: list[int], wrap: Callable[[Any], Any]) -> list[Any]:
-    """Two threads lock two rows in opposite orders, the second when each has its first."""
+    """Let two threads lock two rows in opposite orders, the second row when each has its first."""
 
     def lock(number: int) -> int:
         tries = []
@@ -189,7 +189,7 @@ def crossing(users: list[int], wrap: Callable[[Any], Any]) -> list[Any]:
 
 
 class Rendezvous:
-    """The first stop of two threads; later ones are passed by."""
+    """A barrier at which two threads meet once. Later calls pass."""
 
     def __init__(self) -> None:
         self._barrier, self._stops = Barrier(2), [0]
@@ -210,14 +210,14 @@ def test_work_undone_by_a_deadlock_is_done_again(users: list[int]) -> None:
     assert sorted(done) == [1, 2]
 
 
-def test_without_that_one_of_them_fails(users: list[int]) -> None:
+def test_without_the_repetition_one_of_two_threads_fails(users: list[int]) -> None:
     done = crossing(users, lambda work: work)
     [failed] = [each for each in done if isinstance(each, OperationalError)]
     assert is_conflict(failed)
 
 
 def failing() -> tuple[list[int], Callable[[], None]]:
-    """Work that the database undoes each time, and how often it was begun."""
+    """Return work that the database undoes each time, and a list of its attempts."""
     begun: list[int] = []
 
     def work() -> None:
@@ -228,7 +228,7 @@ def failing() -> tuple[list[int], Callable[[], None]]:
     return begun, retry_on_conflict(work)
 
 
-def test_it_is_tried_three_times_and_no_more() -> None:
+def test_failing_work_is_tried_three_times_and_no_more() -> None:
     begun, work = failing()
     with pytest.raises(OperationalError):
         work()

@@ -1,9 +1,9 @@
-"""What a page of another origin may send and read, once the clinic allows that origin."""
+"""A page of an allowed origin may send and read some headers; other pages may not."""
 
 import pytest
 from django.test import Client, override_settings
 
-pytestmark = pytest.mark.django_db  # what is refused is written down
+pytestmark = pytest.mark.django_db  # a refusal is written to the database
 ORIGIN = "https://app.example"
 
 

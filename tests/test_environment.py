@@ -1,4 +1,4 @@
-"""Settings that come from outside, and what config makes of them."""
+"""Settings from the environment, and the values that config derives from them."""
 
 import logging
 from pathlib import Path
@@ -106,10 +106,10 @@ def test_an_email_url_names_a_server_or_a_folder() -> None:
         assert environment.mail(url, Path("/base"))["EMAIL_FILE_PATH"] == Path(folder)
 
 
-# --- Limits, again --------------------------------------------------------------------------------
+# --- Warnings about limits ------------------------------------------------------------------------
 
 
-def test_a_load_test_is_not_nagged(settings: Any) -> None:
+def test_a_load_test_gets_no_warning(settings: Any) -> None:
     settings.THROTTLE = False
     found = checks.run_checks(tags=[checks.Tags.security])
     assert [message.id for message in found if message.id.startswith("config.")] == []

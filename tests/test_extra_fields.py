@@ -1,4 +1,4 @@
-"""Bodies that say more than a caller may: it changes nothing, and nobody is told of it."""
+"""Extra members of a body change nothing, and appear in no answer."""
 
 from itertools import chain
 from typing import Any
@@ -13,7 +13,7 @@ from tests.sample_data import SampleData, call, rolled_back
 
 pytestmark = pytest.mark.django_db
 
-SAID_BESIDE: dict[str, Any] = {
+EXTRA_MEMBERS: dict[str, Any] = {
     "id": 987654,
     "pk": 987654,
     "user": 987654,
@@ -67,7 +67,7 @@ def test_unknown_and_read_only_fields_change_nothing(
     with rolled_back():
         plain, rows = call(client, method, path, right), stored()
     with rolled_back():
-        beside = call(client, method, path, {**SAID_BESIDE, **right})
+        beside = call(client, method, path, {**EXTRA_MEMBERS, **right})
         assert stored() == rows
     assert beside.status_code == plain.status_code < 300
     if plain.content:
@@ -77,7 +77,7 @@ def test_unknown_and_read_only_fields_change_nothing(
 
 
 def stored() -> list[Any]:
-    """What the fields said beside could have changed."""
+    """Return what the extra members could have changed."""
     accounts = User.objects.order_by("pk").values_list(
         "email", "is_staff", "is_superuser", "is_active"
     )
@@ -92,14 +92,14 @@ def stored() -> list[Any]:
 
 
 def without_chance(answer: Any) -> Any:
-    """The answer without what differs from call to call."""
+    """Return the answer without the members that differ from call to call."""
     if isinstance(answer, dict):
         return {name: without_chance(value) for name, value in answer.items() if name not in CHANCE}
     return answer
 
 
 def flat(answer: Any) -> Any:
-    """Every value in the answer."""
+    """Return every value in the answer."""
     if isinstance(answer, dict):
         return chain.from_iterable(map(flat, answer.values()))
     return [repr(answer)] if isinstance(answer, list) else [answer]

@@ -1,4 +1,4 @@
-"""What tests that commit leave behind: nothing, and what the migrations made."""
+"""The flush after a test that commits leaves the rows of the migrations and no others."""
 
 from typing import Any
 

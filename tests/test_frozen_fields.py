@@ -1,4 +1,4 @@
-"""The members of every good answer, and of the problem: a new one needs its place in fields.txt."""
+"""The members of every good answer and of the problem. A new one needs its line in fields.txt."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 
 
 def good_answers() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each 2xx of the document that has a body: `METHOD route status`, and its schema."""
+    """Yield the schema of each 2xx answer that has a body, by `METHOD route status`."""
     for method, route in CALLS:
         for status, answer in operation(method, route)["responses"].items():
             if status < "300" and JSON in answer.get("content", {}):
@@ -52,7 +52,7 @@ def test_an_answer_has_the_members_of_the_list_and_no_other(
 
 
 def differences(answer: Any, frozen: list[str], path: str = "") -> Iterator[str]:
-    """Where an answer has a member that is not in the list, or lacks one that is."""
+    """Yield the members that the list does not have, and those that the answer lacks."""
     if isinstance(answer, list):
         for one in answer:
             yield from differences(one, frozen, f"{path}[]")
@@ -70,7 +70,7 @@ def differences(answer: Any, frozen: list[str], path: str = "") -> Iterator[str]
 
 
 def names_after(prefix: str, frozen: list[str]) -> dict[str, str]:
-    """Each name that may follow in the path of a member, and as the list spells it."""
+    """Return each name that can follow in the path of a member, with its spelling in the list."""
     tails = (member.removeprefix(prefix) for member in frozen if member.startswith(prefix))
     listed = (tail.partition(".")[0].partition("[")[0] for tail in tails)
     return {member.removesuffix("?"): member for member in listed}

@@ -1,4 +1,4 @@
-"""Every operation and sequences of them, as schemathesis makes calls up, with all of its checks."""
+"""Schemathesis makes up calls of every operation, and sequences of them, with all of its checks."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 
 @pytest.fixture(scope="module")
 def schema(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
-    """The document, and somebody signed in who may do everything."""
+    """Yield the schema of the document, with a superuser signed in."""
     logging.disable(logging.CRITICAL)
     with django_db_blocker.unblock(), document() as found:
         yield found
@@ -27,7 +27,7 @@ def schema(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
 def test_no_call_that_the_document_leads_to_goes_against_it(
     method: str, route: str, schema: Any
 ) -> None:
-    """Examples and random values; the drill adds the edges of every member."""
+    """The test tries examples and random values. The drill adds the edges of every member."""
     assert check_operation(schema, method, route, examples=4, edges=False) > 2
 
 

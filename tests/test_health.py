@@ -1,4 +1,4 @@
-"""What load balancers and orchestrators ask."""
+"""The probes that load balancers and orchestrators call."""
 
 from collections.abc import Callable
 from typing import Any

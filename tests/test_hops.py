@@ -14,7 +14,7 @@ MOST_MOVES = {"book": 15, "cancel": 12, "reschedule": 26, "available-slots": 11}
 
 @pytest.fixture(params=[False, True], ids=["without_rules", "with_rules"])
 def clinic(request: pytest.FixtureRequest, db: None) -> Clinic:
-    """A clinic whose location has no booking rules, then one whose location has all of them."""
+    """Make a clinic at a location without booking rules, or at one with all of them."""
     return Clinic(rules=request.param)
 
 
@@ -26,7 +26,7 @@ def test_a_call_enters_few_domain_files(call: str, clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("call", MOST_MOVES)
-def test_a_call_moves_seldom_between_domain_files(call: str, clinic: Clinic) -> None:
+def test_a_call_makes_few_moves_between_domain_files(call: str, clinic: Clinic) -> None:
     traced = trace_request(call, clinic)
     moves = traced.moves
     assert moves <= MOST_MOVES[call], stays(traced)

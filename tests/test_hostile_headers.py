@@ -1,4 +1,4 @@
-"""Headers from hell: each call is answered as without them, or with a clear 4xx."""
+"""A call with hostile headers gets the same answer as without them, or a clear 4xx."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_no_header_causes_a_server_error(route: str, sample_data: SampleData) ->
                 answer = call(
                     client, method, sample_data.path(route), sample_data.body(method, route)
                 )
-            if answer.status_code >= 300:  # an Idempotency-Key that is none
+            if answer.status_code >= 300:  # an invalid Idempotency-Key
                 assert assert_problem(answer, 400, "validation_error"), name
 
 

@@ -1,8 +1,8 @@
-"""Hostile bodies: each is answered with a clear 4xx, and never with a 5xx.
+"""A hostile body gets a clear 4xx, and never a 5xx.
 
-Every endpoint reads its body by the same parsers: each kind of body is sent to one endpoint, and
-one body of that sort to all of them. Every value is sent to one field of each class: the same code
-reads fields that the document describes alike.
+Every endpoint reads its body by the same parsers: the tests send each kind of body to one endpoint,
+and one hostile body to all. They send every value to one field of each class, because the same code
+reads all fields that the document describes in the same way.
 """
 
 import json
@@ -72,13 +72,13 @@ NOT_OBJECTS = {
     "float": b"1.5",
     "boolean": b"true",
 }
-# What no field but a text may take; a text may, and then everything has to go on working.
+# Only a text field may take these, and then everything has to keep working.
 VALUES: list[Any] = [
     10**22, -1, 10**400, 1e300, 1.5, True, None, "", "a\0b", "\u202e\ufeff\U0010ffff", "\u0661",
     "1_0", "x" * 5000, "9" * 5000, "0001-01-01", "9999-12-31", "24:00:00", "23:59:59.999999",
     [], [[["x"]]], {}, {"\0": None},
 ]  # fmt: skip
-# Members that some calls which make something take instead of another, or besides; no others do.
+# Only some calls that create a row take these members, instead of others or with them.
 KEYS = ("schedule_id", "patient_id")
 
 
@@ -87,7 +87,7 @@ def send(client: APIClient, method: str, path: str, body: bytes, kind: str = "ap
 
 
 def assert_clear(response: Any, *context: object) -> None:
-    """A success, or a problem of the client's own making."""
+    """Assert that the answer is a success or a problem that the client caused."""
     assert response.status_code < 500, (context, response.content[:500])
     if response.status_code >= 400:
         problem = assert_problem(response, response.status_code, response.json()["code"])
@@ -95,7 +95,7 @@ def assert_clear(response: Any, *context: object) -> None:
 
 
 def assert_still_reads(sample_data: SampleData, route: str) -> None:
-    """Whatever was stored just now can still be answered, alone and in its list."""
+    """Assert that what was just stored can be read, alone and in its list."""
     client, path = sample_data.client_for("DELETE", route), sample_data.path(route)
     for read in {path, sample_data.path(route.partition("{")[0])}:
         assert client.get(read).status_code == 200, read
@@ -158,13 +158,13 @@ def test_a_body_of_over_512_kib_is_413(method: str, route: str, sample_data: Sam
 
 
 def class_of(described: dict[str, Any]) -> str:
-    """Type and format of a field and whether it has choices: the same code reads those alike."""
+    """Return type and format of a field, and whether it has choices: its class."""
     kind = {name: described.get(name) for name in ("type", "format")}
     return json.dumps({**kind, "choices": "enum" in json.dumps(described)})
 
 
 def fields_by_class(method: str) -> Iterator[tuple[str, str]]:
-    """A field of each class that the method can write: its route and its name."""
+    """Yield a field of each class that the method can write: its route and its name."""
     found: set[str] = set()
     for route in (route for verb, route in WITH_BODY if verb == method):
         for name, described in writable(method, route).items():
@@ -210,7 +210,7 @@ def test_a_value_that_no_field_takes_causes_no_server_error(
 def test_a_field_with_a_nul_is_refused_by_name(
     method: str, route: str, sample_data: SampleData
 ) -> None:
-    """All fields at once: each is named."""
+    """Send a NUL in all fields at once. The answer names each field."""
     right = sample_data.body(method, route)
     assert right is not None
     answer = call(
@@ -225,7 +225,7 @@ def test_a_field_with_a_nul_is_refused_by_name(
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
 def test_a_number_is_no_text(method: str, route: str, sample_data: SampleData) -> None:
-    """All texts at once: each is named."""
+    """Send a number in all texts at once. The answer names each text."""
     texts = [
         name
         for name, described in writable(method, route).items()
@@ -291,7 +291,7 @@ def assert_not_taken(sample_data: SampleData, method: str, route: str, kind: str
         ("application/json; charset=utf-8", "a=%ff", 400),
     ],
 )
-def test_a_content_type_that_django_dies_of_is_answered(
+def test_a_content_type_that_breaks_django_is_answered(
     kind: str, query: str, status: int, db: None
 ) -> None:
     request = RequestFactory().generic("POST", "/api/auth/login/", b"{}", content_type="x/y")

@@ -1,4 +1,4 @@
-"""Paths and tokens from hell: the ones are 404, the others 401, and neither is ever a 5xx."""
+"""A hostile path is 404 and a hostile token 401; neither is ever a 5xx."""
 
 import pytest
 from rest_framework.test import APIClient

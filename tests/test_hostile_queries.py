@@ -1,4 +1,4 @@
-"""Query strings from hell."""
+"""A hostile query string gets a good page or a clear problem, and never a 5xx."""
 
 import json
 from functools import cache
@@ -53,7 +53,7 @@ KEYS = [
     (MINE, "patient"),
 ]
 ABSENT = (-1, 0, 10**9, 2**63 - 1, 2**63, 10**22, -(10**22))
-HISTORY = ("/api/patient/medical-history/", "patient")  # says of nobody that they are absent
+HISTORY = ("/api/patient/medical-history/", "patient")  # gives no 404 for an absent patient
 CHOICES = [
     (SLOTS, "explain"),
     (SEARCH, "cursor"),
@@ -73,13 +73,13 @@ HOSTILE = [
 
 @pytest.fixture
 def client(sample_data: SampleData, request: pytest.FixtureRequest) -> APIClient:
-    """Of somebody who may read the route."""
+    """Return a client of a person who may read the route."""
     route = getattr(request.node, "callspec", None) and request.node.callspec.params.get("route")
     return sample_data.client_for("GET", route or "")
 
 
 def answered(client: APIClient, path: str, **query: object) -> Any:
-    """The answer, known to be a page or a clear problem."""
+    """Return the answer, which must be a page or a clear problem."""
     answer = client.get(path, query_params={name: str(value) for name, value in query.items()})
     if answer.status_code != 200:
         codes = {400: "validation_error", 404: "not_found"}
@@ -92,13 +92,13 @@ def answered(client: APIClient, path: str, **query: object) -> Any:
 
 @cache
 def documented() -> dict[str, Any]:
-    """The paths of the OpenAPI document."""
+    """Return the paths of the OpenAPI document."""
     paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     return paths
 
 
 def parameters_of(route: str) -> dict[str, str]:
-    """The parameters of a list, each with what the document says of its values."""
+    """Return the parameters of a list, each with its schema."""
     described = documented()[route]["get"].get("parameters", ())
     return {
         parameter["name"]: json.dumps([parameter["name"], parameter["schema"]], sort_keys=True)
@@ -108,7 +108,7 @@ def parameters_of(route: str) -> dict[str, str]:
 
 
 def test_no_value_of_a_parameter_causes_a_server_error(sample_data: SampleData) -> None:
-    """One parameter of each class: the same code reads those of one name and one schema."""
+    """Try one parameter of each class. The same code reads those of one name and schema."""
     tried: set[str] = set()
     for route in READING:
         client, path = sample_data.client_for("GET", route), sample_data.path(route)
@@ -162,7 +162,7 @@ def test_a_page_beyond_the_end_is_404_and_a_size_beyond_100_is_100(
 
 
 @pytest.mark.parametrize(("route", "name"), [*DATES, (SLOTS, "date")])
-def test_a_date_that_is_none_is_400(route: str, name: str, sample_data: SampleData, client) -> None:
+def test_an_invalid_date_is_400(route: str, name: str, sample_data: SampleData, client) -> None:
     every = ("junk", "2026-02-30", "2026-13-01", "01/02/2026", "20260102", "1", "\0",
              "2026-01-01T00:00Z")  # fmt: skip
     for value in every if route == SLOTS else ("2026-02-30", "\0"):
@@ -170,9 +170,7 @@ def test_a_date_that_is_none_is_400(route: str, name: str, sample_data: SampleDa
 
 
 @pytest.mark.parametrize("route", [SCHEDULES, MINE])
-def test_the_ends_of_time_are_dates_like_any_other(
-    route: str, sample_data: SampleData, client
-) -> None:
+def test_the_first_and_last_dates_are_valid(route: str, sample_data: SampleData, client) -> None:
     everything = answered(client, route, **{"from": "0001-01-01", "to": "9999-12-31"})
     assert everything.json()["count"] == answered(client, route).json()["count"] > 0
     for name, day in (("from", "9999-12-31"), ("to", "0001-01-01")):
@@ -181,7 +179,7 @@ def test_the_ends_of_time_are_dates_like_any_other(
     assert_invalid(reversed_range, "to")
 
 
-def test_free_slots_at_the_ends_of_time_are_none(sample_data: SampleData, client) -> None:
+def test_the_first_and_last_dates_have_no_free_slots(sample_data: SampleData, client) -> None:
     path = sample_data.path(SLOTS)
     for day in ("0001-01-01", "9999-12-31"):
         for query in ({"date": day}, {"from": day}, {"from": day, "to": day}):
@@ -215,9 +213,7 @@ def test_the_history_of_an_absent_patient_is_404_as_that_of_another(client) -> N
 
 
 @pytest.mark.parametrize(("route", "name"), CHOICES)
-def test_a_choice_that_there_is_not_is_400(
-    route: str, name: str, sample_data: SampleData, client
-) -> None:
+def test_an_unknown_choice_is_400(route: str, name: str, sample_data: SampleData, client) -> None:
     for value in ("junk", "1", "\0", "password", "patient__user__password", "SCHEDULED "):
         assert_invalid(answered(client, sample_data.path(route), **{name: value}), name)
 

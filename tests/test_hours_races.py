@@ -32,7 +32,7 @@ def a_month(settings) -> None:
 
 
 def coming(hours: WeeklyHours) -> Schedule:
-    """The first session of the hours that a change of them touches."""
+    """Return the first session that a change of the hours affects."""
     session: Schedule = hours.schedules.filter(date__gte=day_ahead(2)).earliest("date")
     return session
 

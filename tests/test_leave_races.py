@@ -1,4 +1,4 @@
-"""Leave against leave, bookings and the calendar, all at the same moment."""
+"""Races of leave with leave, bookings and the calendar."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ ROUNDS = 2
 
 
 def leaves_of(session: Schedule) -> tuple[TimeOff, TimeOff]:
-    """Leave of the doctor and a closure of the location, neither saved, both over all of it."""
+    """Return leave of the doctor and a closure of the location, unsaved, over the session."""
     start = timezone.now()
     span = {"starts_at": start, "ends_at": start + timedelta(days=30)}
     doctor, location = session.doctor, session.location
@@ -35,7 +35,7 @@ def together(*verbs: Callable[[], Any]) -> list[Any]:
 
 
 def assert_closed_as_leave_says(session: Schedule) -> None:
-    """Every slot is open, and every visit not flagged, exactly where there is no leave."""
+    """Assert that leave closes exactly its slots and flags exactly its visits."""
     for slot in session.slots.all():
         span = (slot.starts_at, slot.ends_at)
         over = TimeOff.objects.overlapping(*span)
@@ -130,7 +130,7 @@ def test_two_who_change_one_leave_both_succeed() -> None:
 def test_leave_is_read_once_the_slots_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second of two has to see what the first wrote while it waited for the slots.
 
-    Both have entered their leave before either goes on to the slots: read with the lock, or
+    Both have entered their leave before either locks the slots. If leave was read with the lock or
     before it, the one that ends would open what the other has just closed.
     """
     session = ScheduleFactory()

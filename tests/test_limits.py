@@ -1,4 +1,4 @@
-"""No request waits long for the database: not for a lock, a statement, nor an answer."""
+"""No request waits long for the database: not for a lock, a statement or an answer."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -34,13 +34,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("post
 
 @pytest.fixture(autouse=True)
 def quick(settings: Any) -> None:
-    """No lock is waited for, and nothing else is limited."""
+    """Set a short wait for locks, and no other limit."""
     settings.DATABASE_LIMITS = {"lock": 0.001, "statement": 120, "idle": 120}
 
 
 @contextmanager
 def locked(statement: str) -> Iterator[None]:
-    """Somebody else has done this meanwhile, and does not end their transaction."""
+    """Hold the lock of this statement in another transaction during the block."""
     with elsewhere() as other, other.cursor() as cursor:
         cursor.execute(statement)
         yield
@@ -52,7 +52,7 @@ def ask(statement: str) -> Any:
         return cursor.fetchone()[0]
 
 
-# --- A lock that somebody else holds ---
+# --- A lock that another transaction holds ---
 
 
 def assert_busy(response: Any) -> None:
@@ -116,7 +116,7 @@ FOR_EVER = "SELECT pg_sleep(300)"  # unless a limit ends it
 
 @pytest.fixture
 def short_statements(settings: Any) -> None:
-    """A statement is ended as soon as it runs."""
+    """End each statement as soon as it runs."""
     settings.DATABASE_LIMITS = {"lock": 120, "statement": 0.001, "idle": 120}
 
 
@@ -162,7 +162,7 @@ def test_a_command_does_not_wait_long_for_a_lock() -> None:
 
 
 def linger() -> None:
-    """Leave a transaction idle until the server has ended it, then go on."""
+    """Leave a transaction idle until the server has ended it, and then make a query."""
     with use_timeouts(), transaction.atomic():
         backend = ask("SELECT pg_backend_pid()")
         with elsewhere() as other, other.cursor() as cursor:
@@ -193,7 +193,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
 
 
 def leave_off(rows: Any) -> None:
-    """Read by a cursor on the server, lose the connection, and close what can be closed no more."""
+    """Read from a server-side cursor, lose the connection, and close the cursor."""
     with transaction.atomic():
         next(rows)
         connection.connection._line.shutdown(socket.SHUT_RDWR)

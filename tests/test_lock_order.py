@@ -1,7 +1,7 @@
 """Every verb locks in one order, so that no two wait for each other.
 
-Read from the statements themselves: a race meets a wrong order only now and then. On PostgreSQL,
-since SQLite has one lock for all.
+The tests read the order from the statements, since a race meets a wrong order only now and then.
+They run on PostgreSQL alone, since SQLite has one lock for all.
 """
 
 import re
@@ -25,7 +25,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
 )
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.waitlist_verbs import canceling_for_the_line, joining, of_an_offer
+from tests.waitlist_verbs import cancel_for_waitlist, joining, of_an_offer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
 
@@ -39,7 +39,7 @@ ORDER = [
     "appointment_appointment",
 ]
 LOCK = re.compile(r'^SELECT .*? FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
-BY_KEY = re.compile(  # one row needs no order, a column alone is named by its number
+BY_KEY = re.compile(  # one row needs no order; Django names a lone column by its number
     r'ORDER BY "\w+"\."id" ASC|^SELECT "\w+"\."id" AS "pk" FROM .* ORDER BY 1 ASC|LIMIT (1|21)\b'
 )
 WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')
@@ -53,7 +53,7 @@ def statements(verb: Verb) -> list[str]:
 
 
 def touched_by(verb: Verb) -> list[str]:
-    """The tables of which it locks or changes rows, each as it first does."""
+    """Return the tables of which it locks or changes rows, in the order of the first time."""
     touched: dict[str, str] = {}
     for sql in statements(verb):
         for how, pattern in (("lock", LOCK), ("change", WRITE)):
@@ -90,7 +90,7 @@ def revising() -> Verb:
 
 
 def hours_of_a_visit() -> tuple[WeeklyHours, Appointment]:
-    """Hours with a visit in a week."""
+    """Make hours with a visit in a week."""
     hours = WeeklyHoursFactory()
     slot = hours.schedules.order_by("date")[1].slots.first()
     return hours, AppointmentFactory(slot=slot)
@@ -194,7 +194,7 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
     "erase": (erasing, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
     "close": (closing_an_account, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
-    "cancel, offered": (canceling_for_the_line, [SLOTS, LINE, f"change {VISIT}"]),
+    "cancel, offered": (cancel_for_waitlist, [SLOTS, LINE, f"change {VISIT}"]),
     "join": (joining, [USER, PATIENT]),
     "accept": (of_an_offer("accept"), [USER, PATIENT, SLOTS, LINE]),
     "decline": (of_an_offer("decline"), [SLOTS, LINE]),
@@ -234,29 +234,29 @@ def test_rows_are_locked_by_key_and_without_stopping_foreign_keys(name: str) -> 
 
 
 def first(sql: list[str], pattern: re.Pattern[str], table: str) -> int:
-    """Where the first statement of that kind is."""
+    """Return the position of the first statement of that kind."""
     return next(n for n, each in enumerate(sql) if pattern.match(each) and f'"{table}"' in each)
 
 
 def keys(sql: str) -> set[int]:
-    """The primary keys that a statement names."""
+    """Return the primary keys that a statement names."""
     return set(map(int, re.findall(r"\d+", sql.partition(" IN (")[2].partition(")")[0])))
 
 
 @pytest.mark.parametrize("verb", ["revise", "unpublish"])
 def test_a_session_itself_is_locked_before_its_calendars(verb: str) -> None:
-    """Or it could move to another calendar while the lock of the one it had is waited for."""
+    """Otherwise the session could change its calendar while the verb waits for the old one."""
     sql = statements(VERBS[verb][0]())
     assert first(sql, LOCK, "doctor_schedule") < first(sql, LOCK, "doctor_location")
 
 
 @pytest.mark.parametrize("name", ["hours.revise", "hours.unpublish", "hours.extend"])
 def test_hours_and_their_sessions_are_locked_before_their_calendars(name: str) -> None:
-    """Who edits a session by hand holds it before its calendar, too."""
+    """A member of staff who edits a session by hand locks it before its calendar, too."""
     sql = statements(VERBS[name][0]())
     calendar = first(sql, LOCK, "doctor_location")
     assert first(sql, LOCK, "doctor_weeklyhours") < calendar
-    if name != "hours.extend":  # which changes no session
+    if name != "hours.extend":  # extend changes no session
         assert first(sql, LOCK, "doctor_schedule") < calendar
 
 
@@ -270,7 +270,7 @@ def test_the_calendars_that_a_session_leaves_and_comes_to_are_locked_together() 
 
 
 def test_a_doctors_slots_are_locked_before_the_doctor_is_written() -> None:
-    """A new license number is a key: a booking that holds a slot waits for it to be committed."""
+    """A new license number is a key, so a booking that holds a slot waits for its commit."""
     sql = statements(closing())
     assert first(sql, LOCK, "doctor_slot") < first(sql, WRITE, "doctor_doctor")
 

@@ -1,4 +1,4 @@
-"""What the order of locks is for moves, and for keys of requests that may be sent again."""
+"""The order of locks of moves, and of the keys of requests that may be sent again."""
 
 import pytest
 
@@ -39,4 +39,4 @@ def test_a_key_is_claimed_before_whatever_its_work_locks() -> None:
     sql = statements(booking_once())
     claim = next(n for n, each in enumerate(sql) if each.startswith("INSERT") and KEYS in each)
     assert claim < first(sql, LOCK, "accounts_user")
-    assert not [each for each in sql if LOCK.match(each) and KEYS in each]  # replays wait for none
+    assert not [each for each in sql if LOCK.match(each) and KEYS in each]  # replays need no lock

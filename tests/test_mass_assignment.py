@@ -1,4 +1,4 @@
-"""More than a caller may say: every field of every model, sent to every write of the API."""
+"""Every write of the API ignores every field of every model that its contract does not list."""
 
 from typing import Any
 
@@ -38,18 +38,18 @@ MORE = {"is_active": False, "is_open": False, "status": "completed", "password":
 
 
 def everything(of: SampleData) -> dict[str, Any]:
-    """Each field of each model by every name it has, with a value that it would take."""
-    said: dict[str, Any] = {}
+    """Return each field of each model by every name it has, with a value that it would take."""
+    values: dict[str, Any] = {}
     for model in apps.get_models():
         for field in model._meta.get_fields(include_hidden=True):
             value = value_of(field)
-            said |= dict.fromkeys((field.name, getattr(field, "attname", field.name)), value)
+            values |= dict.fromkeys((field.name, getattr(field, "attname", field.name)), value)
     stranger = of.accounts["other"].pk
-    return {**said, **MORE, "user": stranger, "user_id": stranger, "pk": 7}
+    return {**values, **MORE, "user": stranger, "user_id": stranger, "pk": 7}
 
 
 def value_of(field: Any) -> Any:
-    """Something that the field would take: of a key, that of a row there is."""
+    """Return a value that the field would take; for a key, the key of an existing row."""
     if isinstance(field, ForeignKey):
         return first_key(field.related_model)
     return next((value for kind, value in BY_KIND if isinstance(field, kind)), "evil")
@@ -60,7 +60,7 @@ def first_key(model: type[Model]) -> Any:
 
 
 def change_by(client: APIClient, method: str, path: str, body: Any) -> Change:
-    """What the call changes, once it has gone well, now; it is undone again."""
+    """Return the change of a call that must succeed. The change is undone."""
     with time_machine.travel(NOW, tick=False), rolled_back():
         before = stored()
         answer = call(client, method, path, body)
@@ -93,8 +93,8 @@ def test_a_call_changes_what_its_contract_lets_it_whatever_else_it_says(
     assert greedy.content() == change.content()
 
 
-def test_a_value_that_is_made_up_would_be_seen(sample_data: SampleData) -> None:
-    """The control: what the test looks for is told of where it is there."""
+def test_a_change_that_happens_is_reported(sample_data: SampleData) -> None:
+    """The control: the test reports a change that happened."""
     owner = sample_data.accounts["owner"]
     with rolled_back():
         before = stored()

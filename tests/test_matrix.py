@@ -1,4 +1,4 @@
-"""Who may do what: every route, every method, everybody, against the reviewed tables."""
+"""Every route, method and caller against the reviewed permission tables."""
 
 import json
 import logging
@@ -29,12 +29,12 @@ CODES = {
     405: ("method_not_allowed",),
     409: ("profile_exists",),
 }
-OF_ANYBODY = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not something personal
+NOT_PERSONAL = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not something personal
 
 
 @pytest.fixture(scope="module")
 def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
-    """The cast of the matrix, ready to call; ten thousands of refusals are not logged."""
+    """Make the callers of the matrix. Log none of the ten thousands of refusals."""
     logging.disable(logging.WARNING)
     with django_db_blocker.unblock(), rolled_back():
         yield Calls(Callers())
@@ -43,9 +43,9 @@ def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no page, and no OpenAPI document: who may see it is settled before.
+    """Render no page and no OpenAPI document, since access is decided before.
 
-    tests/test_admin_site.py draws each page, tests/test_openapi.py the document.
+    tests/test_admin_site.py renders each page, tests/test_openapi.py the document.
     """
     monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", "")
     monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *args, **kwargs: {})
@@ -79,7 +79,7 @@ def test_everybody_gets_of_the_api_what_its_table_says(
 def test_everybody_gets_of_a_page_what_its_table_says(
     route: str, calls: Calls, undrawn: None
 ) -> None:
-    """One caller of each kind; `make drill` has all ten call by every method."""
+    """The test asks one caller of each kind. `make drill` asks all ten by every method."""
     answers = calls.of_page(route)
     found = cells_of(answers, of_page)
     reported = {place: PAGES[route][place] for place in found}
@@ -89,7 +89,7 @@ def test_everybody_gets_of_a_page_what_its_table_says(
 
 
 def of_api(answer: Answer) -> str:
-    """The status; of an error, once it is known to be the problem of that status."""
+    """Return the status. An error must be the problem of its status."""
     if answer.status >= 400:
         assert answer.response["Content-Type"] == MEDIA_TYPE
         assert json.loads(answer.response.content)["code"] in CODES[answer.status]
@@ -97,24 +97,24 @@ def of_api(answer: Answer) -> str:
 
 
 def of_page(answer: Answer) -> str:
-    """The status, or where it leads: `login`, or `index`, which says that there is no such row."""
+    """Return the status or the target of a redirect: `login`, or `index` for an absent row."""
     where = answer.response.headers.get("Location", "")
     if where.startswith("/admin/login/?next="):
         return "login"
     return "index" if where == "/admin/" else str(answer.status)
 
 
-# --- What the tables must say ---------------------------------------------------------------------
+# --- Rules for the tables -------------------------------------------------------------------------
 
 
 def lets_in(entry: str) -> bool:
-    """Whether any of a cell's answers is a good one."""
+    """Return whether any of a cell's answers is a success."""
     return any(status.startswith("2") for status in entry.split("/"))
 
 
 def test_what_is_anothers_is_to_everybody_but_staff_as_what_is_absent() -> None:
     for route, cells in API.items():
-        if is_keyed(route) and route.startswith(PERSONAL) and route not in OF_ANYBODY:
+        if is_keyed(route) and route.startswith(PERSONAL) and route not in NOT_PERSONAL:
             for (method, caller), entry in cells.items():
                 _, other, absent = entry.split("/") if "/" in entry else [entry] * 3
                 assert caller in STAFF or other == absent, (route, method, caller)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: whole, valid, true to the routes, and its examples true to it."""
+"""The OpenAPI document is complete, valid and true to the routes; its examples are true to it."""
 
 import json
 import re
@@ -25,7 +25,7 @@ JSON = "application/json"
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """The document as a client reads it."""
+    """Return the document as a client reads it."""
     with GENERATOR_STATS.silence():
         generated: Any = SchemaGenerator().get_schema(request=None, public=True)
     found: dict[str, Any] = json.loads(json.dumps(generated))
@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Each operation with its method, in capitals, and its path."""
+    """Yield each operation with its method, in capitals, and its path."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if method in METHODS:
@@ -41,7 +41,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Each body that goes in or comes out: what it is of, its media type, its description."""
+    """Yield each body of a request or answer: its name, its media type, its description."""
     bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
     for of, body in bodies.items():
         for kind, content in body.get("content", {}).items():
@@ -49,7 +49,7 @@ def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
 
 
 def examples(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Each example: what it is of, the schema it stands beside, and itself."""
+    """Yield each example: its name, its schema, its value."""
     for of, _, content in contents(operation):
         for example in content.get("examples", {}).values():
             yield of, content["schema"], example["value"]
@@ -156,7 +156,7 @@ def test_what_needs_a_login_says_how_and_what_is_public_says_that_it_is(
 
 @pytest.mark.django_db
 def test_every_example_of_a_request_is_accepted(document, sample_data: SampleData) -> None:
-    """The ids in an example may be nobody's here; its shape and its values are right."""
+    """The ids in an example may not exist here; its shape and its values are right."""
     owner = User.objects.get(pk=sample_data.accounts["owner"].pk)
     owner.set_password("clinic-demo")
     owner.store_password()
@@ -172,7 +172,7 @@ def test_every_example_of_a_request_is_accepted(document, sample_data: SampleDat
 
 
 def assert_accepted(answer: Any, path: str) -> None:
-    """What was sent is right, though it may name what is not there."""
+    """Assert that the body was right, though it may name what does not exist."""
     absent = {401} if path == "/api/auth/login/" else {404}
     if answer.status_code not in {200, 201, 202, 204} | absent:
         form_errors = {(error["field"], error["code"]) for error in answer.json().get("errors", ())}
@@ -198,11 +198,11 @@ def test_every_parameter_says_what_it_is(document) -> None:
         assert in_path == set(re.findall(r"{(\w+)}", path))
 
 
-# --- Served ---------------------------------------------------------------------------------------
+# --- The served document --------------------------------------------------------------------------
 
 
 def read_yaml(content: bytes) -> Any:
-    """What the YAML says, read by the C library: the other takes seconds."""
+    """Parse the YAML by the C library, since the Python parser takes seconds."""
     return yaml.load(content, Loader=yaml.CSafeLoader)
 
 
@@ -215,7 +215,7 @@ def read_yaml(content: bytes) -> Any:
         ("*/*", "application/vnd.oai.openapi", read_yaml),
     ],
 )
-def test_anybody_reads_the_document_as_yaml_and_as_json(
+def test_every_caller_reads_the_document_as_yaml_and_as_json(
     accept: str, kind: str, read: Any, document, db: None
 ) -> None:
     answer = Client().get("/api/schema/", headers={"accept": accept})
@@ -225,7 +225,7 @@ def test_anybody_reads_the_document_as_yaml_and_as_json(
 
 
 class Assets(HTMLParser):
-    """Collects what a page loads."""
+    """A parser that collects what a page loads."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Patients who move to and fro between two slots at once: the drill's race, a small one."""
+"""Patients move between two slots in both directions at once: the drill's race at a small size."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every error under /api/ is a problem of RFC 9457, and none says more than it should."""
+"""Every error under /api/ is a problem of RFC 9457, and none reveals more than it should."""
 
 import io
 import json
@@ -34,7 +34,7 @@ def client(patient: Patient, client_of) -> APIClient:
 
 @pytest.fixture
 def console(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
-    """What the project's own handlers write."""
+    """Yield a stream of what the project's own handlers write."""
     written = io.StringIO()
     named = (logging.getLogger(name).handlers for name in (None, "django"))
     ours = [handler for handlers in named for handler in handlers if handler.name == "console"]
@@ -46,7 +46,7 @@ def console(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
 
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """Let reading languages raise, as a fault of ours or of the database would."""
+    """Let reading languages raise this, as a fault of the code or the database would."""
 
     def raising(*args: Any, **kwargs: Any) -> None:
         raise error
@@ -90,7 +90,7 @@ def test_where_no_field_is_to_blame_non_field_errors_are(client) -> None:
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "options"])
 @pytest.mark.parametrize("path", ["/api/", "/api/none/", "/api/doctor/", "/api/doctor/doctors/x/"])
-def test_an_unknown_path_is_404_for_everybody(method: str, path: str, client) -> None:
+def test_an_unknown_path_is_404_for_every_caller(method: str, path: str, client) -> None:
     for caller in (APIClient(), client):
         assert_problem(getattr(caller, method)(path), 404, "not_found")
 
@@ -213,7 +213,7 @@ def test_an_answer_that_cannot_be_rendered_is_500(monkeypatch) -> None:
 
 
 def test_as_many_fields_as_a_request_line_holds_are_read_and_a_form_of_more_is_400() -> None:
-    """Django counts those of the query before any code of ours runs, where it could be caught."""
+    """Django counts the fields of the query before the project's code could catch an error."""
     path = f"{LOGIN}?{'&' * 8190}"
     for kind in ("application/json; charset=utf-8", f"{FORM}; charset=utf-8"):
         response = APIClient().generic("POST", path, b"", content_type=kind)
@@ -251,7 +251,7 @@ def test_a_program_gets_json_whatever_else_it_would_take(accept: str) -> None:
         assert_problem(Client().get(path, HTTP_ACCEPT=accept), 404, "not_found")
 
 
-# --- What else an error must not do ---------------------------------------------------------------
+# --- Limits of an error ---------------------------------------------------------------------------
 
 
 def test_the_clients_faults_leave_no_traceback_in_the_log(client, console) -> None:
@@ -272,7 +272,7 @@ def test_the_clients_faults_leave_no_traceback_in_the_log(client, console) -> No
 
 
 def test_an_error_says_nothing_of_what_was_sent(client) -> None:
-    """Not in a body that may be logged on the way: a password, a diagnosis."""
+    """A body may be logged on the way, so it may hold no password and no diagnosis."""
     sent = {"email": "canary", "password": ["canary"], "first_name": {"canary": 1}, "last_name": 1}
     response = APIClient().post("/api/auth/register/", sent)
     assert response.status_code == 400
@@ -280,7 +280,7 @@ def test_an_error_says_nothing_of_what_was_sent(client) -> None:
 
 
 def test_errors_to_a_call_with_a_token_set_no_cookie(patient: Patient, client) -> None:
-    client.force_login(patient.user)  # a session beside the token
+    client.force_login(patient.user)  # a session and a token
     for response in (client.get("/api/none/"), client.post(PROFILE, {}), client.delete(LANGUAGES)):
         assert response.status_code >= 400
         assert not response.cookies

@@ -1,4 +1,4 @@
-"""What only the production settings do: https, cookies of this host alone, nothing in the clear."""
+"""The production settings: https only, cookies of this host alone, no plain text."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ CALLS: list[tuple[str, bool, dict[str, str]]] = [
 
 
 def production(**variables: str) -> dict[str, Any]:
-    """What a process with the production settings answers to these calls."""
+    """Return the answers of a process with the production settings to these calls."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         input=json.dumps(CALLS),
@@ -67,7 +67,7 @@ def production(**variables: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, Any]:
-    """One process for all tests: each takes seconds to start."""
+    """Start one process for all tests, since each takes seconds to start."""
     return production()
 
 
@@ -90,7 +90,7 @@ def test_x_forwarded_proto_is_ignored_unless_a_proxy_is_named(answers) -> None:
 
 def test_probes_are_answered_over_plain_http(answers) -> None:
     assert answers["http /healthz"][0] == 200
-    assert answers["http /readyz"][0] == 503  # there is no table in this database
+    assert answers["http /readyz"][0] == 503  # this database has no tables
 
 
 def test_pages_lead_over_to_https(answers) -> None:

@@ -1,4 +1,4 @@
-"""What a call costs: the statements of a list do not grow with its rows."""
+"""The cost of a call: the statements of a list do not grow with its rows."""
 
 from collections.abc import Callable
 from datetime import time
@@ -30,7 +30,7 @@ ROWS = 8
 
 
 class Rows:
-    """Makes rows of each list, alike in everything that a list shows."""
+    """A maker of rows of each list, which are equal in everything that a list shows."""
 
     def __init__(self, patient: Patient) -> None:
         self.patient = patient
@@ -39,7 +39,7 @@ class Rows:
         self.doctor = self.new_doctor(number=-1)
 
     def new_doctor(self, number: int) -> Doctor:
-        """A doctor of two specialties and languages, with a session at each of two locations."""
+        """Make a doctor of two specialties and languages, with sessions at two locations."""
         doctor = DoctorFactory()
         doctor.specialties.set([self.specialty, SpecialtyFactory()])
         doctor.languages.set([LanguageFactory(), LanguageFactory()])
@@ -54,23 +54,23 @@ class Rows:
         ScheduleFactory(doctor=self.doctor, date=day_ahead(10 + number), end_time=time(10))
 
     def new_visit(self, number: int) -> None:
-        """A visit to a doctor and a location of its own; every other one is canceled."""
+        """Make a visit to a doctor and a location of its own. Every other one is canceled."""
         session = ScheduleFactory(date=day_ahead(10 + number), end_time=time(10))
         visit = AppointmentFactory(patient=self.patient, slot=session.slots.first())
         if number % 2:
             visit.cancel(by=self.patient.user, at=visit.created_at)
 
     def new_entry(self, number: int) -> None:
-        """Of somebody else of the family each time."""
+        """Make an entry of another member of the family each time."""
         child = DependentFactory(user=self.patient.user)
         MedicalHistoryFactory(patient=child)
 
     def new_hours(self) -> None:
-        """Of another doctor and place each time, and with no session."""
+        """Make hours of another doctor and place each time, without a session."""
         WeeklyHoursFactory(valid_from=day_ahead(-9), valid_until=day_ahead(-1))
 
     def new_wait(self, number: int) -> None:
-        """For a doctor of its own, who has just been given a place back."""
+        """Make an entry for a doctor of its own, whose place has just become free."""
         session = ScheduleFactory(date=day_ahead(10 + number), slot_minutes=None)
         visit = AppointmentFactory(slot=session.slots.get())
         whose = self.patient if number % 2 else DependentFactory(user=self.patient.user)
@@ -99,7 +99,7 @@ def rows(patient: Patient) -> Rows:
 
 
 def statements_of(client: APIClient, path: str, **query: str) -> tuple[int, int]:
-    """How many rows are listed, by how many statements."""
+    """Return the number of rows listed and the number of statements."""
     with counted_statements() as statements:
         answer = client.get(path, query_params={"page_size": 100, **query})
     assert answer.status_code == 200

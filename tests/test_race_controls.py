@@ -1,8 +1,9 @@
-"""Races lost on purpose: each body of `race_bodies.py` with one guard replaced by check-then-write.
+"""Controls of the races: each body of `race_bodies.py` fails with one guard taken out.
 
-A barrier between reading and writing makes every thread read before any writes, so that the
-interleaving is certain and not a matter of luck. Were the body to pass all the same, it would not
-see what it guards. PostgreSQL alone: SQLite's transactions take turns from their first statement.
+The guard is replaced by check-then-write. A barrier makes every thread read before any writes, so
+that the interleaving is certain and not a matter of luck. A body that passes without the guard does
+not test the guard. The controls run on PostgreSQL alone, since SQLite's transactions take turns
+from their first statement.
 """
 
 import threading
@@ -33,7 +34,7 @@ Patch = pytest.MonkeyPatch
 
 
 def after_all(n: int, read: Callable[..., T]) -> Callable[..., T]:
-    """The same reading, from which n threads return only once all n have read."""
+    """Return the reading from which n threads return only once all n have read."""
     barrier = threading.Barrier(n, timeout=120)
 
     def read_and_wait(*args: Any, **kwargs: Any) -> T:
@@ -46,7 +47,7 @@ def after_all(n: int, read: Callable[..., T]) -> Callable[..., T]:
 
 @contextmanager
 def without_constraint(model: type[Any], name: str) -> Iterator[None]:
-    """Take a constraint out of the database; at the end the rows go, and it comes back."""
+    """Drop a constraint during the block. At its end the rows go, and the constraint comes back."""
     [constraint] = [known for known in model._meta.constraints if known.name == name]
     with connection.schema_editor() as editor:
         editor.remove_constraint(model, constraint)
@@ -59,7 +60,7 @@ def without_constraint(model: type[Any], name: str) -> Iterator[None]:
 
 
 def lost(body: Callable[[], object]) -> str:
-    """Play a race that must be lost; the first line of what its failing assertion says."""
+    """Run a race that must fail. Return the first line of its assertion."""
     with pytest.raises(AssertionError) as seen:
         body()
     return str(seen.value).splitlines()[0]
@@ -87,7 +88,7 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
 
 @pytest.mark.usefixtures("direct")
 def test_the_database_refuses_the_sixth_place_that_no_code_guards(monkeypatch: Patch) -> None:
-    """Counted by the database but unguarded, doctor_slot_taken_within_capacity is what holds."""
+    """No code guards the count, so doctor_slot_taken_within_capacity has to stop it."""
     read = after_all(20, Slot.objects.get)
 
     def take(self: Slot, context: BookingContext) -> None:
@@ -132,14 +133,14 @@ def test_places_are_restored_10_times_when_a_visit_is_read_then_saved(monkeypatc
 
 @pytest.fixture
 def unlocked_patient(monkeypatch: Patch) -> None:
-    """All 20 tries see no other visit of the patient."""
+    """Let all 20 tries see no other visit of the patient."""
     monkeypatch.setattr(PatientQuerySet, "lock", lambda patients, pk: patients.get(pk=pk))
     monkeypatch.setattr(booking, "booking_context", after_all(20, booking_context))
 
 
 @pytest.mark.usefixtures("unlocked_patient")
 def test_a_patient_is_double_booked_without_lock_and_constraint() -> None:
-    """One visit with each doctor; more in one slot the unique constraint, left in place, stops."""
+    """The patient gets one visit with each doctor. The unique constraint stops more in one slot."""
     with without_constraint(Appointment, "appointment_no_overlap_of_one_patient"):
         assert lost(race_bodies.assert_one_of_two_doctors_is_booked).startswith("one is until ")
         assert Appointment.objects.active().count() == 2
@@ -147,7 +148,7 @@ def test_a_patient_is_double_booked_without_lock_and_constraint() -> None:
 
 @pytest.mark.usefixtures("unlocked_patient")
 def test_a_constraint_stops_the_double_booking_that_no_lock_does() -> None:
-    """The losers hear of it late, perhaps as a deadlock: hence the lock."""
+    """The losers hear of it late, perhaps as a deadlock. So the code needs the lock."""
     with suppress(AssertionError):
         race_bodies.assert_one_of_two_doctors_is_booked()
     race_bodies.assert_not_stranded(Appointment.objects.active())
@@ -159,7 +160,7 @@ def test_a_constraint_stops_the_double_booking_that_no_lock_does() -> None:
 
 @pytest.fixture
 def unlocked_doctor(monkeypatch: Patch) -> None:
-    """Both sessions see no other slot of the doctor."""
+    """Let both sessions see no other slot of the doctor."""
     monkeypatch.setattr(
         DoctorQuerySet, "lock", lambda doctors, pks: list(doctors.filter(pk__in=pks))
     )
@@ -168,7 +169,7 @@ def unlocked_doctor(monkeypatch: Patch) -> None:
 
 @pytest.mark.usefixtures("unlocked_doctor")
 def test_slots_of_a_doctor_overlap_without_lock_and_constraint() -> None:
-    """No two slots start together, so that the unique constraint, left in place, is no help."""
+    """No two slots start together, so the unique constraint does not stop the overlap."""
     with without_constraint(Slot, "doctor_slot_no_overlap"):
         assert lost(race_bodies.assert_one_of_two_sessions_is_published).startswith("one is until ")
         assert Slot.objects.count() == 7 + 8
@@ -176,7 +177,7 @@ def test_slots_of_a_doctor_overlap_without_lock_and_constraint() -> None:
 
 @pytest.mark.usefixtures("unlocked_doctor")
 def test_a_constraint_stops_the_overlap_that_no_lock_does() -> None:
-    """The loser hears of it late, perhaps as a deadlock: hence the lock."""
+    """The loser hears of it late, perhaps as a deadlock. So the code needs the lock."""
     with suppress(AssertionError):
         race_bodies.assert_one_of_two_sessions_is_published()
     race_bodies.assert_apart(Slot.objects.all())

@@ -1,4 +1,4 @@
-"""Races of real threads with real connections, on whichever database the suite runs."""
+"""Races of real threads with real connections, on the suite's database."""
 
 from datetime import time, timedelta
 from functools import partial
@@ -51,7 +51,7 @@ def test_of_20_for_a_session_of_5_slots_5_win_one_slot_each() -> None:
     race_bodies.assert_five_slots_are_sold_once(20)
 
 
-def test_a_slot_never_shrinks_below_what_is_booked_meanwhile() -> None:
+def test_a_slot_never_shrinks_below_its_bookings() -> None:
     slot = one_slot(capacity=20)
     shrinks = [partial(shrink, copy) for copy in copies_of(slot, 2)]
     outcomes = race(*shrinks, *(booking(patient, slot) for patient in people(10)))

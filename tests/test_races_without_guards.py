@@ -1,8 +1,8 @@
-"""More races, each played twice: with its guard, and with the guard replaced by check-then-write.
+"""More races, each run twice: with its guard, and with the guard replaced by check-then-write.
 
-The second time all threads look, and only when all have looked they write, so that what goes wrong
-is certain and not a matter of luck. That is PostgreSQL's: on SQLite a transaction that has begun
-keeps the others out. The four races of `race_bodies.py` have theirs in `test_race_controls.py`.
+In the second run no thread writes before all have read, so that the fault is certain and not a
+matter of luck. These runs need PostgreSQL: on SQLite a transaction that has begun keeps the others
+out. The four races of `race_bodies.py` have their controls in `test_race_controls.py`.
 """
 
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ Patch = pytest.MonkeyPatch
 
 
 def race_to_an_end(visit: Appointment, tries: int) -> dict[type, int]:
-    """Half of them cancel, by a clock that is behind; half say that it took place."""
+    """Let half of them cancel, by a clock that is behind, and half say that it took place."""
 
     def end(n: int) -> Appointment:
         mine = Appointment.objects.get(pk=visit.pk)
@@ -114,7 +114,7 @@ def test_with_check_then_write_19_run_into_the_constraint(monkeypatch: Patch) ->
 
 
 def race_to_erase(user: User, slots: list[Slot], erasers: int) -> list[Any]:
-    """The first threads erase the user's profile, each of the others books a slot."""
+    """Let the first threads erase the user's profile, and each of the others book a slot."""
 
     def leave_or_book(n: int) -> Any:
         if n < erasers:
@@ -153,7 +153,7 @@ def test_without_the_lock_a_visit_and_its_patient_are_torn_apart(monkeypatch: Pa
 
 
 def race_to_remake(begin: Wait = list, end: Wait = list) -> list[Any]:
-    """One books a slot, and another remakes the session without that slot."""
+    """Book a slot, while another thread remakes the session without that slot."""
     schedule, patient = ScheduleFactory(), PatientFactory()
     slot = schedule.slots.first()
 
@@ -177,11 +177,11 @@ def test_a_slot_is_either_booked_or_remade(again: int) -> None:
 
 @pytest.fixture
 def booked_unseen(monkeypatch: Patch) -> list[Any]:
-    """The ends of a booking, and of an edit that looked at free slots before it and locked none."""
+    """Return the results of a booking, and of an edit that read free slots before, unlocked."""
     wait, drop = gate(2), Schedule._drop
 
     def drop_what_was_free(self: Schedule, slots: list[Slot]) -> None:
-        if slots:  # there are none to drop when the session is new
+        if slots:  # a new session has no slots to drop
             wait()  # now the booking begins
             wait()  # now it is over
         drop(self, slots)
@@ -218,7 +218,7 @@ def test_without_lock_and_constraint_a_visit_is_stranded(
 def race_to_close(
     tries: int, before: Wait = list, after: Wait = list
 ) -> tuple[list[Any], int, int]:
-    """What became of the bookings, and how many there were once closed and in the end."""
+    """Return the results of the bookings, and their number at the closing and at the end."""
     slot = ScheduleFactory(slot_minutes=None, capacity=tries).slots.get()
     patients, doctor = PatientFactory.create_batch(tries), slot.doctor
 

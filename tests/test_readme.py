@@ -1,4 +1,4 @@
-"""README says what is so."""
+"""Facts that README states."""
 
 import re
 import subprocess

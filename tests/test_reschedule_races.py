@@ -1,7 +1,7 @@
-"""Races of visits that are moved, with real threads, on whichever database the suite runs.
+"""Races of moves, with real threads, on the suite's database.
 
-The last ones are lost on purpose: with the slots locked one after the other, in the order in which
-the request names them, opposite moves wait for each other.
+The last ones are controls, which must fail: if the slots are locked one after the other, in the
+order in which the request names them, opposite moves wait for each other.
 """
 
 import threading
@@ -119,12 +119,12 @@ def test_a_patient_erased_while_their_visit_is_moved_leaves_no_place_taken() -> 
         assert_in_order()
 
 
-# --- Without the one order ------------------------------------------------------------------------
+# --- Without the common order ---------------------------------------------------------------------
 
 
 @pytest.fixture
 def in_order_of_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each locks the slot its visit is in; once both have, each goes for the other."""
+    """Let each lock the slot of its visit and, once both have, the slot of the other."""
     barrier = threading.Barrier(2, timeout=120)
 
     def lock_slots(self: RescheduleAppointment, to: int) -> tuple[Slot, Slot]:

@@ -19,7 +19,7 @@ from tests.test_start import run
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5", "1" * 5000])
-def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+def test_an_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("PORT", port)
     with pytest.raises(CommandError, match="PORT must be a whole number from 1 to 65535"):
         serve.chosen_port()
@@ -33,7 +33,7 @@ def test_the_port_is_8000_or_the_given_one(
     assert serve.chosen_port() == port
 
 
-def test_a_taken_port_is_said_before_the_database_is_touched(
+def test_a_taken_port_is_reported_before_the_database_is_touched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.create_server((serve.HOST, 0)) as other:
@@ -55,7 +55,7 @@ def test_a_port_in_time_wait_is_free() -> None:
     serve.refuse_taken(port)
 
 
-# --- What stands in the way -----------------------------------------------------------------------
+# --- Obstacles to a start -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_port_in_time_wait_is_free() -> None:
         ("mysql://me:s3cret@host/clinic", "DATABASE_URL must read"),
     ],
 )
-def test_a_database_out_of_reach_is_said_in_one_line(url: str, sentence: str) -> None:
+def test_a_database_out_of_reach_is_reported_in_one_line(url: str, sentence: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "serve"],
         cwd=ROOT,
@@ -90,7 +90,7 @@ def test_production_without_collected_files_is_refused(settings: Any, tmp_path: 
     serve.refuse_without_static_files()
 
 
-# --- The real thing -------------------------------------------------------------------------------
+# --- A real start ---------------------------------------------------------------------------------
 
 
 def test_from_an_empty_database_to_a_booking(clinic: Server, templates: Templates) -> None:

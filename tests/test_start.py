@@ -1,4 +1,4 @@
-"""The start page, and the shell commands it shares with the box in the terminal."""
+"""The start page, and the shell commands that it shares with the box in the terminal."""
 
 import json
 import subprocess
@@ -109,7 +109,7 @@ def test_the_commands_name_a_doctor_with_free_places(
 
 @pytest.fixture
 def appointment_in(patient: Any) -> Callable[[Schedule], Appointment]:
-    """Book the session's first slot for somebody."""
+    """Book the session's first slot for a new patient."""
 
     def book(schedule: Schedule) -> Appointment:
         return Appointment(patient=patient, slot=schedule.slots.first()).book()
@@ -118,7 +118,7 @@ def appointment_in(patient: Any) -> Callable[[Schedule], Appointment]:
 
 
 def run(commands: str) -> dict[str, Any]:
-    """What a POSIX shell prints when the commands are pasted into it."""
+    """Return the output of a POSIX shell when the commands are pasted into it."""
     done = subprocess.run(
         ["sh", "-e"], input=commands, capture_output=True, text=True, timeout=60, check=True
     )
@@ -131,7 +131,7 @@ def test_pasted_into_a_shell_the_commands_book_again_and_again(
     live_server: Any, transactional_db: None
 ) -> None:
     patient = UserFactory(email=PATIENT.email, password=PASSWORD)
-    ScheduleFactory(capacity=5)  # a place is left in every slot: the next one must be chosen
+    ScheduleFactory(capacity=5)  # a place stays free in every slot
     commands = Welcome.to(live_server.url).booking
     starts = [run(commands)["starts_at"] for _ in range(3)]
 

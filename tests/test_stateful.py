@@ -1,4 +1,4 @@
-"""Whatever patients and staff do by API and admin, in whatever order: all is as the model says."""
+"""Patients and staff take random steps at the API and the admin. A model predicts the results."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from doctor.models import Slot
 from patient.models import Patient
 from tests.stateful.machine import ClinicMachine
 from tests.stateful.people import other_rows
-from tests.stateful.running import machine_at, run
+from tests.stateful.running import run, running_state_machine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -18,7 +18,7 @@ RUNS, STEPS = 3, 20
 
 
 def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp_path: Any) -> None:
-    with machine_at(database, tmp_path / "log") as machine:
+    with running_state_machine(database, tmp_path / "log") as machine:
         run(machine, RUNS, STEPS)
         reported = machine.outcomes
         assert reported["steps"] > RUNS * STEPS / 2
@@ -28,7 +28,7 @@ def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp
 
 
 def assert_the_machine_sees_what_is_wrong(machine: ClinicMachine) -> None:
-    """Controls, on rows changed behind the model's back; here since the server is up."""
+    """Change rows without the model, and assert that the machine notices."""
     machine.open_the_clinic()
     machine.all_rows_are_as_in_the_model()
     first, second = list(machine.people.values())[:2]

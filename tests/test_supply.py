@@ -1,4 +1,4 @@
-"""The dependencies: what the audit says, and what the locks may contain."""
+"""The dependencies: the report of the audit, and the rules for the locks."""
 
 import importlib.util
 import json
@@ -23,7 +23,7 @@ UNKNOWN = {"name": "attrs", "skip_reason": "not found"}
 
 
 def audit_printing(output: str) -> Report:
-    """The report where pip-audit prints this."""
+    """Return the report if pip-audit prints this."""
     return audit([sys.executable, "-c", f"print({output!r})"])
 
 

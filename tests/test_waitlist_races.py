@@ -1,4 +1,4 @@
-"""Races for what is freed, offered, accepted and left, on whichever database the suite runs."""
+"""Races for places that are freed, offered, accepted and left, on the suite's database."""
 
 from collections.abc import Callable
 from datetime import time, timedelta
@@ -35,12 +35,12 @@ NONE = type(None)
 
 
 def in_line(slot: Slot, patients: list[Patient]) -> list[WaitlistEntry]:
-    """An entry of each of them for the slot's doctor."""
+    """Make an entry of each of them for the slot's doctor."""
     return [WaitlistEntryFactory(doctor=slot.doctor, patient=patient) for patient in patients]
 
 
 def offered_first(n: int) -> tuple[Slot, list[WaitlistEntry]]:
-    """A slot of one place, just offered to the first of n in line."""
+    """Make a slot of one place, and offer it to the first of n in line."""
     slot = one_slot(capacity=1)
     [visit], entries = visits_in(slot, people(1)), in_line(slot, people(n))
     visit.cancel()
@@ -48,7 +48,7 @@ def offered_first(n: int) -> tuple[Slot, list[WaitlistEntry]]:
 
 
 def holders(slot: Slot) -> list[int]:
-    """The entries for which a place of the slot is held."""
+    """Return the entries for which a place of the slot is held."""
     assert_balanced(slot)
     return list(slot.offers.open().values_list("entry", flat=True))
 
@@ -73,7 +73,7 @@ def test_places_canceled_at_once_are_offered_to_as_many_from_the_head_of_the_lin
 
 
 def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
-    """Two visits at one hour; one person waits for both of their doctors."""
+    """Book two visits at one hour. One patient waits for both of their doctors."""
     slots = [one_slot(capacity=1), one_slot(capacity=1, start_time=time(10))]
     specialty, [patient] = SpecialtyFactory(), people(1)
     slots[1].doctor.specialties.add(specialty)
@@ -85,7 +85,7 @@ def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
 
 
 def assert_one_of_two_hours_is_offered() -> None:
-    """Cancel both at once: the one who waits for both is offered at most one."""
+    """Cancel both at once. The patient who waits for both is offered one at most."""
     visits, _ = two_overlapping_visits()
     assert count_by_type(race(*(visit.cancel for visit in visits))) == {Appointment: 2}
     offers = sum(len(holders(visit.slot)) for visit in visits)
@@ -103,14 +103,14 @@ def test_a_patient_is_never_offered_two_overlapping_places() -> None:
 def test_two_overlapping_places_are_offered_when_only_the_entry_is_locked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The control: each reads that the other has offered nothing, then both offer."""
+    """The control: each reads that the other has offered nothing, and both offer."""
     barrier = Barrier(2, timeout=120)
     monkeypatch.setattr(WaitlistEntry, "is_only_offer_under_way", lambda *args: barrier.wait() >= 0)
     with pytest.raises(AssertionError, match="2 overlapping offers"):
         assert_one_of_two_hours_is_offered()
 
 
-def test_who_joins_while_the_place_is_canceled_is_offered_it_in_the_end() -> None:
+def test_a_patient_who_joins_while_the_place_is_canceled_is_offered_it() -> None:
     for _ in ROUNDS:
         slot = one_slot(capacity=1)
         [visit], [patient] = visits_in(slot, people(1)), people(1)
@@ -125,7 +125,7 @@ def test_who_joins_while_the_place_is_canceled_is_offered_it_in_the_end() -> Non
             assert holders(slot) == []
 
 
-# --- What becomes of an offer ---------------------------------------------------------------------
+# --- Results of an offer --------------------------------------------------------------------------
 
 
 def test_of_10_who_accept_an_offer_one_books() -> None:
@@ -183,7 +183,7 @@ def test_several_processes_that_run_what_is_due_do_it_once() -> None:
 
 
 def offered_to_all(patients: list[Patient]) -> tuple[Slot, list[WaitlistEntry]]:
-    """A slot of which each of them has just been offered a place; four more wait."""
+    """Offer each of them a place of one slot. Four more wait."""
     slot = one_slot(capacity=len(patients))
     visits = visits_in(slot, people(len(patients)))
     entries = in_line(slot, [*patients, *people(4)])
@@ -224,7 +224,7 @@ def leave_again_and_again() -> None:
 def test_leaving_the_waitlist_deadlocks_when_the_entry_is_locked_before_the_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The control."""
+    """The control: a wrong order of locks deadlocks."""
     held_slots = WaitlistEntry._offered_slots
 
     def entry_first(self: WaitlistEntry) -> Any:

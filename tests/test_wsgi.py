@@ -43,10 +43,10 @@ def test_a_chunked_body_over_the_limit_is_413(
 @pytest.mark.parametrize(
     "sent", [b"X-A: a\0b", b"X A: b", b"Transfer-Encoding: junk", b"Content-Length: -1"]
 )
-def test_what_is_no_http_is_refused_before_the_application_sees_it(
+def test_a_request_that_is_not_http_never_reaches_the_application(
     clinic: Server, sent: bytes
 ) -> None:
-    """By gunicorn, in a few words of its own: outside the contract of /api/."""
+    """Gunicorn refuses it in a few words of its own, outside the contract of /api/."""
     address = urlsplit(clinic.base)
     with socket.create_connection((address.hostname, address.port), timeout=30) as line:
         line.sendall(b"POST /api/auth/login/ HTTP/1.1\r\nHost: localhost\r\n" + sent + b"\r\n\r\n")

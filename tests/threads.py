@@ -18,10 +18,10 @@ def run_together(
 ) -> list[T | BaseException]:
     """Call `function(0)` to `function(n - 1)` in n threads that all start at the same moment.
 
-    Answers, in the order of the numbers, what each call returned or the exception it raised. The
+    Return, in the order of the numbers, what each call returned or the exception it raised. The
     connections are open before the start, so that the race is for rows and not for connections,
     and are closed at the end. The test needs `django_db(transaction=True)`: other connections see
-    only what is committed. Raises TimeoutError when a thread is not done after so many seconds.
+    only what is committed. Raises TimeoutError if a thread is not done after `seconds`.
     """
     outcomes: list[T | BaseException] = [TimeoutError("the thread did not end")] * n
     barrier = threading.Barrier(n, timeout=SECONDS)
@@ -43,7 +43,7 @@ def run_together(
 
 
 def _line_up(barrier: threading.Barrier) -> None:
-    """Connect, then wait for the others; a thread that cannot connect sends them all home."""
+    """Connect, then wait for the others. A thread that cannot connect ends the wait of all."""
     try:
         connections["default"].ensure_connection()
     except BaseException:
@@ -62,7 +62,7 @@ def _wait_for(threads: list[threading.Thread], seconds: float) -> None:
 
 
 def becomes_true(claim: Callable[[], Any], seconds: float = SECONDS) -> bool:
-    """Whether the claim holds before so many seconds are over; asked every 20 ms."""
+    """Return whether the claim gets true within this number of seconds. Ask every 20 ms."""
     deadline = time.monotonic() + seconds
     while not claim():
         if time.monotonic() > deadline:
@@ -73,7 +73,7 @@ def becomes_true(claim: Callable[[], Any], seconds: float = SECONDS) -> bool:
 
 @contextmanager
 def elsewhere() -> Iterator[Any]:
-    """A PostgreSQL connection of somebody else, without limits, whose transaction is undone."""
+    """Open a PostgreSQL connection without limits, whose transaction is undone."""
     params = connections["default"].get_connection_params()
     other = psycopg2.connect(**{**params, "connection_factory": None, "cursor_factory": None})
     try:

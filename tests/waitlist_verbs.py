@@ -1,4 +1,4 @@
-"""Verbs upon the waitlist, ready to be called: each function prepares one."""
+"""Verbs of the waitlist, ready to be called: each function prepares one."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,7 @@ from patient.tests.factories import PatientFactory
 Call = Callable[[], object]
 
 
-def canceling_for_the_line() -> Call:
+def cancel_for_waitlist() -> Call:
     visit = AppointmentFactory()
     WaitlistEntryFactory(doctor=visit.doctor)
     return visit.cancel

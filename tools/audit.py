@@ -1,8 +1,8 @@
 """`make audit`: the known vulnerabilities of the locked packages, by pip-audit.
 
-pip-audit alone is not enough for two reasons: where the index knows no advisories it skips every
-package and calls that clean, and where the network is closed it may wait for minutes. This asks
-within a bounded time and says which packages nothing was learned of. A vulnerability is a failure.
+pip-audit alone is not enough for two reasons. If the index knows no advisories, pip-audit skips
+every package and reports no fault. If the network is closed, it may wait for minutes. This tool
+asks within a bounded time and names the packages without an answer. A vulnerability is a failure.
 """
 
 import json
@@ -25,7 +25,7 @@ COMMAND = (
 
 @dataclass
 class Report:
-    """Vulnerabilities, one a line; the packages asked about, and those without an answer."""
+    """Vulnerabilities, one a line; the number of packages, and those without an answer."""
 
     vulnerabilities: list[str]
     asked: int = 0
@@ -40,13 +40,13 @@ class Report:
 
 
 def audit(command: Sequence[str] = COMMAND, seconds: float = SECONDS) -> Report:
-    """Run pip-audit for so many seconds at most; without its report, no package is answered."""
+    """Run pip-audit for this many seconds at most. Without its report, no package has an answer."""
     try:
         done = subprocess.run(  # nosec B603  # fixed words
             command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False
         )
         return read(json.loads(done.stdout)["dependencies"])
-    except (subprocess.TimeoutExpired, ValueError):  # ended, or no report: it could not connect
+    except (subprocess.TimeoutExpired, ValueError):  # it was stopped, or could not connect
         return Report([])
 
 
@@ -65,7 +65,7 @@ def read(packages: list[dict[str, Any]]) -> Report:
 
 
 def main() -> int:
-    """Print the report; 1 where a package is vulnerable."""
+    """Print the report, and return 1 if a package is vulnerable."""
     report = audit()
     print(report)
     return bool(report.vulnerabilities)

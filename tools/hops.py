@@ -2,8 +2,8 @@
 
 The tracer follows Python's call events in the current thread, while Django's test client sends one
 call through the whole middleware stack. It counts a function once, where the call first enters it,
-as a reader reads it once. A comprehension or a generator expression belongs to the function around
-it. A module is not counted for being imported: one untraced call of the same kind comes first.
+since a reader reads it once. A comprehension or a generator expression belongs to the function
+around it. An import of a module does not count: an untraced call of the same kind comes first.
 
 Files of ours: all below the repository root, without tests, migrations, tools and .venv.
 Domain files: those below a path of DOMAIN. Authentication, throttles and middleware are not domain.
@@ -89,28 +89,28 @@ class Trace:
 
     @property
     def files(self) -> set[str]:
-        """The files of ours."""
+        """Return the files of ours."""
         return {entry.file for entry in self.entries}
 
     @property
     def domain_files(self) -> set[str]:
-        """The domain files among them."""
+        """Return the domain files among them."""
         return {entry.file for entry in self.path}
 
     @property
     def path(self) -> list[Entry]:
-        """One entry for each stay in a domain file: the first function that it enters there."""
+        """Return the first function of each stay in a domain file."""
         domain = [entry for entry in self.entries if entry.file.startswith(DOMAIN)]
         return [next(stay) for _, stay in groupby(domain, key=lambda entry: entry.file)]
 
     @property
     def moves(self) -> int:
-        """How often the call goes from one domain file to another."""
+        """Return how often the call goes from one domain file to another."""
         return max(len(self.path) - 1, 0)
 
     @property
     def returns(self) -> int:
-        """How many of these moves lead to a file that the call entered before."""
+        """Return how many of these moves lead to a file that the call entered before."""
         return len(self.path) - len(self.domain_files)
 
 
@@ -185,7 +185,7 @@ class Clinic:
         return visit
 
     def send(self, request: Request) -> None:
-        """Send the request as the patient; raises RuntimeError where it does not succeed."""
+        """Send the request as the patient. Raises RuntimeError if it does not succeed."""
         response = getattr(self.client, request.method)(request.path, request.body)
         if not status.is_success(response.status_code):
             raise RuntimeError(f"{request.path}: {response.status_code} {response.content}")
@@ -233,13 +233,13 @@ def trace_request(name: str, clinic: Clinic) -> Trace:
 
 
 def main() -> None:
-    """Print the table, or with `--files` the way of one call; the database is SQLite in memory."""
+    """Print the table, or with `--files` the path of one call. The database is SQLite in memory."""
     parser = argparse.ArgumentParser(prog="tools.hops", description="Count the hops of API calls.")
     parser.add_argument("--files", choices=CALLS, help="print the domain files of one call")
     parser.add_argument("--rules", action="store_true", help="with --files: a location with rules")
     options = parser.parse_args()
     call_command("migrate", verbosity=0, interactive=False)
-    with transaction.atomic():  # as around a test, so that both enter the same files
+    with transaction.atomic():  # a test has this transaction too, so both enter the same files
         if options.files:
             print_path(trace_request(options.files, Clinic(options.rules)))
         else:

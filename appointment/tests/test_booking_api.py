@@ -263,7 +263,7 @@ def test_what_the_doctor_does_not_have_is_404(client) -> None:
 
 
 @pytest.mark.parametrize("name", ["slot_id", "schedule_id"])
-def test_an_id_that_is_none_is_400(name: str, client) -> None:
+def test_an_invalid_id_is_400(name: str, client) -> None:
     doctor = DoctorFactory()
     refused: list[object] = ["x", "", None, -1, 1.5, 10**22, 1e300, [], {}, True, "9" * 5000, "\0"]
     for junk in refused:

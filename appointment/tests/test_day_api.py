@@ -101,7 +101,7 @@ def test_another_day_can_be_asked_for(doctor_user, client_of: ClientOf, visit) -
 
 
 @pytest.mark.parametrize("wrong", ["soon", "2027-13-01", "01.06.2027", "2027-06-01T09:00", "0"])
-def test_what_is_no_date_is_reported(doctor_user: User, client_of: ClientOf, wrong: str) -> None:
+def test_an_invalid_date_is_reported(doctor_user: User, client_of: ClientOf, wrong: str) -> None:
     assert_invalid(client_of(doctor_user).get(AGENDA, {"date": wrong}), "date")
 
 

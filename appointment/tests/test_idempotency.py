@@ -200,7 +200,7 @@ def test_a_crash_between_statements_leaves_nothing(
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "k" * 256, "clé", "a\tb", "\x7f"])
-def test_what_is_no_key_is_reported(client, slot: Slot, key: str) -> None:
+def test_an_invalid_key_is_reported(client, slot: Slot, key: str) -> None:
     assert_invalid(book(client, slot, key=key), "Idempotency-Key")
     assert not Appointment.objects.exists()
 

@@ -78,7 +78,7 @@ def test_it_outlives_an_outage_and_every_other_failure_of_a_piece(
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "x", "nan", "86401"])
-def test_an_interval_that_is_none_is_refused(interval: str) -> None:
+def test_an_invalid_interval_is_refused(interval: str) -> None:
     with pytest.raises(CommandError, match="number of seconds"):
         call_command("run_due", f"--interval={interval}")
 

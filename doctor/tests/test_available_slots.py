@@ -106,7 +106,7 @@ def test_a_window_of_more_than_62_days_reversed_or_doubly_given_is_400(doctor: D
 
 
 @pytest.mark.parametrize("name", ["from_", "to", "date"])
-def test_what_is_no_date_is_400(name: str, doctor: Doctor) -> None:
+def test_an_invalid_date_is_400(name: str, doctor: Doctor) -> None:
     for junk in ("junk", "2026-02-30", "2026-13-01", "01/12/2026", "\0", "2026-12-01T09:00"):
         assert_invalid(ask(doctor, **{name: junk}), name.rstrip("_"))
 

@@ -71,7 +71,7 @@ def test_the_horizon_can_be_given() -> None:
 
 
 @pytest.mark.parametrize("junk", ["0", "-1", "x", "3654", "1.5", ""])
-def test_a_horizon_that_is_none_is_reported(junk: str) -> None:
+def test_an_invalid_horizon_is_reported(junk: str) -> None:
     with pytest.raises(CommandError, match="a whole number from 1 to 3653"):
         call_command("extend_schedules", f"--days={junk}")
 

@@ -74,7 +74,7 @@ def test_a_strangers_patient_answers_exactly_as_an_absent_one(
 
 
 @pytest.mark.parametrize("wrong", ["", "x", None, -1, 2**63, 1.5, [], {}, "a\0b"])
-def test_a_patient_id_that_is_none_is_400(wrong: Any, client: APIClient) -> None:
+def test_an_invalid_patient_id_is_400(wrong: Any, client: APIClient) -> None:
     assert_invalid(client.post(HISTORY, {**NUTS, "patient_id": wrong}), "patient_id")
 
 

@@ -1,6 +1,6 @@
-"""Drills: what kills, breaks, floods, waits for real time or measures.
+"""Drills: tests that kill, break or flood the server, wait for real time, or measure.
 
-`make drill` runs the files drill_*.py at full size on both databases, `make drill-short` each of
-them once at a small size; `make test` collects none of them. What a drill does stands in a module
-beside it that takes a size. The part of a claim that needs no kill and no clock is a test.
+`make drill` runs the files drill_*.py at full size on both databases. `make drill-short` runs each
+file once at a small size. `make test` collects none of them. The body of a drill stands in a module
+of this package and takes a size. A claim that needs no kill and no clock has a test instead.
 """

@@ -1,8 +1,8 @@
-"""Whoever is asked whether a patient can have a slot at an instant gives the same answer (I5).
+"""Every part of the system gives the same answer about a slot at an instant (invariant I5).
 
-In random clinics the plain list, the search, the two explanations, the admin's filter, the waiting
-list, booking and rescheduling are asked about every slot at instants at which something changes,
-and compared with a reading of the rule in plain Python.
+The drill makes random clinics. It asks the plain list, the search, the two explanations, the
+admin's filter, the waiting list, booking and rescheduling about every slot, at instants at which
+something changes. It compares the answers with the rule written again in plain Python.
 """
 
 from collections import Counter
@@ -22,17 +22,17 @@ from extensions.exceptions import DomainError
 from tests.drills.agreement_clinics import DAY, MINUTE, Ground, RandomClinic, overlap
 from tests.sample_data import rolled_back
 
-INSTANTS = 4  # of each clinic
-OVER_HTTP = 10  # one in so many is booked and moved through the API, the others by its verbs
+INSTANTS = 4  # tried in each clinic
+OVER_HTTP = 10  # one slot in ten is booked over HTTP, the others by the verbs
 REASONS = {error.code: reason for reason, error in REFUSALS.items()}
 Report = Callable[[str], None]
 
 
 def agree(cases: int, first_seed: int = 0, report: Report = lambda line: None) -> Counter[str]:
-    """Ask about so many (rules, slot, instant); how often each answer was given.
+    """Ask about this number of cases (rules, slot, instant), and count how often each answer came.
 
-    Raises AssertionError with the seed of the clinic at the first disagreement. Needs a transaction
-    around it, of which nothing is left.
+    Raises AssertionError with the seed of the clinic at the first disagreement. The caller needs a
+    transaction; this function leaves nothing in it.
     """
     ground, given, seed = Ground(), Counter[str](), first_seed
     while given.total() < cases:
@@ -50,7 +50,7 @@ def agree(cases: int, first_seed: int = 0, report: Report = lambda line: None) -
 
 
 class Moment:
-    """A clinic at an instant, asked from all sides."""
+    """A clinic at an instant, with the answers of every part of the system."""
 
     def __init__(self, clinic: RandomClinic, at: datetime) -> None:
         self.clinic, self.at, self.patient = clinic, at, clinic.ground.patient
@@ -58,7 +58,7 @@ class Moment:
         self.client.force_authenticate(self.patient.user)
 
     def answers(self) -> Iterator[str]:
-        """The answer about each slot, once everybody has given it."""
+        """Return the answer about each slot, after every part has given the same one."""
         expected = {slot.pk: self.reason(slot, self.clinic.live()) for slot in self.clinic.slots}
         everybody = {slot.pk: self.reason(slot, None) for slot in self.clinic.slots}
         free = {pk for pk, reason in everybody.items() if reason is None}
@@ -71,19 +71,19 @@ class Moment:
             self.same(f"booking {slot.pk}", self.booked(slot), expected[slot.pk])
         return (str(reason) for reason in expected.values())
 
-    def same(self, who: str, said: Any, expected: Any) -> None:
-        """What was said is what was expected."""
+    def same(self, who: str, answer: Any, expected: Any) -> None:
+        """Assert that a part gave the expected answer."""
         where = f"{who}, clinic {self.clinic.seed} at {self.at.isoformat()}"
-        assert said == expected, f"{where}: {said}, not {expected}"
+        assert answer == expected, f"{where}: {answer}, not {expected}"
 
     def answer(self, request: Any) -> Any:
         assert request.status_code == 200, request.content
         return request.json()["results"]
 
-    # --- The rule, read once more ---
+    # --- The rule, written again ---
 
     def reason(self, slot: Slot, visits: list[Appointment] | None) -> str | None:
-        """The first reason against the slot for somebody with these live visits, or for anybody."""
+        """Return the first reason against the slot, for a patient with these visits or for all."""
         answer = {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
         answer["too_many"] = visits is not None and self._at_limit(slot, visits)
         lapsed = slot.hold_lapses_at is not None and slot.hold_lapses_at <= self.at
@@ -112,7 +112,7 @@ class Moment:
         there = [v for v in visits if v.location_id == slot.location_id and v.ends_at > self.at]
         return limit is not None and len(there) >= limit
 
-    # --- Those who are asked ---
+    # --- Parts of the system ---
 
     def explained(self, client: APIClient) -> dict[int, str | None]:
         answer = self._days(client, explain="true")
@@ -135,7 +135,7 @@ class Moment:
         return {slot["id"] for slot in self.answer(self.anonymous.get("/api/doctor/slots/"))}
 
     def wait(self) -> None:
-        """Ask which free slots the patient, who waits for both doctors, could be offered."""
+        """Ask which free slots the patient, who waits for both doctors, can be offered."""
         free = [slot for slot in self.clinic.slots if self.reason(slot, None) is None]
         mine = WaitlistEntry.objects.filter(patient=self.patient)
         offered = {slot.pk for slot in free if mine.eligible_for(slot, self.at).exists()}
@@ -151,7 +151,7 @@ class Moment:
             return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 201)
 
     def move(self) -> None:
-        """Ask whether a visit can be moved to each slot: it does not count itself."""
+        """Ask whether a visit can move to each slot. The visit itself is no obstacle."""
         coming = [v for v in self.clinic.live() if v.starts_at > self.at and self._in_time(v)]
         for visit in coming[:1]:
             others = [other for other in self.clinic.live() if other is not visit]
@@ -173,13 +173,13 @@ class Moment:
             return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 200)
 
     def _outcome(self, answer: Any, success: int) -> str | None:
-        """The reason that was given, None for none."""
+        """Return the reason in the answer, or None for a success."""
         if answer.status_code == success:
             return None
         return REASONS.get(answer.json()["code"], str(answer.content))
 
     def _refusal(self, verb: Callable[[], Any]) -> str | None:
-        """The reason that the verb, which the view calls, gives; None where it goes through."""
+        """Return the reason that the verb gives, or None. The view calls the same verb."""
         try:
             verb()
         except DomainError as error:

@@ -1,4 +1,4 @@
-"""Random clinics for the drill of agreement: rules, slots, visits, offers, and telling instants."""
+"""Random clinics for the drill of agreement: rules, slots, visits, offers and instants."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,7 +17,7 @@ TICK, MINUTE, DAY = timedelta(microseconds=1), timedelta(minutes=1), timedelta(d
 NEAR = (timedelta(0), TICK, -TICK, MINUTE, -MINUTE)
 SLOTS = 14
 LENGTHS = (5, 15, 30, 60, 120)
-# The evening before the clocks change somewhere, and some days on which they do not.
+# On the evenings of six dates the clocks are about to change in a zone; on two they are not.
 DATES = (
     date(2027, 3, 27), date(2027, 10, 30), date(2027, 3, 13), date(2027, 11, 6),
     date(2027, 4, 3), date(2027, 10, 2), date(2027, 1, 15), date(2027, 7, 1),
@@ -25,7 +25,7 @@ DATES = (
 
 
 class Ground:
-    """What all clinics of a run share: three places, two doctors, a patient, and another."""
+    """The rows that all clinics of a run share: three places, two doctors and two patients."""
 
     def __init__(self) -> None:
         self.places: list[Location] = [LocationFactory(time_zone=zone) for zone in ZONES]
@@ -47,7 +47,7 @@ class Ground:
 
 @dataclass
 class RandomClinic:
-    """One clinic: the places with their rules, its slots, the patient's visits, instants to try."""
+    """One clinic: places with their rules, its slots, the patient's visits, instants to try."""
 
     ground: Ground
     seed: int
@@ -68,7 +68,7 @@ class RandomClinic:
         Slot.objects.bulk_update(self.slots, ["taken", "hold_lapses_at"])
 
     def instants(self, how_many: int) -> list[datetime]:
-        """The instant that the clinic is made around, and others at which something changes."""
+        """Return the clinic's own instant, and other instants at which something changes."""
         turning = [slot.starts_at for slot in self.slots]
         turning += [slot.starts_at - self.notice(slot) for slot in self.slots]
         turning += [slot.hold_lapses_at for slot in self.slots if slot.hold_lapses_at]
@@ -81,7 +81,7 @@ class RandomClinic:
     def notice(self, slot: Slot) -> timedelta:
         return (self.place(slot).min_notice_minutes or 0) * MINUTE
 
-    # --- What is made ---
+    # --- Rows ---
 
     def _set_rules(self, place: Location) -> None:
         some = self.random.choice
@@ -117,7 +117,7 @@ class RandomClinic:
         )
 
     def _start(self, place: Location) -> datetime:
-        """At one of the places where the answer turns, or within some days of the instant."""
+        """Return a time at which the answer changes, or a time within some days of the instant."""
         some, notice = self.random.choice, (place.min_notice_minutes or 0) * MINUTE
         local = self.at.astimezone(place.zone).date() + (place.horizon_days or 0) * DAY + DAY
         midnight = datetime.combine(local, time(), tzinfo=place.zone).astimezone(UTC)
@@ -125,7 +125,7 @@ class RandomClinic:
         return some((self.at, self.at + notice, midnight, anywhere, anywhere)) + some(NEAR)
 
     def _book_visits(self) -> None:
-        """Visits of the patient in some slots; live ones do not overlap."""
+        """Book some slots for the patient. Live visits do not overlap."""
         for slot in self.random.sample(self.slots, self.random.choice((0, 1, 2, 3, 4))):
             status = self.random.choice((Status.SCHEDULED, Status.SCHEDULED, Status.COMPLETED))
             clear = not any(overlap(slot, visit) for visit in self.live())
@@ -150,7 +150,7 @@ class RandomClinic:
         )
 
     def _hold_places(self) -> None:
-        """Open offers on some slots, of which some have lapsed at the instant."""
+        """Make open offers on some slots. Some of the offers have lapsed at the instant."""
         offers = []
         for slot in self.slots:
             for _ in range(slot.capacity - slot.taken):
@@ -176,5 +176,5 @@ class RandomClinic:
 
 
 def overlap(one: Slot | Appointment, other: Slot | Appointment) -> bool:
-    """Whether they have some time in common."""
+    """Return whether the two have some time in common."""
     return one.starts_at < other.ends_at and one.ends_at > other.starts_at

@@ -1,4 +1,4 @@
-"""A day at the clinic over HTTP: what patients and staff do, in words that every release knows."""
+"""A day at the clinic over HTTP: calls of patients and staff that every release understands."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -16,47 +16,47 @@ from tests.admin_client import FormReader
 SECONDS = 30
 PASSWORD = "a long enough sentence"
 STAFF = {"email": "admin@example.com", "password": "clinic-demo"}
-TRIES = 20  # of slots, which others book meanwhile
-YEARS_AHEAD = count(400)  # days, one for each session that staff enter
+TRIES = 20  # slots to try; another patient may book one first
+YEARS_AHEAD = count(400)  # days from today, one for each session that staff enter
 
 
-class RequestContext:
-    """Somebody who calls the API of a server."""
+class ApiCaller:
+    """A caller of a server's API."""
 
     def __init__(self, base: str, token: str = "") -> None:
         self.base, self.token = base, token
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """What the answer holds; raises HTTPError for all but a 2xx."""
+        """Return the content of the answer. Raises HTTPError for all but a 2xx."""
         headers = {"Content-Type": "application/json", **headers}
         if self.token:
             headers["Authorization"] = f"Token {self.token}"
         sent = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.base}/api/{path}", sent, headers, method=method)
         with urlopen(request, timeout=SECONDS) as answer:
-            said = answer.read()
-            return json.loads(said) if said else None
+            text = answer.read()
+            return json.loads(text) if text else None
 
     def login(self, **who: str) -> None:
-        """Sign in, and call with the token from now on."""
+        """Sign in, and send the token with every later call."""
         self.token = self.call("POST", "auth/login/", who)["token"]
 
 
-class Patient(RequestContext):
-    """Somebody new, who does all that a patient can."""
+class Patient(ApiCaller):
+    """A new patient, who makes every kind of call that a patient can make."""
 
     def __init__(self, base: str) -> None:
         super().__init__(base)
         self.random, self.email = Random(), f"{token_hex(8)}@example.com"
 
     def arrive(self) -> None:
-        """Register, and sign in."""
+        """Register and sign in."""
         names = {"first_name": "Ada", "last_name": "Day"}
         self.call("POST", "auth/register/", {"email": self.email, "password": PASSWORD, **names})
         self.login(email=self.email, password=PASSWORD)
 
     def move_to(self, base: str) -> None:
-        """Be served by another server from now on, and change the password there."""
+        """Use another server from now on, and change the password there."""
         self.base = base
         changed = {"old_password": PASSWORD, "new_password": f"{PASSWORD} more"}
         self.token = self.call("POST", "auth/change-password/", changed)["token"]
@@ -66,7 +66,7 @@ class Patient(RequestContext):
         self.call("POST", "auth/logout/")
 
     def day(self) -> None:
-        """Arrive, look, book, fill in, move, cancel, and leave."""
+        """Arrive, book, fill in the profile, move, cancel and leave."""
         self.arrive()
         visit = self.booked()
         self.fill_in()
@@ -78,7 +78,7 @@ class Patient(RequestContext):
         self.leave()
 
     def booked(self) -> Any:
-        """A visit, booked twice under one key and made once."""
+        """Book a visit twice under one key, and check that the server made one."""
         key = {"Idempotency-Key": token_hex(8)}
         visit = self.somewhere("appointment/book/{doctor}/", **key)
         again = {"slot_id": visit["slot_id"], "reason": "a day"}
@@ -87,7 +87,7 @@ class Patient(RequestContext):
         return visit
 
     def somewhere(self, path: str, **headers: str) -> Any:
-        """What comes of sending a free slot to the path; another one where it is just gone."""
+        """Send a free slot to the path. Try another slot if the server answers 409."""
         for _ in range(TRIES):
             slot = self.random.choice(self.free())
             sent = {"slot_id": slot["id"], **({"reason": "a day"} if "book" in path else {})}
@@ -99,7 +99,7 @@ class Patient(RequestContext):
         raise AssertionError(f"{TRIES} slots were gone")
 
     def free(self) -> list[dict[str, Any]]:
-        """Free slots, some days from now."""
+        """Return free slots, some days from now."""
         day = datetime.now(UTC).date() + timedelta(days=self.random.randint(2, 9))
         doctors = self.call("GET", "doctor/doctors/?page_size=100")["results"]
         doctor = self.random.choice(doctors)["id"]
@@ -108,25 +108,25 @@ class Patient(RequestContext):
         return found or self.free()
 
     def fill_in(self) -> None:
-        """The profile, an entry of the medical history, and a child."""
+        """Fill in the profile, an entry of the medical history, and a child."""
         self.call("PATCH", "patient/profile/", {"phone_number": "+34600000001"})
         entry = {"kind": "allergy", "description": "peanuts", "status": "active"}
         self.call("POST", "patient/medical-history/", entry)
         self.call("POST", "patient/dependents/", {"first_name": "Bo", "last_name": "Day"})
 
 
-class Staff(RequestContext):
-    """Who runs the calendar, by the API and in the admin."""
+class Staff(ApiCaller):
+    """A member of staff, who manages the calendar through the API and the admin."""
 
     def day(self) -> None:
-        """Enter a session, close it and take it out; then look at every page of the admin."""
+        """Enter, close and delete a session. Then open pages of the admin."""
         self.login(**STAFF)
         self.session()
         self.call("GET", "appointment/rebooking/")
         self.at_the_admin()
 
     def session(self) -> None:
-        """A session far ahead, made, closed for leave, and deleted."""
+        """Enter a session far in the future, close it for leave, and delete it."""
         [doctor, *_] = self.call("GET", "doctor/doctors/")["results"]
         [place, *_] = self.call("GET", "doctor/locations/")["results"]
         date = datetime.now(UTC).date() + timedelta(days=next(YEARS_AHEAD))
@@ -140,7 +140,7 @@ class Staff(RequestContext):
         self.call("DELETE", f"doctor/schedules/{made['id']}/")
 
     def at_the_admin(self) -> None:
-        """Sign in as a browser does, open the lists, and save a location as it stands."""
+        """Sign in as a browser does, open the lists, and save a location unchanged."""
         self.browser = build_opener(HTTPCookieProcessor(CookieJar()))
         typed = {"username": STAFF["email"], "password": STAFF["password"]}
         self.send("/admin/login/", typed)
@@ -149,14 +149,14 @@ class Staff(RequestContext):
         self.send("/admin/doctor/location/1/change/", {})
 
     def page(self, path: str, sent: bytes | None = None) -> str:
-        """The text of a page."""
+        """Return the text of a page."""
         request = Request(self.base + path, sent, {"Referer": self.base + path})
         with self.browser.open(request, timeout=SECONDS) as answer:
             text: str = answer.read().decode()
         return text
 
     def send(self, path: str, typed: dict[str, str]) -> None:
-        """Send the form of a page with what is typed; raises AssertionError where it comes back."""
+        """Send the form of a page with these values. Raises AssertionError if it has errors."""
         form = {**FormReader(self.page(path)).sent, **typed}
-        said = self.page(path, urlencode(form, doseq=True).encode())
-        assert "errornote" not in said, said
+        text = self.page(path, urlencode(form, doseq=True).encode())
+        assert "errornote" not in text, text

@@ -1,4 +1,4 @@
-"""A PostgreSQL that keeps what it acknowledged, on a port of its own, made to be killed.
+"""A PostgreSQL server that keeps what it acknowledged, on a port of its own, for drills to kill.
 
     with cluster.primary() as primary:          # raises PostgresMissing; never a skip
         url = primary.create_database("clinic")
@@ -8,9 +8,10 @@
             primary.wait_for("reserve")         # every commit waits for it from now on
             standby.promote()
 
-The suite's own server (tests/postgres.py) has durability off and one socket; this one has both as
-in service. A password made for it keeps other accounts of the machine out. Start, restart and
-make standbys in the main thread: Linux takes the end of the starting thread for the parent's.
+The suite's own server (tests/postgres.py) has no durability and listens on a socket only. This one
+is durable and listens on a port, as in service. A password keeps other accounts of the machine out.
+Call `start`, `restart` and `standby` in the main thread: Linux ends the server when the thread that
+started it ends.
 """
 
 import os
@@ -39,13 +40,13 @@ SETTINGS = {
     "wal_keep_size": "256MB",
     "timezone": "UTC",
 }
-if sys.platform == "linux":  # file by file it takes seconds after each kill
+if sys.platform == "linux":  # syncing each file takes seconds after each kill
     SETTINGS["recovery_init_sync_method"] = "syncfs"
 
 
 @contextmanager
 def primary(**settings: str) -> Iterator["Cluster"]:
-    """A new, empty server from the first binaries that work; raises PostgresMissing."""
+    """Start an empty server with the first binaries that work. Raises PostgresMissing."""
     tried: list[str] = []
     for source in binaries.find(os.environ.get("TEST_POSTGRES", "").strip()):
         folder = scratch.Folder("clinic-cluster-", memory() or binaries.place_for_data())
@@ -67,7 +68,7 @@ def primary(**settings: str) -> Iterator["Cluster"]:
 
 
 class Cluster:
-    """A server with durability on: `start`, `stop`, `kill`, `pause`, `standby`, `promote`."""
+    """A durable server: `start`, `stop`, `kill`, `pause`, `standby`, `promote`."""
 
     def __init__(self, programs: Programs, name: str, password: str) -> None:
         self.programs, self.name, self.port = programs, name, free_port()
@@ -77,10 +78,10 @@ class Cluster:
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
 
-    # --- Its life ---------------------------------------------------------------------------------
+    # --- Start and stop ---------------------------------------------------------------------------
 
     def make(self) -> None:
-        """Make an empty cluster and start it; raises Unusable."""
+        """Make an empty cluster and start it. Raises Unusable."""
         secret = self.programs.folder / "password"
         secret.touch(mode=0o600)
         secret.write_text(self._password)
@@ -91,11 +92,11 @@ class Cluster:
         self.start()
 
     def start(self) -> None:
-        """Start it on its port and wait until it answers, recovery included; raises Unusable."""
+        """Start the server and wait until it answers, also after recovery. Raises Unusable."""
         assert self._process is None, "it runs"
         try:
             self._launch()
-        except Unusable:  # what was killed may have held its memory for another moment
+        except Unusable:  # the killed server may hold its memory a moment longer
             self._launch()
 
     def _launch(self) -> None:
@@ -108,7 +109,7 @@ class Cluster:
             raise
 
     def stop(self) -> None:
-        """PostgreSQL's fast shutdown; again is allowed and does nothing."""
+        """Stop the server by PostgreSQL's fast shutdown. A second call does nothing."""
         if self._process is not None:
             self.resume()
             self._process.send_signal(signal.SIGINT)
@@ -119,20 +120,20 @@ class Cluster:
         self._process = None
 
     def kill(self) -> None:
-        """kill -9 of every process of it, as when the machine loses its power."""
+        """Send kill -9 to every process of the server, as when the machine loses power."""
         if self._process is not None:
             self._signal(signal.SIGKILL)
             self._process.wait()
         self._process = None
 
     def restart(self) -> None:
-        """Stop it and start it again, as for a change of settings."""
+        """Stop the server and start it again, as after a change of settings."""
         self.stop()
         self.start()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """None of its processes runs meanwhile; connections to it stay open and hear nothing."""
+        """Stop all processes during the block. Connections stay open and get no answer."""
         self._signal(signal.SIGSTOP)
         try:
             yield
@@ -143,22 +144,22 @@ class Cluster:
         """End a pause."""
         self._signal(signal.SIGCONT)
 
-    # --- What is in it ----------------------------------------------------------------------------
+    # --- Databases and values ---------------------------------------------------------------------
 
     def url(self, database: str = "postgres") -> str:
-        """The DATABASE_URL of a database of this server."""
+        """Return the DATABASE_URL of a database of this server."""
         return f"postgres://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def value(self, statement: str, database: str = "postgres") -> Any:
-        """The one value that a statement answers there, or None."""
+        """Return the one value that a statement answers, or None."""
         return query(self.url(database), statement)
 
     def values(self, statement: str) -> list[Any]:
-        """The first column of what a statement answers."""
+        """Return the first column that a statement answers."""
         return self.value(f"SELECT coalesce(array_agg(v), '{{}}') FROM ({statement}) AS t(v)") or []
 
     def create_database(self, name: str, template: str = "template1") -> str:
-        """The DATABASE_URL of a new database, empty or a copy of one that nobody uses."""
+        """Return the DATABASE_URL of a new database, empty or a copy of an unused one."""
         self.value(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
@@ -166,7 +167,7 @@ class Cluster:
 
     @contextmanager
     def standby(self, name: str, port: int = 0) -> Iterator["Cluster"]:
-        """A second server that follows this one, known to it by its name; on a port of its own."""
+        """Start a second server that follows this one, under this name, on a port of its own."""
         made = Cluster(self.programs, name, self._password)
         made.port = port or made.port
         made.settings.update(self.settings)
@@ -180,7 +181,7 @@ class Cluster:
             made.stop()
 
     def wait_for(self, standby: str) -> None:
-        """Have every commit wait until the standby has it on disk; "" for none of them."""
+        """Make every commit wait until the standby has it on disk. "" ends the waiting."""
         self.value(f"ALTER SYSTEM SET synchronous_standby_names = '{standby}'")
         self.value("SELECT pg_reload_conf()")
         state = f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{standby}'"
@@ -189,7 +190,7 @@ class Cluster:
         )
 
     def hold_back(self) -> None:
-        """Send standbys nothing any more, until this server is killed or resumed."""
+        """Send the standbys nothing more, until this server is killed or resumed."""
         for pid in self.values("SELECT pid FROM pg_stat_replication"):
             os.kill(pid, signal.SIGSTOP)
 
@@ -197,13 +198,13 @@ class Cluster:
         """Make a standby the primary."""
         assert self.value("SELECT pg_promote()"), self.log.read_text()
 
-    # --- Its processes ----------------------------------------------------------------------------
+    # --- Processes --------------------------------------------------------------------------------
 
     def _signal(self, number: signal.Signals) -> None:
-        """To the server first, so that it starts no new process, then to all of its processes.
+        """Signal the server first, so that it starts no new process, and then all of its processes.
 
-        They are looked for before as well: those of a server that was killed are nobody's, and one
-        that was stopped before it does not notice.
+        The children are listed before as well: those of a killed server have no parent, and a
+        stopped server does not notice.
         """
         if self._process is None or self._process.poll() is not None:
             return
@@ -217,7 +218,7 @@ class Cluster:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that this one has started, where the system tells; their state is not asked."""
+    """Return the processes that this one has started; the system has to list them in /proc."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -230,7 +231,7 @@ def children(pid: int) -> list[int]:
 
 
 def port_of(url: str) -> int:
-    """The port that a DATABASE_URL names."""
+    """Return the port that a DATABASE_URL names."""
     port = urlsplit(url).port
     assert port is not None
     return port

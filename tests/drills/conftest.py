@@ -1,4 +1,4 @@
-"""How large the drills are."""
+"""Fixtures that set the size of the drills."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -10,26 +10,26 @@ T = TypeVar("T")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer `--scale`: 0.1 makes every drill a tenth as large, 10 ten times."""
+    """Offer `--scale`: 0.1 makes every drill a tenth as large, 10 makes it ten times as large."""
     parser.addoption("--scale", type=float, default=1.0, help="size of the drills (1)")
 
 
 @pytest.fixture
 def sized(pytestconfig: pytest.Config) -> Sized:
-    """`sized(10_000)`: so many, times the scale of this run."""
+    """Return a function: `sized(10_000)` is 10,000 times the scale of this run."""
     scale: float = pytestconfig.getoption("scale")
     return lambda number: max(1, round(number * scale))
 
 
 @pytest.fixture
 def sampled(sized: Sized) -> Callable[[Sequence[T]], Sequence[T]]:
-    """`sampled(routes)`: all at full size, else as many as the scale says, spread evenly."""
+    """Return a function: `sampled(routes)` is all of them, or an even sample at a smaller scale."""
     return lambda every: every[:: max(1, len(every) // min(len(every), sized(len(every))))]
 
 
 @pytest.fixture
 def report(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Print a line of progress at once, past the capturing of output."""
+    """Return a function that prints a line of progress at once, although pytest captures output."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
 

@@ -1,4 +1,4 @@
-"""10,000 cases of (rules, slots, instant), and not one on which two answers differ."""
+"""The drill asks about 10,000 cases (rules, slot, instant), and no two answers differ."""
 
 import pytest
 

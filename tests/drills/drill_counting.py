@@ -1,4 +1,4 @@
-"""Two processes that count in one table."""
+"""Two processes count in one table."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ TABLE = "limits_of_drill"
 
 @pytest.fixture
 def table(transactional_db: None, settings) -> Iterator[None]:
-    """A table of counts in the database under test, as in production without CACHE_URL."""
+    """Make a table of counts in the database under test, as production has without CACHE_URL."""
     backend = "extensions.db.cache.DatabaseCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": TABLE}}
     call_command("createcachetable", verbosity=0)

@@ -1,4 +1,4 @@
-"""A connection that is slow, breaks and falls silent; a standby that is gone; primaries killed."""
+"""The connection to the database gets slow, breaks or falls silent; standbys and primaries end."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ Lines = Callable[..., Line]
 
 @pytest.fixture(scope="module")
 def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A server with a migrated database `clinic`, to be used or copied."""
+    """Start a server with a migrated database `clinic`. Tests use or copy the database."""
     with cluster.primary() as primary:
         url = primary.create_database("clinic")
         BareServer(url, tmp_path_factory.mktemp("durable") / "log").migrate()
@@ -34,7 +34,7 @@ def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def line(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
-    """`line(report)`: a server and the line to its database, a copy, with clients of their own."""
+    """Yield `line(report)`: a server, its clients, and the line to its own database."""
     with Proxy(durable.port) as proxy:
         url = proxy.between(durable.create_database("line", template="clinic"))
         server = BareServer(url, tmp_path_factory.mktemp("line") / "log")
@@ -44,7 +44,7 @@ def line(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def relay(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    """A server that knows of two places for its database."""
+    """Start a server whose DATABASE_URL names two places for its database."""
     with failover.relay(durable, "clinic", tmp_path_factory.mktemp("relay") / "log") as pair:
         yield pair
 
@@ -83,7 +83,7 @@ def test_a_synchronous_standby_that_takes_over_has_all_and_one_that_lags_has_not
 
 @pytest.fixture
 def standby_gone(durable: Cluster) -> Iterator[Cluster]:
-    """A primary whose commits wait for a standby that is not there; with a table to write to."""
+    """Yield a primary with a table `note`, whose commits wait for a standby that is not there."""
     durable.value("CREATE TABLE IF NOT EXISTS note (what text)", "clinic")
     durable.value("ALTER SYSTEM SET synchronous_standby_names = 'gone'")
     durable.value("SELECT pg_reload_conf()")
@@ -94,7 +94,7 @@ def standby_gone(durable: Cluster) -> Iterator[Cluster]:
 
 
 def commit(primary: Cluster, answer: float) -> None:
-    """Commit a row as the application does, waiting so many seconds for the answer."""
+    """Commit a row as the application does, and wait this number of seconds for the answer."""
     with closing(psycopg2.connect(primary.url("clinic"), connection_factory=Connection)) as one:
         one.cursor(cursor_factory=Cursor).execute("INSERT INTO note VALUES ('x')")
         with use_timeouts(Timeouts(lock=3, statement=5, idle=30, answer=answer)):
@@ -110,7 +110,7 @@ def test_a_commit_whose_standby_is_gone_is_not_waited_for_and_not_acknowledged(
     with pytest.raises(psycopg2.OperationalError):
         commit(standby_gone, answer=0.5)
     assert standby_gone.value("SELECT count(*) FROM note", "clinic") == 0
-    assert standby_gone.values(WAITING)  # it goes on waiting, and takes place if the standby comes
+    assert standby_gone.values(WAITING)  # it still waits, and takes effect if the standby comes
 
 
 def test_a_commit_whose_wait_is_canceled_is_not_acknowledged(standby_gone: Cluster) -> None:

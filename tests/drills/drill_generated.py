@@ -1,4 +1,4 @@
-"""Thousands of calls that schemathesis makes up, alone and in sequences, with all of its checks."""
+"""Schemathesis makes thousands of calls, alone and in sequences, and all of its checks hold."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A year of weekly hours for 200 doctors, a million slots, in one command; memory stays flat."""
+"""One command makes a year of weekly hours for 200 doctors, and its memory does not grow."""
 
 import resource
 import time
@@ -21,11 +21,11 @@ from tests.drills.year_of_hours import (
 pytestmark = pytest.mark.django_db
 DAYS_MADE = 28
 
-MOST_GROWTH = 32 * 1024  # KiB from one week made to the whole year made
+MOST_GROWTH = 32 * 1024  # KiB that the whole year may need beyond one week
 
 
 def peak() -> int:
-    """The most memory that this process ever held, in KiB."""
+    """Return the most memory that this process ever held, in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
@@ -47,7 +47,7 @@ def test_a_year_for_all_doctors_is_made_once_in_flat_memory(sized, report) -> No
 def test_memory_does_not_grow_with_the_doctors() -> None:
     with time_machine.travel(NEW_YEAR, tick=False):
         doctors_with_hours(1)
-        materialize(DAYS_MADE)  # reads once what stays in memory
+        materialize(DAYS_MADE)  # the first run loads what stays in memory
         doctors_with_hours(1)
         for_one = peak_of(partial(materialize, DAYS_MADE))
         doctors_with_hours(6)

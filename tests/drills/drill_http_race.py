@@ -1,4 +1,4 @@
-"""Many clients at once against the real server, on a database of its own."""
+"""Many clients race at the real server, which has a database of its own."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.live import Server
 
 @pytest.fixture(scope="module")
 def prepared(clinic: Server) -> tuple[int, int, list[str]]:
-    """The same, in the one clinic."""
+    """Prepare the race in the clinic that all tests share."""
     return prepared_in(clinic)
 
 

@@ -1,4 +1,4 @@
-"""Workers, servers and databases killed 20 times each in mid-load, and backups made in it."""
+"""Drills kill workers, servers and databases 20 times each under load, and back up under load."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.drills.kills import Clinic, back_up_and_restore, survive
 
 @pytest.fixture(scope="module")
 def durable(database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """A clinic whose database is as durable as in service."""
+    """Start a clinic whose database is as durable as in service."""
     with kills.clinic(database, tmp_path_factory.mktemp("durable")) as clinic:
         yield clinic
 

@@ -1,4 +1,4 @@
-"""The clients of the drills: what they say of a sound server, and that they see what is lost."""
+"""The clients of the drills find no fault in a sound server, and notice a lost visit."""
 
 import time
 
@@ -10,7 +10,7 @@ from tests.live import Server
 
 @pytest.fixture(scope="module")
 def load(clinic: Server) -> Load:
-    """What four people were told in a second of load."""
+    """Put a second of load of four people on the server."""
     load = Load.prepared(clinic, people=4, days=1)
     with load.running():
         time.sleep(1)

@@ -1,4 +1,4 @@
-"""Every page by every method, for all ten callers, of what is own, another's and absent."""
+"""All ten callers send every method to every page, for own, another's and absent rows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The suite, and the real server under load, through PgBouncer in transaction mode."""
+"""The suite, and the real server under load, run through PgBouncer in transaction mode."""
 
 import subprocess
 import sys
@@ -17,12 +17,12 @@ from tests.threads import becomes_true
 
 pytestmark = pytest.mark.only_on("postgres")
 
-CONNECTIONS = 4  # of PgBouncer's to the server, for 32 threads of the clinic's
+CONNECTIONS = 4  # PgBouncer opens these to the server, for 32 threads of the clinic
 
 
 @pytest.fixture(scope="module")
 def through(database: Any) -> Iterator[Through]:
-    """The suite's server behind a PgBouncer, where one can be had."""
+    """Put a PgBouncer before the suite's server, if this machine can have one."""
     try:
         bouncer = Through(database, CONNECTIONS)
     except BouncerMissing as reason:
@@ -35,7 +35,7 @@ def through(database: Any) -> Iterator[Through]:
 def bounced(
     through: Through, clinic: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A second server on the clinic's database, which comes to it through PgBouncer."""
+    """Start a second server, which reaches the clinic's database through PgBouncer."""
     url = through.url(urlsplit(clinic.url).path.strip("/"))
     log = tmp_path_factory.mktemp("bounced") / "log"
     server = Server(url, log, THROTTLE="off", PGBOUNCER="1")
@@ -57,7 +57,7 @@ def test_a_load_of_more_clients_than_connections_is_served(bounced: Server) -> N
 
 # --- The suite ------------------------------------------------------------------------------------
 
-SECONDS = 2400  # a whole run may take
+SECONDS = 2400  # a whole run may take this long
 USAGE_ERROR = 4
 PART = [
     "tests/test_races.py",
@@ -69,7 +69,7 @@ PART = [
 def test_the_suite_passes_through_pgbouncer(
     report: Callable[[str], None], pytestconfig: pytest.Config
 ) -> None:
-    """All of it at full size, the races of bookings at a smaller one."""
+    """Run all tests at full size, and the races of bookings at a smaller one."""
     files = [] if pytestconfig.getoption("scale") >= 1 else PART
     command = ["timeout", str(SECONDS), sys.executable, "-u", "-m", "pytest", "--db=pgbouncer"]
     process = subprocess.Popen(
@@ -82,11 +82,11 @@ def test_the_suite_passes_through_pgbouncer(
         preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (no other thread runs yet)
     )
     assert process.stdout
-    said: list[str] = []
+    printed: list[str] = []
     with process:
         for line in process.stdout:
             report(line.rstrip())
-            said.append(line)
-    if process.returncode == USAGE_ERROR and "pgbouncer" in said[-1].lower():
-        pytest.skip(f"PgBouncer is left out: {said[-1].strip()}")
-    assert process.returncode == 0, "".join(said[-50:])
+            printed.append(line)
+    if process.returncode == USAGE_ERROR and "pgbouncer" in printed[-1].lower():
+        pytest.skip(f"PgBouncer is left out: {printed[-1].strip()}")
+    assert process.returncode == 0, "".join(printed[-50:])

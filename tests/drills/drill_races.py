@@ -1,4 +1,4 @@
-"""Races of hundreds of threads; the suite plays the same bodies with as few as show the fault."""
+"""Races of hundreds of threads. The suite runs the same bodies with fewer threads."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Old code and new on one database, while it is migrated, and back: no call fails."""
+"""Old and new code use one database while it migrates forward and back, and no call fails."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.live import Server
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code of the release before."""
+    """Unpack the code of the previous release."""
     folder = tmp_path_factory.mktemp("old") / "code"
     try:
         unpack(folder)

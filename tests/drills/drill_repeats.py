@@ -1,4 +1,4 @@
-"""200 keys, eight sends of each at once; and processes killed in the midst of their work."""
+"""Clients send each of 200 keys eight times at once, and drills kill processes during a booking."""
 
 import pytest
 

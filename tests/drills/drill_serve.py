@@ -1,4 +1,4 @@
-"""How soon a second `make run` is ready, and what it sends until the server is killed."""
+"""A second `make run` is soon ready, and the sender of mail ends with a killed server."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from tests.live import ROOT, Server, environ
 from tests.threads import becomes_true
 
 SECOND_RUN = 3  # seconds that a second run may take
-BUSY = 2.5  # where the machine is busy, so many times what loading Django alone takes
+BUSY = 2.5  # a busy machine may take this many times what loading Django takes
 
 
 def test_a_second_run_is_quick(clinic: Server, tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def seconds_to_start(server: Server) -> float:
 
 
 def seconds_to_load() -> float:
-    """How long the machine takes by now to load the project, which a start does once."""
+    """Return the seconds that the machine now takes to load the project, as a start does."""
     began = time.monotonic()
     command = [sys.executable, "-c", "import django; django.setup()"]
     settings = environ(DJANGO_SETTINGS_MODULE="config.settings")
@@ -41,14 +41,14 @@ def test_a_child_of_the_server_sends_mail_until_the_server_ends_in_any_way(
     clinic: Server, tmp_path: Path
 ) -> None:
     server, beside = Server(clinic.url, tmp_path / "log"), list[int]()
-    with pytest.raises(AssertionError):  # it does not end well
-        kill(server, beside, mailboxes=[server.mail, clinic.mail])  # of one database: either sends
+    with pytest.raises(AssertionError):  # the killed server ends with an error
+        kill(server, beside, mailboxes=[server.mail, clinic.mail])  # either may send the mail
     assert len(beside) == 1, "none, or more than one"
     assert becomes_true(lambda: not words_of(beside[0]))
 
 
 def kill(server: Server, beside: list[int], mailboxes: list[Path]) -> None:
-    """Start the server, wait for a mail, note what works beside it, and kill the server at once."""
+    """Start the server, wait for a mail, note its child process, and kill the server at once."""
     with server.running():
         json = {"Content-Type": "application/json"}
         body = b'{"email": "patient@example.com"}'
@@ -65,12 +65,12 @@ def has_mail_for(address: str, mailboxes: list[Path]) -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that this one has started; Linux knows them."""
+    """Return the processes that this one has started. Only Linux lists them."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def words_of(pid: int) -> list[str]:
-    """The command line of a process; nothing where it has ended."""
+    """Return the command line of a process, or nothing if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Ten graceful ends in mid-load cut nobody off; those of gunicorn's own worker do."""
+"""A graceful end under load cuts no caller off. With gunicorn's own worker, it cuts some off."""
 
 from pathlib import Path
 

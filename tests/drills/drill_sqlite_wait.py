@@ -1,4 +1,4 @@
-"""How long a writer of SQLite waits for another one, before it is refused."""
+"""A writer of SQLite waits for another writer until its timeout, and is then refused."""
 
 import sqlite3
 import time
@@ -16,11 +16,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqli
 def test_a_writer_is_refused_after_its_timeout_however_many_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two wait for a writer of another process; the second waits no longer than the first."""
+    """Two writers wait for a third one of another process, and each waits as long as the other."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 1)
 
     def begin(number: int) -> float:
-        time.sleep(number / 2)  # the second has half of its time left when the first gives up
+        time.sleep(number / 2)  # the second still has half of its time when the first gives up
         asked = time.monotonic()
         with pytest.raises(OperationalError, match="locked"), transaction.atomic():
             raise AssertionError("another process writes")

@@ -1,8 +1,8 @@
-"""A primary that is killed in mid-load, and the standby that takes over.
+"""A drill kills a primary under load, and the standby takes over.
 
-With a synchronous standby no commit is acknowledged before the standby has it. The control has an
-asynchronous one, which is sent nothing in the second before the kill: it must lose visits, so that
-the drill is known to see a loss.
+With a synchronous standby, no commit is acknowledged before the standby has it. The control has an
+asynchronous standby, which the primary sends nothing in the second before the kill. The control has
+to lose visits, which shows that the drill can see a loss.
 """
 
 import time
@@ -18,11 +18,11 @@ from tests.live import BareServer, free_port
 from tests.threads import becomes_true
 
 LOAD_SECONDS = 1.5
-BACK_SECONDS = 10  # for the standby to take over, and for the server to find it
+BACK_SECONDS = 10  # seconds in which the standby takes over and the server finds it
 
 
 def either(first: Cluster, second: int, database: str) -> str:
-    """A DATABASE_URL with both servers, of which the one that takes writes is used."""
+    """Return a DATABASE_URL that names both servers; libpq uses the one that takes writes."""
     parts = urlsplit(first.url(database))
     hosts = f"{parts.netloc},127.0.0.1:{second}"
     return urlunsplit(parts._replace(netloc=hosts, query="target_session_attrs=read-write"))
@@ -30,7 +30,7 @@ def either(first: Cluster, second: int, database: str) -> str:
 
 @dataclass
 class Relay:
-    """Two servers of which one leads, until it is killed and another takes its port."""
+    """Two servers: one leads until a drill kills it, and the other takes its port."""
 
     leader: Cluster
     spare: int
@@ -40,7 +40,7 @@ class Relay:
     rounds: int = 0
 
     def round(self, *, synchronous: bool) -> None:
-        """Kill the leader under load, promote its standby, and be served again."""
+        """Kill the leader under load, promote its standby, and wait for an acknowledgement."""
         self.rounds += 1
         follow = self.leader.standby(f"standby{self.rounds}", self.spare)
         standby = self.stack.enter_context(follow)
@@ -65,9 +65,9 @@ class Relay:
 
 @contextmanager
 def relay(leader: Cluster, database: str, log: Path) -> Iterator[Relay]:
-    """A server that knows of two places, and clients of it; the database is migrated."""
+    """Start a server whose DATABASE_URL names two places. Its database is migrated."""
     spare = free_port()
     server = BareServer(either(leader, spare, database), log)
     load = Load.prepared(server, patience=30)
-    with ExitStack() as stack, server.running():  # it ends before its databases do
+    with ExitStack() as stack, server.running():  # the server ends before its databases do
         yield Relay(leader, spare, load, stack)

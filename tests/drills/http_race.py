@@ -9,12 +9,12 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.live import Server
+from tests.live import Server, printed_value
 
 TRIES, PLACES = 144, 5
 NUMBERS = count(500_000, 1_000)
 
-# Runs in the server's own database: a session of one slot, and as many patients as there are tries.
+# The server's own shell makes a session of one slot, and one patient for each try.
 PREPARE = f"""
 from accounts.tests.factories import UserFactory
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
@@ -33,15 +33,8 @@ print("HELD", slot.taken, slot.appointments.holding_a_place().count())
 MISCOUNT = "from doctor.models import Slot; Slot.objects.filter(pk={slot}).update(taken={taken})"
 
 
-def said(server: Server, word: str, code: str) -> str:
-    """What the line that begins with the word says, of what the code prints."""
-    done = server.manage("shell", "--no-imports", "-c", code)
-    [line] = [line for line in done.stdout.splitlines() if line.startswith(word)]
-    return line.removeprefix(word)
-
-
 def book(server: Server, doctor: int, slot: int, token: str, together: Barrier) -> tuple[int, str]:
-    """Try to book; the status and, of a refusal, its code."""
+    """Try to book, and return the status and the code of a refusal."""
     request = Request(
         f"{server.base}/api/appointment/book/{doctor}/",
         json.dumps({"slot_id": slot}).encode(),
@@ -57,19 +50,19 @@ def book(server: Server, doctor: int, slot: int, token: str, together: Barrier) 
 
 
 def prepared_in(server: Server) -> tuple[int, int, list[str]]:
-    """A doctor, their slot of five places, and a token for each try, of as many patients."""
-    doctor, slot, tokens = json.loads(said(server, "READY", PREPARE % next(NUMBERS)))
+    """Make a doctor, their slot of five places, and a token of a new patient for each try."""
+    doctor, slot, tokens = json.loads(printed_value(server, "READY", PREPARE % next(NUMBERS)))
     return doctor, slot, tokens
 
 
 def held(clinic: Server, slot: int) -> list[int]:
-    """Places taken of the slot, and appointments that hold one."""
-    return [int(count) for count in said(clinic, "HELD", COUNT.format(slot=slot)).split()]
+    """Return the places taken of the slot, and the appointments that hold one."""
+    return [int(count) for count in printed_value(clinic, "HELD", COUNT.format(slot=slot)).split()]
 
 
 def assert_144_tries_sell_5(server: Server, doctor: int, slot: int, tokens: list[str]) -> None:
-    """Have all of them book the slot at once."""
-    together = Barrier(TRIES)  # all hold their fire until the last is there
+    """Let all patients book the slot at once."""
+    together = Barrier(TRIES)  # each waits until the last one is ready
     with ThreadPoolExecutor(TRIES) as pool:
         tries = [pool.submit(book, server, doctor, slot, token, together) for token in tokens]
     answers = Counter(done.result() for done in tries)

@@ -1,8 +1,8 @@
-"""Processes killed in mid-load, and backups made in it: nothing acknowledged is ever lost.
+"""Kills of processes under load, and backups under load: no acknowledged visit is ever lost.
 
-A clinic of its own, with PostgreSQL as durable as in service, serves a load of clients who send
-each request again under its key until it is answered (tests/load.py). Whatever is killed comes back
-as its supervisor would bring it back; nobody mends anything by hand.
+A clinic of its own, with PostgreSQL as durable as in service, serves a load of clients. Each client
+sends a request again under its key until the server answers (tests/drills/load.py). A killed
+process starts again as its supervisor would start it; the drill repairs nothing by hand.
 """
 
 import os
@@ -23,25 +23,25 @@ from tests.live import BareServer
 from tests.threads import becomes_true
 
 PEOPLE = 8
-BETWEEN = 10  # acknowledged bookings from one kill to the next
-BACK_SECONDS = 60  # within which somebody is served again, on the slowest machine
+BETWEEN = 10  # acknowledged bookings between one kill and the next
+BACK_SECONDS = 60  # seconds until the server answers again, on the slowest machine
 Report = Callable[[str], object]
 
 
 @dataclass
 class Clinic:
-    """A server on a database that outlives a kill; of SQLite there is no cluster."""
+    """A server on a database that survives a kill. SQLite has no cluster."""
 
     server: BareServer
     cluster: Cluster | None
     create_database: Callable[[str], str]
 
     def kill_worker(self) -> None:
-        """kill -9 of a worker; gunicorn's master makes another."""
+        """Send kill -9 to a worker. Gunicorn's master makes another."""
         signal_to(Random().choice(children(self.server.process.pid)))
 
     def kill_server(self) -> None:
-        """kill -9 of the whole server, the master first so that it makes no worker; start it."""
+        """Kill -9 the master, so that it makes no worker, then the workers. Start again."""
         workers = children(self.server.process.pid)
         self.server.process.kill()
         for worker in workers:
@@ -50,21 +50,21 @@ class Clinic:
         self.server.start()
 
     def kill_database(self) -> None:
-        """kill -9 of every process of PostgreSQL; start it, which recovers it."""
+        """Send kill -9 to every process of PostgreSQL. Start it again, and it recovers."""
         assert self.cluster is not None
         self.cluster.kill()
         self.cluster.start()
 
 
 def signal_to(pid: int) -> None:
-    """kill -9, of one that may have ended already."""
+    """Send kill -9 to a process that may have ended already."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
 def clinic(database: Database, folder: Path) -> Iterator[Clinic]:
-    """A running clinic without demo data, on SQLite or on a PostgreSQL of its own."""
+    """Start a clinic without demo data, on SQLite or on a PostgreSQL of its own."""
     if database.kind == "sqlite":
         with serving(database.create_database, None, folder) as made:
             yield made
@@ -80,7 +80,7 @@ def clinic(database: Database, folder: Path) -> Iterator[Clinic]:
 def serving(
     create_database: Callable[[str], str], primary: Cluster | None, folder: Path
 ) -> Iterator[Clinic]:
-    """The server on a new database of these."""
+    """Start the server on a new database."""
     server = BareServer(create_database("clinic"), folder / "log")
     server.migrate()
     with server.running():
@@ -91,7 +91,7 @@ def serving(
 
 
 def survive(clinic: Clinic, kills: list[Callable[[], None]], report: Report = str) -> None:
-    """Kill so often in mid-load; all that was acknowledged must be there, once, and sound."""
+    """Kill repeatedly under load. Every acknowledged visit must exist once, and be sound."""
     load = Load.prepared(clinic.server, PEOPLE, days=2 + len(kills))
     waits = []
     with load.running():
@@ -105,13 +105,13 @@ def survive(clinic: Clinic, kills: list[Callable[[], None]], report: Report = st
 
 
 def go_on(load: Load) -> None:
-    """Wait until some more have been booked."""
+    """Wait until the clients have booked some more visits."""
     before = len(load.ledger)
     assert becomes_true(lambda: len(load.ledger) >= before + BETWEEN, BACK_SECONDS), load.summary()
 
 
 def until_served(load: Load, since: float) -> float:
-    """The seconds from that instant until a request begun after it was acknowledged."""
+    """Return the seconds from that instant until a later request was acknowledged."""
     served = becomes_true(lambda: load.first_acknowledged(since) < BACK_SECONDS, BACK_SECONDS)
     assert served, load.summary()
     return load.first_acknowledged(since)
@@ -121,7 +121,7 @@ def until_served(load: Load, since: float) -> float:
 
 
 def back_up_and_restore(clinic: Clinic, folder: Path, number: int, report: Report = str) -> None:
-    """Back up in mid-load, restore, and find there all that was acknowledged before."""
+    """Back up under load, restore, and check that the copy has every visit acknowledged before."""
     load, file = Load.prepared(clinic.server, PEOPLE, days=3), folder / f"backup{number}"
     with load.running():
         go_on(load)
@@ -138,7 +138,7 @@ def back_up_and_restore(clinic: Clinic, folder: Path, number: int, report: Repor
 
 
 def assert_restored(load: Load, url: str, began: float) -> None:
-    """What was acknowledged before the backup began is in the copy, and the copy is sound."""
+    """Assert that the copy is sound and has every visit acknowledged before the backup began."""
     copy = BareServer(url, load.server.log.with_name("restored"))
     held = replace(load, server=copy).held()
     for kept in load.ledger:

@@ -1,13 +1,13 @@
-"""Clients of the real server who book and cancel without pause, and remember what it told them.
+"""Clients of the real server that book and cancel without pause, and keep every answer.
 
-    load = Load.prepared(server, people=8)     # people, and a calendar for them, in its database
-    with load.running():                       # their requests bear keys and are sent again until
-        ...                                    # they are answered; faults go here
-    load.assert_kept()                         # all that was acknowledged is there, once
-    load.answers                                  # what every try was answered, and how quickly
+    load = Load.prepared(server, people=8)  # makes people and a calendar in the server's database
+    with load.running():                    # the clients send each request again under its key
+        ...                                 # until the server answers; cause faults here
+    load.assert_kept()                      # every acknowledged visit is in the database, once
+    load.answers                            # the answer to every try, with its times
 
-A place is contested: a slot has room for half of them. Only the standard library is used, so that
-a client's patience is its own.
+A slot has room for half of the people, so they compete for it. The clients use the standard library
+alone, so that no other library sets their timeouts.
 """
 
 import http.client
@@ -23,11 +23,11 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.live import Server
+from tests.live import Server, printed_value
 
 NUMBERS = count(1_000_000_000, 1_000_000)
-IDLE = 2  # seconds after which a server may have closed a connection that is kept alive
-PAUSE = 0.1  # seconds between a try that failed and the next
+IDLE = 2  # seconds after which a server may have closed an idle connection
+PAUSE = 0.1  # seconds between a failed try and the next
 NO_ANSWER = (OSError, http.client.HTTPException)
 
 PREPARE = """
@@ -37,7 +37,7 @@ from accounts.tests.factories import UserFactory
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
 from django.utils import timezone
 for factory in (UserFactory, DoctorFactory, LocationFactory):
-    factory.reset_sequence({after})  # those of a new process would begin to count anew
+    factory.reset_sequence({after})  # a new process would count from 0
 first = timezone.now().date() + timedelta(days=2)
 days = [
     ScheduleFactory(
@@ -59,17 +59,9 @@ print("HELD", json.dumps(list(rows)))
 """
 
 
-def said(server: Server, word: str, code: str) -> Any:
-    """What the line that begins with the word says, as JSON, of what the code prints there."""
-    done = server.manage("shell", "--no-imports", "-c", code)
-    lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
-    assert len(lines) == 1, done.stderr
-    return json.loads(lines[0].removeprefix(word))
-
-
 @dataclass(frozen=True)
 class Answer:
-    """What one try was answered; status 0 where no answer came. Instants are time.monotonic()."""
+    """The answer to one try. Status 0 means no answer. Instants are time.monotonic()."""
 
     status: int
     began: float
@@ -80,18 +72,18 @@ class Answer:
 
     @property
     def seconds(self) -> float:
-        """How long the client waited."""
+        """Return how long the client waited."""
         return self.ended - self.began
 
     @property
     def code(self) -> str | None:
-        """The code of a problem."""
+        """Return the code of a problem."""
         return json.loads(self.body).get("code") if self.status >= 400 and self.body else None
 
 
 @dataclass
 class Booking:
-    """A visit that was acknowledged, and whether its cancelation was."""
+    """An acknowledged visit, and whether the server acknowledged its cancelation."""
 
     appointment: int
     slot: int
@@ -101,13 +93,13 @@ class Booking:
 
 @dataclass
 class Load:
-    """The people, what they were told, and what they may rely on."""
+    """The people, the answers that they got, and the visits that the server acknowledged."""
 
     server: Server
     doctor: int
     slots: list[int]
     tokens: list[str]
-    patience: float = 60  # seconds for an answer
+    patience: float = 60  # seconds that a client waits for an answer
     answers: list[Answer] = field(default_factory=list)
     ledger: list[Booking] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
@@ -118,14 +110,14 @@ class Load:
 
     @classmethod
     def prepared(cls, server: Server, people: int = 8, days: int = 7, **options: Any) -> "Load":
-        """Make the people and a calendar, in the server's database; no server need run."""
+        """Make the people and a calendar in the server's database. The server need not run."""
         size = {"people": people, "days": days, "capacity": max(1, people // 2)}
         code = PREPARE.format(after=next(NUMBERS), **size)
-        return cls(server, *said(server, "READY", code), **options)
+        return cls(server, *json.loads(printed_value(server, "READY", code)), **options)
 
     @contextmanager
     def running(self, settle: float = 60) -> Iterator["Load"]:
-        """Have all of them at it meanwhile; then each has so many seconds to be answered."""
+        """Run all clients during the block. Then wait `settle` seconds for the last answers."""
         self.enough.clear()
         self.too_late.clear()
         self.people = self.people or [Person(self, token) for token in self.tokens]
@@ -143,20 +135,20 @@ class Load:
             for person in people:
                 person.join(self.patience)
 
-    # --- What came of it --------------------------------------------------------------------------
+    # --- Results ----------------------------------------------------------------------------------
 
     def held(self) -> dict[int, tuple[int, str]]:
-        """The visits in the database: slot and status by primary key."""
-        rows = said(self.server, "HELD", HELD.format(doctor=self.doctor))
+        """Return slot and status of each visit in the database, by primary key."""
+        rows = json.loads(printed_value(self.server, "HELD", HELD.format(doctor=self.doctor)))
         return {pk: (slot, status) for pk, slot, status in rows}
 
     def lost(self) -> list[Booking]:
-        """What was acknowledged and is not so in the database."""
+        """Return the acknowledged visits that the database does not hold as acknowledged."""
         held = self.held()
         return [kept for kept in self.ledger if held.get(kept.appointment) != _row(kept)]
 
     def assert_kept(self) -> None:
-        """All that was acknowledged is there as it was told, once, and nothing besides it."""
+        """Assert that the database holds exactly the acknowledged visits, each once."""
         assert self.surprises == []
         assert self.unsettled == []
         assert self.ledger, self.summary()
@@ -165,20 +157,20 @@ class Load:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def assert_answers_are_usual(self) -> None:
-        """No answer but the usual ones and 503, which says when to come again."""
+        """Assert that all answers are the usual ones, or a 503 with Retry-After."""
         assert {answer.status for answer in self.answers} <= {200, 201, 409, 503}, self.summary()
         assert all(answer.retry_after for answer in self.answers if answer.status == 503)
 
     def statuses(self) -> Counter[str]:
-        """How often each answer was given; a fault of the network by its name."""
+        """Count how often each answer came. A network fault counts by its name."""
         return Counter(answer.fault or str(answer.status) for answer in self.answers)
 
     def longest(self) -> float:
-        """The longest that any answer, or fault, was waited for, in seconds."""
+        """Return the longest wait for any answer or fault, in seconds."""
         return max((answer.seconds for answer in self.answers), default=0.0)
 
     def first_acknowledged(self, since: float) -> float:
-        """The seconds from that instant on until something begun after it was acknowledged."""
+        """Return the seconds from that instant until a later request was acknowledged."""
         good = [
             answer.ended
             for answer in self.answers
@@ -187,7 +179,7 @@ class Load:
         return min(good, default=float("inf")) - since
 
     def summary(self) -> str:
-        """One line for people."""
+        """Return the result as one line for people."""
         canceled = sum(kept.canceled for kept in self.ledger)
         answers = ", ".join(f"{times} x {what}" for what, times in sorted(self.statuses().items()))
         return f"{len(self.ledger)} booked, {canceled} of them canceled ({answers})"
@@ -198,9 +190,9 @@ def _row(kept: Booking) -> tuple[int, str]:
 
 
 class Person:
-    """One client: tries slot after slot, cancels every third visit, and asks again in doubt.
+    """One client: tries slot after slot, cancels every third visit, and repeats what had no answer.
 
-    Every second of them connects anew for each request; the others keep their connection alive.
+    Every second client opens a connection for each request; the others keep theirs open.
     """
 
     def __init__(self, load: Load, token: str) -> None:
@@ -212,7 +204,7 @@ class Person:
         self.ahead = iter(enumerate(load.slots))
 
     def live(self) -> None:
-        """Go on where one left off, until there is enough or no slot is left."""
+        """Continue with the next slots until the load ends or no slot is left."""
         while not self.load.enough.is_set():
             number, slot = next(self.ahead, (0, 0))
             if not slot:
@@ -223,7 +215,7 @@ class Person:
         self.connection.close()
 
     def book(self, slot: int) -> Booking | None:
-        """Book the slot; None where it is full."""
+        """Book the slot, or return None if it is full."""
         answer = self.settle(f"/api/appointment/book/{self.load.doctor}/", {"slot_id": slot})
         if answer is None or not self.is_done(answer, 201):
             return None
@@ -237,13 +229,13 @@ class Person:
         kept.canceled = answer is not None and self.is_done(answer, 200)
 
     def is_done(self, answer: Answer, expected: int) -> bool:
-        """Whether it was acknowledged; whatever is neither that nor a full slot is a surprise."""
+        """Return whether the server acknowledged it. Note any answer but that and a full slot."""
         if answer.status != expected and (answer.status, answer.code) != (409, "slot_full"):
             self.load.surprises.append(f"{answer.status} {answer.body.decode()}")
         return answer.status == expected
 
     def settle(self, path: str, body: dict[str, Any]) -> Answer | None:
-        """Send it under one key until somebody answers; None when it is too late for that."""
+        """Send the request under one key until the server answers. Return None if time runs out."""
         key = uuid.uuid4().hex
         while not self.load.too_late.is_set():
             answer = self.send(path, body, key)
@@ -255,7 +247,7 @@ class Person:
         return None
 
     def send(self, path: str, body: dict[str, Any], key: str) -> Answer:
-        """One try, on the connection of the one before it where that still stands."""
+        """Send it once, on the connection of the last try if that is still open."""
         headers = {
             "Content-Type": "application/json",
             "Authorization": f"Token {self.token}",

@@ -1,4 +1,4 @@
-"""What lies between server and database is slow, breaks, or says nothing."""
+"""The connection between server and database is slow, breaks, or falls silent."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ READY_SECONDS = 4
 
 @dataclass(frozen=True)
 class Line:
-    """A server, clients of it, and the line to its database."""
+    """A server, its clients, and the line to its database."""
 
     server: BareServer
     load: Load
@@ -25,7 +25,7 @@ class Line:
     report: Callable[[str], object] = str
 
     def is_slow(self, delay: float, seconds: float) -> None:
-        """Each message takes so long meanwhile: everybody is served, some when they come again."""
+        """Delay each message by this time. Every client gets an answer, some on a second try."""
         self.proxy.delay = delay
         with self.load.running():
             time.sleep(seconds)
@@ -34,7 +34,7 @@ class Line:
         self.report(f"delay of {delay * 1000:.0f} ms: {self.load.summary()}")
 
     def breaks(self, times: int) -> None:
-        """Every connection is reset so many times, whatever it was about."""
+        """Reset every connection this number of times, also in mid-request."""
         with self.load.running():
             for _ in range(times):
                 time.sleep(0.37)
@@ -45,7 +45,7 @@ class Line:
         self.report(f"{times} resets: {self.load.summary()}")
 
     def falls_silent(self, seconds: float) -> None:
-        """Nothing passes for so long: whoever asks is told to come again, and nobody is stuck."""
+        """Pass no data for this time. Callers get 503, and none waits too long."""
         with self.load.running():
             time.sleep(1)
             with self.proxy.silence():
@@ -62,13 +62,13 @@ class Line:
         self.report(f"{answer} s, readyz 503 after {waited:.1f} s, back in {back:.1f} s")
 
     def _is_back(self) -> float:
-        """Wait until something is acknowledged that was asked for from now on; how long it took."""
+        """Wait for an acknowledgement of a request begun from now on. Return how long it took."""
         since = time.monotonic()
         assert becomes_true(lambda: self.load.first_acknowledged(since) < 60, BACK_SECONDS)
         return self.load.first_acknowledged(since)
 
     def _assert_only_503_meanwhile(self, since: float, until: float) -> None:
-        """Whoever was answered in the silence, once it was complete, was told to come again."""
+        """Assert that every answer given in the silence, after its first 3 seconds, is 503."""
         self.load.assert_answers_are_usual()
         answer = [each for each in self.load.answers if since + 3 < each.ended < until]
         assert answer
@@ -79,13 +79,13 @@ class Line:
 
 
 def _at(answer: Answer, since: float) -> str:
-    """An answer and the seconds from the instant until it was asked for and given."""
+    """Describe an answer, with its times in seconds from the instant."""
     what = answer.fault or f"{answer.status} {answer.code or ''}".strip()
     return f"{what}, asked at {answer.began - since:+.2f} s, given at {answer.ended - since:+.2f} s"
 
 
 def ready(server: BareServer) -> tuple[int, float]:
-    """What /readyz says, and after how many seconds."""
+    """Return the status of /readyz, and the seconds that it took."""
     began = time.monotonic()
     try:
         with urlopen(server.base + "/readyz", timeout=30) as answer:

@@ -1,12 +1,12 @@
-"""A line between the server and its database that can be made worse: slow, cut, or silent.
+"""A proxy between the server and its database that a drill can make slow, cut or silent.
 
     with Proxy(port_of(database)) as line:
         server = BareServer(line.between(url), log)
         line.delay = 0.2          # seconds for every piece that passes
-        line.reset()              # every connection is cut, in whatever it was about
-        with line.silence(): ...  # connections stay, new ones are taken, nothing passes
+        line.reset()              # cuts every connection, also in mid-request
+        with line.silence(): ...  # connections stay, new ones are taken, no data passes
 
-Threads and blocking sockets; bytes are passed on as they come and never looked at.
+The proxy uses threads and blocking sockets. It passes bytes on unread.
 """
 
 import socket
@@ -18,11 +18,11 @@ from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 PIECE = 65536
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST, and forget what was not sent
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST, and drop unsent data
 
 
 class Proxy:
-    """It listens on a port of 127.0.0.1 and leads to another; both can change while it runs."""
+    """A proxy that listens on a port of 127.0.0.1. A drill can change the port that it leads to."""
 
     delay = 0.0
 
@@ -46,13 +46,13 @@ class Proxy:
         self.reset()
 
     def between(self, url: str) -> str:
-        """The DATABASE_URL, led through here."""
+        """Return the DATABASE_URL with this proxy's place."""
         parts = urlsplit(url)
         people = parts.netloc.rpartition("@")[0]
         return urlunsplit(parts._replace(netloc=f"{people}@127.0.0.1:{self.port}"))
 
     def reset(self) -> None:
-        """Cut every connection at once, on both sides, with a reset."""
+        """Cut every connection on both sides at once, with a reset."""
         while self._pairs:
             with suppress(KeyError):
                 for line in self._pairs.pop():
@@ -60,7 +60,7 @@ class Proxy:
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """Nothing passes meanwhile; what was sent passes afterwards, where somebody still waits."""
+        """Pass no data during the block. Afterwards pass the data that was sent."""
         self._passes.clear()
         try:
             yield
@@ -91,7 +91,7 @@ class Proxy:
     def _pass(
         self, source: socket.socket, sink: socket.socket, pair: tuple[socket.socket, socket.socket]
     ) -> None:
-        """Pass on what comes until it ends; then that is passed on as well."""
+        """Pass data on until the connection ends, and then pass the end on."""
         with suppress(OSError):
             while piece := source.recv(PIECE):
                 time.sleep(self.delay)
@@ -105,7 +105,7 @@ class Proxy:
 
 
 def _cut(line: socket.socket) -> None:
-    """Close with a reset; whoever reads from it in another thread is woken."""
+    """Close with a reset, which wakes any thread that reads from the connection."""
     with suppress(OSError):
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         line.shutdown(socket.SHUT_RD)

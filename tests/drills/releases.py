@@ -1,7 +1,7 @@
-"""The code of the release before and today's on one database: neither lacks what the other has.
+"""The code of the previous release and today's code work on one database.
 
-The release before is the newest tag `v...` in today's history, or the commit named here; a clone
-without history has neither, and says so.
+The previous release is the newest tag `v...` in today's history, or the commit named here. A clone
+without history has neither, and raises NoHistory.
 """
 
 import io
@@ -23,11 +23,11 @@ LEAVES = LOADER + 'print("LEAVES", json.dumps(Loader(None).graph.leaf_nodes()))'
 
 
 class NoHistory(Exception):
-    """This clone does not hold the code of the release before; the message says why."""
+    """This clone does not hold the code of the previous release; the message says why."""
 
 
 def unpack(folder: Path) -> str:
-    """Lay the code of the release before into the folder; its name. Raises NoHistory."""
+    """Unpack the code of the previous release, and return its name. Raises NoHistory."""
     commit = _git("describe", "--tags", "--abbrev=0", "--match=v*", "HEAD^").stdout.decode().strip()
     code = _git("archive", commit or BEFORE)
     if code.returncode:
@@ -45,7 +45,7 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 class Old(Server):
-    """A server that runs the code of the release before."""
+    """A server that runs the code of the previous release."""
 
     def __init__(self, code: Path, url: str, log: Path) -> None:
         super().__init__(url, log, THROTTLE="off")
@@ -53,13 +53,13 @@ class Old(Server):
 
 
 def day(server: Server) -> None:
-    """A day of a patient and of staff at this server."""
+    """Run a day of a patient and of staff at this server."""
     Patient(server.base).day()
     Staff(server.base).day()
 
 
 def change_over(first: Server, second: Server) -> None:
-    """Sign in at one server, and end that at the other, as with servers that share the calls."""
+    """Sign in at one server, and sign out or change the password at the other."""
     for move in (Patient.leave, lambda patient: patient.move_to(second.base)):
         patient = Patient(first.base)
         patient.arrive()
@@ -69,9 +69,9 @@ def change_over(first: Server, second: Server) -> None:
 
 @contextmanager
 def busy(*servers: Server) -> Iterator[list[int]]:
-    """Patients at each server, day after day without a break; yields the days, filled at the end.
+    """Run days of patients at each server without a break. Yield how many; final at the end.
 
-    Whatever goes wrong for one of them is raised at the end.
+    Any exception of one of them is raised at the end.
     """
     over, days = Event(), [0 for _ in servers]
 
@@ -93,7 +93,7 @@ def busy(*servers: Server) -> Iterator[list[int]]:
 def roll(old: Server, new: Server, days: int, report: Callable[[str], None]) -> None:
     """Put the new code into service beside the old, take it back, and put it in again.
 
-    Patients go on all the while, and none of their calls may fail.
+    Patients call all the time, and none of their calls may fail.
     """
     with old.running():
         day(old)
@@ -126,14 +126,14 @@ def go_back(old: Server, new: Server) -> None:
 
 
 def leaves(server: Server) -> dict[str, str]:
-    """The last migration of each app in the server's code."""
-    said = done(server, "shell", "--no-imports", "-c", LEAVES)
-    [line] = [line for line in said.splitlines() if line.startswith("LEAVES")]
+    """Return the last migration of each app in the server's code."""
+    printed = done(server, "shell", "--no-imports", "-c", LEAVES)
+    [line] = [line for line in printed.splitlines() if line.startswith("LEAVES")]
     return dict(json.loads(line.removeprefix("LEAVES")))
 
 
 def done(server: Server, *arguments: str) -> str:
-    """What a command said that ended well."""
+    """Return the output of a command that must succeed."""
     command = server.manage(*arguments)
     assert command.returncode == 0, command.stderr
     return command.stdout

@@ -1,4 +1,4 @@
-"""Requests that are sent again over the real server, at once and after a process was killed."""
+"""Repeated requests at the real server, sent at once or after a process was killed."""
 
 import json
 import subprocess
@@ -13,15 +13,15 @@ from threading import Barrier
 from typing import Any
 from urllib.request import Request, urlopen
 
-from tests.live import ROOT, Server
+from tests.live import ROOT, Server, printed_value
 from tests.programs import tied_to_this_process
 
 AT_ONCE = 128  # requests under way
 SECONDS = 60
 NUMBERS = count(1_000_000, 1_000_000)
 
-# Run in the server's own database: a slot for all, and people to book it, none with a profile. The
-# factories of a new process would begin to count anew.
+# The server's own shell makes a slot for all, and people without a profile who book it.
+# The factories of a new process would count from 0 again.
 PREPARE = """
 import json
 from accounts.tests.factories import UserFactory
@@ -40,7 +40,7 @@ visits = Appointment.objects.filter(slot=slot)
 keys = IdempotencyKey.objects.filter(patient__appointments__in=visits)
 print("COUNT", slot.taken, visits.count(), keys.count())
 """
-# Books under a key, and comes to a halt where it is to be killed, its transaction open.
+# This code books under a key, and stops at the step where the drill kills it, in its transaction.
 BOOK_AND_STOP = """
 import time
 from rest_framework.test import APIClient
@@ -61,17 +61,9 @@ STEPS = {
 }
 
 
-def said(server: Server, word: str, code: str) -> str:
-    """What the line that begins with the word says, of what the code prints."""
-    done = server.manage("shell", "--no-imports", "-c", code)
-    assert word in done.stdout, done.stderr
-    [line] = [line for line in done.stdout.splitlines() if line.startswith(word)]
-    return line.removeprefix(word)
-
-
 @dataclass(frozen=True)
 class Answer:
-    """An answer: all that must be the same for one key, and whether it was given before."""
+    """An answer: the parts that must be the same for one key, and whether it is a replay."""
 
     status: int
     body: bytes
@@ -81,7 +73,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Clinic:
-    """A slot of the server's with a place for each of these people."""
+    """A slot of the server, with a place for each of these people."""
 
     server: Server
     doctor: int
@@ -92,16 +84,16 @@ class Clinic:
     def prepared(cls, server: Server, people: int) -> "Clinic":
         """Make the slot and the people."""
         code = PREPARE.format(people=people, after=next(NUMBERS))
-        made: list[Any] = json.loads(said(server, "READY", code))
+        made: list[Any] = json.loads(printed_value(server, "READY", code))
         return cls(server, *made)
 
     @property
     def path(self) -> str:
-        """Where it is booked."""
+        """Return the path that books the slot."""
         return f"/api/appointment/book/{self.doctor}/"
 
     def book(self, token: str, key: str) -> Answer:
-        """Book the slot under a key; raises HTTPError for anything but a 2xx."""
+        """Book the slot under a key. Raises HTTPError for anything but a 2xx."""
         request = Request(
             self.server.base + self.path,
             json.dumps({"slot_id": self.slot}).encode(),
@@ -117,17 +109,18 @@ class Clinic:
             return Answer(answer.status, answer.read(), header("Location"), replayed)
 
     def counts(self) -> list[int]:
-        """Places taken, appointments, and keys that keep the answers."""
+        """Return the number of places taken, of appointments, and of keys that keep an answer."""
         return [
-            int(each) for each in said(self.server, "COUNT", COUNT.format(slot=self.slot)).split()
+            int(each)
+            for each in printed_value(self.server, "COUNT", COUNT.format(slot=self.slot)).split()
         ]
 
 
-# --- At once --------------------------------------------------------------------------------------
+# --- Sent at once ---------------------------------------------------------------------------------
 
 
 def assert_each_key_books_once(server: Server, keys: int, sends: int) -> float:
-    """Send each key's request so often, all of them at the same moment; the seconds it took."""
+    """Send each key's request `sends` times at the same moment. Return the seconds it took."""
     clinic = Clinic.prepared(server, keys)
     began = time.monotonic()
     for first in range(0, keys, AT_ONCE // sends):
@@ -141,7 +134,7 @@ def assert_each_key_books_once(server: Server, keys: int, sends: int) -> float:
 
 
 def _sent_together(clinic: Clinic, tokens: list[str], sends: int) -> list[list[Answer]]:
-    """The answers by token, whose requests all wait for the last of them to be there."""
+    """Return the answers by token. All requests start when the last one is ready."""
     together = Barrier(len(tokens) * sends)
 
     def send(token: str) -> Answer:
@@ -159,7 +152,7 @@ def _sent_together(clinic: Clinic, tokens: list[str], sends: int) -> list[list[A
 def assert_key_usable_once_killed(
     server: Server, kills: int, step: str, report: Callable[[str], object] = str
 ) -> None:
-    """Kill processes that book under a key when they have come to this step; then send it again."""
+    """Kill processes that book under a key at this step, and then send the same request again."""
     clinic = Clinic.prepared(server, kills)
     waits = []
     for number, token in enumerate(clinic.tokens):

@@ -1,4 +1,4 @@
-"""Patients move to and fro between two slots all at once: opposite moves take turns."""
+"""Patients move between two slots in both directions at once, and the moves take turns."""
 
 import time
 from collections import Counter
@@ -17,7 +17,7 @@ MINUTES = 20
 
 @dataclass(frozen=True)
 class Swaps:
-    """How a race went: what the moves returned or raised, and how long each of them took."""
+    """The result of a race: what the moves returned or raised, and how long each of them took."""
 
     outcomes: Counter[str]
     seconds: list[float]
@@ -31,7 +31,7 @@ class Swaps:
 
 
 def swap(moves: int, threads: int = 16) -> Swaps:
-    """Move `threads` patients so often in all, half of them the one way and half the other.
+    """Let `threads` patients make `moves` moves in all, half of them in each direction.
 
     Leaves every counter right. Needs `django_db(transaction=True)`.
     """

@@ -1,4 +1,4 @@
-"""A server that is told to end in mid-load, and started again."""
+"""A server that gets SIGTERM under load, and starts again."""
 
 import signal
 import time
@@ -12,25 +12,25 @@ LOAD_SECONDS = 1
 
 
 def end_in_mid_load(load: Load, server: BareServer, rounds: int) -> list[Answer]:
-    """SIGTERM under load so many times; what the clients were told until each start."""
+    """Send SIGTERM under load this number of times. Return the answers that the clients got."""
     for _ in range(rounds):
         with load.running(settle=0), server.running():
             time.sleep(LOAD_SECONDS)
             server.process.send_signal(signal.SIGTERM)
             server.process.wait(30)
-    load.unsettled.clear()  # the last requests of each round were refused, as it should be
+    load.unsettled.clear()  # the server rightly refused the last requests of each round
     return load.answers
 
 
 def cut_off(answer: list[Answer]) -> Counter[str]:
-    """How those were cut off who had come in and were given no answer; a refused call came not."""
+    """Count the faults of requests that came in. A refused connection does not count."""
     return Counter(t.fault for t in answer if t.fault not in {"", "ConnectionRefusedError"})
 
 
 def assert_no_caller_cut_off(
     load: Load, server: BareServer, rounds: int, report: Callable[[str], object] = str
 ) -> None:
-    """Whoever came in was answered, and all they were told is so."""
+    """Assert that every request that came in got an answer, and that every answer is true."""
     answer = end_in_mid_load(load, server, rounds)
     report(f"{rounds} ends in mid-load: {load.summary()}")
     assert cut_off(answer) == {}

@@ -1,4 +1,4 @@
-"""A year of weekly hours for many doctors, materialized by the command: what the drill measures."""
+"""A year of weekly hours for many doctors: the command makes it, and the drill measures."""
 
 import tracemalloc
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from django.db.models import Count, Max
 
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
 
-NEW_YEAR = datetime(2027, 1, 1, 12, tzinfo=UTC)  # travel there before `materialize`
-DAYS = 364  # 52 weeks from tomorrow on
+NEW_YEAR = datetime(2027, 1, 1, 12, tzinfo=UTC)  # travel to this instant before `materialize`
+DAYS = 364  # 52 weeks, which start tomorrow
 SLOTS_A_DOCTOR = 52 * 5 * 20
 ZONES = ("Europe/Madrid", "America/New_York")
 
 
 def doctors_with_hours(number: int) -> None:
-    """So many more doctors on Monday to Friday, 08:00 to 18:00 in half hours, at one of two sites.
+    """Add this number of doctors, on Monday to Friday, 08:00 to 18:00 in half hours, at two sites.
 
-    None of the sessions is made yet.
+    The sessions do not exist yet.
     """
     for zone in ZONES:
         Location.objects.get_or_create(name=f"Site in {zone}", time_zone=zone)
@@ -45,7 +45,7 @@ def doctors_with_hours(number: int) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """What there is, such that any change shows."""
+    """A summary of the database that any change alters."""
 
     sessions: int
     slots: int
@@ -53,20 +53,20 @@ class State:
 
     @classmethod
     def now(cls) -> "State":
-        """As the database has it."""
+        """Read it from the database."""
         found = Slot.objects.aggregate(slots=Count("pk"), newest=Max("pk"))
         return cls(sessions=Schedule.objects.count(), **found)
 
 
 def materialize(days: int = DAYS) -> str:
-    """Run the command, by default for the year; what it says."""
-    said = StringIO()
-    call_command("extend_schedules", f"--days={days}", stdout=said, stderr=StringIO())
-    return said.getvalue()
+    """Run the command, by default for the year, and return its output."""
+    printed = StringIO()
+    call_command("extend_schedules", f"--days={days}", stdout=printed, stderr=StringIO())
+    return printed.getvalue()
 
 
 def peak_of(function: Any) -> int:
-    """The most memory, in bytes, that Python held at once during the call."""
+    """Return the most memory, in bytes, that Python held at once during the call."""
     tracemalloc.start()
     try:
         function()
@@ -76,7 +76,7 @@ def peak_of(function: Any) -> int:
 
 
 def assert_a_year_of(doctors: int) -> None:
-    """Every doctor has all slots of the year, none is doubled, and a second run changes nothing."""
+    """Assert that every doctor has all slots once, and that a second run changes nothing."""
     state = State.now()
     assert (state.sessions, state.slots) == (doctors * 52 * 5, doctors * SLOTS_A_DOCTOR)
     each = Slot.objects.values("doctor").annotate(slots=Count("starts_at", distinct=True))

@@ -1,5 +1,5 @@
-"""Who may do what: the reviewed tables, who calls, and the calls themselves.
+"""The permission matrix: the reviewed tables, the callers, and the calls themselves.
 
-`api.txt` and `pages.txt` say what every caller gets of every route, by method and by whose the
-object is. tests/test_matrix*.py make each of these calls.
+`api.txt` and `pages.txt` hold the answer of every route to every caller, by method and by the owner
+of the object. tests/test_matrix.py makes each of these calls.
 """

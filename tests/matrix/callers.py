@@ -1,4 +1,4 @@
-"""The ten who call, and whose the things are that they ask for."""
+"""The ten callers of the matrix, and the owners of the rows that they ask for."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,27 +22,28 @@ from tests.sample_data import SampleData
 
 CALLERS = (
     "anonymous",
-    "expired",  # the login of patient A, after its time
+    "expired",  # a login of patient A that has expired
     "deactivated",  # a patient whose account is not active
     "patient A",
     "patient B",
-    "carer",  # of a dependent
+    "carer",  # the carer of a dependent
     "doctor of A",
     "doctor of B",
     "reception",
     "superuser",
 )
 STAFF = ("reception", "superuser")
-# Of those who are not staff, one of each kind.
+# One caller of each kind among those who are not staff.
 ONE_OF_EACH = ("anonymous", "expired", "deactivated", "patient A", "carer", "doctor of A")
 WHOSE = ("own", "other", "absent")
 FIRST_KEY = 1000
 
 
 class Callers:
-    """Four patients with a doctor each, what is theirs, and the logins of the ten.
+    """Four patients with a doctor each, their rows, and the logins of the ten callers.
 
-    To a doctor, own is what is of their patient; to who has nothing, what is of patient A.
+    For a doctor, the own rows are those of their patient. For a caller without rows, the own rows
+    are those of patient A.
     """
 
     def __init__(self) -> None:
@@ -69,9 +70,9 @@ class Callers:
         return accounts.get({"reception": "staff"}.get(account, account), accounts["owner"])
 
     def _end_logins(self) -> None:
-        """Let the login of one run out and close the account of another, their tokens left alone.
+        """Expire the login of one caller and close the account of another, but keep their tokens.
 
-        No verb would leave them: the matrix shows that they are refused all the same.
+        No verb would keep the tokens. The matrix shows that the server refuses them anyway.
         """
         past = timezone.now() - timedelta(seconds=1)
         digest = hash_token(self.tokens["expired"])
@@ -81,7 +82,7 @@ class Callers:
 
 
 def make_rows_of_the_site(user: User) -> None:
-    """One row of each model in the admin that comes with no patient's world."""
+    """Make a row of each model in the admin that belongs to no patient."""
     Group.objects.create(name=user.email)
     TOTPDevice.objects.create(user=user)
     StaticDevice.objects.create(user=user)
@@ -93,14 +94,14 @@ def make_rows_of_the_site(user: User) -> None:
 
 
 def session_of(user: User) -> str:
-    """The key of a session in which that user is signed in."""
+    """Return the key of a session in which that user is signed in."""
     client = Client()
     client.force_login(user)
     return str(client.session.session_key)
 
 
 def start_keys_high(first: int = FIRST_KEY) -> None:
-    """Give rows keys from there on: of four digits there always is an absent one of that length."""
+    """Start the keys of all tables at four digits, so that an absent key of that length exists."""
     tables = [
         (model._meta.db_table, model._meta.pk.column)
         for model in apps.get_models()

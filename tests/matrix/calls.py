@@ -1,4 +1,4 @@
-"""The calls of the matrix: every method, by everybody, of what is own, other's and absent."""
+"""The calls of the matrix: every method by every caller, for own, another's and absent rows."""
 
 import json
 import re
@@ -24,12 +24,12 @@ from tests.sample_data import rolled_back
 
 SAMPLES = {"app_label": "patient", "url": "nothing/", "content_type_id": "1"}
 KINDS = {True: "application/json", False: "application/x-www-form-urlencoded"}
-BY_CALL = {"X-Request-ID"}  # the header that no two answers share
+BY_CALL = {"X-Request-ID"}  # a header that differs between any two answers
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a path answered."""
+    """The answer of a path."""
 
     path: str
     response: Any
@@ -39,7 +39,7 @@ class Answer:
         return int(self.response.status_code)
 
     def content(self) -> tuple[Any, ...]:
-        """All that it says, but for the path that was asked for and the id of the call."""
+        """Return the whole content, without the path of the request and the id of the call."""
         headers = {
             name: value.replace(self.path, "") if name == "Location" else value
             for name, value in self.response.items()
@@ -51,11 +51,11 @@ class Answer:
         return self.status, headers, body
 
 
-Answers = dict[tuple[str, str, str], Answer]  # by method, caller and whose
+Answers = dict[tuple[str, str, str], Answer]  # by method, caller and owner
 
 
 class Calls:
-    """Makes calls as the server does, without a socket between."""
+    """A client that calls the application as the server does, without a socket."""
 
     def __init__(self, callers: Callers) -> None:
         self.callers = callers
@@ -65,18 +65,18 @@ class Calls:
         self.first_two = cache(first_two)
 
     def of_route(self, route: str) -> Answers:
-        """Every answer that a route gives; what a call changes is undone before the next.
+        """Return every answer of a route. Each change is undone before the next call.
 
-        All at one instant: some headers tell the time.
+        All calls happen at one instant, because some headers contain the time.
         """
         with time_machine.travel(timezone.now(), tick=False):
             return self._answers(route, METHODS, CALLERS, WHOSE)
 
     def of_page(self, route: str) -> Answers:
-        """The answers of a page to one caller of each kind; the drill asks for all of them.
+        """Return the answers of a page to one caller of each kind. The drill asks for all callers.
 
-        Who is not staff meets the login of the admin before any row is looked for; no page has a
-        method but these three.
+        A caller who is not staff gets the login page before the admin looks for a row. A page has
+        only three methods.
         """
         with time_machine.travel(timezone.now(), tick=False):
             answers = self._answers(route, OF_PAGES, STAFF, WHOSE)
@@ -84,7 +84,7 @@ class Calls:
             return answers | self._answers(route, OFF_PAGES, STAFF[-1:], WHOSE[:1])
 
     def get(self, route: str, caller: str) -> Answer:
-        """What a route answers to who asks for what is their own."""
+        """Return the answer of a route to a caller who asks for a row of their own."""
         return self._ask("GET", caller, self._path(route, caller, WHOSE[0]), "")
 
     def _answers(
@@ -112,7 +112,7 @@ class Calls:
 
     def _body(self, method: str, route: str, caller: str, whose: str) -> str:
         if not route.startswith("/api/"):
-            return "post=yes" if method == "POST" else ""  # it confirms what asks to be confirmed
+            return "post=yes" if method == "POST" else ""  # confirms an action that needs it
         sample_data = self.callers.other[caller] if whose == "other" else self.callers.own[caller]
         body = sample_data.body(method, route)
         return "" if body is None else json.dumps(body)
@@ -136,12 +136,12 @@ class Calls:
 
 
 def is_keyed(route: str) -> bool:
-    """Whether the path names a row."""
+    """Return whether the path names a row."""
     return "id}" in route
 
 
 def model_of_page(route: str) -> type[Model]:
-    """The model whose rows a page of the admin names."""
+    """Return the model whose rows a page of the admin names."""
     if route.startswith("/admin/r/"):
         return apps.get_model("patient", "patient")
     _, _, app, model, *_ = route.split("/")
@@ -149,14 +149,14 @@ def model_of_page(route: str) -> type[Model]:
 
 
 def first_two(model: type[Model]) -> list[Any]:
-    """The two oldest rows of a model: the matrix needs two of each that the admin shows."""
+    """Return the two oldest rows of a model. The matrix needs two of each model in the admin."""
     rows = list(model._default_manager.order_by("pk")[:2])
     assert len(rows) == 2, f"tests/matrix/callers.py has to make two rows of {model._meta.label}"
     return rows
 
 
 def absent_key_like(row: Any) -> Any:
-    """A key as long as that row's that no row has: the lengths of the answers are alike as well."""
+    """Return a key of the same length that no row has, so that the answers are as long."""
     if isinstance(row.pk, str):
         return "0" * len(row.pk)
     first = 10 ** (len(str(row.pk)) - 1)
@@ -165,7 +165,7 @@ def absent_key_like(row: Any) -> Any:
 
 
 def cells_of(answers: Answers, read: Callable[[Answer], str]) -> Cells:
-    """The answers as cells of a table."""
+    """Return the answers as cells of a table."""
     found: dict[tuple[str, str], list[str]] = {}
     for (method, caller, _), answer in answers.items():
         found.setdefault((method, caller), []).append(read(answer))
@@ -173,10 +173,10 @@ def cells_of(answers: Answers, read: Callable[[Answer], str]) -> Cells:
 
 
 def distinguishable(answers: Answers, read: Callable[[Answer], str]) -> Iterator[str]:
-    """Where what is another's and what is absent read alike in the table, and are not."""
+    """Yield each call whose answers for another's and an absent row differ beyond the table."""
     for (method, caller, whose), other in answers.items():
         if whose == "other":
             absent = answers[method, caller, "absent"]
-            alike = read(other) == read(absent)
-            if alike and other.status >= 300 and other.content() != absent.content():
+            same = read(other) == read(absent)
+            if same and other.status >= 300 and other.content() != absent.content():
                 yield f"{method} by {caller}"

@@ -1,4 +1,4 @@
-"""What a call changes in the whole database, column by column."""
+"""The changes of a call in the whole database, column by column."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,12 +10,12 @@ from django.contrib.sessions.models import Session
 Row = dict[str, Any]
 Rows = dict[tuple[str, Any], Row]  # by model and key
 
-# Differs from one call to the next, whatever is sent and when.
+# These columns differ from one call to the next, whatever the call sends.
 CHANCE = {"digest", "password", "request_id", "token_key"}
 
 
 def stored() -> Rows:
-    """Every row of every table, but for sessions."""
+    """Return every row of every table, except sessions."""
     return {
         (model._meta.label_lower, row[model._meta.pk.attname]): row
         for model in apps.get_models()
@@ -25,7 +25,7 @@ def stored() -> Rows:
 
 
 class Change:
-    """What lies between two states."""
+    """The difference between two states."""
 
     def __init__(self, before: Rows, after: Rows) -> None:
         self.before, self.after = before, after
@@ -33,12 +33,12 @@ class Change:
         self.gone = {key for key in before if key not in after}
 
     def columns(self) -> set[str]:
-        """`model.column` of what was written over, `+model` of what was added, `-model` removed."""
+        """Return `model.column` of what changed, `+model` of new rows, `-model` of deleted rows."""
         written = {f"{model}.{column}" for model, _, column, _ in self._written()}
         return written | {f"+{key[0]}" for key in self.new} | {f"-{key[0]}" for key in self.gone}
 
     def content(self) -> list[str]:
-        """All of it, but for what is left to chance, in an order of its own."""
+        """Return the whole difference as sorted lines, without the columns of CHANCE."""
         written = [
             f"{model} {key} {column}={value!r}"
             for model, key, column, value in self._written()
@@ -59,7 +59,7 @@ class Change:
         names = {column: model_named(model, column) for column in row}
         if (
             model == "accounts.auditevent"
-        ):  # its keys are plain numbers, which survive what they name
+        ):  # its keys are plain numbers, which stay when the row is gone
             names |= {"object_id": row["kind"], "patient_id": "patient.patient"}
         return {
             column: "new" if (names[column], value) in self.new else value
@@ -70,7 +70,7 @@ class Change:
 
 @cache
 def model_named(label: str, column: str) -> str:
-    """The model whose key a column holds: another's, or its own; nothing of any other column."""
+    """Return the model whose key a column holds, or "" for a column that holds no key."""
     model = apps.get_model(label)
     field = next(field for field in model._meta.fields if field.attname == column)
     named = model if field.primary_key and not field.related_model else field.related_model

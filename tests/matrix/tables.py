@@ -1,4 +1,4 @@
-"""The reviewed tables, read; and written, as a test shows what it found instead."""
+"""Functions that read the reviewed tables, and that write the lines which a failing test prints."""
 
 from itertools import product
 from pathlib import Path
@@ -9,14 +9,14 @@ FOLDER = Path(__file__).parent
 READING = ("GET", "HEAD")
 METHODS = (*READING, "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 OF_PAGES = (*READING, "POST")
-OFF_PAGES = ("OPTIONS", "PUT", "PATCH", "DELETE")  # of no page: 405 for everybody
+OFF_PAGES = ("OPTIONS", "PUT", "PATCH", "DELETE")  # no page has these methods: 405 for every caller
 OTHERS = tuple(caller for caller in CALLERS if caller not in STAFF)
 
 Cells = dict[tuple[str, str], str]  # by method and caller: own/other/absent, or one for all three
 
 
 def api_table() -> dict[str, Cells]:
-    """What api.txt says of each route: a line a route, then a line for methods that are alike."""
+    """Read api.txt: a line for each route, then a line for the methods with equal answers."""
     table: dict[str, Cells] = {}
     for line in _lines("api.txt"):
         if line.startswith("/"):
@@ -34,7 +34,7 @@ def api_table() -> dict[str, Cells]:
 
 
 def pages_table() -> dict[str, Cells]:
-    """What pages.txt says of each route: a line each, and one more where HEAD is not as GET."""
+    """Read pages.txt: a line for each route, and another one if HEAD differs from GET."""
     table: dict[str, Cells] = {}
     for line in _lines("pages.txt"):
         route, *row = line.split()
@@ -62,24 +62,24 @@ def _lines(name: str) -> list[str]:
 
 
 def cell(answers: list[str]) -> str:
-    """One cell from the answers to own, other and absent."""
+    """Join the answers to own, other and absent in one cell."""
     return answers[0] if len(set(answers)) == 1 else "/".join(answers)
 
 
 def api_lines(cells: Cells) -> list[str]:
-    """The lines of a route in api.txt: methods that are alike to everybody share one."""
-    alike: dict[tuple[str, ...], list[str]] = {}
+    """Return the lines of a route in api.txt. Methods with equal answers share a line."""
+    methods_by_row: dict[tuple[str, ...], list[str]] = {}
     for method in METHODS:
         row = tuple(cells[method, caller] for caller in CALLERS)
-        alike.setdefault(row, []).append(method)
+        methods_by_row.setdefault(row, []).append(method)
     return [
         f"  {','.join(methods):<28} {' '.join(f'{entry:<11}' for entry in row)}".rstrip()
-        for row, methods in alike.items()
+        for row, methods in methods_by_row.items()
     ]
 
 
 def page_line(route: str, cells: Cells) -> str:
-    """The line of a route in pages.txt, as long as the eight who are not staff get the same."""
+    """Return the line of a route in pages.txt. The eight who are not staff share a cell."""
     row = [
         "|".join(dict.fromkeys(cells[method, caller] for caller in callers))
         for method in ("GET", "POST")
@@ -89,7 +89,7 @@ def page_line(route: str, cells: Cells) -> str:
 
 
 def changes_table() -> dict[tuple[str, str], set[str]]:
-    """What changes.txt lets each write change: by method and route, `model.column` and `+model`."""
+    """Read the changes that changes.txt allows each write: `model.column` and `+model`, by call."""
     return {
         (method, route): set(changed)
         for (method, route), changed in (
@@ -99,12 +99,12 @@ def changes_table() -> dict[tuple[str, str], set[str]]:
 
 
 def fields_table() -> dict[str, list[str]]:
-    """The members that fields.txt gives each good answer, and the problem: a path each."""
+    """Read the members that fields.txt lists for each good answer and for the problem."""
     return _blocks("fields.txt")
 
 
 def _blocks(name: str) -> dict[str, list[str]]:
-    """The words of the indented lines below each heading."""
+    """Return the words of the indented lines below each heading."""
     found: dict[str, list[str]] = {}
     words: list[str] = []
     for line in _lines(name):

@@ -1,4 +1,4 @@
-"""Both doors of the real server, over HTTP: the API, and the admin as a browser goes through it."""
+"""HTTP clients of the real server: one of the API, and one that uses the admin like a browser."""
 
 import json
 import re
@@ -16,13 +16,13 @@ FAULT = re.compile(r'<ul class="errorlist[^"]*"[^>]*>(.*?)</ul>', re.DOTALL)
 
 
 class HttpClient:
-    """A server, asked on a connection of its own each time: it hangs up on those that idle."""
+    """A client that opens a connection for each request, since the server closes idle ones."""
 
     def __init__(self, base: str) -> None:
         self._host = urlsplit(base).netloc
 
     def ask(self, *request: Any) -> tuple[HTTPResponse, bytes]:
-        """The answer and its body."""
+        """Return the answer and its body."""
         with closing(HTTPConnection(self._host, timeout=30)) as connection:
             connection.request(*request)
             response = connection.getresponse()
@@ -30,12 +30,12 @@ class HttpClient:
 
 
 class ApiClient(HttpClient):
-    """Calls of the API."""
+    """A client of the API."""
 
     def __call__(
         self, method: str, path: str, token: str = "", body: object = None
     ) -> tuple[int, Any]:
-        """The status and the document, None of an empty answer."""
+        """Return the status and the document, or None for an empty answer."""
         headers = {"Authorization": f"Token {token}"} if token else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -44,30 +44,30 @@ class ApiClient(HttpClient):
 
 
 class Page:
-    """What a browser was answered."""
+    """A page that the browser got."""
 
     def __init__(self, status: int, content: bytes, location: str) -> None:
         self.status_code, self.content, self.location = status, content, location
 
     def messages(self) -> str:
-        """The messages on top of the page, and what its form says is wrong."""
+        """Return the messages at the top of the page, and the errors of its form."""
         html = self.content.decode()
         return unescape(" ".join(MESSAGE.findall(html) + FAULT.findall(html)))
 
 
 class Browser(HttpClient):
-    """As much of a browser as the admin needs: cookies, forms, redirects."""
+    """A browser with what the admin needs: cookies, forms, redirects."""
 
     def __init__(self, base: str) -> None:
         super().__init__(base)
         self._cookies: SimpleCookie = SimpleCookie()
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Page:
-        """Go to a page."""
+        """Open a page."""
         return self._ask("GET", f"{path}?{urlencode(query)}" if query else path)
 
     def post(self, path: str, form: dict[str, Any], follow: bool = True) -> Page:
-        """Send a form, and go where the answer leads."""
+        """Send a form, and follow the redirect."""
         if "csrftoken" in self._cookies:
             form = {"csrfmiddlewaretoken": self._cookies["csrftoken"].value, **form}
         page = self._ask("POST", path, urlencode(form, doseq=True))
@@ -86,7 +86,7 @@ class Browser(HttpClient):
 
 
 class HttpAdminClient(AdminClient):
-    """Somebody who has signed in to the admin of the server with a password."""
+    """A browser that has signed in to the admin of the server with a password."""
 
     client: Any
 

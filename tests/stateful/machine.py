@@ -1,4 +1,4 @@
-"""Steps at random through both doors, each answer and each row held against the model."""
+"""Random steps through the API and the admin. The model checks each answer and each row."""
 
 from collections import Counter
 from dataclasses import replace
@@ -18,31 +18,31 @@ from tests.stateful.model import Entry, Leave, Model, Place, Session, Visit
 from tests.stateful.people import Person, other_rows, register
 from tests.stateful.rows import difference
 
-DAYS = 5  # ahead: nothing begins while the machine runs
+DAYS = 5  # days from today, so that no slot begins while the machine runs
 HOURS = ((540, 660), (540, 630), (570, 660), (540, 720), (600, 720))  # minutes of the day
 
 
 def wall(minutes: int) -> time:
-    """A time of the day."""
+    """Return this minute of the day as a time."""
     return time(minutes // 60, minutes % 60)
 
 
 def instant(minutes: int) -> str:
-    """That time of the one day there is, in UTC, which the location keeps."""
+    """Return the instant of this minute on the day of all slots, in UTC, the location's zone."""
     return datetime.combine(day_ahead(DAYS), wall(minutes), UTC).isoformat()
 
 
 class ClinicMachine(RuleBasedStateMachine):
     """Patients at the API and staff at the admin; `base` is the address of the server.
 
-    Each run has doctors, patients and a location of its own in the one database of the server,
-    which is also that of this process: rows are read here, and changed through the doors alone.
+    Each run has doctors, patients and a location of its own. This process and the server share one
+    database: the machine reads rows here, and changes them only through the API and the admin.
     """
 
     base: ClassVar[str]
     admin_client: ClassVar[HttpAdminClient]
     staff: ClassVar[str]  # the token of a superuser
-    outcomes: ClassVar[Counter[str]]  # what became of the steps, by the code of the refusal
+    outcomes: ClassVar[Counter[str]]  # the results of the steps, by the code of the refusal
 
     @initialize()
     def open_the_clinic(self) -> None:
@@ -92,7 +92,7 @@ class ClinicMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     @precondition(lambda self: self.people and self.model.visits)
     def cancel(self, data: Any) -> None:
-        """One's own visit; anybody else's is not there."""
+        """Cancel a visit. The visit of another patient is 404."""
         person, visit = self.somebody(data), self.some_visit(data)
         before = other_rows(person)
         status, answer = self.call(person, "POST", f"appointment/cancel/{visit.pk}/")
@@ -120,12 +120,12 @@ class ClinicMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     @precondition(lambda self: self.people and len(self.model.entries) < 8)
     def wait(self, data: Any) -> None:
-        """Enter the line of a doctor; who could book instead is told so."""
+        """Join the waitlist of a doctor. The API refuses a patient who can book a place."""
         person = self.somebody(data)
         doctor = self.some_session(data).doctor
         day = str(day_ahead(DAYS))
-        wish = {"doctor": doctor, "from": day, "to": day}
-        status, answer = self.call(person, "POST", "appointment/waitlist/", **wish)
+        criteria = {"doctor": doctor, "from": day, "to": day}
+        status, answer = self.call(person, "POST", "appointment/waitlist/", **criteria)
         free = self.model.free_for(person.pk, doctor)
         if not self.refused("place_available" if free else None, status, answer, good=201):
             self.model.entries[answer["id"]] = Entry(answer["id"], person.pk, doctor)
@@ -147,12 +147,12 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.entries)
-    def leave_the_line(self, data: Any) -> None:
+    def leave_waitlist(self, data: Any) -> None:
         entry = data.draw(st.sampled_from(list(self.model.entries.values())))
         path = f"appointment/waitlist/{entry.pk}/"
         status, _ = self.call(self.people[entry.patient], "DELETE", path)
         assert status == 204
-        self.model.leave_line(entry)
+        self.model.leave_waitlist(entry)
 
     @rule(data=st.data())
     @precondition(lambda self: len(self.people) > 2)
@@ -168,7 +168,7 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), hours=st.sampled_from(HOURS), capacity=st.integers(1, 3))
     def edit_hours(self, data: Any, hours: tuple[int, int], capacity: int) -> None:
-        """At the API, which names who is in the way."""
+        """Edit hours at the API, which names the visits in the way."""
         old = self.some_session(data)
         new = replace(old, span=hours, capacity=capacity)
         stranded = self.model.in_the_way(new)
@@ -182,7 +182,7 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def open_or_close(self, data: Any) -> None:
-        """At the admin: an idle session keeps what is booked."""
+        """Open or close a session at the admin. A closed session keeps its visits."""
         old = self.some_session(data)
         new = replace(old, is_active=not old.is_active)
         row = Schedule.objects.get(pk=old.pk)
@@ -193,7 +193,7 @@ class ClinicMachine(RuleBasedStateMachine):
     @rule(data=st.data(), action=st.sampled_from(("cancel", "delete_selected")))
     @precondition(lambda self: self.model.visits)
     def act_in_the_admin(self, data: Any, action: str) -> None:
-        """Cancel or delete a visit of anybody, by an action of the admin."""
+        """Cancel or delete a visit of any patient, by an action of the admin."""
         visit = self.some_visit(data)
         row = Appointment.objects.get(pk=visit.pk)
         if action == "cancel":
@@ -224,7 +224,7 @@ class ClinicMachine(RuleBasedStateMachine):
         assert status == 204, answer
         self.model.end_leave(leave)
 
-    # --- What holds after every step ---
+    # --- Invariants after every step ---
 
     @invariant()
     def all_rows_are_as_in_the_model(self) -> None:
@@ -233,21 +233,21 @@ class ClinicMachine(RuleBasedStateMachine):
         assert not found, found
         call_command("check_invariants", stdout=StringIO())
 
-    # --- How it is done ---
+    # --- Helpers ---
 
     def call(self, person: Person, method: str, path: str, **body: Any) -> tuple[int, Any]:
-        """A call of the API by somebody; no body where there is nothing to say."""
+        """Call the API as this person, with a body if there is one."""
         return self.api(method, path, person.token, body or None)
 
     def refused(self, expected: str | None, status: int, answer: Any, good: int = 200) -> bool:
-        """Whether the call was refused, which must be for the reason that the model gives."""
+        """Return whether the call was refused. The reason must be the model's."""
         code = answer.get("code") if status >= 400 else None
         assert (status, code) == (409 if expected else good, expected), answer
         self.outcomes[expected or "gone through"] += 1
         return expected is not None
 
     def keys_of(self, session: Session) -> dict[tuple[int, int], int]:
-        """The keys of a session's slots, which are to be just those that the model has."""
+        """Return the keys of a session's slots, which must be the slots of the model."""
         rows = Schedule.objects.get(pk=session.pk).slots.values_list("starts_at", "pk")
         keys = {start.hour * 60 + start.minute: pk for start, pk in rows}
         assert sorted(keys) == [start for start, _ in session.spans()]
@@ -271,5 +271,5 @@ class ClinicMachine(RuleBasedStateMachine):
 
 
 def _standing(visit: Visit) -> str | None:
-    """Why a visit can be neither canceled nor moved."""
+    """Return why a visit can be neither canceled nor moved."""
     return None if visit.status == "scheduled" else "not_cancelable"

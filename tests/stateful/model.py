@@ -1,17 +1,17 @@
-"""What a clinic is, without a database: as little as tells what every call must answer.
+"""A model of the clinic without a database, which predicts the answer to every call.
 
-Nothing here is taken from the product; where the two differ, one of them is wrong. There is no
-time: all slots lie days ahead, and no rule of a location is set.
+The model takes nothing from the product. If the two differ, one of them is wrong. The model has no
+time: all slots lie days ahead, and the location sets no rule.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-Span = tuple[int, int]  # minutes of the day, all of one day
+Span = tuple[int, int]  # minutes of one day
 
 
 def overlap(one: Span, other: Span) -> bool:
-    """Whether they have some time in common."""
+    """Return whether the two have some time in common."""
     return one[0] < other[1] and other[0] < one[1]
 
 
@@ -27,7 +27,7 @@ class Place:
 
 @dataclass
 class Visit:
-    """An appointment; of somebody erased it has no patient."""
+    """An appointment. It has no patient once the patient is erased."""
 
     pk: int
     patient: int | None
@@ -38,10 +38,10 @@ class Visit:
 
 @dataclass
 class Entry:
-    """Somebody who waits for any time with a doctor.
+    """An entry of a patient who waits for any time with a doctor.
 
-    `passed` are slots they gave up meanwhile, each with the visit by which they had it, 0 for one
-    that was offered.
+    `passed` are the slots that the patient gave up while waiting, each with the key of their visit,
+    or 0 for a place that was offered.
     """
 
     pk: int
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass
 class Session:
-    """Hours of a doctor on the one day there is."""
+    """Hours of a doctor on the one day of the model."""
 
     pk: int
     doctor: int
@@ -64,7 +64,7 @@ class Session:
     is_active: bool = True
 
     def spans(self) -> list[Span]:
-        """Start and end of each slot."""
+        """Return start and end of each slot."""
         starts = range(self.span[0], self.span[1] - self.step + 1, self.step)
         return [(start, start + self.step) for start in starts]
 
@@ -79,7 +79,7 @@ class Leave:
 
 
 class Model:
-    """The clinic; each verb does what the product promises, or returns the code of the refusal."""
+    """The clinic. Each verb does what the product promises, or returns the code of the refusal."""
 
     def __init__(self) -> None:
         self.sessions: dict[int, Session] = {}
@@ -88,40 +88,40 @@ class Model:
         self.entries: dict[int, Entry] = {}
         self.leaves: dict[int, Leave] = {}
 
-    # --- What holds ---
+    # --- State ---
 
     def doctor_of(self, place: Place) -> int:
-        """Whose slot it is."""
+        """Return the doctor of the slot."""
         return self.sessions[place.session].doctor
 
     def live(self) -> Iterator[tuple[Visit, Place]]:
-        """Every scheduled visit, with its slot."""
+        """Yield every scheduled visit, with its slot."""
         for visit in self.visits.values():
             if visit.status == "scheduled" and visit.slot is not None:
                 yield visit, self.places[visit.slot]
 
     def booked(self, place: Place) -> int:
-        """Visits that hold a place."""
+        """Return the number of visits that hold a place."""
         return sum(there is place for _, there in self.live())
 
     def taken(self, place: Place) -> int:
-        """Places held: by visits, and by open offers."""
+        """Return the number of places that visits and open offers hold."""
         return self.booked(place) + sum(e.offer == place.pk for e in self.entries.values())
 
     def is_on_leave(self, place: Place) -> bool:
-        """Whether the doctor is away at the time."""
+        """Return whether the doctor is away at the time."""
         leaves = self.leaves.values()
         away = [leave for leave in leaves if leave.doctor == self.doctor_of(place)]
         return any(overlap(leave.span, place.span) for leave in away)
 
     def is_open(self, place: Place) -> bool:
-        """Whether it can be booked at all."""
+        """Return whether the slot can be booked at all."""
         return self.sessions[place.session].is_active and not self.is_on_leave(place)
 
     def reason(
         self, patient: int, place: Place, exclude_appointment: int | None = None
     ) -> str | None:
-        """The first reason for which the patient cannot have it, or cannot move the visit to it."""
+        """Return the first reason against the slot, for a new visit or for the move of a visit."""
         mine = [(visit, there) for visit, there in self.live() if visit.patient == patient]
         others = [there for visit, there in mine if visit.pk != exclude_appointment]
         if any(there is place for _, there in mine):
@@ -135,14 +135,14 @@ class Model:
     # --- Patients' verbs ---
 
     def cancel(self, visit: Visit) -> None:
-        """Give the place back; it goes to the first in line."""
+        """Give the place back, and offer it to the first patient in line."""
         place = self.places[visit.slot or 0]
         visit.status = "canceled"
         self._passed(visit, place)
         self.offer([place])
 
     def discard(self, visit: Visit) -> None:
-        """Delete a visit entered by mistake; what was given up by it never was."""
+        """Delete a visit. Its patient can be offered again what they gave up by it."""
         if visit.status == "scheduled":
             self.cancel(visit)
         for entry in self.entries.values():
@@ -150,19 +150,19 @@ class Model:
         del self.visits[visit.pk]
 
     def move(self, visit: Visit, to: Place) -> None:
-        """Change places."""
+        """Move the visit to another slot, and offer the old place."""
         old = self.places[visit.slot or 0]
         visit.slot = to.pk
         self._passed(visit, old)
         self.offer([old])
 
     def free_for(self, patient: int, doctor: int) -> list[Place]:
-        """What the patient could book with the doctor instead of waiting."""
+        """Return the slots that the patient could book with the doctor instead of waiting."""
         of_doctor = [place for place in self.places.values() if self.doctor_of(place) == doctor]
         return [place for place in of_doctor if self.reason(patient, place) is None]
 
     def accept(self, entry: Entry) -> str | None:
-        """The offered place becomes theirs, unless they have another visit then: the reason."""
+        """Give the patient the offered place, or return the reason against it."""
         place = self.places[entry.offer or 0]
         entry.offer = None
         reason = self.reason(entry.patient, place)
@@ -173,21 +173,21 @@ class Model:
         return reason
 
     def decline(self, entry: Entry) -> None:
-        """Let the place go to the next, and wait on."""
+        """Give the offered place to the next patient. The entry goes on waiting."""
         place = self._take_back(entry)
         entry.passed.add((place.pk, 0))
         self.offer([place])
 
-    def leave_line(self, *entries: Entry) -> None:
-        """Leave for good."""
+    def leave_waitlist(self, *entries: Entry) -> None:
+        """Remove the entries from the waitlist."""
         freed = {self._take_back(entry).pk for entry in entries if entry.offer}
         for entry in entries:
             del self.entries[entry.pk]
         self.offer(self.places[pk] for pk in freed)
 
     def erase(self, patient: int) -> None:
-        """Leave the line, cancel what is to come, and be nobody."""
-        self.leave_line(*(e for e in list(self.entries.values()) if e.patient == patient))
+        """Remove the patient's entries, cancel their coming visits, and detach all visits."""
+        self.leave_waitlist(*(e for e in list(self.entries.values()) if e.patient == patient))
         theirs = [visit for visit in self.visits.values() if visit.patient == patient]
         for visit in sorted(theirs, key=lambda visit: visit.pk):
             if visit.status == "scheduled":
@@ -198,7 +198,7 @@ class Model:
     # --- Staff's verbs ---
 
     def in_the_way(self, session: Session) -> list[int]:
-        """The visits that would be stranded if the session became this."""
+        """Return the visits that would be stranded if the session became this one."""
         spans = session.spans()
         stranded = [
             place
@@ -209,7 +209,7 @@ class Model:
         return sorted(visit.pk for visit, place in self.live() if place in stranded)
 
     def remake(self, session: Session, keys: dict[Span, int]) -> None:
-        """Make the session this, where nobody is in the way; `keys` are those of its slots now."""
+        """Replace the session, which strands no visit. `keys` are the keys of its new slots."""
         were_open, before = self._open(), self.places_of(session.pk)
         self.sessions[session.pk] = session
         reported = set()
@@ -230,25 +230,25 @@ class Model:
         self._open_or_close(self.places_of(session.pk), were_open, reported)
 
     def take_leave(self, leave: Leave) -> None:
-        """Close what it overlaps."""
+        """Close the slots that the leave overlaps."""
         were_open = self._open()
         self.leaves[leave.pk] = leave
         self._open_or_close(self._places_of_doctor(leave.doctor), were_open, set())
 
     def end_leave(self, leave: Leave) -> None:
-        """Open what no other leave covers."""
+        """Open the slots that no other leave covers."""
         were_open = self._open()
         del self.leaves[leave.pk]
         self._open_or_close(self._places_of_doctor(leave.doctor), were_open, set())
 
     def places_of(self, session: int) -> list[Place]:
-        """The slots of a session."""
+        """Return the slots of a session."""
         return [place for place in self.places.values() if place.session == session]
 
-    # --- The line ---
+    # --- The waitlist ---
 
     def offer(self, places: Iterable[Place]) -> None:
-        """Offer what is free of these, earliest first, each place to the first who can have it."""
+        """Offer the free places, earliest first, each to the first entry that can have it."""
         for place in sorted(places, key=lambda place: (place.span, place.pk)):
             while self.is_open(place) and self.taken(place) < place.capacity:
                 able = [e for e in self.entries.values() if self._can_be_offered(e, place)]
@@ -279,7 +279,7 @@ class Model:
                 entry.passed.add((place.pk, visit.pk))
 
     def _withdraw(self, places: Iterable[Place]) -> set[int]:
-        """Take offers back; the slots that lost one."""
+        """Take offers back, and return the slots that lost one."""
         keys = {place.pk for place in places}
         held = [entry for entry in self.entries.values() if entry.offer in keys]
         return {self._take_back(entry).pk for entry in held}

@@ -1,4 +1,4 @@
-"""Patients who register at the API, and what is theirs alone."""
+"""Patients who register at the API, and the rows of each."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -14,7 +14,7 @@ NUMBERS = count()
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with an account, a profile and an entry in their medical history."""
+    """A person with an account, a profile and an entry in their medical history."""
 
     pk: int
     user: int
@@ -22,7 +22,7 @@ class Person:
 
 
 def register(api: ApiClient) -> Person:
-    """Make an account, a profile and an entry, all by the API."""
+    """Make an account, a profile and an entry, all through the API."""
     names = {"first_name": "Ana", "last_name": f"Ruiz {next(NUMBERS)}"}
     email = f"machine{names['last_name'][5:]}@example.com"
     status, made = api(
@@ -39,7 +39,7 @@ def register(api: ApiClient) -> Person:
 
 
 def other_rows(person: Person) -> list[list[dict[str, Any]]]:
-    """Accounts, profiles and histories of all others: no step of this person changes them."""
+    """Return accounts, profiles and histories of all others, which this person never changes."""
     return [
         list(User.objects.exclude(pk=person.user).order_by("pk").values()),
         list(Patient.objects.exclude(pk=person.pk).order_by("pk").values()),

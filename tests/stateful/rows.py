@@ -1,4 +1,4 @@
-"""The rows of the database that the model speaks of, in the model's words."""
+"""The rows of the database that the model covers, written as the model writes them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.stateful.model import Model
 
 
 def difference(model: Model) -> list[tuple[str, Any, Any]]:
-    """Each kind of row on which the two differ: what it is, in the model and in the database."""
+    """Return each kind of row on which model and database differ, with both versions."""
     pairs = [
         ("slots", slots_of(model), slots(model)),
         ("visits", visits_of(model), visits(model)),
@@ -19,7 +19,7 @@ def difference(model: Model) -> list[tuple[str, Any, Any]]:
 
 
 def slots_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Time, places, places taken, and whether it is open."""
+    """Return the time, the places, the places taken and the openness of each slot."""
     return {
         pk: (place.span[0], place.capacity, model.taken(place), model.is_open(place))
         for pk, place in model.places.items()
@@ -40,7 +40,7 @@ def slots(model: Model) -> dict[int, tuple[Any, ...]]:
 
 
 def visits_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Whose, where, and what became of it; a canceled one may have lost its slot."""
+    """Return the patient, slot and status of each visit. A canceled visit may have no slot."""
     return {v.pk: (v.patient, v.slot, v.status, v.reason) for v in model.visits.values()}
 
 
@@ -52,7 +52,7 @@ def visits(model: Model) -> dict[int, tuple[Any, ...]]:
 
 
 def flagged_of(model: Model) -> set[int]:
-    """Live visits that leave has hit."""
+    """Return the live visits that leave has flagged."""
     return {visit.pk for visit, place in model.live() if model.is_on_leave(place)}
 
 
@@ -62,7 +62,7 @@ def flagged(model: Model) -> set[int]:
 
 
 def entries_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Whose, where it stands, and what is offered."""
+    """Return the patient, status and offer of each entry."""
     return {e.pk: (e.patient, e.status, e.offer) for e in model.entries.values()}
 
 

@@ -1,4 +1,4 @@
-"""The machine set going: a server on the database of this process, staff, and so many runs."""
+"""A function that starts the machine, with a server and staff, and a function that runs it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ from tests.stateful.machine import ClinicMachine
 
 
 @contextmanager
-def machine_at(database: Database, log: Path) -> Iterator[type[ClinicMachine]]:
-    """The machine, with a server to go at, and staff signed in there."""
+def running_state_machine(database: Database, log: Path) -> Iterator[type[ClinicMachine]]:
+    """Start a server on the database of this process, and yield the machine, with staff."""
     name = str(connection.settings_dict["NAME"])
     url = f"sqlite:///{name}" if database.kind == "sqlite" else database.url(name)
     server = BareServer(url, log)
     with server.running():
         with override_settings(PASSWORD_HASHERS=["accounts.hashers.Argon2PasswordHasher"]):
-            staff = SuperuserFactory()  # the server knows no other
+            staff = SuperuserFactory()  # the server accepts no other hasher
         admin_client = HttpAdminClient(server.base, staff.email, PASSWORD)
         known = {"base": server.base, "admin_client": admin_client, "outcomes": Counter[str]()}
         yield type("Machine", (ClinicMachine,), {**known, "staff": staff.issue_token()[0]})
 
 
 def run(machine: type[ClinicMachine], runs: int, steps: int) -> None:
-    """So many runs of so many steps each, the same every time."""
+    """Run the machine `runs` times with `steps` steps each, the same in every run of the suite."""
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -41,9 +41,7 @@ def run(machine: type[ClinicMachine], runs: int, steps: int) -> None:
             derandomize=True,
             deadline=None,
             database=None,
-            phases=[
-                Phase.generate
-            ],  # the steps are told as they were: to shrink them takes minutes
+            phases=[Phase.generate],  # no shrinking of a failing run, which takes minutes
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
