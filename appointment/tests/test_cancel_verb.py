@@ -21,7 +21,7 @@ INSTANT = timedelta(microseconds=1)
 
 @pytest.fixture
 def booked(patient: Patient) -> Appointment:
-    """A visit in a slot of three places, two of them taken."""
+    """Return a visit in a slot with three places, two of which are taken."""
     slot = ScheduleFactory(capacity=3).slots.first()
     AppointmentFactory(slot=slot)
     visit: Appointment = AppointmentFactory(slot=slot, patient=patient)
@@ -33,7 +33,9 @@ def taken(slot: Slot) -> int:
     return slot.taken
 
 
-def test_canceling_says_when_why_and_by_whom_and_gives_the_place_back(booked: Appointment) -> None:
+def test_canceling_records_time_reason_and_actor_and_gives_the_place_back(
+    booked: Appointment,
+) -> None:
     at, user = timezone.now(), booked.patient.user
     assert booked.cancel(by=user, reason="I have a cold.", at=at) is booked
     assert (booked.status, booked.canceled_at, booked.cancel_reason) == (
@@ -125,7 +127,7 @@ def test_a_visit_on_a_closed_slot_can_be_canceled(booked: Appointment) -> None:
     assert_balanced(booked.slot)
 
 
-# --- Discarding, for mistakes ---------------------------------------------------------------------
+# --- Discarding a visit that was a mistake --------------------------------------------------------
 
 
 @pytest.mark.parametrize("first", ["", "complete", "mark_no_show"])

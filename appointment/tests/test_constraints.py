@@ -1,4 +1,4 @@
-"""Each rule that the database itself keeps: it is there, has a name, and refuses."""
+"""Each constraint exists in the database, has a name and refuses a row that breaks it."""
 
 from datetime import time
 from typing import Any
@@ -30,7 +30,7 @@ CONSTRAINTS: dict[str, tuple[type[Model], BaseConstraint]] = {
 
 
 def write(row: Model, changes: dict[str, Any]) -> None:
-    """Write past all verbs and validation."""
+    """Write the changes without a verb and without validation."""
     with transaction.atomic():
         type(row)._base_manager.filter(pk=row.pk).update(**changes)
 
@@ -67,7 +67,7 @@ def test_the_database_refuses_what_breaks_a_constraint(name: str) -> None:
 
 @pytest.mark.only_on("postgres")
 @pytest.mark.parametrize("name", sorted(ON_POSTGRES_ALONE))
-def test_postgresql_refuses_what_overlaps(name: str) -> None:
+def test_postgresql_refuses_rows_that_overlap(name: str) -> None:
     row, changes = BREAKS[name]()
     with pytest.raises(IntegrityError) as refused:
         write(row, changes)
@@ -96,7 +96,7 @@ def test_an_appointment_that_stands_has_no_instant_of_its_cancel() -> None:
 
 
 def test_addresses_that_differ_in_case_are_one() -> None:
-    """By raw SQL: no field folds the case here."""
+    """The test writes raw SQL, because the field folds the case."""
     first, second = UserFactory(), UserFactory()
     change = "UPDATE accounts_user SET email = %s WHERE id = %s"
     with (
@@ -108,7 +108,7 @@ def test_addresses_that_differ_in_case_are_one() -> None:
     assert violates(refused.value, "accounts_user_email_unique_ignoring_case")
 
 
-# --- What a constraint does not forbid ------------------------------------------------------------
+# --- Rows that the constraints allow --------------------------------------------------------------
 
 
 def test_slots_and_visits_that_touch_do_not_overlap() -> None:
@@ -132,7 +132,7 @@ def test_visits_of_the_erased_may_overlap() -> None:
     assert Appointment.objects.active().filter(patient=None).count() == 2
 
 
-# --- What validation says -------------------------------------------------------------------------
+# --- Validation -----------------------------------------------------------------------------------
 
 
 def test_validation_says_it_in_the_words_of_the_constraint() -> None:
@@ -145,7 +145,7 @@ def test_validation_says_it_in_the_words_of_the_constraint() -> None:
 
 
 def test_validation_of_an_overlap_is_postgresqls() -> None:
-    """On SQLite the verb looks for it, and validation is silent as the constraint is."""
+    """Validation reports an overlap on PostgreSQL only; on SQLite the verb checks for it."""
     row, changes = second_slot_moved(minutes=29)
     for name, value in changes.items():
         setattr(row, name, value)
@@ -169,7 +169,7 @@ def test_an_exclusion_constraint_is_no_sql_on_sqlite() -> None:
 
 
 def test_unique_constraints_are_not_deferred() -> None:
-    """A deferred one would refuse at commit, outside the verb that makes a domain error of it."""
+    """A deferred constraint would fail at commit, after the verb that maps it to a domain error."""
     unique = [c for _, c in CONSTRAINTS.values() if isinstance(c, UniqueConstraint)]
     assert unique
     assert not any(constraint.deferrable for constraint in unique)

@@ -33,7 +33,7 @@ ClientOf = Callable[[User | None], APIClient]
 
 @pytest.fixture
 def visit(doctor_user: User) -> Appointment:
-    """A visit at 09:00 of the doctor's, in June."""
+    """Return a visit to the doctor at 09:00 on a day in June."""
     return AppointmentFactory(slot=slot_of(doctor_user))
 
 
@@ -101,7 +101,7 @@ def test_another_day_can_be_asked_for(doctor_user, client_of: ClientOf, visit) -
 
 
 @pytest.mark.parametrize("wrong", ["soon", "2027-13-01", "01.06.2027", "2027-06-01T09:00", "0"])
-def test_what_is_no_date_is_reported(doctor_user: User, client_of: ClientOf, wrong: str) -> None:
+def test_an_invalid_date_is_reported(doctor_user: User, client_of: ClientOf, wrong: str) -> None:
     assert_invalid(client_of(doctor_user).get(AGENDA, {"date": wrong}), "date")
 
 
@@ -115,7 +115,7 @@ def test_only_an_active_doctor_has_one(
     assert_problem(client_of(doctor_user).get(AGENDA), 403, "permission_denied")
 
 
-def test_canceled_and_erased_visits_are_shown_as_what_they_are(
+def test_the_agenda_shows_canceled_and_erased_visits(
     doctor_user: User, client_of: ClientOf, visit: Appointment
 ) -> None:
     visit.patient.erase()
@@ -123,7 +123,7 @@ def test_canceled_and_erased_visits_are_shown_as_what_they_are(
     assert (row["status"], row["patient"], row["reason"]) == ("canceled", None, "")
 
 
-def test_a_full_day_takes_as_many_statements_as_one_visit(
+def test_a_full_day_costs_the_same_number_of_statements_as_one_visit(
     doctor_user: User, client_of: ClientOf, visit: Appointment
 ) -> None:
     with time_machine.travel(NOON, tick=False):
@@ -195,7 +195,7 @@ def test_staff_correct_and_the_doctor_does_not(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_who_may_note_what_becomes_of_a_visit(
+def test_only_its_doctor_and_staff_note_the_outcome_of_a_visit(
     visit: Appointment, staff: User, other_patient: Patient, client_of: ClientOf, verb: str
 ) -> None:
     stranger, clerk = free(doctor__user=other_patient.user), StaffFactory()
@@ -203,8 +203,8 @@ def test_who_may_note_what_becomes_of_a_visit(
     with time_machine.travel(NOON, tick=False):
         assert_problem(note(client_of(None), verb, visit), 401, "not_authenticated")
         assert_problem(note(client_of(visit.patient.user), verb, visit), 403, "permission_denied")
-        for nobody in (other_patient.user, clerk):
-            assert_problem(note(client_of(nobody), verb, visit), 404, "not_found")
+        for stranger_user in (other_patient.user, clerk):
+            assert_problem(note(client_of(stranger_user), verb, visit), 404, "not_found")
         absent = Appointment(pk=999_999_999)
         assert_problem(note(client_of(staff), verb, absent), 404, "not_found")
         assert visit.events.count() == 1
@@ -217,7 +217,7 @@ def test_a_doctor_who_left_notes_nothing(doctor_user, client_of: ClientOf, visit
         assert_problem(note(client_of(doctor_user), "complete", visit), 404, "not_found")
 
 
-def test_a_visits_detail_tells_its_history_on_the_clocks_there(
+def test_a_visits_detail_shows_its_history_on_the_local_clock(
     doctor_user: User, staff: User, client_of: ClientOf, visit: Appointment
 ) -> None:
     with time_machine.travel(NOON, tick=False):

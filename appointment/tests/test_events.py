@@ -1,4 +1,4 @@
-"""Each verb leaves one event, and nothing takes it back."""
+"""Each verb writes one event, and no call changes or deletes it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The same request sent many times at once is done once, and everybody gets the one answer."""
+"""Concurrent requests under one key do their work once, and all get the same answer."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +25,7 @@ LONG = 10.0
 
 
 def at_once(patient: Patient, *sends: Callable[[APIClient], Any]) -> list[Any]:
-    """Send these together, each by a client of its own of the same person; their answers."""
+    """Send the requests at once, each with a new client of the patient, and return the answers."""
     token = patient.user.issue_token()[0]
 
     def send(number: int) -> Any:
@@ -37,7 +37,7 @@ def at_once(patient: Patient, *sends: Callable[[APIClient], Any]) -> list[Any]:
 
 
 def assert_one_answer(reported: list[Any], status: int) -> None:
-    """One did the work, and the others got its answer byte for byte."""
+    """Check that one request did the work and the others got its answer byte for byte."""
     assert len({answer[:2] for answer in reported}) == 1, reported
     assert {answer[0] for answer in reported} == {status}
     assert Counter(answer[2] for answer in reported) == {None: 1, "true": len(reported) - 1}
@@ -91,12 +91,12 @@ def test_different_keys_do_not_wait_for_each_others_answer(patient: Patient) -> 
     assert [answer[0] for answer in at_once(patient, *sends)] == [201] * len(slots)
 
 
-# --- The second comes while the first is at work --------------------------------------------------
+# --- The second request arrives while the first runs ----------------------------------------------
 
 
 @pytest.fixture
 def at_work(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
-    """The first booking tells when it has its place and key, and goes on when it is told to."""
+    """Make the first booking set `begun` once it has its place, and wait for `go_on`."""
     begun, go_on, enter = Event(), Event(), Appointment.save_booked
 
     def enter_late(self: Appointment, *args: Any) -> None:
@@ -119,7 +119,7 @@ def test_the_second_waits_for_the_first_and_gets_its_answer(
 
     def release(_: APIClient) -> Any:
         assert begun.wait(LONG)
-        assert not go_on.wait(0.5)  # by now the second is under way, and has no answer
+        assert not go_on.wait(0.5)  # the second request runs now and has no answer yet
         assert not Appointment.objects.exists()
         go_on.set()
         return APIClient().get("/healthz")
@@ -138,7 +138,7 @@ def test_the_second_does_the_work_where_the_first_is_refused(
     def fail_once(self: Appointment, *args: Any) -> None:
         if not begun.is_set():
             begun.set()
-            Event().wait(0.5)  # the second waits at the key meanwhile
+            Event().wait(0.5)  # the second request waits for the key
             raise Slot.DoesNotExist
         enter(self, *args)
 
