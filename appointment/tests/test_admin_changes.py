@@ -245,7 +245,7 @@ def test_only_superusers_delete(appointment: Appointment) -> None:
 
 
 @pytest.mark.parametrize("term", ["ruiz", "elena", "612 34 56 78", "{date}", "{pk}", "ana elena"])
-def test_an_appointment_is_found_by_what_people_say(reception: AdminClient, term: str) -> None:
+def test_an_appointment_is_found_by_common_search_terms(reception: AdminClient, term: str) -> None:
     wanted = AppointmentFactory(
         patient__first_name="Ana", patient__last_name="Ruiz", patient__phone_number="+34612345678"
     )

@@ -225,7 +225,7 @@ def test_on_another_day_no_visit_is_checked_in(reception: AdminClient, visit: Ap
     ("wrong", "right", "status"),
     [("complete", "mark_no_show", "no_show"), ("mark_no_show", "complete", "completed")],
 )
-def test_staff_correct_what_was_noted(
+def test_staff_correct_a_status(
     staff: User, visit: Appointment, wrong: str, right: str, status: str
 ) -> None:
     getattr(visit, wrong)(at=visit.starts_at)

@@ -55,7 +55,7 @@ def note(client: APIClient, verb: str, visit: Appointment) -> Any:
 # --- The agenda -----------------------------------------------------------------------------------
 
 
-def test_the_agenda_shows_the_day_earliest_first_with_what_a_doctor_needs(
+def test_the_agenda_shows_visits_earliest_first_with_patient_details(
     doctor_user: User, client_of: ClientOf
 ) -> None:
     patient = PatientFactory(date_of_birth=date(1990, 5, 17), phone_number="+34612345678")

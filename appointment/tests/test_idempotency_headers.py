@@ -36,7 +36,7 @@ def test_an_answer_given_again_is_a_read_of_its_patient(client, patient, slot: S
     )
 
 
-def test_an_invalid_key_is_refused_with_what_a_key_is(client, slot: Slot) -> None:
+def test_an_invalid_key_is_refused_with_the_format_of_a_key(client, slot: Slot) -> None:
     answer = book(client, slot, "a key")
     assert answer.json()["errors"][0]["detail"] == "Use 1 to 255 visible characters of ASCII."
 

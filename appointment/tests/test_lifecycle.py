@@ -141,7 +141,7 @@ ENDS: dict[str, Verb] = {"completed": Appointment.complete, "no_show": Appointme
 
 
 @pytest.mark.parametrize(("wrong", "right"), [("completed", "no_show"), ("no_show", "completed")])
-def test_staff_correct_what_was_noted_and_both_events_are_kept(
+def test_staff_correct_a_status_and_both_events_are_kept(
     visit: Appointment, staff: User, wrong: str, right: str
 ) -> None:
     ENDS[wrong](visit, at=visit.starts_at)

@@ -81,7 +81,9 @@ def test_a_closure_is_shown_on_the_clocks_of_its_location(client: APIClient) -> 
     assert client.get(f"{PATH}{answer['id']}/").json() == answer
 
 
-def test_ending_leave_early_opens_what_is_left(client: APIClient, visit: Appointment) -> None:
+def test_ending_leave_early_opens_the_remaining_slots(
+    client: APIClient, visit: Appointment
+) -> None:
     slots = visit.slot.schedule.slots.order_by("starts_at")
     body = leave_of(visit, ends_at=slots[3].ends_at.isoformat())
     path = f"{PATH}{client.post(PATH, body).json()['id']}/"

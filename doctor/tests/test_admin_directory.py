@@ -91,10 +91,10 @@ def test_a_doctor_has_specialties_and_languages(admin_client: AdminClient) -> No
     assert doctor.languages.exists()
 
 
-def test_two_who_change_different_things_of_a_doctor_both_succeed(
+def test_two_users_who_change_different_fields_of_a_doctor_both_succeed(
     admin_client: AdminClient, staff: User
 ) -> None:
-    """One adds the first language and stops new patients; the other edits the bio."""
+    """One user adds the first language and stops new patients; the other edits the bio."""
     doctor, language = DoctorFactory(), LanguageFactory()
     path = page(doctor, "change")
     mine, theirs = admin_client.open(path), admin_client.open(path)
@@ -121,7 +121,7 @@ def test_a_zone_that_does_not_exist_is_reported(admin_client: AdminClient) -> No
 
 
 @pytest.mark.parametrize("kind", ["doctor", "location"])
-def test_what_is_in_use_is_not_deleted_and_the_page_says_why(
+def test_rows_in_use_are_not_deleted_and_the_page_says_why(
     admin_client: AdminClient, kind: str
 ) -> None:
     visit = AppointmentFactory()

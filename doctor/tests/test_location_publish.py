@@ -1,4 +1,4 @@
-"""A location's time zone stands still while sessions are to come there."""
+"""The time zone of a location with coming sessions cannot change."""
 
 from datetime import timedelta
 

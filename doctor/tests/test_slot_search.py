@@ -71,7 +71,7 @@ def test_slots_of_all_doctors_come_soonest_first_whatever_the_zone() -> None:
     ]
 
 
-def test_only_what_anybody_can_book_now_is_found() -> None:
+def test_only_slots_that_the_public_can_book_now_are_found() -> None:
     free, full, begun, closed, resting = (one_slot() for _ in range(5))
     AppointmentFactory(slot=full)
     Slot.objects.filter(pk=begun.pk).update(starts_at=datetime(2026, 11, 30, 6, tzinfo=UTC))
@@ -85,7 +85,7 @@ def test_only_what_anybody_can_book_now_is_found() -> None:
 
 
 class Wanted:
-    """Doctors who differ in one thing each."""
+    """Four doctors with and without a specialty and a language."""
 
     def __init__(self) -> None:
         self.specialty, self.language = SpecialtyFactory(), LanguageFactory()
@@ -101,11 +101,11 @@ class Wanted:
 
 
 def doctors(**query: object) -> list[int]:
-    """Whose the slots are, each slot once."""
+    """Return the doctor of each slot found, sorted."""
     return sorted(slot["doctor"] for slot in found(**query))
 
 
-def test_slots_are_narrowed_by_specialty_language_location_and_doctor() -> None:
+def test_slots_are_filtered_by_specialty_language_location_and_doctor() -> None:
     wanted = Wanted()
     both, cardiologist, polyglot = wanted.both.pk, wanted.cardiologist.pk, wanted.polyglot.pk
     everybody = Doctor.objects.values_list("pk", flat=True)
@@ -118,7 +118,7 @@ def test_slots_are_narrowed_by_specialty_language_location_and_doctor() -> None:
     assert doctors(doctor=both, specialty=wanted.specialty.pk, to=MONDAY) == [both]
 
 
-def test_what_nothing_has_finds_nothing_and_what_does_not_parse_is_400() -> None:
+def test_an_absent_value_finds_nothing_and_an_invalid_one_is_400() -> None:
     one_slot()
     for name in ("specialty", "language", "location", "doctor"):
         for absent in (0, -1, 999_999, 2**63, 10**22):
@@ -128,13 +128,13 @@ def test_what_nothing_has_finds_nothing_and_what_does_not_parse_is_400() -> None
 
 
 @pytest.mark.parametrize("name", ["from_", "to"])
-def test_what_is_no_date_is_400(name: str) -> None:
+def test_an_invalid_date_is_400(name: str) -> None:
     for junk in ("junk", "2026-02-30", "20261201", "01/12/2026", "\0", "2026-12-01T09:00"):
         assert_invalid(ask(**{name: junk}), name.rstrip("_"))
 
 
 def test_dates_are_those_at_the_location_and_a_reversed_range_is_400() -> None:
-    """22:00 on Monday in New York is Tuesday in UTC and in Madrid."""
+    """The time 22:00 on Monday in New York is on Tuesday in UTC and in Madrid."""
     late = {"start_time": time(22), "end_time": time(23)}
     one_slot(location__time_zone="America/New_York", **late)
     one_slot(TUESDAY, start_time=time(0), end_time=time(1))
@@ -152,7 +152,7 @@ def test_the_ends_of_time_are_dates_like_any_other() -> None:
 
 
 def test_a_day_without_midnight_begins_where_its_clocks_do() -> None:
-    """In Beirut the clocks jump from 00:00 to 01:00 on 28 March 2027."""
+    """The clocks in Beirut jump from 00:00 to 01:00 on 28 March 2027."""
     place = LocationFactory(time_zone="Asia/Beirut")
     eve = one_slot(date(2027, 3, 27), location=place, start_time=time(23), end_time=time(23, 59))
     day = one_slot(date(2027, 3, 28), location=place, start_time=time(1), end_time=time(2))

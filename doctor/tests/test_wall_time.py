@@ -1,4 +1,4 @@
-"""A clinic's clock and the instants it means, on the two odd days of the year as well."""
+"""The instants of a clinic's wall times, also on the days of the clock changes."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,14 +27,14 @@ def utc(*numbers: int) -> datetime:
 
 
 def spans(zone: str, day: date, start: str, end: str, minutes: int | None = 30) -> list[Span]:
-    """The slots of a session that is not stored."""
+    """Return the start and end of each slot of a session that is not stored."""
     times = {"start_time": time.fromisoformat(start), "end_time": time.fromisoformat(end)}
     place = Location(pk=1, time_zone=zone)
     return Schedule(location=place, date=day, slot_minutes=minutes, **times).spans()
 
 
 def on_the_wall(spans: list[Span], zone: str) -> Iterator[str]:
-    """What the clinic's clocks show when each slot begins."""
+    """Return the local time and the UTC offset at the start of each slot."""
     return (f"{start.astimezone(ZoneInfo(zone)):%H:%M %z}" for start, _ in spans)
 
 
@@ -86,7 +86,7 @@ def test_a_wall_time_in_the_autumn_fold_means_the_first_of_the_two(
 
 
 def test_a_gap_may_swallow_midnight() -> None:
-    """Beirut's clocks go from 23:59:59 to 01:00."""
+    """The clocks in Beirut go from 23:59:59 to 01:00."""
     end_of_gap = utc(2027, 3, 27, 22)
     beirut = ZoneInfo("Asia/Beirut")
     assert instant_of(date(2027, 3, 28), time(0, 0), beirut) == end_of_gap
@@ -95,7 +95,7 @@ def test_a_gap_may_swallow_midnight() -> None:
 
 
 def test_a_gap_may_swallow_a_whole_day() -> None:
-    """Samoa crossed the date line: there was no 30 December 2011 in Apia."""
+    """Apia had no 30 December 2011, because Samoa crossed the date line."""
     apia, skipped = ZoneInfo("Pacific/Apia"), date(2011, 12, 30)
     assert instant_of(skipped, time(9), apia) == utc(2011, 12, 30, 10)
     assert spans("Pacific/Apia", skipped, "09:00", "17:00") == []
@@ -170,7 +170,7 @@ TIMES = st.times().map(lambda moment: moment.replace(microsecond=0, fold=0))
 
 
 def days_of_change(zone: str) -> list[date]:
-    """The days between 2000 and 2036 on which the zone's clocks change."""
+    """Return the days between 2000 and 2036 on which the zone's clocks change."""
     noon = [datetime(2000, 1, 1, 12, tzinfo=UTC) + timedelta(days=n) for n in range(366 * 36)]
     local = [instant.astimezone(ZoneInfo(zone)) for instant in noon]
     return [b.date() for a, b in pairwise(local) if a.utcoffset() != b.utcoffset()]

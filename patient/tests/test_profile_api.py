@@ -74,7 +74,7 @@ def test_a_second_profile_is_409_and_changes_nothing(client: APIClient) -> None:
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-def test_put_replaces_what_it_leaves_out_too(by_id: bool, client: APIClient) -> None:
+def test_put_resets_the_fields_it_leaves_out(by_id: bool, client: APIClient) -> None:
     made = client.post(PROFILE, ANA).json()
     path = f"{PROFILE}{made['id']}/" if by_id else PROFILE
     eva = {"first_name": "Eva", "last_name": "Gil"}
@@ -85,7 +85,7 @@ def test_put_replaces_what_it_leaves_out_too(by_id: bool, client: APIClient) -> 
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-def test_patch_changes_what_it_names_and_nothing_else(by_id: bool, client: APIClient) -> None:
+def test_patch_changes_only_the_fields_it_names(by_id: bool, client: APIClient) -> None:
     made = client.post(PROFILE, ANA).json()
     path = f"{PROFILE}{made['id']}/" if by_id else PROFILE
     response = client.patch(path, {"address": "Elsewhere", "date_of_birth": None})
