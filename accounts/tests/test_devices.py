@@ -31,7 +31,7 @@ def user() -> User:
 
 
 def signed_in(user: User, user_agent: str) -> APIClient:
-    """A client that has signed in under this name."""
+    """Return a client that signed in with this User-Agent."""
     client = APIClient(HTTP_USER_AGENT=user_agent)
     answer = client.post("/api/auth/login/", {"email": user.email, "password": PASSWORD})
     client.credentials(HTTP_AUTHORIZATION=f"Token {answer.json()['token']}")
@@ -60,7 +60,7 @@ def test_a_device_is_listed_with_its_name_its_times_and_whether_it_is_this_one(u
     assert (laptop["name"], laptop["current"]) == ("curl/8", True)
 
 
-def test_nothing_of_a_token_is_shown(user: User) -> None:
+def test_the_list_shows_no_part_of_a_token(user: User) -> None:
     said = signed_in(user, "curl/8").get(DEVICES).content.decode()
     token = AuthToken.objects.get()
     assert token.digest not in said

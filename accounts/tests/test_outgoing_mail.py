@@ -1,4 +1,4 @@
-"""Mail is a row of the transaction that asks for it, and is sent afterwards."""
+"""A transaction queues mail as a row, and the mail is sent afterwards."""
 
 from datetime import timedelta
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
@@ -31,7 +31,7 @@ def ask(address: str = "ana@example.com", kind: str = MailKind.PASSWORD_RESET) -
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """A mail server that fails with each of these in turn, and then works again."""
+    """Make the mail server raise each error of the list in turn and then work again."""
     errors: list[Any] = []
     send = EmailMessage.send
 
@@ -44,7 +44,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return errors
 
 
-# --- What is sent to whom -------------------------------------------------------------------------
+# --- Recipients and content -----------------------------------------------------------------------
 
 
 def test_a_reset_goes_to_the_verified_owner_of_the_address(user: User) -> None:
@@ -168,7 +168,7 @@ def test_a_failure_is_logged_without_the_address(
 
 def test_a_mail_whose_sender_was_killed_is_sent_by_the_next_one(user: User) -> None:
     mail, now = ask(), timezone.now()
-    assert mail.claim(now)  # and then nothing more
+    assert mail.claim(now)  # the sender stops after the claim
     assert post(now + timedelta(seconds=59)) == []
     assert len(post(now + timedelta(seconds=61))) == 1
 

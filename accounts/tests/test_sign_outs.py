@@ -1,4 +1,4 @@
-"""A new password and the end of an account's activity end every token and session with them."""
+"""A new password or a deactivation ends every token and session of the account."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -43,7 +43,7 @@ def changed_by_the_command(user: User, admin_client: AdminClient) -> None:
 
 def changed_by_the_api(user: User, admin_client: AdminClient) -> None:
     user.change_password(PASSWORD, NEW)
-    AuthToken.objects.filter(user=user).delete()  # the fresh one is another matter
+    AuthToken.objects.filter(user=user).delete()  # removes the new token that the change answers
 
 
 WAYS = (

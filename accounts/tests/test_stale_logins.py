@@ -1,4 +1,4 @@
-"""What a change of password overtakes."""
+"""Logins during a change of password or a deactivation."""
 
 from datetime import timedelta
 

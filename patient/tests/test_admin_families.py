@@ -1,4 +1,4 @@
-"""Families in the admin: who belongs to whom, and what is refused, as a message on the page."""
+"""Staff manage the dependents of accounts in the admin, and the page shows each refusal."""
 
 import pytest
 
@@ -100,7 +100,7 @@ def test_a_second_own_profile_is_refused_by_a_message(
     assert child.is_dependent
 
 
-def test_who_grows_up_is_given_an_account_of_their_own(
+def test_a_dependent_who_grows_up_is_given_an_own_account(
     admin_client: AdminClient, child: Patient
 ) -> None:
     account = UserFactory()

@@ -1,4 +1,4 @@
-"""DELETE of a profile takes the person out of every table and leaves the counts true."""
+"""DELETE of a profile removes the person from every table and keeps the counts right."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def user() -> User:
 
 @pytest.fixture
 def person(user: User) -> Patient:
-    """Somebody who has left a word in every place that takes one."""
+    """Return a patient with a canary word in every text field."""
     person = PatientFactory(
         user=user,
         first_name="Canarius",
@@ -60,7 +60,7 @@ def visit(person: Patient, days: int, **fields: Any) -> Appointment:
 
 @pytest.fixture
 def visits(person: Patient, user: User) -> dict[str, Appointment]:
-    """One in every status, the words of the patient in each."""
+    """Return visits in every status, each with canary words."""
     past = timezone.now() - timedelta(days=2, hours=23)
     return {
         "coming": visit(person, 5),
@@ -73,7 +73,7 @@ def visits(person: Patient, user: User) -> dict[str, Appointment]:
 
 
 def rows_with(word: str) -> list[tuple[str, Any]]:
-    """The rows of the whole database that say the word, each with its table."""
+    """Return every row of the database that holds the word, with its table."""
     with connection.cursor() as cursor:
         found = []
         for table in connection.introspection.table_names(cursor):
@@ -82,7 +82,7 @@ def rows_with(word: str) -> list[tuple[str, Any]]:
     return found
 
 
-def test_the_search_for_a_word_sees_what_is_to_be_erased(person, visits) -> None:
+def test_the_search_finds_every_canary_word_before_the_erasure(person, visits) -> None:
     assert {word for word in CANARIES if rows_with(word)} == set(CANARIES)
     assert {table for table, _ in rows_with("Canarius")} == {
         "patient_patient",

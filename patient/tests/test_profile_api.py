@@ -56,7 +56,7 @@ def test_only_the_names_are_required(client: APIClient) -> None:
     assert answer == {"id": answer["id"], **BLANK, **NAMES}
 
 
-def test_before_there_is_a_profile_there_is_nothing_to_read_or_change(client: APIClient) -> None:
+def test_a_profile_that_does_not_exist_is_not_read_or_changed(client: APIClient) -> None:
     for response in (
         client.get(PROFILE),
         client.put(PROFILE, ANA),
@@ -161,7 +161,7 @@ def test_another_patients_profile_is_absent(
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_profiles_made_at_once_one_is(client_of) -> None:
+def test_one_of_several_simultaneous_profiles_is_made(client_of) -> None:
     user = UserFactory()
     clients = [client_of(user) for _ in range(5)]
     responses = run_together(5, lambda n: clients[n].post(PROFILE, ANA))
