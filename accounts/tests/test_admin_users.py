@@ -174,7 +174,7 @@ def test_only_superusers_change_superusers(manager: AdminClient) -> None:
 # --- Deleting ---
 
 
-def test_a_user_with_nothing_is_deleted_with_their_tokens(admin_client: AdminClient) -> None:
+def test_an_account_without_patients_is_deleted_with_its_tokens(admin_client: AdminClient) -> None:
     user = UserFactory()
     user.issue_token()
     assert "Auth tokens: 1" in admin_client.get(page(user, "delete")).content.decode()

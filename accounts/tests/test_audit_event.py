@@ -153,8 +153,8 @@ def test_outside_a_request_the_context_is_a_command_without_a_user() -> None:
 
 def test_an_event_has_the_user_the_address_and_the_request_id() -> None:
     account = UserFactory()
-    somebody = RequestContext("api", "2001:db8::7", "a" * 32, lambda: account)
-    with use_context(somebody):
+    caller = RequestContext("api", "2001:db8::7", "a" * 32, lambda: account)
+    with use_context(caller):
         event = an_event()
     event.refresh_from_db()
     assert (event.actor, event.channel, event.address) == (account, "api", "2001:db8::7")

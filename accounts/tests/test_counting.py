@@ -167,7 +167,7 @@ def test_ten_thousand_forged_headers_are_one_caller(
     assert keys == {f"throttle_anon_{who}"}
 
 
-def test_all_throttles_of_an_address_count_alike() -> None:
+def test_all_throttles_of_an_address_count_the_same_caller() -> None:
     for throttle in (LoginThrottle, RegistrationThrottle):
         assert len(keys_of(throttle(), forged(100))) == 1
     assert len(keys_of(MailThrottle(), forged(100))) == 1
@@ -189,7 +189,7 @@ def test_an_address_of_ipv6_counts_as_its_network(address: str, who: str) -> Non
     assert throttling.counted_address(request) == who
 
 
-def test_a_user_is_counted_whatever_the_address() -> None:
+def test_a_user_counts_as_one_caller_at_every_address() -> None:
     request = RequestFactory().get("/")
     request.user = User(pk=7)
     assert UserThrottle().get_cache_key(request, None) == "throttle_user_7"

@@ -111,7 +111,7 @@ def test_signing_out_everywhere_ends_every_token_and_session_of_that_user_alone(
     assert [status(client) for client in (phone, laptop, browser)] == [401, 401, 401]
     assert status(stranger) == 200
     browser.force_login(User.objects.get(pk=user.pk))
-    assert status(browser) == 200, "and who signs in again is in"
+    assert status(browser) == 200, "the user can sign in again"
 
 
 def test_a_session_signs_out_everywhere_too(user: User, client_of) -> None:
@@ -154,7 +154,7 @@ def test_the_migration_gives_each_token_its_row(user: User) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_uses_that_race_a_logout_and_a_revocation_leave_nothing_behind(client_of) -> None:
+def test_uses_that_race_a_logout_and_a_revocation_leave_no_device(client_of) -> None:
     user = UserFactory()
     client = client_of(user)
     pk = Device.objects.get().pk

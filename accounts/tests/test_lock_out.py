@@ -70,7 +70,7 @@ def test_a_login_hashes_one_password_for_known_and_unknown_addresses(
         assert login("wrong", OWN, f"{email}@example.com") == 401
     assert len(hashed) == 10
     assert login("wrong", OWN, f"{email}@example.com") == 429
-    assert len(hashed) == 10, "who is locked out is told so before a password is looked at"
+    assert len(hashed) == 10, "a locked-out client is refused before a password is hashed"
 
 
 @pytest.mark.both_databases

@@ -138,7 +138,7 @@ def test_no_header_gives_a_guesser_more_tries(header: str) -> None:
 
 
 @pytest.mark.usefixtures("ana", "lock_out")
-def test_no_spelling_of_the_address_gives_a_guesser_more_tries() -> None:
+def test_no_spelling_of_the_address_gives_more_guesses() -> None:
     for email in ("ana@example.com", "ANA@example.com", " ana@EXAMPLE.com", "\uff21NA@example.com"):
         guess(2, email)
     guess(2)

@@ -73,7 +73,7 @@ def test_unknown_closed_and_verified_addresses_get_no_mail(user: User) -> None:
             ask(address, kind)
     ask(kind=MailKind.VERIFICATION)
     assert post() == []
-    assert not OutgoingMail.objects.exists(), "addresses of strangers are kept"
+    assert not OutgoingMail.objects.exists(), "the address of a stranger is stored"
 
 
 def test_a_mail_queued_in_a_rolled_back_transaction_is_never_sent(user: User) -> None:
@@ -97,7 +97,7 @@ def test_a_link_carries_its_token_in_the_fragment_that_no_log_keeps(
     user: User, settings: Any
 ) -> None:
     ask()
-    assert "http" not in str(post()[0].body), "a link to nowhere"
+    assert "http" not in str(post()[0].body), "the mail has a link without LINK_URL"
     settings.LINK_URL = "https://clinic.example/app"
     ask()
     [message] = post()

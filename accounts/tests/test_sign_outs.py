@@ -78,7 +78,7 @@ def test_changing_one_s_password_in_the_admin_ends_tokens_and_keeps_the_session(
     assert admin_client.status("/admin/") == 200
 
 
-def test_other_changes_end_nothing(user: User, superuser: User, client_of) -> None:
+def test_other_changes_end_no_token_or_session(user: User, superuser: User, client_of) -> None:
     phone = client_of(user)
     user.revise(first_name="Eva", email="eva@example.com", is_active=True)
     AdminClient(superuser).change(user, last_name="Sol")

@@ -48,7 +48,7 @@ def assert_throttled(response: Any, most: int) -> None:
     assert 1 <= int(response["Retry-After"]) <= most
 
 
-def test_a_user_has_600_calls_a_minute_whatever_the_token(client_of, clock) -> None:
+def test_a_user_has_600_calls_a_minute_with_any_tokens(client_of, clock) -> None:
     user = UserFactory()
     phone, laptop, stranger = client_of(user), client_of(user), client_of(UserFactory())
     use_up(300, lambda _: phone.delete(LANGUAGES))

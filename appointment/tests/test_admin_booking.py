@@ -47,7 +47,7 @@ def test_adding_an_appointment_books_it(reception: AdminClient, staff: User, slo
     assert_balanced(slot)
 
 
-def test_a_full_slot_is_reported_with_free_times_on_the_clocks_there(
+def test_a_full_slot_is_reported_with_free_local_times(
     reception: AdminClient, patient: Patient
 ) -> None:
     schedule = ScheduleFactory(location=LocationFactory(name="Downtown", time_zone="Asia/Tokyo"))

@@ -41,7 +41,7 @@ def later(user: User, appointment: Appointment, action: str, *more: Appointment)
 
 
 @pytest.mark.parametrize("status", ["scheduled", "canceled"])
-def test_the_reason_and_a_live_ones_slot_can_be_edited(
+def test_the_reason_and_the_slot_of_a_live_visit_can_be_edited(
     reception: AdminClient, appointment: Appointment, status: str
 ) -> None:
     if status == "canceled":
@@ -77,7 +77,7 @@ def test_read_only_fields_in_a_form_change_nothing(
     assert Appointment.objects.values().get() == {**before, "reason": "New"}
 
 
-def test_an_erased_persons_visit_takes_no_new_words(
+def test_the_reason_of_an_erased_persons_visit_cannot_be_changed(
     superuser: User, appointment: Appointment
 ) -> None:
     with time_machine.travel(appointment.ends_at):
@@ -160,7 +160,7 @@ def test_a_refused_action_names_the_appointment(
     assert appointment.status == "scheduled"
 
 
-def test_of_several_the_refused_are_named_and_the_others_done(
+def test_an_action_names_the_refused_appointments_and_changes_the_others(
     reception: AdminClient, appointment: Appointment
 ) -> None:
     canceled, other = AppointmentFactory(), AppointmentFactory()
@@ -201,7 +201,7 @@ def test_actions_need_the_permission_to_change(appointment: Appointment) -> None
 # --- Deleting ---
 
 
-def test_deleting_one_discards_it_and_gives_its_place_back(
+def test_deleting_an_appointment_discards_it_and_gives_its_place_back(
     superuser: User, appointment: Appointment
 ) -> None:
     slot = appointment.slot
@@ -212,7 +212,7 @@ def test_deleting_one_discards_it_and_gives_its_place_back(
     assert slot.taken == 0
 
 
-def test_deleting_a_canceled_one_gives_nothing_back(superuser: User) -> None:
+def test_deleting_a_canceled_appointment_gives_no_place_back(superuser: User) -> None:
     slot = ScheduleFactory(capacity=2).slots.first()
     canceled, kept = AppointmentFactory(slot=slot), AppointmentFactory(slot=slot)
     canceled.cancel()
@@ -257,7 +257,7 @@ def test_an_appointment_is_found_by_common_search_terms(reception: AdminClient, 
     assert len(found) == 1 or words == str(wanted.pk)
 
 
-def test_todays_list_is_by_the_calendar_of_each_location(staff: User) -> None:
+def test_todays_list_uses_the_date_at_each_location(staff: User) -> None:
     tokyo = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
     here = ScheduleFactory(location__time_zone="America/New_York").slots.first()
     there, _ = AppointmentFactory(slot=tokyo), AppointmentFactory(slot=here)

@@ -60,7 +60,7 @@ def test_another_slot_on_its_page_moves_it(
     assert f"Rescheduled by {staff.name}: {old} to {new}" in html
 
 
-def test_slot_and_words_are_changed_at_once(reception: AdminClient, visit: Appointment) -> None:
+def test_slot_and_reason_are_changed_together(reception: AdminClient, visit: Appointment) -> None:
     new = free()
     reception.change(visit, slot=new.pk, reason="Test results")
     stored = Appointment.objects.get()
@@ -69,7 +69,7 @@ def test_slot_and_words_are_changed_at_once(reception: AdminClient, visit: Appoi
     assert list(kinds) == ["booked", "rescheduled", "amended"]
 
 
-def test_words_alone_move_nothing(reception: AdminClient, visit: Appointment) -> None:
+def test_a_changed_reason_alone_moves_nothing(reception: AdminClient, visit: Appointment) -> None:
     reception.change(visit, reason="Test results", override_reason="By mistake")
     assert_unmoved(visit)
     assert Appointment.objects.get().reason == "Test results"
@@ -132,7 +132,7 @@ RULES = [short_notice, near_horizon, limited]
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_holds_at_the_reception_until_staff_say_why_not(
+def test_staff_need_a_reason_to_override_a_rule(
     reception: AdminClient, patient: Patient, rule: Any
 ) -> None:
     slot = free()

@@ -74,7 +74,9 @@ def test_the_page_of_a_visit_proposes_the_first_alternative(reception: AdminClie
     assert reception.open(page(visit, "change"))["decision"] == [str(free(visit)[0].pk)]
 
 
-def test_saving_it_moves_the_visit_there(reception: AdminClient, staff: User) -> None:
+def test_saving_the_page_moves_the_visit_to_the_chosen_slot(
+    reception: AdminClient, staff: User
+) -> None:
     visit = flagged()
     old, slot = visit.slot, free(visit)[1]
     reception.change(visit, decision=str(slot.pk))

@@ -156,7 +156,7 @@ def test_a_slot_is_proposed_as_often_as_it_has_places(doctor: Doctor) -> None:
     assert counted == dict.fromkeys(keys(after), 3)
 
 
-def test_where_places_are_few_all_are_proposed_before_one_is_again(doctor: Doctor) -> None:
+def test_every_place_is_proposed_before_one_is_proposed_again(doctor: Doctor) -> None:
     slot = session(doctor, slot_minutes=None, capacity=9).slots.get()
     visits = [AppointmentFactory(slot=slot, patient=PatientFactory()) for _ in range(9)]
     after = session(doctor, 4, **TEN)
@@ -173,7 +173,7 @@ def test_nothing_is_proposed_twice_to_one_patient(doctor: Doctor) -> None:
     assert [len(line.alternatives) for line in hit(visit)] == [1]
 
 
-def test_no_visits_have_no_alternatives() -> None:
+def test_an_empty_list_of_visits_has_no_alternatives() -> None:
     with counted_statements() as found:
         assert with_alternatives([], timezone.now()) == []
     assert len(found) == 0
@@ -203,7 +203,7 @@ def test_eight_visits_cost_the_same_number_of_statements_as_one() -> None:
     [(date(2027, 3, 27), "Europe/Madrid"), (date(2027, 10, 30), "America/New_York")],
 )
 def test_nearness_is_elapsed_time_when_the_clocks_change(day: date, first: str) -> None:
-    """The night after this day they change in Madrid, and not in New York."""
+    """The clocks change in Madrid in the night after this day, but not in New York."""
     doctor, next_day = DoctorFactory(), day + timedelta(days=1)
     with time_machine.travel(datetime.combine(day - timedelta(days=2), time(12), UTC)):
         visit = AppointmentFactory(slot=ScheduleFactory(doctor=doctor, date=day).slots.first())

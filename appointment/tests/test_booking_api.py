@@ -46,7 +46,7 @@ def fill(*slots: Slot) -> None:
             AppointmentFactory(slot=slot)
 
 
-def test_booking_a_slot_answers_the_appointment_and_where_it_is(client, patient: Patient) -> None:
+def test_booking_a_slot_answers_the_appointment_and_its_location(client, patient: Patient) -> None:
     slot = ScheduleFactory(location__name="Centro").slots.all()[1]
     response = book_slot(client, slot, reason="Check-up")
     assert response.status_code == 201
@@ -90,7 +90,9 @@ def test_a_session_gives_its_earliest_free_slot(client) -> None:
         assert_balanced(slot)
 
 
-def test_a_session_skips_what_overlaps_the_patients_own_visits(client, patient: Patient) -> None:
+def test_a_session_skips_slots_that_overlap_the_patients_own_visits(
+    client, patient: Patient
+) -> None:
     session = ScheduleFactory()
     slots = list(session.slots.all())
     elsewhere = ScheduleFactory(start_time=time(9, 15), end_time=time(9, 45), slot_minutes=None)
@@ -136,7 +138,7 @@ def test_a_session_half_over_gives_a_slot_that_has_not_begun(patient: Patient, c
     assert answer["slot_id"] == slots[2].pk
 
 
-def test_of_several_reasons_the_first_of_the_contract_is_reported(
+def test_the_first_of_several_reasons_by_the_contract_is_reported(
     patient: Patient, client_of
 ) -> None:
     """The slot has all five reasons against it at first; the test removes them one by one."""

@@ -154,7 +154,7 @@ def test_a_canceled_slot_can_be_booked_again_by_the_same_patient(patient: Patien
     assert_balanced(slot)
 
 
-def test_somebody_elses_visit_is_no_conflict(patient: Patient, other_patient: Patient) -> None:
+def test_another_patients_visit_is_no_conflict(patient: Patient, other_patient: Patient) -> None:
     book(patient, slots_of()[0])
     book(other_patient, slots_of()[0])
 
@@ -176,7 +176,7 @@ def test_somebody_elses_visit_is_no_conflict(patient: Patient, other_patient: Pa
         ({"full"}, SlotFull),
     ],
 )
-def test_of_several_reasons_the_first_is_reported(
+def test_the_first_of_several_reasons_is_reported(
     patient: Patient, reasons: set[str], reported: type[DomainError]
 ) -> None:
     slot = slots_of(capacity=1)[0]

@@ -68,7 +68,7 @@ def test_canceling_twice_gives_one_place_back(booked: Appointment) -> None:
     assert first.cancel_reason == "First"
 
 
-def test_without_a_reason_none_is_kept(booked: Appointment) -> None:
+def test_canceling_without_a_reason_stores_none(booked: Appointment) -> None:
     booked.cancel()
     booked.refresh_from_db()
     assert booked.cancel_reason == ""
@@ -90,7 +90,9 @@ def test_a_visit_can_be_canceled_until_the_instant_before_it_begins(booked: Appo
 
 
 @pytest.mark.parametrize("after", [timedelta(0), INSTANT, timedelta(days=9)])
-def test_a_visit_that_begins_now_or_has_begun_cannot(booked: Appointment, after: timedelta) -> None:
+def test_a_visit_that_begins_now_or_has_begun_cannot_be_canceled(
+    booked: Appointment, after: timedelta
+) -> None:
     assert not booked.can_cancel(at=booked.starts_at + after)
     with pytest.raises(NotCancelable):
         booked.cancel(at=booked.starts_at + after)
@@ -149,7 +151,7 @@ def test_discarding_leaves_an_event_of_the_patient(booked: Appointment) -> None:
     assert_balanced(slot)
 
 
-def test_discarding_a_canceled_visit_gives_nothing_back(booked: Appointment) -> None:
+def test_discarding_a_canceled_visit_gives_no_place_back(booked: Appointment) -> None:
     slot = booked.slot
     booked.cancel()
     booked.discard()

@@ -132,7 +132,7 @@ def canceled_by_an_event_alone(booked: Appointment) -> str:
     return f"I3 Appointment {booked.pk}: status scheduled, canceled at None, canceled by 1 events"
 
 
-def canceled_nobody_knows_when(booked: Appointment) -> str:
+def canceled_at_no_instant(booked: Appointment) -> str:
     booked.cancel()
     with without("appointment_appointment", "appointment_canceled_at_if_canceled"):
         Appointment.objects.filter(pk=booked.pk).update(canceled_at=None)
@@ -199,7 +199,7 @@ def left_open_by_an_inactive_schedule(booked: Appointment) -> str:
     return f"I4 Slot {booked.slot_id}: open: True; schedule, doctor and leave say: False"
 
 
-def left_open_by_a_doctor_who_accepts_nobody(booked: Appointment) -> str:
+def left_open_by_a_doctor_who_accepts_no_patients(booked: Appointment) -> str:
     type(booked.doctor).objects.update(accepts_patients=False)
     return f"I4 Slot {booked.slot_id}: open: True; schedule, doctor and leave say: False"
 
@@ -222,7 +222,7 @@ def left_open_by_an_inactive_doctor(booked: Appointment) -> str:
         canceled_without_event,
         canceled_by_two_events,
         canceled_by_an_event_alone,
-        canceled_nobody_knows_when,
+        canceled_at_no_instant,
         scheduled_but_with_the_instant_of_a_cancel,
         holder_without_a_slot,
         holder_at_another_time,
@@ -234,7 +234,7 @@ def left_open_by_an_inactive_doctor(booked: Appointment) -> str:
         slot_at_another_location,
         closed_without_reason,
         left_open_by_an_inactive_schedule,
-        left_open_by_a_doctor_who_accepts_nobody,
+        left_open_by_a_doctor_who_accepts_no_patients,
         left_open_by_an_inactive_doctor,
     ],
 )

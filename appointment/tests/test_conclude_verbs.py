@@ -92,7 +92,7 @@ def test_every_status_but_canceled_holds_the_place(status: str) -> None:
     assert_balanced(slot)
 
 
-def test_the_row_decides_and_not_what_was_loaded_earlier() -> None:
+def test_a_verb_reads_the_stored_row_and_not_the_loaded_visit() -> None:
     visit = AppointmentFactory()
     stale = Appointment.objects.get(pk=visit.pk)
     visit.complete(at=visit.starts_at)

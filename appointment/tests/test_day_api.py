@@ -78,7 +78,9 @@ def test_the_agenda_shows_visits_earliest_first_with_patient_details(
     }
 
 
-def test_by_default_it_is_today_at_each_location(doctor_user: User, client_of: ClientOf) -> None:
+def test_the_agenda_shows_today_at_each_location_by_default(
+    doctor_user: User, client_of: ClientOf
+) -> None:
     """At noon in Madrid it is the next day in Kiritimati already."""
     far = LocationFactory(time_zone="Pacific/Kiritimati")
     here = AppointmentFactory(slot=slot_of(doctor_user, start_time=time(16), end_time=time(17)))
@@ -105,7 +107,7 @@ def test_an_invalid_date_is_reported(doctor_user: User, client_of: ClientOf, wro
     assert_invalid(client_of(doctor_user).get(AGENDA, {"date": wrong}), "date")
 
 
-def test_only_an_active_doctor_has_one(
+def test_only_an_active_doctor_has_an_agenda(
     patient: Patient, staff: User, doctor_user: User, client_of: ClientOf
 ) -> None:
     assert_problem(client_of(None).get(AGENDA), 401, "not_authenticated")
@@ -165,7 +167,7 @@ def test_the_day_of_a_visit_from_its_check_in_to_its_end(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_on_another_day_or_too_early_nothing_is_noted(
+def test_an_outcome_on_another_day_or_too_early_is_refused(
     staff: User, client_of: ClientOf, visit: Appointment, verb: str
 ) -> None:
     with time_machine.travel(NOON - timedelta(days=1), tick=False):

@@ -62,7 +62,7 @@ def test_every_slot_is_shown_with_the_first_reason_against_it(doctor: Doctor) ->
     }
 
 
-def test_a_slot_explained_has_a_reason_more_than_one_that_is_listed(doctor: Doctor) -> None:
+def test_an_explained_slot_has_the_fields_of_a_listed_one_and_a_reason(doctor: Doctor) -> None:
     listed = ask(APIClient(), doctor).json()
     explained = ask(APIClient(), doctor, explain="true").json()
     free = [slot for slot in explained["results"] if slot["reason"] is None]

@@ -91,7 +91,7 @@ def test_a_carer_books_for_a_dependent_and_for_no_stranger(
     assert slot.appointments.count() == 2
 
 
-def test_one_books_for_a_dependent(client: APIClient, child: Patient) -> None:
+def test_a_user_books_for_a_dependent(client: APIClient, child: Patient) -> None:
     slot = ScheduleFactory().slots.first()
     answer = book_for(client, slot, child.pk).json()
     assert answer["patient"] == {"id": child.pk, "name": child.name}

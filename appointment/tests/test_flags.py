@@ -102,7 +102,7 @@ def test_a_flag_is_no_event_and_takes_no_place(visits: list[Appointment]) -> Non
     assert_balanced(visits[0].slot)
 
 
-def test_a_flagged_visit_that_is_moved_is_flagged_no_more(visits: list[Appointment]) -> None:
+def test_a_flagged_visit_that_is_moved_loses_its_flag(visits: list[Appointment]) -> None:
     off(visits[0])
     free = ScheduleFactory().slots.first()
     visits[0].reschedule(to=free)

@@ -45,7 +45,7 @@ def path_of(slot: Slot) -> str:
 # --- Repeated requests ----------------------------------------------------------------------------
 
 
-def test_a_booking_sent_again_is_the_same_booking_byte_for_byte(client, slot: Slot) -> None:
+def test_a_repeated_booking_gets_the_same_answer_byte_for_byte(client, slot: Slot) -> None:
     first = assert_replayed(lambda: book(client, slot))
     visit = Appointment.objects.get()
     assert first["Location"].endswith(f"/api/appointment/my-appointments/{visit.pk}/")
@@ -53,7 +53,7 @@ def test_a_booking_sent_again_is_the_same_booking_byte_for_byte(client, slot: Sl
     assert_places((slot, 1))
 
 
-def test_a_cancelation_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slot) -> None:
+def test_a_repeated_cancelation_gets_the_same_answer(client, patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=slot)
     first = assert_replayed(lambda: cancel(client, visit))
     assert first.json()["status"] == "canceled"
@@ -62,7 +62,7 @@ def test_a_cancelation_sent_again_is_the_same_and_no_refusal(client, patient, sl
     assert_places((slot, 0))
 
 
-def test_a_move_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slot) -> None:
+def test_a_repeated_move_gets_the_same_answer(client, patient, slot: Slot) -> None:
     visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
     assert assert_replayed(lambda: reschedule(client, visit, new)).json()["slot_id"] == new.pk
     assert visit.events.filter(kind="rescheduled").count() == 1
@@ -215,7 +215,7 @@ def test_keys_differ_by_the_case_of_a_letter(client, slot: Slot) -> None:
     assert_problem(book(client, slot, key="A"), 409, "already_booked")
 
 
-def test_where_it_can_be_read_is_kept_however_long_the_host(client, slot: Slot) -> None:
+def test_the_location_is_kept_for_a_host_of_any_length(client, slot: Slot) -> None:
     host = {"HTTP_HOST": f"localhost:{'0' * 600}"}
     first = send(client, f"/api/appointment/book/{slot.doctor_id}/", {"slot_id": slot.pk}, **host)
     assert first.status_code == 201
@@ -246,7 +246,7 @@ def test_maintenance_deletes_only_expired_keys(client, slot: Slot) -> None:
     assert IdempotencyKey.objects.expired(used + day).delete()[0] == 1
 
 
-def test_a_used_key_that_has_expired_goes_and_no_other_ones_or_anothers(
+def test_reusing_an_expired_key_deletes_only_that_key_of_the_user(
     client, patient, other_patient, slot: Slot, client_of
 ) -> None:
     long_ago = timezone.now() - timedelta(days=2)

@@ -48,13 +48,15 @@ def slot() -> Slot:
     return free(capacity=SENDS)
 
 
-def test_a_booking_sent_eight_times_at_once_is_one(patient: Patient, slot: Slot) -> None:
+def test_eight_simultaneous_bookings_under_one_key_make_one_visit(
+    patient: Patient, slot: Slot
+) -> None:
     reported = at_once(patient, *[partial(book, slot=slot)] * SENDS)
     assert_one_answer(reported, 201)
     assert_places((slot, 1))
 
 
-def test_a_first_booking_sent_at_once_makes_one_profile_and_one_visit(slot: Slot) -> None:
+def test_simultaneous_first_bookings_make_one_profile_and_one_visit(slot: Slot) -> None:
     patient = PatientFactory()
     user = patient.user
     patient.erase()
@@ -64,13 +66,13 @@ def test_a_first_booking_sent_at_once_makes_one_profile_and_one_visit(slot: Slot
     assert_places((slot, 1))
 
 
-def test_a_cancelation_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
+def test_simultaneous_cancelations_under_one_key_cancel_once(patient: Patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=slot)
     assert_one_answer(at_once(patient, *[partial(cancel, visit=visit)] * SENDS), 200)
     assert visit.events.filter(kind="canceled").count() == 1
 
 
-def test_a_move_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
+def test_simultaneous_moves_under_one_key_move_once(patient: Patient, slot: Slot) -> None:
     visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
     reported = at_once(patient, *[partial(reschedule, visit=visit, to=new)] * SENDS)
     assert_one_answer(reported, 200)
@@ -78,7 +80,9 @@ def test_a_move_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
     assert_places((slot, 0), (new, 1))
 
 
-def test_of_two_requests_under_one_key_at_once_one_is_done(patient: Patient, slot: Slot) -> None:
+def test_one_of_two_simultaneous_requests_under_one_key_is_done(
+    patient: Patient, slot: Slot
+) -> None:
     other = free(6)
     reported = at_once(patient, partial(book, slot=slot), partial(book, slot=other))
     assert sorted(answer[0] for answer in reported) == [201, 422]
@@ -108,7 +112,7 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
     return begun, go_on
 
 
-def test_the_second_waits_for_the_first_and_gets_its_answer(
+def test_the_second_request_waits_for_the_first_and_gets_its_answer(
     patient: Patient, slot: Slot, at_work: tuple[Event, Event]
 ) -> None:
     begun, go_on = at_work
@@ -130,7 +134,7 @@ def test_the_second_waits_for_the_first_and_gets_its_answer(
     assert_places((slot, 1))
 
 
-def test_the_second_does_the_work_where_the_first_is_refused(
+def test_the_second_request_does_the_work_if_the_first_is_refused(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, enter = Event(), Appointment.save_booked

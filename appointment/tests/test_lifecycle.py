@@ -102,7 +102,7 @@ def test_the_day_is_that_of_the_slot_the_visit_was_moved_to(visit: Appointment) 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_checked_in_at_two_desks_at_once_leaves_one_event() -> None:
+def test_simultaneous_check_ins_leave_one_event() -> None:
     visit = AppointmentFactory()
     copies = [Appointment.objects.get(pk=visit.pk) for _ in range(8)]
     done = run_together(8, lambda n: copies[n].check_in(at=visit.starts_at))
@@ -181,7 +181,7 @@ def test_a_canceled_visit_cannot_be_corrected(visit: Appointment, staff: User) -
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_corrected_at_two_desks_at_once_it_is_corrected_once() -> None:
+def test_one_of_several_simultaneous_corrections_succeeds() -> None:
     visit, clerk = AppointmentFactory(), SuperuserFactory()
     visit.mark_no_show(at=visit.starts_at)
     copies = [Appointment.objects.get(pk=visit.pk) for _ in range(6)]

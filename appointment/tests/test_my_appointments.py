@@ -75,7 +75,7 @@ def test_the_latest_comes_first(client, visits) -> None:
         ("no_show", ["no_show"]),
     ],
 )
-def test_visits_are_narrowed_by_status(status: str, names: list[str], client, visits) -> None:
+def test_visits_are_filtered_by_status(status: str, names: list[str], client, visits) -> None:
     assert found(client, visits, status=status) == names
 
 
@@ -88,7 +88,7 @@ def test_upcoming_true_and_false_divide_the_visits(client, visits, clock) -> Non
     assert found(client, visits, upcoming="true") == ["far"]
 
 
-def test_visits_are_narrowed_by_their_dates_both_ends_included(client, visits) -> None:
+def test_visits_are_filtered_by_inclusive_dates(client, visits) -> None:
     first, last = TODAY - timedelta(days=1), TODAY + timedelta(days=2)
     assert found(client, visits, from_=first) == ["far", "canceled", "near", "forgotten"]
     assert found(client, visits, to=first) == ["forgotten", "no_show", "completed"]
@@ -189,7 +189,7 @@ def test_without_a_profile_there_are_none(client_of) -> None:
     assert client_of(UserFactory()).get(MINE).json()["results"] == []
 
 
-def test_a_doctor_and_staff_see_their_own_alone(
+def test_doctors_and_staff_see_only_their_own_visits(
     visits, client_of, doctor_user: User, staff
 ) -> None:
     """Doctors and staff see the visits of others in the admin only."""

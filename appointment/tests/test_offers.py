@@ -101,7 +101,7 @@ def test_the_bounds_of_the_criteria_are_inclusive(
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_a_specialty_is_waited_for_with_any_doctor_who_practises_it(visit: Appointment) -> None:
+def test_an_entry_for_a_specialty_matches_every_doctor_who_has_it(visit: Appointment) -> None:
     specialties = [SpecialtyFactory() for _ in range(2)]
     visit.doctor.specialties.add(*specialties)
     entry = waiting(visit, doctor=None, specialty=specialties[1])
@@ -130,7 +130,7 @@ def test_days_and_hours_are_local_to_the_location(visit: Appointment) -> None:
     assert holders(far.slots.get()) == [entry.pk]
 
 
-def test_a_visit_past_midnight_is_not_over_by_any_hour_of_its_day(visit: Appointment) -> None:
+def test_a_visit_past_midnight_matches_no_end_time_of_its_day(visit: Appointment) -> None:
     night = ScheduleFactory(start_time=time(20), end_time=time(23, 59), slot_minutes=None)
     Slot.objects.filter(schedule=night).update(
         ends_at=night.slots.get().ends_at + timedelta(hours=2)
@@ -164,7 +164,7 @@ def test_a_visit_that_is_over_does_not_count_towards_the_limit(visit: Appointmen
 
 
 def test_a_patient_is_offered_two_overlapping_times_once(visit: Appointment) -> None:
-    """Through two entries, of one transaction."""
+    """The patient has two entries, and each matches one of the times."""
     other = ScheduleFactory(start_time=time(10), end_time=time(12), slot_minutes=None)
     patient = PatientFactory()
     entries = [

@@ -50,7 +50,7 @@ def test_a_slot_deleted_while_its_session_is_booked_is_passed_over(
     assert_balanced(second)
 
 
-def test_a_time_at_offset_zero_is_spelled_as_it_is_listed(client_of) -> None:
+def test_a_time_at_offset_zero_has_one_format_in_every_answer(client_of) -> None:
     london = LocationFactory(time_zone="Europe/London")
     with time_machine.travel("2027-01-10T08:00:00+00:00"):
         schedule, client = ScheduleFactory(location=london), client_of(UserFactory())

@@ -154,7 +154,7 @@ def test_a_refused_move_reports_the_rule(
     assert listed(client) == [visit.pk]
 
 
-def test_a_move_to_nowhere_is_400(client: APIClient) -> None:
+def test_a_move_without_a_slot_is_400(client: APIClient) -> None:
     assert_invalid(client.post(f"{PATH}{flagged().pk}/move/", {}), "slot_id")
 
 

@@ -168,8 +168,8 @@ def test_another_patients_appointment_is_absent_for_every_other_user(
     client, other_patient: Patient, staff: User, client_of
 ) -> None:
     theirs, new = AppointmentFactory(patient=other_patient), free()
-    for somebody in (client, client_of(staff)):
-        assert_problem(reschedule(somebody, theirs, new.pk), 404, "not_found")
+    for caller in (client, client_of(staff)):
+        assert_problem(reschedule(caller, theirs, new.pk), 404, "not_found")
     assert_problem(reschedule(client, Appointment(pk=999_999_999), new.pk), 404, "not_found")
     assert_unmoved(theirs)
 

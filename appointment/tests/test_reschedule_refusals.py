@@ -35,7 +35,7 @@ def visit() -> Appointment:
 
 
 @pytest.mark.parametrize("first", range(len(IN_ORDER)))
-def test_of_several_reasons_the_first_is_reported(visit: Appointment, first: int) -> None:
+def test_the_first_of_several_reasons_is_reported(visit: Appointment, first: int) -> None:
     new = free()
     for prepare, _ in reversed(IN_ORDER[first:]):
         prepare(visit, new)
@@ -95,7 +95,7 @@ def test_a_visit_whose_slot_is_gone_stays_canceled(visit: Appointment) -> None:
         visit.reschedule(to=free())
 
 
-def test_its_own_slot_is_already_booked_whatever_else_is_wrong_with_it(visit: Appointment) -> None:
+def test_its_own_slot_is_already_booked_even_if_it_is_closed(visit: Appointment) -> None:
     visit.slot.schedule.revise(is_active=False)
     with pytest.raises(AlreadyBooked):
         visit.reschedule(to=visit.slot)

@@ -96,7 +96,7 @@ def test_a_move_clears_the_rebooking_flag(visit: Appointment) -> None:
     assert visit.needs_rebooking is False
 
 
-def test_moving_there_and_back_leaves_two_events_and_every_place_right(visit: Appointment) -> None:
+def test_moving_there_and_back_leaves_two_events_and_balanced_slots(visit: Appointment) -> None:
     old, new = visit.slot, free()
     visit.reschedule(to=new).reschedule(to=old)
     assert visit.slot == old
@@ -134,7 +134,7 @@ def test_an_overlap_with_itself_does_not_count(visit: Appointment) -> None:
     assert_balanced(longer)
 
 
-def test_the_row_decides_and_not_what_was_loaded_earlier(visit: Appointment) -> None:
+def test_a_verb_reads_the_stored_row_and_not_the_loaded_visit(visit: Appointment) -> None:
     stale, third = Appointment.objects.get(pk=visit.pk), free(6)
     old, new = visit.slot, free()
     visit.reschedule(to=new)
@@ -146,7 +146,7 @@ def test_the_row_decides_and_not_what_was_loaded_earlier(visit: Appointment) -> 
 # --- Staff ----------------------------------------------------------------------------------------
 
 
-def test_staff_set_the_locations_rules_aside_and_say_why(visit: Appointment, staff: User) -> None:
+def test_staff_override_the_locations_rules_with_a_reason(visit: Appointment, staff: User) -> None:
     new = free()
     late(visit, new)
     for prepare in (short_notice, near_horizon, limited):
@@ -158,7 +158,7 @@ def test_staff_set_the_locations_rules_aside_and_say_why(visit: Appointment, sta
 
 
 @pytest.mark.parametrize(("prepare", "refusal"), [IN_ORDER[n] for n in (0, 2, 3, 7)])
-def test_staff_set_nothing_else_aside(
+def test_staff_override_no_other_rule(
     visit: Appointment, staff: User, prepare: Prepare, refusal: type[DomainError]
 ) -> None:
     new = free()

@@ -101,7 +101,7 @@ def test_without_notice_a_visit_can_be_booked_until_its_start(patient: Patient) 
 # --- Horizon --------------------------------------------------------------------------------------
 
 
-def test_a_horizon_of_0_days_is_today_only_until_midnight_there(patient: Patient) -> None:
+def test_a_horizon_of_0_days_ends_at_local_midnight(patient: Patient) -> None:
     slot = at_location(date(2027, 1, 15), time(0), horizon_days=0, time_zone=TOKYO)
     midnight = wall(TOKYO, 2027, 1, 15)
     assert slot.starts_at == midnight
@@ -244,7 +244,7 @@ def test_the_rules_of_one_location_do_not_touch_another(patient: Patient) -> Non
 
 
 @pytest.mark.parametrize("rule", STRICT)
-def test_staff_set_a_rule_aside_and_the_event_says_why(
+def test_staff_override_a_rule_and_the_event_has_the_reason(
     patient: Patient, staff: User, rule: str
 ) -> None:
     slot = free(5, capacity=3)
@@ -259,7 +259,7 @@ def test_staff_set_a_rule_aside_and_the_event_says_why(
     assert_balanced(slot)
 
 
-def test_staff_cancel_after_the_deadline_and_the_event_says_why(staff: User) -> None:
+def test_staff_cancel_after_the_deadline_and_the_event_has_the_reason(staff: User) -> None:
     visit = AppointmentFactory()
     late(visit, visit.slot)
     visit.cancel(by=staff, override_reason="The patient is in hospital.")
@@ -267,7 +267,7 @@ def test_staff_cancel_after_the_deadline_and_the_event_says_why(staff: User) -> 
     assert (event.by, event.override_reason) == ("staff", "The patient is in hospital.")
 
 
-def test_erasing_the_person_blanks_why_a_rule_was_set_aside(patient: Patient, staff: User) -> None:
+def test_erasing_a_person_blanks_the_reason_of_an_override(patient: Patient, staff: User) -> None:
     visit = AppointmentFactory(patient=patient)
     visit.reschedule(to=free(), by=staff, override_reason="She is pregnant.")
     patient.erase()
@@ -275,7 +275,7 @@ def test_erasing_the_person_blanks_why_a_rule_was_set_aside(patient: Patient, st
     assert set(words) == {("", "")}
 
 
-def test_an_erasure_is_stopped_by_no_deadline(patient: Patient) -> None:
+def test_no_deadline_stops_an_erasure(patient: Patient) -> None:
     visit = AppointmentFactory(patient=patient)
     late(visit, visit.slot)
     patient.erase(by=patient.user)

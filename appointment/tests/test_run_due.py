@@ -35,7 +35,7 @@ def run_due(after: timedelta = timedelta(0)) -> str:
     return said.getvalue()
 
 
-def test_with_nothing_due_nothing_is_done(visit: Appointment) -> None:
+def test_run_due_does_nothing_if_no_job_is_due(visit: Appointment) -> None:
     waiting(visit)
     assert run_due() == NOTHING
 

@@ -73,7 +73,9 @@ def test_the_loop_survives_an_outage_and_every_failure_of_a_job(
     Scheduler(3600, StringIO()).run_due_jobs()
     assert done == ["closed", "mail"]
     assert "ailed at 'others'" in caplog.text
-    assert ("Traceback" in caplog.text) is isinstance(error, ValueError), "a bug is told where"
+    assert ("Traceback" in caplog.text) is isinstance(error, ValueError), (
+        "only a bug is logged with its traceback"
+    )
     assert "s3cret" not in caplog.text
 
 

@@ -172,7 +172,7 @@ def all_querysets() -> list[QuerySet[Any]]:
 
 
 @pytest.mark.parametrize("queryset", all_querysets(), ids=lambda query: query.model.__name__)
-def test_everything_passes_its_own_validation(queryset: QuerySet[Any]) -> None:
+def test_every_row_passes_its_validation(queryset: QuerySet[Any]) -> None:
     for row in queryset.all():
         row.full_clean(exclude=["password"])
 
@@ -250,13 +250,13 @@ def test_a_session_that_staff_deleted_does_not_come_back() -> None:
     assert rows() == before
 
 
-def test_people_who_left_and_a_clinic_renamed_stop_no_run() -> None:
+def test_a_run_succeeds_after_an_erasure_and_a_renamed_clinic() -> None:
     Patient.objects.get(user__email=PATIENT.email, is_dependent=False).erase()
     Location.objects.filter(time_zone="Europe/Madrid").update(name="Madrid Centro")
     one_by_one, later = Schedule.objects.filter(weekly_hours=None), next_working_day(AT)
     before = one_by_one.count()
     seed(later)
-    assert one_by_one.count() == before + 5  # the sixth of New York keeps weekly hours
+    assert one_by_one.count() == before + 5  # the sixth doctor in New York keeps weekly hours
     assert seed(later) == ""
 
 
@@ -288,7 +288,7 @@ def test_production_refuses_demo_data(settings: Any) -> None:
     assert rows() == before
 
 
-def test_an_account_that_was_there_first_keeps_its_password_and_its_rights() -> None:
+def test_an_existing_account_keeps_its_password_and_its_rights() -> None:
     with transaction.atomic():
         for model in (Appointment, WaitlistEntry, Slot, Schedule, WeeklyHours, TimeOff):
             model.objects.all().delete()

@@ -56,7 +56,7 @@ def leave_of(visit: Appointment, **changes: Any) -> dict[str, Any]:
 # --- Entering and ending --------------------------------------------------------------------------
 
 
-def test_leave_that_is_entered_closes_and_flags(client: APIClient, visit: Appointment) -> None:
+def test_new_leave_closes_slots_and_flags_visits(client: APIClient, visit: Appointment) -> None:
     answer = client.post(PATH, leave_of(visit))
     assert answer.status_code == 201
     leave = TimeOff.objects.get()
@@ -145,7 +145,7 @@ def test_staff_without_the_permission_may_neither_read_nor_write(
     assert_problem(problem, 403, "permission_denied")
 
 
-def test_a_preview_is_for_those_who_may_add_leave(
+def test_a_preview_needs_the_permission_to_add_leave(
     staff: User, client_of: Any, visit: Appointment
 ) -> None:
     staff.groups.clear()

@@ -65,12 +65,12 @@ def test_joining_answers_the_position(visit: Appointment, patient: Patient, clie
 
 
 @pytest.mark.parametrize("weekdays", [None, []])
-def test_no_weekday_is_any_day(client, weekdays: Any) -> None:
+def test_joining_without_weekdays_stores_none(client, weekdays: Any) -> None:
     answer = client.post(PATH, criteria(doctor=DoctorFactory().pk, weekdays=weekdays))
     assert (answer.status_code, answer.json()["weekdays"]) == (201, None)
 
 
-def test_a_specialty_is_waited_for_by_its_id(client) -> None:
+def test_an_entry_names_a_specialty_by_its_id(client) -> None:
     specialty = SpecialtyFactory()
     answer = client.post(PATH, criteria(specialty=specialty.pk)).json()
     assert (answer["specialty"], answer["doctor"]) == (
@@ -245,7 +245,7 @@ def test_an_appointment_that_was_made_meanwhile_refuses_and_the_offer_stands(
     assert client.get(f"{PATH}{entry.pk}/").json()["status"] == "offered"
 
 
-def test_the_waitlist_position_counts_those_who_wait_for_the_same_days(
+def test_the_waitlist_position_counts_entries_for_the_same_days(
     visit: Appointment, patient: Patient, client
 ) -> None:
     later = visit.date + timedelta(days=30)

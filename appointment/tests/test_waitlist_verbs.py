@@ -64,7 +64,7 @@ def test_today_is_not_over_where_it_is_still_today(visit: Appointment) -> None:
         )
 
 
-def test_a_doctor_who_has_left_is_not_waited_for(visit: Appointment) -> None:
+def test_joining_for_a_doctor_who_has_left_is_refused(visit: Appointment) -> None:
     doctor = Doctor.objects.get(pk=visit.doctor.pk)
     doctor.revise(is_active=False)
     with pytest.raises(ValidationError):
@@ -116,7 +116,7 @@ def test_the_hours_of_free_places_are_those_of_the_location() -> None:
     assert would_join(doctor=session.doctor, start_time=time(9, 1)).join().pk
 
 
-def test_a_place_with_any_doctor_of_the_specialty_will_do() -> None:
+def test_joining_for_a_specialty_is_refused_if_any_of_its_doctors_has_a_place() -> None:
     session, specialties = ScheduleFactory(), [SpecialtyFactory() for _ in range(2)]
     session.doctor.specialties.add(*specialties)
     with pytest.raises(PlaceAvailable) as refused:
@@ -271,9 +271,7 @@ def test_a_place_given_back_by_an_erasure_is_offered(visit: Appointment) -> None
 # --- The calendar ---------------------------------------------------------------------------------
 
 
-def test_an_offer_that_lapsed_gives_way_to_a_booking_and_only_once(
-    visit: Appointment, entry: WaitlistEntry
-) -> None:
+def test_a_lapsed_offer_gives_way_to_a_booking(visit: Appointment, entry: WaitlistEntry) -> None:
     at = Offer.objects.get().created_at
     with pytest.raises(SlotFull):
         Appointment(patient=PatientFactory(), slot=visit.slot).book(at=at + HALF_AN_HOUR)

@@ -124,7 +124,7 @@ def test_a_client_that_sends_only_the_fields_can_empty_one(superuser: User) -> N
     assert schedule.slots.count() == 1
 
 
-def test_deactivating_closes_and_keeps_what_is_booked(reception: AdminClient) -> None:
+def test_deactivating_closes_slots_and_keeps_booked_visits(reception: AdminClient) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first())
     reception.change(schedule, is_active=[])
@@ -147,7 +147,7 @@ def test_deleting_a_session_takes_its_slots_with_it(superuser: User) -> None:
     assert not Slot.objects.exists()
 
 
-def test_deleting_a_session_in_use_is_refused_and_leaves_everything(superuser: User) -> None:
+def test_deleting_a_session_in_use_is_refused_and_deletes_nothing(superuser: User) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first())
     refused = AdminClient(superuser).delete(schedule)

@@ -50,7 +50,7 @@ def test_days_that_are_left_out_are_reported(admin_client: AdminClient) -> None:
     assert f"Left out: Mon 18 Jan 2027. {OTHER_SESSION}" in messages_of(answer)
 
 
-def test_of_many_days_left_out_some_are_named_and_the_rest_counted(
+def test_some_of_many_days_left_out_are_named_and_the_rest_counted(
     admin_client: AdminClient, settings
 ) -> None:
     settings.HOURS_AHEAD_DAYS = 90
@@ -126,7 +126,7 @@ def test_two_users_who_change_different_fields_of_an_open_page_both_succeed(
     assert len(slot_times_on(SECOND)) == 6
 
 
-def test_deleting_hours_takes_their_coming_sessions_along(
+def test_deleting_hours_deletes_their_coming_sessions(
     admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
     assert (
@@ -138,7 +138,7 @@ def test_deleting_hours_takes_their_coming_sessions_along(
     assert [row.date for row in Schedule.objects.all()] == [MONDAY]
 
 
-def test_deleting_hours_in_use_is_refused_and_leaves_everything(
+def test_deleting_hours_in_use_is_refused_and_deletes_nothing(
     admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
     before = stored_rows()

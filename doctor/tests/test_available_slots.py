@@ -48,7 +48,7 @@ def one_slot(doctor: Doctor, on: date, **fields: object) -> Schedule:
     return ScheduleFactory(doctor=doctor, date=on, slot_minutes=None, **fields)
 
 
-def test_a_free_slot_says_when_where_and_how_many(doctor: Doctor) -> None:
+def test_a_free_slot_shows_its_time_location_and_places(doctor: Doctor) -> None:
     session = one_slot(doctor, date(2026, 12, 1), capacity=3)
     slot = session.slots.get()
     AppointmentFactory(slot=slot)
@@ -111,7 +111,7 @@ def test_an_invalid_date_is_400(name: str, doctor: Doctor) -> None:
         assert_invalid(ask(doctor, **{name: junk}), name.rstrip("_"))
 
 
-def test_slots_are_narrowed_by_location(doctor: Doctor) -> None:
+def test_slots_are_filtered_by_location(doctor: Doctor) -> None:
     here, there = one_slot(doctor, MONDAY), one_slot(doctor, MONDAY + days(1))
     [start] = listed(doctor, location=there.location.pk)
     assert start.startswith("2026-12-01")
@@ -125,8 +125,8 @@ def test_slots_are_narrowed_by_location(doctor: Doctor) -> None:
 def test_an_absent_and_an_inactive_doctor_are_both_404(doctor: Doctor) -> None:
     inactive = DoctorFactory(is_active=False)
     absent = DoctorFactory.build(pk=inactive.pk + 1)
-    for nobody in (inactive, absent):
-        assert_problem(ask(nobody), 404, "not_found")
+    for unavailable in (inactive, absent):
+        assert_problem(ask(unavailable), 404, "not_found")
     assert listed(doctor) == []
 
 

@@ -108,7 +108,7 @@ def test_an_unchanged_session_sends_no_signal(signals_sent: Any) -> None:
     assert signals_sent == []
 
 
-def test_holds_give_way_to_a_session_that_changes_or_goes(
+def test_holds_give_way_to_a_session_that_is_changed_or_deleted(
     signals_sent: Any, holds: set[int]
 ) -> None:
     session = ScheduleFactory(capacity=2)

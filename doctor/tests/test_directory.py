@@ -79,7 +79,7 @@ def test_doctors_are_found_by_specialty_language_and_location() -> None:
 
 
 @pytest.mark.parametrize("name", ["specialty", "language", "location"])
-def test_a_filter_that_matches_nothing_is_an_empty_list_and_junk_is_400(name: str) -> None:
+def test_an_unmatched_filter_gives_an_empty_list_and_an_invalid_one_400(name: str) -> None:
     DoctorFactory()
     for absent in (0, -1, 999_999, 2**63 - 1, 2**63, 10**22, -(10**22)):
         assert found(**{name: absent}) == []
@@ -87,7 +87,7 @@ def test_a_filter_that_matches_nothing_is_an_empty_list_and_junk_is_400(name: st
         assert_invalid(get(DOCTORS, **{name: junk}), name)
 
 
-def test_a_location_counts_while_a_session_there_is_still_to_come() -> None:
+def test_a_doctor_has_the_locations_of_coming_sessions_only() -> None:
     past = ScheduleFactory(date=day_ahead(-3))
     closed = ScheduleFactory(is_active=False)
     assert found(location=past.location.pk) == found(location=closed.location.pk) == []

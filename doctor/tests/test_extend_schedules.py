@@ -105,7 +105,7 @@ def test_days_left_out_are_reported_and_made_once_they_are_free() -> None:
         assert "1 sessions with 4 slots made" in extend(days=28)
 
 
-def test_of_many_days_left_out_some_are_named_and_the_rest_counted() -> None:
+def test_some_of_many_days_left_out_are_named_and_the_rest_counted() -> None:
     with noon(2027, 1, 11):
         hours = WeeklyHoursFactory(valid_until=date(2027, 1, 11))
         rule = WeeklyHours.objects.filter(pk=hours.pk)
@@ -224,7 +224,7 @@ def test_hours_edited_into_the_gap_lose_that_day_alone(zone: str, year: Any) -> 
     assert hours.schedules.count() == 52
 
 
-def test_a_session_edited_by_hand_into_the_gap_is_refused_in_words(year: Any) -> None:
+def test_a_session_edited_by_hand_into_the_gap_is_refused_with_a_message(year: Any) -> None:
     hours = sundays(MADRID, "09:00", "11:00")
     session = hours.schedules.get(date=SPRING[MADRID])
     with pytest.raises(ValidationError):

@@ -67,7 +67,7 @@ def test_a_remainder_shorter_than_a_slot_is_dropped(
     assert on_the_clock(ScheduleFactory(end_time=end, slot_minutes=minutes)) == slots
 
 
-def test_the_longest_day_of_the_shortest_slots() -> None:
+def test_the_longest_session_has_all_its_shortest_slots() -> None:
     schedule = ScheduleFactory(start_time=time(0), end_time=time(23, 59), slot_minutes=5)
     assert schedule.slots.count() == 287
 
@@ -76,7 +76,9 @@ def test_the_longest_day_of_the_shortest_slots() -> None:
     ("closed_by", "is_open"),
     [({}, True), ({"is_active": False}, False), ({"accepts_patients": False}, False)],
 )
-def test_slots_are_open_as_the_doctor_is(closed_by: dict[str, bool], is_open: bool) -> None:
+def test_slots_are_open_only_if_the_doctor_is_active_and_accepts_patients(
+    closed_by: dict[str, bool], is_open: bool
+) -> None:
     schedule = ScheduleFactory(doctor=DoctorFactory(**closed_by))
     assert set(schedule.slots.values_list("is_open", flat=True)) == {is_open}
 
@@ -156,11 +158,11 @@ def test_a_session_at_the_limits_is_published(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "minutes"),
     [
-        (time(9), time(11), 30),  # the same
+        (time(9), time(11), 30),  # has the same times
         (time(8), time(9, 1), None),  # overlaps its beginning
         (time(10, 59), time(12), None),  # overlaps its end
-        (time(9, 45), time(10, 15), None),  # within
-        (time(8), time(12), None),  # around
+        (time(9, 45), time(10, 15), None),  # lies within it
+        (time(8), time(12), None),  # encloses it
     ],
 )
 def test_a_doctor_is_at_one_place_at_a_time(start: time, end: time, minutes: int | None) -> None:
@@ -202,7 +204,7 @@ def test_two_doctors_may_be_at_one_place_at_one_time() -> None:
 def test_overlaps_are_found_by_instants_and_not_by_wall_times() -> None:
     madrid = ScheduleFactory(start_time=time(15), end_time=time(17))
     new_york = LocationFactory(time_zone="America/New_York")
-    with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, whatever the season of either
+    with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, in summer and in winter
         new(doctor=madrid.doctor, location=new_york, start_time=time(9)).publish()
     new(doctor=madrid.doctor, location=new_york, start_time=time(15), end_time=time(17)).publish()
 

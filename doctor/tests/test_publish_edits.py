@@ -175,7 +175,7 @@ def test_an_edit_that_leaves_no_slot_is_refused(schedule: Schedule) -> None:
 # --- Closing --------------------------------------------------------------------------------------
 
 
-def test_deactivating_closes_the_slots_and_keeps_what_is_booked(
+def test_deactivating_closes_the_slots_and_keeps_booked_visits(
     schedule: Schedule, booked: Appointment
 ) -> None:
     schedule.revise(is_active=False)
@@ -226,7 +226,7 @@ def test_a_session_that_is_gone_cannot_be_changed(schedule: Schedule) -> None:
 # --- unpublish ------------------------------------------------------------------------------------
 
 
-def test_a_session_in_which_no_place_is_held_goes_with_its_slots(
+def test_a_session_without_taken_places_is_deleted_with_its_slots(
     schedule: Schedule, booked: Appointment
 ) -> None:
     booked.cancel()

@@ -102,7 +102,7 @@ def test_a_field_that_is_needed_and_wrong_is_400(name: str, value: object, recep
         ({"doctor": 1.5}, "doctor"),
     ],
 )
-def test_a_session_that_cannot_be_is_400(changes, field: str, reception, body) -> None:
+def test_an_invalid_session_is_400(changes, field: str, reception, body) -> None:
     assert_invalid(reception.post(SCHEDULES, {**body, **changes}), field)
     assert not Schedule.objects.exists()
     assert not Slot.objects.exists()
@@ -224,7 +224,7 @@ def test_bookable_places_are_counted(reception) -> None:
     assert counted == {schedule.pk: (12, 11), past.pk: (4, 0), closed.pk: (4, 0)}
 
 
-def test_deactivating_hides_the_session_from_the_public_and_keeps_what_is_booked(reception) -> None:
+def test_deactivating_hides_the_session_from_the_public_and_keeps_bookings(reception) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.all()[0])
     answer = reception.patch(path_of(schedule), {"is_active": False}).json()
@@ -239,14 +239,14 @@ def test_the_public_sees_active_sessions_of_active_doctors_and_staff_see_all(
     reception, client_of, patient, doctor_user: User
 ) -> None:
     shown, hidden = ScheduleFactory(), ScheduleFactory(is_active=False)
-    of_nobody = ScheduleFactory(doctor=DoctorFactory(is_active=False))
+    of_inactive_doctor = ScheduleFactory(doctor=DoctorFactory(is_active=False))
     bare_staff = StaffFactory()
     for user in (None, patient.user, doctor_user, bare_staff):
         client = client_of(user)
         assert [row["id"] for row in client.get(SCHEDULES).json()["results"]] == [shown.pk]
-        for absent in (hidden, of_nobody):
+        for absent in (hidden, of_inactive_doctor):
             assert_problem(client.get(path_of(absent)), 404, "not_found")
-    for schedule in (shown, hidden, of_nobody):
+    for schedule in (shown, hidden, of_inactive_doctor):
         assert reception.get(path_of(schedule)).status_code == 200
     assert reception.get(SCHEDULES).json()["count"] == 3
 

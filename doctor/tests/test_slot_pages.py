@@ -95,7 +95,7 @@ def test_while_others_book_no_slot_comes_twice_and_no_free_one_is_skipped() -> N
     assert set(every_key) - set(seen) <= set(taken)
 
 
-def test_a_page_that_was_booked_away_still_leads_on_and_back() -> None:
+def test_a_page_whose_slots_are_booked_still_links_on_and_back() -> None:
     every_key = crowd(3)
     first = ask(page_size=2).json()
     second = APIClient().get(first["next"]).json()
@@ -138,7 +138,7 @@ def test_a_page_has_20_rows_unless_asked_and_at_most_100() -> None:
 # --- Cost -----------------------------------------------------------------------------------------
 
 
-def test_a_page_far_on_is_bounded_by_where_it_begins_and_counts_no_offset() -> None:
+def test_a_late_page_is_bounded_by_its_start_and_uses_no_offset() -> None:
     crowd(20)
     link = f"{PATH}?page_size=4"
     for _ in range(5):
@@ -152,7 +152,7 @@ def test_a_page_far_on_is_bounded_by_where_it_begins_and_counts_no_offset() -> N
 
 
 @pytest.mark.only_on("postgres")
-def test_a_page_far_on_reads_its_rows_from_the_index_and_sorts_none() -> None:
+def test_a_late_page_reads_its_rows_from_the_index_and_sorts_none() -> None:
     session = ScheduleFactory(date=MONDAY, slot_minutes=None)
     start, minute = datetime(2027, 1, 1, tzinfo=UTC), timedelta(minutes=1)
     places = {"schedule": session, "doctor": session.doctor, "location": session.location}

@@ -51,7 +51,7 @@ def one_slot(on: date = MONDAY, **fields: Any) -> Slot:
     return ScheduleFactory(date=on, slot_minutes=None, **fields).slots.get()
 
 
-def test_a_slot_is_shown_as_in_a_doctors_own_list_and_says_whose_it_is() -> None:
+def test_a_slot_is_shown_as_in_the_doctors_own_list_and_names_the_doctor() -> None:
     slot = one_slot(capacity=2)
     [own] = (
         APIClient().get(f"/api/doctor/doctors/{slot.doctor_id}/available-slots/").json()["results"]
@@ -145,13 +145,13 @@ def test_dates_are_those_at_the_location_and_a_reversed_range_is_400() -> None:
     assert_invalid(ask(from_=TUESDAY, to=MONDAY), "to")
 
 
-def test_the_ends_of_time_are_dates_like_any_other() -> None:
+def test_the_first_and_the_last_date_are_accepted() -> None:
     one_slot()
     assert len(found(from_="0001-01-01", to="9999-12-31")) == 1
     assert found(from_="9999-12-31") == found(to="0001-01-01") == []
 
 
-def test_a_day_without_midnight_begins_where_its_clocks_do() -> None:
+def test_a_day_without_midnight_begins_at_its_first_local_time() -> None:
     """The clocks in Beirut jump from 00:00 to 01:00 on 28 March 2027."""
     place = LocationFactory(time_zone="Asia/Beirut")
     eve = one_slot(date(2027, 3, 27), location=place, start_time=time(23), end_time=time(23, 59))

@@ -96,7 +96,7 @@ def test_a_closed_slot_cannot_be_taken() -> None:
         (False, False, False, None),
     ],
 )
-def test_of_several_reasons_the_first_is_reported(
+def test_the_first_of_several_reasons_is_reported(
     closed: bool, begun: bool, full: bool, reported: type[DomainError] | None
 ) -> None:
     slot = a_slot(capacity=1)

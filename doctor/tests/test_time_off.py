@@ -214,9 +214,7 @@ def test_leave_that_is_gone_cannot_be_changed_or_deleted() -> None:
         ("Europe/Madrid", date(2027, 11, 7), 24),
     ],
 )
-def test_a_day_off_is_the_whole_day_there_and_no_hour_more(
-    zone: str, day: date, hours: int
-) -> None:
+def test_a_day_off_covers_exactly_the_local_day(zone: str, day: date, hours: int) -> None:
     place, clock = LocationFactory(time_zone=zone), ZoneInfo(zone)
     days = [day + timedelta(days=n) for n in (-1, 0, 1)]
     whole = {"start_time": time(), "end_time": time(23, 59), "slot_minutes": None}

@@ -63,7 +63,7 @@ def test_new_hours_make_a_session_a_week_from_today_to_the_horizon() -> None:
     assert Slot.objects.count() == 20
 
 
-def test_a_session_is_as_its_hours_are() -> None:
+def test_a_session_copies_the_fields_of_its_hours() -> None:
     hours = WeeklyHoursFactory(slot_minutes=20, capacity=3, end_time=time(10))
     terms = ("doctor", "location", "start_time", "end_time", "slot_minutes", "capacity")
     for session in hours.schedules.all():
@@ -106,7 +106,7 @@ def test_today_is_the_day_at_the_location() -> None:
     assert days(hours)[0] == MONDAY - timedelta(days=1)
 
 
-def test_slots_are_open_as_the_doctor_is() -> None:
+def test_slots_are_closed_if_the_doctor_accepts_no_patients() -> None:
     WeeklyHoursFactory(doctor=DoctorFactory(accepts_patients=False))
     assert set(Slot.objects.values_list("is_open", flat=True)) == {False}
 

@@ -158,7 +158,7 @@ def test_a_place_that_is_released_on_a_kept_slot_does_not_open_it(
 # --- unpublish ------------------------------------------------------------------------------------
 
 
-def test_deleted_hours_take_their_sessions_from_tomorrow_on_along(hours: WeeklyHours) -> None:
+def test_deleting_hours_deletes_their_sessions_from_tomorrow_on(hours: WeeklyHours) -> None:
     hours.unpublish()
     assert not WeeklyHours.objects.exists()
     today = Schedule.objects.get()

@@ -171,7 +171,7 @@ def test_a_refused_page_keeps_the_new_lines_of_its_history(
     assert not MedicalHistory.objects.exists()
 
 
-def test_entries_there_are_lines_with_a_link_and_no_boxes(
+def test_entries_on_the_page_are_links_and_no_form_fields(
     admin_client: AdminClient, patient: Patient
 ) -> None:
     """Django refuses forms with over 1,000 fields, and a stale field would undo other changes."""
@@ -233,9 +233,8 @@ def test_after_an_erasure_the_log_does_not_hold_the_name(admin_client: AdminClie
     patient = Patient.objects.get()
     admin_client.change(patient, address="Calle Mayor 1", last_name="Quintanilla")
     assert LogEntry.objects.count() == 2
-    assert log_holds_none_of(
-        ["Zoraida", "Quintana", "Mayor"]
-    )  # the log held no name before the erasure either
+    # The log held no name before the erasure either.
+    assert log_holds_none_of(["Zoraida", "Quintana", "Mayor"])
     admin_client.delete(patient)
     assert log_holds_none_of(["Zoraida", "Quintana", "Quintanilla", "Mayor"])
     assert set(LogEntry.objects.values_list("object_repr", flat=True)) == {

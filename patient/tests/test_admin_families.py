@@ -39,7 +39,7 @@ def test_a_dependent_is_added_for_an_account(admin_client: AdminClient, patient:
     assert Patient.objects.dependents_of(patient.user).get().name == "Leo Ruiz"
 
 
-def test_the_list_tells_dependents_from_others(
+def test_the_list_marks_dependents(
     reception: AdminClient, patient: Patient, child: Patient
 ) -> None:
     assert listed(reception) == {patient, child}
@@ -119,7 +119,7 @@ def test_one_dependent_too_many_is_refused_by_a_message(
     assert walk_in.user is None
 
 
-def test_erasing_a_dependent_keeps_the_carer_and_both_may_go_at_once(
+def test_erasing_a_dependent_keeps_the_carer_and_both_can_be_erased_together(
     admin_client: AdminClient, patient: Patient, child: Patient
 ) -> None:
     sibling = DependentFactory(user=patient.user)

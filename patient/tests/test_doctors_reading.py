@@ -84,7 +84,7 @@ def test_a_doctor_reads_an_empty_history_and_the_read_is_recorded(
         (-2, {"status": "canceled", "canceled_at": timezone.now()}, 404),
     ],
 )
-def test_only_a_visit_to_come_or_that_ended_within_30_days_opens_it(
+def test_only_a_coming_visit_or_one_of_the_last_30_days_opens_the_history(
     days: int,
     changes: dict[str, Any],
     status: int,

@@ -80,7 +80,7 @@ def test_emergency_access_is_open_only_to_the_user_who_gave_the_reason(
     assert "Penicillin" not in shown
 
 
-def test_a_colleague_sees_only_their_own(
+def test_a_colleague_sees_only_their_own_emergency_accesses(
     admin_client: AdminClient, known: Patient, staff: User
 ) -> None:
     break_in(admin_client, known)
@@ -118,7 +118,7 @@ def test_emergency_reads_are_marked_for_staff_and_the_patient(
     assert [row["action"] for row in log if row["emergency"]] == ["read", "create"]
 
 
-def test_an_erasure_blanks_the_reason_and_takes_the_person_out(
+def test_an_erasure_blanks_the_reason_and_removes_the_person(
     admin_client: AdminClient, known: Patient
 ) -> None:
     break_in(admin_client, known)
@@ -128,7 +128,7 @@ def test_an_erasure_blanks_the_reason_and_takes_the_person_out(
     assert not shows_it(admin_client, access)
 
 
-def test_the_pages_say_whom_to_name_and_in_which_zone_it_ends(
+def test_the_form_describes_the_patient_field_and_the_pages_show_utc(
     admin_client: AdminClient, known: Patient
 ) -> None:
     form = admin_client.get(page(EmergencyAccess, "add")).content.decode()

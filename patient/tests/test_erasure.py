@@ -147,7 +147,7 @@ def test_past_visits_stay_without_the_person_and_hold_their_places(person, visit
     assert held == {"completed", "no_show", "forgotten"}
 
 
-def test_events_are_kept_and_only_their_words_go(person, visits, client) -> None:
+def test_events_are_kept_without_their_free_text(person, visits, client) -> None:
     visits["coming"].cancel(reason="Canarius is well")
     named = ("pk", "appointment", "kind", "at", "from_status", "to_status")
     before = list(AppointmentEvent.objects.values(*named))
@@ -175,7 +175,7 @@ def test_booking_after_the_erasure_makes_a_new_profile(person, user, client) -> 
     assert Patient.objects.get(user=user).name == "Ana Ruiz"
 
 
-def test_no_other_patient_loses_anything(person, visits, client) -> None:
+def test_an_erasure_keeps_the_data_of_other_patients(person, visits, client) -> None:
     shared = visits["coming"].slot.schedule.slots.all()[1]
     theirs = AppointmentFactory(slot=shared, reason="Flu")
     entry = MedicalHistoryFactory(patient=theirs.patient)

@@ -178,7 +178,7 @@ def test_patients_without_an_account_are_no_family() -> None:
         assert not getattr(Patient.objects, scope)(None).exists()
 
 
-def test_a_number_beyond_all_keys_is_not_found(patient: Patient) -> None:
+def test_a_number_that_can_be_no_key_is_not_found(patient: Patient) -> None:
     for pk in (-1, 10**22):
         with pytest.raises(Patient.DoesNotExist):
             Patient.objects.own_or_dependent(patient.user, pk)

@@ -111,8 +111,8 @@ def test_the_history_of_a_family_is_filtered_by_patient(
     assert found(patient=child.pk) == found(patient=child.pk, kind="allergy") == [childs.pk]
     assert found(patient=patient.pk) == [mine.pk]
     assert found(patient=child.pk, kind="surgery") == []
-    for nobody in (strangers.patient_id, 10**22, -1, 2**63 - 1):
-        assert_problem(client.get(HISTORY, {"patient": nobody}), 404, "not_found")
+    for absent in (strangers.patient_id, 10**22, -1, 2**63 - 1):
+        assert_problem(client.get(HISTORY, {"patient": absent}), 404, "not_found")
     assert_invalid(client.get(HISTORY, {"patient": "x"}), "patient")
 
 
