@@ -1,4 +1,4 @@
-"""Codes as an app shows them, and a browser that types them."""
+"""Helpers that read the code of an app and sign in with it."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ LOGIN, PAGE = "/admin/login/", "/admin/second-factor/"
 
 
 def code_of(device: TOTPDevice, steps: int = 0) -> str:
-    """What the app shows now, or so many steps of 30 seconds from now."""
+    """Return the code that the app shows `steps` of 30 seconds from now."""
     return f"{totp(device.bin_key, t0=-30 * steps):06d}"
 
 
 def enrolled(user: User) -> TOTPDevice:
-    """An app of theirs that serves, confirmed by no code so that the first is still to be used."""
+    """Create a confirmed app of the user, no code of which has been used."""
     return TOTPDevice.objects.create(user=user, name="App")
 
 
@@ -27,8 +27,8 @@ def sign_in(code: str, password: str = PASSWORD, client: Client | None = None, *
     return (client or Client()).post(LOGIN, typed, **more)
 
 
-def comes_in(answer: Any) -> bool:
-    """Whether the login led to the admin, and the admin opens."""
+def is_let_in(answer: Any) -> bool:
+    """Return whether the login redirects and the admin opens."""
     client = answer.client
     return answer.status_code == 302 and client.get("/admin/").status_code == 200
 

@@ -15,17 +15,17 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 @pytest.fixture
 def clock() -> Iterator[Any]:
-    """A clock that moves only when told to, by steps of the app: `clock.shift(30)`."""
+    """Return a clock that only `clock.shift(30)` moves, one step of the app at a time."""
     with time_machine.travel(START, tick=False) as travelled:
         yield travelled
 
 
 @pytest.fixture
 def required(settings) -> None:
-    """As in production."""
+    """Require a second factor in the admin, as production does."""
     settings.ADMIN_SECOND_FACTOR = True
 
 
 @pytest.fixture
-def boss(db: None) -> User:
+def superuser_account(db: None) -> User:
     return SuperuserFactory(email="boss@example.com")

@@ -19,7 +19,7 @@ class UserFactory(factory.django.DjangoModelFactory):
 
 
 class StaffFactory(UserFactory):
-    """An account that may open the admin, with no permission of its own."""
+    """An account that may open the admin but has no permissions."""
 
     is_staff = True
 

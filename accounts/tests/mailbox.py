@@ -1,4 +1,4 @@
-"""The mail of a test, which Django keeps in memory."""
+"""Helpers that send and read mail, which Django keeps in memory during tests."""
 
 import re
 from datetime import datetime
@@ -12,7 +12,7 @@ from accounts.models.mail import MailKind
 
 
 def post(at: datetime | None = None) -> list[EmailMessage]:
-    """What is sent when the mail that is due by now is sent."""
+    """Send the mail that is due and return the messages."""
     before = len(mail.outbox)
     sent = send_due(at or timezone.now())
     new: list[EmailMessage] = mail.outbox[before:]
@@ -21,13 +21,13 @@ def post(at: datetime | None = None) -> list[EmailMessage]:
 
 
 def token_in(message: EmailMessage) -> str:
-    """The token that a mail carries, alone on its line."""
+    """Return the token that stands alone on a line of the mail."""
     [token] = re.findall(r"^(\d+-\w+-\w+)$", str(message.body), re.MULTILINE)
     return str(token)
 
 
 def token_for(address: str, kind: str = MailKind.PASSWORD_RESET) -> str:
-    """Ask for a mail, have it sent, and read the token in it."""
+    """Queue a mail, send it and return the token in it."""
     OutgoingMail.objects.enqueue(kind, address)
     [message] = post()
     return token_in(message)

@@ -1,4 +1,4 @@
-"""Accounts in the admin: passwords, addresses, ranks, deletion."""
+"""Staff manage accounts in the admin: passwords, addresses, ranks and deletion."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def admin_client(superuser: User) -> AdminClient:
 
 @pytest.fixture
 def manager(db: None) -> AdminClient:
-    """Staff who keep accounts and are no superuser."""
+    """Return a client of a user who may manage accounts but is no superuser."""
     user = StaffFactory()
     user.user_permissions.set(Permission.objects.filter(content_type__model="user"))
     return AdminClient(user)
@@ -77,7 +77,7 @@ def test_a_weak_password_is_an_error_of_the_form(admin_client: AdminClient) -> N
     assert len(form_errors(admin_client.send(ADD, email="ana@example.com", **weak))) == 3
 
 
-def test_the_page_of_a_user_changes_what_was_typed_and_keeps_the_password(
+def test_the_page_of_a_user_changes_the_typed_fields_and_keeps_the_password(
     admin_client: AdminClient,
 ) -> None:
     user = UserFactory()
@@ -174,7 +174,7 @@ def test_only_superusers_change_superusers(manager: AdminClient) -> None:
 # --- Deleting ---
 
 
-def test_a_user_with_nothing_is_deleted_with_their_tokens(admin_client: AdminClient) -> None:
+def test_an_account_without_patients_is_deleted_with_its_tokens(admin_client: AdminClient) -> None:
     user = UserFactory()
     user.issue_token()
     assert "Auth tokens: 1" in admin_client.get(page(user, "delete")).content.decode()

@@ -1,4 +1,4 @@
-"""The record of what was read and changed: who calls, and a table that only grows."""
+"""Audit events record the caller of each read and change, and are never changed or deleted."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def an_event(**known: Any) -> AuditEvent:
     return AuditEvent.objects.latest("pk")
 
 
-# --- Only added to --------------------------------------------------------------------------------
+# --- Events are only added ------------------------------------------------------------------------
 
 
 def written_again(event: AuditEvent) -> None:
@@ -107,10 +107,10 @@ def test_events_of_many_patients_are_one_statement() -> None:
     assert {event.patient_id for event in AuditEvent.objects.all()} == {p.pk for p in people}
 
 
-# --- Who calls ------------------------------------------------------------------------------------
+# --- The caller -----------------------------------------------------------------------------------
 
 
-def test_an_answer_bears_the_request_id_that_the_server_chose() -> None:
+def test_an_answer_has_the_request_id_that_the_server_chose() -> None:
     answers = [
         APIClient().get("/api/doctor/doctors/", headers={"X-Request-ID": "mine"}),
         APIClient().get("/api/nowhere/"),
@@ -153,8 +153,8 @@ def test_outside_a_request_the_context_is_a_command_without_a_user() -> None:
 
 def test_an_event_has_the_user_the_address_and_the_request_id() -> None:
     account = UserFactory()
-    somebody = RequestContext("api", "2001:db8::7", "a" * 32, lambda: account)
-    with use_context(somebody):
+    caller = RequestContext("api", "2001:db8::7", "a" * 32, lambda: account)
+    with use_context(caller):
         event = an_event()
     event.refresh_from_db()
     assert (event.actor, event.channel, event.address) == (account, "api", "2001:db8::7")

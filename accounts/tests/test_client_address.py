@@ -1,4 +1,4 @@
-"""Who a login is counted as, whatever a proxy or a stranger writes."""
+"""The client address under which the login limits count a call."""
 
 import pytest
 from django.test import RequestFactory

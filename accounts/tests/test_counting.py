@@ -1,4 +1,4 @@
-"""Of calls at the very same moment exactly as many pass as may, in whatever process."""
+"""The throttles let exactly the limit of simultaneous calls pass."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def clock() -> Iterator[Any]:
 
 @pytest.fixture
 def in_table(transactional_db: None, settings: Any) -> Iterator[None]:
-    """Counts in a table of the database under test, as in production without CACHE_URL."""
+    """Count calls in a table of the test database, as production does without CACHE_URL."""
     backend = "extensions.db.cache.DatabaseCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": TABLE}}
     call_command("createcachetable", verbosity=0)
@@ -46,7 +46,7 @@ def in_table(transactional_db: None, settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def in_memory(transactional_db: None) -> None:
-    """Counts in the memory of this process, as CACHE_URL=locmemcache:// has it."""
+    """Count calls in the memory of this process, as CACHE_URL=locmemcache:// does."""
 
 
 @pytest.fixture(params=["in_table", "in_memory"])
@@ -61,7 +61,7 @@ def rows() -> int:
 
 
 def of_rate(rate: str) -> CountingThrottle:
-    """A throttle of this rate, for somebody."""
+    """Return a throttle of this rate that counts every call for one caller."""
 
     class Limited(CountingThrottle):
         scope = "limited"
@@ -97,7 +97,7 @@ def test_each_window_of_the_clock_starts_at_zero(clock: Any) -> None:
 
 
 @pytest.mark.usefixtures("in_table")
-def test_the_table_holds_little_but_live_counters(clock: Any) -> None:
+def test_the_table_holds_few_expired_counters(clock: Any) -> None:
     for minute in range(5):
         for caller in range(20):
             increment_counter(f"caller-{caller}", 60)
@@ -116,7 +116,7 @@ def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
 def test_control_rest_framework_s_own_throttle_lets_more_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A control: the same test, with REST framework's own way to count."""
+    """This control repeats the test with the counter of REST framework."""
     wait = Barrier(4, timeout=120).wait
 
     class Racing(SimpleRateThrottle):
@@ -133,7 +133,7 @@ def test_control_rest_framework_s_own_throttle_lets_more_pass(
     assert outcomes == [True] * 4
 
 
-# --- Who is counted -------------------------------------------------------------------------------
+# --- The counted caller ---------------------------------------------------------------------------
 
 
 def keys_of(throttle: CountingThrottle, requests: Iterator[Any]) -> set[str | None]:
@@ -141,13 +141,13 @@ def keys_of(throttle: CountingThrottle, requests: Iterator[Any]) -> set[str | No
 
 
 def forged(count: int, **headers: str) -> Iterator[Any]:
-    """Calls of one anonymous caller, who writes another X-Forwarded-For each time."""
+    """Yield requests of one anonymous caller with a different X-Forwarded-For each."""
     request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9")
     request.user = AnonymousUser()
     for n in range(count):
         reported = f"198.51.{n // 250 % 250}.{n % 250}, {n}" + headers.get("behind", "")
         request.META["HTTP_X_FORWARDED_FOR"] = reported
-        request.__dict__.pop("headers", None)  # which it keeps
+        request.__dict__.pop("headers", None)  # the request caches its headers
         yield request
 
 
@@ -167,7 +167,7 @@ def test_ten_thousand_forged_headers_are_one_caller(
     assert keys == {f"throttle_anon_{who}"}
 
 
-def test_all_throttles_of_an_address_count_alike() -> None:
+def test_all_throttles_of_an_address_count_the_same_caller() -> None:
     for throttle in (LoginThrottle, RegistrationThrottle):
         assert len(keys_of(throttle(), forged(100))) == 1
     assert len(keys_of(MailThrottle(), forged(100))) == 1
@@ -189,7 +189,7 @@ def test_an_address_of_ipv6_counts_as_its_network(address: str, who: str) -> Non
     assert throttling.counted_address(request) == who
 
 
-def test_a_user_is_counted_whatever_the_address() -> None:
+def test_a_user_counts_as_one_caller_at_every_address() -> None:
     request = RequestFactory().get("/")
     request.user = User(pk=7)
     assert UserThrottle().get_cache_key(request, None) == "throttle_user_7"

@@ -31,7 +31,7 @@ def user() -> User:
 
 
 def signed_in(user: User, user_agent: str) -> APIClient:
-    """A client that has signed in under this name."""
+    """Return a client that signed in with this User-Agent."""
     client = APIClient(HTTP_USER_AGENT=user_agent)
     answer = client.post("/api/auth/login/", {"email": user.email, "password": PASSWORD})
     client.credentials(HTTP_AUTHORIZATION=f"Token {answer.json()['token']}")
@@ -60,7 +60,7 @@ def test_a_device_is_listed_with_its_name_its_times_and_whether_it_is_this_one(u
     assert (laptop["name"], laptop["current"]) == ("curl/8", True)
 
 
-def test_nothing_of_a_token_is_shown(user: User) -> None:
+def test_the_list_shows_no_part_of_a_token(user: User) -> None:
     said = signed_in(user, "curl/8").get(DEVICES).content.decode()
     token = AuthToken.objects.get()
     assert token.digest not in said
@@ -111,7 +111,7 @@ def test_signing_out_everywhere_ends_every_token_and_session_of_that_user_alone(
     assert [status(client) for client in (phone, laptop, browser)] == [401, 401, 401]
     assert status(stranger) == 200
     browser.force_login(User.objects.get(pk=user.pk))
-    assert status(browser) == 200, "and who signs in again is in"
+    assert status(browser) == 200, "the user can sign in again"
 
 
 def test_a_session_signs_out_everywhere_too(user: User, client_of) -> None:
@@ -154,7 +154,7 @@ def test_the_migration_gives_each_token_its_row(user: User) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_uses_that_race_a_logout_and_a_revocation_leave_nothing_behind(client_of) -> None:
+def test_uses_that_race_a_logout_and_a_revocation_leave_no_device(client_of) -> None:
     user = UserFactory()
     client = client_of(user)
     pk = Device.objects.get().pk

@@ -1,4 +1,4 @@
-"""Who guesses is locked out; whom they guess at is not."""
+"""A client that guesses passwords is locked out, and the owner of the account is not."""
 
 import time
 from typing import Any
@@ -24,7 +24,7 @@ OWN, STRANGE = "192.0.2.7", "198.51.100.{}"
 
 @pytest.fixture(autouse=True)
 def in_service(settings: Any) -> None:
-    """The suite runs with THROTTLE=off."""
+    """Turn the lock-out on, which the suite's THROTTLE=off turns off."""
     settings.AXES_ENABLED = True
 
 
@@ -70,7 +70,7 @@ def test_a_login_hashes_one_password_for_known_and_unknown_addresses(
         assert login("wrong", OWN, f"{email}@example.com") == 401
     assert len(hashed) == 10
     assert login("wrong", OWN, f"{email}@example.com") == 429
-    assert len(hashed) == 10, "who is locked out is told so before a password is looked at"
+    assert len(hashed) == 10, "a locked-out client is refused before a password is hashed"
 
 
 @pytest.mark.both_databases
@@ -78,7 +78,7 @@ def test_a_login_hashes_one_password_for_known_and_unknown_addresses(
 def test_simultaneous_guesses_learn_the_password_ten_times_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All are let in before the first is counted, and the right one comes last."""
+    """All calls pass the check before the first failure counts; the right password comes last."""
     UserFactory(email="ana@example.com")
     wait, check = gate(14), login_limits.refuse_locked_out
 
@@ -100,7 +100,7 @@ def test_simultaneous_guesses_learn_the_password_ten_times_at_most(
 
 
 def wait_for_failures(count: int) -> None:
-    """Until so many wrong passwords have been counted."""
+    """Wait until `count` wrong passwords have been counted."""
     deadline = time.monotonic() + SECONDS
     while sum(AccessAttempt.objects.values_list("failures_since_start", flat=True)) < count:
         assert time.monotonic() < deadline

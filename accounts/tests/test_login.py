@@ -24,7 +24,7 @@ def ana() -> User:
 
 @pytest.fixture
 def lock_out(settings) -> None:
-    """As in service; the suite runs with THROTTLE=off."""
+    """Turn the lock-out on, which the suite's THROTTLE=off turns off."""
     settings.AXES_ENABLED = True
 
 
@@ -33,7 +33,7 @@ def login(email: str = "ana@example.com", password: str = PASSWORD, **headers: A
 
 
 def guess(times: int, email: str = "ana@example.com", **headers: Any) -> None:
-    """Give so many wrong passwords, each told 401."""
+    """Send `times` wrong passwords and check that each is answered with 401."""
     for _ in range(times):
         assert_problem(login(email, "wrong", **headers), 401, "authentication_failed")
 
@@ -57,7 +57,7 @@ def test_the_case_of_the_address_does_not_matter(ana: User, email: str) -> None:
     assert login(email).status_code == 200
 
 
-def test_a_wrong_password_an_unknown_address_and_a_closed_account_answer_alike(ana: User) -> None:
+def test_a_wrong_password_an_unknown_address_and_a_closed_account_get_one_answer(ana: User) -> None:
     UserFactory(email="closed@example.com", is_active=False)
     wrong, unknown = login(password="wrong"), login("nobody@example.com")
     closed = login("closed@example.com")
@@ -138,7 +138,7 @@ def test_no_header_gives_a_guesser_more_tries(header: str) -> None:
 
 
 @pytest.mark.usefixtures("ana", "lock_out")
-def test_no_spelling_of_the_address_gives_a_guesser_more_tries() -> None:
+def test_no_spelling_of_the_address_gives_more_guesses() -> None:
     for email in ("ana@example.com", "ANA@example.com", " ana@EXAMPLE.com", "\uff21NA@example.com"):
         guess(2, email)
     guess(2)

@@ -1,4 +1,4 @@
-"""Mail is a row of the transaction that asks for it, and is sent afterwards."""
+"""A transaction queues mail as a row, and the mail is sent afterwards."""
 
 from datetime import timedelta
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
@@ -31,7 +31,7 @@ def ask(address: str = "ana@example.com", kind: str = MailKind.PASSWORD_RESET) -
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """A mail server that fails with each of these in turn, and then works again."""
+    """Make the mail server raise each error of the list in turn and then work again."""
     errors: list[Any] = []
     send = EmailMessage.send
 
@@ -44,7 +44,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return errors
 
 
-# --- What is sent to whom -------------------------------------------------------------------------
+# --- Recipients and content -----------------------------------------------------------------------
 
 
 def test_a_reset_goes_to_the_verified_owner_of_the_address(user: User) -> None:
@@ -73,7 +73,7 @@ def test_unknown_closed_and_verified_addresses_get_no_mail(user: User) -> None:
             ask(address, kind)
     ask(kind=MailKind.VERIFICATION)
     assert post() == []
-    assert not OutgoingMail.objects.exists(), "addresses of strangers are kept"
+    assert not OutgoingMail.objects.exists(), "the address of a stranger is stored"
 
 
 def test_a_mail_queued_in_a_rolled_back_transaction_is_never_sent(user: User) -> None:
@@ -97,7 +97,7 @@ def test_a_link_carries_its_token_in_the_fragment_that_no_log_keeps(
     user: User, settings: Any
 ) -> None:
     ask()
-    assert "http" not in str(post()[0].body), "a link to nowhere"
+    assert "http" not in str(post()[0].body), "the mail has a link without LINK_URL"
     settings.LINK_URL = "https://clinic.example/app"
     ask()
     [message] = post()
@@ -168,7 +168,7 @@ def test_a_failure_is_logged_without_the_address(
 
 def test_a_mail_whose_sender_was_killed_is_sent_by_the_next_one(user: User) -> None:
     mail, now = ask(), timezone.now()
-    assert mail.claim(now)  # and then nothing more
+    assert mail.claim(now)  # the sender stops after the claim
     assert post(now + timedelta(seconds=59)) == []
     assert len(post(now + timedelta(seconds=61))) == 1
 

@@ -49,7 +49,7 @@ def login(password: str) -> int:
 
 
 @pytest.mark.parametrize("email", ["ana@example.com", " ANA@Example.com "])
-def test_from_a_forgotten_password_to_a_new_one(user: User, email: str) -> None:
+def test_a_user_replaces_a_forgotten_password(user: User, email: str) -> None:
     assert ask(email).status_code == 202
     [message] = post()
     answer = confirm(token_in(message))

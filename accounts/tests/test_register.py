@@ -79,7 +79,7 @@ def test_the_address_is_kept_in_lower_case() -> None:
 
 
 def test_an_address_is_validated_in_its_stored_spelling() -> None:
-    """U+FDFA is one character that NFKC makes eighteen of, with spaces between them."""
+    """NFKC expands U+FDFA to eighteen characters, some of which are spaces."""
     grows = "a@" + ".".join(["\ufdfa" * 20] * 8) + ".com"
     assert_invalid(register(email=grows), "email")
     assert_invalid(register(email="a@\ufdfa.com"), "email")
@@ -117,7 +117,7 @@ def test_a_bad_authorization_header_is_ignored(header: str) -> None:
     assert response.status_code == 201
 
 
-def test_reading_is_not_offered() -> None:
+def test_get_is_not_allowed() -> None:
     assert_problem(APIClient().get(REGISTER), 405, "method_not_allowed")
 
 

@@ -1,4 +1,4 @@
-"""Setting up the second factor, and what others may do with it."""
+"""Users set up their second factor, and superusers manage the devices of others."""
 
 import re
 from datetime import timedelta
@@ -17,8 +17,8 @@ from accounts.models.second_factor import WrongCode
 from accounts.tests.codes import (
     PAGE,
     code_of,
-    comes_in,
     enrolled,
+    is_let_in,
     page,
     page_of,
     sign_in,
@@ -34,13 +34,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.usefixtures("required")
 def test_the_first_admin_comes_in_with_a_code_from_the_command_line_and_enrols(
-    boss: User, clock: Any, capsys: pytest.CaptureFixture[str]
+    superuser_account: User, clock: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call_command("addstatictoken", boss.email)
+    call_command("addstatictoken", superuser_account.email)
     code = capsys.readouterr().out.strip()
     client = Client()
-    assert comes_in(sign_in(code, client=client))
-    assert not comes_in(sign_in(code))
+    assert is_let_in(sign_in(code, client=client))
+    assert not is_let_in(sign_in(code))
     shown = page(client, "begin")
     device = TOTPDevice.objects.get()
     assert not device.confirmed
@@ -48,38 +48,41 @@ def test_the_first_admin_comes_in_with_a_code_from_the_command_line_and_enrols(
     assert len(codes) == 10
     assert "otpauth://totp/" in shown
     clock.shift(30)
-    assert comes_in(sign_in(code_of(device)))
-    assert comes_in(sign_in(codes[0]))
-    assert not comes_in(sign_in(codes[0]))
+    assert is_let_in(sign_in(code_of(device)))
+    assert is_let_in(sign_in(codes[0]))
+    assert not is_let_in(sign_in(codes[0]))
     clock.shift(1)
-    assert comes_in(sign_in(f" {codes[1][:4].upper()}-{codes[1][4:]}"))
+    assert is_let_in(sign_in(f" {codes[1][:4].upper()}-{codes[1][4:]}"))
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_key_is_shown_once(boss: User) -> None:
-    client = signed_in(boss)
+def test_the_key_is_shown_once(superuser_account: User) -> None:
+    client = signed_in(superuser_account)
     assert "secret=" in page(client, "begin")
     device = TOTPDevice.objects.get()
-    secrets = (device.key, SecondFactor(boss).pending.config_url.split("secret=")[1][:32])
+    secrets = (
+        device.key,
+        SecondFactor(superuser_account).pending.config_url.split("secret=")[1][:32],
+    )
     for shown in (page(client), page(client, "confirm", code="000000")):
         assert not [secret for secret in secrets if secret in shown.replace(" ", "")]
 
 
 @pytest.mark.usefixtures("clock")
-def test_an_app_is_active_after_its_first_right_code(boss: User) -> None:
-    client = signed_in(boss)
+def test_an_app_is_active_after_its_first_right_code(superuser_account: User) -> None:
+    client = signed_in(superuser_account)
     page(client, "begin")
     device = TOTPDevice.objects.get()
     wrong = f"{(int(code_of(device)) + 1) % 10**6:06d}"
     assert WrongCode.message.split(".")[0] in page(client, "confirm", code=wrong)
     device.refresh_from_db()
     assert (device.confirmed, device.throttling_failure_count) == (False, 1)
-    assert SecondFactor(boss).app is None
+    assert SecondFactor(superuser_account).app is None
 
 
 @pytest.mark.parametrize("verb", ["begin", "renew", "remove"])
-def test_changing_an_app_takes_a_code_of_it(boss: User, clock: Any, verb: str) -> None:
-    device, client = enrolled(boss), signed_in(boss)
+def test_changing_an_app_takes_a_code_of_it(superuser_account: User, clock: Any, verb: str) -> None:
+    device, client = enrolled(superuser_account), signed_in(superuser_account)
     before = list(TOTPDevice.objects.values("pk", "confirmed"))
     page(client, verb)
     page(client, verb, code="nonsense")
@@ -90,29 +93,35 @@ def test_changing_an_app_takes_a_code_of_it(boss: User, clock: Any, verb: str) -
     assert changed != (before, 0)
 
 
-def test_the_old_app_works_until_the_new_one_is_confirmed(boss: User, clock: Any) -> None:
-    old, client = enrolled(boss), signed_in(boss)
+def test_the_old_app_works_until_the_new_one_is_confirmed(
+    superuser_account: User, clock: Any
+) -> None:
+    old, client = enrolled(superuser_account), signed_in(superuser_account)
     page(client, "begin", code=code_of(old))
-    assert SecondFactor(boss).app == old
+    assert SecondFactor(superuser_account).app == old
     new = TOTPDevice.objects.get(confirmed=False)
     page(client, "confirm", code=code_of(new))
     assert list(TOTPDevice.objects.all()) == [new]
 
 
-def test_new_recovery_codes_end_the_earlier_ones(boss: User, clock: Any) -> None:
-    device, earlier = enrolled(boss), SecondFactor(boss).give_code()
-    codes = SecondFactor(boss).renew_codes(code_of(device))
-    assert SecondFactor(boss).codes_left == len(set(codes)) == 10
-    assert SecondFactor(boss).verify(earlier) is None
+def test_new_recovery_codes_end_the_earlier_ones(superuser_account: User, clock: Any) -> None:
+    device, earlier = enrolled(superuser_account), SecondFactor(superuser_account).give_code()
+    codes = SecondFactor(superuser_account).renew_codes(code_of(device))
+    assert SecondFactor(superuser_account).codes_left == len(set(codes)) == 10
+    assert SecondFactor(superuser_account).verify(earlier) is None
 
 
 # --- Others' devices ------------------------------------------------------------------------------
 
 
 def test_a_superuser_gives_a_colleague_a_code_and_proves_it_with_their_own(
-    boss: User, clock: Any, settings: Any
+    superuser_account: User, clock: Any, settings: Any
 ) -> None:
-    colleague, device, client = StaffFactory(), enrolled(boss), signed_in(boss)
+    colleague, device, client = (
+        StaffFactory(),
+        enrolled(superuser_account),
+        signed_in(superuser_account),
+    )
     page(client, "give", email=colleague.email, code="000000")
     assert not StaticToken.objects.exists()
     clock.shift(30)
@@ -121,9 +130,11 @@ def test_a_superuser_gives_a_colleague_a_code_and_proves_it_with_their_own(
 
 
 @pytest.mark.parametrize("email", ["nobody@example.com", "\0", "patient@example.com"])
-def test_a_code_is_for_staff_alone(boss: User, clock: Any, email: str) -> None:
+def test_a_code_is_for_staff_alone(superuser_account: User, clock: Any, email: str) -> None:
     UserFactory(email="patient@example.com")
-    shown = page(signed_in(boss), "give", email=email, code=code_of(enrolled(boss)))
+    shown = page(
+        signed_in(superuser_account), "give", email=email, code=code_of(enrolled(superuser_account))
+    )
     assert "No member of staff has this address." in shown
     assert not StaticToken.objects.exists()
 
@@ -137,8 +148,10 @@ def test_only_a_superuser_gives_codes_and_only_staff_open_the_page(clock: Any) -
     assert signed_in(UserFactory()).get(PAGE).status_code == 302
 
 
-def test_superusers_list_and_delete_devices_without_their_secrets(boss: User, clock: Any) -> None:
-    lost, client = enrolled(StaffFactory()), signed_in(boss)
+def test_superusers_list_and_delete_devices_without_their_secrets(
+    superuser_account: User, clock: Any
+) -> None:
+    lost, client = enrolled(StaffFactory()), signed_in(superuser_account)
     code = SecondFactor(lost.user).give_code()
     for device in (lost, StaticDevice.objects.get()):
         pages = [
@@ -162,8 +175,10 @@ def test_only_superusers_see_devices(staff: User) -> None:
         assert signed_in(staff).get(reverse(f"admin:{name}_changelist")).status_code == 403
 
 
-def test_every_change_is_in_the_log_of_the_account_without_a_secret(boss: User, clock: Any) -> None:
-    client = signed_in(boss)
+def test_every_change_is_in_the_log_of_the_account_without_a_secret(
+    superuser_account: User, clock: Any
+) -> None:
+    client = signed_in(superuser_account)
     page(client, "begin")
     device = TOTPDevice.objects.get()
     page(client, "confirm", code=code_of(device))
@@ -171,6 +186,6 @@ def test_every_change_is_in_the_log_of_the_account_without_a_secret(boss: User, 
     page(client, "remove", code=code_of(device))
     reported = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
     assert list(reported) == [
-        (f"account {boss.pk}", "Second factor set up."),
-        (f"account {boss.pk}", "Second factor removed."),
+        (f"account {superuser_account.pk}", "Second factor set up."),
+        (f"account {superuser_account.pk}", "Second factor removed."),
     ]

@@ -1,4 +1,4 @@
-"""A new password and the end of an account's activity end every token and session with them."""
+"""A new password or a deactivation ends every token and session of the account."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -43,7 +43,7 @@ def changed_by_the_command(user: User, admin_client: AdminClient) -> None:
 
 def changed_by_the_api(user: User, admin_client: AdminClient) -> None:
     user.change_password(PASSWORD, NEW)
-    AuthToken.objects.filter(user=user).delete()  # the fresh one is another matter
+    AuthToken.objects.filter(user=user).delete()  # removes the new token that the change answers
 
 
 WAYS = (
@@ -78,7 +78,7 @@ def test_changing_one_s_password_in_the_admin_ends_tokens_and_keeps_the_session(
     assert admin_client.status("/admin/") == 200
 
 
-def test_other_changes_end_nothing(user: User, superuser: User, client_of) -> None:
+def test_other_changes_end_no_token_or_session(user: User, superuser: User, client_of) -> None:
     phone = client_of(user)
     user.revise(first_name="Eva", email="eva@example.com", is_active=True)
     AdminClient(superuser).change(user, last_name="Sol")

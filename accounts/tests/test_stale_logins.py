@@ -1,4 +1,4 @@
-"""What a change of password overtakes."""
+"""Logins during a change of password or a deactivation."""
 
 from datetime import timedelta
 
@@ -44,8 +44,8 @@ def test_a_user_deactivated_during_a_login_gets_no_token() -> None:
 
 def test_a_login_deletes_the_user_s_own_expired_tokens() -> None:
     user, other = UserFactory(), UserFactory()
-    for somebody in (user, other):
-        somebody.issue_token()
+    for owner in (user, other):
+        owner.issue_token()
     with time_machine.travel(timezone.now() + timedelta(days=15)):
         user.issue_token()
     assert AuthToken.objects.filter(user=user).count() == 1

@@ -1,4 +1,4 @@
-"""How many calls a caller has, as the settings of service say."""
+"""The limits on calls that the production settings define."""
 
 import runpy
 from collections.abc import Callable
@@ -24,7 +24,7 @@ REGISTER = "/api/auth/register/"
 
 @pytest.fixture(autouse=True)
 def rates(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The limits of service put in force; the suite's own settings lift them."""
+    """Apply the limits of the production settings, which the suite's settings turn off."""
     monkeypatch.setenv("THROTTLE", "on")
     in_service = runpy.run_path(str(settings.BASE_DIR / "config" / "settings.py"))
     rates: dict[str, str] = in_service["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"]
@@ -39,7 +39,7 @@ def clock():
 
 
 def use_up(calls: int, call: Callable[[int], Any]) -> None:
-    """Make so many calls, none of them refused."""
+    """Make `calls` calls and check that none is throttled."""
     assert 429 not in {call(number).status_code for number in range(calls)}
 
 
@@ -48,7 +48,7 @@ def assert_throttled(response: Any, most: int) -> None:
     assert 1 <= int(response["Retry-After"]) <= most
 
 
-def test_a_user_has_600_calls_a_minute_whatever_the_token(client_of, clock) -> None:
+def test_a_user_has_600_calls_a_minute_with_any_tokens(client_of, clock) -> None:
     user = UserFactory()
     phone, laptop, stranger = client_of(user), client_of(user), client_of(UserFactory())
     use_up(300, lambda _: phone.delete(LANGUAGES))

@@ -1,4 +1,4 @@
-"""Tokens: how long they live, how they die, what is stored of them."""
+"""The lifetime, the end and the storage of tokens."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -158,6 +158,6 @@ def test_a_token_is_stored_as_its_digest_alone(user: User) -> None:
 
 def test_a_call_with_a_token_sets_no_cookie(user: User, client_of: ClientOf) -> None:
     client = client_of(user)
-    client.force_login(user)  # a session beside it: the answer still sets none
+    client.force_login(user)  # the client also has a session
     for response in (client.get(PROFILE), client.patch(PROFILE, {}), client.get("/api/none/")):
         assert not response.cookies

@@ -87,7 +87,7 @@ def test_a_token_of_another_user_or_of_a_reset_or_altered_is_refused(user: User)
     assert not is_verified(other)
 
 
-def test_a_link_is_of_one_address(user: User) -> None:
+def test_a_link_verifies_one_address_only(user: User) -> None:
     token = VERIFICATION.make(user)
     user.revise(email="eva@example.com")
     assert_invalid(verify(token), "token")
@@ -136,7 +136,7 @@ def test_without_a_login_a_token_is_required(body: Any) -> None:
     assert_invalid(APIClient().post(VERIFY, body), "token")
 
 
-def test_verification_gates_no_other_call(user: User, client_of) -> None:
+def test_no_other_call_needs_a_verified_address(user: User, client_of) -> None:
     assert client_of(user).get("/api/auth/profile/").status_code == 200
     assert client_of(user).get("/api/appointment/my-appointments/").status_code == 200
 

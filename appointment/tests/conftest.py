@@ -8,5 +8,5 @@ from appointment.tests.waitlist import only_visit
 
 @pytest.fixture
 def visit(db: None) -> Appointment:
-    """A visit from 09:00 to 11:00 three days ahead, the doctor's only place."""
+    """Return a visit from 09:00 to 11:00 three days ahead, which takes the doctor's only place."""
     return only_visit()

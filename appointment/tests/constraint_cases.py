@@ -1,4 +1,4 @@
-"""For each rule of the database, a row about to break it."""
+"""A row and a change that breaks a rule, for each rule of the database."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,7 +23,7 @@ Case = tuple[Model, dict[str, Any]]
 
 
 def twin(factory: Any, field: str) -> Case:
-    """The second of two rows, about to take a value of the first."""
+    """Return the second of two rows and a change that gives it a value of the first."""
     first, second = factory(), factory()
     return second, {field: getattr(first, field)}
 
@@ -34,13 +34,13 @@ def a_slot() -> Slot:
 
 
 def second_slot_moved(minutes: int) -> Case:
-    """The second slot of a session, about to begin so many minutes after the first."""
+    """Return the second slot of a session and a start `minutes` after that of the first slot."""
     first, second, *_ = ScheduleFactory().slots.order_by("starts_at")
     return second, {"starts_at": first.starts_at + timedelta(minutes=minutes)}
 
 
 def booked_by_a_second(start: time) -> Case:
-    """A visit of somebody else at this time, about to become the first patient's."""
+    """Return another patient's visit at `start` and a change that gives it to the first patient."""
     slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
     first = AppointmentFactory(slot=slot)
     if start != time(9):
@@ -54,14 +54,14 @@ def canceled() -> Appointment:
 
 
 def weekly_hours(**fields: Any) -> WeeklyHours:
-    """Monday mornings, written past all verbs."""
+    """Create hours on Monday mornings without a verb."""
     times = {"start_time": time(9), "end_time": time(12), "valid_from": date(2026, 1, 5)}
     ends = {"doctor": DoctorFactory(), "location": LocationFactory(), "weekday": 0}
     return WeeklyHours.objects.create(**{**ends, **times, **fields})
 
 
 def time_off() -> TimeOff:
-    """A day of leave."""
+    """Create a day of leave without a verb."""
     day = {
         "starts_at": datetime(2026, 1, 5, tzinfo=UTC),
         "ends_at": datetime(2026, 1, 6, tzinfo=UTC),
@@ -70,33 +70,33 @@ def time_off() -> TimeOff:
 
 
 def entry(**fields: Any) -> WaitlistEntry:
-    """Somebody waits for a doctor, written past all verbs."""
+    """Create a waitlist entry for a doctor without a verb."""
     days = {"first_date": date(2026, 1, 5), "last_date": date(2026, 1, 6)}
     whom = {"patient": PatientFactory(), "doctor": DoctorFactory()}
     return WaitlistEntry.objects.create(**{**whom, **days, **fields})
 
 
 def offer(**fields: Any) -> Offer:
-    """An open offer, written past all verbs."""
+    """Create an open offer without a verb."""
     at = datetime(2026, 1, 5, tzinfo=UTC)
     ends = {"entry": entry(), "slot": a_slot(), "expires_at": at, "hold_until": at}
     return Offer.objects.create(**{**ends, **fields})
 
 
 def second_offer() -> Case:
-    """The second offer of two entries, about to be one more of the first entry."""
+    """Return an offer and a change that makes it the second open offer of another entry."""
     return offer(), {"entry": offer().entry}
 
 
 def second_key() -> Case:
-    """The second of a user's keys, about to be the same as the first."""
+    """Return the second key of a user and a change that makes it equal to the first."""
     user = UserFactory()
     IdempotencyKey.objects.create(user=user, key="a", fingerprint="x")
     return IdempotencyKey.objects.create(user=user, key="b", fingerprint="x"), {"key": "a"}
 
 
 def second_session_of_hours() -> Case:
-    """A session about to be one more of the same hours on the same date."""
+    """Return a session and a change that makes it the second session of its hours on a date."""
     first, second = ScheduleFactory(start_time=time(9)), ScheduleFactory(start_time=time(9))
     hours = weekly_hours()
     type(first)._base_manager.filter(pk=first.pk).update(weekly_hours=hours)

@@ -12,10 +12,10 @@ from patient.tests.factories import PatientFactory
 
 
 class AppointmentFactory(factory.django.DjangoModelFactory):
-    """A booked appointment, in a session of its own unless `slot` is given.
+    """A booked appointment, in a new session unless `slot` is given.
 
-    The rows are inserted as `book` would leave them an hour before the slot begins. The database
-    refuses a place that is not there; no rule of booking is asked.
+    The factory inserts the rows that `book` would write an hour before the slot begins. It checks
+    no rule of booking, but the database refuses a place beyond the capacity.
     """
 
     class Meta:
@@ -50,7 +50,7 @@ class AppointmentFactory(factory.django.DjangoModelFactory):
 
 
 def role_of(appointment: Appointment) -> AppointmentEvent.Role:
-    """As whom `booked_by` books."""
+    """Return the role in which `booked_by` books."""
     user = appointment.booked_by
     if user is None:
         return AppointmentEvent.Role.SYSTEM
@@ -61,7 +61,7 @@ def role_of(appointment: Appointment) -> AppointmentEvent.Role:
 
 
 class WaitlistEntryFactory(factory.django.DjangoModelFactory):
-    """Somebody in line for a doctor, any time from today to a month ahead."""
+    """A waitlist entry for a doctor, at any time from today to 30 days ahead."""
 
     class Meta:
         model = WaitlistEntry

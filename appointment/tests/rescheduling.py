@@ -1,4 +1,4 @@
-"""What the tests of moving visits share: the reasons against a move, and slots to move to."""
+"""Helpers of the tests that move visits: reasons against a move, and slots to move to."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,25 +23,25 @@ Prepare = Callable[[Appointment, Slot], Any]
 
 
 def free(days: int = 5, **session: Any) -> Slot:
-    """The first free slot of a new session of another doctor, elsewhere."""
+    """Return the first slot of a new session with another doctor at another location."""
     slot: Slot = ScheduleFactory(date=day_ahead(days), **session).slots.first()
     return slot
 
 
 def moved(visit: Appointment) -> AppointmentEvent:
-    """The event of its latest move."""
+    """Return the event of the visit's latest move."""
     return visit.events.filter(kind="rescheduled").latest("pk")
 
 
 def assert_places(*places: tuple[Slot, int]) -> None:
-    """Each of these slots is balanced, and so many of its places are taken."""
+    """Check that each slot is balanced and has the given number of taken places."""
     for slot, taken in places:
         assert_balanced(slot)
         assert slot.taken == taken
 
 
 def assert_unmoved(visit: Appointment) -> None:
-    """The visit is where it was, as its events tell, and every place is right."""
+    """Check that the visit is in the slot it was booked in and that every slot is balanced."""
     stored = Appointment.objects.get(pk=visit.pk)
     assert stored.slot_id == stored.events.get(kind="booked").to_slot
     assert stored.starts_at == stored.slot.starts_at
@@ -50,7 +50,7 @@ def assert_unmoved(visit: Appointment) -> None:
         assert_balanced(slot)
 
 
-# --- Reasons against a move, and how to bring them about ------------------------------------------
+# --- Functions that each create a reason against a move -------------------------------------------
 
 
 def canceled(visit: Appointment, _: Slot) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of repeated requests share."""
+"""Helpers of the tests of repeated requests."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
 
 def send(client: APIClient, path: str, body: object, key: str | None = KEY, **more: Any) -> Any:
-    """Post a body with an Idempotency-Key, or with none."""
+    """Post a body with an Idempotency-Key, or without one."""
     headers = {} if key is None else {"Idempotency-Key": key}
     return client.post(path, body, headers=headers, **more)
 
@@ -34,7 +34,7 @@ def reschedule(client: APIClient, visit: Appointment, to: Slot, key: str | None 
 
 
 def assert_replayed(send_it: Callable[[], Any]) -> Any:
-    """Send it twice: the second answer is the first, and says so; returns the first."""
+    """Check that a second request replays the first answer, and return the first answer."""
     first, second = send_it(), send_it()
     assert first.status_code in {200, 201}, first.content
     assert not first.has_header("Idempotency-Replayed")

@@ -1,4 +1,4 @@
-"""Booking at the reception: the verb behind the form, and its refusals on the page."""
+"""Staff book appointments in the admin, and the page shows why a booking is refused."""
 
 from datetime import timedelta
 from typing import Any
@@ -47,7 +47,7 @@ def test_adding_an_appointment_books_it(reception: AdminClient, staff: User, slo
     assert_balanced(slot)
 
 
-def test_a_full_slot_is_reported_with_free_times_on_the_clocks_there(
+def test_a_full_slot_is_reported_with_free_local_times(
     reception: AdminClient, patient: Patient
 ) -> None:
     schedule = ScheduleFactory(location=LocationFactory(name="Downtown", time_zone="Asia/Tokyo"))
@@ -95,10 +95,10 @@ def test_a_slot_that_has_begun_is_reported(staff: User, patient: Patient, slot: 
     assert form_errors(refused) == ["This time has already begun."]
 
 
-def test_a_slot_that_went_meanwhile_is_reported(
+def test_a_slot_that_was_deleted_meanwhile_is_reported(
     reception: AdminClient, patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the form's look and the verb's lock, somebody takes the session back."""
+    """A colleague deletes the session after the form validates and before the verb locks."""
     book = Appointment.book
 
     def too_late(self: Appointment, **how: Any) -> Appointment:
@@ -116,7 +116,7 @@ def test_nothing_chosen_is_reported(reception: AdminClient) -> None:
     assert form_errors(reception.send(ADD)) == ["This field is required."] * 2
 
 
-# --- Choosing ---
+# --- The choice of slots and patients ---
 
 
 def test_only_bookable_slots_are_offered_soonest_first(reception: AdminClient) -> None:

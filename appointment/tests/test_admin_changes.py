@@ -1,4 +1,4 @@
-"""Appointments in the admin after they are booked: amended, concluded, deleted by verbs alone."""
+"""Staff amend, conclude and delete booked appointments in the admin, through verbs alone."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def appointment() -> Appointment:
 
 
 def later(user: User, appointment: Appointment, action: str, *more: Appointment) -> Any:
-    """Choose an action once the appointment has begun."""
+    """Choose an action one minute after the appointment begins."""
     with time_machine.travel(appointment.starts_at + timedelta(minutes=1), tick=False):
         return AdminClient(user).act(action, appointment, *more)
 
@@ -41,7 +41,7 @@ def later(user: User, appointment: Appointment, action: str, *more: Appointment)
 
 
 @pytest.mark.parametrize("status", ["scheduled", "canceled"])
-def test_the_reason_and_a_live_ones_slot_can_be_edited(
+def test_the_reason_and_the_slot_of_a_live_visit_can_be_edited(
     reception: AdminClient, appointment: Appointment, status: str
 ) -> None:
     if status == "canceled":
@@ -67,7 +67,7 @@ def test_saving_without_a_change_leaves_no_event(
     assert [event.kind for event in appointment.events.all()] == ["booked"]
 
 
-def test_what_is_read_only_is_not_changed_by_sending_it(
+def test_read_only_fields_in_a_form_change_nothing(
     superuser: User, appointment: Appointment, other_patient: Patient
 ) -> None:
     before = Appointment.objects.values().get()
@@ -77,7 +77,7 @@ def test_what_is_read_only_is_not_changed_by_sending_it(
     assert Appointment.objects.values().get() == {**before, "reason": "New"}
 
 
-def test_an_erased_persons_visit_takes_no_new_words(
+def test_the_reason_of_an_erased_persons_visit_cannot_be_changed(
     superuser: User, appointment: Appointment
 ) -> None:
     with time_machine.travel(appointment.ends_at):
@@ -89,10 +89,10 @@ def test_an_erased_persons_visit_takes_no_new_words(
     assert appointment.reason == ""
 
 
-def test_an_appointment_that_went_meanwhile_is_reported(
+def test_an_appointment_that_was_deleted_meanwhile_is_reported(
     reception: AdminClient, appointment: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the form's look and the verb's lock, somebody deletes it."""
+    """A colleague deletes the appointment after the form validates and before the verb locks."""
     amend = Appointment.amend
 
     def too_late(self: Appointment, reason: str, by: User) -> Appointment:
@@ -105,7 +105,7 @@ def test_an_appointment_that_went_meanwhile_is_reported(
     assert "Typed at length" in answer.content.decode()
 
 
-def test_the_page_tells_what_happened_when_and_by_whom_there(
+def test_the_page_shows_each_event_with_its_actor_on_the_local_clock(
     reception: AdminClient, staff: User, patient: Patient
 ) -> None:
     slot = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
@@ -160,7 +160,7 @@ def test_a_refused_action_names_the_appointment(
     assert appointment.status == "scheduled"
 
 
-def test_of_several_the_refused_are_named_and_the_others_done(
+def test_an_action_names_the_refused_appointments_and_changes_the_others(
     reception: AdminClient, appointment: Appointment
 ) -> None:
     canceled, other = AppointmentFactory(), AppointmentFactory()
@@ -174,7 +174,7 @@ def test_of_several_the_refused_are_named_and_the_others_done(
         assert_balanced(slot)
 
 
-def test_an_action_upon_all_of_a_long_list_tells_of_some_by_number(superuser: User) -> None:
+def test_an_action_on_a_long_list_reports_some_appointments_by_number_only(superuser: User) -> None:
     slot = ScheduleFactory(capacity=30).slots.first()
     visits = [AppointmentFactory(slot=slot) for _ in range(25)]
     answer = AdminClient(superuser).act("complete", visits[0], select_across=1)
@@ -201,7 +201,7 @@ def test_actions_need_the_permission_to_change(appointment: Appointment) -> None
 # --- Deleting ---
 
 
-def test_deleting_one_discards_it_and_gives_its_place_back(
+def test_deleting_an_appointment_discards_it_and_gives_its_place_back(
     superuser: User, appointment: Appointment
 ) -> None:
     slot = appointment.slot
@@ -212,7 +212,7 @@ def test_deleting_one_discards_it_and_gives_its_place_back(
     assert slot.taken == 0
 
 
-def test_deleting_a_canceled_one_gives_nothing_back(superuser: User) -> None:
+def test_deleting_a_canceled_appointment_gives_no_place_back(superuser: User) -> None:
     slot = ScheduleFactory(capacity=2).slots.first()
     canceled, kept = AppointmentFactory(slot=slot), AppointmentFactory(slot=slot)
     canceled.cancel()
@@ -233,7 +233,7 @@ def test_bulk_deletion_gives_every_place_back(superuser: User) -> None:
 
 
 def test_only_superusers_delete(appointment: Appointment) -> None:
-    """Not even one to whom somebody gave the permission."""
+    """Staff who have the permission to delete cannot delete either."""
     clerk = StaffFactory()
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="appointment"))
     assert AdminClient(clerk).delete(appointment).status_code == 403
@@ -245,7 +245,7 @@ def test_only_superusers_delete(appointment: Appointment) -> None:
 
 
 @pytest.mark.parametrize("term", ["ruiz", "elena", "612 34 56 78", "{date}", "{pk}", "ana elena"])
-def test_an_appointment_is_found_by_what_people_say(reception: AdminClient, term: str) -> None:
+def test_an_appointment_is_found_by_common_search_terms(reception: AdminClient, term: str) -> None:
     wanted = AppointmentFactory(
         patient__first_name="Ana", patient__last_name="Ruiz", patient__phone_number="+34612345678"
     )
@@ -257,7 +257,7 @@ def test_an_appointment_is_found_by_what_people_say(reception: AdminClient, term
     assert len(found) == 1 or words == str(wanted.pk)
 
 
-def test_todays_list_is_by_the_calendar_of_each_location(staff: User) -> None:
+def test_todays_list_uses_the_date_at_each_location(staff: User) -> None:
     tokyo = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
     here = ScheduleFactory(location__time_zone="America/New_York").slots.first()
     there, _ = AppointmentFactory(slot=tokyo), AppointmentFactory(slot=here)
@@ -266,7 +266,7 @@ def test_todays_list_is_by_the_calendar_of_each_location(staff: User) -> None:
         assert list(found) == [there]
 
 
-def test_the_list_tells_what_is_to_come_and_what_to_conclude(
+def test_the_list_shows_which_visits_are_to_come_and_which_to_conclude(
     staff: User, appointment: Appointment
 ) -> None:
     coming = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(20)).slots.first())

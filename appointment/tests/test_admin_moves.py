@@ -1,4 +1,4 @@
-"""Staff move visits, check patients in, correct and set rules aside, through the same verbs."""
+"""Staff move visits, check patients in, correct statuses and override rules in the admin."""
 
 from datetime import timedelta
 from typing import Any
@@ -60,7 +60,7 @@ def test_another_slot_on_its_page_moves_it(
     assert f"Rescheduled by {staff.name}: {old} to {new}" in html
 
 
-def test_slot_and_words_are_changed_at_once(reception: AdminClient, visit: Appointment) -> None:
+def test_slot_and_reason_are_changed_together(reception: AdminClient, visit: Appointment) -> None:
     new = free()
     reception.change(visit, slot=new.pk, reason="Test results")
     stored = Appointment.objects.get()
@@ -69,7 +69,7 @@ def test_slot_and_words_are_changed_at_once(reception: AdminClient, visit: Appoi
     assert list(kinds) == ["booked", "rescheduled", "amended"]
 
 
-def test_words_alone_move_nothing(reception: AdminClient, visit: Appointment) -> None:
+def test_a_changed_reason_alone_moves_nothing(reception: AdminClient, visit: Appointment) -> None:
     reception.change(visit, reason="Test results", override_reason="By mistake")
     assert_unmoved(visit)
     assert Appointment.objects.get().reason == "Test results"
@@ -93,10 +93,10 @@ def test_a_live_visit_is_never_without_a_slot(reception: AdminClient, visit: App
     assert_unmoved(visit)
 
 
-def test_who_has_the_page_open_does_not_move_it_back(
+def test_a_page_opened_before_a_move_does_not_move_the_visit_back(
     reception: AdminClient, visit: Appointment
 ) -> None:
-    """A colleague moved it since: what was shown and left alone is not what is wanted."""
+    """A colleague moves the visit while the page is open; the page sends the old slot unchanged."""
     new, path = free(), page(visit, "change")
     form = reception.open(path)
     visit.reschedule(to=new)
@@ -106,7 +106,7 @@ def test_who_has_the_page_open_does_not_move_it_back(
 
 
 @pytest.mark.parametrize("end", ["canceled", "begun"])
-def test_what_is_over_is_not_moved(staff: User, visit: Appointment, end: str) -> None:
+def test_a_visit_that_is_over_is_not_moved(staff: User, visit: Appointment, end: str) -> None:
     new, form = free(), AdminClient(staff).open(page(visit, "change"))
     if end == "canceled":
         visit.cancel()
@@ -118,7 +118,7 @@ def test_what_is_over_is_not_moved(staff: User, visit: Appointment, end: str) ->
     assert_unmoved(visit)
 
 
-def test_who_may_only_look_moves_nothing(visit: Appointment) -> None:
+def test_staff_who_may_only_view_move_nothing(visit: Appointment) -> None:
     viewer = StaffFactory()
     viewer.user_permissions.add(Permission.objects.get(codename="view_appointment"))
     answer = AdminClient(viewer).send(page(visit, "change"), slot=free().pk, reason="x")
@@ -132,7 +132,7 @@ RULES = [short_notice, near_horizon, limited]
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_holds_at_the_reception_until_staff_say_why_not(
+def test_staff_need_a_reason_to_override_a_rule(
     reception: AdminClient, patient: Patient, rule: Any
 ) -> None:
     slot = free()
@@ -175,7 +175,7 @@ def test_a_cancelation_after_the_deadline_needs_a_reason(
     assert_places((visit.slot, 0))
 
 
-def test_what_is_too_soon_or_too_far_is_offered_to_staff(reception: AdminClient) -> None:
+def test_slots_that_are_too_soon_or_too_far_are_offered_to_staff(reception: AdminClient) -> None:
     slots = [free(days) for days in (5, 6)]
     for slot, rule in zip(slots, (short_notice, near_horizon), strict=True):
         rule(None, slot)
@@ -198,7 +198,9 @@ def test_a_reason_that_cannot_be_kept_is_reported(
 # --- The day of a visit ---------------------------------------------------------------------------
 
 
-def test_who_comes_is_checked_in_and_the_list_says_when(staff: User, visit: Appointment) -> None:
+def test_a_patient_is_checked_in_and_the_list_shows_the_time(
+    staff: User, visit: Appointment
+) -> None:
     with time_machine.travel(visit.starts_at - timedelta(minutes=5), tick=False):
         admin_client = AdminClient(staff)
         assert messages_of(admin_client.act("check_in", visit)) == ["1 checked in."]
@@ -223,7 +225,7 @@ def test_on_another_day_no_visit_is_checked_in(reception: AdminClient, visit: Ap
     ("wrong", "right", "status"),
     [("complete", "mark_no_show", "no_show"), ("mark_no_show", "complete", "completed")],
 )
-def test_staff_correct_what_was_noted(
+def test_staff_correct_a_status(
     staff: User, visit: Appointment, wrong: str, right: str, status: str
 ) -> None:
     getattr(visit, wrong)(at=visit.starts_at)
@@ -235,7 +237,9 @@ def test_staff_correct_what_was_noted(
     assert_places((visit.slot, 1))
 
 
-def test_the_list_finds_whom_the_clinic_has_hit(reception: AdminClient, visit: Appointment) -> None:
+def test_the_list_finds_the_visits_that_need_rebooking(
+    reception: AdminClient, visit: Appointment
+) -> None:
     hit = AppointmentFactory()
     Appointment.objects.filter(pk=hit.pk).update(needs_rebooking=True)
     found = reception.get(page(Appointment), needs_rebooking__exact=1).context["cl"].result_list

@@ -1,4 +1,4 @@
-"""Leave in the admin: typed on a clinic's clocks, and saved once one has seen whom it hits."""
+"""Staff enter leave in the admin on a clinic's clocks, and see the affected visits first."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def reception(staff: User) -> AdminClient:
 
 @pytest.fixture
 def visit() -> Appointment:
-    """Three days ahead at 09:00; the doctor is there the day after, too."""
+    """Return a visit at 09:00 three days ahead whose doctor also works on the next day."""
     visit: Appointment = AppointmentFactory()
     ScheduleFactory(doctor=visit.doctor, location=visit.location, date=day_ahead(4))
     return visit
@@ -38,7 +38,7 @@ def visit() -> Appointment:
 def typed(
     doctor: Doctor | None = None, clock: Location | None = None, **more: Any
 ) -> dict[str, Any]:
-    """Leave on the third day, as typed."""
+    """Return the form fields of leave on the third day."""
     wall = {"starts_0": str(day_ahead()), "starts_1": "00:00"}
     wall |= {"ends_0": str(day_ahead(4)), "ends_1": "00:00"}
     whose = {"doctor": doctor.pk} if doctor else {}
@@ -47,11 +47,11 @@ def typed(
 
 
 def confirm(admin_client: AdminClient, path: str, response: Any) -> Any:
-    """Press the button of the page that shows what would be hit."""
+    """Press the button of the page that shows the affected visits."""
     return admin_client.send(path, FormReader(response.content.decode()).sent)
 
 
-# --- Whose clock ----------------------------------------------------------------------------------
+# --- The clock of the form ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,9 @@ def test_a_day_off_is_a_day_on_the_clocks_of_the_location(
     assert [leave.starts_at, leave.ends_at] == reported
 
 
-def test_a_time_in_the_gap_is_its_end_and_one_in_the_fold_its_first(reception: AdminClient) -> None:
+def test_a_time_in_the_gap_means_its_end_and_one_in_the_fold_the_first(
+    reception: AdminClient,
+) -> None:
     madrid = LocationFactory(time_zone="Europe/Madrid")
     for day, wall, instant in (("2027-03-28", "02:30", "01:00"), ("2027-10-31", "02:30", "00:30")):
         TimeOff.objects.all().delete()
@@ -106,7 +108,7 @@ def test_the_form_shows_leave_on_the_clocks_that_it_was_typed_on(
 
 
 @pytest.mark.usefixtures("row_by_row")
-def test_what_is_not_changed_stays_to_the_microsecond(reception: AdminClient) -> None:
+def test_an_unchanged_time_keeps_its_microseconds(reception: AdminClient) -> None:
     leave = TimeOffFactory(location=LocationFactory())
     TimeOff.objects.update(starts_at=leave.starts_at + timedelta(microseconds=7))
     before = TimeOff.objects.values("starts_at", "ends_at").get()
@@ -138,7 +140,7 @@ def test_leave_on_another_clock_is_at_another_time(reception: AdminClient) -> No
         ({"starts_1": ""}, "This field is required."),
     ],
 )
-def test_what_makes_no_sense_is_reported_and_nothing_is_saved(
+def test_invalid_leave_is_reported_and_not_saved(
     wrong: dict[str, Any], fault: str, reception: AdminClient
 ) -> None:
     clock = LocationFactory() if wrong else None
@@ -153,7 +155,7 @@ def test_a_closure_is_not_on_the_clocks_of_another_zone(reception: AdminClient) 
     assert form_errors(refused) == ["A closure is in the time of the location that is closed."]
 
 
-# --- Whom it hits ---------------------------------------------------------------------------------
+# --- The affected visits --------------------------------------------------------------------------
 
 
 def test_leave_that_affects_no_visit_is_saved_at_once(reception: AdminClient) -> None:
@@ -161,7 +163,7 @@ def test_leave_that_affects_no_visit_is_saved_at_once(reception: AdminClient) ->
     assert TimeOff.objects.count() == 1
 
 
-def test_whom_it_hits_is_shown_with_other_times_before_it_is_saved(
+def test_the_page_shows_affected_visits_and_other_times_before_leave_is_saved(
     reception: AdminClient, visit: Appointment
 ) -> None:
     shown = reception.send(ADD, **typed(visit.doctor, visit.location))
@@ -177,7 +179,9 @@ def test_whom_it_hits_is_shown_with_other_times_before_it_is_saved(
     assert visit.needs_rebooking
 
 
-def test_a_change_shows_whom_it_hits_too(reception: AdminClient, visit: Appointment) -> None:
+def test_the_page_shows_the_visits_that_a_change_affects(
+    reception: AdminClient, visit: Appointment
+) -> None:
     leave = TimeOffFactory(doctor=visit.doctor, starts_at=visit.ends_at + timedelta(days=9))
     path = page(leave, "change")
     wall = {"starts_0": str(day_ahead()), "starts_1": "00:00"}
@@ -189,7 +193,9 @@ def test_a_change_shows_whom_it_hits_too(reception: AdminClient, visit: Appointm
     assert visit.needs_rebooking
 
 
-def test_a_change_of_the_words_is_saved_at_once(reception: AdminClient, visit: Appointment) -> None:
+def test_a_change_of_the_reason_alone_is_saved_at_once(
+    reception: AdminClient, visit: Appointment
+) -> None:
     leave = TimeOffFactory(doctor=visit.doctor)
     reception.change(leave, reason="Ill")
     leave.refresh_from_db()
@@ -197,7 +203,7 @@ def test_a_change_of_the_words_is_saved_at_once(reception: AdminClient, visit: A
 
 
 @pytest.mark.parametrize("number", [1, 12])
-def test_the_page_takes_as_many_queries_for_12_visits_as_for_1(
+def test_the_page_costs_the_same_number_of_queries_for_1_visit_and_12_visits(
     number: int, reception: AdminClient, django_assert_max_num_queries: Any
 ) -> None:
     place = LocationFactory()
@@ -211,7 +217,7 @@ def test_the_page_takes_as_many_queries_for_12_visits_as_for_1(
     assert shown.content.decode().count("Dr. Elena") >= number
 
 
-# --- Ending it ------------------------------------------------------------------------------------
+# --- The end of leave -----------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("row_by_row")
@@ -231,7 +237,7 @@ def test_deleting_leave_opens_the_slots_again(reception: AdminClient, visit: App
     assert not TimeOff.objects.exists()
 
 
-def test_the_list_tells_times_on_the_clocks_there(reception: AdminClient) -> None:
+def test_the_list_shows_times_on_the_local_clocks(reception: AdminClient) -> None:
     place = LocationFactory(time_zone="America/New_York")
     noon = datetime.combine(day_ahead(), time(12), UTC)
     TimeOffFactory(location=place, starts_at=noon)
@@ -243,7 +249,7 @@ def test_the_list_tells_times_on_the_clocks_there(reception: AdminClient) -> Non
     assert html.count(" EST</td>") + html.count(" EDT</td>") == 4
 
 
-def test_the_list_is_found_and_narrowed(reception: AdminClient) -> None:
+def test_the_list_is_searched_and_filtered(reception: AdminClient) -> None:
     over = TimeOffFactory(starts_at=datetime(2026, 1, 5, tzinfo=UTC))
     coming = TimeOffFactory(location=LocationFactory(name="Harbour"))
     for query, found in (

@@ -1,4 +1,4 @@
-"""The waitlist at the reception."""
+"""The waitlist in the admin."""
 
 from datetime import time
 
@@ -48,12 +48,12 @@ def test_staff_enter_a_patient_at_the_end_of_the_line(
         ({"doctor": ""}, "Give either a doctor or a specialty."),
     ],
 )
-def test_what_cannot_be_waited_for_is_said_on_the_page(
+def test_the_page_shows_why_an_entry_is_refused(
     admin_client: AdminClient, patient: Patient, typed: dict[str, object], fault: str
 ) -> None:
     doctor, path = ScheduleFactory().doctor, page(WaitlistEntry, "add")
-    wish = {"doctor": doctor.pk, "first_date": day_ahead(1), "last_date": day_ahead(9), **typed}
-    response = admin_client.send(path, admin_client.open(path), patient=patient.pk, **wish)
+    criteria = {"doctor": doctor.pk, "first_date": day_ahead(1), "last_date": day_ahead(9), **typed}
+    response = admin_client.send(path, admin_client.open(path), patient=patient.pk, **criteria)
     [reported] = form_errors(response)
     assert fault in reported
     assert not WaitlistEntry.objects.exists()
@@ -70,7 +70,7 @@ def test_the_list_shows_position_and_offer(admin_client: AdminClient, visit: App
     assert admin_client.status(page(first, "change")) == 200
 
 
-def test_deleting_entries_passes_on_what_they_were_offered(
+def test_deleting_entries_passes_their_offers_on(
     admin_client: AdminClient, visit: Appointment
 ) -> None:
     first, second, third = waiting(visit), waiting(visit), waiting(visit)
@@ -82,7 +82,7 @@ def test_deleting_entries_passes_on_what_they_were_offered(
     assert not WaitlistEntry.objects.exists()
 
 
-def test_offers_are_to_look_at(admin_client: AdminClient, visit: Appointment) -> None:
+def test_offers_are_read_only(admin_client: AdminClient, visit: Appointment) -> None:
     waiting(visit)
     visit.cancel()
     offer = Offer.objects.get()

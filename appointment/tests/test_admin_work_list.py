@@ -1,4 +1,4 @@
-"""The work list in the admin: what leave hit, moved or canceled in one step."""
+"""Staff move or cancel the visits that leave affects in one step, on the admin's work list."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ def reception(staff: User) -> AdminClient:
 
 
 def flagged(**session: Any) -> WorkListItem:
-    """A visit whose doctor is on leave that day, and there again the day after."""
+    """Create a visit whose doctor is on leave that day and works on the next day."""
     visit = AppointmentFactory(slot=ScheduleFactory(**session).slots.first())
     ScheduleFactory(doctor=visit.doctor, date=visit.date + timedelta(days=1))
     TimeOffFactory(doctor=visit.doctor, starts_at=visit.starts_at)
@@ -40,13 +40,13 @@ def free(visit: Appointment) -> list[Slot]:
     return list(Slot.objects.filter(doctor=visit.doctor, is_open=True).order_by("starts_at"))
 
 
-def test_the_list_has_what_is_flagged_soonest_first(reception: AdminClient) -> None:
+def test_the_list_shows_flagged_visits_soonest_first(reception: AdminClient) -> None:
     later, sooner = flagged(date=day_ahead(5)), flagged()
     AppointmentFactory()
     assert listed(reception) == [sooner.pk, later.pk]
 
 
-def test_a_row_tells_whom_to_call_why_and_where_to(reception: AdminClient) -> None:
+def test_a_row_shows_the_patient_the_cause_and_alternatives(reception: AdminClient) -> None:
     visit = flagged()
     visit.patient.revise(phone_number="+34612345678")
     html = reception.get(LIST).content.decode()
@@ -55,7 +55,7 @@ def test_a_row_tells_whom_to_call_why_and_where_to(reception: AdminClient) -> No
     assert html.count(f"{visit.date + timedelta(days=1):%a %d %b %Y}") == 3
 
 
-def test_a_row_tells_what_has_come_in_the_way(reception: AdminClient) -> None:
+def test_a_row_shows_the_cause_of_the_flag(reception: AdminClient) -> None:
     closed, left, changed = AppointmentFactory(), AppointmentFactory(), AppointmentFactory()
     TimeOffFactory(location=closed.location)
     left.doctor.revise(is_active=False)
@@ -74,7 +74,9 @@ def test_the_page_of_a_visit_proposes_the_first_alternative(reception: AdminClie
     assert reception.open(page(visit, "change"))["decision"] == [str(free(visit)[0].pk)]
 
 
-def test_saving_it_moves_the_visit_there(reception: AdminClient, staff: User) -> None:
+def test_saving_the_page_moves_the_visit_to_the_chosen_slot(
+    reception: AdminClient, staff: User
+) -> None:
     visit = flagged()
     old, slot = visit.slot, free(visit)[1]
     reception.change(visit, decision=str(slot.pk))
@@ -94,7 +96,7 @@ def test_a_visit_is_moved_to_any_other_slot(reception: AdminClient) -> None:
     assert visit.slot == slot
 
 
-def test_a_visit_is_canceled_with_a_word(reception: AdminClient) -> None:
+def test_a_visit_is_canceled_with_a_reason(reception: AdminClient) -> None:
     visit = flagged()
     reception.change(visit, decision="cancel", cancel_because="No time suits")
     visit.refresh_from_db()
@@ -114,7 +116,7 @@ def test_another_slot_has_to_be_chosen(reception: AdminClient) -> None:
     assert form_errors(refused) == ["Choose the time to move it to."]
 
 
-def test_a_slot_that_is_gone_meanwhile_is_reported_and_nothing_is_moved(
+def test_a_slot_that_was_deleted_meanwhile_is_reported_and_nothing_is_moved(
     reception: AdminClient,
 ) -> None:
     visit = flagged()
@@ -136,7 +138,9 @@ def test_a_refusal_of_the_rule_is_a_message(reception: AdminClient) -> None:
     assert listed(reception) == [visit.pk]
 
 
-def test_what_is_no_longer_flagged_cannot_be_moved_from_here(reception: AdminClient) -> None:
+def test_a_visit_that_is_no_longer_flagged_cannot_be_moved_on_this_page(
+    reception: AdminClient,
+) -> None:
     visit = AppointmentFactory()
     row = WorkListItem.objects.get(pk=visit.pk)
     sent = reception.send(page(row, "change"), decision="cancel")
@@ -145,7 +149,7 @@ def test_what_is_no_longer_flagged_cannot_be_moved_from_here(reception: AdminCli
     assert "Perhaps it was deleted?" in messages_of(sent)[0]
 
 
-def test_who_may_only_see_appointments_changes_nothing_here() -> None:
+def test_staff_who_may_only_view_appointments_change_nothing_on_this_page() -> None:
     visit, user = flagged(), StaffFactory()
     user.user_permissions.set(Permission.objects.filter(codename="view_appointment"))
     admin_client = AdminClient(user)
@@ -159,7 +163,7 @@ def test_who_may_only_see_appointments_changes_nothing_here() -> None:
     assert visit.status == "scheduled"
 
 
-def test_the_list_is_narrowed_and_searched(reception: AdminClient) -> None:
+def test_the_list_is_filtered_and_searched(reception: AdminClient) -> None:
     one, other = flagged(location=LocationFactory()), flagged()
     other.patient.revise(last_name="Zubizarreta")
     by_place = reception.get(LIST, location__id__exact=one.location.pk).context["cl"].result_list

@@ -1,4 +1,4 @@
-"""Where visits that cannot take place could be moved: near, of the same kind, spread out."""
+"""The alternative slots of visits that cannot take place."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -47,7 +47,7 @@ def session(doctor: Doctor, days: int = 3, **more: Any) -> Schedule:
 
 
 def hit(*visits: Appointment, away: bool = True, **more: Any) -> list[AffectedAppointment]:
-    """The visits, their doctors being away on the third day, with their alternatives."""
+    """Put the doctors on leave if `away`, and return the visits with their alternatives."""
     for doctor in {visit.doctor for visit in visits} if away else ():
         TimeOffFactory(doctor=doctor)
     rows = Appointment.objects.with_names().filter(pk__in=[visit.pk for visit in visits])
@@ -94,7 +94,7 @@ def test_alternatives_are_shown_as_free_slots_are(doctor: Doctor) -> None:
     assert line.id == visit.pk
 
 
-def test_only_what_anybody_can_book_is_proposed(doctor: Doctor) -> None:
+def test_only_slots_that_the_public_can_book_are_proposed(doctor: Doctor) -> None:
     soon = LocationFactory(min_notice_minutes=60 * 24 * 30)
     far = LocationFactory(horizon_days=1)
     session(doctor, 4, location=soon)
@@ -106,7 +106,7 @@ def test_only_what_anybody_can_book_is_proposed(doctor: Doctor) -> None:
     assert [proposed(line) for line in hit(visit)] == [[]]
 
 
-def test_what_overlaps_another_visit_of_the_patient_is_not_proposed(doctor: Doctor) -> None:
+def test_a_slot_that_overlaps_another_visit_of_the_patient_is_not_proposed(doctor: Doctor) -> None:
     after = session(doctor, 4)
     visit = AppointmentFactory(slot=session(doctor).slots.first())
     same_time = session(DoctorFactory(), 4).slots.order_by("starts_at")
@@ -117,7 +117,7 @@ def test_what_overlaps_another_visit_of_the_patient_is_not_proposed(doctor: Doct
     assert proposed(line) == [first, third, fourth]
 
 
-def test_the_time_of_the_visit_itself_is_not_in_its_own_way(doctor: Doctor) -> None:
+def test_a_slot_that_overlaps_only_the_visit_itself_is_proposed(doctor: Doctor) -> None:
     same_time = session(peer_of(doctor), 3)
     visit = AppointmentFactory(slot=session(doctor).slots.first())
     [line] = hit(visit)
@@ -139,7 +139,7 @@ def test_nothing_inside_the_leave_that_is_previewed_is_proposed(doctor: Doctor) 
 
 
 def test_alternatives_are_spread_over_the_patients(doctor: Doctor) -> None:
-    """Each gets a first before anybody gets a second, and nobody what another was given."""
+    """Each visit gets one slot before any gets a second, and no slot is proposed twice."""
     day = session(doctor)
     visits = [AppointmentFactory(slot=slot) for slot in day.slots.all()]
     after = session(doctor, 4, start_time=time(9), end_time=time(15))
@@ -156,7 +156,7 @@ def test_a_slot_is_proposed_as_often_as_it_has_places(doctor: Doctor) -> None:
     assert counted == dict.fromkeys(keys(after), 3)
 
 
-def test_where_places_are_few_all_are_proposed_before_one_is_again(doctor: Doctor) -> None:
+def test_every_place_is_proposed_before_one_is_proposed_again(doctor: Doctor) -> None:
     slot = session(doctor, slot_minutes=None, capacity=9).slots.get()
     visits = [AppointmentFactory(slot=slot, patient=PatientFactory()) for _ in range(9)]
     after = session(doctor, 4, **TEN)
@@ -173,13 +173,13 @@ def test_nothing_is_proposed_twice_to_one_patient(doctor: Doctor) -> None:
     assert [len(line.alternatives) for line in hit(visit)] == [1]
 
 
-def test_no_visits_have_no_alternatives() -> None:
+def test_an_empty_list_of_visits_has_no_alternatives() -> None:
     with counted_statements() as found:
         assert with_alternatives([], timezone.now()) == []
     assert len(found) == 0
 
 
-def test_eight_visits_take_as_many_statements_as_one() -> None:
+def test_eight_visits_cost_the_same_number_of_statements_as_one() -> None:
     taken = []
     for number in (1, 8):
         visits = []
@@ -203,7 +203,7 @@ def test_eight_visits_take_as_many_statements_as_one() -> None:
     [(date(2027, 3, 27), "Europe/Madrid"), (date(2027, 10, 30), "America/New_York")],
 )
 def test_nearness_is_elapsed_time_when_the_clocks_change(day: date, first: str) -> None:
-    """The night after this day they change in Madrid, and not in New York."""
+    """The clocks change in Madrid in the night after this day, but not in New York."""
     doctor, next_day = DoctorFactory(), day + timedelta(days=1)
     with time_machine.travel(datetime.combine(day - timedelta(days=2), time(12), UTC)):
         visit = AppointmentFactory(slot=ScheduleFactory(doctor=doctor, date=day).slots.first())

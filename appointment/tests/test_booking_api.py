@@ -46,7 +46,7 @@ def fill(*slots: Slot) -> None:
             AppointmentFactory(slot=slot)
 
 
-def test_booking_a_slot_answers_the_appointment_and_where_it_is(client, patient: Patient) -> None:
+def test_booking_a_slot_answers_the_appointment_and_its_location(client, patient: Patient) -> None:
     slot = ScheduleFactory(location__name="Centro").slots.all()[1]
     response = book_slot(client, slot, reason="Check-up")
     assert response.status_code == 201
@@ -90,7 +90,9 @@ def test_a_session_gives_its_earliest_free_slot(client) -> None:
         assert_balanced(slot)
 
 
-def test_a_session_skips_what_overlaps_the_patients_own_visits(client, patient: Patient) -> None:
+def test_a_session_skips_slots_that_overlap_the_patients_own_visits(
+    client, patient: Patient
+) -> None:
     session = ScheduleFactory()
     slots = list(session.slots.all())
     elsewhere = ScheduleFactory(start_time=time(9, 15), end_time=time(9, 45), slot_minutes=None)
@@ -98,11 +100,13 @@ def test_a_session_skips_what_overlaps_the_patients_own_visits(client, patient: 
     assert book(client, session.doctor, schedule_id=session.pk).json()["slot_id"] == slots[2].pk
 
 
-def test_one_who_takes_slot_after_slot_of_a_session_gets_each_once(client) -> None:
+def test_a_patient_who_books_a_session_repeatedly_gets_each_slot_once(client) -> None:
     session = ScheduleFactory(capacity=2)
     got = [book(client, session.doctor, schedule_id=session.pk) for _ in range(5)]
     assert [response.status_code for response in got] == [201] * 4 + [409]
-    assert_problem(got[4], 409, "patient_overlap")  # a place is left, beside one's own
+    assert_problem(
+        got[4], 409, "patient_overlap"
+    )  # the only free places overlap the patient's visits
 
 
 def test_a_session_with_a_free_slot_only_where_the_patient_is_busy_is_an_overlap(
@@ -125,7 +129,7 @@ def test_a_session_without_a_free_slot_says_why(client) -> None:
         assert_problem(book(client, session.doctor, schedule_id=session.pk), 409, code)
 
 
-def test_a_session_half_over_gives_what_is_still_to_come(patient: Patient, client_of) -> None:
+def test_a_session_half_over_gives_a_slot_that_has_not_begun(patient: Patient, client_of) -> None:
     session = ScheduleFactory()
     slots = list(session.slots.all())
     with time_machine.travel(slots[1].starts_at, tick=False):
@@ -134,10 +138,10 @@ def test_a_session_half_over_gives_what_is_still_to_come(patient: Patient, clien
     assert answer["slot_id"] == slots[2].pk
 
 
-def test_of_several_reasons_the_first_of_the_contract_is_reported(
+def test_the_first_of_several_reasons_by_the_contract_is_reported(
     patient: Patient, client_of
 ) -> None:
-    """A slot that is booked, overlapped, closed, past and full at once; each goes in turn."""
+    """The slot has all five reasons against it at first; the test removes them one by one."""
     session, busy = ScheduleFactory(slot_minutes=None), ScheduleFactory(slot_minutes=None)
     slot, other = session.slots.get(), busy.slots.get()
     before, own = (
@@ -201,7 +205,7 @@ def test_a_full_slot_comes_with_the_next_three_that_the_patient_can_have(
     slots = list(session.slots.all())
     fill(slots[1], slots[3])
     busy = ScheduleFactory(start_time=time(10), end_time=time(10, 30))
-    AppointmentFactory(patient=patient, slot=busy.slots.get())  # over slots[2]
+    AppointmentFactory(patient=patient, slot=busy.slots.get())  # overlaps slots[2]
     problem = assert_problem(book_slot(client, slots[1]), 409, "slot_full")
     listed = client.get(f"/api/doctor/doctors/{session.doctor.pk}/available-slots/").json()
     by_id = {slot["id"]: slot for slot in listed["results"]}
@@ -217,7 +221,7 @@ def test_without_an_alternative_the_list_is_empty(client) -> None:
     assert assert_problem(book_slot(client, slot), 409, "slot_full")["alternatives"] == []
 
 
-def test_what_is_listed_can_be_booked_and_what_is_not_cannot(client_of) -> None:
+def test_only_listed_slots_can_be_booked(client_of) -> None:
     session = ScheduleFactory()
     slots = list(session.slots.all())
     fill(slots[2])
@@ -244,7 +248,7 @@ def test_a_booking_that_fails_makes_no_profile(client_of) -> None:
     assert not Patient.objects.filter(user=user).exists()
 
 
-def test_what_the_doctor_does_not_have_is_404(client) -> None:
+def test_a_slot_or_session_of_another_doctor_is_404(client) -> None:
     session, other = ScheduleFactory(), ScheduleFactory()
     theirs = other.slots.all()[0]
     absent = Doctor(pk=999_999_999)
@@ -270,7 +274,7 @@ def test_an_invalid_id_is_400(name: str, client) -> None:
         assert_invalid(book(client, doctor, **{name: junk}), name)
 
 
-def test_either_a_slot_or_a_session_is_named(client) -> None:
+def test_a_body_must_name_either_a_slot_or_a_session(client) -> None:
     slot = ScheduleFactory().slots.all()[0]
     both = {"slot_id": slot.pk, "schedule_id": slot.schedule.pk}
     assert_invalid(book(client, slot.doctor, **both), "non_field_errors")

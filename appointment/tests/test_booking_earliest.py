@@ -1,4 +1,4 @@
-"""Booking a session takes its earliest place that the patient can have."""
+"""Booking a session takes the earliest slot that the patient can book."""
 
 from datetime import time, timedelta
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture
 def schedule() -> Schedule:
-    """09:00 to 11:00, four slots of one place."""
+    """Return a session from 09:00 to 11:00 with four slots of one place."""
     session: Schedule = ScheduleFactory()
     return session
 
@@ -99,7 +99,7 @@ def test_slots_that_overlap_the_patients_own_visits_are_passed_over(
     assert book(patient, schedule).slot == slots_of(schedule)[2]
 
 
-def test_with_all_that_is_free_overlapping_a_visit_it_is_an_overlap(
+def test_a_session_whose_free_slots_all_overlap_a_visit_is_an_overlap(
     patient: Patient, schedule: Schedule
 ) -> None:
     elsewhere = ScheduleFactory(slot_minutes=None, end_time=time(10, 30))
@@ -108,7 +108,9 @@ def test_with_all_that_is_free_overlapping_a_visit_it_is_an_overlap(
     refuses(PatientOverlap, patient, schedule)
 
 
-def test_with_nothing_free_it_is_full_and_comes_with_alternatives(patient: Patient) -> None:
+def test_a_session_without_a_free_slot_is_full_and_comes_with_alternatives(
+    patient: Patient,
+) -> None:
     schedule = ScheduleFactory(end_time=time(10))
     later = ScheduleFactory(doctor=schedule.doctor, start_time=time(12), end_time=time(14))
     for slot in schedule.slots.all():
@@ -118,7 +120,9 @@ def test_with_nothing_free_it_is_full_and_comes_with_alternatives(patient: Patie
     assert shown == [slot.pk for slot in slots_of(later)[:3]]
 
 
-def test_full_of_ones_own_visits_it_is_already_booked(patient: Patient, schedule: Schedule) -> None:
+def test_a_session_full_of_the_patients_own_visits_is_already_booked(
+    patient: Patient, schedule: Schedule
+) -> None:
     for slot in schedule.slots.all():
         AppointmentFactory(slot=slot, patient=patient)
     refuses(AlreadyBooked, patient, schedule)
@@ -134,7 +138,7 @@ def test_the_patients_own_visit_is_reported_before_the_places_of_others(
     refuses(AlreadyBooked, patient, schedule)
 
 
-def test_of_all_reasons_the_one_that_came_furthest_is_reported(
+def test_the_reason_of_the_slot_that_passes_most_checks_is_reported(
     patient: Patient, schedule: Schedule
 ) -> None:
     _, begun, *full = slots_of(schedule)
@@ -162,10 +166,10 @@ def test_a_session_that_does_not_exist_has_no_slot(patient: Patient, schedule: S
         book(patient, gone)
 
 
-# --- Others are faster ----------------------------------------------------------------------------
+# --- Concurrent bookings --------------------------------------------------------------------------
 
 
-def test_a_slot_that_closes_or_fills_between_look_and_touch_is_passed_over(
+def test_a_slot_that_closes_or_fills_during_the_booking_is_passed_over(
     patient: Patient, schedule: Schedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third, _ = slots_of(schedule)

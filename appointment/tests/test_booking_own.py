@@ -1,4 +1,4 @@
-"""Booking for oneself: the profile that it makes, and a hold that is in the way no longer."""
+"""A user books a slot: the booking creates a profile, and a lapsed hold does not block it."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 INSTANT = timedelta(microseconds=1)
 
 
-def test_a_hold_that_has_lapsed_makes_way_and_who_had_it_waits_again(patient: Patient) -> None:
+def test_a_lapsed_hold_gives_way_and_its_entry_waits_again(patient: Patient) -> None:
     visit, at = only_visit(), timezone.now()
     entry, slot = waiting(visit), visit.slot
     visit.cancel(at=at)

@@ -1,4 +1,4 @@
-"""Booking takes one place for one patient, or says why not."""
+"""Booking takes one place for one patient, or raises the reason against it."""
 
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ INSTANT = timedelta(microseconds=1)
 
 
 def slots_of(**session: Any) -> list[Slot]:
-    """The slots of a new session, in order."""
+    """Return the slots of a new session in order."""
     return list(ScheduleFactory(**session).slots.order_by("starts_at"))
 
 
@@ -33,7 +33,7 @@ def book(patient: Patient, slot: Slot, at: datetime | None = None) -> Appointmen
 
 
 def refuses(reason: type[DomainError], patient: Patient, slot: Slot, **at: datetime) -> DomainError:
-    """Check that the booking is refused for this reason and leaves nothing."""
+    """Check that the booking is refused for this reason and writes nothing."""
     before = Appointment.objects.count(), AppointmentEvent.objects.count()
     with pytest.raises(DomainError) as refused:
         book(patient, slot, **at)
@@ -43,10 +43,10 @@ def refuses(reason: type[DomainError], patient: Patient, slot: Slot, **at: datet
     return refused.value
 
 
-# --- What a booking writes ------------------------------------------------------------------------
+# --- The rows of a booking ------------------------------------------------------------------------
 
 
-def test_an_appointment_has_what_its_slot_has(patient: Patient) -> None:
+def test_an_appointment_copies_the_fields_of_its_slot(patient: Patient) -> None:
     slot = slots_of(capacity=2)[1]
     at = timezone.now()
     booked = Appointment(patient=patient, slot=slot, reason="Check-up", booked_by=patient.user)
@@ -95,7 +95,7 @@ def test_a_slot_can_be_booked_until_the_instant_before_it_begins(
     refuses(SlotInPast, other_patient, slot, at=slot.starts_at)
 
 
-def test_who_has_been_erased_books_nothing(patient: Patient) -> None:
+def test_an_erased_patient_books_nothing(patient: Patient) -> None:
     slot = slots_of()[0]
     stale = Patient.objects.get(pk=patient.pk)
     patient.erase()
@@ -137,8 +137,8 @@ def test_visits_that_touch_do_not_overlap(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize("conclude", ["complete", "mark_no_show"])
-def test_what_is_over_is_no_conflict(patient: Patient, conclude: str) -> None:
-    """A visit that ended early leaves its time to another one."""
+def test_a_visit_that_is_over_is_no_conflict(patient: Patient, conclude: str) -> None:
+    """Another visit may overlap a visit that ended early."""
     slot = slots_of(capacity=2, slot_minutes=None)[0]
     getattr(book(patient, slot), conclude)(at=slot.starts_at)
     later = slots_of(start_time=time(10))[0]
@@ -154,7 +154,7 @@ def test_a_canceled_slot_can_be_booked_again_by_the_same_patient(patient: Patien
     assert_balanced(slot)
 
 
-def test_somebody_elses_visit_is_no_conflict(patient: Patient, other_patient: Patient) -> None:
+def test_another_patients_visit_is_no_conflict(patient: Patient, other_patient: Patient) -> None:
     book(patient, slots_of()[0])
     book(other_patient, slots_of()[0])
 
@@ -176,7 +176,7 @@ def test_somebody_elses_visit_is_no_conflict(patient: Patient, other_patient: Pa
         ({"full"}, SlotFull),
     ],
 )
-def test_of_several_reasons_the_first_is_reported(
+def test_the_first_of_several_reasons_is_reported(
     patient: Patient, reasons: set[str], reported: type[DomainError]
 ) -> None:
     slot = slots_of(capacity=1)[0]
@@ -222,7 +222,7 @@ def test_alternatives_are_bookable_by_this_patient_and_go_on_with_earlier_ones(
     assert {first.pk, second.pk}.isdisjoint(s["id"] for s in refused.extra["alternatives"])
 
 
-# --- One's own booking through the API ------------------------------------------------------------
+# --- A user's own booking through the API ---------------------------------------------------------
 
 
 def test_a_slot_is_looked_for_with_its_doctor_only(patient: Patient) -> None:
@@ -238,7 +238,7 @@ def test_a_slot_is_looked_for_with_its_doctor_only(patient: Patient) -> None:
     assert_balanced(slot)
 
 
-# --- The database has the last word ---------------------------------------------------------------
+# --- Refusals of the database ---------------------------------------------------------------------
 
 
 @pytest.mark.only_on("postgres")
@@ -258,14 +258,14 @@ def test_an_unseen_visit_is_refused_by_its_constraint(
     assert isinstance(refused.__cause__, IntegrityError)
 
 
-def test_what_else_the_database_refuses_is_no_domain_error(patient: Patient) -> None:
+def test_another_refusal_of_the_database_is_no_domain_error(patient: Patient) -> None:
     taken, slot = AppointmentFactory(), slots_of()[0]
     with pytest.raises(IntegrityError):
         Appointment(pk=taken.pk, patient=patient, slot=slot).book()
     assert_balanced(slot)
 
 
-def test_what_touches_does_not_overlap() -> None:
+def test_intervals_that_touch_do_not_overlap() -> None:
     first, second, _, fourth = (AppointmentFactory(slot=slot) for slot in slots_of())
     overlapping = Appointment.objects.overlapping
     assert list(overlapping(second.starts_at, second.ends_at)) == [second]

@@ -80,7 +80,7 @@ def test_canceling_twice_frees_one_place(client, patient: Patient) -> None:
     assert_balanced(slot)
 
 
-def test_what_has_begun_can_no_longer_be_canceled(patient: Patient, visit, client_of) -> None:
+def test_a_visit_that_has_begun_cannot_be_canceled(patient: Patient, visit, client_of) -> None:
     detail = f"/api/appointment/my-appointments/{visit.pk}/"
     with time_machine.travel(visit.starts_at, tick=False) as clock:
         client = client_of(patient.user)

@@ -21,7 +21,7 @@ INSTANT = timedelta(microseconds=1)
 
 @pytest.fixture
 def booked(patient: Patient) -> Appointment:
-    """A visit in a slot of three places, two of them taken."""
+    """Return a visit in a slot with three places, two of which are taken."""
     slot = ScheduleFactory(capacity=3).slots.first()
     AppointmentFactory(slot=slot)
     visit: Appointment = AppointmentFactory(slot=slot, patient=patient)
@@ -33,7 +33,9 @@ def taken(slot: Slot) -> int:
     return slot.taken
 
 
-def test_canceling_says_when_why_and_by_whom_and_gives_the_place_back(booked: Appointment) -> None:
+def test_canceling_records_time_reason_and_actor_and_gives_the_place_back(
+    booked: Appointment,
+) -> None:
     at, user = timezone.now(), booked.patient.user
     assert booked.cancel(by=user, reason="I have a cold.", at=at) is booked
     assert (booked.status, booked.canceled_at, booked.cancel_reason) == (
@@ -66,7 +68,7 @@ def test_canceling_twice_gives_one_place_back(booked: Appointment) -> None:
     assert first.cancel_reason == "First"
 
 
-def test_without_a_reason_none_is_kept(booked: Appointment) -> None:
+def test_canceling_without_a_reason_stores_none(booked: Appointment) -> None:
     booked.cancel()
     booked.refresh_from_db()
     assert booked.cancel_reason == ""
@@ -88,7 +90,9 @@ def test_a_visit_can_be_canceled_until_the_instant_before_it_begins(booked: Appo
 
 
 @pytest.mark.parametrize("after", [timedelta(0), INSTANT, timedelta(days=9)])
-def test_a_visit_that_begins_now_or_has_begun_cannot(booked: Appointment, after: timedelta) -> None:
+def test_a_visit_that_begins_now_or_has_begun_cannot_be_canceled(
+    booked: Appointment, after: timedelta
+) -> None:
     assert not booked.can_cancel(at=booked.starts_at + after)
     with pytest.raises(NotCancelable):
         booked.cancel(at=booked.starts_at + after)
@@ -125,7 +129,7 @@ def test_a_visit_on_a_closed_slot_can_be_canceled(booked: Appointment) -> None:
     assert_balanced(booked.slot)
 
 
-# --- Discarding, for mistakes ---------------------------------------------------------------------
+# --- Discarding a visit that was a mistake --------------------------------------------------------
 
 
 @pytest.mark.parametrize("first", ["", "complete", "mark_no_show"])
@@ -147,7 +151,7 @@ def test_discarding_leaves_an_event_of_the_patient(booked: Appointment) -> None:
     assert_balanced(slot)
 
 
-def test_discarding_a_canceled_visit_gives_nothing_back(booked: Appointment) -> None:
+def test_discarding_a_canceled_visit_gives_no_place_back(booked: Appointment) -> None:
     slot = booked.slot
     booked.cancel()
     booked.discard()

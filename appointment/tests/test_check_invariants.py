@@ -1,4 +1,4 @@
-"""`manage.py check_invariants` is silent about what verbs do and names what else is done."""
+"""`manage.py check_invariants` accepts the rows of verbs and names rows broken by hand."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ Break = Callable[[Appointment], str]
 
 
 def verdict(**options: int) -> tuple[int, str]:
-    """Exit status of the command, and all that it says."""
+    """Return the exit status of the command and its whole output."""
     said = StringIO()
     try:
         call_command("check_invariants", stdout=said, stderr=said, **options)
@@ -35,7 +35,7 @@ def verdict(**options: int) -> tuple[int, str]:
 
 @contextmanager
 def without(table: str, *constraints: str) -> Iterator[None]:
-    """Let a row be broken by hand that a constraint would refuse; the test's rollback restores."""
+    """Suspend constraints so that a test can break a row; the test's rollback restores them."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -50,12 +50,12 @@ def without(table: str, *constraints: str) -> Iterator[None]:
 
 @pytest.fixture
 def booked() -> Appointment:
-    """A visit in the second of four slots of two places."""
+    """Return a visit in the second of four slots with two places each."""
     slot = ScheduleFactory(capacity=2).slots.all()[1]
     return AppointmentFactory(slot=slot)
 
 
-# --- All is well ----------------------------------------------------------------------------------
+# --- Valid rows -----------------------------------------------------------------------------------
 
 
 def test_an_empty_clinic_is_in_order() -> None:
@@ -67,7 +67,7 @@ def test_the_summary_says_how_much_was_checked(booked: Appointment) -> None:
     assert verdict() == (0, "I1 to I4 hold: 4 slots, 2 appointments checked.\n")
 
 
-# --- Something was written by hand ----------------------------------------------------------------
+# --- Rows that were broken by hand ----------------------------------------------------------------
 
 
 def counter_too_high(booked: Appointment) -> str:
@@ -132,7 +132,7 @@ def canceled_by_an_event_alone(booked: Appointment) -> str:
     return f"I3 Appointment {booked.pk}: status scheduled, canceled at None, canceled by 1 events"
 
 
-def canceled_nobody_knows_when(booked: Appointment) -> str:
+def canceled_at_no_instant(booked: Appointment) -> str:
     booked.cancel()
     with without("appointment_appointment", "appointment_canceled_at_if_canceled"):
         Appointment.objects.filter(pk=booked.pk).update(canceled_at=None)
@@ -199,7 +199,7 @@ def left_open_by_an_inactive_schedule(booked: Appointment) -> str:
     return f"I4 Slot {booked.slot_id}: open: True; schedule, doctor and leave say: False"
 
 
-def left_open_by_a_doctor_who_accepts_nobody(booked: Appointment) -> str:
+def left_open_by_a_doctor_who_accepts_no_patients(booked: Appointment) -> str:
     type(booked.doctor).objects.update(accepts_patients=False)
     return f"I4 Slot {booked.slot_id}: open: True; schedule, doctor and leave say: False"
 
@@ -222,7 +222,7 @@ def left_open_by_an_inactive_doctor(booked: Appointment) -> str:
         canceled_without_event,
         canceled_by_two_events,
         canceled_by_an_event_alone,
-        canceled_nobody_knows_when,
+        canceled_at_no_instant,
         scheduled_but_with_the_instant_of_a_cancel,
         holder_without_a_slot,
         holder_at_another_time,
@@ -234,7 +234,7 @@ def left_open_by_an_inactive_doctor(booked: Appointment) -> str:
         slot_at_another_location,
         closed_without_reason,
         left_open_by_an_inactive_schedule,
-        left_open_by_a_doctor_who_accepts_nobody,
+        left_open_by_a_doctor_who_accepts_no_patients,
         left_open_by_an_inactive_doctor,
     ],
 )
@@ -250,7 +250,7 @@ def test_a_broken_row_is_named_and_the_command_fails(booked: Appointment, by_han
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
-def test_what_is_broken_is_found_whatever_the_window(booked: Appointment, size: int) -> None:
+def test_a_broken_row_is_found_with_windows_of_any_size(booked: Appointment, size: int) -> None:
     complaint = counter_too_high(booked)
     assert complaint in verdict(window=size)[1]
 

@@ -1,4 +1,4 @@
-"""check_invariants sees what somebody did by hand to offers, flags and leave."""
+"""`manage.py check_invariants` names offers, flags and leave that were broken by hand."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ Break = Callable[[Offer], str]
 
 @pytest.fixture
 def offer() -> Offer:
-    """A place that was canceled, and is held for the one who waits for it."""
+    """Return an offer that holds a canceled visit's place for a waiting patient."""
     visit = AppointmentFactory(slot=ScheduleFactory(slot_minutes=None).slots.get())
     window = {"first_date": visit.date, "last_date": visit.date}
     WaitlistEntry.objects.create(patient=PatientFactory(), doctor=visit.doctor, **window)
@@ -104,7 +104,7 @@ def test_a_broken_row_is_named_and_the_command_fails(offer: Offer, by_hand: Brea
     assert complaint in said
 
 
-def test_what_has_ended_need_not_be_flagged() -> None:
+def test_a_visit_that_has_ended_needs_no_flag() -> None:
     visit = AppointmentFactory(slot=ScheduleFactory(date=past_day()).slots.first())
     TimeOff.objects.create(doctor=visit.doctor, starts_at=visit.starts_at, ends_at=visit.ends_at)
     assert verdict()[0] == 0

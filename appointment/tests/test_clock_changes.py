@@ -1,4 +1,4 @@
-"""The day of a visit and its deadline on the days on which the clocks change, in two zones."""
+"""Days, deadlines and offers of visits when the clocks change, in two time zones."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,18 +18,18 @@ from doctor.tests.factories import LocationFactory, ScheduleFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MADRID, NEW_YORK = "Europe/Madrid", "America/New_York"
-DAYS = [  # with the hours that each has
+DAYS = [  # zone, date and hours of the day
     (MADRID, date(2027, 3, 28), 23),
     (MADRID, date(2027, 10, 31), 25),
     (NEW_YORK, date(2027, 3, 14), 23),
     (NEW_YORK, date(2027, 11, 7), 25),
 ]
-CHANGE_AT = {(MADRID, 23): 2, (MADRID, 25): 3, (NEW_YORK, 23): 2, (NEW_YORK, 25): 2}  # hours on
+CHANGE_AT = {(MADRID, 23): 2, (MADRID, 25): 3, (NEW_YORK, 23): 2, (NEW_YORK, 25): 2}  # hour
 A_DAY = timedelta(days=1)
 
 
 def visit_at(location: Location, day: date, start: time, user: User | None = None) -> Appointment:
-    """A visit of half an hour from a wall time of the location."""
+    """Return a visit of 25 minutes that begins at a wall time of the location."""
     end = time(start.hour, start.minute + 25)
     whose = {"doctor": user.doctor} if user else {}
     session = ScheduleFactory(
@@ -45,7 +45,7 @@ def wall(visit: Appointment, at: datetime) -> str:
 
 @pytest.mark.parametrize(("zone", "day", "hours"), DAYS)
 @pytest.mark.parametrize("asked", [time(0, 5), time(23, 55)])
-def test_the_agenda_of_a_day_of_23_or_25_hours_is_whole_from_its_first_minute_to_its_last(
+def test_the_agenda_shows_every_visit_of_a_day_of_23_or_25_hours(
     zone: str,
     day: date,
     hours: int,
@@ -92,17 +92,15 @@ def test_the_day_of_a_visit_has_all_its_hours(zone: str, day: date, hours: int) 
 
 
 @pytest.mark.parametrize(("zone", "day", "hours"), DAYS)
-def test_the_hours_that_a_patient_waits_for_are_those_of_the_clocks_there(
-    zone: str, day: date, hours: int
-) -> None:
-    """An hour earlier or later by UTC, ten o'clock is ten o'clock before and after the change."""
+def test_the_hours_of_a_waitlist_entry_are_local_hours(zone: str, day: date, hours: int) -> None:
+    """The waitlist compares local hours, so 10:00 matches before and after the change."""
     place = LocationFactory(time_zone=zone)
     for on in (day - A_DAY, day, day + A_DAY):
         for start, fits in ((time(9), False), (time(10), True), (time(11), False)):
             visit = visit_at(place, on, start)
-            wish = {"first_date": on, "last_date": on, "weekday_bits": 1 << on.weekday()}
+            criteria = {"first_date": on, "last_date": on, "weekday_bits": 1 << on.weekday()}
             WaitlistEntryFactory(
-                doctor=visit.doctor, start_time=time(10), end_time=time(10, 25), **wish
+                doctor=visit.doctor, start_time=time(10), end_time=time(10, 25), **criteria
             )
             visit.cancel(at=visit.starts_at - A_DAY)
             assert visit.slot.offers.count() == fits, (on, start)
@@ -110,7 +108,7 @@ def test_the_hours_that_a_patient_waits_for_are_those_of_the_clocks_there(
 
 @pytest.mark.parametrize(("zone", "day", "hours"), DAYS)
 @pytest.mark.parametrize("lasts", [30, 20], ids=["whole", "cut by the notice"])
-def test_an_offer_lasts_as_many_minutes_as_ever_while_the_clocks_change(
+def test_an_offer_lasts_its_usual_minutes_while_the_clocks_change(
     zone: str, day: date, hours: int, lasts: int
 ) -> None:
     visit = visit_at(LocationFactory(time_zone=zone), day, time(4))

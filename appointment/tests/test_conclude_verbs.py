@@ -1,4 +1,4 @@
-"""From scheduled a visit comes to one of three ends; only staff correct one of them."""
+"""A scheduled visit is canceled, completed or a no-show, and only staff correct its status."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -49,7 +49,7 @@ def test_the_table_names_every_status() -> None:
 
 @pytest.mark.parametrize("target", VERBS)
 @pytest.mark.parametrize("source", Status.values)
-def test_a_verb_goes_where_the_table_leads_and_nowhere_else(source: str, target: str) -> None:
+def test_a_verb_makes_only_the_transitions_of_the_table(source: str, target: str) -> None:
     visit = visit_that_is(source)
     events = visit.events.count()
     if target in TRANSITIONS[source]:
@@ -66,7 +66,7 @@ def test_a_verb_goes_where_the_table_leads_and_nowhere_else(source: str, target:
 
 @pytest.mark.parametrize("verb", ["complete", "mark_no_show"])
 @pytest.mark.parametrize("before", [INSTANT, timedelta(days=1)])
-def test_nothing_is_over_before_its_start(verb: str, before: timedelta) -> None:
+def test_a_visit_is_not_concluded_before_its_start(verb: str, before: timedelta) -> None:
     visit = AppointmentFactory()
     with pytest.raises(InvalidTransition):
         getattr(visit, verb)(at=visit.starts_at - before)
@@ -77,7 +77,7 @@ def test_nothing_is_over_before_its_start(verb: str, before: timedelta) -> None:
 
 @pytest.mark.parametrize("verb", ["complete", "mark_no_show"])
 @pytest.mark.parametrize("after", [timedelta(0), INSTANT, timedelta(days=400)])
-def test_from_its_start_on_a_visit_can_be_over(verb: str, after: timedelta) -> None:
+def test_a_visit_can_be_concluded_from_its_start_on(verb: str, after: timedelta) -> None:
     visit = AppointmentFactory()
     getattr(visit, verb)(at=visit.starts_at + after)
     assert_balanced(visit.slot)
@@ -92,7 +92,7 @@ def test_every_status_but_canceled_holds_the_place(status: str) -> None:
     assert_balanced(slot)
 
 
-def test_the_row_decides_and_not_what_was_loaded_earlier() -> None:
+def test_a_verb_reads_the_stored_row_and_not_the_loaded_visit() -> None:
     visit = AppointmentFactory()
     stale = Appointment.objects.get(pk=visit.pk)
     visit.complete(at=visit.starts_at)

@@ -1,4 +1,4 @@
-"""Each rule that the database itself keeps: it is there, has a name, and refuses."""
+"""Each constraint exists in the database, has a name and refuses a row that breaks it."""
 
 from datetime import time
 from typing import Any
@@ -30,7 +30,7 @@ CONSTRAINTS: dict[str, tuple[type[Model], BaseConstraint]] = {
 
 
 def write(row: Model, changes: dict[str, Any]) -> None:
-    """Write past all verbs and validation."""
+    """Write the changes without a verb and without validation."""
     with transaction.atomic():
         type(row)._base_manager.filter(pk=row.pk).update(**changes)
 
@@ -40,7 +40,7 @@ def test_every_constraint_has_its_case_here() -> None:
 
 
 @pytest.mark.parametrize("name", CONSTRAINTS)
-def test_a_constraint_bears_its_app_and_says_what_is_wrong(name: str) -> None:
+def test_a_constraint_is_named_after_its_app_and_has_its_own_message(name: str) -> None:
     model, constraint = CONSTRAINTS[name]
     assert name.startswith(f"{model._meta.app_label}_")
     assert constraint.violation_error_code
@@ -57,7 +57,7 @@ def test_a_constraint_is_in_the_database_under_its_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(CONSTRAINTS) - ON_POSTGRES_ALONE))
-def test_the_database_refuses_what_breaks_a_constraint(name: str) -> None:
+def test_the_database_refuses_a_row_that_breaks_a_constraint(name: str) -> None:
     row, changes = BREAKS[name]()
     with pytest.raises(IntegrityError) as refused:
         write(row, changes)
@@ -67,7 +67,7 @@ def test_the_database_refuses_what_breaks_a_constraint(name: str) -> None:
 
 @pytest.mark.only_on("postgres")
 @pytest.mark.parametrize("name", sorted(ON_POSTGRES_ALONE))
-def test_postgresql_refuses_what_overlaps(name: str) -> None:
+def test_postgresql_refuses_rows_that_overlap(name: str) -> None:
     row, changes = BREAKS[name]()
     with pytest.raises(IntegrityError) as refused:
         write(row, changes)
@@ -89,14 +89,14 @@ def test_the_other_end_of_a_range_is_refused_too(name: str, changes: dict[str, i
         write(row, changes)
 
 
-def test_an_appointment_that_stands_has_no_instant_of_its_cancel() -> None:
+def test_an_appointment_that_is_not_canceled_has_no_instant_of_canceling() -> None:
     visit = AppointmentFactory()
     with pytest.raises(IntegrityError):
         write(visit, {"canceled_at": visit.created_at})
 
 
 def test_addresses_that_differ_in_case_are_one() -> None:
-    """By raw SQL: no field folds the case here."""
+    """The test writes raw SQL, because the field folds the case."""
     first, second = UserFactory(), UserFactory()
     change = "UPDATE accounts_user SET email = %s WHERE id = %s"
     with (
@@ -108,7 +108,7 @@ def test_addresses_that_differ_in_case_are_one() -> None:
     assert violates(refused.value, "accounts_user_email_unique_ignoring_case")
 
 
-# --- What a constraint does not forbid ------------------------------------------------------------
+# --- Rows that the constraints allow --------------------------------------------------------------
 
 
 def test_slots_and_visits_that_touch_do_not_overlap() -> None:
@@ -124,7 +124,7 @@ def test_visits_that_are_over_or_canceled_may_overlap_others() -> None:
 
 
 def test_visits_of_the_erased_may_overlap() -> None:
-    """A NULL key would be an infinite range that collides with everybody."""
+    """A range with a NULL key would be infinite and overlap the visits of all patients."""
     slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
     for visit in (AppointmentFactory(slot=slot), AppointmentFactory(slot=slot)):
         visit.patient.erase(at=visit.starts_at)
@@ -132,10 +132,10 @@ def test_visits_of_the_erased_may_overlap() -> None:
     assert Appointment.objects.active().filter(patient=None).count() == 2
 
 
-# --- What validation says -------------------------------------------------------------------------
+# --- Validation -----------------------------------------------------------------------------------
 
 
-def test_validation_says_it_in_the_words_of_the_constraint() -> None:
+def test_validation_reports_the_message_of_the_constraint() -> None:
     slot = a_slot()
     slot.taken = 2
     with pytest.raises(ValidationError) as refused:
@@ -144,8 +144,8 @@ def test_validation_says_it_in_the_words_of_the_constraint() -> None:
     assert (error.code, error.message) == ("slot_full", "No place is left at this time.")
 
 
-def test_validation_of_an_overlap_is_postgresqls() -> None:
-    """On SQLite the verb looks for it, and validation is silent as the constraint is."""
+def test_only_postgresql_validates_overlaps() -> None:
+    """Validation reports an overlap on PostgreSQL only; on SQLite the verb checks for it."""
     row, changes = second_slot_moved(minutes=29)
     for name, value in changes.items():
         setattr(row, name, value)
@@ -169,7 +169,7 @@ def test_an_exclusion_constraint_is_no_sql_on_sqlite() -> None:
 
 
 def test_unique_constraints_are_not_deferred() -> None:
-    """A deferred one would refuse at commit, outside the verb that makes a domain error of it."""
+    """A deferred constraint would fail at commit, after the verb that maps it to a domain error."""
     unique = [c for _, c in CONSTRAINTS.values() if isinstance(c, UniqueConstraint)]
     assert unique
     assert not any(constraint.deferrable for constraint in unique)

@@ -33,7 +33,7 @@ ClientOf = Callable[[User | None], APIClient]
 
 @pytest.fixture
 def visit(doctor_user: User) -> Appointment:
-    """A visit at 09:00 of the doctor's, in June."""
+    """Return a visit to the doctor at 09:00 on a day in June."""
     return AppointmentFactory(slot=slot_of(doctor_user))
 
 
@@ -55,7 +55,7 @@ def note(client: APIClient, verb: str, visit: Appointment) -> Any:
 # --- The agenda -----------------------------------------------------------------------------------
 
 
-def test_the_agenda_shows_the_day_earliest_first_with_what_a_doctor_needs(
+def test_the_agenda_shows_visits_earliest_first_with_patient_details(
     doctor_user: User, client_of: ClientOf
 ) -> None:
     patient = PatientFactory(date_of_birth=date(1990, 5, 17), phone_number="+34612345678")
@@ -78,7 +78,9 @@ def test_the_agenda_shows_the_day_earliest_first_with_what_a_doctor_needs(
     }
 
 
-def test_by_default_it_is_today_at_each_location(doctor_user: User, client_of: ClientOf) -> None:
+def test_the_agenda_shows_today_at_each_location_by_default(
+    doctor_user: User, client_of: ClientOf
+) -> None:
     """At noon in Madrid it is the next day in Kiritimati already."""
     far = LocationFactory(time_zone="Pacific/Kiritimati")
     here = AppointmentFactory(slot=slot_of(doctor_user, start_time=time(16), end_time=time(17)))
@@ -105,7 +107,7 @@ def test_an_invalid_date_is_reported(doctor_user: User, client_of: ClientOf, wro
     assert_invalid(client_of(doctor_user).get(AGENDA, {"date": wrong}), "date")
 
 
-def test_only_an_active_doctor_has_one(
+def test_only_an_active_doctor_has_an_agenda(
     patient: Patient, staff: User, doctor_user: User, client_of: ClientOf
 ) -> None:
     assert_problem(client_of(None).get(AGENDA), 401, "not_authenticated")
@@ -115,7 +117,7 @@ def test_only_an_active_doctor_has_one(
     assert_problem(client_of(doctor_user).get(AGENDA), 403, "permission_denied")
 
 
-def test_canceled_and_erased_visits_are_shown_as_what_they_are(
+def test_the_agenda_shows_canceled_and_erased_visits(
     doctor_user: User, client_of: ClientOf, visit: Appointment
 ) -> None:
     visit.patient.erase()
@@ -123,7 +125,7 @@ def test_canceled_and_erased_visits_are_shown_as_what_they_are(
     assert (row["status"], row["patient"], row["reason"]) == ("canceled", None, "")
 
 
-def test_a_full_day_takes_as_many_statements_as_one_visit(
+def test_a_full_day_costs_the_same_number_of_statements_as_one_visit(
     doctor_user: User, client_of: ClientOf, visit: Appointment
 ) -> None:
     with time_machine.travel(NOON, tick=False):
@@ -165,7 +167,7 @@ def test_the_day_of_a_visit_from_its_check_in_to_its_end(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_on_another_day_or_too_early_nothing_is_noted(
+def test_an_outcome_on_another_day_or_too_early_is_refused(
     staff: User, client_of: ClientOf, visit: Appointment, verb: str
 ) -> None:
     with time_machine.travel(NOON - timedelta(days=1), tick=False):
@@ -195,7 +197,7 @@ def test_staff_correct_and_the_doctor_does_not(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_who_may_note_what_becomes_of_a_visit(
+def test_only_its_doctor_and_staff_note_the_outcome_of_a_visit(
     visit: Appointment, staff: User, other_patient: Patient, client_of: ClientOf, verb: str
 ) -> None:
     stranger, clerk = free(doctor__user=other_patient.user), StaffFactory()
@@ -203,8 +205,8 @@ def test_who_may_note_what_becomes_of_a_visit(
     with time_machine.travel(NOON, tick=False):
         assert_problem(note(client_of(None), verb, visit), 401, "not_authenticated")
         assert_problem(note(client_of(visit.patient.user), verb, visit), 403, "permission_denied")
-        for nobody in (other_patient.user, clerk):
-            assert_problem(note(client_of(nobody), verb, visit), 404, "not_found")
+        for stranger_user in (other_patient.user, clerk):
+            assert_problem(note(client_of(stranger_user), verb, visit), 404, "not_found")
         absent = Appointment(pk=999_999_999)
         assert_problem(note(client_of(staff), verb, absent), 404, "not_found")
         assert visit.events.count() == 1
@@ -217,7 +219,7 @@ def test_a_doctor_who_left_notes_nothing(doctor_user, client_of: ClientOf, visit
         assert_problem(note(client_of(doctor_user), "complete", visit), 404, "not_found")
 
 
-def test_a_visits_detail_tells_its_history_on_the_clocks_there(
+def test_a_visits_detail_shows_its_history_on_the_local_clock(
     doctor_user: User, staff: User, client_of: ClientOf, visit: Appointment
 ) -> None:
     with time_machine.travel(NOON, tick=False):

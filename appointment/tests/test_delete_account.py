@@ -1,4 +1,4 @@
-"""POST /api/auth/delete-account/: the profile's DELETE, the dependents', then the account."""
+"""POST /api/auth/delete-account/ erases the profile and the dependents, then the account."""
 
 from typing import Any
 
@@ -30,7 +30,9 @@ def delete(client: APIClient, password: Any = PASSWORD) -> Any:
     return client.post(DELETE, {"password": password})
 
 
-def test_the_account_and_all_who_book_with_it_are_gone(patient: Patient, client_of) -> None:
+def test_deleting_an_account_deletes_its_profile_and_dependents(
+    patient: Patient, client_of
+) -> None:
     child = DependentFactory(user=patient.user)
     visits = [AppointmentFactory(patient=person) for person in (patient, child)]
     for person in (patient, child):
@@ -49,7 +51,7 @@ def test_the_account_and_all_who_book_with_it_are_gone(patient: Patient, client_
         assert_balanced(visit.slot)
 
 
-def test_nothing_of_others_goes(patient: Patient, other_patient: Patient, client_of) -> None:
+def test_the_data_of_others_stays(patient: Patient, other_patient: Patient, client_of) -> None:
     theirs = AppointmentFactory(patient=other_patient)
     client = client_of(other_patient.user)
     OutgoingMail.objects.enqueue(MailKind.VERIFICATION, other_patient.user.email)
@@ -71,7 +73,9 @@ def test_past_visits_and_their_events_stay_without_the_person(client_of) -> None
     assert sorted(reported) == [("booked", "patient", None), ("canceled", "patient", None)]
 
 
-def test_tokens_sessions_and_stored_answers_are_dead(patient: Patient, client_of) -> None:
+def test_tokens_sessions_and_stored_answers_end_with_the_account(
+    patient: Patient, client_of
+) -> None:
     phone, browser, laptop = client_of(patient.user), Client(), client_of(patient.user)
     browser.force_login(patient.user)
     slot = ScheduleFactory().slots.first()
@@ -81,9 +85,7 @@ def test_tokens_sessions_and_stored_answers_are_dead(patient: Patient, client_of
     assert delete(phone).status_code == 204
     assert_problem(laptop.get("/api/auth/profile/"), 401, "authentication_failed")
     assert browser.get("/api/auth/profile/").status_code == 401
-    assert Session.objects.exists(), (
-        "a session is dead without its user, and swept by clearsessions"
-    )
+    assert Session.objects.exists(), "the row of a session stays until clearsessions deletes it"
     assert not IdempotencyKey.objects.exists()
     assert_balanced(slot)
 
@@ -149,7 +151,7 @@ def test_bookings_that_race_it_are_undone_or_find_no_account(client_of) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_whatever_else_the_account_does_meanwhile_is_answered(client_of) -> None:
+def test_concurrent_calls_of_the_account_are_answered(client_of) -> None:
     user = PatientFactory().user
     device, email = client_of(user), {"email": user.email, "password": PASSWORD}
     calls = (
@@ -164,7 +166,7 @@ def test_whatever_else_the_account_does_meanwhile_is_answered(client_of) -> None
     )
     outcomes = run_together(len(calls), lambda number: calls[number]().status_code)
     assert all(isinstance(outcome, int) and outcome < 500 for outcome in outcomes), outcomes
-    if User.objects.filter(pk=user.pk).exists():  # signed out everywhere before its turn came
+    if User.objects.filter(pk=user.pk).exists():  # another call signed the account out first
         assert outcomes[2] == 204
 
 

@@ -1,4 +1,4 @@
-"""The demo's patient finds somebody in their access log."""
+"""The access log of the demo's patient has entries."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from patient.tests.factories import PatientFactory
 pytestmark = pytest.mark.django_db
 
 
-def test_a_doctor_and_an_emergency_are_in_the_log_of_the_demos_patient_once(client_of: Any) -> None:
+def test_the_log_of_the_demos_patient_has_one_doctor_and_one_emergency(client_of: Any) -> None:
     assert not examples.add_record_reads(timezone.now())
     UserFactory(email=DOCTOR.email, first_name="Elena", last_name="Vidal")
     StaffFactory(email=RECEPTION.email, first_name="Robin", last_name="Ferrer")

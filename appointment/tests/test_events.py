@@ -1,4 +1,4 @@
-"""Each verb leaves one event, and nothing takes it back."""
+"""Each verb writes one event, and no call changes or deletes it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ def test_booking_leaves_one_event(patient: Patient, staff: User) -> None:
 
 
 @pytest.mark.parametrize("kind", VERBS)
-def test_a_verb_leaves_one_event_that_says_who_when_and_what(kind: str, staff: User) -> None:
+def test_a_verb_leaves_one_event_with_actor_time_and_change(kind: str, staff: User) -> None:
     verb, after, to_status, detail = VERBS[kind]
     visit = AppointmentFactory()
     at = visit.starts_at + after
@@ -75,13 +75,13 @@ def test_amending_changes_the_reason_and_nothing_else(staff: User) -> None:
     assert Appointment.objects.values().get() == {**before, "reason": "Test results"}
 
 
-def test_what_no_user_did_has_no_actor() -> None:
+def test_an_event_without_a_user_has_no_actor() -> None:
     visit = AppointmentFactory()
     visit.cancel()
     assert visit.events.get(kind="canceled").actor is None
 
 
-def test_events_are_in_the_order_of_what_happened() -> None:
+def test_events_are_in_chronological_order() -> None:
     visit = AppointmentFactory()
     visit.amend("Test results", at=visit.starts_at)
     visit.complete(at=visit.starts_at + timedelta(hours=1))

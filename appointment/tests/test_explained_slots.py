@@ -31,7 +31,7 @@ def clock():
 
 @pytest.fixture
 def doctor() -> Doctor:
-    """With slots at 09:00, which has begun, 09:30, which just begins, 10:00 and 10:30."""
+    """Return a doctor with slots at 09:00, 09:30, 10:00 and 10:30; it is 09:30 now."""
     return ScheduleFactory(date=MONDAY).doctor
 
 
@@ -40,7 +40,7 @@ def ask(client: APIClient, doctor: Doctor, **query: object) -> Any:
 
 
 def reported(client: APIClient, doctor: Doctor, **query: object) -> dict[str, Any]:
-    """Reason and places by the wall time of each slot."""
+    """Return the reason and the free places of each slot by its wall time."""
     answer = ask(client, doctor, explain="true", **query)
     assert answer.status_code == 200, answer.content
     slots = answer.json()["results"]
@@ -62,7 +62,7 @@ def test_every_slot_is_shown_with_the_first_reason_against_it(doctor: Doctor) ->
     }
 
 
-def test_a_slot_explained_has_a_reason_more_than_one_that_is_listed(doctor: Doctor) -> None:
+def test_an_explained_slot_has_the_fields_of_a_listed_one_and_a_reason(doctor: Doctor) -> None:
     listed = ask(APIClient(), doctor).json()
     explained = ask(APIClient(), doctor, explain="true").json()
     free = [slot for slot in explained["results"] if slot["reason"] is None]
@@ -97,7 +97,9 @@ def test_notice_horizon_and_limit_of_the_location_are_reported(patient: Patient,
     assert reported(APIClient(), doctor) == expected
 
 
-def test_with_a_login_the_reasons_are_ones_own(doctor: Doctor, patient: Patient, client_of) -> None:
+def test_the_reasons_for_a_signed_in_user_are_the_users_own(
+    doctor: Doctor, patient: Patient, client_of
+) -> None:
     *_, ten, half_past = doctor.slots.all()
     Slot.objects.filter(doctor=doctor).update(capacity=2)
     AppointmentFactory(patient=patient, slot=ten)
@@ -137,7 +139,7 @@ def test_a_dependent_of_the_caller_is_chosen_by_patient(
             assert_problem(answer, 404, "not_found")
 
 
-def test_the_plain_list_is_the_same_for_everybody(
+def test_the_plain_list_is_the_same_for_every_caller(
     doctor: Doctor, patient: Patient, client_of
 ) -> None:
     Slot.objects.filter(doctor=doctor).update(capacity=2)
@@ -149,7 +151,7 @@ def test_the_plain_list_is_the_same_for_everybody(
     assert all("reason" not in slot for slot in answers[0]["results"])
 
 
-def test_what_is_neither_true_nor_false_is_400(doctor: Doctor) -> None:
+def test_an_invalid_boolean_is_400(doctor: Doctor) -> None:
     for junk in ("junk", "1", "0", "yes", "on", "\0", "truee", " true"):
         assert_invalid(ask(APIClient(), doctor, explain=junk), "explain")
     for junk in ("x", "1.5", "1e400", "\0"):

@@ -1,4 +1,4 @@
-"""Everything held on a patient, as one file: whole, theirs alone, and written down."""
+"""The export holds all data of one patient and no other, and is recorded in the access log."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.statements import counted_statements
 pytestmark = pytest.mark.django_db
 
 EXPORT = "/api/patient/export/"
-# Models with a way to an account or a patient that hold nothing on a patient, and why.
+# Models that refer to an account or a patient but hold no data of a patient, and the reason.
 EXEMPT = {
     "admin.LogEntry": "what staff did at the admin: theirs, and it names no patient's data",
     "doctor.Doctor": "the clinic's public directory",
@@ -63,7 +63,7 @@ HELD = {
 
 @pytest.fixture
 def family(patient: Patient) -> Patient:
-    """Somebody with a dependent and one of everything."""
+    """Return a patient and a dependent who each have a row of every exported kind."""
     child = DependentFactory(user=patient.user)
     for person in (patient, child):
         MedicalHistoryFactory(patient=person)
@@ -81,12 +81,12 @@ def exported(client: Any) -> dict[str, Any]:
 
 
 def names_a_person(model: type[Model]) -> bool:
-    """Whether rows of the model bear an address or a name with which somebody signs in."""
+    """Return whether the model has a field with an address or a login name."""
     return any(field.name in ("address", "username") for field in model._meta.get_fields())
 
 
 def reaches_a_person(model: type[Model], seen: frozenset[Any] = frozenset()) -> bool:
-    """Whether a way of foreign keys leads from the model to an account or a patient."""
+    """Return whether foreign keys lead from the model to an account or a patient."""
     if model in (User, Patient):
         return True
     ways = [
@@ -95,7 +95,7 @@ def reaches_a_person(model: type[Model], seen: frozenset[Any] = frozenset()) -> 
     return any(reaches_a_person(way, seen | {model}) for way in ways if way not in seen | {model})
 
 
-def test_every_model_with_a_way_to_a_person_is_in_the_export_or_exempt_for_a_reason() -> None:
+def test_every_model_that_refers_to_a_person_is_exported_or_exempt() -> None:
     reaching = {
         model._meta.label
         for model in apps.get_models()
@@ -105,9 +105,7 @@ def test_every_model_with_a_way_to_a_person_is_in_the_export_or_exempt_for_a_rea
     assert reaching >= HELD
 
 
-def test_the_file_holds_everything_of_the_account_and_whom_it_cares_for(
-    family: Patient, client_of: Any
-) -> None:
+def test_the_export_holds_the_account_and_its_dependents(family: Patient, client_of: Any) -> None:
     for stranger in (PatientFactory(), DependentFactory()):
         MedicalHistoryFactory(patient=stranger, description="Someone else's")
         AppointmentFactory(patient=stranger)
@@ -126,10 +124,10 @@ def test_the_file_holds_everything_of_the_account_and_whom_it_cares_for(
     assert "Someone else" not in json.dumps(found)
 
 
-def test_mail_and_refused_logins_of_the_account_are_in_it(
+def test_the_export_holds_mail_and_refused_logins_of_the_account(
     family: Patient, client_of: Any, client: Any, settings: Any
 ) -> None:
-    settings.AXES_ENABLED = True  # the suite runs with THROTTLE=off
+    settings.AXES_ENABLED = True  # the suite sets THROTTLE=off
     for email in (family.user.email, UserFactory().email):
         OutgoingMail.objects.enqueue("verification", email)
         client.post("/api/auth/login/", {"email": email, "password": "wrong"})
@@ -139,7 +137,7 @@ def test_mail_and_refused_logins_of_the_account_are_in_it(
     assert (tried["ip_address"], tried["failures_since_start"]) == ("127.0.0.1", 1)
 
 
-def test_the_file_is_what_the_openapi_document_says(family: Patient, client_of: Any) -> None:
+def test_the_export_matches_the_openapi_document(family: Patient, client_of: Any) -> None:
     with GENERATOR_STATS.silence():
         document = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
     schema = {"$ref": "#/components/schemas/Export", "components": document["components"]}
@@ -149,7 +147,7 @@ def test_the_file_is_what_the_openapi_document_says(family: Patient, client_of: 
     )
 
 
-def test_it_is_a_file_to_keep_that_no_cache_keeps(family: Patient, client_of: Any) -> None:
+def test_the_export_is_an_attachment_that_no_cache_stores(family: Patient, client_of: Any) -> None:
     answer = client_of(family.user).get(EXPORT)
     assert answer["Content-Disposition"] == 'attachment; filename="clinic-export.json"'
     assert answer["Cache-Control"] == "no-store"
@@ -157,7 +155,7 @@ def test_it_is_a_file_to_keep_that_no_cache_keeps(family: Patient, client_of: An
     assert_problem(client_of(None).get(EXPORT), 401, "not_authenticated")
 
 
-def test_no_secret_is_in_it(family: Patient, client_of: Any) -> None:
+def test_the_export_holds_no_secret(family: Patient, client_of: Any) -> None:
     client = client_of(family.user)
     text = client.get(EXPORT).getvalue().decode()
     assert family.user.password not in text
@@ -166,9 +164,7 @@ def test_no_secret_is_in_it(family: Patient, client_of: Any) -> None:
     assert set(device) == {"name", "created", "last_used_at", "expiry"}
 
 
-def test_that_it_was_exported_is_written_down_for_each_patient(
-    family: Patient, client_of: Any
-) -> None:
+def test_an_export_is_recorded_for_each_patient(family: Patient, client_of: Any) -> None:
     exported(client_of(family.user))
     events = AuditEvent.objects.filter(action="export")
     assert {event.patient_id for event in events} == set(
@@ -177,7 +173,7 @@ def test_that_it_was_exported_is_written_down_for_each_patient(
     assert {(event.role, event.channel) for event in events} == {("patient", "api")}
 
 
-def test_a_large_one_goes_through_a_file_and_reads_some_rows_at_a_time(
+def test_a_large_export_goes_through_a_file_and_reads_rows_in_batches(
     family: Patient, client_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = exported(client_of(family.user))["medical_history"]
@@ -214,7 +210,7 @@ def test_the_command_writes_a_file_that_only_its_owner_reads(
     assert (event.role, event.channel) == ("system", "command")
 
 
-def test_of_a_dependent_or_a_patient_without_an_account_it_erases_them_alone(
+def test_the_command_exports_a_patient_without_the_account_of_another(
     family: Patient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     child = family.user.patients.get(is_dependent=True)

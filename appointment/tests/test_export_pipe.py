@@ -1,4 +1,4 @@
-"""`manage.py export_patient ID | head` ends quietly."""
+"""`manage.py export_patient ID | head` ends without a traceback."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The visits of a family: all are listed, narrowed by whose they are, and nobody else's are."""
+"""A user lists, reads, cancels and books visits for the family and for no other patient."""
 
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ def book_for(client: APIClient, slot: Slot, patient_id: int) -> Any:
     return client.post(f"/api/appointment/book/{slot.doctor_id}/", body)
 
 
-def test_ones_own_visits_and_those_of_dependents_are_listed_and_narrowed(
+def test_a_user_lists_and_filters_visits_of_the_whole_family(
     client: APIClient, patient: Patient, child: Patient
 ) -> None:
     mine, childs = AppointmentFactory(patient=patient), AppointmentFactory(patient=child)
@@ -48,8 +48,8 @@ def test_ones_own_visits_and_those_of_dependents_are_listed_and_narrowed(
     assert found(patient=child.pk) == found(patient=child.pk, upcoming="true") == {childs.pk}
     assert found(patient=patient.pk) == {mine.pk}
     assert found(patient=child.pk, status="canceled") == set()
-    for nobody in (strangers.patient_id, 10**22, -1):
-        assert found(patient=nobody) == set()
+    for absent in (strangers.patient_id, 10**22, -1):
+        assert found(patient=absent) == set()
     assert_invalid(client.get(MINE, {"patient": "x"}), "patient")
 
 
@@ -67,8 +67,8 @@ def test_a_strangers_dependents_visit_is_absent(client: APIClient) -> None:
     assert visit.status == "scheduled"
 
 
-def test_one_of_a_family_is_no_conflict(patient: Patient, child: Patient) -> None:
-    """Two of one account may be seen at the same time: overlaps count per patient."""
+def test_a_visit_of_another_family_member_is_no_conflict(patient: Patient, child: Patient) -> None:
+    """Two patients of one account may have visits at one time; overlaps count per patient."""
     mine = AppointmentFactory(patient=patient)
     slot = mine.slot
     slot.resize(2)
@@ -91,7 +91,7 @@ def test_a_carer_books_for_a_dependent_and_for_no_stranger(
     assert slot.appointments.count() == 2
 
 
-def test_one_books_for_a_dependent(client: APIClient, child: Patient) -> None:
+def test_a_user_books_for_a_dependent(client: APIClient, child: Patient) -> None:
     slot = ScheduleFactory().slots.first()
     answer = book_for(client, slot, child.pk).json()
     assert answer["patient"] == {"id": child.pk, "name": child.name}

@@ -1,4 +1,4 @@
-"""Which visits are flagged for another time: those that cannot take place, and only while so."""
+"""A visit is flagged for rebooking while it cannot take place."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,19 +20,21 @@ def flagged() -> set[int]:
 
 
 def off(visit: Appointment, **whose: Any) -> TimeOff:
-    """Leave of the doctor, or of `location`, for the time of the visit."""
+    """Create leave of the doctor, or of `location`, for the time of the visit."""
     whose = whose or {"doctor": visit.doctor}
     return TimeOffFactory(**whose, starts_at=visit.starts_at, ends_at=visit.ends_at)
 
 
 @pytest.fixture
 def visits() -> list[Appointment]:
-    """Two of one session, one after the other."""
+    """Return visits in the first two slots of one session."""
     return [AppointmentFactory(slot=slot) for slot in ScheduleFactory().slots.all()[:2]]
 
 
 @pytest.mark.parametrize("whose", ["doctor", "location"])
-def test_leave_flags_what_it_hits_until_it_ends(visits: list[Appointment], whose: str) -> None:
+def test_leave_flags_the_visits_it_overlaps_until_it_ends(
+    visits: list[Appointment], whose: str
+) -> None:
     hit, _ = visits
     leave = off(hit, **{whose: getattr(hit, whose)})
     assert flagged() == {hit.pk}
@@ -47,7 +49,7 @@ def test_leave_that_moves_takes_its_flags_along(visits: list[Appointment]) -> No
     assert flagged() == {other.pk}
 
 
-def test_what_other_leave_covers_stays_flagged(visits: list[Appointment]) -> None:
+def test_a_visit_that_other_leave_covers_stays_flagged(visits: list[Appointment]) -> None:
     hit, _ = visits
     first, _second = off(hit), off(hit, location=hit.location)
     first.unpublish()
@@ -63,7 +65,7 @@ def test_visits_of_a_slot_that_was_closed_already_are_flagged(visits: list[Appoi
     assert flagged() == set()
 
 
-def test_a_doctor_who_leaves_hands_over_what_is_booked(visits: list[Appointment]) -> None:
+def test_the_visits_of_a_doctor_who_leaves_are_flagged(visits: list[Appointment]) -> None:
     doctor = visits[0].doctor
     doctor.revise(accepts_patients=False)
     assert flagged() == set()
@@ -100,7 +102,7 @@ def test_a_flag_is_no_event_and_takes_no_place(visits: list[Appointment]) -> Non
     assert_balanced(visits[0].slot)
 
 
-def test_a_flagged_visit_that_is_moved_is_flagged_no_more(visits: list[Appointment]) -> None:
+def test_a_flagged_visit_that_is_moved_loses_its_flag(visits: list[Appointment]) -> None:
     off(visits[0])
     free = ScheduleFactory().slots.first()
     visits[0].reschedule(to=free)
@@ -114,7 +116,7 @@ def test_flags_are_recomputed_from_the_rows(visits: list[Appointment]) -> None:
     assert flagged() == set()
 
 
-def test_a_thousand_visits_take_as_many_statements_as_one(
+def test_a_thousand_visits_cost_the_same_number_of_statements_as_one(
     django_assert_num_queries: Any,
 ) -> None:
     slot = ScheduleFactory(capacity=30, slot_minutes=None).slots.get()

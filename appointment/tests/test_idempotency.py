@@ -1,4 +1,4 @@
-"""A request that bears an Idempotency-Key does its work once, however often it is sent."""
+"""The server runs a request with an Idempotency-Key once, however often a client sends it."""
 
 import json
 from datetime import timedelta
@@ -42,10 +42,10 @@ def path_of(slot: Slot) -> str:
     return f"/api/appointment/book/{slot.doctor_id}/"
 
 
-# --- Once -----------------------------------------------------------------------------------------
+# --- Repeated requests ----------------------------------------------------------------------------
 
 
-def test_a_booking_sent_again_is_the_same_booking_byte_for_byte(client, slot: Slot) -> None:
+def test_a_repeated_booking_gets_the_same_answer_byte_for_byte(client, slot: Slot) -> None:
     first = assert_replayed(lambda: book(client, slot))
     visit = Appointment.objects.get()
     assert first["Location"].endswith(f"/api/appointment/my-appointments/{visit.pk}/")
@@ -53,7 +53,7 @@ def test_a_booking_sent_again_is_the_same_booking_byte_for_byte(client, slot: Sl
     assert_places((slot, 1))
 
 
-def test_a_cancelation_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slot) -> None:
+def test_a_repeated_cancelation_gets_the_same_answer(client, patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=slot)
     first = assert_replayed(lambda: cancel(client, visit))
     assert first.json()["status"] == "canceled"
@@ -62,7 +62,7 @@ def test_a_cancelation_sent_again_is_the_same_and_no_refusal(client, patient, sl
     assert_places((slot, 0))
 
 
-def test_a_move_sent_again_is_the_same_and_no_refusal(client, patient, slot: Slot) -> None:
+def test_a_repeated_move_gets_the_same_answer(client, patient, slot: Slot) -> None:
     visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
     assert assert_replayed(lambda: reschedule(client, visit, new)).json()["slot_id"] == new.pk
     assert visit.events.filter(kind="rescheduled").count() == 1
@@ -112,7 +112,7 @@ def test_the_order_of_a_bodys_members_does_not_matter(client, slot: Slot) -> Non
     assert_replayed(sent)
 
 
-def test_the_answer_is_what_it_was_though_the_visit_has_changed(client, slot: Slot) -> None:
+def test_the_answer_is_replayed_unchanged_after_the_visit_changes(client, slot: Slot) -> None:
     first = book(client, slot)
     Appointment.objects.get().cancel(reason="Since then")
     assert book(client, slot).content == first.content
@@ -150,7 +150,7 @@ def test_two_users_have_a_key_each(client, other_patient: Patient, slot: Slot, c
     assert_places((slot, 2))
 
 
-# --- What leaves a key unused ---------------------------------------------------------------------
+# --- Requests that leave a key unused -------------------------------------------------------------
 
 
 def test_a_refusal_leaves_the_key_unused(client, slot: Slot) -> None:
@@ -162,7 +162,7 @@ def test_a_refusal_leaves_the_key_unused(client, slot: Slot) -> None:
     assert_replayed(lambda: book(client, slot))
 
 
-def test_what_is_absent_or_malformed_leaves_the_key_unused(client, slot: Slot) -> None:
+def test_an_absent_resource_or_a_malformed_body_leaves_the_key_unused(client, slot: Slot) -> None:
     assert_problem(cancel(client, Appointment(pk=999_999_999)), 404, "not_found")
     assert_invalid(book(client, slot, slot_id="x"), "slot_id")
     broken = send(client, path_of(slot), "{", content_type="application/json")
@@ -171,7 +171,7 @@ def test_what_is_absent_or_malformed_leaves_the_key_unused(client, slot: Slot) -
     assert book(client, slot).status_code == 201
 
 
-def test_who_is_not_signed_in_uses_no_key(slot: Slot) -> None:
+def test_an_anonymous_caller_uses_no_key(slot: Slot) -> None:
     assert_problem(book(APIClient(), slot), 401, "not_authenticated")
     assert not IdempotencyKey.objects.exists()
 
@@ -215,14 +215,14 @@ def test_keys_differ_by_the_case_of_a_letter(client, slot: Slot) -> None:
     assert_problem(book(client, slot, key="A"), 409, "already_booked")
 
 
-def test_where_it_can_be_read_is_kept_however_long_the_host(client, slot: Slot) -> None:
+def test_the_location_is_kept_for_a_host_of_any_length(client, slot: Slot) -> None:
     host = {"HTTP_HOST": f"localhost:{'0' * 600}"}
     first = send(client, f"/api/appointment/book/{slot.doctor_id}/", {"slot_id": slot.pk}, **host)
     assert first.status_code == 201
     assert len(IdempotencyKey.objects.get().location) > 600
 
 
-# --- For how long ---------------------------------------------------------------------------------
+# --- The life of a key ----------------------------------------------------------------------------
 
 
 def test_a_key_is_kept_for_24_hours_and_then_free_again(patient, slot: Slot, client_of) -> None:
@@ -238,7 +238,7 @@ def test_a_key_is_kept_for_24_hours_and_then_free_again(patient, slot: Slot, cli
     assert IdempotencyKey.objects.get().created_at == start + timedelta(hours=24)
 
 
-def test_maintenance_deletes_what_has_expired_and_nothing_else(client, slot: Slot) -> None:
+def test_maintenance_deletes_only_expired_keys(client, slot: Slot) -> None:
     book(client, slot)
     used = IdempotencyKey.objects.get().created_at
     day = timedelta(hours=24)
@@ -246,7 +246,7 @@ def test_maintenance_deletes_what_has_expired_and_nothing_else(client, slot: Slo
     assert IdempotencyKey.objects.expired(used + day).delete()[0] == 1
 
 
-def test_a_used_key_that_has_expired_goes_and_no_other_ones_or_anothers(
+def test_reusing_an_expired_key_deletes_only_that_key_of_the_user(
     client, patient, other_patient, slot: Slot, client_of
 ) -> None:
     long_ago = timezone.now() - timedelta(days=2)
@@ -257,10 +257,10 @@ def test_a_used_key_that_has_expired_goes_and_no_other_ones_or_anothers(
     assert set(left) == {(patient.user.pk, "other"), (other_patient.user.pk, KEY)}
 
 
-# --- Whose words are kept -------------------------------------------------------------------------
+# --- Answers after an erasure ---------------------------------------------------------------------
 
 
-def test_erasing_the_person_erases_the_answers_that_tell_of_them(
+def test_erasing_a_person_erases_their_stored_answers(
     client, patient: Patient, other_patient: Patient, slot: Slot, client_of
 ) -> None:
     child = DependentFactory(user=patient.user)
@@ -273,7 +273,7 @@ def test_erasing_the_person_erases_the_answers_that_tell_of_them(
     assert IdempotencyKey.objects.get().key == "theirs"
 
 
-def test_who_was_erased_gets_no_old_answer(client, patient: Patient, slot: Slot) -> None:
+def test_an_erased_patient_gets_no_old_answer(client, patient: Patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=slot)
     assert cancel(client, visit).status_code == 200
     patient.erase()

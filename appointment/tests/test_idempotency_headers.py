@@ -1,4 +1,4 @@
-"""What an answer given again, or refused, tells and leaves behind."""
+"""The content and the access log of replayed and refused answers."""
 
 from typing import Any
 
@@ -36,12 +36,12 @@ def test_an_answer_given_again_is_a_read_of_its_patient(client, patient, slot: S
     )
 
 
-def test_an_invalid_key_is_refused_with_what_a_key_is(client, slot: Slot) -> None:
+def test_an_invalid_key_is_refused_with_the_format_of_a_key(client, slot: Slot) -> None:
     answer = book(client, slot, "a key")
     assert answer.json()["errors"][0]["detail"] == "Use 1 to 255 visible characters of ASCII."
 
 
-def test_a_form_that_says_a_field_twice_is_another_one_if_either_differs(client, slot) -> None:
+def test_a_form_with_a_repeated_field_differs_if_either_value_differs(client, slot) -> None:
     def sent(text: str) -> Any:
         form = f"slot_id={slot.pk}&reason={text}&reason=b"
         kind = "application/x-www-form-urlencoded"

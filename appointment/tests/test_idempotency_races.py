@@ -1,4 +1,4 @@
-"""The same request sent many times at once is done once, and everybody gets the one answer."""
+"""Concurrent requests under one key do their work once, and all get the same answer."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +25,7 @@ LONG = 10.0
 
 
 def at_once(patient: Patient, *sends: Callable[[APIClient], Any]) -> list[Any]:
-    """Send these together, each by a client of its own of the same person; their answers."""
+    """Send the requests at once, each with a new client of the patient, and return the answers."""
     token = patient.user.issue_token()[0]
 
     def send(number: int) -> Any:
@@ -37,7 +37,7 @@ def at_once(patient: Patient, *sends: Callable[[APIClient], Any]) -> list[Any]:
 
 
 def assert_one_answer(reported: list[Any], status: int) -> None:
-    """One did the work, and the others got its answer byte for byte."""
+    """Check that one request did the work and the others got its answer byte for byte."""
     assert len({answer[:2] for answer in reported}) == 1, reported
     assert {answer[0] for answer in reported} == {status}
     assert Counter(answer[2] for answer in reported) == {None: 1, "true": len(reported) - 1}
@@ -48,13 +48,15 @@ def slot() -> Slot:
     return free(capacity=SENDS)
 
 
-def test_a_booking_sent_eight_times_at_once_is_one(patient: Patient, slot: Slot) -> None:
+def test_eight_simultaneous_bookings_under_one_key_make_one_visit(
+    patient: Patient, slot: Slot
+) -> None:
     reported = at_once(patient, *[partial(book, slot=slot)] * SENDS)
     assert_one_answer(reported, 201)
     assert_places((slot, 1))
 
 
-def test_a_first_booking_sent_at_once_makes_one_profile_and_one_visit(slot: Slot) -> None:
+def test_simultaneous_first_bookings_make_one_profile_and_one_visit(slot: Slot) -> None:
     patient = PatientFactory()
     user = patient.user
     patient.erase()
@@ -64,13 +66,13 @@ def test_a_first_booking_sent_at_once_makes_one_profile_and_one_visit(slot: Slot
     assert_places((slot, 1))
 
 
-def test_a_cancelation_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
+def test_simultaneous_cancelations_under_one_key_cancel_once(patient: Patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=slot)
     assert_one_answer(at_once(patient, *[partial(cancel, visit=visit)] * SENDS), 200)
     assert visit.events.filter(kind="canceled").count() == 1
 
 
-def test_a_move_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
+def test_simultaneous_moves_under_one_key_move_once(patient: Patient, slot: Slot) -> None:
     visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
     reported = at_once(patient, *[partial(reschedule, visit=visit, to=new)] * SENDS)
     assert_one_answer(reported, 200)
@@ -78,7 +80,9 @@ def test_a_move_sent_at_once_is_one(patient: Patient, slot: Slot) -> None:
     assert_places((slot, 0), (new, 1))
 
 
-def test_of_two_requests_under_one_key_at_once_one_is_done(patient: Patient, slot: Slot) -> None:
+def test_one_of_two_simultaneous_requests_under_one_key_is_done(
+    patient: Patient, slot: Slot
+) -> None:
     other = free(6)
     reported = at_once(patient, partial(book, slot=slot), partial(book, slot=other))
     assert sorted(answer[0] for answer in reported) == [201, 422]
@@ -91,12 +95,12 @@ def test_different_keys_do_not_wait_for_each_others_answer(patient: Patient) -> 
     assert [answer[0] for answer in at_once(patient, *sends)] == [201] * len(slots)
 
 
-# --- The second comes while the first is at work --------------------------------------------------
+# --- The second request arrives while the first runs ----------------------------------------------
 
 
 @pytest.fixture
 def at_work(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
-    """The first booking tells when it has its place and key, and goes on when it is told to."""
+    """Make the first booking set `begun` once it has its place, and wait for `go_on`."""
     begun, go_on, enter = Event(), Event(), Appointment.save_booked
 
     def enter_late(self: Appointment, *args: Any) -> None:
@@ -108,7 +112,7 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
     return begun, go_on
 
 
-def test_the_second_waits_for_the_first_and_gets_its_answer(
+def test_the_second_request_waits_for_the_first_and_gets_its_answer(
     patient: Patient, slot: Slot, at_work: tuple[Event, Event]
 ) -> None:
     begun, go_on = at_work
@@ -119,7 +123,7 @@ def test_the_second_waits_for_the_first_and_gets_its_answer(
 
     def release(_: APIClient) -> Any:
         assert begun.wait(LONG)
-        assert not go_on.wait(0.5)  # by now the second is under way, and has no answer
+        assert not go_on.wait(0.5)  # the second request runs now and has no answer yet
         assert not Appointment.objects.exists()
         go_on.set()
         return APIClient().get("/healthz")
@@ -130,7 +134,7 @@ def test_the_second_waits_for_the_first_and_gets_its_answer(
     assert_places((slot, 1))
 
 
-def test_the_second_does_the_work_where_the_first_is_refused(
+def test_the_second_request_does_the_work_if_the_first_is_refused(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, enter = Event(), Appointment.save_booked
@@ -138,7 +142,7 @@ def test_the_second_does_the_work_where_the_first_is_refused(
     def fail_once(self: Appointment, *args: Any) -> None:
         if not begun.is_set():
             begun.set()
-            Event().wait(0.5)  # the second waits at the key meanwhile
+            Event().wait(0.5)  # the second request waits for the key
             raise Slot.DoesNotExist
         enter(self, *args)
 

@@ -1,4 +1,4 @@
-"""The day of a visit: who has come, who did not, and who may correct what was noted of it."""
+"""Check-in, completion and no-show on the day of a visit, and corrections by staff."""
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -26,13 +26,13 @@ Verb = Callable[..., Appointment]
 
 @pytest.fixture
 def visit() -> Appointment:
-    """A visit at 09:00 three days ahead."""
+    """Return a visit at 09:00 three days ahead."""
     booked: Appointment = AppointmentFactory()
     return booked
 
 
 def reported(visit: Appointment) -> list[tuple[str, str, str]]:
-    """What its events say, in the order of what happened."""
+    """Return kind and statuses of the visit's events after its booking, oldest first."""
     events = visit.events.order_by("pk")
     return [(event.kind, event.from_status, event.to_status) for event in events][1:]
 
@@ -41,7 +41,7 @@ def reported(visit: Appointment) -> list[tuple[str, str, str]]:
 
 
 def midnights(visit: Appointment) -> tuple[datetime, datetime]:
-    """When the day of the visit begins and ends, at its location."""
+    """Return when the day of the visit begins and ends at its location."""
     zone, day = visit.location.zone, visit.date
     return tuple(  # type: ignore[return-value]
         datetime.combine(day + timedelta(days=n), time(), tzinfo=zone) for n in (0, 1)
@@ -50,7 +50,7 @@ def midnights(visit: Appointment) -> tuple[datetime, datetime]:
 
 @pytest.mark.parametrize("zone", ["Europe/Madrid", "Asia/Tokyo", "America/Los_Angeles"])
 @pytest.mark.parametrize("day", [date(2027, 3, 28), date(2027, 10, 31), date(2027, 6, 1)])
-def test_who_comes_is_checked_in_on_the_day_there_from_midnight_to_midnight(
+def test_a_patient_is_checked_in_on_the_local_day_from_midnight_to_midnight(
     zone: str, day: date
 ) -> None:
     slots = ScheduleFactory(location__time_zone=zone, date=day).slots.all()
@@ -102,7 +102,7 @@ def test_the_day_is_that_of_the_slot_the_visit_was_moved_to(visit: Appointment) 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_checked_in_at_two_desks_at_once_leaves_one_event() -> None:
+def test_simultaneous_check_ins_leave_one_event() -> None:
     visit = AppointmentFactory()
     copies = [Appointment.objects.get(pk=visit.pk) for _ in range(8)]
     done = run_together(8, lambda n: copies[n].check_in(at=visit.starts_at))
@@ -110,10 +110,10 @@ def test_checked_in_at_two_desks_at_once_leaves_one_event() -> None:
     assert len(reported(visit)) == 1
 
 
-# --- Before its start -----------------------------------------------------------------------------
+# --- Before the start of a visit ------------------------------------------------------------------
 
 
-def test_before_its_start_only_who_has_come_can_be_completed(visit: Appointment) -> None:
+def test_before_its_start_only_a_checked_in_visit_can_be_completed(visit: Appointment) -> None:
     early = visit.starts_at - HOUR
     with pytest.raises(InvalidTransition):
         visit.complete(at=early)
@@ -141,7 +141,7 @@ ENDS: dict[str, Verb] = {"completed": Appointment.complete, "no_show": Appointme
 
 
 @pytest.mark.parametrize(("wrong", "right"), [("completed", "no_show"), ("no_show", "completed")])
-def test_staff_correct_what_was_noted_and_both_events_are_kept(
+def test_staff_correct_a_status_and_both_events_are_kept(
     visit: Appointment, staff: User, wrong: str, right: str
 ) -> None:
     ENDS[wrong](visit, at=visit.starts_at)
@@ -153,7 +153,7 @@ def test_staff_correct_what_was_noted_and_both_events_are_kept(
 
 
 @pytest.mark.parametrize("status", ENDS)
-def test_to_note_the_same_again_is_refused(visit: Appointment, staff: User, status: str) -> None:
+def test_a_repeated_correction_is_refused(visit: Appointment, staff: User, status: str) -> None:
     ENDS[status](visit, at=visit.starts_at)
     with pytest.raises(InvalidTransition):
         ENDS[status](visit, by=staff, at=visit.starts_at)
@@ -181,7 +181,7 @@ def test_a_canceled_visit_cannot_be_corrected(visit: Appointment, staff: User) -
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_corrected_at_two_desks_at_once_it_is_corrected_once() -> None:
+def test_one_of_several_simultaneous_corrections_succeeds() -> None:
     visit, clerk = AppointmentFactory(), SuperuserFactory()
     visit.mark_no_show(at=visit.starts_at)
     copies = [Appointment.objects.get(pk=visit.pk) for _ in range(6)]
@@ -191,14 +191,14 @@ def test_corrected_at_two_desks_at_once_it_is_corrected_once() -> None:
     assert reported(visit)[1:] == [("completed", "no_show", "completed")]
 
 
-def test_a_doctor_who_may_open_the_admin_and_no_more_corrects_nothing() -> None:
+def test_a_doctor_with_only_admin_access_corrects_nothing() -> None:
     visit = AppointmentFactory()
     visit.mark_no_show(at=visit.starts_at)
     with pytest.raises(InvalidTransition):
         visit.complete(by=UserFactory(is_staff=True), at=visit.ends_at)
 
 
-# --- As whom somebody acts ------------------------------------------------------------------------
+# --- The role of the actor ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("who", ["patient", "carer", "doctor", "staff", "system"])

@@ -1,4 +1,4 @@
-"""The migrations of all four apps go forward, back to nothing, and forward again."""
+"""The migrations of all four apps run forward, back to zero and forward again."""
 
 import os
 import subprocess

@@ -33,7 +33,7 @@ def client(patient: Patient, client_of) -> APIClient:
 
 
 def visit(patient: Patient, days: int, zone: str = "Europe/Madrid", **fields) -> Appointment:
-    """One at 09:00 there, so many days from today."""
+    """Create a visit at 09:00 local time, `days` after today."""
     session = ScheduleFactory(
         date=TODAY + timedelta(days=days), slot_minutes=None, location__time_zone=zone, **fields
     )
@@ -42,7 +42,7 @@ def visit(patient: Patient, days: int, zone: str = "Europe/Madrid", **fields) ->
 
 @pytest.fixture
 def visits(patient: Patient) -> dict[str, Appointment]:
-    """One in every status, from the past to the future."""
+    """Return visits in every status, from the past to the future."""
     return {
         "completed": visit(patient, -3).complete(),
         "no_show": visit(patient, -2).mark_no_show(),
@@ -54,7 +54,7 @@ def visits(patient: Patient) -> dict[str, Appointment]:
 
 
 def found(client: APIClient, visits: dict[str, Appointment], **query: object) -> list[str]:
-    """The names of the visits that the list answers, in its order."""
+    """Return the names of the visits that the API lists, in its order."""
     query = {name.rstrip("_"): value for name, value in query.items()}
     response = client.get(MINE, query)
     assert response.status_code == 200, response.content[:500]
@@ -75,13 +75,11 @@ def test_the_latest_comes_first(client, visits) -> None:
         ("no_show", ["no_show"]),
     ],
 )
-def test_visits_are_narrowed_by_status(status: str, names: list[str], client, visits) -> None:
+def test_visits_are_filtered_by_status(status: str, names: list[str], client, visits) -> None:
     assert found(client, visits, status=status) == names
 
 
-def test_upcoming_is_scheduled_and_not_begun_and_false_is_all_the_rest(
-    client, visits, clock
-) -> None:
+def test_upcoming_true_and_false_divide_the_visits(client, visits, clock) -> None:
     assert found(client, visits, upcoming="true") == ["far", "near"]
     rest = ["canceled", "forgotten", "no_show", "completed"]
     assert found(client, visits, upcoming="false") == rest
@@ -90,7 +88,7 @@ def test_upcoming_is_scheduled_and_not_begun_and_false_is_all_the_rest(
     assert found(client, visits, upcoming="true") == ["far"]
 
 
-def test_visits_are_narrowed_by_their_dates_both_ends_included(client, visits) -> None:
+def test_visits_are_filtered_by_inclusive_dates(client, visits) -> None:
     first, last = TODAY - timedelta(days=1), TODAY + timedelta(days=2)
     assert found(client, visits, from_=first) == ["far", "canceled", "near", "forgotten"]
     assert found(client, visits, to=first) == ["forgotten", "no_show", "completed"]
@@ -100,14 +98,14 @@ def test_visits_are_narrowed_by_their_dates_both_ends_included(client, visits) -
 
 
 def test_a_date_is_that_at_the_location(client, patient: Patient) -> None:
-    """22:00 on the first in New York is 03:00 on the second in UTC."""
+    """The time 22:00 on the first in New York is 03:00 on the second in UTC."""
     late = visit(patient, 0, "America/New_York", start_time=time(22), end_time=time(23))
     visits = {"late": late}
     assert found(client, visits, from_=TODAY, to=TODAY) == ["late"]
     assert found(client, visits, from_=TODAY + timedelta(days=1)) == []
 
 
-def test_visits_are_ordered_as_asked(client, visits) -> None:
+def test_visits_have_the_requested_order(client, visits) -> None:
     Appointment.objects.filter(pk=visits["near"].pk).update(created_at=NOW + timedelta(days=9))
     assert found(client, visits, ordering="starts_at") == list(visits)
     assert found(client, visits, ordering="-starts_at") == list(reversed(visits))
@@ -159,7 +157,7 @@ def test_instants_carry_the_offset_of_each_location(client, patient: Patient) ->
     assert [row["created_at"][-6:] for row in shown] == ["-05:00", "+01:00", "+05:30"]
 
 
-def test_summer_visits_carry_the_summers_offset(client, patient: Patient) -> None:
+def test_summer_visits_carry_the_summer_offset(client, patient: Patient) -> None:
     visit(patient, 212)
     [row] = client.get(MINE).json()["results"]
     assert row["starts_at"] == "2027-07-01T09:00:00+02:00"
@@ -191,10 +189,10 @@ def test_without_a_profile_there_are_none(client_of) -> None:
     assert client_of(UserFactory()).get(MINE).json()["results"] == []
 
 
-def test_a_doctor_and_staff_see_their_own_alone(
+def test_doctors_and_staff_see_only_their_own_visits(
     visits, client_of, doctor_user: User, staff
 ) -> None:
-    """Their work is in the admin, not here."""
+    """Doctors and staff see the visits of others in the admin only."""
     for user in (doctor_user, staff):
         assert client_of(user).get(MINE).json()["count"] == 0
 

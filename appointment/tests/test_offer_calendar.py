@@ -1,4 +1,4 @@
-"""What the calendar frees is offered; what it closes, drops or shrinks was offered in vain."""
+"""A place that the calendar frees is offered; an offer of a place that it closes is withdrawn."""
 
 from datetime import time
 from typing import Any
@@ -23,14 +23,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture
 def entry(visit: Appointment) -> WaitlistEntry:
-    """Who has just been offered the visit's place."""
+    """Return an entry that has an offer of the visit's place."""
     entry = waiting(visit)
     visit.cancel()
     return entry
 
 
 def status_of(entry: WaitlistEntry) -> str:
-    """Where the entry stands now."""
+    """Return the stored status of the entry."""
     return str(WaitlistEntry.objects.get(pk=entry.pk).status)
 
 
@@ -92,7 +92,7 @@ def test_an_offer_does_not_keep_a_session_from_being_changed(
     assert holders(slot) == [entry.pk]
 
 
-def test_a_slot_shrinks_to_what_is_booked_whatever_is_offered() -> None:
+def test_a_slot_with_an_offer_shrinks_to_its_booked_places() -> None:
     slot = ScheduleFactory(slot_minutes=None, capacity=3).slots.get()
     AppointmentFactory(slot=slot)
     for _ in range(2):

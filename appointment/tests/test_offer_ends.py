@@ -1,4 +1,4 @@
-"""An offer that ends gives its place back; what it costs to make one."""
+"""An offer that ends gives its place back, and offers cost a constant number of statements."""
 
 from datetime import time, timedelta
 
@@ -8,7 +8,14 @@ from django.utils import timezone
 
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.waitlist import HOLD, ended, holders, offered, unfit, waiting
+from appointment.tests.waitlist import (
+    HOLD,
+    end_offers,
+    holders,
+    offered,
+    unsuitable_entries,
+    waiting,
+)
 from doctor.models import Slot
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.tests.factories import PatientFactory
@@ -24,7 +31,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 def test_a_withdrawn_offer_gives_its_place_back_and_can_be_made_again(visit: Appointment) -> None:
     entry = waiting(visit)
     visit.cancel()
-    ended(visit.slot, "withdraw", {visit.slot_id}, timezone.now())
+    end_offers(visit.slot, "withdraw", {visit.slot_id}, timezone.now())
     assert holders(visit.slot) == []
     entry.refresh_from_db()
     assert (visit.slot.taken, entry.status) == (0, "waiting")
@@ -34,27 +41,27 @@ def test_a_withdrawn_offer_gives_its_place_back_and_can_be_made_again(visit: App
 def test_withdrawing_leaves_the_offers_of_other_slots(visit: Appointment) -> None:
     waiting(visit)
     visit.cancel()
-    ended(visit.slot, "withdraw", {visit.slot.pk + 1}, timezone.now())
+    end_offers(visit.slot, "withdraw", {visit.slot.pk + 1}, timezone.now())
     assert len(holders(visit.slot)) == 1
 
 
-def test_a_hold_that_has_lapsed_is_settled_and_the_place_anybodys(visit: Appointment) -> None:
+def test_a_lapsed_hold_is_settled_and_its_place_is_free(visit: Appointment) -> None:
     entry, _ = waiting(visit), waiting(visit)
     at = timezone.now()
     visit.cancel(at=at)
-    ended(visit.slot, "settle", visit.slot, at + HOLD - timedelta(microseconds=1))
+    end_offers(visit.slot, "settle", visit.slot, at + HOLD - timedelta(microseconds=1))
     assert holders(visit.slot) == [entry.pk]
-    ended(visit.slot, "settle", visit.slot, at + HOLD)
+    end_offers(visit.slot, "settle", visit.slot, at + HOLD)
     assert holders(visit.slot) == []
     assert visit.slot.taken == 0
     assert list(Offer.objects.values_list("status", flat=True)) == ["expired"]
 
 
-def test_what_was_let_lapse_is_not_offered_to_the_same_again(visit: Appointment) -> None:
+def test_a_lapsed_offer_is_not_made_to_the_same_entry_again(visit: Appointment) -> None:
     _, next_in_line = waiting(visit), waiting(visit)
     at = timezone.now()
     visit.cancel(at=at)
-    ended(visit.slot, "settle", visit.slot, at + HOLD)
+    end_offers(visit.slot, "settle", visit.slot, at + HOLD)
     assert offered(visit.slot) == 1
     assert holders(visit.slot) == [next_in_line.pk]
 
@@ -75,7 +82,7 @@ def test_the_slot_knows_the_first_of_its_holds_to_lapse() -> None:
         entries.append(WaitlistEntryFactory(doctor=slot.doctor))
         offered(slot, at + timedelta(minutes=minutes))
     assert_balanced(slot)
-    ended(slot, "settle", slot, at + HOLD)
+    end_offers(slot, "settle", slot, at + HOLD)
     assert holders(slot) == [entries[1].pk]
 
 
@@ -97,12 +104,12 @@ def cost_of_canceling(visit: Appointment) -> int:
     return len(statements)
 
 
-def test_the_cost_of_canceling_does_not_grow_with_those_who_are_passed_over() -> None:
+def test_the_cost_of_canceling_does_not_grow_with_entries_passed_over() -> None:
     costs = []
     for number in (1, 2):
         visit = AppointmentFactory(slot=ScheduleFactory(slot_minutes=None).slots.get())
         for _ in range(number):
-            unfit(visit)
+            unsuitable_entries(visit)
         last = [waiting(visit) for _ in range(2 * number)]
         costs.append(cost_of_canceling(visit))
         assert holders(visit.slot) == [last[0].pk]

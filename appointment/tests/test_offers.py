@@ -1,4 +1,4 @@
-"""A freed place goes to the first in line who can have it."""
+"""A freed place is offered to the first waitlist entry that fits it."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -9,7 +9,14 @@ from django.utils import timezone
 
 from appointment.models import Appointment, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.waitlist import HALF_AN_HOUR, HOLD, holders, offered, unfit, waiting
+from appointment.tests.waitlist import (
+    HALF_AN_HOUR,
+    HOLD,
+    holders,
+    offered,
+    unsuitable_entries,
+    waiting,
+)
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
 from patient.tests.factories import PatientFactory
@@ -17,7 +24,7 @@ from patient.tests.factories import PatientFactory
 pytestmark = pytest.mark.django_db
 
 
-# --- Who is next ----------------------------------------------------------------------------------
+# --- The next entry -------------------------------------------------------------------------------
 
 
 def test_a_canceled_place_is_held_for_the_first_in_line(visit: Appointment) -> None:
@@ -53,7 +60,7 @@ def test_an_offer_ends_before_the_notice_begins(
 
 
 @pytest.mark.parametrize(("notice", "seconds"), [(None, 59), (60, 3659), (60, 600)])
-def test_what_could_be_accepted_for_less_than_a_minute_is_not_offered(
+def test_an_offer_that_would_last_less_than_a_minute_is_not_made(
     visit: Appointment, notice: int | None, seconds: int
 ) -> None:
     visit.location.revise(min_notice_minutes=notice)
@@ -71,14 +78,14 @@ def test_the_minutes_of_an_offer_are_a_setting(visit: Appointment, settings: Any
     assert Offer.objects.get().expires_at - at == timedelta(minutes=45)
 
 
-def test_no_entry_is_offered_what_does_not_fit(visit: Appointment) -> None:
-    unfit(visit)
+def test_no_entry_is_offered_a_place_that_does_not_fit(visit: Appointment) -> None:
+    unsuitable_entries(visit)
     visit.cancel()
     assert holders(visit.slot) == []
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "criteria",
     [
         {"start_time": time(9), "end_time": time(11)},
         {"first_date": day_ahead(3), "last_date": day_ahead(3)},
@@ -86,13 +93,15 @@ def test_no_entry_is_offered_what_does_not_fit(visit: Appointment) -> None:
         {"weekday_bits": 127},
     ],
 )
-def test_the_edges_of_a_wish_belong_to_it(visit: Appointment, wish: dict[str, Any]) -> None:
-    entry = waiting(visit, **wish)
+def test_the_bounds_of_the_criteria_are_inclusive(
+    visit: Appointment, criteria: dict[str, Any]
+) -> None:
+    entry = waiting(visit, **criteria)
     visit.cancel()
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_a_specialty_is_waited_for_with_any_doctor_who_practises_it(visit: Appointment) -> None:
+def test_an_entry_for_a_specialty_matches_every_doctor_who_has_it(visit: Appointment) -> None:
     specialties = [SpecialtyFactory() for _ in range(2)]
     visit.doctor.specialties.add(*specialties)
     entry = waiting(visit, doctor=None, specialty=specialties[1])
@@ -101,12 +110,12 @@ def test_a_specialty_is_waited_for_with_any_doctor_who_practises_it(visit: Appoi
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_days_and_hours_are_those_of_the_location(visit: Appointment) -> None:
+def test_days_and_hours_are_local_to_the_location(visit: Appointment) -> None:
     far = ScheduleFactory(
         doctor=visit.doctor,
         location__time_zone="Pacific/Auckland",
         date=visit.date + timedelta(days=2),
-        start_time=time(7),  # there; the evening before in UTC
+        start_time=time(7),  # local time; it is the evening before in UTC
         end_time=time(8),
         slot_minutes=None,
     )
@@ -121,7 +130,7 @@ def test_days_and_hours_are_those_of_the_location(visit: Appointment) -> None:
     assert holders(far.slots.get()) == [entry.pk]
 
 
-def test_a_visit_past_midnight_is_not_over_by_any_hour_of_its_day(visit: Appointment) -> None:
+def test_a_visit_past_midnight_matches_no_end_time_of_its_day(visit: Appointment) -> None:
     night = ScheduleFactory(start_time=time(20), end_time=time(23, 59), slot_minutes=None)
     Slot.objects.filter(schedule=night).update(
         ends_at=night.slots.get().ends_at + timedelta(hours=2)
@@ -133,7 +142,7 @@ def test_a_visit_past_midnight_is_not_over_by_any_hour_of_its_day(visit: Appoint
 
 
 @pytest.mark.parametrize(("limit", "who"), [(1, 1), (2, 0), (None, 0)])
-def test_who_may_have_no_more_visits_there_is_passed_over(
+def test_a_patient_at_the_limit_of_the_location_is_passed_over(
     visit: Appointment, limit: int | None, who: int
 ) -> None:
     busy = PatientFactory()
@@ -155,7 +164,7 @@ def test_a_visit_that_is_over_does_not_count_towards_the_limit(visit: Appointmen
 
 
 def test_a_patient_is_offered_two_overlapping_times_once(visit: Appointment) -> None:
-    """Through two entries, of one transaction."""
+    """The patient has two entries, and each matches one of the times."""
     other = ScheduleFactory(start_time=time(10), end_time=time(12), slot_minutes=None)
     patient = PatientFactory()
     entries = [
@@ -167,7 +176,7 @@ def test_a_patient_is_offered_two_overlapping_times_once(visit: Appointment) -> 
     assert offered(other.slots.get()) == 0
 
 
-# --- What is offered ------------------------------------------------------------------------------
+# --- The offered places ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("closed", ["accepts_patients", "is_active"])

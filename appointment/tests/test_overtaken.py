@@ -1,4 +1,4 @@
-"""Verbs that something else overtakes between the look and the leap."""
+"""Rows that another call changes or deletes between the check and the write of a verb."""
 
 import logging
 from datetime import time
@@ -36,7 +36,7 @@ def test_nothing_is_written_about_a_patient_who_has_been_erased(patient: Patient
     assert_balanced(slot)
 
 
-def test_a_slot_that_goes_while_its_session_is_booked_is_passed_over(
+def test_a_slot_deleted_while_its_session_is_booked_is_passed_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     user, schedule, take = UserFactory(), ScheduleFactory(), Slot.take
@@ -52,7 +52,7 @@ def test_a_slot_that_goes_while_its_session_is_booked_is_passed_over(
     assert_balanced(second)
 
 
-def test_a_time_at_offset_zero_is_spelled_as_it_is_listed(client_of) -> None:
+def test_a_time_at_offset_zero_has_one_format_in_every_answer(client_of) -> None:
     london = LocationFactory(time_zone="Europe/London")
     with time_machine.travel("2027-01-10T08:00:00+00:00"):
         schedule, client = ScheduleFactory(location=london), client_of(UserFactory())
@@ -71,7 +71,7 @@ def test_the_log_says_why_the_database_cannot_answer(caplog: pytest.LogCaptureFi
     assert "too many connections" in caplog.text
 
 
-def test_a_session_that_goes_while_it_is_booked_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_deleted_while_it_is_booked_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     user, schedule, load_candidates = (
         UserFactory(),
         ScheduleFactory(),
@@ -87,7 +87,7 @@ def test_a_session_that_goes_while_it_is_booked_is_absent(monkeypatch: pytest.Mo
         Appointment.objects.book_own(user, schedule.doctor_id, schedule_id=schedule.pk)
 
 
-def test_a_slot_whose_hold_has_lapsed_is_had_though_it_fills_up_meanwhile(
+def test_a_slot_with_a_lapsed_hold_is_booked_though_it_fills_up_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     visit = AppointmentFactory(slot=ScheduleFactory(capacity=2).slots.first())
@@ -108,7 +108,7 @@ def test_a_slot_whose_hold_has_lapsed_is_had_though_it_fills_up_meanwhile(
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_row_that_was_named_and_then_deleted_is_absent() -> None:
-    """Foreign keys are checked at the commit, where no verb can catch what they refuse."""
+    """The database checks foreign keys at commit, where no verb can catch the error."""
     with pytest.raises(IntegrityError) as refused, transaction.atomic():
         AppointmentEvent.objects.create(appointment_id=10**9, kind="booked", to_status="scheduled")
     problem = problem_of(refused.value)

@@ -1,4 +1,4 @@
-"""Whatever the verbs, in whatever order: the invariants hold, and a refusal changes nothing."""
+"""Random sequences of verbs keep the invariants, and a refused verb changes nothing."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -28,7 +28,7 @@ REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist)
 
 
 class Clinic:
-    """Three doctors, five patients, and somebody who does things at random."""
+    """Three doctors and five patients, and methods that each call a verb at random."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
@@ -42,14 +42,14 @@ class Clinic:
             ScheduleFactory(doctor=doctor, capacity=2)
 
     def any_of(self, model: Any) -> Any:
-        """One row; raises DoesNotExist where there is none."""
+        """Return a random row, or raise DoesNotExist if there is none."""
         rows = list(model.objects.order_by("pk"))
         if not rows:
             raise model.DoesNotExist
         return self.chance.choice(rows)
 
     def session(self) -> dict[str, Any]:
-        """Somewhere, some day, some hours."""
+        """Return random fields of a session."""
         start = self.chance.randint(8, 14)
         return {
             "location": self.chance.choice(self.locations),
@@ -112,13 +112,13 @@ class Clinic:
 
 
 def state() -> list[list[dict[str, Any]]]:
-    """All rows that a verb could change."""
+    """Return all rows that a verb could change."""
     models = (Schedule, Slot, Appointment, AppointmentEvent, Patient)
     return [list(model._base_manager.order_by("pk").values()) for model in models]
 
 
 def refused(verb: Callable[[], None]) -> bool:
-    """Whether the verb raised one of the refusals that are foreseen."""
+    """Return whether the verb raised one of the expected refusals."""
     try:
         verb()
     except REFUSALS:

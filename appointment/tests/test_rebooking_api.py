@@ -1,4 +1,4 @@
-"""The work list: what leave hit, each with other times, moved or canceled in one step."""
+"""Staff list the visits that need rebooking, and move or cancel each in one step."""
 
 from datetime import timedelta
 from typing import Any
@@ -24,14 +24,14 @@ PATH = "/api/appointment/rebooking/"
 
 @pytest.fixture
 def client(staff: User, client_of: Any) -> APIClient:
-    """Of the front desk."""
+    """Return a client of a user at the front desk."""
     staff.groups.add(reception_group())
     client: APIClient = client_of(staff)
     return client
 
 
 def flagged(**session: Any) -> Appointment:
-    """A visit whose doctor is on leave that day, and there again the day after."""
+    """Create a visit whose doctor is on leave that day and works on the next day."""
     visit = AppointmentFactory(slot=ScheduleFactory(**session).slots.first())
     there = {"doctor": visit.doctor, "location": visit.location}
     ScheduleFactory(**there, date=visit.date + timedelta(days=1))
@@ -47,7 +47,7 @@ def listed(client: APIClient) -> list[int]:
     return [line["id"] for line in answer.json()["results"]]
 
 
-def test_the_list_has_what_is_flagged_soonest_first(client: APIClient) -> None:
+def test_the_list_shows_flagged_visits_soonest_first(client: APIClient) -> None:
     later, sooner = flagged(date=day_ahead(5)), flagged()
     AppointmentFactory()
     assert listed(client) == [sooner.pk, later.pk]
@@ -66,7 +66,7 @@ def test_a_row_has_the_visit_and_three_other_times(client: APIClient) -> None:
     assert starts == sorted(starts)
 
 
-def test_what_is_canceled_moved_or_begun_is_not_listed(client: APIClient) -> None:
+def test_canceled_moved_and_begun_visits_are_not_listed(client: APIClient) -> None:
     canceled, moved, begun = flagged(), flagged(), flagged()
     canceled.cancel()
     moved.reschedule(to=ScheduleFactory().slots.first())
@@ -112,7 +112,7 @@ def test_a_flagged_visit_has_no_cancel_deadline(client: APIClient, step: str) ->
 
 
 @pytest.mark.parametrize("step", ["move", "cancel"])
-def test_what_is_not_on_the_list_is_404(client: APIClient, step: str) -> None:
+def test_a_visit_that_is_not_on_the_list_is_404(client: APIClient, step: str) -> None:
     sound, canceled, begun = AppointmentFactory(), flagged(), flagged()
     canceled.cancel()
     body = {"slot_id": ScheduleFactory().slots.first().pk} if step == "move" else {}
@@ -133,7 +133,7 @@ def test_what_is_not_on_the_list_is_404(client: APIClient, step: str) -> None:
         ("none", 404, "not_found"),
     ],
 )
-def test_a_move_is_refused_as_the_rule_says(
+def test_a_refused_move_reports_the_rule(
     client: APIClient, which: str, status: int, code: str
 ) -> None:
     visit, session = flagged(), ScheduleFactory(date=day_ahead(6))
@@ -154,7 +154,7 @@ def test_a_move_is_refused_as_the_rule_says(
     assert listed(client) == [visit.pk]
 
 
-def test_a_move_to_nowhere_is_400(client: APIClient) -> None:
+def test_a_move_without_a_slot_is_400(client: APIClient) -> None:
     assert_invalid(client.post(f"{PATH}{flagged().pk}/move/", {}), "slot_id")
 
 

@@ -60,7 +60,7 @@ def test_the_answer_is_the_same_appointment_at_its_new_time(client, visit: Appoi
         assert_balanced(slot)
 
 
-def test_the_detail_tells_of_the_move_on_the_clocks_of_the_new_location(client, visit) -> None:
+def test_the_detail_shows_the_move_on_the_clocks_of_the_new_location(client, visit) -> None:
     new = free(location__time_zone="Asia/Tokyo")
     reschedule(client, visit, new.pk)
     shown = detail(client, visit)
@@ -76,7 +76,7 @@ def test_the_detail_tells_of_the_move_on_the_clocks_of_the_new_location(client, 
     }
 
 
-def test_a_dependents_visit_is_moved_by_who_cares_for_them(client, patient: Patient) -> None:
+def test_a_dependents_visit_is_moved_by_the_carer(client, patient: Patient) -> None:
     visit = AppointmentFactory(patient=DependentFactory(user=patient.user))
     new = free()
     assert reschedule(client, visit, new.pk).status_code == 200
@@ -114,7 +114,9 @@ def test_the_new_locations_rules_apply_to_the_new_slot(client, visit, rule, valu
 
 
 @pytest.mark.parametrize("rule", ["min_notice_minutes", "horizon_days", "max_live_per_patient"])
-def test_the_old_locations_rules_do_not(client, visit: Appointment, rule: str) -> None:
+def test_the_old_locations_rules_do_not_apply_to_the_new_slot(
+    client, visit: Appointment, rule: str
+) -> None:
     visit.location.revise(**{rule: 30 * 24 * 60 if "min" in rule else 0})
     assert reschedule(client, visit, free().pk).status_code == 200
 
@@ -130,7 +132,7 @@ def test_the_deadline_is_that_of_the_old_location(client, visit: Appointment) ->
     assert reschedule(client, visit, new.pk).status_code == 200
 
 
-def test_whom_leave_has_hit_moves_whatever_the_deadline(client, visit: Appointment) -> None:
+def test_a_visit_that_leave_affects_moves_after_the_deadline(client, visit: Appointment) -> None:
     late(visit, visit.slot)
     Appointment.objects.update(needs_rebooking=True)
     assert detail(client, visit)["can_reschedule"] is True
@@ -144,7 +146,7 @@ def test_the_limit_does_not_count_the_visit_that_moves(client, patient: Patient)
     assert_balanced(there)
 
 
-def test_what_has_begun_can_no_longer_be_moved(patient: Patient, visit, client_of) -> None:
+def test_a_visit_that_has_begun_cannot_be_moved(patient: Patient, visit, client_of) -> None:
     new = free()
     with time_machine.travel(visit.starts_at, tick=False) as clock:
         client = client_of(patient.user)
@@ -162,23 +164,23 @@ def test_slots_that_the_public_does_not_see_are_absent(client, visit: Appointmen
     assert_unmoved(visit)
 
 
-def test_another_patients_appointment_is_absent_for_anybody_but_them(
+def test_another_patients_appointment_is_absent_for_every_other_user(
     client, other_patient: Patient, staff: User, client_of
 ) -> None:
     theirs, new = AppointmentFactory(patient=other_patient), free()
-    for somebody in (client, client_of(staff)):
-        assert_problem(reschedule(somebody, theirs, new.pk), 404, "not_found")
+    for caller in (client, client_of(staff)):
+        assert_problem(reschedule(caller, theirs, new.pk), 404, "not_found")
     assert_problem(reschedule(client, Appointment(pk=999_999_999), new.pk), 404, "not_found")
     assert_unmoved(theirs)
 
 
 @pytest.mark.parametrize("wrong", [None, "", "soon", 1.5, -1, 2**63, [], {}, True])
-def test_a_slot_that_is_no_key_is_reported(client, visit: Appointment, wrong: object) -> None:
+def test_an_invalid_slot_key_is_reported(client, visit: Appointment, wrong: object) -> None:
     assert_invalid(reschedule(client, visit, wrong), "slot_id")
     assert_unmoved(visit)
 
 
-def test_nothing_else_in_a_body_changes_anything(client, visit: Appointment) -> None:
+def test_other_fields_in_a_body_change_nothing(client, visit: Appointment) -> None:
     new = free()
     forged = {"slot_id": new.pk, "status": "completed", "patient": 1, "override_reason": "Please"}
     answer = client.post(f"/api/appointment/reschedule/{visit.pk}/", forged).json()
@@ -186,7 +188,7 @@ def test_nothing_else_in_a_body_changes_anything(client, visit: Appointment) -> 
     assert moved(visit).override_reason == ""
 
 
-def test_a_move_takes_as_many_statements_however_much_there_is(client, patient: Patient) -> None:
+def test_the_cost_of_a_move_does_not_grow_with_the_visits(client, patient: Patient) -> None:
     def cost(days: int) -> int:
         visit = AppointmentFactory(patient=patient, slot=free(days, capacity=3))
         new = free(days + 1, capacity=3)
@@ -194,7 +196,7 @@ def test_a_move_takes_as_many_statements_however_much_there_is(client, patient: 
             assert reschedule(client, visit, new.pk).status_code == 200
         return len(statements)
 
-    cost(10)  # the token's expiry is written at most hourly
+    cost(10)  # this call may write the token's expiry, at most hourly
     little = cost(20)
     for days in range(40, 46):
         AppointmentFactory(patient=patient, slot=free(days))

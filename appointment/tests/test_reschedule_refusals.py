@@ -1,4 +1,4 @@
-"""What a move refuses, and which of several reasons it tells; a refused visit stays as it was."""
+"""A refused move reports the first of several reasons and leaves the visit unchanged."""
 
 from datetime import time, timedelta
 
@@ -29,13 +29,13 @@ INSTANT = timedelta(microseconds=1)
 
 @pytest.fixture
 def visit() -> Appointment:
-    """A visit at 09:00 three days ahead."""
+    """Return a visit at 09:00 three days ahead."""
     booked: Appointment = AppointmentFactory()
     return booked
 
 
 @pytest.mark.parametrize("first", range(len(IN_ORDER)))
-def test_of_several_reasons_the_first_is_reported(visit: Appointment, first: int) -> None:
+def test_the_first_of_several_reasons_is_reported(visit: Appointment, first: int) -> None:
     new = free()
     for prepare, _ in reversed(IN_ORDER[first:]):
         prepare(visit, new)
@@ -44,7 +44,7 @@ def test_of_several_reasons_the_first_is_reported(visit: Appointment, first: int
     assert_unmoved(visit)
 
 
-def test_a_full_slot_comes_with_what_the_visit_could_move_to_its_own_time_among_it(
+def test_the_alternatives_include_slots_at_the_time_of_the_visit(
     visit: Appointment,
 ) -> None:
     early, full, *_ = ScheduleFactory(end_time=time(10)).slots.order_by("starts_at")
@@ -56,7 +56,7 @@ def test_a_full_slot_comes_with_what_the_visit_could_move_to_its_own_time_among_
     assert_unmoved(visit)
 
 
-def test_what_staff_override_holds_for_the_alternatives_too(visit: Appointment) -> None:
+def test_the_override_of_staff_applies_to_the_alternatives(visit: Appointment) -> None:
     strict = LocationFactory(min_notice_minutes=60 * 24 * 30)
     early, full, *_ = ScheduleFactory(end_time=time(10), location=strict).slots.order_by(
         "starts_at"
@@ -69,7 +69,9 @@ def test_what_staff_override_holds_for_the_alternatives_too(visit: Appointment) 
 
 
 @pytest.mark.parametrize("prepare", [canceled, concluded])
-def test_what_is_no_longer_scheduled_stays(visit: Appointment, prepare: Prepare) -> None:
+def test_a_visit_that_is_no_longer_scheduled_is_not_moved(
+    visit: Appointment, prepare: Prepare
+) -> None:
     new = free()
     prepare(visit, new)
     with pytest.raises(NotCancelable):
@@ -93,7 +95,7 @@ def test_a_visit_whose_slot_is_gone_stays_canceled(visit: Appointment) -> None:
         visit.reschedule(to=free())
 
 
-def test_its_own_slot_is_already_booked_whatever_else_is_wrong_with_it(visit: Appointment) -> None:
+def test_its_own_slot_is_already_booked_even_if_it_is_closed(visit: Appointment) -> None:
     visit.slot.schedule.revise(is_active=False)
     with pytest.raises(AlreadyBooked):
         visit.reschedule(to=visit.slot)
@@ -131,14 +133,14 @@ def test_slots_that_the_public_does_not_see_are_absent(visit: Appointment) -> No
     assert_unmoved(visit)
 
 
-def test_an_erased_persons_visit_stays(visit: Appointment) -> None:
+def test_an_erased_persons_visit_is_not_moved(visit: Appointment) -> None:
     visit.patient.erase(at=visit.starts_at)
     visit.refresh_from_db()
     with pytest.raises(NotCancelable):
         visit.reschedule(to=free())
 
 
-def test_a_full_slot_comes_with_what_the_patient_could_have_instead(visit: Appointment) -> None:
+def test_a_full_slot_comes_with_slots_that_the_patient_can_book(visit: Appointment) -> None:
     full, busy, free_one, _ = ScheduleFactory(date=day_ahead(5)).slots.all()
     AppointmentFactory(slot=full)
     same_hour = ScheduleFactory(date=day_ahead(5), start_time=time(9, 30))
@@ -177,7 +179,7 @@ def test_its_own_slot_is_no_alternative() -> None:
 def test_a_visit_canceled_while_its_slot_was_waited_for_is_not_cancelable(
     visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The place is given back already: that there is none to give is not what is told."""
+    """The cancel already gave the place back, so the move must not try to give it back again."""
     lock, new = SlotQuerySet.lock, free()
 
     def lock_late(slots: SlotQuerySet) -> list[Slot]:

@@ -1,4 +1,4 @@
-"""Rescheduling moves one visit to another slot: both places change hands, or neither does."""
+"""Rescheduling takes the new place and gives the old one back, or changes neither."""
 
 from datetime import time, timedelta
 
@@ -29,15 +29,15 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def visit() -> Appointment:
-    """A visit at 09:00 three days ahead."""
+    """Return a visit at 09:00 three days ahead."""
     booked: Appointment = AppointmentFactory()
     return booked
 
 
-# --- What moves -----------------------------------------------------------------------------------
+# --- The move -------------------------------------------------------------------------------------
 
 
-def test_the_visit_keeps_its_id_and_takes_on_everything_of_the_new_slot(visit: Appointment) -> None:
+def test_the_visit_keeps_its_id_and_copies_the_fields_of_the_new_slot(visit: Appointment) -> None:
     old, kept = visit.slot, {"pk": visit.pk, "reason": visit.reason, "created_at": visit.created_at}
     new = free(location__time_zone="America/New_York", slot_minutes=45)
     assert visit.reschedule(to=new) is visit
@@ -50,7 +50,9 @@ def test_the_visit_keeps_its_id_and_takes_on_everything_of_the_new_slot(visit: A
 
 
 def test_the_date_is_that_at_the_new_location(visit: Appointment) -> None:
-    tokyo = free(location__time_zone="Asia/Tokyo", start_time=time(8))  # 23:00 UTC, the day before
+    tokyo = free(
+        location__time_zone="Asia/Tokyo", start_time=time(8)
+    )  # it is 23:00 UTC on the day before
     visit.reschedule(to=tokyo)
     assert visit.date == day_ahead(5)
     assert tokyo.starts_at.date() == day_ahead(4)
@@ -62,7 +64,7 @@ def test_a_slot_can_be_named_by_its_key(visit: Appointment) -> None:
     assert visit.slot == new
 
 
-def test_the_event_tells_from_where_to_where_when_and_by_whom(visit: Appointment) -> None:
+def test_the_event_records_both_slots_the_time_and_the_actor(visit: Appointment) -> None:
     old, new, at = visit.slot, free(), timezone.now()
     visit.reschedule(to=new, by=visit.patient.user, at=at)
     event = moved(visit)
@@ -80,21 +82,21 @@ def test_a_longer_name_than_the_detail_holds_is_cut(visit: Appointment) -> None:
     assert max(len(event.detail) for event in visit.events.all()) <= 500
 
 
-def test_who_has_come_has_not_come_to_the_new_time(visit: Appointment) -> None:
+def test_a_move_clears_the_check_in(visit: Appointment) -> None:
     visit.check_in(at=visit.starts_at - timedelta(minutes=5))
     visit.reschedule(to=free(), at=visit.starts_at - timedelta(minutes=1))
     assert Appointment.objects.get().checked_in_at is None
     assert visit.checked_in_at is None
 
 
-def test_what_leave_had_hit_is_hit_no_longer(visit: Appointment) -> None:
+def test_a_move_clears_the_rebooking_flag(visit: Appointment) -> None:
     Appointment.objects.update(needs_rebooking=True)
     visit.reschedule(to=free())
     assert Appointment.objects.get().needs_rebooking is False
     assert visit.needs_rebooking is False
 
 
-def test_moving_there_and_back_leaves_two_events_and_every_place_right(visit: Appointment) -> None:
+def test_moving_there_and_back_leaves_two_events_and_balanced_slots(visit: Appointment) -> None:
     old, new = visit.slot, free()
     visit.reschedule(to=new).reschedule(to=old)
     assert visit.slot == old
@@ -132,7 +134,7 @@ def test_an_overlap_with_itself_does_not_count(visit: Appointment) -> None:
     assert_balanced(longer)
 
 
-def test_the_row_decides_and_not_what_was_loaded_earlier(visit: Appointment) -> None:
+def test_a_verb_reads_the_stored_row_and_not_the_loaded_visit(visit: Appointment) -> None:
     stale, third = Appointment.objects.get(pk=visit.pk), free(6)
     old, new = visit.slot, free()
     visit.reschedule(to=new)
@@ -144,7 +146,7 @@ def test_the_row_decides_and_not_what_was_loaded_earlier(visit: Appointment) -> 
 # --- Staff ----------------------------------------------------------------------------------------
 
 
-def test_staff_set_the_locations_rules_aside_and_say_why(visit: Appointment, staff: User) -> None:
+def test_staff_override_the_locations_rules_with_a_reason(visit: Appointment, staff: User) -> None:
     new = free()
     late(visit, new)
     for prepare in (short_notice, near_horizon, limited):
@@ -156,7 +158,7 @@ def test_staff_set_the_locations_rules_aside_and_say_why(visit: Appointment, sta
 
 
 @pytest.mark.parametrize(("prepare", "refusal"), [IN_ORDER[n] for n in (0, 2, 3, 7)])
-def test_staff_set_nothing_else_aside(
+def test_staff_override_no_other_rule(
     visit: Appointment, staff: User, prepare: Prepare, refusal: type[DomainError]
 ) -> None:
     new = free()
@@ -166,7 +168,7 @@ def test_staff_set_nothing_else_aside(
     assert_unmoved(visit)
 
 
-def test_whom_the_clinic_moves_has_no_deadline(visit: Appointment) -> None:
+def test_a_visit_flagged_for_rebooking_has_no_deadline(visit: Appointment) -> None:
     late(visit, visit.slot)
     Appointment.objects.update(needs_rebooking=True)
     visit.refresh_from_db()

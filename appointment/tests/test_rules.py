@@ -1,4 +1,4 @@
-"""The rules of a location at their boundaries, on the clocks of that location."""
+"""The booking rules of a location at their boundaries, on the clocks of that location."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -27,12 +27,12 @@ MADRID, NEW_YORK, TOKYO = "Europe/Madrid", "America/New_York", "Asia/Tokyo"
 
 
 def wall(zone: str, *when: int) -> datetime:
-    """The instant at which a wall clock of the zone shows this."""
+    """Return the instant at which the clocks of the zone show this time."""
     return datetime(*when, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def at_location(day: date | None = None, start: time = time(9), **rules: Any) -> Slot:
-    """The first slot of a session at a new location of these rules."""
+    """Return the first slot of a session at a new location with these rules."""
     place = LocationFactory(**rules)
     slot: Slot = ScheduleFactory(
         location=place, date=day or day_ahead(), start_time=start, end_time=time(23, 59), capacity=3
@@ -45,7 +45,7 @@ def book(patient: Patient, slot: Slot, at: datetime, **how: Any) -> Appointment:
 
 
 def assert_refused(refusal: type[DomainError], patient: Patient, slot: Slot, at: datetime) -> None:
-    """Booking is refused so, the listing leaves the slot out, and no place is taken."""
+    """Check that booking raises `refusal` and takes no place, and that the slot is not listed."""
     with pytest.raises(refusal):
         book(patient, slot, at)
     listed = Slot.objects.bookable(at).filter(pk=slot.pk).exists()
@@ -54,7 +54,7 @@ def assert_refused(refusal: type[DomainError], patient: Patient, slot: Slot, at:
 
 
 def assert_booked(patient: Patient, slot: Slot, at: datetime) -> Appointment:
-    """The listing has the slot, and booking it goes well."""
+    """Check that the slot is listed and can be booked."""
     assert Slot.objects.bookable(at).filter(pk=slot.pk).exists()
     visit = book(patient, slot, at)
     assert_balanced(slot)
@@ -64,7 +64,7 @@ def assert_booked(patient: Patient, slot: Slot, at: datetime) -> Appointment:
 # --- Without rules --------------------------------------------------------------------------------
 
 
-def test_without_rules_anything_goes_until_the_start(patient: Patient) -> None:
+def test_without_rules_every_slot_can_be_booked_until_its_start(patient: Patient) -> None:
     slot = at_location(day_ahead(3000))
     assert_booked(patient, slot, slot.starts_at - timedelta(days=3000))
     slot = at_location()
@@ -85,7 +85,7 @@ def test_exactly_the_notice_before_its_start_a_visit_can_be_booked(patient: Pati
 @pytest.mark.parametrize("day", [date(2027, 3, 28), date(2027, 10, 31)])
 def test_notice_is_elapsed_time_also_when_the_clocks_change(patient: Patient, day: date) -> None:
     slot = at_location(day, min_notice_minutes=24 * 60)
-    hour = slot.starts_at.astimezone(ZoneInfo(MADRID)) - timedelta(hours=24)  # on the wall
+    hour = slot.starts_at.astimezone(ZoneInfo(MADRID)) - timedelta(hours=24)  # by the local clock
     off_by = timedelta(hours=1 if day.month == 3 else -1)
     last = hour.astimezone(UTC) - off_by
     assert slot.starts_at - last == timedelta(hours=24)
@@ -93,7 +93,7 @@ def test_notice_is_elapsed_time_also_when_the_clocks_change(patient: Patient, da
     assert_booked(patient, slot, last)
 
 
-def test_no_notice_at_all_is_until_the_start(patient: Patient) -> None:
+def test_without_notice_a_visit_can_be_booked_until_its_start(patient: Patient) -> None:
     slot = at_location(min_notice_minutes=0)
     assert_booked(patient, slot, slot.starts_at - INSTANT)
 
@@ -101,7 +101,7 @@ def test_no_notice_at_all_is_until_the_start(patient: Patient) -> None:
 # --- Horizon --------------------------------------------------------------------------------------
 
 
-def test_a_horizon_of_0_days_is_today_only_until_midnight_there(patient: Patient) -> None:
+def test_a_horizon_of_0_days_ends_at_local_midnight(patient: Patient) -> None:
     slot = at_location(date(2027, 1, 15), time(0), horizon_days=0, time_zone=TOKYO)
     midnight = wall(TOKYO, 2027, 1, 15)
     assert slot.starts_at == midnight
@@ -114,7 +114,7 @@ def test_a_horizon_of_0_days_is_today_only_until_midnight_there(patient: Patient
 
 @pytest.mark.parametrize("zone", [MADRID, NEW_YORK, TOKYO])
 @pytest.mark.parametrize("days", [1, 30, 365])
-def test_the_last_bookable_day_is_today_there_and_so_many_days_on(
+def test_the_last_bookable_day_is_the_local_today_plus_the_horizon(
     patient: Patient, zone: str, days: int
 ) -> None:
     last = date(2027, 7, 1) + timedelta(days=days)
@@ -126,7 +126,7 @@ def test_the_last_bookable_day_is_today_there_and_so_many_days_on(
     assert_booked(patient, late_that_day, wall(zone, 2027, 7, 1))
 
 
-CHANGES = [  # the day on which the clocks change, and how many hours it has
+CHANGES = [  # zone, day on which its clocks change, hours of that day
     (MADRID, date(2027, 3, 28), 23),
     (MADRID, date(2027, 10, 31), 25),
     (NEW_YORK, date(2027, 3, 14), 23),
@@ -170,7 +170,7 @@ def test_exactly_the_deadline_before_its_start_a_visit_can_be_canceled(patient: 
     assert_balanced(slot)
 
 
-def test_whom_the_clinic_has_hit_cancels_after_the_deadline(patient: Patient) -> None:
+def test_a_patient_whose_visit_is_flagged_cancels_after_the_deadline(patient: Patient) -> None:
     visit = AppointmentFactory(patient=patient)
     late(visit, visit.slot)
     Appointment.objects.update(needs_rebooking=True)
@@ -184,13 +184,13 @@ def test_whom_the_clinic_has_hit_cancels_after_the_deadline(patient: Patient) ->
 
 @pytest.fixture
 def limited() -> Location:
-    """Where a patient may have two visits at once."""
+    """Return a location where a patient may have two coming visits."""
     place: Location = LocationFactory(max_live_per_patient=2)
     return place
 
 
 def visits_at(place: Location, patient: Patient, *days: int) -> list[Appointment]:
-    """A visit of the patient there on each of these days from now."""
+    """Create a visit of the patient at the location on each of these days from now."""
     return [
         AppointmentFactory(patient=patient, slot=free(day, location=place, capacity=3))
         for day in days
@@ -206,7 +206,7 @@ def test_the_limit_counts_per_patient(patient: Patient, limited: Location) -> No
 
 
 @pytest.mark.parametrize("verb", ["cancel", "complete", "mark_no_show"])
-def test_what_is_no_longer_scheduled_does_not_count(
+def test_a_visit_that_is_no_longer_scheduled_does_not_count(
     patient: Patient, limited: Location, verb: str
 ) -> None:
     one, _ = visits_at(limited, patient, 5, 6)
@@ -230,7 +230,7 @@ def test_a_limit_of_0_allows_no_appointment(patient: Patient) -> None:
     assert_refused(TooManyAppointments, patient, slot, slot.starts_at - timedelta(days=1))
 
 
-# --- Each location for itself, and staff ----------------------------------------------------------
+# --- Separate locations, and staff ----------------------------------------------------------------
 
 STRICT = {"min_notice_minutes": 60 * 24 * 60, "horizon_days": 0, "max_live_per_patient": 1}
 
@@ -244,7 +244,7 @@ def test_the_rules_of_one_location_do_not_touch_another(patient: Patient) -> Non
 
 
 @pytest.mark.parametrize("rule", STRICT)
-def test_staff_set_a_rule_aside_and_the_event_says_why(
+def test_staff_override_a_rule_and_the_event_has_the_reason(
     patient: Patient, staff: User, rule: str
 ) -> None:
     slot = free(5, capacity=3)
@@ -259,7 +259,7 @@ def test_staff_set_a_rule_aside_and_the_event_says_why(
     assert_balanced(slot)
 
 
-def test_staff_cancel_after_the_deadline_and_the_event_says_why(staff: User) -> None:
+def test_staff_cancel_after_the_deadline_and_the_event_has_the_reason(staff: User) -> None:
     visit = AppointmentFactory()
     late(visit, visit.slot)
     visit.cancel(by=staff, override_reason="The patient is in hospital.")
@@ -267,7 +267,7 @@ def test_staff_cancel_after_the_deadline_and_the_event_says_why(staff: User) -> 
     assert (event.by, event.override_reason) == ("staff", "The patient is in hospital.")
 
 
-def test_erasing_the_person_blanks_why_a_rule_was_set_aside(patient: Patient, staff: User) -> None:
+def test_erasing_a_person_blanks_the_reason_of_an_override(patient: Patient, staff: User) -> None:
     visit = AppointmentFactory(patient=patient)
     visit.reschedule(to=free(), by=staff, override_reason="She is pregnant.")
     patient.erase()
@@ -275,7 +275,7 @@ def test_erasing_the_person_blanks_why_a_rule_was_set_aside(patient: Patient, st
     assert set(words) == {("", "")}
 
 
-def test_an_erasure_is_stopped_by_no_deadline(patient: Patient) -> None:
+def test_no_deadline_stops_an_erasure(patient: Patient) -> None:
     visit = AppointmentFactory(patient=patient)
     late(visit, visit.slot)
     patient.erase(by=patient.user)

@@ -1,4 +1,4 @@
-"""`manage.py run_due`: what falls due is done once, however often and by however many."""
+"""`manage.py run_due` does each due job once, however often and in however many processes."""
 
 from datetime import timedelta
 from functools import partial
@@ -28,14 +28,14 @@ NOTHING = (
 
 
 def run_due(after: timedelta = timedelta(0)) -> str:
-    """What the command says, some time from now."""
+    """Run the command `after` from now and return its output."""
     said = StringIO()
     with time_machine.travel(timezone.now() + after, tick=False):
         call_command("run_due", stdout=said)
     return said.getvalue()
 
 
-def test_with_nothing_due_nothing_is_done(visit: Appointment) -> None:
+def test_run_due_does_nothing_if_no_job_is_due(visit: Appointment) -> None:
     waiting(visit)
     assert run_due() == NOTHING
 
@@ -61,7 +61,7 @@ def test_a_place_that_no_other_patient_waits_for_is_free_once_its_offer_has_expi
     assert visit.slot.taken == 0
 
 
-def test_who_waited_for_days_that_are_over_waits_no_longer() -> None:
+def test_an_entry_whose_days_are_over_expires() -> None:
     entries = [WaitlistEntryFactory(last_date=day_ahead(days)) for days in (1, 3)]
     entries.append(WaitlistEntryFactory(last_date=day_ahead(1), status="accepted"))
     assert "1 entries expired" in run_due(timedelta(days=2.5))
@@ -77,10 +77,10 @@ def test_who_waited_for_days_that_are_over_waits_no_longer() -> None:
 
 
 @pytest.mark.parametrize("by", ["doctor", "specialty"])
-def test_who_joined_while_a_place_came_free_is_offered_it_in_the_end(
+def test_an_entry_that_joins_during_a_cancel_is_offered_the_place_later(
     visit: Appointment, by: str
 ) -> None:
-    """The place was free when nobody waited, and the join did not see it: neither saw the other."""
+    """The cancel sees no waiting entry, and the join does not see the free place."""
     visit.cancel()
     specialty = SpecialtyFactory()
     visit.doctor.specialties.add(specialty)
@@ -111,7 +111,7 @@ def test_slots_that_no_entry_waits_for_cost_no_statement(visit: Appointment) -> 
     assert costs[0] == costs[1]
 
 
-def test_more_slots_than_one_batch_are_gone_through(
+def test_run_due_processes_more_than_one_batch_of_slots(
     visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "key_batches", partial(key_batches, size=2))

@@ -1,4 +1,4 @@
-"""`manage.py run_due --loop`: round after round until it is told to end."""
+"""`manage.py run_due --loop` runs rounds of jobs until a signal ends it."""
 
 import signal
 import subprocess
@@ -23,7 +23,7 @@ Done = list[str]
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> Done:
-    """What is done, by two pieces of work of which the second is mail."""
+    """Replace the jobs with two, the second of which sends mail, and record each run."""
     done: Done = []
 
     def piece(name: str) -> scheduler.Job:
@@ -49,7 +49,7 @@ def test_mail_goes_out_in_every_turn_and_the_rest_once_an_interval(done: Done) -
     assert done[4:] == ["other", "mail"]
 
 
-def test_a_turn_says_what_was_done_and_nothing_where_nothing_was(
+def test_a_turn_prints_the_work_done_or_nothing(
     done: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = StringIO()
@@ -62,7 +62,7 @@ def test_a_turn_says_what_was_done_and_nothing_where_nothing_was(
 
 
 @pytest.mark.parametrize("error", [OperationalError("s3cret"), ValueError("s3cret")])
-def test_it_outlives_an_outage_and_every_other_failure_of_a_piece(
+def test_the_loop_survives_an_outage_and_every_failure_of_a_job(
     done: Done, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     def fail(at: Any) -> int:
@@ -73,7 +73,9 @@ def test_it_outlives_an_outage_and_every_other_failure_of_a_piece(
     Scheduler(3600, StringIO()).run_due_jobs()
     assert done == ["closed", "mail"]
     assert "ailed at 'others'" in caplog.text
-    assert ("Traceback" in caplog.text) is isinstance(error, ValueError), "a bug is told where"
+    assert ("Traceback" in caplog.text) is isinstance(error, ValueError), (
+        "only a bug is logged with its traceback"
+    )
     assert "s3cret" not in caplog.text
 
 
@@ -106,7 +108,7 @@ def test_a_loop_survives_without_a_database_and_ends_at_a_signal(
         text=True,
     )
     assert process.stdout is not None
-    said = [process.stdout.readline() for _ in range(12)]  # two rounds of six pieces
+    said = [process.stdout.readline() for _ in range(12)]  # two rounds of six jobs
     process.send_signal(how)
     assert process.wait(timeout=5) == 0
     assert all("The database failed at" in line for line in said), said

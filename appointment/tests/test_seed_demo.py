@@ -1,4 +1,4 @@
-"""Demo data: what is in it, that repeating it changes nothing, and that production has none."""
+"""The content of the demo data, repeated runs of the command, and its refusal in production."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -39,16 +39,16 @@ OURS = ("accounts", "doctor", "patient", "appointment", "auth")
 pytestmark = pytest.mark.django_db
 
 
-# A Wednesday between the two clinics' changes to summer time: both are within the calendar.
+# A Wednesday between the two clinics' changes to summer time; the calendar covers both changes.
 AT = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def seeded(flush: Flush, django_db_blocker: Any) -> Iterator[None]:
-    """Demo data for the whole module, since making it takes a while.
+    """Create the demo data once for the whole module, because this takes a while.
 
-    It is committed, so that each test can start from it and roll its own changes back. The calendar
-    is a shorter one than that of the server's own demo, which `clinic` makes whole.
+    The data is committed, so each test starts from it and rolls its own changes back. The calendar
+    is shorter than that of the server's own demo, which `clinic` creates in full.
     """
     with override_settings(DEMO_DAYS=22), django_db_blocker.unblock():
         seed(AT)
@@ -57,7 +57,7 @@ def seeded(flush: Flush, django_db_blocker: Any) -> Iterator[None]:
 
 
 def seed(at: datetime) -> str:
-    """Run the command as if it were that time; returns what it prints."""
+    """Run the command at the given time and return its output."""
     printed = StringIO()
     with time_machine.travel(at, tick=False):
         call_command("seed_demo", stdout=printed)
@@ -65,19 +65,19 @@ def seed(at: datetime) -> str:
 
 
 def rows() -> dict[str, int]:
-    """How many rows each table of ours has."""
+    """Return the number of rows in each table of this project."""
     models = (model for name in OURS for model in apps.get_app_config(name).get_models())
     return {model._meta.label: model._default_manager.count() for model in models}
 
 
 def next_working_day(at: datetime) -> datetime:
-    """The first later instant whose calendar reaches a working day that this one's does not."""
+    """Return the first later instant, in whole days, whose calendar ends on a working day."""
     tomorrow = at + timedelta(days=1)
     end = (tomorrow + days_around()).weekday()
     return tomorrow if end < 5 else next_working_day(tomorrow)
 
 
-# --- What is in it --------------------------------------------------------------------------------
+# --- Content --------------------------------------------------------------------------------------
 
 
 def test_there_are_two_clinics_and_twelve_doctors_each_at_one() -> None:
@@ -133,11 +133,13 @@ def test_there_are_full_days_and_free_days(coming: bool) -> None:
     assert sessions.filter(held=0).exists()
 
 
-def test_the_logins_are_who_they_should_be() -> None:
+def test_each_login_of_the_demo_has_its_role() -> None:
     users = {user.email: user for user in User.objects.filter(email__in=[x.email for x in LOGINS])}
     assert all(user.check_password(PASSWORD) for user in users.values())
     admin, reception, doctor, patient = (users[login.email] for login in LOGINS)
-    assert all(user.email_verified_at for user in users.values())  # so that a reset reaches them
+    assert all(
+        user.email_verified_at for user in users.values()
+    )  # a password reset needs a verified address
     assert admin.is_superuser
     assert reception.is_staff
     assert not reception.is_superuser
@@ -149,13 +151,13 @@ def test_the_logins_are_who_they_should_be() -> None:
     assert own.history.count() == 3
 
 
-def test_one_is_on_leave_next_week_with_patients_to_rebook() -> None:
+def test_one_doctor_is_on_leave_next_week_with_visits_to_rebook() -> None:
     leave = TimeOff.objects.get()
     assert AT + timedelta(days=4) <= leave.starts_at <= AT + timedelta(days=8)
     assert leave.doctor.appointments.filter(needs_rebooking=True).count() >= 3
 
 
-def test_some_wait_for_one_doctor_within_a_week_and_the_first_has_an_offer() -> None:
+def test_patients_wait_for_one_doctor_and_the_first_has_an_offer() -> None:
     offer = Offer.objects.get()
     entries = WaitlistEntry.objects.filter(doctor=offer.slot.doctor, last_date__gte=AT)
     assert len({entry.patient.user_id for entry in entries}) == 3
@@ -164,13 +166,13 @@ def test_some_wait_for_one_doctor_within_a_week_and_the_first_has_an_offer() -> 
     assert AT < offer.expires_at < offer.slot.starts_at < AT + timedelta(days=8)
 
 
-def everything() -> list[QuerySet[Any]]:
+def all_querysets() -> list[QuerySet[Any]]:
     models = (User, Patient, Doctor, Location, Specialty, Language)
     return [model._default_manager.all() for model in models]
 
 
-@pytest.mark.parametrize("queryset", everything(), ids=lambda query: query.model.__name__)
-def test_everything_passes_its_own_validation(queryset: QuerySet[Any]) -> None:
+@pytest.mark.parametrize("queryset", all_querysets(), ids=lambda query: query.model.__name__)
+def test_every_row_passes_its_validation(queryset: QuerySet[Any]) -> None:
     for row in queryset.all():
         row.full_clean(exclude=["password"])
 
@@ -187,17 +189,17 @@ def test_the_invariants_hold() -> None:
     call_command("check_invariants", stdout=StringIO())
 
 
-# --- Again ----------------------------------------------------------------------------------------
+# --- Repeated runs --------------------------------------------------------------------------------
 
 
-def test_twice_is_the_same_as_once() -> None:
+def test_a_second_run_with_the_same_clock_changes_nothing() -> None:
     before, statuses = rows(), Counter(Appointment.objects.values_list("status", flat=True))
     assert seed(AT) == ""
     assert rows() == before
     assert Counter(Appointment.objects.values_list("status", flat=True)) == statuses
 
 
-def test_a_later_run_adds_the_days_that_came_into_sight() -> None:
+def test_a_later_run_adds_the_new_days_of_the_calendar() -> None:
     before, later = rows(), next_working_day(AT)
     assert "sessions and visits" in seed(later)
     after = rows()
@@ -208,7 +210,7 @@ def test_a_later_run_adds_the_days_that_came_into_sight() -> None:
     call_command("check_invariants", stdout=StringIO())
 
 
-def test_a_later_run_closes_what_has_long_been_over(settings: Any) -> None:
+def test_a_later_run_concludes_visits_that_are_long_over(settings: Any) -> None:
     settings.DEMO_DAYS = 0
     later = AT + timedelta(days=7)
     seed(later)
@@ -248,13 +250,13 @@ def test_a_session_that_staff_deleted_does_not_come_back() -> None:
     assert rows() == before
 
 
-def test_people_who_left_and_a_clinic_renamed_stop_no_run() -> None:
+def test_a_run_succeeds_after_an_erasure_and_a_renamed_clinic() -> None:
     Patient.objects.get(user__email=PATIENT.email, is_dependent=False).erase()
     Location.objects.filter(time_zone="Europe/Madrid").update(name="Madrid Centro")
     one_by_one, later = Schedule.objects.filter(weekly_hours=None), next_working_day(AT)
     before = one_by_one.count()
     seed(later)
-    assert one_by_one.count() == before + 5  # the sixth of New York keeps weekly hours
+    assert one_by_one.count() == before + 5  # the sixth doctor in New York keeps weekly hours
     assert seed(later) == ""
 
 
@@ -275,7 +277,7 @@ def test_the_same_day_has_the_same_visits_on_every_machine() -> None:
     assert found(last) == first_time
 
 
-# --- Where it must not be -------------------------------------------------------------------------
+# --- Production and existing accounts -------------------------------------------------------------
 
 
 def test_production_refuses_demo_data(settings: Any) -> None:
@@ -286,7 +288,7 @@ def test_production_refuses_demo_data(settings: Any) -> None:
     assert rows() == before
 
 
-def test_an_account_that_was_there_first_keeps_its_password_and_its_rights() -> None:
+def test_an_existing_account_keeps_its_password_and_its_rights() -> None:
     with transaction.atomic():
         for model in (Appointment, WaitlistEntry, Slot, Schedule, WeeklyHours, TimeOff):
             model.objects.all().delete()

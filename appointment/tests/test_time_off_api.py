@@ -1,4 +1,4 @@
-"""Leave through the API: staff enter it, see first whom it would hit, and end it."""
+"""Staff enter and end leave through the API, and preview the visits that it affects."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ PATH = "/api/doctor/time-off/"
 
 @pytest.fixture
 def client(staff: User, client_of: Any) -> APIClient:
-    """Of the front desk."""
+    """Return a client of a user at the front desk."""
     staff.groups.add(reception_group())
     client: APIClient = client_of(staff)
     return client
@@ -37,7 +37,7 @@ def client(staff: User, client_of: Any) -> APIClient:
 
 @pytest.fixture
 def visit() -> Appointment:
-    """Three days ahead, and the doctor is there again the day after."""
+    """Return a visit three days ahead whose doctor also works on the next day."""
     visit: Appointment = AppointmentFactory()
     ScheduleFactory(doctor=visit.doctor, location=visit.location, date=day_ahead(4))
     return visit
@@ -56,7 +56,7 @@ def leave_of(visit: Appointment, **changes: Any) -> dict[str, Any]:
 # --- Entering and ending --------------------------------------------------------------------------
 
 
-def test_leave_that_is_entered_closes_and_flags(client: APIClient, visit: Appointment) -> None:
+def test_new_leave_closes_slots_and_flags_visits(client: APIClient, visit: Appointment) -> None:
     answer = client.post(PATH, leave_of(visit))
     assert answer.status_code == 201
     leave = TimeOff.objects.get()
@@ -81,7 +81,9 @@ def test_a_closure_is_shown_on_the_clocks_of_its_location(client: APIClient) -> 
     assert client.get(f"{PATH}{answer['id']}/").json() == answer
 
 
-def test_ending_leave_early_opens_what_is_left(client: APIClient, visit: Appointment) -> None:
+def test_ending_leave_early_opens_the_remaining_slots(
+    client: APIClient, visit: Appointment
+) -> None:
     slots = visit.slot.schedule.slots.order_by("starts_at")
     body = leave_of(visit, ends_at=slots[3].ends_at.isoformat())
     path = f"{PATH}{client.post(PATH, body).json()['id']}/"
@@ -92,7 +94,7 @@ def test_ending_leave_early_opens_what_is_left(client: APIClient, visit: Appoint
     assert (visit.needs_rebooking, slots[0].is_open) == (False, True)
 
 
-def test_what_a_put_leaves_out_is_empty(client: APIClient, visit: Appointment) -> None:
+def test_a_put_empties_the_fields_it_leaves_out(client: APIClient, visit: Appointment) -> None:
     path = f"{PATH}{TimeOffFactory(doctor=visit.doctor).pk}/"
     body = leave_of(visit, location=visit.location.pk)
     del body["doctor"], body["reason"]
@@ -100,7 +102,7 @@ def test_what_a_put_leaves_out_is_empty(client: APIClient, visit: Appointment) -
     assert (answer["doctor"], answer["location"], answer["reason"]) == (None, visit.location.pk, "")
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- Refusals -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("preview", ["", "?preview=true", "?preview=false"])
@@ -119,7 +121,7 @@ def test_what_a_put_leaves_out_is_empty(client: APIClient, visit: Appointment) -
         ({"reason": "x" * 501}, "reason"),
     ],
 )
-def test_what_makes_no_sense_is_400(
+def test_invalid_leave_is_400(
     preview: str, wrong: dict[str, Any], field: str, client: APIClient, visit: Appointment
 ) -> None:
     wrong = {"location": visit.location.pk} if wrong == {"location": "theirs"} else wrong
@@ -143,7 +145,7 @@ def test_staff_without_the_permission_may_neither_read_nor_write(
     assert_problem(problem, 403, "permission_denied")
 
 
-def test_a_preview_is_for_those_who_may_add_leave(
+def test_a_preview_needs_the_permission_to_add_leave(
     staff: User, client_of: Any, visit: Appointment
 ) -> None:
     staff.groups.clear()
@@ -157,7 +159,7 @@ def test_a_preview_is_for_those_who_may_add_leave(
 # --- The preview ----------------------------------------------------------------------------------
 
 
-def test_a_preview_tells_whom_it_would_hit_and_changes_nothing(
+def test_a_preview_shows_the_affected_visits_and_changes_nothing(
     client: APIClient, visit: Appointment
 ) -> None:
     before = list(Slot.objects.order_by("pk").values())
@@ -174,7 +176,7 @@ def test_a_preview_tells_whom_it_would_hit_and_changes_nothing(
     assert visit.needs_rebooking is False
 
 
-def test_a_preview_tells_of_live_visits_that_have_not_ended(
+def test_a_preview_shows_live_visits_that_have_not_ended(
     client: APIClient, visit: Appointment
 ) -> None:
     past = AppointmentFactory(
@@ -190,7 +192,7 @@ def test_a_preview_tells_of_live_visits_that_have_not_ended(
     assert {past.pk, elsewhere.pk} & reported == set()
 
 
-def test_a_preview_of_a_closure_tells_of_every_doctor_there(
+def test_a_preview_of_a_closure_shows_every_doctor_of_the_location(
     client: APIClient, visit: Appointment
 ) -> None:
     colleague = AppointmentFactory(slot=ScheduleFactory(location=visit.location).slots.first())
@@ -209,7 +211,7 @@ def test_a_preview_that_is_neither_true_nor_false_is_400(
     assert not TimeOff.objects.exists()
 
 
-def test_a_preview_of_eight_visits_takes_as_many_statements_as_of_one(
+def test_a_preview_costs_the_same_number_of_statements_for_eight_visits_and_one(
     client: APIClient, visit: Appointment
 ) -> None:
     costs = []
@@ -228,9 +230,9 @@ def test_a_preview_of_eight_visits_takes_as_many_statements_as_of_one(
 # --- The list -------------------------------------------------------------------------------------
 
 
-def test_the_list_is_latest_first_and_narrowed(client: APIClient) -> None:
+def test_the_list_is_latest_first_and_filtered(client: APIClient) -> None:
     place = LocationFactory(time_zone="America/New_York")
-    start = datetime.fromisoformat("2027-03-14T04:30:00+00:00")  # 13 March in New York still
+    start = datetime.fromisoformat("2027-03-14T04:30:00+00:00")  # it is still 13 March in New York
     closure = TimeOffFactory(location=place, starts_at=start, ends_at=start + timedelta(minutes=20))
     leave = TimeOffFactory(starts_at=start, ends_at=start + timedelta(minutes=20))
 
@@ -249,7 +251,7 @@ def test_the_list_is_latest_first_and_narrowed(client: APIClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])
-def test_a_change_is_not_previewed_and_not_made_by_who_asks_for_a_preview(
+def test_a_preview_of_a_change_is_refused_and_changes_nothing(
     visit: Appointment, client: APIClient, method: str
 ) -> None:
     leave = TimeOffFactory(doctor=visit.doctor)

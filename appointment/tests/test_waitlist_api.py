@@ -1,4 +1,4 @@
-"""The waitlist in the API."""
+"""The waitlist through the API."""
 
 from datetime import timedelta
 from typing import Any
@@ -26,13 +26,13 @@ def client(patient: Patient, client_of) -> APIClient:
     return client_of(patient.user)
 
 
-def wish(**more: Any) -> dict[str, Any]:
-    """A body that is right but for the doctor or the specialty."""
+def criteria(**more: Any) -> dict[str, Any]:
+    """Return a valid body that still needs a doctor or a specialty."""
     return {"from": str(day_ahead(1)), "to": str(day_ahead(20)), **more}
 
 
 def offered(visit: Appointment, patient: Patient) -> WaitlistEntry:
-    """The patient's entry, which has just been offered the visit's place."""
+    """Return the patient's entry with an offer of the visit's place."""
     entry = waiting(visit, patient=patient)
     visit.cancel()
     return entry
@@ -41,18 +41,18 @@ def offered(visit: Appointment, patient: Patient) -> WaitlistEntry:
 # --- Joining --------------------------------------------------------------------------------------
 
 
-def test_who_joins_gets_their_position(visit: Appointment, patient: Patient, client) -> None:
+def test_joining_answers_the_position(visit: Appointment, patient: Patient, client) -> None:
     waiting(visit)
     WaitlistEntryFactory()
     hours = {"weekdays": [4, 0, 4], "start_time": "08:00", "end_time": "12:00"}
-    answer = client.post(PATH, wish(doctor=visit.doctor.pk, **hours))
+    answer = client.post(PATH, criteria(doctor=visit.doctor.pk, **hours))
     assert answer.status_code == 201
     entry = answer.json()
     assert entry == {
         "id": WaitlistEntry.objects.latest("pk").pk,
         "doctor": {"id": visit.doctor.pk, "name": visit.doctor.name},
         "specialty": None,
-        **wish(),
+        **criteria(),
         "weekdays": [0, 4],
         "start_time": "08:00:00",
         "end_time": "12:00:00",
@@ -65,27 +65,27 @@ def test_who_joins_gets_their_position(visit: Appointment, patient: Patient, cli
 
 
 @pytest.mark.parametrize("weekdays", [None, []])
-def test_no_weekday_is_any_day(client, weekdays: Any) -> None:
-    answer = client.post(PATH, wish(doctor=DoctorFactory().pk, weekdays=weekdays))
+def test_joining_without_weekdays_stores_none(client, weekdays: Any) -> None:
+    answer = client.post(PATH, criteria(doctor=DoctorFactory().pk, weekdays=weekdays))
     assert (answer.status_code, answer.json()["weekdays"]) == (201, None)
 
 
-def test_a_specialty_is_waited_for_by_its_id(client) -> None:
+def test_an_entry_names_a_specialty_by_its_id(client) -> None:
     specialty = SpecialtyFactory()
-    answer = client.post(PATH, wish(specialty=specialty.pk)).json()
+    answer = client.post(PATH, criteria(specialty=specialty.pk)).json()
     assert (answer["specialty"], answer["doctor"]) == (
         {"id": specialty.pk, "name": specialty.name},
         None,
     )
 
 
-def test_one_waits_for_a_dependent_and_for_no_stranger(
+def test_a_user_joins_for_a_dependent_and_for_no_stranger(
     patient: Patient, other_patient: Patient, client
 ) -> None:
     child, doctor = DependentFactory(user=patient.user), DoctorFactory()
-    answer = client.post(PATH, wish(doctor=doctor.pk, patient_id=child.pk))
+    answer = client.post(PATH, criteria(doctor=doctor.pk, patient_id=child.pk))
     assert answer.json()["patient"] == {"id": child.pk, "name": child.name}
-    stranger = client.post(PATH, wish(doctor=doctor.pk, patient_id=other_patient.pk))
+    stranger = client.post(PATH, criteria(doctor=doctor.pk, patient_id=other_patient.pk))
     assert_problem(stranger, 404, "not_found")
 
 
@@ -103,30 +103,30 @@ def test_one_waits_for_a_dependent_and_for_no_stranger(
         ({"from": "2026-02-30"}, "from"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_invalid(client, wrong: dict[str, Any], field: str) -> None:
-    body = wish(**{"doctor": DoctorFactory().pk, **wrong})
+def test_contradictory_criteria_are_invalid(client, wrong: dict[str, Any], field: str) -> None:
+    body = criteria(**{"doctor": DoctorFactory().pk, **wrong})
     assert_invalid(client.post(PATH, body), field)
 
 
-def test_one_waits_for_a_doctor_or_a_specialty_not_both(client) -> None:
-    both = wish(doctor=DoctorFactory().pk, specialty=SpecialtyFactory().pk)
+def test_an_entry_names_a_doctor_or_a_specialty_but_not_both(client) -> None:
+    both = criteria(doctor=DoctorFactory().pk, specialty=SpecialtyFactory().pk)
     assert_invalid(client.post(PATH, both), "non_field_errors")
 
 
 def test_a_doctor_who_is_not_active_is_unknown(client) -> None:
     doctor = DoctorFactory(is_active=False)
-    assert_invalid(client.post(PATH, wish(doctor=doctor.pk)), "doctor")
+    assert_invalid(client.post(PATH, criteria(doctor=doctor.pk)), "doctor")
 
 
-def test_a_place_that_is_free_comes_as_an_alternative(client) -> None:
+def test_a_free_place_is_reported_as_an_alternative(client) -> None:
     session = ScheduleFactory()
-    answer = client.post(PATH, wish(doctor=session.doctor.pk))
+    answer = client.post(PATH, criteria(doctor=session.doctor.pk))
     problem = assert_problem(answer, 409, "place_available")
     free = client.get("/api/doctor/slots/", {"doctor": session.doctor.pk}).json()
     assert problem["alternatives"] == free["results"][:3]
 
 
-# --- Looking --------------------------------------------------------------------------------------
+# --- Reading --------------------------------------------------------------------------------------
 
 
 def test_an_offer_is_shown_with_its_slot_and_its_end(
@@ -140,7 +140,7 @@ def test_an_offer_is_shown_with_its_slot_and_its_end(
     assert shown["offer"] == {"slot": listed, "expires_at": expires_at}
 
 
-def test_what_is_shown_does_not_wait_for_run_due(
+def test_the_list_is_current_before_run_due_runs(
     visit: Appointment, patient: Patient, client_of
 ) -> None:
     entry = offered(visit, patient)
@@ -171,7 +171,7 @@ def test_entries_that_no_longer_wait_are_not_counted(
     assert client.get(f"{PATH}{entry.pk}/").json()["position"] == 1
 
 
-def test_the_list_is_ones_own_and_ones_dependents_narrowed_by_patient(
+def test_the_list_has_the_users_family_and_is_filtered_by_patient(
     visit: Appointment, patient: Patient, client
 ) -> None:
     waiting(visit)
@@ -245,7 +245,7 @@ def test_an_appointment_that_was_made_meanwhile_refuses_and_the_offer_stands(
     assert client.get(f"{PATH}{entry.pk}/").json()["status"] == "offered"
 
 
-def test_the_waitlist_position_counts_those_who_wait_for_the_same_days(
+def test_the_waitlist_position_counts_entries_for_the_same_days(
     visit: Appointment, patient: Patient, client
 ) -> None:
     later = visit.date + timedelta(days=30)

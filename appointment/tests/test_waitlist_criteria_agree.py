@@ -1,4 +1,4 @@
-"""What a criteria means is said three times, for slots and for entries: all three say the same."""
+"""Three implementations of the waitlist criteria agree, for slots and for entries."""
 
 from datetime import date, time, timedelta
 from random import Random
@@ -14,11 +14,11 @@ from patient.tests.factories import PatientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ZONES = ("Europe/Madrid", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata")
-SUNDAY_OF_THE_FOLD = date(2027, 10, 31)  # in Madrid the hour from two to three comes twice
+SUNDAY_OF_THE_FOLD = date(2027, 10, 31)  # the hour from 02:00 to 03:00 occurs twice in Madrid
 
 
 def sessions_of(chance: Random, doctors: list[Doctor]) -> None:
-    """Sessions at all hours, around a change of the clocks."""
+    """Create sessions at many hours around a change of the clocks."""
     places = [LocationFactory(time_zone=zone) for zone in ZONES]
     for number in range(12):
         day = SUNDAY_OF_THE_FOLD + timedelta(days=number % 4 - 2)
@@ -28,8 +28,8 @@ def sessions_of(chance: Random, doctors: list[Doctor]) -> None:
         ScheduleFactory(doctor=doctor, location=places[number % 4], date=day, **span)
 
 
-def wish_of(chance: Random, doctors: list[Doctor], specialty: object) -> dict[str, object]:
-    """Any criteria that may be met by some of the sessions."""
+def criteria_of(chance: Random, doctors: list[Doctor], specialty: object) -> dict[str, object]:
+    """Return random criteria that some of the sessions may meet."""
     first = SUNDAY_OF_THE_FOLD + timedelta(days=chance.randint(-3, 2))
     start, end = sorted(chance.sample(range(24), 2))
     whom = {"doctor": chance.choice(doctors), "specialty": None}
@@ -43,13 +43,13 @@ def wish_of(chance: Random, doctors: list[Doctor], specialty: object) -> dict[st
     }
 
 
-def test_a_slot_meets_a_wish_by_whichever_way_one_asks() -> None:
-    chance, specialty = Random(7), SpecialtyFactory()  # the same in every run
+def test_every_implementation_of_the_criteria_gives_the_same_matches() -> None:
+    chance, specialty = Random(7), SpecialtyFactory()  # a fixed seed
     doctors, patient = [DoctorFactory() for _ in range(3)], PatientFactory()
     doctors[0].specialties.add(specialty)
     sessions_of(chance, doctors)
     entries = [
-        WaitlistEntryFactory(patient=patient, **wish_of(chance, doctors, specialty))
+        WaitlistEntryFactory(patient=patient, **criteria_of(chance, doctors, specialty))
         for _ in range(60)
     ]
     places, met = list(Location.objects.all()), 0

@@ -1,4 +1,4 @@
-"""Joining the line, and what becomes of what is offered."""
+"""Joining and leaving the waitlist, and accepting and declining offers."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -22,17 +22,17 @@ from tests.balance import assert_balanced
 pytestmark = pytest.mark.django_db
 
 
-def would_join(**wish: Any) -> WaitlistEntry:
-    """Somebody about to join the line."""
+def would_join(**criteria: Any) -> WaitlistEntry:
+    """Build a waitlist entry that has not joined the line."""
     return WaitlistEntryFactory.build(
-        **{"patient": PatientFactory(), "doctor": None, "specialty": None, **wish}
+        **{"patient": PatientFactory(), "doctor": None, "specialty": None, **criteria}
     )
 
 
 # --- join -----------------------------------------------------------------------------------------
 
 
-def test_who_joins_waits_at_the_end_of_the_line(visit: Appointment) -> None:
+def test_a_new_entry_is_last_in_line(visit: Appointment) -> None:
     before = waiting(visit)
     entry = would_join(doctor=visit.doctor).join()
     assert (entry.status, entry.pk > before.pk) == ("waiting", True)
@@ -52,7 +52,7 @@ def test_days_that_are_over_everywhere_are_refused(visit: Appointment) -> None:
 
 
 def test_today_is_not_over_where_it_is_still_today(visit: Appointment) -> None:
-    """As each location counts days: Honolulu is ten hours behind."""
+    """Each location counts days on its own clocks; Honolulu is ten hours behind UTC."""
     ScheduleFactory(location__time_zone="Pacific/Honolulu")
     at = timezone.now().replace(hour=9, minute=0)
     yesterday = at.date() - timedelta(days=1)
@@ -64,14 +64,14 @@ def test_today_is_not_over_where_it_is_still_today(visit: Appointment) -> None:
         )
 
 
-def test_a_doctor_who_has_left_is_not_waited_for(visit: Appointment) -> None:
+def test_joining_for_a_doctor_who_has_left_is_refused(visit: Appointment) -> None:
     doctor = Doctor.objects.get(pk=visit.doctor.pk)
     doctor.revise(is_active=False)
     with pytest.raises(ValidationError):
         would_join(doctor=doctor).join()
 
 
-def test_a_patient_waits_for_twenty_things_at_most(patient: Patient) -> None:
+def test_a_patient_has_at_most_twenty_entries(patient: Patient) -> None:
     for number in range(MAX_ENTRIES + 2):
         over = day_ahead(-1) if number < 2 else day_ahead(30)
         WaitlistEntryFactory(patient=patient, first_date=day_ahead(-2), last_date=over)
@@ -81,7 +81,7 @@ def test_a_patient_waits_for_twenty_things_at_most(patient: Patient) -> None:
     assert would_join(patient=patient, doctor=DoctorFactory()).join().pk
 
 
-def test_no_patient_waits_for_what_can_be_booked_now() -> None:
+def test_joining_is_refused_if_a_matching_place_can_be_booked_now() -> None:
     session = ScheduleFactory(end_time=time(12))
     entry = would_join(doctor=session.doctor, start_time=time(9, 15), end_time=time(11, 30))
     with pytest.raises(PlaceAvailable) as refused:
@@ -91,7 +91,7 @@ def test_no_patient_waits_for_what_can_be_booked_now() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "criteria",
     [
         {"last_date": day_ahead(2)},
         {"first_date": day_ahead(4)},
@@ -101,11 +101,11 @@ def test_no_patient_waits_for_what_can_be_booked_now() -> None:
         {"start_time": time(9, 1), "end_time": time(9, 45)},
     ],
 )
-def test_a_free_place_that_does_not_fit_prevents_no_waiting(wish: dict[str, Any]) -> None:
+def test_a_free_place_that_does_not_fit_does_not_prevent_joining(criteria: dict[str, Any]) -> None:
     session = ScheduleFactory(slot_minutes=30)
     with pytest.raises(PlaceAvailable):
         would_join(doctor=session.doctor).join()
-    assert would_join(doctor=session.doctor, **wish).join().pk
+    assert would_join(doctor=session.doctor, **criteria).join().pk
 
 
 def test_the_hours_of_free_places_are_those_of_the_location() -> None:
@@ -116,7 +116,7 @@ def test_the_hours_of_free_places_are_those_of_the_location() -> None:
     assert would_join(doctor=session.doctor, start_time=time(9, 1)).join().pk
 
 
-def test_a_place_with_any_doctor_of_the_specialty_will_do() -> None:
+def test_joining_for_a_specialty_is_refused_if_any_of_its_doctors_has_a_place() -> None:
     session, specialties = ScheduleFactory(), [SpecialtyFactory() for _ in range(2)]
     session.doctor.specialties.add(*specialties)
     with pytest.raises(PlaceAvailable) as refused:
@@ -125,7 +125,7 @@ def test_a_place_with_any_doctor_of_the_specialty_will_do() -> None:
     assert would_join(specialty=SpecialtyFactory()).join().pk
 
 
-def test_a_place_that_the_patient_cannot_have_prevents_no_waiting() -> None:
+def test_a_place_that_the_patient_cannot_book_does_not_prevent_joining() -> None:
     busy = only_visit()
     session = ScheduleFactory()
     assert would_join(patient=busy.patient, doctor=session.doctor).join().pk
@@ -138,7 +138,7 @@ def test_a_place_that_the_patient_cannot_have_prevents_no_waiting() -> None:
 
 @pytest.fixture
 def entry(visit: Appointment) -> WaitlistEntry:
-    """The first of two in line, who has just been offered the visit's place."""
+    """Return the first of two entries in line, which has an offer of the visit's place."""
     first, _ = waiting(visit), waiting(visit)
     visit.cancel()
     return first
@@ -170,12 +170,12 @@ def test_an_offer_ends_at_the_instant_it_expires(entry: WaitlistEntry, verb: str
 
 
 @pytest.mark.parametrize("verb", ["accept", "decline"])
-def test_who_has_been_offered_nothing_has_nothing_to_answer(verb: str) -> None:
+def test_an_entry_without_an_offer_cannot_answer_one(verb: str) -> None:
     with pytest.raises(NoOpenOffer):
         getattr(WaitlistEntryFactory(), verb)()
 
 
-def test_accepting_is_refused_as_booking_is_and_the_offer_stands(
+def test_accepting_is_refused_for_the_reasons_of_booking_and_the_offer_stays(
     visit: Appointment, entry: WaitlistEntry
 ) -> None:
     overlapping = ScheduleFactory(start_time=time(10), end_time=time(12))
@@ -185,7 +185,7 @@ def test_accepting_is_refused_as_booking_is_and_the_offer_stands(
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_accepting_minds_the_limit_of_the_location(
+def test_accepting_checks_the_limit_of_the_location(
     visit: Appointment, entry: WaitlistEntry
 ) -> None:
     elsewhere = ScheduleFactory(location=visit.location, date=day_ahead(9))
@@ -196,8 +196,8 @@ def test_accepting_minds_the_limit_of_the_location(
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_booking_is_no_way_to_an_offered_place(visit: Appointment, entry: WaitlistEntry) -> None:
-    """Not even for the one to whom it is offered: listing shows it to nobody."""
+def test_an_offered_place_cannot_be_booked(visit: Appointment, entry: WaitlistEntry) -> None:
+    """Neither the patient with the offer nor another patient can book the offered place."""
     for patient in (entry.patient, PatientFactory()):
         with pytest.raises(SlotFull):
             Appointment(patient=patient, slot=visit.slot).book()
@@ -220,7 +220,7 @@ def test_declining_passes_the_place_on_and_keeps_the_position_in_the_waitlist(
     assert_balanced(visit.slot)
 
 
-def test_who_declined_is_first_again_for_another_place(
+def test_an_entry_that_declined_is_first_again_for_another_place(
     visit: Appointment, entry: WaitlistEntry
 ) -> None:
     other = only_visit(doctor=visit.doctor, date=day_ahead(5))
@@ -251,9 +251,7 @@ def test_leaving_without_an_offer_changes_no_other_entry(
 # --- Erasure --------------------------------------------------------------------------------------
 
 
-def test_erasing_a_person_passes_on_what_they_were_offered(
-    visit: Appointment, entry: WaitlistEntry
-) -> None:
+def test_erasing_a_person_passes_their_offer_on(visit: Appointment, entry: WaitlistEntry) -> None:
     following = WaitlistEntry.objects.last()
     MedicalHistoryFactory(patient=entry.patient)
     elsewhere = AppointmentFactory(patient=entry.patient)
@@ -273,9 +271,7 @@ def test_a_place_given_back_by_an_erasure_is_offered(visit: Appointment) -> None
 # --- The calendar ---------------------------------------------------------------------------------
 
 
-def test_an_offer_that_lapsed_gives_way_to_a_booking_and_only_once(
-    visit: Appointment, entry: WaitlistEntry
-) -> None:
+def test_a_lapsed_offer_gives_way_to_a_booking(visit: Appointment, entry: WaitlistEntry) -> None:
     at = Offer.objects.get().created_at
     with pytest.raises(SlotFull):
         Appointment(patient=PatientFactory(), slot=visit.slot).book(at=at + HALF_AN_HOUR)

@@ -1,4 +1,4 @@
-"""Nobody is passed over because `run_due` has not come by, nor offered what they gave up."""
+"""An entry keeps its turn before `run_due` runs, and is not offered a place it gave up."""
 
 from datetime import date, timedelta
 
@@ -19,7 +19,7 @@ def next_day(visit: Appointment) -> date:
 
 
 @pytest.mark.parametrize("later", [HALF_AN_HOUR, timedelta(hours=2)])
-def test_who_let_an_offer_expire_is_first_in_the_waitlist_for_the_next_place(
+def test_an_entry_that_let_an_offer_expire_is_first_for_the_next_place(
     later: timedelta,
 ) -> None:
     first, at = only_visit(), timezone.now()
@@ -29,21 +29,21 @@ def test_who_let_an_offer_expire_is_first_in_the_waitlist_for_the_next_place(
     first.cancel(at=at)
     assert holders(first.slot) == [one.pk]
     second.cancel(at=at + later)
-    # Each place is offered to the first who has not let it go.
+    # Each place is offered to the first entry that has not let an offer of it expire.
     assert (holders(first.slot), holders(second.slot)) == ([two.pk], [one.pk])
 
 
-def test_what_one_has_canceled_while_waiting_is_not_offered_to_them_again() -> None:
+def test_a_place_that_a_waiting_patient_canceled_is_not_offered_to_them() -> None:
     visit = only_visit()
     entry = WaitlistEntryFactory(doctor=visit.doctor, patient=visit.patient)
     visit.cancel()
     assert jobs.offer_free_places(timezone.now()) == 0
     assert holders(visit.slot) == []
     WaitlistEntry.objects.filter(pk=entry.pk).update(created_at=timezone.now())
-    assert offered(visit.slot) == 1  # who joins the line after it does want the place
+    assert offered(visit.slot) == 1  # an entry that joins after the cancel is offered the place
 
 
-def test_what_one_has_moved_away_from_while_waiting_is_not_offered_to_them_again() -> None:
+def test_a_place_that_a_waiting_patient_moved_from_is_not_offered_to_them() -> None:
     visit = only_visit()
     left, there = visit.slot, ScheduleFactory(date=next_day(visit)).slots.first()
     WaitlistEntryFactory(doctor=visit.doctor, patient=visit.patient)

@@ -1,4 +1,4 @@
-"""What the tests of the waitlist share."""
+"""Helpers of the tests of the waitlist."""
 
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -17,37 +17,37 @@ HALF_AN_HOUR, HOLD = timedelta(minutes=30), timedelta(minutes=35)
 
 
 def only_visit(**session: Any) -> Appointment:
-    """A visit from 09:00 to 11:00 three days ahead, the doctor's only place."""
+    """Create a visit from 09:00 to 11:00 three days ahead that takes the doctor's only place."""
     return AppointmentFactory(slot=ScheduleFactory(slot_minutes=None, **session).slots.get())
 
 
 def waiting(visit: Appointment, **more: Any) -> WaitlistEntry:
-    """Somebody who waits for the visit's doctor."""
+    """Create an entry for the visit's doctor, or for a specialty if `more` names one."""
     return WaitlistEntryFactory(**({} if "specialty" in more else {"doctor": visit.doctor}), **more)
 
 
 def offered(slot: Slot, at: datetime | None = None) -> int:
-    """Lock the slot and offer what is free; how many offers that made."""
+    """Lock the slot, offer its free places and return the number of offers."""
     with transaction.atomic():
         slots = Slot.objects.filter(pk=slot.pk).lock()
         return Offer.objects.offer_places(slots, at or timezone.now())
 
 
 def holders(slot: Slot) -> list[int]:
-    """The entries for which the slot is held."""
+    """Return the keys of the entries with an open offer of the slot."""
     assert_balanced(slot)
     return list(slot.offers.open().values_list("entry", flat=True))
 
 
-def ended(slot: Slot, verb: str, *args: Any) -> None:
-    """Lock the slot and end offers on it."""
+def end_offers(slot: Slot, verb: str, *args: Any) -> None:
+    """Lock the slot and call `verb` of the offers, which ends some of them."""
     with transaction.atomic():
         slot.lock()
         getattr(Offer.objects, verb)(*args)
 
 
-def unfit(visit: Appointment) -> dict[str, WaitlistEntry]:
-    """One who does not fit for each reason there is, all of them first in line."""
+def unsuitable_entries(visit: Appointment) -> dict[str, WaitlistEntry]:
+    """Create an entry for each reason for which an entry does not fit the visit's place."""
     day, weekday = visit.date, visit.date.weekday()
     busy, elsewhere = PatientFactory(), ScheduleFactory(start_time=time(10, 30), date=day)
     AppointmentFactory(patient=busy, slot=elsewhere.slots.first())

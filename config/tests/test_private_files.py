@@ -11,7 +11,7 @@ import pytest
 from config.management.commands.serve import restrict_files
 
 ROOT = Path(__file__).resolve().parents[2]
-# What a demo writes: the lock, two SQLite databases with their -wal and -shm, a mail.
+# A script that writes the files of a demo: the lock, two SQLite databases and a mail.
 DEMO = """
 import os
 from django.core.mail import send_mail
@@ -28,7 +28,7 @@ with startup_lock():
 
 
 def copy_of_project(folder: Path) -> Path:
-    """A project with another `var/`: a copy of `config`, and links to the rest."""
+    """Return a project with its own `var/`: a copy of `config` and links to the rest."""
     shutil.copytree(ROOT / "config", folder / "config")
     shutil.copy(ROOT / "manage.py", folder)
     for name in ("accounts", "appointment", "doctor", "extensions", "patient"):

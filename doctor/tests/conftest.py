@@ -1,4 +1,4 @@
-"""Hours on Mondays, and somebody booked on one: what the tests of changed hours share."""
+"""Fixtures of the tests that change hours: hours on Mondays, and a visit on one Monday."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from doctor.tests.monday_hours import SECOND
 
 @pytest.fixture
 def monday_morning(settings) -> Iterator[None]:
-    """It is Monday 11 January 2027, 08:00 in Madrid; sessions are made for 14 days."""
+    """Set the clock to Monday 11 January 2027, 08:00 in Madrid, and the horizon to 14 days."""
     settings.HOURS_AHEAD_DAYS = 14
     with time_machine.travel(datetime(2027, 1, 11, 7, tzinfo=UTC), tick=False):
         yield
@@ -25,14 +25,14 @@ def monday_morning(settings) -> Iterator[None]:
 
 @pytest.fixture
 def hours(monday_morning: None, db: None) -> WeeklyHours:
-    """Mondays 09:00 to 11:00, four slots of two places: today, the second and the third."""
+    """Return hours from 09:00 to 11:00 on three Mondays, with four slots of two places each."""
     made: WeeklyHours = WeeklyHoursFactory(capacity=2)
     return made
 
 
 @pytest.fixture
 def booked(hours: WeeklyHours) -> Appointment:
-    """A visit at 09:30 on the second Monday."""
+    """Return a visit at 09:30 on the second Monday."""
     slot = hours.schedules.get(date=SECOND).slots.order_by("starts_at")[1]
     visit: Appointment = AppointmentFactory(slot=slot)
     return visit
@@ -40,7 +40,7 @@ def booked(hours: WeeklyHours) -> Appointment:
 
 @pytest.fixture
 def signals_sent() -> Any:
-    """The slots of each signal, in order."""
+    """Record the name and the slots of each signal in order."""
     heard: list[tuple[str, set[int]]] = []
 
     def closing(**signal: Any) -> None:

@@ -52,14 +52,14 @@ class DoctorFactory(factory.django.DjangoModelFactory):
 
 
 def day_ahead(days: int = 3) -> date:
-    """A date some days from now."""
+    """Return the date some days from now."""
     return (timezone.now() + timedelta(days=days)).date()
 
 
 class ScheduleFactory(factory.django.DjangoModelFactory):
     """A session with its slots: by default three days ahead, 09:00 to 11:00, four of one place.
 
-    The rows are inserted as `publish` would leave them, and nobody is told of them.
+    The factory inserts the rows that `publish` would write, but sends no signal.
     """
 
     class Meta:
@@ -76,14 +76,14 @@ class ScheduleFactory(factory.django.DjangoModelFactory):
     @classmethod
     def _create(cls, model_class: type[Schedule], *args: Any, **kwargs: Any) -> Schedule:
         schedule = model_class(*args, **kwargs)
-        schedule.clean_fields(exclude=["doctor", "location"])  # a time may be given as a text
+        schedule.clean_fields(exclude=["doctor", "location"])  # converts a time given as text
         schedule.save()
         Slot.objects.bulk_create(open_slots_of(schedule))
         return schedule
 
 
 def open_slots_of(schedule: Schedule) -> list[Slot]:
-    """The slots of a session, not stored yet; those of leave or of a closed session are closed."""
+    """Return the unsaved slots of a session; leave and an inactive session close slots."""
     doctor = schedule.doctor
     row = {"schedule": schedule, "doctor": doctor, "location": schedule.location}
     slots = [
@@ -100,7 +100,7 @@ def open_slots_of(schedule: Schedule) -> list[Slot]:
 
 
 class PublishedScheduleFactory(ScheduleFactory):
-    """The same session, published by its verb: for what that refuses, and for those it tells."""
+    """The same session, published by its verb, which checks the session and sends signals."""
 
     @classmethod
     def _create(cls, model_class: type[Schedule], *args: Any, **kwargs: Any) -> Schedule:

@@ -1,4 +1,4 @@
-"""Three Mondays, and what is on each of them."""
+"""Three Mondays and the slots on each of them."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -9,8 +9,8 @@ MONDAY = date(2027, 1, 11)
 SECOND, THIRD = MONDAY + timedelta(days=7), MONDAY + timedelta(days=14)
 
 
-def on(day: date, doctor: Any = None) -> list[str]:
-    """The slots of a day as clocks in Madrid show them; those in brackets are kept over."""
+def slot_times_on(day: date, doctor: Any = None) -> list[str]:
+    """Return the local start times of a day's slots, those of kept-over slots in brackets."""
     slots = Slot.objects.filter(schedule__date=day).order_by("starts_at").select_related("location")
     shown = [
         (f"{slot.starts_at.astimezone(slot.location.zone):%H:%M}", slot.kept_over)
@@ -20,5 +20,6 @@ def on(day: date, doctor: Any = None) -> list[str]:
     return [f"({at})" if kept else at for at, kept in shown]
 
 
-def everything() -> list[Any]:
+def stored_rows() -> list[Any]:
+    """Return all stored weekly hours, sessions and slots."""
     return [list(model.objects.order_by("pk").values()) for model in (WeeklyHours, Schedule, Slot)]

@@ -64,7 +64,7 @@ def test_a_name_that_is_taken_is_reported(admin_client: AdminClient, make: Any, 
 
 
 @pytest.mark.parametrize("field", ["accepts_patients", "is_active"])
-def test_a_doctor_who_stops_closes_their_slots_and_keeps_the_booked(
+def test_closing_a_doctor_closes_slots_and_keeps_booked_visits(
     admin_client: AdminClient, field: str
 ) -> None:
     visit = AppointmentFactory()
@@ -91,10 +91,10 @@ def test_a_doctor_has_specialties_and_languages(admin_client: AdminClient) -> No
     assert doctor.languages.exists()
 
 
-def test_two_who_change_different_things_of_a_doctor_both_succeed(
+def test_two_users_who_change_different_fields_of_a_doctor_both_succeed(
     admin_client: AdminClient, staff: User
 ) -> None:
-    """One adds the first language and stops new patients; the other edits the bio."""
+    """One user adds the first language and stops new patients; the other edits the bio."""
     doctor, language = DoctorFactory(), LanguageFactory()
     path = page(doctor, "change")
     mine, theirs = admin_client.open(path), admin_client.open(path)
@@ -105,7 +105,7 @@ def test_two_who_change_different_things_of_a_doctor_both_succeed(
     assert list(doctor.languages.all()) == [language]
 
 
-def test_a_zone_that_cannot_move_any_more_is_reported(admin_client: AdminClient) -> None:
+def test_a_refused_change_of_zone_is_reported(admin_client: AdminClient) -> None:
     location = ScheduleFactory().location
     refused = admin_client.change(location, time_zone="Asia/Tokyo", address="Typed")
     assert form_errors(refused) == [
@@ -121,7 +121,7 @@ def test_a_zone_that_does_not_exist_is_reported(admin_client: AdminClient) -> No
 
 
 @pytest.mark.parametrize("kind", ["doctor", "location"])
-def test_what_is_in_use_is_not_deleted_and_the_page_says_why(
+def test_rows_in_use_are_not_deleted_and_the_page_says_why(
     admin_client: AdminClient, kind: str
 ) -> None:
     visit = AppointmentFactory()
@@ -135,7 +135,7 @@ def test_what_is_in_use_is_not_deleted_and_the_page_says_why(
     row.refresh_from_db()
 
 
-def test_of_many_sessions_in_the_way_some_are_named_and_the_rest_counted(
+def test_some_of_many_blocking_sessions_are_named_and_the_rest_counted(
     admin_client: AdminClient,
 ) -> None:
     doctor = ScheduleFactory(slot_minutes=5).doctor

@@ -1,4 +1,4 @@
-"""Sessions in the admin: published, revised and taken back through their verbs."""
+"""Staff publish, revise and delete sessions in the admin through their verbs."""
 
 from datetime import time, timedelta
 
@@ -24,7 +24,7 @@ def reception(staff: User) -> AdminClient:
 
 
 def hours(schedule: Schedule | None = None, **changes: object) -> dict[str, object]:
-    """A session as typed: of a schedule's doctor and location, or of new ones."""
+    """Return the form fields of a session, with the schedule's doctor and location or new ones."""
     doctor = schedule.doctor if schedule else DoctorFactory()
     location = schedule.location if schedule else LocationFactory()
     typed = {"date": day_ahead(5), "start_time": "09:00", "end_time": "10:00", "slot_minutes": "20"}
@@ -77,7 +77,7 @@ def test_changing_the_hours_remakes_free_slots_and_keeps_taken_ones(reception: A
     assert_balanced(taken)
 
 
-def test_what_would_strand_an_appointment_is_refused_with_a_link_to_it(
+def test_a_change_that_strands_an_appointment_is_refused_with_a_link_to_it(
     reception: AdminClient,
 ) -> None:
     schedule = ScheduleFactory()
@@ -92,7 +92,9 @@ def test_what_would_strand_an_appointment_is_refused_with_a_link_to_it(
     assert (schedule.start_time, schedule.capacity) == (time(9), 1)
 
 
-def test_of_many_in_the_way_some_are_named_and_the_rest_counted(reception: AdminClient) -> None:
+def test_the_page_names_some_of_many_stranded_appointments_and_counts_the_rest(
+    reception: AdminClient,
+) -> None:
     schedule = ScheduleFactory(capacity=13)
     visits = [AppointmentFactory(slot=schedule.slots.first()) for _ in range(13)]
     [fault] = form_errors(reception.change(schedule, start_time="10:00"))
@@ -100,7 +102,7 @@ def test_of_many_in_the_way_some_are_named_and_the_rest_counted(reception: Admin
     assert fault.endswith(f"{visits[9]}</a> and 3 more.")
 
 
-def test_two_who_change_different_fields_of_an_open_page_both_succeed(
+def test_two_users_who_change_different_fields_of_an_open_page_both_succeed(
     reception: AdminClient, superuser: User
 ) -> None:
     schedule = ScheduleFactory()
@@ -115,14 +117,14 @@ def test_two_who_change_different_fields_of_an_open_page_both_succeed(
 
 
 def test_a_client_that_sends_only_the_fields_can_empty_one(superuser: User) -> None:
-    """It does not send back what the page had shown: the session as it is now is compared."""
+    """The client sends no initial values, so the form compares with the stored session."""
     schedule = ScheduleFactory()
     typed = hours(schedule, date=schedule.date, end_time="11:00", capacity="1", slot_minutes="")
     AdminClient(superuser).send(page(schedule, "change"), **typed)
     assert schedule.slots.count() == 1
 
 
-def test_deactivating_closes_and_keeps_what_is_booked(reception: AdminClient) -> None:
+def test_deactivating_closes_slots_and_keeps_booked_visits(reception: AdminClient) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first())
     reception.change(schedule, is_active=[])
@@ -145,7 +147,7 @@ def test_deleting_a_session_takes_its_slots_with_it(superuser: User) -> None:
     assert not Slot.objects.exists()
 
 
-def test_deleting_a_session_in_use_is_refused_and_leaves_everything(superuser: User) -> None:
+def test_deleting_a_session_in_use_is_refused_and_deletes_nothing(superuser: User) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.first())
     refused = AdminClient(superuser).delete(schedule)
@@ -185,7 +187,7 @@ def test_a_canceled_appointment_outlives_its_session(superuser: User) -> None:
     assert AdminClient(superuser).status(page(Appointment)) == 200
 
 
-def test_who_may_delete_sessions_needs_no_permission_on_slots(staff: User) -> None:
+def test_deleting_sessions_needs_no_permission_on_slots(staff: User) -> None:
     staff.user_permissions.add(Permission.objects.get(codename="delete_schedule"))
     schedule = ScheduleFactory()
     AdminClient(staff).delete(schedule)
@@ -199,7 +201,7 @@ def test_the_reception_deletes_no_sessions(reception: AdminClient) -> None:
     assert Schedule.objects.exists()
 
 
-# --- Seeing ---
+# --- Display ---
 
 
 def test_the_page_shows_the_state_of_every_slot_at_the_location(reception: AdminClient) -> None:
@@ -250,7 +252,7 @@ def test_slot_counters_are_read_only(superuser: User) -> None:
 
 
 def test_the_day_hierarchy_counts_days_at_the_location(reception: AdminClient) -> None:
-    """09:00 in Auckland is the day before in UTC."""
+    """The time 09:00 in Auckland is on the day before in UTC."""
     schedule = ScheduleFactory(location__time_zone="Pacific/Auckland")
     day = schedule.date
     asked = {"schedule__date__year": day.year, "schedule__date__month": day.month}

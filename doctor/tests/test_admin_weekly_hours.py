@@ -1,4 +1,4 @@
-"""Weekly hours in the admin: published, revised and ended through their verbs."""
+"""Staff publish, revise and delete weekly hours in the admin through their verbs."""
 
 from datetime import time, timedelta
 
@@ -16,7 +16,7 @@ from doctor.tests.factories import (
     ScheduleFactory,
     WeeklyHoursFactory,
 )
-from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, everything, on
+from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, slot_times_on, stored_rows
 from tests.admin_client import AdminClient, form_errors, messages_of, page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
@@ -28,7 +28,7 @@ def admin_client(superuser: User) -> AdminClient:
 
 
 def typed(hours: WeeklyHours | None = None, **changes: object) -> dict[str, object]:
-    """Hours as typed: of a doctor and location of others, or of new ones."""
+    """Return the form fields of hours, with the doctor and location of `hours` or new ones."""
     of = {
         "doctor": (hours.doctor if hours else DoctorFactory()).pk,
         "location": (hours.location if hours else LocationFactory()).pk,
@@ -50,7 +50,7 @@ def test_days_that_are_left_out_are_reported(admin_client: AdminClient) -> None:
     assert f"Left out: Mon 18 Jan 2027. {OTHER_SESSION}" in messages_of(answer)
 
 
-def test_of_many_days_left_out_some_are_named_and_the_rest_counted(
+def test_some_of_many_days_left_out_are_named_and_the_rest_counted(
     admin_client: AdminClient, settings
 ) -> None:
     settings.HOURS_AHEAD_DAYS = 90
@@ -76,28 +76,28 @@ def test_hours_in_the_way_are_named_with_a_link(
     assert 'value="10:30"' in refused.content.decode()
 
 
-def test_changing_hours_moves_what_is_free(admin_client: AdminClient, hours: WeeklyHours) -> None:
+def test_changing_hours_moves_free_slots(admin_client: AdminClient, hours: WeeklyHours) -> None:
     admin_client.change(hours, start_time="10:00")
-    assert on(SECOND) == on(THIRD) == ["10:00", "10:30"]
+    assert slot_times_on(SECOND) == slot_times_on(THIRD) == ["10:00", "10:30"]
 
 
-def test_what_would_be_stranded_is_refused_with_a_link_to_it(
+def test_a_change_that_strands_a_visit_is_refused_with_a_link_to_it(
     admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
-    before = everything()
+    before = stored_rows()
     [fault] = form_errors(admin_client.change(hours, start_time="10:00"))
     assert f'In the way: <a href="{page(booked, "change")}">{booked}</a>.' in fault
-    assert everything() == before
+    assert stored_rows() == before
 
 
-def test_what_would_be_stranded_is_kept_when_the_box_is_checked(
+def test_a_stranded_visit_is_kept_when_the_box_is_checked(
     admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
     admin_client.change(hours, start_time="10:00", keep="on")
-    assert on(SECOND) == ["(09:30)", "10:00", "10:30"]
+    assert slot_times_on(SECOND) == ["(09:30)", "10:00", "10:30"]
 
 
-def test_the_box_is_never_checked_by_itself_and_not_there_for_new_hours(
+def test_the_box_is_unchecked_by_default_and_absent_for_new_hours(
     admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
     assert "keep" not in admin_client.open(page(hours, "change"))
@@ -105,16 +105,16 @@ def test_the_box_is_never_checked_by_itself_and_not_there_for_new_hours(
     assert 'name="keep"' not in admin_client.get(page(WeeklyHours, "add")).content.decode()
 
 
-def test_a_saved_page_on_which_nothing_was_typed_changes_nothing(
+def test_saving_an_unchanged_page_changes_nothing(
     admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
-    before = everything()
+    before = stored_rows()
     admin_client.change(hours)
     admin_client.change(hours, keep="on")
-    assert everything() == before
+    assert stored_rows() == before
 
 
-def test_two_who_change_different_fields_of_an_open_page_both_succeed(
+def test_two_users_who_change_different_fields_of_an_open_page_both_succeed(
     admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
     path = page(hours, "change")
@@ -123,10 +123,10 @@ def test_two_who_change_different_fields_of_an_open_page_both_succeed(
     admin_client.send(path, theirs, end_time="12:00")
     hours.refresh_from_db()
     assert (hours.capacity, hours.end_time) == (4, time(12))
-    assert len(on(SECOND)) == 6
+    assert len(slot_times_on(SECOND)) == 6
 
 
-def test_deleting_hours_takes_their_coming_sessions_along(
+def test_deleting_hours_deletes_their_coming_sessions(
     admin_client: AdminClient, hours: WeeklyHours
 ) -> None:
     assert (
@@ -138,13 +138,13 @@ def test_deleting_hours_takes_their_coming_sessions_along(
     assert [row.date for row in Schedule.objects.all()] == [MONDAY]
 
 
-def test_deleting_hours_in_use_is_refused_and_leaves_everything(
+def test_deleting_hours_in_use_is_refused_and_deletes_nothing(
     admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
-    before = everything()
+    before = stored_rows()
     [message] = messages_of(admin_client.delete(hours))
     assert str(booked) in message
-    assert everything() == before
+    assert stored_rows() == before
     assert not LogEntry.objects.exists()
 
 
@@ -152,10 +152,10 @@ def test_a_bulk_deletion_with_one_in_use_deletes_none(
     admin_client: AdminClient, hours: WeeklyHours, booked: Appointment
 ) -> None:
     free = WeeklyHoursFactory()
-    before = everything()
+    before = stored_rows()
     [message] = messages_of(admin_client.delete_all(free, hours))
     assert str(booked) in message
-    assert everything() == before
+    assert stored_rows() == before
     booked.cancel()
     admin_client.delete_all(free, hours)
     assert not WeeklyHours.objects.exists()

@@ -38,7 +38,7 @@ def ask(doctor: Doctor, **query: object):
 
 
 def listed(doctor: Doctor, **query: object) -> list[str]:
-    """The local starts of what is answered."""
+    """Return the local start times that the API lists."""
     response = ask(doctor, **query)
     assert response.status_code == 200, response.content[:500]
     return [slot["starts_at"] for slot in response.json()["results"]]
@@ -48,7 +48,7 @@ def one_slot(doctor: Doctor, on: date, **fields: object) -> Schedule:
     return ScheduleFactory(doctor=doctor, date=on, slot_minutes=None, **fields)
 
 
-def test_a_free_slot_says_when_where_and_how_many(doctor: Doctor) -> None:
+def test_a_free_slot_shows_its_time_location_and_places(doctor: Doctor) -> None:
     session = one_slot(doctor, date(2026, 12, 1), capacity=3)
     slot = session.slots.get()
     AppointmentFactory(slot=slot)
@@ -71,7 +71,7 @@ def test_a_free_slot_says_when_where_and_how_many(doctor: Doctor) -> None:
     }
 
 
-def test_the_window_is_today_and_13_days_on_unless_asked(doctor: Doctor) -> None:
+def test_the_default_window_is_today_and_the_next_13_days(doctor: Doctor) -> None:
     for on in (0, 13, 14, 20, 27, 28):
         one_slot(doctor, MONDAY + days(on))
     dates = [start[:10] for start in listed(doctor)]
@@ -111,7 +111,7 @@ def test_an_invalid_date_is_400(name: str, doctor: Doctor) -> None:
         assert_invalid(ask(doctor, **{name: junk}), name.rstrip("_"))
 
 
-def test_slots_are_narrowed_by_location(doctor: Doctor) -> None:
+def test_slots_are_filtered_by_location(doctor: Doctor) -> None:
     here, there = one_slot(doctor, MONDAY), one_slot(doctor, MONDAY + days(1))
     [start] = listed(doctor, location=there.location.pk)
     assert start.startswith("2026-12-01")
@@ -122,15 +122,15 @@ def test_slots_are_narrowed_by_location(doctor: Doctor) -> None:
         assert_invalid(ask(doctor, location=junk), "location")
 
 
-def test_an_absent_and_an_inactive_doctor_are_404_alike(doctor: Doctor) -> None:
+def test_an_absent_and_an_inactive_doctor_are_both_404(doctor: Doctor) -> None:
     inactive = DoctorFactory(is_active=False)
     absent = DoctorFactory.build(pk=inactive.pk + 1)
-    for nobody in (inactive, absent):
-        assert_problem(ask(nobody), 404, "not_found")
+    for unavailable in (inactive, absent):
+        assert_problem(ask(unavailable), 404, "not_found")
     assert listed(doctor) == []
 
 
-def test_only_what_can_be_booked_now_is_listed(doctor: Doctor, clock) -> None:
+def test_only_slots_that_can_be_booked_now_are_listed(doctor: Doctor, clock) -> None:
     full, free = ScheduleFactory(doctor=doctor, date=MONDAY).slots.all()[:2]
     AppointmentFactory(slot=full)
     one_slot(doctor, MONDAY + days(1), is_active=False)
@@ -152,7 +152,7 @@ def test_a_doctor_who_accepts_no_patients_has_no_free_slot(doctor: Doctor) -> No
 
 
 def test_slots_of_two_locations_come_earliest_first(doctor: Doctor) -> None:
-    """09:00 in New York is 15:00 in Madrid."""
+    """The time 09:00 in New York is 15:00 in Madrid."""
     one_slot(doctor, MONDAY, location__time_zone="America/New_York")
     one_slot(doctor, MONDAY)
     starts = listed(doctor)
@@ -169,7 +169,7 @@ def test_today_is_the_date_at_the_location(doctor: Doctor, clock) -> None:
     answer = ask(doctor).json()
     assert (answer["from"], answer["to"]) == ("2026-11-30", "2026-12-13")
     assert [slot["schedule"] for slot in answer["results"]] == [session.pk]
-    assert listed(doctor, date=MONDAY + days(1)) == []  # though 22:00 there is that day in UTC
+    assert listed(doctor, date=MONDAY + days(1)) == []  # 22:00 in New York is on that day in UTC
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_offsets_follow_the_clock_change(
     assert len(shown) == (4 if day.month == 3 else 8)
 
 
-def test_three_statements_suffice_however_many_slots(doctor: Doctor, client_of, patient) -> None:
+def test_any_number_of_slots_costs_three_statements(doctor: Doctor, client_of, patient) -> None:
     place = LocationFactory()
     path = f"/api/doctor/doctors/{doctor.pk}/available-slots/"
     clients = (client_of(None), client_of(patient.user))
@@ -207,7 +207,7 @@ def test_three_statements_suffice_however_many_slots(doctor: Doctor, client_of, 
 
 
 @time_machine.travel("2026-12-01T22:30:00+00:00", tick=False)
-def test_today_is_the_one_of_the_location_asked_for(client_of) -> None:
+def test_today_is_the_date_at_the_requested_location(client_of) -> None:
     ahead = LocationFactory(time_zone="Pacific/Auckland")
     doctor = ScheduleFactory(location=LocationFactory(time_zone="America/New_York")).doctor
     ScheduleFactory(doctor=doctor, location=ahead, date=date(2026, 12, 8))

@@ -1,4 +1,4 @@
-"""Each condition of the rule by itself, at its edges."""
+"""Each condition of the booking rule alone, at its boundaries."""
 
 from datetime import timedelta
 
@@ -17,43 +17,43 @@ INSTANT = timedelta(microseconds=1)
 
 @pytest.fixture
 def slots() -> list[Slot]:
-    """Four slots of half an hour, three days ahead."""
+    """Return four slots of half an hour, three days ahead."""
     return list(ScheduleFactory().slots.order_by("starts_at"))
 
 
-def had(slots: list[Slot], **known: object) -> list[bool]:
-    """Which of the slots somebody can have of whom this is known."""
+def bookable(slots: list[Slot], **known: object) -> list[bool]:
+    """Return for each slot whether it is bookable in a context with the `known` values."""
     context = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
     found = set(Slot.objects.bookable_in(context).values_list("pk", flat=True))
     return [slot.pk in found for slot in slots]
 
 
-def test_visits_are_kept_clear_of_however_many_there_are(
+def test_slots_that_overlap_any_of_many_visits_are_not_bookable(
     slots: list[Slot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(booking_rules, "SPANS_AT_ONCE", 1)
     visits = tuple((slot.starts_at, slot.ends_at) for slot in (slots[0], slots[2]))
-    assert had(slots, visits=visits) == [False, True, False, True]
+    assert bookable(slots, visits=visits) == [False, True, False, True]
 
 
-def test_what_begins_within_the_horizon_can_be_had_and_nothing_after_it(slots: list[Slot]) -> None:
+def test_only_slots_that_begin_within_the_horizon_are_bookable(slots: list[Slot]) -> None:
     place = LocationFactory(horizon_days=3)
     near, far = (
         ScheduleFactory(location=place, date=(timezone.now() + timedelta(days=days)).date())
         for days in (1, 9)
     )
     some = [near.slots.earliest("pk"), far.slots.earliest("pk")]
-    assert had(some, locations=(place,)) == [True, False]
+    assert bookable(some, locations=(place,)) == [True, False]
     later = timezone.now() + timedelta(days=7)
-    assert had(some, at=later, locations=(place,)) == [False, True]
+    assert bookable(some, at=later, locations=(place,)) == [False, True]
 
 
-def test_a_location_without_a_horizon_has_no_end_of_it() -> None:
+def test_a_location_without_a_horizon_has_no_last_day() -> None:
     with pytest.raises(ValueError, match="no horizon"):
         horizon_end(LocationFactory(), timezone.now())
 
 
-def test_slots_overlap_that_have_some_time_in_common(slots: list[Slot]) -> None:
+def test_slots_that_share_some_time_overlap(slots: list[Slot]) -> None:
     first = slots[0]
     for begins, ends, meant in (
         (first.starts_at, first.ends_at, slots[:1]),

@@ -1,4 +1,4 @@
-"""What the calendar tells whoever keeps appointments: before slots close, and once they changed."""
+"""The calendar sends a signal before slots close and another after they change."""
 
 from collections.abc import Callable
 from datetime import time
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 
 @pytest.fixture
 def holds() -> Any:
-    """Slots of which a place is held for somebody, and let go when the slot closes."""
+    """Return a set of held slots, each of which gives its place back when it closes."""
     held: set[int] = set()
 
     def withdraw(slots: set[int], **signal: Any) -> None:
@@ -39,7 +39,7 @@ def holds() -> Any:
 
 
 def hold(slot: Slot, holds: set[int]) -> Slot:
-    """Hold a place, as an offer to somebody on the waiting list does."""
+    """Take a place and add the slot to the held ones, as an offer does."""
     slot.take()
     holds.add(slot.pk)
     return Slot.objects.get(pk=slot.pk)
@@ -101,14 +101,14 @@ def test_the_slots_of_a_new_session_are_announced(signals_sent: Any) -> None:
     assert signals_sent == [("changed", set(session.slots.values_list("pk", flat=True)))]
 
 
-def test_a_session_that_stays_as_it_is_tells_nothing(signals_sent: Any) -> None:
+def test_an_unchanged_session_sends_no_signal(signals_sent: Any) -> None:
     session = ScheduleFactory()
     signals_sent.clear()
     session.publish()
     assert signals_sent == []
 
 
-def test_holds_give_way_to_a_session_that_changes_or_goes(
+def test_holds_give_way_to_a_session_that_is_changed_or_deleted(
     signals_sent: Any, holds: set[int]
 ) -> None:
     session = ScheduleFactory(capacity=2)
@@ -133,7 +133,7 @@ def test_more_places_of_a_session_are_announced(signals_sent: Any) -> None:
 # --- A slot ---------------------------------------------------------------------------------------
 
 
-def test_a_slot_that_grows_tells_so_and_one_that_shrinks_to_what_is_free_does_not(
+def test_a_slot_that_grows_is_announced_and_one_that_shrinks_is_not(
     signals_sent: Any,
 ) -> None:
     slot = ScheduleFactory(capacity=3).slots.first()

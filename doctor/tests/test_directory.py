@@ -27,13 +27,13 @@ def get(path: str, **query: object):
 
 
 def found(path: str = DOCTORS, **query: object) -> list[int]:
-    """The ids that a list answers, in its order."""
+    """Return the ids that a list answers, in its order."""
     response = get(path, **query)
     assert response.status_code == 200, response.content[:500]
     return [row["id"] for row in response.json()["results"]]
 
 
-def test_a_doctor_shows_what_a_patient_chooses_by() -> None:
+def test_a_doctor_shows_the_fields_for_choosing_one() -> None:
     doctor = DoctorFactory(first_name="Elena", last_name="García", bio="Twenty years of hearts.")
     cardiology = SpecialtyFactory(name="Cardiology")
     spanish = LanguageFactory(tag="es", name="Spanish")
@@ -79,7 +79,7 @@ def test_doctors_are_found_by_specialty_language_and_location() -> None:
 
 
 @pytest.mark.parametrize("name", ["specialty", "language", "location"])
-def test_a_filter_that_matches_nothing_is_an_empty_list_and_junk_is_400(name: str) -> None:
+def test_an_unmatched_filter_gives_an_empty_list_and_an_invalid_one_400(name: str) -> None:
     DoctorFactory()
     for absent in (0, -1, 999_999, 2**63 - 1, 2**63, 10**22, -(10**22)):
         assert found(**{name: absent}) == []
@@ -87,7 +87,7 @@ def test_a_filter_that_matches_nothing_is_an_empty_list_and_junk_is_400(name: st
         assert_invalid(get(DOCTORS, **{name: junk}), name)
 
 
-def test_a_location_counts_while_a_session_there_is_still_to_come() -> None:
+def test_a_doctor_has_the_locations_of_coming_sessions_only() -> None:
     past = ScheduleFactory(date=day_ahead(-3))
     closed = ScheduleFactory(is_active=False)
     assert found(location=past.location.pk) == found(location=closed.location.pk) == []
@@ -105,7 +105,7 @@ def test_each_current_location_is_shown_once_by_name() -> None:
 
 
 def test_today_is_the_date_at_the_location() -> None:
-    """On 2 December at 02:00 UTC it is still the first in New York, and no longer in Madrid."""
+    """On 2 December at 02:00 UTC it is 1 December in New York and 2 December in Madrid."""
     first = date(2026, 12, 1)
     with time_machine.travel(datetime(2026, 12, 2, 2, tzinfo=UTC), tick=False):
         madrid = ScheduleFactory(date=first, location__time_zone="Europe/Madrid")
@@ -128,7 +128,7 @@ def test_search_looks_at_names_and_specialties_and_shows_each_doctor_once() -> N
     assert len(found(search="")) == 2
 
 
-def test_a_search_that_no_database_would_like_is_400() -> None:
+def test_a_search_that_the_database_cannot_run_is_400() -> None:
     for words in ("x " * 5000, "x" * 201, "a\0b", " ".join("abcdefghijk")):
         assert_invalid(get(DOCTORS, search=words), "search")
 
@@ -199,7 +199,7 @@ def test_a_specialty_a_language_and_a_location_show_their_fields() -> None:
 
 
 @pytest.mark.parametrize("kind", ["doctors", "specialties", "languages", "locations"])
-def test_what_is_not_there_is_404(kind: str) -> None:
+def test_an_absent_row_is_404(kind: str) -> None:
     for key in ("0", "999999", "999999999999999999", "9" * 30, "-1", "x", "1.5"):
         assert_problem(get(f"/api/doctor/{kind}/{key}/"), 404, "not_found")
 

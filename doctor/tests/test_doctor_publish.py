@@ -1,4 +1,4 @@
-"""Saving a doctor opens or closes their coming slots; what is booked stays."""
+"""Saving a doctor opens or closes the doctor's coming slots and keeps booked visits."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ def test_a_doctor_who_accepts_no_patients_has_closed_slots_until_they_do_again(w
     assert openness(doctor) == {True}
 
 
-def test_either_of_the_two_words_closes() -> None:
+def test_either_of_the_two_fields_closes_slots() -> None:
     doctor = ScheduleFactory().doctor
     doctor.is_active = doctor.accepts_patients = False
     doctor.publish()
@@ -60,7 +60,7 @@ def test_sessions_that_are_not_active_stay_closed() -> None:
     assert set(idle.slots.values_list("is_open", flat=True)) == {False}
 
 
-def test_what_is_booked_stays_and_can_be_canceled() -> None:
+def test_a_booked_visit_stays_and_can_be_canceled() -> None:
     booked = AppointmentFactory()
     booked.doctor.is_active = False
     booked.doctor.publish()

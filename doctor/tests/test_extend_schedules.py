@@ -1,4 +1,4 @@
-"""`manage.py extend_schedules`: the horizon rolls on, once however often and from wherever."""
+"""`manage.py extend_schedules` adds the sessions of new days once, in repeated runs too."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
@@ -32,7 +32,7 @@ def a_fortnight(settings) -> None:
 
 
 def extend(**options: Any) -> str:
-    """What the command says."""
+    """Run the command and return its output."""
     said = StringIO()
     call_command("extend_schedules", stdout=said, **options)
     return said.getvalue()
@@ -46,7 +46,7 @@ def rows() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in (Schedule, Slot)]
 
 
-def test_as_days_go_by_sessions_are_made_as_far_ahead() -> None:
+def test_later_runs_make_sessions_up_to_the_same_distance() -> None:
     with noon(2027, 1, 11):
         hours = WeeklyHoursFactory()
     with noon(2027, 1, 20):
@@ -77,16 +77,16 @@ def test_an_invalid_horizon_is_reported(junk: str) -> None:
 
 
 def test_the_command_begins_tomorrow_at_the_location() -> None:
-    """At 12:00 UTC it is Tuesday already in Auckland."""
+    """It is already Tuesday in Auckland at 12:00 UTC on Monday."""
     place, doctor = LocationFactory(time_zone="Pacific/Auckland"), DoctorFactory()
     with noon(2027, 1, 11):
         hours = WeeklyHoursFactory.build(location=place, doctor=doctor, weekday=1)
-        hours.save()  # with none of its sessions made
+        hours.save()  # creates no session
         extend()
     assert [row.date.day for row in hours.schedules.order_by("date")] == [19, 26]
 
 
-def test_what_staff_edited_or_deleted_is_left_alone() -> None:
+def test_sessions_that_staff_edited_or_deleted_stay_unchanged() -> None:
     hours = WeeklyHoursFactory()
     edited, deleted = hours.schedules.order_by("date")[1:3]
     edited.revise(end_time=time(10))
@@ -105,7 +105,7 @@ def test_days_left_out_are_reported_and_made_once_they_are_free() -> None:
         assert "1 sessions with 4 slots made" in extend(days=28)
 
 
-def test_of_many_days_left_out_some_are_named_and_the_rest_counted() -> None:
+def test_some_of_many_days_left_out_are_named_and_the_rest_counted() -> None:
     with noon(2027, 1, 11):
         hours = WeeklyHoursFactory(valid_until=date(2027, 1, 11))
         rule = WeeklyHours.objects.filter(pk=hours.pk)
@@ -118,7 +118,7 @@ def test_of_many_days_left_out_some_are_named_and_the_rest_counted() -> None:
     assert "Left out: 3 more.\n" in said
 
 
-def test_hours_that_have_ended_are_not_looked_at() -> None:
+def test_hours_that_have_ended_are_skipped() -> None:
     with noon(2027, 1, 11):
         WeeklyHoursFactory(valid_until=date(2027, 1, 18))
     with noon(2027, 1, 25):
@@ -126,7 +126,7 @@ def test_hours_that_have_ended_are_not_looked_at() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_make_everything_once() -> None:
+def test_two_concurrent_runs_make_each_session_once() -> None:
     made = [WeeklyHoursFactory() for _ in range(4)]
     at = timezone.now()
     said = run_together(2, lambda number: extend(days=100))
@@ -140,18 +140,18 @@ def test_two_at_once_make_everything_once() -> None:
     assert sum(totals) == Schedule.objects.count() - 4 * 3
 
 
-# --- The two odd days of the year -----------------------------------------------------------------
+# --- The days of the clock changes ----------------------------------------------------------------
 
 
 @pytest.fixture
 def year() -> Any:
-    """It is New Year's Day 2027."""
+    """Set the clock to New Year's Day 2027."""
     with noon(2027, 1, 1):
         yield
 
 
 def sundays(zone: str, start: str, end: str, **changes: Any) -> WeeklyHours:
-    """Hours on Sundays, made for a year."""
+    """Create hours on Sundays and their sessions of one year."""
     times = {"start_time": time.fromisoformat(start), "end_time": time.fromisoformat(end)}
     hours: WeeklyHours = WeeklyHoursFactory(
         location=LocationFactory(time_zone=zone),
@@ -224,7 +224,7 @@ def test_hours_edited_into_the_gap_lose_that_day_alone(zone: str, year: Any) -> 
     assert hours.schedules.count() == 52
 
 
-def test_a_session_edited_by_hand_into_the_gap_is_refused_in_words(year: Any) -> None:
+def test_a_session_edited_by_hand_into_the_gap_is_refused_with_a_message(year: Any) -> None:
     hours = sundays(MADRID, "09:00", "11:00")
     session = hours.schedules.get(date=SPRING[MADRID])
     with pytest.raises(ValidationError):

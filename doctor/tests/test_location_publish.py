@@ -1,4 +1,4 @@
-"""A location's time zone stands still while sessions are to come there."""
+"""The time zone of a location with coming sessions cannot change."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def test_anything_else_of_a_location_in_use_can_change() -> None:
     assert stored(location).name == "Centro"
 
 
-def test_past_sessions_and_those_elsewhere_do_not_hold_the_zone() -> None:
+def test_past_sessions_and_those_elsewhere_do_not_lock_the_zone() -> None:
     ScheduleFactory()
     location = ScheduleFactory(date=day_ahead(-3)).location
     location.time_zone = "America/New_York"
@@ -45,14 +45,14 @@ def test_past_sessions_and_those_elsewhere_do_not_hold_the_zone() -> None:
     assert stored(location).time_zone == "America/New_York"
 
 
-def test_closed_sessions_hold_the_zone_too() -> None:
+def test_closed_sessions_lock_the_zone_too() -> None:
     location = ScheduleFactory(is_active=False).location
     location.time_zone = "America/New_York"
     with pytest.raises(LocationInUse):
         location.publish()
 
 
-def test_the_zone_is_free_from_the_instant_the_last_slot_ends() -> None:
+def test_the_zone_can_change_from_the_end_of_the_last_slot() -> None:
     schedule = ScheduleFactory()
     location, end = schedule.location, schedule.slots.latest("ends_at").ends_at
     location.time_zone = "America/New_York"

@@ -1,4 +1,4 @@
-"""Publishing a session makes its slots, or nothing at all."""
+"""Publishing a session creates all its slots or none."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def new(**changes: Any) -> Schedule:
-    """A session from 09:00 to 11:00 that has not been published."""
+    """Build a session from 09:00 to 11:00 that has not been published."""
     schedule: Schedule = ScheduleFactory.build(
         **{"doctor": DoctorFactory(), "location": LocationFactory(), **changes}
     )
@@ -24,7 +24,7 @@ def new(**changes: Any) -> Schedule:
 
 
 def on_the_clock(schedule: Schedule) -> list[str]:
-    """The slots as the clocks of the location show them."""
+    """Return the local start and end of each slot."""
     zone = schedule.location.zone
     return [
         f"{slot.starts_at.astimezone(zone):%H:%M}-{slot.ends_at.astimezone(zone):%H:%M}"
@@ -40,7 +40,7 @@ def test_a_session_is_cut_into_equal_slots() -> None:
     assert on_the_clock(schedule) == ["09:00-09:30", "09:30-10:00", "10:00-10:30", "10:30-11:00"]
 
 
-def test_a_slot_says_of_whom_where_and_how_many() -> None:
+def test_a_slot_has_the_doctor_location_and_capacity_of_its_session() -> None:
     schedule = ScheduleFactory(capacity=7)
     for slot in schedule.slots.all():
         assert (slot.doctor, slot.location) == (schedule.doctor, schedule.location)
@@ -67,7 +67,7 @@ def test_a_remainder_shorter_than_a_slot_is_dropped(
     assert on_the_clock(ScheduleFactory(end_time=end, slot_minutes=minutes)) == slots
 
 
-def test_the_longest_day_of_the_shortest_slots() -> None:
+def test_the_longest_session_has_all_its_shortest_slots() -> None:
     schedule = ScheduleFactory(start_time=time(0), end_time=time(23, 59), slot_minutes=5)
     assert schedule.slots.count() == 287
 
@@ -76,7 +76,9 @@ def test_the_longest_day_of_the_shortest_slots() -> None:
     ("closed_by", "is_open"),
     [({}, True), ({"is_active": False}, False), ({"accepts_patients": False}, False)],
 )
-def test_slots_are_open_as_the_doctor_is(closed_by: dict[str, bool], is_open: bool) -> None:
+def test_slots_are_open_only_if_the_doctor_is_active_and_accepts_patients(
+    closed_by: dict[str, bool], is_open: bool
+) -> None:
     schedule = ScheduleFactory(doctor=DoctorFactory(**closed_by))
     assert set(schedule.slots.values_list("is_open", flat=True)) == {is_open}
 
@@ -97,7 +99,7 @@ def test_the_zone_is_the_one_that_the_location_has_now() -> None:
     assert schedule.slots.get(starts_at=nine)
 
 
-# --- What cannot be published ---------------------------------------------------------------------
+# --- Refused sessions -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_the_zone_is_the_one_that_the_location_has_now() -> None:
         ({"date": None}, "date", "null"),
     ],
 )
-def test_what_makes_no_session_is_refused_and_leaves_nothing(
+def test_an_invalid_session_is_refused_and_writes_nothing(
     changes: dict[str, Any], field: str, code: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
@@ -144,7 +146,7 @@ def test_a_session_has_a_doctor_and_a_location(missing: str) -> None:
         {"capacity": 1000},
     ],
 )
-def test_what_is_at_the_limit_is_published(changes: dict[str, Any]) -> None:
+def test_a_session_at_the_limits_is_published(changes: dict[str, Any]) -> None:
     schedule = new(**changes)
     schedule.publish()
     assert schedule.slots.exists()
@@ -156,11 +158,11 @@ def test_what_is_at_the_limit_is_published(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "minutes"),
     [
-        (time(9), time(11), 30),  # the same
-        (time(8), time(9, 1), None),  # into its beginning
-        (time(10, 59), time(12), None),  # from before its end
-        (time(9, 45), time(10, 15), None),  # within
-        (time(8), time(12), None),  # around
+        (time(9), time(11), 30),  # has the same times
+        (time(8), time(9, 1), None),  # overlaps its beginning
+        (time(10, 59), time(12), None),  # overlaps its end
+        (time(9, 45), time(10, 15), None),  # lies within it
+        (time(8), time(12), None),  # encloses it
     ],
 )
 def test_a_doctor_is_at_one_place_at_a_time(start: time, end: time, minutes: int | None) -> None:
@@ -176,9 +178,9 @@ def test_a_doctor_is_at_one_place_at_a_time(start: time, end: time, minutes: int
 @pytest.mark.parametrize(
     ("start", "end", "minutes"),
     [
-        (time(8), time(9), 30),  # up to it
-        (time(11), time(12), 30),  # from its end on
-        (time(8, 20), time(9, 20), 40),  # the remainder that is dropped lies in it
+        (time(8), time(9), 30),  # ends when it begins
+        (time(11), time(12), 30),  # begins when it ends
+        (time(8, 20), time(9, 20), 40),  # the dropped remainder overlaps it
     ],
 )
 def test_sessions_that_touch_do_not_overlap(start: time, end: time, minutes: int) -> None:
@@ -199,15 +201,15 @@ def test_two_doctors_may_be_at_one_place_at_one_time() -> None:
     assert Slot.objects.count() == 8
 
 
-def test_what_overlaps_is_reported_by_instants_and_not_by_clocks() -> None:
+def test_overlaps_are_found_by_instants_and_not_by_wall_times() -> None:
     madrid = ScheduleFactory(start_time=time(15), end_time=time(17))
     new_york = LocationFactory(time_zone="America/New_York")
-    with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, whatever the season of either
+    with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, in summer and in winter
         new(doctor=madrid.doctor, location=new_york, start_time=time(9)).publish()
     new(doctor=madrid.doctor, location=new_york, start_time=time(15), end_time=time(17)).publish()
 
 
-def test_a_session_that_is_not_active_is_in_the_way_all_the_same() -> None:
+def test_an_inactive_session_conflicts_too() -> None:
     there = ScheduleFactory(is_active=False)
     with pytest.raises(ScheduleOverlap):
         new(doctor=there.doctor).publish()
@@ -223,7 +225,7 @@ def test_the_database_refuses_an_overlap(start: time, monkeypatch: pytest.Monkey
     assert isinstance(refused.value.__cause__, IntegrityError)
 
 
-def test_what_else_the_database_refuses_is_not_called_an_overlap(
+def test_another_refusal_of_the_database_is_not_reported_as_an_overlap(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Schedule, "full_clean", lambda self: None)

@@ -1,4 +1,4 @@
-"""Editing a session remakes its free slots and strands nobody (invariant I4)."""
+"""Editing a session remakes its free slots and strands no patient (invariant I4)."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -18,20 +18,20 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture
 def schedule() -> Schedule:
-    """09:00 to 11:00, four slots of two places."""
+    """Return a session from 09:00 to 11:00 with four slots of two places."""
     session: Schedule = ScheduleFactory(capacity=2)
     return session
 
 
 @pytest.fixture
 def booked(schedule: Schedule) -> Appointment:
-    """A visit at 09:30, in the second slot."""
+    """Return a visit at 09:30, in the second slot."""
     visit: Appointment = AppointmentFactory(slot=schedule.slots.order_by("starts_at")[1])
     return visit
 
 
 def refuses(schedule: Schedule, *holders: Appointment, **changes: Any) -> None:
-    """Check that these changes are refused because of these appointments, and change nothing."""
+    """Check that the changes are refused because of the appointments and change nothing."""
     before = Schedule.objects.filter(pk=schedule.pk).values().get()
     slots = list(schedule.slots.order_by("pk").values())
     with pytest.raises(ScheduleInUse) as refused:
@@ -41,7 +41,7 @@ def refuses(schedule: Schedule, *holders: Appointment, **changes: Any) -> None:
     assert list(schedule.slots.order_by("pk").values()) == slots
 
 
-# --- What stays -----------------------------------------------------------------------------------
+# --- Edits that keep booked slots -----------------------------------------------------------------
 
 
 def test_publishing_again_changes_no_slot(schedule: Schedule, booked: Appointment) -> None:
@@ -92,7 +92,7 @@ def test_free_slots_follow_their_session_to_another_doctor_and_location(schedule
     assert f"{nine:%H:%M}" == "09:00"
 
 
-def test_more_places_come_to_free_and_booked_slots_alike(
+def test_free_and_booked_slots_both_get_more_places(
     schedule: Schedule, booked: Appointment
 ) -> None:
     schedule.revise(capacity=9)
@@ -100,13 +100,15 @@ def test_more_places_come_to_free_and_booked_slots_alike(
     assert_balanced(booked.slot)
 
 
-def test_as_few_places_as_are_taken_are_enough(schedule: Schedule, booked: Appointment) -> None:
+def test_the_capacity_can_shrink_to_the_taken_places(
+    schedule: Schedule, booked: Appointment
+) -> None:
     schedule.revise(capacity=1)
     assert set(schedule.slots.values_list("capacity", flat=True)) == {1}
     assert_balanced(booked.slot)
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- Refused edits --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_an_edit_that_leaves_no_slot_is_refused(schedule: Schedule) -> None:
 # --- Closing --------------------------------------------------------------------------------------
 
 
-def test_deactivating_closes_the_slots_and_keeps_what_is_booked(
+def test_deactivating_closes_the_slots_and_keeps_booked_visits(
     schedule: Schedule, booked: Appointment
 ) -> None:
     schedule.revise(is_active=False)
@@ -204,7 +206,7 @@ def test_a_canceled_appointment_outlives_its_slot(schedule: Schedule, booked: Ap
 # --- revise ---------------------------------------------------------------------------------------
 
 
-def test_two_who_change_different_fields_both_succeed(schedule: Schedule) -> None:
+def test_two_users_who_change_different_fields_both_succeed(schedule: Schedule) -> None:
     stale = Schedule.objects.get(pk=schedule.pk)
     schedule.revise(capacity=9)
     stale.revise(end_time=time(12))
@@ -224,7 +226,7 @@ def test_a_session_that_is_gone_cannot_be_changed(schedule: Schedule) -> None:
 # --- unpublish ------------------------------------------------------------------------------------
 
 
-def test_a_session_in_which_no_place_is_held_goes_with_its_slots(
+def test_a_session_without_taken_places_is_deleted_with_its_slots(
     schedule: Schedule, booked: Appointment
 ) -> None:
     booked.cancel()

@@ -1,4 +1,4 @@
-"""/api/doctor/schedules/: everybody reads, staff write."""
+"""/api/doctor/schedules/, which the public reads and staff write."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -59,7 +59,7 @@ def test_posting_publishes_the_session_and_its_slots(reception, body) -> None:
     assert APIClient().get(path_of(schedule)).json() == expected
 
 
-def test_what_a_post_leaves_out_has_a_default(reception, body) -> None:
+def test_a_post_sets_defaults_for_the_fields_it_leaves_out(reception, body) -> None:
     for name in ("slot_minutes", "capacity", "is_active"):
         del body[name]
     answer = reception.post(SCHEDULES, body).json()
@@ -102,7 +102,7 @@ def test_a_field_that_is_needed_and_wrong_is_400(name: str, value: object, recep
         ({"doctor": 1.5}, "doctor"),
     ],
 )
-def test_a_session_that_cannot_be_is_400(changes, field: str, reception, body) -> None:
+def test_an_invalid_session_is_400(changes, field: str, reception, body) -> None:
     assert_invalid(reception.post(SCHEDULES, {**body, **changes}), field)
     assert not Schedule.objects.exists()
     assert not Slot.objects.exists()
@@ -131,7 +131,7 @@ def test_a_change_into_another_session_is_409_and_changes_nothing(reception) -> 
     assert Schedule.objects.values().get(pk=second.pk) == before
 
 
-def test_put_replaces_what_it_leaves_out_too(reception, body) -> None:
+def test_put_resets_the_fields_it_leaves_out(reception, body) -> None:
     schedule = ScheduleFactory(capacity=5, slot_minutes=15, is_active=False)
     for name in ("slot_minutes", "capacity", "is_active"):
         del body[name]
@@ -142,7 +142,7 @@ def test_put_replaces_what_it_leaves_out_too(reception, body) -> None:
     assert response.json() == {"id": schedule.pk, **body, **defaults, **places}
 
 
-def test_patch_changes_what_it_names_and_nothing_else(reception) -> None:
+def test_patch_changes_only_the_fields_it_names(reception) -> None:
     schedule = ScheduleFactory(capacity=2)
     before = reception.get(path_of(schedule)).json()
     response = reception.patch(path_of(schedule), {"capacity": 3})
@@ -151,7 +151,7 @@ def test_patch_changes_what_it_names_and_nothing_else(reception) -> None:
     assert reception.patch(path_of(schedule), {}).json() == response.json()
 
 
-def test_put_needs_every_field_that_a_session_cannot_do_without(reception) -> None:
+def test_put_needs_every_required_field(reception) -> None:
     needed = ("doctor", "location", "date", "start_time", "end_time")
     assert_invalid(reception.put(path_of(ScheduleFactory()), {}), *needed)
 
@@ -167,7 +167,7 @@ def test_put_needs_every_field_that_a_session_cannot_do_without(reception) -> No
         {"capacity": 1},
     ],
 )
-def test_what_would_strand_a_booking_is_409_with_those_in_the_way(changes, reception) -> None:
+def test_a_change_that_strands_a_booking_is_409_with_the_appointments(changes, reception) -> None:
     schedule = ScheduleFactory(capacity=2)
     slot = schedule.slots.all()[2]
     in_the_way = [AppointmentFactory(slot=slot).pk for _ in range(2)]
@@ -212,7 +212,7 @@ def test_deleting_takes_the_slots_along_unless_one_is_booked(client_of, superuse
     assert (visit.status, visit.slot_id) == ("canceled", None)
 
 
-def test_places_that_can_be_booked_are_counted_as_such(reception) -> None:
+def test_bookable_places_are_counted(reception) -> None:
     schedule = ScheduleFactory(capacity=3)
     AppointmentFactory(slot=schedule.slots.all()[0])
     past = ScheduleFactory(date=day_ahead(-3))
@@ -224,7 +224,7 @@ def test_places_that_can_be_booked_are_counted_as_such(reception) -> None:
     assert counted == {schedule.pk: (12, 11), past.pk: (4, 0), closed.pk: (4, 0)}
 
 
-def test_deactivating_hides_the_session_from_the_public_and_keeps_what_is_booked(reception) -> None:
+def test_deactivating_hides_the_session_from_the_public_and_keeps_bookings(reception) -> None:
     schedule = ScheduleFactory()
     visit = AppointmentFactory(slot=schedule.slots.all()[0])
     answer = reception.patch(path_of(schedule), {"is_active": False}).json()
@@ -239,14 +239,14 @@ def test_the_public_sees_active_sessions_of_active_doctors_and_staff_see_all(
     reception, client_of, patient, doctor_user: User
 ) -> None:
     shown, hidden = ScheduleFactory(), ScheduleFactory(is_active=False)
-    of_nobody = ScheduleFactory(doctor=DoctorFactory(is_active=False))
+    of_inactive_doctor = ScheduleFactory(doctor=DoctorFactory(is_active=False))
     bare_staff = StaffFactory()
     for user in (None, patient.user, doctor_user, bare_staff):
         client = client_of(user)
         assert [row["id"] for row in client.get(SCHEDULES).json()["results"]] == [shown.pk]
-        for absent in (hidden, of_nobody):
+        for absent in (hidden, of_inactive_doctor):
             assert_problem(client.get(path_of(absent)), 404, "not_found")
-    for schedule in (shown, hidden, of_nobody):
+    for schedule in (shown, hidden, of_inactive_doctor):
         assert reception.get(path_of(schedule)).status_code == 200
     assert reception.get(SCHEDULES).json()["count"] == 3
 
@@ -260,7 +260,7 @@ def test_staff_write_with_the_permission_that_the_admin_asks_for(
     assert client_of(user).post(SCHEDULES, body).status_code == status
 
 
-def test_a_permission_without_being_staff_is_worth_nothing(client_of, patient, body) -> None:
+def test_a_permission_has_no_effect_for_users_who_are_not_staff(client_of, patient, body) -> None:
     patient.user.user_permissions.add(Permission.objects.get(codename="add_schedule"))
     assert_problem(client_of(patient.user).post(SCHEDULES, body), 403, "permission_denied")
 

@@ -1,4 +1,4 @@
-"""GET /api/doctor/slots/, page after page."""
+"""The pages of GET /api/doctor/slots/."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -40,7 +40,7 @@ def shown(**query: object) -> list[dict[str, Any]]:
 
 
 def pages(size: int) -> Any:
-    """The pages one after the other; what happens between them, the caller says."""
+    """Yield the ids of each page in turn; the caller may act between two pages."""
     link = f"{PATH}?page_size={size}"
     while link:
         answer = APIClient().get(link).json()
@@ -49,22 +49,22 @@ def pages(size: int) -> Any:
 
 
 def crowd(count: int = 7) -> list[int]:
-    """Slots of many doctors at the same instants, in their order."""
+    """Create slots of many doctors at the same times and return their keys in order."""
     for _ in range(count):
         ScheduleFactory(date=MONDAY, end_time=time(10))
     return list(Slot.objects.order_by("starts_at", "pk").values_list("pk", flat=True))
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 14, 100])
-def test_pages_follow_each_other_also_among_equal_starts(size: int) -> None:
-    everything = crowd()
+def test_pages_follow_each_other_for_slots_with_equal_starts(size: int) -> None:
+    every_key = crowd()
     shown = list(pages(size))
-    assert [pk for page in shown for pk in page] == everything
+    assert [pk for page in shown for pk in page] == every_key
     assert all(len(page) == size for page in shown[:-1])
 
 
-def test_pages_lead_back_the_way_they_came() -> None:
-    everything, link, forth = crowd(), f"{PATH}?page_size=5&to={MONDAY}", []
+def test_the_previous_links_lead_back_through_the_same_pages() -> None:
+    every_key, link, forth = crowd(), f"{PATH}?page_size=5&to={MONDAY}", []
     while link:
         forth.append(APIClient().get(link).json())
         last, link = link, forth[-1]["next"]
@@ -73,33 +73,33 @@ def test_pages_lead_back_the_way_they_came() -> None:
     while back[-1]["previous"]:
         back.append(APIClient().get(back[-1]["previous"]).json())
     assert [page["results"] for page in reversed(back)] == [page["results"] for page in forth]
-    assert sum(len(page["results"]) for page in back) == len(everything)
+    assert sum(len(page["results"]) for page in back) == len(every_key)
     assert forth[0]["previous"] is None
     assert APIClient().get(back[-1]["next"]).json()["results"] == forth[1]["results"]
 
 
 def test_while_others_book_no_slot_comes_twice_and_no_free_one_is_skipped() -> None:
-    """Between two pages the first, the last and the next slot to come are booked."""
-    everything = crowd()
+    """The first, the last and the next slot are booked between two pages."""
+    every_key = crowd()
     seen: list[int] = []
     taken: list[int] = []
     for page in pages(3):
         assert not set(page) & set(seen)
         seen += page
-        free = [pk for pk in everything if pk not in taken]
+        free = [pk for pk in every_key if pk not in taken]
         for pk in (free[0], page[-1], *[pk for pk in free if pk not in seen][:1]):
             if pk not in taken:
                 AppointmentFactory(slot=Slot.objects.get(pk=pk))
                 taken.append(pk)
-    assert seen == sorted(seen, key=everything.index)
-    assert set(everything) - set(seen) <= set(taken)
+    assert seen == sorted(seen, key=every_key.index)
+    assert set(every_key) - set(seen) <= set(taken)
 
 
-def test_a_page_that_was_booked_away_still_leads_on_and_back() -> None:
-    everything = crowd(3)
+def test_a_page_whose_slots_are_booked_still_links_on_and_back() -> None:
+    every_key = crowd(3)
     first = ask(page_size=2).json()
     second = APIClient().get(first["next"]).json()
-    Slot.objects.filter(pk__in=everything[:2]).update(taken=1)
+    Slot.objects.filter(pk__in=every_key[:2]).update(taken=1)
     before = APIClient().get(second["previous"]).json()
     assert (before["results"], before["previous"]) == ([], None)
     assert APIClient().get(before["next"]).json()["results"] == second["results"]
@@ -108,10 +108,10 @@ def test_a_page_that_was_booked_away_still_leads_on_and_back() -> None:
     assert (after["results"], after["next"]) == ([], None)
     Slot.objects.update(taken=0)
     back = APIClient().get(after["previous"]).json()["results"]
-    assert [slot["id"] for slot in back] == everything[2:4]
+    assert [slot["id"] for slot in back] == every_key[2:4]
 
 
-def test_a_link_keeps_what_was_asked_for() -> None:
+def test_a_link_keeps_the_query_parameters() -> None:
     crowd()
     slot = Slot.objects.first()
     answer = ask(doctor=slot.doctor_id, page_size=1, to=MONDAY).json()
@@ -124,7 +124,7 @@ def test_a_link_keeps_what_was_asked_for() -> None:
     "cursor",
     ["", "junk", "\0", "é", "MXwxfG4=", "MXwxfHg", "fHxu", "MXwxfG4K", " MXwxfG4", "OTk5" * 99],
 )
-def test_a_cursor_that_no_page_gave_is_400(cursor: str) -> None:
+def test_an_invalid_cursor_is_400(cursor: str) -> None:
     assert_invalid(ask(cursor=cursor), "cursor")
 
 
@@ -135,10 +135,10 @@ def test_a_page_has_20_rows_unless_asked_and_at_most_100() -> None:
         assert_invalid(ask(page_size=junk), "page_size")
 
 
-# --- Their cost -----------------------------------------------------------------------------------
+# --- Cost -----------------------------------------------------------------------------------------
 
 
-def test_a_page_far_on_is_bounded_by_where_it_begins_and_counts_no_offset() -> None:
+def test_a_late_page_is_bounded_by_its_start_and_uses_no_offset() -> None:
     crowd(20)
     link = f"{PATH}?page_size=4"
     for _ in range(5):
@@ -148,11 +148,11 @@ def test_a_page_far_on_is_bounded_by_where_it_begins_and_counts_no_offset() -> N
     [page] = [sql for sql in statements if 'FROM "doctor_slot"' in sql]
     assert "OFFSET" not in page
     assert "LIMIT 5" in page
-    assert "doctor_schedule" not in page  # whose dates no index of the slots holds
+    assert "doctor_schedule" not in page  # no index of the slots holds the dates of the sessions
 
 
 @pytest.mark.only_on("postgres")
-def test_a_page_far_on_reads_its_rows_from_the_index_and_sorts_none() -> None:
+def test_a_late_page_reads_its_rows_from_the_index_and_sorts_none() -> None:
     session = ScheduleFactory(date=MONDAY, slot_minutes=None)
     start, minute = datetime(2027, 1, 1, tzinfo=UTC), timedelta(minutes=1)
     places = {"schedule": session, "doctor": session.doctor, "location": session.location}

@@ -51,7 +51,7 @@ def one_slot(on: date = MONDAY, **fields: Any) -> Slot:
     return ScheduleFactory(date=on, slot_minutes=None, **fields).slots.get()
 
 
-def test_a_slot_is_shown_as_in_a_doctors_own_list_and_says_whose_it_is() -> None:
+def test_a_slot_is_shown_as_in_the_doctors_own_list_and_names_the_doctor() -> None:
     slot = one_slot(capacity=2)
     [own] = (
         APIClient().get(f"/api/doctor/doctors/{slot.doctor_id}/available-slots/").json()["results"]
@@ -71,7 +71,7 @@ def test_slots_of_all_doctors_come_soonest_first_whatever_the_zone() -> None:
     ]
 
 
-def test_only_what_anybody_can_book_now_is_found() -> None:
+def test_only_slots_that_the_public_can_book_now_are_found() -> None:
     free, full, begun, closed, resting = (one_slot() for _ in range(5))
     AppointmentFactory(slot=full)
     Slot.objects.filter(pk=begun.pk).update(starts_at=datetime(2026, 11, 30, 6, tzinfo=UTC))
@@ -85,7 +85,7 @@ def test_only_what_anybody_can_book_now_is_found() -> None:
 
 
 class Wanted:
-    """Doctors who differ in one thing each."""
+    """Four doctors with and without a specialty and a language."""
 
     def __init__(self) -> None:
         self.specialty, self.language = SpecialtyFactory(), LanguageFactory()
@@ -101,11 +101,11 @@ class Wanted:
 
 
 def doctors(**query: object) -> list[int]:
-    """Whose the slots are, each slot once."""
+    """Return the doctor of each slot found, sorted."""
     return sorted(slot["doctor"] for slot in found(**query))
 
 
-def test_slots_are_narrowed_by_specialty_language_location_and_doctor() -> None:
+def test_slots_are_filtered_by_specialty_language_location_and_doctor() -> None:
     wanted = Wanted()
     both, cardiologist, polyglot = wanted.both.pk, wanted.cardiologist.pk, wanted.polyglot.pk
     everybody = Doctor.objects.values_list("pk", flat=True)
@@ -118,7 +118,7 @@ def test_slots_are_narrowed_by_specialty_language_location_and_doctor() -> None:
     assert doctors(doctor=both, specialty=wanted.specialty.pk, to=MONDAY) == [both]
 
 
-def test_what_nothing_has_finds_nothing_and_what_does_not_parse_is_400() -> None:
+def test_an_absent_value_finds_nothing_and_an_invalid_one_is_400() -> None:
     one_slot()
     for name in ("specialty", "language", "location", "doctor"):
         for absent in (0, -1, 999_999, 2**63, 10**22):
@@ -134,7 +134,7 @@ def test_an_invalid_date_is_400(name: str) -> None:
 
 
 def test_dates_are_those_at_the_location_and_a_reversed_range_is_400() -> None:
-    """22:00 on Monday in New York is Tuesday in UTC and in Madrid."""
+    """The time 22:00 on Monday in New York is on Tuesday in UTC and in Madrid."""
     late = {"start_time": time(22), "end_time": time(23)}
     one_slot(location__time_zone="America/New_York", **late)
     one_slot(TUESDAY, start_time=time(0), end_time=time(1))
@@ -151,8 +151,8 @@ def test_the_first_and_last_dates_are_valid() -> None:
     assert found(from_="9999-12-31") == found(to="0001-01-01") == []
 
 
-def test_a_day_without_midnight_begins_where_its_clocks_do() -> None:
-    """In Beirut the clocks jump from 00:00 to 01:00 on 28 March 2027."""
+def test_a_day_without_midnight_begins_at_its_first_local_time() -> None:
+    """The clocks in Beirut jump from 00:00 to 01:00 on 28 March 2027."""
     place = LocationFactory(time_zone="Asia/Beirut")
     eve = one_slot(date(2027, 3, 27), location=place, start_time=time(23), end_time=time(23, 59))
     day = one_slot(date(2027, 3, 28), location=place, start_time=time(1), end_time=time(2))

@@ -1,4 +1,4 @@
-"""Taking a place, giving it back, and changing how many there are."""
+"""Slots: taking a place, giving it back and changing the number of places."""
 
 from datetime import timedelta
 
@@ -18,13 +18,13 @@ INSTANT = timedelta(microseconds=1)
 
 
 def a_slot(capacity: int = 2, **session: object) -> Slot:
-    """The first slot of a new session."""
+    """Return the first slot of a new session."""
     slot: Slot = ScheduleFactory(capacity=capacity, **session).slots.first()
     return slot
 
 
 def taken(slot: Slot) -> int:
-    """What the database says."""
+    """Return the stored number of taken places."""
     return Slot.objects.values_list("taken", flat=True).get(pk=slot.pk)
 
 
@@ -47,7 +47,7 @@ def test_the_last_place_can_be_taken_and_no_more() -> None:
     assert taken(slot) == 2
 
 
-def test_a_place_is_refused_by_the_row_and_not_by_what_was_loaded_earlier() -> None:
+def test_take_reads_the_stored_row_and_not_the_loaded_slot() -> None:
     slot = a_slot(capacity=1)
     stale = Slot.objects.get(pk=slot.pk)
     slot.take()
@@ -71,7 +71,7 @@ def test_a_slot_that_begins_now_or_has_begun_is_in_the_past(after: timedelta) ->
     assert taken(slot) == 0
 
 
-def test_now_is_the_instant_meant_where_none_is_given() -> None:
+def test_take_uses_the_current_time_by_default() -> None:
     with pytest.raises(SlotInPast):
         a_slot(date=(timezone.now() - timedelta(days=2)).date()).take()
 
@@ -96,7 +96,7 @@ def test_a_closed_slot_cannot_be_taken() -> None:
         (False, False, False, None),
     ],
 )
-def test_of_several_reasons_the_first_is_reported(
+def test_the_first_of_several_reasons_is_reported(
     closed: bool, begun: bool, full: bool, reported: type[DomainError] | None
 ) -> None:
     slot = a_slot(capacity=1)
@@ -112,8 +112,8 @@ def test_of_several_reasons_the_first_is_reported(
             slot.take(at=at)
 
 
-def test_what_take_refuses_is_what_bookable_leaves_out() -> None:
-    """Invariant I5, at the instant on either side of the start."""
+def test_take_refuses_exactly_the_slots_that_are_not_bookable() -> None:
+    """Check invariant I5 just before and at the start."""
     slot = a_slot(capacity=1)
     bookable = Slot.objects.filter(pk=slot.pk).bookable
     assert bookable(slot.starts_at - INSTANT).exists()
@@ -122,7 +122,7 @@ def test_what_take_refuses_is_what_bookable_leaves_out() -> None:
     assert not bookable(slot.starts_at - INSTANT).exists()
 
 
-def test_taking_a_slot_that_is_gone_says_so() -> None:
+def test_taking_a_deleted_slot_is_refused() -> None:
     slot = a_slot()
     slot.schedule.unpublish()
     with pytest.raises(Slot.DoesNotExist):
@@ -141,7 +141,7 @@ def test_a_place_given_back_can_be_taken_again() -> None:
     assert taken(slot) == 1
 
 
-def test_nothing_can_be_given_back_where_nothing_is_taken() -> None:
+def test_an_untaken_place_cannot_be_given_back() -> None:
     slot = a_slot()
     with pytest.raises(NothingToRelease):
         slot.release()
@@ -159,14 +159,14 @@ def test_a_place_can_be_given_back_on_a_closed_slot_in_the_past() -> None:
 # --- resize ---------------------------------------------------------------------------------------
 
 
-def test_resizing_changes_the_places_and_keeps_what_is_taken() -> None:
+def test_resizing_changes_the_places_and_keeps_the_taken_ones() -> None:
     slot = AppointmentFactory(slot=a_slot(capacity=3)).slot
     slot.resize(5)
     assert (slot.capacity, taken(slot)) == (5, 1)
     assert_balanced(slot)
 
 
-def test_as_many_places_as_are_taken_are_enough() -> None:
+def test_a_slot_can_shrink_to_its_taken_places() -> None:
     slot = AppointmentFactory(slot=a_slot(capacity=3)).slot
     slot.resize(1)
     assert slot.capacity == 1
@@ -188,7 +188,7 @@ def test_fewer_places_than_are_taken_are_refused_with_the_appointments_in_the_wa
     assert_balanced(slot)
 
 
-def test_resizing_looks_at_the_row_and_not_at_what_was_loaded_earlier() -> None:
+def test_resizing_reads_the_stored_row_and_not_the_loaded_slot() -> None:
     slot = a_slot(capacity=3)
     stale = Slot.objects.get(pk=slot.pk)
     AppointmentFactory(slot=slot)

@@ -1,4 +1,4 @@
-"""Leave closes what it overlaps, of a doctor or of a whole location, and opens it when it ends."""
+"""Leave of a doctor or of a location closes the slots it overlaps; its end opens them again."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def open_hours(schedule: Schedule) -> list[str]:
-    """When the open slots of a session begin, on the clocks there."""
+    """Return the local start times of the open slots of a session."""
     starts = schedule.slots.filter(is_open=True).values_list("starts_at", flat=True)
     return [f"{at.astimezone(schedule.location.zone):%H:%M}" for at in starts.order_by("starts_at")]
 
@@ -34,7 +34,7 @@ def local(schedule: Schedule, wall: str) -> datetime:
 
 
 def away(schedule: Schedule, start: str, end: str, **whose: Any) -> TimeOff:
-    """Leave of the session's doctor, or of `location`, between two wall times of its day."""
+    """Create leave of the session's doctor, or of `location`, between two local times."""
     whose = whose or {"doctor": schedule.doctor}
     span = {"starts_at": local(schedule, start), "ends_at": local(schedule, end)}
     return TimeOffFactory(**whose, **span)
@@ -62,7 +62,7 @@ def test_any_overlap_closes_a_slot_and_a_touch_does_not(
     assert open_hours(schedule) == left
 
 
-def test_leave_is_of_one_doctor_wherever_they_are() -> None:
+def test_leave_closes_the_slots_of_one_doctor_at_every_location() -> None:
     doctor, place = DoctorFactory(), LocationFactory()
     here, elsewhere = (
         ScheduleFactory(
@@ -76,7 +76,7 @@ def test_leave_is_of_one_doctor_wherever_they_are() -> None:
     assert open_hours(colleague) == ALL
 
 
-def test_a_closure_is_of_one_location_and_all_its_doctors() -> None:
+def test_a_closure_closes_the_slots_of_all_doctors_at_one_location() -> None:
     place = LocationFactory()
     one, other, elsewhere = (
         ScheduleFactory(location=where) for where in (place, place, LocationFactory())
@@ -86,7 +86,7 @@ def test_a_closure_is_of_one_location_and_all_its_doctors() -> None:
     assert open_hours(elsewhere) == ALL
 
 
-def test_a_closed_slot_cannot_be_had() -> None:
+def test_a_slot_closed_by_leave_cannot_be_booked() -> None:
     schedule = ScheduleFactory()
     away(schedule, "09:00", "09:30")
     with pytest.raises(SlotClosed):
@@ -103,7 +103,7 @@ def test_ending_leave_early_opens_the_rest() -> None:
     assert not TimeOff.objects.exists()
 
 
-def test_moved_leave_opens_what_it_was_on_and_closes_what_it_is_on() -> None:
+def test_moved_leave_opens_the_old_slots_and_closes_the_new_ones() -> None:
     schedule, other = ScheduleFactory(), ScheduleFactory()
     leave = away(schedule, "09:00", "09:30")
     leave.revise(starts_at=local(schedule, "10:00"), ends_at=local(schedule, "10:30"))
@@ -115,7 +115,7 @@ def test_moved_leave_opens_what_it_was_on_and_closes_what_it_is_on() -> None:
 
 
 @pytest.mark.parametrize("of_location", [False, True])
-def test_what_other_leave_covers_stays_closed(of_location: bool) -> None:
+def test_slots_that_other_leave_covers_stay_closed(of_location: bool) -> None:
     schedule = ScheduleFactory()
     first = away(schedule, "09:00", "10:00")
     whose = {"location": schedule.location} if of_location else {"doctor": schedule.doctor}
@@ -124,7 +124,7 @@ def test_what_other_leave_covers_stays_closed(of_location: bool) -> None:
     assert open_hours(schedule) == ["09:00", "10:30"]
 
 
-def test_the_end_of_leave_opens_nothing_that_is_closed_for_another_reason() -> None:
+def test_the_end_of_leave_opens_no_slot_that_is_closed_for_another_reason() -> None:
     idle = ScheduleFactory(is_active=False)
     busy = ScheduleFactory(doctor=DoctorFactory(accepts_patients=False))
     kept = ScheduleFactory()
@@ -134,7 +134,7 @@ def test_the_end_of_leave_opens_nothing_that_is_closed_for_another_reason() -> N
         assert open_hours(schedule) == []
 
 
-def test_what_is_made_or_opened_under_leave_is_closed() -> None:
+def test_slots_made_or_opened_during_leave_are_closed() -> None:
     leave = TimeOffFactory()
     schedule = ScheduleFactory(doctor=leave.doctor)
     assert open_hours(schedule) == []
@@ -171,7 +171,7 @@ def test_a_slot_under_way_closes_and_one_that_just_ended_does_not() -> None:
         ({"ends_at": datetime(2100, 1, 1, 0, 1, tzinfo=UTC)}, "date_range"),
     ],
 )
-def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], code: str) -> None:
+def test_invalid_leave_is_refused(wrong: dict[str, Any], code: str) -> None:
     schedule = ScheduleFactory()
     wrong = {"location": schedule.location} if wrong.get("location") else wrong
     whole = {"doctor": schedule.doctor, "starts_at": local(schedule, "09:00")}
@@ -200,7 +200,7 @@ def test_leave_that_is_gone_cannot_be_changed_or_deleted() -> None:
     assert not TimeOff.objects.exists()
 
 
-# --- The two odd days of the year -----------------------------------------------------------------
+# --- The days of the clock changes ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,7 @@ def test_leave_that_is_gone_cannot_be_changed_or_deleted() -> None:
         ("Europe/Madrid", date(2027, 11, 7), 24),
     ],
 )
-def test_a_day_off_is_the_whole_day_there_and_no_hour_more(
-    zone: str, day: date, hours: int
-) -> None:
+def test_a_day_off_covers_exactly_the_local_day(zone: str, day: date, hours: int) -> None:
     place, clock = LocationFactory(time_zone=zone), ZoneInfo(zone)
     days = [day + timedelta(days=n) for n in (-1, 0, 1)]
     whole = {"start_time": time(), "end_time": time(23, 59), "slot_minutes": None}
@@ -231,10 +229,10 @@ def test_a_day_off_is_the_whole_day_there_and_no_hour_more(
     assert [open_hours(each) for each in (before, on, after)] == [["00:00"], [], ["00:00"]]
 
 
-# --- What it costs --------------------------------------------------------------------------------
+# --- Cost -----------------------------------------------------------------------------------------
 
 
-def test_leave_of_a_year_takes_as_many_statements_as_leave_of_a_day() -> None:
+def test_leave_of_a_year_costs_the_same_number_of_statements_as_a_day() -> None:
     taken = []
     for sessions in (1, 40):
         doctor: Doctor = DoctorFactory()

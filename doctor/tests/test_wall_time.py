@@ -1,4 +1,4 @@
-"""A clinic's clock and the instants it means, on the two odd days of the year as well."""
+"""The instants of a clinic's wall times, also on the days of the clock changes."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,14 +27,14 @@ def utc(*numbers: int) -> datetime:
 
 
 def spans(zone: str, day: date, start: str, end: str, minutes: int | None = 30) -> list[Span]:
-    """The slots of a session that is not stored."""
+    """Return the start and end of each slot of a session that is not stored."""
     times = {"start_time": time.fromisoformat(start), "end_time": time.fromisoformat(end)}
     place = Location(pk=1, time_zone=zone)
     return Schedule(location=place, date=day, slot_minutes=minutes, **times).spans()
 
 
 def on_the_wall(spans: list[Span], zone: str) -> Iterator[str]:
-    """What the clinic's clocks show when each slot begins."""
+    """Return the local time and the UTC offset at the start of each slot."""
     return (f"{start.astimezone(ZoneInfo(zone)):%H:%M %z}" for start, _ in spans)
 
 
@@ -86,7 +86,7 @@ def test_a_wall_time_in_the_autumn_fold_means_the_first_of_the_two(
 
 
 def test_a_gap_may_swallow_midnight() -> None:
-    """Beirut's clocks go from 23:59:59 to 01:00."""
+    """The clocks in Beirut go from 23:59:59 to 01:00."""
     end_of_gap = utc(2027, 3, 27, 22)
     beirut = ZoneInfo("Asia/Beirut")
     assert instant_of(date(2027, 3, 28), time(0, 0), beirut) == end_of_gap
@@ -95,7 +95,7 @@ def test_a_gap_may_swallow_midnight() -> None:
 
 
 def test_a_gap_may_swallow_a_whole_day() -> None:
-    """Samoa crossed the date line: there was no 30 December 2011 in Apia."""
+    """Apia had no 30 December 2011, because Samoa crossed the date line."""
     apia, skipped = ZoneInfo("Pacific/Apia"), date(2011, 12, 30)
     assert instant_of(skipped, time(9), apia) == utc(2011, 12, 30, 10)
     assert spans("Pacific/Apia", skipped, "09:00", "17:00") == []
@@ -128,7 +128,7 @@ def test_01_to_04_holds_four_hours_in_autumn(zone: str, first: datetime, shown: 
     half_hour = timedelta(minutes=30)
     assert found == [(first + n * half_hour, first + (n + 1) * half_hour) for n in range(8)]
     assert [label.split()[0] for label in on_the_wall(found, zone)] == shown.split()
-    assert len(set(on_the_wall(found, zone))) == 8, "with its offset no time is shown twice"
+    assert len(set(on_the_wall(found, zone))) == 8, "a time with its offset is shown once"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_lord_howe_changes_its_clocks_by_half_an_hour(day: date, slots: int) -> 
 
 @pytest.mark.parametrize("day", [SPRING[MADRID], AUTUMN[MADRID], date(2027, 6, 1)])
 @pytest.mark.parametrize("noon", ["02:00", "02:15", "02:30", "03:00"])
-def test_two_sessions_that_meet_on_the_wall_neither_overlap_nor_leave_a_hole(
+def test_two_sessions_that_meet_by_wall_time_neither_overlap_nor_leave_a_gap(
     day: date, noon: str
 ) -> None:
     before = spans(MADRID, day, "00:00", noon, minutes=None)
@@ -154,7 +154,7 @@ def test_a_session_within_the_gap_has_no_slot() -> None:
 
 
 @pytest.mark.django_db
-def test_the_stored_slots_are_those_instants() -> None:
+def test_the_stored_slots_have_the_computed_instants() -> None:
     night = {"date": AUTUMN[NEW_YORK], "start_time": time(1), "end_time": time(4)}
     schedule = ScheduleFactory(location=LocationFactory(time_zone=NEW_YORK), **night)
     stored = list(schedule.slots.values_list("starts_at", "ends_at"))
@@ -170,7 +170,7 @@ TIMES = st.times().map(lambda moment: moment.replace(microsecond=0, fold=0))
 
 
 def days_of_change(zone: str) -> list[date]:
-    """The days between 2000 and 2036 on which the zone's clocks change."""
+    """Return the days between 2000 and 2036 on which the zone's clocks change."""
     noon = [datetime(2000, 1, 1, 12, tzinfo=UTC) + timedelta(days=n) for n in range(366 * 36)]
     local = [instant.astimezone(ZoneInfo(zone)) for instant in noon]
     return [b.date() for a, b in pairwise(local) if a.utcoffset() != b.utcoffset()]
@@ -199,7 +199,7 @@ def test_slots_follow_each_other_in_equal_steps_within_the_session(
     opening, closing = instant_of(day, start, zone), instant_of(day, end, zone)
     found = spans(name, day, start.isoformat(), end.isoformat(), minutes)
     step = timedelta(minutes=minutes) if minutes else closing - opening
-    assert opening <= closing, "the clocks' order is the instants' order"
+    assert opening <= closing, "wall times and instants have one order"
     assert all(ends_at - starts_at == step for starts_at, ends_at in found)
     assert all(one[1] == next_one[0] for one, next_one in pairwise(found))
     assert (found[0][0] if found else opening) == opening
@@ -232,7 +232,7 @@ def test_a_name_of_the_database_is_a_time_zone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Madrid", "CET", "europe/madrid", "../../etc/passwd", "+01"])
-def test_anything_else_is_not(name: str) -> None:
+def test_any_other_name_is_no_time_zone(name: str) -> None:
     with pytest.raises(ValidationError) as refused:
         validate_time_zone(name)
     assert refused.value.code == "time_zone"

@@ -1,4 +1,4 @@
-"""Weekly hours make their sessions, week by week, and nothing twice."""
+"""Weekly hours create one session for each of their weeks."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -27,7 +27,7 @@ NEW_YORK = "America/New_York"
 
 @pytest.fixture(autouse=True)
 def monday_morning() -> Any:
-    """It is Monday 11 January 2027, 08:00 in Madrid; sessions are made for 28 days."""
+    """Set the clock to Monday 11 January 2027, 08:00 in Madrid."""
     with time_machine.travel(datetime(2027, 1, 11, 7, tzinfo=UTC), tick=False):
         yield
 
@@ -38,7 +38,7 @@ def four_weeks(settings) -> None:
 
 
 def new(**changes: Any) -> WeeklyHours:
-    """Hours on Mondays from 09:00 to 11:00 that have not been published."""
+    """Build hours on Mondays from 09:00 to 11:00 that have not been published."""
     parents = {"doctor": DoctorFactory(), "location": LocationFactory()}
     hours: WeeklyHours = WeeklyHoursFactory.build(**{**parents, **changes})
     return hours
@@ -49,7 +49,7 @@ def days(hours: WeeklyHours) -> list[date]:
 
 
 def after(*numbers: int) -> list[date]:
-    """Days so many days after Monday."""
+    """Return the dates that are these numbers of days after MONDAY."""
     return [MONDAY + timedelta(days=number) for number in numbers]
 
 
@@ -63,7 +63,7 @@ def test_new_hours_make_a_session_a_week_from_today_to_the_horizon() -> None:
     assert Slot.objects.count() == 20
 
 
-def test_a_session_is_as_its_hours_are() -> None:
+def test_a_session_copies_the_fields_of_its_hours() -> None:
     hours = WeeklyHoursFactory(slot_minutes=20, capacity=3, end_time=time(10))
     terms = ("doctor", "location", "start_time", "end_time", "slot_minutes", "capacity")
     for session in hours.schedules.all():
@@ -106,7 +106,7 @@ def test_today_is_the_day_at_the_location() -> None:
     assert days(hours)[0] == MONDAY - timedelta(days=1)
 
 
-def test_slots_are_open_as_the_doctor_is() -> None:
+def test_slots_are_closed_if_the_doctor_accepts_no_patients() -> None:
     WeeklyHoursFactory(doctor=DoctorFactory(accepts_patients=False))
     assert set(Slot.objects.values_list("is_open", flat=True)) == {False}
 
@@ -140,7 +140,7 @@ def test_another_doctors_session_is_no_conflict() -> None:
     assert WeeklyHoursFactory(location=there.location).skipped == ()
 
 
-# --- What cannot be published ---------------------------------------------------------------------
+# --- Refused hours --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_another_doctors_session_is_no_conflict() -> None:
         ({"location": None}, "location", "null"),
     ],
 )
-def test_what_are_no_hours_is_refused_and_leaves_nothing(
+def test_invalid_hours_are_refused_and_write_nothing(
     changes: dict[str, Any], field: str, code: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
@@ -202,7 +202,7 @@ def test_hours_that_overlap_others_of_the_doctor_at_another_place_are_refused_by
     new(**changes).publish()  # another doctor's
 
 
-def test_all_hours_in_the_way_are_named_in_order() -> None:
+def test_all_conflicting_hours_are_named_in_order() -> None:
     late = WeeklyHoursFactory(start_time=time(11), end_time=time(12))
     early = WeeklyHoursFactory(doctor=late.doctor)
     with pytest.raises(HoursOverlap) as refused:
@@ -220,7 +220,7 @@ def test_all_hours_in_the_way_are_named_in_order() -> None:
         {"every_weeks": 2, "valid_from": MONDAY + timedelta(days=7)},
     ],
 )
-def test_hours_that_never_meet_stand_side_by_side(changes: dict[str, Any]) -> None:
+def test_hours_that_never_overlap_are_both_published(changes: dict[str, Any]) -> None:
     fortnightly = changes.get("every_weeks", 1)
     there = WeeklyHoursFactory(
         valid_until=None if fortnightly == 2 else MONDAY + timedelta(days=14),
@@ -237,8 +237,8 @@ def test_hours_that_have_ended_are_no_conflict() -> None:
     WeeklyHoursFactory(doctor=doctor)
 
 
-def test_hours_meet_as_instants_and_not_as_clocks_show_them() -> None:
-    """Sunday 20:00 in New York is Monday 02:00 in Madrid."""
+def test_hours_overlap_as_instants_and_not_as_wall_times() -> None:
+    """The time 20:00 on Sunday in New York is 02:00 on Monday in Madrid."""
     there = WeeklyHoursFactory(start_time=time(2), end_time=time(4))
     elsewhere = {"doctor": there.doctor, "location": LocationFactory(time_zone=NEW_YORK)}
     sunday = {**elsewhere, "weekday": 6, "valid_from": MONDAY}
@@ -247,8 +247,8 @@ def test_hours_meet_as_instants_and_not_as_clocks_show_them() -> None:
     new(**elsewhere, start_time=time(2), end_time=time(4)).publish()
 
 
-def test_hours_that_meet_in_the_weeks_between_two_changes_of_the_clocks_alone_are_refused() -> None:
-    """New York springs forward two weeks before Madrid: for that long it is 5 hours away, not 6."""
+def test_hours_that_overlap_only_between_two_clock_changes_are_refused() -> None:
+    """New York changes its clocks two weeks before Madrid, so it is 5 hours behind, not 6."""
     there = WeeklyHoursFactory(start_time=time(15), end_time=time(16))
     elsewhere = {"doctor": there.doctor, "location": LocationFactory(time_zone=NEW_YORK)}
     with pytest.raises(HoursOverlap):
@@ -257,17 +257,17 @@ def test_hours_that_meet_in_the_weeks_between_two_changes_of_the_clocks_alone_ar
     new(**elsewhere, **before_it, start_time=time(10), end_time=time(11)).publish()
 
 
-def test_hours_are_in_their_own_way_least_of_all() -> None:
+def test_hours_do_not_conflict_with_themselves() -> None:
     hours = WeeklyHoursFactory()
     hours.revise(end_time=time(12))
     assert {row.slots.count() for row in hours.schedules.filter(date__gt=MONDAY)} == {6}
 
 
-# --- What it costs --------------------------------------------------------------------------------
+# --- Cost -----------------------------------------------------------------------------------------
 
 
 def statements_for(days_ahead: int, settings: Any) -> list[int]:
-    """Statements of publishing hours, of moving all they have made, and of extending them."""
+    """Return the numbers of statements that publish hours, move all sessions and extend them."""
     settings.HOURS_AHEAD_DAYS = days_ahead
     hours = new()
     later = {"start_time": time(9, 10), "end_time": time(11, 10)}
@@ -277,13 +277,13 @@ def statements_for(days_ahead: int, settings: Any) -> list[int]:
 
 
 def count(verb: Any) -> int:
-    """SQLite inserts few rows a statement: its insertions into one table count as one."""
+    """Count statements; insertions into one table count once, as SQLite splits them."""
     with counted_statements() as found:
         verb()
     return len({sql[:30] if sql.startswith("INSERT") else sql for sql in found})
 
 
-def test_thirteen_weeks_and_a_year_take_as_many_statements_as_a_week(settings) -> None:
+def test_a_week_a_quarter_and_a_year_cost_the_same_number_of_statements(settings) -> None:
     week, quarter, year = (statements_for(days, settings) for days in (7, 91, 371))
     assert quarter == year == week
     assert max(year) <= 40

@@ -1,4 +1,4 @@
-"""/api/doctor/weekly-hours/: for staff alone, reading too."""
+"""/api/doctor/weekly-hours/, which only staff read and write."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment
 from doctor.models import Schedule, Slot, WeeklyHours
 from doctor.tests.factories import DoctorFactory, LocationFactory, WeeklyHoursFactory
-from doctor.tests.monday_hours import MONDAY, SECOND, everything
+from doctor.tests.monday_hours import MONDAY, SECOND, stored_rows
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
@@ -59,7 +59,7 @@ def test_posting_publishes_the_hours_and_their_sessions(admin, body) -> None:
     assert Slot.objects.count() == 16
 
 
-def test_what_a_post_leaves_out_has_a_default(admin, body) -> None:
+def test_a_post_sets_defaults_for_the_fields_it_leaves_out(admin, body) -> None:
     for name in DEFAULTS:
         del body[name]
     answer = admin.post(HOURS, body).json()
@@ -99,13 +99,13 @@ def test_a_field_that_is_needed_and_wrong_is_400(name: str, value: object, admin
         ({"location": 999_999}, "location"),
     ],
 )
-def test_hours_that_cannot_be_are_400(changes, field: str, admin, body) -> None:
+def test_invalid_hours_are_400(changes, field: str, admin, body) -> None:
     assert_invalid(admin.post(HOURS, {**body, **changes}), field)
     assert not WeeklyHours.objects.exists()
     assert not Schedule.objects.exists()
 
 
-def test_put_replaces_what_it_leaves_out_too(admin, body, hours: WeeklyHours) -> None:
+def test_put_resets_the_fields_it_leaves_out(admin, body, hours: WeeklyHours) -> None:
     for name in DEFAULTS:
         del body[name]
     response = admin.put(path_of(hours), body)
@@ -114,7 +114,7 @@ def test_put_replaces_what_it_leaves_out_too(admin, body, hours: WeeklyHours) ->
     assert_invalid(admin.put(path_of(hours), {}), *NEEDED)
 
 
-def test_patch_changes_what_it_names_and_nothing_else(admin, hours: WeeklyHours) -> None:
+def test_patch_changes_only_the_fields_it_names(admin, hours: WeeklyHours) -> None:
     before = admin.get(path_of(hours)).json()
     response = admin.patch(path_of(hours), {"capacity": 3})
     assert response.json() == {**before, "capacity": 3}
@@ -135,10 +135,10 @@ def test_hours_that_overlap_others_of_the_doctor_are_409_and_named(admin, body) 
 
 
 @pytest.mark.parametrize("keep", ["", "?keep=false", "?keep=0"])
-def test_what_would_strand_a_booking_is_409_with_those_in_the_way(
+def test_a_change_that_strands_a_booking_is_409_with_the_appointments(
     keep: str, admin, body, hours: WeeklyHours, booked: Appointment
 ) -> None:
-    before, path = everything(), path_of(hours) + keep
+    before, path = stored_rows(), path_of(hours) + keep
     for refused in (
         admin.patch(path, {"weekday": 1}),
         admin.put(path, body),
@@ -147,11 +147,11 @@ def test_what_would_strand_a_booking_is_409_with_those_in_the_way(
     ):
         problem = assert_problem(refused, 409, "schedule_in_use")
         assert problem["appointments"] == [booked.pk]
-    assert everything() == before
+    assert stored_rows() == before
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_what_would_be_stranded_is_kept_when_staff_say_so(
+def test_stranded_bookings_are_kept_when_staff_ask_for_it(
     method: str, admin, body, hours: WeeklyHours, booked: Appointment
 ) -> None:
     answer = getattr(admin, method)(f"{path_of(hours)}?keep=true", {**body, "weekday": 3})
@@ -165,10 +165,10 @@ def test_what_would_be_stranded_is_kept_when_staff_say_so(
 def test_a_keep_that_does_not_parse_is_400_and_changes_nothing(
     junk: str, admin, body, hours: WeeklyHours
 ) -> None:
-    before, path = everything(), f"{path_of(hours)}?keep={junk}".replace("\0", "%00")
+    before, path = stored_rows(), f"{path_of(hours)}?keep={junk}".replace("\0", "%00")
     for answer in (admin.put(path, body), admin.patch(path, {}), admin.delete(path)):
         assert_invalid(answer, "keep")
-    assert everything() == before
+    assert stored_rows() == before
 
 
 def test_hours_are_found_by_doctor_and_location(admin) -> None:
@@ -205,7 +205,7 @@ def test_each_call_asks_for_the_permission_that_the_admin_asks_for(
         assert_problem(answer, 403, "permission_denied")
 
 
-def test_a_permission_without_being_staff_is_worth_nothing(client_of, patient) -> None:
+def test_a_permission_has_no_effect_for_users_who_are_not_staff(client_of, patient) -> None:
     patient.user.user_permissions.add(Permission.objects.get(codename="view_weeklyhours"))
     assert_problem(client_of(patient.user).get(HOURS), 403, "permission_denied")
 

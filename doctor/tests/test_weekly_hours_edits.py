@@ -1,4 +1,4 @@
-"""Changed hours move what is free, from tomorrow on."""
+"""Changed hours move their free slots from tomorrow on."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -15,19 +15,19 @@ from doctor.tests.factories import (
     ScheduleFactory,
     WeeklyHoursFactory,
 )
-from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, everything, on
+from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, slot_times_on, stored_rows
 from tests.balance import assert_balanced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 
 
-# --- What moves and what stays --------------------------------------------------------------------
+# --- Moved and kept slots -------------------------------------------------------------------------
 
 
-def test_changed_hours_act_from_tomorrow_on(hours: WeeklyHours) -> None:
+def test_changed_hours_take_effect_from_tomorrow_on(hours: WeeklyHours) -> None:
     hours.revise(start_time=time(10), end_time=time(11))
-    assert on(MONDAY) == ["09:00", "09:30", "10:00", "10:30"]
-    assert on(SECOND) == on(THIRD) == ["10:00", "10:30"]
+    assert slot_times_on(MONDAY) == ["09:00", "09:30", "10:00", "10:30"]
+    assert slot_times_on(SECOND) == slot_times_on(THIRD) == ["10:00", "10:30"]
     assert set(hours.schedules.values_list("date", "start_time")) == {
         (MONDAY, time(9)),
         (SECOND, time(10)),
@@ -36,10 +36,10 @@ def test_changed_hours_act_from_tomorrow_on(hours: WeeklyHours) -> None:
 
 
 def test_publishing_again_changes_nothing(hours: WeeklyHours, booked: Appointment) -> None:
-    before = everything()
+    before = stored_rows()
     hours.publish()
     hours.revise()
-    assert everything() == before
+    assert stored_rows() == before
 
 
 @pytest.mark.parametrize(
@@ -81,18 +81,18 @@ def test_free_sessions_follow_their_hours_to_another_doctor_and_location(
     hours.revise(doctor=doctor, location=location)
     coming = Slot.objects.filter(schedule__date__gt=MONDAY)
     assert set(coming.values_list("doctor", "location")) == {(doctor.pk, location.pk)}
-    assert on(SECOND) == ["09:00", "09:30", "10:00", "10:30"]
+    assert slot_times_on(SECOND) == ["09:00", "09:30", "10:00", "10:30"]
     for session in Schedule.objects.filter(date__gt=MONDAY):
         assert (session.doctor, session.location) == (doctor, location)
 
 
-def test_what_was_made_further_ahead_than_usual_changes_too(hours: WeeklyHours, settings) -> None:
+def test_sessions_beyond_the_usual_horizon_change_too(hours: WeeklyHours, settings) -> None:
     settings.HOURS_AHEAD_DAYS = 7
     hours.revise(end_time=time(10))
-    assert on(THIRD) == ["09:00", "09:30"]
+    assert slot_times_on(THIRD) == ["09:00", "09:30"]
 
 
-def test_what_a_day_no_longer_stands_in_the_way_of_is_made_by_the_next_change(
+def test_a_session_whose_conflict_is_gone_is_made_by_the_next_change(
     hours: WeeklyHours,
 ) -> None:
     there = ScheduleFactory(
@@ -100,17 +100,17 @@ def test_what_a_day_no_longer_stands_in_the_way_of_is_made_by_the_next_change(
     )
     hours.revise(end_time=time(13))
     assert [*hours.skipped] == [(SECOND, OTHER_SESSION)]
-    assert on(SECOND) == ["12:00", "12:30"]
+    assert slot_times_on(SECOND) == ["12:00", "12:30"]
     there.unpublish()
     hours.revise()
     assert not hours.skipped
-    assert len(on(SECOND)) == 8
+    assert len(slot_times_on(SECOND)) == 8
 
 
 def test_a_change_into_other_hours_is_refused_and_changes_nothing(hours: WeeklyHours) -> None:
     other = WeeklyHoursFactory(doctor=hours.doctor, weekday=1)
-    before = everything()
+    before = stored_rows()
     with pytest.raises(HoursOverlap) as refused:
         hours.revise(weekday=1)
     assert refused.value.extra == {"weekly_hours": [other.pk]}
-    assert everything() == before
+    assert stored_rows() == before

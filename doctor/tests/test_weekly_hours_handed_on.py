@@ -1,4 +1,4 @@
-"""Hours that another doctor takes over: their calendar is their own."""
+"""Hours that another doctor takes over, and the calendars of both doctors."""
 
 from datetime import time, timedelta
 
@@ -9,23 +9,23 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import DoctorFactory, WeeklyHoursFactory
-from doctor.tests.monday_hours import SECOND, everything, on
+from doctor.tests.monday_hours import SECOND, slot_times_on, stored_rows
 from tests.balance import assert_balanced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 
 
-def test_what_one_doctor_keeps_takes_no_time_of_the_other() -> None:
+def test_slots_kept_for_one_doctor_block_no_time_of_the_other() -> None:
     hours, colleague = WeeklyHoursFactory(weekday=0), DoctorFactory()
     visit: Appointment = AppointmentFactory(slot=slots(hours.doctor)[0])
-    times = on(visit.date)
+    times = slot_times_on(visit.date)
     hours.revise(keep=True, doctor=colleague)
-    assert on(visit.date, doctor=colleague) == times
-    assert on(visit.date, doctor=visit.doctor) == [f"({times[0]})"]
+    assert slot_times_on(visit.date, doctor=colleague) == times
+    assert slot_times_on(visit.date, doctor=visit.doctor) == [f"({times[0]})"]
     assert_balanced(visit.slot)
 
 
-def test_what_the_other_keeps_is_gone_around() -> None:
+def test_new_slots_avoid_the_kept_slots_of_the_other_doctor() -> None:
     hours = WeeklyHoursFactory(weekday=0, slot_minutes=30)
     whole = WeeklyHoursFactory(weekday=0, slot_minutes=None)
     kept = AppointmentFactory(slot=slots(whole.doctor)[0])
@@ -33,16 +33,18 @@ def test_what_the_other_keeps_is_gone_around() -> None:
     for slot in slots(hours.doctor)[1:3]:
         AppointmentFactory(slot=slot)
     hours.revise(keep=True, doctor=whole.doctor)
-    assert [at for at in on(kept.date, doctor=whole.doctor) if not at.startswith("(")] == []
+    assert [
+        at for at in slot_times_on(kept.date, doctor=whole.doctor) if not at.startswith("(")
+    ] == []
 
 
 def slots(doctor: object) -> list[Slot]:
-    """The doctor's slots of the second Monday."""
+    """Return the doctor's slots on the second Monday."""
     return list(Slot.objects.filter(doctor=doctor, schedule__date=SECOND).order_by("starts_at"))
 
 
 @pytest.mark.parametrize("changes", [{"start_time": time(9, 15)}, {"slot_minutes": 60}])
-def test_what_was_kept_and_then_given_up_is_made_again_by_extend_schedules(
+def test_extend_schedules_makes_slots_again_once_a_kept_visit_is_canceled(
     changes: dict[str, object],
 ) -> None:
     hours = WeeklyHoursFactory(weekday=0)
@@ -50,8 +52,8 @@ def test_what_was_kept_and_then_given_up_is_made_again_by_extend_schedules(
     hours.revise(keep=True, **changes)
     visit.cancel()
     call_command("extend_schedules")
-    wanted = on(SECOND + timedelta(days=7), doctor=hours.doctor)
-    assert on(visit.date, doctor=hours.doctor) == wanted
-    before = everything()
+    wanted = slot_times_on(SECOND + timedelta(days=7), doctor=hours.doctor)
+    assert slot_times_on(visit.date, doctor=hours.doctor) == wanted
+    before = stored_rows()
     call_command("extend_schedules")
-    assert everything() == before
+    assert stored_rows() == before

@@ -1,4 +1,4 @@
-"""What is booked is never moved by its hours: a change is refused, or leaves it where it is."""
+"""Weekly hours never move a booked visit: a change is refused or keeps the visit's slot."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -14,13 +14,13 @@ from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
 )
-from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, everything, on
+from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, slot_times_on, stored_rows
 from tests.balance import assert_balanced
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 
 
-# --- What would be stranded -----------------------------------------------------------------------
+# --- Visits that a change would strand ------------------------------------------------------------
 
 STRANDING: list[dict[str, Any]] = [
     {"start_time": time(10)},
@@ -52,15 +52,15 @@ def test_a_change_that_would_strand_a_patient_is_refused_with_all_appointments_i
 ) -> None:
     other = AppointmentFactory(slot=booked.slot)
     AppointmentFactory(slot=hours.schedules.get(date=MONDAY).slots.first())
-    before = everything()
+    before = stored_rows()
     with pytest.raises(ScheduleInUse) as refused:
         hours.revise(**made_up(changes))
     assert refused.value.extra == {"appointments": [booked.pk, other.pk]}
-    assert everything() == before
+    assert stored_rows() == before
 
 
 @pytest.mark.parametrize("changes", STRANDING)
-def test_with_keep_what_is_booked_stays_closed_and_the_hours_go_on_around_it(
+def test_with_keep_a_booked_slot_stays_closed_and_new_slots_avoid_it(
     hours: WeeklyHours, booked: Appointment, changes: dict[str, Any]
 ) -> None:
     other = AppointmentFactory(slot=booked.slot)
@@ -89,12 +89,12 @@ def test_with_keep_what_is_booked_stays_closed_and_the_hours_go_on_around_it(
         ({"weekday": 1}, ["(09:30)"]),
     ],
 )
-def test_new_slots_are_made_around_what_is_kept(
+def test_new_slots_avoid_kept_slots(
     hours: WeeklyHours, booked: Appointment, changes: dict[str, Any], shown: list[str]
 ) -> None:
     AppointmentFactory(slot=booked.slot)
     hours.revise(keep=True, **changes)
-    assert on(SECOND) == shown
+    assert slot_times_on(SECOND) == shown
     assert ((SECOND, KEPT_OVER) in hours.skipped) is (changes == {"slot_minutes": None})
 
 
@@ -105,20 +105,18 @@ def test_another_booked_slot_of_the_day_that_the_new_hours_have_stays_open(
     hours.revise(keep=True, start_time=time(10))
     slot = Slot.objects.get(pk=late.slot_id)
     assert (slot.is_open, slot.kept_over, slot.schedule.weekly_hours) == (True, False, hours)
-    assert on(SECOND) == ["(09:30)", "10:00", "10:30"]
+    assert slot_times_on(SECOND) == ["(09:30)", "10:00", "10:30"]
 
 
-def test_what_is_kept_is_in_the_way_of_no_later_change(
-    hours: WeeklyHours, booked: Appointment
-) -> None:
+def test_kept_slots_block_no_later_change(hours: WeeklyHours, booked: Appointment) -> None:
     hours.revise(keep=True, start_time=time(10))
     hours.revise(start_time=time(8))
-    assert on(SECOND) == ["08:00", "08:30", "09:00", "09:30", "10:00", "10:30"]
+    assert slot_times_on(SECOND) == ["08:00", "08:30", "09:00", "09:30", "10:00", "10:30"]
     assert not Slot.objects.filter(kept_over=True).exists()
     assert_balanced(Slot.objects.get(pk=booked.slot_id))
 
 
-def test_hours_that_come_back_take_what_was_kept_back_in(
+def test_hours_that_return_to_their_times_reopen_kept_slots(
     hours: WeeklyHours, booked: Appointment
 ) -> None:
     hours.revise(keep=True, start_time=time(10))
@@ -127,19 +125,17 @@ def test_hours_that_come_back_take_what_was_kept_back_in(
     assert (slot.kept_over, slot.is_open, slot.schedule.weekly_hours) == (False, True, hours)
     booked.refresh_from_db()
     assert booked.needs_rebooking is False
-    assert on(SECOND) == ["09:00", "09:30", "10:00", "10:30"]
+    assert slot_times_on(SECOND) == ["09:00", "09:30", "10:00", "10:30"]
 
 
-def test_what_was_kept_and_is_free_now_makes_room(hours: WeeklyHours, booked: Appointment) -> None:
+def test_a_kept_slot_that_is_free_now_is_replaced(hours: WeeklyHours, booked: Appointment) -> None:
     hours.revise(keep=True, start_time=time(9, 10), end_time=time(11, 10))
     booked.cancel()
     hours.revise()
-    assert on(SECOND) == ["09:10", "09:40", "10:10", "10:40"]
+    assert slot_times_on(SECOND) == ["09:10", "09:40", "10:10", "10:40"]
 
 
-def test_a_session_that_keeps_nothing_any_more_goes(
-    hours: WeeklyHours, booked: Appointment
-) -> None:
+def test_a_session_without_kept_slots_is_deleted(hours: WeeklyHours, booked: Appointment) -> None:
     hours.revise(keep=True, weekday=1)
     left = Slot.objects.get(kept_over=True).schedule
     hours.revise()
@@ -162,7 +158,7 @@ def test_a_place_that_is_released_on_a_kept_slot_does_not_open_it(
 # --- unpublish ------------------------------------------------------------------------------------
 
 
-def test_deleted_hours_take_their_sessions_from_tomorrow_on_along(hours: WeeklyHours) -> None:
+def test_deleting_hours_deletes_their_sessions_from_tomorrow_on(hours: WeeklyHours) -> None:
     hours.unpublish()
     assert not WeeklyHours.objects.exists()
     today = Schedule.objects.get()
@@ -170,17 +166,17 @@ def test_deleted_hours_take_their_sessions_from_tomorrow_on_along(hours: WeeklyH
 
 
 def test_hours_with_a_booked_visit_are_not_deleted(hours: WeeklyHours, booked: Appointment) -> None:
-    before = everything()
+    before = stored_rows()
     with pytest.raises(ScheduleInUse) as refused:
         hours.unpublish()
     assert refused.value.extra == {"appointments": [booked.pk]}
-    assert everything() == before
+    assert stored_rows() == before
 
 
-def test_deleted_hours_keep_what_is_booked_with_keep(
+def test_deleted_hours_with_keep_keep_booked_visits(
     hours: WeeklyHours, booked: Appointment
 ) -> None:
     hours.unpublish(keep=True)
     assert not WeeklyHours.objects.exists()
-    assert (on(SECOND), on(THIRD)) == (["(09:30)"], [])
+    assert (slot_times_on(SECOND), slot_times_on(THIRD)) == (["(09:30)"], [])
     assert_balanced(Slot.objects.get(pk=booked.slot_id))

@@ -1,4 +1,4 @@
-"""Processes of their own on the database under test."""
+"""Helpers of tests that start processes on the test database."""
 
 import os
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def environ_of_this_database() -> dict[str, str]:
-    """The environment of a process that uses the database of the current test."""
+    """Return the environment of a process that uses the database of the current test."""
     name = connection.settings_dict["NAME"]
     url = os.environ["DATABASE_URL"]
     if connection.vendor == "sqlite":

@@ -28,7 +28,7 @@ def row(zone: str, starts_at: datetime | None = MIDDAY) -> SimpleNamespace:
 
 
 def code(field: serializers.Field[Any, Any, Any, Any], value: object) -> str:
-    """The code of the error that the field raises for the value."""
+    """Return the code of the error that the field raises for the value."""
     with pytest.raises(serializers.ValidationError) as refused:
         field.run_validation(value)
     [detail] = refused.value.detail

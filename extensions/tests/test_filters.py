@@ -1,4 +1,4 @@
-"""Query parameters: what parses, what is refused, what matches no row."""
+"""Query parameters that parse, that are refused and that match no row."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""The retry decorator: which errors it retries, how often, and with which pauses."""
+"""The retry decorator: the errors it retries, the attempts and the pauses."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from extensions.db.retry import StaleLock, is_stale_lock, retry, retry_on_confli
 
 
 class Conflict(Exception):
-    """What psycopg2 raises for a deadlock."""
+    """A stand-in for the error that psycopg2 raises for a deadlock."""
 
     pgcode = "40P01"
 
 
 def failing(times: int, error: Callable[[], Exception]) -> Callable[[], int]:
-    """A function that raises the error so many times, and then returns the number of calls."""
+    """Return a function that raises the error `times` times and then returns its calls."""
     calls = 0
 
     def function() -> int:
@@ -36,7 +36,7 @@ def conflict() -> OperationalError:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were asked for, in seconds; none of them is waited for."""
+    """Record the requested pauses in seconds without waiting."""
     slept: list[float] = []
     monkeypatch.setattr("extensions.db.retry.time.sleep", slept.append)
     return slept

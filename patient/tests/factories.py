@@ -5,7 +5,7 @@ from patient.models import MedicalHistory, Patient
 
 
 class PatientFactory(factory.django.DjangoModelFactory):
-    """A profile of its own user."""
+    """A profile with a user of its own."""
 
     class Meta:
         model = Patient
@@ -16,7 +16,7 @@ class PatientFactory(factory.django.DjangoModelFactory):
 
 
 class DependentFactory(PatientFactory):
-    """Somebody an account books for: `DependentFactory(user=patient.user)`."""
+    """A dependent of an account: `DependentFactory(user=patient.user)`."""
 
     first_name = "Leo"
     is_dependent = True

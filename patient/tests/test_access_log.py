@@ -1,4 +1,4 @@
-"""What a patient is told of who has read and changed their record."""
+"""The access log shows a patient who has read and changed their record."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_a_patient_sees_who_read_and_changed_their_record_latest_first(
     assert (read["patient"], read["emergency"]) == (patient.pk, False)
 
 
-def test_nothing_of_any_address_or_account_is_shown(
+def test_the_log_shows_no_address_and_no_account(
     patient: Patient, superuser: User, client_of: Any
 ) -> None:
     superuser.revise(first_name="", last_name="")
@@ -53,7 +53,7 @@ def test_nothing_of_any_address_or_account_is_shown(
     }  # fmt: skip
 
 
-def test_the_log_is_of_oneself_and_dependents_and_narrowed_by_patient(
+def test_the_log_has_the_users_family_and_is_filtered_by_patient(
     patient: Patient, other_patient: Patient, superuser: User, client_of: Any
 ) -> None:
     child = DependentFactory(user=patient.user)
@@ -67,7 +67,7 @@ def test_the_log_is_of_oneself_and_dependents_and_narrowed_by_patient(
     assert_problem(client_of(None).get(LOG), 401, "not_authenticated")
 
 
-def test_neither_refusals_nor_ones_own_looks_at_the_log_fill_it(
+def test_refusals_and_the_users_own_reads_of_the_log_add_no_entry(
     patient: Patient, other_patient: Patient, client_of: Any
 ) -> None:
     client = client_of(patient.user)

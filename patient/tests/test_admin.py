@@ -1,4 +1,4 @@
-"""Patients in the admin: at the reception, with their history, and erased."""
+"""Staff add, change and erase patients in the admin, with their medical history."""
 
 from collections.abc import Iterable
 
@@ -30,8 +30,8 @@ def admin_client(superuser: User) -> AdminClient:
     return AdminClient(superuser)
 
 
-def nobody_in_the_log(names: Iterable[str]) -> bool:
-    """Whether no word of the admin's log holds any of the names."""
+def log_holds_none_of(names: Iterable[str]) -> bool:
+    """Return whether the admin's log holds none of the names."""
     log = serializers.serialize("json", LogEntry.objects.all(), ensure_ascii=False)
     return not any(name in log for name in names)
 
@@ -80,7 +80,7 @@ def test_the_reception_cannot_add_history_by_sending_it(
     assert not MedicalHistory.objects.exists()
 
 
-def test_staff_who_may_not_see_accounts_do_not_find_out_whose_an_address_is(
+def test_staff_without_access_to_accounts_do_not_learn_the_owner_of_an_address(
     reception: AdminClient, admin_client: AdminClient, patient: Patient
 ) -> None:
     email = patient.user.email
@@ -91,7 +91,7 @@ def test_staff_who_may_not_see_accounts_do_not_find_out_whose_an_address_is(
 
 
 @pytest.mark.parametrize("term", ["sanz", "eva sanz", "1990-05-17", "612 345 678", "+34612345678"])
-def test_a_patient_is_found_by_what_people_say(reception: AdminClient, term: str) -> None:
+def test_a_patient_is_found_by_common_search_terms(reception: AdminClient, term: str) -> None:
     wanted = PatientFactory(
         first_name="Eva",
         last_name="Sanz",
@@ -102,7 +102,7 @@ def test_a_patient_is_found_by_what_people_say(reception: AdminClient, term: str
     assert list(reception.get(page(Patient), q=term).context["cl"].result_list) == [wanted]
 
 
-def test_two_who_change_different_fields_of_an_open_page_both_succeed(
+def test_two_users_who_change_different_fields_of_an_open_page_both_succeed(
     reception: AdminClient, admin_client: AdminClient, patient: Patient
 ) -> None:
     path = page(patient, "change")
@@ -114,7 +114,7 @@ def test_two_who_change_different_fields_of_an_open_page_both_succeed(
     assert patient.address == "Calle Mayor 1"
 
 
-def test_a_refused_page_sent_again_still_changes_only_what_was_typed(
+def test_a_refused_page_sent_again_changes_only_the_typed_fields(
     reception: AdminClient, admin_client: AdminClient, patient: Patient
 ) -> None:
     path = page(patient, "change")
@@ -171,10 +171,10 @@ def test_a_refused_page_keeps_the_new_lines_of_its_history(
     assert not MedicalHistory.objects.exists()
 
 
-def test_entries_there_are_lines_with_a_link_and_no_boxes(
+def test_entries_on_the_page_are_links_and_no_form_fields(
     admin_client: AdminClient, patient: Patient
 ) -> None:
-    """Django refuses a form of more than 1,000 fields, and a stale box would undo a colleague."""
+    """Django refuses forms with over 1,000 fields, and a stale field would undo other changes."""
     entry = MedicalHistoryFactory(patient=patient)
     assert "history-0-description" not in admin_client.open(page(patient, "change"))
     assert page(entry, "change") in admin_client.get(page(patient, "change")).content.decode()
@@ -205,7 +205,7 @@ def test_the_log_says_nothing_of_a_patients_health(
     admin_client.send(page(MedicalHistory, "add"), **typed)
     admin_client.change(patient.history.get(), description="Peanuts", notes="Rash")
     assert LogEntry.objects.count() == 2
-    assert nobody_in_the_log(["Nuts", "Peanuts", "Rash"])
+    assert log_holds_none_of(["Nuts", "Peanuts", "Rash"])
 
 
 # --- Erasing ---
@@ -233,9 +233,10 @@ def test_after_an_erasure_the_log_does_not_hold_the_name(admin_client: AdminClie
     patient = Patient.objects.get()
     admin_client.change(patient, address="Calle Mayor 1", last_name="Quintanilla")
     assert LogEntry.objects.count() == 2
-    assert nobody_in_the_log(["Zoraida", "Quintana", "Mayor"])  # not even before
+    # The log held no name before the erasure either.
+    assert log_holds_none_of(["Zoraida", "Quintana", "Mayor"])
     admin_client.delete(patient)
-    assert nobody_in_the_log(["Zoraida", "Quintana", "Quintanilla", "Mayor"])
+    assert log_holds_none_of(["Zoraida", "Quintana", "Quintanilla", "Mayor"])
     assert set(LogEntry.objects.values_list("object_repr", flat=True)) == {
         f"patient {patient.pk}, erased"
     }
@@ -249,13 +250,13 @@ def test_after_a_bulk_erasure_the_log_holds_no_name(admin_client: AdminClient) -
     assert messages_of(answer) == ["Successfully deleted 3 patients."]
     assert not Patient.objects.exists()
     assert LogEntry.objects.count() == 3
-    assert nobody_in_the_log(["Zoraida", "Quintana"])
+    assert log_holds_none_of(["Zoraida", "Quintana"])
     for visit in visits:
         assert_balanced(visit.slot)
     assert not Appointment.objects.exclude(status="canceled", patient=None).exists()
 
 
-def test_who_may_erase_needs_no_permission_on_appointments_or_history(patient: Patient) -> None:
+def test_erasing_needs_no_permission_on_appointments_or_history(patient: Patient) -> None:
     clerk = StaffFactory()
     clerk.user_permissions.set(Permission.objects.filter(codename__endswith="_patient"))
     AppointmentFactory(patient=patient)

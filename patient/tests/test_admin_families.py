@@ -1,4 +1,4 @@
-"""Families in the admin: who belongs to whom, and what is refused, as a message on the page."""
+"""Staff manage the dependents of accounts in the admin, and the page shows each refusal."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_a_dependent_is_added_for_an_account(admin_client: AdminClient, patient:
     assert Patient.objects.dependents_of(patient.user).get().name == "Leo Ruiz"
 
 
-def test_the_list_tells_dependents_from_others(
+def test_the_list_marks_dependents(
     reception: AdminClient, patient: Patient, child: Patient
 ) -> None:
     assert listed(reception) == {patient, child}
@@ -100,7 +100,7 @@ def test_a_second_own_profile_is_refused_by_a_message(
     assert child.is_dependent
 
 
-def test_who_grows_up_is_given_an_account_of_their_own(
+def test_a_dependent_who_grows_up_is_given_an_own_account(
     admin_client: AdminClient, child: Patient
 ) -> None:
     account = UserFactory()
@@ -119,7 +119,7 @@ def test_one_dependent_too_many_is_refused_by_a_message(
     assert walk_in.user is None
 
 
-def test_erasing_a_dependent_keeps_the_carer_and_both_may_go_at_once(
+def test_erasing_a_dependent_keeps_the_carer_and_both_can_be_erased_together(
     admin_client: AdminClient, patient: Patient, child: Patient
 ) -> None:
     sibling = DependentFactory(user=patient.user)

@@ -50,7 +50,7 @@ def path_of(person: Patient) -> str:
 
 
 def every_call(client: APIClient, path: str) -> list[Any]:
-    """Each method of a path that names a person, the one that erases last."""
+    """Call each method of a path that names a person, DELETE last."""
     return [
         client.get(path),
         client.put(path, LEO),
@@ -59,7 +59,7 @@ def every_call(client: APIClient, path: str) -> list[Any]:
     ]
 
 
-# --- One's own dependents ---
+# --- The user's own dependents ---
 
 
 def test_a_dependent_is_made_read_and_listed(client: APIClient, patient: Patient) -> None:
@@ -77,7 +77,7 @@ def test_only_the_names_are_required(client: APIClient) -> None:
     assert answer == {"id": answer["id"], **BLANK, **NAMES}
 
 
-def test_put_replaces_what_it_leaves_out_and_patch_does_not(client: APIClient) -> None:
+def test_put_resets_the_fields_it_leaves_out_and_patch_does_not(client: APIClient) -> None:
     made = client.post(DEPENDENTS, LEO).json()
     path = f"{DEPENDENTS}{made['id']}/"
     assert client.patch(path, {"address": ""}).json() == {**made, "address": ""}
@@ -118,7 +118,7 @@ def test_a_body_makes_no_dependent_of_another_account_and_no_second_own_profile(
     assert (leo.user, leo.is_dependent) == (patient.user, True)
 
 
-# --- One more than there may be ---
+# --- The limit of dependents ---
 
 
 def test_one_dependent_too_many_is_400(client: APIClient, patient: Patient) -> None:
@@ -134,7 +134,7 @@ def test_one_dependent_too_many_is_400(client: APIClient, patient: Patient) -> N
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
+def test_one_of_two_simultaneous_requests_for_the_last_dependent_succeeds(client_of) -> None:
     user = UserFactory()
     DependentFactory.create_batch(MAX_DEPENDENTS - 1, user=user)
     clients = [client_of(user) for _ in range(2)]
@@ -145,7 +145,7 @@ def test_of_two_who_are_sent_at_once_at_the_cap_one_is_made(client_of) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_a_profile_that_is_made_by_many_at_once_is_one_besides_the_dependents(client_of) -> None:
+def test_simultaneous_requests_make_one_own_profile_beside_the_dependents(client_of) -> None:
     user = UserFactory()
     DependentFactory(user=user)
     clients = [client_of(user) for _ in range(4)]
@@ -161,7 +161,7 @@ def test_a_profile_that_is_made_by_many_at_once_is_one_besides_the_dependents(cl
     assert Patient.objects.dependents_of(user).count() == 1
 
 
-# --- Whose is whose ---
+# --- Dependents of other accounts ---
 
 
 def test_a_strangers_dependent_is_absent(client: APIClient, other_patient: Patient) -> None:
@@ -174,7 +174,7 @@ def test_a_strangers_dependent_is_absent(client: APIClient, other_patient: Patie
     assert Patient.objects.values().get(pk=theirs.pk) == before
 
 
-def test_two_carers_see_each_their_own(
+def test_two_carers_each_see_their_own_dependents(
     patient: Patient, other_patient: Patient, child: Patient, client_of
 ) -> None:
     theirs = DependentFactory(user=other_patient.user)
@@ -183,7 +183,7 @@ def test_two_carers_see_each_their_own(
         assert [row["id"] for row in rows] == [person.pk]
 
 
-def test_oneself_is_not_among_ones_dependents_nor_they_under_profile(
+def test_the_own_profile_is_no_dependent_and_a_dependent_is_no_profile(
     client: APIClient, patient: Patient, child: Patient
 ) -> None:
     for path in (path_of(patient), f"{PROFILE}{child.pk}/"):
@@ -193,7 +193,7 @@ def test_oneself_is_not_among_ones_dependents_nor_they_under_profile(
     assert set(Patient.objects.cared_for_by(patient.user)) == {patient, child}
 
 
-def test_who_grew_up_is_no_longer_seen_by_who_cared_for_them(
+def test_a_former_carer_no_longer_sees_a_dependent_who_grew_up(
     client: APIClient, child: Patient
 ) -> None:
     child.revise(user=UserFactory(), is_dependent=False)
@@ -234,7 +234,7 @@ def test_a_dependent_is_erased_by_the_caller(
     client.delete(path_of(child))
     assert visit.events.get(kind="canceled").actor == patient.user
     visit.refresh_from_db()
-    assert visit.booked_by is None  # which would tell whose dependent it was
+    assert visit.booked_by is None  # the account would show whose dependent it was
 
 
 def test_a_family_of_one_account_is_locked_and_erased_together(

@@ -1,4 +1,4 @@
-"""The doctor who treats a patient reads their medical history, and nobody else's doctor does."""
+"""The doctor who treats a patient reads their medical history, and no other doctor does."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def entry(patient: Patient) -> MedicalHistory:
 
 @pytest.fixture
 def visit(patient: Patient, doctor_user: User) -> Appointment:
-    """A visit of the patient to the doctor, to come."""
+    """Return a coming visit of the patient to the doctor."""
     return AppointmentFactory(
         patient=patient, slot=ScheduleFactory(doctor=doctor_user.doctor).slots.first()
     )
@@ -41,7 +41,7 @@ def doctor(doctor_user: User, client_of: Any) -> APIClient:
 
 
 def moved_to(visit: Appointment, ended_ago: timedelta, **changes: Any) -> None:
-    """Write past the verbs when the visit ended."""
+    """Set when the visit ended, without a verb."""
     ends_at = timezone.now() - ended_ago
     times = {"starts_at": ends_at - timedelta(minutes=20), "ends_at": ends_at}
     Appointment.objects.filter(pk=visit.pk).update(**times, **changes)
@@ -51,7 +51,7 @@ def asked(client: APIClient, patient: Patient) -> Any:
     return client.get(HISTORY, {"patient": patient.pk})
 
 
-def test_a_doctor_with_a_visit_to_come_reads_the_history_and_it_is_written_down(
+def test_a_doctor_with_a_coming_visit_reads_the_history_and_the_read_is_recorded(
     doctor: APIClient, doctor_user: User, visit: Appointment, entry: MedicalHistory
 ) -> None:
     found = asked(doctor, entry.patient)
@@ -65,7 +65,7 @@ def test_a_doctor_with_a_visit_to_come_reads_the_history_and_it_is_written_down(
     assert (event.actor, event.role, event.patient_id) == (doctor_user, "doctor", entry.patient_id)
 
 
-def test_a_doctor_learns_that_nothing_is_known_and_that_is_written_down_too(
+def test_a_doctor_reads_an_empty_history_and_the_read_is_recorded(
     doctor: APIClient, visit: Appointment
 ) -> None:
     assert asked(doctor, visit.patient).json()["results"] == []
@@ -84,7 +84,7 @@ def test_a_doctor_learns_that_nothing_is_known_and_that_is_written_down_too(
         (-2, {"status": "canceled", "canceled_at": timezone.now()}, 404),
     ],
 )
-def test_only_a_visit_to_come_or_that_ended_within_30_days_opens_it(
+def test_only_a_coming_visit_or_one_of_the_last_30_days_opens_the_history(
     days: int,
     changes: dict[str, Any],
     status: int,
@@ -138,7 +138,7 @@ def test_a_doctor_who_is_a_patient_has_their_own_list(
 
 
 @pytest.mark.parametrize("blank", ["?patient=", "?patient=%20"])
-def test_who_names_no_patient_reads_no_one_elses_history(
+def test_a_doctor_who_names_no_patient_reads_no_history_of_others(
     doctor: APIClient, visit: Appointment, entry: MedicalHistory, blank: str
 ) -> None:
     assert doctor.get(HISTORY + blank).json()["count"] == 0
@@ -151,7 +151,7 @@ def test_a_key_is_plain_digits(patient: Patient, client_of: Any, spelling: str) 
     assert_problem(answer, 400, "validation_error")
 
 
-def test_a_refused_look_at_a_patient_names_the_patient_and_no_entry(
+def test_the_event_of_a_refused_read_names_the_patient_and_no_entry(
     patient: Patient, client_of: Any
 ) -> None:
     client_of(UserFactory()).get(HISTORY, {"patient": patient.pk})

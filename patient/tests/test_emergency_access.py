@@ -1,4 +1,4 @@
-"""Breaking the glass: a reason, a limited time, one patient, and everybody can see it was done."""
+"""Emergency access needs a reason, opens one patient for a limited time and is visible to all."""
 
 import re
 from datetime import timedelta
@@ -37,7 +37,7 @@ def shows_it(admin_client: AdminClient, access: EmergencyAccess) -> bool:
     return "Penicillin" in admin_client.get(page(access, "change")).content.decode()
 
 
-def test_the_reception_reads_a_history_for_a_reason_and_only_so(
+def test_the_reception_reads_a_history_only_with_a_reason(
     admin_client: AdminClient, known: Patient
 ) -> None:
     closed = admin_client.get(page(known, "change")).content.decode()
@@ -52,7 +52,7 @@ def test_the_reception_reads_a_history_for_a_reason_and_only_so(
     assert "Penicillin" not in admin_client.get(page(known, "change")).content.decode()
 
 
-def test_it_ends_by_itself_after_an_hour_and_can_be_ended_before(
+def test_emergency_access_ends_after_an_hour_or_earlier_on_request(
     admin_client: AdminClient, known: Patient, other_patient: Patient
 ) -> None:
     break_in(admin_client, known)
@@ -70,7 +70,7 @@ def test_it_ends_by_itself_after_an_hour_and_can_be_ended_before(
     assert EmergencyAccess.objects.get(pk=lapsing.pk).ended_at is None
 
 
-def test_emergency_access_is_open_only_to_who_gave_the_reason(
+def test_emergency_access_is_open_only_to_the_user_who_gave_the_reason(
     admin_client: AdminClient, known: Patient, superuser: User
 ) -> None:
     break_in(admin_client, known)
@@ -80,14 +80,14 @@ def test_emergency_access_is_open_only_to_who_gave_the_reason(
     assert "Penicillin" not in shown
 
 
-def test_a_colleague_sees_only_their_own(
+def test_a_colleague_sees_only_their_own_emergency_accesses(
     admin_client: AdminClient, known: Patient, staff: User
 ) -> None:
     break_in(admin_client, known)
     access = EmergencyAccess.objects.get()
     EmergencyAccess.objects.update(user=known.user)
     assert WHY not in admin_client.get(page(EmergencyAccess)).content.decode()
-    assert admin_client.status(page(access, "change")) == 302  # as one that is not there
+    assert admin_client.status(page(access, "change")) == 302  # the answer for an absent row
 
 
 def test_emergency_access_needs_its_permission(staff: User, known: Patient) -> None:
@@ -100,7 +100,7 @@ def test_emergency_access_needs_its_permission(staff: User, known: Patient) -> N
     assert "emergencyaccess" not in admin_client.get(page(known, "change")).content.decode()
 
 
-def test_every_read_in_an_emergency_stands_out_for_staff_and_the_patient(
+def test_emergency_reads_are_marked_for_staff_and_the_patient(
     admin_client: AdminClient, known: Patient, superuser: User, staff: User, client_of: Any
 ) -> None:
     break_in(admin_client, known)
@@ -118,7 +118,7 @@ def test_every_read_in_an_emergency_stands_out_for_staff_and_the_patient(
     assert [row["action"] for row in log if row["emergency"]] == ["read", "create"]
 
 
-def test_an_erasure_blanks_the_reason_and_takes_the_person_out(
+def test_an_erasure_blanks_the_reason_and_removes_the_person(
     admin_client: AdminClient, known: Patient
 ) -> None:
     break_in(admin_client, known)
@@ -128,7 +128,7 @@ def test_an_erasure_blanks_the_reason_and_takes_the_person_out(
     assert not shows_it(admin_client, access)
 
 
-def test_the_pages_say_whom_to_name_and_in_which_zone_it_ends(
+def test_the_form_describes_the_patient_field_and_the_pages_show_utc(
     admin_client: AdminClient, known: Patient
 ) -> None:
     form = admin_client.get(page(EmergencyAccess, "add")).content.decode()

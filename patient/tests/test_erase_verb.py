@@ -1,4 +1,4 @@
-"""Erasing a person: their coming visits are canceled, past ones stay without them."""
+"""Erasing a person cancels their coming visits and keeps past ones without their data."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture
 def coming(patient: Patient) -> Appointment:
-    """A visit in three days, in a slot of two places."""
+    """Return a visit in three days, in a slot of two places."""
     slot = ScheduleFactory(capacity=2).slots.first()
     AppointmentFactory(slot=slot)
     visit: Appointment = AppointmentFactory(patient=patient, slot=slot, reason="My knee")
@@ -29,7 +29,7 @@ def coming(patient: Patient) -> Appointment:
 
 @pytest.fixture
 def past(patient: Patient) -> Appointment:
-    """A visit three days ago that took place."""
+    """Return a visit that took place three days ago."""
     slot = ScheduleFactory(date=day_ahead(-3)).slots.first()
     visit: Appointment = AppointmentFactory(patient=patient, slot=slot, reason="My back")
     return visit.complete()
@@ -93,7 +93,7 @@ def test_no_free_text_about_the_patient_is_left(
     assert not AppointmentEvent.objects.exclude(detail="").exists()
 
 
-def test_what_others_said_and_did_stays(patient: Patient, coming: Appointment) -> None:
+def test_the_words_and_actions_of_others_stay(patient: Patient, coming: Appointment) -> None:
     [others] = coming.slot.appointments.exclude(patient=patient)
     others.cancel(reason="Found an earlier time")
     before = Appointment.objects.filter(pk=others.pk).values().get()
@@ -141,7 +141,7 @@ def test_erasing_twice_finds_no_patient_the_second_time(patient: Patient) -> Non
         stale.erase()
 
 
-def test_a_canceled_visit_whose_slot_is_gone_does_not_stand_in_the_way(patient: Patient) -> None:
+def test_a_canceled_visit_whose_slot_is_gone_does_not_block_an_erasure(patient: Patient) -> None:
     visit = AppointmentFactory(patient=patient)
     visit.cancel()
     visit.slot.schedule.unpublish()

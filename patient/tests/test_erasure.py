@@ -1,4 +1,4 @@
-"""DELETE of a profile takes the person out of every table and leaves the counts true."""
+"""DELETE of a profile removes the person from every table and keeps the counts right."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def user() -> User:
 
 @pytest.fixture
 def person(user: User) -> Patient:
-    """Somebody who has left a word in every place that takes one."""
+    """Return a patient with a canary word in every text field."""
     person = PatientFactory(
         user=user,
         first_name="Canarius",
@@ -60,7 +60,7 @@ def visit(person: Patient, days: int, **fields: Any) -> Appointment:
 
 @pytest.fixture
 def visits(person: Patient, user: User) -> dict[str, Appointment]:
-    """One in every status, the words of the patient in each."""
+    """Return visits in every status, each with canary words."""
     past = timezone.now() - timedelta(days=2, hours=23)
     return {
         "coming": visit(person, 5),
@@ -73,7 +73,7 @@ def visits(person: Patient, user: User) -> dict[str, Appointment]:
 
 
 def rows_with(word: str) -> list[tuple[str, Any]]:
-    """The rows of the whole database that say the word, each with its table."""
+    """Return every row of the database that holds the word, with its table."""
     with connection.cursor() as cursor:
         found = []
         for table in connection.introspection.table_names(cursor):
@@ -82,7 +82,7 @@ def rows_with(word: str) -> list[tuple[str, Any]]:
     return found
 
 
-def test_the_search_for_a_word_sees_what_is_to_be_erased(person, visits) -> None:
+def test_the_search_finds_every_canary_word_before_the_erasure(person, visits) -> None:
     assert {word for word in CANARIES if rows_with(word)} == set(CANARIES)
     assert {table for table, _ in rows_with("Canarius")} == {
         "patient_patient",
@@ -147,7 +147,7 @@ def test_past_visits_stay_without_the_person_and_hold_their_places(person, visit
     assert held == {"completed", "no_show", "forgotten"}
 
 
-def test_events_are_kept_and_only_their_words_go(person, visits, client) -> None:
+def test_events_are_kept_without_their_free_text(person, visits, client) -> None:
     visits["coming"].cancel(reason="Canarius is well")
     named = ("pk", "appointment", "kind", "at", "from_status", "to_status")
     before = list(AppointmentEvent.objects.values(*named))
@@ -175,7 +175,7 @@ def test_booking_after_the_erasure_makes_a_new_profile(person, user, client) -> 
     assert Patient.objects.get(user=user).name == "Ana Ruiz"
 
 
-def test_no_other_patient_loses_anything(person, visits, client) -> None:
+def test_an_erasure_keeps_the_data_of_other_patients(person, visits, client) -> None:
     shared = visits["coming"].slot.schedule.slots.all()[1]
     theirs = AppointmentFactory(slot=shared, reason="Flu")
     entry = MedicalHistoryFactory(patient=theirs.patient)

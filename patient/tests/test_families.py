@@ -1,4 +1,4 @@
-"""Who belongs to an account, and who acts for whom: the scopes, the locks and the verbs."""
+"""The dependents of an account and the patients for whom a user may act."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def child(patient: Patient) -> Patient:
-    """A dependent of the patient's account."""
+    """Return a dependent of the patient's account."""
     return DependentFactory(user=patient.user)
 
 
 @pytest.fixture
 def strangers_child(other_patient: Patient) -> Patient:
-    """A dependent of somebody else's."""
+    """Return a dependent of another account."""
     return DependentFactory(user=other_patient.user)
 
 
@@ -52,7 +52,7 @@ def test_the_history_of_a_dependent_is_visible_to_the_carer_alone(
     assert set(MedicalHistory.objects.visible_to(patient.user)) == set(seen)
 
 
-# --- Whom a user acts for ---
+# --- The patients for whom a user acts ---
 
 
 def test_without_a_name_a_user_acts_for_themselves(patient: Patient, child: Patient) -> None:
@@ -77,7 +77,7 @@ def test_no_caller_acts_for_a_stranger_or_a_strangers_dependent(
             Patient.objects.lock_for(patient.user, key)
 
 
-def test_who_has_only_dependents_gets_an_own_profile_when_they_act_for_themselves() -> None:
+def test_a_user_with_only_dependents_gets_an_own_profile_on_acting_for_themselves() -> None:
     user = UserFactory(first_name="Eva", last_name="Gil")
     child = DependentFactory(user=user)
     with transaction.atomic():
@@ -96,7 +96,7 @@ def test_a_deleted_account_acts_for_no_patient(child: Patient) -> None:
         Patient.objects.lock_for(user, child.pk)
 
 
-# --- Becoming a dependent, and ceasing to be one ---
+# --- Changes between dependent and own profile ---
 
 
 def test_an_account_has_several_dependents_and_one_own_profile(patient: Patient) -> None:
@@ -140,12 +140,12 @@ def test_a_walk_in_becomes_a_dependent_of_an_account(patient: Patient) -> None:
     assert Patient.objects.dependents_of(patient.user).get() == walk_in
 
 
-# --- How many ---
+# --- The number of dependents ---
 
 
-def test_an_account_books_for_so_many_and_no_more(patient: Patient) -> None:
+def test_an_account_has_at_most_20_dependents(patient: Patient) -> None:
     DependentFactory.create_batch(MAX_DEPENDENTS, user=patient.user)
-    DependentFactory()  # somebody else's does not count
+    DependentFactory()  # a dependent of another account does not count
     walk_in, strangers = PatientFactory(user=None), DependentFactory()
     for refused in (
         new_dependent(patient.user).enroll,
@@ -161,7 +161,7 @@ def test_an_account_books_for_so_many_and_no_more(patient: Patient) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_who_come_at_once_for_the_last_place_one_gets_it() -> None:
+def test_one_of_several_simultaneous_dependents_gets_the_last_place() -> None:
     user = PatientFactory().user
     DependentFactory.create_batch(MAX_DEPENDENTS - 1, user=user)
     done = run_together(5, lambda _: new_dependent(User.objects.get(pk=user.pk)).enroll())
@@ -172,13 +172,13 @@ def test_of_several_who_come_at_once_for_the_last_place_one_gets_it() -> None:
     assert Patient.objects.dependents_of(user).count() == MAX_DEPENDENTS
 
 
-def test_no_account_is_not_one_that_walk_ins_share() -> None:
+def test_patients_without_an_account_are_no_family() -> None:
     PatientFactory.create_batch(2, user=None)
     for scope in ("own_of", "dependents_of", "cared_for_by"):
         assert not getattr(Patient.objects, scope)(None).exists()
 
 
-def test_a_number_beyond_all_keys_is_not_found(patient: Patient) -> None:
+def test_a_number_that_can_be_no_key_is_not_found(patient: Patient) -> None:
     for pk in (-1, 10**22):
         with pytest.raises(Patient.DoesNotExist):
             Patient.objects.own_or_dependent(patient.user, pk)

@@ -1,4 +1,4 @@
-"""/api/patient/medical-history/ of a family: whose an entry is, and who may make and see it."""
+"""/api/patient/medical-history/ for a family: the owner of an entry, and who may use it."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def path_of(entry: MedicalHistory) -> str:
     return f"{HISTORY}{entry.pk}/"
 
 
-def test_an_entry_is_made_for_oneself_or_for_the_one_named(
+def test_an_entry_is_made_for_the_user_or_for_a_named_dependent(
     client: APIClient, patient: Patient, child: Patient
 ) -> None:
     for named, person in (
@@ -78,7 +78,7 @@ def test_an_invalid_patient_id_is_400(wrong: Any, client: APIClient) -> None:
     assert_invalid(client.post(HISTORY, {**NUTS, "patient_id": wrong}), "patient_id")
 
 
-def test_an_entry_stays_with_whom_it_was_made_for(
+def test_an_entry_stays_with_its_patient(
     client: APIClient, patient: Patient, child: Patient
 ) -> None:
     entry = MedicalHistoryFactory(patient=child)
@@ -98,7 +98,7 @@ def test_a_dependents_entry_is_read_changed_and_deleted(client: APIClient, child
     assert not child.history.exists()
 
 
-def test_the_history_of_a_family_is_narrowed_by_patient(
+def test_the_history_of_a_family_is_filtered_by_patient(
     client: APIClient, patient: Patient, child: Patient
 ) -> None:
     mine, childs = [MedicalHistoryFactory(patient=person) for person in (patient, child)]
@@ -111,8 +111,8 @@ def test_the_history_of_a_family_is_narrowed_by_patient(
     assert found(patient=child.pk) == found(patient=child.pk, kind="allergy") == [childs.pk]
     assert found(patient=patient.pk) == [mine.pk]
     assert found(patient=child.pk, kind="surgery") == []
-    for nobody in (strangers.patient_id, 10**22, -1, 2**63 - 1):
-        assert_problem(client.get(HISTORY, {"patient": nobody}), 404, "not_found")
+    for absent in (strangers.patient_id, 10**22, -1, 2**63 - 1):
+        assert_problem(client.get(HISTORY, {"patient": absent}), 404, "not_found")
     assert_invalid(client.get(HISTORY, {"patient": "x"}), "patient")
 
 
@@ -129,7 +129,7 @@ def test_a_strangers_dependents_entry_is_absent(client: APIClient) -> None:
     assert client.get(HISTORY, {"patient": entry.patient_id}).status_code == 404
 
 
-def test_the_history_goes_with_who_grew_up(
+def test_the_history_moves_with_a_dependent_who_grew_up(
     client: APIClient, patient: Patient, child: Patient, client_of
 ) -> None:
     entry, account = MedicalHistoryFactory(patient=child), UserFactory()

@@ -1,4 +1,4 @@
-"""A profile and the account it belongs to, when either changes under the other."""
+"""A profile and its account, when one of them changes."""
 
 import pytest
 
@@ -37,6 +37,6 @@ def test_no_profile_is_made_for_an_account_that_is_gone() -> None:
     assert not Patient.objects.exists()
 
 
-def test_the_name_of_an_entry_says_nothing_of_what_it_is() -> None:
+def test_the_text_of_an_entry_does_not_show_its_content() -> None:
     entry = MedicalHistoryFactory(kind="allergy", description="Penicillin")
     assert str(entry) == f"Entry {entry.pk}"

@@ -58,7 +58,7 @@ def test_a_first_entry_makes_the_profile_from_the_accounts_names(client_of) -> N
     assert Patient.objects.get(user=user).name == "Eva Gil"
 
 
-def test_put_replaces_what_it_leaves_out_too_and_patch_does_not(client: APIClient) -> None:
+def test_put_resets_the_fields_it_leaves_out_and_patch_does_not(client: APIClient) -> None:
     made = client.post(HISTORY, PENICILLIN).json()
     path = f"{HISTORY}{made['id']}/"
     patched = client.patch(path, {"description": "Penicillin V"}).json()
@@ -125,7 +125,7 @@ def test_read_only_and_unknown_fields_in_a_body_change_nothing(
     assert not other_patient.history.exists()
 
 
-def test_the_history_is_narrowed_by_kind_and_status(client: APIClient, patient: Patient) -> None:
+def test_the_history_is_filtered_by_kind_and_status(client: APIClient, patient: Patient) -> None:
     allergy = MedicalHistoryFactory(patient=patient)
     surgery = MedicalHistoryFactory(patient=patient, kind="surgery", status="resolved")
 

@@ -56,7 +56,7 @@ def test_only_the_names_are_required(client: APIClient) -> None:
     assert answer == {"id": answer["id"], **BLANK, **NAMES}
 
 
-def test_before_there_is_a_profile_there_is_nothing_to_read_or_change(client: APIClient) -> None:
+def test_a_profile_that_does_not_exist_is_not_read_or_changed(client: APIClient) -> None:
     for response in (
         client.get(PROFILE),
         client.put(PROFILE, ANA),
@@ -74,7 +74,7 @@ def test_a_second_profile_is_409_and_changes_nothing(client: APIClient) -> None:
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-def test_put_replaces_what_it_leaves_out_too(by_id: bool, client: APIClient) -> None:
+def test_put_resets_the_fields_it_leaves_out(by_id: bool, client: APIClient) -> None:
     made = client.post(PROFILE, ANA).json()
     path = f"{PROFILE}{made['id']}/" if by_id else PROFILE
     eva = {"first_name": "Eva", "last_name": "Gil"}
@@ -85,7 +85,7 @@ def test_put_replaces_what_it_leaves_out_too(by_id: bool, client: APIClient) -> 
 
 
 @pytest.mark.parametrize("by_id", [False, True])
-def test_patch_changes_what_it_names_and_nothing_else(by_id: bool, client: APIClient) -> None:
+def test_patch_changes_only_the_fields_it_names(by_id: bool, client: APIClient) -> None:
     made = client.post(PROFILE, ANA).json()
     path = f"{PROFILE}{made['id']}/" if by_id else PROFILE
     response = client.patch(path, {"address": "Elsewhere", "date_of_birth": None})
@@ -161,7 +161,7 @@ def test_another_patients_profile_is_absent(
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_of_several_profiles_made_at_once_one_is(client_of) -> None:
+def test_one_of_several_simultaneous_profiles_is_made(client_of) -> None:
     user = UserFactory()
     clients = [client_of(user) for _ in range(5)]
     responses = run_together(5, lambda n: clients[n].post(PROFILE, ANA))
