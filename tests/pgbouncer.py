@@ -172,6 +172,7 @@ def _laid_into(folder: Path) -> Path:
     program = _of_system() or _unpacked() or _fetched()
     for path in (program, *STORE.rglob("*.so*")):
         shutil.copy(path, folder / path.name)
+        (folder / path.name).chmod(0o755)  # files in var/ are for their owner, and not executable
     return folder / program.name
 
 

@@ -57,7 +57,7 @@ STEPS = {
     "the key is claimed": "booking.booking_context",
     "the place is taken": "Appointment.save_booked",
     "the visit is written": "Appointment._record",
-    "the answer is ready": "idempotent._stored",
+    "the answer is ready": "idempotent._to_answer",
 }
 
 
