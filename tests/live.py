@@ -17,7 +17,7 @@ from tests.programs import tied_to_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_DAYS = "7"
-SHUTDOWN_SECONDS = 30  # more than its graceful_timeout
+SHUTDOWN_SECONDS = 120  # more than its graceful_timeout
 
 
 def environ(**variables: str) -> dict[str, str]:
@@ -87,7 +87,7 @@ class Server:
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and text of a page."""
-        with urlopen(self.base + path, timeout=10) as response:
+        with urlopen(self.base + path, timeout=120) as response:
             return response.status, response.read().decode()
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ def test_the_commands_of_the_readme_book_and_cancel(clinic: Server) -> None:
     assert marked
     script = marked[1].replace("http://127.0.0.1:8000", clinic.base)
     command = ["sh", "-eu", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stderr == ""
     booked, canceled = done.stdout.splitlines()
     assert '"status":"scheduled"' in booked

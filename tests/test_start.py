@@ -120,7 +120,7 @@ def appointment_in(patient: Any) -> Callable[[Schedule], Appointment]:
 def run(commands: str) -> dict[str, Any]:
     """Return the output of a POSIX shell when the commands are pasted into it."""
     done = subprocess.run(
-        ["sh", "-e"], input=commands, capture_output=True, text=True, timeout=60, check=True
+        ["sh", "-e"], input=commands, capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stderr == ""
     answer: dict[str, Any] = json.loads(done.stdout)

@@ -14,7 +14,7 @@ LOGIN = {"email": "patient@example.com", "password": "clinic-demo"}
 
 @pytest.fixture
 def connection(clinic: Server) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(urlsplit(clinic.base).netloc, timeout=30)
+    return http.client.HTTPConnection(urlsplit(clinic.base).netloc, timeout=120)
 
 
 def post_chunked(connection: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
@@ -48,7 +48,7 @@ def test_a_request_that_is_not_http_never_reaches_the_application(
 ) -> None:
     """Gunicorn refuses it in a few words of its own, outside the contract of /api/."""
     address = urlsplit(clinic.base)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as line:
+    with socket.create_connection((address.hostname, address.port), timeout=120) as line:
         line.sendall(b"POST /api/auth/login/ HTTP/1.1\r\nHost: localhost\r\n" + sent + b"\r\n\r\n")
         answer = line.makefile("rb").read()
     status = answer.partition(b"\r\n")[0]

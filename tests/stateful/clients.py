@@ -23,7 +23,7 @@ class HttpClient:
 
     def ask(self, *request: Any) -> tuple[HTTPResponse, bytes]:
         """Return the answer and its body."""
-        with closing(HTTPConnection(self._host, timeout=30)) as connection:
+        with closing(HTTPConnection(self._host, timeout=120)) as connection:
             connection.request(*request)
             response = connection.getresponse()
             return response, response.read()
