@@ -116,7 +116,7 @@ drill-short: $(DEV)  ## run every drill once at small size, both databases at on
 lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and supply
 	@failed=; \
 	step() { name=$$1; shift; echo "=== $$name"; "$$@" || failed="$$failed, $$name"; }; \
-	no_change() { "$$@" 2>&1 | tee /dev/stderr | grep -q "Would make no changes"; }; \
+	no_change() { printed=$$("$$@" 2>&1); echo "$$printed"; grep -q "Would make no changes" <<<"$$printed"; }; \
 	step "installed as locked" no_change $(UV) sync --require-hashes $(DRY) requirements-dev.txt; \
 	step "locked as chosen" no_change $(UV) install --no-deps $(DRY) $(CHOSEN); \
 	step "conflicts" $(UV) check --python $(BIN)/python; \
