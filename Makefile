@@ -139,7 +139,8 @@ format: $(DEV)  ## format the code and repair what ruff can repair
 	@$(BIN)/python -m ruff format .
 
 audit: $(DEV)  ## look for known vulnerabilities of the locked packages
-	@git log -1 --format="The lock is of %cs, %cr." -- requirements-dev.txt
+	@git log -1 --format="The lock is of %cs, %cr." -- requirements-dev.txt 2>/dev/null \
+		|| echo "The age of the lock is unknown: there is no git history here."
 	@AUDIT_SECONDS=120 $(BIN)/python -m tools.audit
 
 hops: $(DEV)  ## trace the calls of the API and count the files that a reader opens to follow each

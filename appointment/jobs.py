@@ -27,7 +27,7 @@ def expire_offers(at: datetime) -> int:
         for pk in pks:
             with transaction.atomic():
                 for slot in Slot.objects.of_key(pk).lock():
-                    ended += Offer.objects.expire(slot, at)
+                    ended += Offer.objects.end_expired(slot, at)
                     Offer.objects.offer_places([slot], at)
     return ended
 

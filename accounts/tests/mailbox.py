@@ -7,8 +7,7 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from accounts.models import OutgoingMail, send_due
-from accounts.models.mail import MailKind
+from accounts.models import send_due
 
 
 def post(at: datetime | None = None) -> list[EmailMessage]:
@@ -24,10 +23,3 @@ def token_in(message: EmailMessage) -> str:
     """Return the token that stands alone on a line of the mail."""
     [token] = re.findall(r"^(\d+-\w+-\w+)$", str(message.body), re.MULTILINE)
     return str(token)
-
-
-def token_for(address: str, kind: str = MailKind.PASSWORD_RESET) -> str:
-    """Queue a mail, send it and return the token in it."""
-    OutgoingMail.objects.enqueue(kind, address)
-    [message] = post()
-    return token_in(message)

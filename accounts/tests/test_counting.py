@@ -67,7 +67,7 @@ def of_rate(rate: str) -> CountingThrottle:
         scope = "limited"
 
         def identity(self, request: Any) -> str:
-            return "somebody"
+            return "caller"
 
     Limited.rate = rate
     return Limited()
@@ -107,9 +107,9 @@ def test_the_table_holds_few_expired_counters(clock: Any) -> None:
 
 @pytest.mark.usefixtures("in_table")
 def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
-    increment_counter("somebody", 3600)
+    increment_counter("caller", 3600)
     with django_assert_num_queries(1):
-        assert increment_counter("somebody", 3600) == 2
+        assert increment_counter("caller", 3600) == 2
 
 
 @pytest.mark.usefixtures("in_table", "clock")
@@ -123,7 +123,7 @@ def test_control_rest_framework_s_own_throttle_lets_more_pass(
         rate = "2/day"
 
         def get_cache_key(self, request: Any, view: Any) -> str:
-            return "somebody"
+            return "caller"
 
         def throttle_success(self) -> bool:
             wait()

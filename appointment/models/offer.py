@@ -74,7 +74,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         """
         slots = list(slots)
         waiting = self._criteria_for(slots, at)
-        if waiting and (freed := self._end_expired(slots, at)):
+        if waiting and (freed := self._end_expired_elsewhere(slots, at)):
             slots += freed
             waiting = self._criteria_for(slots, at)
         if not waiting:
@@ -156,15 +156,15 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         for batch in batches(sorted(slots), BATCH):
             self.open().filter(slot__in=batch).end(OfferStatus.WITHDRAWN)
 
-    def settle(self, slot: Slot, at: datetime) -> None:
+    def end_lapsed(self, slot: Slot, at: datetime) -> None:
         """End the offers of this locked slot whose hold has lapsed: any patient may book then."""
         self.open().filter(slot=slot, hold_until__lte=at).end(OfferStatus.EXPIRED)
 
-    def expire(self, slot: Slot, at: datetime) -> int:
+    def end_expired(self, slot: Slot, at: datetime) -> int:
         """End the offers of this locked slot that can no longer be accepted; returns how many."""
         return self.open().filter(slot=slot, expires_at__lte=at).end(OfferStatus.EXPIRED)
 
-    def _end_expired(self, slots: list[Slot], at: datetime) -> list[Slot]:
+    def _end_expired_elsewhere(self, slots: list[Slot], at: datetime) -> list[Slot]:
         """End expired offers of entries that these locked slots may serve.
 
         Returns the other slots that this frees, locked. So an expired offer does not cost the first

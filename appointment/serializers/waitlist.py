@@ -77,7 +77,7 @@ class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
     ends_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     time_zone = serializers.CharField(source="location.time_zone", read_only=True)
     available = serializers.IntegerField(
-        read_only=True, help_text="Free places besides the offered one."
+        read_only=True, help_text="Free places in addition to the offered one."
     )
 
     class Meta:

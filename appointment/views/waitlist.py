@@ -7,7 +7,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
@@ -28,9 +27,7 @@ from appointment.views.idempotent import idempotent
 from extensions.rest.throttling import UserThrottle
 
 
-class WaitlistViewSet(
-    AuditedViewMixin, ListModelMixin, RetrieveModelMixin, GenericViewSet[WaitlistEntry]
-):
+class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
     """The waitlist entries of the caller and the caller's dependents, in the order of joining."""
 
     audited_model = WaitlistEntry

@@ -88,10 +88,6 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         begun = self.filter(starts_at__gt=starts_at - 2 * A_DAY, starts_at__lt=ends_at)
         return begun.filter(ends_at__gt=starts_at)
 
-    def of_active_doctor(self, doctor: int) -> "SlotQuerySet":
-        """Return the slots of the doctor with this primary key; none if they are inactive."""
-        return self.filter(doctor=doctor, doctor__is_active=True)
-
     def called_off(self) -> "SlotQuerySet":
         """Return the slots on which no appointment can take place as booked."""
         return self.filter(called_off())
@@ -295,7 +291,7 @@ class Slot(models.Model):
         """
         context = context or self._context_for_anyone(at)
         if self.hold_lapses_at is not None and self.hold_lapses_at <= context.at:
-            self.lock().offers.settle(self, context.at)
+            self.lock().offers.end_lapsed(self, context.at)
         row = Slot.objects.bookable_in(context).filter(pk=self.pk, taken__lt=F("capacity"))
         if not row.update(taken=F("taken") + 1):
             raise self.refusal(context=context) or SlotFull

@@ -53,7 +53,7 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     )
 
     is_active = StrictBooleanField(
-        default=True, help_text="If false, nobody can book; existing appointments stay."
+        default=True, help_text="If false, no slot can be booked; existing appointments stay."
     )
 
     class Meta:

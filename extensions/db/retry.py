@@ -1,9 +1,9 @@
 """Classify errors of the database, and retry the transactions that may succeed."""
 
 import random
-import time
 from collections.abc import Callable
 from functools import wraps
+from time import sleep
 from typing import ParamSpec, TypeVar
 
 import psycopg2
@@ -91,7 +91,7 @@ def attempts_outside_transaction() -> int:
 
 def pause(attempt: int) -> None:
     """Sleep for a random moment, longer after each attempt, so that the other transaction ends."""
-    time.sleep(random.uniform(0.1, 1) * LONGEST_PAUSE * attempt)  # noqa: S311  # nosec B311  # no secret
+    sleep(random.uniform(0.1, 1) * LONGEST_PAUSE * attempt)  # noqa: S311  # nosec B311  # no secret
 
 
 # A deadlock or a serialization failure: wait a moment, then run the transaction again.

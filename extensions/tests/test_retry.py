@@ -36,9 +36,12 @@ def conflict() -> OperationalError:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Record the requested pauses in seconds without waiting."""
+    """Record the pauses that the decorator asks for, in seconds, without waiting.
+
+    Only the name in its module is replaced: other threads of the process sleep as usual.
+    """
     slept: list[float] = []
-    monkeypatch.setattr("extensions.db.retry.time.sleep", slept.append)
+    monkeypatch.setattr("extensions.db.retry.sleep", slept.append)
     return slept
 
 

@@ -131,15 +131,6 @@ class Cluster:
         self.stop()
         self.start()
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Stop all processes during the block. Connections stay open and get no answer."""
-        self._signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.resume()
-
     def resume(self) -> None:
         """End a pause."""
         self._signal(signal.SIGCONT)
