@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from appointment.models import Appointment, IdempotencyKey
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.rescheduling import assert_places, free
@@ -290,3 +290,36 @@ def test_deleting_the_account_deletes_its_keys(client, patient: Patient, slot: S
 def test_a_key_is_stored_only_as_a_digest(client, slot: Slot) -> None:
     book(client, slot)
     assert KEY not in str(IdempotencyKey.objects.get())
+
+
+# --- The content and the access log of replayed and refused answers -------------------------------
+
+
+def test_an_answer_given_again_is_a_read_of_its_patient(client, patient, slot: Slot) -> None:
+    assert_replayed(lambda: book(client, slot))
+    [read] = AuditEvent.objects.filter(action="read")
+    assert (read.patient_id, read.role, read.kind) == (
+        patient.pk,
+        "patient",
+        "appointment.appointment",
+    )
+
+
+def test_an_invalid_key_is_refused_with_the_format_of_a_key(client, slot: Slot) -> None:
+    answer = book(client, slot, "a key")
+    assert answer.json()["errors"][0]["detail"] == "Use 1 to 255 visible characters of ASCII."
+
+
+def test_a_form_with_a_repeated_field_differs_if_either_value_differs(client, slot) -> None:
+    def sent(text: str) -> Any:
+        form = f"slot_id={slot.pk}&reason={text}&reason=b"
+        kind = "application/x-www-form-urlencoded"
+        return client.post(
+            path_of(slot),
+            form,
+            content_type=kind,
+            headers={"Idempotency-Key": KEY},
+        )
+
+    assert sent("a").status_code == 201
+    assert_problem(sent("c"), 422, "idempotency_key_reused")
