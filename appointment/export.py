@@ -16,9 +16,9 @@ from rest_framework.utils.encoders import JSONEncoder
 from accounts.models import AuditEvent, OutgoingMail, User
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
+from extensions.db.batches import row_batches
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 
-ROWS_PER_QUERY = 500
 MEMORY_LIMIT = 1024 * 1024  # bytes; a larger export goes to an unnamed temporary file
 
 
@@ -76,12 +76,10 @@ class Export:
         }
 
     def _rows_as_json(self, name: str, rows: QuerySet[Any]) -> Iterator[str]:
-        """Yield each row as JSON, by primary key, read ROWS_PER_QUERY at a time."""
+        """Yield each row as JSON, by primary key, read in batches."""
         field: Any = ExportSerializer().fields[name]
-        last, rows = None, rows.order_by("pk")
-        while batch := list((rows.filter(pk__gt=last) if last else rows)[:ROWS_PER_QUERY]):
+        for batch in row_batches(rows):
             yield from (_json(field.child.to_representation(row)) for row in batch)
-            last = batch[-1].pk
 
 
 def write_to_spooled_file(export: Export) -> IO[bytes]:

@@ -22,6 +22,7 @@ from appointment.models.booking import BookAppointment, booking_context
 from appointment.models.waitlist_matching import WaitlistCriteria
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
+from extensions.db.locks import lock_rows
 from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
@@ -162,7 +163,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
     def lock(self) -> "list[WaitlistEntry]":
         """Lock these entries, by primary key, in one statement. Callers lock their slots first."""
-        return list(self.locking().order_by("pk"))
+        return lock_rows(self)
 
     # --- Verb and display ---
 

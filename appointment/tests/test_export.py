@@ -1,6 +1,7 @@
 """The export holds all data of one patient and no other, and is recorded in the access log."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from appointment import export
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.tests.factories import ScheduleFactory, day_ahead
+from extensions.db.batches import row_batches
 from patient.models import EmergencyAccess, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.problems import assert_problem
@@ -177,7 +179,7 @@ def test_a_large_export_goes_through_a_file_and_reads_rows_in_batches(
     family: Patient, client_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = exported(client_of(family.user))["medical_history"]
-    monkeypatch.setattr(export, "ROWS_PER_QUERY", 1)
+    monkeypatch.setattr(export, "row_batches", partial(row_batches, size=1))
     monkeypatch.setattr(export, "MEMORY_LIMIT", 64)
     monkeypatch.setattr("appointment.views.export.MEMORY_LIMIT", 64)
     answer = client_of(family.user).get(EXPORT)

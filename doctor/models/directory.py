@@ -13,6 +13,7 @@ from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
 from doctor.wall_time import validate_time_zone
 from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
 
 MINUTES_A_YEAR = 366 * 24 * 60
@@ -79,7 +80,7 @@ class LocationQuerySet(models.QuerySet["Location"]):
 
         The lock is FOR NO KEY UPDATE: foreign keys to the location can still be checked.
         """
-        return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
+        return lock_rows(self.filter(pk__in=pks))
 
     def with_rules(self) -> "LocationQuerySet":
         """Return the locations with a minimum notice or a horizon."""

@@ -10,6 +10,7 @@ from django.utils import timezone
 from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
 from extensions.db.fields import free_text
+from extensions.db.locks import lock_rows
 
 
 class DoctorQuerySet(models.QuerySet["Doctor"]):
@@ -52,7 +53,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
 
         The lock is FOR NO KEY UPDATE: foreign keys to the doctor can still be checked.
         """
-        return list(self.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))
+        return lock_rows(self.filter(pk__in=pks))
 
 
 class Doctor(CalendarModel):

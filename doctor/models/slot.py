@@ -21,6 +21,7 @@ from doctor.signals import slots_changed, slots_closing
 from doctor.wall_time import enclosing_span, spans_of_days
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
+from extensions.db.locks import lock_rows
 from extensions.exceptions import DomainError
 
 TIMES = ("starts_at", "ends_at")
@@ -108,7 +109,7 @@ class SlotQuerySet(models.QuerySet["Slot"]):
 
     def lock(self) -> "list[Slot]":
         """Lock all by ascending primary key in one statement until the transaction ends."""
-        return list(self.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        return lock_rows(self)
 
     def lock_keys(self) -> list[int]:
         """Lock all as `lock` does and return their primary keys; for any number of slots."""

@@ -23,6 +23,7 @@ from doctor.models.session_generation import (
 from doctor.models.session_plan import SkippedDay
 from doctor.models.slot import Slot
 from doctor.wall_time import Span, extent_of, validate_date
+from extensions.db.locks import lock_rows
 
 A_DAY = timedelta(days=1)
 TEN_YEARS = timedelta(days=3653)
@@ -59,7 +60,7 @@ class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
         if they are updated, the locations and the doctor.
         """
         with transaction.atomic():
-            every = list(self.filter(doctor=doctor).select_for_update(no_key=True).order_by("pk"))
+            every = lock_rows(self.filter(doctor=doctor))
             update = _has_free_kept_over_slot(doctor, at)
             if update:
                 for hours in every:
@@ -241,8 +242,7 @@ class WeeklyHours(SessionTimesModel):
     def lock_children(self) -> None:
         """Lock the generated sessions: staff who edit one lock it before its calendar, too."""
         if self.pk:
-            generated = Schedule.objects.filter(weekly_hours=self.pk).order_by("pk").only("pk")
-            list(generated.select_for_update(no_key=True))
+            lock_rows(Schedule.objects.filter(weekly_hours=self.pk).only("pk"))
 
     def _generate(
         self, before: "WeeklyHours | None", keep: bool, at: datetime

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 T = TypeVar("T")
+Row = TypeVar("Row", bound=Model)
 
+ROWS_PER_QUERY = 500
 KEYS_PER_STATEMENT = 10_000  # SQLite takes at most 32,766 parameters
 
 
@@ -18,14 +20,20 @@ def batches(items: Iterable[T], size: int = KEYS_PER_STATEMENT) -> Iterator[list
         yield batch
 
 
-def key_batches(rows: QuerySet[Any], size: int = 500) -> Iterator[list[int]]:
-    """Read the primary keys of the rows in ascending order, at most `size` in a statement.
+def row_batches(rows: QuerySet[Row], size: int = ROWS_PER_QUERY) -> Iterator[list[Row]]:
+    """Read the rows by ascending primary key, at most `size` in a statement.
 
     Each batch is a new query that starts after the last key of the previous batch: no cursor stays
     open, and each query sees the rows as they are when it runs.
     """
-    keys = rows.order_by("pk").values_list("pk", flat=True)
-    last_key = 0
-    while batch := list(keys.filter(pk__gt=last_key)[:size]):
+    rows = rows.order_by("pk")
+    batch = list(rows[:size])
+    while batch:
         yield batch
-        last_key = batch[-1]
+        batch = list(rows.filter(pk__gt=batch[-1].pk)[:size])
+
+
+def key_batches(rows: QuerySet[Any], size: int = ROWS_PER_QUERY) -> Iterator[list[int]]:
+    """Read the primary keys of the rows as `row_batches` reads the rows."""
+    for batch in row_batches(rows.only("pk"), size):
+        yield [row.pk for row in batch]
