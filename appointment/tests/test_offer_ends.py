@@ -45,13 +45,13 @@ def test_withdrawing_leaves_the_offers_of_other_slots(visit: Appointment) -> Non
     assert len(holders(visit.slot)) == 1
 
 
-def test_a_lapsed_hold_is_settled_and_its_place_is_free(visit: Appointment) -> None:
+def test_a_lapsed_hold_ends_and_its_place_is_free(visit: Appointment) -> None:
     entry, _ = waiting(visit), waiting(visit)
     at = timezone.now()
     visit.cancel(at=at)
-    end_offers(visit.slot, "settle", visit.slot, at + HOLD - timedelta(microseconds=1))
+    end_offers(visit.slot, "end_lapsed", visit.slot, at + HOLD - timedelta(microseconds=1))
     assert holders(visit.slot) == [entry.pk]
-    end_offers(visit.slot, "settle", visit.slot, at + HOLD)
+    end_offers(visit.slot, "end_lapsed", visit.slot, at + HOLD)
     assert holders(visit.slot) == []
     assert visit.slot.taken == 0
     assert list(Offer.objects.values_list("status", flat=True)) == ["expired"]
@@ -61,7 +61,7 @@ def test_a_lapsed_offer_is_not_made_to_the_same_entry_again(visit: Appointment) 
     _, next_in_line = waiting(visit), waiting(visit)
     at = timezone.now()
     visit.cancel(at=at)
-    end_offers(visit.slot, "settle", visit.slot, at + HOLD)
+    end_offers(visit.slot, "end_lapsed", visit.slot, at + HOLD)
     assert offered(visit.slot) == 1
     assert holders(visit.slot) == [next_in_line.pk]
 
@@ -82,7 +82,7 @@ def test_the_slot_knows_the_first_of_its_holds_to_lapse() -> None:
         entries.append(WaitlistEntryFactory(doctor=slot.doctor))
         offered(slot, at + timedelta(minutes=minutes))
     assert_balanced(slot)
-    end_offers(slot, "settle", slot, at + HOLD)
+    end_offers(slot, "end_lapsed", slot, at + HOLD)
     assert holders(slot) == [entries[1].pk]
 
 
