@@ -31,7 +31,7 @@ WRONG = {"reason": "x" * 501}
 
 
 @pytest.mark.parametrize("route", OWNED)
-def test_what_is_anothers_answers_as_what_is_absent_whatever_is_sent(
+def test_another_patients_row_answers_as_an_absent_one_for_any_body(
     route: str, sample_data: SampleData
 ) -> None:
     anothers = sample_data.keys()[route]
@@ -68,7 +68,7 @@ def test_a_doctor_who_is_not_active_answers_exactly_as_an_absent_one(
         assert_problem(answers[0], 404, "not_found")
 
 
-def test_lists_of_what_is_ones_own_show_nothing_of_others(sample_data: SampleData) -> None:
+def test_lists_of_the_callers_rows_show_no_rows_of_others(sample_data: SampleData) -> None:
     for path in (
         "/api/patient/dependents/",
         "/api/patient/medical-history/",

@@ -152,7 +152,7 @@ def test_an_autocomplete_of_nothing_is_refused(superuser: User, asked: dict[str,
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_a_made_up_key_leads_back(superuser: User, model: type[Model]) -> None:
+def test_a_made_up_key_redirects_to_the_list(superuser: User, model: type[Model]) -> None:
     admin_client, place = (
         AdminClient(superuser),
         f"/admin/{model._meta.app_label}/{model._meta.model_name}",
@@ -164,7 +164,7 @@ def test_a_made_up_key_leads_back(superuser: User, model: type[Model]) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_an_action_upon_made_up_keys_does_nothing(superuser: User, model: type[Model]) -> None:
+def test_an_action_on_made_up_keys_does_nothing(superuser: User, model: type[Model]) -> None:
     AppointmentFactory()
     superuser.issue_token()
     admin_client, before = AdminClient(superuser), model._default_manager.count()
@@ -191,7 +191,7 @@ def test_an_action_upon_made_up_keys_does_nothing(superuser: User, model: type[M
         (MedicalHistory, "patient"),
     ],
 )
-def test_a_made_up_choice_is_a_fault_of_the_form(
+def test_a_made_up_choice_is_an_error_of_the_form(
     superuser: User, model: type[Model], field: str
 ) -> None:
     admin_client = AdminClient(superuser)
@@ -206,7 +206,7 @@ def test_a_made_up_choice_is_a_fault_of_the_form(
 
 @pytest.mark.parametrize("key", ["abc", str(HUGE), "\0", "-5"])
 @pytest.mark.parametrize("field", ["groups", "user_permissions"])
-def test_a_made_up_group_is_a_fault_of_the_form(superuser: User, field: str, key: str) -> None:
+def test_a_made_up_group_is_an_error_of_the_form(superuser: User, field: str, key: str) -> None:
     user, admin_client = UserFactory(), AdminClient(superuser)
     form = {**admin_client.open(page(user, "change")), field: key}
     assert admin_client.client.post(page(user, "change"), form).status_code in {200, 400}
@@ -232,7 +232,7 @@ def test_a_made_up_group_is_a_fault_of_the_form(superuser: User, field: str, key
     ids=str,
 )
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
-def test_a_made_up_session_is_a_fault_of_the_form(
+def test_a_made_up_session_is_an_error_of_the_form(
     superuser: User, typed: dict[str, Any], zone: str
 ) -> None:
     schedule, doctor = ScheduleFactory(location__time_zone=zone), DoctorFactory()
@@ -261,7 +261,7 @@ def test_a_made_up_session_is_a_fault_of_the_form(
     ],
     ids=lambda typed: str(typed)[:40],
 )
-def test_a_made_up_person_is_a_fault_of_the_form(superuser: User, typed: dict[str, Any]) -> None:
+def test_a_made_up_person_is_an_error_of_the_form(superuser: User, typed: dict[str, Any]) -> None:
     patient, admin_client = PatientFactory(), AdminClient(superuser)
     for path in (page(Patient, "add"), page(patient, "change")):
         sent = admin_client.send(path, admin_client.open(path), **{"last_name": "Ruiz", **typed})

@@ -252,7 +252,7 @@ GROWING = [
 
 @pytest.mark.parametrize("growing", GROWING)
 @pytest.mark.parametrize("view", ["change", "delete"])
-def test_a_page_of_a_row_with_much_to_it_takes_no_more_queries(
+def test_a_page_of_a_row_with_many_related_rows_takes_no_more_queries(
     superuser: User, growing: Any, view: str
 ) -> None:
     admin_client = AdminClient(superuser)

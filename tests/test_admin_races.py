@@ -150,7 +150,7 @@ def test_history_entered_while_the_person_is_erased_is_not_left_behind() -> None
     assert not MedicalHistory.objects.exists()
 
 
-def test_a_failure_at_the_very_end_takes_the_message_of_success_back() -> None:
+def test_a_failed_commit_removes_the_message_of_success() -> None:
     """Django has already said "saved" when the end of the transaction checks the foreign keys."""
     user, group, [admin_client] = (
         UserFactory(),

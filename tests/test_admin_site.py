@@ -130,7 +130,7 @@ def test_the_site_bears_the_name_of_the_clinic(superuser: User) -> None:
 
 
 @of_every_model
-def test_a_superuser_opens_every_page_that_there_is(
+def test_a_superuser_opens_every_page(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
     admin_client, row = AdminClient(superuser), rows[model]

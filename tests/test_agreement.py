@@ -27,7 +27,7 @@ def test_listing_search_explanation_booking_and_moving_agree_in_every_case() -> 
 
 
 @pytest.mark.parametrize("reason", REASONS[:-1])  # two guards protect `full`
-def test_a_guard_without_one_of_its_conditions_is_found_out(
+def test_a_guard_that_lacks_a_condition_is_detected(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = Slot.take
@@ -41,7 +41,7 @@ def test_a_guard_without_one_of_its_conditions_is_found_out(
 
 
 @pytest.mark.parametrize("reason", ["closed", "past", "too_soon", "too_far", "full"])
-def test_a_list_without_one_of_its_conditions_is_found_out(
+def test_a_list_that_lacks_a_condition_is_detected(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def careless(self: SlotQuerySet, context: BookingContext) -> SlotQuerySet:

@@ -11,7 +11,7 @@ from tests.matrix import calls
 
 
 @pytest.mark.django_db
-def test_a_helper_says_what_it_compared() -> None:
+def test_a_failed_assertion_in_a_helper_shows_its_values() -> None:
     slot = AppointmentFactory().slot
     Slot.objects.filter(pk=slot.pk).update(hold_lapses_at=slot.starts_at)
     with pytest.raises(AssertionError, match=r"assert datetime.datetime\(.*\) == None"):

@@ -73,7 +73,9 @@ def test_every_refused_call_leaves_an_event(
         assert event.object_id == int(key)
 
 
-def test_what_shows_patients_only_when_asked_leaves_an_event_then(sample_data: SampleData) -> None:
+def test_a_page_that_shows_patients_on_request_records_an_event_then(
+    sample_data: SampleData,
+) -> None:
     times, preview = PARTLY[1], f"{PARTLY[0]}?preview=true"
     leave = {
         **sample_data.away(),
@@ -118,7 +120,7 @@ def test_a_list_leaves_one_event_for_each_patient_shown_and_one_where_it_is_empt
     ]
 
 
-def test_an_answer_given_again_is_a_read(sample_data: SampleData) -> None:
+def test_a_replayed_answer_is_recorded_as_a_read(sample_data: SampleData) -> None:
     client, path = (
         sample_data.client("owner"),
         sample_data.path("/api/appointment/book/{doctor_id}/"),
@@ -134,7 +136,7 @@ def test_an_answer_given_again_is_a_read(sample_data: SampleData) -> None:
     assert (event.action, event.patient_id) == ("read", sample_data.entry.patient_id)
 
 
-def test_a_read_that_cannot_be_written_down_fails_and_so_does_a_write(
+def test_a_read_or_write_whose_audit_event_fails_fails_too(
     sample_data: SampleData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: Any, **kwargs: Any) -> None:
@@ -150,7 +152,7 @@ def test_a_read_that_cannot_be_written_down_fails_and_so_does_a_write(
     assert client.get("/api/doctor/doctors/").status_code == 200
 
 
-def test_a_refusal_that_cannot_be_written_down_stands(
+def test_a_refusal_whose_audit_event_fails_stays_a_refusal(
     sample_data: SampleData, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(self: Any, **kwargs: Any) -> None:
@@ -174,7 +176,7 @@ def test_a_check_in_that_changes_nothing_is_a_read(sample_data: SampleData) -> N
         assert (last.action, last.patient_id) == ("read", sample_data.begun.patient_id)
 
 
-def test_a_page_beyond_the_last_is_of_no_patient_and_no_denial(sample_data: SampleData) -> None:
+def test_a_page_beyond_the_last_records_no_read_and_no_denial(sample_data: SampleData) -> None:
     with events() as left:
         answer = sample_data.client("owner").get("/api/appointment/my-appointments/?page=99")
     assert (answer.status_code, left) == (404, [])

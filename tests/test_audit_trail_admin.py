@@ -110,7 +110,7 @@ def test_every_page_of_the_admin_that_shows_a_patient_leaves_an_event(
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_who_may_not_open_a_page_of_the_admin_leaves_an_event(
+def test_a_refused_page_of_the_admin_records_an_event(
     model: type[Model], sample_data: SampleData
 ) -> None:
     row = row_of(sample_data, model)
@@ -155,7 +155,7 @@ def test_a_form_to_add_that_names_a_patient_leaves_an_event(
     assert AuditEvent.objects.filter(patient_id=known.pk, action="read").count() == before + 1
 
 
-def test_what_a_field_suggests_leaves_an_event_for_each_patient_named(
+def test_autocomplete_records_an_event_for_each_patient_shown(
     sample_data: SampleData,
 ) -> None:
     with events() as left:
@@ -164,7 +164,7 @@ def test_what_a_field_suggests_leaves_an_event_for_each_patient_named(
     assert {event.action for event in left} == {"read"}
 
 
-def test_a_change_at_the_admin_leaves_one_event_and_a_refused_one_none(
+def test_a_change_in_the_admin_records_one_event_and_a_refused_one_records_none(
     sample_data: SampleData,
 ) -> None:
     admin_client, patient = AdminClient(sample_data.accounts["staff"]), sample_data.entry.patient

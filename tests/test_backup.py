@@ -63,7 +63,7 @@ def test_a_file_made_during_the_backup_is_not_overwritten(
 
 
 @pytest.mark.usefixtures("direct")
-def test_a_file_system_without_hard_links_does_as_well(
+def test_a_backup_works_on_a_file_system_without_hard_links(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def refused(*paths: Path) -> None:
@@ -82,7 +82,9 @@ def test_an_absent_folder_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.only_on("sqlite")
-def test_a_broken_copy_is_no_backup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_damaged_copy_is_not_accepted_as_a_backup(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     verify = backup._verify_sqlite
 
     def spoil(draft: Path) -> None:

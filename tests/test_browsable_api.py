@@ -75,7 +75,7 @@ def test_every_route_is_a_page_for_a_stranger(route: str, sample_data: SampleDat
 
 
 @pytest.mark.parametrize("route", WRITING_ONLY)
-def test_a_route_that_is_only_written_shows_its_form(route: str, sample_data: SampleData) -> None:
+def test_a_route_without_get_shows_its_form(route: str, sample_data: SampleData) -> None:
     person = sample_data.accounts[sample_data.person_for("POST", route)]
     page = page_of(browser(person).get(sample_data.path(route)), 405)
     body = sample_data.body("POST", route) or {}
@@ -135,7 +135,7 @@ def submit(client: Client, path: str, fields: dict[str, Any]) -> Any:
     return client.post(path, {"csrfmiddlewaretoken": token, **fields})
 
 
-def test_a_form_books_and_a_form_cancels(sample_data: SampleData) -> None:
+def test_forms_of_the_browsable_api_book_and_cancel(sample_data: SampleData) -> None:
     client = browser(sample_data.accounts["other"])
     slot = sample_data.session.slots.earliest("starts_at")
     path = sample_data.path("/api/appointment/book/{doctor_id}/")
@@ -151,7 +151,7 @@ def test_a_form_books_and_a_form_cancels(sample_data: SampleData) -> None:
     assert visit.status == "canceled"
 
 
-def test_a_form_that_asks_for_the_impossible_says_so_on_its_page(sample_data: SampleData) -> None:
+def test_a_form_with_impossible_values_shows_the_error_on_its_page(sample_data: SampleData) -> None:
     client = browser(sample_data.accounts["owner"])
     path = sample_data.path("/api/appointment/book/{doctor_id}/")
     page = page_of(submit(client, path, {"slot_id": "x", "reason": ""}), 400)
@@ -206,7 +206,7 @@ def test_a_session_without_its_csrf_token_writes_nothing(
 # --- Login and logout -----------------------------------------------------------------------------
 
 
-def test_one_signs_in_and_out_by_the_pages_of_api_auth(sample_data: SampleData) -> None:
+def test_a_user_signs_in_and_out_by_the_pages_of_api_auth(sample_data: SampleData) -> None:
     client, owner = browser(), sample_data.accounts["owner"]
     login = client.get("/api-auth/login/?next=/api/auth/profile/")
     fields = {
@@ -233,7 +233,7 @@ def test_the_logout_of_the_api_ends_the_session(sample_data: SampleData) -> None
     page_of(client.get("/api/auth/profile/"), 401)
 
 
-def test_one_who_is_not_active_cannot_sign_in(sample_data: SampleData) -> None:
+def test_an_inactive_user_cannot_sign_in(sample_data: SampleData) -> None:
     client, owner = browser(), sample_data.accounts["owner"]
     User.objects.filter(pk=owner.pk).update(is_active=False)
     token = csrf_token(page_of(client.get("/api-auth/login/")))

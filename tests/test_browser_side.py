@@ -92,11 +92,11 @@ def admin_pages() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_a_page_for_strangers_keeps_to_its_policy(path: str) -> None:
+def test_a_public_page_obeys_its_content_security_policy(path: str) -> None:
     assert_kept_and_not_stored(path, Client().get(path, headers=BROWSER))
 
 
-def test_the_script_of_the_docs_is_a_file_and_no_part_of_the_page() -> None:
+def test_the_script_of_the_docs_page_is_a_file_and_not_inline() -> None:
     script = Client().get("/api/docs/?script=", headers={"accept": "*/*"})
     assert script["Content-Type"].startswith("application/javascript")
     assert "SwaggerUIBundle(" in script.content.decode()
@@ -105,7 +105,7 @@ def test_the_script_of_the_docs_is_a_file_and_no_part_of_the_page() -> None:
     )
 
 
-def test_every_page_of_the_admin_keeps_to_its_policy(sample_data: SampleData) -> None:
+def test_every_page_of_the_admin_obeys_its_content_security_policy(sample_data: SampleData) -> None:
     admin_client = AdminClient(sample_data.accounts["superuser"])
     statuses = set()
     for path in admin_pages():
@@ -115,7 +115,9 @@ def test_every_page_of_the_admin_keeps_to_its_policy(sample_data: SampleData) ->
     assert statuses <= {200, 302, 403}  # two lead back to the list, since no row is chosen
 
 
-def test_every_page_of_the_browsable_api_keeps_to_its_policy(sample_data: SampleData) -> None:
+def test_every_page_of_the_browsable_api_obeys_its_content_security_policy(
+    sample_data: SampleData,
+) -> None:
     for route in READING:
         client = Client(headers=BROWSER)
         client.force_login(sample_data.accounts[sample_data.person_for("GET", route)])
@@ -147,7 +149,7 @@ def test_no_answer_of_the_api_may_be_stored_by_any_cache(sample_data: SampleData
         ("<style>p {}</style><base href='//x'>", ["<style>", "<base>"]),
     ],
 )
-def test_the_reader_of_pages_sees_what_a_policy_forbids(html: str, breaches: list[str]) -> None:
+def test_the_policy_check_detects_what_a_policy_forbids(html: str, breaches: list[str]) -> None:
     found = Breaches(html, style_attributes=False).found
     assert len(found) == len(breaches)
     assert all(seen.startswith(breach) for seen, breach in zip(found, breaches, strict=True))

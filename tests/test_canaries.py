@@ -125,7 +125,7 @@ def test_refused_logins_and_registrations_keep_no_password(hunter: Hunter, setti
     assert_nothing_found(hunter)
 
 
-def test_the_admin_writes_no_name_where_none_may_be(hunter: Hunter) -> None:
+def test_the_admin_writes_no_patient_name_to_logs_or_urls(hunter: Hunter) -> None:
     client = Client()
     client.force_login(SuperuserFactory(email="kanari.boss@example.com"))
 
@@ -150,7 +150,7 @@ def test_the_admin_writes_no_name_where_none_may_be(hunter: Hunter) -> None:
     assert_nothing_found(hunter)
 
 
-def test_the_second_factor_writes_no_secret_where_none_may_be(hunter: Hunter) -> None:
+def test_the_second_factor_writes_no_secret_to_logs_or_urls(hunter: Hunter) -> None:
     boss = SuperuserFactory()
     device, client = enrolled(boss), Client()
     client.force_login(boss)
@@ -201,7 +201,9 @@ def test_an_error_of_the_database_is_logged_with_its_constraint() -> None:
     assert "23505 accounts_user" in reported
 
 
-def test_an_unforeseen_error_is_logged_with_its_place_and_without_its_words(hunter: Hunter) -> None:
+def test_an_unexpected_error_is_logged_with_its_location_but_not_its_message(
+    hunter: Hunter,
+) -> None:
     try:
         int("kanari")
     except ValueError:
@@ -219,7 +221,7 @@ def test_an_unreachable_database_is_logged_without_the_statement(hunter: Hunter)
     assert_nothing_found(hunter)
 
 
-def test_what_gunicorn_cannot_read_is_logged_without_its_words(hunter: Hunter) -> None:
+def test_a_request_that_gunicorn_cannot_parse_is_logged_without_its_content(hunter: Hunter) -> None:
     log = logging.getLogger("gunicorn.error.of_tests")
     log.addFilter(RequestTextFilter())
     log.warning("Invalid request from ip=::1: Invalid HTTP Header: 'Authorization Token kanari'")
@@ -254,7 +256,9 @@ def leak_a_secret(hunter: Hunter) -> None:
 @pytest.mark.parametrize(
     "leak", [leak_to_the_log, leak_to_an_address, leak_to_the_cache, leak_a_secret]
 )
-def test_the_hunter_finds_a_planted_leak(hunter: Hunter, leak: Callable[[Hunter], None]) -> None:
+def test_the_leak_search_finds_a_planted_leak(
+    hunter: Hunter, leak: Callable[[Hunter], None]
+) -> None:
     assert_nothing_found(hunter)
     leak(hunter)
     assert hunter.found()

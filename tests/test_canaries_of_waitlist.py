@@ -51,7 +51,7 @@ def test_mail_has_no_name_in_its_subject_and_its_secret_is_nowhere_else() -> Non
         assert hunter.found() == []
 
 
-def test_a_waitlist_entry_and_its_offer_name_no_patient() -> None:
+def test_texts_of_a_waitlist_entry_and_its_offer_name_no_patient() -> None:
     slot = ScheduleFactory(slot_minutes=None).slots.get()
     day = str(slot.starts_at.date())
     with Hunter().listening() as hunter:

@@ -83,9 +83,7 @@ def slot(db: None) -> Slot:
     return ScheduleFactory().slots.first()
 
 
-def test_a_booking_that_is_undone_by_a_deadlock_is_made_all_the_same(
-    patient: Patient, slot: Slot
-) -> None:
+def test_a_booking_is_retried_after_a_deadlock(patient: Patient, slot: Slot) -> None:
     call = book(patient, slot)
     response = in_deadlock((LOCK_SLOT, slot.pk), (LOCK_PATIENT, patient.pk), call)
     assert response.status_code == 201
@@ -94,7 +92,7 @@ def test_a_booking_that_is_undone_by_a_deadlock_is_made_all_the_same(
     assert_balanced(slot)
 
 
-def test_without_the_repetition_it_is_503_and_its_key_unused(
+def test_without_the_retry_a_deadlock_is_503_and_leaves_the_key_unused(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "ATTEMPTS", 1)
@@ -106,7 +104,7 @@ def test_without_the_repetition_it_is_503_and_its_key_unused(
     assert call().status_code == 201
 
 
-def test_an_action_of_the_admin_that_is_undone_by_a_deadlock_is_done_all_the_same() -> None:
+def test_an_admin_action_is_retried_after_a_deadlock() -> None:
     visit, client = AppointmentFactory(), Client()
     client.force_login(SuperuserFactory())
     data = {"action": "delete_selected", "_selected_action": [visit.pk], "post": "yes"}
@@ -149,14 +147,14 @@ def answer_after_a_conflict(patient: Patient, slot: Slot) -> Any:
             return answer.result(SECONDS)
 
 
-def test_a_serialization_failure_is_repeated(
+def test_a_serialization_failure_is_retried(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert answer_after_a_conflict(patient, slot).status_code == 201
     assert_balanced(slot)
 
 
-def test_without_the_repetition_a_serialization_failure_is_503(
+def test_without_the_retry_a_serialization_failure_is_503(
     patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "ATTEMPTS", 1)
@@ -205,12 +203,12 @@ def users(db: None) -> list[int]:
     return [UserFactory().pk, UserFactory().pk]
 
 
-def test_work_undone_by_a_deadlock_is_done_again(users: list[int]) -> None:
+def test_work_rolled_back_by_a_deadlock_is_retried(users: list[int]) -> None:
     done = crossing(users, retry_on_conflict)
     assert sorted(done) == [1, 2]
 
 
-def test_without_the_repetition_one_of_two_threads_fails(users: list[int]) -> None:
+def test_without_the_retry_one_of_two_threads_fails(users: list[int]) -> None:
     done = crossing(users, lambda work: work)
     [failed] = [each for each in done if isinstance(each, OperationalError)]
     assert is_conflict(failed)
@@ -235,7 +233,7 @@ def test_failing_work_is_tried_three_times_and_no_more() -> None:
     assert len(begun) == 3
 
 
-def test_inside_a_transaction_nothing_is_repeated() -> None:
+def test_inside_a_transaction_nothing_is_retried() -> None:
     begun, work = failing()
     with pytest.raises(OperationalError), transaction.atomic():
         work()

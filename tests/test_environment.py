@@ -29,7 +29,7 @@ CACHE_MODEL = SimpleNamespace(_meta=SimpleNamespace(app_label="django_cache"))
         "postgres://user:s3cret/1@host/clinic",
     ],
 )
-def test_a_useless_database_url_is_refused_without_repeating_it(url: str) -> None:
+def test_an_invalid_database_url_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must read") as refusal:
         environment.database(url, Path("/base"))
     assert "s3cret" not in str(refusal.value)
@@ -51,7 +51,7 @@ def test_a_postgres_url_names_its_server(scheme: str) -> None:
 
 
 @pytest.mark.parametrize(("throttle", "warnings"), [(False, ["config.W001"]), (True, [])])
-def test_a_deployment_without_rate_limits_is_warned_of(
+def test_a_deployment_without_rate_limits_gets_a_warning(
     settings: Any, throttle: bool, warnings: list[str]
 ) -> None:
     settings.THROTTLE = throttle
@@ -60,7 +60,7 @@ def test_a_deployment_without_rate_limits_is_warned_of(
 
 
 @pytest.mark.parametrize(("url", "warned"), [("", False), ("locmemcache://", True)])
-def test_a_deployment_whose_processes_count_apart_is_warned_of(
+def test_a_deployment_whose_processes_count_separately_gets_a_warning(
     settings: Any, url: str, warned: bool
 ) -> None:
     settings.PRODUCTION, settings.CACHES = True, {"default": environment.counting_cache(url)}
@@ -76,7 +76,7 @@ def test_a_cache_in_a_table_loses_no_count(url: str) -> None:
 # --- LINK_URL -------------------------------------------------------------------------------------
 
 
-def test_the_clients_pages_are_at_an_address_of_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_url_of_the_clients_pages_is_http_or_https(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK_URL", "https://clinic.example/app/")
     assert environment.web_address("LINK_URL") == "https://clinic.example/app"
     monkeypatch.setenv("LINK_URL", "clinic.example")
@@ -119,7 +119,7 @@ def test_a_load_test_gets_no_warning(settings: Any) -> None:
     ("production", "asked", "warnings"),
     [(True, False, ["config.W002"]), (True, True, []), (False, False, [])],
 )
-def test_production_without_a_second_factor_is_warned_of(
+def test_production_without_a_second_factor_gets_a_warning(
     settings: Any, production: bool, asked: bool, warnings: list[str]
 ) -> None:
     settings.CACHES = {"default": environment.counting_cache("")}
@@ -163,7 +163,7 @@ def test_no_app_has_a_table_in_the_limits_database() -> None:
         ("clinic", 400, True),
     ],
 )
-def test_a_fault_of_the_client_is_logged_without_its_traceback(
+def test_a_client_error_is_logged_without_a_traceback(
     logger: str, status_code: int | None, kept: bool
 ) -> None:
     error = ValueError("wrong")

@@ -26,7 +26,7 @@ def good_answers() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{method} {route} {status}", answer["content"][JSON]["schema"]
 
 
-def test_the_document_promises_the_members_of_the_list_and_no_other() -> None:
+def test_the_document_promises_exactly_the_listed_members() -> None:
     promised = {of: members(schema) for of, schema in good_answers()}
     promised[PROBLEM] = members(document()["components"]["schemas"]["Problem"])
     assert promised == FIELDS
@@ -39,7 +39,7 @@ def test_a_problem_has_the_members_of_the_list() -> None:
 
 
 @pytest.mark.parametrize(("method", "route"), CALLS)
-def test_an_answer_has_the_members_of_the_list_and_no_other(
+def test_an_answer_has_exactly_the_listed_members(
     method: str, route: str, sample_data: SampleData
 ) -> None:
     client = sample_data.client_for(method, route)

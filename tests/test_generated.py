@@ -24,12 +24,10 @@ def schema(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("method", "route"), CALLS)
-def test_no_call_that_the_document_leads_to_goes_against_it(
-    method: str, route: str, schema: Any
-) -> None:
+def test_no_generated_call_contradicts_the_document(method: str, route: str, schema: Any) -> None:
     """The test tries examples and random values. The drill adds the edges of every member."""
     assert check_operation(schema, method, route, examples=4, edges=False) > 2
 
 
-def test_no_sequence_of_calls_goes_against_the_document(schema: Any) -> None:
+def test_no_sequence_of_calls_contradicts_the_document(schema: Any) -> None:
     assert check_sequences(schema, sequences=10, steps=6) > 20

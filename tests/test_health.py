@@ -21,7 +21,7 @@ def assert_unavailable(client: Client, reason: str) -> None:
     assert int(response["Retry-After"]) > 0
 
 
-def test_a_server_lives_without_a_database(client: Client, unreachable: None) -> None:
+def test_a_server_is_alive_without_a_database(client: Client, unreachable: None) -> None:
     response = client.get("/healthz")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
@@ -35,7 +35,7 @@ def test_a_server_is_ready_by_one_query(
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-def test_a_server_is_not_ready_while_the_database_is_out_of_reach(
+def test_a_server_is_not_ready_while_the_database_is_unreachable(
     client: Client, unreachable: None
 ) -> None:
     assert_unavailable(client, "database")
@@ -60,9 +60,7 @@ def test_the_migrations_expected_are_those_that_migrate_applies(db: None) -> Non
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_an_answer_is_kept_nowhere_and_leaves_no_cookie(
-    client: Client, db: None, path: str
-) -> None:
+def test_an_answer_is_not_cached_and_sets_no_cookie(client: Client, db: None, path: str) -> None:
     response = client.get(path)
     assert response["Cache-Control"] == "no-store"
     assert response["Content-Type"] == "application/json"

@@ -50,6 +50,6 @@ def test_no_accept_header_causes_a_server_error(value: str, sample_data: SampleD
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-def test_no_header_is_taken_for_the_id_of_the_call(value: str, sample_data: SampleData) -> None:
+def test_the_request_id_is_never_taken_from_a_header(value: str, sample_data: SampleData) -> None:
     answer = sample_data.client("anonymous").get("/api/doctor/doctors/", HTTP_X_REQUEST_ID=value)
     assert len(answer["X-Request-ID"]) == 32

@@ -24,7 +24,7 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize("route", WITH_KEY)
-def test_a_key_that_is_none_is_404(route: str, sample_data: SampleData) -> None:
+def test_a_malformed_key_is_404(route: str, sample_data: SampleData) -> None:
     for method in sorted(api_routes()[route]):
         client, body = sample_data.client_for(method, route), sample_data.body(method, route)
         for key in KEYS if route == EVERY_KEY else KEYS[:1] + KEYS[-4:]:
@@ -34,7 +34,7 @@ def test_a_key_that_is_none_is_404(route: str, sample_data: SampleData) -> None:
 
 
 @pytest.mark.parametrize("tail", ["%00", "%ff/", "\\", "x" * 5000, "%ED%A0%80/", "%0d%0aX-A:%20b/"])
-def test_an_unknown_path_is_404_whatever_is_in_it(tail: str, sample_data: SampleData) -> None:
+def test_an_unknown_path_is_404_for_any_characters(tail: str, sample_data: SampleData) -> None:
     for client in (sample_data.client("owner"), sample_data.client("anonymous")):
         for method in ("GET", "POST", "DELETE"):
             answer = client.generic(method, f"/api/{tail}")
@@ -43,7 +43,7 @@ def test_an_unknown_path_is_404_whatever_is_in_it(tail: str, sample_data: Sample
 
 
 @pytest.mark.parametrize("route", api_routes())
-def test_a_token_that_is_none_is_401(route: str, sample_data: SampleData) -> None:
+def test_a_value_that_is_not_a_token_is_401(route: str, sample_data: SampleData) -> None:
     path = sample_data.path(route)
     for method in sorted(api_routes()[route]):
         body = sample_data.body(method, route)

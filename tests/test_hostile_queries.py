@@ -129,7 +129,7 @@ def test_no_known_or_unknown_parameter_causes_a_server_error(
 
 
 @pytest.mark.parametrize("route", READING)
-def test_a_query_string_that_is_no_text_is_no_server_error(
+def test_an_undecodable_query_string_causes_no_server_error(
     route: str, sample_data: SampleData, client
 ) -> None:
     for query in ("%00", "%ff=%ff", "page=%ED%A0%80", "&&&==="):
@@ -190,7 +190,7 @@ def test_the_first_and_last_dates_have_no_free_slots(sample_data: SampleData, cl
 
 
 @pytest.mark.parametrize(("route", "name"), [*KEYS, HISTORY])
-def test_a_key_that_is_no_whole_number_is_400(
+def test_a_key_that_is_not_an_integer_is_400(
     route: str, name: str, sample_data: SampleData, client
 ) -> None:
     for value in ("abc", "1.5", "1e400", "true", "null", "\0", "1,2", "0x1", "NaN"):
@@ -198,7 +198,7 @@ def test_a_key_that_is_no_whole_number_is_400(
 
 
 @pytest.mark.parametrize(("route", "name"), KEYS)
-def test_a_key_that_nothing_has_finds_nothing(
+def test_filtering_by_an_absent_key_finds_no_row(
     route: str, name: str, sample_data: SampleData, client
 ) -> None:
     for value in ABSENT:
@@ -219,15 +219,15 @@ def test_an_unknown_choice_is_400(route: str, name: str, sample_data: SampleData
 
 
 @pytest.mark.parametrize("text", ["a " * 5000, "a," * 5000, "x" * 201, "\0", '"' * 201])
-def test_a_search_without_end_is_400(text: str, client) -> None:
+def test_a_search_that_is_too_long_is_400(text: str, client) -> None:
     assert_invalid(answered(client, "/api/doctor/doctors/", search=text), "search")
 
 
 @pytest.mark.parametrize("text", ["%", "_", "\\", "a%", "\U0001f600", "--", "%s"])
-def test_a_search_for_a_sign_finds_what_has_it(text: str, client) -> None:
+def test_a_search_for_a_special_character_is_literal(text: str, client) -> None:
     assert answered(client, "/api/doctor/doctors/", search=text).json()["count"] == 0
 
 
 @pytest.mark.parametrize("text", ["'", '"', '"a b', ",,,", " ", ""])
-def test_a_search_without_a_word_is_no_server_error(text: str, client) -> None:
+def test_a_search_without_a_word_causes_no_server_error(text: str, client) -> None:
     assert answered(client, "/api/doctor/doctors/", search=text).status_code == 200

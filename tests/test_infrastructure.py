@@ -102,7 +102,7 @@ def test_threads_have_connections_of_their_own() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_a_thread_raises_is_its_outcome() -> None:
+def test_an_exception_in_a_thread_is_its_outcome() -> None:
     good, bad = run_together(2, lambda number: 1 // (1 - number))
     assert good == 1
     assert isinstance(bad, ZeroDivisionError)
@@ -189,7 +189,7 @@ def test_a_failed_start_leaves_no_folder(
     assert not list(tmp_path.glob("clinic-pg-*"))
 
 
-def test_a_scratch_folder_goes_when_it_is_closed_even_twice() -> None:
+def test_a_temporary_folder_can_be_closed_twice() -> None:
     folder = scratch.Folder("clinic-scratch-")
     (folder.path / "file").touch()
     folder.close()

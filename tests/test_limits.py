@@ -100,7 +100,7 @@ def test_the_admin_says_on_a_page_that_the_database_is_busy(client: Client, path
     assert "try again in a moment" in response.content.decode()
 
 
-def test_what_fails_outside_of_a_view_is_503_too(client: Client) -> None:
+def test_a_database_error_outside_a_view_is_503_too(client: Client) -> None:
     client.force_login(SuperuserFactory())
     client.raise_request_exception = False
     with locked("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE"):
@@ -129,7 +129,7 @@ def test_a_statement_of_a_request_is_ended() -> None:
 
 
 @pytest.mark.usefixtures("short_statements")
-def test_a_command_s_statements_take_their_time() -> None:
+def test_statements_of_a_command_have_no_time_limit() -> None:
     ask("SELECT pg_sleep(0.01)")
     with transaction.atomic():
         ask("SELECT pg_sleep(0.01)")
@@ -184,7 +184,7 @@ def test_a_transaction_left_idle_is_ended_and_the_next_works(settings: Any) -> N
     assert ask("SELECT 1") == 1
 
 
-def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
+def test_an_overdue_answer_of_the_database_ends_the_wait() -> None:
     with pytest.raises(OperationalError), use_timeouts(Timeouts(120, 120, 120, answer=0.001)):
         ask(FOR_EVER)
     with pytest.raises(OperationalError), short_timeouts(0.001), transaction.atomic():
@@ -218,7 +218,7 @@ def test_the_end_of_a_request_asks_no_broken_database(monkeypatch: pytest.Monkey
     assert ask("SELECT 1") == 1
 
 
-def test_limits_are_gone_with_the_transaction_as_pgbouncer_needs() -> None:
+def test_limits_end_with_the_transaction_as_pgbouncer_needs() -> None:
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
     with use_timeouts(), transaction.atomic():
         assert [ask(f"SHOW {name}") for name in names] == ["1ms", "2min", "2min"]

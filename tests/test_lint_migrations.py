@@ -34,7 +34,7 @@ def sql_of(linter: Any, migration: Any) -> list[str]:
     return editor.collected_sql
 
 
-def test_a_column_that_old_code_leaves_out_is_complained_of(found) -> None:
+def test_a_required_column_that_old_code_leaves_out_is_reported(found) -> None:
     column = models.CharField(max_length=9, default="new")
     assert found(migrations.AddField("user", "kind", column)) == {"NOT_NULL"}
 
@@ -44,6 +44,6 @@ def test_a_column_that_the_database_fills_is_accepted(found) -> None:
     assert found(migrations.AddField("user", "kind", column)) == set()
 
 
-def test_a_column_that_old_code_reads_does_not_go(found) -> None:
+def test_removing_a_column_that_old_code_reads_is_reported(found) -> None:
     assert found(migrations.RemoveField("user", "last_name")) == {"DROP_COLUMN"}
     assert found(migrations.RenameField("user", "last_name", "name")) == {"RENAME_COLUMN"}

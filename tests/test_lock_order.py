@@ -244,7 +244,7 @@ def keys(sql: str) -> set[int]:
 
 
 @pytest.mark.parametrize("verb", ["revise", "unpublish"])
-def test_a_session_itself_is_locked_before_its_calendars(verb: str) -> None:
+def test_a_session_is_locked_before_its_calendars(verb: str) -> None:
     """Otherwise the session could change its calendar while the verb waits for the old one."""
     sql = statements(VERBS[verb][0]())
     assert first(sql, LOCK, "doctor_schedule") < first(sql, LOCK, "doctor_location")

@@ -35,7 +35,7 @@ def test_all_slots_of_an_account_that_is_closed_are_locked_before_one_is_erased(
     assert len(keys(locks[0])) == 2
 
 
-def test_a_key_is_claimed_before_whatever_its_work_locks() -> None:
+def test_an_idempotency_key_is_inserted_before_other_rows_are_locked() -> None:
     sql = statements(booking_once())
     claim = next(n for n, each in enumerate(sql) if each.startswith("INSERT") and KEYS in each)
     assert claim < first(sql, LOCK, "accounts_user")

@@ -68,12 +68,12 @@ def change_by(client: APIClient, method: str, path: str, body: Any) -> Change:
         return Change(before, stored())
 
 
-def test_the_list_of_what_a_call_may_change_has_every_write_and_no_other() -> None:
+def test_the_list_of_allowed_changes_names_exactly_the_writes() -> None:
     assert sorted(CHANGES) == sorted(WRITING)
 
 
 @pytest.mark.parametrize(("method", "route"), WRITING)
-def test_a_call_changes_what_its_contract_lets_it_whatever_else_it_says(
+def test_a_call_changes_only_the_fields_that_its_contract_names(
     method: str, route: str, sample_data: SampleData
 ) -> None:
     client, path, right = (

@@ -51,12 +51,12 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *args, **kwargs: {})
 
 
-def test_the_tables_have_every_route_and_no_other() -> None:
+def test_the_tables_name_exactly_the_routes() -> None:
     assert sorted([*API, *PAGES]) == sorted(routes())
     assert not [route for route in PAGES if route.startswith("/api/")]
 
 
-def test_the_tables_have_every_method_and_caller_and_no_other() -> None:
+def test_the_tables_name_exactly_the_methods_and_callers() -> None:
     everything = {(method, caller) for method in METHODS for caller in CALLERS}
     for route, cells in {**API, **PAGES}.items():
         assert set(cells) == everything, route
@@ -65,7 +65,7 @@ def test_the_tables_have_every_method_and_caller_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("route", API)
-def test_everybody_gets_of_the_api_what_its_table_says(
+def test_each_caller_gets_the_listed_status_from_the_api(
     route: str, calls: Calls, request: pytest.FixtureRequest
 ) -> None:
     if route in DOCUMENTS:
@@ -76,7 +76,7 @@ def test_everybody_gets_of_the_api_what_its_table_says(
 
 
 @pytest.mark.parametrize("route", PAGES)
-def test_everybody_gets_of_a_page_what_its_table_says(
+def test_each_caller_gets_the_listed_status_for_a_page(
     route: str, calls: Calls, undrawn: None
 ) -> None:
     """The test asks one caller of each kind. `make drill` asks all ten by every method."""
@@ -112,7 +112,7 @@ def lets_in(entry: str) -> bool:
     return any(status.startswith("2") for status in entry.split("/"))
 
 
-def test_what_is_anothers_is_to_everybody_but_staff_as_what_is_absent() -> None:
+def test_another_patients_row_looks_absent_to_everybody_but_staff() -> None:
     for route, cells in API.items():
         if is_keyed(route) and route.startswith(PERSONAL) and route not in NOT_PERSONAL:
             for (method, caller), entry in cells.items():
@@ -120,7 +120,7 @@ def test_what_is_anothers_is_to_everybody_but_staff_as_what_is_absent() -> None:
                 assert caller in STAFF or other == absent, (route, method, caller)
 
 
-def test_a_login_that_is_over_opens_nothing() -> None:
+def test_an_expired_login_opens_nothing() -> None:
     for cells in API.values():
         open_to = {caller for (_, caller), entry in cells.items() if lets_in(entry)}
         public = "anonymous" in open_to
@@ -135,7 +135,7 @@ def test_only_staff_open_a_page_of_the_admin() -> None:
             assert open_to <= set(STAFF), route
 
 
-def test_every_method_that_is_offered_admits_some_caller_and_no_other_method_does() -> None:
+def test_exactly_the_supported_methods_admit_some_caller() -> None:
     for route, methods in api_routes().items():
         open_to = {method for (method, _), entry in API[route].items() if lets_in(entry)}
         assert open_to - {"HEAD", "OPTIONS"} == methods, route

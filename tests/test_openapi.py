@@ -141,7 +141,7 @@ def test_every_example_of_a_problem_has_the_members_of_its_code(document) -> Non
                 assert "{" not in example["instance"], path
 
 
-def test_what_needs_a_login_says_how_and_what_is_public_says_that_it_is(
+def test_operations_name_their_authentication_or_are_marked_public(
     document, db: None, client_of
 ) -> None:
     assert document["components"]["securitySchemes"]["token"]["name"] == "Authorization"

@@ -57,7 +57,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 # --- The members ----------------------------------------------------------------------------------
 
 
-def test_a_problem_has_the_members_of_the_contract_and_no_other() -> None:
+def test_a_problem_has_exactly_the_members_of_the_contract() -> None:
     response = APIClient().get(f"{LANGUAGES}999999/?secret=1")
     assert response.headers["Content-Type"] == MEDIA_TYPE
     assert response.json() == {
@@ -81,7 +81,7 @@ def test_a_validation_error_names_every_wrong_field_and_the_fault(client) -> Non
     }
 
 
-def test_where_no_field_is_to_blame_non_field_errors_are(client) -> None:
+def test_errors_of_no_single_field_are_non_field_errors(client) -> None:
     assert_invalid(client.post(PROFILE, []), "non_field_errors")
 
 
@@ -97,19 +97,19 @@ def test_an_unknown_path_is_404_for_every_caller(method: str, path: str, client)
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 @pytest.mark.parametrize("path", [LOGIN, PROFILE, "/api/appointment/book/1/"])
-def test_a_write_without_the_trailing_slash_is_404_and_no_redirect(
+def test_a_write_without_the_trailing_slash_is_404_and_not_redirected(
     method: str, path: str, client
 ) -> None:
     assert_problem(getattr(client, method)(path.rstrip("/"), {}), 404, "not_found")
 
 
-def test_a_read_without_the_trailing_slash_is_led_to_it() -> None:
+def test_a_read_without_the_trailing_slash_is_redirected() -> None:
     response = APIClient().get("/api/doctor/doctors?page=1")
     assert (response.status_code, response["Location"]) == (301, "/api/doctor/doctors/?page=1")
 
 
 @pytest.mark.parametrize("path", [LANGUAGES, "/api/schema/", "/api/docs/"])
-def test_a_method_that_is_not_offered_is_405_and_says_which_are(path: str) -> None:
+def test_an_unsupported_method_is_405_and_names_the_supported_ones(path: str) -> None:
     for method in ("post", "put", "patch", "delete"):
         response = getattr(APIClient(), method)(path, {})
         assert_problem(response, 405, "method_not_allowed")
@@ -118,7 +118,7 @@ def test_a_method_that_is_not_offered_is_405_and_says_which_are(path: str) -> No
 
 
 @pytest.mark.parametrize("path", [LANGUAGES, f"{LANGUAGES}1/", "/api/docs/"])
-def test_a_kind_of_answer_that_is_not_offered_is_406(path: str) -> None:
+def test_an_unsupported_accept_header_is_406(path: str) -> None:
     assert_problem(APIClient().get(path, HTTP_ACCEPT="image/png"), 406, "not_acceptable")
 
 
@@ -127,14 +127,14 @@ def test_a_format_that_is_not_offered_is_404() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "junk", "application/ld+json"])
-def test_a_body_of_an_unknown_kind_is_415(kind: str, client) -> None:
+def test_a_body_of_an_unknown_media_type_is_415(kind: str, client) -> None:
     for caller, path in ((client, PROFILE), (APIClient(), LOGIN)):
         response = caller.generic("POST", path, b"{}", content_type=kind)
         assert_problem(response, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("body", ["{", "", "nul", "{'a': 1}", '{"a": NaN}', '{"a": 1e400}', "\x00"])
-def test_a_body_that_is_no_json_is_400(body: str, client) -> None:
+def test_a_body_that_is_not_json_is_400(body: str, client) -> None:
     response = client.generic("POST", PROFILE, body, content_type="application/json")
     if body:
         assert_problem(response, 400, "parse_error")
@@ -144,7 +144,7 @@ def test_a_body_that_is_no_json_is_400(body: str, client) -> None:
 
 @pytest.mark.parametrize("kind", ["application/json", FORM])
 @pytest.mark.parametrize("path", [PROFILE, LOGIN, "/api/none/", LANGUAGES])
-def test_a_body_of_more_than_512_kib_is_413_wherever_it_goes(path: str, kind: str, client) -> None:
+def test_a_body_over_512_kib_is_413_at_every_path(path: str, kind: str, client) -> None:
     body = b'{"first_name": "' + b"x" * (512 * KIB) + b'"}'
     assert_problem(client.generic("POST", path, body, content_type=kind), 413, "payload_too_large")
 
@@ -156,7 +156,7 @@ def test_a_body_of_512_kib_is_read(client) -> None:
     assert client.generic("PUT", PROFILE, body, content_type="application/json").status_code == 200
 
 
-def test_a_call_without_a_login_is_401_and_says_which_kind_is_asked_for() -> None:
+def test_a_call_without_a_login_is_401_and_names_the_authentication_scheme() -> None:
     response = APIClient().get(PROFILE)
     assert_problem(response, 401, "not_authenticated")
     assert response["WWW-Authenticate"] == "Token"
@@ -174,7 +174,7 @@ def test_a_session_without_a_csrf_token_is_403(patient: Patient) -> None:
 # --- Our own faults -------------------------------------------------------------------------------
 
 
-def test_a_fault_of_ours_is_500_and_tells_nothing_of_itself(monkeypatch, console) -> None:
+def test_a_server_error_is_500_without_details(monkeypatch, console) -> None:
     fail_with(monkeypatch, RuntimeError("SELECT secret FROM patient"))
     response = APIClient(raise_request_exception=False).get(LANGUAGES)
     assert_problem(response, 500, "server_error")
@@ -184,7 +184,7 @@ def test_a_fault_of_ours_is_500_and_tells_nothing_of_itself(monkeypatch, console
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_a_database_out_of_reach_or_locked_is_503_and_says_when_to_come_again(
+def test_an_unreachable_or_locked_database_is_503_with_retry_after(
     error: type[Exception], monkeypatch
 ) -> None:
     fail_with(monkeypatch, error("could not connect to server db.internal"))
@@ -246,7 +246,7 @@ def test_html_can_be_asked_for_by_name_too() -> None:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/html;q=0.5"])
-def test_a_program_gets_json_whatever_else_it_would_take(accept: str) -> None:
+def test_a_client_that_accepts_json_gets_json(accept: str) -> None:
     for path in ("/api/none/", f"{LANGUAGES}999999/"):
         assert_problem(Client().get(path, HTTP_ACCEPT=accept), 404, "not_found")
 
@@ -254,7 +254,7 @@ def test_a_program_gets_json_whatever_else_it_would_take(accept: str) -> None:
 # --- Limits of an error ---------------------------------------------------------------------------
 
 
-def test_the_clients_faults_leave_no_traceback_in_the_log(client, console) -> None:
+def test_client_errors_are_logged_without_a_traceback(client, console) -> None:
     refusals = [
         (client.get("/api/none/"), 404),
         (client.delete(LANGUAGES), 405),
@@ -271,7 +271,7 @@ def test_the_clients_faults_leave_no_traceback_in_the_log(client, console) -> No
     assert "Traceback" not in console.getvalue()
 
 
-def test_an_error_says_nothing_of_what_was_sent(client) -> None:
+def test_an_error_does_not_repeat_what_was_sent(client) -> None:
     """A body may be logged on the way, so it may hold no password and no diagnosis."""
     sent = {"email": "canary", "password": ["canary"], "first_name": {"canary": 1}, "last_name": 1}
     response = APIClient().post("/api/auth/register/", sent)
@@ -286,7 +286,7 @@ def test_errors_to_a_call_with_a_token_set_no_cookie(patient: Patient, client) -
         assert not response.cookies
 
 
-def test_the_instance_is_a_path_that_a_header_or_a_page_can_hold() -> None:
+def test_the_instance_of_a_problem_is_an_escaped_path() -> None:
     response = APIClient().get("/api/none/<b>%0d%0a%00/é/")
     document = json.loads(response.content)
     assert document["instance"].isascii()

@@ -93,7 +93,7 @@ def test_probes_are_answered_over_plain_http(answers) -> None:
     assert answers["http /readyz"][0] == 503  # this database has no tables
 
 
-def test_pages_lead_over_to_https(answers) -> None:
+def test_plain_http_pages_redirect_to_https(answers) -> None:
     status, headers, *_ = answers["http /admin/login/"]
     assert (status, headers["Location"]) == (301, "https://clinic.example/admin/login/")
 
@@ -104,7 +104,7 @@ def test_browsers_are_ordered_to_use_https_alone_for_a_year(answers) -> None:
         assert answers[f"https {path}"][1]["Strict-Transport-Security"] == reported
 
 
-def test_cookies_go_over_https_to_this_host_alone_and_to_no_script(answers) -> None:
+def test_cookies_are_secure_host_only_and_http_only(answers) -> None:
     _, _, cookies, _ = answers["https /admin/login/"]
     assert cookies == {"__Host-csrftoken": [True, True, "Lax", "/", ""]}
     assert answers["settings"] == {

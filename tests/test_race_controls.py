@@ -147,7 +147,7 @@ def test_a_patient_is_double_booked_without_lock_and_constraint() -> None:
 
 
 @pytest.mark.usefixtures("unlocked_patient")
-def test_a_constraint_stops_the_double_booking_that_no_lock_does() -> None:
+def test_without_its_lock_a_constraint_still_stops_a_double_booking() -> None:
     """The losers hear of it late, perhaps as a deadlock. So the code needs the lock."""
     with suppress(AssertionError):
         race_bodies.assert_one_of_two_doctors_is_booked()
@@ -176,7 +176,7 @@ def test_slots_of_a_doctor_overlap_without_lock_and_constraint() -> None:
 
 
 @pytest.mark.usefixtures("unlocked_doctor")
-def test_a_constraint_stops_the_overlap_that_no_lock_does() -> None:
+def test_without_its_lock_a_constraint_still_stops_an_overlap() -> None:
     """The loser hears of it late, perhaps as a deadlock. So the code needs the lock."""
     with suppress(AssertionError):
         race_bodies.assert_one_of_two_sessions_is_published()

@@ -48,7 +48,7 @@ def race_to_an_end(visit: Appointment, tries: int) -> dict[type, int]:
     return outcomes(tries, end)
 
 
-def test_a_visit_canceled_and_completed_by_many_comes_to_one_end() -> None:
+def test_a_visit_that_many_cancel_and_complete_gets_one_final_status() -> None:
     visit = AppointmentFactory()
     ends = race_to_an_end(visit, 20)
     assert ends[Appointment] == 1
@@ -59,7 +59,7 @@ def test_a_visit_canceled_and_completed_by_many_comes_to_one_end() -> None:
 
 
 @pytest.mark.only_on("postgres")
-def test_with_check_then_write_it_comes_to_two_ends(monkeypatch: Patch) -> None:
+def test_with_check_then_write_a_visit_gets_two_final_statuses(monkeypatch: Patch) -> None:
     wait = gate(2)
 
     def read_then_write(self: Appointment, status: str, at: datetime | None) -> Appointment:
@@ -98,7 +98,7 @@ def test_a_first_booking_from_20_threads_makes_one_profile_and_one_visit() -> No
 
 
 @pytest.mark.only_on("postgres")
-def test_with_check_then_write_19_run_into_the_constraint(monkeypatch: Patch) -> None:
+def test_with_check_then_write_19_bookings_violate_the_constraint(monkeypatch: Patch) -> None:
     wait = gate(20)
 
     def lock_for(self: PatientQuerySet, user: User, patient_id: None) -> Patient:
@@ -139,7 +139,9 @@ def test_booking_while_the_profile_is_erased_loses_no_visit() -> None:
 
 
 @pytest.mark.only_on("postgres")
-def test_without_the_lock_a_visit_and_its_patient_are_torn_apart(monkeypatch: Patch) -> None:
+def test_without_the_lock_a_booking_beside_an_erasure_violates_a_constraint(
+    monkeypatch: Patch,
+) -> None:
     slot, user, wait = ScheduleFactory().slots.first(), PatientFactory().user, gate(2)
     monkeypatch.setattr("patient.models.patient.lock_rows", list)
     monkeypatch.setattr(PatientQuerySet, "lock_for", lambda self, user, pk: self.get(user=user))
@@ -204,7 +206,7 @@ def no_constraint_on_slots() -> Any:
 
 
 @pytest.mark.only_on("postgres")
-def test_without_lock_and_constraint_a_visit_is_stranded(
+def test_without_lock_and_constraint_an_edit_strands_a_visit(
     no_constraint_on_slots: None, booked_unseen: list[Any]
 ) -> None:
     assert [type(outcome) for outcome in booked_unseen] == [Appointment, type(None)]
@@ -245,7 +247,7 @@ def test_once_a_doctor_has_closed_no_booking_succeeds() -> None:
 
 
 @pytest.mark.only_on("postgres")
-def test_with_check_then_write_they_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
+def test_with_check_then_write_patients_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
     wait = gate(6)  # passed twice: all have looked, and the doctor has closed
 
     def look_then_take(self: Slot, context: BookingContext) -> None:

@@ -79,13 +79,13 @@ def test_a_visit_discarded_while_it_is_moved_is_gone_and_holds_nothing() -> None
         Appointment.objects.all().delete()
 
 
-def test_of_movers_for_the_last_place_one_gets_it_and_the_others_keep_theirs() -> None:
+def test_of_many_who_move_to_the_last_place_one_gets_it_and_the_others_keep_theirs() -> None:
     for movers in (2, 6):
         race_rescheduling.assert_the_last_place_goes_to_one(movers)
     assert_in_order()
 
 
-def test_the_place_a_mover_leaves_is_booked_once() -> None:
+def test_the_place_that_a_moved_visit_leaves_is_booked_once() -> None:
     for _ in ROUNDS:
         old, new = one_slot(1), one_slot(1)
         [visit], others = visits_in(old, people(1)), people(4)

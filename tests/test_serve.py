@@ -66,7 +66,7 @@ def test_a_port_in_time_wait_is_free() -> None:
         ("mysql://me:s3cret@host/clinic", "DATABASE_URL must read"),
     ],
 )
-def test_a_database_out_of_reach_is_reported_in_one_line(url: str, sentence: str) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(url: str, sentence: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "serve"],
         cwd=ROOT,

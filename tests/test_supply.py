@@ -30,7 +30,7 @@ def audit_printing(output: str) -> Report:
 # --- The audit ------------------------------------------------------------------------------------
 
 
-def test_a_known_vulnerability_names_the_release_without_it() -> None:
+def test_a_known_vulnerability_names_the_release_that_fixes_it() -> None:
     report = audit_printing(json.dumps({"dependencies": [VULNERABLE, SOUND, UNKNOWN]}))
     assert str(report) == (
         "Audited 3 packages, no answer on attrs: 1 vulnerable.\n"

@@ -65,7 +65,7 @@ def test_of_5_waiting_and_5_booking_the_first_in_line_is_offered_a_canceled_plac
     assert slot.taken == 1
 
 
-def test_places_canceled_at_once_are_offered_to_as_many_from_the_head_of_the_line() -> None:
+def test_places_canceled_at_once_are_offered_to_as_many_of_the_first_in_line() -> None:
     slot = one_slot(capacity=10)
     visits, entries = visits_in(slot, people(10)), in_line(slot, people(15))
     assert count_by_type(race(*(visit.cancel for visit in visits))) == {Appointment: 10}

@@ -64,7 +64,7 @@ def test_head_answers_as_get_without_the_body(clinic: Server, connection) -> Non
     assert "no-body response" not in clinic.log.read_text()
 
 
-def test_a_client_cannot_say_that_it_came_by_https(clinic: Server, connection) -> None:
+def test_a_client_cannot_claim_https_by_a_header(clinic: Server, connection) -> None:
     connection.request(
         "GET", "/api/doctor/doctors/?page_size=1", headers={"X-Forwarded-Proto": "https"}
     )

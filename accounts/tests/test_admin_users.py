@@ -116,7 +116,7 @@ def test_the_password_page_sets_a_password(admin_client: AdminClient) -> None:
     assert user.check_password(NEW["password1"])
 
 
-def test_setting_a_password_signs_every_device_out(admin_client: AdminClient) -> None:
+def test_setting_a_password_signs_out_every_device(admin_client: AdminClient) -> None:
     user, other = UserFactory(), UserFactory()
     for each in (user, user, other):
         each.issue_token()
@@ -220,7 +220,7 @@ def test_a_bulk_deletion_with_one_in_use_deletes_none(
 # --- Tokens ---
 
 
-def test_tokens_are_listed_and_revoked_never_made_or_shown(admin_client: AdminClient) -> None:
+def test_tokens_are_listed_and_revoked_but_never_made_or_shown(admin_client: AdminClient) -> None:
     user = UserFactory()
     plain, _ = user.issue_token()
     token = AuthToken.objects.get()
@@ -237,7 +237,7 @@ def test_tokens_are_listed_and_revoked_never_made_or_shown(admin_client: AdminCl
     assert not AuthToken.objects.exists()
 
 
-def test_tokens_are_revoked_together(admin_client: AdminClient) -> None:
+def test_several_tokens_are_revoked_at_once(admin_client: AdminClient) -> None:
     for _ in range(3):
         UserFactory().issue_token()
     answer = admin_client.delete_all(*AuthToken.objects.all())

@@ -37,7 +37,7 @@ def test_the_new_password_signs_in_and_the_old_one_no_longer(user: User, client_
     assert (login(NEW), login(PASSWORD)) == (200, 401)
 
 
-def test_a_change_ends_earlier_tokens_and_answers_a_live_one(user: User, client_of) -> None:
+def test_a_change_ends_earlier_tokens_and_returns_a_new_one(user: User, client_of) -> None:
     devices = [client_of(user) for _ in range(3)]
     stranger = client_of(UserFactory())
     session = change(devices[0]).json()

@@ -159,7 +159,7 @@ def forged(count: int, **headers: str) -> Iterator[Any]:
         (100, 2, ", 192.0.2.7, 1", "192.0.2.7"),
     ],
 )
-def test_ten_thousand_forged_headers_are_one_caller(
+def test_ten_thousand_forged_headers_count_as_one_caller(
     monkeypatch: pytest.MonkeyPatch, calls: int, proxies: int, behind: str, who: str
 ) -> None:
     monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies, raising=False)

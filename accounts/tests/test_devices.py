@@ -86,7 +86,7 @@ def test_a_use_is_recorded_at_most_hourly(user: User, client_of) -> None:
         assert Device.objects.get().last_used_at == START + timedelta(days=80)
 
 
-def test_a_revoked_device_is_out_at_once_and_no_other(user: User) -> None:
+def test_a_revoked_device_and_no_other_loses_access_at_once(user: User) -> None:
     phone, laptop = signed_in(user, "phone"), signed_in(user, "laptop")
     pk = Device.objects.get(name="phone").pk
     assert laptop.delete(f"{DEVICES}{pk}/").status_code == 204

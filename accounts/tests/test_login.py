@@ -80,7 +80,7 @@ def test_a_bad_authorization_header_is_ignored(ana: User, header: str) -> None:
     assert login(HTTP_AUTHORIZATION=header).status_code == 200
 
 
-def test_a_second_device_does_not_sign_the_first_one_out(ana: User, client_of) -> None:
+def test_signing_in_on_a_second_device_keeps_the_first_signed_in(ana: User, client_of) -> None:
     first = client_of(ana)
     assert login().status_code == 200
     assert first.get("/api/auth/profile/").status_code == 200
@@ -112,7 +112,7 @@ def test_another_account_and_another_address_are_not_locked_out(ana: User, lock_
 
 
 @pytest.mark.usefixtures("ana", "lock_out")
-def test_tries_during_a_lock_out_do_not_prolong_it() -> None:
+def test_guesses_during_a_lock_out_do_not_prolong_it() -> None:
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:
         guess(10)
@@ -131,7 +131,7 @@ def test_a_right_password_resets_the_count(ana: User, lock_out: None) -> None:
 
 @pytest.mark.usefixtures("ana", "lock_out")
 @pytest.mark.parametrize("header", ["HTTP_USER_AGENT", "HTTP_X_FORWARDED_FOR", "HTTP_CLIENT_IP"])
-def test_no_header_gives_a_guesser_more_tries(header: str) -> None:
+def test_no_header_allows_more_guesses(header: str) -> None:
     for number in range(10):
         guess(1, **{header: f"192.0.2.{number}"})
     assert_locked_out(login(**{header: "192.0.2.99"}))
@@ -146,7 +146,7 @@ def test_no_spelling_of_the_address_gives_more_guesses() -> None:
 
 
 @pytest.mark.usefixtures("ana", "lock_out")
-def test_guesses_in_a_form_are_counted_like_those_in_json() -> None:
+def test_password_guesses_by_form_count_like_those_by_json() -> None:
     for _ in range(10):
         body = {"email": "ana@example.com", "password": "wrong"}
         assert APIClient().post(LOGIN, body, format="multipart").status_code == 401

@@ -93,9 +93,7 @@ def test_neither_the_row_nor_the_subject_holds_a_secret_or_a_name(user: User) ->
     assert not [name for name in NAMES.values() if name in str(message.body)]
 
 
-def test_a_link_carries_its_token_in_the_fragment_that_no_log_keeps(
-    user: User, settings: Any
-) -> None:
+def test_a_mailed_link_carries_its_token_in_the_url_fragment(user: User, settings: Any) -> None:
     ask()
     assert "http" not in str(post()[0].body), "the mail has a link without LINK_URL"
     settings.LINK_URL = "https://clinic.example/app"

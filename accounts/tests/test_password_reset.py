@@ -57,7 +57,7 @@ def test_a_user_replaces_a_forgotten_password(user: User, email: str) -> None:
     assert (login(NEW), login(PASSWORD)) == (200, 401)
 
 
-def test_known_and_unknown_addresses_get_one_answer_at_one_cost(
+def test_known_and_unknown_addresses_get_the_same_answer_at_the_same_cost(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     UserFactory(email="new@example.com")
@@ -88,7 +88,7 @@ def test_a_bad_authorization_header_is_ignored(user: User) -> None:
     assert ask(HTTP_AUTHORIZATION="Token junk").status_code == 202
 
 
-def test_asking_changes_nothing(user: User, client_of) -> None:
+def test_asking_for_a_reset_changes_nothing(user: User, client_of) -> None:
     client = client_of(user)
     ask()
     post()

@@ -68,7 +68,7 @@ def test_a_code_works_once(superuser_account: User, clock: Any) -> None:
 
 @pytest.mark.usefixtures("required")
 @pytest.mark.parametrize(("steps", "serves"), [(-2, False), (-1, True), (1, True), (2, False)])
-def test_a_phone_may_be_half_a_minute_fast_or_slow(
+def test_a_code_is_accepted_30_seconds_early_or_late(
     superuser_account: User, clock: Any, steps: int, serves: bool
 ) -> None:
     assert is_let_in(sign_in(code_of(enrolled(superuser_account), steps))) is serves
@@ -87,7 +87,7 @@ def test_each_wrong_code_doubles_the_wait(superuser_account: User, clock: Any) -
 
 
 @pytest.mark.usefixtures("required", "clock")
-def test_codes_with_a_wrong_password_do_not_make_the_owner_wait(superuser_account: User) -> None:
+def test_codes_sent_with_a_wrong_password_do_not_delay_the_owner(superuser_account: User) -> None:
     device = enrolled(superuser_account)
     for _ in range(5):
         sign_in("000000", password="wrong")
@@ -159,7 +159,7 @@ def test_a_session_of_the_browsable_api_does_not_open_the_admin(superuser_accoun
 
 
 @pytest.mark.usefixtures("required", "clock")
-def test_a_code_opens_the_session_that_it_was_typed_in_and_no_other(
+def test_a_code_verifies_only_the_session_in_which_it_was_typed(
     superuser_account: User,
 ) -> None:
     assert is_let_in(sign_in(code_of(enrolled(superuser_account))))

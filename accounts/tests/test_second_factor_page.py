@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.usefixtures("required")
-def test_the_first_admin_comes_in_with_a_code_from_the_command_line_and_enrols(
+def test_the_first_admin_enrols_with_a_code_from_the_command_line(
     superuser_account: User, clock: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("addstatictoken", superuser_account.email)
@@ -56,7 +56,7 @@ def test_the_first_admin_comes_in_with_a_code_from_the_command_line_and_enrols(
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_key_is_shown_once(superuser_account: User) -> None:
+def test_the_authenticator_key_is_shown_once(superuser_account: User) -> None:
     client = signed_in(superuser_account)
     assert "secret=" in page(client, "begin")
     device = TOTPDevice.objects.get()
@@ -69,7 +69,9 @@ def test_the_key_is_shown_once(superuser_account: User) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_an_app_is_active_after_its_first_right_code(superuser_account: User) -> None:
+def test_an_authenticator_app_is_active_after_its_first_correct_code(
+    superuser_account: User,
+) -> None:
     client = signed_in(superuser_account)
     page(client, "begin")
     device = TOTPDevice.objects.get()
@@ -81,7 +83,9 @@ def test_an_app_is_active_after_its_first_right_code(superuser_account: User) ->
 
 
 @pytest.mark.parametrize("verb", ["begin", "renew", "remove"])
-def test_changing_an_app_takes_a_code_of_it(superuser_account: User, clock: Any, verb: str) -> None:
+def test_replacing_an_authenticator_app_takes_one_of_its_codes(
+    superuser_account: User, clock: Any, verb: str
+) -> None:
     device, client = enrolled(superuser_account), signed_in(superuser_account)
     before = list(TOTPDevice.objects.values("pk", "confirmed"))
     page(client, verb)
@@ -114,7 +118,7 @@ def test_new_recovery_codes_end_the_earlier_ones(superuser_account: User, clock:
 # --- Others' devices ------------------------------------------------------------------------------
 
 
-def test_a_superuser_gives_a_colleague_a_code_and_proves_it_with_their_own(
+def test_a_superuser_confirms_with_their_own_code_to_give_a_colleague_one(
     superuser_account: User, clock: Any, settings: Any
 ) -> None:
     colleague, device, client = (
@@ -130,7 +134,7 @@ def test_a_superuser_gives_a_colleague_a_code_and_proves_it_with_their_own(
 
 
 @pytest.mark.parametrize("email", ["nobody@example.com", "\0", "patient@example.com"])
-def test_a_code_is_for_staff_alone(superuser_account: User, clock: Any, email: str) -> None:
+def test_only_staff_can_be_given_a_code(superuser_account: User, clock: Any, email: str) -> None:
     UserFactory(email="patient@example.com")
     shown = page(
         signed_in(superuser_account), "give", email=email, code=code_of(enrolled(superuser_account))
@@ -148,7 +152,7 @@ def test_only_a_superuser_gives_codes_and_only_staff_open_the_page(clock: Any) -
     assert signed_in(UserFactory()).get(PAGE).status_code == 302
 
 
-def test_superusers_list_and_delete_devices_without_their_secrets(
+def test_superusers_list_and_delete_devices_and_see_no_secret(
     superuser_account: User, clock: Any
 ) -> None:
     lost, client = enrolled(StaffFactory()), signed_in(superuser_account)

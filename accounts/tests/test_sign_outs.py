@@ -55,7 +55,7 @@ WAYS = (
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_token_and_session_ends_for_good(
+def test_every_token_and_session_ends_permanently(
     way: Callable[[User, AdminClient], None], user: User, superuser: User, client_of
 ) -> None:
     phone, browser, stranger = client_of(user), Client(), client_of(UserFactory())
@@ -86,7 +86,7 @@ def test_other_changes_end_no_token_or_session(user: User, superuser: User, clie
     assert phone.get(PROFILE).status_code == 200
 
 
-def test_a_better_hash_of_the_same_password_ends_nothing(
+def test_a_new_hash_of_the_same_password_ends_no_token(
     user: User, client_of, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone = client_of(user)

@@ -122,7 +122,7 @@ def test_throttle_off_lifts_every_limit(
 
 
 @pytest.mark.parametrize("page", ["/admin/login/", "/api-auth/login/"])
-def test_a_login_form_counts_with_the_logins_of_the_api(client: Client, page: str) -> None:
+def test_logins_by_form_and_by_api_count_together(client: Client, page: str) -> None:
     client.defaults["REMOTE_ADDR"] = "203.0.113.9"
     for number in range(120):
         name = {"username": f"nobody{number}@example.com", "password": "wrong"}

@@ -40,7 +40,7 @@ def status(client: APIClient) -> int:
     return client.get(PROFILE).status_code
 
 
-def test_a_token_dies_after_14_idle_days(user: User, client_of: ClientOf, clock) -> None:
+def test_a_token_expires_after_14_idle_days(user: User, client_of: ClientOf, clock) -> None:
     client = client_of(user)
     clock.move_to(START + timedelta(days=14) - SECOND)
     assert status(client) == 200
@@ -50,7 +50,7 @@ def test_a_token_dies_after_14_idle_days(user: User, client_of: ClientOf, clock)
     assert_problem(client.get(PROFILE), 401, "authentication_failed")
 
 
-def test_a_token_in_daily_use_dies_after_90_days(user: User, client_of: ClientOf, clock) -> None:
+def test_a_token_in_daily_use_expires_after_90_days(user: User, client_of: ClientOf, clock) -> None:
     client = client_of(user)
     for day in range(10, 90, 10):
         clock.move_to(START + timedelta(days=day))
@@ -118,7 +118,7 @@ def test_logout_ends_this_token_at_once_and_no_other(user: User, client_of: Clie
     assert_problem(here.post(LOGOUT), 401, "authentication_failed")
 
 
-def test_a_deactivated_account_is_out_at_once(user: User, client_of: ClientOf) -> None:
+def test_a_deactivated_account_loses_access_at_once(user: User, client_of: ClientOf) -> None:
     client = client_of(user)
     User.objects.update(is_active=False)
     assert_problem(client.get(PROFILE), 401, "authentication_failed")
@@ -146,7 +146,7 @@ def test_reads_that_race_a_logout_are_answered_and_leave_no_token(client_of: Cli
     assert not AuthToken.objects.exists()
 
 
-def test_a_token_is_stored_as_its_digest_alone(user: User) -> None:
+def test_only_the_digest_of_a_token_is_stored(user: User) -> None:
     token, _ = user.issue_token()
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM knox_authtoken")

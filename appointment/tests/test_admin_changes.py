@@ -232,7 +232,7 @@ def test_bulk_deletion_gives_every_place_back(superuser: User) -> None:
         assert_balanced(each)
 
 
-def test_only_superusers_delete(appointment: Appointment) -> None:
+def test_only_superusers_delete_accounts(appointment: Appointment) -> None:
     """Staff who have the permission to delete cannot delete either."""
     clerk = StaffFactory()
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="appointment"))

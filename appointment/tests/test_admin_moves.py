@@ -148,7 +148,7 @@ def test_staff_need_a_reason_to_override_a_rule(
     assert_places((slot, 1))
 
 
-def test_a_move_sets_deadline_and_rules_aside_for_a_reason(
+def test_staff_who_give_a_reason_move_a_visit_past_deadline_and_rules(
     reception: AdminClient, visit: Appointment
 ) -> None:
     new = free()
@@ -185,7 +185,7 @@ def test_slots_that_are_too_soon_or_too_far_are_offered_to_staff(reception: Admi
 
 
 @pytest.mark.parametrize("words", ["x" * 501, "a\0b"])
-def test_a_reason_that_cannot_be_kept_is_reported(
+def test_an_invalid_reason_is_reported(
     reception: AdminClient, visit: Appointment, words: str
 ) -> None:
     answer = reception.change(visit, slot=free().pk, override_reason=words)

@@ -197,7 +197,7 @@ def test_staff_correct_and_the_doctor_does_not(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_only_its_doctor_and_staff_note_the_outcome_of_a_visit(
+def test_only_its_doctor_and_staff_record_the_outcome_of_a_visit(
     visit: Appointment, staff: User, other_patient: Patient, client_of: ClientOf, verb: str
 ) -> None:
     stranger, clerk = free(doctor__user=other_patient.user), StaffFactory()
@@ -213,7 +213,9 @@ def test_only_its_doctor_and_staff_note_the_outcome_of_a_visit(
         assert note(client_of(staff), verb, visit).status_code == 200
 
 
-def test_a_doctor_who_left_notes_nothing(doctor_user, client_of: ClientOf, visit) -> None:
+def test_a_doctor_who_left_cannot_record_an_outcome(
+    doctor_user, client_of: ClientOf, visit
+) -> None:
     doctor_user.doctor.revise(is_active=False)
     with time_machine.travel(NOON, tick=False):
         assert_problem(note(client_of(doctor_user), "complete", visit), 404, "not_found")

@@ -115,7 +115,7 @@ def test_the_account_of_staff_or_of_a_doctor_is_not_deleted(
     assert Patient.objects.filter(user=user).exists()
 
 
-def test_a_session_needs_the_password_too(patient: Patient) -> None:
+def test_a_browser_session_needs_the_password_too(patient: Patient) -> None:
     browser = Client()
     browser.force_login(patient.user)
     assert browser.post(DELETE, {}, "application/json").status_code == 400

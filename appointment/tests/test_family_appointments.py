@@ -76,7 +76,7 @@ def test_a_visit_of_another_family_member_is_no_conflict(patient: Patient, child
     assert (childs.starts_at, childs.status) == (mine.starts_at, "scheduled")
 
 
-def test_a_carer_books_for_a_dependent_and_for_no_stranger(
+def test_a_carer_books_for_a_dependent_but_not_for_a_stranger(
     patient: Patient, child: Patient, other_patient: Patient
 ) -> None:
     slot = ScheduleFactory(capacity=3).slots.first()

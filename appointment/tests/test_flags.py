@@ -95,7 +95,7 @@ def test_only_live_visits_that_have_not_ended_are_flagged() -> None:
     assert flagged() == {live.pk}
 
 
-def test_a_flag_is_no_event_and_takes_no_place(visits: list[Appointment]) -> None:
+def test_flagging_a_visit_writes_no_event_and_takes_no_place(visits: list[Appointment]) -> None:
     before = AppointmentEvent.objects.count()
     off(visits[0]).unpublish()
     assert AppointmentEvent.objects.count() == before

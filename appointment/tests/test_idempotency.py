@@ -69,7 +69,7 @@ def test_a_repeated_move_gets_the_same_answer(client, patient, slot: Slot) -> No
     assert_places((slot, 0), (new, 1))
 
 
-def test_an_answer_without_a_body_is_given_again_without_one(client, patient) -> None:
+def test_an_answer_without_a_body_is_replayed_without_one(client, patient) -> None:
     visit = only_visit()
     entry = waiting(visit, patient=patient)
     visit.cancel()
@@ -83,7 +83,7 @@ def test_an_answer_without_a_body_is_given_again_without_one(client, patient) ->
 
 
 @pytest.mark.parametrize("kind", ["multipart", "application/x-www-form-urlencoded"])
-def test_a_form_is_a_body_too(client, slot: Slot, kind: str) -> None:
+def test_a_form_body_is_read(client, slot: Slot, kind: str) -> None:
     body: Any = {"slot_id": slot.pk} if kind == "multipart" else f"slot_id={slot.pk}"
     form = {"format": "multipart"} if kind == "multipart" else {"content_type": kind}
     assert_replayed(lambda: send(client, path_of(slot), body, **form))
@@ -215,7 +215,7 @@ def test_keys_differ_by_the_case_of_a_letter(client, slot: Slot) -> None:
     assert_problem(book(client, slot, key="A"), 409, "already_booked")
 
 
-def test_the_location_is_kept_for_a_host_of_any_length(client, slot: Slot) -> None:
+def test_the_location_header_is_kept_for_a_host_of_any_length(client, slot: Slot) -> None:
     host = {"HTTP_HOST": f"localhost:{'0' * 600}"}
     first = send(client, f"/api/appointment/book/{slot.doctor_id}/", {"slot_id": slot.pk}, **host)
     assert first.status_code == 201
@@ -295,7 +295,9 @@ def test_a_key_is_stored_only_as_a_digest(client, slot: Slot) -> None:
 # --- The content and the access log of replayed and refused answers -------------------------------
 
 
-def test_an_answer_given_again_is_a_read_of_its_patient(client, patient, slot: Slot) -> None:
+def test_a_replayed_answer_is_recorded_as_a_read_of_its_patient(
+    client, patient, slot: Slot
+) -> None:
     assert_replayed(lambda: book(client, slot))
     [read] = AuditEvent.objects.filter(action="read")
     assert (read.patient_id, read.role, read.kind) == (

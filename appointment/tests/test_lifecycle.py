@@ -162,7 +162,9 @@ def test_a_repeated_correction_is_refused(visit: Appointment, staff: User, statu
 
 @pytest.mark.parametrize(("wrong", "right"), [("completed", "no_show"), ("no_show", "completed")])
 @pytest.mark.parametrize("who", ["doctor", "patient", "nobody"])
-def test_only_staff_correct(visit: Appointment, wrong: str, right: str, who: str) -> None:
+def test_only_staff_correct_a_final_status(
+    visit: Appointment, wrong: str, right: str, who: str
+) -> None:
     visit.doctor.revise(user=UserFactory())
     by = {"doctor": visit.doctor.user, "patient": visit.patient.user, "nobody": None}[who]
     ENDS[wrong](visit, at=visit.starts_at)
@@ -191,7 +193,7 @@ def test_one_of_several_simultaneous_corrections_succeeds() -> None:
     assert reported(visit)[1:] == [("completed", "no_show", "completed")]
 
 
-def test_a_doctor_with_only_admin_access_corrects_nothing() -> None:
+def test_a_doctor_with_only_admin_access_cannot_correct_a_status() -> None:
     visit = AppointmentFactory()
     visit.mark_no_show(at=visit.starts_at)
     with pytest.raises(InvalidTransition):

@@ -76,7 +76,7 @@ def test_the_event_records_both_slots_the_time_and_the_actor(visit: Appointment)
     assert event.override_reason == ""
 
 
-def test_a_longer_name_than_the_detail_holds_is_cut(visit: Appointment) -> None:
+def test_a_name_that_is_too_long_for_the_detail_is_cut(visit: Appointment) -> None:
     visit.reschedule(to=free(location=LocationFactory(name="x" * 200)))
     visit.reschedule(to=free(6, location=LocationFactory(name="y" * 200)))
     assert max(len(event.detail) for event in visit.events.all()) <= 500

@@ -260,7 +260,7 @@ def test_a_run_succeeds_after_an_erasure_and_a_renamed_clinic() -> None:
     assert seed(later) == ""
 
 
-def test_the_same_day_has_the_same_visits_on_every_machine() -> None:
+def test_the_demo_of_a_day_is_the_same_on_every_machine() -> None:
     def found(day: Any) -> list[Any]:
         of_day = Appointment.objects.filter(date=day).order_by("starts_at", "doctor", "patient")
         return list(of_day.values_list("doctor", "patient", "starts_at", "reason"))

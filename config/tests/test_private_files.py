@@ -71,7 +71,7 @@ def test_a_demo_s_files_are_for_its_user_alone(project: Path) -> None:
     assert {modes[name] for name in modes.keys() - folders} == {"0o600"}
 
 
-def test_files_that_an_older_version_left_readable_are_restricted(project: Path) -> None:
+def test_files_that_an_older_version_made_readable_become_private(project: Path) -> None:
     var = project / "var"
     (var / "mail").mkdir(parents=True)
     for name in ("db.sqlite3", "mail/old.log"):
@@ -83,7 +83,7 @@ def test_files_that_an_older_version_left_readable_are_restricted(project: Path)
     assert (modes["var/db.sqlite3"], modes["var/mail/old.log"]) == ("0o600", "0o600")
 
 
-def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
+def test_symbolic_links_in_the_folder_are_not_followed(tmp_path: Path) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "var"
     folder.mkdir()
     outside.touch()

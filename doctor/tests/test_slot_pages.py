@@ -95,7 +95,7 @@ def test_while_others_book_no_slot_comes_twice_and_no_free_one_is_skipped() -> N
     assert set(every_key) - set(seen) <= set(taken)
 
 
-def test_a_page_whose_slots_are_booked_still_links_on_and_back() -> None:
+def test_a_page_whose_slots_were_booked_still_links_to_next_and_previous() -> None:
     every_key = crowd(3)
     first = ask(page_size=2).json()
     second = APIClient().get(first["next"]).json()

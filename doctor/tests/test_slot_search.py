@@ -177,7 +177,7 @@ def test_a_day_without_midnight_begins_at_its_first_local_time() -> None:
         ),
     ],
 )
-def test_a_day_of_23_and_one_of_25_hours_are_found_whole(
+def test_all_slots_of_a_day_of_23_or_25_hours_are_found(
     zone: str, day: date, expected: list[str]
 ) -> None:
     place = LocationFactory(time_zone=zone)

@@ -141,7 +141,7 @@ def test_a_place_given_back_can_be_taken_again() -> None:
     assert taken(slot) == 1
 
 
-def test_an_untaken_place_cannot_be_given_back() -> None:
+def test_a_place_that_is_not_taken_cannot_be_given_back() -> None:
     slot = a_slot()
     with pytest.raises(NothingToRelease):
         slot.release()

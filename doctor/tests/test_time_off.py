@@ -54,7 +54,7 @@ ALL = ["09:00", "09:30", "10:00", "10:30"]
         ("00:00", "23:59", []),
     ],
 )
-def test_any_overlap_closes_a_slot_and_a_touch_does_not(
+def test_leave_closes_overlapped_slots_but_not_slots_that_it_only_touches(
     start: str, end: str, left: list[str]
 ) -> None:
     schedule = ScheduleFactory()

@@ -55,7 +55,7 @@ def test_the_offset_follows_daylight_saving_time() -> None:
     assert (winter[-6:], summer[-6:]) == ("+01:00", "+02:00")
 
 
-def test_an_absent_instant_is_null() -> None:
+def test_a_missing_instant_is_null() -> None:
     assert ZonedSerializer(row("Europe/Madrid", None)).data == {"starts_at": None}
 
 
@@ -85,7 +85,7 @@ def test_an_instant_without_an_offset_or_outside_the_calendar_is_refused(
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, [], {}])
-def test_a_number_is_no_boolean(value: object) -> None:
+def test_a_number_is_not_a_boolean(value: object) -> None:
     assert code(StrictBooleanField(), value) == "invalid"
     assert code(QueryBooleanField(), value) == "invalid"
 
@@ -101,6 +101,6 @@ def test_a_boolean_is_read_in_any_case(value: bool) -> None:
         assert QueryBooleanField().run_validation(spelling) is value
 
 
-def test_a_number_is_no_text() -> None:
+def test_a_number_is_not_accepted_as_text() -> None:
     assert TextField().run_validation("123") == "123"
     assert code(TextField(), 123) == "invalid"

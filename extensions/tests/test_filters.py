@@ -42,7 +42,7 @@ def test_a_positive_integer_is_plain_digits(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1.0", "1_0", "one", "+1"])
-def test_a_key_is_plain_digits(text: str) -> None:
+def test_a_key_in_a_query_is_plain_digits(text: str) -> None:
     with pytest.raises(FormError):
         KeyField().clean(text)
     assert KeyField().clean(str(MAX_KEY + 1)) == MAX_KEY + 1  # IdFilter matches no row
@@ -56,7 +56,7 @@ def test_a_boolean_is_true_or_false_or_absent(text: str | None, value: bool | No
 
 
 @pytest.mark.parametrize("text", ["yes", "1", "on", "null"])
-def test_junk_is_no_boolean(text: str) -> None:
+def test_text_that_is_not_a_boolean_is_refused(text: str) -> None:
     with pytest.raises(FormError):
         StrictBooleanFormField().clean(text)
 

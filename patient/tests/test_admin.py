@@ -198,7 +198,7 @@ def test_history_is_kept_by_those_with_the_permission(
     assert not patient.history.exists()
 
 
-def test_the_log_says_nothing_of_a_patients_health(
+def test_the_log_names_no_health_data_of_a_patient(
     admin_client: AdminClient, patient: Patient
 ) -> None:
     typed = {"patient": patient.pk, "kind": "allergy", "description": "Nuts", "status": "active"}

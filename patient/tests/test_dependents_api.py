@@ -107,7 +107,7 @@ def test_a_first_dependent_needs_no_profile_and_makes_none(client_of) -> None:
     assert client_of(user).post(PROFILE, NAMES).status_code == 201
 
 
-def test_a_body_makes_no_dependent_of_another_account_and_no_second_own_profile(
+def test_a_body_cannot_add_a_dependent_to_another_account_or_a_second_own_profile(
     client: APIClient, patient: Patient, other_patient: Patient
 ) -> None:
     sent = {"id": 9, "user": other_patient.user_id, "is_dependent": False}

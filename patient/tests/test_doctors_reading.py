@@ -116,7 +116,7 @@ def test_staff_another_doctor_and_another_patient_get_the_answer_of_an_absent_pa
         assert anothers.content == absent.content
 
 
-def test_a_doctor_reads_the_list_alone_and_changes_nothing(
+def test_a_doctor_may_read_the_list_but_change_nothing(
     doctor: APIClient, visit: Appointment, entry: MedicalHistory
 ) -> None:
     path = f"{HISTORY}{entry.pk}/"
@@ -145,7 +145,7 @@ def test_a_doctor_who_names_no_patient_reads_no_history_of_others(
 
 
 @pytest.mark.parametrize("spelling", ["{}.0", "{}.", "1_0", "\uff11", "+{}"])
-def test_a_key_is_plain_digits(patient: Patient, client_of: Any, spelling: str) -> None:
+def test_a_key_in_a_query_is_plain_digits(patient: Patient, client_of: Any, spelling: str) -> None:
     client = client_of(patient.user)
     answer = client.get(HISTORY, {"patient": spelling.format(patient.pk)})
     assert_problem(answer, 400, "validation_error")

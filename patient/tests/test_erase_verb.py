@@ -93,7 +93,7 @@ def test_no_free_text_about_the_patient_is_left(
     assert not AppointmentEvent.objects.exclude(detail="").exists()
 
 
-def test_the_words_and_actions_of_others_stay(patient: Patient, coming: Appointment) -> None:
+def test_visits_and_reasons_of_others_stay(patient: Patient, coming: Appointment) -> None:
     [others] = coming.slot.appointments.exclude(patient=patient)
     others.cancel(reason="Found an earlier time")
     before = Appointment.objects.filter(pk=others.pk).values().get()

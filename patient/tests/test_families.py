@@ -55,7 +55,7 @@ def test_the_history_of_a_dependent_is_visible_to_the_carer_alone(
 # --- The patients for whom a user acts ---
 
 
-def test_without_a_name_a_user_acts_for_themselves(patient: Patient, child: Patient) -> None:
+def test_without_a_named_patient_users_act_for_themselves(patient: Patient, child: Patient) -> None:
     with transaction.atomic():
         assert Patient.objects.lock_for(patient.user) == patient
 
@@ -68,7 +68,7 @@ def test_a_user_acts_for_themselves_and_each_dependent_by_name(
             assert Patient.objects.lock_for(patient.user, person.pk) == person
 
 
-def test_no_caller_acts_for_a_stranger_or_a_strangers_dependent(
+def test_no_caller_can_act_for_a_stranger_or_a_strangers_dependent(
     patient: Patient, other_patient: Patient, strangers_child: Patient
 ) -> None:
     walk_in = PatientFactory(user=None)
@@ -127,7 +127,7 @@ def test_a_dependent_who_grows_up_gets_an_account_of_their_own(
     assert list(Patient.objects.cared_for_by(patient.user)) == [patient]
 
 
-def test_a_dependent_does_not_become_a_second_own_profile(child: Patient) -> None:
+def test_a_dependent_cannot_become_a_second_own_profile(child: Patient) -> None:
     with pytest.raises(ProfileExists):
         child.revise(is_dependent=False)
     child.refresh_from_db()
@@ -178,7 +178,7 @@ def test_patients_without_an_account_are_no_family() -> None:
         assert not getattr(Patient.objects, scope)(None).exists()
 
 
-def test_a_number_that_can_be_no_key_is_not_found(patient: Patient) -> None:
+def test_a_number_too_large_for_a_key_is_404(patient: Patient) -> None:
     for pk in (-1, 10**22):
         with pytest.raises(Patient.DoesNotExist):
             Patient.objects.own_or_dependent(patient.user, pk)

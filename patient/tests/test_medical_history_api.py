@@ -139,7 +139,7 @@ def test_the_history_is_filtered_by_kind_and_status(client: APIClient, patient: 
 
 
 @pytest.mark.parametrize("name", ["kind", "status"])
-def test_a_filter_that_is_no_choice_is_400(name: str, client: APIClient) -> None:
+def test_a_filter_value_that_is_not_a_choice_is_400(name: str, client: APIClient) -> None:
     for junk in ("x", "ACTIVE", "0", "\0", "allergy,surgery"):
         assert_invalid(client.get(HISTORY, {name: junk}), name)
 

@@ -53,17 +53,17 @@ def test_a_slow_connection_loses_nothing(line, sized, report) -> None:
     line(report).is_slow(0.2, sized(20))
 
 
-def test_a_connection_that_breaks_in_mid_transaction_acknowledges_nothing_false(
+def test_a_connection_cut_during_a_transaction_acknowledges_no_lost_write(
     line, sized, report
 ) -> None:
     line(report).breaks(sized(20))
 
 
-def test_a_database_that_is_silent_for_10_seconds_blocks_no_caller_for_longer(line, report) -> None:
+def test_a_database_that_is_silent_for_10_seconds_delays_no_caller_longer(line, report) -> None:
     line(report).falls_silent(10)
 
 
-def test_a_synchronous_standby_that_takes_over_has_all_and_one_that_lags_has_not(
+def test_a_synchronous_standby_has_every_write_and_a_lagging_one_has_not(
     relay, sized, report
 ) -> None:
     relay.report = report
@@ -104,7 +104,7 @@ def commit(primary: Cluster, answer: float) -> None:
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
-def test_a_commit_whose_standby_is_gone_is_not_waited_for_and_not_acknowledged(
+def test_a_commit_whose_standby_is_lost_is_given_up_and_not_acknowledged(
     standby_gone: Cluster,
 ) -> None:
     with pytest.raises(psycopg2.OperationalError):

@@ -22,7 +22,7 @@ def no_log() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def test_no_call_that_the_document_leads_to_goes_against_it(sized, sampled, report) -> None:
+def test_no_generated_call_contradicts_the_document(sized, sampled, report) -> None:
     calls = 0
     with document() as schema:
         for method, route in sampled(CALLS):

@@ -17,7 +17,7 @@ def load(clinic: Server) -> Load:
     return load
 
 
-def test_a_sound_server_keeps_what_it_acknowledges(load: Load) -> None:
+def test_control_a_durable_server_keeps_what_it_acknowledges(load: Load) -> None:
     load.assert_kept()
     assert set(load.statuses()) <= {"200", "201", "409"}
     assert 0 < load.longest() < 10

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 __all__ = ["calls", "undrawn"]  # fixtures
 
 
-def test_everybody_gets_of_every_page_what_its_table_says(calls, undrawn, sampled, report) -> None:
+def test_each_caller_gets_the_listed_status_for_every_page(calls, undrawn, sampled, report) -> None:
     made = 0
     for route in sampled(sorted(PAGES)):
         answers = calls.of_route(route)

@@ -29,6 +29,6 @@ def test_opposite_moves_all_go_well(sized) -> None:
         race_rescheduling.assert_opposite_moves_all_go_well(8)
 
 
-def test_of_movers_for_the_last_place_one_gets_it(sized) -> None:
+def test_of_many_who_move_to_the_last_place_one_gets_it(sized) -> None:
     for _ in range(sized(20)):
         race_rescheduling.assert_the_last_place_goes_to_one(12)

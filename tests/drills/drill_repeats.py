@@ -12,7 +12,7 @@ def test_each_of_200_keys_sent_eight_times_at_once_books_once(clinic, sized, rep
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_key_is_usable_as_soon_as_the_process_that_had_it_is_killed(
+def test_an_idempotency_key_is_free_once_its_process_is_killed(
     clinic, sized, report, step: str
 ) -> None:
     assert_key_usable_once_killed(clinic, sized(10), step, report)

@@ -17,11 +17,11 @@ def server(database: Database, tmp_path: Path) -> BareServer:
     return server
 
 
-def test_a_server_that_ends_cuts_no_caller_off(server: BareServer, sized, report) -> None:
+def test_a_server_that_ends_cuts_off_no_caller(server: BareServer, sized, report) -> None:
     assert_no_caller_cut_off(Load.prepared(server, people=12), server, sized(10), report)
 
 
-def test_with_the_worker_of_gunicorn_callers_in_the_queue_are_cut_off(
+def test_control_gunicorns_own_worker_cuts_off_queued_callers(
     server: BareServer, sized, report
 ) -> None:
     server.command = (*server.command, "--worker-class", "gthread")
