@@ -25,7 +25,7 @@ from tests.people import reception_group
 from tests.pgbouncer import Through
 from tests.templates import Templates
 
-# The examples are the same in every run, and the speed of the machine fails no test.
+# Hypothesis makes the same examples in every run, and a slow machine fails no test.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("suite")
 
@@ -60,10 +60,11 @@ def templates(database: Database, pytestconfig: pytest.Config) -> Templates:
 def django_db_setup(
     django_test_environment: None, database: Database, templates: Templates, django_db_blocker: Any
 ) -> Iterator[Flush]:
-    """Make the database of this process, a copy of the migrated one.
+    """Make the database of this process, a copy of the migrated one, and yield its Flush.
 
     It replaces pytest-django's fixture, which migrates. The database of SQLite is a file, since in
-    memory all threads would share one connection.
+    memory all threads would share one connection. A test with transactions ends with a Flush, which
+    is quicker than Django's command `flush`.
     """
     connection = connections["default"]
     url = database.create_database("test_clinic", templates.migrated())
@@ -77,13 +78,13 @@ def django_db_setup(
 
 @pytest.fixture(scope="session")
 def flush(django_db_setup: Flush) -> Flush:
-    """Return `flush()`, which flushes the database for fixtures that commit."""
+    """Return `flush()`, which deletes the rows of tests, for fixtures that commit."""
     return django_db_setup
 
 
 @pytest.fixture
 def direct(database: Database) -> None:
-    """Skip a test that cannot run through PgBouncer. The run reports this."""
+    """Skip the test if the suite reaches PostgreSQL through PgBouncer (`--db=pgbouncer`)."""
     if isinstance(database, Through):
         pytest.skip(
             "not through PgBouncer: pg_dump is refused there, and no more transactions wait for "
@@ -96,21 +97,21 @@ def direct(database: Database) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> Iterator[None]:
-    """Hash passwords by MD5, since Argon2 is slow. Only the test of the real hasher needs it."""
+    """Hash passwords by MD5, since Argon2 is slow. Only the test of the hasher needs Argon2."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_clients() -> Iterator[None]:
-    """Find a static file when a test asks for it, since each client would list all files first."""
+    """Let WhiteNoise find static files on request; else every test client lists them all first."""
     with override_settings(WHITENOISE_AUTOREFRESH=True):
         yield
 
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
-    """Empty the cache, so that no test counts calls or reads answers of an earlier test."""
+    """Empty the cache, so that the calls of earlier tests count towards no rate limit."""
     cache.clear()
 
 
@@ -119,7 +120,7 @@ def empty_cache() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_query_for_each_row() -> Iterator[None]:
-    """Fail a request that asks the same question for one row after another (django-zeal)."""
+    """Fail a request that makes N+1 queries: the same one for row after row (django-zeal)."""
     AppConfig.create("zeal").ready()
     middleware = [*settings.MIDDLEWARE, "zeal.middleware.zeal_middleware"]
     with override_settings(MIDDLEWARE=middleware, ZEAL_NPLUSONE_THRESHOLD=3):
@@ -128,7 +129,7 @@ def no_query_for_each_row() -> Iterator[None]:
 
 @pytest.fixture
 def row_by_row() -> Iterator[None]:
-    """Allow a verb to visit its rows one by one, if it does so on purpose."""
+    """Allow N+1 queries in a test of a method that deals with its rows one by one on purpose."""
     with override_settings(ZEAL_NPLUSONE_THRESHOLD=1000):  # in every thread of the test
         yield
 
@@ -138,25 +139,25 @@ def row_by_row() -> Iterator[None]:
 
 @pytest.fixture
 def patient(db: None) -> Patient:
-    """Make a person with an account and a profile."""
+    """Create a patient with an account, `patient.user`."""
     return PatientFactory()
 
 
 @pytest.fixture
 def other_patient(db: None) -> Patient:
-    """Make a second person with an account and a profile."""
+    """Create another patient, with another account."""
     return PatientFactory()
 
 
 @pytest.fixture
 def doctor_user(db: None) -> User:
-    """Make the account of a doctor, `doctor_user.doctor`."""
+    """Create the account of a doctor; `doctor_user.doctor` is the Doctor."""
     return DoctorFactory(user=UserFactory()).user
 
 
 @pytest.fixture
 def staff(db: None) -> User:
-    """Make a member of the reception, with the permissions that its migration gives."""
+    """Create a staff user in the Reception group, whose permissions a migration sets."""
     user = StaffFactory()
     user.groups.add(reception_group())
     return user
@@ -164,7 +165,7 @@ def staff(db: None) -> User:
 
 @pytest.fixture
 def superuser(db: None) -> User:
-    """Make a user who may do everything in the admin."""
+    """Create a user who has every permission."""
     return SuperuserFactory()
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for this project; needs no variable in a fresh clone."""
+"""Django's command line for this project; a fresh clone needs no environment variable."""
 
 import os
 import sys

@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
 
 
 class ClinicAdminConfig(admin.AdminConfig):
-    """The admin, with the site that asks for a second factor."""
+    """Django's admin app with ClinicAdminSite, which can ask for a second factor, as its site."""
 
     default = False
     default_site = "accounts.site.ClinicAdminSite"

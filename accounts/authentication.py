@@ -29,7 +29,7 @@ class TokenAuthentication(auth.TokenAuthentication):
     """`Authorization: Token <token>`, looked up by its digest in one query.
 
     A token expires 14 days after its last use, and 90 days after the login. knox itself answers 500
-    to a token that is not hexadecimal, deletes other tokens on a read, and fails when a refresh
+    to a token that is not hexadecimal, deletes expired tokens on a read, and fails when a refresh
     meets a logout. Here a malformed token is 401, and the refresh is a filtered UPDATE that finds
     no row after a logout.
     """
@@ -48,7 +48,10 @@ class TokenAuthentication(auth.TokenAuthentication):
         return found.user, found
 
     def renew_token(self, auth_token: AuthToken) -> None:
-        """Record the use, at most hourly, and put the expiry off to 14 days from now."""
+        """Record the use, at most hourly, and move the expiry to 14 days from now.
+
+        The expiry is never later than 90 days after the login.
+        """
         now = timezone.now()
         device = getattr(auth_token, "device", None)
         if now - (device.last_used_at if device else auth_token.created) > USE_RECORDED_AFTER:
@@ -83,7 +86,10 @@ class PasswordBackend(ModelBackend):
 
 
 class IgnoreCredentials(BaseAuthentication):
-    """Treat every caller as anonymous; a view that refuses one answers 401 rather than 403."""
+    """Treats every caller as anonymous, whatever credentials they send.
+
+    The WWW-Authenticate header that it defines makes a wrong password 401 rather than 403.
+    """
 
     def authenticate(self, request: Request) -> None:
         return None
@@ -93,9 +99,9 @@ class IgnoreCredentials(BaseAuthentication):
 
 
 def sign_in(request: Request, email: str, password: str) -> User:
-    """Return the user with this address and password.
+    """Check the password, send `user_logged_in` and return the user.
 
-    Raises Throttled if the account is locked out from the client's address, and
+    Raises Throttled if the account is locked out from the client's IP address, and
     AuthenticationFailed if the address or the password is wrong.
     """
     email = fold_email(email)
@@ -126,7 +132,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 class NoScheme(OpenApiAuthenticationExtension):
-    """Describes views that ignore credentials: without a security scheme."""
+    """Describes the views with IgnoreCredentials in the OpenAPI document: as public."""
 
     target_class = IgnoreCredentials
     name: list[str] = []

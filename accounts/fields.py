@@ -12,7 +12,7 @@ def fold_email(email: str) -> str:
 
 
 class EmailField(models.EmailField):
-    """An e-mail address that folds its value from a form, the API and a query alike."""
+    """A model field that applies `fold_email` to what a form, the API or a query gives it."""
 
     def to_python(self, value: Any) -> Any:
         value = super().to_python(value)

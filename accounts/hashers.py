@@ -2,9 +2,9 @@ from django.contrib.auth import hashers
 
 
 class Argon2PasswordHasher(hashers.Argon2PasswordHasher):
-    """Argon2id at OWASP's 19 MiB, two passes, one lane.
+    """Argon2id with the parameters that OWASP recommends: 19 MiB, two passes, one lane.
 
-    Django's default takes 100 MiB a hash, which falls over when many people sign in at once.
+    Django's default takes 100 MiB a hash: many logins at once would exhaust the memory.
     """
 
     memory_cost = 19 * 1024  # KiB

@@ -11,7 +11,8 @@ TOKEN = re.compile(r"([0-9]{1,18})-([0-9a-z]{1,13}-[0-9a-f]{1,64})")
 class LinkTokenGenerator(PasswordResetTokenGenerator):
     """Makes and checks `<key of the user>-<time>-<digest>`.
 
-    The digest covers what the use of the link changes, so a used token is invalid. The setting
+    The digest covers a column that the use of the link changes (the password, or
+    `email_verified_at`), so a used token is invalid. The setting
     PASSWORD_RESET_TIMEOUT says for how many seconds a token is valid.
     """
 
@@ -20,7 +21,7 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
         self.key_salt = f"accounts.links.{purpose}"
 
     def make(self, user: Any) -> str:
-        """Return a token for this user as the row is now."""
+        """Return a token of this user, valid until it expires or what its digest covers changes."""
         return f"{user.pk}-{self.make_token(user)}"
 
     def user_key(self, token: str) -> int | None:
@@ -36,7 +37,7 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
 
 
 class EmailTokenGenerator(LinkTokenGenerator):
-    """Tokens that prove that their bearer reads the mail of the user's present address."""
+    """Tokens that prove that their bearer reads the mail of the user's current address."""
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
         return f"{user.pk}\n{user.email}\n{user.email_verified_at}\n{timestamp}"

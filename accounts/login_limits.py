@@ -14,22 +14,23 @@ from accounts.throttles import LoginThrottle
 
 
 def login_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Return the folded address that a login form was sent with."""
+    """Return the e-mail address, folded, for which django-axes counts a wrong password."""
     given = credentials or request.POST
     return fold_email(str(given.get("username") or given.get("email") or ""))[:255]
 
 
 def is_locked_out(request: HttpRequest, email: str) -> bool:
-    """Whether the account got ten wrong passwords within a minute from the client's address.
+    """Whether the account has ten wrong passwords from the client's IP address.
 
-    An account is never locked out for all addresses: a stranger could lock its owner out.
+    django-axes forgets them a minute after the last one. An account is never locked out for all IP
+    addresses: a stranger could lock its owner out.
     """
     counts: bool = settings.AXES_ENABLED
     return counts and not AxesProxyHandler.is_allowed(request, {"username": email})
 
 
 def refuse_locked_out(request: HttpRequest, email: str) -> None:
-    """Raise Throttled if the account is locked out from the client's address."""
+    """Raise Throttled if the account is locked out from the client's IP address."""
     if is_locked_out(request, email):
         raise Throttled(wait=int(settings.AXES_COOLOFF_TIME.total_seconds()))
 
@@ -37,9 +38,10 @@ def refuse_locked_out(request: HttpRequest, email: str) -> None:
 def lockout_response(
     request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    """Return the page that a locked-out login form of the admin or the browsable API shows.
+    """Return what a locked-out client gets: a 429 page from the admin and the browsable API.
 
-    The API's own login answers by `refuse_locked_out`, before it checks the password.
+    django-axes calls this. The API's login keeps its own response: `refuse_locked_out` refuses the
+    next attempt before the password is checked.
     """
     if request.path.startswith("/api/"):
         return response
@@ -56,7 +58,7 @@ def throttled_page(reason: str, wait: int) -> HttpResponse:
 
 
 def limits_logins(page: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a page with a login form: its logins count with those of the API."""
+    """Decorate a page with a login form: LoginThrottle counts its POSTs with the API's logins."""
 
     @wraps(page)
     def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ class HiddenAccountsMixin:
         return [field for field in fields if field not in self.account_fields]
 
     def get_search_fields(self, request: HttpRequest) -> Any:
-        """Return the search fields; without accounts, a search by address finds nothing."""
+        """Return the search fields, without those of accounts if the user may not view accounts."""
         fields = super().get_search_fields(request)  # type: ignore[misc]
         if may_view_accounts(request):
             return fields
@@ -40,7 +40,10 @@ def may_view_accounts(request: HttpRequest) -> bool:
 
 
 def display_name(user: Any) -> str:
-    """Return a colleague's name, or "" for None; never the address, which is an account field."""
+    """Return the user's name, or "account <key>" if it is empty, or "" for None.
+
+    It is never the e-mail address, which only users who may view accounts see.
+    """
     if user is None:
         return ""
     return f"{user.first_name} {user.last_name}".strip() or f"account {user.pk}"

@@ -1,4 +1,4 @@
-"""Requests of signed-in users, with the type of their user."""
+"""Types for requests of signed-in users: mypy then knows that `request.user` is a User."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +10,7 @@ from accounts.models import User
 if TYPE_CHECKING:
 
     class SignedInRequest(Request):
-        """A request behind `IsAuthenticated`."""
+        """A request of a view that only signed-in users reach."""
 
         user: User
 
@@ -19,5 +19,5 @@ else:
 
 
 def signed_in_user(request: HttpRequest) -> User:
-    """Return the user of a page that only signed-in users reach."""
+    """Return `request.user`, typed as a User, on a page that only signed-in users reach."""
     return cast(User, request.user)

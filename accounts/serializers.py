@@ -63,7 +63,10 @@ class SessionSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class FoldedEmailField(serializers.EmailField):
-    """An address, judged in the spelling that is stored: folding can make it longer, or none."""
+    """An e-mail field whose validators see the address as it is stored, after `fold_email`.
+
+    Folding can make an address too long or malformed.
+    """
 
     def to_internal_value(self, data: Any) -> str:
         return fold_email(super().to_internal_value(data))

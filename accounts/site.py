@@ -1,7 +1,7 @@
 """The admin site, which asks for a second factor if the setting ADMIN_SECOND_FACTOR says so.
 
-Not in `accounts.admin`: Django creates the site when the first model registers with it, and while
-it loads the apps. Hence the imports inside methods.
+Django creates the site while it loads the apps, when the first model registers with it. So this
+module is not in `accounts.admin`, which registers models; methods import the models and admins.
 """
 
 from typing import Any, cast
@@ -22,7 +22,7 @@ WRONG = (
 
 
 class CodeForm(AdminAuthenticationForm):
-    """Address, password and code; the error does not say which of them is wrong."""
+    """The login form: address, password and code; the error does not say which of them is wrong."""
 
     error_messages = {**AdminAuthenticationForm.error_messages, "invalid_login": WRONG}
     code = forms.CharField(
@@ -53,7 +53,7 @@ class ClinicAdminSite(OTPAdminSite):
     site_header = site_title = "Clinic appointments"
 
     def __init__(self, name: str = "admin") -> None:
-        super().__init__(name)
+        super().__init__(name)  # django-otp's default is "otpadmin", but URLs are named "admin:..."
 
     @property
     def login_form(self) -> type[AdminAuthenticationForm] | None:
@@ -72,14 +72,14 @@ class ClinicAdminSite(OTPAdminSite):
         return AdminSite.has_permission(self, request)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Show the login page, whose logins count with those of the API."""
+        """Show the login page; LoginThrottle counts its logins with those of the API."""
         from accounts.login_limits import limits_logins  # noqa: PLC0415  (as above)
 
         page = limits_logins(super().login)
         return page(request, extra_context)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """Answer what an autocomplete field suggests, and record the patients among it."""
+        """Return the suggestions of an autocomplete field as JSON; record their patients."""
         from accounts.audit.admin import (  # noqa: PLC0415  (it registers an admin with this site)
             AuditedAutocompleteView,
         )

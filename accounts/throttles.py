@@ -6,25 +6,25 @@ from extensions.rest.throttling import PerAddressThrottle, PerUserThrottle
 
 
 class PasswordThrottle(PerUserThrottle):
-    """Limit the passwords that a user tries a minute, which a thief of a token would guess."""
+    """Limit the passwords that a user sends a minute: the thief of a token could guess them."""
 
     scope = "password"
 
 
 class LoginThrottle(PerAddressThrottle):
-    """Limit the logins from an address a minute, over all accounts."""
+    """Limit the logins from an IP address a minute, over all accounts."""
 
     scope = "login"
 
 
 class RegistrationThrottle(PerAddressThrottle):
-    """Limit the new accounts from an address an hour."""
+    """Limit the registrations from an IP address an hour."""
 
     scope = "register"
 
 
 class MailThrottle(PerAddressThrottle):
-    """Limit the mails that a user, or an address without a login, asks for an hour."""
+    """Limit the mails that a user, or an IP address without a login, asks for an hour."""
 
     scope = "mail"
 

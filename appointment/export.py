@@ -31,12 +31,12 @@ class Export:
 
     @classmethod
     def for_account(cls, user: User) -> "Export":
-        """Export the account, its own profile and its dependents."""
+        """Return the export of the account, its own profile and its dependents."""
         return cls(user, Patient.objects.cared_for_by(user))
 
     @classmethod
     def for_patient(cls, patient: Patient) -> "Export":
-        """Export the patient, or the whole account for an account's own profile."""
+        """Return the export of the patient, or of the account whose own profile it is."""
         if patient.user and not patient.is_dependent:
             return cls.for_account(patient.user)
         return cls(None, Patient.objects.filter(pk=patient.pk))
@@ -54,9 +54,9 @@ class Export:
         file.write("}\n")
 
     def sections(self) -> dict[str, QuerySet[Any]]:
-        """Return the rows of each list of the file, by the name of the list."""
+        """Map the name of each list in the file to its rows."""
         account, of_patients = self.account, {"patient__in": self.patients}
-        email = account.email if account else ""  # no row has an empty address
+        email = account.email if account else ""  # "" matches no mail and no login
         keys = self.patients.values("pk")
         log = AuditEvent.objects.access_log_of(keys).select_related("actor")
         events = Prefetch("events", AppointmentEvent.objects.order_by("pk"))

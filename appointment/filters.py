@@ -60,7 +60,11 @@ class TimeOffFilter(DateRangeFilter):
         fields = ("doctor", "location")
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """Keep leave that overlaps the dates: at the closed location, or in UTC for a doctor."""
+        """Filter by doctor and location, and keep leave that overlaps the dates.
+
+        Dates are those of the closed location or, for a doctor's leave, in UTC. The inherited
+        filters compare a column `date`, which leave does not have.
+        """
         values = dict(self.form.cleaned_data)
         dates = values.pop("from"), values.pop("to")
         for name, value in values.items():

@@ -44,7 +44,7 @@ from doctor.models import Slot, slot_availability
 
 Kind = AppointmentEvent.Kind
 
-# The verbs skip slots that have ended, by the clock of their server: this is how far it may differ.
+# The verbs skip slots that have ended. Their server's clock may differ from ours by this much.
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
@@ -155,7 +155,7 @@ def _overlapped(rows: QuerySet[Any], owner: str) -> QuerySet[Any]:
 
 
 def appointments_with_wrong_cancelation() -> QuerySet[Appointment]:
-    """Canceled appointments without exactly one event and an instant; others with either."""
+    """Canceled appointments without `canceled_at` or exactly one event; others with either."""
     cancelations = AppointmentEvent.objects.filter(kind=Kind.CANCELED, appointment=OuterRef("pk"))
     canceled = Q(status=Status.CANCELED, cancelations=1, canceled_at__isnull=False)
     not_canceled = ~Q(status=Status.CANCELED) & Q(cancelations=0, canceled_at__isnull=True)
@@ -203,7 +203,7 @@ def _as_boolean(condition: Q) -> Case:
 
 
 def _number_of(rows: QuerySet[Any], owner: str) -> Coalesce:
-    """Count these rows for the outer row, by the index on their owner."""
+    """Return an expression that counts these rows, whose column `owner` is the outer row."""
     counted = rows.order_by().values(owner).annotate(number=Count("pk"))
     return Coalesce(Subquery(counted.values("number")), 0)
 

@@ -20,7 +20,10 @@ from extensions.db.batches import key_batches
 
 
 def expire_offers(at: datetime) -> int:
-    """End expired offers, and offer their places to the next in line; returns how many ended."""
+    """Expire open offers past `expires_at`, and offer their places to the next in line.
+
+    Returns how many offers expired.
+    """
     expired = Offer.objects.open().filter(slot=OuterRef("pk"), expires_at__lte=at)
     ended = 0
     for pks in key_batches(Slot.objects.filter(Exists(expired))):

@@ -36,7 +36,7 @@ class IsStaffOrVisitDoctor(BasePermission):
     message = "Only staff and the doctor of this visit may do this."
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
-        """Check the caller against the visit."""
+        """Return whether the caller is such staff or the active doctor of this visit."""
         user: Any = request.user
         return user.is_staff_with(CHANGE_PERMISSION) or (
             obj.doctor.is_active and obj.doctor.user_id == user.pk

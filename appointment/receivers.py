@@ -18,7 +18,7 @@ from patient.signals import patient_erasing
 
 @receiver(slots_closing)
 def withdraw_offers(slots: set[int], at: datetime, **kwargs: Any) -> None:
-    """Withdraw the offers of slots that are about to close, to be deleted or to shrink."""
+    """Withdraw the offers of slots that are about to close, be deleted or lose places."""
     Offer.objects.withdraw(slots, at)
 
 
@@ -32,7 +32,7 @@ def offer_places(slots: set[int], at: datetime, **kwargs: Any) -> None:
 def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> None:
     """Put the visits that cannot take place on the work list, and take the others off it.
 
-    A new slot has no visit yet.
+    New slots are left out: they have no visit yet.
     """
     Appointment.objects.update_rebooking_flags(slots - new, at)
 

@@ -27,11 +27,11 @@ JOBS: tuple[Job, ...] = (
     MAIL_JOB,
     ("mails deleted", delete_old_mail),
 )
-MAIL_INTERVAL = 5.0  # seconds; a user waits for a mail that verifies or resets
+MAIL_INTERVAL = 5.0  # seconds; a user waits for a mail to verify an address or reset a password
 
 
 def run_jobs(selected: Iterable[Job]) -> dict[str, int]:
-    """Run each job in transactions of its own; returns its count by its name."""
+    """Run each job in transactions of its own; map its name to the count that it returned."""
     return {name: retry_on_conflict(job)(timezone.now()) for name, job in selected}
 
 
@@ -80,6 +80,6 @@ class Scheduler:
         return 0
 
     def _stops_within(self, seconds: float) -> bool:
-        """Wait; return whether the other end of the pipe was closed in that time."""
+        """Wait up to `seconds`; return whether the other end of the pipe was closed meanwhile."""
         watched = [] if self.stop_pipe is None else [self.stop_pipe]
         return bool(select.select(watched, [], [], seconds)[0])

@@ -3,8 +3,9 @@
     .venv/bin/python -m benchmarks.check_invariants --db postgres --rows 1000000
 
 The benchmark makes a database of its own, with the given number of slots and appointments, and
-removes it at the end. It writes the rows by SQL, without the verbs, since it only reads them. With
-`--broken` every counter is wrong, which must not take more memory.
+removes it at the end. It writes the rows by SQL and not by the models' methods, since the command
+only reads them. With `--broken` the counter `taken` of every slot is wrong, which must not take
+more memory.
 """
 
 # ruff: noqa: PLC0415  (it chooses the database before Django loads the models)
@@ -46,7 +47,8 @@ SELECT i + 1, 1 + i % {patients}, i + 1, 1 + i % {doctors}, 1, {start}, {end}, '
     CASE WHEN i % 10 = 0 THEN 'canceled' ELSE 'scheduled' END, 'Check-up',
     {start}, CASE WHEN i % 10 = 0 THEN {start} END, '', {no} FROM n
 """
-# No check reads these, and ten million rows would wait for them: foreign keys, exclusion indexes.
+# Turn off what no check reads and what makes ten million inserts slow: the triggers of the foreign
+# keys, and the exclusion constraints.
 UNGUARDED = {
     "sqlite": (),
     "postgres": (
@@ -147,7 +149,7 @@ def seconds(work: Callable[[], None]) -> float:
 
 
 def measured_check() -> str:
-    """Run the command as a child process. Return its last line, its time and its memory."""
+    """Run the command as a child process. Return its last line, exit status, time and memory."""
     began = time.monotonic()
     child = subprocess.Popen(  # nosec B603  # fixed words
         COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

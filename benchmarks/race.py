@@ -39,7 +39,7 @@ class Caller:
         self.token = token
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Return status and parsed body of any answer."""
+        """Return the status and the parsed body of the response, also of an error."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.base}{path}", data, {"Content-Type": "application/json"})
         request.method = method
@@ -52,7 +52,7 @@ class Caller:
             return error.code, json.loads(error.read() or "null")
 
     def must(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the parsed body. Raises Refused unless the answer is a success."""
+        """Return the parsed body. Raises Refused for a status of 400 or more."""
         status, answer = self.call(method, path, body)
         if status == 429:
             raise Refused("Too many calls: start the clinic with THROTTLE=off.")
@@ -65,7 +65,7 @@ class Caller:
         return Caller(self.base, token["token"])
 
     def register(self) -> "Caller":
-        """Register an account of a made-up patient."""
+        """Register an account of a made-up patient, and return its caller."""
         email, password = f"race-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(16)
         names = {"first_name": "Race", "last_name": "Runner"}
         account = {"email": email, "password": password, **names}
@@ -73,7 +73,7 @@ class Caller:
 
 
 class Session:
-    """One slot with this number of places, early on some day on which the doctor is free."""
+    """A published session of one slot with this number of places, on a free day of the doctor."""
 
     def __init__(self, staff: Caller, places: int) -> None:
         self.staff, self.places = staff, places
@@ -84,7 +84,7 @@ class Session:
         self.slot = self._slot()
 
     def _publish(self) -> int:
-        """Publish the session on the first day that has room for it."""
+        """Publish the session on the first day that has room for it, and return its id."""
         hours = {"start_time": "05:00", "end_time": "06:00", "capacity": self.places}
         for days in DAYS_TRIED:
             self.date = (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
@@ -102,7 +102,7 @@ class Session:
         return int(next(slot["id"] for slot in slots if slot["schedule"] == self.id))
 
     def book(self, patient: Caller, together: Barrier) -> tuple[int, str, float, Any]:
-        """Wait for the others, and then book. Return status, code, seconds and body."""
+        """Wait for all threads, and then book. Return status, error code, seconds and body."""
         together.wait(SECONDS)
         began = time.monotonic()
         path = f"/api/appointment/book/{self.doctor}/"
@@ -137,7 +137,7 @@ def arguments() -> argparse.Namespace:
 
 
 def race(session: Session, tries: int) -> int:
-    """Let all book at once and print the result. Only the accounts stay."""
+    """Let all book at once, print the result, return the exit status. Only the accounts stay."""
     patients: list[Caller] = []
     try:
         with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -154,7 +154,7 @@ def race(session: Session, tries: int) -> int:
 
 
 def verdict(answers: list[tuple[int, str, float, Any]], places: int) -> int:
-    """Print the answers and how long they took. Return 0 if exactly the places were sold."""
+    """Print the responses and their times. Return 0 if exactly `places` bookings succeeded."""
     counted = Counter((status, code) for status, code, _, _ in answers)
     for (status, code), times in sorted(counted.items()):
         print(f"{times:5} x {status} {code}")

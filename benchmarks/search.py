@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.search --db postgres --slots 200000
 
 The benchmark makes a database of its own, with the given number of slots of a hundred doctors over
-two years. It times the same questions both ways, and removes the database. With `--explain` it
+two years. It times the same searches both ways, and removes the database. With `--explain` it
 prints the plan of one query.
 """
 
@@ -27,7 +27,7 @@ FIRST = date(2027, 1, 1)
 
 
 def main() -> None:
-    """Make and fill a database, ask both ways, and print the figures."""
+    """Make and fill a database, time each search both ways, and print the medians."""
     asked = arguments()
     made = scratch.Folder("clinic-benchmark-")
     database = choose(asked.db, made.path)
@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
 
 
 def use(url: str) -> None:
-    """Set Django up on the database, and make its tables."""
+    """Set Django up on the database, and apply the migrations."""
     os.environ.update(DATABASE_URL=url, CACHE_URL="locmemcache://", ENVIRONMENT="demo")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
@@ -86,7 +86,7 @@ def fill(slots: int) -> None:
 
 
 def made(a_session: int, slots: int) -> Iterator[Any]:
-    """Yield the unsaved slots of one session after the other."""
+    """Create the sessions and yield their unsaved slots, `a_session` each, `slots` in all."""
     from doctor.models import Doctor, Location, Slot
     from doctor.wall_time import instant_of
 
@@ -113,7 +113,7 @@ def sessions(day: date, doctors: list[Any], places: list[Any]) -> list[Any]:
 
 
 def questions() -> dict[str, dict[str, Callable[[], Any]]]:
-    """Return each question with the queries that answer it."""
+    """Map the name of each search to the two queries that are compared, each by its name."""
     from doctor.models import Doctor
 
     one, far_on = {"doctor": Doctor.objects.earliest("pk")}, page_far_on()
@@ -172,7 +172,7 @@ NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the median time of some rounds."""
+    """Return the median time of ROUNDS calls, in seconds."""
     took = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

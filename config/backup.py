@@ -52,7 +52,7 @@ def make(target: Path) -> int:
 
 
 def _name(draft: Path, target: Path) -> None:
-    """Give the draft its name; raises BackupFailed if such a file exists by now."""
+    """Give the draft its final name; raises BackupFailed if a file with that name exists by now."""
     try:
         try:
             os.link(draft, target)
@@ -100,10 +100,10 @@ def _verify_sqlite(draft: Path) -> None:
 
 
 def _dump_postgres(draft: Path) -> None:
-    """Dump in pg_dump's custom format, then read the whole dump as pg_restore would.
+    """Dump in pg_dump's custom format, then let pg_restore read the whole dump to verify it.
 
-    Raises BackupFailed through PgBouncer: pg_dump would leave its search_path on a shared
-    connection.
+    Raises BackupFailed if Django connects through PgBouncer: pg_dump would leave its search_path
+    on a shared connection.
     """
     if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
         raise BackupFailed(
@@ -119,7 +119,7 @@ def _dump_postgres(draft: Path) -> None:
 
 
 def _run(program: Path, *arguments: str, **variables: str) -> None:
-    """Run a program of PostgreSQL; raises BackupFailed with its output if it fails."""
+    """Run a program of PostgreSQL; raises BackupFailed with its standard error if it fails."""
     done = subprocess.run(  # nosec B603  # a program of PostgreSQL and words of ours
         [program, *arguments],
         env={**os.environ, **variables},
@@ -134,7 +134,7 @@ def _run(program: Path, *arguments: str, **variables: str) -> None:
 
 
 def _programs() -> Path:
-    """Return the folder of a pg_dump that is not older than the server; raises BackupFailed."""
+    """Return the folder of a pg_dump not older than the server; raises BackupFailed without one."""
     wanted = _major_of_server()
     found = {folder: version for folder in folders() if (version := major(folder))}
     for folder, version in found.items():
@@ -154,7 +154,7 @@ def _major_of_server() -> int:
 
 
 def folders() -> Iterator[Path]:
-    """List the folders where pg_dump may be; that of the server, if it is local, comes first."""
+    """Yield the folders where pg_dump may be, the one that the server itself names first."""
     if folder := _folder_of_server():
         yield Path(folder)
     if program := shutil.which("pg_dump"):
@@ -164,7 +164,7 @@ def folders() -> Iterator[Path]:
 
 
 def _folder_of_server() -> str:
-    """Return the folder that the server names, or "" if this user may not ask."""
+    """Return the folder of the server's own programs, or "" if this user may not read it."""
     with suppress(Error), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT setting FROM pg_config WHERE name = 'BINDIR'")
         return str(cursor.fetchone()[0])

@@ -24,7 +24,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# REST framework's templates have style attributes, and no other page has any.
+# Paths whose pages are REST framework's templates: only these have style attributes.
 OF_REST_FRAMEWORK = ("/api/", "/api-auth/")
 STYLE_ATTRIBUTES = {"style-src-attr": [UNSAFE_INLINE]}
 

@@ -26,7 +26,7 @@ Next = Callable[[HttpRequest], HttpResponseBase]
 
 
 class DatabaseTimeoutMiddleware:
-    """Set the timeouts of a request, and answer a page's outage with 503."""
+    """Set the database timeouts of a request, and show the 503 page for a view's outage error."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -36,12 +36,15 @@ class DatabaseTimeoutMiddleware:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer an error of a page with 503 if the database is to blame."""
+        """Return the 503 page if the database is unreachable, busy or read-only, else None."""
         return unavailable_page(error) if is_outage(error) else None
 
 
 class ConflictResponse(OperationalError):
-    """The view answered that the database rolled its transaction back."""
+    """The 503 response of a view that met a deadlock or a serialization failure.
+
+    An OperationalError, so that `retry` catches it.
+    """
 
     def __init__(self, response: HttpResponseBase) -> None:
         self.response = response
@@ -49,7 +52,7 @@ class ConflictResponse(OperationalError):
 
 
 def is_conflict_response(error: BaseException) -> bool:
-    """Whether a new attempt may succeed."""
+    """Whether the error is a ConflictResponse, so that a new attempt may succeed."""
     return isinstance(error, ConflictResponse)
 
 
@@ -75,7 +78,7 @@ class RetryMiddleware:
 
     @retry(is_conflict_response, attempts=attempts_outside_transaction, wait=pause)
     def attempt(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request; raises ConflictResponse if the view met a conflict."""
+        """Call the view; raises ConflictResponse after a deadlock or a serialization failure."""
         response = self.get_response(request)
         if getattr(response, "is_conflict", False):
             discard_messages(request)
@@ -83,7 +86,7 @@ class RetryMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer a conflict in a page with 503, marked as one that `attempt` retries."""
+        """Return the 503 page for a conflict, marked for `attempt` to retry; None for others."""
         if not is_conflict(error):
             return None
         response = unavailable_page(error)
@@ -104,7 +107,7 @@ def discard_messages(request: HttpRequest) -> None:
 
 
 def unavailable_page(error: BaseException) -> HttpResponse:
-    """Log the error and return a page with status 503, without a query."""
+    """Log the error, and return the 503 page, which needs no query."""
     unavailable(error)
     page = render_to_string("config/unavailable.html")
     headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
@@ -112,6 +115,9 @@ def unavailable_page(error: BaseException) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an error raised outside of any view, such as while the session is saved."""
+    """Return the 503 page for an outage, else Django's 500 page (`handler500`).
+
+    The error was raised outside of any view, such as while the session was saved.
+    """
     error = sys.exc_info()[1]
     return unavailable_page(error) if error and is_outage(error) else django_server_error(request)

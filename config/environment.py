@@ -40,7 +40,7 @@ def flag(name: str) -> bool:
 
 
 def names(name: str) -> list[str]:
-    """Return the parts of a comma-separated list."""
+    """Return the parts of the variable's comma-separated list, without empty ones."""
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
@@ -74,7 +74,7 @@ def is_demo() -> bool:
 
 
 def restrict_new_files() -> None:
-    """Keep every file that this process creates from other users; demos only.
+    """Keep other users from every file that this process creates; demos only.
 
     The umask covers what SQLite, the mail backend and the server create. Production leaves it to
     the operator: other users may have to read its collected static files.
@@ -91,7 +91,7 @@ def private_folder(folder: Path) -> None:
 
 
 def secret_key(path: Path) -> str:
-    """Return a key created once and kept in a private file; for machines with demo data only."""
+    """Return the SECRET_KEY of a demo from a private file, which the first call creates."""
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
@@ -106,7 +106,7 @@ def secret_key(path: Path) -> str:
 
 
 def database(url: str, base: Path) -> dict[str, Any]:
-    """Return Django's settings for the database at the URL; `base`: folder of a relative path.
+    """Return the entry of DATABASES for the URL; `base`: the folder where a relative path starts.
 
     Raises ImproperlyConfigured for a malformed URL.
     """
@@ -129,7 +129,7 @@ def database(url: str, base: Path) -> dict[str, Any]:
 
 
 def mail(url: str, base: Path) -> dict[str, Any]:
-    """Return Django's settings for the mail server or folder at the URL.
+    """Return Django's EMAIL_* settings for the mail server or folder at the URL.
 
     `base`: the folder at which a relative path starts. Raises ImproperlyConfigured for a malformed
     URL.
@@ -144,7 +144,7 @@ def mail(url: str, base: Path) -> dict[str, Any]:
 
 
 def counting_cache(url: str) -> dict[str, Any]:
-    """Return Django's settings for the cache of the rate limits; by default an exact table."""
+    """Return the entry of CACHES for the rate limits: by default a table, which counts exactly."""
     config: dict[str, Any] = environ.Env.cache_url_config(url or "dbcache://limits_cache")
     if config["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
         config["BACKEND"] = "extensions.db.cache.DatabaseCache"
@@ -153,7 +153,7 @@ def counting_cache(url: str) -> dict[str, Any]:
 
 
 def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
-    """Return Django's settings for SQLite, where every transaction takes the write lock first."""
+    """Return the entry of DATABASES for SQLite; every transaction takes the write lock first."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": name,
@@ -167,7 +167,7 @@ def sqlite(name: Path | str, synchronous: str = "FULL") -> dict[str, Any]:
 
 
 def limits_file(database: dict[str, Any], url: str, var: Path) -> Path:
-    """Return the file where a demo counts its calls: one for each database it may serve."""
+    """Return the SQLite file of a demo's rate limits: one for each database that it may serve."""
     if isinstance(database["NAME"], Path):
         return database["NAME"].with_suffix(".limits.sqlite3")
     return var / f"limits-{hashlib.sha256(url.encode()).hexdigest()[:12]}.sqlite3"

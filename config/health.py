@@ -48,7 +48,7 @@ def missing_migrations() -> frozenset[tuple[str, str]]:
 @csrf_exempt  # so that a POST gets 405 rather than 403
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the process lives, also during an outage of the database."""
+    """Answer 200 while the process lives, even if the database does not answer."""
     return _answer(200, status="ok")
 
 
@@ -69,7 +69,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(code: int, **body: str) -> HttpResponse:
-    """Return an answer that no cache stores; a 503 says when to ask again."""
+    """Return a JSON response that no cache stores; a 503 has a Retry-After header."""
     headers = {"Cache-Control": "no-store"}
     if code == 503:
         headers["Retry-After"] = str(RETRY_AFTER)

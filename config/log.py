@@ -61,7 +61,7 @@ class ClientErrorFilter(logging.Filter):
 
 
 class PrivateFormatter(logging.Formatter):
-    """Format the traceback and the type of an error, and its message only for errors of the code.
+    """Format the traceback and the type of an error; its message only for ERRORS_OF_CODE.
 
     A database quotes the row that it refuses, and a parser the value: these are patients' data. Of
     a PostgreSQL error the formatter names the table, column and constraint.
@@ -72,7 +72,7 @@ class PrivateFormatter(logging.Formatter):
 
 
 def _format_error(error: BaseException) -> Iterator[str]:
-    """Format the error after its causes, as Python does, but for the messages."""
+    """Yield the error's text after that of its causes, as Python does, but with `_message`."""
     context = None if error.__suppress_context__ else error.__context__
     earlier = error.__cause__ or context
     if earlier:
@@ -84,7 +84,7 @@ def _format_error(error: BaseException) -> Iterator[str]:
 
 
 def _message(error: BaseException) -> str:
-    """Return what the log may hold of the error's message."""
+    """Return the message of ERRORS_OF_CODE; for others only PostgreSQL's code and names, if any."""
     if isinstance(error, ERRORS_OF_CODE):
         return str(error)
     diagnosis = getattr(error, "diag", None)  # of PostgreSQL
@@ -94,7 +94,10 @@ def _message(error: BaseException) -> str:
 
 
 class RequestTextFilter(logging.Filter):
-    """Remove what gunicorn quotes of a request that it cannot parse, which may be a token."""
+    """Remove what gunicorn quotes of requests: bytes it cannot parse, queries, error messages.
+
+    They may hold a token or the name of a patient.
+    """
 
     quoting = re.compile(r"(Invalid request from ip=\S+) .*", re.DOTALL)
 

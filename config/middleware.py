@@ -1,4 +1,4 @@
-"""Middleware of every call: its context, and the errors, sizes and cookies of the API."""
+"""Middleware of every request: who calls, for the audit, and the errors and limits of the API."""
 
 import codecs
 import uuid
@@ -26,10 +26,10 @@ CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
 
 class RequestContextMiddleware:
-    """Set the context of the call, answer its id as X-Request-ID, and record a denied call.
+    """Set the RequestContext that audit events read, send X-Request-ID, and record a denied call.
 
-    The server chooses the id: a client could use one id for many calls. The denial is recorded
-    here, after the transaction of the call.
+    The server chooses the id, since a client could use one id for many calls. The denial is
+    recorded here, after the view's transaction, whose rollback would undo the record.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -54,7 +54,7 @@ class ApiMiddleware:
 
     Stands outside the session's middleware, so that a call with a token sets no cookie. Where https
     is required, plain http is refused rather than redirected: a client that sends its token
-    unencrypted would otherwise work, and stay so.
+    unencrypted would otherwise work, and nobody would notice.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -80,7 +80,7 @@ class ApiMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer an error of a view or of its rendering, if a problem describes it."""
+        """Return the problem for an error of an API view or of its rendering, else None."""
         problem = problem_of(error) if _is_api(request) else None
         return problem.response(request) if problem else None
 
@@ -103,7 +103,7 @@ def _is_api(request: HttpRequest) -> bool:
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Return the answer as a problem with its headers, unless it is a page for a browser."""
+    """Return an error response as a problem with the same headers; keep a page for a browser."""
     if response.get("Content-Type") == problems.MEDIA_TYPE or _is_page(request, response):
         return response
     problem = getattr(response, "problem", None) or Problem(response.status_code)
@@ -115,7 +115,7 @@ def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
 
 
 def _is_page(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether the answer is HTML, and a browser or `?format=api` asked for it."""
+    """Whether the response is HTML, and a browser or `?format=api` asked for it."""
     if not response.get("Content-Type", "").startswith("text/html"):
         return False
     of_browsable_api = getattr(getattr(response, "accepted_renderer", None), "format", "") == "api"
@@ -124,7 +124,7 @@ def _is_page(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _is_readable(request: HttpRequest) -> bool:
-    """Whether the charset is allowed; some of Python's other codecs decompress, or raise."""
+    """Whether the request's charset is in CHARSETS; other codecs of Python decompress, or raise."""
     return request.encoding is None or codecs.lookup(request.encoding).name in CHARSETS
 
 
@@ -134,7 +134,7 @@ def _length(request: HttpRequest) -> int:
 
 
 def _drain(request: HttpRequest) -> None:
-    """Read and drop the body: a client whose upload is cut off would not see the answer."""
+    """Read and drop the body: a client whose upload is cut off would not see the response."""
     for _ in range(0, min(_length(request), MAX_DRAINED), 65536):
         if not request.read(65536):
             return

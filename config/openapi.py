@@ -38,7 +38,7 @@ FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
 
 
 class WallTime(OpenApiSerializerFieldExtension):
-    """A wall time; the format `time` of JSON Schema (RFC 3339) would require an offset."""
+    """The schema of a wall time; the format `time` (RFC 3339) would require an offset from UTC."""
 
     target_class = "rest_framework.fields.TimeField"
 
@@ -66,7 +66,7 @@ class Schema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """Mark every member of an answer as required, and the texts of a body that are not blank.
+        """Mark every member of a response as required; give texts that may not be blank a pattern.
 
         A text of white space only is blank, since REST framework trims it.
         """

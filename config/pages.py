@@ -1,4 +1,4 @@
-"""The start page, and the box with the same content for the terminal."""
+"""The start page, and the framed text with the same content that a demo prints at its start."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +19,7 @@ from doctor.models import Schedule
 
 @dataclass(frozen=True)
 class Link:
-    """A link of the start page: its path on this server, its name and its purpose."""
+    """A link of the start page: its path on this server, its text, and what it leads to."""
 
     path: str
     name: str
@@ -41,7 +41,7 @@ PROBES = (
 
 @dataclass(frozen=True)
 class Welcome:
-    """The content of page and box for the server at `base`, a URL without a trailing slash."""
+    """What the start page and the box show; `base`: the server's URL without a trailing slash."""
 
     base: str
     logins: list[Login] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Welcome:
 
     @classmethod
     def to(cls, base: str) -> "Welcome":
-        """Look up the logins of the demo and a doctor with free times; leave them out on errors."""
+        """Return the content; a demo's logins and free doctor are left out on a database error."""
         base = base.rstrip("/")
         try:
             return cls(base, demo_logins(), doctor_to_book()) if is_demo() else cls(base)
@@ -72,7 +72,7 @@ class Welcome:
         return {**shown, "logins": self.logins, "booking": self.booking}
 
     def box(self) -> str:
-        """Return the box for a terminal, in ASCII, which every terminal can show."""
+        """Return the box and the commands that book, in ASCII, which every terminal can show."""
         lines = ["The clinic is open.", "", *_column(("Start here", f"{self.base}/"))]
         lines += _column(*((link.name, self.base + link.path) for link in LINKS + PROBES))
         if self.logins:
@@ -90,13 +90,13 @@ def is_demo() -> bool:
 
 
 def mailbox() -> str:
-    """Return the folder where a demo writes its mail, or "" if it sends it."""
+    """Return the folder where a demo writes its mail, or "" if mail is sent instead."""
     in_files = settings.EMAIL_BACKEND.endswith("filebased.EmailBackend")
     return str(settings.MAIL["EMAIL_FILE_PATH"]) if is_demo() and in_files else ""
 
 
 def demo_logins() -> list[Login]:
-    """Return the logins of the demo that exist; another database may hold none of them."""
+    """Return the logins of the demo whose accounts exist; another database may hold none."""
     emails = [login.email for login in LOGINS]
     existing = set(User.objects.filter(email__in=emails, is_active=True).values_list("email"))
     return [login for login in LOGINS if (login.email,) in existing]

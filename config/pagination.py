@@ -10,7 +10,7 @@ from extensions.rest.filters import MAX_PAGE_SIZE, PAGE_SIZE, positive_integer
 
 
 def positive_parameter(text: str, name: str) -> int:
-    """Return the positive whole number; raises ValidationError on the parameter `name` else."""
+    """Parse a positive whole number; raises ValidationError that names the parameter `name`."""
     try:
         return positive_integer(text)
     except ValidationError as error:
@@ -25,7 +25,7 @@ class StandardPagination(PageNumberPagination):
     max_page_size = MAX_PAGE_SIZE
 
     def get_page_size(self, request: Request) -> int:
-        """Return the rows of a page, at most 100; raises ValidationError for junk."""
+        """Return the size of a page, at most 100; raises ValidationError for anything below one."""
         size = request.query_params.get("page_size")
         return (
             self.page_size
@@ -34,7 +34,7 @@ class StandardPagination(PageNumberPagination):
         )
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Describe a link that may be null as OpenAPI 3.1 does."""
+        """Describe `next` and `previous` as text or null in the way of OpenAPI 3.1."""
         described: dict[str, Any] = super().get_paginated_response_schema(schema)
         described["required"] = list(described["properties"])
         for name in ("next", "previous"):
@@ -43,12 +43,12 @@ class StandardPagination(PageNumberPagination):
         return described
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Describe both parameters as one or more."""
+        """Add to the schemas of both parameters that their minimum is 1."""
         described: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         for parameter in described:
             parameter["schema"]["minimum"] = 1
         return described
 
     def get_page_number(self, request: Request, paginator: Any) -> int:
-        """Return the number of the page; raises ValidationError for junk."""
+        """Return the number of the page; raises ValidationError unless it is one or more."""
         return positive_parameter(request.query_params.get("page", "1"), "page")

@@ -10,7 +10,7 @@ from rest_framework.utils import json as strict_json
 
 
 def finite_float(text: str) -> float:
-    """Read a number; raises ValueError for one beyond the range of a double."""
+    """Parse a number; raises ValueError for one beyond the range of a double."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError("number out of range")
@@ -18,7 +18,10 @@ def finite_float(text: str) -> float:
 
 
 def unique_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Read an object; raises ValueError for a name given twice, which parsers read differently."""
+    """Return the members of a JSON object as a dict; raises ValueError for a name given twice.
+
+    Parsers differ on which of the two values counts.
+    """
     found = dict(members)
     if len(found) < len(members):
         raise ValueError("a name is given twice")
@@ -26,14 +29,14 @@ def unique_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class JSONParser(parsers.JSONParser):
-    """REST framework's strict parser, which answers 400 also to what breaks later or deeper.
+    """REST framework's strict parser, which also answers 400 where that one would end in a 500.
 
-    A lone surrogate parses, and then fails when the database or the answer encodes it. Nesting too
-    deep for the stack raises RecursionError.
+    A lone surrogate parses, and then fails when the database or the response encodes it. Nesting
+    too deep for the stack raises RecursionError.
     """
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        """Return the document; raises ParseError, whose message quotes nothing of it."""
+        """Return the parsed body; raises ParseError, whose message quotes nothing of it."""
         encoding = (parser_context or {}).get("encoding", "utf-8")
         try:
             text = stream.read().decode(encoding)  # LookupError for a codec that is not one of text

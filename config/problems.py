@@ -57,7 +57,10 @@ NEUTRAL_DETAILS = {"invalid_choice": "This is not one of the choices."}
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem to answer; `extra`: further members of the document."""
+    """The content of an RFC 9457 problem; `extra`: further members of the document.
+
+    An empty `code` or `detail` stands for that of the status in CODES and DETAILS.
+    """
 
     status: int
     code: str = ""
@@ -78,7 +81,7 @@ class Problem:
         }
 
     def response(self, request: HttpRequest) -> JsonResponse:
-        """Return the problem as an answer, outside a view of the API."""
+        """Return the problem as a JsonResponse, for middleware outside REST framework."""
         return JsonResponse(
             self.document(request),
             status=self.status,
@@ -147,7 +150,10 @@ def validation_problem(errors: Iterator[dict[str, str]]) -> Problem:
 
 
 def serializer_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Yield one entry for each error, from REST framework's nested details."""
+    """Yield field, code and detail of each error in REST framework's nested details.
+
+    `path`: the dotted name of the field that `details` belong to.
+    """
     if isinstance(details, list):
         for entry in details:
             yield from serializer_errors(entry, path)
@@ -163,7 +169,7 @@ def serializer_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 
 def model_errors(error: django.ValidationError) -> Iterator[dict[str, str]]:
-    """Yield one entry for each error, from Django's validation of models."""
+    """Yield field, code and detail of each error that Django's validation of a model found."""
     by_field = hasattr(error, "error_dict")
     fields = error.error_dict if by_field else {django.NON_FIELD_ERRORS: error.error_list}
     for name, faults in fields.items():
@@ -176,7 +182,7 @@ def model_errors(error: django.ValidationError) -> Iterator[dict[str, str]]:
             }
 
 
-# The first row whose exceptions match answers.
+# The first row that matches decides, so a subclass stands before its base class.
 ANSWERS: tuple[tuple[Any, Callable[[Any], Problem | None]], ...] = (
     (DomainError, lambda error: Problem(409, error.code, error.message, extra=error.extra)),
     (

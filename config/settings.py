@@ -179,10 +179,10 @@ DEMO_DAYS = environment.number("DEMO_DAYS", 30)
 
 THROTTLE = environment.text("THROTTLE", "on") != "off"
 NUM_PROXIES = environment.number("NUM_PROXIES", 0)
-EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # minutes that it lasts
+EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # of emergency access
 OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # minutes that an offered place is held
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
-# More than fit into a request line: Django counts those of the query before any middleware.
+# More fields than fit into a request line: Django counts those of a query before any middleware.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 RATES = {  # accounts/throttles.py says what each counts
@@ -207,7 +207,7 @@ AXES_USERNAME_CALLABLE = "accounts.login_limits.login_name"
 AXES_CLIENT_IP_CALLABLE = "extensions.rest.throttling.counted_address"
 AXES_LOCKOUT_CALLABLE = "accounts.login_limits.lockout_response"
 AXES_VERBOSE = False
-# Axes stores the refused form; a code that came with a wrong password is still valid.
+# Axes masks these in a refused form: a one-time code sent with a wrong password is still valid.
 AXES_SENSITIVE_PARAMETERS = ["username", "email", "code", "csrfmiddlewaretoken"]
 
 # --- API ------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ CORS_EXPOSE_HEADERS = ("Idempotency-Replayed", "Location", "Retry-After", "X-Req
 SESSION_COOKIE_AGE = 12 * 3600  # seconds: a long working day
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_COOKIE_HTTPONLY = True  # forms carry the token, and no script reads the cookie
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # they name patients
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # messages name patients
 X_FRAME_OPTIONS = "DENY"
 if NUM_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

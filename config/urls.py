@@ -17,7 +17,7 @@ DOCS = SpectacularSwaggerSplitView.as_view(
 )
 
 LOGIN = LoginView.as_view(template_name="rest_framework/login.html")
-# As rest_framework.urls, with the limit of all logins.
+# The URLs of rest_framework.urls; a login here counts towards the rate limit of all login forms.
 API_LOGIN = (
     [
         path("login/", limits_logins(LOGIN), name="login"),

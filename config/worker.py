@@ -7,11 +7,11 @@ from gunicorn.workers.gthread import ThreadWorker
 
 
 class Worker(ThreadWorker):
-    """gunicorn's ThreadWorker, which leaves no connection in the queue of the port at its end.
+    """gunicorn's ThreadWorker, which empties the port's queue of connections when it shuts down.
 
-    gunicorn keeps the port open while it finishes its calls, but accepts no more: connections that
-    arrive meanwhile are reset unanswered. This worker accepts those first and closes the port at
-    once, so that later clients are refused and try another server.
+    gunicorn's own keeps the port open while it finishes its calls, but accepts no more: connections
+    that arrive meanwhile are reset unanswered. This worker accepts those first and closes the port
+    at once, so that later clients are refused and try another server.
     """
 
     def set_accept_enabled(self, enabled: bool) -> None:

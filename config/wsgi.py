@@ -37,7 +37,7 @@ class Handler(WSGIHandler):
 
 
 def read_chunked_body(app: App) -> App:
-    """Read a chunked body and set its length; Django takes a body without a length for none."""
+    """Wrap the app: read a chunked body and set its length, without which Django reads no body."""
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.pop("HTTP_TRANSFER_ENCODING", "") and not environ.get("CONTENT_LENGTH"):
@@ -49,7 +49,7 @@ def read_chunked_body(app: App) -> App:
 
 
 def drop_body_of_head(app: App) -> App:
-    """Answer HEAD without a body."""
+    """Wrap the app: send no body in the response to HEAD."""
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         answer = app(environ, start_response)
@@ -62,7 +62,7 @@ def drop_body_of_head(app: App) -> App:
 
 
 def read_limited(body: Any, limit: int) -> bytes:
-    """Read the body; keep up to one chunk more than `limit` bytes, and drop the rest."""
+    """Read the body; keep up to one chunk above `limit`, so that it counts as too large."""
     kept = b""
     for _ in range(0, MAX_DRAINED, CHUNK):
         chunk = body.read(CHUNK)

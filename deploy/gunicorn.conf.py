@@ -36,7 +36,7 @@ logging.getLogger("gunicorn.error").addFilter(RequestTextFilter())
 
 
 def when_ready(server: Any) -> None:
-    """Load what the first call would load, and print the box; then the workers fork."""
+    """Load what a first request would load, before the workers fork; a demo prints its links."""
     from config import health, pages  # noqa: PLC0415  (Django is set up only now)
 
     get_resolver().url_patterns  # noqa: B018  (a lazy property: reading it imports the URL table)
@@ -48,10 +48,10 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Leave Ctrl-C to the master: a worker that gets it twice may deadlock."""
+    """Ignore SIGINT and leave Ctrl-C to the master: a worker that gets it twice may deadlock."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Close the connections: two processes that share one mix up their answers."""
+    """Close the database connections: two processes that share one mix up their results."""
     connections.close_all()

@@ -69,7 +69,7 @@ class ScheduleOverlap(DomainError):
 
 
 class ScheduleInUse(DomainError):
-    """The change would take the slot of appointments away; `appointments` holds their ids."""
+    """The change would leave appointments without a place; `appointments` holds their ids."""
 
     code = "schedule_in_use"
     message = "Appointments are booked in this session. Move or cancel them first."

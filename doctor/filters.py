@@ -23,12 +23,12 @@ class DoctorFilter(filters.FilterSet):
         fields = ("specialty", "language", "location", "ordering")
 
     def practising_at(self, queryset: Any, name: str, value: int) -> Any:
-        """Keep doctors with a session at the location, today (its date) or later."""
+        """Keep doctors with an active session at the location on its current date or later."""
         location = Location.objects.filter(pk=value).first()
         return queryset.practising_at(location) if location else queryset.none()
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """Filter and order; name and primary key make the order total."""
+        """Filter and order; name and primary key break ties, so that pages do not overlap."""
         queryset = super().filter_queryset(queryset)
         return queryset.order_by(*queryset.query.order_by, "last_name", "first_name", "pk")
 

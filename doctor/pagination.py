@@ -17,12 +17,12 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-CURSOR = re.compile(r"([0-9]{1,16})\|([0-9]{1,18})\|([np])")  # until the year 2286
+CURSOR = re.compile(r"([0-9]{1,16})\|([0-9]{1,18})\|([np])")  # microseconds until 2286
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A position in the order of slots, after the given one, and the direction of reading."""
+    """The position after this start and key in the order of slots, and the direction to read."""
 
     starts_at: datetime = EPOCH
     pk: int = 0
@@ -36,7 +36,7 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str) -> "Cursor":
-        """Return the cursor that `str` wrote as this text; raises ValueError for other text."""
+        """Parse the text of `str(cursor)`; raises ValueError for any other text."""
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         found = CURSOR.fullmatch(urlsafe_b64decode(padded).decode("ascii"))
         if found is None:
@@ -88,6 +88,7 @@ class Page:
 
     @staticmethod
     def _before(row: dict[str, Any]) -> Cursor:
+        """Return the position before the row: after any slot with the same start and a lower id."""
         return Cursor(row["starts_at"], row["id"] - 1, forward=False)
 
     def links(self, request: Request) -> dict[str, str | None]:

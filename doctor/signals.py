@@ -1,7 +1,7 @@
 """Signals that the calendar sends inside the transaction of a change.
 
-The sender is the model Slot, and the slots of a signal are locked. A receiver only calls a verb.
-`appointment.receivers` receives both signals.
+The sender is the model Slot, and the slots of a signal are locked. Both signals are received in
+`appointment.receivers`, where each receiver only calls one method.
 """
 
 from django.dispatch import Signal
@@ -9,7 +9,7 @@ from django.dispatch import Signal
 # Sent before slots close, are deleted or lose places.
 #   slots: primary keys of the slots
 #   at: instant of the change (UTC)
-# A receiver takes back the places that offers hold. Afterwards `taken` counts appointments only, so
+# The receiver withdraws the offers on the slots. Afterwards `taken` counts appointments only, so
 # the sender reads it again.
 slots_closing = Signal()
 

@@ -24,12 +24,12 @@ Span = tuple[datetime, datetime]  # start and end
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Return the names in the IANA time zone database that are places, and UTC."""
+    """Return the IANA time zone names with an area, such as Europe/Madrid, and UTC."""
     return frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
 
 
 def validate_time_zone(name: str) -> None:
-    """Raise ValidationError unless the name is in the IANA time zone database."""
+    """Raise ValidationError unless the name is one of `zone_names()`."""
     if name not in zone_names():
         raise ValidationError(
             "Use a name of the IANA time zone database, such as Europe/Madrid.", code="time_zone"
@@ -59,7 +59,7 @@ def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
 
 
 def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Return the first instant of the zone's new offset, which lies between the two instants."""
+    """Find by bisection the instant between these two at which the zone's offset changes."""
     old_offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = (before + (after - before) / 2).replace(microsecond=0)
@@ -76,7 +76,7 @@ def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
 def spans_of(
     day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
 ) -> list[Span]:
-    """Return start and end (UTC) of each slot of a session: equal steps of elapsed time.
+    """Return the (start, end) in UTC of each slot of a session: equal steps of elapsed time.
 
     A remainder shorter than a slot is dropped. Without a slot length the session is one slot.
     01:00 to 04:00 has two hours of slots when the clocks go forward and four when they go back.
@@ -88,7 +88,7 @@ def spans_of(
 def extent_of(
     day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
 ) -> Span | None:
-    """Return the start of a session's first slot and the end of its last (UTC); None without."""
+    """Return the first start and the last end (UTC) of a session's slots; None if it has none."""
     first, step, count = _steps(day, start, end, slot_minutes, zone)
     return (first, first + count * step) if count else None
 
@@ -108,7 +108,7 @@ def _steps(
 def spans_of_days(
     first: date | None, last: date | None, time_zones: Mapping[int, str]
 ) -> dict[Span, list[int]]:
-    """Return the time (UTC) from the first to the last day, with the locations that share it.
+    """Map the span of these days in UTC, by time zone, to the primary keys of the locations there.
 
     `time_zones`: the IANA time zone of each location by the location's primary key. Days run from
     midnight to midnight on the clocks of the location, both days included. None leaves the range

@@ -7,7 +7,7 @@ class DomainError(Exception):
     """A rule refused a change, and nothing was written.
 
     `code`: the name of the error for clients. `message`: a sentence for people. `extra`: further
-    members of the answer, such as alternatives.
+    data for the client, such as other slots.
     """
 
     code = "conflict"

@@ -63,7 +63,7 @@ class PatientSerializer(PartialUpdateSerializer[Patient]):
         }
 
     def create(self, validated_data: dict[str, Any]) -> Patient:
-        """Call `Patient.enroll`."""
+        """Save a new profile or dependent of the caller; raises as `Patient.enroll`."""
         user = self.context["request"].user
         patient = Patient(user=user, is_dependent=self.is_dependent, **validated_data)
         patient.enroll()
@@ -143,7 +143,7 @@ class NewMedicalHistorySerializer(MedicalHistorySerializer):
         fields = (*MedicalHistorySerializer.Meta.fields, "patient_id")
 
     def create(self, validated_data: dict[str, Any]) -> MedicalHistory:
-        """Call `MedicalHistory.add_own`."""
+        """Save the new entry; raises as `MedicalHistory.add_own`."""
         patient_id = validated_data.pop("patient_id", None)
         entry = MedicalHistory(**validated_data)
         entry.add_own(self.context["request"].user, patient_id)

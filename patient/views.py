@@ -44,7 +44,7 @@ class PatientViewSet(
         return Patient.objects.own_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
-        """Call `Patient.erase`."""
+        """Erase the person instead of deleting the row: past visits stay, without a name."""
         instance.erase(by=instance.user)
 
 
@@ -61,7 +61,7 @@ class OwnProfileViewSet(CreateModelMixin, PatientViewSet):
     conflicts = {"post": ("profile_exists",)}
 
     def get_object(self) -> Any:
-        """Return the caller's own profile, or 404 before it exists."""
+        """Return the caller's own profile; raises Http404 before it exists."""
         return get_object_or_404(self.get_queryset())
 
 
@@ -80,7 +80,7 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
         return Patient.objects.dependents_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
-        """Call `Patient.erase`."""
+        """Erase the person instead of deleting the row: past visits stay, without a name."""
         instance.erase(by=instance.user)
 
 
@@ -101,5 +101,5 @@ class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
         return AuditEvent.objects.access_log_of(patients.values("pk")).select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
-        """Record the read in the role of the patient: all rows are of the caller's patients."""
+        """Record the read in the role `patient`: all rows concern the caller or dependents."""
         record_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)

@@ -11,13 +11,13 @@ from accounts.models import User
 
 
 def page(model: type[Model] | Model, view: str = "changelist") -> str:
-    """Return the path of a page of a model, or of one of its rows."""
+    """Return the path of the admin's page `view` of a model or, given a row, of that row."""
     keys = [model.pk] if isinstance(model, Model) else []
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=keys)
 
 
 class FormReader(HTMLParser):
-    """A parser that reads what a browser would send back of the page's unchanged form."""
+    """A parser that collects in `sent` what a browser would post of the page's unchanged form."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -57,28 +57,28 @@ class FormReader(HTMLParser):
 
 
 class AdminClient:
-    """A browser, signed in to the admin."""
+    """A client that uses the admin as a browser does, signed in as a user."""
 
     def __init__(self, user: User) -> None:
         self.client = Client()
         self.client.force_login(user)
 
     def get(self, path: str, **query: Any) -> Any:
-        """Open a page."""
+        """Return the response of a page."""
         return self.client.get(path, query)
 
     def status(self, path: str, **query: Any) -> int:
-        """Return the status of a page."""
+        """Return the HTTP status of a page."""
         return int(self.get(path, **query).status_code)
 
     def open(self, path: str) -> dict[str, Any]:
-        """Open a page and keep its form, as a browser would send it."""
+        """Open a page, and return the values of its form as a browser would send them."""
         response = self.get(path)
         assert response.status_code == 200, response.status_code
         return FormReader(response.content.decode()).sent
 
     def send(self, path: str, form: dict[str, Any] | None = None, **typed: Any) -> Any:
-        """Send a form with these values. An empty list leaves a box unchecked."""
+        """Post the form with the values of `typed`. An empty list unchecks a box."""
         return self.client.post(path, {**(form or {}), **typed}, follow=True)
 
     def change(self, row: Model, **typed: Any) -> Any:
@@ -87,12 +87,12 @@ class AdminClient:
         return self.send(path, self.open(path), **typed)
 
     def act(self, action: str, *rows: Model, **more: Any) -> Any:
-        """Apply an action to rows in their list."""
+        """Apply an action of the admin to these rows, on their list page."""
         chosen = {"action": action, "_selected_action": [row.pk for row in rows], "index": 0}
         return self.client.post(page(type(rows[0])), {**chosen, **more}, follow=True)
 
     def delete_all(self, *rows: Model) -> Any:
-        """Delete rows from their list, and confirm."""
+        """Delete these rows by the action on their list page, and confirm."""
         chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in rows]}
         return self.client.post(page(type(rows[0])), {**chosen, "post": "yes"}, follow=True)
 
@@ -101,7 +101,7 @@ class AdminClient:
         return self.client.post(page(row, "delete"), {"post": "yes"}, follow=True)
 
     def suggestions(self, model: type[Model], field: str, term: str = "", **more: Any) -> Any:
-        """Return the suggestions of a field's autocomplete."""
+        """Return the results of a field's autocomplete, or the status if the admin refuses."""
         asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
         found = self.get("/admin/autocomplete/", **asked, field_name=field, term=term, **more)
         return found.json()["results"] if found.status_code == 200 else found.status_code

@@ -1,4 +1,4 @@
-"""Functions that collect the audit events of a call."""
+"""Context managers that collect the audit events of a block."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from tests.sample_data import rolled_back
 
 @contextmanager
 def events_kept() -> Iterator[list[AuditEvent]]:
-    """Yield a list, which holds the events of the block at its end."""
+    """Yield a list that holds, after the block, the audit events that the block wrote."""
     found: list[AuditEvent] = []
     last = AuditEvent.objects.order_by("pk").values_list("pk", flat=True).last() or 0
     yield found
@@ -18,6 +18,6 @@ def events_kept() -> Iterator[list[AuditEvent]]:
 
 @contextmanager
 def events() -> Iterator[list[AuditEvent]]:
-    """Do the same as `events_kept`, and undo the block."""
+    """Yield the same list as `events_kept`, and roll the block back."""
     with rolled_back(), events_kept() as found:
         yield found

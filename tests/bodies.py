@@ -10,7 +10,7 @@ from appointment.models import WaitlistEntry
 from doctor.models import Schedule
 from doctor.tests.factories import day_ahead
 
-WORK_LIST = "/api/appointment/rebooking/{appointment_id}/"
+WORK_LIST = "/api/appointment/rebooking/{appointment_id}/"  # a visit that needs rebooking
 NEW_PASSWORD = "a quite different phrase"
 PROFILE = {
     "first_name": "Eva",
@@ -30,18 +30,19 @@ ENTRY = {
     "diagnosed_on": "2012-03-01",
     "notes": "In spring.",
 }
+# The bodies of these paths hold the token of a mailed link.
 MAILED = ("/api/auth/verify-email/", "/api/auth/password-reset/confirm/")
 
 
 class Bodies:
-    """The bodies that fit a sample clinic with these rows."""
+    """The base of `SampleData` that makes a request body for each write from its rows."""
 
     accounts: dict[str, User]
     session: Schedule
     waiting: WaitlistEntry
 
     def mailed(self, template: str) -> dict[str, Any]:
-        """Return the body with the secret of a mailed link for the account's current state."""
+        """Return the body for a path in MAILED, with a token of the owner's present state."""
         owner = User.objects.get(pk=self.accounts["owner"].pk)
         if template == "/api/auth/verify-email/":
             return {"token": VERIFICATION.make(owner)}
@@ -49,7 +50,7 @@ class Bodies:
 
     @cached_property
     def bodies(self) -> dict[str, dict[str, Any]]:
-        """Return the bodies by path, or by the path up to its key."""
+        """Map each path template, or its part before the first `{`, to its body."""
         owner, slot = self.accounts["owner"], self.session.slots.earliest("starts_at")
         names = {"first_name": "Eva", "last_name": "Sol"}
         account = {"email": "eva@example.com", "password": NEW_PASSWORD, **names}
@@ -75,7 +76,7 @@ class Bodies:
         }
 
     def criteria(self) -> dict[str, Any]:
-        """Return criteria that a patient can wait for."""
+        """Return the body that joins the waitlist of a doctor without a free place."""
         return {
             "doctor": self.waiting.doctor_id,
             "from": str(day_ahead(1)),
@@ -86,7 +87,7 @@ class Bodies:
         }
 
     def hours(self) -> dict[str, Any]:
-        """Return a session that the doctor can still hold."""
+        """Return the body of a session on a day when the doctor has no other."""
         return {
             "doctor": self.session.doctor.pk,
             "location": self.session.location.pk,
@@ -99,7 +100,7 @@ class Bodies:
         }
 
     def away(self) -> dict[str, Any]:
-        """Return a day off of the doctor, later than everything else."""
+        """Return the body of a day off of the doctor, after all of the sample data."""
         return {
             "doctor": self.session.doctor.pk,
             "location": None,
@@ -109,7 +110,7 @@ class Bodies:
         }
 
     def every_week(self) -> dict[str, Any]:
-        """Return weekly hours that the doctor can keep and existing hours can change to."""
+        """Return the body of weekly hours that can be added, or replace those of `weekly_hours`."""
         return {
             "doctor": self.session.doctor.pk,
             "location": self.session.location.pk,

@@ -1,4 +1,4 @@
-"""Canary words for every personal field, and a hunter that looks for them where none may be."""
+"""Canaries: unmistakable values of personal fields, and a `Hunter` that finds where they leak."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ OURS = ("accounts", "doctor", "patient", "appointment", "config")
 
 
 class Hunter(logging.Handler):
-    """A collector of what leaves the clinic: log lines, addresses, refusals.
+    """A log handler that collects log lines, URLs and refusals, and searches them for canaries.
 
     `secrets` are tokens, keys and codes that a test adds to the words that it looks for.
     """
@@ -62,7 +62,7 @@ class Hunter(logging.Handler):
 
     @contextmanager
     def listening(self) -> Iterator["Hunter"]:
-        """Hear every logger at the level of service, and ours at every level."""
+        """Collect the log of the block: our loggers from DEBUG on, others at their own level."""
         names = ("", "django", *OURS)
         loggers = [logging.getLogger(name) for name in names]
         levels = [logger.level for logger in loggers]
@@ -78,7 +78,7 @@ class Hunter(logging.Handler):
                 logger.setLevel(level)
 
     def seen(self, answer: Any) -> Any:
-        """Note the addresses of an answer, and the body of a refusal."""
+        """Collect the URLs in a response, and the body of a problem. Return the response."""
         for response in (answer, *(step for step in getattr(answer, "redirect_chain", ()))):
             location = response[0] if isinstance(response, tuple) else response.get("Location", "")
             self.urls.append(unquote_plus(location))
@@ -91,7 +91,7 @@ class Hunter(logging.Handler):
         return answer
 
     def places(self) -> dict[str, list[str]]:
-        """Return all that was collected or is kept, by its place."""
+        """Map each place where no canary may be to the texts collected or stored there."""
         entries = LogEntry.objects.values_list("object_repr", "change_message")
         return {
             "log": self.lines,
@@ -109,7 +109,7 @@ class Hunter(logging.Handler):
         }
 
     def found(self) -> list[tuple[str, str]]:
-        """Return every canary and secret found in a forbidden place, with the place."""
+        """Return (place, word) for every canary and secret in a place where none may be."""
         return [
             (place, caught)
             for place, texts in self.places().items()

@@ -15,7 +15,7 @@ from tests.templates import Templates
 
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a database that refuses connections."""
+    """Make every attempt to connect to the database fail."""
 
     def refuse(self: Any) -> None:
         raise OperationalError("connection refused")
@@ -36,7 +36,7 @@ def clinic(
 ) -> Iterator[Server]:
     """Start the real server with its demo data, on a database of its own.
 
-    All tests of a process share it. They add to its data and leave the data sound.
+    All tests of a process share it. They add to its data and break none of its invariants.
     """
     log = tmp_path_factory.mktemp("clinic") / "log"
     server = Server(database.create_database("clinic", templates.demo()), log, THROTTLE="off")

@@ -21,6 +21,7 @@ import signal
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -41,7 +42,7 @@ FOLDER = pytest.StashKey[Path]()
 # A worker finds the folder and the server of its run by these variables.
 RUN_FOLDER, RUN_SERVER = "TEST_RUN_FOLDER", "TEST_RUN_SERVER"
 WORKER = "PYTEST_XDIST_WORKER"  # set by pytest-xdist
-# Races wait for their locks on a slow machine, too. Tests of limits set their own.
+# The timeouts are long: a race on a slow machine gets its locks. Tests of timeouts set their own.
 ENVIRONMENT = {
     "ENVIRONMENT": "demo",
     "THROTTLE": "off",
@@ -121,19 +122,22 @@ class SQLite:
 
 
 def memory() -> str | None:
-    """Return a folder in memory, if this machine has one with enough room."""
+    """Return a folder in memory with enough room, or None if this machine has none."""
     wide = Path(MEMORY).is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
     return MEMORY if wide and os.access(MEMORY, os.W_OK) else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer `--db`."""
+    """Add the option `--db`."""
     parser.addoption("--db", choices=CHOICES, help="the database to test on")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
-    """Start the database and put it into the environment. A wrapper runs before all plugins."""
+    """Start the database and put its URL into the environment, before Django's settings load.
+
+    pytest-django loads them in the same hook. A hook wrapper runs before all other plugins.
+    """
     options = early_config.known_args_namespace
     if not (options.help or options.version):
         try:
@@ -144,23 +148,33 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def _stand_on_a_database(config: pytest.Config, kind: str | None) -> None:
+    """Join the run's database in a worker, or else start one; set the environment for Django."""
     if os.environ.pop(WORKER, None):
         end_with_parent(signal.SIGKILL)
         folder = Path(os.environ.pop(RUN_FOLDER))
         database = join(kind, folder, os.environ.pop(RUN_SERVER))
+        config.add_cleanup(database.stop)
     else:
         made = scratch.Folder("clinic-test-", memory())
         config.add_cleanup(made.close)
         folder, database = made.path, choose(kind, made.path)
         server = database.server if isinstance(database, pgbouncer.Through) else database
         os.environ.update({RUN_FOLDER: str(folder), RUN_SERVER: server.url()})
-    config.add_cleanup(database.stop)
+        config.add_cleanup(database.stop)
+        config.add_cleanup(partial(drop_templates, server, folder))  # before it stops
     config.stash[KEY], config.stash[FOLDER] = database, folder
     os.environ.update(ENVIRONMENT, DATABASE_URL=database.url())
     for name in FOREIGN:
         os.environ.pop(name, None)
     if isinstance(database, pgbouncer.Through):
         os.environ["PGBOUNCER"] = "1"
+
+
+def drop_templates(server: Database, folder: Path) -> None:
+    """Drop the databases of `tests.templates`, which no worker drops since the others copy them."""
+    if isinstance(server, postgres.Server):
+        for made in folder.glob("*.url"):
+            server.drop(made.read_text())
 
 
 def choose(kind: str | None, folder: Path) -> Database:
@@ -182,7 +196,7 @@ def join(kind: str | None, folder: Path, url: str) -> Database:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the markers that choose the database."""
+    """Register the markers that choose the database."""
     config.addinivalue_line("markers", "only_on(kind): run on sqlite, or on postgres, alone")
     config.addinivalue_line(
         "markers", "both_databases: the database has a part in the claim; run on SQLite as well"
@@ -190,7 +204,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of the other database. A skip would look like a missing database."""
+    """Deselect the tests of the other database. A skip would look like a missing database."""
     kind = config.stash[KEY].kind
     left_out = [item for item in items if _only_on(item) not in {kind, None}]
     if left_out:

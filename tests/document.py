@@ -12,7 +12,7 @@ JSON = "application/json"
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the whole document."""
+    """Return the whole OpenAPI document as parsed JSON."""
     with GENERATOR_STATS.silence():
         generated: Any = SchemaGenerator().get_schema(request=None, public=True)
     found: dict[str, Any] = json.loads(json.dumps(generated))
@@ -26,7 +26,7 @@ def operation(method: str, route: str) -> dict[str, Any]:
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema that a reference names, alone or in a union with null."""
+    """Return the schema behind a `$ref` or a union with null; any other schema as it is."""
     several = schema.get("oneOf") or schema.get("allOf") or schema.get("anyOf")
     if several:
         return resolved(next(one for one in several if one != {"type": "null"}))
@@ -37,7 +37,7 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def members(schema: dict[str, Any], path: str = "") -> list[str]:
-    """Return the path of each member, as `results[].doctor.name`, or `name?` if optional."""
+    """Return the path of each member of such JSON: `results[].doctor.name`, `name?` if optional."""
     schema = resolved(schema)
     if "items" in schema:
         return members(schema["items"], f"{path}[]")
@@ -51,7 +51,7 @@ def members(schema: dict[str, Any], path: str = "") -> list[str]:
 
 
 def writable(method: str, route: str) -> dict[str, Any]:
-    """Return the members that a body of this operation may have, each with its schema."""
+    """Map each member that a body of this operation may have to its schema."""
     body = operation(method, route).get("requestBody", {}).get("content", {}).get(JSON)
     found: dict[str, Any] = resolved(body["schema"])["properties"] if body else {}
     return found

@@ -26,7 +26,7 @@ TRIGGERS = {
 
 
 class Flush:
-    """A function that returns the database to its state at this object's creation."""
+    """A callable that returns the database to its state at this object's creation."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -40,7 +40,10 @@ class Flush:
             self.kept = {table: self._rows(cursor, table) for table in KEPT}
 
     def __call__(self) -> None:
-        """Delete the rows of tests in one transaction. The foreign keys are sound at its end."""
+        """Delete the rows of tests and restore those of KEPT, in one transaction.
+
+        The database checks foreign keys only at its end, so the DELETEs may come in any order.
+        """
         with transaction.atomic(self.connection.alias), self.connection.cursor() as cursor:
             self._empty(cursor, self._filled(cursor))
             changed = [table for table in KEPT if self._rows(cursor, table) != self.kept[table]]
@@ -51,14 +54,18 @@ class Flush:
         return [table for (table,) in cursor.fetchall()]
 
     def _empty(self, cursor: Any, tables: list[str]) -> None:
-        """Empty the tables. TRUNCATE comes first, since pending foreign keys would block it."""
+        """Empty the tables. TRUNCATE comes first: pending foreign key checks would make it fail."""
         with self._without_triggers(cursor, tables) as guarded:
             for table in sorted(tables, key=lambda table: table not in guarded):
                 cursor.execute(f"{'TRUNCATE' if table in guarded else 'DELETE FROM'} {table}")
 
     @contextmanager
     def _without_triggers(self, cursor: Any, tables: list[str]) -> Iterator[set[str]]:
-        """Allow a DELETE of these tables during the block, except of the yielded ones."""
+        """Lift the triggers that refuse a DELETE, and yield the tables that still have theirs.
+
+        On SQLite it drops the triggers during the block. On PostgreSQL it lifts none, so the caller
+        has to TRUNCATE.
+        """
         cursor.execute(TRIGGERS[self.connection.vendor])
         triggers = [trigger for trigger in cursor.fetchall() if trigger[0] in tables]
         if self.connection.vendor == "postgresql":

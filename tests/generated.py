@@ -1,4 +1,4 @@
-"""Calls that schemathesis makes up from the OpenAPI document, each with all of its checks."""
+"""Calls that schemathesis generates from the OpenAPI document, each with all of its checks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +31,8 @@ CONFIG = {
     "seed": 1,
     "generation": {"deterministic": True, "database": "none"},
 }
-# No schema can express these refusals of a body or query that keeps to the document, by field and
-# code. Any other refusal of what the document allows fails.
+# By field, the error codes with which the API may refuse a value that the document allows, since no
+# schema can express the rule. Any other refusal of what the document allows fails the test.
 BEYOND_A_SCHEMA = {
     "date": {"invalid", "date_range"},  # not with from and to; within ten years of today
     "to": {"date_range", "invalid"},  # not before from, not too long after it
@@ -44,6 +44,7 @@ BEYOND_A_SCHEMA = {
     "password": {"invalid"},
     "token": {"invalid"},
 }
+# The same for every field.
 CODES_BEYOND_A_SCHEMA = {
     "does_not_exist",  # a key of the right shape that no row has
     "null_characters_not_allowed",
@@ -61,7 +62,10 @@ CODES_BEYOND_A_SCHEMA = {
 
 
 def login_of(account: User) -> type:
-    """Return a class that signs every call in, with a new token after a logout."""
+    """Return an auth class for schemathesis, which sends a token of the account.
+
+    It makes a new token when a call has deleted the last one, as a logout does.
+    """
     last = ""
 
     class Login:
@@ -90,7 +94,7 @@ def someone_who_may_do_everything() -> User:
 
 @contextmanager
 def connection_kept() -> Iterator[None]:
-    """Let no request close the connection, whose transaction undoes the calls."""
+    """Keep requests from closing the connection, whose transaction is rolled back at the end."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     try:
@@ -115,9 +119,10 @@ def document() -> Iterator[Any]:
 
 
 def check_operation(schema: Any, method: str, route: str, examples: int, edges: bool = True) -> int:
-    """Make up calls of one operation: its examples, at random, and the edges of every member.
+    """Generate calls of one operation: its examples, random ones, and the edges of every member.
 
-    Return how many. Raises the failures of all checks together.
+    `examples` limits the random calls; `edges=False` leaves the edges out. Return the number of
+    calls. Raises the failures of all checks together.
     """
     calls = 0
 
@@ -134,7 +139,7 @@ def check_operation(schema: Any, method: str, route: str, examples: int, edges: 
 
 
 def quiet(examples: int) -> hypothesis.settings:
-    """Return settings for this number of examples, the same in every run and on every machine."""
+    """Return Hypothesis settings for this number of examples, which are the same in every run."""
     return hypothesis.settings(
         max_examples=examples,
         deadline=None,
@@ -145,7 +150,7 @@ def quiet(examples: int) -> hypothesis.settings:
 
 
 def assert_conforms(case: Any, response: Any) -> None:
-    """Assert that all checks hold, except for a refusal whose reason no schema can express."""
+    """Assert that schemathesis's checks hold; ignore a refusal that no schema can express."""
     try:
         case.validate_response(response)
     except FailureGroup as failures:
@@ -155,7 +160,7 @@ def assert_conforms(case: Any, response: Any) -> None:
 
 
 def is_beyond_a_schema(failure: Any, response: Any) -> bool:
-    """Return whether the document could not have expressed any reason of the refusal."""
+    """Return whether the failure is a 400 whose every error is one that no schema can express."""
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return False
     errors = response.json().get("errors", ())
@@ -167,10 +172,10 @@ def is_beyond_a_schema(failure: Any, response: Any) -> bool:
 
 
 def check_sequences(schema: Any, sequences: int, steps: int) -> int:
-    """Make up sequences of calls, each from earlier answers. Return the number of calls."""
+    """Generate sequences of calls with values of earlier responses. Return the number of calls."""
     calls = 0
 
-    class Machine(schema.as_state_machine()):  # made at run time
+    class Machine(schema.as_state_machine()):  # the base is made from the document
         def setup(self) -> None:
             self.taken_back = rolled_back()
             self.taken_back.__enter__()

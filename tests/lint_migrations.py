@@ -1,4 +1,4 @@
-"""A linter of every migration's SQL: the code of the previous release must work meanwhile.
+"""A linter of every migration's SQL: the previous release's code must work on the new tables.
 
 `python -m tests.lint_migrations` starts both databases and runs django-migration-linter on each of
 the project's migrations there. Its warnings count as errors. The two tables in this module list the
@@ -22,7 +22,7 @@ Migration = tuple[str, str]
 BEFORE_SERVICE = "Written before there was a release: no old code ran while it was applied."
 NEW_TABLE = "The constraint is of a table that the same migration makes."
 
-# The analyser of one database cannot judge these.
+# By kind of database: complaints, by code, that its analyser cannot judge, with the reason.
 OF_DATABASE = {
     "sqlite": {
         "NOT_NULL": "SQLite changes a table by making it anew, with all its columns. What is new "
@@ -31,7 +31,7 @@ OF_DATABASE = {
     },
     "postgres": {},
 }
-# The SQL of these migrations on PostgreSQL shows what is new.
+# By migration: complaints, by code, that are accepted on PostgreSQL, with the reason.
 OF_MIGRATION: dict[Migration, dict[str, str]] = {
     ("appointment", "0003_lifecycle_waitlist_idempotency"): {
         "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
@@ -58,7 +58,7 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
 
 
 def complaints(kind: str) -> Iterator[str]:
-    """Yield the faults of the migrations on the database for which Django is set up."""
+    """Yield each complaint not accepted, and on PostgreSQL each acceptance that is not needed."""
     from django_migration_linter import MigrationLinter
 
     linter = MigrationLinter(no_cache=True, all_warnings_as_errors=True, no_output=True)
@@ -76,12 +76,12 @@ def complaints(kind: str) -> Iterator[str]:
 
 
 def excuses(kind: str, name: Migration) -> dict[str, str]:
-    """Return the codes that are allowed there, with the reason."""
+    """Map each code of complaint that is accepted of this migration to the reason."""
     return OF_DATABASE[kind] | (OF_MIGRATION.get(name, {}) if kind == "postgres" else {})
 
 
 def issues(linter: Any, migration: Any) -> dict[str, str]:
-    """Return the codes of all complaints about a migration, with the linter's own words."""
+    """Map the code of each complaint about a migration to the linter's message."""
     from django_migration_linter.sql_analyser.analyser import analyse_sql_statements
 
     sql = linter.get_sql(migration.app_label, migration.name)
@@ -92,7 +92,7 @@ def issues(linter: Any, migration: Any) -> dict[str, str]:
 
 
 def lint(kind: str) -> list[str]:
-    """Set Django up for a database of this kind, and lint."""
+    """Set Django up for a database of this kind, lint, and return the complaints."""
     from tests import database, scratch
 
     folder = scratch.Folder("clinic-lint-")
@@ -111,7 +111,10 @@ def lint(kind: str) -> list[str]:
 
 
 def main(*kinds: str) -> int:
-    """Lint on the kind that is named, or on each in a process. Return how many had faults."""
+    """Lint on the one kind of database that is named, or else on each in a process of its own.
+
+    Return the number of kinds with complaints.
+    """
     if len(kinds) != 1:
         commands = [[sys.executable, "-m", "tests.lint_migrations", kind] for kind in OF_DATABASE]
         return sum(subprocess.run(each, cwd=ROOT, check=False).returncode for each in commands)

@@ -21,7 +21,7 @@ SHUTDOWN_SECONDS = 120  # more than its graceful_timeout
 
 
 def environ(**variables: str) -> dict[str, str]:
-    """Return the environment of an ordinary shell, without the suite's own settings."""
+    """Return this process's environment, without the suite's variables and with these."""
     of_suite = {*database.ENVIRONMENT, "DATABASE_URL", database.RUN_FOLDER, database.RUN_SERVER}
     kept = {k: v for k, v in os.environ.items() if k not in of_suite}
     return {**kept, **variables}
@@ -56,7 +56,7 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator[float]:
-        """Start it, wait until it is ready, and yield the seconds that took. It must end well."""
+        """Start it, wait until it is ready, and yield the seconds that took; then `stop()` it."""
         began = time.monotonic()
         try:
             self.start()
@@ -73,7 +73,7 @@ class Server:
                 env=self.environ,
                 stdout=log,
                 stderr=log,
-                preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (the server comes first)
+                preexec_fn=tied_to_this_process(),  # noqa: PLW1509  (it only makes system calls)
             )
         while not self._is_ready():
             assert self.process.poll() is None, self.log.read_text()
@@ -81,7 +81,7 @@ class Server:
         self.box = self.log.read_text()
 
     def stop(self) -> None:
-        """Shut it down. It must end well."""
+        """Shut it down by SIGTERM. It must exit with 0."""
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(timeout=SHUTDOWN_SECONDS) == 0, self.log.read_text()
 
@@ -105,7 +105,7 @@ class Server:
 
 
 class BareServer(Server):
-    """The same server without demo data. `migrate()` prepares its database."""
+    """A server that is gunicorn alone: it makes no demo data. `migrate()` makes its tables."""
 
     command: tuple[str, ...] = (
         "-m",
@@ -120,7 +120,7 @@ class BareServer(Server):
         super().__init__(url, log, **settings)
 
     def migrate(self) -> None:
-        """Make the tables that are missing."""
+        """Apply the migrations to its database."""
         done = self.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
 

@@ -1,4 +1,4 @@
-"""People whom a migration, not a factory, provides for."""
+"""The rows about people that a migration makes, and no factory."""
 
 from django.contrib.auth.models import Group
 

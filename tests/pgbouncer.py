@@ -23,7 +23,7 @@ from tests.live import ROOT
 from tests.programs import query, tied_to_this_process
 
 STORE = ROOT / "var" / "pgbouncer"
-SECONDS = 60  # a step of apt may take this long
+SECONDS = 60  # that a step of apt, and a start or end of PgBouncer, may take
 CONNECTIONS = 20  # to each database, for all clients together; PgBouncer's own default
 CONFIG = """
 [databases]
@@ -71,7 +71,7 @@ class Through:
         return f"{self.server.describe()}, through {self.bouncer.describe()}"
 
     def close(self) -> None:
-        """End the PgBouncer. The server keeps running."""
+        """Stop the PgBouncer. The server keeps running."""
         if hasattr(self, "bouncer"):
             self.bouncer.stop()
         self._folder.close()
@@ -138,7 +138,7 @@ class Bouncer:
         return done.stdout.partition("\n")[0]
 
     def stop(self) -> None:
-        """End it. A second call is allowed."""
+        """Stop it. A second call does nothing."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(SECONDS)
@@ -221,7 +221,7 @@ def _libraries() -> list[str]:
 
 
 def _apt(*command: str, **options: Any) -> str:
-    """Return the output of a command. Raises BouncerMissing if it fails."""
+    """Return a command's standard output. Raises BouncerMissing if it fails or takes too long."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=SECONDS, **options

@@ -91,7 +91,7 @@ class Server:
         return urlunsplit(parts._replace(path=f"/{database}")) if database else self._url
 
     def value(self, statement: str, database: str = "") -> Any:
-        """Return the one value that a statement answers, or None."""
+        """Run a statement. Return the one value of its result, or None if it has no result."""
         return query(self.url(database), statement)
 
     def create_database(self, name: str, template: str = "") -> str:
@@ -106,8 +106,13 @@ class Server:
         return self.url(unique)
 
     def keep(self, url: str) -> None:
-        """Do not drop a database that was made here. It stays until the server is stopped."""
+        """Exclude a database made here from those that `stop()` drops: other processes copy it."""
         self._made.remove(urlsplit(url).path.strip("/"))
+
+    def drop(self, url: str) -> None:
+        """Drop the database at the DATABASE_URL and end its connections, if it is there."""
+        database = urlsplit(url).path.strip("/")
+        self.value(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
     def describe(self) -> str:
         """Describe it in one line for people: version, source, place."""
@@ -116,7 +121,7 @@ class Server:
     def stop(self) -> None:
         """Drop the databases that were made here."""
         while self._made:
-            self.value(f'DROP DATABASE IF EXISTS "{self._made.pop()}" WITH (FORCE)')
+            self.drop(self.url(self._made.pop()))
 
     def _place(self) -> str:
         """Return host, port and database, without the password."""

@@ -6,6 +6,7 @@ from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "instance", "code"}
+# A problem with this code has these members, too.
 MORE_MEMBERS = {
     "validation_error": {"errors"},
     "slot_full": {"alternatives"},

@@ -26,7 +26,7 @@ class Unusable(Exception):
 
 
 def _die_with(parent: int, prctl: Callable[..., int]) -> None:
-    """Ask Linux, in the child, to send it the signal when the test run dies.
+    """Ask Linux, in the child, to send it SIGQUIT when the test run dies.
 
     The child does so after the change of account, which would clear the request. If the parent died
     before the request, the child notices that it has another parent.
@@ -50,7 +50,7 @@ def tied_to_this_process() -> Callable[[], None] | None:
 
 
 def query(url: str, statement: str) -> Any:
-    """Return the one value that a statement answers outside any transaction, or None."""
+    """Run a statement in autocommit. Return its one value, or None if it has no result."""
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -59,7 +59,7 @@ def query(url: str, statement: str) -> Any:
 
 
 class Programs:
-    """The programs of one release. The caller gives them the folder."""
+    """PostgreSQL's programs of one release; they run in `folder`, which their account then owns."""
 
     def __init__(self, source: Binaries, folder: Path) -> None:
         self.source, self.folder = source, folder
@@ -79,7 +79,7 @@ class Programs:
     def launch(
         self, data: Path, settings: Mapping[str, str], log: Path
     ) -> "subprocess.Popen[bytes]":
-        """Start a server on the data. It is shut down when this thread ends."""
+        """Start a server on the data directory. It is shut down when this thread ends."""
         command = [str(self._place / "postgres"), "-D", str(data)]
         command += [part for item in settings.items() for part in ("-c", "=".join(item))]
         with log.open("ab") as output:
@@ -92,7 +92,7 @@ class Programs:
             )
 
     def give(self, path: Path) -> None:
-        """Give the file to the programs' account."""
+        """Make the programs' account the owner of the file."""
         binaries.give(path, self._account)
 
     def _as_child(self, **variables: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Programs:
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, data: Path, log: Path) -> None:
-    """Wait until the server on these data answers. Raises Unusable with its message."""
+    """Wait until the server on this data directory answers. Raises Unusable with its log."""
     deadline = time.monotonic() + START_SECONDS
     while not _answers(url, data):
         if process.poll() is not None:

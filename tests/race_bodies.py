@@ -1,4 +1,4 @@
-"""The bodies of the four races that have a control, and functions that all races use.
+"""The bodies of races that run with and without their guards, and functions of all races.
 
 A body runs its race and asserts the result. `test_races.py` runs it with the guards in place,
 `test_race_controls.py` runs it with a guard taken out.
@@ -42,9 +42,9 @@ def race(*calls: Callable[[], Any]) -> Outcomes:
 
 
 def count_by_type(outcomes: Outcomes) -> dict[type, int]:
-    """Count the calls that ended with each type of answer or refusal.
+    """Map each type that a call returned or raised to the number of such calls.
 
-    Any exception but a domain error or a row that is gone is a failure, named in full.
+    Raises AssertionError for any exception but a DomainError and an ObjectDoesNotExist.
     """
     for outcome in outcomes:
         if isinstance(outcome, BaseException) and not isinstance(outcome, FORESEEN):
@@ -59,7 +59,7 @@ def people(n: int) -> list[Patient]:
 
 
 def one_slot(capacity: int, **session: Any) -> Slot:
-    """Make the one slot of a new session."""
+    """Make a session with a single slot, and return the slot."""
     return ScheduleFactory(slot_minutes=None, capacity=capacity, **session).slots.get()
 
 
@@ -74,7 +74,7 @@ def booking(patient: Patient, slot: Slot) -> Callable[[], Appointment]:
 
 
 def booking_own(user: User, slot: Slot, *, by_schedule: bool = False) -> Callable[[], Appointment]:
-    """Return a call that books the slot, or its session, for a user as the API does."""
+    """Return a call that books the slot, or any slot of its session, for a user as the API does."""
     where = {"schedule_id": slot.schedule_id} if by_schedule else {"slot_id": slot.pk}
     return partial(Appointment.objects.book_own, user, slot.doctor_id, **where)
 
@@ -91,19 +91,22 @@ def erase_all(patients: list[Patient]) -> None:
 
 
 def close_and_count(session: Schedule) -> int:
-    """Close the doctor, and return how many had booked by then. A later booking is a fault."""
+    """Close the doctor to bookings, and return the number of appointments by then.
+
+    A greater number at the end of the race shows a booking after the closing.
+    """
     with transaction.atomic():
         session.doctor.revise(accepts_patients=False)
         return Appointment.objects.count()
 
 
 def shrink(slot: Slot) -> None:
-    """Take the places away one by one, until one is needed."""
+    """Lower the capacity one by one to 1. Raises ScheduleInUse once visits need the places."""
     for capacity in range(slot.capacity, 0, -1):
         slot.resize(capacity)
 
 
-# Each way to change a session, and the step at which it is about to look at its slots.
+# Each way to change a session, and the method of Schedule that it calls before it locks the slots.
 REVISIONS: dict[str, tuple[Callable[[Schedule], None], str]] = {
     "start": (lambda session: session.revise(start_time=time(10)), "save"),
     "length": (lambda session: session.revise(slot_minutes=20), "save"),
@@ -114,7 +117,10 @@ REVISIONS: dict[str, tuple[Callable[[Schedule], None], str]] = {
 
 
 def held_until(patch: pytest.MonkeyPatch, step: str, calls: list[Call]) -> list[Call]:
-    """Hold each call until a session gets to this step, so that they meet at its slots."""
+    """Return the calls, each held until a session calls its method `step`, which waits for them.
+
+    So the bookings and the change of the session get to its slots at the same moment.
+    """
     barrier, go_on = Barrier(len(calls) + 1, timeout=120), getattr(Schedule, step)
 
     def meet(then: Call, *args: Any, **kwargs: Any) -> Any:
@@ -184,9 +190,10 @@ def assert_one_of_two_doctors_is_booked() -> None:
 
 
 def overlapping_sessions() -> list[Schedule]:
-    """Make two unpublished sessions of one doctor that overlap, at different locations and starts.
+    """Make two unpublished sessions of one doctor that overlap.
 
-    So neither the lock of a location nor the unique start can replace the guard under test.
+    Their locations and starts differ, so neither the lock of a location nor the unique start can
+    replace the guard under test.
     """
     doctor = DoctorFactory()
     return [

@@ -1,4 +1,4 @@
-"""The bodies of the races of moves: run with the guards, and with one taken out.
+"""The bodies of races that move visits: they run with the guards, and with one taken out.
 
 Each body takes its size, so that the suite runs it small and the drill at full size.
 """
@@ -74,7 +74,7 @@ def assert_one_visit_is_in_one_of_two_slots(devices: int) -> None:
 
 
 def assert_moved_and_or(end: Callable[[Appointment], Any], move_at: Any = None) -> dict[type, int]:
-    """Move a visit to a later day while another call ends it. Return both results."""
+    """Move a visit while the call `end` ends it. Count both results by type."""
     old, new = one_slot(2), one_slot(2, date=day_ahead(9))
     visit, other = visits_in(old, people(2))
     [copy] = copies_of(visit, 1)

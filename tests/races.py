@@ -19,7 +19,7 @@ Wait = Callable[[], Any]
 
 
 def outcomes(n: int, function: Callable[[int], Any]) -> Counter[type]:
-    """Count the types that n threads at once returned or raised."""
+    """Call the function in n threads at once. Count what they returned or raised by type."""
     return Counter(type(outcome) for outcome in run_together(n, function))
 
 
@@ -33,12 +33,12 @@ def assert_in_order() -> None:
 
 
 def gate(n: int) -> Wait:
-    """Return a gate at which each of n threads waits until the last one arrives."""
+    """Return a function that holds each of n threads until the last of them calls it."""
     return Barrier(n, timeout=SECONDS).wait
 
 
 def then_wait(monkeypatch: pytest.MonkeyPatch, where: type, name: str, wait: Wait) -> None:
-    """Make a method wait at the gate after its work."""
+    """Patch a method of the class `where` to call `wait` after its work, before it returns."""
     method = getattr(where, name)
 
     def waiting(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ def then_wait(monkeypatch: pytest.MonkeyPatch, where: type, name: str, wait: Wai
 
 @contextmanager
 def without(model: type[Model], name: str) -> Iterator[None]:
-    """Drop a constraint during the block. The rows that break it are gone when it comes back."""
+    """Drop a constraint during the block; then delete all rows of the model and restore it."""
     [constraint] = [each for each in model._meta.constraints if each.name == name]
     with connection.schema_editor() as editor:
         editor.remove_constraint(model, constraint)

@@ -7,8 +7,8 @@ from typing import Any
 from django.urls import URLPattern, get_resolver
 
 METHODS = ("get", "post", "put", "patch", "delete")
-FILE = "/api/patient/export/"  # this route never answers with a page
-DOCUMENTS = ("/api/schema/", "/api/docs/")
+FILE = "/api/patient/export/"  # answers with a file, never with a page of the browsable API
+DOCUMENTS = ("/api/schema/", "/api/docs/")  # the OpenAPI document, and the page that shows it
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^()]*\)")
 
 

@@ -42,11 +42,11 @@ class SampleData(Bodies):
 
     accounts: dict[str, User]
     appointment: Appointment
-    begun: Appointment
-    flagged: Appointment
+    begun: Appointment  # has started, so that it can be checked in and completed
+    flagged: Appointment  # needs rebooking, since its doctor has time off
     time_off: TimeOff
     entry: MedicalHistory
-    waiting: WaitlistEntry
+    waiting: WaitlistEntry  # has an open offer
     dependent: Patient
     device: Device
     session: Schedule
@@ -70,7 +70,7 @@ class SampleData(Bodies):
         return cls(accounts, **holdings)
 
     def with_another(self, patient: Patient) -> "SampleData":
-        """Return the same clinic as another patient sees it, who has a doctor of their own."""
+        """Return the sample data of another patient, with rows and a doctor of their own."""
         holdings = self.holdings_of(patient)
         owners = {"owner": patient.user, "other": self.accounts["owner"]}
         accounts = {**self.accounts, **owners, "doctor": holdings["session"].doctor.user}
@@ -78,7 +78,7 @@ class SampleData(Bodies):
 
     @classmethod
     def holdings_of(cls, patient: Patient) -> dict[str, Any]:
-        """Make the rows of a patient and the calendar of their doctor, by field name."""
+        """Make the rows of a patient and of their doctor, and map field names to them."""
         specialty, language = SpecialtyFactory(), LanguageFactory()
         doctor = DoctorFactory(user=UserFactory())
         doctor.specialties.add(specialty)
@@ -116,13 +116,13 @@ class SampleData(Bodies):
 
     @staticmethod
     def device_of(user: User) -> Device:
-        """Make a device of the user that makes no call."""
+        """Make a device of the user whose token no client uses, and return it."""
         user.issue_token()
         return Device.objects.get(token__user=user)
 
     @staticmethod
     def offered_to(patient: Patient) -> WaitlistEntry:
-        """Make an entry on the waitlist of a doctor whose only visit is then canceled."""
+        """Make a waitlist entry of the patient, and cancel a visit, whose place it is offered."""
         visit = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(5)).slots.last())
         for slot in visit.slot.schedule.slots.exclude(pk=visit.slot.pk):
             AppointmentFactory(patient=visit.patient, slot=slot)
@@ -159,11 +159,11 @@ class SampleData(Bodies):
         return re.sub(r"{\w+}", str(self.keys()[template] if key is None else key), template)
 
     def keys(self) -> dict[str, int]:
-        """Return the primary key in each path that has one."""
+        """Map each path template with a key to the primary key of its sample row."""
         return {template: row.pk for template, row in self.rows().items()}
 
     def rows(self) -> dict[str, Any]:
-        """Return the row that each path with a key names."""
+        """Map each path template with a key to its sample row."""
         doctor = self.session.doctor
         return {
             "/api/auth/devices/{id}/": self.device,
@@ -213,7 +213,7 @@ def call(client: APIClient, method: str, path: str, body: object = None) -> Any:
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """Undo what happens in the block."""
+    """Roll back what the block changes in the database."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

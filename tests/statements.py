@@ -1,4 +1,4 @@
-"""A function that collects the statements of a call."""
+"""A context manager that collects the SQL statements of a block."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ OF_TRANSACTIONS = re.compile(r"BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE", re.IGNO
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
-    """Yield the SQL of the block, complete at its end, without BEGIN, COMMIT and their kind."""
+    """Yield a list that holds, after the block, its SQL without BEGIN, COMMIT and their kind."""
     found: list[str] = []
     with CaptureQueriesContext(connection) as captured:
         yield found

@@ -1,4 +1,4 @@
-"""Access rules that the matrix (tests/test_matrix.py) omits: lists, wrong bodies, hidden rows."""
+"""Access rules that no table of tests/test_matrix.py shows: lists, wrong bodies, hidden rows."""
 
 from typing import Any
 
@@ -35,7 +35,8 @@ def test_another_patients_row_answers_as_an_absent_one_for_any_body(
     route: str, sample_data: SampleData
 ) -> None:
     anothers = sample_data.keys()[route]
-    clients = [sample_data.client(person) for person in STRANGERS]  # each is a device of its own
+    # Each client adds a device, so all exist before the absent key is chosen.
+    clients = [sample_data.client(person) for person in STRANGERS]
     absent = absent_key_like(anothers, OWNED[route])
     for method in api_routes()[route]:
         for client in clients:
@@ -90,14 +91,14 @@ def test_staff_without_the_permission_may_not_write_sessions(sample_data: Sample
 
 
 def absent_key_like(key: int, model: Any) -> int:
-    """Return a key of the same length that no row has, so that the answers are equally long."""
+    """Return an unused key with as many digits, so that both responses have the same length."""
     first = 10 ** (len(str(key)) - 1)
     taken = set(model.objects.values_list("pk", flat=True))
     return next(absent for absent in range(first, 10 * first) if absent not in taken)
 
 
 def assert_same_but_for_instance(one: Any, two: Any) -> None:
-    """Assert equal status, headers and body, except for the request's id and `instance`."""
+    """Assert that two errors are equal in all but the header X-Request-ID and the `instance`."""
     assert one.status_code == two.status_code
     headers = [
         {name: value for name, value in answer.items() if name != "X-Request-ID"}

@@ -1,4 +1,4 @@
-"""Made-up addresses and forms never cause an error of the server."""
+"""Made-up URLs, query strings, keys and form values never cause a 5xx in the admin."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ FIELDS: list[tuple[type[Model], dict[str, Any]]] = [
 @pytest.mark.both_databases
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_no_made_up_query_breaks_a_list(superuser: User, model: type[Model]) -> None:
-    """Send all queries to the list of visits, and to the others those that databases reject."""
+    """Send every query to the appointment list; to other lists a NUL and a number over 64 bits."""
     AppointmentFactory()
     superuser.issue_token()
     admin_client = AdminClient(superuser)
@@ -172,7 +172,7 @@ def test_an_action_on_made_up_keys_does_nothing(superuser: User, model: type[Mod
     for key in every if model is Appointment else every[:2]:
         chosen = {"action": "delete_selected", "_selected_action": key, "post": "yes"}
         assert admin_client.client.post(page(model), chosen).status_code in {200, 302, 400}, key
-    looks = {"actor": superuser, "action": "read"}  # the list of events leaves such events
+    looks = {"actor": superuser, "action": "read"}  # opening the event list records a read
     rows = (
         model._default_manager.exclude(**looks) if model is AuditEvent else model._default_manager
     )

@@ -76,7 +76,7 @@ def make_appointment() -> Appointment:
 
 
 def make_offer() -> None:
-    """Offer a patient on the waitlist one of several free places."""
+    """Cancel a visit, so that its place is offered to a patient on the doctor's waitlist."""
     visit = AppointmentFactory(slot=ScheduleFactory(slot_minutes=None).slots.get())
     WaitlistEntryFactory(doctor=visit.doctor)
     visit.cancel()
@@ -88,7 +88,7 @@ def make_time_off() -> None:
 
 
 def make_flagged() -> Appointment:
-    """Make a visit whose doctor is away on its day and back on the next."""
+    """Make a visit that leave of its doctor puts on the work list, and free slots a day later."""
     appointment: Appointment = AppointmentFactory()
     ScheduleFactory(doctor=appointment.doctor, date=day_ahead(4))
     TimeOffFactory(doctor=appointment.doctor)
@@ -130,7 +130,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
 
 
 def queries(admin_client: AdminClient, path: str, **query: Any) -> int:
-    """Return the number of statements of a page."""
+    """Return the number of SQL statements of a GET that must answer 200."""
     with CaptureQueriesContext(connection) as captured:
         assert admin_client.status(path, **query) == 200
     return len(captured)
@@ -141,7 +141,7 @@ def test_a_list_of_5_takes_as_many_queries_as_one_of_1(superuser: User, model: t
     admin_client = AdminClient(superuser)
     asked: tuple[dict[str, str], ...] = ({}, {"q": "a", "_facets": "True", "o": "-1"})
     MAKE[model]()
-    queries(admin_client, page(model))  # content types are looked up once
+    queries(admin_client, page(model))  # fills the cache of content types
     one = [queries(admin_client, page(model), **query) for query in asked]
     for _ in range(4):
         MAKE[model]()

@@ -23,12 +23,15 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 
 
 def admin_clients(count: int) -> list[AdminClient]:
-    """Sign superusers in before the race begins."""
+    """Return clients of new superusers, signed in here so that no login is part of the race."""
     return [AdminClient(SuperuserFactory()) for _ in range(count)]
 
 
 def saying(words: str, answers: list[Any]) -> int:
-    """Count the pages that contain the text. Threads mix up the contexts of answers."""
+    """Count the responses whose HTML has the words.
+
+    The test does not read `response.context`, which Django mixes up between threads.
+    """
     return sum(words in answer.content.decode() for answer in answers)
 
 
@@ -151,7 +154,7 @@ def test_history_entered_while_the_person_is_erased_is_not_left_behind() -> None
 
 
 def test_a_failed_commit_removes_the_message_of_success() -> None:
-    """Django has already said "saved" when the end of the transaction checks the foreign keys."""
+    """The database checks foreign keys at commit, after the admin added its message of success."""
     user, group, [admin_client] = (
         UserFactory(),
         Group.objects.create(name="Billing"),

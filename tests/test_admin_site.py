@@ -1,4 +1,4 @@
-"""Every page of every registered model, as a superuser, the reception and others get it."""
+"""Which admin pages of each model a superuser, the reception, a viewer and others may open."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -86,7 +86,7 @@ of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: mode
 
 @pytest.fixture(scope="module")
 def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[type[Model], Model]]:
-    """Make a row of every registered model, for all tests of the module."""
+    """Yield a row of every registered model, by model. All tests of the module share them."""
     with django_db_blocker.unblock(), rolled_back():
         make_rows()
         yield {model: model._default_manager.all()[0] for model in MODELS}
@@ -114,7 +114,7 @@ def make_rows() -> None:
 
 @pytest.fixture
 def staff(rows: dict[type[Model], Model]) -> User:
-    """Make a receptionist who has emergency access to the patient of the module."""
+    """Return the receptionist among `rows`, who has emergency access to the patient there."""
     return User.objects.get(email=RECEPTIONIST)
 
 
@@ -177,7 +177,7 @@ def test_no_other_user_opens_any_page(rows: dict[type[Model], Model], model: typ
 def test_a_viewer_can_send_nothing(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]
 ) -> None:
-    """The page has no input for a viewer."""
+    """A user with the view permission alone opens the page, but a POST to it is refused."""
     viewer = AdminClient(StaffFactory())
     grant(viewer, model, "view")
     assert viewer.status(page(rows[model], "change")) == 200

@@ -1,4 +1,4 @@
-"""A listed slot can be booked; any other slot is refused with the listed reason (I5)."""
+"""A listed slot can be booked; any other slot is refused with the listed reason (invariant I5)."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from tests.drills.agreement import agree
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 CASES = 150  # the drill has 10,000
-FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # first seeds
+FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # start at a seed with that reason
 
 
 def test_listing_search_explanation_booking_and_moving_agree_in_every_case() -> None:

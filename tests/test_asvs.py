@@ -1,4 +1,4 @@
-"""docs/asvs.md: each requirement of OWASP ASVS 5.0, level 1 and 2, has its proof or its reason.
+"""docs/asvs.md names a test or a reason for each requirement of OWASP ASVS 5.0, level 1 and 2.
 
 `tests/asvs_5_0.csv` holds the numbers and levels as OWASP publishes them.
 """
@@ -20,7 +20,7 @@ LEFT_OUT = re.compile(r"^## V(\d+) .*\n\nLeft out: (\S.{15,})$", re.MULTILINE)
 
 
 def requirements() -> dict[str, str]:
-    """Return the level of each requirement by number, without the chapters left out."""
+    """Map each requirement's number to its level, without the chapters that the page leaves out."""
     left_out = {chapter for chapter, _ in LEFT_OUT.findall(PAGE)}
     with Path(ROOT, "tests", "asvs_5_0.csv").open() as file:
         known = {row["requirement"]: row["level"] for row in csv.DictReader(file)}
@@ -28,7 +28,7 @@ def requirements() -> dict[str, str]:
 
 
 def rows() -> dict[str, tuple[str, str]]:
-    """Return level and proof of each requirement, as the page gives them."""
+    """Map the number in each row of the page to its level and its proof: a test or a reason."""
     return {number: (level, proof) for number, level, _, proof in ROW.findall(PAGE)}
 
 

@@ -1,4 +1,4 @@
-"""Every read, write or refusal of a patient's data at the API leaves an event."""
+"""Every read, write or refusal of a patient's data at the API leaves an audit event."""
 
 from typing import Any
 
@@ -19,8 +19,9 @@ pytestmark = pytest.mark.django_db
 # These routes hold nothing of a patient's record. Look twice before you add to either list.
 EXEMPT_ROUTES = (
     "/api/auth/",  # the account: who signs in, not who is seen
-    "/api/doctor/",  # the public directory and calendar; at most ids of visits in the way
+    "/api/doctor/",  # the public directory and calendar; a refusal lists ids of visits at most
 )
+# These exempt routes show patients' data only if a query parameter asks for it.
 PARTLY = ("/api/doctor/time-off/", "/api/doctor/doctors/{doctor_id}/available-slots/")
 RECORDS = [
     (method, route)

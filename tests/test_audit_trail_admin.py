@@ -1,4 +1,4 @@
-"""Every page of the admin that shows a patient leaves an event, and so does each refusal."""
+"""Every admin page that shows a patient leaves an audit event, and so does each refusal."""
 
 from typing import Any
 
@@ -121,7 +121,7 @@ def test_a_refused_page_of_the_admin_records_an_event(
             assert admin_client.status(path) in {
                 302,
                 403,
-            }  # 302: a page without anything that they may see
+            }  # 302: the history of a row that `get_queryset` hides from them
     with events() as by_stranger:
         assert Client().get(page(row, "change")).status_code == 302
     assert [event.outcome for event in by_staff + by_stranger] == ["denied"] * 4

@@ -25,7 +25,7 @@ exit 1
 
 
 def tables(file: Path) -> str:
-    """Return the tables that a backup lists."""
+    """Return text that names the backup's tables: all names on SQLite, else `pg_restore --list`."""
     if connection.vendor == "sqlite":
         copy = sqlite3.connect(file)
         names = copy.execute("SELECT group_concat(name) FROM sqlite_master").fetchone()[0]
@@ -100,7 +100,7 @@ def test_a_damaged_copy_is_not_accepted_as_a_backup(
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Make a folder whose pg_dump records its call and fails, with the server's version."""
+    """Return the only folder that is searched: its fake pg_dump 99 records its call and fails."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "pg_dump"

@@ -21,7 +21,7 @@ WRITING_ONLY = [route for route, methods in api_routes().items() if "GET" not in
 
 
 def browser(user: User | None = None) -> Client:
-    """Return a browser that checks CSRF as a real one is checked, signed in or not."""
+    """Return a client that accepts HTML, has to send CSRF tokens, and is signed in as `user`."""
     client = Client(enforce_csrf_checks=True, headers=BROWSER)
     if user is not None:
         client.force_login(user)
@@ -29,7 +29,7 @@ def browser(user: User | None = None) -> Client:
 
 
 def page_of(answer: Any, status: int = 200) -> str:
-    """Return the page of an answer that must be one."""
+    """Return the HTML of a response, which must be an HTML page with this status."""
     assert answer.status_code == status, answer.content[:500]
     assert answer["Content-Type"] == "text/html; charset=utf-8"
     page: str = answer.content.decode()
@@ -38,7 +38,7 @@ def page_of(answer: Any, status: int = 200) -> str:
 
 
 def csrf_token(page: str) -> str:
-    """Return the token in the forms of the page."""
+    """Return the CSRF token in the forms of the page."""
     found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page) or re.search(
         r'csrfToken["\']?: *["\'](\w+)', page
     )
@@ -129,7 +129,7 @@ def test_an_error_is_a_page_for_a_browser(
 
 
 def submit(client: Client, path: str, fields: dict[str, Any]) -> Any:
-    """Send the fields by the form of the page."""
+    """Open the page and post these fields with the CSRF token of its form."""
     answer = client.get(path)
     token = csrf_token(answer.content.decode())
     return client.post(path, {"csrfmiddlewaretoken": token, **fields})

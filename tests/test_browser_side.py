@@ -60,7 +60,7 @@ class Breaches(HTMLParser):
 
 
 def policy_of(answer: Any) -> dict[str, str]:
-    """Return the directives of an answer."""
+    """Map each directive of the response's Content-Security-Policy to its value."""
     parts = answer["Content-Security-Policy"].split("; ")
     return {name: value for name, _, value in (part.partition(" ") for part in parts)}
 
@@ -81,7 +81,7 @@ def assert_kept_and_not_stored(path: str, answer: Any) -> None:
 
 
 def admin_pages() -> Iterator[str]:
-    """Yield the list and a form of every registered model, and the pages of no model."""
+    """Yield admin paths: pages without a model, each model's list and a form, one delete page."""
     yield from ("/admin/", "/admin/password_change/", "/admin/second-factor/", "/admin/jsi18n/")
     for model in admin.site._registry:
         yield page(model)

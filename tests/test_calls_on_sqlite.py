@@ -1,4 +1,4 @@
-"""One call of every endpoint and of every page on SQLite. The others run on PostgreSQL."""
+"""One call of every endpoint and page on SQLite, since most other tests run on PostgreSQL."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +20,7 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 
 @pytest.fixture(scope="module")
 def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
-    """Make the callers of the matrix."""
+    """Yield the client of tests/matrix/, which calls pages as one of its ten callers."""
     with django_db_blocker.unblock(), rolled_back():
         yield Calls(Callers())
 

@@ -1,4 +1,8 @@
-"""No word of a patient and no secret is in a log, an address, a cache or a refusal."""
+"""No patient's data and no secret gets into a log, a URL, the cache or an error response.
+
+The tests use canary words as personal data. A `Hunter` collects what the server writes, and
+searches it for these words.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -41,7 +45,7 @@ def session() -> Schedule:
 
 
 def caller(hunter: Hunter) -> Call:
-    """Return `call(method, path, body, status)` of a new patient."""
+    """Register a user, and return `call(method, path, body, status)`, which makes their calls."""
     client = APIClient(raise_request_exception=False)
     account = {"email": EMAIL, "password": PASSWORD}
     names = {name: PERSON[name] for name in ("first_name", "last_name")}
@@ -165,7 +169,8 @@ def test_commands_name_no_patient(hunter: Hunter, session: Schedule) -> None:
     call = caller(hunter)
     body = {"slot_id": session.slots.earliest("pk").pk, "reason": REASON}
     visit = call("post", f"/api/appointment/book/{session.doctor_id}/", body, 201).json()["id"]
-    Appointment.objects.filter(pk=visit).update(slot=session.slots.latest("pk"))  # breaks a rule
+    # This breaks an invariant, so that check_invariants has something to report.
+    Appointment.objects.filter(pk=visit).update(slot=session.slots.latest("pk"))
     for command in ("run_due", "extend_schedules", "check_invariants", "clearsessions"):
         output = StringIO()
         try:
@@ -210,7 +215,7 @@ def test_an_unexpected_error_is_logged_with_its_location_but_not_its_message(
         logging.getLogger("django.request").exception("Internal Server Error: /api/somewhere/")
     assert "builtins.ValueError: (its words are left out)" in hunter.lines[-1]
     assert 'int("kan' in hunter.lines[-1]
-    hunter.lines[-1] = hunter.lines[-1].replace('int("kanari")', "")  # this test's own source
+    hunter.lines[-1] = hunter.lines[-1].replace('int("kanari")', "")  # source in the traceback
     assert_nothing_found(hunter)
 
 

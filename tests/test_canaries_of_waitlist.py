@@ -1,4 +1,4 @@
-"""No word of a patient and no secret leaks through mail, the waitlist or the work list."""
+"""No patient's data and no secret leaks through mail, the waitlist or the work list."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Deadlocks and serialization failures are repeated where they began, unseen by the caller."""
+"""The server retries a transaction that fails by a deadlock or a serialization failure."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,7 +37,7 @@ LOCK_VISIT = "SELECT 1 FROM appointment_appointment WHERE id = %s FOR UPDATE"
 
 @contextmanager
 def in_thread(call: Callable[[], Any]) -> Iterator["Future[Any]"]:
-    """Make the call in a thread of its own, and yield its future answer."""
+    """Make the call in a thread with its own connection, and yield the Future of its result."""
 
     def run() -> Any:
         try:
@@ -56,9 +56,11 @@ def somebody_waits() -> bool:
 
 
 def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[[], Any]) -> Any:
-    """Return the call's answer. It waits for `first`, whose holder waits for a lock of the call.
+    """Let the call and another transaction deadlock, and return what the call returns.
 
-    The holder waits two minutes before it looks for a deadlock, so that the call is undone.
+    The pairs are a locking statement and its primary key. The other transaction locks `first`, for
+    which the call waits, then asks for `second`, which the call has locked. It waits two minutes
+    before it looks for a deadlock, so that PostgreSQL fails the call instead.
     """
     with elsewhere() as other, other.cursor() as cursor:
         cursor.execute("SET deadlock_timeout = '120s'")
@@ -71,7 +73,7 @@ def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[
 
 
 def book(patient: Patient, slot: Slot) -> Callable[[], Any]:
-    """Return a call that books the slot under a key."""
+    """Return a call that books the slot with the same Idempotency-Key each time."""
     client = APIClient(headers={"Idempotency-Key": "the-key"})
     client.credentials(HTTP_AUTHORIZATION=f"Token {patient.user.issue_token()[0]}")
     path = f"/api/appointment/book/{slot.doctor_id}/"
@@ -122,8 +124,8 @@ def test_an_admin_action_is_retried_after_a_deadlock() -> None:
 
 
 @contextmanager
-def repeatable_reads() -> Iterator[None]:
-    """Let new connections read one state of the database throughout a transaction."""
+def serializable_transactions() -> Iterator[None]:
+    """Make the transactions of new connections serializable during the block."""
     name = connection.settings_dict["NAME"]
     if connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
         pytest.skip("PgBouncer hands out connections that were made before the setting")
@@ -139,7 +141,7 @@ def repeatable_reads() -> Iterator[None]:
 def answer_after_a_conflict(patient: Patient, slot: Slot) -> Any:
     """Return the answer to a booking whose slot changed after its transaction had begun to read."""
     call = book(patient, slot)
-    with repeatable_reads(), elsewhere() as other, other.cursor() as cursor:
+    with serializable_transactions(), elsewhere() as other, other.cursor() as cursor:
         cursor.execute(LOCK_SLOT, [slot.pk])
         with in_thread(call) as answer:
             assert becomes_true(somebody_waits)
@@ -147,9 +149,7 @@ def answer_after_a_conflict(patient: Patient, slot: Slot) -> Any:
             return answer.result(SECONDS)
 
 
-def test_a_serialization_failure_is_retried(
-    patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_serialization_failure_is_retried(patient: Patient, slot: Slot) -> None:
     assert answer_after_a_conflict(patient, slot).status_code == 201
     assert_balanced(slot)
 
@@ -165,7 +165,10 @@ def test_without_the_retry_a_serialization_failure_is_503(
 
 
 def crossing(users: list[int], wrap: Callable[[Any], Any]) -> list[Any]:
-    """Let two threads lock two rows in opposite orders, the second row when each has its first."""
+    """Deadlock two threads, which lock the users in opposite orders in work decorated by `wrap`.
+
+    Return how often each thread tried, or the exception that it raised.
+    """
 
     def lock(number: int) -> int:
         tries = []
@@ -187,7 +190,7 @@ def crossing(users: list[int], wrap: Callable[[Any], Any]) -> list[Any]:
 
 
 class Rendezvous:
-    """A barrier at which two threads meet once. Later calls pass."""
+    """A barrier at which two threads meet after their first lock. Later calls do not wait."""
 
     def __init__(self) -> None:
         self._barrier, self._stops = Barrier(2), [0]
@@ -215,7 +218,7 @@ def test_without_the_retry_one_of_two_threads_fails(users: list[int]) -> None:
 
 
 def failing() -> tuple[list[int], Callable[[], None]]:
-    """Return work that the database undoes each time, and a list of its attempts."""
+    """Return a list of attempts, and work with retries that always fails to serialize."""
     begun: list[int] = []
 
     def work() -> None:

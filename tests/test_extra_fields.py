@@ -77,7 +77,7 @@ def test_unknown_and_read_only_fields_change_nothing(
 
 
 def stored() -> list[Any]:
-    """Return what the extra members could have changed."""
+    """Return the columns of users, visits and sessions that the extra members could change."""
     accounts = User.objects.order_by("pk").values_list(
         "email", "is_staff", "is_superuser", "is_active"
     )
@@ -99,7 +99,7 @@ def without_chance(answer: Any) -> Any:
 
 
 def flat(answer: Any) -> Any:
-    """Return every value in the answer."""
+    """Return the values in the answer and its nested objects; of a list, its repr as one value."""
     if isinstance(answer, dict):
         return chain.from_iterable(map(flat, answer.values()))
     return [repr(answer)] if isinstance(answer, list) else [answer]

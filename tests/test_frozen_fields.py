@@ -1,4 +1,7 @@
-"""The members of every good answer and of the problem. A new one needs its line in fields.txt."""
+"""Successful responses and problems have exactly the members in tests/matrix/fields.txt.
+
+A new member needs its entry there.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +22,7 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 
 
 def good_answers() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the schema of each 2xx answer that has a body, by `METHOD route status`."""
+    """Yield (`METHOD route status`, schema) of each documented 2xx response that has a body."""
     for method, route in CALLS:
         for status, answer in operation(method, route)["responses"].items():
             if status < "300" and JSON in answer.get("content", {}):
@@ -52,7 +55,7 @@ def test_an_answer_has_exactly_the_listed_members(
 
 
 def differences(answer: Any, frozen: list[str], path: str = "") -> Iterator[str]:
-    """Yield the members that the list does not have, and those that the answer lacks."""
+    """Yield the path of each member that is not listed, and of each required one that is absent."""
     if isinstance(answer, list):
         for one in answer:
             yield from differences(one, frozen, f"{path}[]")
@@ -70,7 +73,7 @@ def differences(answer: Any, frozen: list[str], path: str = "") -> Iterator[str]
 
 
 def names_after(prefix: str, frozen: list[str]) -> dict[str, str]:
-    """Return each name that can follow in the path of a member, with its spelling in the list."""
+    """Map each member name that follows the prefix to its spelling there, `name?` if optional."""
     tails = (member.removeprefix(prefix) for member in frozen if member.startswith(prefix))
     listed = (tail.partition(".")[0].partition("[")[0] for tail in tails)
     return {member.removesuffix("?"): member for member in listed}

@@ -1,4 +1,4 @@
-"""Schemathesis makes up calls of every operation, and sequences of them, with all of its checks."""
+"""Schemathesis generates calls and sequences of calls, and checks each against the document."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 
 @pytest.fixture(scope="module")
 def schema(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
-    """Yield the schema of the document, with a superuser signed in."""
+    """Yield schemathesis's schema of the OpenAPI document, whose calls a superuser makes."""
     logging.disable(logging.CRITICAL)
     with django_db_blocker.unblock(), document() as found:
         yield found
@@ -25,7 +25,7 @@ def schema(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("method", "route"), CALLS)
 def test_no_generated_call_contradicts_the_document(method: str, route: str, schema: Any) -> None:
-    """The test tries examples and random values. The drill adds the edges of every member."""
+    """The test tries examples and random values. The drill adds boundary values of every member."""
     assert check_operation(schema, method, route, examples=4, edges=False) > 2
 
 

@@ -87,7 +87,7 @@ def send(client: APIClient, method: str, path: str, body: bytes, kind: str = "ap
 
 
 def assert_clear(response: Any, *context: object) -> None:
-    """Assert that the answer is a success or a problem that the client caused."""
+    """Assert that the response is a success or a 4xx problem."""
     assert response.status_code < 500, (context, response.content[:500])
     if response.status_code >= 400:
         problem = assert_problem(response, response.status_code, response.json()["code"])
@@ -158,13 +158,13 @@ def test_a_body_of_over_512_kib_is_413(method: str, route: str, sample_data: Sam
 
 
 def class_of(described: dict[str, Any]) -> str:
-    """Return type and format of a field, and whether it has choices: its class."""
+    """Return the class of a field as JSON: its type, its format and whether it has choices."""
     kind = {name: described.get(name) for name in ("type", "format")}
     return json.dumps({**kind, "choices": "enum" in json.dumps(described)})
 
 
 def fields_by_class(method: str) -> Iterator[tuple[str, str]]:
-    """Yield a field of each class that the method can write: its route and its name."""
+    """Yield (route, name) of one field of each class that the method can write."""
     found: set[str] = set()
     for route in (route for verb, route in WITH_BODY if verb == method):
         for name, described in writable(method, route).items():

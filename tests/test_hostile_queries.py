@@ -53,7 +53,7 @@ KEYS = [
     (MINE, "patient"),
 ]
 ABSENT = (-1, 0, 10**9, 2**63 - 1, 2**63, 10**22, -(10**22))
-HISTORY = ("/api/patient/medical-history/", "patient")  # gives no 404 for an absent patient
+HISTORY = ("/api/patient/medical-history/", "patient")  # 404 for an absent patient, no empty list
 CHOICES = [
     (SLOTS, "explain"),
     (SEARCH, "cursor"),
@@ -73,13 +73,13 @@ HOSTILE = [
 
 @pytest.fixture
 def client(sample_data: SampleData, request: pytest.FixtureRequest) -> APIClient:
-    """Return a client of a person who may read the route."""
+    """Return a client of a person who may read the test's parameter `route`."""
     route = getattr(request.node, "callspec", None) and request.node.callspec.params.get("route")
     return sample_data.client_for("GET", route or "")
 
 
 def answered(client: APIClient, path: str, **query: object) -> Any:
-    """Return the answer, which must be a page or a clear problem."""
+    """Return the response, which must be 200 or the problem of an invalid or absent value."""
     answer = client.get(path, query_params={name: str(value) for name, value in query.items()})
     if answer.status_code != 200:
         codes = {400: "validation_error", 404: "not_found"}
@@ -98,7 +98,7 @@ def documented() -> dict[str, Any]:
 
 
 def parameters_of(route: str) -> dict[str, str]:
-    """Return the parameters of a list, each with its schema."""
+    """Map each query parameter of a GET to its name and schema as JSON."""
     described = documented()[route]["get"].get("parameters", ())
     return {
         parameter["name"]: json.dumps([parameter["name"], parameter["schema"]], sort_keys=True)
@@ -108,7 +108,7 @@ def parameters_of(route: str) -> dict[str, str]:
 
 
 def test_no_value_of_a_parameter_causes_a_server_error(sample_data: SampleData) -> None:
-    """Try one parameter of each class. The same code reads those of one name and schema."""
+    """Try each name and schema at one route, since the same code reads it at the others."""
     tried: set[str] = set()
     for route in READING:
         client, path = sample_data.client_for("GET", route), sample_data.path(route)

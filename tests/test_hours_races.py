@@ -1,4 +1,4 @@
-"""Races of weekly hours with bookings, with staff at a session, and with each other."""
+"""Races of weekly hours with bookings, with staff who edit a session, and with each other."""
 
 from datetime import time
 from functools import partial

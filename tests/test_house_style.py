@@ -27,7 +27,7 @@ def is_test(path: Path) -> bool:
 
 
 def functions() -> Iterator[tuple[str, int]]:
-    """Yield every function outside the tests, with its place and length."""
+    """Yield (`path:line name`, length in lines) of every function outside the tests."""
     for path in python_files():
         if not is_test(path):
             for node in ast.walk(ast.parse(path.read_text())):
@@ -111,7 +111,7 @@ def test_no_import_in_a_function_is_excused_without_a_reason() -> None:
 
 
 def has_comment_above(place: str) -> bool:
-    """Return whether the line before is a comment."""
+    """Return whether the line before this `path:line` is a comment."""
     name, _, number = place.rpartition(":")
     return (ROOT / name).read_text().splitlines()[int(number) - 2].lstrip().startswith("# ")
 

@@ -17,7 +17,8 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection
 
 from tests import binaries, postgres, programs, scratch
-from tests.database import Database, choose
+from tests.database import Database, choose, drop_templates
+from tests.pgbouncer import Through
 from tests.threads import becomes_true, run_together
 
 pytestmark = pytest.mark.both_databases
@@ -34,7 +35,10 @@ def answer(query: str) -> Any:
 
 @pytest.fixture
 def broken() -> Iterator[Broken]:
-    """Yield a function that makes broken binaries in a folder that `nobody` may enter."""
+    """Yield `make(name)`, which returns PostgreSQL binaries that fail.
+
+    Every account may enter their folder, since root runs PostgreSQL as `nobody`.
+    """
     folder = scratch.Folder("clinic-broken-")
     folder.path.chmod(0o755)
 
@@ -86,6 +90,21 @@ def test_a_test_can_have_a_database_of_its_own(database: Database) -> None:
     first, second = database.create_database("live"), database.create_database("live")
     assert first != second
     assert "live" in first
+
+
+@pytest.mark.only_on("postgres")
+def test_the_templates_of_a_run_are_dropped_at_its_end(database: Database, tmp_path: Path) -> None:
+    server = database.server if isinstance(database, Through) else database
+    given = postgres.Server(server.url(), "TEST_DATABASE_URL")
+    template = given.create_database("template_test")
+    given.keep(template)
+    given.stop()
+    name = urlsplit(template).path.strip("/")
+    count = f"SELECT count(*) FROM pg_database WHERE datname = '{name}'"
+    assert given.value(count) == 1
+    (tmp_path / "test.url").write_text(template)
+    drop_templates(given, tmp_path)
+    assert given.value(count) == 0
 
 
 def test_limits_and_slow_hashing_are_off() -> None:
@@ -173,7 +192,7 @@ def test_a_server_is_gone_with_its_folder_after_kill_9() -> None:
 
 
 def runs(pid: str) -> bool:
-    """Return whether the process lives. A zombie does not; some containers never reap one."""
+    """Return whether the process runs. A zombie does not; some containers never reap one."""
     try:
         return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Races of leave with leave, bookings and the calendar."""
+"""Races of leave and closures with each other, bookings, and changes of sessions and doctors."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ ROUNDS = 2
 
 
 def leaves_of(session: Schedule) -> tuple[TimeOff, TimeOff]:
-    """Return leave of the doctor and a closure of the location, unsaved, over the session."""
+    """Return unsaved leave of the session's doctor and an unsaved closure of its location."""
     start = timezone.now()
     span = {"starts_at": start, "ends_at": start + timedelta(days=30)}
     doctor, location = session.doctor, session.location
@@ -35,7 +35,7 @@ def together(*verbs: Callable[[], Any]) -> list[Any]:
 
 
 def assert_closed_as_leave_says(session: Schedule) -> None:
-    """Assert that leave closes exactly its slots and flags exactly its visits."""
+    """Assert that exactly the slots under leave are closed, and exactly their visits flagged."""
     for slot in session.slots.all():
         span = (slot.starts_at, slot.ends_at)
         over = TimeOff.objects.overlapping(*span)
@@ -128,10 +128,10 @@ def test_two_who_change_one_leave_both_succeed() -> None:
 
 @pytest.mark.only_on("postgres")
 def test_leave_is_read_once_the_slots_are_locked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second of two has to see what the first wrote while it waited for the slots.
+    """The second of two verbs has to see what the first wrote while it waited for the slots.
 
-    Both have entered their leave before either locks the slots. If leave was read with the lock or
-    before it, the one that ends would open what the other has just closed.
+    Each locks its own calendar before either locks the slots. If a verb read leave in the statement
+    that locks the slots, or before, `unpublish` could open slots that the closure has just closed.
     """
     session = ScheduleFactory()
     leave, closure = leaves_of(session)

@@ -34,13 +34,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("post
 
 @pytest.fixture(autouse=True)
 def quick(settings: Any) -> None:
-    """Set a short wait for locks, and no other limit."""
+    """Limit the wait for a lock to 1 ms. The other limits are too long to matter."""
     settings.DATABASE_LIMITS = {"lock": 0.001, "statement": 120, "idle": 120}
 
 
 @contextmanager
 def locked(statement: str) -> Iterator[None]:
-    """Hold the lock of this statement in another transaction during the block."""
+    """Run the statement in another transaction, which holds its locks during the block."""
     with elsewhere() as other, other.cursor() as cursor:
         cursor.execute(statement)
         yield
@@ -116,7 +116,7 @@ FOR_EVER = "SELECT pg_sleep(300)"  # unless a limit ends it
 
 @pytest.fixture
 def short_statements(settings: Any) -> None:
-    """End each statement as soon as it runs."""
+    """Limit each statement to 1 ms. The other limits are too long to matter."""
     settings.DATABASE_LIMITS = {"lock": 120, "statement": 0.001, "idle": 120}
 
 
@@ -193,7 +193,7 @@ def test_an_overdue_answer_of_the_database_ends_the_wait() -> None:
 
 
 def leave_off(rows: Any) -> None:
-    """Read from a server-side cursor, lose the connection, and close the cursor."""
+    """Read a row of a server-side cursor, cut the connection, close the cursor, and query again."""
     with transaction.atomic():
         next(rows)
         connection.connection._line.shutdown(socket.SHUT_RDWR)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import migrations, models
+from django.db import connection, migrations, models
 from django_migration_linter import MigrationLinter
 
 from tests import lint_migrations
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.only_on("postgres"), pytest.mark.django_db]
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return `found(operation)`: the complaints about a migration of one operation."""
+    """Return `found(operation)`: the linter's codes for a migration with this operation alone."""
     linter = MigrationLinter(no_cache=True, no_output=True)
 
     def of(operation: Any) -> set[str]:
@@ -26,8 +26,6 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def sql_of(linter: Any, migration: Any) -> list[str]:
-    from django.db import connection  # noqa: PLC0415  (the module runs without Django, too)
-
     state = linter.migration_loader.project_state(("accounts", "0001_initial"))
     with connection.schema_editor(collect_sql=True, atomic=False) as editor:
         migration.apply(state, editor, collect_sql=True)

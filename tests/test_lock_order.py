@@ -1,7 +1,7 @@
 """Every verb locks in one order, so that no two wait for each other.
 
-The tests read the order from the statements, since a race meets a wrong order only now and then.
-They run on PostgreSQL alone, since SQLite has one lock for all.
+The tests read the order from the SQL of each verb, since a race meets a wrong order only now and
+then. They run on PostgreSQL alone, since SQLite has one lock for all.
 """
 
 import re
@@ -39,7 +39,7 @@ ORDER = [
     "appointment_appointment",
 ]
 LOCK = re.compile(r'^SELECT .*? FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
-BY_KEY = re.compile(  # one row needs no order; Django names a lone column by its number
+BY_KEY = re.compile(  # LIMIT: one row needs no order; ORDER BY 1: Django's form for a lone column
     r'ORDER BY "\w+"\."id" ASC|^SELECT "\w+"\."id" AS "pk" FROM .* ORDER BY 1 ASC|LIMIT (1|21)\b'
 )
 WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')
@@ -53,7 +53,7 @@ def statements(verb: Verb) -> list[str]:
 
 
 def touched_by(verb: Verb) -> list[str]:
-    """Return the tables of which it locks or changes rows, in the order of the first time."""
+    """Return the first `lock <table>` or `change <table>` of each table of ORDER, as they come."""
     touched: dict[str, str] = {}
     for sql in statements(verb):
         for how, pattern in (("lock", LOCK), ("change", WRITE)):
@@ -90,7 +90,7 @@ def revising() -> Verb:
 
 
 def hours_of_a_visit() -> tuple[WeeklyHours, Appointment]:
-    """Make hours with a visit in a week."""
+    """Make weekly hours and a visit in their second session."""
     hours = WeeklyHoursFactory()
     slot = hours.schedules.order_by("date")[1].slots.first()
     return hours, AppointmentFactory(slot=slot)
@@ -234,7 +234,7 @@ def test_rows_are_locked_by_key_and_without_stopping_foreign_keys(name: str) -> 
 
 
 def first(sql: list[str], pattern: re.Pattern[str], table: str) -> int:
-    """Return the position of the first statement of that kind."""
+    """Return the index of the first statement that matches and names the table."""
     return next(n for n, each in enumerate(sql) if pattern.match(each) and f'"{table}"' in each)
 
 
@@ -270,7 +270,11 @@ def test_the_calendars_that_a_session_leaves_and_comes_to_are_locked_together() 
 
 
 def test_a_doctors_slots_are_locked_before_the_doctor_is_written() -> None:
-    """A new license number is a key, so a booking that holds a slot waits for its commit."""
+    """Otherwise the verb and a booking could wait for each other.
+
+    A new license number, a unique column, locks the doctor against foreign-key checks. A booking
+    that holds a slot would then wait for the doctor.
+    """
     sql = statements(closing())
     assert first(sql, LOCK, "doctor_slot") < first(sql, WRITE, "doctor_doctor")
 

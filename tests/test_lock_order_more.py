@@ -1,4 +1,4 @@
-"""The order of locks of moves, and of the keys of requests that may be sent again."""
+"""The order of locks when a visit moves, an account closes or an Idempotency-Key is used."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every write of the API ignores every field of every model that its contract does not list."""
+"""Every write of the API changes no column but those that tests/matrix/changes.txt lists."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ MORE = {"is_active": False, "is_open": False, "status": "completed", "password":
 
 
 def everything(of: SampleData) -> dict[str, Any]:
-    """Return each field of each model by every name it has, with a value that it would take."""
+    """Map every field name of every model, `<name>_id` included, to a value that fits the field."""
     values: dict[str, Any] = {}
     for model in apps.get_models():
         for field in model._meta.get_fields(include_hidden=True):
@@ -60,7 +60,7 @@ def first_key(model: type[Model]) -> Any:
 
 
 def change_by(client: APIClient, method: str, path: str, body: Any) -> Change:
-    """Return the change of a call that must succeed. The change is undone."""
+    """Return what a call changes in the database, and roll it back. The call must succeed."""
     with time_machine.travel(NOW, tick=False), rolled_back():
         before = stored()
         answer = call(client, method, path, body)

@@ -1,4 +1,4 @@
-"""Every route, method and caller against the reviewed permission tables."""
+"""Every route, method and caller against the reviewed permission tables in tests/matrix/."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ NOT_PERSONAL = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not so
 
 @pytest.fixture(scope="module")
 def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
-    """Make the callers of the matrix. Log none of the ten thousands of refusals."""
+    """Yield a client that calls as each of the ten callers. Its many refusals are not logged."""
     logging.disable(logging.WARNING)
     with django_db_blocker.unblock(), rolled_back():
         yield Calls(Callers())
@@ -43,7 +43,7 @@ def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Render no page and no OpenAPI document, since access is decided before.
+    """Skip rendering pages and the OpenAPI document, since access is decided before it.
 
     tests/test_admin_site.py renders each page, tests/test_openapi.py the document.
     """
@@ -89,7 +89,7 @@ def test_each_caller_gets_the_listed_status_for_a_page(
 
 
 def of_api(answer: Answer) -> str:
-    """Return the status. An error must be the problem of its status."""
+    """Return the status. An error must be a problem with a code that CODES has for the status."""
     if answer.status >= 400:
         assert answer.response["Content-Type"] == MEDIA_TYPE
         assert json.loads(answer.response.content)["code"] in CODES[answer.status]

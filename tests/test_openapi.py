@@ -16,24 +16,20 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 from accounts.models import User
+from tests.document import JSON, document
 from tests.problems import MEDIA_TYPE, MORE_MEMBERS
 from tests.routes import METHODS, api_routes
 from tests.sample_data import PEOPLE, SampleData, call, rolled_back
 
-JSON = "application/json"
 
-
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    """Return the document as a client reads it."""
-    with GENERATOR_STATS.silence():
-        generated: Any = SchemaGenerator().get_schema(request=None, public=True)
-    found: dict[str, Any] = json.loads(json.dumps(generated))
-    return found
+@pytest.fixture(scope="module", name="document")
+def whole_document() -> dict[str, Any]:
+    """Return the generated OpenAPI document as a client parses it from JSON."""
+    return document()
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield each operation with its method, in capitals, and its path."""
+    """Yield (METHOD, path, operation) of each operation in the document."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if method in METHODS:
@@ -41,7 +37,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield each body of a request or answer: its name, its media type, its description."""
+    """Yield (`request` or status, media type, content) of each body of the operation."""
     bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
     for of, body in bodies.items():
         for kind, content in body.get("content", {}).items():
@@ -49,7 +45,7 @@ def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
 
 
 def examples(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Yield each example: its name, its schema, its value."""
+    """Yield (`request` or status, schema, value) of each example of the operation."""
     for of, _, content in contents(operation):
         for example in content.get("examples", {}).values():
             yield of, content["schema"], example["value"]
@@ -105,7 +101,7 @@ def test_every_operation_documents_its_errors_as_problems(document) -> None:
         assert expected <= set(answers), (method, path)
         good = [status for status in answers if status < "300"]
         may_preview = "preview" in {each["name"] for each in operation.get("parameters", ())}
-        is_two = may_preview or path == "/api/auth/verify-email/"  # or asks for the mail again
+        is_two = may_preview or path == "/api/auth/verify-email/"  # 202: mails again
         assert len(good) == (2 if is_two else 1), (method, path)
         for status in (status for status in answers if status >= "400"):
             schema = answers[status]["content"][MEDIA_TYPE]["schema"]
@@ -172,7 +168,7 @@ def test_every_example_of_a_request_is_accepted(document, sample_data: SampleDat
 
 
 def assert_accepted(answer: Any, path: str) -> None:
-    """Assert that the body was right, though it may name what does not exist."""
+    """Assert that the body is accepted, or refused only for an unknown id, login or token."""
     absent = {401} if path == "/api/auth/login/" else {404}
     if answer.status_code not in {200, 201, 202, 204} | absent:
         form_errors = {(error["field"], error["code"]) for error in answer.json().get("errors", ())}
@@ -225,7 +221,7 @@ def test_every_caller_reads_the_document_as_yaml_and_as_json(
 
 
 class Assets(HTMLParser):
-    """A parser that collects what a page loads."""
+    """A parser that collects the URLs of the scripts, links and images of a page."""
 
     def __init__(self) -> None:
         super().__init__()

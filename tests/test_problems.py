@@ -34,7 +34,7 @@ def client(patient: Patient, client_of) -> APIClient:
 
 @pytest.fixture
 def console(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
-    """Yield a stream of what the project's own handlers write."""
+    """Yield a StringIO to which the project's log handlers write instead of the console."""
     written = io.StringIO()
     named = (logging.getLogger(name).handlers for name in (None, "django"))
     ours = [handler for handlers in named for handler in handlers if handler.name == "console"]
@@ -46,7 +46,7 @@ def console(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
 
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """Let reading languages raise this, as a fault of the code or the database would."""
+    """Make each read of languages raise this error, like a bug or a fault of the database."""
 
     def raising(*args: Any, **kwargs: Any) -> None:
         raise error
@@ -272,7 +272,7 @@ def test_client_errors_are_logged_without_a_traceback(client, console) -> None:
 
 
 def test_an_error_does_not_repeat_what_was_sent(client) -> None:
-    """A body may be logged on the way, so it may hold no password and no diagnosis."""
+    """A proxy may log the response, so it must not repeat a password or a diagnosis."""
     sent = {"email": "canary", "password": ["canary"], "first_name": {"canary": 1}, "last_name": 1}
     response = APIClient().post("/api/auth/register/", sent)
     assert response.status_code == 400

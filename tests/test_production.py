@@ -1,4 +1,4 @@
-"""The production settings: https only, cookies of this host alone, no plain text."""
+"""The production settings: HTTPS for all but the probes, and secure cookies of this host alone."""
 
 import json
 import subprocess
@@ -44,7 +44,11 @@ CALLS: list[tuple[str, bool, dict[str, str]]] = [
 
 
 def production(**variables: str) -> dict[str, Any]:
-    """Return the answers of a process with the production settings to these calls."""
+    """Make CALLS in a process with the production settings, and return their answers.
+
+    An answer is [status, headers, cookies, body]. Its key is `https` or `http`, a space, the path
+    and the names of the headers sent. The key `settings` has the settings of the session cookie.
+    """
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         input=json.dumps(CALLS),
@@ -67,7 +71,7 @@ def production(**variables: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, Any]:
-    """Start one process for all tests, since each takes seconds to start."""
+    """Return the answers of one process for all tests, since each takes seconds to start."""
     return production()
 
 

@@ -30,7 +30,7 @@ ROWS = 8
 
 
 class Rows:
-    """A maker of rows of each list, which are equal in everything that a list shows."""
+    """A maker of rows for each list; all rows of a list have equally many related rows."""
 
     def __init__(self, patient: Patient) -> None:
         self.patient = patient
@@ -61,16 +61,16 @@ class Rows:
             visit.cancel(by=self.patient.user, at=visit.created_at)
 
     def new_entry(self, number: int) -> None:
-        """Make an entry of another member of the family each time."""
+        """Make an entry in the medical history of a new dependent."""
         child = DependentFactory(user=self.patient.user)
         MedicalHistoryFactory(patient=child)
 
     def new_hours(self) -> None:
-        """Make hours of another doctor and place each time, without a session."""
+        """Make weekly hours of a new doctor at a new location, over and without a session."""
         WeeklyHoursFactory(valid_from=day_ahead(-9), valid_until=day_ahead(-1))
 
     def new_wait(self, number: int) -> None:
-        """Make an entry for a doctor of its own, whose place has just become free."""
+        """Make a waitlist entry for a new doctor, whose only visit is canceled after it."""
         session = ScheduleFactory(date=day_ahead(10 + number), slot_minutes=None)
         visit = AppointmentFactory(slot=session.slots.get())
         whose = self.patient if number % 2 else DependentFactory(user=self.patient.user)
@@ -99,7 +99,7 @@ def rows(patient: Patient) -> Rows:
 
 
 def statements_of(client: APIClient, path: str, **query: str) -> tuple[int, int]:
-    """Return the number of rows listed and the number of statements."""
+    """Return the number of rows that the list shows and the number of its SQL statements."""
     with counted_statements() as statements:
         answer = client.get(path, query_params={"page_size": 100, **query})
     assert answer.status_code == 200
@@ -197,7 +197,7 @@ def test_explained_slots_take_as_many_statements_for_55_as_for_1(rows: Rows, cli
         rows.new_visit(number)
     costs.append(cost())
     assert costs == [(1, 6), (55, 6)]
-    # the token, the places, the patient, the event of the audit, the visits, the slots
+    # the token, the locations, the patient, the audit event, the visits, the slots
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
@@ -217,7 +217,7 @@ def test_a_page_of_the_search_is_one_query_however_many_doctors(
         for number in range(20):
             rows.new_doctor(number)
     assert len(found) > 40
-    assert costs == [3 if signed_in else 2] * 2  # the token, the places, the page
+    assert costs == [3 if signed_in else 2] * 2  # the token, the locations, the page
 
 
 # --- Booking --------------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ from their first statement.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -27,6 +27,7 @@ from doctor.models.doctor import DoctorQuerySet
 from patient.models import PatientQuerySet
 from tests import race_bodies
 from tests.balance import assert_balanced
+from tests.races import without
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgres")]
 T = TypeVar("T")
@@ -34,7 +35,7 @@ Patch = pytest.MonkeyPatch
 
 
 def after_all(n: int, read: Callable[..., T]) -> Callable[..., T]:
-    """Return the reading from which n threads return only once all n have read."""
+    """Wrap a read: it returns in each of n threads only once all n have read."""
     barrier = threading.Barrier(n, timeout=120)
 
     def read_and_wait(*args: Any, **kwargs: Any) -> T:
@@ -45,22 +46,8 @@ def after_all(n: int, read: Callable[..., T]) -> Callable[..., T]:
     return read_and_wait
 
 
-@contextmanager
-def without_constraint(model: type[Any], name: str) -> Iterator[None]:
-    """Drop a constraint during the block. At its end the rows go, and the constraint comes back."""
-    [constraint] = [known for known in model._meta.constraints if known.name == name]
-    with connection.schema_editor() as editor:
-        editor.remove_constraint(model, constraint)
-    try:
-        yield
-    finally:
-        model.objects.all().delete()
-        with connection.schema_editor() as editor:
-            editor.add_constraint(model, constraint)
-
-
 def lost(body: Callable[[], object]) -> str:
-    """Run a race that must fail. Return the first line of its assertion."""
+    """Run a race that must fail, and return the first line of its AssertionError."""
     with pytest.raises(AssertionError) as seen:
         body()
     return str(seen.value).splitlines()[0]
@@ -133,7 +120,7 @@ def test_places_are_restored_10_times_when_a_visit_is_read_then_saved(monkeypatc
 
 @pytest.fixture
 def unlocked_patient(monkeypatch: Patch) -> None:
-    """Let all 20 tries see no other visit of the patient."""
+    """Take no lock of the patient, and let all 20 tries read the visits before any try books."""
     monkeypatch.setattr(PatientQuerySet, "lock", lambda patients, pk: patients.get(pk=pk))
     monkeypatch.setattr(booking, "booking_context", after_all(20, booking_context))
 
@@ -141,14 +128,14 @@ def unlocked_patient(monkeypatch: Patch) -> None:
 @pytest.mark.usefixtures("unlocked_patient")
 def test_a_patient_is_double_booked_without_lock_and_constraint() -> None:
     """The patient gets one visit with each doctor. The unique constraint stops more in one slot."""
-    with without_constraint(Appointment, "appointment_no_overlap_of_one_patient"):
+    with without(Appointment, "appointment_no_overlap_of_one_patient"):
         assert lost(race_bodies.assert_one_of_two_doctors_is_booked).startswith("one is until ")
         assert Appointment.objects.active().count() == 2
 
 
 @pytest.mark.usefixtures("unlocked_patient")
 def test_without_its_lock_a_constraint_still_stops_a_double_booking() -> None:
-    """The losers hear of it late, perhaps as a deadlock. So the code needs the lock."""
+    """The losers fail only at the constraint, perhaps by a deadlock. So the code needs the lock."""
     with suppress(AssertionError):
         race_bodies.assert_one_of_two_doctors_is_booked()
     race_bodies.assert_not_stranded(Appointment.objects.active())
@@ -160,7 +147,7 @@ def test_without_its_lock_a_constraint_still_stops_a_double_booking() -> None:
 
 @pytest.fixture
 def unlocked_doctor(monkeypatch: Patch) -> None:
-    """Let both sessions see no other slot of the doctor."""
+    """Take no lock of the doctor, and let both look for overlaps before either makes slots."""
     monkeypatch.setattr(
         DoctorQuerySet, "lock", lambda doctors, pks: list(doctors.filter(pk__in=pks))
     )
@@ -170,14 +157,14 @@ def unlocked_doctor(monkeypatch: Patch) -> None:
 @pytest.mark.usefixtures("unlocked_doctor")
 def test_slots_of_a_doctor_overlap_without_lock_and_constraint() -> None:
     """No two slots start together, so the unique constraint does not stop the overlap."""
-    with without_constraint(Slot, "doctor_slot_no_overlap"):
+    with without(Slot, "doctor_slot_no_overlap"):
         assert lost(race_bodies.assert_one_of_two_sessions_is_published).startswith("one is until ")
         assert Slot.objects.count() == 7 + 8
 
 
 @pytest.mark.usefixtures("unlocked_doctor")
 def test_without_its_lock_a_constraint_still_stops_an_overlap() -> None:
-    """The loser hears of it late, perhaps as a deadlock. So the code needs the lock."""
+    """The loser fails only at the constraint, perhaps by a deadlock. So the code needs the lock."""
     with suppress(AssertionError):
         race_bodies.assert_one_of_two_sessions_is_published()
     race_bodies.assert_apart(Slot.objects.all())

@@ -37,7 +37,7 @@ Patch = pytest.MonkeyPatch
 
 
 def race_to_an_end(visit: Appointment, tries: int) -> dict[type, int]:
-    """Let half of them cancel, by a clock that is behind, and half say that it took place."""
+    """Let half of the tries cancel, an hour before the start, and half complete, at the start."""
 
     def end(n: int) -> Appointment:
         mine = Appointment.objects.get(pk=visit.pk)
@@ -155,7 +155,10 @@ def test_without_the_lock_a_booking_beside_an_erasure_violates_a_constraint(
 
 
 def race_to_remake(begin: Wait = list, end: Wait = list) -> list[Any]:
-    """Book a slot, while another thread remakes the session without that slot."""
+    """Book a slot while a revision of its session replaces that slot, and return both results.
+
+    `begin` runs before the booking, `end` after it.
+    """
     schedule, patient = ScheduleFactory(), PatientFactory()
     slot = schedule.slots.first()
 
@@ -179,7 +182,7 @@ def test_a_slot_is_either_booked_or_remade(again: int) -> None:
 
 @pytest.fixture
 def booked_unseen(monkeypatch: Patch) -> list[Any]:
-    """Return the results of a booking, and of an edit that read free slots before, unlocked."""
+    """Return the results of a booking, and of an edit that read the slots unlocked before it."""
     wait, drop = gate(2), Schedule._drop
 
     def drop_what_was_free(self: Schedule, slots: list[Slot]) -> None:
@@ -220,7 +223,11 @@ def test_without_lock_and_constraint_an_edit_strands_a_visit(
 def race_to_close(
     tries: int, before: Wait = list, after: Wait = list
 ) -> tuple[list[Any], int, int]:
-    """Return the results of the bookings, and their number at the closing and at the end."""
+    """Let patients book while the doctor closes to patients.
+
+    Return the results of the bookings, the number of visits right after the closing, and the
+    number at the end. `before` and `after` run before and after the closing.
+    """
     slot = ScheduleFactory(slot_minutes=None, capacity=tries).slots.get()
     patients, doctor = PatientFactory.create_batch(tries), slot.doctor
 

@@ -1,7 +1,7 @@
-"""Races of moves, with real threads, on the suite's database.
+"""Races of visits that are rescheduled, with real threads, on the suite's database.
 
-The last ones are controls, which must fail: if the slots are locked one after the other, in the
-order in which the request names them, opposite moves wait for each other.
+The last one is a control: if a move locks its old slot first and then the new one, instead of both
+in one statement, opposite moves deadlock.
 """
 
 import threading
@@ -124,7 +124,7 @@ def test_a_patient_erased_while_their_visit_is_moved_leaves_no_place_taken() -> 
 
 @pytest.fixture
 def in_order_of_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each lock the slot of its visit and, once both have, the slot of the other."""
+    """Make two moves lock the slot of their visit and, once both have, the slot to move to."""
     barrier = threading.Barrier(2, timeout=120)
 
     def lock_slots(self: RescheduleAppointment, to: int) -> tuple[Slot, Slot]:

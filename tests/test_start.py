@@ -109,7 +109,7 @@ def test_the_commands_name_a_doctor_with_free_places(
 
 @pytest.fixture
 def appointment_in(patient: Any) -> Callable[[Schedule], Appointment]:
-    """Book the session's first slot for a new patient."""
+    """Return a function that books the session's first slot for `patient`."""
 
     def book(schedule: Schedule) -> Appointment:
         return Appointment(patient=patient, slot=schedule.slots.first()).book()
@@ -118,7 +118,7 @@ def appointment_in(patient: Any) -> Callable[[Schedule], Appointment]:
 
 
 def run(commands: str) -> dict[str, Any]:
-    """Return the output of a POSIX shell when the commands are pasted into it."""
+    """Run the commands in a POSIX shell, and return the JSON object that they print."""
     done = subprocess.run(
         ["sh", "-e"], input=commands, capture_output=True, text=True, timeout=120, check=True
     )

@@ -1,4 +1,4 @@
-"""The dependencies: the report of the audit, and the rules for the locks."""
+"""The dependencies: the report of `make audit`, and the rules for the lock files."""
 
 import importlib.util
 import json
@@ -23,7 +23,7 @@ UNKNOWN = {"name": "attrs", "skip_reason": "not found"}
 
 
 def audit_printing(output: str) -> Report:
-    """Return the report if pip-audit prints this."""
+    """Return the report for a pip-audit with this standard output."""
     return audit([sys.executable, "-c", f"print({output!r})"])
 
 
@@ -56,7 +56,7 @@ def test_only_a_vulnerability_fails_the_step(
     assert main() == status
 
 
-# --- The locks (`make lint` compares them with what was chosen and with what is installed) --------
+# --- The lock files (`make lint` compares them with the .in files and the installed packages) -----
 
 
 def test_psycopg_3_is_absent_since_django_would_silently_switch_to_it() -> None:

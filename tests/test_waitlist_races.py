@@ -35,12 +35,12 @@ NONE = type(None)
 
 
 def in_line(slot: Slot, patients: list[Patient]) -> list[WaitlistEntry]:
-    """Make an entry of each of them for the slot's doctor."""
+    """Make a waitlist entry for the slot's doctor for each patient, in this order."""
     return [WaitlistEntryFactory(doctor=slot.doctor, patient=patient) for patient in patients]
 
 
 def offered_first(n: int) -> tuple[Slot, list[WaitlistEntry]]:
-    """Make a slot of one place, and offer it to the first of n in line."""
+    """Return a slot whose one place is offered to the first of n entries, and the entries."""
     slot = one_slot(capacity=1)
     [visit], entries = visits_in(slot, people(1)), in_line(slot, people(n))
     visit.cancel()
@@ -48,7 +48,7 @@ def offered_first(n: int) -> tuple[Slot, list[WaitlistEntry]]:
 
 
 def holders(slot: Slot) -> list[int]:
-    """Return the entries for which a place of the slot is held."""
+    """Return the keys of the waitlist entries with an open offer on the slot."""
     assert_balanced(slot)
     return list(slot.offers.open().values_list("entry", flat=True))
 
@@ -73,7 +73,7 @@ def test_places_canceled_at_once_are_offered_to_as_many_of_the_first_in_line() -
 
 
 def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
-    """Book two visits at one hour. One patient waits for both of their doctors."""
+    """Return two visits that overlap, and the two entries of a patient who waits for both."""
     slots = [one_slot(capacity=1), one_slot(capacity=1, start_time=time(10))]
     specialty, [patient] = SpecialtyFactory(), people(1)
     slots[1].doctor.specialties.add(specialty)
@@ -85,7 +85,7 @@ def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:
 
 
 def assert_one_of_two_hours_is_offered() -> None:
-    """Cancel both at once. The patient who waits for both is offered one at most."""
+    """Cancel both visits at once: one place at most is offered, and exactly one after the job."""
     visits, _ = two_overlapping_visits()
     assert count_by_type(race(*(visit.cancel for visit in visits))) == {Appointment: 2}
     offers = sum(len(holders(visit.slot)) for visit in visits)
@@ -183,7 +183,7 @@ def test_several_processes_that_run_what_is_due_do_it_once() -> None:
 
 
 def offered_to_all(patients: list[Patient]) -> tuple[Slot, list[WaitlistEntry]]:
-    """Offer each of them a place of one slot. Four more wait."""
+    """Return a slot with an open offer for each patient, and the entries of them and four more."""
     slot = one_slot(capacity=len(patients))
     visits = visits_in(slot, people(len(patients)))
     entries = in_line(slot, [*patients, *people(4)])

@@ -1,4 +1,4 @@
-"""Bodies without a length, and answers without a body."""
+"""HTTP details of the real server: chunked bodies, malformed requests, HEAD, forged headers."""
 
 import http.client
 import json

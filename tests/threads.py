@@ -62,7 +62,7 @@ def _wait_for(threads: list[threading.Thread], seconds: float) -> None:
 
 
 def becomes_true(claim: Callable[[], Any], seconds: float = SECONDS) -> bool:
-    """Return whether the claim gets true within this number of seconds. Ask every 20 ms."""
+    """Call the claim every 20 ms, and return whether it is true within this number of seconds."""
     deadline = time.monotonic() + seconds
     while not claim():
         if time.monotonic() > deadline:
@@ -73,7 +73,7 @@ def becomes_true(claim: Callable[[], Any], seconds: float = SECONDS) -> bool:
 
 @contextmanager
 def elsewhere() -> Iterator[Any]:
-    """Open a PostgreSQL connection without limits, whose transaction is undone."""
+    """Yield another PostgreSQL connection, without the project's timeouts, and roll it back."""
     params = connections["default"].get_connection_params()
     other = psycopg2.connect(**{**params, "connection_factory": None, "cursor_factory": None})
     try:

@@ -1,1 +1,1 @@
-"""The project's own tools: the audit of its dependencies, and the hops of a call."""
+"""The project's own tools: the audit of its dependencies, and the trace of an API call."""

@@ -25,7 +25,7 @@ COMMAND = (
 
 @dataclass
 class Report:
-    """Vulnerabilities, one a line; the number of packages, and those without an answer."""
+    """Vulnerabilities as lines, the number of packages, and the packages without an answer."""
 
     vulnerabilities: list[str]
     asked: int = 0
@@ -40,7 +40,7 @@ class Report:
 
 
 def audit(command: Sequence[str] = COMMAND, seconds: float = SECONDS) -> Report:
-    """Run pip-audit for this many seconds at most. Without its report, no package has an answer."""
+    """Run pip-audit for this many seconds at most. Return an empty Report if it fails."""
     try:
         done = subprocess.run(  # nosec B603  # fixed words
             command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False
@@ -51,7 +51,7 @@ def audit(command: Sequence[str] = COMMAND, seconds: float = SECONDS) -> Report:
 
 
 def read(packages: list[dict[str, Any]]) -> Report:
-    """Read the packages of pip-audit's report in JSON."""
+    """Return the Report of the `dependencies` in pip-audit's JSON."""
     return Report(
         vulnerabilities=[
             f"{package['name']} {package['version']}: {found['id']}, fixed in "

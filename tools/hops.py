@@ -89,28 +89,28 @@ class Trace:
 
     @property
     def files(self) -> set[str]:
-        """Return the files of ours."""
+        """The files of ours that the call enters."""
         return {entry.file for entry in self.entries}
 
     @property
     def domain_files(self) -> set[str]:
-        """Return the domain files among them."""
+        """The domain files that the call enters."""
         return {entry.file for entry in self.path}
 
     @property
     def path(self) -> list[Entry]:
-        """Return the first function of each stay in a domain file."""
+        """The first function of each stay in a domain file; a file may be entered again later."""
         domain = [entry for entry in self.entries if entry.file.startswith(DOMAIN)]
         return [next(stay) for _, stay in groupby(domain, key=lambda entry: entry.file)]
 
     @property
     def moves(self) -> int:
-        """Return how often the call goes from one domain file to another."""
+        """How often the call goes from one domain file to another."""
         return max(len(self.path) - 1, 0)
 
     @property
     def returns(self) -> int:
-        """Return how many of these moves lead to a file that the call entered before."""
+        """How many of these moves lead to a file that the call entered before."""
         return len(self.path) - len(self.domain_files)
 
 
@@ -152,7 +152,7 @@ def path_from_root(filename: str) -> str | None:
 
 @dataclass(frozen=True)
 class Request:
-    """A request of the API; `method` is the test client's: get or post."""
+    """A request of the API; `method`: name of the test client's method, get or post."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""The admins of accounts, their devices and tokens, and of other packages' models."""
+"""The admins of accounts, second factors, API tokens, and of other packages' models."""
 
 from accounts.admin import (  # noqa: F401  (importing them registers them)
     others,

@@ -1,4 +1,4 @@
-"""The admins of other packages' models, based on BaseAdmin."""
+"""The admins of groups (Django) and failed logins (django-axes), registered again on BaseAdmin."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from extensions.admin.base import BaseAdmin
 
 
 class GroupAdmin(auth.GroupAdmin):
-    """Django's admin of groups; to show a permission read-only takes no query of its own."""
+    """Django's admin of groups, without a query for each permission that a read-only page lists."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the groups, with what a permission is called by."""
+        """Return the groups with the content types that the name of a permission shows."""
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
 

@@ -1,4 +1,4 @@
-"""The page where staff manage their second factor, and the admins of its devices."""
+"""The page where staff manage their second factor, and the admin of all users' devices."""
 
 from typing import Any, cast
 
@@ -25,10 +25,10 @@ UNKNOWN = "No member of staff has this address."
 class SecondFactorView(View):
     """The user's own authenticator app and recovery codes.
 
-    A secret is shown once, in the answer to the form: no URL and no session holds it.
+    The response to a form shows a new key or code once: no URL and no session holds it.
     """
 
-    site: AdminSite = cast(AdminSite, None)
+    site: AdminSite = cast(AdminSite, None)  # `as_view(site=...)` sets it on each view
     http_method_names = ["get", "head", "post"]
     verbs = ("begin", "confirm", "renew", "remove", "give")
 
@@ -37,7 +37,10 @@ class SecondFactorView(View):
         return self.page(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Run the method that the form names; show a domain error as a message."""
+        """Call the method that the form's `verb` names; show a DomainError as a message.
+
+        Raises PermissionDenied for any other name.
+        """
         verb = request.POST.get("verb", "")
         if verb not in self.verbs:
             raise PermissionDenied
@@ -49,7 +52,7 @@ class SecondFactorView(View):
         return self.page(request, **shown)
 
     def page(self, request: HttpRequest, **shown: Any) -> HttpResponse:
-        """Return the page; `shown` holds secrets for this answer alone."""
+        """Return the page; `shown` adds new keys and codes to the context of this response only."""
         context = {
             **self.site.each_context(request),
             "title": "Second factor",
@@ -58,15 +61,15 @@ class SecondFactorView(View):
         }
         return TemplateResponse(request, "accounts/second_factor.html", context)
 
-    # --- The forms of the page ---
+    # --- The forms of the page: each method returns what `page` gets as `shown` ---
 
     def begin(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
-        """Set up an app: return its key and link, for the QR code."""
+        """Create an unconfirmed app; return its secret key and `otpauth:` link for the phone."""
         device = factor.begin(_code(request))
         return {"key": key_in_groups(device), "link": device.config_url}
 
     def confirm(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
-        """Activate the app by its first code: return new recovery codes."""
+        """Activate the app by its first code, verify this session, return new recovery codes."""
         codes = factor.confirm(_code(request))
         django_otp.login(request, factor.app)
         self.log(request, factor.user, "Second factor set up.")
@@ -85,7 +88,11 @@ class SecondFactorView(View):
         return {}
 
     def give(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
-        """Give a colleague a one-time code, as a superuser who types a code of their own app."""
+        """Return a new code with which a colleague signs in once.
+
+        Only a superuser may call this, with a code of their own: raises PermissionDenied or
+        WrongCode. Raises DomainError if the address is not that of an active member of staff.
+        """
         if not factor.user.is_superuser:
             raise PermissionDenied
         factor.require(_code(request))
@@ -107,7 +114,10 @@ def _code(request: HttpRequest) -> str:
 
 
 class DeviceAdmin(DomainActionAdmin):
-    """Apps and recovery codes by owner, without keys and codes; superusers may delete them."""
+    """The devices of django-otp (an app or a set of recovery codes), without their keys and codes.
+
+    Only superusers may delete one.
+    """
 
     list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
     list_select_related = ("user",)

@@ -39,4 +39,5 @@ class AuthTokenAdmin(DomainActionAdmin):
         return f"token of account {row.user_id}"
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        # `obj_display` holds the token's digest, and the message on the page would show it.
         return super().response_delete(request, "of the device", obj_id)

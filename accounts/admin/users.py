@@ -19,7 +19,7 @@ RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUserForm(AdminUserCreationForm):
-    """An address, a name and a password."""
+    """The form that adds an account: address, name and password."""
 
     class Meta:
         model = User
@@ -27,7 +27,7 @@ class NewUserForm(AdminUserCreationForm):
 
 
 class UserForm(PartialUpdateForm, UserChangeForm):
-    """An account; another page sets its password."""
+    """The form that changes an account, except the password, which has a page of its own."""
 
     class Meta:
         model = User
@@ -35,10 +35,10 @@ class UserForm(PartialUpdateForm, UserChangeForm):
 
 
 class NewPasswordForm(AdminPasswordChangeForm):
-    """A password that staff set for a user."""
+    """The form with which staff set or remove the password of a user."""
 
     def save(self, commit: bool = True) -> User:
-        """Write the password, and end every token of the user."""
+        """Write the password, delete the user's API tokens and end their sessions."""
         user: User = super().save(commit=False)
         user.store_password()
         return user

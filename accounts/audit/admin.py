@@ -19,7 +19,7 @@ from extensions.admin.forms import valid_keys
 
 
 class AuditedAdminMixin:
-    """An admin whose pages record an event for each patient that they show.
+    """An admin whose pages record an AuditEvent for each patient whose data they show.
 
     A form that is shown again after an error counts as a page.
     """
@@ -28,12 +28,12 @@ class AuditedAdminMixin:
 
     @property
     def audited_model(self) -> type[Model]:
-        """The model whose rows the admin shows; `accounts.audit.denials` reads it too."""
+        """The admin's model, under the name that `accounts.audit.denials` reads on every view."""
         model: type[Model] = self.model  # type: ignore[attr-defined]
         return model
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
-        """Record that the user is shown these rows."""
+        """Record a read of these rows; `of`: the row of the page, or the model of a list."""
         record_read(of, rows, self.patient_path, otherwise="staff")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -42,9 +42,9 @@ class AuditedAdminMixin:
         return changelist
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """Return the row of a page, and record it if the user may view it.
+        """Return the row of a page, and record the read if the user may view the row.
 
-        A page of deletion shows the row, if at all, in `get_deleted_objects`.
+        On the page of deletion `get_deleted_objects` records the rows that it shows.
         """
         row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
         match = request.resolver_match
@@ -58,7 +58,7 @@ class AuditedAdminMixin:
         return may
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
-        """Record the rows of an audited inline, which the page shows with its row."""
+        """Record that the page also shows an audited inline, whose rows have the same patient."""
         if obj.pk and hasattr(inline, "patient_path"):
             record_read(inline.model, [obj], self.patient_path, otherwise="staff")
         return super().get_formset_kwargs(request, obj, inline, prefix)  # type: ignore[misc]
@@ -66,7 +66,7 @@ class AuditedAdminMixin:
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Record the patient that the URL or the sent form has chosen on a page to add a row."""
+        """Record the patient whom the page of a new row shows, selected by the URL or the form."""
         if kwargs.get("add") and "patient" in context["adminform"].form.fields:
             chosen = valid_keys([context["adminform"].form["patient"].value()])
             people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
@@ -82,10 +82,11 @@ class AuditedAdminMixin:
 
 
 class AuditedAutocompleteView(AutocompleteJsonView):
-    """What an autocomplete field suggests, which may be names and birth dates of patients."""
+    """The suggestions of an autocomplete field, recorded if they name patients."""
 
     def has_perm(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(self.model_admin, AuditedAdminMixin):
+            # For `accounts.audit.denials`: one URL serves the autocomplete fields of all models.
             request.audited_model = self.model_admin.audited_model  # type: ignore[attr-defined]
         return super().has_perm(request, obj)
 
@@ -98,7 +99,7 @@ class AuditedAutocompleteView(AutocompleteJsonView):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
-    """Audit events, latest first, for users with the permission. Emergencies are marked."""
+    """Audit events, latest first; those of emergency access are marked."""
 
     fields = readonly_fields = (
         "at",
@@ -140,11 +141,14 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     search_help_text = "Number of the patient, id of the request, or who it was."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        """Return the events with their actors; a deleted account leaves an event without one."""
+        """Return the events, joined with their actors; the actor of a deleted account is None.
+
+        Without the join, reading that actor would raise DoesNotExist.
+        """
         return super().get_queryset(request).select_related("actor")
 
     def rows_shown(self, of: Any, rows: Any) -> None:
-        """Record one event for the page, of no patient: the events it lists name theirs."""
+        """Record one read: of the patient of the event shown, or of no patient for a list."""
         patient = None if isinstance(of, type) else of.patient_id
         AuditEvent.objects.record("read", of, [patient], role=AuditEvent.Role.STAFF)
 

@@ -1,4 +1,4 @@
-"""Who calls, from which address and through which channel: the same for all that one call does."""
+"""The caller, IP address and channel that all audit events of one call or command share."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ def no_user() -> None:
 
 @dataclass(frozen=True)
 class RequestContext:
-    """A call of the API, a page of the admin, or a command.
+    """What audit events say about their API call, admin page or command.
 
-    `get_user` is called each time: the view finds out who calls after the call has begun.
+    `user` calls `get_user` each time, since the user is authenticated after the context is made.
     """
 
     channel: str = COMMAND
@@ -43,7 +43,7 @@ def current_context() -> RequestContext:
 
 @contextmanager
 def use_context(context: RequestContext) -> Iterator[None]:
-    """Run the block in this context."""
+    """Make this the context that `current_context` returns inside the block."""
     token = _current.set(context)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Records of denied calls, written after the answer in a separate transaction."""
+"""Records of denied calls, written once the response is made, in a separate transaction."""
 
 import logging
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from extensions.rest.throttling import PerAddressThrottle
 logger = logging.getLogger("accounts.audit")
 
 DENIED = (401, 403, 404)
-KEYS = ("pk", "appointment_id", "object_id")
+KEYS = ("pk", "appointment_id", "object_id")  # arguments in the path that hold the key of a row
 ACTIONS = {
     "GET": "read",
     "HEAD": "read",
@@ -30,7 +30,7 @@ ACTIONS = {
 
 
 class DenialThrottle(PerAddressThrottle):
-    """Limit the recorded denials of anonymous callers, by address.
+    """Limit the recorded denials of anonymous callers, by IP address.
 
     A denied call costs a stranger nothing and the clinic a row that is never deleted: without a
     limit anybody could fill the disk. All denials of signed-in users are recorded: their calls are
@@ -62,7 +62,7 @@ def record_denial(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _record(request: HttpRequest, model: type[Model]) -> None:
-    """Add the event: the path has the key of the row, the query the key of the patient."""
+    """Add the event, with the key of the row from the path and of the patient from the query."""
     key = _number(_first(request.resolver_match, KEYS))
     action = ACTIONS.get(request.method or "", "create" if key is None else "change")
     patient = _number(request.GET.get("patient", ""))
@@ -78,7 +78,7 @@ def _is_denial(request: HttpRequest, response: HttpResponseBase) -> bool:
     to = response.get("Location", "")
     absent = request.method in READ_METHODS and to == reverse("admin:index")
     if response.status_code == 404 and request.method in READ_METHODS:
-        return _names_row_or_patient(request)  # else the page is beyond the last one
+        return _names_row_or_patient(request)  # else 404 is for a page number past the last
     return response.status_code in DENIED or absent or to.startswith(reverse("admin:login"))
 
 
@@ -88,7 +88,10 @@ def _names_row_or_patient(request: HttpRequest) -> bool:
 
 
 def _audited_model(request: HttpRequest) -> type[Model] | None:
-    """Return the model that the call asked for, if its view or admin declares one."""
+    """Return the `audited_model` of the call's view or admin, or None.
+
+    None if there is none, or if the call lacks all of the view's `audited_parameters`.
+    """
     match = request.resolver_match
     if match is None:
         return None
@@ -100,7 +103,7 @@ def _audited_model(request: HttpRequest) -> type[Model] | None:
 
 
 def _number(given: Any) -> int | None:
-    """Return a key that a row can have; None for anything else."""
+    """Return the number; None for a value that cannot be the key of a row."""
     text = str(given)
     known = text.isascii() and text.isdecimal() and len(text) < 20
     return int(text) if known and int(text) <= MAX_KEY else None

@@ -24,9 +24,9 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         """Record in the current transaction what the caller does with these patients' data.
 
         Adds one event for each patient, in one statement. `of`: the row, or the model of a list.
-        `patients`: None stands for a patient who is unknown or erased; keys need a `role`. In
-        `known`, `actor` replaces the caller, `role` sets the role of the actor, and `otherwise`
-        sets it where the patient is not the actor's own (else see `AuditEvent.role_of`).
+        `patients`: patients, None for one who is unknown or erased, or keys if `role` is given.
+        `known`: columns of the events. `actor` replaces the caller. `role` sets the actor's role;
+        `otherwise` is their role towards a patient who is not their own (see `AuditEvent.role_of`).
         """
         kind = of._meta.concrete_model._meta.label_lower  # type: ignore[union-attr]
         row = None if isinstance(of, type) else of.pk
@@ -45,7 +45,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def access_log_of(self, patients: Any) -> "AuditEventQuerySet":
         """Return the events that patients may see of their own records.
 
-        Leaves out denied calls, which staff review, and reads of the access log itself.
+        Leaves out denied calls, which staff review, and the patients' reads of the access log.
         """
         own_reads = {"kind": self.model._meta.label_lower, "role": "patient"}
         return self.filter(patient_id__in=patients, outcome="allowed").exclude(**own_reads)
@@ -54,7 +54,8 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 class AuditEvent(models.Model):
     """A user read or changed data of a patient, or was denied. Holds keys and none of the data.
 
-    The keys stay when the account or the patient is deleted, so no constraint binds them.
+    The keys stay when the account or the patient is deleted, so no column has a foreign key
+    constraint.
     """
 
     class Role(models.TextChoices):
@@ -66,7 +67,7 @@ class AuditEvent(models.Model):
         SYSTEM = "system"
         STRANGER = "stranger"
 
-    NAMED = (Role.DOCTOR, Role.STAFF)  # the patient learns the name of an actor with such a role
+    NAMED = (Role.DOCTOR, Role.STAFF)  # the access log tells the patient the names of these actors
 
     class Channel(models.TextChoices):
         """The channel of the call."""
@@ -147,7 +148,7 @@ class AuditEvent(models.Model):
 
     @classmethod
     def by_system(cls) -> dict[str, Any]:
-        """Return the actor and role of a change that follows from another change or from time."""
+        """Return the arguments `actor` and `role` of `record` for a change that no user made."""
         return {"actor": None, "role": cls.Role.SYSTEM}
 
     @classmethod
@@ -160,9 +161,10 @@ class AuditEvent(models.Model):
     ) -> str:
         """Return the role of the actor towards the patient, without a query.
 
-        Towards a patient who is not the actor's own it is `otherwise`, if given, else `staff` or
-        `doctor`: only staff, doctors and carers reach a patient's data. Without a patient the actor
-        has looked for data of their own.
+        Without an actor it is `system` for a command, else `stranger`. It is `patient` for a
+        patient of the actor's own account. For another patient it is `otherwise` if given, else
+        `staff` or `doctor`: nobody else reaches that patient's data. Without a patient, `patient`
+        replaces `doctor`: the actor has looked for their own data.
         """
         if actor is None:
             return cls.Role.SYSTEM if context.channel == COMMAND else cls.Role.STRANGER

@@ -1,4 +1,4 @@
-"""Views of the API that record who reads a patient's data."""
+"""Mixins of API views that record who reads a patient's data."""
 
 from collections.abc import Iterable
 from operator import attrgetter
@@ -16,10 +16,10 @@ READ_METHODS = ("GET", "HEAD")
 def record_read(
     of: Model | type[Model], rows: Iterable[Any], patient: str = "patient", **known: Any
 ) -> None:
-    """Record, before the answer, that the caller reads these rows: one event for each patient.
+    """Record, before the response, that the caller reads these rows: one event for each patient.
 
     `of`: the row, or the model of a list. `patient`: attribute path from a row to its patient or
-    the patient's key; empty where the rows are patients. Without rows there is one event of no
+    the patient's key; empty where the rows are patients. Without rows it adds one event without a
     patient. `role` or `otherwise` in `known`: see `AuditEventQuerySet.record`. An error while
     recording fails the whole call, so that no read goes unrecorded.
     """
@@ -29,10 +29,14 @@ def record_read(
 
 
 class AuditedMixin:
-    """What the mixins below share. `accounts.audit.denials` reads the attributes of any view."""
+    """The attributes and the method that the mixins below share.
+
+    `accounts.audit.denials` reads `audited_model` and `audited_parameters` of every view.
+    """
 
     audited_model: type[Model]  # the model whose rows the view shows
-    audited_parameters: tuple[str, ...] = ()  # query parameters; without one the view shows none
+    # Query parameters, one of which makes the view show rows; if empty, it always shows some.
+    audited_parameters: tuple[str, ...] = ()
     patient_path = "patient"  # attribute path from a row to its patient; empty: the row is one
     role_for_others: str | None = None  # the caller's role towards other people's patients
     role_for_empty_list: str | None = None  # the caller's role where the list is empty
@@ -67,12 +71,15 @@ class AuditedListMixin(AuditedMixin):
         return self.get_paginated_response(data)  # type: ignore[attr-defined]
 
     def rows_for_empty_list(self) -> Iterable[Any]:
-        """Return unsaved rows of the patients whose list is empty: that, too, is a read of them."""
+        """Return an unsaved row of each patient to record as read if the list is empty.
+
+        An empty list, too, tells the caller something about the patient.
+        """
         return ()
 
 
 class AuditedViewMixin(AuditedRetrieveMixin, AuditedListMixin):
-    """Both: records the reads of one row and of a list."""
+    """Both mixins, for a viewset that shows single rows and a list."""
 
 
 def _itself(row: Any) -> Any:

@@ -21,10 +21,11 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return alive.select_related("token").order_by("-last_used_at", "-pk")
 
     def record_use(self, token: AuthToken, at: datetime) -> None:
-        """Record when the token was used; locks its device unless the token is deleted.
+        """Set `last_used_at` of the token's device; do nothing if the token is deleted.
 
-        The device is locked before its token, as in a deletion, so that a use and a logout cannot
-        deadlock. A token without a device (made by a version before this table) gets one here.
+        This locks the device, and the caller then locks the token. A deletion locks them in the
+        same order, so a use and a logout cannot deadlock. A token without a device (issued by a
+        version without this table) gets one here.
         """
         if not self.filter(token=token.pk).update(last_used_at=at):
             for held in AuthToken.objects.select_for_update().filter(pk=token.pk):
@@ -32,9 +33,9 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
 
 class Device(models.Model):
-    """A device with a token: its number in the API, its name and when it was last used.
+    """A signed-in device: an id for the API, a name and the last use of its API token.
 
-    The primary key of the token is its digest, which no answer may show.
+    The token's own primary key is its digest, which no response may show.
     """
 
     # During an upgrade the previous version deletes tokens without their devices, and a constraint

@@ -38,7 +38,10 @@ class MailKind(models.TextChoices):
 
 
 class MailTemplate(NamedTuple):
-    """A subject without secrets, the name of text and page, and the tokens of its link."""
+    """The subject, the page of the client that the link opens, and the maker of the link's token.
+
+    `page` names the text's template too. The subject holds no secret.
+    """
 
     subject: str
     page: str
@@ -53,11 +56,15 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     """Scopes of the queue, and the one way to add to it."""
 
     def enqueue(self, kind: str, address: str) -> "OutgoingMail":
-        """Queue a mail in the caller's transaction, by one statement for any address."""
+        """Queue a mail in the caller's transaction.
+
+        It takes one INSERT whether or not an account has the address, so that the duration of a
+        call does not tell which addresses have one.
+        """
         return self.create(kind=kind, address=address)
 
     def due(self, at: datetime) -> "OutgoingMailQuerySet":
-        """Keep the mails to send now: neither sent, given up nor tried a moment ago."""
+        """Return the unsent mails to try now: due by `at`, and queued less than a day ago."""
         waiting = self.filter(sent_at=None, due_at__lte=at, created_at__gt=at - GIVEN_UP_AFTER)
         return waiting.order_by("due_at", "pk")
 
@@ -99,7 +106,7 @@ class OutgoingMail(models.Model):
         return bool(claimable.order_by().update(attempts=F("attempts") + 1, due_at=at + wait))
 
     def deliver(self, at: datetime) -> bool:
-        """Send the mail, or delete it if no account needs it; return whether it was sent.
+        """Send the mail, or delete it if `message` returns None; return whether it was sent.
 
         Raises OSError or ValueError if it could not be sent.
         """
@@ -124,7 +131,7 @@ class OutgoingMail(models.Model):
         return template and self._render(template, template.tokens.make(user))
 
     def _template_for(self, user: Any) -> MailTemplate | None:
-        """Choose the mail; an unverified address always gets the mail that verifies it."""
+        """Return the template; an unverified address always gets the mail that verifies it."""
         if user.email_verified_at is None:
             return CONFIRM
         return RESET if self.kind == MailKind.PASSWORD_RESET else None
@@ -142,15 +149,15 @@ class OutgoingMail(models.Model):
 def send_due(at: datetime) -> int:
     """Send up to a hundred mails that are due; return how many were sent.
 
-    A mail is sent at least once, not exactly once. The log of a failure holds no address and no
-    token.
+    A mail is sent twice if the process dies after sending it and before recording that. The log of
+    a failure holds no address and no token.
     """
     sent = failures = 0
     for mail in OutgoingMail.objects.due(at)[:BATCH_SIZE]:
         if failures < MAX_FAILURES and mail.claim(at):
             try:
                 sent += mail.deliver(at)
-            except (OSError, ValueError) as error:  # of smtplib; for an address it cannot encode
+            except (OSError, ValueError) as error:  # OSError: mail server; ValueError: bad address
                 failures += 1
                 logger.warning("Mail %s was not sent: %s", mail.pk, type(error).__name__)
     return sent

@@ -32,7 +32,7 @@ class WrongCode(DomainError):
 
 @dataclass(frozen=True)
 class SecondFactor:
-    """The second factor of one user."""
+    """One user's authenticator app and recovery codes, which django-otp stores as devices."""
 
     user: User
 
@@ -52,10 +52,10 @@ class SecondFactor:
         return StaticToken.objects.filter(device__user=self.user, device__confirmed=True).count()
 
     def verify(self, typed: str) -> TOTPDevice | StaticDevice | None:
-        """Use the code up and return the device that gave it; None for a wrong code.
+        """Check a code and mark it as used; return its django-otp device, or None if it is wrong.
 
-        Six digits are a code of the app, anything else is a recovery code. After a wrong code only
-        the device of that kind of code must wait.
+        Six digits are a code of the app, anything else is a recovery code. After a wrong code
+        django-otp refuses codes of that kind, and no others, for a while.
         """
         code = re.sub(r"[\s-]", "", typed).lower()
         with transaction.atomic():
@@ -63,7 +63,10 @@ class SecondFactor:
             return device if device and device.verify_token(code) else None
 
     def begin(self, code: str = "") -> TOTPDevice:
-        """Create an app that `confirm` activates; raises WrongCode unless `code` proves the old."""
+        """Create an unconfirmed app, which `confirm` activates.
+
+        A user who already has an app must give a valid code: raises WrongCode.
+        """
         if self.app:
             self.require(code)
         with transaction.atomic():
@@ -94,7 +97,10 @@ class SecondFactor:
             return self._fresh_codes()
 
     def remove(self, code: str) -> None:
-        """Delete the app and the recovery codes; raises WrongCode. Verified sessions end."""
+        """Delete the app and the recovery codes; sessions verified by them are verified no more.
+
+        Raises WrongCode.
+        """
         self.require(code)
         with transaction.atomic():
             User.objects.lock(self.user.pk)
@@ -102,16 +108,19 @@ class SecondFactor:
             StaticDevice.objects.filter(user=self.user).delete()
 
     def give_code(self) -> str:
-        """Return a code for one login: the first one, or one after the loss of a phone."""
+        """Add a recovery code and return it, for the first login or after the loss of a phone."""
         return str(add_static_token(self.user.email).token)
 
     def require(self, code: str) -> None:
-        """Raise WrongCode unless the code is right; the attempt counts either way."""
+        """Check a code as `verify` does; raise WrongCode if it is wrong."""
         if not self.verify(code):
             raise WrongCode
 
     def _device_for(self, code: str) -> Any:
-        """Return the locked device that gives codes of this form: of two uses at once one wins."""
+        """Lock and return the user's device for codes of this form; None if there is none.
+
+        The lock lets only one of two simultaneous uses of a code succeed.
+        """
         kinds: tuple[tuple[re.Pattern[str], Any], ...] = (
             (CODE_OF_APP, TOTPDevice),
             (RECOVERY_CODE, StaticDevice),
@@ -129,5 +138,5 @@ class SecondFactor:
 
 
 def key_in_groups(device: TOTPDevice) -> str:
-    """Return the key for typing into an app: base32 in groups of four."""
+    """Return the app's secret key in base32, in groups of four characters for typing it in."""
     return " ".join(re.findall("....", b32encode(device.bin_key).decode()))

@@ -63,10 +63,10 @@ class UserManager(BaseUserManager["User"]):
             self._lock_holder(VERIFICATION, token).revise(email_verified_at=timezone.now())
 
     def reset_password(self, token: str, new: str) -> None:
-        """Replace the password by the token that was mailed; end every API token and session.
+        """Set a new password by a mailed token; delete all API tokens and end all sessions.
 
         Locks the row before it checks the token, so that of several calls at once one succeeds.
-        Ends a lock-out after wrong passwords. Raises ValidationError on `token`, or on
+        Lifts a lock-out after wrong passwords. Raises ValidationError on `token`, or on
         `new_password` for a weak password, which leaves the mailed token unused.
         """
         with transaction.atomic():
@@ -77,6 +77,7 @@ class UserManager(BaseUserManager["User"]):
             AccessAttempt.objects.filter(username=user.email).delete()
 
     def _lock_holder(self, tokens: LinkTokenGenerator, token: str) -> "User":
+        """Lock and return the user of a mailed token; raises ValidationError on `token`."""
         user = self.lock(tokens.user_key(token))
         if user is None or not tokens.is_valid(user, token):
             wrong = ValidationError("The token is wrong, was used or has expired.", code="invalid")
@@ -157,11 +158,11 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     @property
     def works_here(self) -> bool:
-        """Whether it is the account of staff or of a doctor, which other records refer to."""
+        """Whether the user is staff or a doctor, whose account only an administrator may close."""
         return self.is_staff or self.is_superuser or hasattr(self, "doctor")
 
     def issue_token(self, user_agent: str = "") -> tuple[str, datetime]:
-        """Create a token for one more device; return it and the instant (UTC) when it expires.
+        """Create an API token for one more device; return it and the instant (UTC) of its expiry.
 
         Only its digest is stored, so it cannot be shown again. Raises CredentialsChanged if the
         account is inactive or deleted, or if its password is no longer the one that this object was
@@ -177,9 +178,9 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         return plain, token.expiry
 
     def change_password(self, old: str, new: str, user_agent: str = "") -> tuple[str, datetime]:
-        """Replace the password, end every token of the user, and return a new token.
+        """Replace the password, delete all API tokens, end all sessions, and issue a new token.
 
-        Returns the token and the instant (UTC) when it expires. Locks the row before it checks the
+        Returns the token and the instant (UTC) of its expiry. Locks the row before it checks the
         old password, so that of several calls at once exactly one succeeds. Raises ValidationError
         on `old_password` if it is wrong.
         """
@@ -190,13 +191,14 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             return user.issue_token(user_agent)
 
     def store_password(self) -> None:
-        """Write the password that is set on this object, and end every token of the user."""
+        """Write the `password` set on this object, delete all API tokens and end all sessions."""
         self.revise(password=self.password)
 
     def revise(self, **changes: Any) -> None:
-        """Write these columns; a new address is unverified.
+        """Write these columns; a new `email` is unverified.
 
-        A new password or `is_active=False` ends every token and session in the same transaction.
+        A new password or `is_active=False` deletes all API tokens of the user and ends all sessions
+        in the same transaction.
         """
         with transaction.atomic():
             if "email" in changes:
@@ -207,9 +209,10 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 AuthToken.objects.filter(user=self).delete()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a password set on this object, or `is_active=False`, ends every token.
+        """Save the row; delete all API tokens if a password was set or the account is inactive.
 
-        The rule stands in `save` because Django's own forms and `changepassword` call it.
+        `save` does this as well as `revise`, since Django's own forms and its command
+        `changepassword` call `save`.
         """
         with transaction.atomic():
             password_was_set = getattr(self, "_password", None) is not None
@@ -219,7 +222,10 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 AuthToken.objects.filter(user=self).delete()
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
-        """Return what a live session holds; a new password and `sign_out_everywhere` change it."""
+        """Return the hash that a session must hold; Django ends a session with another hash.
+
+        A new `password` or `signed_out_at` changes it, which ends all earlier sessions.
+        """
         of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
         if self.signed_out_at is None:
             return of_password
@@ -229,7 +235,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         ).hexdigest()
 
     def sign_out_everywhere(self) -> None:
-        """End every token and every session of the user."""
+        """Delete all API tokens of the user and end all sessions."""
         with transaction.atomic():
             self.revise(signed_out_at=timezone.now())
             AuthToken.objects.filter(user=self).delete()

@@ -1,4 +1,4 @@
-"""Helpers that read the code of an app and sign in with it."""
+"""Helpers that compute the codes of an authenticator app and sign in to the admin with them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ LOGIN, PAGE = "/admin/login/", "/admin/second-factor/"
 
 
 def code_of(device: TOTPDevice, steps: int = 0) -> str:
-    """Return the code that the app shows `steps` of 30 seconds from now."""
+    """Return the code that the app shows `steps` times 30 seconds from now."""
     return f"{totp(device.bin_key, t0=-30 * steps):06d}"
 
 

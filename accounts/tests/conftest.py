@@ -1,4 +1,4 @@
-"""Fixtures of the second factor."""
+"""Fixtures of the tests of the admin's second factor."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 @pytest.fixture
 def clock() -> Iterator[Any]:
-    """Return a clock that only `clock.shift(30)` moves, one step of the app at a time."""
+    """Stop the clock; `clock.shift(30)` moves it by one step of the app, which has a new code."""
     with time_machine.travel(START, tick=False) as travelled:
         yield travelled
 

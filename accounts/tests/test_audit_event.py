@@ -25,6 +25,9 @@ def an_event(**known: Any) -> AuditEvent:
 # --- Events are only added ------------------------------------------------------------------------
 
 
+# Each of these functions tries to change or delete an event, through Django or in SQL.
+
+
 def written_again(event: AuditEvent) -> None:
     event.save()
 

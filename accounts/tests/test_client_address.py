@@ -1,4 +1,4 @@
-"""The client address under which the login limits count a call."""
+"""The client's IP address, by which the login limits count calls."""
 
 import pytest
 from django.test import RequestFactory

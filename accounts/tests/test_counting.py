@@ -51,6 +51,7 @@ def in_memory(transactional_db: None) -> None:
 
 @pytest.fixture(params=["in_table", "in_memory"])
 def counted(request: pytest.FixtureRequest, transactional_db: None) -> None:
+    """Run the test twice: calls are counted in a table, then in memory."""
     request.getfixturevalue(request.param)
 
 
@@ -116,7 +117,7 @@ def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
 def test_control_rest_framework_s_own_throttle_lets_more_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """This control repeats the test with the counter of REST framework."""
+    """Show the fault that CountingThrottle mends: four calls at once pass a limit of two."""
     wait = Barrier(4, timeout=120).wait
 
     class Racing(SimpleRateThrottle):

@@ -78,7 +78,10 @@ def test_a_login_hashes_one_password_for_known_and_unknown_addresses(
 def test_simultaneous_guesses_learn_the_password_ten_times_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All calls pass the check before the first failure counts; the right password comes last."""
+    """PasswordBackend's second check refuses the right password, sent after ten wrong ones.
+
+    All calls pass the first check before a failure is counted.
+    """
     UserFactory(email="ana@example.com")
     wait, check = gate(14), login_limits.refuse_locked_out
 
@@ -91,7 +94,7 @@ def test_simultaneous_guesses_learn_the_password_ten_times_at_most(
 
     def late_where_right(self: Any, request: Any, username: Any, password: Any) -> Any:
         if password == PASSWORD:
-            wait_for_failures(10)  # the others may be refused uncounted: the lock-out has begun
+            wait_for_failures(10)  # the lock-out then begins, and may refuse the rest uncounted
         return authenticate(self, request, username, password)
 
     monkeypatch.setattr(PasswordBackend, "authenticate", late_where_right)

@@ -43,7 +43,7 @@ def changed_by_the_command(user: User, admin_client: AdminClient) -> None:
 
 def changed_by_the_api(user: User, admin_client: AdminClient) -> None:
     user.change_password(PASSWORD, NEW)
-    AuthToken.objects.filter(user=user).delete()  # removes the new token that the change answers
+    AuthToken.objects.filter(user=user).delete()  # the new token that it returned
 
 
 WAYS = (

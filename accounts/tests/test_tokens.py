@@ -1,4 +1,4 @@
-"""The lifetime, the end and the storage of tokens."""
+"""API tokens: when they expire, what revokes them, and how they are stored."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

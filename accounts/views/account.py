@@ -35,7 +35,7 @@ def user_agent(request: Request) -> str:
 def session_response(
     user: User, token: tuple[str, datetime], status_code: int = status.HTTP_200_OK
 ) -> Response:
-    """Return an answer with the user, the new token and the instant (UTC) when it expires."""
+    """Return a response with the user, the new token and the instant (UTC) of its expiry."""
     session = {"user": user, "token": token[0], "expiry": token[1]}
     return Response(SessionSerializer(session).data, status=status_code)
 

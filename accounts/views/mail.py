@@ -25,7 +25,7 @@ MAIL_QUEUED = "If an account needs this mail, it is on its way."
 
 
 def detail_response(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
-    """Return an answer with one sentence."""
+    """Return a response with one sentence, as `detail`."""
     return Response({"detail": sentence}, status_code)
 
 

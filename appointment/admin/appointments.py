@@ -48,7 +48,7 @@ def actor_name(actor: User | None, appointment: Appointment) -> str:
 
 
 def event_details(event: AppointmentEvent) -> str:
-    """Return the detail and the override reason of an event, as the history shows them."""
+    """Return the detail and the override reason of an event as one text for the history."""
     detail = event.detail
     override = event.override_reason and f" (rules set aside: {event.override_reason})"
     return f"{detail and f': {detail}'}{override}"
@@ -126,7 +126,10 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         return [name for name in self.fields if name != "override_reason" or _can_move(obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave editable the reason, unless the patient is erased, and a movable visit's slot."""
+        """Return all fields except those that staff may edit.
+
+        These are the reason, unless the patient is erased, and the slot of a live visit.
+        """
         if obj is None:
             return ()
         edited = {"reason"} if obj.patient else set()
@@ -140,7 +143,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         obj.book(override_reason=obj.override_reason)
 
     def revise_row(self, request: HttpRequest, obj: Appointment, changes: dict[str, Any]) -> None:
-        """Move the visit, then change its reason: the move locks the slots before the visit."""
+        """Move the visit, then change its reason: slots are locked before appointments."""
         if "slot" in changes:
             override = obj.override_reason
             user = signed_in_user(request)
@@ -183,7 +186,10 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         verb: Callable[..., Appointment],
         done: str,
     ) -> None:
-        """Call the verb on each visit in a savepoint; name the visits that it refuses."""
+        """Call the verb on each visit in a savepoint of its own, and show the results as messages.
+
+        A visit that the verb refuses stays as it is. `done`: such as "canceled".
+        """
         refused, count = [], 0
         for appointment in queryset:
             try:

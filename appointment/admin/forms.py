@@ -40,7 +40,7 @@ class AppointmentForm(PartialUpdateForm):
 
 
 class OverridingActionForm(ActionForm):
-    """An action, and the reason for which staff cancel after the deadline."""
+    """The choice of an admin action, and the reason for which staff cancel after the deadline."""
 
     override_reason = forms.CharField(
         required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to cancel):"

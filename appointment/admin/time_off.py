@@ -23,7 +23,7 @@ from doctor.models import Doctor, Location, Schedule, TimeOff
 from extensions.admin.actions import DomainActionAdmin
 
 CONFIRMED = "_confirmed"  # sent by the button of the page that shows the affected visits
-NOT_RESENT = (CONFIRMED, "csrfmiddlewaretoken")
+NOT_RESENT = (CONFIRMED, "csrfmiddlewaretoken")  # that page adds its own
 ZONE = "location__time_zone"
 
 
@@ -109,7 +109,7 @@ class TimeOffAdmin(DomainActionAdmin):
     def _preview_page(
         self, request: HttpRequest, form: Any, affected: list[AffectedAppointment]
     ) -> HttpResponse:
-        """Return the page; the typed form travels in its hidden fields."""
+        """Return the page of affected visits, whose hidden fields send the typed form again."""
         leave = form.instance
         record_read(Appointment, [each.appointment for each in affected], otherwise="staff")
         zone = (form.cleaned_data["location"] or form.cleaned_data["clock"]).zone
@@ -156,12 +156,12 @@ class TimeOffAdmin(DomainActionAdmin):
 
     @admin.display(description="starts", ordering="starts_at")
     def start(self, time_off: Any) -> str:
-        """Return the start on the clock of the leave."""
+        """Return the start in the time zone that `with_clock` has added."""
         return _format(time_off.starts_at, ZoneInfo(time_off.clock_zone))
 
     @admin.display(description="ends", ordering="ends_at")
     def end(self, time_off: Any) -> str:
-        """Return the end on the clock of the leave."""
+        """Return the end in the time zone that `with_clock` has added."""
         return _format(time_off.ends_at, ZoneInfo(time_off.clock_zone))
 
 
@@ -207,6 +207,6 @@ def doctors_of(affected: list[AffectedAppointment]) -> dict[int, Doctor]:
 
 
 def slot_label(slot: dict[str, Any], doctors: dict[int, Doctor]) -> str:
-    """Return the start, on the clock of its location, and the doctor of an API row of a slot."""
+    """Return the label of a slot, given as an API row: its start at the location, its doctor."""
     starts_at, doctor = datetime.fromisoformat(slot["starts_at"]), doctors[slot["doctor"]]
     return f"{_format(starts_at, ZoneInfo(slot['time_zone']))}, {doctor}"

@@ -121,7 +121,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
         lock_entries([row.pk for row in queryset])
 
     def error_message(self, error: DomainError) -> str:
-        """Return the sentence of the error, with its alternatives."""
+        """Return the sentence of the error, with its alternatives, as for appointments."""
         appointments: Any = self.admin_site.get_model_admin(Appointment)
         return str(appointments.error_message(error))
 

@@ -48,7 +48,7 @@ class RebookingForm(forms.ModelForm):
             self.initial["decision"] = moves[0][0] if moves else OTHER
 
     def clean(self) -> dict[str, Any]:
-        """Raise ValidationError for a move to another time without one."""
+        """Require `other_slot` for the decision OTHER."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("decision") == OTHER and not cleaned.get("other_slot"):
             self.add_error("other_slot", "Choose the time to move it to.")
@@ -56,7 +56,7 @@ class RebookingForm(forms.ModelForm):
 
 
 def alternative_labels(visits: list[Any]) -> dict[int, list[tuple[int, str]]]:
-    """Return the key and label of each alternative, by the key of the visit."""
+    """Map the key of each visit to its alternatives, each as (slot key, label)."""
     affected = with_alternatives(visits, timezone.now())
     doctors = doctors_of(affected)
     return {

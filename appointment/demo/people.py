@@ -47,7 +47,10 @@ NO_LOGIN_DOMAIN = "@patients.example.com"  # addresses of accounts without a pas
 
 
 def exist() -> bool:
-    """Return whether the people were created; later deletions and changes by staff stay."""
+    """Return whether a demo doctor exists.
+
+    If so, `create` is not called again, so that deletions and changes by staff stay.
+    """
     return Doctor.objects.filter(license_number__startswith=LICENSE_PREFIX).exists()
 
 

@@ -52,9 +52,9 @@ def publish_sessions(day: date) -> list[Schedule]:
 
 
 def publish_weekly_hours(at: datetime) -> int:
-    """Publish the weekly hours of doctors who keep them and have none; returns how many.
+    """Publish weekly hours for doctors with `has_weekly_hours` who have none; returns how many.
 
-    Extends the sessions of weekly hours that exist already.
+    For those who have some, generates the missing sessions of the days ahead.
     """
     published = 0
     for each in (each for each in DOCTORS if each.has_weekly_hours):

@@ -17,9 +17,9 @@ from extensions.exceptions import DomainError
 from patient.models import Patient
 
 # Shares: of sessions without visits and without a free place; of visits that are canceled; of
-# recent visits that are not concluded yet; of concluded visits that took place.
+# recent visits that are still scheduled; of the other past visits that took place (not no-shows).
 FREE_SHARE, FULL_SHARE, CANCELED_SHARE, OPEN_SHARE, COMPLETED_SHARE = 0.42, 0.04, 0.12, 0.55, 0.9
-RECENT = timedelta(days=4)  # older visits are concluded
+RECENT = timedelta(days=4)  # older visits are completed or no-shows
 REASONS = ("Check-up", "Follow-up", "New complaint", "Test results", "Second opinion", "")
 CANCEL_REASONS = ("Cannot come that day", "Feeling better", "Found an earlier time", "")
 
@@ -45,7 +45,10 @@ class Participants:
 
 @dataclass
 class DayOfVisits:
-    """Books the visits of one date, as they stand at an instant; each demo gets the same ones."""
+    """Books the visits of one date, as they stand at an instant; each demo gets the same ones.
+
+    `taken` maps the key of a patient to the slots booked so far.
+    """
 
     date: date
     participants: Participants
@@ -125,7 +128,10 @@ class DayOfVisits:
 
 
 def conclude_past(at: datetime) -> int:
-    """Conclude visits that have ended since an earlier run; returns how many."""
+    """Complete the ended visits that an earlier run left scheduled, or mark them as no-shows.
+
+    Returns how many.
+    """
     visits = Appointment.objects.active().filter(doctor__license_number__startswith=LICENSE_PREFIX)
     ended = list(visits.filter(ends_at__lt=at - RECENT - timedelta(days=1)).order_by("pk"))
     reception = User.objects.filter(email=RECEPTION.email).first() if ended else None

@@ -16,7 +16,7 @@ from doctor.models.slot import SlotQuerySet
 MAX_ALTERNATIVES = 3  # of a visit
 BASE_OPTIONS = 1000  # slots read on either side of the first visit,
 OPTIONS_PER_VISIT = 12  # and this many more for each visit
-REPEATED_OPTIONS = 50  # nearest slots to propose again once every place has been proposed
+REPEATED_OPTIONS = 50  # nearest slots to choose from once every place has been proposed
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def with_alternatives(
 
 
 class SlotOption(NamedTuple):
-    """A bookable slot as it was read; options sort by time."""
+    """A bookable slot, with the number of places that can be booked; options sort by start."""
 
     starts_at: datetime
     ends_at: datetime
@@ -74,7 +74,10 @@ class SlotOption(NamedTuple):
 
 
 class SlotTimeline:
-    """Slots in the order of time, searched outwards from an instant."""
+    """Slots in the order of time, to be searched from an instant on and then before it.
+
+    `unused`: the same slots, without those that `nearest_unused` has removed.
+    """
 
     def __init__(self, options: Iterable[SlotOption]) -> None:
         self.options = sorted(options)
@@ -87,7 +90,10 @@ class SlotTimeline:
         yield from reversed(self.options[:position])
 
     def nearest_unused(self, start: datetime, uses: dict[int, int]) -> Iterator[SlotOption]:
-        """Yield as `nearest`, and remove for good slots that are proposed for all their places."""
+        """Yield as `nearest`, without slots that have been proposed as often as they have places.
+
+        `uses` counts the proposals by slot key. Removes such slots from `unused` for good.
+        """
         first = position = bisect_left(self.unused, (start,))
         while position < len(self.unused):
             if uses[self.unused[position].pk] < self.unused[position].places:
@@ -103,7 +109,10 @@ class SlotTimeline:
 
 
 class CandidateSlots:
-    """The bookable slots near some visits: of each doctor, and of doctors who share a specialty."""
+    """The bookable slots near some visits: of each doctor, and of doctors who share a specialty.
+
+    `timelines` maps the key of each doctor to these two, in this order.
+    """
 
     def __init__(
         self, visits: Sequence[Appointment], at: datetime, planned_leave: TimeOff | None
@@ -121,7 +130,7 @@ class CandidateSlots:
         }
 
     def _colleagues_of(self, doctors: set[int]) -> dict[int, set[int]]:
-        """The doctors who share a specialty with each of these."""
+        """Map the key of each of these doctors to those of others who share a specialty."""
         through: Any = Doctor.specialties.through
         shared = through.objects.filter(specialty__doctors__in=doctors).distinct()
         doctors_by_specialty: dict[int, set[int]] = defaultdict(set)
@@ -134,7 +143,7 @@ class CandidateSlots:
         }
 
     def _options_of(self, doctors: set[int]) -> list[SlotOption]:
-        """The nearest slots of these doctors from the first visit on, and before it."""
+        """Read slots of these doctors: the nearest from the first visit on, and those before it."""
         first = min(visit.starts_at for visit in self.visits)
         slots = self.slots.filter(doctor__in=sorted(doctors)) if doctors else self.slots.none()
         later = slots.filter(starts_at__gte=first).order_by("starts_at", "pk")
@@ -151,13 +160,16 @@ class CandidateSlots:
     def _timelines_of(
         self, doctor: int, own: list[SlotOption], every: list[SlotOption], colleagues: set[int]
     ) -> tuple[SlotTimeline, SlotTimeline]:
-        """The slots of the doctor, and those of the colleagues."""
+        """Return the timeline of the doctor's own slots, and that of the colleagues' slots."""
         of_doctor = SlotTimeline(option for option in own if option.doctor == doctor)
         return of_doctor, SlotTimeline(each for each in every if each.doctor in colleagues)
 
 
 class AlternativeAssigner:
-    """Assigns every visit a first alternative, then every visit a second one, then a third."""
+    """Assigns every visit a first alternative, then every visit a second one, then a third.
+
+    In such rounds the places that are left are spread over the visits.
+    """
 
     def __init__(self, visits: Sequence[Appointment], candidates: CandidateSlots) -> None:
         self.visits = sorted(visits, key=lambda visit: (visit.starts_at, visit.pk))
@@ -166,7 +178,7 @@ class AlternativeAssigner:
         self.busy = self._busy_spans()
 
     def assign(self) -> dict[int, list[SlotOption]]:
-        """Return the alternatives by primary key of the visit."""
+        """Map the key of each visit to its alternatives, the best first."""
         assigned: dict[int, list[SlotOption]] = {visit.pk: [] for visit in self.visits}
         for _ in range(MAX_ALTERNATIVES):
             for visit in self.visits:
@@ -177,7 +189,10 @@ class AlternativeAssigner:
         return assigned
 
     def _next_for(self, visit: Appointment, assigned: list[SlotOption]) -> SlotOption | None:
-        """The nearest slot with a place not yet proposed; else a near one proposed least often."""
+        """Return the nearest fitting slot with a place that has not been proposed yet.
+
+        Without one, the least proposed of the nearest fitting slots; None if no slot fits.
+        """
         timelines, start = self.candidates.timelines[visit.doctor_id], visit.starts_at
         unused = (
             option for timeline in timelines for option in timeline.nearest_unused(start, self.uses)
@@ -194,7 +209,7 @@ class AlternativeAssigner:
         )
 
     def _fits(self, visit: Appointment, option: SlotOption, assigned: list[SlotOption]) -> bool:
-        """Whether the visit does not have it yet, and no other visit of the patient overlaps it."""
+        """Whether the slot is new to the visit, and overlaps no other visit of its patient."""
         free = all(
             pk == visit.pk or end <= option.starts_at or option.ends_at <= start
             for pk, (start, end) in self.busy[visit.patient_id]
@@ -202,7 +217,7 @@ class AlternativeAssigner:
         return free and option not in assigned
 
     def _busy_spans(self) -> dict[int | None, list[tuple[int, Span]]]:
-        """The spans of the patients' live visits, with the key of each visit, by patient."""
+        """Map the key of each patient to the live visits, each as (key, (start, end))."""
         busy: dict[int | None, list[tuple[int, Span]]] = defaultdict(list)
         patients = {visit.patient_id for visit in self.visits}
         visits = Appointment.objects.not_ended(self.candidates.at).filter(patient__in=patients)

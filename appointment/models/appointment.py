@@ -36,7 +36,7 @@ from patient.models import Patient
 LIVE = Status.SCHEDULED
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 CHANGE_PERMISSION = "appointment.change_appointment"
-# Copied from the slot.
+# The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
 CLEARED_BY_MOVE = ("checked_in_at", "needs_rebooking")
 Kind = AppointmentEvent.Kind
@@ -78,7 +78,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
-        """Appointments on today's date at their own location."""
+        """Appointments whose date is today in the time zone of their location."""
         locations_by_date: dict[date, list[int]] = defaultdict(list)
         for location in Location.objects.only("time_zone"):
             locations_by_date[location.today(at)].append(location.pk)
@@ -92,7 +92,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(patient__user=user)
 
     def concerning(self, user: Any) -> "AppointmentQuerySet":
-        """All for staff who may change them; for others, as the doctor or as the patient's user."""
+        """Appointments that the user may act on: all of them for staff who may change them.
+
+        For others, those of the user and dependents and, for an active doctor, the doctor's own.
+        """
         if user.is_staff_with(CHANGE_PERMISSION):
             return self
         return self.filter(Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True))
@@ -104,18 +107,18 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
     # --- The work list: appointments that leave, changed hours or a departed doctor affect ---
 
     def to_rebook(self, at: datetime) -> "AppointmentQuerySet":
-        """The work list: flagged appointments that have not begun, soonest first."""
+        """The work list: upcoming appointments with `needs_rebooking`, soonest first."""
         return self.upcoming(at).filter(needs_rebooking=True).order_by("starts_at", "pk")
 
     def affected_by(self, time_off: TimeOff, at: datetime) -> "AppointmentQuerySet":
-        """Live appointments, not ended, that the leave overlaps; the leave need not be saved."""
+        """Live appointments, not ended, whose slot overlaps the leave, which may be unsaved."""
         return self.not_ended(at).filter(slot__in=time_off.slots(at))
 
     def update_rebooking_flags(self, slots: set[int], at: datetime) -> None:
-        """Flag the live appointments of these locked slots that cannot take place, and no others.
+        """Set `needs_rebooking` on live appointments that cannot take place; clear it on others.
 
-        Computed from the present state of the slots, so that repeating it changes nothing. An
-        appointment that has ended keeps its flag.
+        Only those of these locked slots (primary keys) that have not ended. Computed from the
+        present state of the slots, so that repeating it changes nothing.
         """
         for pks in batches(sorted(slots)):
             live = self.not_ended(at).filter(slot__in=pks)
@@ -138,10 +141,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
     ) -> "Appointment":
         """Book a slot of an active doctor, or a session's earliest free one, for the user.
 
-        With a `patient_id`, for that dependent of the user. A user without a profile gets one, made
-        from the account's names. Raises Slot.DoesNotExist where the doctor has no such slot,
-        Patient.DoesNotExist where the user has no such patient, else as `Appointment.book`. Locks
-        the user, the patient, then the slot.
+        With a `patient_id`, for that dependent of the user. A user without a profile (the user's
+        own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist where the
+        doctor has no such slot, Patient.DoesNotExist where the user has no such patient, else as
+        `Appointment.book`. Locks the user, the patient, then the slot.
         """
         wanted = {"pk": slot_id} if schedule_id is None else {"schedule": schedule_id}
         slots = Slot.objects.filter(doctor=doctor, doctor__is_active=True, **wanted)
@@ -153,7 +156,11 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return booked
 
     def lock_slots(self) -> None:
-        """Lock the slots of these appointments in one statement, before a verb runs on each."""
+        """Lock the slots of these appointments, before a bulk action calls a verb on each.
+
+        One statement locks them by primary key; the verbs would lock them in the order of the
+        appointments, and two bulk actions could deadlock.
+        """
         Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
 
 
@@ -283,7 +290,7 @@ class Appointment(models.Model):
             raise CancelDeadlinePassed
 
     def _is_before_deadline(self, at: datetime) -> bool:
-        """Before the location's cancel deadline; no deadline binds a visit on the work list."""
+        """Whether the cancel deadline allows a change; a visit on the work list has no deadline."""
         deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
         return self.needs_rebooking or self.starts_at - deadline >= at
 
@@ -353,7 +360,7 @@ class Appointment(models.Model):
         return moved
 
     def save_booked(self, slot: Slot, at: datetime) -> None:
-        """Insert the appointment with its event, on a place that `BookAppointment` has taken."""
+        """Insert the appointment and its event; `BookAppointment` has taken its place in `slot`."""
         self._copy_slot(slot)
         self.status, self.created_at = LIVE, at
         self.save(force_insert=True)
@@ -363,7 +370,10 @@ class Appointment(models.Model):
     def save_moved(
         self, old: Slot, new: Slot, by: User | None, at: datetime, override_reason: str
     ) -> None:
-        """Write the new slot, on a place that `RescheduleAppointment` has taken in it."""
+        """Write the new slot, where `RescheduleAppointment` has taken a place, and the event.
+
+        Raises NotCancelable for a visit that is no longer an upcoming one in the old slot.
+        """
         self._copy_slot(new)
         self.checked_in_at, self.needs_rebooking = None, False
         changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
@@ -408,7 +418,7 @@ class Appointment(models.Model):
                 self._record(Kind.CHECKED_IN, by, at)
             elif not today.exists():
                 raise InvalidTransition
-            else:  # nothing changes, but the answer shows the visit to the caller
+            else:  # nothing changes, but the caller is shown the visit: that is a read
                 role = str(self._role_of(by))
                 AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
         self.refresh_from_db(fields=["checked_in_at"])
@@ -417,8 +427,8 @@ class Appointment(models.Model):
     def complete(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Record that the visit took place; staff also correct a no-show.
 
-        Raises InvalidTransition by the table of transitions, and before the start of a visit unless
-        the patient has checked in.
+        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start
+        of the visit unless the patient has checked in.
         """
         at = at or timezone.now()
         possible = Q(starts_at__lte=at) | Q(checked_in_at__isnull=False)
@@ -427,7 +437,7 @@ class Appointment(models.Model):
     def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
         """Record that the patient did not come; staff also correct a completed visit.
 
-        Raises InvalidTransition by the table of transitions, and before the start.
+        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start.
         """
         at = at or timezone.now()
         return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
@@ -448,7 +458,10 @@ class Appointment(models.Model):
     def _conclude(
         self, to: Status, possible: Q, kind: Kind, by: User | None, at: datetime
     ) -> "Appointment":
-        """Change the status by the table of transitions; only staff change a final one."""
+        """Change the status of a scheduled visit to `to`, if the condition `possible` holds.
+
+        Staff also correct a completed visit or a no-show, as TRANSITIONS allows.
+        """
         sources: list[str] = [LIVE]
         if by and by.is_staff_with(CHANGE_PERMISSION):
             sources = [source for source, targets in TRANSITIONS.items() if to in targets]

@@ -23,7 +23,7 @@ from extensions.db.constraints import violates
 from extensions.exceptions import DomainError
 from patient.models import Patient
 
-# The error for a violated constraint, where two transactions conflict.
+# The domain error for each constraint that one of two bookings at the same moment violates.
 CONSTRAINT_ERRORS: dict[str, type[DomainError]] = {
     "appointment_one_live_per_patient_and_slot": AlreadyBooked,
     "appointment_no_overlap_of_one_patient": PatientOverlap,
@@ -41,9 +41,10 @@ def booking_context(
 ) -> BookingContext:
     """Read, in one query, what the booking rules need to know of a patient at an instant (UTC).
 
-    `window` spans the slots in question. `exclude_appointment` is the visit that is being moved:
-    only its own slot counts as booked. With `waive`, staff set aside the rules that they may.
-    The result stays true while the caller holds the lock of the patient.
+    `window`: a start and an end that enclose the slots in question. `exclude_appointment`: key of
+    the visit that is being moved, which neither overlaps a slot nor counts toward the limit; but
+    its own slot counts as booked. With `waive`, staff set aside the rules in WAIVABLE. The result
+    stays true while the caller holds the lock of the patient.
     """
     locations = tuple(locations)
     relevant = Q(ends_at__gt=at) | Q(starts_at__lt=window[1], ends_at__gt=window[0])
@@ -66,12 +67,11 @@ def booking_context(
 
 @dataclass
 class PlaceRequest:
-    """A request for a place, for the patient of `appointment`, at an instant (UTC).
+    """The base of booking and moving: the patient of `appointment` wants a place, as of `at` (UTC).
 
     The lock of the patient serializes the bookings of one patient, so that the visits read into the
     booking context are current when the appointment is written. The place needs no such lock: the
-    conditional UPDATE in `Slot.take` decides. With `waive`, staff set aside the rules
-    that they may.
+    conditional UPDATE in `Slot.take` decides. `waive`: as in `booking_context`.
     """
 
     appointment: Any
@@ -82,9 +82,10 @@ class PlaceRequest:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run the body in one transaction; raise its refusal after the rollback.
+        """Run the body in one transaction; after a rollback, raise the domain error.
 
-        SlotFull gets its `alternatives`, a violated constraint becomes the error that it means.
+        SlotFull gets its `alternatives`; an IntegrityError becomes the error that CONSTRAINT_ERRORS
+        has for the constraint.
         """
         try:
             with transaction.atomic():
@@ -98,7 +99,7 @@ class PlaceRequest:
             raise
 
     def load_candidates(self, slots: QuerySet[Slot]) -> None:
-        """Read the slots in question and the booking context; raises Slot.DoesNotExist if none."""
+        """Set `candidates` to these slots, and `context`; raises Slot.DoesNotExist without any."""
         self.candidates = list(
             slots.select_related("doctor", "location").order_by("starts_at", "pk")
         )
@@ -113,17 +114,17 @@ class PlaceRequest:
         return booking_context(visit.patient, self.at, locations, window, visit.pk, self.waive)
 
     def _alternatives(self) -> list[dict[str, Any]]:
-        """Up to three free slots of the same doctor, by the booking rules of every location."""
+        """Return up to three other slots of the doctor that the patient can book, as API rows."""
         wanted = self.candidates[0]
         window = (wanted.starts_at, wanted.ends_at)
         return wanted.alternatives(self._context(Location.objects.all(), window))
 
 
 class BookAppointment(PlaceRequest):
-    """Book a new appointment: inside `transaction()`, lock its patient, then call `book`."""
+    """Books a new appointment: in `transaction()`, lock the patient, then call `book`."""
 
     def book(self, slots: QuerySet[Slot], *, earliest: bool = False) -> Any:
-        """Take a place in the one slot, or in the earliest that fits, and save the appointment.
+        """Take a place in the only slot, or the `earliest` that the rules allow; save the visit.
 
         Raises Slot.DoesNotExist where there is no such slot, and the first booking rule that
         refuses it, as one of `doctor.exceptions.REFUSALS`.
@@ -152,9 +153,11 @@ class BookAppointment(PlaceRequest):
         raise self._refusal(reasons)
 
     def _refusal(self, reasons: dict[int, str | None]) -> DomainError:
-        """The error for a session without a fitting slot: the last of the reasons in rule order.
+        """Return the error for a session in which the patient can book no slot.
 
-        `patient_overlap` where only the patient's own visits are in the way of a free slot.
+        PatientOverlap where only the patient's own visits are in the way of a slot. Else
+        AlreadyBooked if the patient has booked a slot of the session, or the reason against a slot
+        that comes last in the order of the rules. Raises Slot.DoesNotExist for a deleted session.
         """
         if not reasons:
             raise Slot.DoesNotExist  # the session was deleted since it was read
@@ -171,11 +174,11 @@ class BookAppointment(PlaceRequest):
 
 @dataclass
 class RescheduleAppointment(PlaceRequest):
-    """Move an appointment to another slot: the new place and the old one, both or neither.
+    """Moves an appointment: takes a place in the new slot and releases the old one, or neither.
 
     The lock of the patient keeps the visit where it is, since only this class moves it. Both slots
-    are then locked by primary key in one statement, so that two visits that swap their slots take
-    turns.
+    are then locked by primary key in one statement, so that two visits that swap their slots do
+    not deadlock.
     """
 
     override_reason: str = ""
@@ -194,14 +197,21 @@ class RescheduleAppointment(PlaceRequest):
         return visit
 
     def _lock_patient(self) -> None:
-        """Lock the user and the patient; raises NotCancelable where the person was erased."""
+        """Lock the user and the patient, and read the visit again.
+
+        Raises NotCancelable for a visit whose patient has been erased.
+        """
         if self.appointment.patient_id is None:
             raise NotCancelable
         Patient.objects.lock(self.appointment.patient_id)
         self.appointment.reload()
 
     def _lock_slots(self, to: int) -> tuple[Slot, Slot]:
-        """Lock the slot of the visit and the wanted one; raises Slot.DoesNotExist."""
+        """Lock and return the slot of the visit and the wanted one; read the visit again.
+
+        Raises Slot.DoesNotExist for a wanted slot that the public does not see, and as
+        `Appointment.refuse_change` for the visit.
+        """
         visit, present = self.appointment, self.appointment.slot_id
         keys = {pk for pk in (present, to) if pk}
         locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}

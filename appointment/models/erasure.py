@@ -20,7 +20,7 @@ def anonymize_for(patients: Iterable[Patient], by: User | None, at: datetime) ->
     """Cancel coming visits of these locked patients, and keep past ones without a name.
 
     Locks all slots of their visits and offers in one statement, then their waitlist entries, before
-    it changes any of them. Their entries are deleted; places that become free are offered on.
+    it changes any of them. Their entries are deleted; places that become free go to other entries.
     """
     patients = list(patients)
     _lock_places_of([patient.pk for patient in patients])
@@ -34,7 +34,7 @@ def anonymize_for(patients: Iterable[Patient], by: User | None, at: datetime) ->
 
 
 def _cancel_upcoming(patient: Patient, by: User | None, at: datetime) -> None:
-    """Cancel the coming visits. Their lock keeps staff from concluding one in between."""
+    """Cancel the coming visits. Their lock keeps staff from completing one in between."""
     upcoming = Appointment.objects.upcoming(at).filter(patient=patient).with_names()
     for visit in upcoming.select_for_update(no_key=True, of=("self",)).order_by("pk"):
         visit.cancel(by=by, at=at, override_reason="The person is erased.")
@@ -64,7 +64,10 @@ def _lock_places_of(patients: list[int]) -> None:
 @retry_on_stale_lock
 @transaction.atomic
 def lock_entries(keys: Iterable[int]) -> None:
-    """Lock the slots offered to these entries in one statement, then the entries."""
+    """Lock the slots offered to these entries in one statement, then the entries.
+
+    For a bulk deletion, whose `leave` of each entry would lock them one after another.
+    """
     _lock_slots_and_entries(WaitlistEntry.objects.filter(pk__in=keys), set())
 
 

@@ -18,26 +18,27 @@ KEPT_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class PatientAnswer(Answer):
-    """A stored answer, with the key of the patient whom it concerns."""
+    """A stored response, with the primary key of the patient whom it shows, if any."""
 
     patient: int | None = None
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
-    """The keys, and the verb that uses one."""
+    """Idempotency keys; `answer` handles a request at most once for each."""
 
     def answer(
         self, user: User, key: str, fingerprint: str, work: Callable[[], PatientAnswer]
     ) -> PatientAnswer:
-        """Store the key and do the work, in one transaction; for a used key, replay its answer.
+        """Call `work` and store its response with the key; for a used key, return the stored one.
 
-        A second request with the key waits at the unique constraint until the first commits, and
-        then gets the same answer. If the work raises or the process dies, the key stays unused and
-        the second request does the work. Raises IdempotencyKeyReused for another fingerprint. Locks
-        the key before the work locks anything.
+        Both in one transaction: a second request with the key waits at the unique constraint until
+        the first commits, and then gets the same response. If `work` raises or the process dies,
+        the key stays unused and the second request calls `work`. Raises IdempotencyKeyReused for
+        another fingerprint. Locks the key before `work` locks anything.
         """
         at = timezone.now()
-        # Outside the transaction: an erasure that holds the user's row would wait for this row.
+        # Outside the transaction: an erasure, which locks the user first, may want this row. `work`
+        # locks the user, and the two would deadlock.
         self.filter(user=user, key=key).expired(at).delete()
         with transaction.atomic():
             defaults = {"fingerprint": fingerprint, "created_at": at}
@@ -50,7 +51,7 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
             return answer
 
     def expired(self, at: datetime) -> "IdempotencyKeyQuerySet":
-        """Keys that were used more than 24 hours before the instant."""
+        """Keys that were first used 24 hours or more before the instant."""
         return self.filter(created_at__lte=at - KEPT_FOR)
 
 
@@ -68,7 +69,7 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
-    location = models.TextField(blank=True)  # as long as the client's Host
+    location = models.TextField(blank=True)  # a URL with the client's Host header, of any length
     patient = models.ForeignKey(
         Patient,
         on_delete=models.CASCADE,
@@ -94,7 +95,7 @@ class IdempotencyKey(models.Model):
         return f"Idempotency key {self.pk}"
 
     def replay(self, fingerprint: str) -> PatientAnswer:
-        """Return the stored answer; raises IdempotencyKeyReused for another request."""
+        """Return the stored response; raises IdempotencyKeyReused for a different request."""
         if self.fingerprint != fingerprint or self.status is None:
             raise IdempotencyKeyReused
         return PatientAnswer(self.status, self.body, self.location, True, self.patient_id)

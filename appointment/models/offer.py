@@ -34,7 +34,7 @@ from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from extensions.db.batches import batches
 
-HOLD_AFTER_EXPIRY = timedelta(minutes=5)  # run_due offers the place to the next in that time
+HOLD_AFTER_EXPIRY = timedelta(minutes=5)  # time for `run_due` to offer the place to the next
 SHORTEST_OFFER = timedelta(minutes=1)
 BATCH = 500
 
@@ -52,8 +52,8 @@ class OfferStatus(models.TextChoices):
 class OfferQuerySet(models.QuerySet["Offer"]):
     """Scopes of offers, and the verbs that make and end them.
 
-    Each verb runs in the transaction of its caller, under the lock of the slots; it locks entries
-    after them.
+    The caller of a verb has opened a transaction and locked the slots; the verb then locks the
+    waitlist entries.
     """
 
     def open(self) -> "OfferQuerySet":
@@ -69,8 +69,8 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     def offer_places(self, slots: Iterable[Slot], at: datetime) -> int:
         """Offer the free places of these locked slots, each to the first eligible entry in line.
 
-        Returns how many. This is one statement where no entry waits for the doctors; entries that
-        wait for other doctors or times add none.
+        Returns the number of offers. Where no entry waits for the doctors of the slots, this is one
+        query. A slot that no entry's criteria match adds none.
         """
         slots = list(slots)
         waiting = self._criteria_for(slots, at)
@@ -114,7 +114,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     def _create_offer(
         self, slot: Slot, entry: WaitlistEntry, at: datetime, expires_at: datetime
     ) -> None:
-        """Insert the offer and take a place for it; raises SlotFull if none is free."""
+        """Insert the offer, mark its entry as offered and take a place; raises SlotFull."""
         offer = self.model.objects.create(
             entry=entry,
             slot=slot,
@@ -131,10 +131,10 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     # --- End offers ---
 
     def end(self, status: str, entry_status: str = WaitlistStatus.WAITING) -> int:
-        """Give these open offers this status and release their places; returns how many.
+        """Change these open offers to this status and release their places; returns how many.
 
-        Their entries get `entry_status`. The slots are locked; this locks the entries. An offer
-        changes only under the lock of its slot, so that the rows read here stay valid.
+        Their entries get `entry_status`. The caller has locked the slots; this locks the entries.
+        An offer changes only under the lock of its slot, so that the rows read here stay valid.
         """
         rows = list(self.values_list("pk", "entry", "entry__patient", "slot"))
         if not rows:
@@ -157,19 +157,19 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             self.open().filter(slot__in=batch).end(OfferStatus.WITHDRAWN)
 
     def end_lapsed(self, slot: Slot, at: datetime) -> None:
-        """End the offers of this locked slot whose hold has lapsed: any patient may book then."""
+        """Expire the open offers of this locked slot past `hold_until`; anyone may book there."""
         self.open().filter(slot=slot, hold_until__lte=at).end(OfferStatus.EXPIRED)
 
     def end_expired(self, slot: Slot, at: datetime) -> int:
-        """End the offers of this locked slot that can no longer be accepted; returns how many."""
+        """Expire the open offers of this locked slot past `expires_at`; returns how many."""
         return self.open().filter(slot=slot, expires_at__lte=at).end(OfferStatus.EXPIRED)
 
     def _end_expired_elsewhere(self, slots: list[Slot], at: datetime) -> list[Slot]:
-        """End expired offers of entries that these locked slots may serve.
+        """Expire offers past `expires_at` of entries that these locked slots may serve instead.
 
-        Returns the other slots that this frees, locked. So an expired offer does not cost the first
-        entry in line its turn, whether or not `run_due` has run. The query waits for no lock: it
-        skips slots that another transaction has locked.
+        Such an entry waits again, and does not lose its turn because `run_due` has not run yet.
+        Returns the other slots where this releases a place, locked. It waits for no lock: it skips
+        slots that another transaction has locked.
         """
         doctors, own = {slot.doctor_id for slot in slots}, [slot.pk for slot in slots]
         expired = self.model.objects.open().filter(expires_at__lte=at)
@@ -182,21 +182,22 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
 
 def _record(action: str, of: Any, patients: Iterable[int]) -> None:
-    """Record a change that the system made; the verbs of an entry record those of patients."""
+    """Record an audit event by the system; the verbs of an entry record what patients do."""
     AuditEvent.objects.record(action, of, patients, **AuditEvent.by_system())
 
 
 def _first_lapse() -> Subquery:
-    """The instant at which the first open offer of a slot stops holding a place, or null."""
+    """Return a subquery for `Slot.hold_lapses_at`: the first `hold_until` of its open offers."""
     holds = Offer.objects.open().filter(slot=OuterRef("pk")).order_by("hold_until")
     return Subquery(holds.values("hold_until")[:1])
 
 
 def with_state(entries: WaitlistEntryQuerySet, at: datetime) -> WaitlistEntryQuerySet:
-    """Add `state`, `position` and `acceptable_offers` at the instant, and load the names.
+    """Annotate entries with what people see of them: `state`, `position` and `acceptable_offers`.
 
-    They do not depend on `run_due`: an expired offer is left out, and an entry whose last date has
-    passed is `expired`.
+    `state` is the status at the instant, `acceptable_offers` a list. None depends on when
+    `run_due` has run: an expired offer is left out, and an entry whose last date has passed is
+    `expired`. Also loads the patient, doctor and specialty.
     """
     today = today_everywhere(at)
     acceptable = Offer.objects.acceptable(at)
@@ -265,9 +266,10 @@ class Offer(models.Model):
 
     @staticmethod
     def expiry(slot: Slot, at: datetime) -> datetime | None:
-        """The instant (UTC) until which an offer made at `at` can be accepted; None for too late.
+        """Return the instant (UTC) until which an offer made at `at` can be accepted.
 
-        OFFER_MINUTES on, but never later than the start of the visit less the location's notice.
+        OFFER_MINUTES later, but not after the start of the slot less the location's notice. None
+        if the patient would have less than SHORTEST_OFFER.
         """
         notice = timedelta(minutes=slot.location.min_notice_minutes or 0)
         minutes = timedelta(minutes=settings.OFFER_MINUTES)

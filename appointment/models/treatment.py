@@ -28,7 +28,10 @@ def treatments_by(user: Any, at: datetime) -> QuerySet[Appointment]:
 
 
 def patients_readable_by(user: Any, at: datetime) -> QuerySet[Patient]:
-    """The user and the user's dependents and, for a doctor, the patients under treatment."""
+    """Patients whose medical history the user may read at the instant.
+
+    The user's own profile and dependents and, for a doctor, the patients under treatment.
+    """
     treated = treatments_by(user, at).filter(patient=OuterRef("pk"))
     return Patient.objects.filter(Q(user=user) | Q(Exists(treated)))
 

@@ -58,7 +58,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         return self.filter(patient__user=user)
 
     def waiting(self) -> "WaitlistEntryQuerySet":
-        """Entries without an open offer."""
+        """Entries with the status `waiting`: in line, without an open offer."""
         return self.filter(status=WaitlistStatus.WAITING)
 
     def in_line(self, today: date) -> "WaitlistEntryQuerySet":
@@ -84,7 +84,10 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         return self.filter(Q(doctor__in=doctors) | Q(specialty__in=practised))
 
     def matching(self, slot: Slot) -> "WaitlistEntryQuerySet":
-        """Entries whose doctor, dates and times of day fit, on the clock of the slot's location."""
+        """Entries whose doctor or specialty, dates, weekdays and times of day fit the slot.
+
+        Dates and times are compared on the clock of the slot's location.
+        """
         zone = slot.location.zone
         start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
         day, bit = start.date(), 1 << start.weekday()
@@ -102,10 +105,10 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
     def eligible_for(self, slot: Slot, at: datetime) -> "WaitlistEntryQuerySet":
         """Waiting entries whose patient could book the slot and has not given it up before.
 
-        The slot itself is bookable at the instant. This one query adds what concerns the patient:
-        no live visit and no open offer overlaps the slot, the location's limit is not reached, and
-        the patient has not declined it, let its offer expire, canceled it or moved away from it
-        since joining.
+        The caller has checked that the slot is bookable at the instant. This one query checks what
+        concerns the patient: no live visit and no open offer overlaps the slot, the location's
+        limit is not reached, and since joining the patient has not declined the slot, let its offer
+        expire, canceled a visit in it or moved one away from it.
         """
         entries = self.model.objects
         given_up = entries.filter(
@@ -172,15 +175,15 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
     ) -> "WaitlistEntry":
         """Join for the user, or for the dependent with that id; raises as `WaitlistEntry.join`.
 
-        A user without a profile gets one. Raises Patient.DoesNotExist where the user has no such
-        patient.
+        A user without a profile (the user's own Patient) gets one. Raises Patient.DoesNotExist
+        where the user has no such patient.
         """
         return self.model(**criteria).join(user=user, patient_id=patient_id)
 
     def with_position(self, today: date) -> "WaitlistEntryQuerySet":
-        """Add `position`: from 1, among entries for the same doctor or specialty whose dates meet.
+        """Annotate `position`: the place in line, from 1; null for an entry that is not in line.
 
-        Null for an entry that is not in line.
+        It counts entries for the same doctor or specialty whose dates overlap those of the entry.
         """
         entries = self.model.objects.in_line(today)
         in_line = {"status__in": IN_LINE, "last_date__gte": today}
@@ -193,14 +196,17 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
 
 def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
-    """The number of entries in line up to the outer one that share its doctor or specialty."""
+    """Return a subquery that counts these entries up to the outer one, which is counted too.
+
+    Those with the same doctor or specialty (`same` names the column) and overlapping dates.
+    """
     dates = {"first_date__lte": OuterRef("last_date"), "last_date__gte": OuterRef("first_date")}
     ahead = entries.filter(**{same: OuterRef(same)}, pk__lte=OuterRef("pk"), **dates)
     return Subquery(ahead.order_by().values(same).annotate(n=Count("pk")).values("n"))
 
 
 def today_everywhere(at: datetime) -> date:
-    """Today's date where it is earliest: a date before it has passed at every location."""
+    """Return the earliest local date of all locations: days before it are over everywhere."""
     return earliest_today(list(Location.objects.all()), at)
 
 
@@ -391,7 +397,7 @@ class WaitlistEntry(models.Model):
             raise ValidationError(message, "too_many_entries")
 
     def _free_slots(self, at: datetime) -> list[dict[str, Any]]:
-        """The first three fitting slots that the patient could book instead of waiting."""
+        """Return up to three fitting slots that the patient can book now, as API rows."""
         locations = list(Location.objects.all())
         context = booking_context(self.patient, at, locations, window=(at, at))
         slots = WaitlistCriteria.of(self).slots(locations).bookable_in(context)
@@ -399,7 +405,10 @@ class WaitlistEntry(models.Model):
         return found
 
     def _lock_offer(self, at: datetime) -> Any:
-        """Lock the slot of the open offer, which also protects the offer; raises NoOpenOffer."""
+        """Lock the slot of the acceptable offer and return the offer; raises NoOpenOffer.
+
+        An offer changes only under the lock of its slot, so it needs no lock of its own.
+        """
         offers = self.offers.acceptable(at)
         offer = offers.select_related("slot").first()
         if offer:

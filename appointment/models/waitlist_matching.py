@@ -16,9 +16,10 @@ from doctor.models.slot import SlotQuerySet
 
 @dataclass(frozen=True)
 class WaitlistCriteria:
-    """A doctor or a specialty, dates, and times of day on the clock of the visit's location.
+    """What an entry waits for: a doctor or a specialty, dates, weekdays and times of day.
 
-    Bit n of `weekday_bits` is weekday n, Monday being 0; no bit means any day.
+    Dates and times are on the clock of the visit's location. Bit n of `weekday_bits` is weekday n,
+    Monday being 0; no bit means any day.
     """
 
     doctor_id: int | None
@@ -35,7 +36,7 @@ class WaitlistCriteria:
         return cls(*(getattr(entry, name) for name in CRITERIA))
 
     def matches(self, start: datetime, end: datetime) -> bool:
-        """Whether a visit between these wall times of its location fits dates and times of day."""
+        """Whether a visit between these local times of its location fits, whoever its doctor is."""
         day = start.date()
         return (
             self.first_date <= day <= self.last_date
@@ -58,7 +59,7 @@ class WaitlistCriteria:
         return slots
 
     def _within_times(self, locations: Iterable[Location]) -> Q:
-        """The times of day, as the clock of each location shows them."""
+        """Return the condition that a slot lies within the times of day of its own location."""
         condition = Q(pk__in=[])
         for location in locations:
             here = Q(location=location.pk)
@@ -76,9 +77,9 @@ CRITERIA = tuple(column.name for column in fields(WaitlistCriteria))
 
 
 class WaitingCriteria:
-    """The criteria of the waiting entries for some doctors, read once.
+    """The criteria of the entries that wait for some doctors, and how many entries have each.
 
-    Of hundreds of new slots most match no entry: they cost no further statement.
+    Read once: most of hundreds of new slots match no entry, and those cost no further query.
     """
 
     def __init__(self, entries: QuerySet[Any], doctors: Iterable[int]) -> None:
@@ -112,7 +113,7 @@ class WaitingCriteria:
 
 
 def _specialties_of(doctors: Iterable[int]) -> dict[int, set[int | None]]:
-    """The keys of the specialties that each doctor practises."""
+    """Map the key of each doctor to the keys of the specialties that the doctor practises."""
     practised: dict[int, set[int | None]] = {}
     through: Any = Doctor.specialties.through
     rows = through.objects.filter(doctor__in=doctors).values_list("doctor", "specialty")

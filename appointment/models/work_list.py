@@ -9,7 +9,7 @@ from doctor.models import TimeOff
 
 
 class WorkListQuerySet(AppointmentQuerySet):
-    """Scopes of the work list."""
+    """Scopes of appointments, and `with_cause` for the pages of the work list."""
 
     def with_cause(self) -> "WorkListQuerySet":
         """Add `cause`: in words, why the visit cannot take place as booked."""
@@ -27,7 +27,10 @@ class WorkListQuerySet(AppointmentQuerySet):
 
 
 class WorkListItem(Appointment):
-    """A visit that cannot take place because of leave, changed hours or a doctor who left."""
+    """A visit that cannot take place because of leave, changed hours or a doctor who left.
+
+    A proxy of `Appointment`, so that the work list has admin pages of its own.
+    """
 
     objects: ClassVar[Any] = WorkListQuerySet.as_manager()
 

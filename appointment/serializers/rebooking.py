@@ -80,13 +80,13 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         extra_kwargs = {"reason": {"default": ""}}
 
     def create(self, validated_data: dict[str, Any]) -> TimeOff:
-        """Call `TimeOff.publish`."""
+        """Save the leave and close its slots, by `TimeOff.publish`."""
         time_off = TimeOff(**validated_data)
         time_off.publish()
         return time_off
 
     def update(self, instance: TimeOff, validated_data: dict[str, Any]) -> TimeOff:
-        """Call `TimeOff.revise`."""
+        """Change the leave, and close and open slots by its new times, by `TimeOff.revise`."""
         instance.revise(**validated_data)
         return instance
 

@@ -43,9 +43,9 @@ class SlotsQuerySerializer(serializers.Serializer[Any]):
         return attrs
 
     def dates(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
-        """Return the first and last date.
+        """Return the first and last date, by default `today` and 13 days after the first.
 
-        Raises ValidationError for a reversed range or more than 62 days.
+        Raises ValidationError for a last date before the first or more than 62 days after it.
         """
         query = self.validated_data
         first = query.get("date") or query.get("from") or today

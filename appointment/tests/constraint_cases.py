@@ -1,4 +1,4 @@
-"""A row and a change that breaks a rule, for each rule of the database."""
+"""For each constraint of the database, a row and a change of the row that violates it."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,11 +19,11 @@ from doctor.tests.factories import (
 )
 from patient.tests.factories import PatientFactory
 
-Case = tuple[Model, dict[str, Any]]
+Case = tuple[Model, dict[str, Any]]  # a stored row, and new values of its columns
 
 
 def twin(factory: Any, field: str) -> Case:
-    """Return the second of two rows and a change that gives it a value of the first."""
+    """Return the second of two new rows, and a change that copies the first row's `field` to it."""
     first, second = factory(), factory()
     return second, {field: getattr(first, field)}
 
@@ -34,13 +34,13 @@ def a_slot() -> Slot:
 
 
 def second_slot_moved(minutes: int) -> Case:
-    """Return the second slot of a session and a start `minutes` after that of the first slot."""
+    """Return the second slot of a session, and a new start for it, `minutes` after the first."""
     first, second, *_ = ScheduleFactory().slots.order_by("starts_at")
     return second, {"starts_at": first.starts_at + timedelta(minutes=minutes)}
 
 
 def booked_by_a_second(start: time) -> Case:
-    """Return another patient's visit at `start` and a change that gives it to the first patient."""
+    """Return a visit at `start`, and a change to a patient with another visit at 09:00 that day."""
     slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
     first = AppointmentFactory(slot=slot)
     if start != time(9):
@@ -54,14 +54,14 @@ def canceled() -> Appointment:
 
 
 def weekly_hours(**fields: Any) -> WeeklyHours:
-    """Create hours on Monday mornings without a verb."""
+    """Insert weekly hours on Monday mornings, without the sessions that `publish` would add."""
     times = {"start_time": time(9), "end_time": time(12), "valid_from": date(2026, 1, 5)}
     ends = {"doctor": DoctorFactory(), "location": LocationFactory(), "weekday": 0}
     return WeeklyHours.objects.create(**{**ends, **times, **fields})
 
 
 def time_off() -> TimeOff:
-    """Create a day of leave without a verb."""
+    """Insert a day of leave, without `publish`, which would close slots."""
     day = {
         "starts_at": datetime(2026, 1, 5, tzinfo=UTC),
         "ends_at": datetime(2026, 1, 6, tzinfo=UTC),
@@ -70,14 +70,14 @@ def time_off() -> TimeOff:
 
 
 def entry(**fields: Any) -> WaitlistEntry:
-    """Create a waitlist entry for a doctor without a verb."""
+    """Insert a waitlist entry for a doctor, without the checks of `join`."""
     days = {"first_date": date(2026, 1, 5), "last_date": date(2026, 1, 6)}
     whom = {"patient": PatientFactory(), "doctor": DoctorFactory()}
     return WaitlistEntry.objects.create(**{**whom, **days, **fields})
 
 
 def offer(**fields: Any) -> Offer:
-    """Create an open offer without a verb."""
+    """Insert an open offer, without taking the place that it would hold."""
     at = datetime(2026, 1, 5, tzinfo=UTC)
     ends = {"entry": entry(), "slot": a_slot(), "expires_at": at, "hold_until": at}
     return Offer.objects.create(**{**ends, **fields})
@@ -89,14 +89,14 @@ def second_offer() -> Case:
 
 
 def second_key() -> Case:
-    """Return the second key of a user and a change that makes it equal to the first."""
+    """Return a user's second idempotency key, and a change that makes it equal to the first."""
     user = UserFactory()
     IdempotencyKey.objects.create(user=user, key="a", fingerprint="x")
     return IdempotencyKey.objects.create(user=user, key="b", fingerprint="x"), {"key": "a"}
 
 
 def second_session_of_hours() -> Case:
-    """Return a session and a change that makes it the second session of its hours on a date."""
+    """Return a session, and a change that gives it the weekly hours and the date of another."""
     first, second = ScheduleFactory(start_time=time(9)), ScheduleFactory(start_time=time(9))
     hours = weekly_hours()
     type(first)._base_manager.filter(pk=first.pk).update(weekly_hours=hours)

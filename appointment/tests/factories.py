@@ -14,8 +14,9 @@ from patient.tests.factories import PatientFactory
 class AppointmentFactory(factory.django.DjangoModelFactory):
     """A booked appointment, in a new session unless `slot` is given.
 
-    The factory inserts the rows that `book` would write an hour before the slot begins. It checks
-    no rule of booking, but the database refuses a place beyond the capacity.
+    The factory takes the place and inserts the appointment and its event, as `book` would an hour
+    before the slot begins. It checks no booking rule, but the database refuses a place beyond the
+    capacity.
     """
 
     class Meta:
@@ -50,7 +51,7 @@ class AppointmentFactory(factory.django.DjangoModelFactory):
 
 
 def role_of(appointment: Appointment) -> AppointmentEvent.Role:
-    """Return the role in which `booked_by` books."""
+    """Return the role of the user `booked_by` in the booking, for its event."""
     user = appointment.booked_by
     if user is None:
         return AppointmentEvent.Role.SYSTEM

@@ -23,7 +23,7 @@ Prepare = Callable[[Appointment, Slot], Any]
 
 
 def free(days: int = 5, **session: Any) -> Slot:
-    """Return the first slot of a new session with another doctor at another location."""
+    """Return the first slot of a new session, by default of a new doctor at a new location."""
     slot: Slot = ScheduleFactory(date=day_ahead(days), **session).slots.first()
     return slot
 
@@ -54,6 +54,7 @@ def assert_unmoved(visit: Appointment) -> None:
 
 
 def canceled(visit: Appointment, _: Slot) -> None:
+    """Cancel the visit, even where `late` has set a deadline that has passed."""
     Appointment.objects.get(pk=visit.pk).cancel(override_reason="For the test.")
 
 
@@ -90,6 +91,7 @@ def filled(_: Appointment, new: Slot) -> None:
     AppointmentFactory(slot=new)
 
 
+# Each of these with the error that a move raises for it; the first that applies is reported.
 IN_ORDER: list[tuple[Prepare, type[DomainError]]] = [
     (canceled, NotCancelable),
     (late, CancelDeadlinePassed),

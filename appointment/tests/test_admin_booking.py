@@ -98,7 +98,7 @@ def test_a_slot_that_has_begun_is_reported(staff: User, patient: Patient, slot: 
 def test_a_slot_that_was_deleted_meanwhile_is_reported(
     reception: AdminClient, patient: Patient, slot: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague deletes the session after the form validates and before the verb locks."""
+    """A colleague deletes the session after the form validates and before `book` runs."""
     book = Appointment.book
 
     def too_late(self: Appointment, **how: Any) -> Appointment:

@@ -1,4 +1,4 @@
-"""Staff amend, conclude and delete booked appointments in the admin, through verbs alone."""
+"""Staff amend, conclude and delete appointments in the admin, which calls the model's verbs."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def appointment() -> Appointment:
 
 
 def later(user: User, appointment: Appointment, action: str, *more: Appointment) -> Any:
-    """Choose an action one minute after the appointment begins."""
+    """Apply an admin action to the appointments one minute after `appointment` begins."""
     with time_machine.travel(appointment.starts_at + timedelta(minutes=1), tick=False):
         return AdminClient(user).act(action, appointment, *more)
 
@@ -92,7 +92,7 @@ def test_the_reason_of_an_erased_persons_visit_cannot_be_changed(
 def test_an_appointment_that_was_deleted_meanwhile_is_reported(
     reception: AdminClient, appointment: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague deletes the appointment after the form validates and before the verb locks."""
+    """A colleague deletes the appointment after the form validates and before `amend` runs."""
     amend = Appointment.amend
 
     def too_late(self: Appointment, reason: str, by: User) -> Appointment:
@@ -232,8 +232,8 @@ def test_bulk_deletion_gives_every_place_back(superuser: User) -> None:
         assert_balanced(each)
 
 
-def test_only_superusers_delete_accounts(appointment: Appointment) -> None:
-    """Staff who have the permission to delete cannot delete either."""
+def test_only_superusers_delete_appointments(appointment: Appointment) -> None:
+    """Staff cannot delete an appointment, even with Django's permission to delete it."""
     clerk = StaffFactory()
     clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="appointment"))
     assert AdminClient(clerk).delete(appointment).status_code == 403

@@ -1,4 +1,4 @@
-"""Staff enter leave in the admin on a clinic's clocks, and see the affected visits first."""
+"""Staff enter leave in a location's local time; the admin first shows the affected visits."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ def visit() -> Appointment:
 def typed(
     doctor: Doctor | None = None, clock: Location | None = None, **more: Any
 ) -> dict[str, Any]:
-    """Return the form fields of leave on the third day."""
+    """Return the form fields of one day of leave, three days ahead in the local time of `clock`."""
     wall = {"starts_0": str(day_ahead()), "starts_1": "00:00"}
     wall |= {"ends_0": str(day_ahead(4)), "ends_1": "00:00"}
     whose = {"doctor": doctor.pk} if doctor else {}
@@ -47,7 +47,7 @@ def typed(
 
 
 def confirm(admin_client: AdminClient, path: str, response: Any) -> Any:
-    """Press the button of the page that shows the affected visits."""
+    """Submit the page that shows the affected visits (`response`), which saves the leave."""
     return admin_client.send(path, FormReader(response.content.decode()).sent)
 
 

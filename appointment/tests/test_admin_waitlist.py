@@ -1,4 +1,4 @@
-"""The waitlist in the admin."""
+"""Staff add, list and delete waitlist entries in the admin, where offers are read-only."""
 
 from datetime import time
 

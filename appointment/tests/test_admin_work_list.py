@@ -25,7 +25,7 @@ def reception(staff: User) -> AdminClient:
 
 
 def flagged(**session: Any) -> WorkListItem:
-    """Create a visit whose doctor is on leave that day and works on the next day."""
+    """Return a row of the work list: its doctor is on leave that day and works on the next day."""
     visit = AppointmentFactory(slot=ScheduleFactory(**session).slots.first())
     ScheduleFactory(doctor=visit.doctor, date=visit.date + timedelta(days=1))
     TimeOffFactory(doctor=visit.doctor, starts_at=visit.starts_at)
@@ -116,7 +116,7 @@ def test_another_slot_has_to_be_chosen(reception: AdminClient) -> None:
     assert form_errors(refused) == ["Choose the time to move it to."]
 
 
-def test_a_slot_that_was_deleted_meanwhile_is_reported_and_nothing_is_moved(
+def test_a_slot_that_filled_meanwhile_is_reported_and_nothing_is_moved(
     reception: AdminClient,
 ) -> None:
     visit = flagged()

@@ -36,6 +36,7 @@ def doctor() -> Doctor:
 
 
 def peer_of(doctor: Doctor) -> Doctor:
+    """Return another doctor with the same specialties."""
     peer: Doctor = DoctorFactory()
     peer.specialties.set(doctor.specialties.all())
     return peer
@@ -203,7 +204,7 @@ def test_eight_visits_cost_the_same_number_of_statements_as_one() -> None:
     [(date(2027, 3, 27), "Europe/Madrid"), (date(2027, 10, 30), "America/New_York")],
 )
 def test_nearness_is_elapsed_time_when_the_clocks_change(day: date, first: str) -> None:
-    """The clocks change in Madrid in the night after this day, but not in New York."""
+    """The clocks change only in Madrid in the night after `day`, which decides the nearer slot."""
     doctor, next_day = DoctorFactory(), day + timedelta(days=1)
     with time_machine.travel(datetime.combine(day - timedelta(days=2), time(12), UTC)):
         visit = AppointmentFactory(slot=ScheduleFactory(doctor=doctor, date=day).slots.first())

@@ -141,7 +141,7 @@ def test_a_session_half_over_gives_a_slot_that_has_not_begun(patient: Patient, c
 def test_the_first_of_several_reasons_by_the_contract_is_reported(
     patient: Patient, client_of
 ) -> None:
-    """The slot has all five reasons against it at first; the test removes them one by one."""
+    """After each refusal the test removes the reported reason; the API then reports the next."""
     session, busy = ScheduleFactory(slot_minutes=None), ScheduleFactory(slot_minutes=None)
     slot, other = session.slots.get(), busy.slots.get()
     before, own = (

@@ -1,4 +1,4 @@
-"""A user books a slot: the booking creates a profile, and a lapsed hold does not block it."""
+"""A booking creates a missing profile, and ends an offer whose hold has lapsed."""
 
 from datetime import timedelta
 

@@ -24,7 +24,7 @@ INSTANT = timedelta(microseconds=1)
 
 
 def slots_of(**session: Any) -> list[Slot]:
-    """Return the slots of a new session in order."""
+    """Return the slots of a new session, earliest first."""
     return list(ScheduleFactory(**session).slots.order_by("starts_at"))
 
 

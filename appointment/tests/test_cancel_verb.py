@@ -1,4 +1,4 @@
-"""Canceling gives the place back exactly once (invariant I3)."""
+"""Canceling or discarding a visit gives its place back exactly once."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`manage.py check_invariants` accepts the rows of verbs and names rows broken by hand."""
+"""`manage.py check_invariants` accepts rows that verbs wrote and reports each corrupted row."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +20,7 @@ from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFacto
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MINUTES = timedelta(minutes=5)
+# Corrupts the visit or its slot, and returns text that the command's report must contain.
 Break = Callable[[Appointment], str]
 
 
@@ -35,7 +36,10 @@ def verdict(**options: int) -> tuple[int, str]:
 
 @contextmanager
 def without(table: str, *constraints: str) -> Iterator[None]:
-    """Suspend constraints so that a test can break a row; the test's rollback restores them."""
+    """Let a test write a row that violates these constraints.
+
+    PostgreSQL drops them until the test's rollback; SQLite ignores all CHECKs in the block.
+    """
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

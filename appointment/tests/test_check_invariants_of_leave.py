@@ -1,4 +1,4 @@
-"""`manage.py check_invariants` names offers, flags and leave that were broken by hand."""
+"""`manage.py check_invariants` reports corrupted offers, waitlist entries, flags and leave."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +15,7 @@ from patient.tests.factories import PatientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
+# Corrupts a row, and returns text that the command's report must contain.
 Break = Callable[[Offer], str]
 
 

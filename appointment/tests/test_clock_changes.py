@@ -18,18 +18,19 @@ from doctor.tests.factories import LocationFactory, ScheduleFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 MADRID, NEW_YORK = "Europe/Madrid", "America/New_York"
-DAYS = [  # zone, date and hours of the day
+DAYS = [  # zone, date on which its clocks change, number of hours of that day
     (MADRID, date(2027, 3, 28), 23),
     (MADRID, date(2027, 10, 31), 25),
     (NEW_YORK, date(2027, 3, 14), 23),
     (NEW_YORK, date(2027, 11, 7), 25),
 ]
-CHANGE_AT = {(MADRID, 23): 2, (MADRID, 25): 3, (NEW_YORK, 23): 2, (NEW_YORK, 25): 2}  # hour
+# Hours from midnight to the change, by zone and number of hours of the day.
+CHANGE_AT = {(MADRID, 23): 2, (MADRID, 25): 3, (NEW_YORK, 23): 2, (NEW_YORK, 25): 2}
 A_DAY = timedelta(days=1)
 
 
 def visit_at(location: Location, day: date, start: time, user: User | None = None) -> Appointment:
-    """Return a visit of 25 minutes that begins at a wall time of the location."""
+    """Return a 25-minute visit at a wall time of the location, to the doctor of `user` if given."""
     end = time(start.hour, start.minute + 25)
     whose = {"doctor": user.doctor} if user else {}
     session = ScheduleFactory(

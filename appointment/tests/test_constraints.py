@@ -30,7 +30,7 @@ CONSTRAINTS: dict[str, tuple[type[Model], BaseConstraint]] = {
 
 
 def write(row: Model, changes: dict[str, Any]) -> None:
-    """Write the changes without a verb and without validation."""
+    """Update the row in the database, without a verb and without validation."""
     with transaction.atomic():
         type(row)._base_manager.filter(pk=row.pk).update(**changes)
 
@@ -124,7 +124,7 @@ def test_visits_that_are_over_or_canceled_may_overlap_others() -> None:
 
 
 def test_visits_of_the_erased_may_overlap() -> None:
-    """A range with a NULL key would be infinite and overlap the visits of all patients."""
+    """The constraint leaves out a NULL patient, whose key range would contain every patient."""
     slot = ScheduleFactory(capacity=2).slots.earliest("starts_at")
     for visit in (AppointmentFactory(slot=slot), AppointmentFactory(slot=slot)):
         visit.patient.erase(at=visit.starts_at)

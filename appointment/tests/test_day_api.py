@@ -33,7 +33,7 @@ ClientOf = Callable[[User | None], APIClient]
 
 @pytest.fixture
 def visit(doctor_user: User) -> Appointment:
-    """Return a visit to the doctor at 09:00 on a day in June."""
+    """Return a visit to `doctor_user` at 09:00 on DAY."""
     return AppointmentFactory(slot=slot_of(doctor_user))
 
 
@@ -49,6 +49,7 @@ def agenda(client: APIClient, **query: str) -> list[dict[str, Any]]:
 
 
 def note(client: APIClient, verb: str, visit: Appointment) -> Any:
+    """Post one of VERBS for the visit."""
     return client.post(f"/api/appointment/{verb}/{visit.pk}/")
 
 

@@ -166,7 +166,7 @@ def test_concurrent_calls_of_the_account_are_answered(client_of) -> None:
     )
     outcomes = run_together(len(calls), lambda number: calls[number]().status_code)
     assert all(isinstance(outcome, int) and outcome < 500 for outcome in outcomes), outcomes
-    if User.objects.filter(pk=user.pk).exists():  # another call signed the account out first
+    if User.objects.filter(pk=user.pk).exists():  # logout-all revoked the token first
         assert outcomes[2] == 204
 
 

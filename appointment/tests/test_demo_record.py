@@ -1,4 +1,4 @@
-"""The access log of the demo's patient has entries."""
+"""The demo adds a doctor's read and an emergency access to its patient's access log."""
 
 from typing import Any
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 Verb = Callable[[Appointment, User, datetime], Appointment]
 Seen = tuple[str, str, str, str, User | None, datetime]
 
+# By kind of event: the verb, how long after the visit's start it runs, `to_status`, `detail`.
 VERBS: dict[str, tuple[Verb, timedelta, str, str]] = {
     "canceled": (
         lambda visit, by, at: visit.cancel(by=by, reason="A cold", at=at),

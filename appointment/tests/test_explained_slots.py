@@ -40,7 +40,7 @@ def ask(client: APIClient, doctor: Doctor, **query: object) -> Any:
 
 
 def reported(client: APIClient, doctor: Doctor, **query: object) -> dict[str, Any]:
-    """Return the reason and the free places of each slot by its wall time."""
+    """Map the wall time of each slot to the `reason` and `available` that the API shows."""
     answer = ask(client, doctor, explain="true", **query)
     assert answer.status_code == 200, answer.content
     slots = answer.json()["results"]

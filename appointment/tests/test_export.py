@@ -45,6 +45,7 @@ EXEMPT = {
     "axes.AccessLog": "off: AXES_DISABLE_ACCESS_LOG",
     "doctor.Location": "an address of the clinic",
 }
+# Models whose rows an export holds.
 HELD = {
     "accounts.User",
     "accounts.AuditEvent",
@@ -129,7 +130,7 @@ def test_the_export_holds_the_account_and_its_dependents(family: Patient, client
 def test_the_export_holds_mail_and_refused_logins_of_the_account(
     family: Patient, client_of: Any, client: Any, settings: Any
 ) -> None:
-    settings.AXES_ENABLED = True  # the suite sets THROTTLE=off
+    settings.AXES_ENABLED = True  # the suite sets THROTTLE=off, which disables axes
     for email in (family.user.email, UserFactory().email):
         OutgoingMail.objects.enqueue("verification", email)
         client.post("/api/auth/login/", {"email": email, "password": "wrong"})

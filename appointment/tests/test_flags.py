@@ -20,7 +20,7 @@ def flagged() -> set[int]:
 
 
 def off(visit: Appointment, **whose: Any) -> TimeOff:
-    """Create leave of the doctor, or of `location`, for the time of the visit."""
+    """Create leave for the time of the visit: of its doctor, or of the doctor or location given."""
     whose = whose or {"doctor": visit.doctor}
     return TimeOffFactory(**whose, starts_at=visit.starts_at, ends_at=visit.ends_at)
 

@@ -118,10 +118,10 @@ def test_the_answer_is_replayed_unchanged_after_the_visit_changes(client, slot: 
     assert book(client, slot).content == first.content
 
 
-# --- Another request under the same key -----------------------------------------------------------
+# --- Another request with the same key ------------------------------------------------------------
 
 
-def test_another_body_or_path_under_a_used_key_is_refused(client, patient, slot: Slot) -> None:
+def test_another_body_or_path_with_a_used_key_is_refused(client, patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=free(8))
     book(client, slot)
     for other in (
@@ -287,7 +287,7 @@ def test_deleting_the_account_deletes_its_keys(client, patient: Patient, slot: S
     assert not IdempotencyKey.objects.exists()
 
 
-def test_a_key_is_stored_only_as_a_digest(client, slot: Slot) -> None:
+def test_the_text_of_a_stored_key_does_not_show_the_key(client, slot: Slot) -> None:
     book(client, slot)
     assert KEY not in str(IdempotencyKey.objects.get())
 

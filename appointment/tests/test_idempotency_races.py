@@ -1,4 +1,4 @@
-"""Concurrent requests under one key do their work once, and all get the same answer."""
+"""Concurrent requests with one Idempotency-Key do the work once, and all get one answer."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,11 +21,14 @@ from tests.threads import run_together
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 SENDS = 8
-LONG = 10.0
+LONG = 10.0  # seconds
 
 
 def at_once(patient: Patient, *sends: Callable[[APIClient], Any]) -> list[Any]:
-    """Send the requests at once, each with a new client of the patient, and return the answers."""
+    """Send the requests at once, each in a thread with a new client of the patient.
+
+    Return (status, body, Idempotency-Replayed header or None) of each response.
+    """
     token = patient.user.issue_token()[0]
 
     def send(number: int) -> Any:
@@ -48,7 +51,7 @@ def slot() -> Slot:
     return free(capacity=SENDS)
 
 
-def test_eight_simultaneous_bookings_under_one_key_make_one_visit(
+def test_eight_simultaneous_bookings_with_one_key_make_one_visit(
     patient: Patient, slot: Slot
 ) -> None:
     reported = at_once(patient, *[partial(book, slot=slot)] * SENDS)
@@ -66,13 +69,13 @@ def test_simultaneous_first_bookings_make_one_profile_and_one_visit(slot: Slot) 
     assert_places((slot, 1))
 
 
-def test_simultaneous_cancelations_under_one_key_cancel_once(patient: Patient, slot: Slot) -> None:
+def test_simultaneous_cancelations_with_one_key_cancel_once(patient: Patient, slot: Slot) -> None:
     visit = AppointmentFactory(patient=patient, slot=slot)
     assert_one_answer(at_once(patient, *[partial(cancel, visit=visit)] * SENDS), 200)
     assert visit.events.filter(kind="canceled").count() == 1
 
 
-def test_simultaneous_moves_under_one_key_move_once(patient: Patient, slot: Slot) -> None:
+def test_simultaneous_moves_with_one_key_move_once(patient: Patient, slot: Slot) -> None:
     visit, new = AppointmentFactory(patient=patient, slot=slot), free(6)
     reported = at_once(patient, *[partial(reschedule, visit=visit, to=new)] * SENDS)
     assert_one_answer(reported, 200)
@@ -80,7 +83,7 @@ def test_simultaneous_moves_under_one_key_move_once(patient: Patient, slot: Slot
     assert_places((slot, 0), (new, 1))
 
 
-def test_one_of_two_simultaneous_requests_under_one_key_is_done(
+def test_one_of_two_simultaneous_requests_with_one_key_is_done(
     patient: Patient, slot: Slot
 ) -> None:
     other = free(6)
@@ -100,7 +103,7 @@ def test_different_keys_do_not_wait_for_each_others_answer(patient: Patient) -> 
 
 @pytest.fixture
 def at_work(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
-    """Make the first booking set `begun` once it has its place, and wait for `go_on`."""
+    """Return `begun`, which a booking sets once it has its place, and `go_on`, which it awaits."""
     begun, go_on, enter = Event(), Event(), Appointment.save_booked
 
     def enter_late(self: Appointment, *args: Any) -> None:
@@ -123,7 +126,7 @@ def test_the_second_request_waits_for_the_first_and_gets_its_answer(
 
     def release(_: APIClient) -> Any:
         assert begun.wait(LONG)
-        assert not go_on.wait(0.5)  # the second request runs now and has no answer yet
+        assert not go_on.wait(0.5)  # time for the second request to arrive and wait
         assert not Appointment.objects.exists()
         go_on.set()
         return APIClient().get("/healthz")
@@ -142,7 +145,7 @@ def test_the_second_request_does_the_work_if_the_first_is_refused(
     def fail_once(self: Appointment, *args: Any) -> None:
         if not begun.is_set():
             begun.set()
-            Event().wait(0.5)  # the second request waits for the key
+            Event().wait(0.5)  # time for the second request to wait for the key
             raise Slot.DoesNotExist
         enter(self, *args)
 

@@ -32,7 +32,7 @@ def visit() -> Appointment:
 
 
 def reported(visit: Appointment) -> list[tuple[str, str, str]]:
-    """Return kind and statuses of the visit's events after its booking, oldest first."""
+    """Return (kind, from_status, to_status) of each event after the booking, oldest first."""
     events = visit.events.order_by("pk")
     return [(event.kind, event.from_status, event.to_status) for event in events][1:]
 

@@ -42,7 +42,10 @@ def visit(patient: Patient, days: int, zone: str = "Europe/Madrid", **fields) ->
 
 @pytest.fixture
 def visits(patient: Patient) -> dict[str, Appointment]:
-    """Return visits in every status, from the past to the future."""
+    """Map names to the patient's visits in every status, from the past to the future.
+
+    The visit "forgotten" is over and still scheduled.
+    """
     return {
         "completed": visit(patient, -3).complete(),
         "no_show": visit(patient, -2).mark_no_show(),
@@ -54,7 +57,10 @@ def visits(patient: Patient) -> dict[str, Appointment]:
 
 
 def found(client: APIClient, visits: dict[str, Appointment], **query: object) -> list[str]:
-    """Return the names of the visits that the API lists, in its order."""
+    """Return the names in `visits` of the visits that the API lists, in its order.
+
+    The argument `from_` is the parameter `from`, which is a keyword of Python.
+    """
     query = {name.rstrip("_"): value for name, value in query.items()}
     response = client.get(MINE, query)
     assert response.status_code == 200, response.content[:500]
@@ -192,7 +198,7 @@ def test_without_a_profile_there_are_none(client_of) -> None:
 def test_doctors_and_staff_see_only_their_own_visits(
     visits, client_of, doctor_user: User, staff
 ) -> None:
-    """Doctors and staff see the visits of others in the admin only."""
+    """The endpoint lists a user's visits as a patient, not those that a doctor or staff may see."""
     for user in (doctor_user, staff):
         assert client_of(user).get(MINE).json()["count"] == 0
 

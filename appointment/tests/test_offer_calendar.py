@@ -1,4 +1,4 @@
-"""A place that the calendar frees is offered; an offer of a place that it closes is withdrawn."""
+"""A place that opens or becomes free is offered; an offer of a place that closes is withdrawn."""
 
 from datetime import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""An offer that ends gives its place back, and offers cost a constant number of statements."""
+"""An offer that ends gives its place back; the SQL statements do not grow with the entries."""
 
 from datetime import time, timedelta
 

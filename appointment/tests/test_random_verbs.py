@@ -28,7 +28,7 @@ REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist)
 
 
 class Clinic:
-    """Three doctors and five patients, and methods that each call a verb at random."""
+    """Three doctors and five patients, and methods that each call one verb on random rows."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
@@ -118,7 +118,7 @@ def state() -> list[list[dict[str, Any]]]:
 
 
 def refused(verb: Callable[[], None]) -> bool:
-    """Return whether the verb raised one of the expected refusals."""
+    """Call the verb; return whether it raised one of REFUSALS."""
     try:
         verb()
     except REFUSALS:

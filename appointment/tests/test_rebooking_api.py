@@ -13,7 +13,6 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import ScheduleFactory, TimeOffFactory, day_ahead
 from tests.balance import assert_balanced
-from tests.people import reception_group
 from tests.problems import assert_invalid, assert_problem
 from tests.statements import counted_statements
 
@@ -24,14 +23,13 @@ PATH = "/api/appointment/rebooking/"
 
 @pytest.fixture
 def client(staff: User, client_of: Any) -> APIClient:
-    """Return a client of a user at the front desk."""
-    staff.groups.add(reception_group())
+    """Return a client signed in as a member of the Reception group."""
     client: APIClient = client_of(staff)
     return client
 
 
 def flagged(**session: Any) -> Appointment:
-    """Create a visit whose doctor is on leave that day and works on the next day."""
+    """Create a visit that leave flags for rebooking; its doctor works on the next day."""
     visit = AppointmentFactory(slot=ScheduleFactory(**session).slots.first())
     there = {"doctor": visit.doctor, "location": visit.location}
     ScheduleFactory(**there, date=visit.date + timedelta(days=1))

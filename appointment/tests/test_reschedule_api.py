@@ -196,7 +196,7 @@ def test_the_cost_of_a_move_does_not_grow_with_the_visits(client, patient: Patie
             assert reschedule(client, visit, new.pk).status_code == 200
         return len(statements)
 
-    cost(10)  # this call may write the token's expiry, at most hourly
+    cost(10)  # not counted: the first call may also renew the token's expiry
     little = cost(20)
     for days in range(40, 46):
         AppointmentFactory(patient=patient, slot=free(days))

@@ -45,7 +45,10 @@ def book(patient: Patient, slot: Slot, at: datetime, **how: Any) -> Appointment:
 
 
 def assert_refused(refusal: type[DomainError], patient: Patient, slot: Slot, at: datetime) -> None:
-    """Check that booking raises `refusal` and takes no place, and that the slot is not listed."""
+    """Check that booking raises `refusal` and takes no place, and that the slot is not listed.
+
+    The list knows no patient, so it still shows a slot that a patient's limit refuses.
+    """
     with pytest.raises(refusal):
         book(patient, slot, at)
     listed = Slot.objects.bookable(at).filter(pk=slot.pk).exists()
@@ -184,7 +187,7 @@ def test_a_patient_whose_visit_is_flagged_cancels_after_the_deadline(patient: Pa
 
 @pytest.fixture
 def limited() -> Location:
-    """Return a location where a patient may have two coming visits."""
+    """Return a location where a patient may have at most two visits to come."""
     place: Location = LocationFactory(max_live_per_patient=2)
     return place
 

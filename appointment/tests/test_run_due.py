@@ -1,4 +1,4 @@
-"""`manage.py run_due` does each due job once, however often and in however many processes."""
+"""`manage.py run_due` expires offers and entries, offers free places and deletes old keys."""
 
 from datetime import timedelta
 from functools import partial
@@ -28,7 +28,7 @@ NOTHING = (
 
 
 def run_due(after: timedelta = timedelta(0)) -> str:
-    """Run the command `after` from now and return its output."""
+    """Run the command with the clock set `after` from now, and return its output."""
     said = StringIO()
     with time_machine.travel(timezone.now() + after, tick=False):
         call_command("run_due", stdout=said)

@@ -23,7 +23,7 @@ Done = list[str]
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> Done:
-    """Replace the jobs with two, the second of which sends mail, and record each run."""
+    """Replace the jobs with fakes named "other" and "mail"; return the list of those that ran."""
     done: Done = []
 
     def piece(name: str) -> scheduler.Job:

@@ -39,7 +39,7 @@ OURS = ("accounts", "doctor", "patient", "appointment", "auth")
 pytestmark = pytest.mark.django_db
 
 
-# A Wednesday between the two clinics' changes to summer time; the calendar covers both changes.
+# A Wednesday between the two clinics' changes to summer time; the demo's days include both.
 AT = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
 
 
@@ -47,8 +47,8 @@ AT = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
 def seeded(flush: Flush, django_db_blocker: Any) -> Iterator[None]:
     """Create the demo data once for the whole module, because this takes a while.
 
-    The data is committed, so each test starts from it and rolls its own changes back. The calendar
-    is shorter than that of the server's own demo, which `clinic` creates in full.
+    The data is committed, so each test starts from it and rolls its own changes back. Fewer days
+    than the default are quicker to create.
     """
     with override_settings(DEMO_DAYS=22), django_db_blocker.unblock():
         seed(AT)
@@ -65,13 +65,13 @@ def seed(at: datetime) -> str:
 
 
 def rows() -> dict[str, int]:
-    """Return the number of rows in each table of this project."""
+    """Map the label of each model of this project and of Django's auth to its number of rows."""
     models = (model for name in OURS for model in apps.get_app_config(name).get_models())
     return {model._meta.label: model._default_manager.count() for model in models}
 
 
 def next_working_day(at: datetime) -> datetime:
-    """Return the first later instant, in whole days, whose calendar ends on a working day."""
+    """Return the first instant, whole days after `at`, for which the demo ends on a working day."""
     tomorrow = at + timedelta(days=1)
     end = (tomorrow + days_around()).weekday()
     return tomorrow if end < 5 else next_working_day(tomorrow)

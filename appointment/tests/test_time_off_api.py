@@ -18,7 +18,6 @@ from doctor.tests.factories import (
     TimeOffFactory,
     day_ahead,
 )
-from tests.people import reception_group
 from tests.problems import assert_invalid, assert_problem
 from tests.statements import counted_statements
 
@@ -29,8 +28,7 @@ PATH = "/api/doctor/time-off/"
 
 @pytest.fixture
 def client(staff: User, client_of: Any) -> APIClient:
-    """Return a client of a user at the front desk."""
-    staff.groups.add(reception_group())
+    """Return a client signed in as a member of the Reception group."""
     client: APIClient = client_of(staff)
     return client
 

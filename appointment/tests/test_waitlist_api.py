@@ -1,4 +1,4 @@
-"""The waitlist through the API."""
+"""Users join the waitlist, read their entries and answer offers through the API."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def criteria(**more: Any) -> dict[str, Any]:
 
 
 def offered(visit: Appointment, patient: Patient) -> WaitlistEntry:
-    """Return the patient's entry with an offer of the visit's place."""
+    """Create an entry of the patient, and cancel the visit so that its place is offered to it."""
     entry = waiting(visit, patient=patient)
     visit.cancel()
     return entry

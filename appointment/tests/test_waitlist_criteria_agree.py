@@ -1,4 +1,4 @@
-"""Three implementations of the waitlist criteria agree, for slots and for entries."""
+"""The waitlist criteria agree as a query of slots, as a query of entries and in Python."""
 
 from datetime import date, time, timedelta
 from random import Random

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def would_join(**criteria: Any) -> WaitlistEntry:
-    """Build a waitlist entry that has not joined the line."""
+    """Return an unsaved waitlist entry, of a new patient unless given, for a test to `join`."""
     return WaitlistEntryFactory.build(
         **{"patient": PatientFactory(), "doctor": None, "specialty": None, **criteria}
     )

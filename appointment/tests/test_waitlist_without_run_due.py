@@ -1,4 +1,4 @@
-"""An entry keeps its turn before `run_due` runs, and is not offered a place it gave up."""
+"""An entry with an expired offer keeps its turn before `run_due`, and gets no place it gave up."""
 
 from datetime import date, timedelta
 

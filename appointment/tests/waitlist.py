@@ -13,41 +13,45 @@ from doctor.tests.factories import ScheduleFactory, SpecialtyFactory
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 
+# How long an offer can be accepted, and how long it holds its place.
 HALF_AN_HOUR, HOLD = timedelta(minutes=30), timedelta(minutes=35)
 
 
 def only_visit(**session: Any) -> Appointment:
-    """Create a visit from 09:00 to 11:00 three days ahead that takes the doctor's only place."""
+    """Create a session of one slot with one place, and a visit that takes it.
+
+    Both are from 09:00 to 11:00 three days ahead, unless the fields in `session` say otherwise.
+    """
     return AppointmentFactory(slot=ScheduleFactory(slot_minutes=None, **session).slots.get())
 
 
 def waiting(visit: Appointment, **more: Any) -> WaitlistEntry:
-    """Create an entry for the visit's doctor, or for a specialty if `more` names one."""
+    """Create a waitlist entry for the visit's doctor, or for a specialty if `more` has one."""
     return WaitlistEntryFactory(**({} if "specialty" in more else {"doctor": visit.doctor}), **more)
 
 
 def offered(slot: Slot, at: datetime | None = None) -> int:
-    """Lock the slot, offer its free places and return the number of offers."""
+    """Lock the slot, offer its free places to the waitlist, and return the number of offers."""
     with transaction.atomic():
         slots = Slot.objects.filter(pk=slot.pk).lock()
         return Offer.objects.offer_places(slots, at or timezone.now())
 
 
 def holders(slot: Slot) -> list[int]:
-    """Return the keys of the entries with an open offer of the slot."""
+    """Assert that the slot is balanced; return the keys of the entries with an open offer of it."""
     assert_balanced(slot)
     return list(slot.offers.open().values_list("entry", flat=True))
 
 
 def end_offers(slot: Slot, verb: str, *args: Any) -> None:
-    """Lock the slot and call `verb` of the offers, which ends some of them."""
+    """Lock the slot, then call the method `verb` of `Offer.objects`, such as `end_lapsed`."""
     with transaction.atomic():
         slot.lock()
         getattr(Offer.objects, verb)(*args)
 
 
 def unsuitable_entries(visit: Appointment) -> dict[str, WaitlistEntry]:
-    """Create an entry for each reason for which an entry does not fit the visit's place."""
+    """Return, by reason, entries that are not offered the visit's place, one for each reason."""
     day, weekday = visit.date, visit.date.weekday()
     busy, elsewhere = PatientFactory(), ScheduleFactory(start_time=time(10, 30), date=day)
     AppointmentFactory(patient=busy, slot=elsewhere.slots.first())

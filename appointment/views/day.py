@@ -36,7 +36,7 @@ class AgendaView(AuditedListMixin, ListAPIView[Appointment]):
 
 
 class LifecycleView(GenericAPIView[Appointment]):
-    """Calls one verb of an appointment, for staff and for the doctor of the visit."""
+    """The base of views that call one verb of a visit, for staff and for the visit's doctor."""
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()

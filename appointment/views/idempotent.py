@@ -23,7 +23,10 @@ def _store(
     fingerprint: str,
     handle: Callable[[], Response],
 ) -> idempotency.Answer:
-    """Store the answer in the transaction of the view; record a replay as a read of the patient."""
+    """Call `handle` and store its response with this Idempotency-Key, or return the stored one.
+
+    A stored response shows the patient's data again, so it is recorded as a read of the patient.
+    """
     answer = IdempotencyKey.objects.answer(
         request.user, key, fingerprint, lambda: _to_answer(handle())
     )
@@ -33,11 +36,12 @@ def _store(
 
 
 def _to_answer(response: Response) -> PatientAnswer:
-    """Return the answer to store, with the key of the patient whom it concerns."""
+    """Return what to store of a response, with the primary key of the patient in its body."""
     patient = (response.data or {}).get("patient") or {}
     location = response.headers.get("Location", "")
     body = idempotency.rendered(response)
     return PatientAnswer(response.status_code, body, location, patient=patient.get("id"))
 
 
+# Decorator of view methods that accept the header Idempotency-Key.
 idempotent = idempotency.idempotent(_store)

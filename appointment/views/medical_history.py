@@ -42,7 +42,7 @@ class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
         return entries.visible_to(self.request.user)
 
     def rows_for_empty_list(self) -> Iterable[Any]:
-        """Return an unsaved entry of the patient in the query, whose read is then recorded."""
+        """Return an unsaved entry of the patient in the query: an empty list is a read, too."""
         named = self._patient_param()
         patients = Patient.objects.filter(pk=int(named)) if named else ()
         return [MedicalHistory(patient=patient) for patient in patients]
@@ -52,5 +52,5 @@ class MedicalHistoryViewSet(AuditedViewMixin, ModelViewSet[MedicalHistory]):
         return self.request.query_params.get("patient", "").strip()
 
     def perform_destroy(self, instance: MedicalHistory) -> None:
-        """Call `MedicalHistory.remove`."""
+        """Delete the entry by `MedicalHistory.remove`, which also records an audit event."""
         instance.remove()

@@ -39,12 +39,12 @@ class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
         return Appointment.objects.with_names().to_rebook(timezone.now())
 
     def paginate_queryset(self, queryset: Any) -> Any:
-        """Return the visits of the page with their alternatives."""
+        """Return the page as a list of AffectedAppointment: visits with their alternatives."""
         return with_alternatives(super().paginate_queryset(queryset) or (), timezone.now())
 
 
 class WorkListItemView(GenericAPIView[Appointment]):
-    """Moves or cancels a visit of the work list."""
+    """The base of the views that move or cancel a visit of the work list."""
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()

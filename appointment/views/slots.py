@@ -61,7 +61,7 @@ class AvailableSlotsView(APIView):
         first: date,
         last: date,
     ) -> BookingContext:
-        """Return the booking context of the patient for these dates, or without a patient."""
+        """Return the booking context of the patient, or of nobody, for slots on these dates."""
         if patient is None or not locations:
             return BookingContext(at, tuple(locations))
         zones = {location.pk: location.time_zone for location in locations}
@@ -69,10 +69,10 @@ class AvailableSlotsView(APIView):
         return booking_context(patient, at, locations, window)
 
     def read_patient(self, request: Request, query: dict[str, Any]) -> Patient | None:
-        """Return the patient for whom to explain, if any, and record the read.
+        """Return the patient whose visits explain the slots, and record the read of these visits.
 
-        Raises Patient.DoesNotExist for a patient of another user, whether or not to explain. The
-        plain list is the same for every caller.
+        None without a login or a profile, and for the plain list (the same for everybody) without
+        `patient`. Raises Patient.DoesNotExist for a patient of another user in either list.
         """
         if not query["explain"] and query.get("patient") is None:
             return None

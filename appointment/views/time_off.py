@@ -63,5 +63,5 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
         return super().update(request, *args, **kwargs)
 
     def perform_destroy(self, instance: TimeOff) -> None:
-        """Call `TimeOff.unpublish`."""
+        """Delete the leave and open the slots that nothing else closes, by `TimeOff.unpublish`."""
         instance.unpublish()

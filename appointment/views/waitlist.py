@@ -75,7 +75,7 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
 
 
 class OfferAnswerView(GenericAPIView[Any]):
-    """Answers an open offer of an entry of the caller or of a dependent."""
+    """The base of the views that accept or decline an offer to the caller or a dependent."""
 
     audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.all()

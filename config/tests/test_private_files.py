@@ -28,7 +28,7 @@ with startup_lock():
 
 
 def copy_of_project(folder: Path) -> Path:
-    """Return a project with its own `var/`: a copy of `config` and links to the rest."""
+    """Make a project with its own `var/`: a copy of `config`, symbolic links to the other apps."""
     shutil.copytree(ROOT / "config", folder / "config")
     shutil.copy(ROOT / "manage.py", folder)
     for name in ("accounts", "appointment", "doctor", "extensions", "patient"):

@@ -13,7 +13,7 @@ from extensions.admin.links import list_link
 
 
 class PublishingAdmin(DomainActionAdmin):
-    """An admin whose new rows are published, not saved."""
+    """An admin that saves a new row by `publish`, as `CalendarModel` requires."""
 
     def add_row(self, request: HttpRequest, obj: Any) -> None:
         obj.publish()
@@ -83,7 +83,7 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
 
     @admin.display(description="sessions")
     def sessions(self, doctor: Doctor) -> SafeString | str:
-        """Link to the doctor's sessions."""
+        """Return a link to the list of the doctor's sessions."""
         if not doctor.pk:
             return self.get_empty_value_display()
         return list_link(Schedule, "All sessions", doctor__id__exact=doctor.pk)

@@ -14,7 +14,7 @@ MOST_LINKS = 10
 
 
 class LinkedRefusalAdmin(DomainActionAdmin):
-    """An admin whose refusals link to the appointments or weekly hours that prevent a change."""
+    """An admin whose errors link to the appointments or weekly hours that prevent a change."""
 
     def error_message(self, error: DomainError) -> str:
         """Return the message of the error, with links to the first rows that prevent the change."""
@@ -33,7 +33,7 @@ class LinkedRefusalAdmin(DomainActionAdmin):
 
 
 def _appointments(pks: list[int]) -> list[Any]:
-    """Load these appointments through their slots, as this app does not import appointments."""
+    """Load these appointments through their slots: this app must not import `appointment`."""
     slots = Slot.objects.filter(appointments__in=pks).distinct()
     visits = (
         visit

@@ -59,12 +59,12 @@ class ScheduleAdmin(LinkedRefusalAdmin):
 
     @admin.display(description="bookable / places")
     def places(self, schedule: Any) -> str:
-        """Show the places that can still be booked, and all places."""
+        """Return how many places can still be booked, and how many there are."""
         return f"{schedule.available_slots} / {schedule.total_slots}"
 
     @admin.display(description="weekly hours")
     def made_from(self, schedule: Schedule) -> SafeString | str:
-        """Link to the weekly hours that generated the session, and say if they still change it."""
+        """Return a link to the session's weekly hours, with a note if they no longer change it."""
         if schedule.weekly_hours is None:
             return self.get_empty_value_display()
         note = ", edited by hand: they no longer change it" if schedule.is_exception else ""
@@ -72,7 +72,7 @@ class ScheduleAdmin(LinkedRefusalAdmin):
 
     @admin.display(description="slots")
     def slot_table(self, schedule: Schedule) -> SafeString:
-        """Show every slot in one row of a table, from one query: a session may have hundreds."""
+        """Return an HTML table of the slots, from one query: a session may have hundreds."""
         zone = schedule.location.zone
         rows = schedule.slots.order_by("starts_at").values_list(
             "starts_at", "ends_at", "capacity", "taken", "is_open"
@@ -101,7 +101,10 @@ class ScheduleAdmin(LinkedRefusalAdmin):
         obj.unpublish()
 
     def lock_rows(self, queryset: QuerySet[Schedule]) -> None:
-        """Lock the sessions, their locations and doctors, then all their slots in one statement."""
+        """Lock the sessions, their locations and doctors, then all their slots in one statement.
+
+        If each deletion locked its own slots, they would not be locked by ascending primary key.
+        """
         rows = queryset.select_for_update(no_key=True, of=("self",)).order_by("pk")
         calendars = [(session.location_id, session.doctor_id) for session in rows]
         Location.objects.lock({place for place, _ in calendars})

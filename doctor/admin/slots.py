@@ -30,7 +30,7 @@ class BookableFilter(admin.SimpleListFilter):
 
 @admin.register(Slot)
 class SlotAdmin(ReadOnlyAdmin):
-    """Slots, for all who may view sessions. The booking form searches bookable slots here."""
+    """Slots, for all who may view sessions. The booking form's autocomplete field searches here."""
 
     fields = readonly_fields = (
         "time",
@@ -60,7 +60,7 @@ class SlotAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Slot], bool]:
-        """Search as Django does; in the booking form find bookable slots only, soonest first.
+        """Search as Django does; for an autocomplete field, bookable slots only, soonest first.
 
         The notice and the horizon of a location do not count: staff may override them.
         """
@@ -83,6 +83,6 @@ class SlotAdmin(ReadOnlyAdmin):
 
     @admin.display(description="appointments")
     def appointments(self, slot: Slot) -> SafeString:
-        """Link to the slot's appointments."""
+        """Return a link to the list of the slot's appointments."""
         path = reverse("admin:appointment_appointment_changelist")
         return format_html('<a href="{}?slot__id__exact={}">All appointments</a>', path, slot.pk)

@@ -17,7 +17,7 @@ MOST_DAYS_LISTED = 10
 
 
 class WeeklyHoursForm(PartialUpdateForm):
-    """Weekly hours, and what happens to appointments that a change has no slot for."""
+    """Weekly hours, and `keep`: what happens to appointments outside the changed hours."""
 
     keep = forms.BooleanField(
         required=False,
@@ -77,11 +77,11 @@ class WeeklyHoursAdmin(LinkedRefusalAdmin):
 
     @admin.display(description="sessions")
     def sessions(self, hours: WeeklyHours) -> SafeString:
-        """Link to the sessions generated so far."""
+        """Return a link to the list of the sessions generated so far."""
         return list_link(Schedule, "All sessions of these hours", weekly_hours__id__exact=hours.pk)
 
     def save_model(self, request: HttpRequest, obj: WeeklyHours, form: Any, change: Any) -> None:
-        """Publish or revise the hours, and list the days without a session."""
+        """Publish or revise the hours, and warn of the days that got no session."""
         if not change:
             obj.publish()
         elif changes := form.revised():
@@ -96,7 +96,10 @@ class WeeklyHoursAdmin(LinkedRefusalAdmin):
         obj.unpublish()
 
     def lock_rows(self, queryset: QuerySet[WeeklyHours]) -> None:
-        """Lock the hours, their sessions, locations and doctors, then all slots at once."""
+        """Lock the hours, their sessions, locations and doctors, then all slots in one statement.
+
+        If each deletion locked its own slots, they would not be locked by ascending primary key.
+        """
         rows = list(queryset.select_for_update(no_key=True, of=("self",)).order_by("pk"))
         sessions = Schedule.objects.filter(weekly_hours__in=rows).order_by("pk").only("pk")
         list(sessions.select_for_update(no_key=True))

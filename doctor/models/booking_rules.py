@@ -23,7 +23,7 @@ from extensions.db.batches import batches
 
 __all__ = ["REASONS", "WAIVABLE", "BookingContext", "Span", "places_left"]
 
-SPANS_AT_ONCE = 100  # SQLite parses expressions up to a depth of 1000
+SPANS_AT_ONCE = 100  # spans in one OR: SQLite limits the depth of an expression to 1000
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,13 @@ class BookingContext:
     """The constants of the booking rules: an instant (UTC), locations and one patient's visits.
 
     `locations`: those whose notice and horizon count, at least the locations of the slots.
-    `booked`: primary keys of the slots of the patient's live appointments.
+    `booked`: primary keys of the slots of the patient's live (scheduled) appointments.
     `visits`: start and end (UTC) of the patient's live appointments.
-    `at_limit`: primary keys of the locations where the patient may have no more appointments.
+    `at_limit`: primary keys of the locations where the patient has reached `max_live_per_patient`.
     `waived`: the reasons that staff override.
-    `guard`: what the booking rules demand of a slot, in one condition.
-    The list and the search of free slots know no patient: they leave the rest empty.
+    `conditions`: maps each reason to the condition that fails when the reason applies to a slot.
+    `guard`: all these conditions in one.
+    Without a patient, as in the search for free slots, `booked`, `visits` and `at_limit` are empty.
     """
 
     at: datetime
@@ -56,11 +57,11 @@ class BookingContext:
 
     @classmethod
     def for_anyone(cls, at: datetime) -> "BookingContext":
-        """Return the context without a patient, at every location; reads the locations."""
+        """Return the context without a patient, for slots of all locations; queries their rules."""
         return cls(at, tuple(Location.objects.with_rules()))
 
     def reason(self) -> Any:
-        """Return the first reason against a slot as an expression; null if it can be booked."""
+        """Return a CASE expression: the first reason why a slot cannot be booked, or null."""
         whens = [When(~q, then=Value(str(name))) for name, q in self.conditions.items()]
         return Case(*whens, default=None, output_field=CharField(null=True))
 
@@ -68,7 +69,8 @@ class BookingContext:
 def places_left(at: datetime) -> Any:
     """Return an expression: how many places of a slot can be booked at the instant.
 
-    It counts at most one lapsed hold, the first, as a slot stores no more; there may be more.
+    The place of an offer whose hold has lapsed can be booked, although it still counts in `taken`.
+    The slot stores only the first such lapse, so this adds one place even if several have lapsed.
     """
     lapsed = Case(When(hold_lapses_at__lte=at, then=1), default=0, output_field=IntegerField())
     return ExpressionWrapper(F("capacity") - F("taken") + lapsed, IntegerField())
@@ -97,7 +99,7 @@ def _not_begun(context: BookingContext) -> Q:
 
 
 def _with_notice(context: BookingContext) -> Q:
-    """Compare the start with the location's notice."""
+    """Return the condition that the slot starts no earlier than its location's notice allows."""
     earliest: dict[datetime, list[int]] = defaultdict(list)
     for location in context.locations:
         if location.min_notice_minutes:
@@ -107,7 +109,7 @@ def _with_notice(context: BookingContext) -> Q:
 
 
 def _within_horizon(context: BookingContext) -> Q:
-    """Compare the start with the end of the location's last bookable day."""
+    """Return the condition that the slot starts before the end of its location's horizon."""
     ends: dict[datetime, list[int]] = defaultdict(list)
     for location in context.locations:
         if location.horizon_days is not None:
@@ -135,6 +137,7 @@ def _with_a_place(context: BookingContext) -> Q:
     return Q(taken__lt=F("capacity")) | Q(hold_lapses_at__lte=context.at)
 
 
+# Each reason with the condition that fails when it applies, in the order in which they are checked.
 CONDITIONS: tuple[tuple[str, Callable[[BookingContext], Q]], ...] = (
     ("already_booked", _not_booked),
     ("patient_overlap", _no_overlap),
@@ -146,11 +149,11 @@ CONDITIONS: tuple[tuple[str, Callable[[BookingContext], Q]], ...] = (
     ("full", _with_a_place),
 )
 REASONS = tuple(reason for reason, _ in CONDITIONS)
-WAIVABLE = frozenset({"too_soon", "too_far", "too_many"})
+WAIVABLE = frozenset({"too_soon", "too_far", "too_many"})  # staff may override these
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Return the same time in as few spans as possible."""
+    """Join the spans that overlap or touch, so that the condition has as few terms as possible."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:

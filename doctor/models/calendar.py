@@ -1,4 +1,4 @@
-"""The base of models whose rows are saved by `publish` only."""
+"""The base of models that are saved by `publish` only, because slots depend on their rows."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.db import models, transaction
 
 
 class CalendarModel(models.Model):
-    """A row of the calendar: saving it changes slots too, in the same transaction."""
+    """Base of doctors, locations, sessions, weekly hours and leave, on which slots depend."""
 
     class Meta:
         abstract = True
@@ -16,7 +16,10 @@ class CalendarModel(models.Model):
         raise NotImplementedError
 
     def lock_calendar(self, **changes: Any) -> None:
-        """Lock the locations and doctors that these changes concern, until the transaction ends."""
+        """Lock the locations and doctors of the row and of these changes.
+
+        The locks last until the transaction ends. `changes`: new values by field, as in `revise`.
+        """
         raise NotImplementedError
 
     def revise(self, **changes: Any) -> None:

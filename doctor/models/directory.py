@@ -73,12 +73,12 @@ class Language(PartialUpdateModel):
 
 
 class LocationQuerySet(models.QuerySet["Location"]):
-    """Scopes and locks of locations."""
+    """The lock before a location's sessions change, and the locations that limit when to book."""
 
     def lock(self, pks: set[int]) -> "list[Location]":
         """Lock these rows by ascending primary key until the transaction ends, and return them.
 
-        The lock is FOR NO KEY UPDATE: foreign keys to the location can still be checked.
+        The lock is FOR NO KEY UPDATE: others can still insert rows that refer to the location.
         """
         return lock_rows(self.filter(pk__in=pks))
 
@@ -173,7 +173,7 @@ class Location(CalendarModel):
 
 
 def earliest_today(locations: list[Location], at: datetime, only: int | None = None) -> date:
-    """Return the earliest date that it is at these locations at the instant.
+    """Return the earliest of the local dates at these locations at the instant.
 
     `only`: primary key of the one location that counts, if it is among them. Without locations the
     date is in UTC.

@@ -1,4 +1,4 @@
-"""Doctors, and the base of rows that belong to a doctor at a location."""
+"""Doctors, and the base of sessions, weekly hours and leave."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,22 +14,22 @@ from extensions.db.locks import lock_rows
 
 
 class DoctorQuerySet(models.QuerySet["Doctor"]):
-    """Scopes and locks of doctors."""
+    """Queries for the public directory, and the lock taken before a doctor's sessions change."""
 
     def active(self) -> "DoctorQuerySet":
         """Return the doctors that the public sees."""
         return self.filter(is_active=True)
 
     def practising_at(self, location: Location, at: datetime | None = None) -> "DoctorQuerySet":
-        """Return doctors with an active session at the location, today (its date) or later."""
+        """Return doctors with an active session at the location on its current date or later."""
         sessions = location.schedules.filter(is_active=True, date__gte=location.today(at))
         return self.filter(pk__in=sessions.values("doctor"))
 
     def with_directory(self, last_sessions: models.QuerySet[Any]) -> "DoctorQuerySet":
-        """Load all that a list of doctors shows, in a fixed number of statements.
+        """Prefetch the related rows that a list of doctors shows, in a fixed number of queries.
 
-        `last_sessions`: each doctor's last session at each location, as
-        `Schedule.objects.last_at_each_location` returns them.
+        `last_sessions`: the queryset `Schedule.objects.last_at_each_location()`; its rows become
+        the attribute `last_sessions` of each doctor.
         """
         return self.prefetch_related(
             "specialties",
@@ -40,7 +40,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
     def locations_of(self, pk: int) -> list[Location]:
         """Return the locations where this doctor has sessions.
 
-        Raises DoesNotExist if the doctor is not among these.
+        Raises DoesNotExist if the doctor is not in this queryset.
         """
         of_doctor = models.Q(schedules__doctor=pk) & models.Q(schedules__doctor__in=self)
         locations = list(Location.objects.filter(of_doctor).distinct())
@@ -51,7 +51,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
     def lock(self, pks: set[int]) -> "list[Doctor]":
         """Lock these rows by ascending primary key until the transaction ends, and return them.
 
-        The lock is FOR NO KEY UPDATE: foreign keys to the doctor can still be checked.
+        The lock is FOR NO KEY UPDATE: others can still insert rows that refer to the doctor.
         """
         return lock_rows(self.filter(pk__in=pks))
 
@@ -115,8 +115,9 @@ class Doctor(CalendarModel):
     def publish(self, at: datetime | None = None) -> None:
         """Save the doctor and open or close their coming slots to match, in one transaction.
 
-        Appointments stay. When the doctor becomes inactive they go to the work list; when the
-        doctor is active again they leave it. Locks the doctor, then the slots.
+        Appointments stay. When the doctor becomes inactive they go to the work list of visits that
+        staff must rebook; when the doctor is active again they leave it. Locks the doctor, then the
+        slots.
         """
         at = at or timezone.now()
         with transaction.atomic():
@@ -125,7 +126,9 @@ class Doctor(CalendarModel):
                 return
             before = Doctor.objects.lock({self.pk})
             coming = self.slots.coming(at)
-            pks = coming.lock_keys()  # before the save: a new license number locks the row's key
+            # Before the save: a new license number blocks checks of foreign keys to the doctor. A
+            # booking makes such a check while it holds a slot: the other order could deadlock.
+            pks = coming.lock_keys()
             self.save()
             active_changed = any(row.is_active is not self.is_active for row in before)
             coming.recompute_open(at, changed=pks if active_changed else ())
@@ -136,7 +139,7 @@ class Doctor(CalendarModel):
 
 
 class DoctorLocationModel(CalendarModel):
-    """A row with a foreign key to a doctor and one to a location; a change may replace either."""
+    """Base of sessions, weekly hours and leave: a change may replace the doctor or the location."""
 
     if TYPE_CHECKING:
         doctor: Any
@@ -151,8 +154,8 @@ class DoctorLocationModel(CalendarModel):
         """Lock the row's stored and new locations, then its stored and new doctors.
 
         Sets `location` and `doctor` to the locked rows. Raises Location.DoesNotExist if the
-        location is gone. The row itself is locked first: otherwise it could move to another
-        calendar while this call waits for the lock of the old one.
+        location is gone. The row itself is locked first: otherwise it could get another
+        location or doctor while this call waits for the locks of the old ones.
         """
         rows: models.QuerySet[Any] = type(self)._base_manager.all()
         row = rows.select_for_update(no_key=True).filter(pk=self.pk)
@@ -171,4 +174,4 @@ class DoctorLocationModel(CalendarModel):
             self.doctor = locked_doctors[self.doctor_id]
 
     def lock_children(self) -> None:
-        """Lock the rows generated from this one, before the locations and doctors are locked."""
+        """Lock the rows generated from this one, if any, before its locations and doctors."""

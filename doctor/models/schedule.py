@@ -24,7 +24,7 @@ NO_OVERLAP = ("doctor_slot_no_overlap", "doctor_slot_one_per_doctor_and_start")
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
-    """Scopes of sessions."""
+    """Sessions by who may see or book them, and the numbers of their places."""
 
     def active(self) -> "ScheduleQuerySet":
         """Return the active sessions."""
@@ -41,7 +41,10 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         return self.active().filter(doctor__is_active=True)
 
     def last_at_each_location(self) -> "ScheduleQuerySet":
-        """Return each doctor's last active session at each location, with the location."""
+        """Return each doctor's last active session at each location, with the location.
+
+        Its date tells the directory whether the doctor still practises there.
+        """
         later = Q(date__gt=OuterRef("date")) | Q(date=OuterRef("date"), pk__gt=OuterRef("pk"))
         same_pair = Schedule.objects.active().filter(
             doctor=OuterRef("doctor"), location=OuterRef("location")
@@ -49,7 +52,7 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         return self.active().filter(~Exists(same_pair.filter(later))).select_related("location")
 
     def with_places(self, at: datetime.datetime | None = None) -> "ScheduleQuerySet":
-        """Add `total_slots` and `available_slots`: places, and places bookable at the instant."""
+        """Annotate `total_slots` (all places) and `available_slots` (bookable at the instant)."""
         at = at or timezone.now()
         return self.annotate(
             total_slots=_sum_of(Slot.objects.all(), F("capacity")),
@@ -58,9 +61,9 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
 
 
 def _sum_of(slots: Any, places: Any) -> Coalesce:
-    """Return a subquery that adds up the places of the outer session's slots.
+    """Return a subquery that sums the expression `places` over these slots of the outer session.
 
-    The database runs it only for the rows of a page.
+    Unlike a join, it is computed only for the rows of a page.
     """
     of_schedule = slots.filter(schedule=OuterRef("pk")).order_by().values("schedule")
     return Coalesce(Subquery(of_schedule.annotate(places=Sum(places)).values("places")), 0)
@@ -68,7 +71,7 @@ def _sum_of(slots: Any, places: Any) -> Coalesce:
 
 @contextmanager
 def atomic_or_schedule_overlap() -> Iterator[None]:
-    """Run in one transaction; raise ScheduleOverlap if the database finds overlapping slots."""
+    """Run the body in a transaction; raise ScheduleOverlap if a constraint refuses a slot."""
     try:
         with transaction.atomic():
             yield
@@ -186,7 +189,7 @@ class Schedule(SessionTimesModel):
             raise ValidationError("The session is too short for a slot.", code="no_slots")
 
     def spans(self) -> list[Span]:
-        """Return start and end (UTC) of each slot, by the clocks of the location."""
+        """Return the (start, end) of each slot in UTC, from the wall times at the location."""
         times = (self.start_time, self.end_time, self.slot_minutes)
         return spans_of(self.date, *times, self.location.zone)
 
@@ -196,9 +199,10 @@ class Schedule(SessionTimesModel):
         """Save the session and make its slots, in one transaction.
 
         Slots that still fit keep their appointments, other free slots are replaced. A session
-        generated from weekly hours becomes an exception to them. Raises ValidationError;
-        ScheduleInUse with the appointments that would lose their slot; ScheduleOverlap if the
-        doctor has another slot at that time. Locks locations, doctors, then the slots.
+        generated from weekly hours becomes an exception: they no longer change it. Raises
+        ValidationError; ScheduleInUse with the appointments that would lose their slot;
+        ScheduleOverlap if the doctor has another slot at that time. Locks locations, doctors, then
+        the slots.
         """
         with atomic_or_schedule_overlap():
             self.lock_calendar()
@@ -223,11 +227,11 @@ class Schedule(SessionTimesModel):
                 self.delete()
 
     def _mark_as_exception(self) -> None:
-        """Detach an edited session from its weekly hours: they no longer change or replace it.
+        """Mark an edited session of weekly hours as an exception: they no longer change it.
 
-        If its date changes, an inactive session stays on the old date, so that the weekly hours do
-        not generate a new one there. The weekly hours are read again: they may have been deleted
-        since the session was loaded.
+        If its date changes, it no longer belongs to them, and an inactive copy takes the old date,
+        so that they do not generate a new session there. The row is read again, because the weekly
+        hours may have been deleted since the session was loaded.
         """
         if self._state.adding:
             return
@@ -274,7 +278,8 @@ class Schedule(SessionTimesModel):
     def _refuse_overlap(self, spans: list[Span]) -> None:
         """Raise ScheduleOverlap if another session of the doctor has a slot in one of these spans.
 
-        SQLite has no exclusion constraint, so there this check decides; the doctor is locked.
+        On PostgreSQL an exclusion constraint refuses such slots too. On SQLite only this check
+        does, under the lock of the doctor.
         """
         slots = Slot.objects.filter(doctor=self.doctor_id).exclude(schedule=self.pk)
         around = slots.filter(starts_at__lt=spans[-1][1], ends_at__gt=spans[0][0])
@@ -285,7 +290,7 @@ class Schedule(SessionTimesModel):
     # --- Unsaved rows ---
 
     def new_slot(self, span: Span) -> Slot:
-        """Return an unsaved slot of the session."""
+        """Return an unsaved slot of the session with this start and end."""
         starts_at, ends_at = span
         return Slot(
             schedule=self,

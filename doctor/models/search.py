@@ -29,7 +29,7 @@ class SlotSearch:
     last: date | None = None
 
     def slots(self, at: datetime) -> SlotQuerySet:
-        """Return the matching slots that anyone can book at the instant; reads the locations."""
+        """Return the matching slots that anyone can book at the instant; queries the locations."""
         keys = (self.specialty, self.language, self.doctor, self.location)
         if not all(0 <= key <= MAX_KEY for key in keys if key is not None):
             return Slot.objects.none()  # the database cannot compare such a key
@@ -41,7 +41,7 @@ class SlotSearch:
         return slots if anywhere_any_day else slots.between(self.first, self.last, locations)
 
     def _doctors(self) -> QuerySet[Doctor, Any]:
-        """Return the keys of the matching doctors; a subquery, so that no slot appears twice."""
+        """Return a subquery of the matching doctors' keys: a join could repeat a slot."""
         criteria = {"pk": self.doctor, "specialties": self.specialty, "languages": self.language}
         doctors = Doctor.objects.active()
         for name, key in criteria.items():

@@ -1,8 +1,8 @@
 """Generate the sessions and slots of weekly hours, and update them when the hours change.
 
-The work is done on sets of rows, never row by row. All of it runs in the transaction of a verb of
-`WeeklyHours`, with the locations and doctors locked. The weekly hours come as a template: an
-unsaved session with their doctor, location and times.
+The work is done on sets of rows, never row by row. All of it runs in the transaction of
+`WeeklyHours.publish`, `unpublish` or `objects.extend`, which has locked the locations and doctors.
+The weekly hours come as a template: an unsaved session with their doctor, location and times.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from doctor.models.slot import Slot, announce_closing, refuse_stranding
 from doctor.wall_time import Span, instant_of
 from extensions.db.batches import batches
 
-DAYS_PER_BATCH = 54  # hours of one weekday generate a year and a week at once
+DAYS_PER_BATCH = 54  # one day a week: as many as a year and a week can have
 ROWS_PER_STATEMENT = 5000
 
 
@@ -38,7 +38,7 @@ class GeneratedSessions:
 
 
 def generate_sessions(template: Schedule, days: Sequence[date], at: datetime) -> GeneratedSessions:
-    """Create the sessions of these days that do not exist yet; change no other session."""
+    """Create the missing sessions of these days, with slots; change no session that exists."""
     generated = GeneratedSessions()
     for some_days in batches(days, DAYS_PER_BATCH):
         generated += _generate(template, some_days, at)
@@ -80,7 +80,10 @@ def create_slots(
 def recompute_open(
     sessions: list[Schedule], changed: Iterable[Slot], new: Iterable[Slot], at: datetime
 ) -> None:
-    """Open or close the slots of these sessions and send `slots_changed`."""
+    """Open or close the slots of these sessions and send `slots_changed`.
+
+    `changed`: slots that the signal names even if they neither open nor close.
+    """
     slots = Slot.objects.filter(schedule__in=[session.pk for session in sessions])
     slots.recompute_open(at, {slot.pk for slot in changed}, new={slot.pk for slot in new})
 
@@ -89,15 +92,16 @@ def recompute_open(
 
 
 class SessionUpdate:
-    """Bring the sessions of weekly hours in line with the template, from a date on.
+    """The update of sessions to their weekly hours as they are now, from a date on.
 
-    Slots that fit stay, free ones are replaced. A slot that does not fit and has an appointment is
-    refused or, with `keep`, kept over: it closes, in a session that no longer belongs to the weekly
-    hours. Sessions that staff edited stay as they are.
+    Slots that fit the new hours stay, other free slots are replaced. A slot that does not fit and
+    has an appointment makes `apply` raise ScheduleInUse. With `keep` it is kept over instead: it
+    stays, closed, in a session that no longer belongs to the weekly hours. Sessions that staff
+    edited stay as they are.
     """
 
     def __init__(self, template: Schedule, first: date, at: datetime) -> None:
-        """Lock the slots from the first date on."""
+        """Read the sessions from the first date on; lock their slots and those kept over."""
         self.template, self.at = template, at
         coming = Schedule.objects.filter(weekly_hours=template.weekly_hours_id, date__gte=first)
         self.exception_days = {row.date for row in coming if row.is_exception}
@@ -105,14 +109,19 @@ class SessionUpdate:
         midnight = instant_of(first, time(), template.location.zone)
         kept_over = Q(doctor=template.doctor_id, kept_over=True, starts_at__gte=midnight)
         self.slots = Slot.objects.filter(Q(schedule__in=self.sessions) | kept_over).lock()
+        # Sessions that hold kept-over slots and no longer belong to the weekly hours.
         self.keeping_sessions = {slot.schedule_id for slot in self.slots} - self.sessions.keys()
 
     def last_date(self) -> date | None:
-        """Return the last date with a session of the weekly hours, edited ones aside."""
+        """Return the last date of the sessions, without those that staff edited, or None."""
         return max((row.date for row in self.sessions.values()), default=None)
 
     def apply(self, days: Iterable[date], keep: bool) -> GeneratedSessions:
-        """Have sessions on these days and on no others; raises ScheduleInUse unless `keep`."""
+        """Create, update and delete sessions to match these days; return what was created.
+
+        Days that staff edited stay as they are, days without room are skipped. Without `keep`,
+        raises ScheduleInUse if an appointment would lose its slot.
+        """
         open_days = [day for day in days if day not in self.exception_days]
         plan = SessionPlan(self.template, open_days, self.sessions)
         self.days_by_span = plan.days_by_span()
@@ -179,10 +188,10 @@ class SessionUpdate:
         return gained
 
     def _delete_empty_sessions(self) -> None:
-        """Delete sessions that kept slots over and have no slot left.
+        """Delete the sessions that held kept-over slots and have no slot left.
 
-        A session that staff are editing is locked and stays: waiting for it would deadlock, as
-        that verb waits for the lock of this doctor.
+        A session that another transaction edits, and so has locked, is skipped: waiting for it
+        would deadlock, as that transaction waits for the lock of this doctor.
         """
         empty = Schedule.objects.filter(
             pk__in=self.keeping_sessions,

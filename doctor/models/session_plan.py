@@ -16,12 +16,12 @@ SkippedDay = tuple[date, str]  # a day without a session, and the reason
 
 
 def span_of(slot: Slot) -> Span:
-    """Return start and end (UTC) of a slot."""
+    """Return the (start, end) of a slot in UTC."""
     return slot.starts_at, slot.ends_at
 
 
 class BusySpans:
-    """Spans that do not overlap each other, for a quick test of other spans against them."""
+    """Spans that do not overlap each other, searched by bisection for one that overlaps another."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self.spans = sorted(spans)
@@ -54,25 +54,25 @@ class SessionPlan:
         self._skip(OTHER_SESSION, overlapped)
 
     def doctor_slots(self) -> SlotQuerySet:
-        """Return all slots of the doctor from the first day of the plan to the last."""
+        """Return the doctor's slots between the first planned start and the last planned end."""
         bounds = [span for spans in self.spans.values() for span in (*spans[:1], *spans[-1:])]
         if not bounds:
             return Slot.objects.none()
         starts_at, ends_at = min(start for start, _ in bounds), max(end for _, end in bounds)
         slots = Slot.objects.filter(doctor=self.template.doctor_id)
-        # A slot lasts a day at most, so both sides of the start have a bound and its index serves.
+        # A slot is shorter than two days: a lower bound on its start lets the index serve.
         earliest = starts_at - timedelta(days=2)
         return slots.filter(starts_at__range=(earliest, ends_at), ends_at__gt=starts_at)
 
     def leave_out(self, kept_over: Iterable[Span]) -> None:
-        """Plan no slot that overlaps one of these slots, which are kept over from earlier hours."""
+        """Remove planned slots that overlap these kept-over slots; skip days without any left."""
         busy = BusySpans(kept_over)
         for day, spans in self.spans.items():
             self.spans[day] = [span for span in spans if not busy.overlaps(span)]
         self._skip(KEPT_OVER, [day for day, spans in self.spans.items() if not spans])
 
     def days_by_span(self) -> dict[Span, date]:
-        """Return the day of each planned slot."""
+        """Map the (start, end) of each planned slot to its local date."""
         return {span: day for day, spans in self.spans.items() for span in spans}
 
     def _skip(self, reason: str, days: list[date]) -> None:

@@ -29,7 +29,7 @@ A_DAY = timedelta(days=1)
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
-    """Scopes, locks and rows of slots."""
+    """Free slots, their rows in the API, and the locks and changes of many slots at once."""
 
     # --- The booking rules ---
 
@@ -38,15 +38,15 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         return self.filter(context.guard)
 
     def bookable(self, at: datetime) -> "SlotQuerySet":
-        """Return the slots that anyone can book at the instant; reads the locations' rules."""
+        """Return the slots that anyone can book at the instant; queries the locations' rules."""
         return self.bookable_in(BookingContext.for_anyone(at))
 
     def explained(self, context: BookingContext) -> "SlotQuerySet":
-        """Add `reason`: the first reason against each slot in the context, or null."""
+        """Annotate `reason`: the first of REASONS against booking it in the context, or null."""
         return self.annotate(reason=context.reason())
 
     def reasons(self, context: BookingContext) -> dict[int, str | None]:
-        """Return the first reason against each slot by primary key; None if it can be booked."""
+        """Map each primary key to the first reason why the slot cannot be booked, or to None."""
         rows: Any = self.explained(context)
         return dict(rows.values_list("pk", "reason"))
 
@@ -57,8 +57,8 @@ class SlotQuerySet(models.QuerySet["Slot"]):
     ) -> "SlotQuerySet":
         """Return slots at these locations that start on one of these days, both included.
 
-        Days are those of each location; None leaves the range open. The condition is on the
-        slot's own instants, which the indexes hold, and not on the date of its session.
+        Days are local dates of each location; None leaves the range open. The condition is on
+        the slot's own start, which is indexed, and not on the date of its session.
         """
         spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
         if not spans:
@@ -71,7 +71,7 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         return self.filter(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
 
     def of_key(self, pk: int | None) -> "SlotQuerySet":
-        """Return the slot with this primary key, or none for None.
+        """Return the slot with this primary key; an empty queryset for None.
 
         An appointment whose slot was deleted has no slot.
         """
@@ -84,35 +84,35 @@ class SlotQuerySet(models.QuerySet["Slot"]):
     def overlapping(self, starts_at: datetime, ends_at: datetime) -> "SlotQuerySet":
         """Return the slots that overlap the span; a slot that only touches it does not.
 
-        A slot lasts a day at most, so both sides of the start have a bound and its index serves.
+        A slot is shorter than two days: a lower bound on its start lets the index serve.
         """
         begun = self.filter(starts_at__gt=starts_at - 2 * A_DAY, starts_at__lt=ends_at)
         return begun.filter(ends_at__gt=starts_at)
 
     def called_off(self) -> "SlotQuerySet":
-        """Return the slots on which no appointment can take place as booked."""
+        """Return slots where leave, changed hours or an inactive doctor prevents appointments."""
         return self.filter(called_off())
 
     # --- Rows of the API ---
 
     def slot_rows(self, at: datetime, *more: str) -> "models.QuerySet[Slot, dict[str, Any]]":
-        """Return what `serialize_slot_row` needs as dictionaries, and the columns `more`."""
+        """Return dictionaries: the arguments of `serialize_slot_row`, and the columns `more`."""
         rows = self.annotate(available=places_left(at), zone=F("location__time_zone"))
         columns = ("schedule", "location", *TIMES, "capacity")
         return rows.values("id", *columns, "zone", "available", *more)
 
     def to_list(self, at: datetime, *more: str) -> list[dict[str, Any]]:
-        """Return the slots as rows of the API, without creating model objects."""
+        """Return the slots as dictionaries for the API, without creating model objects."""
         return [serialize_slot_row(**row) for row in self.slot_rows(at, *more)]
 
     # --- Locks and changes ---
 
     def lock(self) -> "list[Slot]":
-        """Lock all by ascending primary key in one statement until the transaction ends."""
+        """Lock all by ascending primary key until the transaction ends, and return them."""
         return lock_rows(self)
 
     def lock_keys(self) -> list[int]:
-        """Lock all as `lock` does and return their primary keys; for any number of slots."""
+        """Lock all as `lock` does, but return primary keys only: there may be many thousands."""
         rows = self.select_for_update(no_key=True, of=("self",)).order_by("pk")
         return list(rows.values_list("pk", flat=True))
 
@@ -181,10 +181,10 @@ def serialize_slot_row(zone: str, available: int, **row: Any) -> dict[str, Any]:
 
 
 def announce_closing(slots: "list[Slot]", at: datetime) -> "list[Slot]":
-    """Send `slots_closing` for these locked slots, so that offers give back the places they hold.
+    """Send `slots_closing` for these locked slots: its receiver withdraws the offers on them.
 
     Reads `taken` of the slots again: afterwards it counts appointments only. Returns the slots
-    where an offer gave a place back; if such a slot stays, the place is free again.
+    where a withdrawn offer released a place; if such a slot stays, the place is free again.
     """
     held = [slot for slot in slots if slot.taken]
     if not held:
@@ -287,8 +287,8 @@ class Slot(models.Model):
 
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`. One conditional
         UPDATE is guard and lock: the second of two callers for the last place waits for the first,
-        then the condition is false. An offer whose hold has lapsed ends first, under the lock of
-        the slot: its place counts in `taken` until then.
+        then the condition is false. If the hold of an offer has lapsed, this first locks the slot
+        and ends the offer, because its place counts in `taken` until then.
         """
         context = context or self._context_for_anyone(at)
         if self.hold_lapses_at is not None and self.hold_lapses_at <= context.at:
@@ -309,8 +309,8 @@ class Slot(models.Model):
     def resize(self, capacity: int) -> None:
         """Change the number of places; raises ScheduleInUse if appointments hold more.
 
-        Offers give back their places if they no longer fit. Sends `slots_changed` if a place
-        becomes free.
+        If more places are taken than remain, the offers on the slot are withdrawn. Sends
+        `slots_changed` if a place becomes free.
         """
         at = timezone.now()
         with transaction.atomic():

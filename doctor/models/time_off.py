@@ -17,7 +17,7 @@ LAST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class TimeOffQuerySet(models.QuerySet["TimeOff"]):
-    """Scopes of leave and closures."""
+    """Leave and closures by time, and with the names that lists show."""
 
     def overlapping(self, starts_at: datetime, ends_at: datetime) -> "TimeOffQuerySet":
         """Return rows that overlap the span; a row that only touches it does not."""
@@ -97,8 +97,9 @@ class TimeOff(DoctorLocationModel):
     def publish(self, at: datetime | None = None) -> None:
         """Save the leave, close the slots it overlaps and open those it no longer overlaps.
 
-        One transaction. Appointments on the closed slots go to the work list, those on the opened
-        slots leave it. Raises ValidationError. Locks locations, doctors, then the slots.
+        One transaction. Appointments on the closed slots go to the work list of visits that staff
+        must rebook, those on the opened slots leave it. Raises ValidationError. Locks locations,
+        doctors, then the slots.
         """
         at = at or timezone.now()
         with transaction.atomic():

@@ -43,7 +43,7 @@ class Weekday(models.IntegerChoices):
 
 
 class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
-    """Scopes of weekly hours, and the verb that generates more sessions."""
+    """Weekly hours that are still valid, and the daily generation of further sessions."""
 
     def valid_on_or_after(self, day: date) -> "WeeklyHoursQuerySet":
         """Return those that have not ended before the day."""
@@ -55,9 +55,10 @@ class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
         """Generate the missing sessions of one doctor, from tomorrow to `days` days ahead.
 
         Existing sessions, edited and deleted ones included, stay as they are: a second call
-        generates nothing. If a slot that was kept over has become free, all sessions are updated,
-        so that its time can be used again. One transaction; locks the weekly hours, their sessions
-        if they are updated, the locations and the doctor.
+        creates no session. A slot may have been kept over for its appointment when hours changed;
+        once it is free, all sessions are updated, so that its time can be used again. One
+        transaction; locks the weekly hours, their sessions if they are updated, the locations and
+        the doctor.
         """
         with transaction.atomic():
             every = lock_rows(self.filter(doctor=doctor))
@@ -80,7 +81,7 @@ def _has_free_kept_over_slot(doctor: int, at: datetime) -> bool:
 
 
 class WeeklyHours(SessionTimesModel):
-    """Every n-th week on one weekday, from one wall time at the location to another."""
+    """A doctor's hours between two wall times at a location, on one weekday every n-th week."""
 
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="weekly_hours")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="weekly_hours")
@@ -153,7 +154,7 @@ class WeeklyHours(SessionTimesModel):
     # --- Recurrence ---
 
     def dates(self, first: date, last: date) -> list[date]:
-        """Return the days of the hours between two dates, both included.
+        """Return the dates of these hours from `first` to `last`, both included.
 
         The first day of all is the first such weekday on or after `valid_from`; the others follow
         every `every_weeks` weeks.
@@ -177,7 +178,7 @@ class WeeklyHours(SessionTimesModel):
     def _same_days(
         self, other: "WeeklyHours", first: date, last: date
     ) -> Iterator[tuple[date, date]]:
-        """Pair equal days: on the same clocks, only these can overlap."""
+        """Yield each day of both as a pair: in one time zone, only equal dates can overlap."""
         apart = self.start_time >= other.end_time or other.start_time >= self.end_time
         if self.weekday != other.weekday or apart:
             return
@@ -187,7 +188,7 @@ class WeeklyHours(SessionTimesModel):
     def _near_days(
         self, other: "WeeklyHours", first: date, last: date
     ) -> Iterator[tuple[date, date]]:
-        """Pair near days: on other clocks, the same instant may have another date."""
+        """Yield pairs of days at most two apart: across time zones an instant has up to three."""
         apart = [A_DAY * days for days in range(-MOST_DATES_APART, MOST_DATES_APART + 1)]
         other_days = {*other.dates(first + apart[0], last + apart[-1])}
         for day in self.dates(first, last):
@@ -218,7 +219,7 @@ class WeeklyHours(SessionTimesModel):
             self.skipped = tuple(self._generate(before, keep, at).skipped)
 
     def revise(self, *, keep: bool = False, **changes: Any) -> None:
-        """Change these fields of the stored hours and publish them; raises as `publish` does."""
+        """Change these fields of the stored hours and publish them; `keep` as in `publish`."""
         with transaction.atomic():
             self.lock_calendar(**changes)
             self.refresh_from_db()
@@ -240,7 +241,7 @@ class WeeklyHours(SessionTimesModel):
             self.delete()
 
     def lock_children(self) -> None:
-        """Lock the generated sessions: staff who edit one lock it before its calendar, too."""
+        """Lock the generated sessions first: an edit of one also locks it before its location."""
         if self.pk:
             lock_rows(Schedule.objects.filter(weekly_hours=self.pk).only("pk"))
 
@@ -256,7 +257,7 @@ class WeeklyHours(SessionTimesModel):
         return self._update_sessions(first, last, keep, at)
 
     def _extend(self, days: int, at: datetime, update: bool) -> GeneratedSessions:
-        """Generate missing sessions to `days` days ahead, or update all sessions from tomorrow."""
+        """Generate missing sessions to `days` days ahead; with `update`, update the others too."""
         today = self.location.today(at)
         first, last = today + A_DAY, today + A_DAY * days
         if update:
@@ -266,7 +267,7 @@ class WeeklyHours(SessionTimesModel):
     def _update_sessions(
         self, first: date, last: date, keep: bool, at: datetime
     ) -> GeneratedSessions:
-        """Update the sessions from the first date on, beyond the last where some exist."""
+        """Update the sessions from `first` to `last`, or to the last one that exists, if later."""
         sessions = SessionUpdate(self._session_template(), first, at)
         last = max(last, sessions.last_date() or last)
         return sessions.apply(self.dates(first, last), keep)
@@ -284,7 +285,7 @@ class WeeklyHours(SessionTimesModel):
         )
 
     def _refuse_overlap(self, at: datetime) -> None:
-        """Raise HoursOverlap with the doctor's other weekly hours that overlap these."""
+        """Raise HoursOverlap if other weekly hours of the doctor overlap these within ten years."""
         today = self.location.today(at)
         others = WeeklyHours.objects.filter(doctor=self.doctor_id).exclude(pk=self.pk)
         coming = others.valid_on_or_after(today - 2 * A_DAY).select_related("location")

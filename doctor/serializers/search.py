@@ -16,7 +16,7 @@ NEXT = "https://clinic.example/api/doctor/slots/?cursor=MTc5NjExMjAwMDAwMDAwMHw0
 
 
 class TextField(serializers.Field[Any, Any, Any, Any]):
-    """A query parameter that is read as the client sent it, an empty one included."""
+    """A query parameter as the client sent it. REST framework would take an empty one as absent."""
 
     def get_value(self, dictionary: Any) -> Any:
         return dictionary.get(self.field_name, empty)

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that change hours: hours on Mondays, and a visit on one Monday."""
+"""Fixtures of the tests of weekly hours: hours on three Mondays, and a visit on the second one."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from doctor.tests.monday_hours import SECOND
 
 @pytest.fixture
 def monday_morning(settings) -> Iterator[None]:
-    """Set the clock to Monday 11 January 2027, 08:00 in Madrid, and the horizon to 14 days."""
+    """Freeze the clock on Monday 11 January 2027, 08:00 in Madrid; sessions reach 14 days ahead."""
     settings.HOURS_AHEAD_DAYS = 14
     with time_machine.travel(datetime(2027, 1, 11, 7, tzinfo=UTC), tick=False):
         yield
@@ -25,7 +25,7 @@ def monday_morning(settings) -> Iterator[None]:
 
 @pytest.fixture
 def hours(monday_morning: None, db: None) -> WeeklyHours:
-    """Return hours from 09:00 to 11:00 on three Mondays, with four slots of two places each."""
+    """Publish weekly hours: 09:00 to 11:00 on three Mondays, each with four slots of two places."""
     made: WeeklyHours = WeeklyHoursFactory(capacity=2)
     return made
 
@@ -40,7 +40,7 @@ def booked(hours: WeeklyHours) -> Appointment:
 
 @pytest.fixture
 def signals_sent() -> Any:
-    """Record the name and the slots of each signal in order."""
+    """Yield a list that records each signal: "closing" or "changed", and the keys of its slots."""
     heard: list[tuple[str, set[int]]] = []
 
     def closing(**signal: Any) -> None:

@@ -52,14 +52,15 @@ class DoctorFactory(factory.django.DjangoModelFactory):
 
 
 def day_ahead(days: int = 3) -> date:
-    """Return the date some days from now."""
+    """Return the date (UTC) this many days from now; a negative number is in the past."""
     return (timezone.now() + timedelta(days=days)).date()
 
 
 class ScheduleFactory(factory.django.DjangoModelFactory):
-    """A session with its slots: by default three days ahead, 09:00 to 11:00, four of one place.
+    """A session with slots, by default three days ahead, 09:00 to 11:00: four of one place each.
 
-    The factory inserts the rows that `publish` would write, but sends no signal.
+    The factory itself inserts the rows that `Schedule.publish` would write. It does not look for
+    overlaps and sends no signal.
     """
 
     class Meta:
@@ -83,7 +84,11 @@ class ScheduleFactory(factory.django.DjangoModelFactory):
 
 
 def open_slots_of(schedule: Schedule) -> list[Slot]:
-    """Return the unsaved slots of a session; leave and an inactive session close slots."""
+    """Return the unsaved slots of a session, open or closed as `Schedule.publish` would store them.
+
+    A slot is closed by leave, an inactive session, and a doctor who is inactive or accepts no
+    patients.
+    """
     doctor = schedule.doctor
     row = {"schedule": schedule, "doctor": doctor, "location": schedule.location}
     slots = [
@@ -100,7 +105,7 @@ def open_slots_of(schedule: Schedule) -> list[Slot]:
 
 
 class PublishedScheduleFactory(ScheduleFactory):
-    """The same session, published by its verb, which checks the session and sends signals."""
+    """The session of ScheduleFactory, saved by `Schedule.publish`, with its checks and signals."""
 
     @classmethod
     def _create(cls, model_class: type[Schedule], *args: Any, **kwargs: Any) -> Schedule:
@@ -110,7 +115,10 @@ class PublishedScheduleFactory(ScheduleFactory):
 
 
 class WeeklyHoursFactory(factory.django.DjangoModelFactory):
-    """Published hours: by default from today, this weekday, 09:00 to 11:00, four slots of one."""
+    """Published weekly hours with their sessions: 09:00 to 11:00 on the weekday of `valid_from`.
+
+    By default they begin today (UTC), and each session has four slots of one place.
+    """
 
     class Meta:
         model = WeeklyHours

@@ -1,4 +1,4 @@
-"""Three Mondays and the slots on each of them."""
+"""The dates of three Mondays, and functions that read stored weekly hours, sessions and slots."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +10,10 @@ SECOND, THIRD = MONDAY + timedelta(days=7), MONDAY + timedelta(days=14)
 
 
 def slot_times_on(day: date, doctor: Any = None) -> list[str]:
-    """Return the local start times of a day's slots, those of kept-over slots in brackets."""
+    """Return the local start of each slot of a day, in order: "09:00", or "(09:00)" if kept over.
+
+    A kept-over slot does not fit the changed weekly hours and stays only for the visits in it.
+    """
     slots = Slot.objects.filter(schedule__date=day).order_by("starts_at").select_related("location")
     shown = [
         (f"{slot.starts_at.astimezone(slot.location.zone):%H:%M}", slot.kept_over)
@@ -21,5 +24,5 @@ def slot_times_on(day: date, doctor: Any = None) -> list[str]:
 
 
 def stored_rows() -> list[Any]:
-    """Return all stored weekly hours, sessions and slots."""
+    """Return all rows of weekly hours, sessions and slots, for a comparison after a change."""
     return [list(model.objects.order_by("pk").values()) for model in (WeeklyHours, Schedule, Slot)]

@@ -24,7 +24,7 @@ def reception(staff: User) -> AdminClient:
 
 
 def hours(schedule: Schedule | None = None, **changes: object) -> dict[str, object]:
-    """Return the form fields of a session, with the schedule's doctor and location or new ones."""
+    """Return form values of a session, with the doctor and location of `schedule` or new ones."""
     doctor = schedule.doctor if schedule else DoctorFactory()
     location = schedule.location if schedule else LocationFactory()
     typed = {"date": day_ahead(5), "start_time": "09:00", "end_time": "10:00", "slot_minutes": "20"}
@@ -117,7 +117,7 @@ def test_two_users_who_change_different_fields_of_an_open_page_both_succeed(
 
 
 def test_a_client_that_sends_only_the_fields_can_empty_one(superuser: User) -> None:
-    """The client sends no initial values, so the form compares with the stored session."""
+    """Without the hidden initial values of a browser, the form compares with the stored session."""
     schedule = ScheduleFactory()
     typed = hours(schedule, date=schedule.date, end_time="11:00", capacity="1", slot_minutes="")
     AdminClient(superuser).send(page(schedule, "change"), **typed)

@@ -28,7 +28,7 @@ def admin_client(superuser: User) -> AdminClient:
 
 
 def typed(hours: WeeklyHours | None = None, **changes: object) -> dict[str, object]:
-    """Return the form fields of hours, with the doctor and location of `hours` or new ones."""
+    """Return form values of weekly hours, with the doctor and location of `hours` or new ones."""
     of = {
         "doctor": (hours.doctor if hours else DoctorFactory()).pk,
         "location": (hours.location if hours else LocationFactory()).pk,

@@ -38,7 +38,7 @@ def ask(doctor: Doctor, **query: object):
 
 
 def listed(doctor: Doctor, **query: object) -> list[str]:
-    """Return the local start times that the API lists."""
+    """Return the starts of the listed slots, such as "2026-12-01T09:00:00+01:00" (local time)."""
     response = ask(doctor, **query)
     assert response.status_code == 200, response.content[:500]
     return [slot["starts_at"] for slot in response.json()["results"]]

@@ -1,4 +1,4 @@
-"""Each condition of the booking rule alone, at its boundaries."""
+"""Single conditions of the booking rules, at their boundaries."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ def slots() -> list[Slot]:
 
 
 def bookable(slots: list[Slot], **known: object) -> list[bool]:
-    """Return for each slot whether it is bookable in a context with the `known` values."""
+    """Return for each slot whether it can be booked by a BookingContext with the `known` fields."""
     context = BookingContext(**{"at": timezone.now(), "locations": (slots[0].location,), **known})
     found = set(Slot.objects.bookable_in(context).values_list("pk", flat=True))
     return [slot.pk in found for slot in slots]

@@ -1,4 +1,4 @@
-"""The calendar sends a signal before slots close and another after they change."""
+"""Edits of hours, sessions and slots send `slots_closing` before and `slots_changed` after."""
 
 from collections.abc import Callable
 from datetime import time
@@ -26,7 +26,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_morning")]
 
 @pytest.fixture
 def holds() -> Any:
-    """Return a set of held slots, each of which gives its place back when it closes."""
+    """Yield a set of keys of slots; on `slots_closing`, each of these slots releases one place.
+
+    This stands in for offers to the waitlist, which are withdrawn before their slot closes.
+    """
     held: set[int] = set()
 
     def withdraw(slots: set[int], **signal: Any) -> None:
@@ -39,7 +42,7 @@ def holds() -> Any:
 
 
 def hold(slot: Slot, holds: set[int]) -> Slot:
-    """Take a place and add the slot to the held ones, as an offer does."""
+    """Take a place of the slot as an offer does, add it to `holds`, and return the stored slot."""
     slot.take()
     holds.add(slot.pk)
     return Slot.objects.get(pk=slot.pk)
@@ -103,7 +106,6 @@ def test_the_slots_of_a_new_session_are_announced(signals_sent: Any) -> None:
 
 def test_an_unchanged_session_sends_no_signal(signals_sent: Any) -> None:
     session = ScheduleFactory()
-    signals_sent.clear()
     session.publish()
     assert signals_sent == []
 
@@ -115,7 +117,6 @@ def test_holds_give_way_to_a_session_that_is_changed_or_deleted(
     first, last = session.slots.earliest("starts_at"), session.slots.latest("starts_at")
     for slot in (first, last):
         hold(slot, holds)
-    signals_sent.clear()
     session.revise(start_time=time(9, 30))
     assert signals_sent == [("closing", {first.pk})]
     session.unpublish()
@@ -125,7 +126,6 @@ def test_holds_give_way_to_a_session_that_is_changed_or_deleted(
 
 def test_more_places_of_a_session_are_announced(signals_sent: Any) -> None:
     session = ScheduleFactory()
-    signals_sent.clear()
     session.revise(capacity=2)
     assert signals_sent == [("changed", set(session.slots.values_list("pk", flat=True)))]
 
@@ -137,7 +137,6 @@ def test_a_slot_that_grows_is_announced_and_one_that_shrinks_is_not(
     signals_sent: Any,
 ) -> None:
     slot = ScheduleFactory(capacity=3).slots.first()
-    signals_sent.clear()
     slot.resize(2)
     assert signals_sent == []
     slot.resize(4)
@@ -148,7 +147,6 @@ def test_a_hold_gives_way_to_a_slot_that_shrinks(signals_sent: Any, holds: set[i
     slot = ScheduleFactory(capacity=2).slots.first()
     AppointmentFactory(slot=slot)
     hold(slot, holds)
-    signals_sent.clear()
     slot.resize(1)
     assert signals_sent == [("closing", {slot.pk}), ("changed", {slot.pk})]
     slot.refresh_from_db()

@@ -27,7 +27,7 @@ def get(path: str, **query: object):
 
 
 def found(path: str = DOCTORS, **query: object) -> list[int]:
-    """Return the ids that a list answers, in its order."""
+    """Return the ids in the response of a list endpoint, in their order."""
     response = get(path, **query)
     assert response.status_code == 200, response.content[:500]
     return [row["id"] for row in response.json()["results"]]

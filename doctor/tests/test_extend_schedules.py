@@ -1,4 +1,4 @@
-"""`manage.py extend_schedules` adds the sessions of new days once, in repeated runs too."""
+"""`manage.py extend_schedules` makes the missing sessions of coming days, and none twice."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
@@ -32,7 +32,7 @@ def a_fortnight(settings) -> None:
 
 
 def extend(**options: Any) -> str:
-    """Run the command and return its output."""
+    """Run the command and return its standard output."""
     said = StringIO()
     call_command("extend_schedules", stdout=said, **options)
     return said.getvalue()
@@ -151,7 +151,7 @@ def year() -> Any:
 
 
 def sundays(zone: str, start: str, end: str, **changes: Any) -> WeeklyHours:
-    """Create hours on Sundays and their sessions of one year."""
+    """Create weekly hours on Sundays, and their sessions for 365 days."""
     times = {"start_time": time.fromisoformat(start), "end_time": time.fromisoformat(end)}
     hours: WeeklyHours = WeeklyHoursFactory(
         location=LocationFactory(time_zone=zone),

@@ -10,13 +10,18 @@ from django.utils import timezone
 
 from doctor.exceptions import ScheduleOverlap
 from doctor.models import Doctor, Location, Schedule, Slot
-from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+    PublishedScheduleFactory,
+    ScheduleFactory,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def new(**changes: Any) -> Schedule:
-    """Build a session from 09:00 to 11:00 that has not been published."""
+    """Build an unsaved session from 09:00 to 11:00, of a stored doctor at a stored location."""
     schedule: Schedule = ScheduleFactory.build(
         **{"doctor": DoctorFactory(), "location": LocationFactory(), **changes}
     )
@@ -24,7 +29,7 @@ def new(**changes: Any) -> Schedule:
 
 
 def on_the_clock(schedule: Schedule) -> list[str]:
-    """Return the local start and end of each slot."""
+    """Return the local start and end of each slot, as "09:00-09:30"."""
     zone = schedule.location.zone
     return [
         f"{slot.starts_at.astimezone(zone):%H:%M}-{slot.ends_at.astimezone(zone):%H:%M}"
@@ -36,19 +41,19 @@ def on_the_clock(schedule: Schedule) -> list[str]:
 
 
 def test_a_session_is_cut_into_equal_slots() -> None:
-    schedule = ScheduleFactory(slot_minutes=30)
+    schedule = PublishedScheduleFactory(slot_minutes=30)
     assert on_the_clock(schedule) == ["09:00-09:30", "09:30-10:00", "10:00-10:30", "10:30-11:00"]
 
 
 def test_a_slot_has_the_doctor_location_and_capacity_of_its_session() -> None:
-    schedule = ScheduleFactory(capacity=7)
+    schedule = PublishedScheduleFactory(capacity=7)
     for slot in schedule.slots.all():
         assert (slot.doctor, slot.location) == (schedule.doctor, schedule.location)
         assert (slot.capacity, slot.taken, slot.is_open) == (7, 0, True)
 
 
 def test_without_a_slot_length_the_session_is_one_slot() -> None:
-    assert on_the_clock(ScheduleFactory(slot_minutes=None)) == ["09:00-11:00"]
+    assert on_the_clock(PublishedScheduleFactory(slot_minutes=None)) == ["09:00-11:00"]
 
 
 @pytest.mark.parametrize(
@@ -64,11 +69,11 @@ def test_without_a_slot_length_the_session_is_one_slot() -> None:
 def test_a_remainder_shorter_than_a_slot_is_dropped(
     end: time, minutes: int, slots: list[str]
 ) -> None:
-    assert on_the_clock(ScheduleFactory(end_time=end, slot_minutes=minutes)) == slots
+    assert on_the_clock(PublishedScheduleFactory(end_time=end, slot_minutes=minutes)) == slots
 
 
 def test_the_longest_session_has_all_its_shortest_slots() -> None:
-    schedule = ScheduleFactory(start_time=time(0), end_time=time(23, 59), slot_minutes=5)
+    schedule = PublishedScheduleFactory(start_time=time(0), end_time=time(23, 59), slot_minutes=5)
     assert schedule.slots.count() == 287
 
 
@@ -79,12 +84,12 @@ def test_the_longest_session_has_all_its_shortest_slots() -> None:
 def test_slots_are_open_only_if_the_doctor_is_active_and_accepts_patients(
     closed_by: dict[str, bool], is_open: bool
 ) -> None:
-    schedule = ScheduleFactory(doctor=DoctorFactory(**closed_by))
+    schedule = PublishedScheduleFactory(doctor=DoctorFactory(**closed_by))
     assert set(schedule.slots.values_list("is_open", flat=True)) == {is_open}
 
 
 def test_a_session_that_is_not_active_has_closed_slots() -> None:
-    schedule = ScheduleFactory(is_active=False)
+    schedule = PublishedScheduleFactory(is_active=False)
     assert set(schedule.slots.values_list("is_open", flat=True)) == {False}
 
 
@@ -204,7 +209,7 @@ def test_two_doctors_may_be_at_one_place_at_one_time() -> None:
 def test_overlaps_are_found_by_instants_and_not_by_wall_times() -> None:
     madrid = ScheduleFactory(start_time=time(15), end_time=time(17))
     new_york = LocationFactory(time_zone="America/New_York")
-    with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, in summer and in winter
+    with pytest.raises(ScheduleOverlap):  # 15:00 in Madrid, 14:00 between clock changes
         new(doctor=madrid.doctor, location=new_york, start_time=time(9)).publish()
     new(doctor=madrid.doctor, location=new_york, start_time=time(15), end_time=time(17)).publish()
 

@@ -1,4 +1,4 @@
-"""Editing a session remakes its free slots and strands no patient (invariant I4)."""
+"""Editing a session remakes its free slots and deletes none that is booked (invariant I4)."""
 
 from datetime import time, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ def booked(schedule: Schedule) -> Appointment:
 
 
 def refuses(schedule: Schedule, *holders: Appointment, **changes: Any) -> None:
-    """Check that the changes are refused because of the appointments and change nothing."""
+    """Assert that `revise` raises ScheduleInUse with these appointments and changes no row."""
     before = Schedule.objects.filter(pk=schedule.pk).values().get()
     slots = list(schedule.slots.order_by("pk").values())
     with pytest.raises(ScheduleInUse) as refused:

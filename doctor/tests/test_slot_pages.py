@@ -1,4 +1,4 @@
-"""The pages of GET /api/doctor/slots/."""
+"""The pages of GET /api/doctor/slots/, which cursors link."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -40,7 +40,7 @@ def shown(**query: object) -> list[dict[str, Any]]:
 
 
 def pages(size: int) -> Any:
-    """Yield the ids of each page in turn; the caller may act between two pages."""
+    """Yield the slot ids of each page; the caller may change slots before it asks for the next."""
     link = f"{PATH}?page_size={size}"
     while link:
         answer = APIClient().get(link).json()
@@ -49,7 +49,7 @@ def pages(size: int) -> Any:
 
 
 def crowd(count: int = 7) -> list[int]:
-    """Create slots of many doctors at the same times and return their keys in order."""
+    """Create two slots for each of `count` doctors at the same times; return keys in page order."""
     for _ in range(count):
         ScheduleFactory(date=MONDAY, end_time=time(10))
     return list(Slot.objects.order_by("starts_at", "pk").values_list("pk", flat=True))
@@ -79,7 +79,7 @@ def test_the_previous_links_lead_back_through_the_same_pages() -> None:
 
 
 def test_while_others_book_no_slot_comes_twice_and_no_free_one_is_skipped() -> None:
-    """The first, the last and the next slot are booked between two pages."""
+    """Between two pages, others book the first free slot, the last slot seen and the next one."""
     every_key = crowd()
     seen: list[int] = []
     taken: list[int] = []
@@ -120,6 +120,7 @@ def test_a_link_keeps_the_query_parameters() -> None:
     assert other["doctor"] == slot.doctor_id
 
 
+# A valid cursor is MXwxfG4, the Base64 of "1|1|n".
 @pytest.mark.parametrize(
     "cursor",
     ["", "junk", "\0", "é", "MXwxfG4=", "MXwxfHg", "fHxu", "MXwxfG4K", " MXwxfG4", "OTk5" * 99],
@@ -162,7 +163,7 @@ def test_a_late_page_reads_its_rows_from_the_index_and_sorts_none() -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE doctor_slot")
-        # What other tests left of the table decides whether it is cheaper by a hair to sort groups.
+        # Rows that earlier tests left behind can make an incremental sort look slightly cheaper.
         cursor.execute("SET LOCAL enable_incremental_sort = off")
     slots = SlotSearch(location=session.location.pk, first=MONDAY).slots(timezone.now())
     page = Cursor(start + 4000 * minute, 1).narrow(slots.slot_rows(timezone.now(), "doctor"))[:21]

@@ -85,7 +85,10 @@ def test_only_slots_that_the_public_can_book_now_are_found() -> None:
 
 
 class Wanted:
-    """Four doctors with and without a specialty and a language."""
+    """Four doctors: with the specialty and the language, with one of them, and with neither.
+
+    Each has a slot on Monday at `place` and one on Tuesday elsewhere.
+    """
 
     def __init__(self) -> None:
         self.specialty, self.language = SpecialtyFactory(), LanguageFactory()
@@ -101,7 +104,7 @@ class Wanted:
 
 
 def doctors(**query: object) -> list[int]:
-    """Return the doctor of each slot found, sorted."""
+    """Return the doctor's primary key of each slot found, sorted."""
     return sorted(slot["doctor"] for slot in found(**query))
 
 

@@ -112,14 +112,24 @@ def test_the_first_of_several_reasons_is_reported(
             slot.take(at=at)
 
 
-def test_take_refuses_exactly_the_slots_that_are_not_bookable() -> None:
-    """Check invariant I5 just before and at the start."""
-    slot = a_slot(capacity=1)
-    bookable = Slot.objects.filter(pk=slot.pk).bookable
-    assert bookable(slot.starts_at - INSTANT).exists()
-    assert not bookable(slot.starts_at).exists()
-    slot.take()
-    assert not bookable(slot.starts_at - INSTANT).exists()
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("full", [False, True])
+def test_take_refuses_exactly_the_slots_that_are_not_bookable(
+    closed: bool, begun: bool, full: bool
+) -> None:
+    """The list of bookable slots and the guard of `take` agree (invariant I5)."""
+    slot = a_slot(capacity=1, is_active=not closed)
+    if full:
+        AppointmentFactory(slot=slot)
+    at = slot.starts_at if begun else slot.starts_at - INSTANT
+    bookable = Slot.objects.filter(pk=slot.pk).bookable(at).exists()
+    try:
+        slot.take(at=at)
+        refused = False
+    except DomainError:
+        refused = True
+    assert (bookable, refused) == ((False, True) if closed or begun or full else (True, False))
 
 
 def test_taking_a_deleted_slot_is_refused() -> None:

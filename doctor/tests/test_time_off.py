@@ -1,4 +1,4 @@
-"""Leave of a doctor or of a location closes the slots it overlaps; its end opens them again."""
+"""Leave of a doctor or a location closes the slots it overlaps; deleting it opens them again."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from doctor.models import Doctor, Schedule, Slot, TimeOff
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
+    PublishedScheduleFactory,
     ScheduleFactory,
     TimeOffFactory,
     day_ahead,
@@ -34,13 +35,13 @@ def local(schedule: Schedule, wall: str) -> datetime:
 
 
 def away(schedule: Schedule, start: str, end: str, **whose: Any) -> TimeOff:
-    """Create leave of the session's doctor, or of `location`, between two local times."""
+    """Create leave between two local times on the session's day, by default of its doctor."""
     whose = whose or {"doctor": schedule.doctor}
     span = {"starts_at": local(schedule, start), "ends_at": local(schedule, end)}
     return TimeOffFactory(**whose, **span)
 
 
-ALL = ["09:00", "09:30", "10:00", "10:30"]
+ALL = ["09:00", "09:30", "10:00", "10:30"]  # the slots of ScheduleFactory
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_the_end_of_leave_opens_no_slot_that_is_closed_for_another_reason() -> N
 
 def test_slots_made_or_opened_during_leave_are_closed() -> None:
     leave = TimeOffFactory()
-    schedule = ScheduleFactory(doctor=leave.doctor)
+    schedule = PublishedScheduleFactory(doctor=leave.doctor)
     assert open_hours(schedule) == []
     leave.doctor.accepts_patients = False
     leave.doctor.publish()

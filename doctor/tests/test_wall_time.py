@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from doctor.models import Location, Schedule
-from doctor.tests.factories import LocationFactory, ScheduleFactory
+from doctor.tests.factories import LocationFactory, PublishedScheduleFactory
 from doctor.wall_time import instant_of, validate_time_zone, zone_names
 
 pytestmark = pytest.mark.both_databases
@@ -34,7 +34,7 @@ def spans(zone: str, day: date, start: str, end: str, minutes: int | None = 30) 
 
 
 def on_the_wall(spans: list[Span], zone: str) -> Iterator[str]:
-    """Return the local time and the UTC offset at the start of each slot."""
+    """Return the local start of each slot with its UTC offset, as "01:00 +0100"."""
     return (f"{start.astimezone(ZoneInfo(zone)):%H:%M %z}" for start, _ in spans)
 
 
@@ -156,7 +156,7 @@ def test_a_session_within_the_gap_has_no_slot() -> None:
 @pytest.mark.django_db
 def test_the_stored_slots_have_the_computed_instants() -> None:
     night = {"date": AUTUMN[NEW_YORK], "start_time": time(1), "end_time": time(4)}
-    schedule = ScheduleFactory(location=LocationFactory(time_zone=NEW_YORK), **night)
+    schedule = PublishedScheduleFactory(location=LocationFactory(time_zone=NEW_YORK), **night)
     stored = list(schedule.slots.values_list("starts_at", "ends_at"))
     assert stored == spans(NEW_YORK, AUTUMN[NEW_YORK], "01:00", "04:00")
     assert len(stored) == 8

@@ -38,7 +38,7 @@ def four_weeks(settings) -> None:
 
 
 def new(**changes: Any) -> WeeklyHours:
-    """Build hours on Mondays from 09:00 to 11:00 that have not been published."""
+    """Build unsaved weekly hours: Mondays from 09:00 to 11:00, of a stored doctor and location."""
     parents = {"doctor": DoctorFactory(), "location": LocationFactory()}
     hours: WeeklyHours = WeeklyHoursFactory.build(**{**parents, **changes})
     return hours
@@ -248,7 +248,7 @@ def test_hours_overlap_as_instants_and_not_as_wall_times() -> None:
 
 
 def test_hours_that_overlap_only_between_two_clock_changes_are_refused() -> None:
-    """New York changes its clocks two weeks before Madrid, so it is 5 hours behind, not 6."""
+    """For two weeks in March, New York is 5 hours behind Madrid, not 6: it changes clocks first."""
     there = WeeklyHoursFactory(start_time=time(15), end_time=time(16))
     elsewhere = {"doctor": there.doctor, "location": LocationFactory(time_zone=NEW_YORK)}
     with pytest.raises(HoursOverlap):
@@ -267,7 +267,7 @@ def test_hours_do_not_conflict_with_themselves() -> None:
 
 
 def statements_for(days_ahead: int, settings: Any) -> list[int]:
-    """Return the numbers of statements that publish hours, move all sessions and extend them."""
+    """Return three numbers of statements: to publish hours, move all sessions and extend them."""
     settings.HOURS_AHEAD_DAYS = days_ahead
     hours = new()
     later = {"start_time": time(9, 10), "end_time": time(11, 10)}
@@ -277,7 +277,7 @@ def statements_for(days_ahead: int, settings: Any) -> list[int]:
 
 
 def count(verb: Any) -> int:
-    """Count statements; insertions into one table count once, as SQLite splits them."""
+    """Count distinct statements; all INSERTs into one table count as one, as SQLite splits them."""
     with counted_statements() as found:
         verb()
     return len({sql[:30] if sql.startswith("INSERT") else sql for sql in found})

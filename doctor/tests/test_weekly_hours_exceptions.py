@@ -1,4 +1,4 @@
-"""Weekly hours do not change the sessions that staff edited."""
+"""Weekly hours do not change a session that staff edited, moved or deleted: it is an exception."""
 
 from datetime import UTC, datetime, time
 

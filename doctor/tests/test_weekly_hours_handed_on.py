@@ -1,4 +1,4 @@
-"""Hours that another doctor takes over, and the calendars of both doctors."""
+"""Weekly hours that another doctor takes over, and the slots that both doctors then have."""
 
 from datetime import time, timedelta
 

@@ -40,6 +40,7 @@ STRANDING: list[dict[str, Any]] = [
 
 
 def made_up(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes with a new doctor or location in place of None."""
     factories: dict[str, Any] = {"doctor": DoctorFactory, "location": LocationFactory}
     return {
         name: factories[name]() if name in factories else value for name, value in changes.items()

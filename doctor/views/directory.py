@@ -22,12 +22,12 @@ from extensions.rest.permissions import IsReading, IsStaffWithModelPermission
 
 
 def doctors_of_directory() -> QuerySet[Doctor]:
-    """Return the active doctors with all that the API shows of them."""
+    """Return the active doctors, with the related rows that the API shows prefetched."""
     return Doctor.objects.active().with_directory(Schedule.objects.last_at_each_location())
 
 
 class PublicReadOnly(ReadOnlyModelViewSet[Any]):
-    """A part of the directory, which anyone may read."""
+    """Base of the read-only views of the directory, which need no login."""
 
     is_public = True
     permission_classes = (AllowAny,)

@@ -1,4 +1,4 @@
-"""Admins that call the methods of models, and show a refusal as a message on the page."""
+"""A base ModelAdmin that writes through methods of the model and shows the errors they raise."""
 
 from typing import Any
 
@@ -22,29 +22,33 @@ HANDLED_ERRORS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityErr
 
 
 class DomainActionAdmin(BaseAdmin):
-    """An admin that calls methods of the model and shows the errors they raise as messages.
+    """A ModelAdmin that writes through methods of the model and shows the errors they raise.
 
-    The errors are caught outside the transaction that Django opens around a form or a deletion and
-    `delete_selected` around a bulk deletion, so the transaction is rolled back before the answer.
+    A form is shown again with the error; a deletion or an action redirects with a message. The
+    error is caught outside the transaction that Django opens around a form or a deletion, and
+    `delete_selected` around a bulk deletion, so the transaction is rolled back before the response.
     """
 
     form = PartialUpdateForm
     actions: Any = ("delete_selected",)
-    deleted_by_verb = False  # True: the model's method decides, whatever refers to the row
-    deletion_note = ""
+    deleted_by_verb = False  # True: the model's method deals with rows that refer to this one
+    deletion_note = ""  # a sentence for the delete confirmation page
 
     # --- Methods of the model ---
 
     def add_row(self, request: HttpRequest, obj: Any) -> None:
-        """Save a new row."""
+        """Save the new row; override it to call the model's own method."""
         obj.save()
 
     def revise_row(self, request: HttpRequest, obj: Any, changes: dict[str, Any]) -> None:
-        """Write the columns that the user changed on the form."""
+        """Write only the columns that the user changed; `changes` maps each to its new value."""
         obj.revise(**changes)
 
     def lock_rows(self, queryset: QuerySet[Any]) -> None:
-        """Lock all that the deletion of these rows writes, before the first row is deleted."""
+        """Do nothing; override it to lock every row that a bulk deletion of these rows will write.
+
+        All locks are taken before the first row is deleted, so that they keep the common order.
+        """
 
     def error_message(self, error: DomainError) -> str:
         """Return the sentence that tells the user why the model refused the change."""
@@ -64,7 +68,7 @@ class DomainActionAdmin(BaseAdmin):
 
     @admin.action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Delete all selected rows and log it, or none if the model refuses to delete one."""
+        """Delete the selected rows in one transaction: all of them, or none if one is refused."""
         with transaction.atomic():
             return delete_selected(self, request, queryset)
 
@@ -130,7 +134,7 @@ class DomainActionAdmin(BaseAdmin):
         request._messages = default_storage(request)  # type: ignore[attr-defined]
 
     def as_validation_error(self, error: Exception) -> ValidationError:
-        """Return the error as one that a form can show."""
+        """Return the error as a ValidationError, which a form can show."""
         match error:
             case ValidationError():
                 return error
@@ -145,7 +149,11 @@ class DomainActionAdmin(BaseAdmin):
     # --- Deletions ---
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Return what the page of deletion lists: rows, counts, permissions lacking, protectors."""
+        """Return what the delete confirmation page lists, without loading every related row.
+
+        The four parts are Django's: the rows, the number of rows by model, the models whose rows
+        the user may not delete, and the rows that forbid the deletion.
+        """
         rows = list(objs)
         lines: list[Any] = [self.row_label(row) for row in rows]
         if self.deletion_note:
@@ -158,5 +166,5 @@ class DomainActionAdmin(BaseAdmin):
         return lines, summary.model_count(), lacking, summary.protected()
 
     def row_label(self, row: Any) -> str:
-        """Return what the page of deletion calls the row."""
+        """Return the text that stands for the row on the delete confirmation page."""
         return f"{str(self.opts.verbose_name).capitalize()}: {row}"

@@ -1,4 +1,4 @@
-"""Admins whose pages answer a made-up URL or form with 400 or 404, never with 500."""
+"""Base ModelAdmins whose pages answer a made-up URL or form with 400 or 404, never with 500."""
 
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -22,29 +22,30 @@ LOOKUP_ERRORS = (ValueError, TypeError, LookupError, OverflowError, DatabaseErro
 
 
 class BaseAdmin(PrivateLogEntryMixin):
-    """An admin whose pages answer a made-up URL or form with 400 or 404, never with 500."""
+    """A ModelAdmin whose pages answer a made-up URL or form with 400 or 404, never with 500."""
 
     list_per_page = 50
     show_full_result_count = False  # saves a count of the whole table
     show_facets = admin.ShowFacets.NEVER  # each choice would count the whole table
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
-        """Do nothing; a page calls this with the rows that it is about to show.
+        """Do nothing; an admin that audits reads overrides this to record the rows a page shows.
 
-        `of`: the row of the page, or the model of a list.
+        `of`: the row whose page it is, or the model of a list.
         """
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for the first MAX_SEARCH_TERMS words only."""
+        """Search for the first MAX_SEARCH_TERMS words of the first MAX_SEARCH_LENGTH characters."""
         words = search_term.replace("\0", " ")[:MAX_SEARCH_LENGTH].split()[:MAX_SEARCH_TERMS]
         return super().get_search_results(request, queryset, " ".join(words))
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Read the page's rows here, where Django still catches the error of a filter.
+        """Load the page's rows now, so that a filter that the database refuses is no 500.
 
-        It redirects from a filter that the database refuses to the list without filters.
+        Django catches IncorrectLookupParameters from this call only, and redirects to the list
+        without filters. The savepoint keeps a transaction around it usable after the error.
         """
         inside = transaction.get_connection().in_atomic_block
         try:
@@ -60,7 +61,7 @@ class BaseAdmin(PrivateLogEntryMixin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list or run an action; raises BadRequest for keys that no row can have."""
+        """Show the list or run an action; raises BadRequest for a key that no row can have."""
         if not all(map(self._can_be_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             raise BadRequest("No row can have this key.")
         return super().changelist_view(request, extra_context)
@@ -83,7 +84,7 @@ class BaseAdmin(PrivateLogEntryMixin):
     ) -> HttpResponse:
         """Show the history; raises PermissionDenied before the row is looked up.
 
-        Django looks it up first, so that its answer shows anybody whether the row exists.
+        Django looks it up first, and so tells a user without the permission whether it exists.
         """
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
@@ -108,7 +109,7 @@ class BaseAdmin(PrivateLogEntryMixin):
 
 
 class ReadOnlyAdmin(BaseAdmin):
-    """An admin without forms: only methods of the model write these rows."""
+    """A ModelAdmin without forms: only methods of the model write these rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

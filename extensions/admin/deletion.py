@@ -1,4 +1,4 @@
-"""What the admin's page of deletion lists, in a fixed number of queries."""
+"""What the admin's delete confirmation page lists, with no query for each row."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,16 +15,17 @@ MAX_NAMED = 10
 
 
 class DeletionSummary:
-    """Count what the deletion of some rows takes along, and list what protects them.
+    """The number of rows that a deletion cascades to, and the rows that forbid it (PROTECT).
 
-    Django's own page loads every related row to list it.
+    Only rows that refer to the deleted ones directly count. Django's own page loads every related
+    row to list it.
     """
 
     def __init__(self, rows: Sequence[Any], request: HttpRequest, site: AdminSite) -> None:
         self.rows, self.request, self.site = rows, request, site
 
     def model_count(self) -> dict[str, int]:
-        """Count the rows that would be deleted, by the plural name of their model."""
+        """Map the plural name of each model to the number of its rows that would be deleted."""
         counts = {str(self.rows[0]._meta.verbose_name_plural): len(self.rows)} if self.rows else {}
         for related in self._related(CASCADE):
             count = related.count()
@@ -33,7 +34,7 @@ class DeletionSummary:
         return counts
 
     def protected(self) -> list[str]:
-        """List the rows that forbid the deletion: ten of each model by name, then their number."""
+        """Return lines on the rows that forbid the deletion: up to ten a model, then a count."""
         return [line for related in self._related(PROTECT) for line in self._lines(related)]
 
     def _related(self, on_delete: Any) -> Iterable[QuerySet[Any]]:
@@ -54,7 +55,7 @@ class DeletionSummary:
         return lines
 
     def _visible(self, related: QuerySet[Any]) -> Iterable[Model]:
-        """Return the first ten, if this user may view rows of their model."""
+        """Return the first MAX_NAMED of these rows; none if the user may not view their model."""
         if not self.site.is_registered(related.model):
             return []
         model_admin = self.site.get_model_admin(related.model)

@@ -1,4 +1,4 @@
-"""Forms that write only what the user changed, and widgets that take any value without error."""
+"""Forms that write only what the user changed, and widgets that ignore made-up primary keys."""
 
 import re
 from typing import Any
@@ -11,26 +11,29 @@ KEY = re.compile(r"[0-9]{1,18}")
 
 
 class Autocomplete(AutocompleteSelect):
-    """Choose one row by typing; a selected value that is no key is left out."""
+    """Django's autocomplete for one row, which ignores a selected value that is no primary key."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         return super().optgroups(name, valid_keys(value), attr)
 
 
 class AutocompleteMultiple(AutocompleteSelectMultiple):
-    """Choose several rows by typing; a selected value that is no key is left out."""
+    """Django's autocomplete for several rows, which ignores values that are no primary keys."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         return super().optgroups(name, valid_keys(value), attr)
 
 
 def valid_keys(value: Any) -> list[Any]:
-    """Return the values that can be keys. The lookup of any other value would raise an error."""
+    """Return the values that can be primary keys; the lookup of any other one would raise."""
     return [key for key in value if KEY.fullmatch(str(key))]
 
 
 class HiddenKeys(forms.HiddenInput):
-    """A selection as one hidden value, so that an empty selection differs from a missing one."""
+    """A hidden input with the keys of a multiple choice, joined by commas in one value.
+
+    An empty selection is sent as an empty value, and so differs from a field that was not sent.
+    """
 
     def format_value(self, value: Any) -> str:
         return ",".join(map(str, value or ()))
@@ -56,7 +59,7 @@ class PartialUpdateForm(forms.ModelForm):
                 field.hidden_widget = HiddenKeys
 
     def revised(self) -> dict[str, Any]:
-        """Return the columns that the user changed, with their new values."""
+        """Map each column that the user changed to its new value."""
         columns = {field.name for field in self.instance._meta.concrete_fields}
         return {name: getattr(self.instance, name) for name in self.changed_data if name in columns}
 
@@ -69,7 +72,7 @@ class PartialUpdateForm(forms.ModelForm):
 
 
 class RejectedFormMixin:
-    """Shows the form again as typed, with the error that the model raised (`refusal`)."""
+    """A form that is shown again as typed, with the error that the model raised (`refusal`)."""
 
     refusal: ValidationError
 
@@ -81,7 +84,7 @@ class RejectedFormMixin:
                 self.add_error(field, errors)  # type: ignore[attr-defined]
 
     def _by_field(self) -> list[tuple[str | None, list[ValidationError]]]:
-        """Return the errors by field; None for a field that the form does not have."""
+        """Return (field name, errors) pairs; the name is None if the form has no such field."""
         if not hasattr(self.refusal, "error_dict"):
             return [(None, self.refusal.error_list)]
         fields: dict[str, Any] = self.fields  # type: ignore[attr-defined]

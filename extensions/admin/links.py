@@ -12,12 +12,12 @@ from django.utils.safestring import SafeString
 
 
 def change_link(obj: Model) -> SafeString:
-    """Return a link to the page of one row."""
+    """Return an HTML link to the row's change page, with `str(obj)` as its text."""
     path = reverse(admin_urlname(obj._meta, SafeString("change")), args=[quote(str(obj.pk))])
     return format_html('<a href="{}">{}</a>', path, obj)
 
 
 def list_link(model: type[Model], words: str, **filters: Any) -> SafeString:
-    """Return a link to the list of a model, with these filters."""
+    """Return an HTML link to the model's changelist with these filters; `words`: its text."""
     path = reverse(admin_urlname(model._meta, SafeString("changelist")))
     return format_html('<a href="{}?{}">{}</a>', path, urlencode(filters), words)

@@ -11,10 +11,10 @@ from django.http import HttpRequest
 
 
 class PrivateLogEntryMixin(admin.ModelAdmin):
-    """An admin that chooses what the log calls a row. Django's own writes `str(row)`."""
+    """A ModelAdmin that chooses how the log names a row, where Django writes `str(row)`."""
 
     def name_in_log(self, row: Any) -> str:
-        """Return what the log calls the row; override it where `str(row)` names a person."""
+        """Return the row's name in the log; override it where `str(row)` names a person."""
         return str(row)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:

@@ -14,14 +14,14 @@ KEYS_PER_STATEMENT = 10_000  # SQLite takes at most 32,766 parameters
 
 
 def batches(items: Iterable[T], size: int = KEYS_PER_STATEMENT) -> Iterator[list[T]]:
-    """Split the items, in their order, into lists of at most `size`."""
+    """Yield the items, in their order, in lists of at most `size`."""
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch
 
 
 def row_batches(rows: QuerySet[Row], size: int = ROWS_PER_QUERY) -> Iterator[list[Row]]:
-    """Read the rows by ascending primary key, at most `size` in a statement.
+    """Yield the rows by ascending primary key in lists of at most `size`, one statement each.
 
     Each batch is a new query that starts after the last key of the previous batch: no cursor stays
     open, and each query sees the rows as they are when it runs.
@@ -34,6 +34,6 @@ def row_batches(rows: QuerySet[Row], size: int = ROWS_PER_QUERY) -> Iterator[lis
 
 
 def key_batches(rows: QuerySet[Any], size: int = ROWS_PER_QUERY) -> Iterator[list[int]]:
-    """Read the primary keys of the rows as `row_batches` reads the rows."""
+    """Yield the primary keys of the rows in ascending lists, as `row_batches` yields the rows."""
     for batch in row_batches(rows.only("pk"), size):
         yield [row.pk for row in batch]

@@ -8,14 +8,14 @@ from django.core.cache import cache
 from django.core.cache.backends import db
 from django.db import connections, router
 
-EXPIRED_DELETED = 2  # for each new counter, so that the table holds little but live counters
+EXPIRED_DELETED = 2  # expired rows for each new counter, so that they do not pile up
 
 
 def increment_counter(key: str, seconds: int) -> int:
-    """Increase the counter of the present window by one and return it.
+    """Add one to the key's counter in the current window and return the new count.
 
-    `seconds`: length of a window, which begins at a multiple of it on the UTC clock. Two calls at
-    the same moment, in any process, never get the same number.
+    `seconds`: length of a window; each begins at a multiple of it on the UTC clock. Two calls at
+    the same moment, in any process, never get the same count.
     """
     key = f"{key}_{int(time.time() // seconds)}"
     if hasattr(cache, "count"):
@@ -41,7 +41,7 @@ class DatabaseCache(db.DatabaseCache):
     )
 
     def count(self, key: str, seconds: int) -> int:
-        """Increase the counter of this key by one, in one statement, and return it."""
+        """Add one to the counter of this key in one statement, and return the new count."""
         [[value]] = self._execute(self.COUNT, self.make_and_validate_key(key), self._after(seconds))
         if value == "1":
             self._execute(self.DELETE_EXPIRED, self._after(0))
@@ -60,7 +60,7 @@ class DatabaseCache(db.DatabaseCache):
             return list(cursor.fetchall()) if cursor.description else []
 
     def _after(self, seconds: int) -> Any:
-        """Return the instant so many seconds from now, in the column's own form."""
+        """Return the instant this many seconds from now, in the form that the database stores."""
         at = datetime.fromtimestamp(int(time.time()) + seconds, tz=UTC)
         ops = connections[router.db_for_write(self.cache_model_class)].ops
         return ops.adapt_datetimefield_value(at)

@@ -1,4 +1,4 @@
-"""Constraints that one migration creates on both databases, and their errors."""
+"""Constraints that one migration declares for PostgreSQL and SQLite, and their errors."""
 
 from typing import Any
 
@@ -68,8 +68,9 @@ class PostgresExclusionConstraint(ExclusionConstraint):
 def violates(error: IntegrityError, constraint: str) -> bool:
     """Whether the named constraint refused the row.
 
-    PostgreSQL's error names the constraint. SQLite's names an index over an expression, and
-    otherwise the columns: there the caller has checked the rule in its IMMEDIATE transaction.
+    PostgreSQL's error names the constraint. SQLite's names a check or a unique index over an
+    expression, but only the columns of any other unique constraint: the result is then False, and
+    the caller must have checked the rule in its IMMEDIATE transaction.
     """
     diagnostics = getattr(error.__cause__, "diag", None)
     return getattr(diagnostics, "constraint_name", None) == constraint or constraint in str(error)

@@ -14,6 +14,9 @@ validate_language_tag = RegexValidator(
 
 
 def free_text(**options: Any) -> "models.TextField[str, str]":
-    """Return a field for at most 4,000 characters, on every database and in every form."""
+    """Return a TextField that validation limits to 4,000 characters.
+
+    The validator is needed: Django applies a TextField's `max_length` to forms only.
+    """
     validators = [MaxLengthValidator(FREE_TEXT)]
     return models.TextField(max_length=FREE_TEXT, validators=validators, **options)

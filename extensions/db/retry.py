@@ -1,4 +1,4 @@
-"""Classify errors of the database, and retry the transactions that may succeed."""
+"""Classify database errors, and retry the transactions that may succeed at a new attempt."""
 
 import random
 from collections.abc import Callable
@@ -15,7 +15,8 @@ T = TypeVar("T")
 ATTEMPTS = 3
 LONGEST_PAUSE = 0.1  # seconds before the second attempt; twice that before the third
 CONFLICTS = ("40001", "40P01")  # a serialization failure, a deadlock
-# Conflicts, connections, resources, locks, cancelations, a standby, a transaction left idle.
+# SQLSTATEs or their classes: rollbacks by PostgreSQL, connections, resources, locks held by others,
+# cancelations and shutdowns, a read-only standby, a transaction left idle.
 OUTAGES = ("40", "08", "53", "55", "57", "25006", "25P03")
 SQLITE_OUTAGES = (
     "SQLITE_BUSY",
@@ -27,24 +28,24 @@ SQLITE_OUTAGES = (
 
 
 class StaleLock(OperationalError):
-    """Another transaction moved a row before this one locked it; a new attempt locks the right row.
+    """The rows to lock changed before they were locked; a new attempt locks the right ones.
 
-    An OperationalError, so that the answer is 503 when every attempt fails.
+    An OperationalError, so that the response is 503 when every attempt fails.
     """
 
 
 def is_conflict(error: BaseException | None) -> bool:
-    """Whether the database rolled the transaction back in favor of another one."""
+    """Whether the error is a deadlock or a serialization failure, which a new attempt may avoid."""
     return _sqlstate(error) in CONFLICTS
 
 
 def is_stale_lock(error: BaseException) -> bool:
-    """Whether another transaction moved a row before this one locked it."""
+    """Whether the error is a StaleLock."""
     return isinstance(error, StaleLock)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database is unreachable, busy or read-only; the request is not to blame."""
+    """Whether the database is unreachable, busy or read-only, so the request is not to blame."""
     if isinstance(error, InterfaceError) or _sqlstate(error).startswith(OUTAGES):
         return True
     cause = error.__cause__
@@ -85,21 +86,24 @@ def retry(
 
 
 def attempts_outside_transaction() -> int:
-    """Three attempts, but one inside a transaction, which the database rolls back as a whole."""
+    """Return ATTEMPTS, or 1 inside a transaction.
+
+    The database rolls back the whole transaction, so only the code that opened it can repeat it.
+    """
     return 1 if transaction.get_connection().in_atomic_block else ATTEMPTS
 
 
 def pause(attempt: int) -> None:
-    """Sleep for a random moment, longer after each attempt, so that the other transaction ends."""
+    """Sleep for a random moment, longer after each attempt, while the other transaction ends."""
     sleep(random.uniform(0.1, 1) * LONGEST_PAUSE * attempt)  # noqa: S311  # nosec B311  # no secret
 
 
 # A deadlock or a serialization failure: wait a moment, then run the transaction again.
 retry_on_conflict = retry(is_conflict, attempts=attempts_outside_transaction, wait=pause)
 
-# Another transaction moved a row before this one locked it. Use it above `transaction.atomic`: the
-# rollback releases the locks taken so far, and the next attempt locks all rows in their order.
-# Ten attempts: only a row that moves ten times meanwhile is left to the caller.
+# StaleLock: run the function again. Use it above `transaction.atomic`: the rollback releases the
+# locks taken so far, and the next attempt locks all rows in their order. The caller gets the error
+# only if the rows changed during all ten attempts.
 retry_on_stale_lock = retry(is_stale_lock, attempts=lambda: 10)
 
 

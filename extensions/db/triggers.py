@@ -49,7 +49,7 @@ class AppendOnly(Operation):
         self.model_name = model_name
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing: Django's models know no triggers."""
+        """Change nothing: a trigger is no part of the models that a migration describes."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any

@@ -12,10 +12,10 @@ from extensions.db.fields import MAX_KEY
 
 
 class TextField(serializers.CharField):
-    """A text. REST framework's own field also takes a number: 123 would become "123"."""
+    """A string. REST framework's CharField also takes a number: 123 would become "123"."""
 
     def to_internal_value(self, data: Any) -> str:
-        """Read a text; raises ValidationError for a number."""
+        """Return the string; raises ValidationError for a value of any other JSON type."""
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
@@ -25,7 +25,7 @@ class StrictBooleanField(serializers.BooleanField):
     """`true` or `false`. REST framework's own field also takes the numbers 0 and 1."""
 
     def to_internal_value(self, data: Any) -> bool:
-        """Read a boolean, or the text that a form sends for one; raises ValidationError."""
+        """Parse a boolean, or the text that a form sends for one; raises ValidationError else."""
         if not isinstance(data, (bool, str)):
             self.fail("invalid", input=data)
         return super().to_internal_value(data)

@@ -1,4 +1,4 @@
-"""Query parameters: each value parses, or the answer is 400."""
+"""Filters by query parameters; a value that does not parse is answered with 400."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ MAX_SEARCH_TERMS = 10
 
 
 def positive_integer(text: str) -> int:
-    """Return the whole number of one or more; raises ValidationError for anything else."""
+    """Parse a whole number of one or more; raises ValidationError for anything else."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 100 and int(text) > 0):
         raise ValidationError("Use a whole number of one or more.")
     return int(text)
@@ -57,7 +57,7 @@ class IdFilter(filters.Filter):
 
 
 class StrictBooleanFormField(forms.Field):
-    """`true` or `false`. Django's own field reads junk as no answer."""
+    """`true` or `false`. Django's NullBooleanField reads any other text as None."""
 
     def to_python(self, value: Any) -> bool | None:
         if value in self.empty_values:
@@ -84,7 +84,7 @@ class IsoDateFilter(filters.DateFilter):
 
 
 class DateRangeForm(forms.Form):
-    """Refuse a range whose last date is before its first."""
+    """A form that refuses a range `from`, `to` whose last date is before its first."""
 
     def clean(self) -> dict[str, Any]:
         first, last = self.cleaned_data.get("from"), self.cleaned_data.get("to")

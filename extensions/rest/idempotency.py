@@ -1,4 +1,4 @@
-"""Requests that a client may send again: the header Idempotency-Key.
+"""The header Idempotency-Key, with which a client may send a request again without harm.
 
 After the IETF draft draft-ietf-httpapi-idempotency-key-header.
 """
@@ -40,7 +40,7 @@ PARAMETERS = [
 
 @dataclass(frozen=True)
 class Answer:
-    """A stored answer: status, rendered body, Location, and whether it is a replay."""
+    """A stored response: status, rendered body, header Location, and whether this is a replay."""
 
     status: int
     body: str = ""
@@ -48,7 +48,7 @@ class Answer:
     is_replay: bool = False
 
     def response(self) -> Response:
-        """The answer, byte for byte as it was given first; a replay says so in a header."""
+        """Return the response, byte for byte the first one; a replay adds Idempotency-Replayed."""
         headers = {"Location": self.location} if self.location else {}
         if self.is_replay:
             headers[REPLAYED] = "true"
@@ -57,15 +57,15 @@ class Answer:
 
 
 Handler = Callable[..., Response]
-# store(view, request, key, fingerprint, handle): call `handle` once for a user's key and keep
-# its answer in the same transaction, or return the answer that was kept.
+# store(view, request, key, fingerprint, handle): the first time that a user sends the key, call
+# `handle` and keep its response in the same transaction; later return the response that was kept.
 Store = Callable[[Any, Any, str, str, Callable[[], Response]], Answer]
 
 
 def idempotent(store: Store) -> Callable[[Handler], Handler]:
-    """Make a decorator for handlers of writes, which honor the header with this store.
+    """Return a decorator by which a view's writing method honors the header, with this store.
 
-    Without the header a handler works as ever.
+    A request without the header is handled as usual.
     """
 
     def decorator(handler: Handler) -> Handler:
@@ -82,7 +82,7 @@ def idempotent(store: Store) -> Callable[[Handler], Handler]:
 
 
 def key_of(request: Request) -> str:
-    """The key; raises ValidationError unless it is 1 to 255 visible ASCII characters."""
+    """Return the key; raises ValidationError unless it is 1 to 255 visible ASCII characters."""
     key: str = request.headers[HEADER]
     if not VISIBLE_ASCII.match(key):
         raise ValidationError({HEADER: "Use 1 to 255 visible characters of ASCII."})
@@ -90,7 +90,7 @@ def key_of(request: Request) -> str:
 
 
 def fingerprint_of(request: Request) -> str:
-    """SHA-256 of the method, the path and the parsed body: what makes two requests the same."""
+    """Return the SHA-256 of method, path and parsed body; requests with the same one are equal."""
     data = request.data
     body = dict(data.lists()) if hasattr(data, "lists") else data
     text = json.dumps([request.method, request.path, body], sort_keys=True, default=_file_digest)
@@ -98,10 +98,13 @@ def fingerprint_of(request: Request) -> str:
 
 
 def rendered(response: Response) -> str:
-    """The body of an answer as JSON; empty for an answer without one."""
+    """Return the body of a response as JSON text; "" for a response without one."""
     return "" if response.data is None else JSONRenderer().render(response.data).decode()
 
 
 def _file_digest(file: Any) -> str:
-    """A digest in place of a file in a form, which no endpoint takes but any client can send."""
+    """Return the SHA-256 of an uploaded file, since JSON cannot hold the file itself.
+
+    No endpoint takes files, but any client can send one in a form.
+    """
     return hashlib.sha256(file.read()).hexdigest()

@@ -16,7 +16,7 @@ class IsReading(BasePermission):
 
 
 class IsStaffWithModelPermission(DjangoModelPermissions):
-    """Allow staff who hold the model's permission, the same one that the admin asks for."""
+    """Allow staff with the permission that the admin requires: to view, add, change or delete."""
 
     message = "Only staff with the permission may do this."
     perms_map = {

@@ -28,7 +28,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def counted_address(request: HttpRequest) -> str:
-    """Return the address that calls are counted by: of IPv6 the network, which one client owns."""
+    """Return what calls are counted by: an IPv4 address, or an IPv6 /64, which one client owns."""
     address = client_address(request)
     parsed = ip_address(address) if address else None
     if not isinstance(parsed, IPv6Address):
@@ -49,7 +49,7 @@ class CountingThrottle(SimpleRateThrottle):
     num_requests: int
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        """Count the call; whether it is within the limit."""
+        """Count the call, and return whether it is within the limit."""
         key = self.get_cache_key(request, view) if self.rate else None
         return key is None or increment_counter(key, self.duration) <= self.num_requests
 
@@ -62,7 +62,7 @@ class CountingThrottle(SimpleRateThrottle):
         return identity and self.cache_format % {"scope": self.scope, "ident": identity}
 
     def identity(self, request: Any) -> str | None:
-        """Return what the call is counted by; None for a call that is not counted."""
+        """Return the user or address whose calls count together; None for a call not counted."""
         raise NotImplementedError
 
 

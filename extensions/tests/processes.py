@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def environ_of_this_database() -> dict[str, str]:
-    """Return the environment of a process that uses the database of the current test."""
+    """Return the environment variables of a child process that uses the current test's database."""
     name = connection.settings_dict["NAME"]
     url = os.environ["DATABASE_URL"]
     if connection.vendor == "sqlite":

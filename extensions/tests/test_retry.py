@@ -15,7 +15,7 @@ class Conflict(Exception):
 
 
 def failing(times: int, error: Callable[[], Exception]) -> Callable[[], int]:
-    """Return a function that raises the error `times` times and then returns its calls."""
+    """Return a function that raises the error `times` times, then returns its number of calls."""
     calls = 0
 
     def function() -> int:
@@ -36,9 +36,9 @@ def conflict() -> OperationalError:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Record the pauses that the decorator asks for, in seconds, without waiting.
+    """Return a list to which each pause of the decorator is added, in seconds; nothing waits.
 
-    Only the name in its module is replaced: other threads of the process sleep as usual.
+    Only `extensions.db.retry.sleep` is replaced: other threads of the process sleep as usual.
     """
     slept: list[float] = []
     monkeypatch.setattr("extensions.db.retry.sleep", slept.append)

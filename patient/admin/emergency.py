@@ -20,7 +20,7 @@ from patient.models import EmergencyAccess, MedicalHistory
 
 
 class EmergencyForm(PartialUpdateForm):
-    """The patient and the reason; for an access that is under way, the box that ends it."""
+    """The patient and the reason; for an access that is under way, a checkbox that ends it."""
 
     end_now = forms.BooleanField(required=False, label="End it now")
 
@@ -30,7 +30,7 @@ class EmergencyForm(PartialUpdateForm):
 
 @admin.register(EmergencyAccess)
 class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
-    """Adding one opens the history. Its page shows the history to the user who gave the reason."""
+    """Adding a row begins an access. Its page shows the medical history to the same user only."""
 
     form = EmergencyForm
     fields = ("patient", "user_name", "reason", "began_at", "expires_at", "ended_at", "history")
@@ -44,7 +44,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     ordering = ("-began_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmergencyAccess]:
-        """Return all to those who review them, and to others their own."""
+        """Return all accesses for users who may review them, and for others their own."""
         rows: QuerySet[EmergencyAccess] = super().get_queryset(request)
         rows = rows.select_related("patient", "user")
         reviews = request.user.has_perm("patient.view_emergencyaccess")
@@ -106,7 +106,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     @admin.display(description="medical history")
     def history(self, access: EmergencyAccess) -> SafeString | str:
-        """Return the entries to the user who began the access, and record the read."""
+        """Return the entries and record the read, if the user began the access and it lasts."""
         reader = current_context().user
         if access.patient is None or not access.is_open_to(reader, timezone.now()):
             return "Not shown: this emergency access has ended, or belongs to another user."

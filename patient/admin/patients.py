@@ -77,7 +77,10 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         return fields if may_view_accounts(request) else ("is_dependent", *fields)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show the links to emergency access and to the audit to those who may use them."""
+        """Show the link to the audit events, and that to emergency access, to those who may use it.
+
+        Users who may view medical histories anyway need no emergency access.
+        """
         fields = super().get_fields(request, obj)
         closed = not request.user.has_perm("patient.view_medicalhistory")
         may_use = closed and request.user.has_perm("patient.use_emergency_access")
@@ -87,7 +90,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
 
     @admin.display(description="family")
     def family(self, patient: Patient) -> SafeString | str:
-        """Return links to the other patients of the account."""
+        """Return links to the other patients of the account, and record that the user sees them."""
         others = list(Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk))
         if others:
             self.rows_shown(Patient, others)
@@ -123,11 +126,11 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         return (may_see or not history) and super().lookup_allowed(lookup, value, request)
 
     def add_row(self, request: HttpRequest, obj: Patient) -> None:
-        """Call `Patient.enroll`."""
+        """Save a new patient by `enroll`, which also writes the audit event."""
         obj.enroll()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Add and remove the entries of the inline by their verbs."""
+        """Save and delete the inline's entries by `add` and `remove`, which write audit events."""
         form.save_m2m()
         for formset in formsets:
             for entry in formset.save(commit=False):
@@ -136,7 +139,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
                 entry.remove()
 
     def delete_model(self, request: HttpRequest, obj: Patient) -> None:
-        """Call `Patient.erase`."""
+        """Erase the person instead of deleting the row: past visits stay, without a name."""
         obj.erase(by=signed_in_user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
@@ -145,7 +148,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         Patient.objects.filter(pk__in=keys).erase_all(by=signed_in_user(request))
 
     def name_in_log(self, row: Patient) -> str:
-        """Return a label without the name: Django's admin log keeps it."""
+        """Return a label without the name, since the admin log outlives an erased person."""
         return f"patient {row.pk}"
 
 
@@ -167,7 +170,7 @@ class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
     search_fields = ("patient__last_name", "patient__first_name", "description")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep the patient of an existing entry."""
+        """Make the patient of an existing entry read-only."""
         return ("patient", "created_at", "updated_at") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

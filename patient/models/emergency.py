@@ -18,8 +18,8 @@ Action = AuditEvent.Action
 class EmergencyAccess(models.Model):
     """The access of one user to the history of one patient, for EMERGENCY_MINUTES.
 
-    The reason may contain health data. It stands only here, where an erasure blanks it; audit
-    events, which stay, refer to this row by key.
+    The reason may contain health data. It is stored only here, where an erasure of the patient
+    blanks it. Audit events are never erased; they refer to this row by key.
     """
 
     patient = models.ForeignKey(
@@ -80,11 +80,11 @@ class EmergencyAccess(models.Model):
         return list(MedicalHistory.objects.filter(patient=self.patient))
 
     def is_under_way(self, at: datetime | None = None) -> bool:
-        """Whether the access has neither expired nor been ended."""
+        """Return whether the access has neither expired nor been ended."""
         return self.ended_at is None and self.expires_at > (at or timezone.now())
 
     def is_open_to(self, user: User | None, at: datetime) -> bool:
-        """Whether this user can read the history by this access at the instant."""
+        """Return whether this user can read the history by this access at the instant."""
         return user is not None and user.pk == self.user_id and self.is_under_way(at)
 
     def _record(self, action: str, of: Any) -> None:

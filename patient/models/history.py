@@ -15,7 +15,7 @@ Action = AuditEvent.Action
 
 
 class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
-    """Scopes of medical history."""
+    """Medical history by the account that it belongs to."""
 
     def visible_to(self, user: Any) -> "MedicalHistoryQuerySet":
         """Entries of the user and of the user's dependents."""
@@ -73,13 +73,13 @@ class MedicalHistory(PartialUpdateModel):
             self._record(Action.CREATE)
 
     def revise(self, **changes: Any) -> None:
-        """Write the changed columns and `updated_at`."""
+        """Write the changed columns and `updated_at`, and record an audit event."""
         with transaction.atomic():
             super().revise(**changes, updated_at=timezone.now())
             self._record(Action.CHANGE)
 
     def remove(self) -> None:
-        """Delete the entry."""
+        """Delete the entry, and record an audit event."""
         with transaction.atomic():
             self._record(Action.DELETE)
             self.delete()
@@ -87,8 +87,8 @@ class MedicalHistory(PartialUpdateModel):
     def add_own(self, user: User, patient_id: int | None = None) -> None:
         """Save a new entry of the user or, with a `patient_id`, of that dependent.
 
-        Makes a missing profile from the account's names. Raises Patient.DoesNotExist for a patient
-        of another user. Locks the user, then the patient.
+        Creates the user's own profile, with the account's names, if it is missing. Raises
+        Patient.DoesNotExist for a patient of another user. Locks the user, then the patient.
         """
         with transaction.atomic():
             self.patient = Patient.objects.lock_for(user, patient_id)

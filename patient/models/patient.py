@@ -29,12 +29,12 @@ DEPENDENT_WITHOUT_ACCOUNT = "A dependent needs an account that books for them."
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):
-    """Scopes and locks of patients."""
+    """Patients by the account that books for them, the locks of both, and erasure."""
 
     def cared_for_by(self, user: Any) -> "PatientQuerySet":
         """The patients whom the user may see and book for: the user's own profile and dependents.
 
-        No patients without a user: people without an account do not belong together.
+        Empty if `user` is None, where a filter would find all patients without an account.
         """
         return self.filter(user=user) if user else self.none()
 
@@ -72,8 +72,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     def lock_for(self, user: User, patient_id: int | None = None) -> "Patient":
         """Lock the user, then the dependent with that id or else the user's own profile.
 
-        Makes a missing profile from the account's names. Raises DoesNotExist for a patient of
-        another user, as for one who does not exist.
+        Creates the own profile, with the account's names, if it is missing. Raises DoesNotExist for
+        a patient of another user, as for one who does not exist.
         """
         _lock_account(user.pk)
         if patient_id is not None:
@@ -162,7 +162,7 @@ class Patient(PartialUpdateModel):
         )
 
     def __str__(self) -> str:
-        """The name and birth date: staff tell people of the same name apart by it."""
+        """Return the name and birth date, by which staff tell people of the same name apart."""
         return f"{self.name}, born {self.date_of_birth}" if self.date_of_birth else self.name
 
     @property
@@ -171,10 +171,10 @@ class Patient(PartialUpdateModel):
         return f"{self.first_name} {self.last_name}".strip()
 
     def enroll(self) -> None:
-        """Save a new patient. Locks the user, whose first booking could make a second profile.
+        """Save a new patient. Raises ProfileExists if the user already has a profile.
 
-        Raises ProfileExists where the user has a profile, ValidationError for one dependent too
-        many and for a dependent without a user.
+        Raises ValidationError for more than MAX_DEPENDENTS and for a dependent without a user.
+        Locks the user, so that a first booking does not create the profile at the same time.
         """
         with self._account_change(self.user_id):
             self.save(force_insert=True)
@@ -195,7 +195,7 @@ class Patient(PartialUpdateModel):
     def _account_change(self, account: int | None) -> Iterator[None]:
         """Run the body, which links the patient to the account or to none, in a transaction.
 
-        Locks the present account and the new one by key. Raises as `enroll`.
+        Locks the present account and the new one, the lower key first. Raises as `enroll`.
         """
         try:
             with transaction.atomic():
@@ -228,7 +228,10 @@ class Patient(PartialUpdateModel):
             raise Patient.DoesNotExist
 
     def delete_personal_data(self) -> None:
-        """Delete the locked patient and the medical history, once no appointment names them."""
+        """Delete the patient and the medical history.
+
+        The caller has locked the patient and taken the patient off all appointments.
+        """
         self.history.all().delete()
         self.emergency_accesses.update(reason="")
         _log_entries_of(self).update(object_repr=f"patient {self.pk}, erased")
@@ -243,7 +246,7 @@ def _lock_account(pk: int) -> None:
 
 
 def _only(patients: list[Patient]) -> Patient:
-    """The one patient of the list; raises Patient.DoesNotExist for none."""
+    """Return the one patient of the list; raises Patient.DoesNotExist if it is empty."""
     if not patients:
         raise Patient.DoesNotExist
     return patients[0]

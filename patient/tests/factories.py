@@ -5,7 +5,7 @@ from patient.models import MedicalHistory, Patient
 
 
 class PatientFactory(factory.django.DjangoModelFactory):
-    """A profile with a user of its own."""
+    """A patient who is the owner of a new user account."""
 
     class Meta:
         model = Patient
@@ -16,7 +16,7 @@ class PatientFactory(factory.django.DjangoModelFactory):
 
 
 class DependentFactory(PatientFactory):
-    """A dependent of an account: `DependentFactory(user=patient.user)`."""
+    """A dependent of the account `user`; by default of a new one whose owner has no profile."""
 
     first_name = "Leo"
     is_dependent = True

@@ -46,7 +46,7 @@ def test_the_log_shows_no_address_and_no_account(
 ) -> None:
     superuser.revise(first_name="", last_name="")
     AdminClient(superuser).get(page(patient, "change"))
-    read, _ = reported(client_of(patient.user))  # the page, and the history on it
+    read, _ = reported(client_of(patient.user))  # one entry for the page, one for its history
     assert read["by"] == {"role": "staff", "name": None}
     assert set(read) == {
         "id", "at", "by", "channel", "action", "kind", "object_id", "patient", "emergency",

@@ -50,7 +50,7 @@ def path_of(person: Patient) -> str:
 
 
 def every_call(client: APIClient, path: str) -> list[Any]:
-    """Call each method of a path that names a person, DELETE last."""
+    """Return the responses to GET, PUT, PATCH and DELETE of the path of a person."""
     return [
         client.get(path),
         client.put(path, LEO),

@@ -41,7 +41,7 @@ def doctor(doctor_user: User, client_of: Any) -> APIClient:
 
 
 def moved_to(visit: Appointment, ended_ago: timedelta, **changes: Any) -> None:
-    """Set when the visit ended, without a verb."""
+    """Set in the row that the visit ended this long ago; a negative time lies in the future."""
     ends_at = timezone.now() - ended_ago
     times = {"starts_at": ends_at - timedelta(minutes=20), "ends_at": ends_at}
     Appointment.objects.filter(pk=visit.pk).update(**times, **changes)

@@ -1,4 +1,4 @@
-"""Emergency access needs a reason, opens one patient for a limited time and is visible to all."""
+"""Staff give a reason to read one patient's history for an hour; the patient sees that they did."""
 
 import re
 from datetime import timedelta
@@ -20,6 +20,7 @@ WHY = "Unconscious at the door"
 
 @pytest.fixture
 def known(patient: Patient) -> Patient:
+    """Return a patient whose medical history names penicillin."""
     MedicalHistoryFactory(patient=patient, description="Penicillin")
     return patient
 
@@ -30,10 +31,12 @@ def admin_client(staff: User) -> AdminClient:
 
 
 def break_in(admin_client: AdminClient, patient: Patient, reason: str = WHY) -> Any:
+    """Begin emergency access in the admin; return the response."""
     return admin_client.send(page(EmergencyAccess, "add"), patient=patient.pk, reason=reason)
 
 
 def shows_it(admin_client: AdminClient, access: EmergencyAccess) -> bool:
+    """Return whether the page of the access shows the patient's history."""
     return "Penicillin" in admin_client.get(page(access, "change")).content.decode()
 
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 @pytest.fixture
 def coming(patient: Patient) -> Appointment:
-    """Return a visit in three days, in a slot of two places."""
+    """Return a visit in three days, in a slot of two places that another patient shares."""
     slot = ScheduleFactory(capacity=2).slots.first()
     AppointmentFactory(slot=slot)
     visit: Appointment = AppointmentFactory(patient=patient, slot=slot, reason="My knee")

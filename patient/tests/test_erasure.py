@@ -1,4 +1,4 @@
-"""DELETE of a profile removes the person from every table and keeps the counts right."""
+"""DELETE of a profile removes the person from all tables and keeps the counts of places right."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from tests.balance import assert_balanced
 pytestmark = pytest.mark.django_db
 
 PROFILE = "/api/patient/profile/"
+# Texts that nothing else in the database holds, so a search finds what is left of the person.
 CANARIES = ("Canarius", "Serinus", "Finch Lane", "Dulcinea", "600111222", "600333444", "1987-06-05")
 
 
@@ -32,7 +33,7 @@ def user() -> User:
 
 @pytest.fixture
 def person(user: User) -> Patient:
-    """Return a patient with a canary word in every text field."""
+    """Return a patient whose profile and medical history hold every canary word."""
     person = PatientFactory(
         user=user,
         first_name="Canarius",
@@ -60,7 +61,10 @@ def visit(person: Patient, days: int, **fields: Any) -> Appointment:
 
 @pytest.fixture
 def visits(person: Patient, user: User) -> dict[str, Appointment]:
-    """Return visits in every status, each with canary words."""
+    """Map names to visits in every status, each with canary words in its reason.
+
+    "forgotten" is a past visit that still has the status scheduled.
+    """
     past = timezone.now() - timedelta(days=2, hours=23)
     return {
         "coming": visit(person, 5),
@@ -73,7 +77,7 @@ def visits(person: Patient, user: User) -> dict[str, Appointment]:
 
 
 def rows_with(word: str) -> list[tuple[str, Any]]:
-    """Return every row of the database that holds the word, with its table."""
+    """Return the (table, row) of every row of the database that holds the word."""
     with connection.cursor() as cursor:
         found = []
         for table in connection.introspection.table_names(cursor):

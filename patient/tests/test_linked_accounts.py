@@ -1,4 +1,4 @@
-"""A profile and its account, when one of them changes."""
+"""Profiles are linked to an account or unlinked from it, and accounts are deleted."""
 
 import pytest
 

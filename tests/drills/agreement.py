@@ -1,8 +1,9 @@
 """Every part of the system gives the same answer about a slot at an instant (invariant I5).
 
-The drill makes random clinics. It asks the plain list, the search, the two explanations, the
-admin's filter, the waiting list, booking and rescheduling about every slot, at instants at which
-something changes. It compares the answers with the rule written again in plain Python.
+The drill makes random clinics. It asks the plain list of a doctor's slots, the list with
+`?explain=true` (as a patient and as anybody), the search, the admin's filter, the waitlist, booking
+and rescheduling about every slot, at instants at which something changes. It compares the
+answers with the rule written again in plain Python.
 """
 
 from collections import Counter
@@ -50,7 +51,7 @@ def agree(cases: int, first_seed: int = 0, report: Report = lambda line: None) -
 
 
 class Moment:
-    """A clinic at an instant, with the answers of every part of the system."""
+    """A clinic at an instant; its methods ask every part of the system and compare the answers."""
 
     def __init__(self, clinic: RandomClinic, at: datetime) -> None:
         self.clinic, self.at, self.patient = clinic, at, clinic.ground.patient
@@ -58,7 +59,7 @@ class Moment:
         self.client.force_authenticate(self.patient.user)
 
     def answers(self) -> Iterator[str]:
-        """Return the answer about each slot, after every part has given the same one."""
+        """Return the answer about each slot, after asserting that every part gives the same one."""
         expected = {slot.pk: self.reason(slot, self.clinic.live()) for slot in self.clinic.slots}
         everybody = {slot.pk: self.reason(slot, None) for slot in self.clinic.slots}
         free = {pk for pk, reason in everybody.items() if reason is None}
@@ -72,7 +73,7 @@ class Moment:
         return (str(reason) for reason in expected.values())
 
     def same(self, who: str, answer: Any, expected: Any) -> None:
-        """Assert that a part gave the expected answer."""
+        """Assert that the part `who` of the system gave the expected answer."""
         where = f"{who}, clinic {self.clinic.seed} at {self.at.isoformat()}"
         assert answer == expected, f"{where}: {answer}, not {expected}"
 
@@ -179,7 +180,7 @@ class Moment:
         return REASONS.get(answer.json()["code"], str(answer.content))
 
     def _refusal(self, verb: Callable[[], Any]) -> str | None:
-        """Return the reason that the verb gives, or None. The view calls the same verb."""
+        """Return the reason for which the verb refuses, or None. The view calls the same verb."""
         try:
             verb()
         except DomainError as error:

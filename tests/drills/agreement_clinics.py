@@ -25,7 +25,7 @@ DATES = (
 
 
 class Ground:
-    """The rows that all clinics of a run share: three places, two doctors and two patients."""
+    """The rows that all clinics of a run share: three locations, two doctors and two patients."""
 
     def __init__(self) -> None:
         self.places: list[Location] = [LocationFactory(time_zone=zone) for zone in ZONES]
@@ -47,7 +47,7 @@ class Ground:
 
 @dataclass
 class RandomClinic:
-    """One clinic: places with their rules, its slots, the patient's visits, instants to try."""
+    """One clinic: locations with random rules, its slots, the patient's visits, instants to try."""
 
     ground: Ground
     seed: int

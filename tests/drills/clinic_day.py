@@ -27,7 +27,7 @@ class ApiCaller:
         self.base, self.token = base, token
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Return the content of the answer. Raises HTTPError for all but a 2xx."""
+        """Return the parsed JSON of the answer, or None. Raises HTTPError for all but a 2xx."""
         headers = {"Content-Type": "application/json", **headers}
         if self.token:
             headers["Authorization"] = f"Token {self.token}"
@@ -78,7 +78,7 @@ class Patient(ApiCaller):
         self.leave()
 
     def booked(self) -> Any:
-        """Book a visit twice under one key, and check that the server made one."""
+        """Book a visit twice with one Idempotency-Key, and assert that the server made one."""
         key = {"Idempotency-Key": token_hex(8)}
         visit = self.somewhere("appointment/book/{doctor}/", **key)
         again = {"slot_id": visit["slot_id"], "reason": "a day"}
@@ -87,7 +87,7 @@ class Patient(ApiCaller):
         return visit
 
     def somewhere(self, path: str, **headers: str) -> Any:
-        """Send a free slot to the path. Try another slot if the server answers 409."""
+        """Post free slots to the path until one gets no 409. Return the parsed answer."""
         for _ in range(TRIES):
             slot = self.random.choice(self.free())
             sent = {"slot_id": slot["id"], **({"reason": "a day"} if "book" in path else {})}
@@ -99,7 +99,7 @@ class Patient(ApiCaller):
         raise AssertionError(f"{TRIES} slots were gone")
 
     def free(self) -> list[dict[str, Any]]:
-        """Return free slots, some days from now."""
+        """Return free slots of a random doctor, some days from now."""
         day = datetime.now(UTC).date() + timedelta(days=self.random.randint(2, 9))
         doctors = self.call("GET", "doctor/doctors/?page_size=100")["results"]
         doctor = self.random.choice(doctors)["id"]

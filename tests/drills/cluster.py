@@ -10,7 +10,7 @@
 
 The suite's own server (tests/postgres.py) has no durability and listens on a socket only. This one
 is durable and listens on a port, as in service. A password keeps other accounts of the machine out.
-Call `start`, `restart` and `standby` in the main thread: Linux ends the server when the thread that
+Call `start` and `standby` in the main thread: Linux ends the server when the thread that
 started it ends.
 """
 
@@ -68,7 +68,7 @@ def primary(**settings: str) -> Iterator["Cluster"]:
 
 
 class Cluster:
-    """A durable server: `start`, `stop`, `kill`, `pause`, `standby`, `promote`."""
+    """A durable server: `start`, `stop`, `kill`, `standby`, `promote`."""
 
     def __init__(self, programs: Programs, name: str, password: str) -> None:
         self.programs, self.name, self.port = programs, name, free_port()
@@ -126,13 +126,8 @@ class Cluster:
             self._process.wait()
         self._process = None
 
-    def restart(self) -> None:
-        """Stop the server and start it again, as after a change of settings."""
-        self.stop()
-        self.start()
-
     def resume(self) -> None:
-        """End a pause."""
+        """Let the processes that `hold_back` stopped go on."""
         self._signal(signal.SIGCONT)
 
     # --- Databases and values ---------------------------------------------------------------------
@@ -142,11 +137,11 @@ class Cluster:
         return f"postgres://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def value(self, statement: str, database: str = "postgres") -> Any:
-        """Return the one value that a statement answers, or None."""
+        """Run a statement. Return the one value of its result, or None if it has no result."""
         return query(self.url(database), statement)
 
     def values(self, statement: str) -> list[Any]:
-        """Return the first column that a statement answers."""
+        """Return the values of a query of one column."""
         return self.value(f"SELECT coalesce(array_agg(v), '{{}}') FROM ({statement}) AS t(v)") or []
 
     def create_database(self, name: str, template: str = "template1") -> str:

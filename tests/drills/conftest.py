@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer `--scale`: 0.1 makes every drill a tenth as large, 10 makes it ten times as large."""
+    """Add `--scale`: 0.1 makes every drill a tenth as large, 10 makes it ten times as large."""
     parser.addoption("--scale", type=float, default=1.0, help="size of the drills (1)")
 
 

@@ -1,4 +1,4 @@
-"""The connection to the database gets slow, breaks or falls silent; standbys and primaries end."""
+"""The database's connection gets slow, breaks or falls silent; a standby or primary is lost."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +44,7 @@ def line(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def relay(durable: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    """Start a server whose DATABASE_URL names two places for its database."""
+    """Start a server whose DATABASE_URL names a primary and the port of a standby."""
     with failover.relay(durable, "clinic", tmp_path_factory.mktemp("relay") / "log") as pair:
         yield pair
 

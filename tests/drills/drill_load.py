@@ -10,7 +10,7 @@ from tests.live import Server
 
 @pytest.fixture(scope="module")
 def load(clinic: Server) -> Load:
-    """Put a second of load of four people on the server."""
+    """Let four people book at the server for a second, and return their load."""
     load = Load.prepared(clinic, people=4, days=1)
     with load.running():
         time.sleep(1)

@@ -69,7 +69,7 @@ PART = [
 def test_the_suite_passes_through_pgbouncer(
     report: Callable[[str], None], pytestconfig: pytest.Config
 ) -> None:
-    """Run all tests at full size, and the races of bookings at a smaller one."""
+    """Run all tests at full size, and the files of PART at a smaller one."""
     files = [] if pytestconfig.getoption("scale") >= 1 else PART
     command = ["timeout", str(SECONDS), sys.executable, "-u", "-m", "pytest", "--db=pgbouncer"]
     process = subprocess.Popen(

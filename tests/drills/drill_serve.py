@@ -70,7 +70,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def words_of(pid: int) -> list[str]:
-    """Return the command line of a process, or nothing if it has ended."""
+    """Return the command line of a process, or an empty list if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except FileNotFoundError:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqli
 def test_a_writer_is_refused_after_its_timeout_however_many_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two writers wait for a third one of another process, and each waits as long as the other."""
+    """Two writers wait for a third, as if of another process. Each waits its full timeout."""
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 1)
 
     def begin(number: int) -> float:

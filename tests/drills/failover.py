@@ -30,7 +30,7 @@ def either(first: Cluster, second: int, database: str) -> str:
 
 @dataclass
 class Relay:
-    """Two servers: one leads until a drill kills it, and the other takes its port."""
+    """A primary, which each round kills, and a spare port, on which a standby takes over."""
 
     leader: Cluster
     spare: int
@@ -65,7 +65,10 @@ class Relay:
 
 @contextmanager
 def relay(leader: Cluster, database: str, log: Path) -> Iterator[Relay]:
-    """Start a server whose DATABASE_URL names two places. Its database is migrated."""
+    """Start a server whose DATABASE_URL names the leader and a spare port, and yield the relay.
+
+    The leader has this database, with all migrations.
+    """
     spare = free_port()
     server = BareServer(either(leader, spare, database), log)
     load = Load.prepared(server, patience=30)

@@ -34,7 +34,7 @@ MISCOUNT = "from doctor.models import Slot; Slot.objects.filter(pk={slot}).updat
 
 
 def book(server: Server, doctor: int, slot: int, token: str, together: Barrier) -> tuple[int, str]:
-    """Try to book, and return the status and the code of a refusal."""
+    """Try to book. Return the status, and the code of a refusal or an empty string."""
     request = Request(
         f"{server.base}/api/appointment/book/{doctor}/",
         json.dumps({"slot_id": slot}).encode(),
@@ -56,12 +56,12 @@ def prepared_in(server: Server) -> tuple[int, int, list[str]]:
 
 
 def held(clinic: Server, slot: int) -> list[int]:
-    """Return the places taken of the slot, and the appointments that hold one."""
+    """Return `taken` of the slot, and the number of appointments that hold a place."""
     return [int(count) for count in printed_value(clinic, "HELD", COUNT.format(slot=slot)).split()]
 
 
 def assert_144_tries_sell_5(server: Server, doctor: int, slot: int, tokens: list[str]) -> None:
-    """Let all patients book the slot at once."""
+    """Let all patients book the slot at once, and assert that it sells its five places."""
     together = Barrier(TRIES)  # each waits until the last one is ready
     with ThreadPoolExecutor(TRIES) as pool:
         tries = [pool.submit(book, server, doctor, slot, token, together) for token in tokens]

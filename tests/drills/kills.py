@@ -1,7 +1,7 @@
 """Kills of processes under load, and backups under load: no acknowledged visit is ever lost.
 
 A clinic of its own, with PostgreSQL as durable as in service, serves a load of clients. Each client
-sends a request again under its key until the server answers (tests/drills/load.py). A killed
+repeats a request with its Idempotency-Key until the server answers (tests/drills/load.py). A killed
 process starts again as its supervisor would start it; the drill repairs nothing by hand.
 """
 
@@ -80,7 +80,7 @@ def clinic(database: Database, folder: Path) -> Iterator[Clinic]:
 def serving(
     create_database: Callable[[str], str], primary: Cluster | None, folder: Path
 ) -> Iterator[Clinic]:
-    """Start the server on a new database."""
+    """Start the server on a new database, and yield the clinic."""
     server = BareServer(create_database("clinic"), folder / "log")
     server.migrate()
     with server.running():

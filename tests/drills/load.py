@@ -1,8 +1,8 @@
 """Clients of the real server that book and cancel without pause, and keep every answer.
 
     load = Load.prepared(server, people=8)  # makes people and a calendar in the server's database
-    with load.running():                    # the clients send each request again under its key
-        ...                                 # until the server answers; cause faults here
+    with load.running():                    # the clients repeat each request until the server
+        ...                                 # answers, with one Idempotency-Key; cause faults here
     load.assert_kept()                      # every acknowledged visit is in the database, once
     load.answers                            # the answer to every try, with its times
 
@@ -102,11 +102,11 @@ class Load:
     patience: float = 60  # seconds that a client waits for an answer
     answers: list[Answer] = field(default_factory=list)
     ledger: list[Booking] = field(default_factory=list)
-    unsettled: list[str] = field(default_factory=list)
-    surprises: list[str] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)  # paths of requests without a final answer
+    surprises: list[str] = field(default_factory=list)  # answers but a success and a full slot
     people: "list[Person]" = field(default_factory=list)
-    enough: threading.Event = field(default_factory=threading.Event)
-    too_late: threading.Event = field(default_factory=threading.Event)
+    enough: threading.Event = field(default_factory=threading.Event)  # set: book no more
+    too_late: threading.Event = field(default_factory=threading.Event)  # set: try no more
 
     @classmethod
     def prepared(cls, server: Server, people: int = 8, days: int = 7, **options: Any) -> "Load":
@@ -143,7 +143,7 @@ class Load:
         return {pk: (slot, status) for pk, slot, status in rows}
 
     def lost(self) -> list[Booking]:
-        """Return the acknowledged visits that the database does not hold as acknowledged."""
+        """Return the acknowledged visits that are not in the database with this slot and status."""
         held = self.held()
         return [kept for kept in self.ledger if held.get(kept.appointment) != _row(kept)]
 
@@ -157,7 +157,7 @@ class Load:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def assert_answers_are_usual(self) -> None:
-        """Assert that all answers are the usual ones, or a 503 with Retry-After."""
+        """Assert that every try got 200, 201, 409, or a 503 with Retry-After."""
         assert {answer.status for answer in self.answers} <= {200, 201, 409, 503}, self.summary()
         assert all(answer.retry_after for answer in self.answers if answer.status == 503)
 
@@ -186,6 +186,7 @@ class Load:
 
 
 def _row(kept: Booking) -> tuple[int, str]:
+    """Return the slot and status that the database must hold."""
     return kept.slot, "canceled" if kept.canceled else "scheduled"
 
 
@@ -215,7 +216,7 @@ class Person:
         self.connection.close()
 
     def book(self, slot: int) -> Booking | None:
-        """Book the slot, or return None if it is full."""
+        """Book the slot. Return None if it is full, or if no answer came in time."""
         answer = self.settle(f"/api/appointment/book/{self.load.doctor}/", {"slot_id": slot})
         if answer is None or not self.is_done(answer, 201):
             return None
@@ -229,13 +230,16 @@ class Person:
         kept.canceled = answer is not None and self.is_done(answer, 200)
 
     def is_done(self, answer: Answer, expected: int) -> bool:
-        """Return whether the server acknowledged it. Note any answer but that and a full slot."""
+        """Return whether the status is the expected one. Note any other answer but a full slot."""
         if answer.status != expected and (answer.status, answer.code) != (409, "slot_full"):
             self.load.surprises.append(f"{answer.status} {answer.body.decode()}")
         return answer.status == expected
 
     def settle(self, path: str, body: dict[str, Any]) -> Answer | None:
-        """Send the request under one key until the server answers. Return None if time runs out."""
+        """Repeat the request with one Idempotency-Key until its status is below 500.
+
+        Return None if the time runs out before.
+        """
         key = uuid.uuid4().hex
         while not self.load.too_late.is_set():
             answer = self.send(path, body, key)

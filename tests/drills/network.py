@@ -17,7 +17,7 @@ READY_SECONDS = 4
 
 @dataclass(frozen=True)
 class Line:
-    """A server, its clients, and the line to its database."""
+    """A server, its clients, and the proxy through which it reaches its database."""
 
     server: BareServer
     load: Load
@@ -68,7 +68,7 @@ class Line:
         return self.load.first_acknowledged(since)
 
     def _assert_only_503_meanwhile(self, since: float, until: float) -> None:
-        """Every answer given once the silence was complete asks the client to come again.
+        """Assert that answers after 3 s of silence are 503, and that no try takes as long as it.
 
         One other is right: a refusal that PostgreSQL had given before. It needs no commit, so the
         server waits in vain for its rollback alone, drops the connection, and refuses.

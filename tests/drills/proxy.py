@@ -46,7 +46,7 @@ class Proxy:
         self.reset()
 
     def between(self, url: str) -> str:
-        """Return the DATABASE_URL with this proxy's place."""
+        """Return the DATABASE_URL with this proxy's host and port."""
         parts = urlsplit(url)
         people = parts.netloc.rpartition("@")[0]
         return urlunsplit(parts._replace(netloc=f"{people}@127.0.0.1:{self.port}"))

@@ -69,9 +69,9 @@ def change_over(first: Server, second: Server) -> None:
 
 @contextmanager
 def busy(*servers: Server) -> Iterator[list[int]]:
-    """Run days of patients at each server without a break. Yield how many; final at the end.
+    """Run days of patients at each server without a break during the block.
 
-    Any exception of one of them is raised at the end.
+    Yield the number of days at each, which grows. Raises at the end what a patient's day raised.
     """
     over, days = Event(), [0 for _ in servers]
 
@@ -126,7 +126,7 @@ def go_back(old: Server, new: Server) -> None:
 
 
 def leaves(server: Server) -> dict[str, str]:
-    """Return the last migration of each app in the server's code."""
+    """Map each app to its last migration in the server's code."""
     printed = done(server, "shell", "--no-imports", "-c", LEAVES)
     [line] = [line for line in printed.splitlines() if line.startswith("LEAVES")]
     return dict(json.loads(line.removeprefix("LEAVES")))

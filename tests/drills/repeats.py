@@ -40,7 +40,8 @@ visits = Appointment.objects.filter(slot=slot)
 keys = IdempotencyKey.objects.filter(patient__appointments__in=visits)
 print("COUNT", slot.taken, visits.count(), keys.count())
 """
-# This code books under a key, and stops at the step where the drill kills it, in its transaction.
+# This code books with an Idempotency-Key, and stops at a step, inside its transaction. There the
+# drill kills its process.
 BOOK_AND_STOP = """
 import time
 from rest_framework.test import APIClient
@@ -53,6 +54,7 @@ def stop(*args, **kwargs):
 client = APIClient(HTTP_AUTHORIZATION="Token {token}", SERVER_NAME="127.0.0.1")
 client.post("{path}", {{"slot_id": {slot}}}, headers={{"Idempotency-Key": "{key}"}})
 """
+# What is done when the code stops, and the function that it replaces to stop there.
 STEPS = {
     "the key is claimed": "booking.booking_context",
     "the place is taken": "Appointment.save_booked",
@@ -93,7 +95,7 @@ class Clinic:
         return f"/api/appointment/book/{self.doctor}/"
 
     def book(self, token: str, key: str) -> Answer:
-        """Book the slot under a key. Raises HTTPError for anything but a 2xx."""
+        """Book the slot with this Idempotency-Key. Raises HTTPError for anything but a 2xx."""
         request = Request(
             self.server.base + self.path,
             json.dumps({"slot_id": self.slot}).encode(),
@@ -120,7 +122,7 @@ class Clinic:
 
 
 def assert_each_key_books_once(server: Server, keys: int, sends: int) -> float:
-    """Send each key's request `sends` times at the same moment. Return the seconds it took."""
+    """Send each key's request `sends` times at once; one books. Return the seconds it took."""
     clinic = Clinic.prepared(server, keys)
     began = time.monotonic()
     for first in range(0, keys, AT_ONCE // sends):
@@ -152,7 +154,7 @@ def _sent_together(clinic: Clinic, tokens: list[str], sends: int) -> list[list[A
 def assert_key_usable_once_killed(
     server: Server, kills: int, step: str, report: Callable[[str], object] = str
 ) -> None:
-    """Kill processes that book under a key at this step, and then send the same request again."""
+    """Kill processes at this step of a booking, and then send the request with the same key."""
     clinic = Clinic.prepared(server, kills)
     waits = []
     for number, token in enumerate(clinic.tokens):

@@ -23,7 +23,7 @@ def end_in_mid_load(load: Load, server: BareServer, rounds: int) -> list[Answer]
 
 
 def cut_off(answer: list[Answer]) -> Counter[str]:
-    """Count the faults of requests that came in. A refused connection does not count."""
+    """Count by name the faults of requests that came in: a refused connection does not count."""
     return Counter(t.fault for t in answer if t.fault not in {"", "ConnectionRefusedError"})
 
 

@@ -45,7 +45,7 @@ def doctors_with_hours(number: int) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """A summary of the database that any change alters."""
+    """A summary of the sessions and slots, equal before and after a run that makes none."""
 
     sessions: int
     slots: int
@@ -59,7 +59,7 @@ class State:
 
 
 def materialize(days: int = DAYS) -> str:
-    """Run the command, by default for the year, and return its output."""
+    """Run `extend_schedules`, by default for the year, and return its standard output."""
     printed = StringIO()
     call_command("extend_schedules", f"--days={days}", stdout=printed, stderr=StringIO())
     return printed.getvalue()

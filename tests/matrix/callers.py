@@ -35,7 +35,7 @@ CALLERS = (
 STAFF = ("reception", "superuser")
 # One caller of each kind among those who are not staff.
 ONE_OF_EACH = ("anonymous", "expired", "deactivated", "patient A", "carer", "doctor of A")
-WHOSE = ("own", "other", "absent")
+WHOSE = ("own", "other", "absent")  # whose row a call names
 FIRST_KEY = 1000
 
 
@@ -82,7 +82,7 @@ class Callers:
 
 
 def make_rows_of_the_site(user: User) -> None:
-    """Make a row of each model in the admin that belongs to no patient."""
+    """Make a row of each model in the admin whose rows belong to no patient."""
     Group.objects.create(name=user.email)
     TOTPDevice.objects.create(user=user)
     StaticDevice.objects.create(user=user)

@@ -22,14 +22,16 @@ from tests.matrix.tables import METHODS, OF_PAGES, OFF_PAGES, READING, Cells, ce
 from tests.problems import MEDIA_TYPE
 from tests.sample_data import rolled_back
 
+# Values of the path parameters that are not the key of a row.
 SAMPLES = {"app_label": "patient", "url": "nothing/", "content_type_id": "1"}
+# The content type of a body, by whether the path is of the API.
 KINDS = {True: "application/json", False: "application/x-www-form-urlencoded"}
 BY_CALL = {"X-Request-ID"}  # a header that differs between any two answers
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of a path."""
+    """The response of the application to a call of this path."""
 
     path: str
     response: Any
@@ -39,7 +41,7 @@ class Answer:
         return int(self.response.status_code)
 
     def content(self) -> tuple[Any, ...]:
-        """Return the whole content, without the path of the request and the id of the call."""
+        """Return status, headers and body without what differs by call: path and request id."""
         headers = {
             name: value.replace(self.path, "") if name == "Location" else value
             for name, value in self.response.items()
@@ -165,7 +167,7 @@ def absent_key_like(row: Any) -> Any:
 
 
 def cells_of(answers: Answers, read: Callable[[Answer], str]) -> Cells:
-    """Return the answers as cells of a table."""
+    """Map (method, caller) to the cell of the table; `read` gives an answer's entry."""
     found: dict[tuple[str, str], list[str]] = {}
     for (method, caller, _), answer in answers.items():
         found.setdefault((method, caller), []).append(read(answer))
@@ -173,7 +175,11 @@ def cells_of(answers: Answers, read: Callable[[Answer], str]) -> Cells:
 
 
 def distinguishable(answers: Answers, read: Callable[[Answer], str]) -> Iterator[str]:
-    """Yield each call whose answers for another's and an absent row differ beyond the table."""
+    """Yield each call whose answers for another's and an absent row differ only in their content.
+
+    Such a difference betrays that the row exists, and the table does not show it. Successes do not
+    count.
+    """
     for (method, caller, whose), other in answers.items():
         if whose == "other":
             absent = answers[method, caller, "absent"]

@@ -15,7 +15,7 @@ CHANCE = {"digest", "password", "request_id", "token_key"}
 
 
 def stored() -> Rows:
-    """Return every row of every table, except sessions."""
+    """Return every row of every table, except Django's sessions."""
     return {
         (model._meta.label_lower, row[model._meta.pk.attname]): row
         for model in apps.get_models()
@@ -25,7 +25,7 @@ def stored() -> Rows:
 
 
 class Change:
-    """The difference between two states."""
+    """The difference between two results of `stored()`."""
 
     def __init__(self, before: Rows, after: Rows) -> None:
         self.before, self.after = before, after
@@ -38,7 +38,10 @@ class Change:
         return written | {f"+{key[0]}" for key in self.new} | {f"-{key[0]}" for key in self.gone}
 
     def content(self) -> list[str]:
-        """Return the whole difference as sorted lines, without the columns of CHANCE."""
+        """Return the whole difference as sorted lines, without the columns of CHANCE.
+
+        The key of a new row reads "new", so that equal calls have equal lines.
+        """
         written = [
             f"{model} {key} {column}={value!r}"
             for model, key, column, value in self._written()
@@ -70,7 +73,7 @@ class Change:
 
 @cache
 def model_named(label: str, column: str) -> str:
-    """Return the model whose key a column holds, or "" for a column that holds no key."""
+    """Return the label of the model whose key a column holds, or "" if it holds no key."""
     model = apps.get_model(label)
     field = next(field for field in model._meta.fields if field.attname == column)
     named = model if field.primary_key and not field.related_model else field.related_model

@@ -62,7 +62,7 @@ def _lines(name: str) -> list[str]:
 
 
 def cell(answers: list[str]) -> str:
-    """Join the answers to own, other and absent in one cell."""
+    """Join the answers for own, other and absent rows in one cell."""
     return answers[0] if len(set(answers)) == 1 else "/".join(answers)
 
 

@@ -35,7 +35,7 @@ class ApiClient(HttpClient):
     def __call__(
         self, method: str, path: str, token: str = "", body: object = None
     ) -> tuple[int, Any]:
-        """Return the status and the document, or None for an empty answer."""
+        """Return the status and the parsed JSON of the body, or None for an empty body."""
         headers = {"Authorization": f"Token {token}"} if token else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -44,7 +44,7 @@ class ApiClient(HttpClient):
 
 
 class Page:
-    """A page that the browser got."""
+    """A response to `Browser`, with the attributes of Django's that `AdminClient` reads."""
 
     def __init__(self, status: int, content: bytes, location: str) -> None:
         self.status_code, self.content, self.location = status, content, location
@@ -56,7 +56,7 @@ class Page:
 
 
 class Browser(HttpClient):
-    """A browser with what the admin needs: cookies, forms, redirects."""
+    """A replacement of Django's test client that calls a real server: cookies, forms, redirects."""
 
     def __init__(self, base: str) -> None:
         super().__init__(base)

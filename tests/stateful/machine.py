@@ -168,7 +168,7 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), hours=st.sampled_from(HOURS), capacity=st.integers(1, 3))
     def edit_hours(self, data: Any, hours: tuple[int, int], capacity: int) -> None:
-        """Edit hours at the API, which names the visits in the way."""
+        """Edit a session at the API, which names the visits that would lose their slot."""
         old = self.some_session(data)
         new = replace(old, span=hours, capacity=capacity)
         stranded = self.model.in_the_way(new)
@@ -240,14 +240,14 @@ class ClinicMachine(RuleBasedStateMachine):
         return self.api(method, path, person.token, body or None)
 
     def refused(self, expected: str | None, status: int, answer: Any, good: int = 200) -> bool:
-        """Return whether the call was refused. The reason must be the model's."""
+        """Assert that the answer is what the model expects, and return whether it is a refusal."""
         code = answer.get("code") if status >= 400 else None
         assert (status, code) == (409 if expected else good, expected), answer
         self.outcomes[expected or "gone through"] += 1
         return expected is not None
 
     def keys_of(self, session: Session) -> dict[tuple[int, int], int]:
-        """Return the keys of a session's slots, which must be the slots of the model."""
+        """Map the session's spans to its slots' keys; the database must have no other slots."""
         rows = Schedule.objects.get(pk=session.pk).slots.values_list("starts_at", "pk")
         keys = {start.hour * 60 + start.minute: pk for start, pk in rows}
         assert sorted(keys) == [start for start, _ in session.spans()]

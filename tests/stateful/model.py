@@ -11,13 +11,13 @@ Span = tuple[int, int]  # minutes of one day
 
 
 def overlap(one: Span, other: Span) -> bool:
-    """Return whether the two have some time in common."""
+    """Return whether the two spans have some time in common."""
     return one[0] < other[1] and other[0] < one[1]
 
 
 @dataclass
 class Place:
-    """A slot."""
+    """A slot of a session."""
 
     pk: int
     session: int
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass
 class Session:
-    """Hours of a doctor on the one day of the model."""
+    """Hours of a doctor on the one day of the model, in slots of `step` minutes."""
 
     pk: int
     doctor: int
@@ -121,7 +121,7 @@ class Model:
     def reason(
         self, patient: int, place: Place, exclude_appointment: int | None = None
     ) -> str | None:
-        """Return the first reason against the slot, for a new visit or for the move of a visit."""
+        """Return the code of the first reason against a booking or a move there, or None."""
         mine = [(visit, there) for visit, there in self.live() if visit.patient == patient]
         others = [there for visit, there in mine if visit.pk != exclude_appointment]
         if any(there is place for _, there in mine):
@@ -142,7 +142,7 @@ class Model:
         self.offer([place])
 
     def discard(self, visit: Visit) -> None:
-        """Delete a visit. Its patient can be offered again what they gave up by it."""
+        """Delete a visit. Its patient can be offered again the slots that they gave up by it."""
         if visit.status == "scheduled":
             self.cancel(visit)
         for entry in self.entries.values():
@@ -162,7 +162,7 @@ class Model:
         return [place for place in of_doctor if self.reason(patient, place) is None]
 
     def accept(self, entry: Entry) -> str | None:
-        """Give the patient the offered place, or return the reason against it."""
+        """Accept the offer, or return the reason against it. The caller adds the visit."""
         place = self.places[entry.offer or 0]
         entry.offer = None
         reason = self.reason(entry.patient, place)
@@ -198,7 +198,7 @@ class Model:
     # --- Staff's verbs ---
 
     def in_the_way(self, session: Session) -> list[int]:
-        """Return the visits that would be stranded if the session became this one."""
+        """Return the keys of the visits that would lose their slot if this replaced the session."""
         spans = session.spans()
         stranded = [
             place
@@ -209,10 +209,10 @@ class Model:
         return sorted(visit.pk for visit, place in self.live() if place in stranded)
 
     def remake(self, session: Session, keys: dict[Span, int]) -> None:
-        """Replace the session, which strands no visit. `keys` are the keys of its new slots."""
+        """Replace the session by one that strands no visit; `keys` maps slots' spans to keys."""
         were_open, before = self._open(), self.places_of(session.pk)
         self.sessions[session.pk] = session
-        reported = set()
+        reported = set()  # slots that got a free place, which is then offered
         for place in before:
             gone = place.span not in keys
             if gone or self.taken(place) > session.capacity:
@@ -269,17 +269,19 @@ class Model:
         )
 
     def _take_back(self, entry: Entry) -> Place:
+        """End the offer of an entry, which waits again, and return its slot."""
         place = self.places[entry.offer or 0]
         entry.status, entry.offer = "waiting", None
         return place
 
     def _passed(self, visit: Visit, place: Place) -> None:
+        """Note that the visit's patient gave the slot up, so that it is not offered to them."""
         for entry in self.entries.values():
             if entry.patient == visit.patient:
                 entry.passed.add((place.pk, visit.pk))
 
     def _withdraw(self, places: Iterable[Place]) -> set[int]:
-        """Take offers back, and return the slots that lost one."""
+        """Take the offers of these slots back, and return the keys of the slots that lost one."""
         keys = {place.pk for place in places}
         held = [entry for entry in self.entries.values() if entry.offer in keys]
         return {self._take_back(entry).pk for entry in held}
@@ -294,6 +296,7 @@ class Model:
         return {place.pk for place in self.places.values() if self.is_open(place)}
 
     def _open_or_close(self, places: list[Place], were_open: set[int], reported: set[int]) -> None:
+        """Withdraw the offers of closed slots; offer places of `reported` and reopened ones."""
         self._withdraw(place for place in places if not self.is_open(place))
         flipped = {p.pk for p in places if self.is_open(p) and p.pk not in were_open}
         self.offer(self.places[pk] for pk in (reported | flipped) & self.places.keys())

@@ -14,7 +14,7 @@ NUMBERS = count()
 
 @dataclass(frozen=True)
 class Person:
-    """A person with an account, a profile and an entry in their medical history."""
+    """A patient; `pk` is the key of the profile, `user` the key of the account."""
 
     pk: int
     user: int
@@ -22,7 +22,7 @@ class Person:
 
 
 def register(api: ApiClient) -> Person:
-    """Make an account, a profile and an entry, all through the API."""
+    """Make an account, a profile and an entry of the medical history, all through the API."""
     names = {"first_name": "Ana", "last_name": f"Ruiz {next(NUMBERS)}"}
     email = f"machine{names['last_name'][5:]}@example.com"
     status, made = api(

@@ -1,4 +1,7 @@
-"""The rows of the database that the model covers, written as the model writes them."""
+"""The rows of the database that the model covers, in the form that the model has them.
+
+`slots_of(model)` and its like read the model; `slots(model)` and its like read the database.
+"""
 
 from typing import Any
 
@@ -19,7 +22,7 @@ def difference(model: Model) -> list[tuple[str, Any, Any]]:
 
 
 def slots_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Return the time, the places, the places taken and the openness of each slot."""
+    """Map the key of each slot to its start (minute of day), capacity, `taken` and `is_open`."""
     return {
         pk: (place.span[0], place.capacity, model.taken(place), model.is_open(place))
         for pk, place in model.places.items()
@@ -40,7 +43,7 @@ def slots(model: Model) -> dict[int, tuple[Any, ...]]:
 
 
 def visits_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Return the patient, slot and status of each visit. A canceled visit may have no slot."""
+    """Map the key of each visit to its patient, slot (None if it is gone), status and reason."""
     return {v.pk: (v.patient, v.slot, v.status, v.reason) for v in model.visits.values()}
 
 
@@ -52,7 +55,7 @@ def visits(model: Model) -> dict[int, tuple[Any, ...]]:
 
 
 def flagged_of(model: Model) -> set[int]:
-    """Return the live visits that leave has flagged."""
+    """Return the keys of the scheduled visits that time off has flagged for rebooking."""
     return {visit.pk for visit, place in model.live() if model.is_on_leave(place)}
 
 
@@ -62,7 +65,7 @@ def flagged(model: Model) -> set[int]:
 
 
 def entries_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Return the patient, status and offer of each entry."""
+    """Map the key of each waitlist entry to its patient, status and the slot offered to it."""
     return {e.pk: (e.patient, e.status, e.offer) for e in model.entries.values()}
 
 

@@ -19,7 +19,7 @@ from tests.stateful.machine import ClinicMachine
 
 @contextmanager
 def running_state_machine(database: Database, log: Path) -> Iterator[type[ClinicMachine]]:
-    """Start a server on the database of this process, and yield the machine, with staff."""
+    """Start a server on this process's database, and yield a ClinicMachine that calls it."""
     name = str(connection.settings_dict["NAME"])
     url = f"sqlite:///{name}" if database.kind == "sqlite" else database.url(name)
     server = BareServer(url, log)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the arguments: the patient, and the file if it is not to be printed."""
+        """Add the patient, and the path of a file to write instead of standard output."""
         parser.add_argument("id", type=int, help="key of the patient")
         parser.add_argument("--output", help="path of a new file, which only its owner can read")
 
@@ -42,7 +42,10 @@ class Command(BaseCommand):
             Export.for_patient(patient).write(file)
 
     def print(self, export: Export) -> None:
-        """Print the file; exit 1 without a word if the reader closes the pipe, as `head` does."""
+        """Write the export to standard output.
+
+        Exits 1 without a message if the reader closes the pipe, as `head` does.
+        """
         try:
             export.write(self.stdout)  # type: ignore[arg-type]
             self.stdout.flush()

@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 day.book(sessions.publish_sessions(date))
 
     def add_examples(self) -> None:
-        """Add leave with visits to rebook, a waitlist with an open offer, and reads of a record."""
+        """Add leave, a waitlist with an open offer, and accesses to a medical history."""
         at = timezone.now()
         with transaction.atomic():
             if examples.add_leave(at):

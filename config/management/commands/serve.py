@@ -89,7 +89,7 @@ def refuse_without_static_files() -> None:
 
 @contextmanager
 def startup_lock() -> Iterator[None]:
-    """Prepare the database in one of two first runs at a time; demos only."""
+    """Let only one process at a time prepare the database, by a locked file; demos only."""
     if settings.PRODUCTION:  # its folders may be read-only
         yield
         return
@@ -136,9 +136,9 @@ def first_line(error: Exception) -> str:
 def start_scheduler(stdout: Any) -> None:
     """Fork a child that runs the jobs, such as sending mail, as long as the server lives.
 
-    It runs them for the first time when the server is up. The processes of the server hold the
-    writing end of a pipe open: when the last of them has ended, in any way, the child reads the end
-    of the pipe.
+    It runs them for the first time some seconds later, when the server is up. The processes of the
+    server hold the writing end of a pipe open: when the last of them has ended, in any way, the
+    child reads the end of the pipe and stops.
     """
     from appointment.scheduler import Scheduler  # noqa: PLC0415  (tests import this without models)
 
@@ -158,7 +158,7 @@ def start_scheduler(stdout: Any) -> None:
 def become_gunicorn() -> NoReturn:
     """Serve in this process, which has loaded everything already, until a signal ends it.
 
-    gunicorn starts itself again with these arguments at SIGUSR2.
+    At SIGUSR2 gunicorn starts itself again with the arguments in `sys.argv`.
     """
     from gunicorn.app.wsgiapp import WSGIApplication  # noqa: PLC0415  (no other command loads it)
 

@@ -19,7 +19,7 @@ SECONDS_BETWEEN_REPORTS = 5
 
 
 def days(text: str) -> int:
-    """Read a number of days from 1 to ten years; raises ArgumentTypeError for any other text."""
+    """Parse a number of days from 1 to ten years; raises ArgumentTypeError for any other text."""
     if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
         raise ArgumentTypeError(f"a whole number from 1 to {MOST_DAYS}, not {text!r}")
     return int(text)
@@ -63,7 +63,7 @@ class Command(BaseCommand):
         self.skipped += len(generated.skipped)
 
     def report_progress(self, done: str) -> None:
-        """Print the totals so far, at most every five seconds."""
+        """Print the totals so far to standard error, at most every five seconds."""
         if time.monotonic() - self.reported_at > SECONDS_BETWEEN_REPORTS:
             self.reported_at = time.monotonic()
             self.stderr.write(f"... {done}: {self.totals()}")

@@ -1,7 +1,7 @@
 """psycopg2 connections that are cut off when the server does not answer in time.
 
 libpq waits for an answer without end. TCP's own timeouts notice a peer that is gone, but not one
-that keeps the connection open and is silent: a stopped server, a proxy without its other side, a
+that keeps the connection open and is silent: a stopped server, a proxy that lost its server, a
 commit that waits for a standby. The thread whose connection is cut off gets an OperationalError.
 Whether its commit took place is then unknown, so it is never reported as done.
 """
@@ -69,7 +69,7 @@ WATCHDOG = ConnectionWatchdog()
 
 
 class Connection(connection):
-    """A connection that sets the timeouts of the moment and is watched while it waits.
+    """A connection that sets the timeouts in force and is watched while it waits for the server.
 
     `_line` is a duplicate of its socket: another connection that gets the same file descriptor
     after a close is never shut down by mistake.
@@ -81,7 +81,7 @@ class Connection(connection):
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Let the block wait for the server no longer than the timeouts of the moment say."""
+        """Cut the connection off if the block takes longer than `current_timeouts().answer`."""
         seconds = current_timeouts().answer
         if not seconds:
             yield
@@ -90,10 +90,10 @@ class Connection(connection):
             yield
 
     def with_timeouts(self, query: Any) -> Any:
-        """Return the statement, preceded by its timeouts where it begins a transaction.
+        """Return the SQL, with the SQL that sets the timeouts before it if it begins a transaction.
 
-        A command's statement outside a transaction gets none: some take long, and some (VACUUM)
-        must be sent alone.
+        In autocommit each statement is a transaction. There the statements of a management command
+        get no timeouts: some take long, and some (VACUUM) must be sent alone.
         """
         is_first = self.get_transaction_status() == TRANSACTION_STATUS_IDLE
         alone = self.autocommit and not in_request()
@@ -102,7 +102,10 @@ class Connection(connection):
         return current_timeouts().sql(of_transaction=not self.autocommit) + query
 
     def commit(self) -> None:
-        """Commit; raises OperationalError where the synchronous standby has not confirmed it."""
+        """Commit; raises OperationalError where the synchronous standby has not confirmed it.
+
+        PostgreSQL only sends a warning when the wait for the standby is canceled.
+        """
         self.notices.clear()
         with self.watched():
             super().commit()
@@ -119,7 +122,11 @@ class Connection(connection):
 
 
 class Cursor(cursor):
-    """Executes with its connection's timeouts; a cursor with a name is one on the server."""
+    """A cursor that executes with its connection's timeouts.
+
+    A cursor with a name is a server-side one: psycopg2 sends its query inside a DECLARE, where no
+    other statement can stand before it.
+    """
 
     def execute(self, query: Any, vars: Any = None) -> None:
         statement = query if self.name else self.connection.with_timeouts(query)
@@ -131,9 +138,9 @@ class Cursor(cursor):
             return super().fetchmany(self.arraysize if size is None else size)
 
     def close(self) -> None:
-        """Close; a lost connection is no error here, since its cursor is gone with it.
+        """Close; ignore the error if the connection is lost, since the cursor is gone with it.
 
-        Django does not translate errors of closing. The next statement raises one for the loss.
+        Django would raise psycopg2's own error here. The next statement raises Django's for it.
         """
         try:
             with self.connection.watched():

@@ -1,4 +1,4 @@
-"""The timeouts of the moment: those of a request, or those of a command."""
+"""The database timeouts in force: those of an HTTP request, or of a management command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,9 @@ GRACE = 1.5  # seconds that the server's own error may take to arrive
 class Timeouts:
     """Seconds that a lock, a statement and a pause inside a transaction may take; 0 is no limit.
 
-    PostgreSQL enforces these three. The connection watchdog enforces `answer`: a commit may wait
-    for a standby that is lost, and no timeout of PostgreSQL ends that wait.
+    PostgreSQL enforces these three. The connection watchdog enforces `answer`, the seconds that
+    the client waits for the server: a commit may wait for a standby that is lost, and no timeout of
+    PostgreSQL ends that wait.
     """
 
     lock: float
@@ -39,24 +40,24 @@ _timeouts: ContextVar[Timeouts | None] = ContextVar("timeouts", default=None)
 
 
 def request_timeouts() -> Timeouts:
-    """Return the timeouts of a request (setting DATABASE_LIMITS)."""
+    """Return the timeouts of a request: DATABASE_LIMITS, and GRACE on `statement` for `answer`."""
     timeouts = Timeouts(**settings.DATABASE_LIMITS)
     return replace(timeouts, answer=timeouts.statement and timeouts.statement + GRACE)
 
 
 def in_request() -> bool:
-    """Whether timeouts are set, as in a request; a command's statements may take long."""
+    """Whether the caller runs inside `use_timeouts`, as every HTTP request does and no command."""
     return _timeouts.get() is not None
 
 
 def current_timeouts() -> Timeouts:
-    """Return the timeouts of the moment; a command has those for locks and pauses only."""
+    """Return the timeouts in force; outside a request only those for locks and pauses."""
     return _timeouts.get() or replace(request_timeouts(), statement=0, answer=0)
 
 
 @contextmanager
 def use_timeouts(timeouts: Timeouts | None = None) -> Iterator[None]:
-    """Set these timeouts, or those of a request, for the block."""
+    """Keep to these timeouts in the block; by default to those of a request."""
     token = _timeouts.set(timeouts or request_timeouts())
     try:
         yield
