@@ -163,7 +163,7 @@ class AuditEvent(models.Model):
 
         Without an actor it is `system` for a command, else `stranger`. It is `patient` for a
         patient of the actor's own account. For another patient it is `otherwise` if given, else
-        `staff` or `doctor`: nobody else reaches that patient's data. Without a patient, `patient`
+        `staff` or `doctor`: no other role reaches that patient's data. Without a patient, `patient`
         replaces `doctor`: the actor has looked for their own data.
         """
         if actor is None:

@@ -61,7 +61,7 @@ class AvailableSlotsView(APIView):
         first: date,
         last: date,
     ) -> BookingContext:
-        """Return the booking context of the patient, or of nobody, for slots on these dates."""
+        """Return the booking context for slots on these dates: of the patient, or without one."""
         if patient is None or not locations:
             return BookingContext(at, tuple(locations))
         zones = {location.pk: location.time_zone for location in locations}
