@@ -15,7 +15,14 @@ from appointment.invariants import windows
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
-from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+    PublishedScheduleFactory,
+    ScheduleFactory,
+    day_ahead,
+)
+from patient.tests.factories import PatientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -66,8 +73,10 @@ def test_an_empty_clinic_is_in_order() -> None:
     assert verdict() == (0, "I1 to I4 hold: no rows checked.\n")
 
 
-def test_the_summary_says_how_much_was_checked(booked: Appointment) -> None:
-    AppointmentFactory(slot=booked.slot).cancel()
+def test_rows_that_verbs_wrote_are_in_order_and_counted() -> None:
+    slot = PublishedScheduleFactory(capacity=2).slots.all()[1]
+    Appointment(patient=PatientFactory(), slot=slot).book()
+    Appointment(patient=PatientFactory(), slot=slot).book().cancel()
     assert verdict() == (0, "I1 to I4 hold: 4 slots, 2 appointments checked.\n")
 
 

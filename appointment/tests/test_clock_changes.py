@@ -11,9 +11,10 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from appointment.exceptions import CancelDeadlinePassed, InvalidTransition
 from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from appointment.tests.factories import WaitlistEntryFactory
 from doctor.models import Location
 from doctor.tests.factories import LocationFactory, ScheduleFactory
+from patient.tests.factories import PatientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -30,14 +31,15 @@ A_DAY = timedelta(days=1)
 
 
 def visit_at(location: Location, day: date, start: time, user: User | None = None) -> Appointment:
-    """Return a 25-minute visit at a wall time of the location, to the doctor of `user` if given."""
+    """Book a 25-minute visit at a wall time of the location, to the doctor of `user` if given."""
     end = time(start.hour, start.minute + 25)
     whose = {"doctor": user.doctor} if user else {}
     session = ScheduleFactory(
         location=location, date=day, start_time=start, end_time=end, slot_minutes=25, **whose
     )
-    visit: Appointment = AppointmentFactory(slot=session.slots.get())
-    return visit
+    slot = session.slots.get()
+    visit = Appointment(patient=PatientFactory(), slot=slot)
+    return visit.book(at=slot.starts_at - timedelta(hours=1))
 
 
 def wall(visit: Appointment, at: datetime) -> str:

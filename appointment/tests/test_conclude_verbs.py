@@ -11,7 +11,9 @@ from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment, Status
 from appointment.models.appointment import HOLDING_STATUSES, TRANSITIONS
 from appointment.tests.factories import AppointmentFactory
+from doctor.tests.factories import ScheduleFactory
 from extensions.exceptions import DomainError
+from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +40,8 @@ REFUSALS: dict[str, type[DomainError]] = {
 
 
 def visit_that_is(status: str) -> Appointment:
-    visit: Appointment = AppointmentFactory()
+    """Book a visit, and bring it to this status by its verb."""
+    visit = Appointment(patient=PatientFactory(), slot=ScheduleFactory().slots.first()).book()
     return visit if status == "scheduled" else VERBS[status](visit)
 
 

@@ -56,6 +56,8 @@ def test_booking_leaves_one_event(patient: Patient, staff: User) -> None:
     assert [seen(event) for event in visit.events.all()] == [
         ("booked", "", "scheduled", "", staff, at)
     ]
+    event = visit.events.get()
+    assert (event.from_slot, event.to_slot, event.by) == (None, slot.pk, "staff")
 
 
 @pytest.mark.parametrize("kind", VERBS)

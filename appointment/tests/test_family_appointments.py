@@ -72,7 +72,7 @@ def test_a_visit_of_another_family_member_is_no_conflict(patient: Patient, child
     mine = AppointmentFactory(patient=patient)
     slot = mine.slot
     slot.resize(2)
-    childs = AppointmentFactory(patient=child, slot=slot)
+    childs = Appointment(patient=child, slot=slot).book()
     assert (childs.starts_at, childs.status) == (mine.starts_at, "scheduled")
 
 

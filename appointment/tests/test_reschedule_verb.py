@@ -22,6 +22,7 @@ from appointment.tests.rescheduling import (
 )
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.exceptions import DomainError
+from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +109,7 @@ def test_moving_there_and_back_leaves_two_events_and_balanced_slots(visit: Appoi
 def test_the_place_left_behind_can_be_booked_by_the_next(visit: Appointment) -> None:
     old = visit.slot
     visit.reschedule(to=free())
-    AppointmentFactory(slot=old)
+    Appointment(patient=PatientFactory(), slot=old).book()
     assert_balanced(old)
 
 
