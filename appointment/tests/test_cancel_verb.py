@@ -12,6 +12,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
+from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +45,12 @@ def test_canceling_records_time_reason_and_actor_and_gives_the_place_back(
         "I have a cold.",
     )
     stored = Appointment.objects.get(pk=booked.pk)
-    assert (stored.status, stored.canceled_at) == ("canceled", at)
+    assert (stored.status, stored.canceled_at, stored.cancel_reason) == (
+        "canceled",
+        at,
+        "I have a cold.",
+    )
+    assert booked.events.get(kind="canceled").actor == user
     assert taken(booked.slot) == 1
     assert_balanced(booked.slot)
 
@@ -79,7 +85,7 @@ def test_canceling_without_a_reason_stores_none(booked: Appointment) -> None:
 def test_the_place_can_be_booked_by_the_next() -> None:
     slot = AppointmentFactory().slot
     slot.appointments.get().cancel()
-    AppointmentFactory(slot=slot)
+    Appointment(patient=PatientFactory(), slot=slot).book()
     assert_balanced(slot)
 
 
