@@ -11,7 +11,7 @@ from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.rescheduling import assert_unmoved, free, late, moved
-from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
+from doctor.tests.factories import DoctorFactory, ScheduleFactory, TimeOffFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
 from tests.balance import assert_balanced
@@ -134,7 +134,7 @@ def test_the_deadline_is_that_of_the_old_location(client, visit: Appointment) ->
 
 def test_a_visit_that_leave_affects_moves_after_the_deadline(client, visit: Appointment) -> None:
     late(visit, visit.slot)
-    Appointment.objects.update(needs_rebooking=True)
+    TimeOffFactory(doctor=visit.doctor)
     assert detail(client, visit)["can_reschedule"] is True
     assert reschedule(client, visit, free().pk).status_code == 200
 

@@ -143,6 +143,7 @@ def test_slots_made_or_opened_during_leave_are_closed() -> None:
     leave.doctor.publish()
     leave.doctor.accepts_patients = True
     leave.doctor.publish()
+    assert open_hours(schedule) == []
     schedule.revise(capacity=2)
     assert open_hours(schedule) == []
     leave.unpublish()
