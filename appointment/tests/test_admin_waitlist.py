@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import User
 from appointment.models import Appointment, Offer, WaitlistEntry
+from appointment.tests.factories import WaitlistEntryFactory
 from appointment.tests.waitlist import holders, waiting
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
@@ -23,6 +24,7 @@ def test_staff_enter_a_patient_at_the_end_of_the_line(
     admin_client: AdminClient, patient: Patient
 ) -> None:
     doctor = DoctorFactory()
+    before = WaitlistEntryFactory(doctor=doctor)
     path = page(WaitlistEntry, "add")
     admin_client.send(
         path,
@@ -34,9 +36,11 @@ def test_staff_enter_a_patient_at_the_end_of_the_line(
         weekdays=["0", "4"],
         start_time="09:00",
     )
-    entry = WaitlistEntry.objects.get()
+    entry = WaitlistEntry.objects.exclude(pk=before.pk).get()
     assert (entry.patient, entry.doctor, entry.weekday_bits) == (patient, doctor, 0b10001)
     assert entry.start_time == time(9)
+    positions = WaitlistEntry.objects.with_position(day_ahead(0)).values_list("pk", "position")
+    assert set(positions) == {(before.pk, 1), (entry.pk, 2)}
 
 
 @pytest.mark.parametrize(
@@ -89,3 +93,6 @@ def test_offers_are_read_only(admin_client: AdminClient, visit: Appointment) -> 
     assert admin_client.status(page(Offer)) == 200
     assert admin_client.status(page(offer, "change")) == 200
     assert admin_client.status(page(Offer, "add")) == 403
+    for response in (admin_client.send(page(offer, "change")), admin_client.delete(offer)):
+        assert response.status_code == 403
+    assert Offer.objects.get().status == "open"
