@@ -92,7 +92,7 @@ def test_one_of_two_simultaneous_requests_with_one_key_is_done(
     assert Appointment.objects.count() == IdempotencyKey.objects.count() == 1
 
 
-def test_different_keys_do_not_wait_for_each_others_answer(patient: Patient) -> None:
+def test_simultaneous_bookings_with_different_keys_are_all_made(patient: Patient) -> None:
     slots = [free(days, capacity=2) for days in range(5, 9)]
     sends = [partial(book, slot=slot, key=f"{KEY}-{slot.pk}") for slot in slots]
     assert [answer[0] for answer in at_once(patient, *sends)] == [201] * len(slots)
@@ -135,6 +135,23 @@ def test_the_second_request_waits_for_the_first_and_gets_its_answer(
     assert (first[0], first[2]) == (201, None)
     assert second == (*first[:2], "true")
     assert_places((slot, 1))
+
+
+@pytest.mark.only_on("postgres")  # SQLite has one writer at a time
+def test_different_keys_do_not_wait_for_each_others_answer(
+    patient: Patient, slot: Slot, at_work: tuple[Event, Event]
+) -> None:
+    begun, go_on = at_work
+    visit = AppointmentFactory(patient=patient)
+
+    def meanwhile(client: APIClient) -> Any:
+        assert begun.wait(LONG)
+        answer = cancel(client, visit, key=f"{KEY}-cancel")
+        go_on.set()  # the booking ends only now
+        return answer
+
+    booking, cancelation = at_once(patient, partial(book, slot=slot), meanwhile)
+    assert (booking[0], cancelation[0]) == (201, 200)
 
 
 def test_the_second_request_does_the_work_if_the_first_is_refused(
