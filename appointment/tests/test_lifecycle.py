@@ -194,10 +194,11 @@ def test_one_of_several_simultaneous_corrections_succeeds() -> None:
 
 
 def test_a_doctor_with_only_admin_access_cannot_correct_a_status() -> None:
-    visit = AppointmentFactory()
+    visit, user = AppointmentFactory(), UserFactory(is_staff=True)
+    visit.doctor.revise(user=user)
     visit.mark_no_show(at=visit.starts_at)
     with pytest.raises(InvalidTransition):
-        visit.complete(by=UserFactory(is_staff=True), at=visit.ends_at)
+        visit.complete(by=user, at=visit.ends_at)
 
 
 # --- The role of the actor ------------------------------------------------------------------------

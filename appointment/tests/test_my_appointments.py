@@ -12,6 +12,7 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
+from patient.tests.factories import PatientFactory
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +200,7 @@ def test_doctors_and_staff_see_only_their_own_visits(
     visits, client_of, doctor_user: User, staff
 ) -> None:
     """The endpoint lists a user's visits as a patient, not those that a doctor or staff may see."""
+    visit(PatientFactory(), 4, doctor=doctor_user.doctor)
     for user in (doctor_user, staff):
         assert client_of(user).get(MINE).json()["count"] == 0
 
