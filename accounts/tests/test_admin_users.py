@@ -180,6 +180,7 @@ def test_an_account_without_patients_is_deleted_with_its_tokens(admin_client: Ad
     assert "Auth tokens: 1" in admin_client.get(page(user, "delete")).content.decode()
     admin_client.delete(user)
     assert not User.objects.filter(pk=user.pk).exists()
+    assert not AuthToken.objects.exists()
 
 
 def test_a_user_with_a_patient_is_not_deleted_and_the_page_says_why(

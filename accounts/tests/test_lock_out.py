@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from accounts import login_limits
@@ -114,7 +114,10 @@ def test_wrong_passwords_in_the_admin_count_with_those_of_the_api(ana: User) -> 
     request = RequestFactory().post("/admin/login/", REMOTE_ADDR=OWN)
     backend = PasswordBackend()
     assert backend.authenticate(request, "ana@example.com", PASSWORD) == ana
-    for _ in range(10):
-        login("wrong", OWN)
+    typed = {"username": "Ana@example.com", "password": "wrong", "code": "123456"}
+    for _ in range(5):
+        assert Client().post("/admin/login/", typed, REMOTE_ADDR=OWN).status_code == 200
+        assert login("wrong", OWN) == 401
+    assert login(PASSWORD, OWN) == 429
     assert backend.authenticate(request, "ANA@example.com", PASSWORD) is None
     assert backend.authenticate(None, "ana@example.com", PASSWORD) == ana
