@@ -86,11 +86,6 @@ def test_the_database_refuses_to_change_or_delete_an_event(
     assert AuditEvent.objects.values().get() == before
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_flush_between_tests_deletes_events_and_keeps_the_triggers() -> None:
-    test_the_database_refuses_to_change_or_delete_an_event(deleted)
-
-
 def test_an_event_outlives_the_account_of_its_actor() -> None:
     account = UserFactory()
     event = an_event(actor=account)
