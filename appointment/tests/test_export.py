@@ -7,16 +7,18 @@ from typing import Any
 
 import jsonschema
 import pytest
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db.models import ForeignKey, Model
+from django.utils import timezone
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.tests.factories import UserFactory
 from appointment import export
-from appointment.models import Appointment
+from appointment.models import Appointment, IdempotencyKey, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from extensions.db.batches import row_batches
@@ -66,13 +68,21 @@ HELD = {
 
 @pytest.fixture
 def family(patient: Patient) -> Patient:
-    """Return a patient and a dependent who each have a row of every exported kind."""
-    child = DependentFactory(user=patient.user)
-    for person in (patient, child):
+    """Return a patient and a dependent who have rows of every exported kind."""
+    user, at = patient.user, timezone.now()
+    for person in (patient, DependentFactory(user=user)):
         MedicalHistoryFactory(patient=person)
-        AppointmentFactory(patient=person, reason="Knee").cancel(by=patient.user, reason="A cold")
-        WaitlistEntryFactory(patient=person)
+        visit = AppointmentFactory(patient=person, reason="Knee")
+        visit.cancel(by=user, reason="A cold")
+        declined = {"status": "declined", "expires_at": at, "hold_until": at}
+        entry = WaitlistEntryFactory(patient=person)
+        Offer.objects.create(entry=entry, slot=visit.slot, **declined)
         EmergencyAccess(patient=person, user=UserFactory(), reason="Unconscious").begin()
+        answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
+        IdempotencyKey.objects.create(user=user, patient=person, **answer)
+    OutgoingMail.objects.enqueue("verification", user.email)
+    refused = {"ip_address": "192.0.2.1", "user_agent": "curl/8", "failures_since_start": 1}
+    AccessAttempt.objects.create(username=user.email, **refused)
     return patient
 
 
@@ -128,13 +138,13 @@ def test_the_export_holds_the_account_and_its_dependents(family: Patient, client
 
 
 def test_the_export_holds_mail_and_refused_logins_of_the_account(
-    family: Patient, client_of: Any, client: Any, settings: Any
+    patient: Patient, client_of: Any, client: Any, settings: Any
 ) -> None:
     settings.AXES_ENABLED = True  # the suite sets THROTTLE=off, which disables axes
-    for email in (family.user.email, UserFactory().email):
+    for email in (patient.user.email, UserFactory().email):
         OutgoingMail.objects.enqueue("verification", email)
         client.post("/api/auth/login/", {"email": email, "password": "wrong"})
-    found = exported(client_of(family.user))
+    found = exported(client_of(patient.user))
     [mail], [tried] = found["mails"], found["refused_logins"]
     assert (mail["kind"], mail["sent_at"]) == ("verification", None)
     assert (tried["ip_address"], tried["failures_since_start"]) == ("127.0.0.1", 1)
@@ -144,10 +154,11 @@ def test_the_export_matches_the_openapi_document(family: Patient, client_of: Any
     with GENERATOR_STATS.silence():
         document = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
     schema = {"$ref": "#/components/schemas/Export", "components": document["components"]}
-    jsonschema.validate(exported(client_of(family.user)), schema)
-    assert set(document["components"]["schemas"]["Export"]["required"]) == set(
-        exported(client_of(family.user))
-    )
+    found = exported(client_of(family.user))
+    lists = [rows for rows in found.values() if isinstance(rows, list)]
+    assert all([*lists, *(entry["offers"] for entry in found["waitlist"])])
+    jsonschema.validate(found, schema)
+    assert set(document["components"]["schemas"]["Export"]["required"]) == set(found)
 
 
 def test_the_export_is_an_attachment_that_no_cache_stores(family: Patient, client_of: Any) -> None:
@@ -234,5 +245,6 @@ def test_after_an_erasure_nothing_of_the_person_is_left_to_export(
     found = exported(client_of(family.user))
     assert found["account"]
     assert [found[name] for name in ("patients", "medical_history", "appointments")] == [[], [], []]
+    assert [found[name] for name in ("waitlist", "kept_answers")] == [[], []]
     assert found["emergency_accesses"] == []
     assert Appointment.objects.filter(reason="Knee").count() == 0

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
@@ -237,9 +236,7 @@ def test_a_dependent_is_erased_by_the_caller(
     assert visit.booked_by is None  # the account would show whose dependent it was
 
 
-def test_a_family_of_one_account_is_locked_and_erased_together(
-    patient: Patient, child: Patient, superuser: User
-) -> None:
+def test_a_family_of_one_account_is_erased_together(patient: Patient, child: Patient) -> None:
     visits = visits_of(patient, child)
     erase_all([child, patient])
     assert not Patient.objects.exists()

@@ -48,7 +48,7 @@ def test_the_account_stays_and_may_have_a_profile_again(patient: Patient) -> Non
     patient.erase()
     user.refresh_from_db()
     assert user.is_active
-    PatientFactory(user=user)
+    Patient(user=user, first_name="Ana", last_name="Ruiz").enroll()
 
 
 def test_coming_visits_are_canceled_and_their_places_restored(
