@@ -8,6 +8,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import BaseConstraint, Model, UniqueConstraint
+from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
@@ -117,9 +118,11 @@ def test_slots_and_visits_that_touch_do_not_overlap() -> None:
     AppointmentFactory(slot=second, patient=visit.patient)
 
 
-def test_visits_that_are_over_or_canceled_may_overlap_others() -> None:
+@pytest.mark.parametrize("status", ["completed", "no_show", "canceled"])
+def test_visits_that_are_over_or_canceled_may_overlap_others(status: str) -> None:
     visit, changes = booked_by_a_second(time(9, 15))
-    write(visit, {"status": "completed"})
+    canceled_at = timezone.now() if status == "canceled" else None
+    write(visit, {"status": status, "canceled_at": canceled_at})
     write(visit, changes)
 
 

@@ -79,6 +79,11 @@ def test_slots_that_have_ended_stay_open_or_closed_as_they_were() -> None:
     doctor.publish()
     assert set(past.slots.values_list("is_open", flat=True)) == {True}
     assert set(coming.slots.values_list("is_open", flat=True)) == {False}
+    closed = ScheduleFactory(doctor=doctor, date=day_ahead(-4))
+    doctor.accepts_patients = True
+    doctor.publish()
+    assert set(closed.slots.values_list("is_open", flat=True)) == {False}
+    assert set(coming.slots.values_list("is_open", flat=True)) == {True}
 
 
 def test_a_slot_that_is_under_way_closes_and_one_that_just_ended_does_not() -> None:

@@ -154,6 +154,10 @@ def test_slots_that_have_ended_stay_open_or_closed_as_they_were() -> None:
     past = ScheduleFactory(date=day_ahead(-3))
     away(past, "00:00", "23:59")
     assert open_hours(past) == ALL
+    leave = TimeOffFactory(starts_at=local(past, "00:00"))
+    closed = ScheduleFactory(doctor=leave.doctor, date=past.date)
+    leave.unpublish()
+    assert open_hours(closed) == []
 
 
 def test_a_slot_under_way_closes_and_one_that_just_ended_does_not() -> None:
@@ -186,10 +190,14 @@ def test_invalid_leave_is_refused(wrong: dict[str, Any], code: str) -> None:
     assert open_hours(schedule) == ALL
 
 
-def test_the_database_itself_refuses_leave_of_both_or_of_neither() -> None:
+@pytest.mark.parametrize(
+    "owners", [{}, {"doctor": DoctorFactory, "location": LocationFactory}], ids=["neither", "both"]
+)
+def test_the_database_itself_refuses_leave_of_both_or_of_neither(owners: dict[str, Any]) -> None:
+    whose = {name: make() for name, make in owners.items()}
     span = {"starts_at": timezone.now(), "ends_at": timezone.now() + timedelta(days=1)}
-    with pytest.raises(IntegrityError):
-        TimeOff.objects.create(**span)
+    with pytest.raises(IntegrityError, match="doctor_timeoff_of_doctor_or_location"):
+        TimeOff.objects.create(**whose, **span)
 
 
 def test_leave_that_is_gone_cannot_be_changed_or_deleted() -> None:
