@@ -145,6 +145,8 @@ def test_the_admin_writes_no_patient_name_to_logs_or_urls(hunter: Hunter) -> Non
     send(page(MedicalHistory, "add"), patient=patient.pk, status="active", **typed)
     slot = ScheduleFactory(date=day_ahead(6)).slots.earliest("pk")
     send(page(Appointment, "add"), patient=patient.pk, slot=slot.pk, reason=REASON)
+    assert MedicalHistory.objects.get().notes == ENTRY["notes"]
+    assert Appointment.objects.get().reason == REASON
     account = {"email": EMAIL, "password1": PASSWORD, "password2": PASSWORD}
     send(page(User, "add"), first_name="KanariFirst", last_name="KanariLast", **account)
     send(page(User.objects.get(email=EMAIL), "change"), last_name="KanariOther")

@@ -9,6 +9,7 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
+from patient.tests.factories import MedicalHistoryFactory
 from tests.problems import assert_invalid, assert_problem
 from tests.routes import api_routes
 from tests.sample_data import SampleData
@@ -158,7 +159,9 @@ def test_a_page_beyond_the_end_is_404_and_a_size_beyond_100_is_100(
     for page in (99, 10**9, 10**22, 10**30):
         assert_problem(answered(client, path, page=page), 404, "not_found")
     for size in (101, 1000, 10**30):
-        assert answered(client, path, page_size=size).status_code == 200
+        answer = answered(client, path, page_size=size)
+        assert answer.status_code == 200
+        assert answer.renderer_context["view"].paginator.page.paginator.per_page == 100
 
 
 @pytest.mark.parametrize(("route", "name"), [*DATES, (SLOTS, "date")])
@@ -208,8 +211,11 @@ def test_filtering_by_an_absent_key_finds_no_row(
 
 def test_the_history_of_an_absent_patient_is_404_as_that_of_another(client) -> None:
     route, name = HISTORY
+    another = MedicalHistoryFactory().patient_id
+    problem = assert_problem(answered(client, route, **{name: another}), 404, "not_found")
     for value in ABSENT:
-        assert_problem(answered(client, route, **{name: value}), 404, "not_found")
+        absent = answered(client, route, **{name: value})
+        assert assert_problem(absent, 404, "not_found") == problem
 
 
 @pytest.mark.parametrize(("route", "name"), CHOICES)

@@ -122,4 +122,5 @@ def test_cookies_are_secure_host_only_and_http_only(answers) -> None:
 
 
 def test_an_unknown_path_under_api_is_a_problem_over_https(answers) -> None:
-    assert answers["https /api/nowhere/"][0] == 404
+    status, headers, *_ = answers["https /api/nowhere/"]
+    assert (status, headers["Content-Type"]) == (404, "application/problem+json")

@@ -39,7 +39,9 @@ def test_every_link_of_the_page_leads_somewhere(client: Client, db: None, link: 
 
 
 def test_the_page_sets_no_cookie_and_reads_no_session(client: Client, db: None) -> None:
-    assert client.get("/").cookies == {}
+    response = client.get("/")
+    assert response.cookies == {}
+    assert "Cookie" not in response.get("Vary", "")
 
 
 def test_the_page_holds_neither_style_nor_script_and_its_files_exist(
