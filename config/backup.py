@@ -23,7 +23,7 @@ SECONDS = 20  # that SQLite may wait for a lock of another process
 
 
 class BackupFailed(Exception):
-    """There is no backup; the message says why, without a password."""
+    """No backup was made. The message says why, and contains no password."""
 
 
 def make(target: Path) -> int:

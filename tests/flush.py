@@ -54,7 +54,7 @@ class Flush:
         return [table for (table,) in cursor.fetchall()]
 
     def _empty(self, cursor: Any, tables: list[str]) -> None:
-        """Empty the tables. TRUNCATE comes first: pending foreign key checks would make it fail."""
+        """Delete all rows: TRUNCATE first, since it fails once a DELETE has queued checks."""
         with self._without_triggers(cursor, tables) as guarded:
             for table in sorted(tables, key=lambda table: table not in guarded):
                 cursor.execute(f"{'TRUNCATE' if table in guarded else 'DELETE FROM'} {table}")

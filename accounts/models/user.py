@@ -140,7 +140,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     @property
     def name(self) -> str:
-        """First and last name; the address where both are empty."""
+        """First and last name; the e-mail address where both are empty."""
         return f"{self.first_name} {self.last_name}".strip() or self.email
 
     def get_full_name(self) -> str:

@@ -197,7 +197,7 @@ class RescheduleAppointment(PlaceRequest):
         return visit
 
     def _lock_patient(self) -> None:
-        """Lock the user and the patient, and read the visit again.
+        """Lock the patient and the account behind the patient, and read the visit again.
 
         Raises NotCancelable for a visit whose patient has been erased.
         """

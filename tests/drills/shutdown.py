@@ -22,17 +22,18 @@ def end_in_mid_load(load: Load, server: BareServer, rounds: int) -> list[Answer]
     return load.answers
 
 
-def cut_off(answer: list[Answer]) -> Counter[str]:
-    """Count by name the faults of requests that came in: a refused connection does not count."""
-    return Counter(t.fault for t in answer if t.fault not in {"", "ConnectionRefusedError"})
+def cut_off(answers: list[Answer]) -> Counter[str]:
+    """Count the requests that reached the server and got no response, by the client's exception."""
+    faults = (answer.fault for answer in answers)
+    return Counter(fault for fault in faults if fault not in {"", "ConnectionRefusedError"})
 
 
 def assert_no_caller_cut_off(
     load: Load, server: BareServer, rounds: int, report: Callable[[str], object] = str
 ) -> None:
     """Assert that every request that came in got an answer, and that every answer is true."""
-    answer = end_in_mid_load(load, server, rounds)
+    answers = end_in_mid_load(load, server, rounds)
     report(f"{rounds} ends in mid-load: {load.summary()}")
-    assert cut_off(answer) == {}
-    assert {each.status for each in answer} <= {0, 200, 201, 409}
+    assert cut_off(answers) == {}
+    assert {answer.status for answer in answers} <= {0, 200, 201, 409}
     load.assert_kept()
