@@ -158,7 +158,7 @@ def _stand_on_a_database(config: pytest.Config, kind: str | None) -> None:
         made = scratch.Folder("clinic-test-", memory())
         config.add_cleanup(made.close)
         folder, database = made.path, choose(kind, made.path)
-        server = database.server if isinstance(database, pgbouncer.Through) else database
+        server = pgbouncer.behind(database)
         os.environ.update({RUN_FOLDER: str(folder), RUN_SERVER: server.url()})
         config.add_cleanup(database.stop)
         config.add_cleanup(partial(drop_templates, server, folder))  # before it stops

@@ -82,6 +82,11 @@ class Through:
         self.server.stop()
 
 
+def behind(database: Any) -> Any:
+    """Return the server behind the PgBouncer, or the database itself if there is none between."""
+    return database.server if isinstance(database, Through) else database
+
+
 class Bouncer:
     """A running PgBouncer, a child of this process that ends with it."""
 

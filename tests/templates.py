@@ -12,10 +12,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import postgres
+from tests import pgbouncer, postgres
 from tests.database import Database
 from tests.live import BareServer, Server
-from tests.pgbouncer import Through
 
 READY = "TEST_MIGRATED_SQLITE"  # names a file that is migrated already; `make mutants` sets it
 
@@ -24,7 +23,7 @@ class Templates:
     """The templates of this run. Its processes find them by files in the folder of the run."""
 
     def __init__(self, database: Database, folder: Path) -> None:
-        self.database = database.server if isinstance(database, Through) else database
+        self.database = pgbouncer.behind(database)
         self.folder = folder
 
     def migrated(self) -> str:

@@ -18,7 +18,7 @@ from django.db import connection
 
 from tests import binaries, postgres, programs, scratch
 from tests.database import Database, choose, drop_templates
-from tests.pgbouncer import Through
+from tests.pgbouncer import behind
 from tests.threads import becomes_true, run_together
 
 pytestmark = pytest.mark.both_databases
@@ -80,7 +80,7 @@ def test_sqlite_is_set_up_as_in_service() -> None:
 def test_postgresql_is_the_server_of_this_run(database: Database) -> None:
     if "TEST_DATABASE_URL" in os.environ:
         pytest.skip("on a server from outside")
-    [folder] = parse_qs(urlsplit(database.url()).query)["host"]
+    [folder] = parse_qs(urlsplit(behind(database).url()).query)["host"]
     assert answer("SHOW data_directory") == f"{folder}/data"
     assert answer("SHOW max_connections") == "300"
     assert answer("SHOW listen_addresses") == ""
@@ -94,8 +94,7 @@ def test_a_test_can_have_a_database_of_its_own(database: Database) -> None:
 
 @pytest.mark.only_on("postgres")
 def test_the_templates_of_a_run_are_dropped_at_its_end(database: Database, tmp_path: Path) -> None:
-    server = database.server if isinstance(database, Through) else database
-    given = postgres.Server(server.url(), "TEST_DATABASE_URL")
+    given = postgres.Server(behind(database).url(), "TEST_DATABASE_URL")
     template = given.create_database("template_test")
     given.keep(template)
     given.stop()
