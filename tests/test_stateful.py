@@ -36,19 +36,19 @@ def assert_the_machine_sees_what_is_wrong(machine: ClinicMachine) -> None:
     before = other_rows(first)
     Patient.objects.filter(pk=second.pk).update(address="Elsewhere")
     assert other_rows(first) != before
-    place = min(machine.model.places)
-    Slot.objects.filter(pk=place).update(taken=1)
+    slot = min(machine.model.slots)
+    Slot.objects.filter(pk=slot).update(taken=1)
     with pytest.raises(AssertionError, match="slots"):
         machine.all_rows_are_as_in_the_model()
-    Slot.objects.filter(pk=place).update(taken=0)
+    Slot.objects.filter(pk=slot).update(taken=0)
     status, visit = machine.call(
-        first, "POST", f"appointment/book/{Slot.objects.get(pk=place).doctor_id}/", slot_id=place
+        first, "POST", f"appointment/book/{Slot.objects.get(pk=slot).doctor_id}/", slot_id=slot
     )
     assert status == 201
     with pytest.raises(AssertionError, match="visits"):
         machine.all_rows_are_as_in_the_model()
     machine.call(first, "POST", f"appointment/cancel/{visit['id']}/")
-    machine.model.visits[visit["id"]] = Visit(visit["id"], first.pk, place, status="canceled")
+    machine.model.visits[visit["id"]] = Visit(visit["id"], first.pk, slot, status="canceled")
     machine.all_rows_are_as_in_the_model()
     AppointmentEvent.objects.filter(appointment=visit["id"], kind="canceled")._raw_delete("default")
     with pytest.raises(CommandError):

@@ -99,9 +99,9 @@ class Moment:
         }
 
     def _of_slot(self, slot: Slot) -> dict[str, bool]:
-        place = self.clinic.place(slot)
-        today, horizon = self.at.astimezone(place.zone).date(), place.horizon_days
-        day = slot.starts_at.astimezone(place.zone).date()
+        location = self.clinic.location(slot)
+        today, horizon = self.at.astimezone(location.zone).date(), location.horizon_days
+        day = slot.starts_at.astimezone(location.zone).date()
         return {
             "closed": not slot.is_open,
             "past": slot.starts_at <= self.at,
@@ -110,7 +110,7 @@ class Moment:
         }
 
     def _at_limit(self, slot: Slot, visits: list[Appointment]) -> bool:
-        limit = self.clinic.place(slot).max_live_per_patient
+        limit = self.clinic.location(slot).max_live_per_patient
         there = [v for v in visits if v.location_id == slot.location_id and v.ends_at > self.at]
         return limit is not None and len(there) >= limit
 
@@ -163,7 +163,7 @@ class Moment:
                 self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected)
 
     def _in_time(self, visit: Appointment) -> bool:
-        deadline = self.clinic.place(visit.slot).cancel_deadline_minutes or 0
+        deadline = self.clinic.location(visit.slot).cancel_deadline_minutes or 0
         return visit.starts_at - deadline * MINUTE >= self.at
 
     def _moved(self, visit: Appointment, slot: Slot) -> str | None:

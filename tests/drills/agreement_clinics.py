@@ -28,15 +28,15 @@ class Ground:
     """The rows that all clinics of a run share: three locations, two doctors and two patients."""
 
     def __init__(self) -> None:
-        self.places: list[Location] = [LocationFactory(time_zone=zone) for zone in ZONES]
+        self.locations: list[Location] = [LocationFactory(time_zone=zone) for zone in ZONES]
         self.doctors: list[Doctor] = DoctorFactory.create_batch(2)
         self.patient: Patient = PatientFactory(user=UserFactory())
         self.other: Patient = PatientFactory()
         self.waiting = [self._entry(self.patient, doctor) for doctor in self.doctors]
-        pairs = ((doctor, place) for doctor in self.doctors for place in self.places)
+        pairs = ((doctor, location) for doctor in self.doctors for location in self.locations)
         hours = {"date": date(2027, 1, 1), "start_time": time(9), "end_time": time(17)}
         made = Schedule.objects.bulk_create(
-            Schedule(doctor=doctor, location=place, **hours) for doctor, place in pairs
+            Schedule(doctor=doctor, location=location, **hours) for doctor, location in pairs
         )
         self.sessions = {(session.doctor_id, session.location_id): session for session in made}
 
@@ -60,8 +60,8 @@ class RandomClinic:
         self.random = Random(self.seed)
         evening = datetime.combine(self.random.choice(DATES), time(18), tzinfo=UTC)
         self.at = evening + self.random.randrange(24 * 60) * MINUTE + self.random.choice(NEAR)
-        for place in self.ground.places:
-            self._set_rules(place)
+        for location in self.ground.locations:
+            self._set_rules(location)
         self._make_slots()
         self._book_visits()
         self._hold_places()
@@ -75,21 +75,23 @@ class RandomClinic:
         others = (self.random.choice(turning) + self.random.choice(NEAR) for _ in count())
         return [self.at, *(next(others) for _ in range(how_many - 1))]
 
-    def place(self, slot: Slot) -> Location:
-        return next(place for place in self.ground.places if place.pk == slot.location_id)
+    def location(self, slot: Slot) -> Location:
+        return next(
+            location for location in self.ground.locations if location.pk == slot.location_id
+        )
 
     def notice(self, slot: Slot) -> timedelta:
-        return (self.place(slot).min_notice_minutes or 0) * MINUTE
+        return (self.location(slot).min_notice_minutes or 0) * MINUTE
 
     # --- Rows ---
 
-    def _set_rules(self, place: Location) -> None:
+    def _set_rules(self, location: Location) -> None:
         some = self.random.choice
-        place.min_notice_minutes = some((None, None, 0, 1, 30, 720, 1440))
-        place.horizon_days = some((None, None, 0, 1, 2, 7))
-        place.cancel_deadline_minutes = some((None, None, 0, 60, 1440))
-        place.max_live_per_patient = some((None, None, None, 0, 1, 2))
-        place.save()
+        location.min_notice_minutes = some((None, None, 0, 1, 30, 720, 1440))
+        location.horizon_days = some((None, None, 0, 1, 2, 7))
+        location.cancel_deadline_minutes = some((None, None, 0, 60, 1440))
+        location.max_live_per_patient = some((None, None, None, 0, 1, 2))
+        location.save()
 
     def _make_slots(self) -> None:
         free: list[Slot] = []
@@ -103,12 +105,12 @@ class RandomClinic:
 
     def _slot(self) -> Slot:
         some = self.random.choice
-        place, doctor = some(self.ground.places), some(self.ground.doctors)
-        start, capacity = self._start(place), some((1, 1, 2, 3))
+        location, doctor = some(self.ground.locations), some(self.ground.doctors)
+        start, capacity = self._start(location), some((1, 1, 2, 3))
         return Slot(
-            schedule=self.ground.sessions[doctor.pk, place.pk],
+            schedule=self.ground.sessions[doctor.pk, location.pk],
             doctor=doctor,
-            location=place,
+            location=location,
             starts_at=start,
             ends_at=start + some(LENGTHS) * MINUTE,
             capacity=capacity,
@@ -116,11 +118,11 @@ class RandomClinic:
             is_open=self.random.random() < 0.85,
         )
 
-    def _start(self, place: Location) -> datetime:
+    def _start(self, location: Location) -> datetime:
         """Return a time at which the answer changes, or a time within some days of the instant."""
-        some, notice = self.random.choice, (place.min_notice_minutes or 0) * MINUTE
-        local = self.at.astimezone(place.zone).date() + (place.horizon_days or 0) * DAY + DAY
-        midnight = datetime.combine(local, time(), tzinfo=place.zone).astimezone(UTC)
+        some, notice = self.random.choice, (location.min_notice_minutes or 0) * MINUTE
+        local = self.at.astimezone(location.zone).date() + (location.horizon_days or 0) * DAY + DAY
+        midnight = datetime.combine(local, time(), tzinfo=location.zone).astimezone(UTC)
         anywhere = self.at + self.random.randint(-2 * 1440, 4 * 1440) * MINUTE
         return some((self.at, self.at + notice, midnight, anywhere, anywhere)) + some(NEAR)
 
@@ -145,7 +147,7 @@ class RandomClinic:
             location_id=slot.location_id,
             starts_at=slot.starts_at,
             ends_at=slot.ends_at,
-            date=slot.starts_at.astimezone(self.place(slot).zone).date(),
+            date=slot.starts_at.astimezone(self.location(slot).zone).date(),
             status=status,
         )
 

@@ -14,7 +14,7 @@ from appointment.models import Appointment
 from doctor.models import Schedule
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from tests.stateful.clients import ApiClient, HttpAdminClient
-from tests.stateful.model import Entry, Leave, Model, Place, Session, Visit
+from tests.stateful.model import Entry, Leave, Model, Session, Slot, Visit
 from tests.stateful.people import Person, other_rows, register
 from tests.stateful.rows import difference
 
@@ -65,7 +65,7 @@ class ClinicMachine(RuleBasedStateMachine):
         session = Session(row.pk, doctor, HOURS[0], step, capacity)
         self.model.sessions[row.pk] = session
         for span, pk in self.keys_of(session).items():
-            self.model.places[pk] = Place(pk, row.pk, span, capacity)
+            self.model.slots[pk] = Slot(pk, row.pk, span, capacity)
 
     # --- Patients, at the API ---
 
@@ -78,14 +78,14 @@ class ClinicMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     @precondition(lambda self: self.people)
     def book(self, data: Any) -> None:
-        person, place = self.somebody(data), self.some_place(data)
+        person, slot = self.somebody(data), self.some_slot(data)
         before = other_rows(person)
-        expected = self.model.reason(person.pk, place)
-        path = f"appointment/book/{self.model.doctor_of(place)}/"
-        status, answer = self.call(person, "POST", path, slot_id=place.pk, reason="Check-up")
+        expected = self.model.reason(person.pk, slot)
+        path = f"appointment/book/{self.model.doctor_of(slot)}/"
+        status, answer = self.call(person, "POST", path, slot_id=slot.pk, reason="Check-up")
         if not self.refused(expected, status, answer, good=201):
             self.model.visits[answer["id"]] = Visit(
-                answer["id"], person.pk, place.pk, reason="Check-up"
+                answer["id"], person.pk, slot.pk, reason="Check-up"
             )
         assert other_rows(person) == before, "somebody else's rows have changed"
 
@@ -105,17 +105,17 @@ class ClinicMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     @precondition(lambda self: self.people and self.model.visits)
     def reschedule(self, data: Any) -> None:
-        person, visit, place = self.somebody(data), self.some_visit(data), self.some_place(data)
+        person, visit, slot = self.somebody(data), self.some_visit(data), self.some_slot(data)
         path = f"appointment/reschedule/{visit.pk}/"
-        status, answer = self.call(person, "POST", path, slot_id=place.pk)
+        status, answer = self.call(person, "POST", path, slot_id=slot.pk)
         if visit.patient != person.pk:
             assert (status, answer["code"]) == (404, "not_found")
             return
         expected = _standing(visit) or self.model.reason(
-            person.pk, place, exclude_appointment=visit.pk
+            person.pk, slot, exclude_appointment=visit.pk
         )
         if not self.refused(expected, status, answer):
-            self.model.move(visit, to=place)
+            self.model.move(visit, to=slot)
 
     @rule(data=st.data())
     @precondition(lambda self: self.people and len(self.model.entries) < 8)
@@ -135,15 +135,15 @@ class ClinicMachine(RuleBasedStateMachine):
     def answer_offer(self, data: Any, verb: str) -> None:
         entry = data.draw(st.sampled_from(list(self.model.entries.values())))
         path = f"appointment/waitlist/{entry.pk}/{verb}/"
-        place, person = entry.offer, self.people[entry.patient]
+        slot, person = entry.offer, self.people[entry.patient]
         status, answer = self.call(person, "POST", path)
-        if place is None:
+        if slot is None:
             assert (status, answer["code"]) == (409, "no_open_offer")
         elif verb == "decline":
             assert status == 204
             self.model.decline(entry)
         elif not self.refused(self.model.accept(entry), status, answer, good=201):
-            self.model.visits[answer["id"]] = Visit(answer["id"], person.pk, place)
+            self.model.visits[answer["id"]] = Visit(answer["id"], person.pk, slot)
 
     @rule(data=st.data())
     @precondition(lambda self: self.model.entries)
@@ -257,9 +257,9 @@ class ClinicMachine(RuleBasedStateMachine):
         person: Person = data.draw(st.sampled_from(list(self.people.values())))
         return person
 
-    def some_place(self, data: Any) -> Place:
-        place: Place = data.draw(st.sampled_from(list(self.model.places.values())))
-        return place
+    def some_slot(self, data: Any) -> Slot:
+        slot: Slot = data.draw(st.sampled_from(list(self.model.slots.values())))
+        return slot
 
     def some_visit(self, data: Any) -> Visit:
         visit: Visit = data.draw(st.sampled_from(list(self.model.visits.values())))

@@ -16,7 +16,7 @@ def overlap(one: Span, other: Span) -> bool:
 
 
 @dataclass
-class Place:
+class Slot:
     """A slot of a session."""
 
     pk: int
@@ -83,107 +83,107 @@ class Model:
 
     def __init__(self) -> None:
         self.sessions: dict[int, Session] = {}
-        self.places: dict[int, Place] = {}
+        self.slots: dict[int, Slot] = {}
         self.visits: dict[int, Visit] = {}
         self.entries: dict[int, Entry] = {}
         self.leaves: dict[int, Leave] = {}
 
     # --- State ---
 
-    def doctor_of(self, place: Place) -> int:
+    def doctor_of(self, slot: Slot) -> int:
         """Return the doctor of the slot."""
-        return self.sessions[place.session].doctor
+        return self.sessions[slot.session].doctor
 
-    def live(self) -> Iterator[tuple[Visit, Place]]:
+    def live(self) -> Iterator[tuple[Visit, Slot]]:
         """Yield every scheduled visit, with its slot."""
         for visit in self.visits.values():
             if visit.status == "scheduled" and visit.slot is not None:
-                yield visit, self.places[visit.slot]
+                yield visit, self.slots[visit.slot]
 
-    def booked(self, place: Place) -> int:
+    def booked(self, slot: Slot) -> int:
         """Return the number of visits that hold a place."""
-        return sum(there is place for _, there in self.live())
+        return sum(there is slot for _, there in self.live())
 
-    def taken(self, place: Place) -> int:
+    def taken(self, slot: Slot) -> int:
         """Return the number of places that visits and open offers hold."""
-        return self.booked(place) + sum(e.offer == place.pk for e in self.entries.values())
+        return self.booked(slot) + sum(e.offer == slot.pk for e in self.entries.values())
 
-    def is_on_leave(self, place: Place) -> bool:
+    def is_on_leave(self, slot: Slot) -> bool:
         """Return whether the doctor is away at the time."""
         leaves = self.leaves.values()
-        away = [leave for leave in leaves if leave.doctor == self.doctor_of(place)]
-        return any(overlap(leave.span, place.span) for leave in away)
+        away = [leave for leave in leaves if leave.doctor == self.doctor_of(slot)]
+        return any(overlap(leave.span, slot.span) for leave in away)
 
-    def is_open(self, place: Place) -> bool:
+    def is_open(self, slot: Slot) -> bool:
         """Return whether the slot can be booked at all."""
-        return self.sessions[place.session].is_active and not self.is_on_leave(place)
+        return self.sessions[slot.session].is_active and not self.is_on_leave(slot)
 
     def reason(
-        self, patient: int, place: Place, exclude_appointment: int | None = None
+        self, patient: int, slot: Slot, exclude_appointment: int | None = None
     ) -> str | None:
         """Return the code of the first reason against a booking or a move there, or None."""
         mine = [(visit, there) for visit, there in self.live() if visit.patient == patient]
         others = [there for visit, there in mine if visit.pk != exclude_appointment]
-        if any(there is place for _, there in mine):
+        if any(there is slot for _, there in mine):
             return "already_booked"
-        if any(overlap(there.span, place.span) for there in others):
+        if any(overlap(there.span, slot.span) for there in others):
             return "patient_overlap"
-        if not self.is_open(place):
+        if not self.is_open(slot):
             return "slot_closed"
-        return "slot_full" if self.taken(place) >= place.capacity else None
+        return "slot_full" if self.taken(slot) >= slot.capacity else None
 
     # --- Patients' verbs ---
 
     def cancel(self, visit: Visit) -> None:
         """Give the place back, and offer it to the first patient in line."""
-        place = self.places[visit.slot or 0]
+        slot = self.slots[visit.slot or 0]
         visit.status = "canceled"
-        self._passed(visit, place)
-        self.offer([place])
+        self._passed(visit, slot)
+        self.offer([slot])
 
     def discard(self, visit: Visit) -> None:
         """Delete a visit. Its patient can be offered again the slots that they gave up by it."""
         if visit.status == "scheduled":
             self.cancel(visit)
         for entry in self.entries.values():
-            entry.passed = {(slot, by) for slot, by in entry.passed if by != visit.pk}
+            entry.passed = {(pk, by) for pk, by in entry.passed if by != visit.pk}
         del self.visits[visit.pk]
 
-    def move(self, visit: Visit, to: Place) -> None:
+    def move(self, visit: Visit, to: Slot) -> None:
         """Move the visit to another slot, and offer the old place."""
-        old = self.places[visit.slot or 0]
+        old = self.slots[visit.slot or 0]
         visit.slot = to.pk
         self._passed(visit, old)
         self.offer([old])
 
-    def free_for(self, patient: int, doctor: int) -> list[Place]:
+    def free_for(self, patient: int, doctor: int) -> list[Slot]:
         """Return the slots that the patient could book with the doctor instead of waiting."""
-        of_doctor = [place for place in self.places.values() if self.doctor_of(place) == doctor]
-        return [place for place in of_doctor if self.reason(patient, place) is None]
+        of_doctor = [slot for slot in self.slots.values() if self.doctor_of(slot) == doctor]
+        return [slot for slot in of_doctor if self.reason(patient, slot) is None]
 
     def accept(self, entry: Entry) -> str | None:
         """Accept the offer, or return the reason against it. The caller adds the visit."""
-        place = self.places[entry.offer or 0]
+        slot = self.slots[entry.offer or 0]
         entry.offer = None
-        reason = self.reason(entry.patient, place)
+        reason = self.reason(entry.patient, slot)
         if reason:
-            entry.offer = place.pk
+            entry.offer = slot.pk
         else:
             entry.status = "accepted"
         return reason
 
     def decline(self, entry: Entry) -> None:
         """Give the offered place to the next patient. The entry goes on waiting."""
-        place = self._take_back(entry)
-        entry.passed.add((place.pk, 0))
-        self.offer([place])
+        slot = self._take_back(entry)
+        entry.passed.add((slot.pk, 0))
+        self.offer([slot])
 
     def leave_waitlist(self, *entries: Entry) -> None:
         """Remove the entries from the waitlist."""
         freed = {self._take_back(entry).pk for entry in entries if entry.offer}
         for entry in entries:
             del self.entries[entry.pk]
-        self.offer(self.places[pk] for pk in freed)
+        self.offer(self.slots[pk] for pk in freed)
 
     def erase(self, patient: int) -> None:
         """Remove the patient's entries, cancel their coming visits, and detach all visits."""
@@ -201,105 +201,105 @@ class Model:
         """Return the keys of the visits that would lose their slot if this replaced the session."""
         spans = session.spans()
         stranded = [
-            place
-            for place in self.places_of(session.pk)
-            if self.booked(place)
-            and (place.span not in spans or self.booked(place) > session.capacity)
+            slot
+            for slot in self.slots_of(session.pk)
+            if self.booked(slot)
+            and (slot.span not in spans or self.booked(slot) > session.capacity)
         ]
-        return sorted(visit.pk for visit, place in self.live() if place in stranded)
+        return sorted(visit.pk for visit, slot in self.live() if slot in stranded)
 
     def remake(self, session: Session, keys: dict[Span, int]) -> None:
         """Replace the session by one that strands no visit; `keys` maps slots' spans to keys."""
-        were_open, before = self._open(), self.places_of(session.pk)
+        were_open, before = self._open(), self.slots_of(session.pk)
         self.sessions[session.pk] = session
         reported = set()  # slots that got a free place, which is then offered
-        for place in before:
-            gone = place.span not in keys
-            if gone or self.taken(place) > session.capacity:
-                reported |= self._withdraw([place])
+        for slot in before:
+            gone = slot.span not in keys
+            if gone or self.taken(slot) > session.capacity:
+                reported |= self._withdraw([slot])
             if gone:
-                self._drop(place)
-            elif place.capacity < session.capacity:
-                reported.add(place.pk)
-        for place in self.places_of(session.pk):
-            place.capacity = session.capacity
+                self._drop(slot)
+            elif slot.capacity < session.capacity:
+                reported.add(slot.pk)
+        for slot in self.slots_of(session.pk):
+            slot.capacity = session.capacity
         for span, pk in keys.items():
-            if pk not in self.places:
-                self.places[pk] = Place(pk, session.pk, span, session.capacity)
+            if pk not in self.slots:
+                self.slots[pk] = Slot(pk, session.pk, span, session.capacity)
                 reported.add(pk)
-        self._open_or_close(self.places_of(session.pk), were_open, reported)
+        self._open_or_close(self.slots_of(session.pk), were_open, reported)
 
     def take_leave(self, leave: Leave) -> None:
         """Close the slots that the leave overlaps."""
         were_open = self._open()
         self.leaves[leave.pk] = leave
-        self._open_or_close(self._places_of_doctor(leave.doctor), were_open, set())
+        self._open_or_close(self._slots_of_doctor(leave.doctor), were_open, set())
 
     def end_leave(self, leave: Leave) -> None:
         """Open the slots that no other leave covers."""
         were_open = self._open()
         del self.leaves[leave.pk]
-        self._open_or_close(self._places_of_doctor(leave.doctor), were_open, set())
+        self._open_or_close(self._slots_of_doctor(leave.doctor), were_open, set())
 
-    def places_of(self, session: int) -> list[Place]:
+    def slots_of(self, session: int) -> list[Slot]:
         """Return the slots of a session."""
-        return [place for place in self.places.values() if place.session == session]
+        return [slot for slot in self.slots.values() if slot.session == session]
 
     # --- The waitlist ---
 
-    def offer(self, places: Iterable[Place]) -> None:
+    def offer(self, slots: Iterable[Slot]) -> None:
         """Offer the free places, earliest first, each to the first entry that can have it."""
-        for place in sorted(places, key=lambda place: (place.span, place.pk)):
-            while self.is_open(place) and self.taken(place) < place.capacity:
-                able = [e for e in self.entries.values() if self._can_be_offered(e, place)]
+        for slot in sorted(slots, key=lambda slot: (slot.span, slot.pk)):
+            while self.is_open(slot) and self.taken(slot) < slot.capacity:
+                able = [e for e in self.entries.values() if self._can_be_offered(e, slot)]
                 if not able:
                     break
                 first = min(able, key=lambda entry: entry.pk)
-                first.status, first.offer = "offered", place.pk
+                first.status, first.offer = "offered", slot.pk
 
-    def _can_be_offered(self, entry: Entry, place: Place) -> bool:
+    def _can_be_offered(self, entry: Entry, slot: Slot) -> bool:
         theirs = [e.offer for e in self.entries.values() if e.patient == entry.patient and e.offer]
         visits = [there for visit, there in self.live() if visit.patient == entry.patient]
-        busy = [*visits, *(self.places[pk] for pk in theirs)]
+        busy = [*visits, *(self.slots[pk] for pk in theirs)]
         return (
             entry.status == "waiting"
-            and entry.doctor == self.doctor_of(place)
-            and place.pk not in {slot for slot, _ in entry.passed}
-            and not any(overlap(there.span, place.span) for there in busy)
+            and entry.doctor == self.doctor_of(slot)
+            and slot.pk not in {pk for pk, _ in entry.passed}
+            and not any(overlap(there.span, slot.span) for there in busy)
         )
 
-    def _take_back(self, entry: Entry) -> Place:
+    def _take_back(self, entry: Entry) -> Slot:
         """End the offer of an entry, which waits again, and return its slot."""
-        place = self.places[entry.offer or 0]
+        slot = self.slots[entry.offer or 0]
         entry.status, entry.offer = "waiting", None
-        return place
+        return slot
 
-    def _passed(self, visit: Visit, place: Place) -> None:
+    def _passed(self, visit: Visit, slot: Slot) -> None:
         """Note that the visit's patient gave the slot up, so that it is not offered to them."""
         for entry in self.entries.values():
             if entry.patient == visit.patient:
-                entry.passed.add((place.pk, visit.pk))
+                entry.passed.add((slot.pk, visit.pk))
 
-    def _withdraw(self, places: Iterable[Place]) -> set[int]:
+    def _withdraw(self, slots: Iterable[Slot]) -> set[int]:
         """Take the offers of these slots back, and return the keys of the slots that lost one."""
-        keys = {place.pk for place in places}
+        keys = {slot.pk for slot in slots}
         held = [entry for entry in self.entries.values() if entry.offer in keys]
         return {self._take_back(entry).pk for entry in held}
 
-    def _drop(self, place: Place) -> None:
-        del self.places[place.pk]
+    def _drop(self, slot: Slot) -> None:
+        del self.slots[slot.pk]
         for visit in self.visits.values():
-            if visit.slot == place.pk:
+            if visit.slot == slot.pk:
                 visit.slot = None
 
     def _open(self) -> set[int]:
-        return {place.pk for place in self.places.values() if self.is_open(place)}
+        return {slot.pk for slot in self.slots.values() if self.is_open(slot)}
 
-    def _open_or_close(self, places: list[Place], were_open: set[int], reported: set[int]) -> None:
+    def _open_or_close(self, slots: list[Slot], were_open: set[int], reported: set[int]) -> None:
         """Withdraw the offers of closed slots; offer places of `reported` and reopened ones."""
-        self._withdraw(place for place in places if not self.is_open(place))
-        flipped = {p.pk for p in places if self.is_open(p) and p.pk not in were_open}
-        self.offer(self.places[pk] for pk in (reported | flipped) & self.places.keys())
+        self._withdraw(slot for slot in slots if not self.is_open(slot))
+        flipped = {slot.pk for slot in slots if self.is_open(slot) and slot.pk not in were_open}
+        self.offer(self.slots[pk] for pk in (reported | flipped) & self.slots.keys())
 
-    def _places_of_doctor(self, doctor: int) -> list[Place]:
-        return [place for place in self.places.values() if self.doctor_of(place) == doctor]
+    def _slots_of_doctor(self, doctor: int) -> list[Slot]:
+        return [slot for slot in self.slots.values() if self.doctor_of(slot) == doctor]

@@ -24,8 +24,8 @@ def difference(model: Model) -> list[tuple[str, Any, Any]]:
 def slots_of(model: Model) -> dict[int, tuple[Any, ...]]:
     """Map the key of each slot to its start (minute of day), capacity, `taken` and `is_open`."""
     return {
-        pk: (place.span[0], place.capacity, model.taken(place), model.is_open(place))
-        for pk, place in model.places.items()
+        pk: (slot.span[0], slot.capacity, model.taken(slot), model.is_open(slot))
+        for pk, slot in model.slots.items()
     }
 
 
@@ -56,7 +56,7 @@ def visits(model: Model) -> dict[int, tuple[Any, ...]]:
 
 def flagged_of(model: Model) -> set[int]:
     """Return the keys of the scheduled visits that time off has flagged for rebooking."""
-    return {visit.pk for visit, place in model.live() if model.is_on_leave(place)}
+    return {visit.pk for visit, slot in model.live() if model.is_on_leave(slot)}
 
 
 def flagged(model: Model) -> set[int]:
