@@ -93,7 +93,7 @@ test-all: $(DEV)  ## run every test on both databases, with coverage (ARGS= goes
 # Drills kill, break, flood, wait or measure (tests/drills).
 DRILLS := $(PYTEST) -o python_files='drill_*.py' tests/drills
 
-drill: $(DEV)  ## run the drills at full size on both databases: hours (ARGS="--scale=0.1 -k kills")
+drill: $(DEV)  ## run the drills at full size on both databases: an hour (ARGS="--scale=0.1 -k kills")
 	@failed=; \
 	for db in sqlite postgres; do \
 		echo "=== Drills on $$db, 90 minutes at most"; \
