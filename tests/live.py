@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+from config import environment
 from config.management.commands import serve
 from tests import database
 from tests.programs import tied_to_this_process
@@ -63,6 +64,7 @@ class Server:
             yield time.monotonic() - began
         finally:
             self.stop()
+            self._delete_limits()
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
@@ -96,6 +98,13 @@ class Server:
         return subprocess.run(
             command, cwd=self.root, env=self.environ, capture_output=True, text=True, check=False
         )
+
+    def _delete_limits(self) -> None:
+        """Delete the file in which a demo on PostgreSQL counts calls, as its database goes too."""
+        folder = self.root / "var"
+        file = environment.limits_file({"NAME": ""}, self.url, folder)
+        for each in folder.glob(f"{file.name}*"):
+            each.unlink()
 
     def _is_ready(self) -> bool:
         try:
