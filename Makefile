@@ -113,7 +113,7 @@ drill-short: $(DEV)  ## run every drill once at small size, both databases at on
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All drills passed on SQLite and on PostgreSQL."
 
-lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and supply
+lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and dependencies
 	@failed=; \
 	step() { name=$$1; shift; echo "=== $$name"; "$$@" || failed="$$failed, $$name"; }; \
 	no_change() { printed=$$("$$@" 2>&1); echo "$$printed"; grep -q "Would make no changes" <<<"$$printed"; }; \

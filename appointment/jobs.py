@@ -41,7 +41,7 @@ def expire_entries(at: datetime) -> int:
     for pks in key_batches(WaitlistEntry.objects.past_last_date(today)):
         with transaction.atomic():
             entries = WaitlistEntry.objects.past_last_date(today).filter(pk__in=pks)
-            locked = list(entries.locking(skip_locked=True).order_by("pk"))
+            locked = list(entries.skip_locked())
             rows = WaitlistEntry.objects.filter(pk__in=[entry.pk for entry in locked])
             expired += rows.update(status=WaitlistStatus.EXPIRED)
             patients = {entry.patient_id for entry in locked}

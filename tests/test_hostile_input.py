@@ -126,7 +126,7 @@ def test_a_body_that_is_not_an_object_is_invalid(name: str, sample_data: SampleD
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
-def test_every_endpoint_refuses_a_body_that_is_no_object(
+def test_every_endpoint_refuses_a_body_that_is_not_an_object(
     method: str, route: str, sample_data: SampleData
 ) -> None:
     assert_no_object(sample_data, method, route, NOT_OBJECTS["list of objects"])
@@ -264,7 +264,7 @@ def test_a_body_of_an_unsupported_media_type_is_415(kind: str, sample_data: Samp
 
 
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
-def test_every_endpoint_refuses_a_charset_and_a_kind_that_are_not_taken(
+def test_every_endpoint_refuses_an_unsupported_charset_or_media_type(
     method: str, route: str, sample_data: SampleData
 ) -> None:
     assert_not_taken(sample_data, method, route, "application/json; charset=utf-16")

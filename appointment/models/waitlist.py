@@ -152,7 +152,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         skipped: list[int] = []
         for _ in range(MAX_ATTEMPTS):
             eligible = self.eligible_for(slot, at).exclude(patient__in=skipped)
-            entry = eligible.locking(skip_locked=True).order_by("pk").first()
+            entry = eligible.skip_locked().first()
             if entry is None or entry.is_only_offer_under_way(slot, at):
                 return entry
             skipped.append(entry.patient_id)
@@ -160,9 +160,10 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
     # --- Locks ---
 
-    def locking(self, *, skip_locked: bool = False) -> "WaitlistEntryQuerySet":
-        """Lock the rows that the query reads, until the transaction ends."""
-        return self.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+    def skip_locked(self) -> "WaitlistEntryQuerySet":
+        """Lock the rows that the query reads, by primary key; leave out what others have locked."""
+        rows = self.select_for_update(no_key=True, of=("self",), skip_locked=True)
+        return rows.order_by("pk")
 
     def lock(self) -> "list[WaitlistEntry]":
         """Lock these entries, by primary key, in one statement. Callers lock their slots first."""
@@ -435,7 +436,7 @@ class WaitlistEntry(models.Model):
         `accept` checks the booking rules again.
         """
         others = WaitlistEntry.objects.waiting().filter(patient=self.patient_id)
-        locked = [entry.pk for entry in others.locking(skip_locked=True).order_by("pk")]
+        locked = [entry.pk for entry in others.skip_locked()]
         held_elsewhere = others.exclude(pk__in=locked)
         still_eligible = WaitlistEntry.objects.filter(pk=self.pk).eligible_for(slot, at)
         return still_eligible.filter(~Exists(held_elsewhere)).exists()
