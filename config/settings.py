@@ -25,7 +25,9 @@ PRODUCTION = ENVIRONMENT == "production"
 DEBUG = environment.flag("DEBUG")
 
 if PRODUCTION:
-    SECRET_KEY = environment.required("SECRET_KEY")
+    if DEBUG:
+        raise ImproperlyConfigured("ENVIRONMENT=production refuses DEBUG: its pages show settings.")
+    SECRET_KEY = environment.strong_key("SECRET_KEY")
     environment.required("ALLOWED_HOSTS")
     DATABASE_URL = environment.required("DATABASE_URL")
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
@@ -66,6 +68,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.proxies.TrustedProxyMiddleware",
     "config.database_errors.DatabaseTimeoutMiddleware",
     "config.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -179,6 +182,7 @@ DEMO_DAYS = environment.number("DEMO_DAYS", 30)
 
 THROTTLE = environment.text("THROTTLE", "on") != "off"
 NUM_PROXIES = environment.number("NUM_PROXIES", 0)
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES", "127.0.0.1,::1")
 EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # of emergency access
 OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # minutes that an offered place is held
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024

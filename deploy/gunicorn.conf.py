@@ -1,6 +1,6 @@
 """How gunicorn serves the clinic, for `manage.py serve` and for production (docs/operations.md).
 
-An option on gunicorn's command line (`--bind 0.0.0.0:8000`) overrides this file.
+An option on gunicorn's command line (`--bind 127.0.0.1:9000`) overrides this file.
 """
 
 import logging

@@ -19,7 +19,8 @@ from django.test import Client
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.core.files.storage.FileSystemStorage"
 answers = {}
 for path, secure, headers in json.load(sys.stdin):
-    answer = Client(SERVER_NAME="clinic.example").get(path, secure=secure, headers=headers)
+    client = Client(SERVER_NAME="clinic.example", REMOTE_ADDR=sys.argv[1])
+    answer = client.get(path, secure=secure, headers=headers)
     cookies = {name: [m["secure"], m["httponly"], m["samesite"], m["path"], m["domain"]]
                for name, m in answer.cookies.items()}
     key = ("https " if secure else "http ") + path + "".join(sorted(headers))
@@ -43,14 +44,14 @@ CALLS: list[tuple[str, bool, dict[str, str]]] = [
 ]
 
 
-def production(**variables: str) -> dict[str, Any]:
-    """Make CALLS in a process with the production settings, and return their answers.
+def production(caller: str = "127.0.0.1", **variables: str) -> dict[str, Any]:
+    """Make CALLS from an address in a process with the production settings; return their answers.
 
     An answer is [status, headers, cookies, body]. Its key is `https` or `http`, a space, the path
     and the names of the headers sent. The key `settings` has the settings of the session cookie.
     """
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM, caller],
         input=json.dumps(CALLS),
         env=environ(
             DJANGO_SETTINGS_MODULE="config.settings",
@@ -90,6 +91,11 @@ def test_x_forwarded_proto_is_ignored_unless_a_proxy_is_named(answers) -> None:
     behind_one = production(NUM_PROXIES="1")
     assert behind_one[f"http {DOCTORS}X-Forwarded-Proto"][0] != 403
     assert behind_one[f"http {DOCTORS}"][0] == 403
+
+
+def test_x_forwarded_proto_is_ignored_from_any_other_address_than_a_proxys() -> None:
+    direct = production(caller="198.51.100.7", NUM_PROXIES="1")
+    assert direct[f"http {DOCTORS}X-Forwarded-Proto"][0] == 403
 
 
 def test_probes_are_answered_over_plain_http(answers) -> None:
