@@ -35,6 +35,16 @@ access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
 logging.getLogger("gunicorn.error").addFilter(RequestTextFilter())
 
 
+def on_starting(server: Any) -> None:
+    """Refuse to start where calls would end in a 500; the code is loaded, no port is open yet."""
+    from config import health  # noqa: PLC0415  (Django is set up only now)
+
+    reason = health.reason_to_refuse()
+    connections.close_all()
+    if reason:
+        sys.exit(reason)
+
+
 def when_ready(server: Any) -> None:
     """Load what a first request would load, before the workers fork; a demo prints its links."""
     from config import health, pages  # noqa: PLC0415  (Django is set up only now)
