@@ -1,6 +1,7 @@
 """The audit trail: a row for each read and change of a patient's record, never changed again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -9,10 +10,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
+from extensions.db.triggers import purging
+
+ROWS_PER_PURGE = 1000  # deleted in one transaction
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Adds events. The database refuses to change or delete one."""
+    """Adds events. The database refuses to change one, and deletes one by `purge` only."""
 
     def record(
         self,
@@ -49,6 +53,23 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         """
         own_reads = {"kind": self.model._meta.label_lower, "role": "patient"}
         return self.filter(patient_id__in=patients, outcome="allowed").exclude(**own_reads)
+
+    def purge(self, before: datetime) -> Iterator[int]:
+        """Delete the events older than `before`; yield the number deleted by each transaction.
+
+        An event records the purge before anything is deleted, so that one that is broken off is
+        recorded too. A transaction deletes at most ROWS_PER_PURGE events and takes no lock that an
+        INSERT waits for: patients are served meanwhile. Raises IntegrityError on PostgreSQL if the
+        database user does not own the table.
+        """
+        self.record("delete", AuditEvent, **AuditEvent.by_system())
+        old = self.filter(at__lt=before).order_by("at", "pk").values_list("pk", flat=True)
+        while True:
+            with purging(AuditEvent, before):
+                deleted, _ = self.filter(pk__in=list(old[:ROWS_PER_PURGE])).delete()
+            if not deleted:
+                return
+            yield deleted
 
 
 class AuditEvent(models.Model):
