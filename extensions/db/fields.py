@@ -13,10 +13,10 @@ validate_language_tag = RegexValidator(
 )
 
 
-def free_text(**options: Any) -> "models.TextField[str, str]":
-    """Return a TextField that validation limits to 4,000 characters.
+def free_text(limit: int = FREE_TEXT, **options: Any) -> "models.TextField[str, str]":
+    """Return a TextField that validation limits to `limit` characters.
 
     The validator is needed: Django applies a TextField's `max_length` to forms only.
     """
-    validators = [MaxLengthValidator(FREE_TEXT)]
-    return models.TextField(max_length=FREE_TEXT, validators=validators, **options)
+    validators = [MaxLengthValidator(limit)]
+    return models.TextField(max_length=limit, validators=validators, **options)
