@@ -1,6 +1,7 @@
 """Health checks for machines: `/healthz` (liveness) and `/readyz` (readiness)."""
 
 from functools import cache
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -71,8 +72,9 @@ def lacks_static_files() -> bool:
     """
     if not settings.PRODUCTION:
         return False
-    ignored = apps.get_app_config("staticfiles").ignore_patterns
-    collected = staticfiles_storage.hashed_files
+    app: Any = apps.get_app_config("staticfiles")
+    storage: Any = staticfiles_storage
+    ignored, collected = app.ignore_patterns, storage.hashed_files
     found = (name for finder in get_finders() for name, _ in finder.list(ignored))
     return not all(name.replace("\\", "/") in collected for name in found)
 

@@ -54,6 +54,7 @@ class PatientSerializer(PartialUpdateSerializer[Patient]):
         model = Patient
         fields = ("id", *PROFILE_EXAMPLE)
         extra_kwargs = {  # the values that a PUT sets when it leaves the field out
+            "first_name": {"required": True},  # it may be empty: a person may have one name
             "date_of_birth": {"default": None},
             **{
                 name: {"default": ""}

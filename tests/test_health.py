@@ -86,7 +86,8 @@ def collected(settings: Any, tmp_path: Path) -> Iterator[Path]:
 def lacks_static_files() -> bool:
     """Ask as a process that has just started."""
     health.lacks_static_files.cache_clear()
-    staticfiles_storage.hashed_files = staticfiles_storage.load_manifest()[0]
+    storage: Any = staticfiles_storage
+    storage.hashed_files = storage.load_manifest()[0]
     return health.lacks_static_files()
 
 

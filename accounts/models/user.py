@@ -19,6 +19,7 @@ from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
 from accounts.models.device import Device, device_name
 from accounts.models.mail import MailKind, OutgoingMail
+from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
 
 WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
@@ -104,8 +105,8 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         unique=True,
         error_messages={"unique": "A user with this e-mail address already exists."},
     )
-    first_name = models.CharField(max_length=150, blank=True)
-    last_name = models.CharField(max_length=150, blank=True)
+    first_name = one_line(150, blank=True)
+    last_name = one_line(150, blank=True)
     is_active = models.BooleanField(
         "active", default=True, help_text="Take this away instead of deleting an account."
     )

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
+from tests.names import UNREADABLE
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -53,11 +54,20 @@ def test_put_needs_both_names(user: User, client_of) -> None:
     assert_invalid(client_of(user).put(PROFILE, {"first_name": "Eva"}), "last_name")
 
 
-@pytest.mark.parametrize("value", ["", " ", None, "x" * 151, "a\0b", ["Eva"], {}])
-def test_an_invalid_name_is_refused(value: object, user: User, client_of) -> None:
-    assert_invalid(client_of(user).patch(PROFILE, {"first_name": value}), "first_name")
+@pytest.mark.parametrize("name", ["first_name", "last_name"])
+@pytest.mark.parametrize("value", [None, "x" * 151, "a\0b", ["Eva"], {}, *UNREADABLE])
+def test_an_invalid_name_is_refused(name: str, value: object, user: User, client_of) -> None:
+    assert_invalid(client_of(user).patch(PROFILE, {name: value}), name)
     user.refresh_from_db()
-    assert user.first_name == "Ana"
+    assert user.name == "Ana Ruiz"
+
+
+def test_a_last_name_is_enough(user: User, client_of) -> None:
+    client = client_of(user)
+    answer = client.patch(PROFILE, {"first_name": "", "last_name": "Suharto"})
+    assert answer.status_code == 200
+    assert (answer.json()["first_name"], answer.json()["last_name"]) == ("", "Suharto")
+    assert_invalid(client.patch(PROFILE, {"last_name": " "}), "last_name")
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])

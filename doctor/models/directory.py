@@ -7,12 +7,16 @@ from zoneinfo import ZoneInfo
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
-from phonenumber_field.modelfields import PhoneNumberField
 
 from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
 from doctor.wall_time import validate_time_zone
-from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.fields import (
+    free_text,
+    one_line,
+    phone_number_field,
+    validate_language_tag,
+)
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
 
@@ -22,7 +26,7 @@ MINUTES_A_YEAR = 366 * 24 * 60
 class Specialty(PartialUpdateModel):
     """A field of practice; `code` is SNOMED CT, from the FHIR value set c80-practice-codes."""
 
-    name = models.CharField(max_length=200)
+    name = one_line(200)
     code = models.CharField(
         max_length=18,
         blank=True,
@@ -55,7 +59,7 @@ class Language(PartialUpdateModel):
         validators=[validate_language_tag],
         help_text="BCP 47, such as es or pt-BR.",
     )
-    name = models.CharField(max_length=100)
+    name = one_line(100)
 
     class Meta:
         ordering = ("name", "pk")
@@ -92,14 +96,14 @@ class LocationQuerySet(models.QuerySet["Location"]):
 class Location(CalendarModel):
     """A site of the clinic, its time zone (IANA) and its booking rules."""
 
-    name = models.CharField(max_length=200)
+    name = one_line(200)
     address = free_text(blank=True)
     time_zone = models.CharField(
         max_length=64,
         validators=[validate_time_zone],
         help_text="IANA name, such as Europe/Madrid.",
     )
-    phone = PhoneNumberField(blank=True, help_text="With country code, such as +34 910 123 456.")
+    phone = phone_number_field(blank=True, help_text="With country code, such as +34 910 123 456.")
     min_notice_minutes = models.PositiveIntegerField(
         "minimum notice",
         null=True,

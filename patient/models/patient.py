@@ -11,11 +11,16 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
-from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
-from extensions.db.fields import MAX_KEY, free_text, validate_language_tag
+from extensions.db.fields import (
+    MAX_KEY,
+    free_text,
+    one_line,
+    phone_number_field,
+    validate_language_tag,
+)
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
 from patient.exceptions import ProfileExists
@@ -126,11 +131,11 @@ class Patient(PartialUpdateModel):
         default=False,
         help_text="Somebody the account books for, not its owner.",
     )
-    first_name = models.CharField(max_length=150)
-    last_name = models.CharField(max_length=150)
+    first_name = one_line(150, blank=True, help_text="Empty for a person with one name.")
+    last_name = one_line(150)
     date_of_birth = models.DateField(null=True, blank=True, validators=[validate_past_date])
     sex = models.CharField(max_length=7, choices=Sex, blank=True)
-    phone_number = PhoneNumberField(blank=True, help_text="With country code, as +34 612 345 678.")
+    phone_number = phone_number_field(blank=True, help_text="With country code: +34 612 345 678.")
     address = free_text(blank=True)
     preferred_language = models.CharField(
         max_length=35,
@@ -138,8 +143,8 @@ class Patient(PartialUpdateModel):
         validators=[validate_language_tag],
         help_text="BCP 47, such as es or pt-BR.",
     )
-    emergency_contact_name = models.CharField(max_length=300, blank=True)
-    emergency_contact_phone = PhoneNumberField(blank=True)
+    emergency_contact_name = one_line(300, blank=True)
+    emergency_contact_phone = phone_number_field(blank=True)
 
     objects = PatientQuerySet.as_manager()
 
