@@ -5,20 +5,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.contrib.admin.widgets import AdminSplitDateTime
 
 from doctor.models import Location
 from doctor.wall_time import instant_of
+from extensions.admin.dates import TypedDateTimeField
 from extensions.admin.forms import PartialUpdateForm
 
 COLUMNS = {"starts": "starts_at", "ends": "ends_at"}
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
-class WallTimeField(forms.SplitDateTimeField):
+class WallTimeField(TypedDateTimeField):
     """A date and a time without a time zone: the form adds the zone."""
-
-    widget = AdminSplitDateTime
 
     def compress(self, data_list: Any) -> datetime | None:
         if not data_list or None in data_list:
@@ -77,6 +75,7 @@ class TimeOffForm(PartialUpdateForm):
         )
 
     def _set_instants(self, cleaned: dict[str, Any], clock: Any) -> None:
+        self.instance.clock_zone = clock.time_zone
         for name, column in COLUMNS.items():
             wall = cleaned.get(name)
             if wall:

@@ -12,6 +12,7 @@ from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
 from extensions.admin.forms import PartialUpdateForm
 from extensions.admin.links import list_link
+from extensions.formats import day_text
 
 MOST_DAYS_LISTED = 10
 
@@ -87,7 +88,7 @@ class WeeklyHoursAdmin(LinkedRefusalAdmin):
         elif changes := form.revised():
             obj.revise(keep=form.cleaned_data.get("keep", False), **changes)
         for day, reason in obj.skipped[:MOST_DAYS_LISTED]:
-            self.message_user(request, f"Left out: {day:%a %d %b %Y}. {reason}", messages.WARNING)
+            self.message_user(request, f"Left out: {day_text(day)}. {reason}", messages.WARNING)
         if len(obj.skipped) > MOST_DAYS_LISTED:
             more = f"Left out: {len(obj.skipped) - MOST_DAYS_LISTED} more days."
             self.message_user(request, more, messages.WARNING)

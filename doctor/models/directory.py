@@ -1,6 +1,9 @@
 """Specialties, languages and locations: what patients search doctors by."""
 
+from collections import defaultdict
 from datetime import UTC, date, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +13,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
-from doctor.countries import validate_country, validate_subdivision
+from doctor.countries import validate_country, validate_subdivision, writes_day_first
 from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
 from doctor.wall_time import validate_time_zone
@@ -83,6 +86,28 @@ class LocationQuerySet(models.QuerySet["Location"]):
         The lock is FOR NO KEY UPDATE: others can still insert rows that refer to the location.
         """
         return lock_rows(self.filter(pk__in=pks))
+
+    def compared_with_today(self, lookup: str, at: datetime) -> models.Q:
+        """Return the condition that the date of a row at one of these locations is today there.
+
+        `lookup`: `date`, or `date__gte` for today and later, `date__lt` for earlier.
+        """
+        locations_by_date: dict[date, list[int]] = defaultdict(list)
+        for location in self.only("time_zone"):
+            locations_by_date[location.today(at)].append(location.pk)
+        days = (
+            models.Q(("location__in", pks), (lookup, day)) for day, pks in locations_by_date.items()
+        )
+        return reduce(or_, days, models.Q(pk=None))
+
+    def write_day_first(self) -> bool:
+        """Return whether the country of each location that has one writes dates day first.
+
+        False if none of them has a country.
+        """
+        known = self.exclude(country=None).order_by()
+        countries = set(known.values_list("country", flat=True).distinct())
+        return bool(countries) and all(map(writes_day_first, countries))
 
     def with_rules(self) -> "LocationQuerySet":
         """Return the locations with a minimum notice or a horizon."""

@@ -83,7 +83,9 @@ def test_most_countries_write_the_day_first(country: str) -> None:
     assert writes_day_first(country)
 
 
-@pytest.mark.parametrize("country", ["US", "PH", "PA", "JP", "CN", "CA", "SE", "HU", "AQ", "", None])
+@pytest.mark.parametrize(
+    "country", ["US", "PH", "PA", "JP", "CN", "CA", "SE", "HU", "AQ", "", None]
+)
 def test_a_country_that_writes_month_or_year_first_or_is_unknown_does_not(
     country: str | None,
 ) -> None:

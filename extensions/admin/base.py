@@ -13,6 +13,7 @@ from django.db import DatabaseError, DataError, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.forms import Autocomplete, AutocompleteMultiple
 from extensions.admin.log import PrivateLogEntryMixin
 from extensions.db.retry import is_outage
@@ -26,6 +27,7 @@ class BaseAdmin(PrivateLogEntryMixin):
 
     list_per_page = 50
     show_full_result_count = False  # saves a count of the whole table
+    formfield_overrides = DATE_FIELDS
     show_facets = admin.ShowFacets.NEVER  # each choice would count the whole table
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
