@@ -21,6 +21,7 @@ from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, affected_visits
 from doctor.models import Doctor, Location, Schedule, TimeOff
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.past import CONFIRMED as CONFIRMED_PAST
 from extensions.formats import instant_text
 
 CONFIRMED = "_confirmed"  # sent by the button of the page that shows the affected visits
@@ -48,7 +49,7 @@ class TimeOffAdmin(DomainActionAdmin):
     """Leave of doctors and closures of locations, in wall times of a location."""
 
     form = TimeOffForm
-    fields = ("doctor", "location", "clock", "starts", "ends", "reason")
+    fields = ("doctor", "location", "clock", "starts", "ends", "reason", CONFIRMED_PAST)
     autocomplete_fields = ("doctor", "location")
     list_display = ("owner", "start", "end", "reason")
     list_display_links = ("owner",)

@@ -1,5 +1,6 @@
 """The admin of sessions."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -12,7 +13,21 @@ from django.utils.safestring import SafeString
 from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.models import Doctor, Location, Schedule, Slot
 from extensions.admin.links import change_link, list_link
-from extensions.formats import day_text
+from extensions.admin.past import CONFIRMED, PastAwareForm
+from extensions.formats import day_text, instant_text
+
+
+class ScheduleForm(PastAwareForm):
+    """A session; one that begins in the past is saved only on purpose."""
+
+    asked_fields = frozenset({"date", "start_time", "location"})
+
+    def past_question(self, at: datetime) -> tuple[str, datetime] | None:
+        begins_at = self.instance.begins_at
+        if begins_at >= at:
+            return None
+        when = instant_text(begins_at, self.instance.location.zone)
+        return f"This session begins in the past: {when}", begins_at
 
 
 class SessionPeriodFilter(admin.SimpleListFilter):
@@ -40,6 +55,7 @@ class SessionPeriodFilter(admin.SimpleListFilter):
 class ScheduleAdmin(LinkedRefusalAdmin):
     """Sessions. A change that would take an appointment's slot away is refused."""
 
+    form = ScheduleForm
     fields = (
         "doctor",
         "location",
@@ -47,6 +63,7 @@ class ScheduleAdmin(LinkedRefusalAdmin):
         ("start_time", "end_time"),
         ("slot_minutes", "capacity"),
         "is_active",
+        CONFIRMED,
     )
     readonly_fields = ("made_from", "slot_table")
     autocomplete_fields = ("doctor", "location")

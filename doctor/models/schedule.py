@@ -17,7 +17,7 @@ from doctor.models.booking_rules import places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
 from doctor.models.slot import Slot, announce_closing, refuse_stranding
-from doctor.wall_time import Span, spans_of, validate_date
+from doctor.wall_time import Span, instant_of, spans_of, validate_date
 from extensions.db.constraints import violates
 from extensions.formats import day_text
 
@@ -188,6 +188,11 @@ class Schedule(SessionTimesModel):
             return  # the validators refuse such a date or length
         if too_short:
             raise ValidationError("The session is too short for a slot.", code="no_slots")
+
+    @property
+    def begins_at(self) -> datetime.datetime:
+        """The instant at which the session begins."""
+        return instant_of(self.date, self.start_time, self.location.zone)
 
     def spans(self) -> list[Span]:
         """Return the (start, end) of each slot in UTC, from the wall times at the location."""
