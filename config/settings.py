@@ -147,6 +147,7 @@ ADMIN_SECOND_FACTOR = (
     environment.text("ADMIN_SECOND_FACTOR", "on" if PRODUCTION else "off") != "off"
 )
 DAY_FIRST_NUMBERS = "doctor.admin.dates.numbers_are_day_first"  # in dates that staff type
+ADMIN_FORM_STORE = "appointment.models.idempotency.save_form_once"
 OTP_TOTP_ISSUER = "Clinic appointments"
 
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  # nosec B105  # the default, named here

@@ -14,6 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from extensions.admin.dates import DATE_FIELDS
+from extensions.admin.form_keys import FormKeyMixin
 from extensions.admin.forms import Autocomplete, AutocompleteMultiple
 from extensions.admin.log import PrivateLogEntryMixin
 from extensions.db.retry import is_outage
@@ -22,7 +23,7 @@ from extensions.rest.filters import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS
 LOOKUP_ERRORS = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
 
 
-class BaseAdmin(PrivateLogEntryMixin):
+class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     """A ModelAdmin whose pages answer a made-up URL or form with 400 or 404, never with 500."""
 
     list_per_page = 50
