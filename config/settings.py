@@ -149,6 +149,8 @@ LOGIN_REDIRECT_URL = "/"
 ADMIN_SECOND_FACTOR = (
     environment.text("ADMIN_SECOND_FACTOR", "on" if PRODUCTION else "off") != "off"
 )
+DAY_FIRST_NUMBERS = "doctor.admin.dates.numbers_are_day_first"  # in dates that staff type
+ADMIN_FORM_STORE = "appointment.models.idempotency.save_form_once"
 OTP_TOTP_ISSUER = "Clinic appointments"
 
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  # nosec B105  # the default, named here
@@ -278,6 +280,7 @@ if PRODUCTION:
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [("extensions", BASE_DIR / "extensions" / "admin" / "static")]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_ROOT = BASE_DIR / "config" / "root"  # /favicon.ico
 if PRODUCTION:

@@ -27,13 +27,14 @@ from appointment.models.appointment import LIVE
 from doctor.models import Location
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.exceptions import DomainError
+from extensions.formats import instant_text
 
 MAX_REFUSALS_SHOWN = 20  # each with a message of its own
 
 
 def local_time(instant: datetime | None, location: Location) -> str:
     """Format an instant on the clock of the location; an empty string for None."""
-    return f"{instant.astimezone(location.zone):%a %d %b %Y %H:%M %Z}" if instant else ""
+    return instant_text(instant, location.zone) if instant else ""
 
 
 def actor_name(actor: User | None, appointment: Appointment) -> str:

@@ -4,10 +4,7 @@ An appointment, or visit, is one patient's place in a slot. The transactions tha
 are in `appointment.models.booking`.
 """
 
-from collections import defaultdict
-from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +28,7 @@ from doctor.models import Doctor, Location, Slot, TimeOff
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
+from extensions.formats import instant_text
 from patient.models import Patient
 
 LIVE = Status.SCHEDULED
@@ -79,11 +77,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
         """Appointments whose date is today in the time zone of their location."""
-        locations_by_date: dict[date, list[int]] = defaultdict(list)
-        for location in Location.objects.only("time_zone"):
-            locations_by_date[location.today(at)].append(location.pk)
-        days = (Q(location__in=pks, date=day) for day, pks in locations_by_date.items())
-        return self.filter(reduce(or_, days, Q(pk=None)))
+        return self.filter(Location.objects.compared_with_today("date", at))
 
     # --- By person ---
 
@@ -262,8 +256,8 @@ class Appointment(models.Model):
         )
 
     def __str__(self) -> str:
-        local = self.starts_at.astimezone(self.location.zone)
-        return f"Appointment {self.pk}, {local:%a %d %b %Y %H:%M}"  # no name: the admin logs it
+        start = instant_text(self.starts_at, self.location.zone)
+        return f"Appointment {self.pk}, {start}"  # no name: the admin logs it
 
     # --- Questions ---
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from extensions.db.models import InsertOnlyModel
+from extensions.formats import instant_text
 
 
 class Status(models.TextChoices):
@@ -72,4 +73,4 @@ class AppointmentEvent(InsertOnlyModel):
         ordering = ("at", "pk")
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.get_kind_display()} {instant_text(self.at, self.appointment.location.zone)}"

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.privacy import HiddenAccountsMixin
+from doctor.countries import country_names
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.forms import PartialUpdateForm
 from extensions.admin.links import list_link
 
 
@@ -35,12 +38,24 @@ class LanguageAdmin(DomainActionAdmin):
     search_fields = ("name", "tag")
 
 
+class LocationForm(PartialUpdateForm):
+    """A location, whose country is chosen by its name."""
+
+    country = forms.TypedChoiceField(
+        choices=lambda: [("", "---------"), *country_names().items()],
+        required=False,
+        empty_value=None,
+        help_text=Location._meta.get_field("country").help_text,
+    )
+
+
 @admin.register(Location)
 class LocationAdmin(PublishingAdmin):
     """Sites of the clinic and their booking rules."""
 
+    form = LocationForm
     fieldsets = (
-        (None, {"fields": ("name", "address", ("phone", "time_zone"))}),
+        (None, {"fields": ("name", "address", ("phone", "time_zone"), ("country", "subdivision"))}),
         (
             "Booking rules",
             {
@@ -52,7 +67,7 @@ class LocationAdmin(PublishingAdmin):
             },
         ),
     )
-    list_display = ("name", "time_zone", "phone", "address")
+    list_display = ("name", "country", "time_zone", "phone", "address")
     list_filter = ("time_zone",)
     search_fields = ("name", "address", "phone")
 

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from extensions.admin.base import ReadOnlyAdmin
+from extensions.formats import span_text
 
 
 class BookableFilter(admin.SimpleListFilter):
@@ -77,9 +78,7 @@ class SlotAdmin(ReadOnlyAdmin):
 
     @admin.display(description="time at the location", ordering="starts_at")
     def time(self, slot: Slot) -> str:
-        zone = slot.location.zone
-        start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
-        return f"{start:%a %d %b %Y %H:%M}-{end:%H:%M %Z}"
+        return span_text(slot.starts_at, slot.ends_at, slot.location.zone)
 
     @admin.display(description="appointments")
     def appointments(self, slot: Slot) -> SafeString:

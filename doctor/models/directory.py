@@ -1,13 +1,18 @@
 """Specialties, languages and locations: what patients search doctors by."""
 
+from collections import defaultdict
 from datetime import UTC, date, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
 
+from doctor.countries import validate_country, validate_subdivision, writes_day_first
 from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
 from doctor.wall_time import validate_time_zone
@@ -86,6 +91,28 @@ class LocationQuerySet(models.QuerySet["Location"]):
         """
         return lock_rows(self.filter(pk__in=pks))
 
+    def compared_with_today(self, lookup: str, at: datetime) -> models.Q:
+        """Return the condition that the date of a row at one of these locations is today there.
+
+        `lookup`: `date`, or `date__gte` for today and later, `date__lt` for earlier.
+        """
+        locations_by_date: dict[date, list[int]] = defaultdict(list)
+        for location in self.only("time_zone"):
+            locations_by_date[location.today(at)].append(location.pk)
+        days = (
+            models.Q(("location__in", pks), (lookup, day)) for day, pks in locations_by_date.items()
+        )
+        return reduce(or_, days, models.Q(pk=None))
+
+    def write_day_first(self) -> bool:
+        """Return whether the country of each location that has one writes dates day first.
+
+        False if none of them has a country.
+        """
+        known = self.exclude(country=None).order_by()
+        countries = set(known.values_list("country", flat=True).distinct())
+        return bool(countries) and all(map(writes_day_first, countries))
+
     def with_rules(self) -> "LocationQuerySet":
         """Return the locations with a minimum notice or a horizon."""
         return self.filter(
@@ -94,7 +121,7 @@ class LocationQuerySet(models.QuerySet["Location"]):
 
 
 class Location(CalendarModel):
-    """A site of the clinic, its time zone (IANA) and its booking rules."""
+    """A site of the clinic: its time zone (IANA), country (ISO 3166) and booking rules."""
 
     name = one_line(200)
     address = free_text(blank=True)
@@ -104,6 +131,20 @@ class Location(CalendarModel):
         help_text="IANA name, such as Europe/Madrid.",
     )
     phone = phone_number_field(blank=True, help_text="With country code, such as +34 910 123 456.")
+    country = models.CharField(  # noqa: DJ001  (the API shows null where there is none)
+        max_length=2,
+        null=True,
+        blank=True,
+        validators=[validate_country],
+        help_text="ISO 3166-1. It decides whether dates may be typed as numbers, day first.",
+    )
+    subdivision = models.CharField(  # noqa: DJ001  (as above)
+        max_length=6,
+        null=True,
+        blank=True,
+        validators=[validate_subdivision],
+        help_text="State, province or region: its code of ISO 3166-2, such as ES-MD.",
+    )
     min_notice_minutes = models.PositiveIntegerField(
         "minimum notice",
         null=True,
@@ -143,6 +184,17 @@ class Location(CalendarModel):
                 violation_error_code="unique",
                 violation_error_message="A location of this name exists already.",
             ),
+            models.CheckConstraint(
+                condition=models.Q(subdivision__isnull=True)
+                | models.Q(
+                    country__isnull=False,
+                    country__gt="",
+                    subdivision__startswith=models.F("country"),
+                ),
+                name="doctor_location_subdivision_of_country",
+                violation_error_code="subdivision_country",
+                violation_error_message="The subdivision is not one of this country.",
+            ),
         )
 
     def __str__(self) -> str:
@@ -156,6 +208,14 @@ class Location(CalendarModel):
     def today(self, at: datetime | None = None) -> date:
         """Return the date at the location at the instant, by default now."""
         return (at or timezone.now()).astimezone(self.zone).date()
+
+    def clean(self) -> None:
+        """Raise ValidationError for a subdivision of another country, or without a country."""
+        if self.subdivision and self.subdivision.partition("-")[0] != self.country:
+            raise ValidationError(
+                {"subdivision": "The subdivision is not one of this country."},
+                code="subdivision_country",
+            )
 
     def publish(self, at: datetime | None = None) -> None:
         """Save the location; raises LocationInUse if coming slots prevent a new time zone.

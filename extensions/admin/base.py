@@ -13,6 +13,8 @@ from django.db import DatabaseError, DataError, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from extensions.admin.dates import DATE_FIELDS
+from extensions.admin.form_keys import FormKeyMixin
 from extensions.admin.forms import Autocomplete, AutocompleteMultiple
 from extensions.admin.log import PrivateLogEntryMixin
 from extensions.db.retry import is_outage
@@ -21,11 +23,12 @@ from extensions.rest.filters import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS
 LOOKUP_ERRORS = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
 
 
-class BaseAdmin(PrivateLogEntryMixin):
+class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     """A ModelAdmin whose pages answer a made-up URL or form with 400 or 404, never with 500."""
 
     list_per_page = 50
     show_full_result_count = False  # saves a count of the whole table
+    formfield_overrides = DATE_FIELDS
     show_facets = admin.ShowFacets.NEVER  # each choice would count the whole table
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:

@@ -16,6 +16,7 @@ from accounts.privacy import display_name
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.forms import PartialUpdateForm
+from extensions.formats import date_text
 from patient.models import EmergencyAccess, MedicalHistory
 
 
@@ -115,7 +116,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
 
 
 def _describe(entry: MedicalHistory) -> str:
-    since = f", since {entry.diagnosed_on}" if entry.diagnosed_on else ""
+    since = f", since {date_text(entry.diagnosed_on)}" if entry.diagnosed_on else ""
     notes = f" ({entry.notes})" if entry.notes else ""
     kind, status = entry.get_kind_display(), entry.get_status_display().lower()
     return f"{kind}, {status}{since}: {entry.description}{notes}"

@@ -14,6 +14,7 @@ from accounts.models import AuditEvent
 from accounts.privacy import HiddenAccountsMixin, may_view_accounts
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.links import change_link, list_link
 from patient.models import MedicalHistory, Patient
 
@@ -28,6 +29,7 @@ class HistoryInline(admin.TabularInline):
     model = MedicalHistory
     patient_path = "patient"
     fields = ("kind", "description", "status", "diagnosed_on", "notes")
+    formfield_overrides = DATE_FIELDS
     extra = 0
     show_change_link = True
 

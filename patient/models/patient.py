@@ -23,6 +23,7 @@ from extensions.db.fields import (
 )
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
+from extensions.formats import date_text
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.signals import patient_erasing
@@ -168,7 +169,8 @@ class Patient(PartialUpdateModel):
 
     def __str__(self) -> str:
         """Return the name and birth date, by which staff tell people of the same name apart."""
-        return f"{self.name}, born {self.date_of_birth}" if self.date_of_birth else self.name
+        born = f", born {date_text(self.date_of_birth)}" if self.date_of_birth else ""
+        return f"{self.name}{born}"
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ import extensions.text
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("doctor", "0002_weekly_hours_time_off_rules"),
+        ("doctor", "0003_location_country"),
     ]
 
     operations = [
