@@ -1,9 +1,11 @@
-"""The e-mail address as a model field."""
+"""The e-mail address, and the name that an account had on a day, as model fields."""
 
 import unicodedata
 from typing import Any
 
 from django.db import models
+
+MAX_FULL_NAME_LENGTH = 301  # first and last name, and a space
 
 
 def fold_email(email: str) -> str:
@@ -20,3 +22,12 @@ class EmailField(models.EmailField):
 
     def get_prep_value(self, value: Any) -> Any:
         return super().get_prep_value(self.to_python(value))
+
+
+def name_that_day() -> "models.CharField[str | None, str | None]":
+    """Return a column for the name that an actor who works here had on the day of the event.
+
+    It is NULL for any other actor, whose name is not kept, and in rows from before the column. It
+    is empty if the account had no name.
+    """
+    return models.CharField(max_length=MAX_FULL_NAME_LENGTH, null=True, editable=False)

@@ -39,11 +39,14 @@ def may_view_accounts(request: HttpRequest) -> bool:
     return request.user.has_perm("accounts.view_user")
 
 
-def display_name(user: Any) -> str:
-    """Return the user's name, or "account <key>" if it is empty, or "" for None.
+def display_name(key: int | None, that_day: str | None, user: Any) -> str:
+    """Return the name of the account with this key; "account <key>" if it has none, "" for None.
 
-    It is never the e-mail address, which only users who may view accounts see.
+    `that_day`: the name that an event keeps (`name_that_day`). An event that keeps none has the
+    present name of `user`, who is None if the account is deleted. The name is never the e-mail
+    address, which only users who may view accounts see.
     """
-    if user is None:
+    if key is None:
         return ""
-    return f"{user.first_name} {user.last_name}".strip() or f"account {user.pk}"
+    present = user.full_name if user else ""
+    return (present if that_day is None else that_day) or f"account {key}"

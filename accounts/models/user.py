@@ -139,9 +139,14 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         return self.email
 
     @property
+    def full_name(self) -> str:
+        """First and last name; empty where both are."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
     def name(self) -> str:
         """First and last name; the e-mail address where both are empty."""
-        return f"{self.first_name} {self.last_name}".strip() or self.email
+        return self.full_name or self.email
 
     def get_full_name(self) -> str:
         return self.name
