@@ -1,4 +1,4 @@
-"""The e-mail address as a model field."""
+"""The e-mail address, and the name that an account had on a day, as model fields."""
 
 import unicodedata
 from contextlib import suppress
@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from extensions.text import HIDDEN_CHARACTER, is_ignorable
+
+MAX_FULL_NAME_LENGTH = 301  # first and last name, and a space
 
 
 def fold_email(email: str) -> str:
@@ -77,3 +79,12 @@ class EmailField(models.EmailField):
         if isinstance(value, str):
             validate_address(value)
         return super().clean(value, model_instance)
+
+
+def name_that_day() -> "models.CharField[str | None, str | None]":
+    """Return a column for the name that an actor who works here had on the day of the event.
+
+    It is NULL for any other actor, whose name is not kept, and in rows from before the column. It
+    is empty if the account had no name.
+    """
+    return models.CharField(max_length=MAX_FULL_NAME_LENGTH, null=True, editable=False)

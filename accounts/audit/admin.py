@@ -137,6 +137,7 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "request_id__exact",
         "actor__last_name",
         "actor__first_name",
+        "actor_name",
     )
     search_help_text = "Number of the patient, id of the request, or who it was."
 
@@ -162,4 +163,4 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
 
     @admin.display(description="who", empty_value="-")
     def who(self, event: AuditEvent) -> str:
-        return display_name(event.actor)
+        return display_name(event.actor_id, event.actor_name, event.actor)

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
+from accounts.fields import name_that_day
 from extensions.db.triggers import purging
 
 ROWS_PER_PURGE = 1000  # deleted in one transaction
@@ -76,7 +77,7 @@ class AuditEvent(models.Model):
     """A user read or changed data of a patient, or was denied. Holds keys and none of the data.
 
     The keys stay when the account or the patient is deleted, so no column has a foreign key
-    constraint.
+    constraint. The name of a member of staff or doctor stays as it was on the day of the event.
     """
 
     class Role(models.TextChoices):
@@ -121,6 +122,7 @@ class AuditEvent(models.Model):
         db_constraint=False,
         related_name="+",
     )
+    actor_name = name_that_day()
     role = models.CharField(max_length=8, choices=Role)
     channel = models.CharField(max_length=7, choices=Channel)
     action = models.CharField(max_length=6, choices=Action)
@@ -156,8 +158,11 @@ class AuditEvent(models.Model):
         actor: Any = known.pop("actor", context.user)
         otherwise = known.pop("otherwise", None)
         role = known.pop("role", None) or cls.role_of(actor, patient, context, otherwise)
+        # A patient who works here reads their own record as a patient, whose name is not kept.
+        works_here = role in cls.NAMED or (actor and actor.is_staff and role != cls.Role.PATIENT)
         return cls(
             actor=actor,
+            actor_name=actor.full_name if works_here and actor else None,
             role=role,
             channel=context.channel,
             action=action,
@@ -182,13 +187,16 @@ class AuditEvent(models.Model):
     ) -> str:
         """Return the role of the actor towards the patient, without a query.
 
-        Without an actor it is `system` for a command, else `stranger`. It is `patient` for a
+        Without an actor it is `system` for a command, else `stranger`. In the admin it is
+        `otherwise` if given, else `staff`, whoever the patient is. Elsewhere it is `patient` for a
         patient of the actor's own account. For another patient it is `otherwise` if given, else
         `staff` or `doctor`: no other role reaches that patient's data. Without a patient, `patient`
         replaces `doctor`: the actor has looked for their own data.
         """
         if actor is None:
             return cls.Role.SYSTEM if context.channel == COMMAND else cls.Role.STRANGER
+        if context.channel == ADMIN:
+            return otherwise or cls.Role.STAFF
         if patient is not None and patient.user_id == actor.pk:
             return cls.Role.PATIENT
         others = cls.Role.PATIENT if patient is None else cls.Role.DOCTOR

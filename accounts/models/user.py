@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from axes.models import AccessAttempt
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -21,8 +23,23 @@ from accounts.models.device import Device, device_name
 from accounts.models.mail import MailKind, OutgoingMail
 from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
+from extensions.exceptions import DomainError
 
 WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
+
+
+class AccountKept(DomainError):
+    """The account works here or did, so records name it."""
+
+    code = "account_kept"
+    message = "This account works here or did, and records name it. End the account instead."
+
+
+class OwnAccount(DomainError):
+    """Administrators do not lock themselves out."""
+
+    code = "own_account"
+    message = "You cannot end your own account. Another administrator can."
 
 
 class UserManager(BaseUserManager["User"]):
@@ -88,6 +105,16 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=fold_email(username or ""))
 
+    def kept(self) -> models.QuerySet["User"]:
+        """Return the accounts that are ended and never deleted.
+
+        They are those of staff and doctors, and those with entries in the admin's log, which would
+        be deleted with them. Events keep the number and the name of an account by themselves.
+        """
+        logged = LogEntry.objects.filter(user=OuterRef("pk"))
+        works_here = Q(is_staff=True) | Q(is_superuser=True) | Q(doctor__isnull=False)
+        return self.filter(works_here | Exists(logged))
+
     def lock(self, pk: int | None) -> "User | None":
         """Lock the row until the end of the transaction; return it, or None if it is deleted.
 
@@ -140,9 +167,14 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         return self.email
 
     @property
+    def full_name(self) -> str:
+        """First and last name; empty where both are."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
     def name(self) -> str:
         """First and last name; the e-mail address where both are empty."""
-        return f"{self.first_name} {self.last_name}".strip() or self.email
+        return self.full_name or self.email
 
     def get_full_name(self) -> str:
         return self.name
@@ -159,7 +191,10 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     @property
     def works_here(self) -> bool:
-        """Whether the user is staff or a doctor, whose account only an administrator may close."""
+        """Whether the user is staff or a doctor, whose account only an administrator may change.
+
+        An account that was ended counts too: it may be opened again.
+        """
         return self.is_staff or self.is_superuser or hasattr(self, "doctor")
 
     def issue_token(self, user_agent: str = "") -> tuple[str, datetime]:
@@ -245,16 +280,32 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Queue the mail that verifies the address; a verified address gets none."""
         OutgoingMail.objects.enqueue(MailKind.VERIFICATION, self.email)
 
+    def end(self, by: "User") -> None:
+        """End the account: it opens nothing any more, and stays, so that records name who acted.
+
+        Deletes all API tokens and ends all sessions. Raises OwnAccount if it is that of `by`.
+        """
+        if self.pk == by.pk:
+            raise OwnAccount
+        self.revise(is_active=False)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the account. Raises AccountKept for one of `UserManager.kept`."""
+        with transaction.atomic():
+            if User.objects.kept().filter(pk=self.pk).exists():
+                raise AccountKept
+            return super().delete(*args, **kwargs)
+
     def close(self, password: str) -> None:
         """Erase the user's patients (own profile and dependents), then delete the account.
 
         Deletes its mails and failed logins too. Locks the user, then all patients and their slots.
         Raises ValidationError on `password` if it is wrong, and PermissionDenied for staff and
-        doctors.
+        doctors, and for those who have worked here and whose account is kept.
         """
         with transaction.atomic():
             user = self._lock_by_password(password, "password", "The password is wrong.")
-            if user.works_here:
+            if User.objects.kept().filter(pk=user.pk).exists():
                 raise PermissionDenied(WORKS_HERE)
             user.patients.erase_all(by=user)
             OutgoingMail.objects.filter(address=user.email).delete()

@@ -92,3 +92,18 @@ def test_only_the_names_can_be_written(method: str, user: User, client_of) -> No
 @pytest.mark.parametrize("method", ["post", "delete"])
 def test_the_profile_offers_neither_post_nor_delete(method: str, user: User, client_of) -> None:
     assert_problem(getattr(client_of(user), method)(PROFILE), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("who", ["staff", "doctor_user", "superuser"])
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_those_who_work_here_do_not_change_their_names(
+    who: str, method: str, client_of, request: pytest.FixtureRequest
+) -> None:
+    user: User = request.getfixturevalue(who)
+    before = (user.first_name, user.last_name)
+    names = {"first_name": "Mallory", "last_name": "Ruiz"}
+    answer = getattr(client_of(user), method)(PROFILE, names)
+    problem = assert_problem(answer, 403, "permission_denied")
+    assert problem["detail"] == "An administrator changes the names of staff and doctors."
+    user.refresh_from_db()
+    assert (user.first_name, user.last_name) == before

@@ -7,13 +7,14 @@ from django.contrib.auth import logout
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView, RetrieveUpdateAPIView
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import IgnoreCredentials, sign_in
 from accounts.models import User
+from accounts.permissions import MayChangeOwnName
 from accounts.requests import SignedInRequest
 from accounts.serializers import (
     LoginSerializer,
@@ -91,8 +92,9 @@ class LogoutView(APIView):
 
 
 class ProfileView(RetrieveUpdateAPIView[User]):
-    """The caller's own account."""
+    """The caller's own account. Administrators change the names of staff and doctors: 403."""
 
+    permission_classes = (IsAuthenticated, MayChangeOwnName)
     serializer_class = UserSerializer
 
     def get_object(self) -> Any:

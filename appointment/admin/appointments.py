@@ -17,7 +17,6 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
-from accounts.models import User
 from accounts.privacy import display_name
 from accounts.requests import signed_in_user
 from appointment.admin.filters import AppointmentPeriodFilter
@@ -37,15 +36,11 @@ def local_time(instant: datetime | None, location: Location) -> str:
     return instant_text(instant, location.zone) if instant else ""
 
 
-def actor_name(actor: User | None, appointment: Appointment) -> str:
-    """Return "the patient", or the name of the member of staff who acted.
-
-    An actor who is not staff counts as the patient once the patient is erased.
-    """
-    if actor and appointment.patient and actor.pk == appointment.patient.user_id:
+def actor_name(event: AppointmentEvent) -> str:
+    """Return "the patient", or the name that the member of staff or doctor had that day."""
+    if event.by == AppointmentEvent.Role.PATIENT:
         return "the patient"
-    erased = appointment.patient is None and actor and not actor.is_staff
-    return "the patient" if erased else display_name(actor)
+    return display_name(event.actor_id, event.actor_name, event.actor)
 
 
 def event_details(event: AppointmentEvent) -> str:
@@ -261,6 +256,6 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
                 event_details(event),
             )
             for event in rows.order_by("at", "pk")
-            for actor in [actor_name(event.actor, appointment)]
+            for actor in [actor_name(event)]
         )
         return format_html_join("", "{}: {}{}{}<br>", lines)

@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.audit.context import ADMIN, current_context
 from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
@@ -510,6 +511,7 @@ class Appointment(models.Model):
             appointment=self,
             kind=kind,
             actor=by,
+            actor_name=by.full_name if by and role in (Role.STAFF, Role.DOCTOR) else None,
             by=role,
             at=at,
             from_status=from_status,
@@ -520,9 +522,13 @@ class Appointment(models.Model):
         AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
 
     def _role_of(self, by: User | None) -> Role:
-        """The role in which a user acts on this visit; the system acts where there is no user."""
+        """The role in which a user acts on this visit; the system acts where there is no user.
+
+        In the admin staff act as staff on their own visits too.
+        """
         if by is None:
             return Role.SYSTEM
-        if self.patient and self.patient.user_id == by.pk:
+        in_admin = by.is_staff and current_context().channel == ADMIN
+        if self.patient and self.patient.user_id == by.pk and not in_admin:
             return Role.PATIENT
         return Role.DOCTOR if self.doctor.user_id == by.pk else Role.STAFF

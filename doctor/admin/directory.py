@@ -92,6 +92,13 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let only superusers delete a doctor with an account, since that unlinks the account."""
+        linked = obj is not None and obj.user_id is not None
+        return (request.user.is_superuser or not linked) and super().has_delete_permission(
+            request, obj
+        )
+
     @admin.display(description="name", ordering="last_name")
     def name(self, doctor: Doctor) -> str:
         return doctor.name

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import AuditEvent
-from accounts.privacy import HiddenAccountsMixin, may_view_accounts
+from accounts.privacy import HiddenAccountsMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.dates import DATE_FIELDS
@@ -42,6 +42,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     """Patients. Deleting one erases the person, and keeps past visits without a name."""
 
     patient_path = ""
+    linking_fields = ("user", "is_dependent")
     fields = (
         "first_name",
         "last_name",
@@ -72,11 +73,6 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         "Coming appointments are canceled, personal and medical data are erased, past appointments "
         "are kept without the person. The account and others of the family stay."
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Let only those who may view accounts edit `is_dependent`."""
-        fields = super().get_readonly_fields(request, obj)
-        return fields if may_view_accounts(request) else ("is_dependent", *fields)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the link to the audit events, and that to emergency access, to those who may use it.

@@ -190,19 +190,23 @@ class Patient(PartialUpdateModel):
     def revise(self, **changes: Any) -> None:
         """Write these columns; raises as `enroll`.
 
-        Locks the present user and the new one before a change of user or `is_dependent`.
+        Locks the present user and the new one before a change of user or `is_dependent`. The audit
+        event has the caller's role before the change: to link a patient to oneself is no act of
+        that patient.
         """
         linked = changes.get("user", self.user)
         moves = changes.keys() & {"user", "is_dependent"}
-        with self._account_change(linked and linked.pk) if moves else transaction.atomic():
+        link: Any = self._account_change(linked and linked.pk) if moves else transaction.atomic()
+        with link as before:
             super().revise(**changes)
-            AuditEvent.objects.record(Action.CHANGE, self, [self])
+            AuditEvent.objects.record(Action.CHANGE, self, [before or self])
 
     @contextmanager
-    def _account_change(self, account: int | None) -> Iterator[None]:
+    def _account_change(self, account: int | None) -> Iterator["Patient"]:
         """Run the body, which links the patient to the account or to none, in a transaction.
 
-        Locks the present account and the new one, the lower key first. Raises as `enroll`.
+        Yields an unsaved patient with the same key and the present account. Locks the present
+        account and the new one, the lower key first. Raises as `enroll`.
         """
         try:
             with transaction.atomic():
@@ -210,7 +214,7 @@ class Patient(PartialUpdateModel):
                 present = Patient.objects.filter(pk=self.pk).values_list("user", flat=True).first()
                 for pk in sorted({pk for pk in (present, account) if pk}):
                     _lock_account(pk)
-                yield
+                yield Patient(pk=self.pk, user_id=present)
                 family = Patient.objects.filter(user__patients=self)
                 if family.filter(is_dependent=True).count() > MAX_DEPENDENTS:
                     raise ValidationError(TOO_MANY_DEPENDENTS, code="too_many_dependents")
