@@ -55,25 +55,30 @@ class UserManager(BaseUserManager["User"]):
             raise ValidationError({"email": taken}) from error
 
     def verify_email(self, token: str) -> None:
-        """Mark the address as verified by the token that was mailed to it.
+        """Mark the address as verified by the token mailed to it; end all API tokens and sessions.
 
-        Raises ValidationError on `token` if it is wrong, used or older than an hour.
+        Somebody else may have registered with the address and be signed in. Raises ValidationError
+        on `token` if it is wrong, used or older than an hour.
         """
         with transaction.atomic():
-            self._lock_holder(VERIFICATION, token).revise(email_verified_at=timezone.now())
+            user = self._lock_holder(VERIFICATION, token)
+            user.revise(email_verified_at=timezone.now())
+            user.sign_out_everywhere()
 
     def reset_password(self, token: str, new: str) -> None:
         """Set a new password by a mailed token; delete all API tokens and end all sessions.
 
-        Locks the row before it checks the token, so that of several calls at once one succeeds.
-        Lifts a lock-out after wrong passwords. Raises ValidationError on `token`, or on
-        `new_password` for a weak password, which leaves the mailed token unused.
+        The token proves who reads the mail, so the address is verified by it too. Locks the row
+        before it checks the token, so that of several calls at once one succeeds. Lifts a lock-out
+        after wrong passwords. Raises ValidationError on `token`, or on `new_password` for a weak
+        password, which leaves the mailed token unused.
         """
         with transaction.atomic():
             user = self._lock_holder(PASSWORD_RESET, token)
             check_new_password(new, user, "new_password")
             user.set_password(new)
-            user.store_password()
+            verified_at = user.email_verified_at or timezone.now()
+            user.revise(password=user.password, email_verified_at=verified_at)
             AccessAttempt.objects.filter(username=user.email).delete()
 
     def _lock_holder(self, tokens: LinkTokenGenerator, token: str) -> "User":
@@ -111,6 +116,9 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     )
     email_verified_at = models.DateTimeField(
         null=True, editable=False, help_text="When its owner followed the link mailed to it, if so."
+    )
+    password_changed_at = models.DateTimeField(
+        null=True, editable=False, help_text="Every link to reset it mailed before is dead."
     )
     signed_out_at = models.DateTimeField(
         null=True, editable=False, help_text="Every session that began before is dead."
@@ -203,6 +211,8 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         with transaction.atomic():
             if "email" in changes:
                 changes["email_verified_at"] = None
+            if "password" in changes:
+                changes["password_changed_at"] = timezone.now()
             ends = "password" in changes or changes.get("is_active") is False
             super().revise(**changes, **({"signed_out_at": timezone.now()} if ends else {}))
             if ends:
@@ -217,6 +227,10 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         with transaction.atomic():
             password_was_set = getattr(self, "_password", None) is not None
             ends = (password_was_set or not self.is_active) and not self._state.adding
+            if ends and password_was_set:
+                self.password_changed_at = timezone.now()
+                if kwargs.get("update_fields") is not None:
+                    kwargs["update_fields"] = {*kwargs["update_fields"], "password_changed_at"}
             super().save(*args, **kwargs)
             if ends:
                 AuthToken.objects.filter(user=self).delete()

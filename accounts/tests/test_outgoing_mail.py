@@ -82,6 +82,19 @@ def test_a_reset_goes_to_the_verified_owner_of_the_address(user: User) -> None:
     assert post() == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        (MailKind.VERIFICATION, "Confirm your e-mail address"),
+        (MailKind.PASSWORD_RESET, "Choose a new password"),
+    ],
+)
+def test_an_unverified_address_gets_the_mail_that_was_asked_for(kind: str, subject: str) -> None:
+    UserFactory(email="ana@example.com")
+    ask(kind=kind)
+    assert [message.subject for message in post()] == [subject]
+
+
 def test_unknown_closed_and_verified_addresses_get_no_mail(user: User) -> None:
     UserFactory(email="closed@example.com", is_active=False)
     UserFactory(email="gone@example.com", is_active=False, email_verified_at=timezone.now())
