@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from axes.models import AccessAttempt
+from django.contrib.auth import hashers
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.auth.password_validation import validate_password
@@ -19,6 +20,7 @@ from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
 from accounts.models.device import Device, device_name
 from accounts.models.mail import MailKind, OutgoingMail
+from accounts.passwords import in_nfc
 from extensions.db.models import PartialUpdateModel
 
 WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
@@ -163,6 +165,31 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     def clean(self) -> None:
         self.email = fold_email(self.email)
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Hash the password in NFC; None makes it unusable."""
+        super().set_password(raw_password and in_nfc(raw_password))
+
+    def check_password(self, raw_password: str) -> bool:
+        """Whether it is the password, compared in NFC.
+
+        A hash of the form as typed, which an earlier version made, still serves; a hash of NFC then
+        replaces it. A password that is typed in another form than NFC costs two hashes, whether or
+        not an account has the address.
+        """
+        normal = in_nfc(raw_password)
+        if hashers.check_password(normal, self.password, self._rehash):
+            return True
+        if normal == raw_password or not hashers.check_password(raw_password, self.password):
+            return False
+        self._rehash(normal)
+        return True
+
+    def _rehash(self, password: str) -> None:
+        """Replace the hash by another one of the same password, unless it has just been changed."""
+        renewed = hashers.make_password(password)
+        if User.objects.filter(pk=self.pk, password=self.password).update(password=renewed):
+            self.password = renewed
 
     @property
     def works_here(self) -> bool:
