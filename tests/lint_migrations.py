@@ -40,6 +40,11 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "CREATE_INDEX_EXCLUSIVE": WEEK_OF_MAIL,
         "DROP_INDEX": WEEK_OF_MAIL,
     },
+    ("accounts", "0008_notices"): {
+        "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
+        "CREATE_INDEX": WEEK_OF_MAIL,
+        "CREATE_INDEX_EXCLUSIVE": WEEK_OF_MAIL,
+    },
     ("appointment", "0003_lifecycle_waitlist_idempotency"): {
         "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
         "NOT_NULL": BEFORE_SERVICE,

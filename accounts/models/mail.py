@@ -1,20 +1,21 @@
 """Outgoing mail: queued in the transaction that it belongs to, and sent after the commit.
 
 A row holds no secret: the token of a link is made when the mail is sent, and stored nowhere. The
-account that asked for a mail is looked up only then, so that queueing takes the same time for a
-known and an unknown address.
+account of an address that asks for a mail is looked up only then, so that queueing takes the same
+time for a known and an unknown address. A notice names the account that it is about, since the
+account may have another address by then.
 """
 
 import logging
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -34,21 +35,28 @@ PUT_OFF = timedelta(minutes=10)  # a mail of which the hour has had its ten trie
 
 
 class MailKind(models.TextChoices):
-    """What the client asked for."""
+    """What the client asked for, or what the owner of an account must know."""
 
     VERIFICATION = "verification"
     PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105  # a kind of mail
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # nosec B105  # the same
+    NEW_DEVICE = "new_device"
+    ADDRESS_CHANGED = "address_changed"
+
+
+# Anybody can ask for these, and so use up the ten an hour of an address; the others are notices.
+ASKED_FOR = (MailKind.VERIFICATION, MailKind.PASSWORD_RESET)
 
 
 class MailTemplate(NamedTuple):
-    """The subject, the page of the client that the link opens, and the maker of the link's token.
+    """The subject, the name of the text's template, and the maker of the link's token, if any.
 
-    `page` names the text's template too. The subject holds no secret.
+    A link opens the client's page of the template's name. The subject holds no secret.
     """
 
     subject: str
     page: str
-    tokens: LinkTokenGenerator
+    tokens: LinkTokenGenerator | None = None
 
 
 TEMPLATES = {
@@ -58,27 +66,36 @@ TEMPLATES = {
     MailKind.PASSWORD_RESET: MailTemplate(
         "Choose a new password", "password-reset", PASSWORD_RESET
     ),
+    MailKind.PASSWORD_CHANGED: MailTemplate("Your password was changed", "password-changed"),
+    MailKind.NEW_DEVICE: MailTemplate("A new device signed in to your account", "new-device"),
+    MailKind.ADDRESS_CHANGED: MailTemplate("Your e-mail address was changed", "address-changed"),
 }
 
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     """Scopes of the queue, and the one way to add to it."""
 
-    def enqueue(self, kind: str, address: str) -> "OutgoingMail":
+    def enqueue(self, kind: str, address: str, user: Any = None) -> "OutgoingMail":
         """Queue a mail in the caller's transaction, or bring forward the one that waits already.
+
+        `user`: the account that a notice is about.
 
         It takes one INSERT whether or not an account has the address, so that the duration of a
         call does not tell which addresses have one. If the waiting mail is just being sent, it is
         sent once more: its link may have died since it was made.
         """
         [mail] = self.bulk_create(
-            [self.model(kind=kind, address=address, waits=True)],
+            [self.model(kind=kind, address=address, user=user, waits=True)],
             update_conflicts=True,
             unique_fields=["kind", "address", "waits"],
             # The previous version marks a mail as sent and leaves `waits` as it is.
-            update_fields=["created_at", "due_at", "sent_at"],
+            update_fields=["created_at", "due_at", "sent_at", "user"],
         )
         return mail
+
+    def about(self, user: Any) -> "OutgoingMailQuerySet":
+        """Return the mails to the user's address and about the account; none for None."""
+        return self.filter(Q(address=user.email) | Q(user=user)) if user else self.none()
 
     def unsent(self) -> "OutgoingMailQuerySet":
         """Return the mails that were neither sent nor given up; of kinds that this version knows.
@@ -100,16 +117,26 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         return fresh.first() or self.due(at).order_by("due_at", "pk").first()
 
     def delete_unaddressed(self, at: datetime) -> None:
-        """Delete, in one statement, the fresh mails to addresses without an active account."""
+        """Delete, in one statement, what addresses without an active account asked for."""
         holders = get_user_model().objects.filter(email=OuterRef("address"), is_active=True)
-        self.due(at).filter(~Exists(holders), attempts=0).delete()
+        self.due(at).filter(~Exists(holders), attempts=0, user=None).delete()
 
 
 class OutgoingMail(models.Model):
     """A queued mail: its kind and address, and when it was tried, sent or given up."""
 
-    kind = models.CharField(max_length=14, choices=MailKind)
+    kind = models.CharField(max_length=32, choices=MailKind)
     address = EmailField()
+    # During an upgrade the previous version deletes accounts without their mails, and a constraint
+    # would refuse that.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+        help_text="The account that a notice is about; NULL for what an address asked for.",
+    )
     created_at = models.DateTimeField(default=timezone.now, help_text="When it was last asked for.")
     due_at = models.DateTimeField(default=timezone.now, help_text="Not to be tried before.")
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -178,13 +205,15 @@ class OutgoingMail(models.Model):
 
         None for an unknown or inactive account, and a verified one that asked to be verified.
         """
-        user = get_user_model().objects.filter(email=self.address, is_active=True).first()
+        users = get_user_model().objects.filter(is_active=True)
+        holder = {"pk": self.user_id} if self.user_id else {"email": self.address}
+        user: Any = users.filter(**holder).first()
         if user is None or (self.kind == MailKind.VERIFICATION and user.email_verified_at):
             return None
         template = TEMPLATES[MailKind(self.kind)]
-        token = template.tokens.make(user)
+        token = template.tokens and template.tokens.make(user)
         link = settings.LINK_URL and f"{settings.LINK_URL}/{template.page}#token={token}"
-        context = {"link": link, "token": token}
+        context = {"link": link, "token": token, "at": self.created_at}
         text = render_to_string(f"accounts/mail/{template.page}.txt", context)
         return EmailMessage(template.subject, text, to=[self.address])
 
@@ -205,10 +234,14 @@ class OutgoingMail(models.Model):
     def _tries_within_hour(self, at: datetime) -> int:
         """Return how often the address was tried within the hour before `at`, this try left out.
 
-        All tries of a mail count if its last one does.
+        All tries of a mail count if its last one does. The mails that anybody can ask for count
+        together, the notices of each kind by themselves.
         """
         hour_ago = at - timedelta(hours=1)
-        tried = type(self).objects.filter(address=self.address, tried_at__gt=hour_ago)
+        kinds = ASKED_FOR if self.kind in ASKED_FOR else (self.kind,)
+        tried = type(self).objects.filter(
+            address=self.address, kind__in=kinds, tried_at__gt=hour_ago
+        )
         of_others = tried.exclude(pk=self.pk).aggregate(tries=Sum("attempts"))["tries"] or 0
         is_recent = self.tried_at is not None and self.tried_at > hour_ago
         return of_others + (self.attempts if is_recent else 0)

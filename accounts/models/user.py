@@ -18,7 +18,7 @@ from knox.models import AuthToken
 from accounts.exceptions import CredentialsChanged
 from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
-from accounts.models.device import Device, device_name
+from accounts.models.device import Device, KnownDevice, device_name
 from accounts.models.mail import MailKind, OutgoingMail
 from accounts.passwords import in_nfc
 from extensions.db.models import PartialUpdateModel
@@ -192,6 +192,11 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             self.password = renewed
 
     @property
+    def has_verified_email(self) -> bool:
+        """Whether its owner followed a link that was mailed to the present address."""
+        return self.email_verified_at is not None
+
+    @property
     def works_here(self) -> bool:
         """Whether the user is staff or a doctor, whose account only an administrator may close."""
         return self.is_staff or self.is_superuser or hasattr(self, "doctor")
@@ -230,12 +235,14 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         self.revise(password=self.password)
 
     def revise(self, **changes: Any) -> None:
-        """Write these columns; a new `email` is unverified.
+        """Write these columns; a new `email` is unverified, and gets the mail that verifies it.
 
         A new password or `is_active=False` deletes all API tokens of the user and ends all sessions
-        in the same transaction.
+        in the same transaction. A new password or address queues a notice to the owner.
         """
         with transaction.atomic():
+            is_notable = "email" in changes or "password" in changes
+            before = User.objects.lock(self.pk) if is_notable else None
             if "email" in changes:
                 changes["email_verified_at"] = None
             if "password" in changes:
@@ -244,23 +251,54 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             super().revise(**changes, **({"signed_out_at": timezone.now()} if ends else {}))
             if ends:
                 AuthToken.objects.filter(user=self).delete()
+            if before:
+                self._tell_of_change(before)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the row; delete all API tokens if a password was set or the account is inactive.
 
         `save` does this as well as `revise`, since Django's own forms and its command
-        `changepassword` call `save`.
+        `changepassword` call `save`. The owner gets a notice of a new password.
         """
         with transaction.atomic():
             password_was_set = getattr(self, "_password", None) is not None
             ends = (password_was_set or not self.is_active) and not self._state.adding
-            if ends and password_was_set:
+            before = User.objects.lock(self.pk) if ends and password_was_set else None
+            if before:
                 self.password_changed_at = timezone.now()
                 if kwargs.get("update_fields") is not None:
                     kwargs["update_fields"] = {*kwargs["update_fields"], "password_changed_at"}
             super().save(*args, **kwargs)
             if ends:
                 AuthToken.objects.filter(user=self).delete()
+            if before:
+                self._tell_of_change(before)
+
+    def _tell_of_change(self, before: "User") -> None:
+        """Queue the notices of a new password or address, to the address `before` the change.
+
+        Only a verified address gets one: an unverified one may be a stranger's.
+        """
+        if self.password != before.password and (
+            before.has_verified_email or self.has_verified_email
+        ):
+            OutgoingMail.objects.enqueue(MailKind.PASSWORD_CHANGED, before.email, self)
+        if fold_email(self.email) != before.email:
+            if before.has_verified_email:
+                OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, before.email, self)
+            self.send_verification_mail()
+
+    def note_sign_in(self, user_agent: str) -> None:
+        """Remember the device that signed in; mail the owner if the account did not know it.
+
+        An account whose address is not verified gets no mail, and its devices are not remembered.
+        """
+        if not self.has_verified_email:
+            return
+        with transaction.atomic():
+            user = User.objects.lock(self.pk)
+            if user and KnownDevice.objects.meet(user, device_name(user_agent)):
+                OutgoingMail.objects.enqueue(MailKind.NEW_DEVICE, user.email, user)
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
         """Return the hash that a session must hold; Django ends a session with another hash.
@@ -297,7 +335,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             if user.works_here:
                 raise PermissionDenied(WORKS_HERE)
             user.patients.erase_all(by=user)
-            OutgoingMail.objects.filter(address=user.email).delete()
+            OutgoingMail.objects.about(user).delete()
             AccessAttempt.objects.filter(username=user.email).delete()
             user.delete()
 
