@@ -105,7 +105,7 @@ def test_the_way_back_forgets_the_numbers_of_deleted_accounts_alone(
     import_module("appointment.migrations.0009_forget_deleted_actors").forget_deleted_actors(
         apps, None
     )
-    import_module("patient.migrations.0005_forget_deleted_users").forget_deleted_users(apps, None)
+    import_module("patient.migrations.0007_forget_deleted_users").forget_deleted_users(apps, None)
     assert AppointmentEvent.objects.exclude(actor_id=None).count() == before - 1
     assert not AppointmentEvent.objects.filter(actor_id=rosa.pk).exists()
     accesses = EmergencyAccess.objects.filter(patient=patient).order_by("pk")

@@ -9,7 +9,7 @@ from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from accounts.models import Device, MailKind, OutgoingMail, User
+from accounts.models import Device, KnownDevice, MailKind, OutgoingMail, User
 from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -39,9 +39,12 @@ def test_deleting_an_account_deletes_its_profile_and_dependents(
         MedicalHistoryFactory(patient=person)
         WaitlistEntryFactory(patient=person)
     OutgoingMail.objects.enqueue(MailKind.VERIFICATION, patient.user.email)
+    OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, "old@example.com", patient.user)
+    KnownDevice.objects.meet(patient.user, "Firefox")
     AccessAttempt.objects.create(username=patient.user.email, failures_since_start=3)
     assert delete(client_of(patient.user)).status_code == 204
-    for model in (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, OutgoingMail):
+    ours = (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, KnownDevice, OutgoingMail)
+    for model in ours:
         assert not model._default_manager.exists(), model
     assert not AccessAttempt.objects.exists()
     assert not User.objects.filter(pk=patient.user.pk).exists()
