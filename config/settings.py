@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "config.database_errors.RetryMiddleware",
+    "config.query.QueryMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
