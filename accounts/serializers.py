@@ -35,7 +35,14 @@ PASSWORD: dict[str, Any] = {
 }
 
 
-@extend_schema_serializer(examples=[OpenApiExample("The user", USER)])
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Another name", {"first_name": "Ana", "last_name": "Ruiz"}, request_only=True
+        ),
+        OpenApiExample("The user", USER, response_only=True),
+    ]
+)
 class UserSerializer(PartialUpdateSerializer[User]):
     """The caller's own account; only the names can be written."""
 

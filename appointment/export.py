@@ -17,6 +17,7 @@ from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
 from extensions.db.batches import row_batches
+from extensions.rest.fields import in_seconds
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 
 MEMORY_LIMIT = 1024 * 1024  # bytes; a larger export goes to an unnamed temporary file
@@ -44,7 +45,7 @@ class Export:
     def write(self, file: IO[str]) -> None:
         """Record an audit event for each patient, then write the JSON."""
         AuditEvent.objects.record("export", Patient, self.patients or [None])
-        head = {"format": FORMAT, "version": VERSION, "exported_at": timezone.now()}
+        head = {"format": FORMAT, "version": VERSION, "exported_at": in_seconds(timezone.now())}
         account = self.account and AccountSerializer(self.account).data
         file.write(_json({**head, "account": account})[:-1])
         for name, rows in self.sections().items():
@@ -70,7 +71,7 @@ class Export:
             "patients": self.patients,
             "medical_history": MedicalHistory.objects.filter(**of_patients),
             "appointments": visits,
-            "waitlist": entries.prefetch_related("offers__slot"),
+            "waitlist": entries.prefetch_related("offers__slot__location"),
             "kept_answers": IdempotencyKey.objects.filter(user=account),
             "emergency_accesses": EmergencyAccess.objects.filter(**of_patients),
             "access_log": log,

@@ -12,6 +12,10 @@ SPECTACULAR_SETTINGS = {
     "PARSER_WHITELIST": ["config.parsers.JSONParser"],  # only the browsable API sends forms
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "EventKindEnum": "appointment.models.AppointmentEvent.Kind",
         "HistoryKindEnum": "patient.models.MedicalHistory.Kind",
@@ -20,6 +24,13 @@ SPECTACULAR_SETTINGS = {
         "OfferStatusEnum": "appointment.models.OfferStatus",
         "MedicalHistoryStatusEnum": "patient.models.MedicalHistory.Status",
     },
+    "SERVERS": [{"url": "/", "description": "This server."}],
+    "TAGS": [
+        {"name": "appointment", "description": "Visits, the waitlist and the work list."},
+        {"name": "auth", "description": "Accounts, devices and mailed tokens."},
+        {"name": "doctor", "description": "Doctors, their hours and their free slots."},
+        {"name": "patient", "description": "Profiles, dependents and medical history."},
+    ],
     "SCHEMA_PATH_PREFIX": "/api/",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

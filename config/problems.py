@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from accounts.exceptions import CredentialsChanged, Throttled
 from appointment.exceptions import IdempotencyKeyReused
-from doctor.serializers import SlotSerializer
+from doctor.serializers import FoundSlotSerializer
 from extensions.db.retry import is_conflict, is_outage
 from extensions.exceptions import DomainError
 
@@ -237,7 +237,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     instance = serializers.CharField()
     code = serializers.CharField()
     errors = FieldProblemSerializer(many=True, required=False)  # type: ignore[assignment]
-    alternatives = SlotSerializer(many=True, required=False, help_text="slot_full: other slots.")
+    alternatives = FoundSlotSerializer(
+        many=True, required=False, help_text="slot_full, place_available: free slots."
+    )
     appointments = serializers.ListField(
         child=serializers.IntegerField(),
         required=False,

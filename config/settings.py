@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "config.database_errors.RetryMiddleware",
+    "config.query.QueryMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -245,6 +246,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {scope: rate if THROTTLE else None for scope, rate in RATES.items()},
     "EXCEPTION_HANDLER": "config.problems.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
+    # All answers show whole seconds. Fields without a location are in TIME_ZONE, which is UTC.
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
     "TIME_INPUT_FORMATS": ["%H:%M", "%H:%M:%S"],  # a wall time has no offset
     "DATE_INPUT_FORMATS": ["%Y-%m-%d"],  # as the filters: neither 20261201 nor 2026-W49-2
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, register_converter
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.login_limits import limits_logins
 from config import health, pages
+from config.document_view import DocumentView
 from extensions.rest.converters import IdConverter
 
 register_converter(IdConverter, "id")
@@ -38,7 +39,7 @@ urlpatterns = [
     path("api/patient/", include("patient.urls")),
     path("api/patient/", include("appointment.patient_urls")),
     path("api/appointment/", include("appointment.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", DocumentView.as_view(), name="schema"),
     path("api/docs/", DOCS, name="docs"),
 ]
 

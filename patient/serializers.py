@@ -6,6 +6,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import AuditEvent
+from extensions.db.fields import validate_language_tag
+from extensions.rest.fields import OptionalChoiceField, OptionalTextField
 from extensions.rest.serializers import PartialUpdateSerializer
 from patient.models import MedicalHistory, Patient
 
@@ -30,6 +32,7 @@ DEPENDENT_EXAMPLE = {
     "emergency_contact_phone": "+34612345678",
 }
 OPTIONAL_KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
+EMERGENCY_CONTACT = ("emergency_contact_name", "emergency_contact_phone")
 ENTRY_EXAMPLE = {
     "kind": "allergy",
     "description": "Penicillin",
@@ -50,6 +53,14 @@ class PatientSerializer(PartialUpdateSerializer[Patient]):
 
     is_dependent = False
 
+    sex = OptionalChoiceField(choices=Patient.Sex.choices, default=None)
+    preferred_language = OptionalTextField(
+        max_length=35,
+        validators=[validate_language_tag],
+        default=None,
+        help_text="BCP 47, such as es or pt-BR.",
+    )
+
     class Meta:
         model = Patient
         fields = ("id", *PROFILE_EXAMPLE)
@@ -59,7 +70,7 @@ class PatientSerializer(PartialUpdateSerializer[Patient]):
             **{
                 name: {"default": ""}
                 for name in PROFILE_EXAMPLE
-                if name not in ("first_name", "last_name", "date_of_birth")
+                if name in ("phone_number", "address", *EMERGENCY_CONTACT)
             },
         }
 

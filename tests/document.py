@@ -4,19 +4,32 @@ import json
 from functools import cache
 from typing import Any
 
-from drf_spectacular.drainage import GENERATOR_STATS
-from drf_spectacular.generators import SchemaGenerator
+from config.document_view import built
 
 JSON = "application/json"
 
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the whole OpenAPI document as parsed JSON."""
-    with GENERATOR_STATS.silence():
-        generated: Any = SchemaGenerator().get_schema(request=None, public=True)
-    found: dict[str, Any] = json.loads(json.dumps(generated))
-    return found
+    """Return the whole OpenAPI document as parsed JSON, with each response and example in place.
+
+    References to schemas stay.
+    """
+    found: dict[str, Any] = json.loads(json.dumps(built()))
+    placed: dict[str, Any] = put_in_place(found, found["components"])
+    return placed
+
+
+def put_in_place(node: Any, components: dict[str, Any]) -> Any:
+    """Return the node with every reference to a response or an example replaced by its content."""
+    if isinstance(node, list):
+        return [put_in_place(each, components) for each in node]
+    if not isinstance(node, dict):
+        return node
+    _, _, kind, name = (node.get("$ref") or "///").split("/")
+    if kind in {"responses", "examples"}:
+        return put_in_place(components[kind][name], components)
+    return {key: put_in_place(value, components) for key, value in node.items()}
 
 
 def operation(method: str, route: str) -> dict[str, Any]:
@@ -53,5 +66,14 @@ def members(schema: dict[str, Any], path: str = "") -> list[str]:
 def writable(method: str, route: str) -> dict[str, Any]:
     """Map each member that a body of this operation may have to its schema."""
     body = operation(method, route).get("requestBody", {}).get("content", {}).get(JSON)
-    found: dict[str, Any] = resolved(body["schema"])["properties"] if body else {}
+    found: dict[str, Any] = {}
+    for schema in alternatives(body["schema"]) if body else ():
+        found |= resolved(schema)["properties"]
     return found
+
+
+def alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the schemas of which a body has one; most bodies have only one."""
+    name = schema["$ref"].rpartition("/")[2]
+    several: list[dict[str, Any]] = document()["components"]["schemas"][name].get("oneOf")
+    return several or [schema]

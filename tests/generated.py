@@ -58,8 +58,6 @@ CODES_BEYOND_A_SCHEMA = {
     "date_range",  # two members that are right alone, but not together
     "end_before_start",
     "doctor_or_location",
-    "doctor_or_specialty",
-    "slot_or_schedule",
 }
 
 

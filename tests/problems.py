@@ -1,8 +1,14 @@
 """Assertions about the errors of the API."""
 
 import json
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
+
+from django.urls import Resolver404, resolve
+
+from tests.answers import faults
+from tests.routes import template_of
 
 MEDIA_TYPE = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "instance", "code"}
@@ -28,7 +34,15 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
     assert isinstance(problem["detail"], str)
     assert problem["detail"]
     assert not response.cookies
+    assert_documented(response)
     return problem
+
+
+def assert_documented(response: Any) -> None:
+    """Assert that the OpenAPI document admits the answer to this call, if it has its path."""
+    method, path = response.request["REQUEST_METHOD"], response.request["PATH_INFO"]
+    with suppress(Resolver404):
+        assert list(faults(method, template_of(resolve(path).route), response)) == []
 
 
 def assert_invalid(response: Any, *fields: str) -> dict[str, Any]:

@@ -26,6 +26,11 @@ def routes() -> list[str]:
     return [path for path, _ in _views(get_resolver().url_patterns, "/")]
 
 
+def template_of(route: str) -> str:
+    """Return the template of a route as the resolver writes it: with `{id}` for `<id:pk>`."""
+    return "/" + PARAMETER.sub(_parameter, route.removeprefix("/"))
+
+
 def _views(patterns: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
         path = prefix + str(pattern.pattern).removeprefix("^").removesuffix("$")

@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from patient.tests.factories import MedicalHistoryFactory
+from tests.matrix.rows import stored
 from tests.problems import assert_invalid, assert_problem
 from tests.routes import api_routes
 from tests.sample_data import SampleData
@@ -138,6 +139,31 @@ def test_an_undecodable_query_string_causes_no_server_error(
         assert answer.status_code in (200, 400), query
     answer = client.generic("GET", sample_data.path(route), QUERY_STRING="a=1&" * 10_001)
     assert_problem(answer, 400, "parse_error")
+
+
+@pytest.mark.parametrize("route", READING)
+def test_a_parameter_given_twice_is_400(route: str, sample_data: SampleData, client) -> None:
+    for name in {*parameters_of(route), "unknown"}:
+        twice = client.get(f"{sample_data.path(route)}?{name}=1&a=1&{name}=1")
+        assert assert_invalid(twice, name) == {name: "repeated"}
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "query"),
+    [
+        ("POST", TIME_OFF, "preview=true&preview=false"),
+        ("PATCH", f"{WEEKLY_HOURS}{{id}}/", "keep=true&keep=true"),
+        ("DELETE", f"{WEEKLY_HOURS}{{id}}/", "keep=false&keep=true"),
+    ],
+)
+def test_a_write_with_a_parameter_given_twice_is_400_and_writes_nothing(
+    method: str, route: str, query: str, sample_data: SampleData
+) -> None:
+    client, before = sample_data.client_for(method, route), stored()
+    body = sample_data.body(method, route)
+    twice = client.generic(method, f"{sample_data.path(route)}?{query}", json.dumps(body))
+    assert_invalid(twice, query.partition("=")[0])
+    assert stored() == before
 
 
 @pytest.mark.parametrize(

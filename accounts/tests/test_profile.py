@@ -25,7 +25,7 @@ def test_the_profile_shows_the_account_and_nothing_more(user: User, client_of) -
         "last_name": "Ruiz",
         "is_staff": False,
         "doctor": None,
-        "date_joined": user.date_joined.isoformat().replace("+00:00", "Z"),
+        "date_joined": user.date_joined.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 

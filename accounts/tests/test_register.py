@@ -40,7 +40,7 @@ def test_registering_answers_the_user_a_token_and_its_expiry() -> None:
         "last_name": "Ruiz",
         "is_staff": False,
         "doctor": None,
-        "date_joined": user.date_joined.isoformat().replace("+00:00", "Z"),
+        "date_joined": user.date_joined.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 

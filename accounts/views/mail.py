@@ -33,6 +33,7 @@ class VerifyEmailView(GenericAPIView[User]):
     """Verify an address by the token mailed to it, or ask for that mail again."""
 
     permission_classes = (AllowAny,)
+    login_is_optional = True
     throttle_classes = (UserThrottle, AnonymousThrottle, MailThrottle)
     serializer_class = VerificationSerializer
 

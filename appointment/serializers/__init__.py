@@ -1,6 +1,7 @@
 """Serializers of appointments, leave, slots and the waitlist."""
 
 from appointment.serializers.appointment import (
+    BOOKING_BODY,
     AgendaSerializer,
     AppointmentDetailSerializer,
     AppointmentSerializer,
@@ -9,6 +10,7 @@ from appointment.serializers.appointment import (
     MoveSerializer,
 )
 from appointment.serializers.rebooking import (
+    TIME_OFF_BODY,
     AffectedAppointmentSerializer,
     AffectedAppointmentsSerializer,
     PreviewSerializer,
@@ -16,9 +18,16 @@ from appointment.serializers.rebooking import (
     TimeOffSerializer,
 )
 from appointment.serializers.slots import ExplainedSlotsSerializer, SlotsQuerySerializer
-from appointment.serializers.waitlist import WaitlistEntrySerializer, WaitlistJoinSerializer
+from appointment.serializers.waitlist import (
+    WAITLIST_BODY,
+    WaitlistEntrySerializer,
+    WaitlistJoinSerializer,
+)
 
 __all__ = [
+    "BOOKING_BODY",
+    "TIME_OFF_BODY",
+    "WAITLIST_BODY",
     "AffectedAppointmentSerializer",
     "AffectedAppointmentsSerializer",
     "AgendaSerializer",

@@ -1,6 +1,5 @@
 """Serializers of appointments, and of the bodies that book, cancel and move them."""
 
-from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import (
@@ -10,10 +9,11 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from appointment.models import Appointment, AppointmentEvent
+from appointment.models import Appointment, AppointmentEvent, Status
 from doctor.models import Doctor
 from doctor.serializers import LocationNameSerializer
-from extensions.rest.fields import TextField, ZonedDateTimeField
+from extensions.rest.fields import OptionalChoiceField, TextField, ZonedDateTimeField
+from extensions.rest.serializers import one_of
 from patient.models import Patient
 from patient.serializers import PatientNameSerializer
 
@@ -51,7 +51,8 @@ EVENT_EXAMPLE = {
     "to_slot": 4711,
 }
 
-OPTIONAL_KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
+KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1}
+OPTIONAL_KEY: dict[str, Any] = {**KEY, "required": False}
 ZONE = "location.time_zone"  # attribute path to the IANA time zone in which instants are shown
 
 
@@ -126,17 +127,16 @@ class AgendaSerializer(AppointmentSerializer):
 class EventSerializer(serializers.ModelSerializer[AppointmentEvent]):
     """An event in the history of an appointment."""
 
-    at = serializers.SerializerMethodField(help_text="With the UTC offset of the location.")
+    at = ZonedDateTimeField(
+        zone=f"appointment.{ZONE}", read_only=True, help_text="With the UTC offset of the location."
+    )
+    from_status = OptionalChoiceField(choices=Status.choices, read_only=True)
+    to_status = OptionalChoiceField(choices=Status.choices, read_only=True)
 
     class Meta:
         model = AppointmentEvent
         fields = tuple(EVENT_EXAMPLE)
         read_only_fields = fields
-
-    def get_at(self, event: AppointmentEvent) -> datetime:
-        """Return the instant in the zone of the location, which the context holds as `zone`."""
-        zone = self.context["zone"]
-        return event.at.astimezone(zone)
 
 
 @extend_schema_serializer(
@@ -154,19 +154,12 @@ class AppointmentDetailSerializer(AppointmentSerializer):
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, appointment: Appointment) -> Any:
         """Return the events, earliest first."""
-        context = {"zone": appointment.location.zone}
-        return EventSerializer(appointment.events.order_by("pk"), many=True, context=context).data
+        return EventSerializer(appointment.events.order_by("pk"), many=True).data
 
 
 # --- Request bodies ---
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("This slot", {"slot_id": 4711, "reason": "Check-up"}),
-        OpenApiExample("A session's earliest", {"schedule_id": 310, "reason": "Check-up"}),
-    ]
-)
 class BookingSerializer(serializers.Serializer[Any]):
     """Book one slot, or the earliest free slot of a session."""
 
@@ -186,6 +179,32 @@ class BookingSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+# The next two are only for the OpenAPI document: a body is one of them.
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("This slot", {"slot_id": 4711, "reason": "Check-up"})]
+)
+class SlotBookingSerializer(BookingSerializer):
+    """Book this slot."""
+
+    slot_id = serializers.IntegerField(**KEY)
+    schedule_id = None  # type: ignore[assignment]
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("A session's earliest", {"schedule_id": 310, "reason": "Check-up"})]
+)
+class SessionBookingSerializer(BookingSerializer):
+    """Book the earliest free slot of this session."""
+
+    slot_id = None  # type: ignore[assignment]
+    schedule_id = serializers.IntegerField(**KEY)
+
+
+BOOKING_BODY = one_of("Booking", SlotBookingSerializer, SessionBookingSerializer)
+
+
 @extend_schema_serializer(
     examples=[OpenApiExample("Why", {"reason": "I have a cold."})],
 )
@@ -199,4 +218,4 @@ class CancelationSerializer(serializers.Serializer[Any]):
 class MoveSerializer(serializers.Serializer[Any]):
     """Move an appointment to another slot."""
 
-    slot_id = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
+    slot_id = serializers.IntegerField(**KEY)

@@ -13,13 +13,17 @@ from appointment.models import (
     AppointmentEvent,
     IdempotencyKey,
     Offer,
+    Status,
     WaitlistEntry,
 )
+from appointment.serializers.appointment import ZONE
+from extensions.rest.fields import OptionalChoiceField, OptionalTextField, ZonedDateTimeField
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.serializers import PROFILE_EXAMPLE, AccessSerializer
 
 FORMAT, VERSION = "clinic-export", 1
 ROW_KEYS = ("id", "patient")
+SLOT_ZONE = f"slot.{ZONE}"  # attribute path from an offer to the IANA zone of its location
 
 
 class AccountSerializer(serializers.ModelSerializer[User]):
@@ -74,6 +78,9 @@ class RefusedLoginSerializer(serializers.ModelSerializer[AccessAttempt]):
 class ExportedPatientSerializer(serializers.ModelSerializer[Patient]):
     """The account's own profile, or a dependent."""
 
+    sex = OptionalChoiceField(choices=Patient.Sex.choices, read_only=True)
+    preferred_language = OptionalTextField(read_only=True)
+
     class Meta:
         model = Patient
         fields = ("id", "is_dependent", *PROFILE_EXAMPLE)
@@ -93,6 +100,10 @@ class ExportedHistorySerializer(serializers.ModelSerializer[MedicalHistory]):
 class ExportedEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
     """An event in the history of an appointment, with its texts."""
 
+    at = ZonedDateTimeField(zone=f"appointment.{ZONE}", read_only=True)
+    from_status = OptionalChoiceField(choices=Status.choices, read_only=True)
+    to_status = OptionalChoiceField(choices=Status.choices, read_only=True)
+
     class Meta:
         model = AppointmentEvent
         fields = ("kind", "at", "by", "from_status", "to_status", "from_slot", "to_slot", "detail",
@@ -101,10 +112,15 @@ class ExportedEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
 
 @extend_schema_serializer(component_name="Visit")
 class ExportedAppointmentSerializer(serializers.ModelSerializer[Appointment]):
-    """An appointment with its events."""
+    """An appointment with its events. Instants carry the UTC offset of its location."""
 
     doctor = serializers.CharField(source="doctor.name", read_only=True)
     location = serializers.CharField(source="location.name", read_only=True)
+    starts_at = ZonedDateTimeField(zone=ZONE, read_only=True)
+    ends_at = ZonedDateTimeField(zone=ZONE, read_only=True)
+    created_at = ZonedDateTimeField(zone=ZONE, read_only=True)
+    canceled_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
+    checked_in_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
     events = ExportedEventSerializer(many=True, read_only=True)
 
     class Meta:
@@ -116,9 +132,11 @@ class ExportedAppointmentSerializer(serializers.ModelSerializer[Appointment]):
 
 @extend_schema_serializer(component_name="Offered")
 class ExportedOfferSerializer(serializers.ModelSerializer[Offer]):
-    """A place that was offered from the waitlist."""
+    """A place that was offered from the waitlist, its instants with the offset of the location."""
 
-    starts_at = serializers.DateTimeField(source="slot.starts_at", read_only=True)
+    starts_at = ZonedDateTimeField(source="slot.starts_at", zone=SLOT_ZONE, read_only=True)
+    created_at = ZonedDateTimeField(zone=SLOT_ZONE, read_only=True)
+    expires_at = ZonedDateTimeField(zone=SLOT_ZONE, read_only=True)
 
     class Meta:
         model = Offer

@@ -8,23 +8,21 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from appointment.models.alternatives import AffectedAppointment, affected_visits
-from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, AppointmentSerializer
+from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, KEY, AppointmentSerializer
 from doctor.models import Doctor, Location, TimeOff
-from doctor.serializers import SLOT, FoundSlotSerializer
+from doctor.serializers import FOUND_SLOT, FoundSlotSerializer
 from extensions.rest.fields import InstantField, QueryBooleanField, key_field
-from extensions.rest.serializers import TEXT_FIELD_MAPPING
+from extensions.rest.serializers import TEXT_FIELD_MAPPING, one_of
 
 # A PUT that leaves the field out sets it to null.
 NULL_BY_DEFAULT: dict[str, Any] = {"allow_null": True, "default": None}
 LEAVE_EXAMPLE = {
     "doctor": 3,
-    "location": None,
     "starts_at": "2026-12-01T00:00:00+01:00",
     "ends_at": "2026-12-02T00:00:00+01:00",
     "reason": "Training",
 }
 CLOSURE_EXAMPLE = {
-    "doctor": None,
     "location": 1,
     "starts_at": "2026-12-24T00:00:00+01:00",
     "ends_at": "2026-12-26T00:00:00+01:00",
@@ -32,7 +30,7 @@ CLOSURE_EXAMPLE = {
 }
 AFFECTED_EXAMPLE = {
     "appointment": {**APPOINTMENT_EXAMPLE, "slot_id": 4690},
-    "alternatives": [{**SLOT, "doctor": 3}],
+    "alternatives": [FOUND_SLOT],
 }
 
 
@@ -57,9 +55,10 @@ class LeaveInstantField(InstantField):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("Leave of a doctor", LEAVE_EXAMPLE, request_only=True),
-        OpenApiExample("Closure of a location", CLOSURE_EXAMPLE, request_only=True),
-        OpenApiExample("A closure", {"id": 12, **CLOSURE_EXAMPLE}, response_only=True),
+        OpenApiExample("Another reason", {"reason": "Training"}, request_only=True),
+        OpenApiExample(
+            "A closure", {"id": 12, "doctor": None, **CLOSURE_EXAMPLE}, response_only=True
+        ),
     ]
 )
 class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
@@ -76,7 +75,14 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
 
     class Meta:
         model = TimeOff
-        fields = ("id", "doctor", "location", "starts_at", "ends_at", "reason")
+        fields: tuple[str, ...] = (
+            "id",
+            "doctor",
+            "location",
+            "starts_at",
+            "ends_at",
+            "reason",
+        )
         extra_kwargs = {"reason": {"default": ""}}
 
     def create(self, validated_data: dict[str, Any]) -> TimeOff:
@@ -97,6 +103,38 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
             setattr(time_off, name, value)
         time_off.full_clean()
         return affected_visits(time_off, timezone.now())
+
+
+# The next two are only for the OpenAPI document: the body of a new leave is one of them.
+
+
+@extend_schema_serializer(
+    component_name="DoctorLeave",
+    examples=[OpenApiExample("Leave of a doctor", LEAVE_EXAMPLE)],
+)
+class DoctorLeaveSerializer(TimeOffSerializer):
+    """Leave of this doctor."""
+
+    doctor = serializers.IntegerField(**KEY)  # type: ignore[assignment]
+
+    class Meta(TimeOffSerializer.Meta):
+        fields = ("doctor", "starts_at", "ends_at", "reason")
+
+
+@extend_schema_serializer(
+    component_name="Closure",
+    examples=[OpenApiExample("Closure of a location", CLOSURE_EXAMPLE)],
+)
+class ClosureSerializer(TimeOffSerializer):
+    """Closure of this location."""
+
+    location = serializers.IntegerField(**KEY)  # type: ignore[assignment]
+
+    class Meta(TimeOffSerializer.Meta):
+        fields = ("location", "starts_at", "ends_at", "reason")
+
+
+TIME_OFF_BODY = one_of("TimeOff", DoctorLeaveSerializer, ClosureSerializer)
 
 
 # The component names are those of generated clients, which would otherwise have to change.

@@ -9,11 +9,12 @@ from rest_framework.fields import empty
 from rest_framework.relations import PrimaryKeyRelatedField
 
 from appointment.models import Offer, WaitlistEntry, WaitlistStatus
-from appointment.serializers.appointment import OPTIONAL_KEY, ZONE, DoctorNameSerializer
+from appointment.serializers.appointment import KEY, OPTIONAL_KEY, ZONE, DoctorNameSerializer
 from doctor.models import Doctor, Slot, Specialty
-from doctor.serializers import SLOT
+from doctor.serializers import FOUND_SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
 from extensions.rest.fields import ZonedDateTimeField
+from extensions.rest.serializers import one_of
 from patient.serializers import PatientNameSerializer
 
 CRITERIA_EXAMPLE = {
@@ -32,7 +33,7 @@ ENTRY_EXAMPLE = {
     "status": "offered",
     "position": 1,
     "offer": {
-        "slot": {**SLOT, "available": 0, "doctor": 3},
+        "slot": {**FOUND_SLOT, "available": 0},
         "expires_at": "2026-11-23T10:30:00+01:00",
     },
 }
@@ -82,7 +83,7 @@ class OfferedSlotSerializer(serializers.ModelSerializer[Slot]):
 
     class Meta:
         model = Slot
-        fields = (*SLOT, "doctor")
+        fields = tuple(FOUND_SLOT)
         read_only_fields = fields
 
 
@@ -118,12 +119,6 @@ class FromDateMixin(serializers.BaseSerializer[Any]):
         return named
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("Mornings of a doctor", {"doctor": 3, **CRITERIA_EXAMPLE}),
-        OpenApiExample("A specialty", {"specialty": 2, "from": "2026-12-01", "to": "2026-12-31"}),
-    ]
-)
 class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
     """Wait for a doctor or a specialty, from one date to another."""
 
@@ -168,6 +163,34 @@ class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
         if start and end and end <= start:
             raise _field_error("end_time", "The hours end after they start.", "end_before_start")
         return attrs
+
+
+# The next two are only for the OpenAPI document: a body is one of them.
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Mornings of a doctor", {"doctor": 3, **CRITERIA_EXAMPLE})]
+)
+class DoctorWaitSerializer(WaitlistJoinSerializer):
+    """Wait for this doctor."""
+
+    doctor = serializers.IntegerField(**KEY)  # type: ignore[assignment]
+    specialty = None  # type: ignore[assignment]
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A specialty", {"specialty": 2, "from": "2026-12-01", "to": "2026-12-31"})
+    ]
+)
+class SpecialtyWaitSerializer(WaitlistJoinSerializer):
+    """Wait for any doctor of this specialty."""
+
+    doctor = None  # type: ignore[assignment]
+    specialty = serializers.IntegerField(**KEY)  # type: ignore[assignment]
+
+
+WAITLIST_BODY = one_of("WaitlistJoin", DoctorWaitSerializer, SpecialtyWaitSerializer)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Somebody in line", ENTRY_EXAMPLE)])

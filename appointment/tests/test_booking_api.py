@@ -64,7 +64,7 @@ def test_booking_a_slot_answers_the_appointment_and_its_location(client, patient
         "ends_at": slot.ends_at.astimezone(zone).isoformat(),
         "time_zone": "Europe/Madrid",
         "reason": "Check-up",
-        "created_at": booked.created_at.astimezone(zone).isoformat(),
+        "created_at": booked.created_at.astimezone(zone).isoformat(timespec="seconds"),
         "canceled_at": None,
         "cancel_reason": "",
         "can_cancel": True,
@@ -207,7 +207,7 @@ def test_a_full_slot_comes_with_the_next_three_that_the_patient_can_have(
     busy = ScheduleFactory(start_time=time(10), end_time=time(10, 30))
     AppointmentFactory(patient=patient, slot=busy.slots.get())  # overlaps slots[2]
     problem = assert_problem(book_slot(client, slots[1]), 409, "slot_full")
-    listed = client.get(f"/api/doctor/doctors/{session.doctor.pk}/available-slots/").json()
+    listed = client.get(f"/api/doctor/slots/?doctor={session.doctor.pk}").json()
     by_id = {slot["id"]: slot for slot in listed["results"]}
     assert problem["alternatives"] == [by_id[slots[n].pk] for n in (4, 5, 0)]
     for alternative in problem["alternatives"]:

@@ -237,7 +237,7 @@ def test_a_visits_detail_shows_its_history_on_the_local_clock(
         {
             "kind": "booked",
             "by": "patient",
-            "from_status": "",
+            "from_status": None,
             "to_status": "scheduled",
             "from_slot": None,
             "to_slot": visit.slot_id,

@@ -1,6 +1,7 @@
 """The export holds all data of one patient and no other, and is recorded in the access log."""
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from accounts.tests.factories import UserFactory
 from appointment import export
 from appointment.models import Appointment, IdempotencyKey, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from doctor.tests.factories import ScheduleFactory, day_ahead
+from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.db.batches import row_batches
 from patient.models import EmergencyAccess, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
@@ -137,6 +138,23 @@ def test_the_export_holds_the_account_and_its_dependents(family: Patient, client
     assert len(found["devices"]) == len(found["known_devices"]) == 1
     assert {row["action"] for row in found["access_log"]} >= {"create", "change", "export"}
     assert "Someone else" not in json.dumps(found)
+
+
+def test_an_exported_visit_has_the_offset_of_its_location(patient: Patient, client_of: Any) -> None:
+    site = LocationFactory(time_zone="Asia/Kathmandu")
+    slot = ScheduleFactory(location=site).slots.first()
+    visit = AppointmentFactory(patient=patient, slot=slot)
+    visit.cancel(by=patient.user)
+    entry, at = WaitlistEntryFactory(patient=patient), timezone.now()
+    Offer.objects.create(entry=entry, slot=slot, expires_at=at, hold_until=at)
+    found = exported(client_of(patient.user))
+    [shown], [offer] = found["appointments"], found["waitlist"][0]["offers"]
+    assert shown["starts_at"] == slot.starts_at.astimezone(site.zone).isoformat()
+    shown_at = [event["at"] for event in shown["events"]]
+    shown_at += [shown[name] for name in ("ends_at", "created_at", "canceled_at")]
+    shown_at += [offer[name] for name in ("starts_at", "created_at", "expires_at")]
+    assert {instant[19:] for instant in shown_at} == {"+05:45"}
+    assert not re.search(r"T\d\d:\d\d:\d\d\.", json.dumps(found))
 
 
 def test_the_export_holds_mail_and_refused_logins_of_the_account(

@@ -54,7 +54,7 @@ def test_the_answer_is_the_same_appointment_at_its_new_time(client, visit: Appoi
         "starts_at": new.starts_at.astimezone(zone).isoformat(),
         "ends_at": new.ends_at.astimezone(zone).isoformat(),
         "time_zone": "America/New_York",
-        "created_at": visit.created_at.astimezone(zone).isoformat(),
+        "created_at": visit.created_at.astimezone(zone).isoformat(timespec="seconds"),
     }
     for slot in (visit.slot, new):
         assert_balanced(slot)
@@ -67,7 +67,7 @@ def test_the_detail_shows_the_move_on_the_clocks_of_the_new_location(client, vis
     reported = shown["events"][-1]
     assert reported == {
         "kind": "rescheduled",
-        "at": moved(visit).at.astimezone(new.location.zone).isoformat(),
+        "at": moved(visit).at.astimezone(new.location.zone).isoformat(timespec="seconds"),
         "by": "patient",
         "from_status": "scheduled",
         "to_status": "scheduled",
@@ -93,7 +93,7 @@ def test_a_full_slot_comes_with_alternatives(client, visit: Appointment) -> None
     AppointmentFactory(slot=full)
     problem = assert_problem(reschedule(client, visit, full.pk), 409, "slot_full")
     assert [slot["id"] for slot in problem["alternatives"]] == [slot.pk for slot in others]
-    listed = client.get(f"/api/doctor/doctors/{full.doctor_id}/available-slots/").json()
+    listed = client.get(f"/api/doctor/slots/?doctor={full.doctor_id}").json()
     assert problem["alternatives"] == listed["results"][:3]
     assert_unmoved(visit)
 

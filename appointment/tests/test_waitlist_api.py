@@ -136,8 +136,11 @@ def test_an_offer_is_shown_with_its_slot_and_its_end(
     shown = client.get(f"{PATH}{entry.pk}/").json()
     assert (shown["status"], shown["position"]) == ("offered", 1)
     [listed] = Slot.objects.filter(pk=visit.slot.pk).to_list(timezone.now(), "doctor")
-    expires_at = Offer.objects.get().expires_at.astimezone(visit.location.zone).isoformat()
-    assert shown["offer"] == {"slot": listed, "expires_at": expires_at}
+    expires_at = Offer.objects.get().expires_at.astimezone(visit.location.zone)
+    assert shown["offer"] == {
+        "slot": listed,
+        "expires_at": expires_at.isoformat(timespec="seconds"),
+    }
 
 
 def test_the_list_is_current_before_run_due_runs(

@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 from accounts.requests import SignedInRequest
 from appointment.models import Appointment
 from appointment.serializers import (
+    BOOKING_BODY,
     AppointmentSerializer,
     BookingSerializer,
     CancelationSerializer,
@@ -40,6 +41,7 @@ class BookView(GenericAPIView[Appointment]):
     @idempotent
     @extend_schema(
         operation_id="appointment_book",
+        request=BOOKING_BODY,
         responses={201: AppointmentSerializer},
         parameters=[LOCATION],
     )

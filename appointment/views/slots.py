@@ -26,8 +26,7 @@ class AvailableSlotsView(APIView):
 
     audited_model = Appointment
     audited_parameters = ("patient",)
-    is_public = True
-    problems = {"get": (400,)}
+    is_public = login_is_optional = True
     permission_classes = (AllowAny,)
 
     @extend_schema(parameters=[SlotsQuerySerializer], responses=ExplainedSlotsSerializer)

@@ -12,6 +12,7 @@ from accounts.audit.views import record_read
 from appointment.filters import TimeOffFilter
 from appointment.models import Appointment
 from appointment.serializers import (
+    TIME_OFF_BODY,
     AffectedAppointmentSerializer,
     AffectedAppointmentsSerializer,
     PreviewSerializer,
@@ -23,9 +24,11 @@ from extensions.rest.permissions import IsStaffWithModelPermission
 
 @extend_schema_view(
     create=extend_schema(
+        request=TIME_OFF_BODY,
         parameters=[PreviewSerializer],
         responses={200: AffectedAppointmentsSerializer, 201: TimeOffSerializer},
     ),
+    update=extend_schema(request=TIME_OFF_BODY),
 )
 class TimeOffViewSet(ModelViewSet[TimeOff]):
     """Leave and closures, latest first.

@@ -17,6 +17,7 @@ from appointment.filters import WaitlistFilter
 from appointment.models import WaitlistEntry
 from appointment.models.offer import with_state
 from appointment.serializers import (
+    WAITLIST_BODY,
     AppointmentSerializer,
     WaitlistEntrySerializer,
     WaitlistJoinSerializer,
@@ -49,7 +50,7 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
 
     @idempotent
     @extend_schema(
-        request=WaitlistJoinSerializer,
+        request=WAITLIST_BODY,
         responses={201: WaitlistEntrySerializer},
         parameters=[LOCATION],
     )

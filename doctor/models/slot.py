@@ -349,9 +349,9 @@ class Slot(models.Model):
         others = Slot.objects.filter(doctor=self.doctor_id).bookable_in(context)
         later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
         earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = later[:limit].to_list(context.at)
+        found: list[dict[str, Any]] = later[:limit].to_list(context.at, "doctor")
         if len(found) < limit:
-            found += earlier[: limit - len(found)].to_list(context.at)
+            found += earlier[: limit - len(found)].to_list(context.at, "doctor")
         return found
 
     def _context_for_anyone(self, at: datetime | None) -> BookingContext:

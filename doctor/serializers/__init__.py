@@ -1,6 +1,7 @@
 """The serializers of the directory and the calendar."""
 
 from doctor.serializers.calendar import (
+    FOUND_SLOT,
     SLOT,
     ScheduleSerializer,
     SlotSerializer,
@@ -17,6 +18,7 @@ from doctor.serializers.search import FoundSlotSerializer, FoundSlotsSerializer,
 from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerializer
 
 __all__ = [
+    "FOUND_SLOT",
     "SLOT",
     "DoctorSerializer",
     "FoundSlotSerializer",

@@ -18,6 +18,7 @@ SLOT = {
     "capacity": 1,
     "available": 1,
 }
+FOUND_SLOT = {**SLOT, "doctor": 3}  # a row of the search, and an alternative
 SCHEDULE = {
     "doctor": 3,
     "location": 1,

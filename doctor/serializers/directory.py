@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from doctor.models import Doctor, Language, Location, Specialty
+from extensions.rest.fields import OptionalTextField
 
 
 @extend_schema_serializer(
@@ -18,6 +19,8 @@ from doctor.models import Doctor, Language, Location, Specialty
 )
 class SpecialtySerializer(serializers.ModelSerializer[Specialty]):
     """A field of practice, with its SNOMED CT code."""
+
+    code = OptionalTextField(read_only=True, help_text="SNOMED CT code; null if it has none.")
 
     class Meta:
         model = Specialty

@@ -9,7 +9,7 @@ from rest_framework.fields import empty
 
 from doctor.models.search import SlotSearch
 from doctor.pagination import Cursor
-from doctor.serializers.calendar import SLOT, SlotSerializer
+from doctor.serializers.calendar import FOUND_SLOT, SlotSerializer
 from extensions.rest.filters import MAX_PAGE_SIZE, PAGE_SIZE, positive_integer
 
 NEXT = "https://clinic.example/api/doctor/slots/?cursor=MTc5NjExMjAwMDAwMDAwMHw0NzExfG4"
@@ -81,7 +81,7 @@ class FoundSlotSerializer(SlotSerializer):
     examples=[
         OpenApiExample(
             "The soonest free slots",
-            {"next": NEXT, "previous": None, "results": [{**SLOT, "doctor": 3}]},
+            {"next": NEXT, "previous": None, "results": [FOUND_SLOT]},
         )
     ],
 )

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Location, WeeklyHours
-from extensions.rest.fields import key_field
+from extensions.rest.fields import QueryBooleanField, key_field
 
 HOURS = {
     "doctor": 3,
@@ -25,7 +25,7 @@ HOURS = {
 class KeepSerializer(serializers.Serializer[Any]):
     """What a change does with slots that no longer fit and have appointments."""
 
-    keep = serializers.BooleanField(
+    keep = QueryBooleanField(
         default=False,
         help_text=(
             "true: slots with appointments that no longer fit stay, closed. "

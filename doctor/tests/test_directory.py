@@ -198,6 +198,11 @@ def test_a_specialty_a_language_and_a_location_show_their_fields() -> None:
         assert get(path[: path.rindex("/", 0, -1) + 1]).json()["results"] == [expected]
 
 
+def test_a_specialty_without_a_code_has_null() -> None:
+    specialty = SpecialtyFactory(code="")
+    assert get(f"/api/doctor/specialties/{specialty.pk}/").json()["code"] is None
+
+
 @pytest.mark.parametrize("kind", ["doctors", "specialties", "languages", "locations"])
 def test_an_absent_row_is_404(kind: str) -> None:
     for key in ("0", "999999", "999999999999999999", "9" * 30, "-1", "x", "1.5"):

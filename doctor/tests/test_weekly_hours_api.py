@@ -134,7 +134,17 @@ def test_hours_that_overlap_others_of_the_doctor_are_409_and_named(admin, body) 
     assert assert_problem(problem, 409, "hours_overlap")["weekly_hours"] == [there]
 
 
-@pytest.mark.parametrize("keep", ["", "?keep=false", "?keep=0"])
+@pytest.mark.parametrize("keep", ["0", "1", "yes", "on", "null", "tru"])
+def test_keep_is_true_or_false_and_anything_else_is_400(
+    keep: str, admin, hours: WeeklyHours, booked: Appointment
+) -> None:
+    before, path = stored_rows(), f"{path_of(hours)}?keep={keep}"
+    assert_invalid(admin.patch(path, {"weekday": 1}), "keep")
+    assert_invalid(admin.delete(path), "keep")
+    assert stored_rows() == before
+
+
+@pytest.mark.parametrize("keep", ["", "?keep=false", "?keep="])
 def test_a_change_that_strands_a_booking_is_409_with_the_appointments(
     keep: str, admin, body, hours: WeeklyHours, booked: Appointment
 ) -> None:

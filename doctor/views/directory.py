@@ -81,7 +81,7 @@ class DoctorsBySpecialtyView(ListAPIView[Doctor]):
 class ScheduleViewSet(ModelViewSet[Schedule]):
     """Sessions. Anyone reads the active sessions of active doctors; staff read and write all."""
 
-    is_public = True
+    is_public = login_is_optional = True
     permission_classes = (IsReading | IsStaffWithModelPermission,)
     lookup_value_converter = "id"
     queryset = Schedule.objects.all()

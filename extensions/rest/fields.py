@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rest_framework import serializers
-from rest_framework.fields import get_attribute
+from rest_framework.fields import empty, get_attribute
 from rest_framework.relations import PrimaryKeyRelatedField
 
 from extensions.db.fields import MAX_KEY
@@ -19,6 +19,33 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class NullForBlankMixin(serializers.Field[Any, Any, Any, Any]):
+    """A text that may have no value: stored blank, shown as null; reads null and a blank text.
+
+    A client that knows the values of an enum cannot hold a blank text, but null.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_null": True, **options})
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """Return the text, or "" for null and for a text that is blank."""
+        is_blank = isinstance(data, str) and not data.strip()
+        value = super().run_validation(None if is_blank else data)
+        return "" if value is None else value
+
+    def to_representation(self, value: Any) -> Any:
+        return super().to_representation(value) or None
+
+
+class OptionalChoiceField(NullForBlankMixin, serializers.ChoiceField):
+    """A choice that may have no value, which is null."""
+
+
+class OptionalTextField(NullForBlankMixin, TextField):
+    """A text of a fixed form that may have no value, which is null."""
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -60,8 +87,7 @@ class InstantField(serializers.DateTimeField):
 
     def to_representation(self, value: Any) -> str:
         """Write the offset as `+00:00`, where REST framework writes `Z`."""
-        text: str = value.isoformat()
-        return text
+        return in_seconds(value)
 
 
 class ZonedDateTimeField(serializers.DateTimeField):
@@ -84,7 +110,12 @@ class ZonedDateTimeField(serializers.DateTimeField):
 
     def to_representation(self, value: datetime) -> str:
         """Write the offset as `+00:00`, where REST framework writes `Z`."""
-        return value.isoformat()
+        return in_seconds(value)
+
+
+def in_seconds(instant: datetime) -> str:
+    """Return the instant as every answer shows it: in whole seconds, with its offset."""
+    return instant.isoformat(timespec="seconds")
 
 
 def key_field(queryset: Any, help_text: str, **options: Any) -> PrimaryKeyRelatedField[Any]:

@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from django.db import models
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from extensions.db.models import PartialUpdateModel
@@ -15,6 +16,11 @@ TEXT_FIELD_MAPPING: dict[Any, Any] = {
     models.CharField: TextField,
     models.TextField: TextField,
 }
+
+
+def one_of(component: str, *serializers: Any) -> PolymorphicProxySerializer:
+    """Return what describes, in the OpenAPI document, a body that one of the serializers reads."""
+    return PolymorphicProxySerializer(component, list(serializers), resource_type_field_name=None)
 
 
 class PartialUpdateSerializer(serializers.ModelSerializer[Row]):

@@ -9,6 +9,8 @@ from rest_framework import serializers
 
 from extensions.rest.fields import (
     InstantField,
+    OptionalChoiceField,
+    OptionalTextField,
     QueryBooleanField,
     StrictBooleanField,
     TextField,
@@ -99,6 +101,20 @@ def test_only_a_query_refuses_the_words_of_forms() -> None:
 def test_a_boolean_is_read_in_any_case(value: bool) -> None:
     for spelling in (value, str(value), str(value).lower(), str(value).upper()):
         assert QueryBooleanField().run_validation(spelling) is value
+
+
+@pytest.mark.parametrize("field", [OptionalChoiceField(choices=["a"]), OptionalTextField()])
+def test_null_and_a_blank_text_are_no_value_which_is_shown_as_null(field: Any) -> None:
+    assert [field.run_validation(value) for value in (None, "", "  ", "a")] == ["", "", "", "a"]
+    assert [field.to_representation(value) for value in ("", "a")] == [None, "a"]
+    assert code(field, 1) in {"invalid", "invalid_choice"}
+
+
+def test_an_instant_is_shown_in_whole_seconds() -> None:
+    later = MIDDAY.replace(microsecond=999_999)
+    assert ZonedSerializer(row("UTC", later)).data == {"starts_at": "2026-12-01T12:00:00+00:00"}
+    assert InstantField().to_representation(later) == "2026-12-01T12:00:00+00:00"
+    assert serializers.DateTimeField().to_representation(later) == "2026-12-01T12:00:00Z"
 
 
 def test_a_number_is_not_accepted_as_text() -> None:

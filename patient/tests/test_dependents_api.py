@@ -30,7 +30,8 @@ LEO = {
     "emergency_contact_name": "Ana Ruiz",
     "emergency_contact_phone": "+34612345678",
 }
-BLANK = {name: None if name == "date_of_birth" else "" for name in LEO}
+NULL = ("date_of_birth", "sex", "preferred_language")  # null without a value
+BLANK = {name: None if name in NULL else "" for name in LEO}
 NAMES = {"first_name": "Leo", "last_name": "Ruiz"}
 
 

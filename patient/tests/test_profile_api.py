@@ -28,7 +28,8 @@ ANA = {
     "emergency_contact_name": "Luis Ruiz",
     "emergency_contact_phone": "+34612345679",
 }
-BLANK = {name: None if name == "date_of_birth" else "" for name in ANA}
+NULL = ("date_of_birth", "sex", "preferred_language")  # null without a value
+BLANK = {name: None if name in NULL else "" for name in ANA}
 NAMES = {"first_name": "Ana", "last_name": "Ruiz"}
 
 
@@ -101,10 +102,10 @@ def test_patch_changes_only_the_fields_it_names(by_id: bool, client: APIClient) 
         ("first_name", [None, "x" * 151, "a\0b", [], {}, True, *UNREADABLE]),
         ("last_name", ["", " ", None, "x" * 151, *UNREADABLE]),
         ("date_of_birth", ["", "junk", "1899-12-31", "9999-12-31", "0001-01-01", 1990, []]),
-        ("sex", ["x", None, 1, [], "Female"]),
+        ("sex", ["x", 1, [], "Female"]),
         ("phone_number", ["x", "612345678", "+34", "+" + "9" * 40, None, *UNDIALABLE]),
         ("address", ["x" * 4001, None, []]),
-        ("preferred_language", ["x", "español", "e s", "x" * 36, None]),
+        ("preferred_language", ["x", "español", "e s", "x" * 36]),
         ("emergency_contact_name", ["x" * 301, None, *UNREADABLE]),
         ("emergency_contact_phone", ["x", "612345678", None, *UNDIALABLE]),
     ],
@@ -115,6 +116,19 @@ def test_a_field_that_is_wrong_is_400(field: str, wrong: list[Any], client: APIC
         assert_invalid(client.patch(PROFILE, {field: value}), field)
         assert_invalid(client.put(PROFILE, {**ANA, field: value}), field)
     assert client.get(PROFILE).json() == made
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+@pytest.mark.parametrize("field", ["sex", "preferred_language"])
+def test_a_choice_without_a_value_is_null_and_is_written_as_null_or_blank(
+    field: str, nothing: str | None, client: APIClient
+) -> None:
+    client.post(PROFILE, ANA)
+    assert client.patch(PROFILE, {field: nothing}).json()[field] is None
+    assert getattr(Patient.objects.get(), field) == ""
+    assert client.get(PROFILE).json()[field] is None
+    put = client.put(PROFILE, {**ANA, field: nothing})
+    assert (put.status_code, put.json()[field]) == (200, None)
 
 
 def test_a_birth_may_be_today_and_not_after_tomorrow_in_any_zone(client: APIClient) -> None:

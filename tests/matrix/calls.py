@@ -65,8 +65,9 @@ class Calls:
         self.factory = RequestFactory()
         self.absent_like = cache(absent_key_like)
         self.first_two = cache(first_two)
+        self.of_route = cache(self._of_route)  # two tests look at the answers
 
-    def of_route(self, route: str) -> Answers:
+    def _of_route(self, route: str) -> Answers:
         """Return every answer of a route. Each change is undone before the next call.
 
         All calls happen at one instant, because some headers contain the time.
