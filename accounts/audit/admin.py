@@ -130,6 +130,7 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     )
     list_select_related = ("actor",)
     list_filter = ("emergency", "outcome", "action", "role", "channel", "at")
+    link_filters = ("patient_id__exact",)
     date_hierarchy = "at"
     ordering = ("-at", "-pk")
     search_fields = (
