@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AutocompleteMixin
 from django.db.models import Model
 from django.http import HttpRequest
 from django.test import RequestFactory
@@ -101,3 +102,20 @@ def links(html: str) -> set[str]:
     found = re.findall(r'href="(\?[^"]*)"', html)
     queries = [unescape(link).removeprefix("?") for link in found]
     return set({frozenset(parse_qs(query, True)): query for query in queries}.values())
+
+
+def autocompletes(model: type[Model], request: HttpRequest) -> set[tuple[type[Model], str]]:
+    """Return model and name of each field that the forms of this model autocomplete."""
+    model_admin = admin.site.get_model_admin(model)
+    rows = (None, model._default_manager.first())
+    fields = [
+        field
+        for row in rows
+        for field in model_admin.get_form(request, row, change=row is not None).base_fields.values()
+    ]
+    widgets = [getattr(field.widget, "widget", field.widget) for field in fields]
+    return {
+        (widget.field.model, widget.field.name)
+        for widget in widgets
+        if isinstance(widget, AutocompleteMixin)
+    }

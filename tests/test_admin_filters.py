@@ -7,19 +7,22 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q
+from django.http import Http404
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import User
 from accounts.site import ClinicAdminSite
-from appointment.models import Appointment
+from appointment.models import Appointment, WorkListItem
 from doctor.models import Schedule, Slot
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.admin_client import AdminClient, page
-from tests.admin_oracle import columns, links, offered, registered, request_of
+from tests.admin_oracle import autocompletes, columns, links, offered, registered, request_of
 from tests.sample_data import rolled_back
 from tests.test_admin_site import make_rows
 
@@ -114,7 +117,26 @@ def test_the_page_of_a_row_does_not_filter_by_the_query_of_the_list(superuser: U
         assert listed.context["cl"].result_count == 1
 
 
-# --- Popups ----------------------------------------------------------------------
+# --- Autocomplete and popups ----------------------------------------------------------------------
+
+
+def test_an_autocomplete_serves_the_fields_of_forms_and_no_other_relation(superuser: User) -> None:
+    request = request_of(superuser)
+    in_forms = {field for model in MODELS for field in autocompletes(model, request)}
+    fields = {(model, name) for model in apps.get_models() for name in columns(model)}
+    assert {field for field in fields if is_served(superuser, *field)} == in_forms
+    assert (Appointment, "slot") in in_forms
+    assert not is_served(superuser, WorkListItem, "slot"), "it has the field of Appointment"
+
+
+def is_served(user: User, model: type[Model], name: str) -> bool:
+    """Whether the admin answers the autocomplete of this field."""
+    asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
+    try:
+        admin.site.autocomplete_view(request_of(user, **asked, field_name=name, term=""))
+    except (PermissionDenied, Http404):
+        return False
+    return True
 
 
 @of_every_model
