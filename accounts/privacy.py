@@ -35,14 +35,6 @@ class HiddenAccountsMixin:
         prefixes = tuple(f"{field}__" for field in self.account_fields)
         return [field for field in fields if not field.startswith(prefixes)]
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Whether the URL may filter by `lookup`; an account only for those who may view it."""
-        named = lookup.split("__", maxsplit=1)[0].removesuffix("_id")
-        if named in self.account_fields and not may_view_accounts(request):
-            return False
-        allowed: bool = super().lookup_allowed(lookup, value, request)  # type: ignore[misc]
-        return allowed
-
 
 def may_view_accounts(request: HttpRequest) -> bool:
     """Whether the user holds the permission to view accounts."""

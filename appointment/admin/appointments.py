@@ -90,6 +90,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     list_display_links = ("start",)
     list_select_related = ("patient", "doctor", "location")
     list_filter = (AppointmentPeriodFilter, "status", "needs_rebooking", "location", "doctor")
+    link_filters: tuple[str, ...] = ("patient__id__exact", "slot__id__exact")
     date_hierarchy = "date"
     ordering = ("-date", "-starts_at", "-pk")  # only the date has an index
     search_fields = (

@@ -71,6 +71,7 @@ class ScheduleAdmin(LinkedRefusalAdmin):
     list_display_links = ("day", "hours")
     list_select_related = ("doctor", "location")
     list_filter = (SessionPeriodFilter, "is_active", "location", "doctor")
+    link_filters = ("weekly_hours__id__exact",)
     date_hierarchy = "date"
     ordering = ("-date", "start_time", "pk")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "date")
