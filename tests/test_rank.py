@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
@@ -67,6 +67,8 @@ class People:
             group=Group.objects.create(name="Billing"),
         )
         people.colleague.groups.add(reception_group())
+        for log in (AccessLog, AccessFailureLog):
+            log.objects.create(username=people.colleague.email, path_info="/here")
         for user in (people.colleague, people.doctor, people.superuser):
             user.issue_token()
             TOTPDevice.objects.create(user=user, name="App")
@@ -97,6 +99,10 @@ def ranks(climber: User) -> list[Any]:
         *(model._base_manager.values("pk") for model in (TOTPDevice, StaticDevice, StaticToken)),
         AuthToken.objects.filter(user__in=works_here).values("pk"),
         AccessAttempt.objects.values("pk", "failures_since_start"),
+        *(
+            log.objects.filter(path_info="/here").values("pk")
+            for log in (AccessLog, AccessFailureLog)
+        ),
     ]
     return [list(found.order_by(*found.query.values_select)) for found in rows]
 
@@ -152,8 +158,9 @@ def row_of(model: type[Model], name: str) -> Callable[[People], Any]:
     return lambda people: model._base_manager.get(user=getattr(people, name))
 
 
-def wrong_login(people: People) -> AccessAttempt:
-    return AccessAttempt.objects.get(username=people.colleague.email)
+def login(model: type[Model]) -> Callable[[People], Any]:
+    """Return a function that finds the row of django-axes on the colleague."""
+    return lambda people: model._base_manager.get(username=people.colleague.email)
 
 
 def every_right(people: People) -> list[int]:
@@ -223,8 +230,10 @@ ATTEMPTS: dict[str, tuple[type[Model], Attempt]] = {
     "delete recovery codes": (StaticDevice, deletes(row_of(StaticDevice, "doctor"))),
     "sign a colleague out": (AuthToken, deletes(row_of(AuthToken, "colleague"))),
     "sign a doctor out": (AuthToken, acts("delete_selected", row_of(AuthToken, "doctor"))),
-    "lift a lock-out": (AccessAttempt, deletes(wrong_login)),
-    "lift lock-outs": (AccessAttempt, acts("delete_selected", wrong_login)),
+    "lift a lock-out": (AccessAttempt, deletes(login(AccessAttempt))),
+    "lift lock-outs": (AccessAttempt, acts("delete_selected", login(AccessAttempt))),
+    "hide a login": (AccessLog, deletes(login(AccessLog))),
+    "hide a guess": (AccessFailureLog, acts("delete_selected", login(AccessFailureLog))),
 }
 # These reach nobody's rank, whoever tries: a superuser neither.
 NOBODY: dict[str, tuple[type[Model], Attempt]] = {
@@ -248,7 +257,7 @@ NOBODY: dict[str, tuple[type[Model], Attempt]] = {
         AuthToken,
         lambda p: (page(row_of(AuthToken, "superuser")(p), "change"), {"user": p.climber.pk}),
     ),
-    "clean lock-outs": (AccessAttempt, acts("cleanup_expired_attempts", wrong_login)),
+    "clean lock-outs": (AccessAttempt, acts("cleanup_expired_attempts", login(AccessAttempt))),
 }
 EVERY = {**ATTEMPTS, **NOBODY}
 
@@ -325,6 +334,13 @@ def test_only_a_superuser_gives_a_colleague_a_code(people: People) -> None:
     answer = AdminClient(people.climber).client.post("/admin/second-factor/", form)
     assert answer.status_code == 403
     assert not StaticToken.objects.filter(device__user=people.superuser).exists()
+
+
+def test_no_page_shows_a_colleagues_hash_to_whoever_may_change_accounts(people: People) -> None:
+    people.climber.user_permissions.set(Permission.objects.filter(content_type__model="user"))
+    html = AdminClient(people.climber).get(page(people.colleague, "change")).content.decode()
+    assert people.colleague.email in html
+    assert people.colleague.password not in html
 
 
 def test_whoever_may_change_accounts_changes_those_of_patients(patient: Patient) -> None:
