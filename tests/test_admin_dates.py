@@ -48,10 +48,8 @@ def session(place: Location, **typed: Any) -> dict[str, Any]:
 # --- Typed ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text", [f"{DAY:%Y-%m-%d}", f"{DAY:%-d %B %Y}", f"{DAY:%B %-d, %Y}", day_text(DAY)]
-)
-def test_a_session_takes_iso_and_a_written_month(staff_client: AdminClient, text: str) -> None:
+@pytest.mark.parametrize("text", [f"{DAY:%B %-d, %Y}", day_text(DAY)])
+def test_a_session_takes_a_written_month_everywhere(staff_client: AdminClient, text: str) -> None:
     staff_client.send(page(Schedule, "add"), **session(LocationFactory(country="US"), date=text))
     assert Schedule.objects.get().date == DAY
 
@@ -65,7 +63,7 @@ def test_numbers_are_day_first_where_the_country_of_the_session_writes_so(
     assert Schedule.objects.get().date == DAY
 
 
-@pytest.mark.parametrize("country", ["US", "JP", None])
+@pytest.mark.parametrize("country", ["US", None])
 def test_numbers_are_refused_where_the_country_of_the_session_writes_otherwise(
     staff_client: AdminClient, country: str | None
 ) -> None:
@@ -81,7 +79,6 @@ def test_numbers_are_refused_where_the_country_of_the_session_writes_otherwise(
         (["ES", "DE", None], True),
         (["ES", "US"], False),
         ([None], False),
-        ([], False),
     ],
 )
 def test_a_date_of_birth_in_numbers_is_read_where_all_locations_write_the_day_first(

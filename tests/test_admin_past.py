@@ -70,7 +70,6 @@ def test_what_lies_in_the_past_is_asked_about_and_saved_on_purpose(
 
 
 NOT_ASKED = [
-    (Schedule, lambda: hours(date=day_ahead(1))),
     (TimeOff, lambda: leave(-1, 1)),
     (WeeklyHours, lambda: hours(weekday="0", every_weeks="1", valid_from="2025-01-01")),
 ]

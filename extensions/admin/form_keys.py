@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -20,7 +20,6 @@ from extensions.rest.idempotency import Answer
 
 FIELD = "_form_key"  # the template admin/change_form.html has it as a hidden input
 SHAPE = re.compile("[A-Za-z0-9_-]{22}")
-NOT_TYPED = {FIELD, "csrfmiddlewaretoken"}
 SENT_TWICE = "It was saved once, although the form was sent twice."
 SAVED_BEFORE = (
     "The form was saved before. What you typed since then was not saved: open what was saved, and "
@@ -53,7 +52,8 @@ class FormKeyMixin(admin.ModelAdmin):
         digest = hashlib.sha256(f"{request.path} {key}".encode()).hexdigest()
         answer = store(request.user, f"form:{digest}", attempt.save)
         if answer is not None and answer.is_replay:
-            return self._saved_before(request, answer)
+            respond = self.response_change if object_id else self.response_add
+            return self._saved_before(attempt, answer, respond)
         return attempt.response
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -72,13 +72,14 @@ class FormKeyMixin(admin.ModelAdmin):
             context["form_key"] = _sent_key(request) or secrets.token_urlsafe(16)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def _saved_before(self, request: HttpRequest, answer: Answer) -> HttpResponse:
-        first = json.loads(answer.body)
+    def _saved_before(self, attempt: "_Attempt", answer: Answer, respond: Any) -> HttpResponse:
+        """Go where the first POST led, with a message; a popup closes as it did (`respond`)."""
+        request, first = attempt.request, json.loads(answer.body)
         if IS_POPUP_VAR in request.POST:
             row = self.get_object(request, str(first["row"]))
             if row is not None:
-                return self.response_add(request, row)
-        if first["typed"] == _fingerprint(request.POST):
+                return cast(HttpResponse, respond(request, row))
+        if first["typed"] == attempt.typed:
             self.message_user(request, SENT_TWICE, messages.SUCCESS)
         else:
             self.message_user(request, SAVED_BEFORE, messages.WARNING)
@@ -92,6 +93,8 @@ class _Attempt:
 
     def __init__(self, request: HttpRequest, view: Any) -> None:
         self.request, self.view = request, view
+        # Before the view, since Django's admin of users adds to what was typed.
+        self.typed = _fingerprint(request.POST)
 
     def save(self) -> Answer | None:
         """Call the view; return None if it saved nothing."""
@@ -100,7 +103,7 @@ class _Attempt:
         row = self.request.saved_row  # type: ignore[attr-defined]
         if row is None:
             return None
-        body = json.dumps({"row": str(row.pk), "typed": _fingerprint(self.request.POST)})
+        body = json.dumps({"row": str(row.pk), "typed": self.typed})
         return Answer(self.response.status_code, body, getattr(self.response, "url", ""))
 
 
@@ -119,6 +122,9 @@ def _adds_rows(typed: QueryDict, object_id: str | None) -> bool:
 
 
 def _fingerprint(typed: QueryDict) -> str:
-    """Return the SHA-256 of what was typed and of the button that was pressed."""
-    fields = sorted((name, values) for name, values in typed.lists() if name not in NOT_TYPED)
+    """Return the SHA-256 of what was typed, of the button that was pressed, and of the form's key.
+
+    The key, which no row has, keeps a stored fingerprint from telling what was typed: a password.
+    """
+    fields = sorted(item for item in typed.lists() if item[0] != "csrfmiddlewaretoken")
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
