@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stress test-all drill drill-short lint format lock clean audit sbom mutants hops
+.PHONY: help run test test-stress test-all drill drill-short lint format lock clean audit sbom mutants hops clients
 
 # A stamp says that these requirements are installed for this Python. Its name has their checksum,
 # so that neither a clone's file times nor a change of branch mislead. It is made last, so that half
@@ -143,6 +143,10 @@ audit: $(DEV)  ## look for known vulnerabilities of the locked packages
 		|| echo "The age of the lock is unknown: there is no git history here."
 	@AUDIT_SECONDS=120 $(BIN)/python -m tools.audit
 
+# Node.js, npm and Java are needed for this target alone; it says so where one is missing.
+clients: $(DEV)  ## generate clients of the API by four generators, and let three of them book
+	@$(BIN)/python -m tests.clients
+
 hops: $(DEV)  ## trace the calls of the API and count the files that a reader opens to follow each
 	@$(BIN)/python -m tools.hops $(ARGS)
 
@@ -167,6 +171,7 @@ LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.
 lock: $(DEV)  ## lock what requirements*.in ask for, with hashes (ARGS=--upgrade takes newer ones)
 	@$(LOCK) requirements.in --output-file requirements.txt
 	@$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	@$(LOCK) requirements-clients.in --output-file requirements-clients.txt
 
 clean:  ## remove .venv and caches; the data in var/ stays
 	rm -rf .venv mutants .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
