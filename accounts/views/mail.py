@@ -19,7 +19,6 @@ from accounts.serializers import (
     VerificationSerializer,
 )
 from accounts.throttles import MailThrottle
-from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 MAIL_QUEUED = "If an account needs this mail, it is on its way."
 
@@ -33,7 +32,7 @@ class VerifyEmailView(GenericAPIView[User]):
     """Verify an address by the token mailed to it, or ask for that mail again."""
 
     permission_classes = (AllowAny,)
-    throttle_classes = (UserThrottle, AnonymousThrottle, MailThrottle)
+    throttle_classes = (MailThrottle,)
     serializer_class = VerificationSerializer
 
     @extend_schema(
@@ -59,7 +58,7 @@ class PasswordResetView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (AnonymousThrottle, MailThrottle)
+    throttle_classes = (MailThrottle,)
     serializer_class = PasswordResetSerializer
 
     @extend_schema(responses={202: DetailSerializer}, operation_id="auth_password_reset")
