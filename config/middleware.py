@@ -22,7 +22,6 @@ API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORMS = ("/admin/", "/api-auth/")
 METHODS_OF_FORMS = ("GET", "HEAD", "POST")
-MAX_DRAINED = 16 * 1024 * 1024  # bytes
 PLAIN = "Use https: plain http is refused here, since others can read it on the way."
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
@@ -137,7 +136,6 @@ def _refused_call(request: HttpRequest) -> Problem | None:
     if settings.SECURE_SSL_REDIRECT and not request.is_secure():
         return Problem(403, detail=PLAIN)
     if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        _drain(request)
         return Problem(413)
     return None
 
@@ -166,10 +164,3 @@ def _is_readable(request: HttpRequest) -> bool:
 def _length(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isdecimal() else 0
-
-
-def _drain(request: HttpRequest) -> None:
-    """Read and drop the body: a client whose upload is cut off would not see the response."""
-    for _ in range(0, min(_length(request), MAX_DRAINED), 65536):
-        if not request.read(65536):
-            return

@@ -86,7 +86,12 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
 def counted(limits: dict[str, str | None], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list of the keys that calls add to. No call reaches a limit."""
     keys: list[str] = []
-    monkeypatch.setattr(throttling, "increment_counter", lambda key, _: keys.append(key) or 1)
+
+    def note(key: str, seconds: int) -> int:
+        keys.append(key)
+        return 1
+
+    monkeypatch.setattr(throttling, "increment_counter", note)
     return keys
 
 

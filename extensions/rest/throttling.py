@@ -104,8 +104,9 @@ class PerCallerThrottle(PerAddressThrottle):
 
     def identity(self, request: Any) -> str | None:
         user = getattr(request, "user", None)
-        is_known = user is not None and user.is_authenticated
-        return f"user-{user.pk}" if is_known else super().identity(request)
+        if user is not None and user.is_authenticated:
+            return f"user-{user.pk}"
+        return super().identity(request)
 
 
 class UserThrottle(PerUserThrottle):
