@@ -192,8 +192,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # More fields than fit into a request line: Django counts those of a query before any middleware.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
-RATES = {  # accounts/throttles.py says what each counts
+RATES = {  # docs/operations.md says what each counts
     "denials": "60/minute",
+    "denials_daily": "1000/day",
+    "denials_address": "10000/day",
     "user": "600/minute",
     "anon": "600/minute",
     "booking": "60/minute",
@@ -221,7 +223,8 @@ AXES_SENSITIVE_PARAMETERS = ["username", "email", "code", "csrfmiddlewaretoken"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # First: its WWW-Authenticate header makes an anonymous call 401 rather than 403.
+        # First: its WWW-Authenticate header makes an anonymous call 401 rather than 403, and it
+        # counts the call towards `user` or `anon`.
         "accounts.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
@@ -239,10 +242,6 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "config.pagination.StandardPagination",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "extensions.rest.throttling.UserThrottle",
-        "extensions.rest.throttling.AnonymousThrottle",
-    ],
     "DEFAULT_THROTTLE_RATES": {scope: rate if THROTTLE else None for scope, rate in RATES.items()},
     "EXCEPTION_HANDLER": "config.problems.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,

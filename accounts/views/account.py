@@ -25,7 +25,6 @@ from accounts.serializers import (
     UserSerializer,
 )
 from accounts.throttles import LoginThrottle, PasswordThrottle, RegistrationThrottle
-from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 
 def user_agent(request: Request) -> str:
@@ -46,7 +45,7 @@ class RegisterView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (AnonymousThrottle, RegistrationThrottle)
+    throttle_classes = (RegistrationThrottle,)
     serializer_class = RegistrationSerializer
 
     @extend_schema(responses={201: SessionSerializer}, operation_id="auth_register")
@@ -65,7 +64,7 @@ class LoginView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (AnonymousThrottle, LoginThrottle)
+    throttle_classes = (LoginThrottle,)
     serializer_class = LoginSerializer
     problems = {"post": (401,)}
 
@@ -104,7 +103,7 @@ class ProfileView(RetrieveUpdateAPIView[User]):
 class ChangePasswordView(GenericAPIView[User]):
     """Change the password; earlier tokens end at once, and the answer holds a new one."""
 
-    throttle_classes = (UserThrottle, PasswordThrottle)
+    throttle_classes = (PasswordThrottle,)
     serializer_class = PasswordChangeSerializer
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_change_password")
@@ -122,7 +121,7 @@ class ChangePasswordView(GenericAPIView[User]):
 class DeleteAccountView(GenericAPIView[User]):
     """Erase the caller and their dependents, and delete the account."""
 
-    throttle_classes = (UserThrottle, PasswordThrottle)
+    throttle_classes = (PasswordThrottle,)
     serializer_class = PasswordSerializer
 
     @extend_schema(responses={204: None}, operation_id="auth_delete_account")

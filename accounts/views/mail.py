@@ -19,7 +19,6 @@ from accounts.serializers import (
     VerificationSerializer,
 )
 from accounts.throttles import MailThrottle
-from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 MAIL_QUEUED = "If an account needs this mail, it is on its way."
 
@@ -34,7 +33,7 @@ class VerifyEmailView(GenericAPIView[User]):
 
     permission_classes = (AllowAny,)
     login_is_optional = True
-    throttle_classes = (UserThrottle, AnonymousThrottle, MailThrottle)
+    throttle_classes = (MailThrottle,)
     serializer_class = VerificationSerializer
 
     @extend_schema(
@@ -64,7 +63,7 @@ class PasswordResetView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (AnonymousThrottle, MailThrottle)
+    throttle_classes = (MailThrottle,)
     serializer_class = PasswordResetSerializer
 
     @extend_schema(responses={202: DetailSerializer}, operation_id="auth_password_reset")
