@@ -7,13 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from knox import admin as knox  # registers an admin that shows new tokens
 from knox.models import AuthToken
 
+from accounts.privacy import AllSitesAdminMixin
 from extensions.admin.actions import DomainActionAdmin
 
 admin.site.unregister(knox.models.AuthToken)
 
 
 @admin.register(AuthToken)
-class AuthTokenAdmin(DomainActionAdmin):
+class AuthTokenAdmin(AllSitesAdminMixin, DomainActionAdmin):
     """Whose devices are signed in, and until when. Deleting a token signs its device out."""
 
     list_display = ("user", "created", "expiry")

@@ -12,6 +12,7 @@ from django.contrib.auth.forms import (
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.privacy import AllSitesAdminMixin
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.forms import PartialUpdateForm
 
@@ -45,7 +46,7 @@ class NewPasswordForm(AdminPasswordChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(DomainActionAdmin, auth.UserAdmin):
+class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
     """Accounts. Only superusers grant staff rights and permissions, and change superusers."""
 
     form = UserForm

@@ -12,6 +12,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
 from knox.models import AuthToken
 
 from accounts.exceptions import CredentialsChanged
@@ -153,13 +154,33 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Whether they are staff and hold the permission, as both admin and API require."""
         return self.is_staff and self.has_perm(permission)
 
+    @cached_property
+    def sites(self) -> frozenset[int] | None:
+        """The keys of the locations whose rows this member of staff sees; None for all locations.
+
+        None for superusers, for users with `doctor.view_all_sites`, and while no `SiteStaff` exists
+        at all. One query for each request, as Django's permissions.
+        """
+        if not self.is_staff:
+            return frozenset()
+        if self.has_perm("doctor.view_all_sites"):
+            return None
+        memberships: Any = self.site_memberships
+        found: frozenset[int] | None = memberships.sites_of(self.pk)
+        return found
+
+    def works_at(self, location: int | None) -> bool:
+        """Whether this member of staff sees the rows of the location with that key."""
+        return self.sites is None or location in self.sites
+
     def clean(self) -> None:
         self.email = fold_email(self.email)
 
     @property
     def works_here(self) -> bool:
         """Whether the user is staff or a doctor, whose account only an administrator may close."""
-        return self.is_staff or self.is_superuser or hasattr(self, "doctor")
+        member = self.is_staff or self.is_superuser or self.site_memberships.exists()
+        return member or hasattr(self, "doctor")
 
     def issue_token(self, user_agent: str = "") -> tuple[str, datetime]:
         """Create an API token for one more device; return it and the instant (UTC) of its expiry.

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from doctor.models.site_staff import SiteQuerySet
 from extensions.db.models import InsertOnlyModel
 
 
@@ -18,8 +19,10 @@ class Status(models.TextChoices):
     NO_SHOW = "no_show", "No-show"
 
 
-class AppointmentEventQuerySet(models.QuerySet["AppointmentEvent"]):
+class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
     """Events; only the verbs of an appointment add one."""
+
+    site_path = "appointment__location"
 
     def blank_free_text(self, appointments: models.QuerySet[Any]) -> None:
         """Blank the free text in the events of these appointments, whose patient is erased."""

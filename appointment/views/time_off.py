@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -41,6 +42,10 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
     serializer_class = TimeOffSerializer
     filterset_class = TimeOffFilter
     problems = {"get": (403,)}
+
+    def get_queryset(self) -> QuerySet[TimeOff]:
+        """Return the leave and closures at the sites of the caller."""
+        return TimeOff.objects.at_sites_of(self.request.user).with_names()
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Enter leave. With `preview=true` save nothing, and return the visits it would affect."""

@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.privacy import HiddenAccountsMixin
+from accounts.privacy import HiddenAccountsMixin, sees_all_sites
+from accounts.requests import signed_in_user
+from doctor.admin.sites import SharedAdminMixin, SiteAdminMixin
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.links import list_link
@@ -20,7 +22,7 @@ class PublishingAdmin(DomainActionAdmin):
 
 
 @admin.register(Specialty)
-class SpecialtyAdmin(DomainActionAdmin):
+class SpecialtyAdmin(SharedAdminMixin, DomainActionAdmin):
     """Fields of practice."""
 
     list_display = ("name", "code")
@@ -28,7 +30,7 @@ class SpecialtyAdmin(DomainActionAdmin):
 
 
 @admin.register(Language)
-class LanguageAdmin(DomainActionAdmin):
+class LanguageAdmin(SharedAdminMixin, DomainActionAdmin):
     """The languages that doctors speak."""
 
     list_display = ("name", "tag")
@@ -36,8 +38,8 @@ class LanguageAdmin(DomainActionAdmin):
 
 
 @admin.register(Location)
-class LocationAdmin(PublishingAdmin):
-    """Sites of the clinic and their booking rules."""
+class LocationAdmin(SiteAdminMixin, PublishingAdmin):
+    """Sites of the clinic and their booking rules. Staff of a site add no other one."""
 
     fieldsets = (
         (None, {"fields": ("name", "address", ("phone", "time_zone"))}),
@@ -56,10 +58,16 @@ class LocationAdmin(PublishingAdmin):
     list_filter = ("time_zone",)
     search_fields = ("name", "address", "phone")
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and sees_all_sites(request)
+
 
 @admin.register(Doctor)
 class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
-    """Doctors. Staff make a doctor who leaves inactive instead of deleting the row."""
+    """Doctors. Staff make a doctor who leaves inactive instead of deleting the row.
+
+    All sites share the directory. Staff of a site change the doctors who work at no other one.
+    """
 
     fields = (
         ("title", "first_name", "last_name"),
@@ -77,6 +85,12 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _is_own(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _is_own(request, obj)
+
     @admin.display(description="name", ordering="last_name")
     def name(self, doctor: Doctor) -> str:
         return doctor.name
@@ -87,3 +101,13 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
         if not doctor.pk:
             return self.get_empty_value_display()
         return list_link(Schedule, "All sessions", doctor__id__exact=doctor.pk)
+
+
+def _is_own(request: Any, doctor: Doctor | None) -> bool:
+    """Whether the doctor works at no site but those of the user; one query for each request."""
+    if doctor is None or sees_all_sites(request):
+        return True
+    if not hasattr(request, "own_doctors"):
+        own = Doctor.objects.only_at_sites_of(signed_in_user(request))
+        request.own_doctors = set(own.values_list("pk", flat=True))
+    return doctor.pk in request.own_doctors

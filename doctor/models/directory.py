@@ -11,12 +11,21 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
+from doctor.models.site_staff import SiteQuerySet
 from doctor.wall_time import validate_time_zone
 from extensions.db.fields import free_text, validate_language_tag
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
 
 MINUTES_A_YEAR = 366 * 24 * 60
+
+
+class SpecialtyQuerySet(models.QuerySet["Specialty"]):
+    """Specialties by who practises them."""
+
+    def practised_by(self, doctors: Any) -> "SpecialtyQuerySet":
+        """Return the specialties of these doctors."""
+        return self.filter(pk__in=self.model.objects.filter(doctors__in=doctors).values("pk"))
 
 
 class Specialty(PartialUpdateModel):
@@ -30,6 +39,8 @@ class Specialty(PartialUpdateModel):
         help_text="SNOMED CT, from the FHIR value set c80-practice-codes.",
     )
     description = free_text(blank=True)
+
+    objects = SpecialtyQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
@@ -72,8 +83,10 @@ class Language(PartialUpdateModel):
         return self.name
 
 
-class LocationQuerySet(models.QuerySet["Location"]):
-    """The lock before a location's sessions change, and the locations that limit when to book."""
+class LocationQuerySet(SiteQuerySet["Location"]):
+    """The sites of staff, the lock before a location's sessions change, and the booking rules."""
+
+    site_path = "pk"
 
     def lock(self, pks: set[int]) -> "list[Location]":
         """Lock these rows by ascending primary key until the transaction ends, and return them.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.viewsets import ModelViewSet
 
@@ -33,6 +34,9 @@ class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
         "patch": ("hours_overlap", "schedule_in_use"),
         "delete": ("schedule_in_use",),
     }
+
+    def get_queryset(self) -> QuerySet[WeeklyHours]:
+        return WeeklyHours.objects.at_sites_of(self.request.user)
 
     def perform_update(self, serializer: Any) -> None:
         serializer.save(keep=self._keep())
