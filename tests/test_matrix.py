@@ -118,7 +118,7 @@ def lets_in(entry: str) -> bool:
     return any(status.startswith("2") for status in entry.split("/"))
 
 
-def test_another_patients_row_looks_absent_to_everybody_but_staff_of_all_sites() -> None:
+def test_another_patients_row_looks_absent_to_everybody_but_staff() -> None:
     for route, cells in API.items():
         if is_keyed(route) and route.startswith(PERSONAL) and route not in NOT_PERSONAL:
             for (method, caller), entry in cells.items():

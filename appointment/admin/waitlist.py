@@ -56,6 +56,11 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
+def specialties_at_sites_of(user: Any) -> QuerySet[Specialty]:
+    """Return the specialties of the doctors who work at a site of this member of staff."""
+    return Specialty.objects.filter(doctors__in=Doctor.objects.at_sites_of(user)).distinct()
+
+
 @admin.register(WaitlistEntry)
 class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin):
     """Waitlist entries: adding one calls `join`, deleting one calls `leave`. None is changed."""
@@ -73,10 +78,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         "created_at",
     )
     autocomplete_fields = ("patient", "doctor", "specialty")
-    site_choices = {
-        "doctor": Doctor.objects.at_sites_of,
-        "specialty": lambda user: Specialty.objects.practised_by(Doctor.objects.at_sites_of(user)),
-    }
+    site_choices = {"doctor": Doctor.objects.at_sites_of, "specialty": specialties_at_sites_of}
     list_display = (
         "patient",
         "doctor",

@@ -208,9 +208,9 @@ class RescheduleAppointment(PlaceRequest):
         with self.transaction():
             self._lock_patient()
             old, new = self._lock_slots(to)
+            self.load_candidates(Slot.objects.of_key(new.pk))
             if self.sites is not None and old.location_id not in self.sites:
                 raise Slot.DoesNotExist
-            self.load_candidates(Slot.objects.of_key(new.pk))
             old.release()
             new.take(context=self.context)
             old.offers.offer_places([old], self.at)

@@ -94,7 +94,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
         `doctors`: their keys, or a queryset of them.
         """
-        practised = Specialty.objects.practised_by(doctors)
+        practised = Specialty.objects.filter(doctors__in=doctors)
         return self.filter(Q(doctor__in=doctors) | Q(specialty__in=practised))
 
     def matching(self, slot: Slot) -> "WaitlistEntryQuerySet":

@@ -20,14 +20,6 @@ from extensions.db.models import PartialUpdateModel
 MINUTES_A_YEAR = 366 * 24 * 60
 
 
-class SpecialtyQuerySet(models.QuerySet["Specialty"]):
-    """Specialties by who practises them."""
-
-    def practised_by(self, doctors: Any) -> "SpecialtyQuerySet":
-        """Return the specialties of these doctors."""
-        return self.filter(pk__in=self.model.objects.filter(doctors__in=doctors).values("pk"))
-
-
 class Specialty(PartialUpdateModel):
     """A field of practice; `code` is SNOMED CT, from the FHIR value set c80-practice-codes."""
 
@@ -39,8 +31,6 @@ class Specialty(PartialUpdateModel):
         help_text="SNOMED CT, from the FHIR value set c80-practice-codes.",
     )
     description = free_text(blank=True)
-
-    objects = SpecialtyQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
