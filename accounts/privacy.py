@@ -48,6 +48,12 @@ def sees_all_sites(request: HttpRequest) -> bool:
     return user.sites is None
 
 
+def has_a_site(request: HttpRequest) -> bool:
+    """Whether the user of this page of the admin sees any site at all."""
+    user: Any = request.user
+    return user.sites is None or bool(user.sites)
+
+
 class AllSitesAdminMixin:
     """An admin of rows that belong to no site: staff who are restricted to their sites see none."""
 

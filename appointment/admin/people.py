@@ -76,7 +76,8 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
         self, request: HttpRequest, queryset: QuerySet[Patient], search_term: str
     ) -> tuple[QuerySet[Patient], bool]:
         match, exactly = request.resolver_match, named_in(search_term)
-        if match and match.url_name == "autocomplete" and exactly and not sees_all_sites(request):
+        user = signed_in_user(request)
+        if match and match.url_name == "autocomplete" and exactly and user.sites:
             keys = list(Patient.objects.filter(exactly).values_list("pk", flat=True)[:MOST_FOUND])
             if keys:
                 remember(request, keys)
@@ -130,6 +131,8 @@ class SiteEmergencyAccessAdmin(PatientChoiceMixin, EmergencyAccessAdmin):
         self, request: HttpRequest, rows: QuerySet[EmergencyAccess]
     ) -> QuerySet[EmergencyAccess]:
         user = signed_in_user(request)
+        if not user.sites:
+            return rows.none()
         return rows.filter(Q(user=user) | has_something_at_sites_of(user, "patient"))
 
 

@@ -29,10 +29,10 @@ def patients_for_staff(
     """Return the patients whom this member of staff may book for; all, if not restricted.
 
     Those with something at their sites and, where both a last name and a birth date are given, the
-    patients of exactly that name (ignoring case) and date.
+    patients of exactly that name (ignoring case) and date. None for staff without a site.
     """
     found = has_something_at_sites_of(user)
-    if user.sites is not None and last_name and date_of_birth:
+    if user.sites and last_name and date_of_birth:
         found |= named(last_name, date_of_birth)
     return Patient.objects.filter(found)
 

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from accounts.models import AuditEvent, User
+from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment, WaitlistEntry
 from appointment.models.site_patients import patients_for_staff
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -92,6 +93,16 @@ def test_others_are_found_by_last_name_and_birth_date_together(
     assert patients_for_staff(member, " garcía lópez ", BORN).get() == stranger
     for given in ((None, BORN), ("García López", None), ("", BORN), ("Garc%", BORN), ("X", BORN)):
         assert not patients_for_staff(member, *given).exists()
+
+
+def test_staff_without_a_site_find_nobody(stranger: Patient) -> None:
+    SiteStaffFactory()
+    unknown = StaffFactory()
+    unknown.user_permissions.set(Permission.objects.exclude(codename="view_all_sites"))
+    term = f"García López {BORN}"
+    for model in (Appointment, WaitlistEntry, EmergencyAccess):
+        assert AdminClient(unknown).suggestions(model, "patient", term) in ([], 403)
+    assert not patients_for_staff(unknown, "García López", BORN).exists()
 
 
 def test_staff_of_all_sites_have_every_patient(superuser: User, stranger: Patient) -> None:

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.privacy import HiddenAccountsMixin, sees_all_sites
+from accounts.privacy import HiddenAccountsMixin, has_a_site, sees_all_sites
 from accounts.requests import signed_in_user
 from doctor.admin.sites import SharedAdminMixin, SiteAdminMixin
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
@@ -84,6 +84,9 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_display = ("name", "license_number", "accepts_patients", "is_active")
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and has_a_site(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _is_own(request, obj)

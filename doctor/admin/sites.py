@@ -7,7 +7,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.privacy import HiddenAccountsMixin, display_name, sees_all_sites
+from accounts.privacy import (
+    HiddenAccountsMixin,
+    display_name,
+    has_a_site,
+    sees_all_sites,
+)
 from accounts.requests import signed_in_user
 from doctor.models import Doctor, Location, SiteStaff
 from extensions.admin.actions import DomainActionAdmin
@@ -44,6 +49,11 @@ class SiteAdminMixin:
         """Return those of the rows that belong to the sites of the user, who is restricted."""
         narrowed: QuerySet[Any] = rows.at_sites_of(signed_in_user(request))
         return narrowed
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse staff who have no site: they see nothing, so they add nothing."""
+        may: bool = super().has_add_permission(request)  # type: ignore[misc]
+        return may and has_a_site(request)
 
     def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
         """Return what a foreign key may refer to: no row that the user does not see."""

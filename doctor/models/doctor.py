@@ -64,6 +64,8 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         """
         if user.sites is None:
             return self
+        if not user.sites:
+            return self.none()
         return self.exclude(self._works_at(Location.objects.exclude(pk__in=user.sites), at))
 
     def for_calendar_of(self, user: Any) -> "DoctorQuerySet":

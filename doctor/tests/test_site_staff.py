@@ -173,6 +173,16 @@ def test_doctors_belong_to_the_sites_where_they_work_from_today_on(
     assert elsewhere not in set().union(*scopes(member).values())
 
 
+def test_staff_without_a_site_change_no_doctor(here: Location) -> None:
+    SiteStaffFactory(location=here)
+    new = DoctorFactory()
+    assert scopes(StaffFactory()) == {
+        "at_sites_of": set(),
+        "only_at_sites_of": set(),
+        "for_calendar_of": {new},  # at no location
+    }
+
+
 def test_staff_of_all_sites_have_all_doctors(superuser: User) -> None:
     everybody = {DoctorFactory(), ScheduleFactory().doctor}
     SiteStaffFactory()
