@@ -31,7 +31,8 @@ from extensions.rest.permissions import IsStaffWithModelPermission
 class TimeOffViewSet(ModelViewSet[TimeOff]):
     """Leave and closures, latest first.
 
-    Leave closes the slots that it overlaps and puts their visits on the work list.
+    Leave closes the slots that it overlaps and puts their visits on the work list. Staff who are
+    restricted to their sites see and change closures of these, and leave of doctors who work there.
     """
 
     audited_model = Appointment

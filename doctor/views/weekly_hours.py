@@ -19,7 +19,8 @@ class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
     """Weekly hours of doctors; saving them generates sessions and slots.
 
     A change that would take an appointment's slot away is refused. With `?keep=true` such a slot
-    stays instead, closed, and new slots are made around it.
+    stays instead, closed, and new slots are made around it. Staff who are restricted to their sites
+    see and change the hours there.
     """
 
     permission_classes = (IsStaffWithModelPermission,)
