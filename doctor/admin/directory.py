@@ -58,7 +58,7 @@ class LocationAdmin(SiteAdminMixin, PublishingAdmin):
     list_filter = ("time_zone",)
     search_fields = ("name", "address", "phone")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_add_permission(request) and sees_all_sites(request)
 
 
@@ -85,7 +85,7 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_add_permission(request) and has_a_site(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
