@@ -120,7 +120,7 @@ def test_the_alternatives_to_a_full_time_are_at_the_own_sites(
 ) -> None:
     own = visit_at(here, shared)
     TimeOffFactory(doctor=shared)
-    full = Slot.objects.filter(location=here, schedule__date=day_ahead(6)).first()
+    full = Slot.objects.filter(location=here, schedule__date=day_ahead(6)).last()
     AppointmentFactory(slot=full)
     answer = client.post(f"{WORK_LIST}{own.pk}/move/", {"slot_id": full.pk})
     assert answer.json()["code"] == "slot_full"
