@@ -1,4 +1,7 @@
-"""Accounts are shown to users with the permission `accounts.view_user`; superusers link them."""
+"""Accounts are shown to users with the permission `accounts.view_user`; superusers link them.
+
+Staff who are restricted to their sites see none: an account belongs to no site.
+"""
 
 from typing import Any
 
@@ -37,8 +40,36 @@ class HiddenAccountsMixin:
 
 
 def may_view_accounts(request: HttpRequest) -> bool:
-    """Whether the user holds the permission to view accounts."""
-    return request.user.has_perm("accounts.view_user")
+    """Whether the user holds the permission to view accounts and sees all sites."""
+    return request.user.has_perm("accounts.view_user") and sees_all_sites(request)
+
+
+def sees_all_sites(request: HttpRequest) -> bool:
+    """Whether the user of this page of the admin is not restricted to some sites."""
+    user: Any = request.user
+    return user.sites is None
+
+
+def has_a_site(request: HttpRequest) -> bool:
+    """Whether the user of this page of the admin sees any site at all."""
+    user: Any = request.user
+    return user.sites is None or bool(user.sites)
+
+
+class AllSitesAdminMixin:
+    """An admin of rows that belong to no site: staff who are restricted to their sites see none."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) and sees_all_sites(request)  # type: ignore[misc]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request) and sees_all_sites(request)  # type: ignore[misc]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and sees_all_sites(request)  # type: ignore[misc]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and sees_all_sites(request)  # type: ignore[misc]
 
 
 def display_name(key: int | None, that_day: str | None, user: Any) -> str:

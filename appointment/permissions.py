@@ -31,13 +31,12 @@ class MayChangeAppointments(IsStaffWithModelPermission):
 
 
 class IsStaffOrVisitDoctor(BasePermission):
-    """The caller is staff who may change appointments, or the active doctor of the visit."""
+    """The caller is staff of the site who may change visits, or the active doctor of the visit."""
 
     message = "Only staff and the doctor of this visit may do this."
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         """Return whether the caller is such staff or the active doctor of this visit."""
         user: Any = request.user
-        return user.is_staff_with(CHANGE_PERMISSION) or (
-            obj.doctor.is_active and obj.doctor.user_id == user.pk
-        )
+        is_staff = user.is_staff_with(CHANGE_PERMISSION) and user.works_at(obj.location_id)
+        return is_staff or (obj.doctor.is_active and obj.doctor.user_id == user.pk)

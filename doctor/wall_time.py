@@ -45,6 +45,11 @@ def validate_date(value: date) -> None:
         raise ValidationError("Use a date from 2000 to ten years ahead.", code="date_range")
 
 
+def earliest_date(at: datetime) -> date:
+    """Return the earliest date anywhere at the instant, at UTC-12: earlier days are over."""
+    return (at - timedelta(hours=12)).astimezone(UTC).date()
+
+
 def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
     """Return the instant (UTC) at which the clocks of the zone show this time on this day.
 

@@ -8,13 +8,30 @@ from datetime import time
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 from rest_framework.test import APIClient
 
 from accounts.models import Device, User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
-from appointment.models import Appointment, WaitlistEntry
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    Offer,
+    WaitlistEntry,
+    WorkListItem,
+)
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from doctor.models import Language, Schedule, Specialty, TimeOff, WeeklyHours
+from doctor.models import (
+    Doctor,
+    Language,
+    Location,
+    Schedule,
+    SiteStaff,
+    Slot,
+    Specialty,
+    TimeOff,
+    WeeklyHours,
+)
 from doctor.tests.factories import (
     DoctorFactory,
     LanguageFactory,
@@ -24,7 +41,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
     day_ahead,
 )
-from patient.models import MedicalHistory, Patient
+from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.bodies import MAILED, WORK_LIST, Bodies
 from tests.people import reception_group
@@ -191,6 +208,35 @@ class SampleData(Bodies):
             "/api/appointment/check-in/{appointment_id}/": self.begun,
             "/api/appointment/complete/{appointment_id}/": self.begun,
             "/api/appointment/no-show/{appointment_id}/": self.begun,
+        }
+
+    def locations(self) -> list[Location]:
+        """Return the sites where the patient has something."""
+        sites = {self.session.location, self.waiting.offers.get().slot.location}
+        return sorted(sites, key=lambda site: site.pk)
+
+    def admin_rows(self) -> dict[type[Model], Model]:
+        """Map each model in the admin whose rows belong to a site to a row of the patient's sites.
+
+        The patient of `entry` has an emergency access, and the site of `session` a member.
+        """
+        person, session = self.entry.patient, self.session
+        return {
+            Patient: person,
+            MedicalHistory: self.entry,
+            EmergencyAccess: person.emergency_accesses.get(),
+            Appointment: self.appointment,
+            AppointmentEvent: self.appointment.events.get(),
+            WorkListItem: WorkListItem.objects.get(pk=self.flagged.pk),
+            WaitlistEntry: self.waiting,
+            Offer: self.waiting.offers.get(),
+            Doctor: session.doctor,
+            Location: session.location,
+            SiteStaff: session.location.staff.get(),
+            Schedule: session,
+            Slot: session.slots.earliest("pk"),
+            WeeklyHours: self.weekly_hours,
+            TimeOff: self.time_off,
         }
 
     def body(self, method: str, template: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
@@ -31,6 +31,7 @@ from doctor.models import (
     Language,
     Location,
     Schedule,
+    SiteStaff,
     Slot,
     Specialty,
     TimeOff,
@@ -41,6 +42,7 @@ from doctor.tests.factories import (
     LanguageFactory,
     LocationFactory,
     ScheduleFactory,
+    SiteStaffFactory,
     SpecialtyFactory,
     TimeOffFactory,
     WeeklyHoursFactory,
@@ -114,6 +116,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Language: LanguageFactory,
     Location: LocationFactory,
     Doctor: make_full_doctor,
+    SiteStaff: SiteStaffFactory,
     Schedule: ScheduleFactory,
     Slot: ScheduleFactory,
     WeeklyHours: WeeklyHoursFactory,
@@ -149,6 +152,41 @@ def test_a_list_of_5_takes_as_many_queries_as_one_of_1(superuser: User, model: t
     assert [queries(admin_client, page(model), **query) for query in asked] == one
 
 
+OF_SITES = [
+    Location,
+    Doctor,
+    SiteStaff,
+    Schedule,
+    Slot,
+    WeeklyHours,
+    TimeOff,
+    WorkListItem,
+    EmergencyAccess,
+    MedicalHistory,
+    AppointmentEvent,
+    WaitlistEntry,
+    Offer,
+]
+
+
+@pytest.mark.parametrize("model", OF_SITES, ids=lambda model: model._meta.label)
+def test_a_list_for_staff_of_a_site_takes_as_many_queries_for_5_as_for_1(
+    staff: User, model: type[Model]
+) -> None:
+    staff.user_permissions.set(Permission.objects.exclude(codename="view_all_sites"))
+    admin_client = AdminClient(staff)
+
+    def made(number: int) -> int:
+        for _ in range(number):
+            MAKE[model]()
+        joined = Location.objects.exclude(staff__user=staff)
+        SiteStaff.objects.bulk_create(SiteStaff(user=staff, location=site) for site in joined)
+        return queries(admin_client, page(model), q="a")
+
+    made(1)  # fills the cache of content types
+    assert made(0) == made(4)
+
+
 def test_every_registered_list_is_counted() -> None:
     assert set(MAKE) == set(admin.site._registry)
 
@@ -162,6 +200,8 @@ AUTOCOMPLETES = [
     (WeeklyHours, "location", LocationFactory),
     (TimeOff, "doctor", DoctorFactory),
     (TimeOff, "location", LocationFactory),
+    (SiteStaff, "user", StaffFactory),
+    (SiteStaff, "location", LocationFactory),
     (Doctor, "specialties", SpecialtyFactory),
     (Doctor, "languages", LanguageFactory),
     (Appointment, "patient", PatientFactory),

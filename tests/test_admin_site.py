@@ -29,6 +29,7 @@ from doctor.models import (
     Language,
     Location,
     Schedule,
+    SiteStaff,
     Slot,
     Specialty,
     TimeOff,
@@ -37,6 +38,7 @@ from doctor.models import (
 from doctor.tests.factories import (
     LanguageFactory,
     PublishedScheduleFactory,
+    SiteStaffFactory,
     SpecialtyFactory,
     TimeOffFactory,
     WeeklyHoursFactory,
@@ -95,6 +97,8 @@ def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[type[Mo
 def make_rows() -> None:
     patient, staff = PatientFactory(), StaffFactory(email=RECEPTIONIST)
     staff.groups.add(reception_group())
+    SiteStaffFactory()
+    staff.user_permissions.add(permission(SiteStaff, "view_all_sites"))
     MedicalHistoryFactory(patient=patient)
     SpecialtyFactory()
     LanguageFactory()
@@ -185,9 +189,15 @@ def test_a_viewer_can_send_nothing(
 
 
 def grant(admin_client: AdminClient, model: type[Model], action: str) -> None:
-    """Give the client's user one permission."""
+    """Give the client's user one permission, at all sites."""
     user = User.objects.get(pk=admin_client.client.session["_auth_user_id"])
-    codename = f"{action}_{model._meta.model_name}"
     user.user_permissions.add(
-        Permission.objects.get(content_type__app_label=model._meta.app_label, codename=codename)
+        permission(model, f"{action}_{model._meta.model_name}"),
+        permission(SiteStaff, "view_all_sites"),
     )
+
+
+def permission(model: type[Model], codename: str) -> Permission:
+    """Return a permission of the model's app."""
+    app = model._meta.app_label
+    return Permission.objects.get(content_type__app_label=app, codename=codename)

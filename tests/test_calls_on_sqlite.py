@@ -20,7 +20,7 @@ CALLS = [(method, route) for route, methods in api_routes().items() for method i
 
 @pytest.fixture(scope="module")
 def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
-    """Yield the client of tests/matrix/, which calls pages as one of its ten callers."""
+    """Yield the client of tests/matrix/, which calls pages as one of its twelve callers."""
     with django_db_blocker.unblock(), rolled_back():
         yield Calls(Callers())
 

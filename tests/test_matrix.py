@@ -3,13 +3,14 @@
 import json
 import logging
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 from django.template.response import SimpleTemplateResponse
 
 from tests.answers import faults
-from tests.matrix.callers import CALLERS, STAFF, WHOSE, Callers
+from tests.matrix.callers import CALLERS, SEE_ALL, SITE_STAFF, STAFF, WHOSE, Callers
 from tests.matrix.calls import Answer, Calls, cells_of, distinguishable, is_keyed
 from tests.matrix.tables import METHODS, api_lines, api_table, page_line, pages_table
 from tests.problems import MEDIA_TYPE
@@ -34,7 +35,7 @@ NOT_PERSONAL = ("/api/appointment/book/{doctor_id}/",)  # names a doctor, not so
 
 @pytest.fixture(scope="module")
 def calls(django_db_setup: None, django_db_blocker: Any) -> Iterator[Calls]:
-    """Yield a client that calls as each of the ten callers. Its many refusals are not logged."""
+    """Yield a client that calls as each of the twelve callers. Its many refusals are not logged."""
     logging.disable(logging.WARNING)
     with django_db_blocker.unblock(), rolled_back():
         yield Calls(Callers())
@@ -87,13 +88,18 @@ def test_each_answer_to_each_caller_is_as_the_document_says(route: str, calls: C
 def test_each_caller_gets_the_listed_status_for_a_page(
     route: str, calls: Calls, undrawn: None
 ) -> None:
-    """The test asks one caller of each kind. `make drill` asks all ten by every method."""
+    """The test asks one caller of each kind. `make drill` asks all twelve by every method."""
     answers = calls.of_page(route)
-    found = cells_of(answers, of_page)
+    of_some = {call: answer for call, answer in answers.items() if call[1] in SITE_STAFF}
+    found = cells_of({call: answers[call] for call in answers if call not in of_some}, of_page)
     reported = {place: PAGES[route][place] for place in found}
     assert page_line(route, PAGES[route] | found) == page_line(route, PAGES[route])
     assert found == reported
     assert list(distinguishable(answers, of_page)) == []
+    for (method, caller, whose), answer in of_some.items():
+        listed = PAGES[route][method, caller].split("/")
+        expected = listed[WHOSE.index(whose) % len(listed)]
+        assert of_page(answer) == expected, (method, caller, whose)
 
 
 def of_api(answer: Answer) -> str:
@@ -125,7 +131,16 @@ def test_another_patients_row_looks_absent_to_everybody_but_staff() -> None:
         if is_keyed(route) and route.startswith(PERSONAL) and route not in NOT_PERSONAL:
             for (method, caller), entry in cells.items():
                 _, other, absent = entry.split("/") if "/" in entry else [entry] * 3
-                assert caller in STAFF or other == absent, (route, method, caller)
+                assert caller in SEE_ALL or other == absent, (route, method, caller)
+
+
+def test_what_staff_write_at_another_site_looks_absent() -> None:
+    written = ("POST", "PUT", "PATCH", "DELETE")
+    for route, method, caller in product(filter(is_keyed, API), written, SITE_STAFF):
+        own, other, absent = (API[route][method, caller].split("/") * 3)[:3]
+        if route not in NOT_PERSONAL:
+            assert other == absent, (route, method, caller)
+            assert caller == "staff here" or own == absent, (route, method, caller)
 
 
 def test_an_expired_login_opens_nothing() -> None:

@@ -323,6 +323,7 @@ def test_no_form_of_staff_short_of_a_superuser_names_an_account_or_a_right(
         "accounts.User.user_permissions",
         "auth.Group.permissions",
         "doctor.Doctor.user",
+        "doctor.SiteStaff.user",
         "patient.Patient.user",
     }
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.privacy import AllSitesAdminMixin
 from extensions.admin.base import BaseAdmin
 
 
@@ -59,4 +60,6 @@ ADMINS = {
 
 for model, model_admin in ADMINS.items():
     admin.site.unregister(model)
-    admin.site.register(model, type(model_admin.__name__, (BaseAdmin, model_admin), {}))
+    admin.site.register(
+        model, type(model_admin.__name__, (AllSitesAdminMixin, BaseAdmin, model_admin), {})
+    )

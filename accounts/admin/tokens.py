@@ -9,13 +9,14 @@ from knox import admin as knox  # registers an admin that shows new tokens
 from knox.models import AuthToken
 
 from accounts.admin.users import may_manage
+from accounts.privacy import AllSitesAdminMixin
 from extensions.admin.actions import DomainActionAdmin
 
 admin.site.unregister(knox.models.AuthToken)
 
 
 @admin.register(AuthToken)
-class AuthTokenAdmin(DomainActionAdmin):
+class AuthTokenAdmin(AllSitesAdminMixin, DomainActionAdmin):
     """Whose devices are signed in, and until when. Deleting a token signs its device out."""
 
     list_display = ("user", "created", "expiry")

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.models import User
 from accounts.models.user import AccountKept
+from accounts.privacy import AllSitesAdminMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.forms import PartialUpdateForm
@@ -49,7 +50,7 @@ class NewPasswordForm(AdminPasswordChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(DomainActionAdmin, auth.UserAdmin):
+class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
     """Accounts. Only superusers change those of staff and doctors, and grant staff rights.
 
     Accounts that work here or did are ended, and not deleted.

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from accounts.audit.models import AuditEvent
 from accounts.audit.views import record_read
-from accounts.privacy import display_name
+from accounts.privacy import AllSitesAdminMixin, display_name, sees_all_sites
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import valid_keys
 
@@ -71,7 +71,7 @@ class AuditedAdminMixin:
         """Record the patient whom the page of a new row shows, selected by the URL or the form."""
         if kwargs.get("add") and "patient" in context["adminform"].form.fields:
             chosen = valid_keys([context["adminform"].form["patient"].value()])
-            people = self.model._meta.get_field("patient").related_model.objects  # type: ignore[attr-defined]
+            people = context["adminform"].form.fields["patient"].queryset
             rows = list(people.filter(pk__in=chosen))
             if rows:
                 record_read(people.model, rows, "", otherwise="staff")
@@ -112,6 +112,16 @@ class AuditedAutocompleteView(AutocompleteJsonView):
             request.audited_model = self.model_admin.audited_model  # type: ignore[attr-defined]
         return super().has_perm(request, obj)
 
+    def get_queryset(self) -> Any:
+        """Return the suggestions; to staff of a site, only what the form would accept."""
+        rows = super().get_queryset()
+        site: Any = self.admin_site
+        if sees_all_sites(self.request) or not site.is_registered(self.source_field.model):
+            return rows
+        source = site.get_model_admin(self.source_field.model)
+        accepted = source.get_field_queryset(None, self.source_field, self.request)
+        return rows if accepted is None else rows.filter(pk__in=accepted.order_by().values("pk"))
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         if isinstance(self.model_admin, AuditedAdminMixin):
@@ -120,7 +130,7 @@ class AuditedAutocompleteView(AutocompleteJsonView):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
+class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     """Audit events, latest first; those of emergency access are marked."""
 
     fields = readonly_fields = (

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
 from knox.models import AuthToken
 
 from accounts.exceptions import CredentialsChanged
@@ -115,12 +116,14 @@ class UserManager(BaseUserManager["User"]):
     def kept(self) -> models.QuerySet["User"]:
         """Return the accounts that are ended and never deleted.
 
-        They are those of staff and doctors, and those with entries in the admin's log, which would
-        be deleted with them. Events keep the number and the name of an account by themselves.
+        They are those of staff and doctors, of members of a site, and those with entries in the
+        admin's log, which would be deleted with them. Events keep the number and the name of an
+        account by themselves.
         """
-        logged = LogEntry.objects.filter(user=OuterRef("pk"))
-        works_here = Q(is_staff=True) | Q(is_superuser=True) | Q(doctor__isnull=False)
-        return self.filter(works_here | Exists(logged))
+        logged = Exists(LogEntry.objects.filter(user=OuterRef("pk")))
+        member = Q(is_staff=True) | Q(is_superuser=True) | Q(site_memberships__isnull=False)
+        found = self.filter(Q(doctor__isnull=False) | member | logged)
+        return self.filter(pk__in=found.values("pk"))
 
     def lock(self, pk: int | None) -> "User | None":
         """Lock the row until the end of the transaction; return it, or None if it is deleted.
@@ -196,6 +199,25 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Whether they are staff and hold the permission, as both admin and API require."""
         return self.is_staff and self.has_perm(permission)
 
+    @cached_property
+    def sites(self) -> frozenset[int] | None:
+        """The keys of the locations whose rows this member of staff sees; None for all locations.
+
+        None for superusers, for users with `doctor.view_all_sites`, and while no `SiteStaff` exists
+        at all. One query for each request, as Django's permissions.
+        """
+        if not self.is_staff:
+            return frozenset()
+        if self.has_perm("doctor.view_all_sites"):
+            return None
+        memberships: Any = self.site_memberships
+        found: frozenset[int] | None = memberships.sites_of(self.pk)
+        return found
+
+    def works_at(self, location: int | None) -> bool:
+        """Whether this member of staff sees the rows of the location with that key."""
+        return self.sites is None or location in self.sites
+
     def clean(self) -> None:
         self.email = fold_email(self.email)
 
@@ -203,7 +225,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Hash the password in NFC; None makes it unusable."""
         super().set_password(raw_password and in_nfc(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Whether it is the password, compared in NFC.
 
         A hash of the form as typed, which an earlier version made, still serves; a hash of NFC then
@@ -235,7 +257,9 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
         An account that was ended counts too: it may be opened again.
         """
-        return self.is_staff or self.is_superuser or hasattr(self, "doctor")
+        if self.is_staff or self.is_superuser or hasattr(self, "doctor"):
+            return True
+        return self.pk is not None and self.site_memberships.exists()
 
     def issue_token(self, user_agent: str = "") -> tuple[str, datetime]:
         """Create an API token for one more device; return it and the instant (UTC) of its expiry.

@@ -21,9 +21,10 @@ from accounts.privacy import display_name
 from accounts.requests import signed_in_user
 from appointment.admin.filters import AppointmentPeriodFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
+from appointment.admin.people import PatientChoiceMixin
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.appointment import LIVE
-from doctor.models import Location
+from doctor.models import Location, Slot
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
@@ -55,7 +56,7 @@ def _can_move(appointment: Appointment) -> bool:
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
+class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin):
     """Staff edit the reason and, of a live visit, the slot. Actions change everything else."""
 
     form = AppointmentForm
@@ -77,6 +78,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
         "events",
     )
     autocomplete_fields = ("patient", "slot")
+    site_choices = {"slot": Slot.objects.at_sites_of}
     list_display = (
         "start",
         "status",

@@ -9,11 +9,12 @@ from django.http import HttpRequest
 from accounts.audit.admin import AuditedAdminMixin
 from appointment.admin.appointments import actor_name, local_time
 from appointment.models import Appointment, AppointmentEvent
+from doctor.admin.sites import SiteAdminMixin
 from extensions.admin.base import ReadOnlyAdmin
 
 
 @admin.register(AppointmentEvent)
-class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
+class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     """The events of all appointments, newest first."""
 
     patient_path = "appointment.patient"

@@ -15,10 +15,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.audit.views import record_read
+from accounts.privacy import sees_all_sites
+from accounts.requests import signed_in_user
 from appointment.admin.appointments import local_time
 from appointment.admin.time_off_forms import TimeOffForm
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, affected_visits
+from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Doctor, Location, Schedule, TimeOff
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.past import CONFIRMED as CONFIRMED_PAST
@@ -45,12 +48,16 @@ class TimeOffPeriodFilter(admin.SimpleListFilter):
 
 
 @admin.register(TimeOff)
-class TimeOffAdmin(DomainActionAdmin):
+class TimeOffAdmin(SiteAdminMixin, DomainActionAdmin):
     """Leave of doctors and closures of locations, in wall times of a location."""
 
     form = TimeOffForm
     fields = ("doctor", "location", "clock", "starts", "ends", "reason", CONFIRMED_PAST)
     autocomplete_fields = ("doctor", "location")
+    site_choices = {
+        "doctor": Doctor.objects.at_sites_of,
+        "location": Location.objects.at_sites_of,
+    }
     list_display = ("owner", "start", "end", "reason")
     list_display_links = ("owner",)
     list_filter = (TimeOffPeriodFilter, "location", "doctor")
@@ -72,6 +79,15 @@ class TimeOffAdmin(DomainActionAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("start", "end")
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Let the form choose a clock among the sites of the user."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if not sees_all_sites(request):
+            form.clocks = Location.objects.at_sites_of(signed_in_user(request))
+        return form
 
     # --- Preview ---
 
@@ -105,7 +121,7 @@ class TimeOffAdmin(DomainActionAdmin):
             form.instance.full_clean()
         except ValidationError:
             return None  # saving raises the same error, and the form then shows it
-        affected = affected_visits(form.instance, timezone.now())
+        affected = affected_visits(form.instance, timezone.now(), signed_in_user(request))
         return self._preview_page(request, form, affected) if affected else None
 
     def _preview_page(
@@ -129,6 +145,7 @@ class TimeOffAdmin(DomainActionAdmin):
             "owner": leave.doctor or leave.location,
             "span": f"from {start} to {end}",
             "visits": visit_rows(affected),
+            "elsewhere": bool(leave.doctor) and not sees_all_sites(request),
             "hidden_fields": hidden_fields,
         }
         return TemplateResponse(request, "appointment/time_off_preview.html", context)

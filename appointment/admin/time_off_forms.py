@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.db.models import QuerySet
 
 from doctor.models import Location
 from doctor.wall_time import instant_of
@@ -32,6 +33,7 @@ class TimeOffForm(PastAwareForm):
     """Leave of a doctor or closure of a location; `clock` is the location that sets the zone."""
 
     asked_fields = frozenset({*COLUMNS, "clock", "location"})
+    clocks: QuerySet[Location] | None = None  # the sites of staff who are restricted to them
 
     clock = forms.ModelChoiceField(
         Location.objects.all(),
@@ -44,12 +46,24 @@ class TimeOffForm(PastAwareForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.clocks is not None and "clock" in self.fields:
+            self.fields["clock"].queryset = self.clocks  # type: ignore[attr-defined]
         if self.instance.pk and "starts" in self.fields:
-            zone = ZoneInfo(self.instance.clock_zone)
-            self.initial["clock"] = self.instance.clock_id
+            clock, zone = self._clock()
+            self.initial["clock"] = clock
             for name, column in COLUMNS.items():
                 instant = getattr(self.instance, column)
                 self.initial[name] = instant.astimezone(zone).replace(tzinfo=None)
+
+    def _clock(self) -> tuple[int | None, ZoneInfo]:
+        """Return the key of the location on whose clock the times are shown, and its time zone.
+
+        Where the user does not see that location, the first site of the user takes its place.
+        """
+        if self.clocks is not None and not self.clocks.filter(pk=self.instance.clock_id).exists():
+            for site in self.clocks[:1]:
+                return site.pk, site.zone
+        return self.instance.clock_id, ZoneInfo(self.instance.clock_zone)
 
     def clean(self) -> dict[str, Any]:
         """Convert the wall times to instants.

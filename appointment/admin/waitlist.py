@@ -9,10 +9,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.audit.admin import AuditedAdminMixin
+from accounts.requests import signed_in_user
 from appointment.admin.appointments import local_time
+from appointment.admin.people import PatientChoiceMixin
 from appointment.models import Appointment, Offer, WaitlistEntry, WaitlistStatus
 from appointment.models.erasure import lock_entries
 from appointment.models.offer import with_state
+from doctor.admin.sites import SiteAdminMixin
+from doctor.models import Doctor, Specialty
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import PartialUpdateForm
@@ -52,8 +56,13 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
+def specialties_at_sites_of(user: Any) -> QuerySet[Specialty]:
+    """Return the specialties of the doctors who work at a site of this member of staff."""
+    return Specialty.objects.filter(doctors__in=Doctor.objects.at_sites_of(user)).distinct()
+
+
 @admin.register(WaitlistEntry)
-class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
+class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin):
     """Waitlist entries: adding one calls `join`, deleting one calls `leave`. None is changed."""
 
     form = WaitlistEntryForm
@@ -69,6 +78,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
         "created_at",
     )
     autocomplete_fields = ("patient", "doctor", "specialty")
+    site_choices = {"doctor": Doctor.objects.at_sites_of, "specialty": specialties_at_sites_of}
     list_display = (
         "patient",
         "doctor",
@@ -96,7 +106,8 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitlistEntry]:
         rows: Any = super().get_queryset(request)
-        entries: QuerySet[WaitlistEntry] = with_state(rows, timezone.now())
+        offers = Offer.objects.at_sites_of(signed_in_user(request))
+        entries: QuerySet[WaitlistEntry] = with_state(rows, timezone.now(), offers)
         return entries
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -150,7 +161,7 @@ class WaitlistEntryAdmin(AuditedAdminMixin, DomainActionAdmin):
 
 
 @admin.register(Offer)
-class OfferAdmin(AuditedAdminMixin, ReadOnlyAdmin):
+class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     """The offers of all entries, newest first; read-only."""
 
     patient_path = "entry.patient"

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.models import User
 from accounts.requests import signed_in_user
 from appointment.admin.appointments import AppointmentAdmin
 from appointment.admin.time_off import doctors_of, slot_label
@@ -25,8 +26,10 @@ FIXED_DECISIONS = [(OTHER, "Move it to the time chosen below"), (CANCEL, "Cancel
 class RebookingForm(forms.ModelForm):
     """Move a visit to an alternative or to another slot, or cancel it.
 
-    `decision` is the key of an alternative, OTHER or CANCEL.
+    `decision` is the key of an alternative, OTHER or CANCEL. The admin sets `user`.
     """
+
+    user: User
 
     decision = forms.ChoiceField(widget=forms.RadioSelect, label="What to do")
     other_slot = forms.ModelChoiceField(
@@ -42,7 +45,9 @@ class RebookingForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "decision" in self.fields:
-            alternatives = alternative_labels([self.instance]).get(self.instance.pk, [])
+            self.fields["other_slot"].queryset = Slot.objects.at_sites_of(self.user)  # type: ignore[attr-defined]
+            labels = alternative_labels([self.instance], self.user)
+            alternatives = labels.get(self.instance.pk, [])
             moves = [(str(pk), f"Move it to {label}") for pk, label in alternatives]
             self.fields["decision"].choices = [*moves, *FIXED_DECISIONS]  # type: ignore[attr-defined]
             self.initial["decision"] = moves[0][0] if moves else OTHER
@@ -55,9 +60,9 @@ class RebookingForm(forms.ModelForm):
         return cleaned
 
 
-def alternative_labels(visits: list[Any]) -> dict[int, list[tuple[int, str]]]:
-    """Map the key of each visit to its alternatives, each as (slot key, label)."""
-    affected = with_alternatives(visits, timezone.now())
+def alternative_labels(visits: list[Any], user: User) -> dict[int, list[tuple[int, str]]]:
+    """Map the key of each visit to its alternatives for this user, each as (slot key, label)."""
+    affected = with_alternatives(visits, timezone.now(), user=user)
     doctors = doctors_of(affected)
     return {
         each.id: [(slot["id"], slot_label(slot, doctors)) for slot in each.alternatives]
@@ -116,7 +121,7 @@ class WorkListAdmin(AppointmentAdmin):
             request, obj
         )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -130,11 +135,18 @@ class WorkListAdmin(AppointmentAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [name for name in self.fields if name not in RebookingForm.base_fields]
 
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.user = signed_in_user(request)
+        return form
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Add `alternatives` to the rows of the page, all read at once."""
         changelist = super().get_changelist_instance(request)
         rows = list(changelist.result_list)
-        labels = alternative_labels(rows)
+        labels = alternative_labels(rows, signed_in_user(request))
         for row in rows:
             row.alternatives = labels[row.pk]
         changelist.result_list = rows

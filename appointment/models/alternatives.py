@@ -32,29 +32,34 @@ class AffectedAppointment:
         return self.appointment.pk
 
 
-def affected_visits(leave: TimeOff, at: datetime) -> list[AffectedAppointment]:
+def affected_visits(leave: TimeOff, at: datetime, user: Any) -> list[AffectedAppointment]:
     """Find the visits that the leave affects at the instant, soonest first, with alternatives.
 
-    The leave need not be saved. Visits that have ended are left out.
+    The leave need not be saved. Visits that have ended are left out, and so are those at sites that
+    the member of staff `user` does not see.
     """
-    visits = Appointment.objects.affected_by(leave, at).with_names()
-    return with_alternatives(visits.order_by("starts_at", "pk"), at, planned_leave=leave)
+    visits = Appointment.objects.affected_by(leave, at).at_sites_of(user).with_names()
+    return with_alternatives(visits.order_by("starts_at", "pk"), at, user=user, planned_leave=leave)
 
 
 def with_alternatives(
-    visits: Iterable[Appointment], at: datetime, planned_leave: TimeOff | None = None
+    visits: Iterable[Appointment], at: datetime, *, user: Any, planned_leave: TimeOff | None = None
 ) -> list[AffectedAppointment]:
     """Find, for each visit, other slots that any patient can book at the instant.
 
     First slots of the same doctor, from the visit's start on and then before it; then slots of
-    doctors who share a specialty. None lies in `planned_leave`, and none overlaps another live
-    visit of the patient. No slot is proposed more often than it has places while another one is
-    left. The number of queries does not grow with the visits.
+    doctors who share a specialty. All are at sites that the member of staff `user` sees. None lies
+    in `planned_leave`, and none overlaps another live visit of the patient. No slot is proposed
+    more often than it has places while another one is left. The number of queries does not grow
+    with the visits.
     """
     visits = list(visits)
     if not visits:
         return []
-    chosen = AlternativeAssigner(visits, CandidateSlots(visits, at, planned_leave)).assign()
+    slots = Slot.objects.bookable(at).at_sites_of(user)
+    if planned_leave is not None:
+        slots = slots.exclude(pk__in=planned_leave.slots(at).values("pk"))
+    chosen = AlternativeAssigner(visits, CandidateSlots(visits, at, slots)).assign()
     pks = {option.pk for options in chosen.values() for option in options}
     rows = {row["id"]: row for row in Slot.objects.filter(pk__in=pks).to_list(at, "doctor")}
     return [
@@ -114,13 +119,9 @@ class CandidateSlots:
     `timelines` maps the key of each doctor to these two, in this order.
     """
 
-    def __init__(
-        self, visits: Sequence[Appointment], at: datetime, planned_leave: TimeOff | None
-    ) -> None:
-        self.visits, self.at = visits, at
-        self.slots = Slot.objects.bookable(at)
-        if planned_leave is not None:
-            self.slots = self.slots.exclude(pk__in=planned_leave.slots(at).values("pk"))
+    def __init__(self, visits: Sequence[Appointment], at: datetime, slots: SlotQuerySet) -> None:
+        """Read the candidates among these bookable slots."""
+        self.visits, self.at, self.slots = visits, at, slots
         doctors = {visit.doctor_id for visit in visits}
         colleagues = self._colleagues_of(doctors)
         own = self._options_of(doctors)

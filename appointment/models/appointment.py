@@ -26,6 +26,7 @@ from appointment.exceptions import (
 from appointment.models.booking import BookAppointment, RescheduleAppointment
 from appointment.models.event import AppointmentEvent, Status
 from doctor.models import Doctor, Location, Slot, TimeOff
+from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
@@ -51,7 +52,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
-class AppointmentQuerySet(models.QuerySet["Appointment"]):
+class AppointmentQuerySet(SiteQuerySet["Appointment"]):
     """Scopes of appointments."""
 
     # --- By status and time ---
@@ -87,13 +88,14 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         return self.filter(patient__user=user)
 
     def concerning(self, user: Any) -> "AppointmentQuerySet":
-        """Appointments that the user may act on: all of them for staff who may change them.
+        """Appointments that the user may act on: for staff who may change them, at their sites.
 
-        For others, those of the user and dependents and, for an active doctor, the doctor's own.
+        Also those of the user and dependents and, for an active doctor, the doctor's own.
         """
-        if user.is_staff_with(CHANGE_PERMISSION):
-            return self
-        return self.filter(Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True))
+        own = Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True)
+        if not user.is_staff_with(CHANGE_PERMISSION):
+            return self.filter(own)
+        return self if user.sites is None else self.filter(own | Q(location__in=user.sites))
 
     def with_names(self) -> "AppointmentQuerySet":
         """Load the doctor, the location and the patient in the same query."""
@@ -345,8 +347,9 @@ class Appointment(models.Model):
         """Move the visit to another slot, of any doctor, in one transaction; its id stays.
 
         Raises NotCancelable or CancelDeadlinePassed for the old time, AlreadyBooked for its own
-        slot, Slot.DoesNotExist for a slot that the public does not see, and as `book` does for the
-        new time. Locks the user, the patient, both slots, waitlist entries, then the appointment.
+        slot, Slot.DoesNotExist for a slot that the public does not see or, where staff move the
+        visit of another, at a site that they do not see, and as `book` does for the new time. Locks
+        the user, the patient, both slots, waitlist entries, then the appointment.
         """
         key = to.pk if isinstance(to, Slot) else to
         waive = bool(override_reason)
@@ -458,7 +461,7 @@ class Appointment(models.Model):
         Staff also correct a completed visit or a no-show, as TRANSITIONS allows.
         """
         sources: list[str] = [LIVE]
-        if by and by.is_staff_with(CHANGE_PERMISSION):
+        if by and by.is_staff_with(CHANGE_PERMISSION) and by.works_at(self.location_id):
             sources = [source for source, targets in TRANSITIONS.items() if to in targets]
         with transaction.atomic():
             rows = Appointment.objects.filter(possible, pk=self.pk)

@@ -71,7 +71,8 @@ class PlaceRequest:
 
     The lock of the patient serializes the bookings of one patient, so that the visits read into the
     booking context are current when the appointment is written. The place needs no such lock: the
-    conditional UPDATE in `Slot.take` decides. `waive`: as in `booking_context`.
+    conditional UPDATE in `Slot.take` decides. `waive`: as in `booking_context`. `by`: the user who
+    books or moves, set by `book` and `move`.
     """
 
     appointment: Any
@@ -79,6 +80,18 @@ class PlaceRequest:
     waive: bool = False
     candidates: list[Slot] = field(default_factory=list, init=False)
     context: BookingContext = field(init=False)
+    by: Any = field(default=None, init=False)
+
+    @property
+    def sites(self) -> frozenset[int] | None:
+        """The keys of the locations that `by` is bound to; None for all of them.
+
+        Only staff who act for somebody else are bound.
+        """
+        for_another = (
+            self.by and self.by.is_staff and self.by.pk != self.appointment.patient.user_id
+        )
+        return self.by.sites if for_another else None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -99,7 +112,12 @@ class PlaceRequest:
             raise
 
     def load_candidates(self, slots: QuerySet[Slot]) -> None:
-        """Set `candidates` to these slots, and `context`; raises Slot.DoesNotExist without any."""
+        """Set `candidates` to these slots, and `context`; raises Slot.DoesNotExist without any.
+
+        A slot at a site that the staff `by` do not see looks absent.
+        """
+        if self.sites is not None:
+            slots = slots.filter(location__in=self.sites)
         self.candidates = list(
             slots.select_related("doctor", "location").order_by("starts_at", "pk")
         )
@@ -117,7 +135,7 @@ class PlaceRequest:
         """Return up to three other slots of the doctor that the patient can book, as API rows."""
         wanted = self.candidates[0]
         window = (wanted.starts_at, wanted.ends_at)
-        return wanted.alternatives(self._context(Location.objects.all(), window))
+        return wanted.alternatives(self._context(Location.objects.all(), window), self.sites)
 
 
 class BookAppointment(PlaceRequest):
@@ -129,6 +147,7 @@ class BookAppointment(PlaceRequest):
         Raises Slot.DoesNotExist where there is no such slot, and the first booking rule that
         refuses it, as one of `doctor.exceptions.REFUSALS`.
         """
+        self.by = self.appointment.booked_by
         self.load_candidates(slots)
         if earliest:
             slot = self._take_earliest()
@@ -185,11 +204,13 @@ class RescheduleAppointment(PlaceRequest):
 
     def move(self, to: int, by: Any = None) -> Any:
         """Move the visit to the slot with this key; raises as `Appointment.reschedule`."""
-        visit = self.appointment
+        visit, self.by = self.appointment, by
         with self.transaction():
             self._lock_patient()
             old, new = self._lock_slots(to)
             self.load_candidates(Slot.objects.of_key(new.pk))
+            if self.sites is not None and old.location_id not in self.sites:
+                raise Slot.DoesNotExist
             old.release()
             new.take(context=self.context)
             old.offers.offer_places([old], self.at)

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.fields import name_that_day
+from doctor.models.site_staff import SiteQuerySet
 from extensions.db.models import InsertOnlyModel
 from extensions.formats import instant_text
 
@@ -20,8 +21,10 @@ class Status(models.TextChoices):
     NO_SHOW = "no_show", "No-show"
 
 
-class AppointmentEventQuerySet(models.QuerySet["AppointmentEvent"]):
+class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
     """Events; only the verbs of an appointment add one."""
+
+    site_path = "appointment__location"
 
     def blank_free_text(self, appointments: models.QuerySet[Any]) -> None:
         """Blank the free text in the events of these appointments, whose patient is erased."""

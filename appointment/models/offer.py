@@ -32,6 +32,7 @@ from appointment.models.waitlist import (
 from appointment.models.waitlist_matching import WaitingCriteria
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
+from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
 
 HOLD_AFTER_EXPIRY = timedelta(minutes=5)  # time for `run_due` to offer the place to the next
@@ -49,12 +50,14 @@ class OfferStatus(models.TextChoices):
     WITHDRAWN = "withdrawn"
 
 
-class OfferQuerySet(models.QuerySet["Offer"]):
+class OfferQuerySet(SiteQuerySet["Offer"]):
     """Scopes of offers, and the verbs that make and end them.
 
     The caller of a verb has opened a transaction and locked the slots; the verb then locks the
     waitlist entries.
     """
+
+    site_path = "slot__location"
 
     def open(self) -> "OfferQuerySet":
         """Offers that hold a place."""
@@ -192,12 +195,15 @@ def _first_lapse() -> Subquery:
     return Subquery(holds.values("hold_until")[:1])
 
 
-def with_state(entries: WaitlistEntryQuerySet, at: datetime) -> WaitlistEntryQuerySet:
+def with_state(
+    entries: WaitlistEntryQuerySet, at: datetime, shown: OfferQuerySet | None = None
+) -> WaitlistEntryQuerySet:
     """Annotate entries with what people see of them: `state`, `position` and `acceptable_offers`.
 
     `state` is the status at the instant, `acceptable_offers` a list. None depends on when
     `run_due` has run: an expired offer is left out, and an entry whose last date has passed is
-    `expired`. Also loads the patient, doctor and specialty.
+    `expired`. Also loads the patient, doctor and specialty. `shown`: the only offers that
+    `acceptable_offers` may hold.
     """
     today = today_everywhere(at)
     acceptable = Offer.objects.acceptable(at)
@@ -209,7 +215,9 @@ def with_state(entries: WaitlistEntryQuerySet, at: datetime) -> WaitlistEntryQue
         default=F("status"),
         output_field=CharField(),
     )
-    offers = acceptable.select_related("slot__location")
+    offers = (acceptable if shown is None else shown.acceptable(at)).select_related(
+        "slot__location"
+    )
     return (
         entries.with_position(today)
         .annotate(state=state)

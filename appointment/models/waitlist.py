@@ -5,7 +5,6 @@ Entries are in line in the order of their keys. Offers, which hold a place for a
 `slot.offers`.
 """
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from appointment.models.booking import BookAppointment, booking_context
 from appointment.models.waitlist_matching import WaitlistCriteria
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
+from doctor.wall_time import earliest_date
 from extensions.db.locks import lock_rows
 from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
@@ -57,6 +57,17 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Entries of the user and of the user's dependents."""
         return self.filter(patient__user=user)
 
+    def at_sites_of(self, user: Any, at: datetime | None = None) -> "WaitlistEntryQuerySet":
+        """Entries that the sites of this member of staff may serve; all, if not restricted.
+
+        They are in line for a doctor who works at one of the sites, or for a specialty of one.
+        """
+        if user.sites is None:
+            return self
+        at = at or timezone.now()
+        doctors = Doctor.objects.at_sites_of(user, at)
+        return self.in_line(earliest_date(at)).for_doctors(doctors)
+
     def waiting(self) -> "WaitlistEntryQuerySet":
         """Entries with the status `waiting`: in line, without an open offer."""
         return self.filter(status=WaitlistStatus.WAITING)
@@ -78,8 +89,11 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
     # --- By slot ---
 
-    def for_doctors(self, doctors: Iterable[int]) -> "WaitlistEntryQuerySet":
-        """Entries for one of these doctors, or for a specialty that one of them practises."""
+    def for_doctors(self, doctors: Any) -> "WaitlistEntryQuerySet":
+        """Entries for one of these doctors, or for a specialty that one of them practises.
+
+        `doctors`: their keys, or a queryset of them.
+        """
         practised = Specialty.objects.filter(doctors__in=doctors)
         return self.filter(Q(doctor__in=doctors) | Q(specialty__in=practised))
 

@@ -11,7 +11,8 @@ from appointment.models.alternatives import AffectedAppointment, affected_visits
 from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, KEY, AppointmentSerializer
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import FOUND_SLOT, FoundSlotSerializer
-from extensions.rest.fields import InstantField, QueryBooleanField, key_field
+from doctor.serializers.fields import SiteKeyField
+from extensions.rest.fields import InstantField, QueryBooleanField
 from extensions.rest.serializers import TEXT_FIELD_MAPPING, one_of
 
 # A PUT that leaves the field out sets it to null.
@@ -66,9 +67,13 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
 
     serializer_field_mapping = TEXT_FIELD_MAPPING
 
-    doctor = key_field(Doctor.objects.all(), "Id of the doctor who is away.", **NULL_BY_DEFAULT)
-    location = key_field(
-        Location.objects.all(), "Id of the location that is closed.", **NULL_BY_DEFAULT
+    doctor = SiteKeyField(
+        queryset=Doctor.objects.all(), help_text="Id of the doctor who is away.", **NULL_BY_DEFAULT
+    )
+    location = SiteKeyField(
+        queryset=Location.objects.all(),
+        help_text="Id of the location that is closed.",
+        **NULL_BY_DEFAULT,
     )
     starts_at = LeaveInstantField(help_text="With an offset from UTC.")
     ends_at = LeaveInstantField(help_text="With an offset from UTC; after the start.")
@@ -97,12 +102,15 @@ class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
         return instance
 
     def preview(self) -> list[AffectedAppointment]:
-        """Find the visits that the new leave would affect; raises ValidationError."""
+        """Find the visits that the new leave would affect, at the sites of the caller.
+
+        Raises ValidationError.
+        """
         time_off = TimeOff()
         for name, value in self.validated_data.items():
             setattr(time_off, name, value)
         time_off.full_clean()
-        return affected_visits(time_off, timezone.now())
+        return affected_visits(time_off, timezone.now(), self.context["request"].user)
 
 
 # The next two are only for the OpenAPI document: the body of a new leave is one of them.

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from accounts.tests.factories import SuperuserFactory
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, with_alternatives
 from appointment.tests.factories import AppointmentFactory
@@ -25,6 +26,7 @@ from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
 
+BOSS = SuperuserFactory.build()  # sees all sites
 TEN = {"start_time": time(10), "end_time": time(11)}
 
 
@@ -52,7 +54,7 @@ def hit(*visits: Appointment, away: bool = True, **more: Any) -> list[AffectedAp
     for doctor in {visit.doctor for visit in visits} if away else ():
         TimeOffFactory(doctor=doctor)
     rows = Appointment.objects.with_names().filter(pk__in=[visit.pk for visit in visits])
-    return with_alternatives(rows.order_by("starts_at", "pk"), timezone.now(), **more)
+    return with_alternatives(rows.order_by("starts_at", "pk"), timezone.now(), user=BOSS, **more)
 
 
 def proposed(line: AffectedAppointment) -> list[int]:
@@ -176,7 +178,7 @@ def test_nothing_is_proposed_twice_to_one_patient(doctor: Doctor) -> None:
 
 def test_an_empty_list_of_visits_has_no_alternatives() -> None:
     with counted_statements() as found:
-        assert with_alternatives([], timezone.now()) == []
+        assert with_alternatives([], timezone.now(), user=BOSS) == []
     assert len(found) == 0
 
 
@@ -193,7 +195,7 @@ def test_eight_visits_cost_the_same_number_of_statements_as_one() -> None:
             TimeOffFactory(doctor=doctor)
         rows = list(Appointment.objects.filter(pk__in=[visit.pk for visit in visits]))
         with counted_statements() as found:
-            lines = with_alternatives(rows, timezone.now())
+            lines = with_alternatives(rows, timezone.now(), user=BOSS)
         assert {len(line.alternatives) for line in lines} == {3}
         taken.append(len(found))
     assert taken[0] == taken[1] <= 8

@@ -36,6 +36,7 @@ EXEMPT = {
     "admin.LogEntry": "what staff did at the admin: theirs, and it names no patient's data",
     "doctor.Doctor": "the clinic's public directory",
     "doctor.Schedule": "the clinic's calendar",
+    "doctor.SiteStaff": "where staff work",
     "doctor.Slot": "the clinic's calendar",
     "doctor.TimeOff": "the clinic's calendar",
     "doctor.WeeklyHours": "the clinic's calendar",

@@ -35,12 +35,14 @@ class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
     problems = {"get": (403,)}
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        """Return the flagged visits that have not begun."""
-        return Appointment.objects.with_names().to_rebook(timezone.now())
+        """Return the flagged visits at the sites of the caller that have not begun."""
+        visits = Appointment.objects.at_sites_of(self.request.user).with_names()
+        return visits.to_rebook(timezone.now())
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """Return the page as a list of AffectedAppointment: visits with their alternatives."""
-        return with_alternatives(super().paginate_queryset(queryset) or (), timezone.now())
+        visits = super().paginate_queryset(queryset) or ()
+        return with_alternatives(visits, timezone.now(), user=self.request.user)
 
 
 class WorkListItemView(GenericAPIView[Appointment]):
@@ -52,8 +54,9 @@ class WorkListItemView(GenericAPIView[Appointment]):
     lookup_url_kwarg = "appointment_id"
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        """Return the flagged visits that have not begun."""
-        return Appointment.objects.with_names().to_rebook(timezone.now())
+        """Return the flagged visits at the sites of the caller that have not begun."""
+        visits = Appointment.objects.at_sites_of(self.request.user).with_names()
+        return visits.to_rebook(timezone.now())
 
     def read_body(self, request: SignedInRequest) -> dict[str, Any]:
         """Return the validated body; raises ValidationError."""

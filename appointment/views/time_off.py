@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -33,7 +34,8 @@ from extensions.rest.permissions import IsStaffWithModelPermission
 class TimeOffViewSet(ModelViewSet[TimeOff]):
     """Leave and closures, latest first.
 
-    Leave closes the slots that it overlaps and puts their visits on the work list.
+    Leave closes the slots that it overlaps and puts their visits on the work list. Staff who are
+    restricted to their sites see and change closures of these, and leave of doctors who work there.
     """
 
     audited_model = Appointment
@@ -44,6 +46,10 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
     serializer_class = TimeOffSerializer
     filterset_class = TimeOffFilter
     problems = {"get": (403,)}
+
+    def get_queryset(self) -> QuerySet[TimeOff]:
+        """Return the leave and closures at the sites of the caller."""
+        return TimeOff.objects.at_sites_of(self.request.user).with_names()
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Enter leave. With `preview=true` save nothing, and return the visits it would affect."""

@@ -1,3 +1,3 @@
 """The admin of doctors, locations, sessions and slots."""
 
-from doctor.admin import directory, schedules, slots, weekly_hours  # noqa: F401  (importing registers them)
+from doctor.admin import directory, schedules, sites, slots, weekly_hours  # noqa: F401  (importing registers them)

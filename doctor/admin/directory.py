@@ -7,7 +7,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.privacy import HiddenAccountsMixin
+from accounts.privacy import HiddenAccountsMixin, has_a_site, sees_all_sites
+from accounts.requests import signed_in_user
+from doctor.admin.sites import SharedAdminMixin, SiteAdminMixin
 from doctor.countries import country_names
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from extensions.admin.actions import DomainActionAdmin
@@ -23,7 +25,7 @@ class PublishingAdmin(DomainActionAdmin):
 
 
 @admin.register(Specialty)
-class SpecialtyAdmin(DomainActionAdmin):
+class SpecialtyAdmin(SharedAdminMixin, DomainActionAdmin):
     """Fields of practice."""
 
     list_display = ("name", "code")
@@ -31,7 +33,7 @@ class SpecialtyAdmin(DomainActionAdmin):
 
 
 @admin.register(Language)
-class LanguageAdmin(DomainActionAdmin):
+class LanguageAdmin(SharedAdminMixin, DomainActionAdmin):
     """The languages that doctors speak."""
 
     list_display = ("name", "tag")
@@ -50,8 +52,8 @@ class LocationForm(PartialUpdateForm):
 
 
 @admin.register(Location)
-class LocationAdmin(PublishingAdmin):
-    """Sites of the clinic and their booking rules."""
+class LocationAdmin(SiteAdminMixin, PublishingAdmin):
+    """Sites of the clinic and their booking rules. Staff of a site add no other one."""
 
     form = LocationForm
     fieldsets = (
@@ -71,10 +73,16 @@ class LocationAdmin(PublishingAdmin):
     list_filter = ("time_zone",)
     search_fields = ("name", "address", "phone")
 
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request) and sees_all_sites(request)
+
 
 @admin.register(Doctor)
 class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
-    """Doctors. Staff make a doctor who leaves inactive instead of deleting the row."""
+    """Doctors. Staff make a doctor who leaves inactive instead of deleting the row.
+
+    All sites share the directory. Staff of a site change the doctors who work at no other one.
+    """
 
     fields = (
         ("title", "first_name", "last_name"),
@@ -92,12 +100,17 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
 
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request) and has_a_site(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _is_own(request, obj)
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let only superusers delete a doctor with an account, since that unlinks the account."""
         linked = obj is not None and obj.user_id is not None
-        return (request.user.is_superuser or not linked) and super().has_delete_permission(
-            request, obj
-        )
+        allowed = super().has_delete_permission(request, obj) and _is_own(request, obj)
+        return allowed and (request.user.is_superuser or not linked)
 
     @admin.display(description="name", ordering="last_name")
     def name(self, doctor: Doctor) -> str:
@@ -109,3 +122,13 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
         if not doctor.pk:
             return self.get_empty_value_display()
         return list_link(Schedule, "All sessions", doctor__id__exact=doctor.pk)
+
+
+def _is_own(request: Any, doctor: Doctor | None) -> bool:
+    """Whether the doctor works at no site but those of the user; one query for each request."""
+    if doctor is None or sees_all_sites(request):
+        return True
+    if not hasattr(request, "own_doctors"):
+        own = Doctor.objects.only_at_sites_of(signed_in_user(request))
+        request.own_doctors = set(own.values_list("pk", flat=True))
+    return doctor.pk in request.own_doctors

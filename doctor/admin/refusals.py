@@ -1,10 +1,11 @@
 """Messages for refused changes of the calendar, with links to the rows that prevent them."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
 
+from accounts.audit.context import current_context
 from doctor.models import Slot, WeeklyHours
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.links import change_link
@@ -18,23 +19,26 @@ class LinkedRefusalAdmin(DomainActionAdmin):
 
     def error_message(self, error: DomainError) -> str:
         """Return the message of the error, with links to the first rows that prevent the change."""
+        user = current_context().user
         if pks := error.extra.get("appointments", []):
-            return self._with_links(error, _appointments(pks[:MOST_LINKS]), len(pks))
+            return self._with_links(error, _appointments(pks[:MOST_LINKS], user), len(pks))
         if pks := error.extra.get("weekly_hours", []):
-            hours = WeeklyHours.objects.select_related("doctor", "location")
-            rows = hours.filter(pk__in=pks[:MOST_LINKS]).order_by("pk")
+            hours = WeeklyHours.objects.at_sites_of(user).select_related("doctor", "location")
+            rows = list(hours.filter(pk__in=pks[:MOST_LINKS]).order_by("pk"))
             return self._with_links(error, rows, len(pks))
         return super().error_message(error)
 
-    def _with_links(self, error: DomainError, rows: Iterable[Any], count: int) -> str:
+    def _with_links(self, error: DomainError, rows: Sequence[Any], count: int) -> str:
+        if not rows:
+            return error.message  # they are at sites that the user does not see
         links = format_html_join("; ", "{}", ((change_link(row),) for row in rows))
         more = f" and {count - MOST_LINKS} more" if count > MOST_LINKS else ""
         return format_html("{} In the way: {}{}.", error.message, links, more)
 
 
-def _appointments(pks: list[int]) -> list[Any]:
+def _appointments(pks: list[int], user: Any) -> list[Any]:
     """Load these appointments through their slots: this app must not import `appointment`."""
-    slots = Slot.objects.filter(appointments__in=pks).distinct()
+    slots = Slot.objects.at_sites_of(user).filter(appointments__in=pks).distinct()
     visits = (
         visit
         for slot in slots.prefetch_related("appointments__location")

@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from doctor.admin.refusals import LinkedRefusalAdmin
+from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
 from doctor.models import Doctor, Location, Schedule, Slot
 from extensions.admin.links import change_link, list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
@@ -52,7 +53,7 @@ class SessionPeriodFilter(admin.SimpleListFilter):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(LinkedRefusalAdmin):
+class ScheduleAdmin(SiteAdminMixin, LinkedRefusalAdmin):
     """Sessions. A change that would take an appointment's slot away is refused."""
 
     form = ScheduleForm
@@ -67,6 +68,7 @@ class ScheduleAdmin(LinkedRefusalAdmin):
     )
     readonly_fields = ("made_from", "slot_table")
     autocomplete_fields = ("doctor", "location")
+    site_choices = CALENDAR_CHOICES
     list_display = ("day", "hours", "doctor", "location", "places", "is_active")
     list_display_links = ("day", "hours")
     list_select_related = ("doctor", "location")

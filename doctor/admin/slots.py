@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from extensions.admin.base import ReadOnlyAdmin
@@ -29,7 +30,7 @@ class BookableFilter(admin.SimpleListFilter):
 
 
 @admin.register(Slot)
-class SlotAdmin(ReadOnlyAdmin):
+class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     """Slots, for all who may view sessions. The booking form's autocomplete field searches here."""
 
     fields = readonly_fields = (

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from doctor.admin.refusals import LinkedRefusalAdmin
+from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
 from doctor.wall_time import instant_of
 from extensions.admin.links import list_link
@@ -45,7 +46,7 @@ class WeeklyHoursForm(PastAwareForm):
 
 
 @admin.register(WeeklyHours)
-class WeeklyHoursAdmin(LinkedRefusalAdmin):
+class WeeklyHoursAdmin(SiteAdminMixin, LinkedRefusalAdmin):
     """Weekly hours. A change acts from tomorrow on."""
 
     form = WeeklyHoursForm
@@ -61,6 +62,7 @@ class WeeklyHoursAdmin(LinkedRefusalAdmin):
     )
     readonly_fields = ("sessions",)
     autocomplete_fields = ("doctor", "location")
+    site_choices = CALENDAR_CHOICES
     list_display = ("day", "hours", "doctor", "location", "valid_from", "valid_until", "recurs")
     list_display_links = ("day", "hours")
     list_select_related = ("doctor", "location")

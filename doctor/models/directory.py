@@ -15,6 +15,7 @@ from django.utils import timezone
 from doctor.countries import validate_country, validate_subdivision, writes_day_first
 from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
+from doctor.models.site_staff import SiteQuerySet
 from doctor.wall_time import validate_time_zone
 from extensions.db.fields import (
     free_text,
@@ -81,8 +82,10 @@ class Language(PartialUpdateModel):
         return self.name
 
 
-class LocationQuerySet(models.QuerySet["Location"]):
-    """The lock before a location's sessions change, and the locations that limit when to book."""
+class LocationQuerySet(SiteQuerySet["Location"]):
+    """The sites of staff, the lock before a location's sessions change, and the booking rules."""
+
+    site_path = "pk"
 
     def lock(self, pks: set[int]) -> "list[Location]":
         """Lock these rows by ascending primary key until the transaction ends, and return them.

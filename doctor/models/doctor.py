@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
+from doctor.wall_time import earliest_date
 from extensions.db.fields import free_text, one_line
 from extensions.db.locks import lock_rows
 
@@ -47,6 +48,52 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         if not locations and not self.filter(pk=pk).exists():
             raise self.model.DoesNotExist
         return locations
+
+    # --- By site ---
+
+    def at_sites_of(self, user: Any, at: datetime | None = None) -> "DoctorQuerySet":
+        """Return the doctors who work at a site of this member of staff; all, if not restricted."""
+        if user.sites is None:
+            return self
+        return self.filter(self._works_at(user.sites, at))
+
+    def only_at_sites_of(self, user: Any, at: datetime | None = None) -> "DoctorQuerySet":
+        """Return the doctors whom this member of staff may change: who work at no other site.
+
+        Whoever makes a doctor inactive closes the slots of all sites.
+        """
+        if user.sites is None:
+            return self
+        if not user.sites:
+            return self.none()
+        return self.exclude(self._works_at(Location.objects.exclude(pk__in=user.sites), at))
+
+    def for_calendar_of(self, user: Any) -> "DoctorQuerySet":
+        """Return the doctors for whom this member of staff may enter sessions and weekly hours.
+
+        Those who have or had some at one of the sites, and those who have none anywhere. With a
+        session for any other doctor, staff would get to see that doctor's leave and waitlist.
+        """
+        if user.sites is None:
+            return self
+        doctors = self.model.objects.filter(pk=models.OuterRef("pk"))
+        here = models.Q(models.Exists(doctors.filter(schedules__location__in=user.sites)))
+        here |= models.Q(models.Exists(doctors.filter(weekly_hours__location__in=user.sites)))
+        anywhere = models.Q(schedules__isnull=False) | models.Q(weekly_hours__isnull=False)
+        return self.filter(here | ~models.Exists(doctors.filter(anywhere)))
+
+    def _works_at(self, locations: Any, at: datetime | None) -> models.Q:
+        """Return the condition of a session from today on, or weekly hours that have not ended."""
+        today = earliest_date(at or timezone.now())
+        doctors = self.model.objects.filter(pk=models.OuterRef("pk"))
+        sessions = doctors.filter(schedules__location__in=locations, schedules__date__gte=today)
+        valid = models.Q(weekly_hours__valid_until__isnull=True) | models.Q(
+            weekly_hours__valid_until__gte=today
+        )
+        hours = doctors.filter(valid, weekly_hours__location__in=locations)
+        return models.Q(models.Exists(sessions)) | models.Q(models.Exists(hours))
+
+    # --- Lock ---
 
     def lock(self, pks: set[int]) -> "list[Doctor]":
         """Lock these rows by ascending primary key until the transaction ends, and return them.

@@ -16,6 +16,7 @@ from doctor.exceptions import ScheduleOverlap
 from doctor.models.booking_rules import places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
+from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot import Slot, announce_closing, refuse_stranding
 from doctor.wall_time import Span, instant_of, spans_of, validate_date
 from extensions.db.constraints import violates
@@ -24,7 +25,7 @@ from extensions.formats import day_text
 NO_OVERLAP = ("doctor_slot_no_overlap", "doctor_slot_one_per_doctor_and_start")
 
 
-class ScheduleQuerySet(models.QuerySet["Schedule"]):
+class ScheduleQuerySet(SiteQuerySet["Schedule"]):
     """Sessions by who may see or book them, and the numbers of their places."""
 
     def active(self) -> "ScheduleQuerySet":
@@ -36,10 +37,11 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         return self.active().filter(doctor__is_active=True, doctor__accepts_patients=True)
 
     def visible_to(self, user: Any) -> "ScheduleQuerySet":
-        """Return all for staff who may view schedules, else active ones of active doctors."""
-        if user.is_staff and user.has_perm("doctor.view_schedule"):
-            return self
-        return self.active().filter(doctor__is_active=True)
+        """Return active ones of active doctors, and all at the sites of staff who may view them."""
+        public = Q(is_active=True, doctor__is_active=True)
+        if not (user.is_staff and user.has_perm("doctor.view_schedule")):
+            return self.filter(public)
+        return self if user.sites is None else self.filter(public | Q(location__in=user.sites))
 
     def last_at_each_location(self) -> "ScheduleQuerySet":
         """Return each doctor's last active session at each location, with the location.

@@ -16,6 +16,7 @@ from doctor.exceptions import REFUSALS, NothingToRelease, ScheduleInUse, SlotFul
 from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
+from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot_availability import called_off, may_open
 from doctor.signals import slots_changed, slots_closing
 from doctor.wall_time import enclosing_span, spans_of_days
@@ -29,7 +30,7 @@ TIMES = ("starts_at", "ends_at")
 A_DAY = timedelta(days=1)
 
 
-class SlotQuerySet(models.QuerySet["Slot"]):
+class SlotQuerySet(SiteQuerySet["Slot"]):
     """Free slots, their rows in the API, and the locks and changes of many slots at once."""
 
     # --- The booking rules ---
@@ -98,7 +99,8 @@ class SlotQuerySet(models.QuerySet["Slot"]):
 
     def slot_rows(self, at: datetime, *more: str) -> "models.QuerySet[Slot, dict[str, Any]]":
         """Return dictionaries: the arguments of `serialize_slot_row`, and the columns `more`."""
-        rows = self.annotate(available=places_left(at), zone=F("location__time_zone"))
+        slots: Any = self
+        rows = slots.annotate(available=places_left(at), zone=F("location__time_zone"))
         columns = ("schedule", "location", *TIMES, "capacity")
         return rows.values("id", *columns, "zone", "available", *more)
 
@@ -340,13 +342,17 @@ class Slot(models.Model):
         reason = reasons[self.pk]
         return REFUSALS[reason]() if reason else None
 
-    def alternatives(self, context: BookingContext, limit: int = 3) -> list[dict[str, Any]]:
+    def alternatives(
+        self, context: BookingContext, sites: frozenset[int] | None = None, limit: int = 3
+    ) -> list[dict[str, Any]]:
         """Return other slots of the doctor, bookable in the context, as the API shows them.
 
         Slots from this slot's start on come first, then earlier ones; the soonest first in each
-        part.
+        part. `sites`: keys of the only locations that count.
         """
         others = Slot.objects.filter(doctor=self.doctor_id).bookable_in(context)
+        if sites is not None:
+            others = others.filter(location__in=sites)
         later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
         earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
         found: list[dict[str, Any]] = later[:limit].to_list(context.at, "doctor")

@@ -19,7 +19,14 @@ LAST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class TimeOffQuerySet(models.QuerySet["TimeOff"]):
-    """Leave and closures by time, and with the names that lists show."""
+    """Leave and closures by site, by time, and with the names that lists show."""
+
+    def at_sites_of(self, user: Any) -> "TimeOffQuerySet":
+        """Return closures of the sites of this member of staff, and leave of their doctors."""
+        if user.sites is None:
+            return self
+        doctors = Doctor.objects.at_sites_of(user)
+        return self.filter(Q(location__in=user.sites) | Q(doctor__in=doctors))
 
     def overlapping(self, starts_at: datetime, ends_at: datetime) -> "TimeOffQuerySet":
         """Return rows that overlap the span; a row that only touches it does not."""

@@ -21,6 +21,7 @@ from doctor.models.session_generation import (
     generate_sessions,
 )
 from doctor.models.session_plan import SkippedDay
+from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot import Slot
 from doctor.wall_time import Span, extent_of, validate_date
 from extensions.db.locks import lock_rows
@@ -42,7 +43,7 @@ class Weekday(models.IntegerChoices):
     SUNDAY = 6
 
 
-class WeeklyHoursQuerySet(models.QuerySet["WeeklyHours"]):
+class WeeklyHoursQuerySet(SiteQuerySet["WeeklyHours"]):
     """Weekly hours that are still valid, and the daily generation of further sessions."""
 
     def valid_on_or_after(self, day: date) -> "WeeklyHoursQuerySet":

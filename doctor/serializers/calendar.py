@@ -6,7 +6,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Location, Schedule
-from extensions.rest.fields import StrictBooleanField, key_field
+from doctor.serializers.fields import SiteKeyField
+from extensions.rest.fields import StrictBooleanField
 
 SLOT = {
     "id": 4711,
@@ -44,9 +45,12 @@ SCHEDULE = {
 class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     """A session of a doctor on one day."""
 
-    doctor = key_field(Doctor.objects.all(), "Id of the doctor.")
-    location = key_field(
-        Location.objects.all(), "Id of the location; the times are those of its clocks."
+    doctor = SiteKeyField(
+        queryset=Doctor.objects.all(), scope="for_calendar_of", help_text="Id of the doctor."
+    )
+    location = SiteKeyField(
+        queryset=Location.objects.all(),
+        help_text="Id of the location; the times are those of its clocks.",
     )
     total_slots = serializers.IntegerField(read_only=True, help_text="Places.")
     available_slots = serializers.IntegerField(

@@ -6,7 +6,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Location, WeeklyHours
-from extensions.rest.fields import QueryBooleanField, key_field
+from doctor.serializers.fields import SiteKeyField
+from extensions.rest.fields import QueryBooleanField
 
 HOURS = {
     "doctor": 3,
@@ -43,9 +44,12 @@ class KeepSerializer(serializers.Serializer[Any]):
 class WeeklyHoursSerializer(serializers.ModelSerializer[WeeklyHours]):
     """The hours of a doctor at a location, every n-th week on one weekday."""
 
-    doctor = key_field(Doctor.objects.all(), "Id of the doctor.")
-    location = key_field(
-        Location.objects.all(), "Id of the location; the times are those of its clocks."
+    doctor = SiteKeyField(
+        queryset=Doctor.objects.all(), scope="for_calendar_of", help_text="Id of the doctor."
+    )
+    location = SiteKeyField(
+        queryset=Location.objects.all(),
+        help_text="Id of the location; the times are those of its clocks.",
     )
 
     class Meta:

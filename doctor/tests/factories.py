@@ -5,11 +5,13 @@ import factory
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.tests.factories import StaffFactory
 from doctor.models import (
     Doctor,
     Language,
     Location,
     Schedule,
+    SiteStaff,
     Slot,
     Specialty,
     TimeOff,
@@ -39,6 +41,16 @@ class LocationFactory(factory.django.DjangoModelFactory):
 
     name = factory.Sequence(lambda n: f"Clinic {n}")
     time_zone = "Europe/Madrid"
+
+
+class SiteStaffFactory(factory.django.DjangoModelFactory):
+    """A member of staff of one site. The first row restricts all staff to their sites."""
+
+    class Meta:
+        model = SiteStaff
+
+    user = factory.SubFactory(StaffFactory)
+    location = factory.SubFactory(LocationFactory)
 
 
 class DoctorFactory(factory.django.DjangoModelFactory):

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.generics import ListAPIView, get_object_or_404
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
 from doctor.filters import DoctorFilter, ScheduleFilter
@@ -79,7 +79,10 @@ class DoctorsBySpecialtyView(ListAPIView[Doctor]):
 
 
 class ScheduleViewSet(ModelViewSet[Schedule]):
-    """Sessions. Anyone reads the active sessions of active doctors; staff read and write all."""
+    """Sessions. Anyone reads the active sessions of active doctors; staff read and write all.
+
+    Staff who are restricted to their sites read and write all sessions there.
+    """
 
     is_public = login_is_optional = True
     permission_classes = (IsReading | IsStaffWithModelPermission,)
@@ -95,7 +98,9 @@ class ScheduleViewSet(ModelViewSet[Schedule]):
     }
 
     def get_queryset(self) -> QuerySet[Schedule]:
-        return Schedule.objects.visible_to(self.request.user).with_places()
+        user, sessions = self.request.user, Schedule.objects.with_places()
+        reads = self.request.method in SAFE_METHODS
+        return sessions.visible_to(user) if reads else sessions.at_sites_of(user)
 
     def perform_destroy(self, instance: Schedule) -> None:
         instance.unpublish()

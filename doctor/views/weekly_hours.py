@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.viewsets import ModelViewSet
 
@@ -18,7 +19,8 @@ class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
     """Weekly hours of doctors; saving them generates sessions and slots.
 
     A change that would take an appointment's slot away is refused. With `?keep=true` such a slot
-    stays instead, closed, and new slots are made around it.
+    stays instead, closed, and new slots are made around it. Staff who are restricted to their sites
+    see and change the hours there.
     """
 
     permission_classes = (IsStaffWithModelPermission,)
@@ -33,6 +35,9 @@ class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
         "patch": ("hours_overlap", "schedule_in_use"),
         "delete": ("schedule_in_use",),
     }
+
+    def get_queryset(self) -> QuerySet[WeeklyHours]:
+        return WeeklyHours.objects.at_sites_of(self.request.user)
 
     def perform_update(self, serializer: Any) -> None:
         serializer.save(keep=self._keep())

@@ -89,11 +89,15 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     @admin.display(description="family")
     def family(self, patient: Patient) -> SafeString | str:
         """Return links to the other patients of the account, and record that the user sees them."""
-        others = list(Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk))
+        others = list(self.relatives(patient))
         if others:
             self.rows_shown(Patient, others)
         links = ((change_link(other), _role(other)) for other in others)
         return format_html_join(", ", "{} ({})", links) or self.get_empty_value_display()
+
+    def relatives(self, patient: Patient) -> QuerySet[Patient]:
+        """Return the other patients of the account."""
+        return Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk)
 
     @admin.display(description="appointments")
     def appointments(self, patient: Patient) -> SafeString | str:

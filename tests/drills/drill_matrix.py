@@ -1,4 +1,4 @@
-"""All ten callers send every method to every page, for own, another's and absent rows."""
+"""All twelve callers send every method to every page, for own, another's and absent rows."""
 
 import pytest
 

@@ -1,11 +1,11 @@
-"""The ten callers of the matrix, and the owners of the rows that they ask for."""
+"""The twelve callers of the matrix, and the owners of the rows that they ask for."""
 
 from datetime import timedelta
 from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.apps import apps
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
@@ -16,6 +16,8 @@ from knox.crypto import hash_token
 from knox.models import AuthToken
 
 from accounts.models import User
+from accounts.tests.factories import StaffFactory
+from doctor.tests.factories import LocationFactory, SiteStaffFactory
 from patient.models import EmergencyAccess
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.sample_data import SampleData
@@ -29,10 +31,14 @@ CALLERS = (
     "carer",  # the carer of a dependent
     "doctor of A",
     "doctor of B",
-    "reception",
+    "reception",  # sees all sites
     "superuser",
+    "staff here",  # of the sites of patient A and of no other
+    "staff there",  # of a site where nobody has anything
 )
-STAFF = ("reception", "superuser")
+SITE_STAFF = ("staff here", "staff there")  # they have every permission but view_all_sites
+SEE_ALL = ("reception", "superuser")
+STAFF = (*SEE_ALL, *SITE_STAFF)
 # One caller of each kind among those who are not staff.
 ONE_OF_EACH = ("anonymous", "expired", "deactivated", "patient A", "carer", "doctor of A")
 WHOSE = ("own", "other", "absent")  # whose row a call names
@@ -40,7 +46,7 @@ FIRST_KEY = 1000
 
 
 class Callers:
-    """Four patients with a doctor each, their rows, and the logins of the ten callers.
+    """Four patients with a doctor each, their rows, and the logins of the twelve callers.
 
     For a doctor, the own rows are those of their patient. For a caller without rows, the own rows
     are those of patient A.
@@ -55,7 +61,14 @@ class Callers:
         self.own["carer"] = of_a.with_another(DependentFactory())
         self.own["deactivated"] = of_a.with_another(PatientFactory())
         self.other = {caller: of_a if own is of_b else of_b for caller, own in self.own.items()}
-        self.accounts = {caller: self._account(caller) for caller in reversed(CALLERS[1:])}
+        self.accounts = {
+            caller: self._account(caller)
+            for caller in reversed(CALLERS[1:])
+            if caller not in SITE_STAFF
+        }
+        self.accounts |= staff_of_sites(of_a)
+        see_all = Permission.objects.get(codename="view_all_sites")
+        self.accounts["reception"].user_permissions.add(see_all)
         self.tokens = {caller: user.issue_token()[0] for caller, user in self.accounts.items()}
         self.cookies = {caller: session_of(user) for caller, user in self.accounts.items()}
         self._end_logins()
@@ -63,6 +76,8 @@ class Callers:
             make_rows_of_the_site(self.accounts[patient])
             opened = {"patient": self.own[patient].entry.patient, "reason": "x"}
             EmergencyAccess(user=self.accounts[staff], **opened).begin()
+        SiteStaffFactory(location=of_b.session.location)
+        self.site_rows = of_a.admin_rows(), of_b.admin_rows()
 
     def _account(self, caller: str) -> User:
         account = caller.partition(" ")[0] if caller.startswith("doctor") else caller
@@ -79,6 +94,21 @@ class Callers:
         AuthToken.objects.filter(digest=digest).update(expiry=past)
         Session.objects.filter(pk=self.cookies["expired"]).update(expire_date=past)
         User.objects.filter(pk=self.accounts["deactivated"].pk).update(is_active=False)
+
+
+def staff_of_sites(of_a: SampleData) -> dict[str, User]:
+    """Make staff of the sites where patient A has something, and staff of another site."""
+    sites: dict[str, list[Any]] = {
+        "staff here": list(of_a.locations()),
+        "staff there": [LocationFactory()],
+    }
+    accounts: dict[str, User] = {caller: StaffFactory() for caller in SITE_STAFF}
+    for caller, locations in sites.items():
+        every = Permission.objects.exclude(codename="view_all_sites")
+        accounts[caller].user_permissions.set(every)
+        for location in locations:
+            SiteStaffFactory(user=accounts[caller], location=location)
+    return accounts
 
 
 def make_rows_of_the_site(user: User) -> None:

@@ -17,7 +17,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from config.wsgi import Handler
-from tests.matrix.callers import CALLERS, ONE_OF_EACH, STAFF, WHOSE, Callers
+from tests.matrix.callers import CALLERS, ONE_OF_EACH, SEE_ALL, SITE_STAFF, WHOSE, Callers
 from tests.matrix.tables import METHODS, OF_PAGES, OFF_PAGES, READING, Cells, cell
 from tests.problems import MEDIA_TYPE
 from tests.sample_data import rolled_back
@@ -26,6 +26,7 @@ from tests.sample_data import rolled_back
 SAMPLES = {"app_label": "patient", "url": "nothing/", "content_type_id": "1"}
 # The content type of a body, by whether the path is of the API.
 KINDS = {True: "application/json", False: "application/x-www-form-urlencoded"}
+OF_SITE_STAFF = ("GET", "POST")  # the methods by which they ask for a page
 BY_CALL = {"X-Request-ID"}  # a header that differs between any two answers
 
 
@@ -79,12 +80,15 @@ class Calls:
         """Return the answers of a page to one caller of each kind. The drill asks for all callers.
 
         A caller who is not staff gets the login page before the admin looks for a row. A page has
-        only three methods.
+        only three methods. Staff here ask for rows of their sites and of others, staff there for
+        rows of others only.
         """
         with time_machine.travel(timezone.now(), tick=False):
-            answers = self._answers(route, OF_PAGES, STAFF, WHOSE)
+            answers = self._answers(route, OF_PAGES, SEE_ALL, WHOSE)
+            answers |= self._answers(route, OF_SITE_STAFF, SITE_STAFF[:1], WHOSE[:2])
+            answers |= self._answers(route, OF_SITE_STAFF, SITE_STAFF[1:], WHOSE[:1])
             answers |= self._answers(route, OF_PAGES, ONE_OF_EACH, WHOSE[:1])
-            return answers | self._answers(route, OFF_PAGES, STAFF[-1:], WHOSE[:1])
+            return answers | self._answers(route, OFF_PAGES, SEE_ALL[-1:], WHOSE[:1])
 
     def get(self, route: str, caller: str) -> Answer:
         """Return the answer of a route to a caller who asks for a row of their own."""
@@ -134,6 +138,8 @@ class Calls:
         account = self.callers.accounts.get(caller)
         if isinstance(account, model):
             return account, self.callers.other[caller].accounts["owner"]
+        if caller in SITE_STAFF and model in (here := self.callers.site_rows[0]):
+            return here[model], self.callers.site_rows[1][model]
         first, second = self.first_two(model)
         return first, second
 
@@ -182,7 +188,7 @@ def distinguishable(answers: Answers, read: Callable[[Answer], str]) -> Iterator
     count.
     """
     for (method, caller, whose), other in answers.items():
-        if whose == "other":
+        if whose == "other" and (method, caller, "absent") in answers:
             absent = answers[method, caller, "absent"]
             same = read(other) == read(absent)
             if same and other.status >= 300 and other.content() != absent.content():

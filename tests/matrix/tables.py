@@ -11,6 +11,7 @@ METHODS = (*READING, "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 OF_PAGES = (*READING, "POST")
 OFF_PAGES = ("OPTIONS", "PUT", "PATCH", "DELETE")  # no page has these methods: 405 for every caller
 OTHERS = tuple(caller for caller in CALLERS if caller not in STAFF)
+COLUMNS = 1 + len(STAFF)  # of pages.txt, by method
 
 Cells = dict[tuple[str, str], str]  # by method and caller: own/other/absent, or one for all three
 
@@ -41,12 +42,12 @@ def pages_table() -> dict[str, Cells]:
         if route == "HEAD":
             table[row[0]] |= _column("HEAD", row[1:])
             continue
-        assert len(row) == 6, line
+        assert len(row) == 2 * COLUMNS, line
         assert route not in table, line
-        reading = _column("GET", row[:3]) | _column("HEAD", row[:3])
-        table[route] = reading | _column("POST", row[3:])
+        reading = _column("GET", row[:COLUMNS]) | _column("HEAD", row[:COLUMNS])
+        table[route] = reading | _column("POST", row[COLUMNS:])
         for method in OFF_PAGES:
-            table[route] |= _column(method, ["405"] * 3)
+            table[route] |= _column(method, ["405"] * COLUMNS)
     return table
 
 

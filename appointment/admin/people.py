@@ -1,0 +1,145 @@
+"""The admins of patients, histories and emergency accesses, as staff of a site see them.
+
+They belong to the app `patient`; what a patient has at a site is known here.
+"""
+
+from datetime import date
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accounts.audit.context import current_context
+from accounts.privacy import sees_all_sites
+from accounts.requests import signed_in_user
+from appointment.models.site_patients import (
+    has_something_at_sites_of,
+    named,
+    patients_for_staff,
+)
+from doctor.admin.sites import SiteAdminMixin
+from patient.admin.emergency import EmergencyAccessAdmin
+from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
+from patient.models import EmergencyAccess, MedicalHistory, Patient
+
+FOUND = "patients_found"  # in the session: keys of patients whom the user named exactly
+MOST_FOUND = 20
+HOW_TO_NAME = "Last name and birth date find anybody: García 1984-12-03."
+
+
+class PatientChoiceMixin(SiteAdminMixin):
+    """An admin whose form names a patient, among them those whom the user has named exactly."""
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
+        if db_field.name != "patient" or sees_all_sites(request):
+            return super().get_field_queryset(db, db_field, request)
+        here = has_something_at_sites_of(signed_in_user(request))
+        return Patient.objects.filter(here | Q(pk__in=request.session.get(FOUND, [])))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "patient" and not sees_all_sites(request):
+            kwargs.setdefault("help_text", HOW_TO_NAME)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+
+def remember(request: HttpRequest, keys: list[int]) -> None:
+    """Let the user select these patients until the session ends."""
+    others = [key for key in request.session.get(FOUND, []) if key not in keys]
+    request.session[FOUND] = [*others, *keys][-MOST_FOUND:]
+
+
+def named_in(term: str) -> Q | None:
+    """Return the condition for a term such as "García 1984-12-03"; None for any other term."""
+    *words, last = term.replace("\0", " ").split() or [""]
+    try:
+        return named(" ".join(words), date.fromisoformat(last)) if words else None
+    except ValueError:
+        return None
+
+
+class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
+    """Patients with something at the sites of the user.
+
+    A search for a form also finds others by last name and birth date, to book for them. Staff who
+    are restricted to their sites erase nobody: the person may have visits elsewhere.
+    """
+
+    def narrow(self, request: HttpRequest, rows: QuerySet[Patient]) -> QuerySet[Patient]:
+        return rows.filter(has_something_at_sites_of(signed_in_user(request)))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and sees_all_sites(request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Patient], search_term: str
+    ) -> tuple[QuerySet[Patient], bool]:
+        match, exactly = request.resolver_match, named_in(search_term)
+        user = signed_in_user(request)
+        if match and match.url_name == "autocomplete" and exactly and user.sites:
+            keys = list(Patient.objects.filter(exactly).values_list("pk", flat=True)[:MOST_FOUND])
+            if keys:
+                remember(request, keys)
+                return Patient.objects.filter(pk__in=keys), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Require the birth date of a new patient from those who will find them by it alone."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if obj is None and not sees_all_sites(request):
+            form.base_fields["date_of_birth"].required = True
+        return form
+
+    def add_row(self, request: HttpRequest, obj: Patient) -> None:
+        super().add_row(request, obj)
+        if not sees_all_sites(request):
+            remember(request, [obj.pk])
+
+    def response_add(
+        self, request: HttpRequest, obj: Patient, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Tell staff of a site how to find the new patient, who has nothing at the sites yet."""
+        if sees_all_sites(request) or IS_POPUP_VAR in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        added = f"The patient was added. To book for them: {HOW_TO_NAME}"
+        self.message_user(request, added, messages.SUCCESS)
+        return self.response_post_save_add(request, obj)
+
+    def relatives(self, patient: Patient) -> QuerySet[Patient]:
+        here = has_something_at_sites_of(current_context().user)
+        return super().relatives(patient).filter(here)
+
+
+class SiteMedicalHistoryAdmin(SiteAdminMixin, MedicalHistoryAdmin):
+    """The histories of patients with something at the sites of the user."""
+
+    site_choices = {"patient": patients_for_staff}
+
+    def narrow(
+        self, request: HttpRequest, rows: QuerySet[MedicalHistory]
+    ) -> QuerySet[MedicalHistory]:
+        return rows.filter(has_something_at_sites_of(signed_in_user(request), "patient"))
+
+
+class SiteEmergencyAccessAdmin(PatientChoiceMixin, EmergencyAccessAdmin):
+    """The user's own accesses, and those to patients with something at the sites of the user."""
+
+    def narrow(
+        self, request: HttpRequest, rows: QuerySet[EmergencyAccess]
+    ) -> QuerySet[EmergencyAccess]:
+        user = signed_in_user(request)
+        if not user.sites:
+            return rows.none()
+        return rows.filter(Q(user=user) | has_something_at_sites_of(user, "patient"))
+
+
+for model, model_admin in (
+    (Patient, SitePatientAdmin),
+    (MedicalHistory, SiteMedicalHistoryAdmin),
+    (EmergencyAccess, SiteEmergencyAccessAdmin),
+):
+    admin.site.unregister(model)
+    admin.site.register(model, model_admin)

@@ -1,0 +1,42 @@
+"""Which patients staff of a site may see: those who have something at their sites."""
+
+from datetime import date
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from appointment.models.appointment import Appointment
+from appointment.models.waitlist import WaitlistEntry
+from patient.models import Patient
+
+
+def has_something_at_sites_of(user: Any, patient: str = "pk") -> Q:
+    """Return the condition that a patient has something at the sites of this member of staff.
+
+    That is a visit there, whatever its time and status, or a waitlist entry that the sites may
+    serve. `patient`: the path from a row to the key of its patient. Every row, if not restricted.
+    """
+    if user.sites is None:
+        return Q()
+    visits = Appointment.objects.at_sites_of(user).filter(patient=OuterRef(patient))
+    entries = WaitlistEntry.objects.at_sites_of(user).filter(patient=OuterRef(patient))
+    return Q(Exists(visits)) | Q(Exists(entries))
+
+
+def patients_for_staff(
+    user: Any, last_name: str | None = None, date_of_birth: date | None = None
+) -> QuerySet[Patient]:
+    """Return the patients whom this member of staff may book for; all, if not restricted.
+
+    Those with something at their sites and, where both a last name and a birth date are given, the
+    patients of exactly that name (ignoring case) and date. None for staff without a site.
+    """
+    found = has_something_at_sites_of(user)
+    if user.sites and last_name and date_of_birth:
+        found |= named(last_name, date_of_birth)
+    return Patient.objects.filter(found)
+
+
+def named(last_name: str, date_of_birth: date) -> Q:
+    """Return the condition that a patient has this last name, ignoring case, and birth date."""
+    return Q(last_name__iexact=last_name.strip(), date_of_birth=date_of_birth)
