@@ -170,13 +170,15 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Hash the password in NFC; None makes it unusable."""
         super().set_password(raw_password and in_nfc(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Whether it is the password, compared in NFC.
 
         A hash of the form as typed, which an earlier version made, still serves; a hash of NFC then
         replaces it. A password that is typed in another form than NFC costs two hashes, whether or
         not an account has the address.
         """
+        if raw_password is None:
+            return False
         normal = in_nfc(raw_password)
         if hashers.check_password(normal, self.password, self._rehash):
             return True
