@@ -1,4 +1,8 @@
-"""Remember the devices that are signed in, so that none of them counts as new the next time."""
+"""Remember the devices that are signed in, so that none of them counts as new the next time.
+
+The reverse deletes the queued notices, whose kinds the previous version does not know and whose
+names are longer than its column.
+"""
 
 from django.db import migrations
 
@@ -26,10 +30,15 @@ def remember(apps, schema_editor):
         last = batch[-1][0]
 
 
+def delete_notices(apps, schema_editor):
+    mails = apps.get_model("accounts", "OutgoingMail").objects
+    mails.exclude(kind__in=("verification", "password_reset")).delete()
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0012_notices"),
         ("knox", "0009_extend_authtoken_field"),
     ]
 
-    operations = [migrations.RunPython(remember, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(remember, delete_notices)]

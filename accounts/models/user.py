@@ -232,6 +232,8 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         replaces it. A password that is typed in another form than NFC costs two hashes, whether or
         not an account has the address.
         """
+        if raw_password is None:
+            return False
         normal = in_nfc(raw_password)
         if hashers.check_password(normal, self.password, self._rehash):
             return True

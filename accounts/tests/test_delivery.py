@@ -59,7 +59,8 @@ def timed_out() -> SMTPServerDisconnected:
 def send(*errors: Any) -> tuple[list[str], list[Trouble | None]]:
     """Send three mails; return the calls of the backend, and the trouble of each mail."""
     Backend.errors += errors
-    delivery, troubles = Delivery(), []
+    delivery = Delivery()
+    troubles: list[Trouble | None] = []
     for _ in range(3):
         try:
             delivery.send(MESSAGE)

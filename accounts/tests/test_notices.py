@@ -195,6 +195,16 @@ def test_the_migration_remembers_the_devices_that_are_signed_in(ana: User) -> No
     assert list(KnownDevice.objects.values_list("user", "name")) == [(ana.pk, PHONE)]
 
 
+def test_the_reverse_of_the_migration_leaves_no_kind_that_the_previous_version_lacks(
+    ana: User,
+) -> None:
+    for kind in MailKind:
+        OutgoingMail.objects.enqueue(kind, "ana@example.com", ana)
+    import_module("accounts.migrations.0009_known_devices").delete_notices(apps, None)
+    left = OutgoingMail.objects.values_list("kind", flat=True)
+    assert sorted(left) == ["password_reset", "verification"]
+
+
 # --- A new address --------------------------------------------------------------------------------
 
 

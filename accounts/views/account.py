@@ -70,7 +70,11 @@ class LoginView(GenericAPIView[User]):
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_login")
     def post(self, request: Request) -> Response:
-        """Exchange an address and its password for a token."""
+        """Exchange an address and its password for a token.
+
+        The owner gets a mail about a device whose User-Agent the account does not know, if the
+        address is verified. Passwords are compared in Unicode's NFC.
+        """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = sign_in(request, **serializer.validated_data)
@@ -108,7 +112,10 @@ class ChangePasswordView(GenericAPIView[User]):
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_change_password")
     def post(self, request: SignedInRequest) -> Response:
-        """Change the password; earlier tokens end at once, and the answer holds a new one."""
+        """Change the password; earlier tokens end at once, and the answer holds a new one.
+
+        The owner gets a mail that says so, if the address is verified.
+        """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
