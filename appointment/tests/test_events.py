@@ -103,4 +103,4 @@ def test_a_stored_event_is_never_changed() -> None:
 def test_an_event_names_no_patient() -> None:
     event = AppointmentFactory().events.get()
     event.at = datetime(2026, 12, 1, 8, 30, tzinfo=UTC)
-    assert str(event) == "Booked 2026-12-01 08:30 UTC"
+    assert str(event) == "Booked Tue 1 Dec 2026, 09:30 CET"

@@ -191,6 +191,8 @@ def test_a_specialty_a_language_and_a_location_show_their_fields() -> None:
             "address": "Calle Mayor 1",
             "phone": "+34910123456",
             "time_zone": "Europe/Madrid",
+            "country": None,
+            "subdivision": None,
         },
     }
     for path, expected in fields.items():
