@@ -29,7 +29,7 @@ CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: C
 UV := $(BIN)/uv pip
 DRY := --dry-run --offline --python $(BIN)/python
 CHOSEN := -r requirements.in -r requirements-dev.in
-PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES= \
+PRODUCTION = env ENVIRONMENT=production DEBUG= THROTTLE= CACHE_URL= NUM_PROXIES=1 TRUSTED_PROXIES= LINK_URL= \
 	ALLOWED_HOSTS=clinic.example DATABASE_URL=postgres://nobody@127.0.0.1:1/none \
 	EMAIL_URL=smtp+tls://127.0.0.1:1 DEFAULT_FROM_EMAIL=clinic@clinic.example \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"

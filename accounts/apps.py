@@ -8,6 +8,10 @@ class AccountsConfig(AppConfig):
     name = "accounts"
     default = True
 
+    def ready(self) -> None:
+        """Connect the receivers of signals."""
+        from accounts import receivers  # noqa: F401, PLC0415  (connects them; models are loaded)
+
 
 class ClinicAdminConfig(admin.AdminConfig):
     """Django's admin app with ClinicAdminSite, which can ask for a second factor, as its site."""

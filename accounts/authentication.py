@@ -21,6 +21,7 @@ from accounts.fields import fold_email
 from accounts.login_limits import is_locked_out, refuse_locked_out
 from accounts.models import Device, User
 from accounts.models.device import USE_RECORDED_AFTER
+from extensions.rest.throttling import count_call
 
 TOKEN = re.compile(rb"[0-9a-f]{64,128}")
 
@@ -32,7 +33,21 @@ class TokenAuthentication(auth.TokenAuthentication):
     to a token that is not hexadecimal, deletes expired tokens on a read, and fails when a refresh
     meets a logout. Here a malformed token is 401, and the refresh is a filtered UPDATE that finds
     no row after a logout.
+
+    It stands first among the authentication classes of a view, so it counts the call, before REST
+    framework checks any permission.
     """
+
+    def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
+        """Return the user and the token, or None without a token.
+
+        Counts the call as the user's, the session's user's or the address's; raises Throttled over
+        the limit. A wrong token raises AuthenticationFailed, and ApiMiddleware counts it.
+        """
+        found: tuple[User, AuthToken] | None = super().authenticate(request)
+        of_session = getattr(request._request, "user", None)
+        count_call(request._request, found[0] if found else of_session)
+        return found
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
         """Return the user and the token; raises the same AuthenticationFailed for every reason."""
@@ -78,21 +93,25 @@ class PasswordBackend(ModelBackend):
     ) -> Any:
         """Return the user with this address and password; None if wrong or locked out.
 
-        Takes the same time for an unknown address as for a known one, as Django does.
+        An unknown address costs as many hashes as a known one.
         """
-        user = super().authenticate(request, username, password, **kwargs)
-        locked = user and request and is_locked_out(request, fold_email(username or ""))
-        return None if locked else user
+        if password is None:
+            return None
+        email = fold_email(username or kwargs.get(User.USERNAME_FIELD) or "")
+        user = User.objects.filter(email=email).first() or User()
+        if not user.check_password(password) or not self.user_can_authenticate(user):
+            return None
+        return None if request and is_locked_out(request, email) else user
 
 
 class IgnoreCredentials(BaseAuthentication):
-    """Treats every caller as anonymous, whatever credentials they send.
+    """Treats every caller as anonymous, whatever credentials they send, and counts the call.
 
     The WWW-Authenticate header that it defines makes a wrong password 401 rather than 403.
     """
 
     def authenticate(self, request: Request) -> None:
-        return None
+        count_call(request._request)
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"

@@ -1,14 +1,67 @@
-"""The e-mail address as a model field."""
+"""The e-mail address, and the name that an account had on a day, as model fields."""
 
 import unicodedata
+from contextlib import suppress
 from typing import Any
 
+import idna
+from django.core.exceptions import ValidationError
 from django.db import models
+
+from extensions.text import HIDDEN_CHARACTER, is_ignorable
+
+MAX_FULL_NAME_LENGTH = 301  # first and last name, and a space
 
 
 def fold_email(email: str) -> str:
-    """Return the spelling in which an address is stored and looked up: NFKC, in lower case."""
-    return unicodedata.normalize("NFKC", email).strip().lower()
+    """Return the spelling in which an address is stored and looked up.
+
+    NFKC, in lower case, with the domain in the A-labels of IDNA 2008 (RFC 5891): `fußball.example`
+    and `xn--fuball-cta.example` are one. Python's own codec follows IDNA 2003, for which
+    `fußball.example` is `fussball.example`, the domain of somebody else. An address whose domain
+    has no such form keeps its own, and `validate_address` refuses it.
+    """
+    folded = unicodedata.normalize("NFKC", email).strip().lower()
+    local, at, domain = folded.rpartition("@")
+    with suppress(idna.IDNAError):  # which is a UnicodeError
+        domain = a_labels(domain)
+    return f"{local}{at}{domain}"
+
+
+def a_labels(domain: str) -> str:
+    """Return the domain in ASCII; raises idna.IDNAError if IDNA 2008 does not allow it.
+
+    A domain without international labels is returned as it is.
+    """
+    if domain.isascii() and "xn--" not in domain:
+        return domain
+    labels = idna.encode(in_unicode(domain), uts46=True, transitional=False)
+    return labels.decode()
+
+
+def in_unicode(domain: str) -> str:
+    """Return the domain with its A-labels decoded; raises idna.IDNAError for a wrong one."""
+    return domain if domain.isascii() and "xn--" not in domain else idna.decode(domain, uts46=True)
+
+
+def validate_address(email: str) -> None:
+    """Check an address as it was typed; raises ValidationError.
+
+    Characters that nobody sees are refused, in A-labels too, so that no two accounts look alike by
+    them. So are a local part beyond ASCII, which many mail servers change or refuse, and a domain
+    that IDNA 2008 does not allow.
+    """
+    local, _, domain = email.strip().rpartition("@")
+    if any(map(is_ignorable, email)):
+        raise ValidationError(HIDDEN_CHARACTER, "invalid")
+    if not local.isascii():
+        raise ValidationError("Before the @, use letters without accents.", "invalid")
+    try:
+        shown = in_unicode(a_labels(unicodedata.normalize("NFKC", domain).lower()))
+    except idna.IDNAError as error:
+        raise ValidationError("No domain can have this name.", "invalid") from error
+    if any(map(is_ignorable, shown)):
+        raise ValidationError(HIDDEN_CHARACTER, "invalid")
 
 
 class EmailField(models.EmailField):
@@ -20,3 +73,18 @@ class EmailField(models.EmailField):
 
     def get_prep_value(self, value: Any) -> Any:
         return super().get_prep_value(self.to_python(value))
+
+    def clean(self, value: Any, model_instance: Any) -> Any:
+        """Return the address as it is stored; raises ValidationError, as `validate_address`."""
+        if isinstance(value, str):
+            validate_address(value)
+        return super().clean(value, model_instance)
+
+
+def name_that_day() -> "models.CharField[str | None, str | None]":
+    """Return a column for the name that an actor who works here had on the day of the event.
+
+    It is NULL for any other actor, whose name is not kept, and in rows from before the column. It
+    is empty if the account had no name.
+    """
+    return models.CharField(max_length=MAX_FULL_NAME_LENGTH, null=True, editable=False)

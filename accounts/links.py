@@ -11,14 +11,16 @@ TOKEN = re.compile(r"([0-9]{1,18})-([0-9a-z]{1,13}-[0-9a-f]{1,64})")
 class LinkTokenGenerator(PasswordResetTokenGenerator):
     """Makes and checks `<key of the user>-<time>-<digest>`.
 
-    The digest covers a column that the use of the link changes (the password, or
-    `email_verified_at`), so a used token is invalid. The setting
-    PASSWORD_RESET_TIMEOUT says for how many seconds a token is valid.
+    The digest covers the named columns of the user, so a token dies when one of them changes. Each
+    kind names a column that the use of its link changes. None names `last_login`: whoever signs in
+    meanwhile would end the link of the owner. The setting PASSWORD_RESET_TIMEOUT says for how many
+    seconds a token is valid.
     """
 
-    def __init__(self, purpose: str) -> None:
+    def __init__(self, purpose: str, *columns: str) -> None:
         super().__init__()
         self.key_salt = f"accounts.links.{purpose}"
+        self.columns = ("pk", *columns)
 
     def make(self, user: Any) -> str:
         """Return a token of this user, valid until it expires or what its digest covers changes."""
@@ -35,13 +37,12 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
         is_theirs = match and user and user.is_active and int(match[1]) == user.pk
         return bool(is_theirs and self.check_token(user, match and match[2]))
 
-
-class EmailTokenGenerator(LinkTokenGenerator):
-    """Tokens that prove that their bearer reads the mail of the user's current address."""
-
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
-        return f"{user.pk}\n{user.email}\n{user.email_verified_at}\n{timestamp}"
+        values = [getattr(user, column) for column in self.columns]
+        return "\n".join(map(str, (*values, timestamp)))
 
 
-VERIFICATION = EmailTokenGenerator("verification")
-PASSWORD_RESET = LinkTokenGenerator("password_reset")
+VERIFICATION = LinkTokenGenerator("verification", "email", "email_verified_at")
+PASSWORD_RESET = LinkTokenGenerator(
+    "password_reset", "email", "email_verified_at", "password_changed_at"
+)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.fields import get_error_detail
 
-from accounts.fields import EmailField, fold_email
+from accounts.fields import EmailField, fold_email, validate_address
 from accounts.models import Device, User
 from accounts.models.user import check_new_password
 from extensions.rest.fields import TextField
@@ -22,6 +24,10 @@ USER = {
 }
 MAILED, DEMO = "7-d1kx2q-0c5d…", "clinic-demo"  # examples, no secrets
 REQUIRED = serializers.Field.default_error_messages["required"]
+NAMES = {  # a person with one name has a last name alone
+    "first_name": {"required": True, "allow_blank": True},
+    "last_name": {"required": True, "allow_blank": False},
+}
 PASSWORD: dict[str, Any] = {
     "max_length": 4096,
     "trim_whitespace": False,
@@ -48,9 +54,7 @@ class UserSerializer(PartialUpdateSerializer[User]):
         model = User
         fields = ("id", "email", "first_name", "last_name", "is_staff", "doctor", "date_joined")
         read_only_fields = ("id", "email", "is_staff", "date_joined")
-        extra_kwargs = {
-            name: {"required": True, "allow_blank": False} for name in ("first_name", "last_name")
-        }
+        extra_kwargs = NAMES
 
 
 @extend_schema_serializer(
@@ -72,11 +76,17 @@ class SessionSerializer(serializers.Serializer[dict[str, Any]]):
 class FoldedEmailField(serializers.EmailField):
     """An e-mail field whose validators see the address as it is stored, after `fold_email`.
 
-    Folding can make an address too long or malformed.
+    Folding can make an address too long or malformed. `validate_address` sees it as it was sent.
     """
 
     def to_internal_value(self, data: Any) -> str:
-        return fold_email(super().to_internal_value(data))
+        """Return the address as it is stored; raises ValidationError."""
+        email = super().to_internal_value(data)
+        try:
+            validate_address(email)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(get_error_detail(error)) from error
+        return fold_email(email)
 
 
 @extend_schema_serializer(
@@ -102,8 +112,7 @@ class RegistrationSerializer(serializers.ModelSerializer[User]):
         fields = ("email", "password", "first_name", "last_name")
         extra_kwargs = {
             "password": {"write_only": True, **PASSWORD},
-            "first_name": {"required": True, "allow_blank": False},
-            "last_name": {"required": True, "allow_blank": False},
+            **NAMES,
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.sites import AdminSite
 from django.contrib.auth import user_login_failed
+from django.core.checks import CheckMessage, Error
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django_otp.admin import OTPAdminSite
@@ -64,6 +65,21 @@ class ClinicAdminSite(OTPAdminSite):
     def login_template(self) -> str | None:
         """The template of the login page; None means Django's own."""
         return "accounts/login.html" if settings.ADMIN_SECOND_FACTOR else None
+
+    def check(self, app_configs: Any) -> list[CheckMessage]:
+        """Return Django's errors, and one for each admin whose lists any column could filter."""
+        from extensions.admin.base import BaseAdmin  # noqa: PLC0415  (as above)
+
+        unsafe = [each for each in self._registry.values() if not isinstance(each, BaseAdmin)]
+        return super().check(app_configs) + [
+            Error(
+                f"The admin of {each.model._meta.label} is no BaseAdmin.",
+                hint="Any column filters its list. Register it as accounts.admin.others does.",
+                obj=type(each),
+                id="accounts.E001",
+            )
+            for each in unsafe
+        ]
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the user may open the admin at all."""

@@ -1,8 +1,6 @@
 """Limits on logins, registrations, passwords and mail; the setting RATES has the numbers."""
 
-from typing import Any
-
-from extensions.rest.throttling import PerAddressThrottle, PerUserThrottle
+from extensions.rest.throttling import PerAddressThrottle, PerCallerThrottle, PerUserThrottle
 
 
 class PasswordThrottle(PerUserThrottle):
@@ -23,11 +21,7 @@ class RegistrationThrottle(PerAddressThrottle):
     scope = "register"
 
 
-class MailThrottle(PerAddressThrottle):
+class MailThrottle(PerCallerThrottle):
     """Limit the mails that a user, or an IP address without a login, asks for an hour."""
 
     scope = "mail"
-
-    def identity(self, request: Any) -> str | None:
-        is_known = request.user.is_authenticated
-        return f"user-{request.user.pk}" if is_known else super().identity(request)

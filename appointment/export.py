@@ -13,7 +13,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.models import AuditEvent, OutgoingMail, User
+from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
 from extensions.db.batches import row_batches
@@ -65,7 +65,8 @@ class Export:
         entries = WaitlistEntry.objects.filter(**of_patients).select_related("doctor", "specialty")
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
-            "mails": OutgoingMail.objects.filter(address=email),
+            "known_devices": KnownDevice.objects.filter(user=account),
+            "mails": OutgoingMail.objects.about(account),
             "refused_logins": AccessAttempt.objects.filter(username=email),
             "patients": self.patients,
             "medical_history": MedicalHistory.objects.filter(**of_patients),

@@ -10,7 +10,7 @@ from config.csp import OF_REST_FRAMEWORK, PERMISSIONS_POLICY, STYLE_ATTRIBUTES
 
 
 class NoStoreMiddleware:
-    """Forbid caches to store any answer, and set the Permissions-Policy.
+    """Forbid caches to store any answer, and set the Permissions-Policy of pages.
 
     Most answers hold patients' data, and free times are stale in a second. One rule covers views
     that are added later. WhiteNoise answers static files further out, and caches may store those.
@@ -23,12 +23,19 @@ class NoStoreMiddleware:
         response = self.get_response(request)
         if "no-store" not in response.get("Cache-Control", ""):
             response["Cache-Control"] = "no-store"
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        if not is_data(response):
+            response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """Set the Content-Security-Policy; REST framework's pages may keep their style attributes."""
+    """Set the policy of pages; those of REST framework may keep their style attributes."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Add the header, but not to data: `nosniff` keeps a browser from showing it as a page."""
+        return response if is_data(response) else super().process_response(request, response)
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
@@ -37,3 +44,9 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         if request.path.startswith(OF_REST_FRAMEWORK):
             parts.update = STYLE_ATTRIBUTES
         return parts
+
+
+def is_data(response: HttpResponseBase) -> bool:
+    """Whether the response is JSON or has no body, so that a policy of pages says nothing of it."""
+    kind = response.get("Content-Type", "")
+    return not kind or "json" in kind.partition(";")[0]

@@ -1,7 +1,13 @@
 """Health checks for machines: `/healthz` (liveness) and `/readyz` (readiness)."""
 
 from functools import cache
+from typing import Any
 
+from django.apps import apps
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.cache import cache as limits
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -14,6 +20,10 @@ from extensions.db.backends.postgresql.timeouts import short_timeouts
 
 RETRY_AFTER = 5  # seconds
 TIMEOUT = 2  # seconds
+REMEDIES = {
+    "cache_table": "Run `manage.py createcachetable` first: the API counts calls in that table.",
+    "static": "Run `manage.py collectstatic` first: production serves collected files only.",
+}
 
 
 class ReadOnly(Error):
@@ -45,6 +55,55 @@ def missing_migrations() -> frozenset[tuple[str, str]]:
     return expected_migrations() - {(app, name) for app, name, _ in applied}
 
 
+def lacks_cache_table() -> bool:
+    """Whether calls cannot be counted, while the database answers: the API would answer 500."""
+    try:
+        limits.get("readyz")
+    except Error:
+        return True
+    return False
+
+
+@cache
+def lacks_static_files() -> bool:
+    """Whether production lacks a collected static file, so that a page of the admin would be 500.
+
+    A process reads the list of collected files once, and so does this.
+    """
+    if not settings.PRODUCTION:
+        return False
+    app: Any = apps.get_app_config("staticfiles")
+    storage: Any = staticfiles_storage
+    ignored, collected = app.ignore_patterns, storage.hashed_files
+    found = (name for finder in get_finders() for name, _ in finder.list(ignored))
+    return not all(name.replace("\\", "/") in collected for name in found)
+
+
+def reason_to_wait() -> str | None:
+    """Return why this server cannot serve yet, in the word that /readyz tells; None if it can."""
+    try:
+        with short_timeouts(TIMEOUT):
+            if missing_migrations():
+                return "migrations"
+            if lacks_cache_table():
+                return "cache_table"
+    except ReadOnly:
+        return "read_only"
+    except Error:
+        return "database"
+    return "static" if lacks_static_files() else None
+
+
+def reason_to_refuse() -> str | None:
+    """Return why a server must not start, in a sentence; None if it may.
+
+    What comes back by itself or by a migration is no reason: /readyz tells it meanwhile.
+    """
+    if lacks_static_files():
+        return REMEDIES["static"]
+    return REMEDIES["cache_table"] if reason_to_wait() == "cache_table" else None
+
+
 @csrf_exempt  # so that a POST gets 405 rather than 403
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -55,16 +114,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if the database takes writes and every migration is applied, else 503."""
-    try:
-        with short_timeouts(TIMEOUT):
-            missing = missing_migrations()
-    except ReadOnly:
-        return _answer(503, status="unavailable", reason="read_only")
-    except Error:
-        return _answer(503, status="unavailable", reason="database")
-    if missing:
-        return _answer(503, status="unavailable", reason="migrations")
+    """Answer 200 if the database takes writes and has all its tables, and pages their files."""
+    reason = reason_to_wait()
+    if reason:
+        return _answer(503, status="unavailable", reason=reason)
     return _answer(200, status="ok")
 
 

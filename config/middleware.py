@@ -5,22 +5,23 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware import common
+from rest_framework.exceptions import Throttled
 
 from accounts.audit.context import ADMIN, RequestContext, use_context
 from accounts.audit.context import API as OF_API
 from accounts.audit.denials import record_denial
 from config import problems
-from config.problems import Problem, problem_of
-from extensions.rest.throttling import client_address
+from config.problems import Problem, api_problem, problem_of
+from extensions.rest.throttling import client_address, count_call
 
 API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORMS = ("/admin/", "/api-auth/")
 METHODS_OF_FORMS = ("GET", "HEAD", "POST")
-MAX_DRAINED = 16 * 1024 * 1024  # bytes
 PLAIN = "Use https: plain http is refused here, since others can read it on the way."
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
@@ -52,6 +53,9 @@ class RequestContextMiddleware:
 class ApiMiddleware:
     """Turn every error under /api/ into a problem (RFC 9457), also one raised outside a view.
 
+    Counts the calls that no view has counted towards the limit of their address: a wrong token, an
+    unknown path, a body that is too large, what another middleware refuses.
+
     Stands outside the session's middleware, so that a call with a token sets no cookie. Where https
     is required, plain http is refused rather than redirected: a client that sends its token
     unencrypted would otherwise work, and nobody would notice.
@@ -61,23 +65,16 @@ class ApiMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not _is_readable(request):
-            return Problem(415).response(request)
-        if request.path.startswith(FORMS) and request.method not in METHODS_OF_FORMS:
-            return HttpResponseNotAllowed(METHODS_OF_FORMS)  # Django would answer with the page
         if not _is_api(request):
-            return self.get_response(request)
-        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-            return Problem(403, detail=PLAIN).response(request)
-        if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            _drain(request)
-            return Problem(413).response(request)
+            return _refused_page(request) or self.get_response(request)
+        if problem := _refused_call(request):
+            return _counted(request, problem.response(request))
         response = self.get_response(request)
         if response.status_code >= 400:
             response = _as_problem(request, response)
         if "Authorization" in request.headers:
             response.cookies.clear()
-        return response
+        return _counted(request, response)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the problem for an error of an API view or of its rendering, else None."""
@@ -123,6 +120,42 @@ def _is_page(request: HttpRequest, response: HttpResponseBase) -> bool:
     return of_browsable_api or request.get_preferred_type(kinds) == "text/html"
 
 
+def _refused_page(request: HttpRequest) -> HttpResponse | None:
+    """Return the refusal of a call outside /api/ that Django would answer wrongly, else None."""
+    if not _is_readable(request):
+        return Problem(415).response(request)
+    if request.path.startswith(FORMS) and request.method not in METHODS_OF_FORMS:
+        return HttpResponseNotAllowed(METHODS_OF_FORMS)  # Django would answer with the page
+    return None
+
+
+def _refused_call(request: HttpRequest) -> Problem | None:
+    """Return the problem of a call under /api/ that no view can read, else None."""
+    if not _is_readable(request):
+        return Problem(415)
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        return Problem(403, detail=PLAIN)
+    if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        return Problem(413)
+    return None
+
+
+def _counted(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Count the call if no view has; return the response, or 429 over the limit of the address.
+
+    A fault of the server, as without its database, is not counted.
+    """
+    if response.status_code >= 500:
+        return response
+    try:
+        count_call(request)
+    except Throttled as error:
+        return api_problem(error).response(request)
+    except Error:  # the database is away: the response needed none
+        pass
+    return response
+
+
 def _is_readable(request: HttpRequest) -> bool:
     """Whether the request's charset is in CHARSETS; other codecs of Python decompress, or raise."""
     return request.encoding is None or codecs.lookup(request.encoding).name in CHARSETS
@@ -131,10 +164,3 @@ def _is_readable(request: HttpRequest) -> bool:
 def _length(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isdecimal() else 0
-
-
-def _drain(request: HttpRequest) -> None:
-    """Read and drop the body: a client whose upload is cut off would not see the response."""
-    for _ in range(0, min(_length(request), MAX_DRAINED), 65536):
-        if not request.read(65536):
-            return

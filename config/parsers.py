@@ -1,5 +1,6 @@
 """A JSON parser that refuses what could not be stored or answered."""
 
+import codecs
 import json
 import math
 from typing import Any
@@ -39,6 +40,8 @@ class JSONParser(parsers.JSONParser):
         """Return the parsed body; raises ParseError, whose message quotes nothing of it."""
         encoding = (parser_context or {}).get("encoding", "utf-8")
         try:
+            if codecs.lookup(encoding).name == "utf-8":
+                encoding = "utf-8-sig"  # RFC 8259, section 8.1: a byte order mark may be ignored
             text = stream.read().decode(encoding)  # LookupError for a codec that is not one of text
             data = strict_json.loads(
                 text, parse_float=finite_float, object_pairs_hook=unique_members

@@ -25,7 +25,9 @@ PRODUCTION = ENVIRONMENT == "production"
 DEBUG = environment.flag("DEBUG")
 
 if PRODUCTION:
-    SECRET_KEY = environment.required("SECRET_KEY")
+    if DEBUG:
+        raise ImproperlyConfigured("ENVIRONMENT=production refuses DEBUG: its pages show settings.")
+    SECRET_KEY = environment.strong_key("SECRET_KEY")
     environment.required("ALLOWED_HOSTS")
     DATABASE_URL = environment.required("DATABASE_URL")
     ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
@@ -66,6 +68,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.proxies.TrustedProxyMiddleware",
     "config.database_errors.DatabaseTimeoutMiddleware",
     "config.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -132,7 +135,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    {"NAME": f"accounts.passwords.{name}"}
     for name in (
         "UserAttributeSimilarityValidator",
         "MinimumLengthValidator",
@@ -147,6 +150,8 @@ LOGIN_REDIRECT_URL = "/"
 ADMIN_SECOND_FACTOR = (
     environment.text("ADMIN_SECOND_FACTOR", "on" if PRODUCTION else "off") != "off"
 )
+DAY_FIRST_NUMBERS = "doctor.admin.dates.numbers_are_day_first"  # in dates that staff type
+ADMIN_FORM_STORE = "appointment.models.idempotency.save_form_once"
 OTP_TOTP_ISSUER = "Clinic appointments"
 
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  # nosec B105  # the default, named here
@@ -180,14 +185,17 @@ DEMO_DAYS = environment.number("DEMO_DAYS", 30)
 
 THROTTLE = environment.text("THROTTLE", "on") != "off"
 NUM_PROXIES = environment.number("NUM_PROXIES", 0)
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES", "127.0.0.1,::1")
 EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # of emergency access
 OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # minutes that an offered place is held
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # More fields than fit into a request line: Django counts those of a query before any middleware.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
-RATES = {  # accounts/throttles.py says what each counts
+RATES = {  # docs/operations.md says what each counts
     "denials": "60/minute",
+    "denials_daily": "1000/day",
+    "denials_address": "10000/day",
     "user": "600/minute",
     "anon": "600/minute",
     "booking": "60/minute",
@@ -215,7 +223,8 @@ AXES_SENSITIVE_PARAMETERS = ["username", "email", "code", "csrfmiddlewaretoken"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # First: its WWW-Authenticate header makes an anonymous call 401 rather than 403.
+        # First: its WWW-Authenticate header makes an anonymous call 401 rather than 403, and it
+        # counts the call towards `user` or `anon`.
         "accounts.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
@@ -229,13 +238,10 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "extensions.rest.negotiation.ContentNegotiation",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "config.pagination.StandardPagination",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "extensions.rest.throttling.UserThrottle",
-        "extensions.rest.throttling.AnonymousThrottle",
-    ],
     "DEFAULT_THROTTLE_RATES": {scope: rate if THROTTLE else None for scope, rate in RATES.items()},
     "EXCEPTION_HANDLER": "config.problems.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
@@ -276,6 +282,7 @@ if PRODUCTION:
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [("extensions", BASE_DIR / "extensions" / "admin" / "static")]
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_ROOT = BASE_DIR / "config" / "root"  # /favicon.ico
 if PRODUCTION:

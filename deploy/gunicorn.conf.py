@@ -1,6 +1,6 @@
 """How gunicorn serves the clinic, for `manage.py serve` and for production (docs/operations.md).
 
-An option on gunicorn's command line (`--bind 0.0.0.0:8000`) overrides this file.
+An option on gunicorn's command line (`--bind 127.0.0.1:9000`) overrides this file.
 """
 
 import logging
@@ -25,6 +25,8 @@ preload_app = True  # the code is loaded once, and a server that cannot load it 
 control_socket_disable = True  # gunicorn 27 shares one socket among all servers of a user
 graceful_timeout = 25  # seconds, more than a call may wait for the database
 keepalive = 5
+worker_connections = 800  # of each worker; a process may usually open 1,024 files
+sendfile = False  # a thread would wait for the client; config.worker sends what it does not take
 limit_request_line = 8190
 secure_scheme_headers: dict[str, str] = {}  # NUM_PROXIES says which proxies to trust
 forwarder_headers = ""  # no header of a client may rewrite the path
@@ -33,6 +35,16 @@ loglevel = "warning" if demo else "info"
 # searches are names of patients.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
 logging.getLogger("gunicorn.error").addFilter(RequestTextFilter())
+
+
+def on_starting(server: Any) -> None:
+    """Refuse to start where calls would end in a 500; the code is loaded, no port is open yet."""
+    from config import health  # noqa: PLC0415  (Django is set up only now)
+
+    reason = health.reason_to_refuse()
+    connections.close_all()
+    if reason:
+        sys.exit(reason)
 
 
 def when_ready(server: Any) -> None:

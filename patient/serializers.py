@@ -65,6 +65,7 @@ class PatientSerializer(PartialUpdateSerializer[Patient]):
         model = Patient
         fields = ("id", *PROFILE_EXAMPLE)
         extra_kwargs = {  # the values that a PUT sets when it leaves the field out
+            "first_name": {"required": True},  # it may be empty: a person may have one name
             "date_of_birth": {"default": None},
             **{
                 name: {"default": ""}
@@ -171,10 +172,14 @@ class ActorSerializer(serializers.ModelSerializer[AuditEvent]):
         fields = ("role", "name")
 
     def get_name(self, event: AuditEvent) -> str | None:
-        """Return the name; null for patients, the system, and deleted or nameless accounts."""
-        if event.role not in AuditEvent.NAMED or event.actor is None:
+        """Return the name on the day of the event; null for patients, the system and no name.
+
+        An event from before names were kept has the present name, if the account still exists.
+        """
+        if event.role not in AuditEvent.NAMED:
             return None
-        return f"{event.actor.first_name} {event.actor.last_name}".strip() or None
+        present = event.actor and event.actor.full_name
+        return (present if event.actor_name is None else event.actor_name) or None
 
 
 @extend_schema_serializer(

@@ -63,6 +63,7 @@ FOREIGN = (
     "PGBOUNCER",
     "PORT",
     "SECRET_KEY",
+    "TRUSTED_PROXIES",
 )
 
 

@@ -48,6 +48,8 @@ BEYOND_A_SCHEMA = {
 CODES_BEYOND_A_SCHEMA = {
     "does_not_exist",  # a key of the right shape that no row has
     "null_characters_not_allowed",
+    "control",  # characters of a name, by categories of Unicode
+    "invisible",
     "password_entirely_numeric",
     "password_too_common",
     "password_too_short",

@@ -21,6 +21,12 @@ def api_routes() -> dict[str, set[str]]:
     return found
 
 
+def api_views() -> dict[str, Any]:
+    """Return the view of each path template under /api/, the two documents included."""
+    found = _views(get_resolver().url_patterns, "/")
+    return {path: view for path, view in found if path.startswith("/api/")}
+
+
 def routes() -> list[str]:
     """Return the template of every path, of the API and of every page, in the resolver's order."""
     return [path for path, _ in _views(get_resolver().url_patterns, "/")]

@@ -3,11 +3,9 @@
 import logging
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
@@ -47,25 +45,7 @@ def test_a_postgres_url_names_its_server(scheme: str) -> None:
     assert (config["HOST"], config["PORT"], config["PASSWORD"]) == ("host", 5433, "p@ss")
 
 
-# --- THROTTLE -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("throttle", "warnings"), [(False, ["config.W001"]), (True, [])])
-def test_a_deployment_without_rate_limits_gets_a_warning(
-    settings: Any, throttle: bool, warnings: list[str]
-) -> None:
-    settings.THROTTLE = throttle
-    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
-    assert [message.id for message in found if message.id.startswith("config.")] == warnings
-
-
-@pytest.mark.parametrize(("url", "warned"), [("", False), ("locmemcache://", True)])
-def test_a_deployment_whose_processes_count_separately_gets_a_warning(
-    settings: Any, url: str, warned: bool
-) -> None:
-    settings.PRODUCTION, settings.CACHES = True, {"default": environment.counting_cache(url)}
-    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
-    assert ("config.W003" in {message.id for message in found}) is warned
+# --- CACHE_URL ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", ["", "dbcache://elsewhere"])
@@ -104,29 +84,6 @@ def test_an_email_url_names_a_server_or_a_folder() -> None:
     assert [server[name] for name in named] == ["host", 587, "p@ss", True]
     for url, folder in (("filemail:///var/mail", "/base/var/mail"), ("filemail:////m", "/m")):
         assert environment.mail(url, Path("/base"))["EMAIL_FILE_PATH"] == Path(folder)
-
-
-# --- Warnings about limits ------------------------------------------------------------------------
-
-
-def test_a_load_test_gets_no_warning(settings: Any) -> None:
-    settings.THROTTLE = False
-    found = checks.run_checks(tags=[checks.Tags.security])
-    assert [message.id for message in found if message.id.startswith("config.")] == []
-
-
-@pytest.mark.parametrize(
-    ("production", "asked", "warnings"),
-    [(True, False, ["config.W002"]), (True, True, []), (False, False, [])],
-)
-def test_production_without_a_second_factor_gets_a_warning(
-    settings: Any, production: bool, asked: bool, warnings: list[str]
-) -> None:
-    settings.CACHES = {"default": environment.counting_cache("")}
-    settings.THROTTLE = True
-    settings.PRODUCTION, settings.ADMIN_SECOND_FACTOR = production, asked
-    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
-    assert [message.id for message in found if message.id.startswith("config.")] == warnings
 
 
 # --- The database of the limits -------------------------------------------------------------------

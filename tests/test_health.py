@@ -1,15 +1,19 @@
 """The probes that load balancers and orchestrators call."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from config import health
+from config import environment, health
 
 pytestmark = pytest.mark.both_databases
 
@@ -57,6 +61,54 @@ def test_the_migrations_expected_are_those_that_migrate_applies(db: None) -> Non
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
     assert health.expected_migrations() == {(step.app_label, step.name) for step, _ in plan}
+
+
+def test_a_server_is_not_ready_without_the_table_that_counts_calls(
+    client: Client, transactional_db: None, settings: Any
+) -> None:
+    settings.CACHES = {"default": environment.counting_cache("dbcache://nowhere")}
+    assert_unavailable(client, "cache_table")
+    assert "createcachetable" in str(health.reason_to_refuse())
+
+
+@pytest.fixture
+def collected(settings: Any, tmp_path: Path) -> Iterator[Path]:
+    """Collect the static files into an empty folder, as production serves them."""
+    settings.PRODUCTION, settings.STATIC_ROOT = True, tmp_path
+    backend = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": backend}
+    health.lacks_static_files.cache_clear()
+    call_command("collectstatic", interactive=False, verbosity=0)
+    yield tmp_path
+    health.lacks_static_files.cache_clear()
+
+
+def lacks_static_files() -> bool:
+    """Ask as a process that has just started."""
+    health.lacks_static_files.cache_clear()
+    storage: Any = staticfiles_storage
+    storage.hashed_files = storage.load_manifest()[0]
+    return health.lacks_static_files()
+
+
+def test_a_server_is_not_ready_without_a_collected_file_of_the_code(
+    client: Client, db: None, collected: Path
+) -> None:
+    assert lacks_static_files() is False
+    assert client.get("/readyz").status_code == 200
+    manifest = collected / "staticfiles.json"
+    stored = json.loads(manifest.read_text())
+    del stored["paths"]["config/start.css"]  # as collected by an older release
+    manifest.write_text(json.dumps(stored))
+    assert lacks_static_files() is True
+    assert_unavailable(client, "static")
+    assert "collectstatic" in str(health.reason_to_refuse())
+    manifest.unlink()
+    assert lacks_static_files() is True
+
+
+def test_a_server_may_start_while_its_database_is_away(unreachable: None) -> None:
+    assert health.reason_to_refuse() is None
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

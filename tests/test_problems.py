@@ -117,6 +117,23 @@ def test_an_unsupported_method_is_405_and_names_the_supported_ones(path: str) ->
     assert_problem(APIClient().generic("BREW", path), 405, "method_not_allowed")
 
 
+@pytest.mark.parametrize("accept", ["", " ", ",", "*/*"])
+def test_an_empty_accept_header_means_json(accept: str) -> None:
+    found = APIClient().get(LANGUAGES, HTTP_ACCEPT=accept)
+    assert (found.status_code, found["Content-Type"]) == (200, "application/json")
+    assert_problem(APIClient().get("/api/nowhere/", HTTP_ACCEPT=accept), 404, "not_found")
+
+
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=UTF8"])
+def test_a_byte_order_mark_before_json_is_ignored(client: APIClient, charset: str) -> None:
+    body = "\ufeff" + json.dumps({"first_name": "Ana", "last_name": "Nu\u00f1ez"})
+    kind = f"application/json{charset}"
+    answer = client.generic("PATCH", PROFILE, body.encode(), content_type=kind)
+    assert (answer.status_code, answer.json()["last_name"]) == (200, "Nu\u00f1ez")
+    twice = client.generic("PATCH", PROFILE, ("\ufeff" + body).encode(), content_type=kind)
+    assert_problem(twice, 400, "parse_error")
+
+
 @pytest.mark.parametrize("path", [LANGUAGES, f"{LANGUAGES}1/", "/api/docs/"])
 def test_an_unsupported_accept_header_is_406(path: str) -> None:
     assert_problem(APIClient().get(path, HTTP_ACCEPT="image/png"), 406, "not_acceptable")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.live import environ
+from tests.live import environ, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = """
@@ -19,7 +19,8 @@ from django.test import Client
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.core.files.storage.FileSystemStorage"
 answers = {}
 for path, secure, headers in json.load(sys.stdin):
-    answer = Client(SERVER_NAME="clinic.example").get(path, secure=secure, headers=headers)
+    client = Client(SERVER_NAME="clinic.example", REMOTE_ADDR=sys.argv[1])
+    answer = client.get(path, secure=secure, headers=headers)
     cookies = {name: [m["secure"], m["httponly"], m["samesite"], m["path"], m["domain"]]
                for name, m in answer.cookies.items()}
     key = ("https " if secure else "http ") + path + "".join(sorted(headers))
@@ -43,15 +44,13 @@ CALLS: list[tuple[str, bool, dict[str, str]]] = [
 ]
 
 
-def production(**variables: str) -> dict[str, Any]:
-    """Make CALLS in a process with the production settings, and return their answers.
-
-    An answer is [status, headers, cookies, body]. Its key is `https` or `http`, a space, the path
-    and the names of the headers sent. The key `settings` has the settings of the session cookie.
-    """
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input=json.dumps(CALLS),
+def run_in_production(
+    command: list[str], text: str = "", **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command with the production settings and this text on its standard input."""
+    return subprocess.run(
+        command,
+        input=text,
         env=environ(
             DJANGO_SETTINGS_MODULE="config.settings",
             ENVIRONMENT="production",
@@ -62,8 +61,18 @@ def production(**variables: str) -> dict[str, Any]:
             DEFAULT_FROM_EMAIL="clinic@clinic.example",
             **variables,
         ),
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
+
+
+def production(caller: str = "127.0.0.1", **variables: str) -> dict[str, Any]:
+    """Make CALLS from an address in a process with the production settings; return their answers.
+
+    An answer is [status, headers, cookies, body]. Its key is `https` or `http`, a space, the path
+    and the names of the headers sent. The key `settings` has the settings of the session cookie.
+    """
+    command = [sys.executable, "-c", PROGRAM, caller]
+    run = run_in_production(command, json.dumps(CALLS), **variables)
     assert run.returncode == 0, run.stderr
     answers: dict[str, Any] = json.loads(run.stdout)
     return answers
@@ -90,6 +99,11 @@ def test_x_forwarded_proto_is_ignored_unless_a_proxy_is_named(answers) -> None:
     behind_one = production(NUM_PROXIES="1")
     assert behind_one[f"http {DOCTORS}X-Forwarded-Proto"][0] != 403
     assert behind_one[f"http {DOCTORS}"][0] == 403
+
+
+def test_x_forwarded_proto_is_ignored_from_any_other_address_than_a_proxys() -> None:
+    direct = production(caller="198.51.100.7", NUM_PROXIES="1")
+    assert direct[f"http {DOCTORS}X-Forwarded-Proto"][0] == 403
 
 
 def test_probes_are_answered_over_plain_http(answers) -> None:
@@ -124,3 +138,15 @@ def test_cookies_are_secure_host_only_and_http_only(answers) -> None:
 def test_an_unknown_path_under_api_is_a_problem_over_https(answers) -> None:
     status, headers, *_ = answers["https /api/nowhere/"]
     assert (status, headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_server_without_collected_files_does_not_start(tmp_path: Path) -> None:
+    start = (
+        f"import sys, config.settings; config.settings.STATIC_ROOT = {str(tmp_path)!r};"
+        "sys.argv = ['gunicorn', '--config', 'deploy/gunicorn.conf.py', 'config.wsgi'];"
+        "from gunicorn.app.wsgiapp import run; run()"
+    )
+    run = run_in_production([sys.executable, "-c", start], PORT=str(free_port()))
+    assert run.returncode == 1
+    assert "collectstatic" in run.stderr
+    assert "Traceback" not in run.stderr

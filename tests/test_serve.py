@@ -3,13 +3,12 @@
 import socket
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from config import health
 from config.management.commands import serve
 from tests.live import ROOT, Server, environ, free_port
 from tests.templates import Templates
@@ -82,12 +81,10 @@ def test_an_unreachable_database_is_reported_in_one_line(url: str, sentence: str
     assert "s3cret" not in line
 
 
-def test_production_without_collected_files_is_refused(settings: Any, tmp_path: Path) -> None:
-    settings.PRODUCTION, settings.STATIC_ROOT = True, tmp_path
+def test_production_without_collected_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "lacks_static_files", lambda: True)
     with pytest.raises(CommandError, match="collectstatic"):
         serve.refuse_without_static_files()
-    (tmp_path / "staticfiles.json").touch()
-    serve.refuse_without_static_files()
 
 
 # --- A real start ---------------------------------------------------------------------------------

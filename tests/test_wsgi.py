@@ -40,6 +40,17 @@ def test_a_chunked_body_over_the_limit_is_413(
     assert json.load(response)["code"] == "payload_too_large"
 
 
+@pytest.mark.parametrize(("path", "status"), [("/api/auth/login/", 413), ("/admin/login/", 403)])
+def test_a_client_that_sends_a_body_too_large_sees_the_answer(
+    connection: http.client.HTTPConnection, path: str, status: int
+) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", path, b"a" * 5_000_000, form)
+    response = connection.getresponse()
+    assert response.status == status
+    assert response.headers["Connection"] == "close"
+
+
 @pytest.mark.parametrize(
     "sent", [b"X-A: a\0b", b"X A: b", b"Transfer-Encoding: junk", b"Content-Length: -1"]
 )

@@ -1,4 +1,4 @@
-"""The admins of groups (Django) and failed logins (django-axes), registered again on BaseAdmin."""
+"""The admins of groups (Django) and logins (django-axes), registered again on BaseAdmin."""
 
 from typing import Any
 
@@ -12,19 +12,49 @@ from django.http import HttpRequest
 from extensions.admin.base import BaseAdmin
 
 
-class GroupAdmin(auth.GroupAdmin):
-    """Django's admin of groups, without a query for each permission that a read-only page lists."""
+class SuperusersWriteMixin:
+    """An admin of rows that only superusers add, change and delete; others may view them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser) and super().has_add_permission(request)  # type: ignore[misc]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser) and super().has_change_permission(request, obj)  # type: ignore[misc]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser) and super().has_delete_permission(request, obj)  # type: ignore[misc]
+
+
+class GroupAdmin(SuperusersWriteMixin, auth.GroupAdmin):
+    """Django's admin of groups, without a query for each permission that a read-only page lists.
+
+    Whoever changes a group gives its members any permission, so only superusers do.
+    """
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the groups with the content types that the name of a permission shows."""
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
 
+class AccessAttemptAdmin(SuperusersWriteMixin, axes.AccessAttemptAdmin):
+    """Wrong passwords. To delete them lifts a lock-out, so that guessing may go on."""
+
+    actions = ()  # axes' own action deletes rows, and any viewer could call it
+
+
+class AccessLogAdmin(SuperusersWriteMixin, axes.AccessLogAdmin):
+    """Logins and logouts of the admin."""
+
+
+class AccessFailureLogAdmin(SuperusersWriteMixin, axes.AccessFailureLogAdmin):
+    """Failed logins."""
+
+
 ADMINS = {
     Group: GroupAdmin,
-    axes.AccessAttempt: axes.AccessAttemptAdmin,
-    axes.AccessLog: axes.AccessLogAdmin,
-    axes.AccessFailureLog: axes.AccessFailureLogAdmin,
+    axes.AccessAttempt: AccessAttemptAdmin,
+    axes.AccessLog: AccessLogAdmin,
+    axes.AccessFailureLog: AccessFailureLogAdmin,
 }
 
 for model, model_admin in ADMINS.items():

@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from knox import admin as knox  # registers an admin that shows new tokens
 from knox.models import AuthToken
 
+from accounts.admin.users import may_manage
 from extensions.admin.actions import DomainActionAdmin
 
 admin.site.unregister(knox.models.AuthToken)
@@ -17,13 +19,20 @@ class AuthTokenAdmin(DomainActionAdmin):
     """Whose devices are signed in, and until when. Deleting a token signs its device out."""
 
     list_display = ("user", "created", "expiry")
-    list_select_related = ("user",)
     list_filter = ("created", "expiry")
     date_hierarchy = "created"
     search_fields = ("user__email", "user__first_name", "user__last_name")
     fields = readonly_fields = ("user", "created", "expiry")
     ordering = ("-created",)
     deletion_note = "The device is signed out at once."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuthToken]:
+        """Return the tokens with their accounts, and the doctors of those."""
+        return super().get_queryset(request).select_related("user__doctor")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let only superusers sign out staff and doctors."""
+        return may_manage(request, obj and obj.user) and super().has_delete_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -2,16 +2,20 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import admin as auth
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
     AdminUserCreationForm,
     UserChangeForm,
 )
-from django.http import HttpRequest
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
 from accounts.models import User
+from accounts.models.user import AccountKept
+from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.forms import PartialUpdateForm
 
@@ -46,7 +50,10 @@ class NewPasswordForm(AdminPasswordChangeForm):
 
 @admin.register(User)
 class UserAdmin(DomainActionAdmin, auth.UserAdmin):
-    """Accounts. Only superusers grant staff rights and permissions, and change superusers."""
+    """Accounts. Only superusers change those of staff and doctors, and grant staff rights.
+
+    Accounts that work here or did are ended, and not deleted.
+    """
 
     form = UserForm
     add_form = NewUserForm
@@ -67,6 +74,11 @@ class UserAdmin(DomainActionAdmin, auth.UserAdmin):
     date_hierarchy = "date_joined"
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
+    actions = ("end_accounts", "delete_selected")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the accounts with their doctors, which say whether an account works here."""
+        return super().get_queryset(request).select_related("doctor")
 
     def name_in_log(self, row: User) -> str:
         return f"account {row.pk}"
@@ -76,11 +88,49 @@ class UserAdmin(DomainActionAdmin, auth.UserAdmin):
         return fields if request.user.is_superuser else (*fields, *RIGHTS)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _may_change(request, obj) and super().has_change_permission(request, obj)
+        return may_manage(request, obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _may_change(request, obj) and super().has_delete_permission(request, obj)
+        return may_manage(request, obj) and super().has_delete_permission(request, obj)
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may end accounts."""
+        return bool(request.user.is_superuser)
+
+    # --- Ended, not deleted ---
+
+    @admin.action(permissions=["end"], description="End selected accounts")
+    def end_accounts(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """End all of these accounts, or none if one is the user's own."""
+        with transaction.atomic():
+            for user in queryset.order_by("pk"):
+                user.end(by=signed_in_user(request))
+                self.log_change(request, user, "Account ended.")
+        self.message_user(request, f"{len(queryset)} ended.", messages.SUCCESS)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show or save the form, without a link to delete an account that is kept."""
+        kept = object_id.isdecimal() and User.objects.kept().filter(pk=object_id).exists()
+        extra_context = {**(extra_context or {}), "show_delete": not kept}
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return what the confirmation page lists: an account that is kept forbids the deletion."""
+        rows = list(objs)
+        lines, counts, lacking, protected = super().get_deleted_objects(rows, request)
+        if lacking:  # the answer is 403 then, unless rows forbid the deletion
+            return lines, counts, lacking, []
+        kept = User.objects.kept().filter(pk__in=[row.pk for row in rows])
+        reasons = [f"{self.row_label(row)}: {AccountKept.message}" for row in kept]
+        return lines, counts, lacking, [*protected, *reasons]
 
 
-def _may_change(request: HttpRequest, user: User | None) -> bool:
-    return request.user.is_superuser or user is None or not user.is_superuser
+def may_manage(request: HttpRequest, user: User | None) -> bool:
+    """Whether the user may manage this account at all: superusers alone those that work here."""
+    return request.user.is_superuser or user is None or not user.works_here

@@ -1,11 +1,13 @@
 """Admins that record who reads a patient's data, and the admin of the audit trail itself."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -84,6 +86,26 @@ class AuditedAdminMixin:
 class AuditedAutocompleteView(AutocompleteJsonView):
     """The suggestions of an autocomplete field, recorded if they name patients."""
 
+    def process_request(self, request: HttpRequest) -> Any:
+        """Parse the request; raises PermissionDenied for a field that no form autocompletes.
+
+        Django itself serves every relation of every model, reverse ones and hidden fields included.
+        """
+        names = ("app_label", "model_name", "field_name")
+        if tuple(request.GET.get(name) for name in names) not in self._offered():
+            raise PermissionDenied
+        return super().process_request(request)
+
+    def _offered(self) -> set[tuple[str, str, str]]:
+        """Return app label, model name and field name of every autocomplete field of the site."""
+        site = cast(AdminSite, self.admin_site)
+        return {
+            (form.model._meta.app_label, form.model._meta.model_name, name)
+            for model_admin in site._registry.values()
+            for form in (model_admin, *model_admin.inlines)
+            for name in form.autocomplete_fields
+        }
+
     def has_perm(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(self.model_admin, AuditedAdminMixin):
             # For `accounts.audit.denials`: one URL serves the autocomplete fields of all models.
@@ -130,6 +152,7 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
     )
     list_select_related = ("actor",)
     list_filter = ("emergency", "outcome", "action", "role", "channel", "at")
+    link_filters = ("patient_id__exact",)
     date_hierarchy = "at"
     ordering = ("-at", "-pk")
     search_fields = (
@@ -137,6 +160,7 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "request_id__exact",
         "actor__last_name",
         "actor__first_name",
+        "actor_name",
     )
     search_help_text = "Number of the patient, id of the request, or who it was."
 
@@ -162,4 +186,4 @@ class AuditEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
 
     @admin.display(description="who", empty_value="-")
     def who(self, event: AuditEvent) -> str:
-        return display_name(event.actor)
+        return display_name(event.actor_id, event.actor_name, event.actor)

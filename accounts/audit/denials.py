@@ -13,11 +13,12 @@ from django.urls import ResolverMatch, reverse
 from accounts.audit.models import AuditEvent
 from accounts.audit.views import READ_METHODS
 from extensions.db.fields import MAX_KEY
-from extensions.rest.throttling import PerAddressThrottle
+from extensions.rest.throttling import PerAddressThrottle, PerCallerThrottle
 
 logger = logging.getLogger("accounts.audit")
 
 DENIED = (401, 403, 404)
+OVER_LIMIT = "A refusal over the limit is not in the audit trail"
 KEYS = ("pk", "appointment_id", "object_id")  # arguments in the path that hold the key of a row
 ACTIONS = {
     "GET": "read",
@@ -29,34 +30,47 @@ ACTIONS = {
 }
 
 
-class DenialThrottle(PerAddressThrottle):
-    """Limit the recorded denials of anonymous callers, by IP address.
+class DenialThrottle(PerCallerThrottle):
+    """Limit the recorded denials of a user, or of an IP address without a login, a minute.
 
-    A denied call costs a stranger nothing and the clinic a row that is never deleted: without a
-    limit anybody could fill the disk. All denials of signed-in users are recorded: their calls are
-    limited, and the event names them.
+    A denied call costs its caller nothing and the clinic a row that is never deleted: without a
+    limit anybody could fill the disk, with an account too, since registration is open.
     """
 
     scope = "denials"
 
-    def identity(self, request: Any) -> str | None:
-        user = getattr(request, "user", None)
-        is_known = user is not None and user.is_authenticated
-        return None if is_known else super().identity(request)
+
+class DailyDenialThrottle(PerCallerThrottle):
+    """Limit the recorded denials of a user, or of an IP address without a login, a day."""
+
+    scope = "denials_daily"
+
+
+class AddressDenialThrottle(PerAddressThrottle):
+    """Limit the recorded denials from an IP address a day, over all accounts."""
+
+    scope = "denials_address"
+
+
+THROTTLES = (DenialThrottle, DailyDenialThrottle, AddressDenialThrottle)
 
 
 def record_denial(request: HttpRequest, response: HttpResponseBase) -> None:
     """Record the call if its answer denies a patient's data.
 
     The transaction of the call is over, so its rollback does not undo this event. If the event
-    cannot be written the denial stands, since the answer shows no data, and the log says so.
+    cannot be written, or the caller has too many, the denial stands, since the answer shows no
+    data, and the log says so.
     """
     model = _audited_model(request) if _is_denial(request, response) else None
     if model is None:
         return
     try:
-        if DenialThrottle().allow_request(request, None):
+        if all(throttle().allow_request(request, None) for throttle in THROTTLES):
             _record(request, model)
+        else:
+            caller = getattr(getattr(request, "user", None), "pk", None)
+            logger.warning("%s: account %s, %s", OVER_LIMIT, caller, response["X-Request-ID"])
     except Error:
         logger.error("A refusal could not be written down: %s", response["X-Request-ID"])
 

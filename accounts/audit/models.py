@@ -1,6 +1,7 @@
 """The audit trail: a row for each read and change of a patient's record, never changed again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -9,10 +10,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
+from accounts.fields import name_that_day
+from extensions.db.triggers import purging
+
+ROWS_PER_PURGE = 1000  # deleted in one transaction
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Adds events. The database refuses to change or delete one."""
+    """Adds events. The database refuses to change one, and deletes one by `purge` only."""
 
     def record(
         self,
@@ -50,12 +55,29 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         own_reads = {"kind": self.model._meta.label_lower, "role": "patient"}
         return self.filter(patient_id__in=patients, outcome="allowed").exclude(**own_reads)
 
+    def purge(self, before: datetime) -> Iterator[int]:
+        """Delete the events older than `before`; yield the number deleted by each transaction.
+
+        An event records the purge before anything is deleted, so that one that is broken off is
+        recorded too. A transaction deletes at most ROWS_PER_PURGE events and takes no lock that an
+        INSERT waits for: patients are served meanwhile. Raises IntegrityError on PostgreSQL if the
+        database user does not own the table.
+        """
+        self.record("delete", AuditEvent, **AuditEvent.by_system())
+        old = self.filter(at__lt=before).order_by("at", "pk").values_list("pk", flat=True)
+        while True:
+            with purging(AuditEvent, before):
+                deleted, _ = self.filter(pk__in=list(old[:ROWS_PER_PURGE])).delete()
+            if not deleted:
+                return
+            yield deleted
+
 
 class AuditEvent(models.Model):
     """A user read or changed data of a patient, or was denied. Holds keys and none of the data.
 
     The keys stay when the account or the patient is deleted, so no column has a foreign key
-    constraint.
+    constraint. The name of a member of staff or doctor stays as it was on the day of the event.
     """
 
     class Role(models.TextChoices):
@@ -100,6 +122,7 @@ class AuditEvent(models.Model):
         db_constraint=False,
         related_name="+",
     )
+    actor_name = name_that_day()
     role = models.CharField(max_length=8, choices=Role)
     channel = models.CharField(max_length=7, choices=Channel)
     action = models.CharField(max_length=6, choices=Action)
@@ -135,8 +158,11 @@ class AuditEvent(models.Model):
         actor: Any = known.pop("actor", context.user)
         otherwise = known.pop("otherwise", None)
         role = known.pop("role", None) or cls.role_of(actor, patient, context, otherwise)
+        # A patient who works here reads their own record as a patient, whose name is not kept.
+        works_here = role in cls.NAMED or (actor and actor.is_staff and role != cls.Role.PATIENT)
         return cls(
             actor=actor,
+            actor_name=actor.full_name if works_here and actor else None,
             role=role,
             channel=context.channel,
             action=action,
@@ -161,13 +187,16 @@ class AuditEvent(models.Model):
     ) -> str:
         """Return the role of the actor towards the patient, without a query.
 
-        Without an actor it is `system` for a command, else `stranger`. It is `patient` for a
+        Without an actor it is `system` for a command, else `stranger`. In the admin it is
+        `otherwise` if given, else `staff`, whoever the patient is. Elsewhere it is `patient` for a
         patient of the actor's own account. For another patient it is `otherwise` if given, else
         `staff` or `doctor`: no other role reaches that patient's data. Without a patient, `patient`
         replaces `doctor`: the actor has looked for their own data.
         """
         if actor is None:
             return cls.Role.SYSTEM if context.channel == COMMAND else cls.Role.STRANGER
+        if context.channel == ADMIN:
+            return otherwise or cls.Role.STAFF
         if patient is not None and patient.user_id == actor.pk:
             return cls.Role.PATIENT
         others = cls.Role.PATIENT if patient is None else cls.Role.DOCTOR

@@ -1,14 +1,16 @@
-"""The devices on which a user is signed in: a row beside each API token."""
+"""The devices on which a user is signed in, and those on which one was: known by their names."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from knox.models import AuthToken
 
 MAX_NAME_LENGTH = 100
 UNKNOWN_DEVICE = "Unknown device"
+MAX_KNOWN = 20  # names an account; the one not seen for longest is forgotten
 USE_RECORDED_AFTER = timedelta(hours=1)
 
 
@@ -57,6 +59,51 @@ class Device(models.Model):
     def revoke(self) -> None:
         """Delete its token: the device is signed out at once."""
         AuthToken.objects.filter(pk=self.token_id).delete()
+
+
+class KnownDeviceQuerySet(models.QuerySet["KnownDevice"]):
+    """Remembers devices."""
+
+    def meet(self, user: Any, name: str) -> bool:
+        """Remember that the device signed in; return whether the account did not know its name.
+
+        The caller holds the lock of the user.
+        """
+        now, known = timezone.now(), self.filter(user=user)
+        if known.filter(name=name).update(last_seen_at=now):
+            return False
+        self.create(user=user, name=name, last_seen_at=now)
+        kept = known.order_by("-last_seen_at", "-pk").values("pk")[:MAX_KNOWN]
+        known.exclude(pk__in=kept).delete()
+        return True
+
+
+class KnownDevice(models.Model):
+    """The name of a device that has signed in, with a token or to a session; it outlives both."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="known_devices",
+        db_constraint=False,  # the previous version deletes accounts without these rows
+    )
+    name = models.CharField(max_length=MAX_NAME_LENGTH)
+    last_seen_at = models.DateTimeField(help_text="When it last signed in.")
+
+    objects = KnownDeviceQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                name="accounts_knowndevice_unique",
+                violation_error_code="unique",
+                violation_error_message="The account knows this device.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Known device {self.pk}"
 
 
 def device_name(user_agent: str) -> str:

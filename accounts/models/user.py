@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from axes.models import AccessAttempt
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import hashers
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -17,11 +20,28 @@ from knox.models import AuthToken
 from accounts.exceptions import CredentialsChanged
 from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
-from accounts.models.device import Device, device_name
+from accounts.models.device import Device, KnownDevice, device_name
 from accounts.models.mail import MailKind, OutgoingMail
+from accounts.passwords import in_nfc
+from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
+from extensions.exceptions import DomainError
 
 WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
+
+
+class AccountKept(DomainError):
+    """The account works here or did, so records name it."""
+
+    code = "account_kept"
+    message = "This account works here or did, and records name it. End the account instead."
+
+
+class OwnAccount(DomainError):
+    """Administrators do not lock themselves out."""
+
+    code = "own_account"
+    message = "You cannot end your own account. Another administrator can."
 
 
 class UserManager(BaseUserManager["User"]):
@@ -55,25 +75,30 @@ class UserManager(BaseUserManager["User"]):
             raise ValidationError({"email": taken}) from error
 
     def verify_email(self, token: str) -> None:
-        """Mark the address as verified by the token that was mailed to it.
+        """Mark the address as verified by the token mailed to it; end all API tokens and sessions.
 
-        Raises ValidationError on `token` if it is wrong, used or older than an hour.
+        Somebody else may have registered with the address and be signed in. Raises ValidationError
+        on `token` if it is wrong, used or older than an hour.
         """
         with transaction.atomic():
-            self._lock_holder(VERIFICATION, token).revise(email_verified_at=timezone.now())
+            user = self._lock_holder(VERIFICATION, token)
+            user.revise(email_verified_at=timezone.now())
+            user.sign_out_everywhere()
 
     def reset_password(self, token: str, new: str) -> None:
         """Set a new password by a mailed token; delete all API tokens and end all sessions.
 
-        Locks the row before it checks the token, so that of several calls at once one succeeds.
-        Lifts a lock-out after wrong passwords. Raises ValidationError on `token`, or on
-        `new_password` for a weak password, which leaves the mailed token unused.
+        The token proves who reads the mail, so the address is verified by it too. Locks the row
+        before it checks the token, so that of several calls at once one succeeds. Lifts a lock-out
+        after wrong passwords. Raises ValidationError on `token`, or on `new_password` for a weak
+        password, which leaves the mailed token unused.
         """
         with transaction.atomic():
             user = self._lock_holder(PASSWORD_RESET, token)
             check_new_password(new, user, "new_password")
             user.set_password(new)
-            user.store_password()
+            verified_at = user.email_verified_at or timezone.now()
+            user.revise(password=user.password, email_verified_at=verified_at)
             AccessAttempt.objects.filter(username=user.email).delete()
 
     def _lock_holder(self, tokens: LinkTokenGenerator, token: str) -> "User":
@@ -86,6 +111,16 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=fold_email(username or ""))
+
+    def kept(self) -> models.QuerySet["User"]:
+        """Return the accounts that are ended and never deleted.
+
+        They are those of staff and doctors, and those with entries in the admin's log, which would
+        be deleted with them. Events keep the number and the name of an account by themselves.
+        """
+        logged = LogEntry.objects.filter(user=OuterRef("pk"))
+        works_here = Q(is_staff=True) | Q(is_superuser=True) | Q(doctor__isnull=False)
+        return self.filter(works_here | Exists(logged))
 
     def lock(self, pk: int | None) -> "User | None":
         """Lock the row until the end of the transaction; return it, or None if it is deleted.
@@ -104,13 +139,16 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         unique=True,
         error_messages={"unique": "A user with this e-mail address already exists."},
     )
-    first_name = models.CharField(max_length=150, blank=True)
-    last_name = models.CharField(max_length=150, blank=True)
+    first_name = one_line(150, blank=True)
+    last_name = one_line(150, blank=True)
     is_active = models.BooleanField(
         "active", default=True, help_text="Take this away instead of deleting an account."
     )
     email_verified_at = models.DateTimeField(
         null=True, editable=False, help_text="When its owner followed the link mailed to it, if so."
+    )
+    password_changed_at = models.DateTimeField(
+        null=True, editable=False, help_text="Every link to reset it mailed before is dead."
     )
     signed_out_at = models.DateTimeField(
         null=True, editable=False, help_text="Every session that began before is dead."
@@ -139,9 +177,14 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         return self.email
 
     @property
+    def full_name(self) -> str:
+        """First and last name; empty where both are."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
     def name(self) -> str:
         """First and last name; the e-mail address where both are empty."""
-        return f"{self.first_name} {self.last_name}".strip() or self.email
+        return self.full_name or self.email
 
     def get_full_name(self) -> str:
         return self.name
@@ -156,9 +199,42 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     def clean(self) -> None:
         self.email = fold_email(self.email)
 
+    def set_password(self, raw_password: str | None) -> None:
+        """Hash the password in NFC; None makes it unusable."""
+        super().set_password(raw_password and in_nfc(raw_password))
+
+    def check_password(self, raw_password: str) -> bool:
+        """Whether it is the password, compared in NFC.
+
+        A hash of the form as typed, which an earlier version made, still serves; a hash of NFC then
+        replaces it. A password that is typed in another form than NFC costs two hashes, whether or
+        not an account has the address.
+        """
+        normal = in_nfc(raw_password)
+        if hashers.check_password(normal, self.password, self._rehash):
+            return True
+        if normal == raw_password or not hashers.check_password(raw_password, self.password):
+            return False
+        self._rehash(normal)
+        return True
+
+    def _rehash(self, password: str) -> None:
+        """Replace the hash by another one of the same password, unless it has just been changed."""
+        renewed = hashers.make_password(password)
+        if User.objects.filter(pk=self.pk, password=self.password).update(password=renewed):
+            self.password = renewed
+
+    @property
+    def has_verified_email(self) -> bool:
+        """Whether its owner followed a link that was mailed to the present address."""
+        return self.email_verified_at is not None
+
     @property
     def works_here(self) -> bool:
-        """Whether the user is staff or a doctor, whose account only an administrator may close."""
+        """Whether the user is staff or a doctor, whose account only an administrator may change.
+
+        An account that was ended counts too: it may be opened again.
+        """
         return self.is_staff or self.is_superuser or hasattr(self, "doctor")
 
     def issue_token(self, user_agent: str = "") -> tuple[str, datetime]:
@@ -195,31 +271,70 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         self.revise(password=self.password)
 
     def revise(self, **changes: Any) -> None:
-        """Write these columns; a new `email` is unverified.
+        """Write these columns; a new `email` is unverified, and gets the mail that verifies it.
 
         A new password or `is_active=False` deletes all API tokens of the user and ends all sessions
-        in the same transaction.
+        in the same transaction. A new password or address queues a notice to the owner.
         """
         with transaction.atomic():
+            is_notable = "email" in changes or "password" in changes
+            before = User.objects.lock(self.pk) if is_notable else None
             if "email" in changes:
                 changes["email_verified_at"] = None
+            if "password" in changes:
+                changes["password_changed_at"] = timezone.now()
             ends = "password" in changes or changes.get("is_active") is False
             super().revise(**changes, **({"signed_out_at": timezone.now()} if ends else {}))
             if ends:
                 AuthToken.objects.filter(user=self).delete()
+            if before:
+                self._tell_of_change(before)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the row; delete all API tokens if a password was set or the account is inactive.
 
         `save` does this as well as `revise`, since Django's own forms and its command
-        `changepassword` call `save`.
+        `changepassword` call `save`. The owner gets a notice of a new password.
         """
         with transaction.atomic():
             password_was_set = getattr(self, "_password", None) is not None
             ends = (password_was_set or not self.is_active) and not self._state.adding
+            before = User.objects.lock(self.pk) if ends and password_was_set else None
+            if before:
+                self.password_changed_at = timezone.now()
+                if kwargs.get("update_fields") is not None:
+                    kwargs["update_fields"] = {*kwargs["update_fields"], "password_changed_at"}
             super().save(*args, **kwargs)
             if ends:
                 AuthToken.objects.filter(user=self).delete()
+            if before:
+                self._tell_of_change(before)
+
+    def _tell_of_change(self, before: "User") -> None:
+        """Queue the notices of a new password or address, to the address `before` the change.
+
+        Only a verified address gets one: an unverified one may be a stranger's.
+        """
+        if self.password != before.password and (
+            before.has_verified_email or self.has_verified_email
+        ):
+            OutgoingMail.objects.enqueue(MailKind.PASSWORD_CHANGED, before.email, self)
+        if fold_email(self.email) != before.email:
+            if before.has_verified_email:
+                OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, before.email, self)
+            self.send_verification_mail()
+
+    def note_sign_in(self, user_agent: str) -> None:
+        """Remember the device that signed in; mail the owner if the account did not know it.
+
+        An account whose address is not verified gets no mail, and its devices are not remembered.
+        """
+        if not self.has_verified_email:
+            return
+        with transaction.atomic():
+            user = User.objects.lock(self.pk)
+            if user and KnownDevice.objects.meet(user, device_name(user_agent)):
+                OutgoingMail.objects.enqueue(MailKind.NEW_DEVICE, user.email, user)
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
         """Return the hash that a session must hold; Django ends a session with another hash.
@@ -244,19 +359,35 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Queue the mail that verifies the address; a verified address gets none."""
         OutgoingMail.objects.enqueue(MailKind.VERIFICATION, self.email)
 
+    def end(self, by: "User") -> None:
+        """End the account: it opens nothing any more, and stays, so that records name who acted.
+
+        Deletes all API tokens and ends all sessions. Raises OwnAccount if it is that of `by`.
+        """
+        if self.pk == by.pk:
+            raise OwnAccount
+        self.revise(is_active=False)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the account. Raises AccountKept for one of `UserManager.kept`."""
+        with transaction.atomic():
+            if User.objects.kept().filter(pk=self.pk).exists():
+                raise AccountKept
+            return super().delete(*args, **kwargs)
+
     def close(self, password: str) -> None:
         """Erase the user's patients (own profile and dependents), then delete the account.
 
         Deletes its mails and failed logins too. Locks the user, then all patients and their slots.
         Raises ValidationError on `password` if it is wrong, and PermissionDenied for staff and
-        doctors.
+        doctors, and for those who have worked here and whose account is kept.
         """
         with transaction.atomic():
             user = self._lock_by_password(password, "password", "The password is wrong.")
-            if user.works_here:
+            if User.objects.kept().filter(pk=user.pk).exists():
                 raise PermissionDenied(WORKS_HERE)
             user.patients.erase_all(by=user)
-            OutgoingMail.objects.filter(address=user.email).delete()
+            OutgoingMail.objects.about(user).delete()
             AccessAttempt.objects.filter(username=user.email).delete()
             user.delete()
 

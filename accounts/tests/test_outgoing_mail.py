@@ -1,18 +1,31 @@
 """A transaction queues mail as a row, and the mail is sent afterwards."""
 
+import ssl
 from datetime import timedelta
-from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
+from email.errors import HeaderParseError
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPDataError,
+    SMTPHeloError,
+    SMTPNotSupportedError,
+    SMTPRecipientsRefused,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+)
 from typing import Any
 
 import pytest
 import time_machine
 from django.core.mail import EmailMessage
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import MailKind, OutgoingMail, User, delete_old_mail, send_due
+from accounts.models.mail import ASKED_FOR
 from accounts.tests.factories import UserFactory
 from accounts.tests.mailbox import post, token_in
+from tests.statements import counted_statements
 from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
@@ -29,15 +42,31 @@ def ask(address: str = "ana@example.com", kind: str = MailKind.PASSWORD_RESET) -
     return OutgoingMail.objects.enqueue(kind, address)
 
 
+def refused(code: int = 550, address: str = "ana@example.com") -> SMTPRecipientsRefused:
+    return SMTPRecipientsRefused({address: (code, f"<{address}> refused".encode())})
+
+
+def queue_strangers(number: int) -> None:
+    """Queue a mail to each of `number` addresses that have an account."""
+    for _ in range(number):
+        ask(UserFactory().email)
+
+
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Make the mail server raise each error of the list in turn and then work again."""
+    """Make the mail server raise each error of the list in turn and then work again.
+
+    A function in the list is called before the mail is sent.
+    """
     errors: list[Any] = []
     send = EmailMessage.send
 
     def failing(self: EmailMessage, *args: Any) -> int:
-        if errors:
-            raise errors.pop(0)
+        error = errors.pop(0) if errors else None
+        if isinstance(error, Exception):
+            raise error
+        if error:
+            error()
         return send(self, *args)
 
     monkeypatch.setattr(EmailMessage, "send", failing)
@@ -54,21 +83,23 @@ def test_a_reset_goes_to_the_verified_owner_of_the_address(user: User) -> None:
     assert post() == []
 
 
-@pytest.mark.parametrize("kind", MailKind)
-def test_an_unverified_address_gets_the_mail_that_verifies_it_and_no_other(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        (MailKind.VERIFICATION, "Confirm your e-mail address"),
+        (MailKind.PASSWORD_RESET, "Choose a new password"),
+    ],
+)
+def test_an_unverified_address_gets_the_mail_that_was_asked_for(kind: str, subject: str) -> None:
     UserFactory(email="ana@example.com")
     ask(kind=kind)
-    [message] = post()
-    assert message.subject == "Confirm your e-mail address"
-    assert ("ask for the new password again" in str(message.body)) is (
-        kind == MailKind.PASSWORD_RESET
-    )
+    assert [message.subject for message in post()] == [subject]
 
 
 def test_unknown_closed_and_verified_addresses_get_no_mail(user: User) -> None:
     UserFactory(email="closed@example.com", is_active=False)
     UserFactory(email="gone@example.com", is_active=False, email_verified_at=timezone.now())
-    for kind in MailKind:
+    for kind in ASKED_FOR:
         for address in ("nobody@example.com", "closed@example.com", "gone@example.com"):
             ask(address, kind)
     ask(kind=MailKind.VERIFICATION)
@@ -103,13 +134,119 @@ def test_a_mailed_link_carries_its_token_in_the_url_fragment(user: User, setting
     assert link in str(message.body).splitlines()
 
 
+# --- Limits ---------------------------------------------------------------------------------------
+
+
 def test_an_address_gets_ten_mails_an_hour_and_no_more(user: User) -> None:
+    sent = []
     for _ in range(12):
         ask()
-    assert len(post()) == 10
+        sent += post()
+    assert len(sent) == 10
+    ask("luis@example.com")
+    assert len(post()) == 0, "an address without an account"
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
+        assert len(post()) == 1, "the mail that was put off"
+        assert post() == []
+
+
+def test_tries_count_towards_the_ten_mails_an_hour(user: User, broken: list[Any]) -> None:
+    broken += [refused(451)] * 4 + [refused(550)] * 4
+    for _ in range(20):
         ask()
-        assert len(post()) == 1
+        post()
+        ask(kind=MailKind.VERIFICATION)  # the address is verified: nothing is tried
+        post()
+    assert broken == []
+    assert OutgoingMail.objects.exclude(sent_at=None).count() == 2
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_one_mail_of_a_kind_waits_for_an_address() -> None:
+    UserFactory(email="ana@example.com")
+    asked = run_together(4, lambda n: ask(" ANA@example.com" if n % 2 else "ana@example.com"))
+    assert all(isinstance(mail, OutgoingMail) for mail in asked), asked
+    ask(kind=MailKind.VERIFICATION)
+    waiting = OutgoingMail.objects.values_list("kind", flat=True)
+    assert sorted(waiting) == [MailKind.PASSWORD_RESET, MailKind.VERIFICATION]
+    with pytest.raises(IntegrityError, match=r"one_waits|UNIQUE"):
+        OutgoingMail.objects.create(
+            kind=MailKind.VERIFICATION, address="ana@example.com", waits=True
+        )
+    assert len(post()) == 2
+    ask()
+    assert len(post()) == 1
+
+
+@pytest.mark.both_databases
+def test_who_asks_again_while_a_mail_is_sent_gets_another(user: User, broken: list[Any]) -> None:
+    ask()
+    broken.append(ask)
+    assert len(post()) == 2
+    assert post() == []
+
+
+def test_who_asks_again_does_not_wait_for_the_next_try(user: User, broken: list[Any]) -> None:
+    ask()
+    broken.append(refused(451))
+    assert post() == post() == []
+    ask()
+    assert len(post()) == 1
+    assert OutgoingMail.objects.get().attempts == 2
+
+
+def test_mails_of_the_previous_version_are_sent_and_block_no_others(user: User) -> None:
+    for _ in range(2):
+        OutgoingMail.objects.create(kind=MailKind.PASSWORD_RESET, address=user.email)
+    assert len(post()) == 2
+    ask()
+    OutgoingMail.objects.filter(waits=True).update(sent_at=timezone.now())  # as it does
+    ask()
+    assert len(post()) == 1
+
+
+def test_mails_of_a_newer_version_are_left_alone(user: User) -> None:
+    ask("ana@example.com", "of_tomorrow")
+    assert post() == []
+    assert OutgoingMail.objects.get().attempts == 0
+
+
+# --- Order ----------------------------------------------------------------------------------------
+
+
+def test_fresh_mail_goes_before_retries(user: User, broken: list[Any]) -> None:
+    queue_strangers(3)
+    broken += [refused(451)] * 3
+    assert post() == []
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        ask()
+        assert next(message.to for message in post()) == ["ana@example.com"]
+
+
+def test_who_asks_after_many_others_is_served_before_them(user: User, broken: list[Any]) -> None:
+    queue_strangers(9)
+    ask()
+    broken += [None] + [refused(550)] * 9
+    assert [message.to for message in post()] == [["ana@example.com"]]
+
+
+def test_who_asks_during_a_round_is_served_in_it(user: User, broken: list[Any]) -> None:
+    queue_strangers(3)
+    broken += [ask, None, *[refused(550)] * 9]
+    assert [message.to for message in post()][1] == ["ana@example.com"]
+
+
+def test_any_number_of_unknown_addresses_costs_one_statement(user: User) -> None:
+    costs = []
+    for number in (1, 30):
+        for each in range(number):
+            ask(f"nobody{each}@example.com")
+        ask()
+        with counted_statements() as statements:
+            assert len(post()) == 1
+        costs.append(len(statements))
+    assert costs[0] == costs[1]
 
 
 # --- Failures -------------------------------------------------------------------------------------
@@ -138,30 +275,93 @@ def test_a_mail_is_given_up_after_a_day(user: User, broken: list[Any]) -> None:
     assert post(later + timedelta(minutes=2)) == []
 
 
-def test_a_refused_address_does_not_delay_other_mails(user: User, broken: list[Any]) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused(550),
+        SMTPDataError(554, b"no"),
+        ValueError("Invalid address"),
+        UnicodeError("label too long"),
+        HeaderParseError(),
+    ],
+    ids=repr,
+)
+def test_a_refused_mail_is_given_up_at_once(
+    user: User, broken: list[Any], error: Exception
+) -> None:
+    queue_strangers(1)
     ask()
-    UserFactory(email="luis@example.com")
-    ask("luis@example.com", MailKind.VERIFICATION)
-    broken.append(SMTPRecipientsRefused({}))
-    assert [message.to for message in post()] == [["luis@example.com"]]
+    broken.append(error)
+    assert len(post()) == 1, "the mails of others go on"
+    assert post(timezone.now() + timedelta(hours=1)) == []
+    given_up = OutgoingMail.objects.get(address=user.email)
+    assert (given_up.sent_at, given_up.attempts, given_up.waits) == (None, 1, None)
+    ask()
+    assert len(post()) == 1
 
 
-def test_a_batch_ends_when_the_mail_server_is_away(user: User, broken: list[Any]) -> None:
-    for _ in range(8):
-        ask()
-    broken += [TimeoutError()] * 8
+@pytest.mark.parametrize("error", [refused(450), SMTPDataError(452, b"full")], ids=repr)
+def test_a_postponed_mail_is_tried_again_and_delays_no_other(
+    user: User, broken: list[Any], error: Exception
+) -> None:
+    queue_strangers(1)
+    ask()
+    broken.append(error)
+    assert len(post()) == 1
+    [late] = post(timezone.now() + timedelta(seconds=61))
+    assert late.to == ["ana@example.com"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError(),
+        ConnectionRefusedError(),
+        ssl.SSLCertVerificationError(),
+        SMTPServerDisconnected(),
+        SMTPConnectError(554, b"no"),
+        SMTPHeloError(550, b"no"),
+        SMTPAuthenticationError(535, b"no"),
+        SMTPNotSupportedError(),
+        SMTPSenderRefused(550, b"no", "clinic@example.com"),
+        SMTPDataError(421, b"bye"),
+        refused(421),
+        refused(530),
+        refused(-1),
+    ],
+    ids=repr,
+)
+def test_a_round_ends_when_the_mail_server_is_away(
+    user: User, broken: list[Any], error: Exception
+) -> None:
+    queue_strangers(3)
+    broken += [error] * 9
     assert post() == []
-    assert len(broken) == 5
+    assert len(broken) == 8
+    assert OutgoingMail.objects.filter(attempts=0).count() == 2
+    broken.clear()
+    assert len(post(timezone.now() + timedelta(seconds=61))) == 3
 
 
 def test_a_failure_is_logged_without_the_address(
     user: User, broken: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    ask()
-    broken.append(SMTPRecipientsRefused({"ana@example.com": (550, b"ana@example.com unknown")}))
+    mail = ask()
+    broken.append(refused(550))
     post()
-    assert "was not sent: SMTPRecipientsRefused" in caplog.text
+    said = f"Mail {mail.pk} was not sent: SMTPRecipientsRefused 550, given up"
+    assert said in caplog.messages
     assert "ana@" not in caplog.text
+
+
+def test_a_mail_that_people_keep_asking_for_is_given_up_after_twenty_tries(
+    user: User, broken: list[Any]
+) -> None:
+    ask()
+    OutgoingMail.objects.update(attempts=19)
+    broken.append(refused(451))
+    post()
+    assert OutgoingMail.objects.get().given_up_at is not None
 
 
 def test_a_mail_whose_sender_was_killed_is_sent_by_the_next_one(user: User) -> None:
@@ -174,9 +374,7 @@ def test_a_mail_whose_sender_was_killed_is_sent_by_the_next_one(user: User) -> N
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_one_of_several_simultaneous_senders_sends_a_mail() -> None:
-    UserFactory(email="ana@example.com")
-    for _ in range(5):
-        ask()
+    queue_strangers(5)
     sent = run_together(4, lambda _: send_due(timezone.now()))
     assert sum(count for count in sent if isinstance(count, int)) == 5, sent
 
@@ -190,3 +388,19 @@ def test_mails_are_deleted_after_a_week(user: User) -> None:
     now = timezone.now()
     assert delete_old_mail(now + timedelta(days=6, hours=23)) == 0
     assert delete_old_mail(now + timedelta(days=7, seconds=1)) == 1
+
+
+def test_a_mail_of_yesterday_is_given_up_and_makes_room_for_another(user: User) -> None:
+    ask()
+    later = timezone.now() + timedelta(days=1)
+    assert delete_old_mail(later) == 0
+    mail = OutgoingMail.objects.get()
+    assert (mail.given_up_at, mail.waits) == (later, None)
+
+
+def test_who_asks_for_a_mail_of_yesterday_that_nobody_gave_up_gets_it(user: User) -> None:
+    ask()
+    with time_machine.travel(timezone.now() + timedelta(days=2)):
+        assert post() == []
+        ask()
+        assert len(post()) == 1

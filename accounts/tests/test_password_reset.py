@@ -146,6 +146,47 @@ def test_a_change_of_password_and_a_deactivation_end_a_link(user: User) -> None:
     assert_invalid(confirm(token), "token")
 
 
+def test_no_sign_in_or_sign_out_ends_a_link(user: User) -> None:
+    token = PASSWORD_RESET.make(user)
+    assert login(PASSWORD) == 200
+    Client().force_login(user)
+    user.sign_out_everywhere()
+    user.revise(first_name="Eva")
+    assert confirm(token).status_code == 200
+
+
+def test_every_way_to_a_new_password_or_address_ends_a_link(user: User) -> None:
+    for new in ({"password": "!"}, {"email": "eva@example.com"}):
+        token = PASSWORD_RESET.make(user)
+        user.revise(**new)
+        assert_invalid(confirm(token), "token")
+    for fields in (None, ["password"]):  # as Django's forms and its command save a user
+        token = PASSWORD_RESET.make(user)
+        user.set_password(NEW)
+        user.save(update_fields=fields)
+        assert_invalid(confirm(token), "token")
+
+
+def test_a_reset_of_an_unverified_address_is_sent_at_once_and_verifies_it(user: User) -> None:
+    user.revise(email_verified_at=None)
+    verification = VERIFICATION.make(user)
+    ask()
+    [message] = post()
+    assert message.subject == "Choose a new password"
+    assert confirm(token_in(message)).status_code == 200
+    user.refresh_from_db()
+    assert user.email_verified_at is not None
+    assert not VERIFICATION.is_valid(user, verification), "an earlier link is alive"
+    assert login(NEW) == 200
+
+
+def test_a_reset_of_a_verified_address_keeps_the_instant_of_its_verification(user: User) -> None:
+    verified_at = user.email_verified_at
+    confirm(PASSWORD_RESET.make(user))
+    user.refresh_from_db()
+    assert user.email_verified_at == verified_at
+
+
 def test_a_token_of_another_user_or_of_a_verification_is_refused(user: User) -> None:
     other, token = UserFactory(), PASSWORD_RESET.make(user)
     foreign = f"{other.pk}-{token.partition('-')[2]}"

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
+from tests.names import UNREADABLE
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -53,11 +54,20 @@ def test_put_needs_both_names(user: User, client_of) -> None:
     assert_invalid(client_of(user).put(PROFILE, {"first_name": "Eva"}), "last_name")
 
 
-@pytest.mark.parametrize("value", ["", " ", None, "x" * 151, "a\0b", ["Eva"], {}])
-def test_an_invalid_name_is_refused(value: object, user: User, client_of) -> None:
-    assert_invalid(client_of(user).patch(PROFILE, {"first_name": value}), "first_name")
+@pytest.mark.parametrize("name", ["first_name", "last_name"])
+@pytest.mark.parametrize("value", [None, "x" * 151, "a\0b", ["Eva"], {}, *UNREADABLE])
+def test_an_invalid_name_is_refused(name: str, value: object, user: User, client_of) -> None:
+    assert_invalid(client_of(user).patch(PROFILE, {name: value}), name)
     user.refresh_from_db()
-    assert user.first_name == "Ana"
+    assert user.name == "Ana Ruiz"
+
+
+def test_a_last_name_is_enough(user: User, client_of) -> None:
+    client = client_of(user)
+    answer = client.patch(PROFILE, {"first_name": "", "last_name": "Suharto"})
+    assert answer.status_code == 200
+    assert (answer.json()["first_name"], answer.json()["last_name"]) == ("", "Suharto")
+    assert_invalid(client.patch(PROFILE, {"last_name": " "}), "last_name")
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])
@@ -82,3 +92,18 @@ def test_only_the_names_can_be_written(method: str, user: User, client_of) -> No
 @pytest.mark.parametrize("method", ["post", "delete"])
 def test_the_profile_offers_neither_post_nor_delete(method: str, user: User, client_of) -> None:
     assert_problem(getattr(client_of(user), method)(PROFILE), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("who", ["staff", "doctor_user", "superuser"])
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_those_who_work_here_do_not_change_their_names(
+    who: str, method: str, client_of, request: pytest.FixtureRequest
+) -> None:
+    user: User = request.getfixturevalue(who)
+    before = (user.first_name, user.last_name)
+    names = {"first_name": "Mallory", "last_name": "Ruiz"}
+    answer = getattr(client_of(user), method)(PROFILE, names)
+    problem = assert_problem(answer, 403, "permission_denied")
+    assert problem["detail"] == "An administrator changes the names of staff and doctors."
+    user.refresh_from_db()
+    assert (user.first_name, user.last_name) == before

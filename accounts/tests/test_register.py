@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.test import APIClient
 
-from accounts.models import User
+from accounts.models import OutgoingMail, User
 from accounts.tests.factories import UserFactory
 from tests.problems import assert_invalid, assert_problem
 from tests.threads import run_together
@@ -59,6 +60,9 @@ def test_every_field_is_required(name: str, value: object) -> None:
     body = {**ANA, name: value}
     if value is ...:
         del body[name]
+    if (name, value) == ("first_name", ""):
+        assert register(**body).status_code == 201  # a person with one name
+        return
     assert_invalid(APIClient().post(REGISTER, body), name)
     assert not User.objects.exists()
 
@@ -72,6 +76,87 @@ def test_a_taken_address_is_refused_in_any_spelling(email: str) -> None:
 @pytest.mark.parametrize("email", ["ana", "ana@", "@example.com", "a b@example.com", "a" * 255])
 def test_a_malformed_address_is_refused(email: str) -> None:
     assert_invalid(register(email=email), "email")
+
+
+# --- International addresses ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("eve@fußball.example", "eve@xn--fuball-cta.example"),
+        ("eve@FUẞBALL.example", "eve@xn--fuball-cta.example"),
+        ("eve@XN--fuball-cta.example", "eve@xn--fuball-cta.example"),
+        ("eve@βόλος.example", "eve@xn--nxasmm1c.example"),
+        ("eve@\u0131stanbul.example", "eve@xn--stanbul-qfb.example"),  # i without a dot
+        ("eve@\uff45xample\u3002com", "eve@example.com"),  # typed in Japanese
+        ("eve@r3---sn.example", "eve@r3---sn.example"),
+    ],
+)
+def test_a_domain_is_stored_and_mailed_by_idna_2008(sent: str, stored: str) -> None:
+    assert register(email=sent).json()["user"]["email"] == stored
+    assert [mail.address for mail in OutgoingMail.objects.all()] == [stored]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("eve@fußball.example", "eve@xn--fuball-cta.example"),
+        ("eve@xn--bcher-kva.example", "eve@BÜCHER.example"),
+        ("eve@bücher.example", "eve@bu\u0308cher.example"),
+    ],
+)
+def test_a_domain_in_unicode_and_in_ascii_is_one_account(first: str, second: str) -> None:
+    assert register(email=first).status_code == 201
+    assert assert_invalid(register(email=second), "email") == {"email": "unique"}
+    login = {"email": second, "password": ANA["password"]}
+    assert APIClient().post("/api/auth/login/", login).status_code == 200
+
+
+def test_the_owner_of_a_similar_domain_gets_another_account() -> None:
+    for email in ("eve@fußball.example", "eve@fussball.example"):
+        assert register(email=email).status_code == 201
+    login = {"email": "eve@fußball.example", "password": ANA["password"]}
+    user = APIClient().post("/api/auth/login/", login).json()["user"]
+    assert user["email"] == "eve@xn--fuball-cta.example"
+
+
+INVISIBLE = [
+    "ana@exam\u00adple.com",  # soft hyphen
+    "ana@exam\u2060ple.com",  # word joiner
+    "ana@exam\u200dple.com",  # zero-width joiner
+    "ana@می\u200cخ.example",  # zero-width non-joiner, which IDNA 2008 allows here
+    "ana@xn--mgba3gch31f060k.com",  # the same in ASCII
+    "a\u200bna@example.com",
+    "ana\ufe0f@example.com",
+    "ana@example.com\U000e0041",
+]
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        *INVISIBLE,
+        "añ@example.com",
+        "\u0430na@example.com",
+        "\uff41na@example.com",
+        "ana@xn--a.example",
+        "ana@💩.la",
+    ],
+)
+def test_an_address_that_looks_like_another_is_refused(email: str) -> None:
+    assert_invalid(register(email=email), "email")
+    assert_invalid(APIClient().post("/api/auth/password-reset/", {"email": email}), "email")
+    with pytest.raises(ValidationError) as refused:
+        User(email=email).full_clean()
+    assert "email" in refused.value.message_dict
+    assert not User.objects.exists()
+
+
+def test_no_two_spellings_without_the_invisible_characters_are_two_accounts() -> None:
+    UserFactory(email="ana@example.com")
+    for email in INVISIBLE:
+        assert register(email=email).status_code == 400
 
 
 def test_the_address_is_kept_in_lower_case() -> None:

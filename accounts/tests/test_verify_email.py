@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -54,6 +55,21 @@ def test_registering_sends_the_mail_by_which_the_address_is_verified() -> None:
 def test_a_registration_that_is_refused_sends_nothing(user: User) -> None:
     assert APIClient().post("/api/auth/register/", ANA).status_code == 400
     assert not OutgoingMail.objects.exists()
+
+
+def test_verifying_ends_the_tokens_sessions_and_links_of_before(user: User, client_of) -> None:
+    """A stranger may have registered with the address, and be signed in."""
+    device, browser, other = client_of(user), Client(), client_of(UserFactory())
+    browser.force_login(user)
+    reset = PASSWORD_RESET.make(user)
+    assert browser.get("/api/auth/profile/").status_code == 200
+    assert device.post(VERIFY, {"token": VERIFICATION.make(user)}).status_code == 200
+    assert device.get("/api/auth/profile/").status_code == 401
+    assert browser.get("/api/auth/profile/").status_code == 401
+    assert other.get("/api/auth/profile/").status_code == 200
+    user.refresh_from_db()
+    assert not PASSWORD_RESET.is_valid(user, reset)
+    assert client_of(user).get("/api/auth/profile/").status_code == 200
 
 
 def test_a_link_works_once(user: User) -> None:

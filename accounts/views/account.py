@@ -7,13 +7,14 @@ from django.contrib.auth import logout
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView, RetrieveUpdateAPIView
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import IgnoreCredentials, sign_in
 from accounts.models import User
+from accounts.permissions import MayChangeOwnName
 from accounts.requests import SignedInRequest
 from accounts.serializers import (
     LoginSerializer,
@@ -24,7 +25,6 @@ from accounts.serializers import (
     UserSerializer,
 )
 from accounts.throttles import LoginThrottle, PasswordThrottle, RegistrationThrottle
-from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 
 def user_agent(request: Request) -> str:
@@ -45,7 +45,7 @@ class RegisterView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (AnonymousThrottle, RegistrationThrottle)
+    throttle_classes = (RegistrationThrottle,)
     serializer_class = RegistrationSerializer
 
     @extend_schema(responses={201: SessionSerializer}, operation_id="auth_register")
@@ -64,7 +64,7 @@ class LoginView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (AnonymousThrottle, LoginThrottle)
+    throttle_classes = (LoginThrottle,)
     serializer_class = LoginSerializer
     problems = {"post": (401,)}
 
@@ -91,8 +91,9 @@ class LogoutView(APIView):
 
 
 class ProfileView(RetrieveUpdateAPIView[User]):
-    """The caller's own account."""
+    """The caller's own account. Administrators change the names of staff and doctors: 403."""
 
+    permission_classes = (IsAuthenticated, MayChangeOwnName)
     serializer_class = UserSerializer
 
     def get_object(self) -> Any:
@@ -102,7 +103,7 @@ class ProfileView(RetrieveUpdateAPIView[User]):
 class ChangePasswordView(GenericAPIView[User]):
     """Change the password; earlier tokens end at once, and the answer holds a new one."""
 
-    throttle_classes = (UserThrottle, PasswordThrottle)
+    throttle_classes = (PasswordThrottle,)
     serializer_class = PasswordChangeSerializer
 
     @extend_schema(responses=SessionSerializer, operation_id="auth_change_password")
@@ -120,7 +121,7 @@ class ChangePasswordView(GenericAPIView[User]):
 class DeleteAccountView(GenericAPIView[User]):
     """Erase the caller and their dependents, and delete the account."""
 
-    throttle_classes = (UserThrottle, PasswordThrottle)
+    throttle_classes = (PasswordThrottle,)
     serializer_class = PasswordSerializer
 
     @extend_schema(responses={204: None}, operation_id="auth_delete_account")

@@ -19,7 +19,6 @@ from accounts.serializers import (
     VerificationSerializer,
 )
 from accounts.throttles import MailThrottle
-from extensions.rest.throttling import AnonymousThrottle, UserThrottle
 
 MAIL_QUEUED = "If an account needs this mail, it is on its way."
 
@@ -34,7 +33,7 @@ class VerifyEmailView(GenericAPIView[User]):
 
     permission_classes = (AllowAny,)
     login_is_optional = True
-    throttle_classes = (UserThrottle, AnonymousThrottle, MailThrottle)
+    throttle_classes = (MailThrottle,)
     serializer_class = VerificationSerializer
 
     @extend_schema(
@@ -45,7 +44,11 @@ class VerifyEmailView(GenericAPIView[User]):
         },
     )
     def post(self, request: SignedInRequest) -> Response:
-        """Verify an address by the token mailed to it; with a login and no token, mail it again."""
+        """Verify an address by the token mailed to it; with a login and no token, mail it again.
+
+        Verifying ends every API token and every session that began before, since somebody else may
+        have registered with the address: sign in again.
+        """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         if token := serializer.validated_data.get("token"):
@@ -60,12 +63,16 @@ class PasswordResetView(GenericAPIView[User]):
 
     authentication_classes = (IgnoreCredentials,)
     permission_classes = (AllowAny,)
-    throttle_classes = (AnonymousThrottle, MailThrottle)
+    throttle_classes = (MailThrottle,)
     serializer_class = PasswordResetSerializer
 
     @extend_schema(responses={202: DetailSerializer}, operation_id="auth_password_reset")
     def post(self, request: Request) -> Response:
-        """Ask for the mail to reset a password; the answer is the same for an unknown address."""
+        """Ask for the mail to reset a password; the answer is the same for an unknown address.
+
+        Calls that repeat each other while the mail waits to be sent lead to one mail. An address
+        gets ten such mails an hour at most; the next one follows when the hour allows it.
+        """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, serializer.validated_data["email"])
@@ -81,7 +88,10 @@ class PasswordResetConfirmView(GenericAPIView[User]):
 
     @extend_schema(responses=DetailSerializer, operation_id="auth_password_reset_confirm")
     def post(self, request: Request) -> Response:
-        """Set a new password by the mailed token; every API token and session ends."""
+        """Set a new password by the mailed token; every API token and session ends.
+
+        The token proves who reads the mail, so the address is verified by it too.
+        """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data

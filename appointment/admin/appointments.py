@@ -17,7 +17,6 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
-from accounts.models import User
 from accounts.privacy import display_name
 from accounts.requests import signed_in_user
 from appointment.admin.filters import AppointmentPeriodFilter
@@ -27,24 +26,21 @@ from appointment.models.appointment import LIVE
 from doctor.models import Location
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.exceptions import DomainError
+from extensions.formats import instant_text
 
 MAX_REFUSALS_SHOWN = 20  # each with a message of its own
 
 
 def local_time(instant: datetime | None, location: Location) -> str:
     """Format an instant on the clock of the location; an empty string for None."""
-    return f"{instant.astimezone(location.zone):%a %d %b %Y %H:%M %Z}" if instant else ""
+    return instant_text(instant, location.zone) if instant else ""
 
 
-def actor_name(actor: User | None, appointment: Appointment) -> str:
-    """Return "the patient", or the name of the member of staff who acted.
-
-    An actor who is not staff counts as the patient once the patient is erased.
-    """
-    if actor and appointment.patient and actor.pk == appointment.patient.user_id:
+def actor_name(event: AppointmentEvent) -> str:
+    """Return "the patient", or the name that the member of staff or doctor had that day."""
+    if event.by == AppointmentEvent.Role.PATIENT:
         return "the patient"
-    erased = appointment.patient is None and actor and not actor.is_staff
-    return "the patient" if erased else display_name(actor)
+    return display_name(event.actor_id, event.actor_name, event.actor)
 
 
 def event_details(event: AppointmentEvent) -> str:
@@ -94,6 +90,7 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
     list_display_links = ("start",)
     list_select_related = ("patient", "doctor", "location")
     list_filter = (AppointmentPeriodFilter, "status", "needs_rebooking", "location", "doctor")
+    link_filters: tuple[str, ...] = ("patient__id__exact", "slot__id__exact")
     date_hierarchy = "date"
     ordering = ("-date", "-starts_at", "-pk")  # only the date has an index
     search_fields = (
@@ -260,6 +257,6 @@ class AppointmentAdmin(AuditedAdminMixin, DomainActionAdmin):
                 event_details(event),
             )
             for event in rows.order_by("at", "pk")
-            for actor in [actor_name(event.actor, appointment)]
+            for actor in [actor_name(event)]
         )
         return format_html_join("", "{}: {}{}{}<br>", lines)

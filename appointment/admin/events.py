@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.audit.admin import AuditedAdminMixin
@@ -20,7 +21,7 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "local_time",
         "appointment",
         "kind",
-        "actor_name",
+        "who",
         "by",
         "from_status",
         "to_status",
@@ -35,7 +36,7 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "kind",
         "from_status",
         "to_status",
-        "actor_name",
+        "who",
         "by",
     )
     list_select_related = ("appointment__location", "appointment__patient", "actor")
@@ -48,6 +49,13 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "appointment__patient__first_name",
     )
     search_help_text = "Number of the appointment, or patient."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AppointmentEvent]:
+        """Return the events, joined with their actors; the actor of a deleted account is None.
+
+        Without the join, reading that actor would raise DoesNotExist.
+        """
+        return super().get_queryset(request).select_related(*self.list_select_related)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow those who may view appointments."""
@@ -62,6 +70,6 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         return local_time(event.at, event.appointment.location)
 
     @admin.display(description="by", empty_value="-")
-    def actor_name(self, event: AppointmentEvent) -> str:
+    def who(self, event: AppointmentEvent) -> str:
         """Return who acted: the patient, or a name."""
-        return actor_name(event.actor, event.appointment)
+        return actor_name(event)

@@ -21,6 +21,8 @@ from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, affected_visits
 from doctor.models import Doctor, Location, Schedule, TimeOff
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.past import CONFIRMED as CONFIRMED_PAST
+from extensions.formats import instant_text
 
 CONFIRMED = "_confirmed"  # sent by the button of the page that shows the affected visits
 NOT_RESENT = (CONFIRMED, "csrfmiddlewaretoken")  # that page adds its own
@@ -47,7 +49,7 @@ class TimeOffAdmin(DomainActionAdmin):
     """Leave of doctors and closures of locations, in wall times of a location."""
 
     form = TimeOffForm
-    fields = ("doctor", "location", "clock", "starts", "ends", "reason")
+    fields = ("doctor", "location", "clock", "starts", "ends", "reason", CONFIRMED_PAST)
     autocomplete_fields = ("doctor", "location")
     list_display = ("owner", "start", "end", "reason")
     list_display_links = ("owner",)
@@ -113,6 +115,7 @@ class TimeOffAdmin(DomainActionAdmin):
         leave = form.instance
         record_read(Appointment, [each.appointment for each in affected], otherwise="staff")
         zone = (form.cleaned_data["location"] or form.cleaned_data["clock"]).zone
+        start, end = (instant_text(at, zone) for at in (leave.starts_at, leave.ends_at))
         hidden_fields = [
             (name, value)
             for name, values in request.POST.lists()
@@ -124,7 +127,7 @@ class TimeOffAdmin(DomainActionAdmin):
             "title": "Visits that would have to be moved",
             "opts": self.opts,
             "owner": leave.doctor or leave.location,
-            "span": f"from {_format(leave.starts_at, zone)} to {_format(leave.ends_at, zone)}",
+            "span": f"from {start} to {end}",
             "visits": visit_rows(affected),
             "hidden_fields": hidden_fields,
         }
@@ -157,12 +160,12 @@ class TimeOffAdmin(DomainActionAdmin):
     @admin.display(description="starts", ordering="starts_at")
     def start(self, time_off: Any) -> str:
         """Return the start in the time zone that `with_clock` has added."""
-        return _format(time_off.starts_at, ZoneInfo(time_off.clock_zone))
+        return instant_text(time_off.starts_at, ZoneInfo(time_off.clock_zone))
 
     @admin.display(description="ends", ordering="ends_at")
     def end(self, time_off: Any) -> str:
         """Return the end in the time zone that `with_clock` has added."""
-        return _format(time_off.ends_at, ZoneInfo(time_off.clock_zone))
+        return instant_text(time_off.ends_at, ZoneInfo(time_off.clock_zone))
 
 
 def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
@@ -177,10 +180,6 @@ def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
         clock_id=Coalesce("location_id", Subquery(last), output_field=BigIntegerField()),
         clock_zone=Coalesce(ZONE, Subquery(zone), Value("UTC")),
     )
-
-
-def _format(instant: datetime, zone: ZoneInfo) -> str:
-    return f"{instant.astimezone(zone):%a %d %b %Y %H:%M %Z}"
 
 
 def visit_rows(affected: list[AffectedAppointment]) -> list[dict[str, Any]]:
@@ -209,4 +208,4 @@ def doctors_of(affected: list[AffectedAppointment]) -> dict[int, Doctor]:
 def slot_label(slot: dict[str, Any], doctors: dict[int, Doctor]) -> str:
     """Return the label of a slot, given as an API row: its start at the location, its doctor."""
     starts_at, doctor = datetime.fromisoformat(slot["starts_at"]), doctors[slot["doctor"]]
-    return f"{_format(starts_at, ZoneInfo(slot['time_zone']))}, {doctor}"
+    return f"{instant_text(starts_at, ZoneInfo(slot['time_zone']))}, {doctor}"

@@ -5,20 +5,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.contrib.admin.widgets import AdminSplitDateTime
 
 from doctor.models import Location
 from doctor.wall_time import instant_of
-from extensions.admin.forms import PartialUpdateForm
+from extensions.admin.dates import TypedDateTimeField
+from extensions.admin.past import PastAwareForm
+from extensions.formats import instant_text
 
 COLUMNS = {"starts": "starts_at", "ends": "ends_at"}
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
-class WallTimeField(forms.SplitDateTimeField):
+class WallTimeField(TypedDateTimeField):
     """A date and a time without a time zone: the form adds the zone."""
-
-    widget = AdminSplitDateTime
 
     def compress(self, data_list: Any) -> datetime | None:
         if not data_list or None in data_list:
@@ -29,8 +28,10 @@ class WallTimeField(forms.SplitDateTimeField):
         return wall
 
 
-class TimeOffForm(PartialUpdateForm):
+class TimeOffForm(PastAwareForm):
     """Leave of a doctor or closure of a location; `clock` is the location that sets the zone."""
+
+    asked_fields = frozenset({*COLUMNS, "clock", "location"})
 
     clock = forms.ModelChoiceField(
         Location.objects.all(),
@@ -72,11 +73,17 @@ class TimeOffForm(PartialUpdateForm):
         return {**super().revised(), **(times if self._times_changed() else {})}
 
     def _times_changed(self) -> bool:
-        return not self.instance.pk or not {*COLUMNS, "clock", "location"}.isdisjoint(
-            self.changed_data
-        )
+        return not self.instance.pk or not self.asked_fields.isdisjoint(self.changed_data)
+
+    def past_question(self, at: datetime) -> tuple[str, datetime] | None:
+        ends_at = self.instance.ends_at
+        if ends_at is None or ends_at > at:
+            return None
+        when = instant_text(ends_at, ZoneInfo(self.instance.clock_zone))
+        return f"This time off is over: it ended on {when}", ends_at
 
     def _set_instants(self, cleaned: dict[str, Any], clock: Any) -> None:
+        self.instance.clock_zone = clock.time_zone
         for name, column in COLUMNS.items():
             wall = cleaned.get(name)
             if wall:

@@ -93,6 +93,7 @@ class WorkListAdmin(AppointmentAdmin):
         "alternatives",
     )
     list_filter: ClassVar[Any] = ("location", "doctor")
+    link_filters = ()
     date_hierarchy: ClassVar[Any] = None
     ordering: ClassVar[Any] = ("starts_at", "pk")
     actions: Any = ("cancel",)

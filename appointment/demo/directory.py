@@ -26,12 +26,14 @@ LANGUAGES = {  # by BCP 47 tag
 
 @dataclass(frozen=True)
 class DemoLocation:
-    """A location, with its booking rules."""
+    """A location, with its country and booking rules."""
 
     name: str
     address: str
     time_zone: str
     phone: str
+    country: str  # ISO 3166-1
+    subdivision: str  # ISO 3166-2
     min_notice_minutes: int | None = None
     horizon_days: int | None = None
     cancel_deadline_minutes: int | None = None
@@ -70,12 +72,16 @@ MADRID = DemoLocation(
     "Calle de Alcalá 100, 28009 Madrid, Spain",
     "Europe/Madrid",
     "+34910000000",
+    "ES",
+    "ES-MD",
 )
 NEW_YORK = DemoLocation(
     "Riverside Clinic, New York",
     "500 Riverside Drive, New York, NY 10027, United States",
     "America/New_York",
     "+12125550100",
+    "US",
+    "US-NY",
     min_notice_minutes=60,
     horizon_days=60,
     cancel_deadline_minutes=12 * 60,

@@ -92,8 +92,11 @@ def _account(login: Login, first_name: str, last_name: str, **rights: bool) -> U
 
 def _create_directory() -> None:
     for location in LOCATIONS:
-        if not Location.objects.filter(name=location.name).exists():
+        stored = Location.objects.filter(name=location.name).first()
+        if stored is None:
             Location(**asdict(location)).publish()
+        elif stored.country is None:  # of demo data that is older than the column
+            stored.revise(country=location.country, subdivision=location.subdivision)
     for name, (code, description) in SPECIALTIES.items():
         defaults = {"code": code, "description": description}
         Specialty.objects.get_or_create(name=name, defaults=defaults)

@@ -4,10 +4,7 @@ An appointment, or visit, is one patient's place in a slot. The transactions tha
 are in `appointment.models.booking`.
 """
 
-from collections import defaultdict
-from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +14,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.audit.context import ADMIN, current_context
 from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
@@ -31,6 +29,7 @@ from doctor.models import Doctor, Location, Slot, TimeOff
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
+from extensions.formats import instant_text
 from patient.models import Patient
 
 LIVE = Status.SCHEDULED
@@ -79,11 +78,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
         """Appointments whose date is today in the time zone of their location."""
-        locations_by_date: dict[date, list[int]] = defaultdict(list)
-        for location in Location.objects.only("time_zone"):
-            locations_by_date[location.today(at)].append(location.pk)
-        days = (Q(location__in=pks, date=day) for day, pks in locations_by_date.items())
-        return self.filter(reduce(or_, days, Q(pk=None)))
+        return self.filter(Location.objects.compared_with_today("date", at))
 
     # --- By person ---
 
@@ -262,8 +257,8 @@ class Appointment(models.Model):
         )
 
     def __str__(self) -> str:
-        local = self.starts_at.astimezone(self.location.zone)
-        return f"Appointment {self.pk}, {local:%a %d %b %Y %H:%M}"  # no name: the admin logs it
+        start = instant_text(self.starts_at, self.location.zone)
+        return f"Appointment {self.pk}, {start}"  # no name: the admin logs it
 
     # --- Questions ---
 
@@ -516,6 +511,7 @@ class Appointment(models.Model):
             appointment=self,
             kind=kind,
             actor=by,
+            actor_name=by.full_name if by and role in (Role.STAFF, Role.DOCTOR) else None,
             by=role,
             at=at,
             from_status=from_status,
@@ -526,9 +522,13 @@ class Appointment(models.Model):
         AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
 
     def _role_of(self, by: User | None) -> Role:
-        """The role in which a user acts on this visit; the system acts where there is no user."""
+        """The role in which a user acts on this visit; the system acts where there is no user.
+
+        In the admin staff act as staff on their own visits too.
+        """
         if by is None:
             return Role.SYSTEM
-        if self.patient and self.patient.user_id == by.pk:
+        in_admin = by.is_staff and current_context().channel == ADMIN
+        if self.patient and self.patient.user_id == by.pk and not in_admin:
             return Role.PATIENT
         return Role.DOCTOR if self.doctor.user_id == by.pk else Role.STAFF

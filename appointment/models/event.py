@@ -6,7 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.fields import name_that_day
 from extensions.db.models import InsertOnlyModel
+from extensions.formats import instant_text
 
 
 class Status(models.TextChoices):
@@ -54,8 +56,13 @@ class AppointmentEvent(InsertOnlyModel):
     kind = models.CharField(max_length=11, choices=Kind)
     at = models.DateTimeField(default=timezone.now)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,  # the event keeps the key of a deleted account
+        null=True,
+        db_constraint=False,
+        related_name="+",
     )
+    actor_name = name_that_day()
     by = models.CharField(max_length=7, choices=Role, default=Role.SYSTEM)
     from_status = models.CharField(max_length=9, choices=Status, blank=True)
     to_status = models.CharField(max_length=9, choices=Status)
@@ -72,4 +79,4 @@ class AppointmentEvent(InsertOnlyModel):
         ordering = ("at", "pk")
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.get_kind_display()} {instant_text(self.at, self.appointment.location.zone)}"

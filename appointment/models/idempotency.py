@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.conf import settings
 from django.db import models, transaction
@@ -36,6 +37,12 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         the key stays unused and the second request calls `work`. Raises IdempotencyKeyReused for
         another fingerprint. Locks the key before `work` locks anything.
         """
+        return cast(PatientAnswer, self.answer_unless_none(user, key, fingerprint, work))
+
+    def answer_unless_none(
+        self, user: User, key: str, fingerprint: str, work: Callable[[], Answer | None]
+    ) -> Answer | None:
+        """Do as `answer`; if `work` returns None, commit what it did and leave the key unused."""
         at = timezone.now()
         # Outside the transaction: an erasure, which locks the user first, may want this row. `work`
         # locks the user, and the two would deadlock.
@@ -46,8 +53,12 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
             if not is_new:
                 return row.replay(fingerprint)
             answer = work()
+            if answer is None:
+                self.filter(pk=row.pk).delete()
+                return None
             columns = {"status": answer.status, "body": answer.body, "location": answer.location}
-            self.filter(pk=row.pk).update(patient=answer.patient, **columns)
+            patient = getattr(answer, "patient", None)
+            self.filter(pk=row.pk).update(patient=patient, **columns)
             return answer
 
     def expired(self, at: datetime) -> "IdempotencyKeyQuerySet":
@@ -99,3 +110,11 @@ class IdempotencyKey(models.Model):
         if self.fingerprint != fingerprint or self.status is None:
             raise IdempotencyKeyReused
         return PatientAnswer(self.status, self.body, self.location, True, self.patient_id)
+
+
+def save_form_once(user: User, key: str, save: Callable[[], Answer | None]) -> Answer | None:
+    """Call `save`, of a form of the admin, at most once for this user and key (ADMIN_FORM_STORE).
+
+    Returns what it returned, or a replay of that; None if it saved nothing.
+    """
+    return IdempotencyKey.objects.answer_unless_none(user, key, "", save)

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from accounts.models import OutgoingMail, User
+from accounts.models import KnownDevice, OutgoingMail, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
@@ -48,9 +48,18 @@ class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
         fields = ("name", "created", "last_used_at", "expiry")
 
 
+@extend_schema_serializer(component_name="KnownDevice")
+class ExportedDeviceSerializer(serializers.ModelSerializer[KnownDevice]):
+    """A device that has signed in: its name, which is its User-Agent, and when it last did."""
+
+    class Meta:
+        model = KnownDevice
+        fields = ("name", "last_seen_at")
+
+
 @extend_schema_serializer(component_name="Mail")
 class ExportedMailSerializer(serializers.ModelSerializer[OutgoingMail]):
-    """A mail of the last week to the account's address. The server does not keep its text."""
+    """A mail of the last week to or about the account. The server does not keep its text."""
 
     class Meta:
         model = OutgoingMail
@@ -180,6 +189,7 @@ class ExportedEmergencyAccessSerializer(serializers.ModelSerializer[EmergencyAcc
                 "exported_at": "2026-11-23T10:00:00Z",
                 "account": None,
                 "devices": [],
+                "known_devices": [],
                 "mails": [],
                 "refused_logins": [],
                 "patients": [{"id": 5, "is_dependent": False, **PROFILE_EXAMPLE}],
@@ -201,6 +211,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     exported_at = serializers.DateTimeField()
     account = AccountSerializer(allow_null=True)
     devices = SignedInDeviceSerializer(many=True)
+    known_devices = ExportedDeviceSerializer(many=True)
     mails = ExportedMailSerializer(many=True)
     refused_logins = RefusedLoginSerializer(many=True)
     patients = ExportedPatientSerializer(many=True)

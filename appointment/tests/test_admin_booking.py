@@ -12,6 +12,7 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
+from extensions.formats import day_text
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.admin_client import AdminClient, form_errors, messages_of, page
@@ -32,7 +33,7 @@ def slot() -> Slot:
 
 
 def test_the_form_asks_for_patient_slot_and_reasons_only(reception: AdminClient) -> None:
-    asked = set(reception.open(ADD)) - {"csrfmiddlewaretoken"}
+    asked = set(reception.open(ADD)) - {"csrfmiddlewaretoken", "_form_key"}
     assert asked == {"patient", "slot", "reason", "override_reason"}
 
 
@@ -56,7 +57,7 @@ def test_a_full_slot_is_reported_with_free_local_times(
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk, reason="My knee")
     [fault] = form_errors(refused)
     assert fault.startswith("No place is left at this time. Free instead: ")
-    assert f"{schedule.date:%a %d %b %Y} 09:30 JST, Downtown;" in fault
+    assert f"{day_text(schedule.date)}, 09:30 JST, Downtown;" in fault
     assert "My knee" in refused.content.decode()
     assert f'<option value="{slot.pk}" selected>' in refused.content.decode()
     assert f'<option value="{patient.pk}" selected>' in refused.content.decode()
@@ -152,7 +153,7 @@ def test_patients_of_one_name_can_be_distinguished(reception: AdminClient) -> No
     for year in (1950, 1990):
         PatientFactory(first_name="Eva", last_name="Sanz", date_of_birth=f"{year}-05-17")
     texts = [found["text"] for found in reception.suggestions(Appointment, "patient", "sanz eva")]
-    assert texts == ["Eva Sanz, born 1950-05-17", "Eva Sanz, born 1990-05-17"]
+    assert texts == ["Eva Sanz, born 17 May 1950", "Eva Sanz, born 17 May 1990"]
 
 
 def test_the_reception_chooses_from_no_users(reception: AdminClient) -> None:

@@ -14,6 +14,7 @@ from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory, day_ahead
+from extensions.formats import day_text
 from patient.models import Patient
 from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.balance import assert_balanced
@@ -112,7 +113,7 @@ def test_the_page_shows_each_event_with_its_actor_on_the_local_clock(
     appointment = AppointmentFactory(patient=patient, slot=slot)
     appointment.cancel(by=staff)
     html = reception.get(page(appointment, "change")).content.decode()
-    assert f"{slot.schedule.date:%a %d %b %Y} 08:00 JST: Booked by the patient" in html
+    assert f"{day_text(slot.schedule.date)}, 08:00 JST: Booked by the patient" in html
     assert f"Canceled by {staff.name}" in html
     assert staff.email not in html
     assert patient.user.email not in html
@@ -281,5 +282,5 @@ def test_the_list_shows_which_visits_are_to_come_and_which_to_conclude(
 def test_times_are_shown_on_the_clocks_of_the_location(reception: AdminClient) -> None:
     slot = ScheduleFactory(location__time_zone="Asia/Tokyo").slots.first()
     AppointmentFactory(slot=slot)
-    shown = f"{slot.schedule.date:%a %d %b %Y} 09:00 JST"
+    shown = f"{day_text(slot.schedule.date)}, 09:00 JST"
     assert shown in reception.get(page(Appointment)).content.decode()

@@ -16,6 +16,7 @@ from doctor.tests.factories import (
     TimeOffFactory,
     day_ahead,
 )
+from extensions.formats import day_text
 from tests.admin_client import AdminClient, FormReader, form_errors, page
 from tests.statements import counted_statements
 
@@ -172,7 +173,7 @@ def test_the_page_shows_affected_visits_and_other_times_before_leave_is_saved(
     assert not TimeOff.objects.exists()
     assert "1 visit would have to be moved" in html
     assert str(visit.patient) in html
-    assert html.count(f"{day_ahead(4):%a %d %b %Y} 09:00") == 1
+    assert html.count(f"{day_text(day_ahead(4))}, 09:00") == 1
     confirm(reception, ADD, shown)
     leave = TimeOff.objects.get()
     assert (leave.doctor, leave.reason) == (visit.doctor, "Training")
@@ -249,7 +250,7 @@ def test_the_list_shows_times_on_the_local_clocks(reception: AdminClient) -> Non
     TimeOffFactory(doctor=doctor, starts_at=noon)
     TimeOffFactory(starts_at=noon)
     html = reception.get(page(TimeOff)).content.decode()
-    assert html.count(f"{day_ahead():%a %d %b %Y} 12:00 UTC") == 1
+    assert html.count(f"{day_text(day_ahead())}, 12:00 UTC</td>") == 1
     assert html.count(" EST</td>") + html.count(" EDT</td>") == 4
 
 

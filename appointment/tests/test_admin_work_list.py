@@ -12,6 +12,7 @@ from appointment.models import Appointment, WorkListItem
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory, TimeOffFactory, day_ahead
+from extensions.formats import day_text
 from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.balance import assert_balanced
 
@@ -52,7 +53,7 @@ def test_a_row_shows_the_patient_the_cause_and_alternatives(reception: AdminClie
     html = reception.get(LIST).content.decode()
     for words in (str(visit.patient), "+34612345678", "the doctor is away"):
         assert words in html
-    assert html.count(f"{visit.date + timedelta(days=1):%a %d %b %Y}") == 3
+    assert html.count(f"{day_text(visit.date + timedelta(days=1))}") == 3
 
 
 def test_a_row_shows_the_cause_of_the_flag(reception: AdminClient) -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from accounts.models import Device, MailKind, OutgoingMail, User
+from accounts.models import Device, KnownDevice, MailKind, OutgoingMail, User
 from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -39,9 +39,12 @@ def test_deleting_an_account_deletes_its_profile_and_dependents(
         MedicalHistoryFactory(patient=person)
         WaitlistEntryFactory(patient=person)
     OutgoingMail.objects.enqueue(MailKind.VERIFICATION, patient.user.email)
+    OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, "old@example.com", patient.user)
+    KnownDevice.objects.meet(patient.user, "Firefox")
     AccessAttempt.objects.create(username=patient.user.email, failures_since_start=3)
     assert delete(client_of(patient.user)).status_code == 204
-    for model in (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, OutgoingMail):
+    ours = (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, KnownDevice, OutgoingMail)
+    for model in ours:
         assert not model._default_manager.exists(), model
     assert not AccessAttempt.objects.exists()
     assert not User.objects.filter(pk=patient.user.pk).exists()
@@ -65,13 +68,17 @@ def test_the_data_of_others_stays(patient: Patient, other_patient: Patient, clie
 def test_past_visits_and_their_events_stay_without_the_person(client_of) -> None:
     visit = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(-3)).slots.first())
     user = visit.patient.user
+    key = user.pk
     visit.complete()
     assert delete(client_of(user)).status_code == 204
     visit.refresh_from_db()
     assert (visit.status, visit.patient, visit.booked_by) == ("completed", None, None)
-    events = AppointmentEvent.objects.filter(appointment=visit)
-    reported = [(event.kind, event.by, event.actor) for event in events]
-    assert sorted(reported) == [("booked", "patient", None), ("completed", "system", None)]
+    events = AppointmentEvent.objects.filter(appointment=visit).select_related("actor")
+    reported = [(e.kind, e.by, e.actor_id, e.actor, e.actor_name) for e in events]
+    assert sorted(reported) == [
+        ("booked", "patient", key, None, None),
+        ("completed", "system", None, None, None),
+    ]
 
 
 def test_tokens_sessions_and_stored_answers_end_with_the_account(

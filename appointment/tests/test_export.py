@@ -16,7 +16,7 @@ from django.utils import timezone
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
-from accounts.models import AuditEvent, OutgoingMail, User
+from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
 from accounts.tests.factories import UserFactory
 from appointment import export
 from appointment.models import Appointment, IdempotencyKey, Offer
@@ -53,6 +53,7 @@ HELD = {
     "accounts.User",
     "accounts.AuditEvent",
     "accounts.Device",
+    "accounts.KnownDevice",
     "accounts.OutgoingMail",
     "axes.AccessAttempt",
     "knox.AuthToken",
@@ -82,6 +83,7 @@ def family(patient: Patient) -> Patient:
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
     OutgoingMail.objects.enqueue("verification", user.email)
+    KnownDevice.objects.meet(user, "Firefox")
     refused = {"ip_address": "192.0.2.1", "user_agent": "curl/8", "failures_since_start": 1}
     AccessAttempt.objects.create(username=user.email, **refused)
     return patient
@@ -133,7 +135,7 @@ def test_the_export_holds_the_account_and_its_dependents(family: Patient, client
     [visit, _] = found["appointments"]
     assert [event["kind"] for event in visit["events"]] == ["booked", "canceled"]
     assert (visit["reason"], visit["events"][1]["detail"]) == ("Knee", "A cold")
-    assert len(found["devices"]) == 1
+    assert len(found["devices"]) == len(found["known_devices"]) == 1
     assert {row["action"] for row in found["access_log"]} >= {"create", "change", "export"}
     assert "Someone else" not in json.dumps(found)
 
@@ -162,9 +164,11 @@ def test_the_export_holds_mail_and_refused_logins_of_the_account(
     for email in (patient.user.email, UserFactory().email):
         OutgoingMail.objects.enqueue("verification", email)
         client.post("/api/auth/login/", {"email": email, "password": "wrong"})
+    OutgoingMail.objects.enqueue("address_changed", "old@example.com", patient.user)
     found = exported(client_of(patient.user))
-    [mail], [tried] = found["mails"], found["refused_logins"]
-    assert (mail["kind"], mail["sent_at"]) == ("verification", None)
+    mails, [tried] = found["mails"], found["refused_logins"]
+    assert [mail["kind"] for mail in mails] == ["verification", "address_changed"]
+    assert [mail["sent_at"] for mail in mails] == [None, None]
     assert (tried["ip_address"], tried["failures_since_start"]) == ("127.0.0.1", 1)
 
 

@@ -19,7 +19,6 @@ from appointment.serializers import (
 from appointment.throttles import BookingThrottle
 from appointment.views.idempotent import idempotent
 from doctor.exceptions import REFUSALS
-from extensions.rest.throttling import UserThrottle
 
 # Error codes: of the booking rules, in the order of the rules, and of a visit that cannot change.
 BOOKING_RULE_CODES = tuple(refusal.code for refusal in REFUSALS.values())
@@ -33,7 +32,7 @@ class BookView(GenericAPIView[Appointment]):
     """Book an appointment with a doctor."""
 
     audited_model = Appointment
-    throttle_classes = (UserThrottle, BookingThrottle)
+    throttle_classes = (BookingThrottle,)
     serializer_class = BookingSerializer
     conflicts = {"post": BOOKING_RULE_CODES}
     problems = {"post": (422,)}
@@ -87,7 +86,7 @@ class RescheduleView(GenericAPIView[Appointment]):
     """Move an appointment of the caller or of a dependent to another slot."""
 
     audited_model = Appointment
-    throttle_classes = (UserThrottle, BookingThrottle)
+    throttle_classes = (BookingThrottle,)
     queryset = Appointment.objects.with_names()
     serializer_class = MoveSerializer
     lookup_url_kwarg = "appointment_id"

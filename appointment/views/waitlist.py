@@ -25,7 +25,6 @@ from appointment.serializers import (
 from appointment.throttles import BookingThrottle
 from appointment.views.booking import BOOKING_RULE_CODES, LOCATION
 from appointment.views.idempotent import idempotent
-from extensions.rest.throttling import UserThrottle
 
 
 class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
@@ -90,7 +89,7 @@ class OfferAnswerView(GenericAPIView[Any]):
 class AcceptView(OfferAnswerView):
     """Accept an offered place."""
 
-    throttle_classes = (UserThrottle, BookingThrottle)
+    throttle_classes = (BookingThrottle,)
     serializer_class = AppointmentSerializer
     conflicts = {"post": ("no_open_offer", *BOOKING_RULE_CODES)}
 

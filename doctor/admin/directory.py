@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.privacy import HiddenAccountsMixin
+from doctor.countries import country_names
 from doctor.models import Doctor, Language, Location, Schedule, Specialty
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.forms import PartialUpdateForm
 from extensions.admin.links import list_link
 
 
@@ -35,12 +38,24 @@ class LanguageAdmin(DomainActionAdmin):
     search_fields = ("name", "tag")
 
 
+class LocationForm(PartialUpdateForm):
+    """A location, whose country is chosen by its name."""
+
+    country = forms.TypedChoiceField(
+        choices=lambda: [("", "---------"), *country_names().items()],
+        required=False,
+        empty_value=None,
+        help_text=Location._meta.get_field("country").help_text,
+    )
+
+
 @admin.register(Location)
 class LocationAdmin(PublishingAdmin):
     """Sites of the clinic and their booking rules."""
 
+    form = LocationForm
     fieldsets = (
-        (None, {"fields": ("name", "address", ("phone", "time_zone"))}),
+        (None, {"fields": ("name", "address", ("phone", "time_zone"), ("country", "subdivision"))}),
         (
             "Booking rules",
             {
@@ -52,7 +67,7 @@ class LocationAdmin(PublishingAdmin):
             },
         ),
     )
-    list_display = ("name", "time_zone", "phone", "address")
+    list_display = ("name", "country", "time_zone", "phone", "address")
     list_filter = ("time_zone",)
     search_fields = ("name", "address", "phone")
 
@@ -76,6 +91,13 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_display = ("name", "license_number", "accepts_patients", "is_active")
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let only superusers delete a doctor with an account, since that unlinks the account."""
+        linked = obj is not None and obj.user_id is not None
+        return (request.user.is_superuser or not linked) and super().has_delete_permission(
+            request, obj
+        )
 
     @admin.display(description="name", ordering="last_name")
     def name(self, doctor: Doctor) -> str:

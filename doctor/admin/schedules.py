@@ -1,22 +1,61 @@
 """The admin of sessions."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.models import Doctor, Location, Schedule, Slot
 from extensions.admin.links import change_link, list_link
+from extensions.admin.past import CONFIRMED, PastAwareForm
+from extensions.formats import day_text, instant_text
+
+
+class ScheduleForm(PastAwareForm):
+    """A session; one that begins in the past is saved only on purpose."""
+
+    asked_fields = frozenset({"date", "start_time", "location"})
+
+    def past_question(self, at: datetime) -> tuple[str, datetime] | None:
+        begins_at = self.instance.begins_at
+        if begins_at >= at:
+            return None
+        when = instant_text(begins_at, self.instance.location.zone)
+        return f"This session begins in the past: {when}", begins_at
+
+
+class SessionPeriodFilter(admin.SimpleListFilter):
+    """Show the sessions of today, of today and later, or of earlier days, at their location."""
+
+    title = "when"
+    parameter_name = "when"
+    conditions = {"today": "date", "coming": "date__gte", "past": "date__lt"}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("today", "Today, at the location"),
+            ("coming", "Today and later"),
+            ("past", "Before today"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        lookup = self.conditions.get(self.value() or "")
+        if lookup is None:
+            return queryset
+        return queryset.filter(Location.objects.compared_with_today(lookup, timezone.now()))
 
 
 @admin.register(Schedule)
 class ScheduleAdmin(LinkedRefusalAdmin):
     """Sessions. A change that would take an appointment's slot away is refused."""
 
+    form = ScheduleForm
     fields = (
         "doctor",
         "location",
@@ -24,13 +63,15 @@ class ScheduleAdmin(LinkedRefusalAdmin):
         ("start_time", "end_time"),
         ("slot_minutes", "capacity"),
         "is_active",
+        CONFIRMED,
     )
     readonly_fields = ("made_from", "slot_table")
     autocomplete_fields = ("doctor", "location")
     list_display = ("day", "hours", "doctor", "location", "places", "is_active")
     list_display_links = ("day", "hours")
     list_select_related = ("doctor", "location")
-    list_filter = ("date", "is_active", "location", "doctor")
+    list_filter = (SessionPeriodFilter, "is_active", "location", "doctor")
+    link_filters = ("weekly_hours__id__exact",)
     date_hierarchy = "date"
     ordering = ("-date", "start_time", "pk")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "date")
@@ -51,7 +92,7 @@ class ScheduleAdmin(LinkedRefusalAdmin):
 
     @admin.display(description="date", ordering="date")
     def day(self, schedule: Schedule) -> str:
-        return f"{schedule.date:%a %d %b %Y}"
+        return day_text(schedule.date)
 
     @admin.display(description="hours at the location", ordering="start_time")
     def hours(self, schedule: Schedule) -> str:

@@ -5,14 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.links import list_link
+from extensions.formats import span_text
 
 
 class BookableFilter(admin.SimpleListFilter):
@@ -45,6 +45,7 @@ class SlotAdmin(ReadOnlyAdmin):
     list_display = ("time", "doctor", "location", "capacity", "taken", "is_open")
     list_select_related = ("doctor", "location")
     list_filter = (BookableFilter, "is_open", "location", "doctor")
+    link_filters = ("schedule__id__exact",)
     date_hierarchy = "schedule__date"
     search_fields = (
         "doctor__last_name",
@@ -77,12 +78,9 @@ class SlotAdmin(ReadOnlyAdmin):
 
     @admin.display(description="time at the location", ordering="starts_at")
     def time(self, slot: Slot) -> str:
-        zone = slot.location.zone
-        start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
-        return f"{start:%a %d %b %Y %H:%M}-{end:%H:%M %Z}"
+        return span_text(slot.starts_at, slot.ends_at, slot.location.zone)
 
     @admin.display(description="appointments")
     def appointments(self, slot: Slot) -> SafeString:
         """Return a link to the list of the slot's appointments."""
-        path = reverse("admin:appointment_appointment_changelist")
-        return format_html('<a href="{}?slot__id__exact={}">All appointments</a>', path, slot.pk)
+        return list_link(slot.appointments.model, "All appointments", slot__id__exact=slot.pk)

@@ -1,5 +1,6 @@
 """The admin of weekly hours."""
 
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -10,14 +11,21 @@ from django.utils.safestring import SafeString
 
 from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
-from extensions.admin.forms import PartialUpdateForm
+from doctor.wall_time import instant_of
 from extensions.admin.links import list_link
+from extensions.admin.past import CONFIRMED, PastAwareForm
+from extensions.formats import day_text
 
 MOST_DAYS_LISTED = 10
 
 
-class WeeklyHoursForm(PartialUpdateForm):
-    """Weekly hours, and `keep`: what happens to appointments outside the changed hours."""
+class WeeklyHoursForm(PastAwareForm):
+    """Weekly hours, and `keep`: what happens to appointments outside the changed hours.
+
+    Hours whose last day is over make no session; a first day in the past changes nothing there.
+    """
+
+    asked_fields = frozenset({"valid_until", "location"})
 
     keep = forms.BooleanField(
         required=False,
@@ -27,6 +35,13 @@ class WeeklyHoursForm(PartialUpdateForm):
             "Without it such a change is refused."
         ),
     )
+
+    def past_question(self, at: datetime) -> tuple[str, datetime] | None:
+        last, location = self.instance.valid_until, self.instance.location
+        if last is None or last >= location.today(at):
+            return None
+        over = instant_of(last + timedelta(days=1), time(), location.zone)
+        return f"The last day of these hours is over: {day_text(last)}", over
 
 
 @admin.register(WeeklyHours)
@@ -42,6 +57,7 @@ class WeeklyHoursAdmin(LinkedRefusalAdmin):
         ("slot_minutes", "capacity"),
         ("valid_from", "valid_until"),
         "every_weeks",
+        CONFIRMED,
     )
     readonly_fields = ("sessions",)
     autocomplete_fields = ("doctor", "location")
@@ -87,7 +103,7 @@ class WeeklyHoursAdmin(LinkedRefusalAdmin):
         elif changes := form.revised():
             obj.revise(keep=form.cleaned_data.get("keep", False), **changes)
         for day, reason in obj.skipped[:MOST_DAYS_LISTED]:
-            self.message_user(request, f"Left out: {day:%a %d %b %Y}. {reason}", messages.WARNING)
+            self.message_user(request, f"Left out: {day_text(day)}. {reason}", messages.WARNING)
         if len(obj.skipped) > MOST_DAYS_LISTED:
             more = f"Left out: {len(obj.skipped) - MOST_DAYS_LISTED} more days."
             self.message_user(request, more, messages.WARNING)

@@ -1,18 +1,27 @@
 """Specialties, languages and locations: what patients search doctors by."""
 
+from collections import defaultdict
 from datetime import UTC, date, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
-from phonenumber_field.modelfields import PhoneNumberField
 
+from doctor.countries import validate_country, validate_subdivision, writes_day_first
 from doctor.exceptions import LocationInUse
 from doctor.models.calendar import CalendarModel
 from doctor.wall_time import validate_time_zone
-from extensions.db.fields import free_text, validate_language_tag
+from extensions.db.fields import (
+    free_text,
+    one_line,
+    phone_number_field,
+    validate_language_tag,
+)
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
 
@@ -22,7 +31,7 @@ MINUTES_A_YEAR = 366 * 24 * 60
 class Specialty(PartialUpdateModel):
     """A field of practice; `code` is SNOMED CT, from the FHIR value set c80-practice-codes."""
 
-    name = models.CharField(max_length=200)
+    name = one_line(200)
     code = models.CharField(
         max_length=18,
         blank=True,
@@ -55,7 +64,7 @@ class Language(PartialUpdateModel):
         validators=[validate_language_tag],
         help_text="BCP 47, such as es or pt-BR.",
     )
-    name = models.CharField(max_length=100)
+    name = one_line(100)
 
     class Meta:
         ordering = ("name", "pk")
@@ -82,6 +91,28 @@ class LocationQuerySet(models.QuerySet["Location"]):
         """
         return lock_rows(self.filter(pk__in=pks))
 
+    def compared_with_today(self, lookup: str, at: datetime) -> models.Q:
+        """Return the condition that the date of a row at one of these locations is today there.
+
+        `lookup`: `date`, or `date__gte` for today and later, `date__lt` for earlier.
+        """
+        locations_by_date: dict[date, list[int]] = defaultdict(list)
+        for location in self.only("time_zone"):
+            locations_by_date[location.today(at)].append(location.pk)
+        days = (
+            models.Q(("location__in", pks), (lookup, day)) for day, pks in locations_by_date.items()
+        )
+        return reduce(or_, days, models.Q(pk=None))
+
+    def write_day_first(self) -> bool:
+        """Return whether the country of each location that has one writes dates day first.
+
+        False if none of them has a country.
+        """
+        known = self.exclude(country=None).order_by()
+        countries = set(known.values_list("country", flat=True).distinct())
+        return bool(countries) and all(map(writes_day_first, countries))
+
     def with_rules(self) -> "LocationQuerySet":
         """Return the locations with a minimum notice or a horizon."""
         return self.filter(
@@ -90,16 +121,30 @@ class LocationQuerySet(models.QuerySet["Location"]):
 
 
 class Location(CalendarModel):
-    """A site of the clinic, its time zone (IANA) and its booking rules."""
+    """A site of the clinic: its time zone (IANA), country (ISO 3166) and booking rules."""
 
-    name = models.CharField(max_length=200)
+    name = one_line(200)
     address = free_text(blank=True)
     time_zone = models.CharField(
         max_length=64,
         validators=[validate_time_zone],
         help_text="IANA name, such as Europe/Madrid.",
     )
-    phone = PhoneNumberField(blank=True, help_text="With country code, such as +34 910 123 456.")
+    phone = phone_number_field(blank=True, help_text="With country code, such as +34 910 123 456.")
+    country = models.CharField(  # noqa: DJ001  (the API shows null where there is none)
+        max_length=2,
+        null=True,
+        blank=True,
+        validators=[validate_country],
+        help_text="ISO 3166-1. It decides whether dates may be typed as numbers, day first.",
+    )
+    subdivision = models.CharField(  # noqa: DJ001  (as above)
+        max_length=6,
+        null=True,
+        blank=True,
+        validators=[validate_subdivision],
+        help_text="State, province or region: its code of ISO 3166-2, such as ES-MD.",
+    )
     min_notice_minutes = models.PositiveIntegerField(
         "minimum notice",
         null=True,
@@ -139,6 +184,17 @@ class Location(CalendarModel):
                 violation_error_code="unique",
                 violation_error_message="A location of this name exists already.",
             ),
+            models.CheckConstraint(
+                condition=models.Q(subdivision__isnull=True)
+                | models.Q(
+                    country__isnull=False,
+                    country__gt="",
+                    subdivision__startswith=models.F("country"),
+                ),
+                name="doctor_location_subdivision_of_country",
+                violation_error_code="subdivision_country",
+                violation_error_message="The subdivision is not one of this country.",
+            ),
         )
 
     def __str__(self) -> str:
@@ -152,6 +208,14 @@ class Location(CalendarModel):
     def today(self, at: datetime | None = None) -> date:
         """Return the date at the location at the instant, by default now."""
         return (at or timezone.now()).astimezone(self.zone).date()
+
+    def clean(self) -> None:
+        """Raise ValidationError for a subdivision of another country, or without a country."""
+        if self.subdivision and self.subdivision.partition("-")[0] != self.country:
+            raise ValidationError(
+                {"subdivision": "The subdivision is not one of this country."},
+                code="subdivision_country",
+            )
 
     def publish(self, at: datetime | None = None) -> None:
         """Save the location; raises LocationInUse if coming slots prevent a new time zone.

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
-from extensions.db.fields import free_text
+from extensions.db.fields import free_text, one_line
 from extensions.db.locks import lock_rows
 
 
@@ -67,11 +67,11 @@ class Doctor(CalendarModel):
         related_name="doctor",
         help_text="The account the doctor signs in with, if any.",
     )
-    title = models.CharField(max_length=50, blank=True, help_text="As in Dr. or Prof.")
-    first_name = models.CharField(max_length=150)
-    last_name = models.CharField(max_length=150)
+    title = one_line(50, blank=True, help_text="As in Dr. or Prof.")
+    first_name = one_line(150, blank=True, help_text="Empty for a person with one name.")
+    last_name = one_line(150)
     bio = free_text(blank=True)
-    license_number = models.CharField(max_length=50)
+    license_number = one_line(50)
     specialties = models.ManyToManyField(Specialty, related_name="doctors", blank=True)
     languages = models.ManyToManyField(Language, related_name="doctors", blank=True)
     accepts_patients = models.BooleanField(

@@ -17,8 +17,9 @@ from doctor.models.booking_rules import places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
 from doctor.models.slot import Slot, announce_closing, refuse_stranding
-from doctor.wall_time import Span, spans_of, validate_date
+from doctor.wall_time import Span, instant_of, spans_of, validate_date
 from extensions.db.constraints import violates
+from extensions.formats import day_text
 
 NO_OVERLAP = ("doctor_slot_no_overlap", "doctor_slot_one_per_doctor_and_start")
 
@@ -176,7 +177,7 @@ class Schedule(SessionTimesModel):
 
     def __str__(self) -> str:
         times = f"{self.start_time:%H:%M}-{self.end_time:%H:%M}"
-        return f"{self.date:%a %d %b %Y} {times}, {self.doctor}, {self.location}"
+        return f"{day_text(self.date)}, {times}, {self.doctor}, {self.location}"
 
     def clean(self) -> None:
         """Raise ValidationError for a session too short for a single slot."""
@@ -187,6 +188,11 @@ class Schedule(SessionTimesModel):
             return  # the validators refuse such a date or length
         if too_short:
             raise ValidationError("The session is too short for a slot.", code="no_slots")
+
+    @property
+    def begins_at(self) -> datetime.datetime:
+        """The instant at which the session begins."""
+        return instant_of(self.date, self.start_time, self.location.zone)
 
     def spans(self) -> list[Span]:
         """Return the (start, end) of each slot in UTC, from the wall times at the location."""

@@ -23,6 +23,7 @@ from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.locks import lock_rows
 from extensions.exceptions import DomainError
+from extensions.formats import instant_text
 
 TIMES = ("starts_at", "ends_at")
 A_DAY = timedelta(days=1)
@@ -274,8 +275,8 @@ class Slot(models.Model):
         )
 
     def __str__(self) -> str:
-        local = self.starts_at.astimezone(self.location.zone)
-        return f"{local:%a %d %b %Y %H:%M}, {self.doctor}, {self.location}"
+        start = instant_text(self.starts_at, self.location.zone)
+        return f"{start}, {self.doctor}, {self.location}"
 
     @property
     def available(self) -> int:

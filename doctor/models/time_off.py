@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -11,6 +12,7 @@ from django.utils import timezone
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
 from doctor.wall_time import spans_of_days
+from extensions.formats import instant_text
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -79,8 +81,10 @@ class TimeOff(DoctorLocationModel):
         )
 
     def __str__(self) -> str:
-        owner = self.doctor or self.location
-        return f"{owner}, {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M} UTC"
+        """Return whose it is and its times, those of a doctor's leave on the admin's clock."""
+        zone = self.location.zone if self.location else ZoneInfo(getattr(self, "clock_zone", "UTC"))
+        times = " to ".join(instant_text(at, zone) for at in (self.starts_at, self.ends_at))
+        return f"{self.doctor or self.location}, {times}"
 
     def clean(self) -> None:
         """Raise ValidationError for an instant outside the years 2000 to 2100."""

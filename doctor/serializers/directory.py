@@ -48,16 +48,18 @@ class LanguageSerializer(serializers.ModelSerializer[Language]):
                 "address": "Calle Mayor 1, Madrid",
                 "phone": "+34910123456",
                 "time_zone": "Europe/Madrid",
+                "country": "ES",
+                "subdivision": "ES-MD",
             },
         )
     ]
 )
 class LocationSerializer(serializers.ModelSerializer[Location]):
-    """A site of the clinic, with its IANA time zone."""
+    """A site of the clinic, with its IANA time zone and its country (ISO 3166)."""
 
     class Meta:
         model = Location
-        fields = ("id", "name", "address", "phone", "time_zone")
+        fields = ("id", "name", "address", "phone", "time_zone", "country", "subdivision")
 
 
 class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):

@@ -5,27 +5,39 @@ from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
-from django.db import DatabaseError, DataError, transaction
+from django.db import DataError, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from extensions.admin.dates import DATE_FIELDS
+from extensions.admin.form_keys import FormKeyMixin
 from extensions.admin.forms import Autocomplete, AutocompleteMultiple
 from extensions.admin.log import PrivateLogEntryMixin
+from extensions.admin.lookups import (
+    LOOKUP_ERRORS,
+    RefusedFilters,
+    refusal,
+    refuse_the_rest,
+    refused_page,
+)
 from extensions.db.retry import is_outage
 from extensions.rest.filters import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS
 
-LOOKUP_ERRORS = (ValueError, TypeError, LookupError, OverflowError, DatabaseError)
 
+class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
+    """A ModelAdmin whose pages answer a made-up URL or form with 400 or 404, never with 500.
 
-class BaseAdmin(PrivateLogEntryMixin):
-    """A ModelAdmin whose pages answer a made-up URL or form with 400 or 404, never with 500."""
+    The filters of its list are `list_filter`, `date_hierarchy` and `link_filters`; others are 400.
+    """
 
+    link_filters: tuple[str, ...] = ()  # parameters with which other pages link to this list
     list_per_page = 50
     show_full_result_count = False  # saves a count of the whole table
+    formfield_overrides = DATE_FIELDS
     show_facets = admin.ShowFacets.NEVER  # each choice would count the whole table
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
@@ -41,30 +53,48 @@ class BaseAdmin(PrivateLogEntryMixin):
         words = search_term.replace("\0", " ")[:MAX_SEARCH_LENGTH].split()[:MAX_SEARCH_TERMS]
         return super().get_search_results(request, queryset, " ".join(words))
 
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        """Whether a popup may choose rows by this column: the key, or one that a relation names.
+
+        Django itself raises AttributeError for the name of a reverse relation.
+        """
+        columns = {field.name for field in self.opts.concrete_fields}
+        return to_field in columns and super().to_field_allowed(request, to_field)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Return the filters of the list, and last the one that refuses every other parameter."""
+        return (*super().get_list_filter(request), refuse_the_rest)
+
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Load the page's rows now, so that a filter that the database refuses is no 500.
 
-        Django catches IncorrectLookupParameters from this call only, and redirects to the list
-        without filters. The savepoint keeps a transaction around it usable after the error.
+        Raises RefusedFilters for a parameter that the list does not offer, and for a value that it
+        cannot use. The savepoint keeps a transaction around it usable after the error.
         """
         inside = transaction.get_connection().in_atomic_block
         try:
             with transaction.atomic() if inside else nullcontext():
                 changelist = super().get_changelist_instance(request)
                 len(changelist.result_list)
-        except LOOKUP_ERRORS as error:
+        except (*LOOKUP_ERRORS, DisallowedModelAdminLookup, DisallowedModelAdminToField) as error:
             if is_outage(error):
                 raise
-            raise IncorrectLookupParameters(error) from error
+            raise refusal(error, request, self) from error
         return changelist
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list or run an action; raises BadRequest for a key that no row can have."""
+        """Show the list or run an action, or say with status 400 which filter is refused.
+
+        Raises BadRequest for a key that no row can have.
+        """
         if not all(map(self._can_be_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             raise BadRequest("No row can have this key.")
-        return super().changelist_view(request, extra_context)
+        try:
+            return super().changelist_view(request, extra_context)
+        except RefusedFilters as refused:
+            return refused_page(refused, request, self)
 
     def changeform_view(
         self,

@@ -18,6 +18,9 @@ def change_link(obj: Model) -> SafeString:
 
 
 def list_link(model: type[Model], words: str, **filters: Any) -> SafeString:
-    """Return an HTML link to the model's changelist with these filters; `words`: its text."""
+    """Return an HTML link to the model's changelist with these filters; `words`: its text.
+
+    The list's admin names the filters in `link_filters`; it refuses all that it does not offer.
+    """
     path = reverse(admin_urlname(model._meta, SafeString("changelist")))
     return format_html('<a href="{}?{}">{}</a>', path, urlencode(filters), words)

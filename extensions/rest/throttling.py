@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.http import HttpRequest
+from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
 from extensions.db.cache import increment_counter
@@ -49,9 +50,24 @@ class CountingThrottle(SimpleRateThrottle):
     num_requests: int
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        """Count the call, and return whether it is within the limit."""
-        key = self.get_cache_key(request, view) if self.rate else None
-        return key is None or increment_counter(key, self.duration) <= self.num_requests
+        """Count the call, once, and return whether it is within the limit."""
+        return self.allow(request, self.identity(request)) if self.rate else True
+
+    def allow(self, request: Any, identity: str | None) -> bool:
+        """Count the call as this caller's, once, and return whether it is within the limit.
+
+        RetryMiddleware repeats a view after a deadlock: the second attempt is the same call.
+        """
+        if not self.rate or identity is None:
+            return True
+        counted = _counted_scopes(request)
+        if self.scope not in counted:
+            counted[self.scope] = self.count(identity) <= self.num_requests
+        return counted[self.scope]
+
+    def count(self, identity: str) -> int:
+        """Add one to the calls of this caller in the window, and return the new count."""
+        return increment_counter(self._key(identity), self.duration)
 
     def wait(self) -> float:
         """Return the seconds until the next window."""
@@ -59,11 +75,14 @@ class CountingThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Any, view: Any) -> str | None:
         identity = self.identity(request)
-        return identity and self.cache_format % {"scope": self.scope, "ident": identity}
+        return identity and self._key(identity)
 
     def identity(self, request: Any) -> str | None:
         """Return the user or address whose calls count together; None for a call not counted."""
         raise NotImplementedError
+
+    def _key(self, identity: str) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": identity}
 
 
 class PerUserThrottle(CountingThrottle):
@@ -80,16 +99,45 @@ class PerAddressThrottle(CountingThrottle):
         return counted_address(request)
 
 
+class PerCallerThrottle(PerAddressThrottle):
+    """Count the calls of a user, from any device; without a login those from an address."""
+
+    def identity(self, request: Any) -> str | None:
+        user = getattr(request, "user", None)
+        if user is not None and user.is_authenticated:
+            return f"user-{user.pk}"
+        return super().identity(request)
+
+
 class UserThrottle(PerUserThrottle):
-    """Limit the calls of a user a minute."""
+    """Limit the calls of a user a minute; `count_call` counts them."""
 
     scope = "user"
 
 
 class AnonymousThrottle(PerAddressThrottle):
-    """Limit the calls without a login from an address a minute."""
+    """Limit the calls without a login from an address a minute; `count_call` counts them."""
 
     scope = "anon"
 
-    def identity(self, request: Any) -> str | None:
-        return None if request.user.is_authenticated else super().identity(request)
+
+def count_call(request: HttpRequest, user: Any = None) -> None:
+    """Count the call as the user's, or else as its address's; raises Throttled over the limit.
+
+    Counts a call once, and only the first time: a middleware may count what no view has counted.
+    REST framework's own order is too late for this: it checks throttles last, so that a wrong
+    token, a refused permission or an unknown path would count for nothing.
+    """
+    if {UserThrottle.scope, AnonymousThrottle.scope} & _counted_scopes(request).keys():
+        return
+    is_known = user is not None and user.is_authenticated
+    throttle = UserThrottle() if is_known else AnonymousThrottle()
+    if not throttle.allow(request, str(user.pk) if is_known else counted_address(request)):
+        raise Throttled(throttle.wait())
+
+
+def _counted_scopes(request: Any) -> dict[str | None, bool]:
+    """Return the scopes that counted this call, and whether it was within their limits."""
+    request = getattr(request, "_request", request)  # REST framework makes a new one each attempt
+    scopes: dict[str | None, bool] = vars(request).setdefault("_counted_scopes", {})
+    return scopes

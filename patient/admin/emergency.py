@@ -16,6 +16,7 @@ from accounts.privacy import display_name
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.forms import PartialUpdateForm
+from extensions.formats import date_text
 from patient.models import EmergencyAccess, MedicalHistory
 
 
@@ -33,13 +34,13 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     """Adding a row begins an access. Its page shows the medical history to the same user only."""
 
     form = EmergencyForm
-    fields = ("patient", "user_name", "reason", "began_at", "expires_at", "ended_at", "history")
+    fields = ("patient", "who", "reason", "began_at", "expires_at", "ended_at", "history")
     autocomplete_fields = ("patient",)
-    list_display = ("began_at", "patient", "user_name", "reason", "expires_at", "ended_at")
+    list_display = ("began_at", "patient", "who", "reason", "expires_at", "ended_at")
     list_select_related = ("patient", "user")
     list_filter = ("began_at",)
     date_hierarchy = "began_at"
-    search_fields = ("patient__last_name", "patient__first_name", "user__last_name")
+    search_fields = ("patient__last_name", "patient__first_name", "user__last_name", "user_name")
     search_help_text = "Patient, or last name of the user who gave the reason."
     ordering = ("-began_at", "-pk")
 
@@ -100,9 +101,9 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     # --- Fields ---
 
     @admin.display(description="by", empty_value="-")
-    def user_name(self, access: EmergencyAccess) -> str:
+    def who(self, access: EmergencyAccess) -> str:
         """Return the name of the user who began the access."""
-        return display_name(access.user)
+        return display_name(access.user_id, access.user_name, access.user)
 
     @admin.display(description="medical history")
     def history(self, access: EmergencyAccess) -> SafeString | str:
@@ -115,7 +116,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
 
 
 def _describe(entry: MedicalHistory) -> str:
-    since = f", since {entry.diagnosed_on}" if entry.diagnosed_on else ""
+    since = f", since {date_text(entry.diagnosed_on)}" if entry.diagnosed_on else ""
     notes = f" ({entry.notes})" if entry.notes else ""
     kind, status = entry.get_kind_display(), entry.get_status_display().lower()
     return f"{kind}, {status}{since}: {entry.description}{notes}"

@@ -11,9 +11,10 @@ from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import AuditEvent
-from accounts.privacy import HiddenAccountsMixin, may_view_accounts
+from accounts.privacy import HiddenAccountsMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.links import change_link, list_link
 from patient.models import MedicalHistory, Patient
 
@@ -28,6 +29,7 @@ class HistoryInline(admin.TabularInline):
     model = MedicalHistory
     patient_path = "patient"
     fields = ("kind", "description", "status", "diagnosed_on", "notes")
+    formfield_overrides = DATE_FIELDS
     extra = 0
     show_change_link = True
 
@@ -40,6 +42,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     """Patients. Deleting one erases the person, and keeps past visits without a name."""
 
     patient_path = ""
+    linking_fields = ("user", "is_dependent")
     fields = (
         "first_name",
         "last_name",
@@ -70,11 +73,6 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         "Coming appointments are canceled, personal and medical data are erased, past appointments "
         "are kept without the person. The account and others of the family stay."
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Let only those who may view accounts edit `is_dependent`."""
-        fields = super().get_readonly_fields(request, obj)
-        return fields if may_view_accounts(request) else ("is_dependent", *fields)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the link to the audit events, and that to emergency access, to those who may use it.
@@ -118,12 +116,6 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         return format_html(
             '<a href="{}?patient={}">Emergency access: give a reason</a>', path, patient.pk
         )
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Refuse filters by medical history to those who may not view it."""
-        history = lookup.partition("__")[0] == "history"
-        may_see = request.user.has_perm("patient.view_medicalhistory")
-        return (may_see or not history) and super().lookup_allowed(lookup, value, request)
 
     def add_row(self, request: HttpRequest, obj: Patient) -> None:
         """Save a new patient by `enroll`, which also writes the audit event."""

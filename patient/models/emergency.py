@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from accounts.fields import name_that_day
 from accounts.models import AuditEvent, User
 from extensions.db.fields import free_text
 from patient.models.history import MedicalHistory
@@ -30,8 +31,13 @@ class EmergencyAccess(models.Model):
         help_text="Empty once the person has been erased.",
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,  # the row keeps the key of a deleted account
+        null=True,
+        db_constraint=False,
+        related_name="+",
     )
+    user_name = name_that_day()
     reason = free_text(
         help_text="Why it cannot wait. The patient sees that there was an emergency access, and "
         "those who review it read this."
@@ -60,6 +66,7 @@ class EmergencyAccess(models.Model):
         """
         self.began_at = at or timezone.now()
         self.expires_at = self.began_at + timedelta(minutes=settings.EMERGENCY_MINUTES)
+        self.user_name = self.user.full_name if self.user else None
         with transaction.atomic():
             self.patient = Patient.objects.lock(self.patient_id)
             self.save(force_insert=True)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from patient.models.dates import validate_past_date
 from patient.models.patient import Patient
 
 Action = AuditEvent.Action
+MAX_ENTRIES = 500  # of one patient: no page and no export of a history grows without end
 
 
 class MedicalHistoryQuerySet(models.QuerySet["MedicalHistory"]):
@@ -45,7 +47,7 @@ class MedicalHistory(PartialUpdateModel):
     description = free_text()
     status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
     diagnosed_on = models.DateField(null=True, blank=True, validators=[validate_past_date])
-    notes = free_text(blank=True)
+    notes = free_text(limit=2000, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -65,12 +67,12 @@ class MedicalHistory(PartialUpdateModel):
         """Save a new entry of `self.patient`. Locks the patient's user, then the patient.
 
         The lock keeps an erasure that runs at the same time from missing the entry. Raises
-        Patient.DoesNotExist for a person who was erased.
+        Patient.DoesNotExist for a person who was erased, and ValidationError if the patient has
+        MAX_ENTRIES already.
         """
         with transaction.atomic():
             self.patient = Patient.objects.lock(self.patient_id)
-            self.save(force_insert=True)
-            self._record(Action.CREATE)
+            self._insert()
 
     def revise(self, **changes: Any) -> None:
         """Write the changed columns and `updated_at`, and record an audit event."""
@@ -88,12 +90,21 @@ class MedicalHistory(PartialUpdateModel):
         """Save a new entry of the user or, with a `patient_id`, of that dependent.
 
         Creates the user's own profile, with the account's names, if it is missing. Raises
-        Patient.DoesNotExist for a patient of another user. Locks the user, then the patient.
+        Patient.DoesNotExist for a patient of another user, and ValidationError if the patient has
+        MAX_ENTRIES already. Locks the user, then the patient.
         """
         with transaction.atomic():
             self.patient = Patient.objects.lock_for(user, patient_id)
-            self.save(force_insert=True)
-            self._record(Action.CREATE)
+            self._insert()
+
+    def _insert(self) -> None:
+        """Insert the row. The patient is locked, so nobody adds one between count and insert."""
+        if self.patient.history.count() >= MAX_ENTRIES:
+            raise ValidationError(
+                f"A medical history has at most {MAX_ENTRIES} entries.", "too_many_entries"
+            )
+        self.save(force_insert=True)
+        self._record(Action.CREATE)
 
     def _record(self, action: str) -> None:
         AuditEvent.objects.record(action, self, [self.patient])

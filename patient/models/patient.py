@@ -11,13 +11,19 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
-from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
-from extensions.db.fields import MAX_KEY, free_text, validate_language_tag
+from extensions.db.fields import (
+    MAX_KEY,
+    free_text,
+    one_line,
+    phone_number_field,
+    validate_language_tag,
+)
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
+from extensions.formats import date_text
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.signals import patient_erasing
@@ -126,11 +132,11 @@ class Patient(PartialUpdateModel):
         default=False,
         help_text="Somebody the account books for, not its owner.",
     )
-    first_name = models.CharField(max_length=150)
-    last_name = models.CharField(max_length=150)
+    first_name = one_line(150, blank=True, help_text="Empty for a person with one name.")
+    last_name = one_line(150)
     date_of_birth = models.DateField(null=True, blank=True, validators=[validate_past_date])
     sex = models.CharField(max_length=7, choices=Sex, blank=True)
-    phone_number = PhoneNumberField(blank=True, help_text="With country code, as +34 612 345 678.")
+    phone_number = phone_number_field(blank=True, help_text="With country code: +34 612 345 678.")
     address = free_text(blank=True)
     preferred_language = models.CharField(
         max_length=35,
@@ -138,8 +144,8 @@ class Patient(PartialUpdateModel):
         validators=[validate_language_tag],
         help_text="BCP 47, such as es or pt-BR.",
     )
-    emergency_contact_name = models.CharField(max_length=300, blank=True)
-    emergency_contact_phone = PhoneNumberField(blank=True)
+    emergency_contact_name = one_line(300, blank=True)
+    emergency_contact_phone = phone_number_field(blank=True)
 
     objects = PatientQuerySet.as_manager()
 
@@ -163,7 +169,8 @@ class Patient(PartialUpdateModel):
 
     def __str__(self) -> str:
         """Return the name and birth date, by which staff tell people of the same name apart."""
-        return f"{self.name}, born {self.date_of_birth}" if self.date_of_birth else self.name
+        born = f", born {date_text(self.date_of_birth)}" if self.date_of_birth else ""
+        return f"{self.name}{born}"
 
     @property
     def name(self) -> str:
@@ -183,19 +190,23 @@ class Patient(PartialUpdateModel):
     def revise(self, **changes: Any) -> None:
         """Write these columns; raises as `enroll`.
 
-        Locks the present user and the new one before a change of user or `is_dependent`.
+        Locks the present user and the new one before a change of user or `is_dependent`. The audit
+        event has the caller's role before the change: to link a patient to oneself is no act of
+        that patient.
         """
         linked = changes.get("user", self.user)
         moves = changes.keys() & {"user", "is_dependent"}
-        with self._account_change(linked and linked.pk) if moves else transaction.atomic():
+        link: Any = self._account_change(linked and linked.pk) if moves else transaction.atomic()
+        with link as before:
             super().revise(**changes)
-            AuditEvent.objects.record(Action.CHANGE, self, [self])
+            AuditEvent.objects.record(Action.CHANGE, self, [before or self])
 
     @contextmanager
-    def _account_change(self, account: int | None) -> Iterator[None]:
+    def _account_change(self, account: int | None) -> Iterator["Patient"]:
         """Run the body, which links the patient to the account or to none, in a transaction.
 
-        Locks the present account and the new one, the lower key first. Raises as `enroll`.
+        Yields an unsaved patient with the same key and the present account. Locks the present
+        account and the new one, the lower key first. Raises as `enroll`.
         """
         try:
             with transaction.atomic():
@@ -203,7 +214,7 @@ class Patient(PartialUpdateModel):
                 present = Patient.objects.filter(pk=self.pk).values_list("user", flat=True).first()
                 for pk in sorted({pk for pk in (present, account) if pk}):
                     _lock_account(pk)
-                yield
+                yield Patient(pk=self.pk, user_id=present)
                 family = Patient.objects.filter(user__patients=self)
                 if family.filter(is_dependent=True).count() > MAX_DEPENDENTS:
                     raise ValidationError(TOO_MANY_DEPENDENTS, code="too_many_dependents")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from accounts.audit.context import RequestContext
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from patient.models import Patient
@@ -78,9 +79,26 @@ def test_refusals_and_the_users_own_reads_of_the_log_add_no_entry(
     assert looks.count() == 2
 
 
-def test_a_name_is_no_longer_shown_once_the_account_is_gone(
+def test_the_log_names_staff_as_on_the_day_even_when_the_account_is_gone(
     patient: Patient, superuser: User, client_of: Any
 ) -> None:
+    superuser.revise(first_name="Rosa", last_name="Gil")
     AdminClient(superuser).get(page(patient, "change"))
-    superuser.delete()
-    assert reported(client_of(patient.user))[0]["by"] == {"role": "staff", "name": None}
+    client, that_day = client_of(patient.user), {"role": "staff", "name": "Rosa Gil"}
+    superuser.revise(first_name="Elena", last_name="Sanz")
+    assert reported(client)[0]["by"] == that_day
+    User.objects.filter(pk=superuser.pk).delete()
+    assert reported(client)[0]["by"] == that_day
+
+
+def test_an_event_from_before_names_were_kept_has_the_present_name(
+    patient: Patient, superuser: User, client_of: Any
+) -> None:
+    event = AuditEvent.build(RequestContext(), patient, "read", actor=superuser, role="staff")
+    event.kind, event.actor_name = "patient.patient", None
+    event.save()
+    superuser.revise(first_name="Elena", last_name="Sanz")
+    client = client_of(patient.user)
+    assert reported(client)[0]["by"] == {"role": "staff", "name": "Elena Sanz"}
+    User.objects.filter(pk=superuser.pk).delete()
+    assert reported(client)[0]["by"] == {"role": "staff", "name": None}

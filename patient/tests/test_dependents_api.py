@@ -54,7 +54,7 @@ def every_call(client: APIClient, path: str) -> list[Any]:
     return [
         client.get(path),
         client.put(path, LEO),
-        client.patch(path, {"first_name": ""}),
+        client.patch(path, {"last_name": ""}),
         client.delete(path),
     ]
 

@@ -139,4 +139,4 @@ def test_the_form_describes_the_patient_field_and_the_pages_show_utc(
     assert "Empty once the person has been erased" not in form
     break_in(admin_client, known)
     for path in (page(EmergencyAccess), page(EmergencyAccess.objects.get(), "change")):
-        assert re.search(r"\d [ap]\.m\. UTC", admin_client.get(path).content.decode()), path
+        assert re.search(r"20\d\d, \d\d:\d\d UTC", admin_client.get(path).content.decode()), path

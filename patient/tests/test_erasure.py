@@ -1,6 +1,6 @@
 """DELETE of a profile removes the person from all tables and keeps the counts of places right."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ def person(user: User) -> Patient:
         user=user,
         first_name="Canarius",
         last_name="Serinus",
-        date_of_birth="1987-06-05",
+        date_of_birth=date(1987, 6, 5),
         phone_number="+34600111222",
         address="Finch Lane 3",
         preferred_language="es",

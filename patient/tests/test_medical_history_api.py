@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory
 from patient.models import MedicalHistory, Patient
-from patient.tests.factories import MedicalHistoryFactory
+from patient.tests.factories import MedicalHistoryFactory, PatientFactory
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,25 @@ def test_only_kind_and_description_are_required(client: APIClient) -> None:
     assert_invalid(client.post(HISTORY, {}), "kind", "description")
     answer = client.post(HISTORY, {"kind": "surgery", "description": "Knee"}).json()
     assert (answer["status"], answer["diagnosed_on"], answer["notes"]) == ("active", None, "")
+
+
+def test_a_person_has_at_most_500_entries(client: APIClient, patient: Patient) -> None:
+    MedicalHistoryFactory.create_batch(2, patient=PatientFactory())  # another's do not count
+    entry = MedicalHistoryFactory.build(patient=patient)
+    rows = [MedicalHistory(patient=patient, kind=entry.kind, description="x") for _ in range(499)]
+    MedicalHistory.objects.bulk_create(rows)
+    assert client.post(HISTORY, PENICILLIN).status_code == 201
+    refused = client.post(HISTORY, PENICILLIN)
+    assert_invalid(refused, "non_field_errors")
+    assert refused.json()["errors"][0]["code"] == "too_many_entries"
+    with pytest.raises(ValidationError):
+        MedicalHistory(patient=patient, kind=entry.kind, description="x").add()
+    assert patient.history.count() == 500
+
+
+def test_notes_have_at_most_2000_characters(client: APIClient) -> None:
+    assert client.post(HISTORY, {**PENICILLIN, "notes": "x" * 2000}).status_code == 201
+    assert_invalid(client.post(HISTORY, {**PENICILLIN, "notes": "x" * 2001}), "notes")
 
 
 def test_a_first_entry_makes_the_profile_from_the_accounts_names(client_of) -> None:

@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
+from tests.names import READABLE, UNDIALABLE, UNREADABLE
 from tests.problems import assert_invalid, assert_problem
 from tests.threads import run_together
 
@@ -98,15 +99,15 @@ def test_patch_changes_only_the_fields_it_names(by_id: bool, client: APIClient) 
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [
-        ("first_name", ["", " ", None, "x" * 151, "a\0b", [], {}, True]),
-        ("last_name", ["", " ", None, "x" * 151]),
+        ("first_name", [None, "x" * 151, "a\0b", [], {}, True, *UNREADABLE]),
+        ("last_name", ["", " ", None, "x" * 151, *UNREADABLE]),
         ("date_of_birth", ["", "junk", "1899-12-31", "9999-12-31", "0001-01-01", 1990, []]),
         ("sex", ["x", 1, [], "Female"]),
-        ("phone_number", ["x", "612345678", "+34", "+" + "9" * 40, None]),
+        ("phone_number", ["x", "612345678", "+34", "+" + "9" * 40, None, *UNDIALABLE]),
         ("address", ["x" * 4001, None, []]),
         ("preferred_language", ["x", "español", "e s", "x" * 36]),
-        ("emergency_contact_name", ["x" * 301, None]),
-        ("emergency_contact_phone", ["x", "612345678", None]),
+        ("emergency_contact_name", ["x" * 301, None, *UNREADABLE]),
+        ("emergency_contact_phone", ["x", "612345678", None, *UNDIALABLE]),
     ],
 )
 def test_a_field_that_is_wrong_is_400(field: str, wrong: list[Any], client: APIClient) -> None:
@@ -144,6 +145,22 @@ def test_a_phone_number_is_kept_as_e164(client: APIClient) -> None:
     assert answer["phone_number"] == client.get(PROFILE).json()["phone_number"] == "+34612345678"
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["+34 612 34 56 78", "(+34) 612-345-678", "+34.612.345.678", "+34\u00a0612\u2011345\u2011678"],
+)
+def test_spaces_and_hyphens_of_a_phone_number_are_no_loss(typed: str, client: APIClient) -> None:
+    answer = client.post(PROFILE, {**NAMES, "phone_number": typed})
+    assert (answer.status_code, answer.json()["phone_number"]) == (201, "+34612345678")
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_name_of_any_script_is_kept_as_it_was_sent(name: str, client: APIClient) -> None:
+    answer = client.post(PROFILE, {"first_name": "", "last_name": name})
+    assert (answer.status_code, answer.json()["last_name"]) == (201, name)
+    assert Patient.objects.get().name == name
+
+
 def test_an_address_of_4000_characters_fits(client: APIClient) -> None:
     assert client.post(PROFILE, {**ANA, "address": "x" * 4000}).status_code == 201
 
@@ -166,7 +183,7 @@ def test_another_patients_profile_is_absent(
     for response in (
         client.get(path),
         client.put(path, ANA),
-        client.patch(path, {"first_name": ""}),
+        client.patch(path, {"last_name": ""}),
         client.delete(path),
     ):
         assert_problem(response, 404, "not_found")

@@ -81,10 +81,8 @@ def refuse_taken(port: int) -> None:
 
 def refuse_without_static_files() -> None:
     """Raise CommandError in production if collectstatic has not run: no page would work."""
-    if settings.PRODUCTION and not (settings.STATIC_ROOT / "staticfiles.json").exists():
-        raise CommandError(
-            "Run `manage.py collectstatic` first: production serves collected files only."
-        )
+    if health.lacks_static_files():
+        raise CommandError(health.REMEDIES["static"])
 
 
 @contextmanager

@@ -1,0 +1,198 @@
+"""A client's connection, as the server's loop keeps it: what has arrived, what is to be sent."""
+
+import re
+import socket
+from typing import Any
+
+from django.conf import settings
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import IterUnreader
+from gunicorn.workers.gthread import TConn
+
+MAX_HEAD = 64 * 1024  # bytes of request line and headers
+MAX_CHUNK_LINE = 8 * 1024  # bytes
+END_OF_HEAD = re.compile(rb"\n\r?\n")  # gunicorn refuses the one without \r
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(;.*)?", re.DOTALL)
+
+
+class RequestBuffer:
+    """The bytes of a request as they arrive.
+
+    `is_complete`: a thread can answer it without waiting for the client. That is so once the body
+    has arrived, and also for what is refused whatever follows: a head that gunicorn cannot parse,
+    or a body of more than `max_body` bytes, of which `excess` is the length.
+    `is_head_too_long`: there are more than MAX_HEAD bytes and no end of the head.
+    """
+
+    def __init__(self, cfg: Any, client: Any, max_body: int) -> None:
+        self.cfg, self.client, self.max_body = cfg, client, max_body
+        self.data = bytearray()
+        self.is_complete = self.is_head_too_long = self.awaits_continue = False
+        self.excess: int | None = None
+        self._body: _SizedBody | _ChunkedBody | None = None
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the whole head has arrived."""
+        return self._body is not None or self.is_complete
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes that have arrived."""
+        searched = max(0, len(self.data) - 3)
+        self.data += data
+        if not self.has_head:
+            if END_OF_HEAD.search(self.data, searched):
+                self._parse_head()
+            self.is_head_too_long = not self.has_head and len(self.data) > MAX_HEAD
+        if self._body and not self.is_complete:
+            self.is_complete = self._body.has_ended(self.data)
+            if self._body.length > self.max_body:
+                self.is_complete, self.excess = True, self._body.length
+
+    def parser(self) -> RequestParser:
+        """Return gunicorn's parser of these bytes, which never waits for more."""
+        return RequestParser(self.cfg, [bytes(self.data)], self.client)
+
+    def _parse_head(self) -> None:
+        """Let gunicorn say how the body ends, so that both understand the head in the same way."""
+        unreader = IterUnreader([bytes(self.data)])
+        try:
+            request = Request(self.cfg, unreader, self.client)
+        except Exception:  # noqa: BLE001  (a thread parses it again and answers the error)
+            self.is_complete = True
+            return
+        start = len(self.data) - len(unreader.take_buffered())
+        reader = request.body.reader
+        chunked = isinstance(reader, ChunkedReader)
+        self._body = _ChunkedBody(start) if chunked else _SizedBody(start, reader.length)
+        self.awaits_continue = request._expected_100_continue
+
+
+class _SizedBody:
+    """A body with a Content-Length that begins at `start`."""
+
+    def __init__(self, start: int, length: int) -> None:
+        self.end, self.length = start + length, length
+
+    def has_ended(self, data: bytearray) -> bool:
+        return len(data) >= self.end
+
+
+class _ChunkedBody:
+    """A body in chunks; looks at each byte of their framing once.
+
+    `length`: bytes of the chunks so far, or of their framing if that is more.
+    """
+
+    def __init__(self, start: int) -> None:
+        self.start = self.next = start  # the next line: a chunk's size, or of the trailer
+        self.size = 0
+        self.is_in_trailer = False
+
+    @property
+    def length(self) -> int:
+        return max(self.size, self.next - self.start - self.size)
+
+    def has_ended(self, data: bytearray) -> bool:
+        """Whether the body has ended, or is malformed, which gunicorn refuses."""
+        while (end := data.find(b"\r\n", self.next)) >= 0:
+            line, self.next = bytes(data[self.next : end]), end + 2
+            if self.is_in_trailer and not line:
+                return True
+            if not self.is_in_trailer:
+                size = CHUNK_SIZE.fullmatch(line)
+                if not size:
+                    return True
+                self._skip(int(size[1], 16))
+        return len(data) - self.next > MAX_CHUNK_LINE
+
+    def _skip(self, size: int) -> None:
+        self.is_in_trailer = not size
+        self.size += size
+        self.next += size + 2 if size else 0
+
+
+class ClientSocket:
+    """A socket as gunicorn's threads use it: what the client does not take now is sent later.
+
+    `unsent` has that rest; the loop sends it.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.unsent = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        """Send the data as far as the client takes it, and keep the rest."""
+        is_behind = bool(self.unsent)
+        self.unsent += data
+        if not is_behind:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what the client takes now; raises OSError if the connection is broken."""
+        while self.unsent:
+            try:
+                sent = self.socket.send(self.unsent)
+            except BlockingIOError:
+                return
+            del self.unsent[:sent]
+
+    # What else gunicorn calls. The loop alone reads from the client and closes the connection.
+
+    def send(self, data: bytes) -> int:
+        self.sendall(data)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        return b""
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+    def settimeout(self, seconds: float | None) -> None:
+        pass
+
+    def setblocking(self, flag: bool) -> None:
+        pass
+
+    def shutdown(self, how: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Connection(TConn):
+    """gunicorn's connection; the worker's loop reads and writes it, and no thread waits for it.
+
+    `stage`: what the server waits for; `deadline`: until when, on the monotonic clock.
+    """
+
+    sock: ClientSocket
+    request: RequestBuffer
+    stage = ""
+    deadline = 0.0
+    step: Any = None  # what the loop does when the socket is ready
+    keeps_alive = False
+    excess: int | None = None  # length of the body that is too large
+    discarded = 0  # bytes
+    accounted = 0  # bytes that the worker has counted as held
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+        super().__init__(cfg, sock, client, server)
+        self.socket, self.sock = sock, ClientSocket(sock)
+        self.initialized = self.data_ready = True  # or gunicorn would read from the socket
+        self.clear_request()
+
+    def clear_request(self) -> None:
+        """Forget the request, which a thread now answers, and begin the next."""
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        self.request = RequestBuffer(self.cfg, self.client, limit)
+
+    @property
+    def held(self) -> int:
+        """Bytes that the connection holds in memory while it waits for the client."""
+        return len(self.sock.unsent) + len(self.request.data)

@@ -1,0 +1,56 @@
+"""Countries and their subdivisions (ISO 3166), and how a country writes dates.
+
+The codes are those of pycountry (Debian's iso-codes), the order of dates that of Babel (CLDR).
+"""
+
+import re
+from functools import cache
+
+import pycountry
+from babel import Locale, UnknownLocaleError
+from django.core.exceptions import ValidationError
+
+
+@cache
+def country_names() -> dict[str, str]:
+    """Map the code of each country (ISO 3166-1 alpha-2) to its English name, sorted by name."""
+    names = {
+        country.alpha_2: getattr(country, "common_name", country.name)
+        for country in pycountry.countries
+    }
+    return dict(sorted(names.items(), key=lambda item: item[1]))
+
+
+@cache
+def subdivision_codes() -> frozenset[str]:
+    """Return the code of every subdivision (ISO 3166-2), such as DE-BY; each begins with its
+    country's.
+    """
+    return frozenset(subdivision.code for subdivision in pycountry.subdivisions)
+
+
+def validate_country(code: str) -> None:
+    """Raise ValidationError unless the code is one of ISO 3166-1, in capital letters."""
+    if code not in country_names():
+        raise ValidationError("Use a code of ISO 3166-1, such as ES.", code="country")
+
+
+def validate_subdivision(code: str) -> None:
+    """Raise ValidationError unless the code is one of ISO 3166-2, in capital letters."""
+    if code not in subdivision_codes():
+        raise ValidationError("Use a code of ISO 3166-2, such as ES-MD.", code="subdivision")
+
+
+@cache
+def writes_day_first(country: str | None) -> bool:
+    """Return whether the country writes the day before the month, and the year last, in numbers.
+
+    The locale of a country is CLDR's likely one (`und_DE` is `de_DE`). False for a country that
+    CLDR does not know.
+    """
+    try:
+        pattern = Locale.parse(f"und_{country}").date_formats["short"].pattern
+    except (UnknownLocaleError, ValueError):
+        return False
+    letters = re.sub(r"'[^']*'|[^dMy]", "", pattern)
+    return re.fullmatch("d+M+y+", letters) is not None

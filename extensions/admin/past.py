@@ -1,0 +1,44 @@
+"""Forms that ask before they save something that lies in the past: a wrong year is easily typed."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.timesince import timesince
+
+from extensions.admin.forms import PartialUpdateForm
+
+CONFIRMED = "past_confirmed"
+
+
+class PastAwareForm(PartialUpdateForm):
+    """A form that comes back with a checkbox if what was typed lies in the past.
+
+    It asks for a new row, and for a row whose `asked_fields` have changed. The checkbox, which is
+    in the admin's `fields`, is hidden until the form asks.
+    """
+
+    past_confirmed = forms.BooleanField(
+        required=False, label="Save it anyway", widget=forms.HiddenInput
+    )
+    asked_fields: frozenset[str] = frozenset()
+
+    def past_question(self, at: datetime) -> tuple[str, datetime] | None:
+        """Return what lies in the past, as the words before "… ago", and since when; else None."""
+        raise NotImplementedError
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if CONFIRMED in self.fields and not self.errors and not self.cleaned_data[CONFIRMED]:
+            self._ask(timezone.now())
+
+    def _ask(self, at: datetime) -> None:
+        """Add the question as an error of the checkbox, and show it."""
+        typed = not self.instance.pk or not self.asked_fields.isdisjoint(self.changed_data)
+        asked = self.past_question(at) if typed else None
+        if asked:
+            words, since = asked
+            self.fields[CONFIRMED].widget = forms.CheckboxInput()
+            ago: Any = timesince(since, at, depth=1).replace("\xa0", " ")
+            self.add_error(CONFIRMED, f"{words}, {ago} ago.")

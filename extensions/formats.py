@@ -1,0 +1,34 @@
+"""How pages and messages write days, wall times and instants: one way, without a doubtful number.
+
+The constants are formats of `django.utils.dateformat`; the settings' formats are made of them.
+"""
+
+from datetime import date, datetime, tzinfo
+
+from django.utils.dateformat import format as format_date
+
+DATE = "j M Y"  # 1 Dec 2026
+DAY = f"D {DATE}"  # Tue 1 Dec 2026
+TIME = "H:i"  # 09:00
+INSTANT = f"{DAY}, {TIME} e"  # Tue 1 Dec 2026, 09:00 CET
+
+
+def date_text(day: date) -> str:
+    """Return a date without its weekday, such as 1 Dec 2026: of birth, or of a diagnosis."""
+    return format_date(day, DATE)
+
+
+def day_text(day: date) -> str:
+    """Return a day with its weekday, such as Tue 1 Dec 2026."""
+    return format_date(day, DAY)
+
+
+def instant_text(instant: datetime, zone: tzinfo) -> str:
+    """Return an instant on the clock of this zone, such as Tue 1 Dec 2026, 09:00 CET."""
+    return format_date(instant.astimezone(zone), INSTANT)
+
+
+def span_text(start: datetime, end: datetime, zone: tzinfo) -> str:
+    """Return a span of one day on the clock of this zone: Tue 1 Dec 2026, 09:00-09:30 CET."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    return f"{format_date(first, f'{DAY}, {TIME}')}-{format_date(last, f'{TIME} e')}"
