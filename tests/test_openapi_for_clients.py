@@ -10,10 +10,18 @@ from drf_spectacular.generators import SchemaGenerator
 
 from config import document_view
 from tests.document import document
+from tests.problems import assert_invalid
 from tests.routes import METHODS
-from tests.sample_data import PEOPLE, SampleData
+from tests.sample_data import PEOPLE, SampleData, call
 
 MAX_SIZE = 500_000  # bytes
+# By operation, two members of which its body has exactly one.
+ONE_OF = {
+    ("post", "/api/appointment/book/{doctor_id}/"): ("slot_id", "schedule_id"),
+    ("post", "/api/appointment/waitlist/"): ("doctor", "specialty"),
+    ("post", "/api/doctor/time-off/"): ("doctor", "location"),
+    ("put", "/api/doctor/time-off/{id}/"): ("doctor", "location"),
+}
 FORMATS = ("application/json", "application/yaml")
 
 
@@ -85,19 +93,13 @@ def test_the_alternatives_are_rows_of_the_search_for_free_slots() -> None:
 
 
 def test_a_body_that_needs_one_of_two_members_is_required_and_one_of_two_schemas() -> None:
-    one_of = {
-        ("post", "/api/appointment/book/{doctor_id}/"): ("slot_id", "schedule_id"),
-        ("post", "/api/appointment/waitlist/"): ("doctor", "specialty"),
-        ("post", "/api/doctor/time-off/"): ("doctor", "location"),
-        ("put", "/api/doctor/time-off/{id}/"): ("doctor", "location"),
-    }
     for method, path, operation in operations():
         [*contents] = operation.get("requestBody", {}).get("content", {}).values()
         for schema in (content["schema"]["$ref"].rpartition("/")[2] for content in contents):
             parts = [
                 schemas()[o["$ref"].rpartition("/")[2]] for o in schemas()[schema].get("oneOf", ())
             ]
-            members = one_of.get((method, path), ())
+            members = ONE_OF.get((method, path), ())
             assert len(parts) == len(members), path
             for part, member, other in zip(parts, members, reversed(members), strict=True):
                 assert member in part["required"]
@@ -106,24 +108,19 @@ def test_a_body_that_needs_one_of_two_members_is_required_and_one_of_two_schemas
 
 
 @pytest.mark.django_db
-def test_a_body_with_both_members_of_such_a_pair_is_400(sample_data: SampleData) -> None:
-    for path, members in (
-        ("/api/appointment/book/{doctor_id}/", ("slot_id", "schedule_id")),
-        ("/api/appointment/waitlist/", ("doctor", "specialty")),
-        ("/api/doctor/time-off/", ("doctor", "location")),
-    ):
-        client = sample_data.client_for("POST", path)
-        body = dict(sample_data.body("POST", path) or {})
-        both = body | {"slot_id": 1} if "book" in path else body
-        both |= dict.fromkeys(members, sample_data.session.doctor_id) if "book" in path else {}
-        both |= {
-            "doctor": sample_data.session.doctor_id,
-            "location": sample_data.session.location_id,
-            "specialty": sample_data.specialty.pk,
-        }
-        for refused in (both, {name: body[name] for name in body if name not in members}):
-            answer = client.post(sample_data.path(path), refused)
-            assert answer.status_code == 400, (path, refused)
+@pytest.mark.parametrize(("method", "path"), ONE_OF)
+def test_a_body_with_both_members_of_such_a_pair_or_with_none_is_400(
+    method: str, path: str, sample_data: SampleData
+) -> None:
+    session, specialty = sample_data.session, sample_data.specialty
+    slot = session.slots.earliest("starts_at").pk
+    keys = {"slot_id": slot, "schedule_id": session.pk, "doctor": session.doctor_id}
+    keys |= {"specialty": specialty.pk, "location": session.location_id}
+    client, members = sample_data.client_for(method.upper(), path), ONE_OF[method, path]
+    body = sample_data.body(method.upper(), path) or {}
+    none = {name: value for name, value in body.items() if name not in members}
+    for refused in (body | {name: keys[name] for name in members}, none):
+        assert_invalid(call(client, method, sample_data.path(path), refused), "non_field_errors")
 
 
 def test_an_operation_without_a_login_says_so_by_an_empty_list() -> None:
