@@ -142,6 +142,19 @@ def test_without_its_lock_a_constraint_still_stops_a_double_booking() -> None:
     assert Appointment.objects.active().count() == 1
 
 
+# --- One account with a cap -----------------------------------------------------------------------
+
+
+def test_an_account_exceeds_its_cap_without_its_lock(monkeypatch: Patch) -> None:
+    """Each person is locked, but not the account: all eight read that it has no visit ahead."""
+    monkeypatch.setattr(
+        PatientQuerySet, "lock", lambda patients, pk: patients.filter(pk=pk).select_for_update()[0]
+    )
+    monkeypatch.setattr(booking, "booking_context", after_all(8, booking_context))
+    lost(race_bodies.assert_three_of_eight_people_are_booked)
+    assert Appointment.objects.active().count() == 8
+
+
 # --- Two overlapping sessions ---------------------------------------------------------------------
 
 

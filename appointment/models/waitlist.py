@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, When
@@ -134,6 +135,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
             .filter(~Exists(given_up), ~Exists(other_offers), ~Exists(canceled), ~Exists(moved))
             .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
             .under_limit(slot.location.max_live_per_patient, at_location)
+            .under_cap(at)
         )
 
     def under_limit(self, limit: int | None, visits: Any) -> "WaitlistEntryQuerySet":
@@ -142,6 +144,21 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
             return self
         number = visits.order_by().values("patient").annotate(n=Count("pk")).values("n")
         return self.alias(visits=Coalesce(Subquery(number), 0)).filter(visits__lt=limit)
+
+    def under_cap(self, at: datetime) -> "WaitlistEntryQuerySet":
+        """Entries whose account may have one more visit ahead; all that have no account.
+
+        As `booking_context`, which counts for one patient.
+        """
+        ahead = Appointment.objects.not_ended(at).filter(patient__user=OuterRef("patient__user"))
+        number = ahead.order_by().values("patient__user").annotate(n=Count("pk")).values("n")
+        entries = self.alias(ahead=Coalesce(Subquery(number), 0))
+        if settings.MAX_AHEAD_PER_ACCOUNT:
+            entries = entries.filter(ahead__lt=settings.MAX_AHEAD_PER_ACCOUNT)
+        if settings.MAX_AHEAD_UNVERIFIED:
+            verified = Q(patient__user__email_verified_at__isnull=False)
+            entries = entries.filter(verified | Q(ahead__lt=settings.MAX_AHEAD_UNVERIFIED))
+        return entries
 
     def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
         """Lock the first entry in line that is eligible for the locked slot, or return None.

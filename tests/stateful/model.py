@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 Span = tuple[int, int]  # minutes of one day
+CAP = 3  # visits ahead of an account; their addresses are not verified
 
 
 def overlap(one: Span, other: Span) -> bool:
@@ -130,6 +131,8 @@ class Model:
             return "patient_overlap"
         if not self.is_open(slot):
             return "slot_closed"
+        if exclude_appointment is None and len(mine) >= CAP:
+            return "too_many_appointments"
         return "slot_full" if self.taken(slot) >= slot.capacity else None
 
     # --- Patients' verbs ---
@@ -266,6 +269,7 @@ class Model:
             and entry.doctor == self.doctor_of(slot)
             and slot.pk not in {pk for pk, _ in entry.passed}
             and not any(overlap(there.span, slot.span) for there in busy)
+            and len(visits) < CAP
         )
 
     def _take_back(self, entry: Entry) -> Slot:
