@@ -18,9 +18,10 @@ from django.db import transaction
 from django.test import override_settings
 
 from accounts.models import User
-from appointment.exceptions import NotCancelable
-from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory
+from appointment.exceptions import AlreadyWaiting, NotCancelable, TooManyEntries
+from appointment.models import Appointment, WaitlistEntry
+from appointment.models.waitlist import MAX_ENTRIES
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.exceptions import (
     AlreadyBooked,
     PatientOverlap,
@@ -28,7 +29,7 @@ from doctor.exceptions import (
     SlotFull,
     TooManyAppointments,
 )
-from doctor.models import Schedule, Slot
+from doctor.models import Doctor, Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from extensions.exceptions import DomainError
 from patient.models import Patient
@@ -206,6 +207,27 @@ def assert_three_of_eight_people_are_booked() -> None:
     for slot in slots:
         assert_balanced(slot)
     assert count_by_type(outcomes) == {Appointment: 3, TooManyAppointments: 5}
+
+
+def assert_two_of_eight_people_join() -> None:
+    """Let eight people of one account, which has two entries less than it may have, join."""
+    [owner] = people(1)
+    family = [owner, *DependentFactory.create_batch(7, user=owner.user)]
+    WaitlistEntryFactory.create_batch(MAX_ENTRIES - 2, patient=owner)
+    outcomes = race(*(joining(person, DoctorFactory()) for person in family))
+    assert count_by_type(outcomes) == {WaitlistEntry: 2, TooManyEntries: 6}
+
+
+def assert_a_wish_is_noted_once(patient: Patient) -> None:
+    """Let eight devices join the waitlist of one doctor for the patient."""
+    outcomes = race(*[joining(patient, DoctorFactory())] * 8)
+    assert count_by_type(outcomes) == {WaitlistEntry: 1, AlreadyWaiting: 7}
+
+
+def joining(patient: Patient, doctor: Doctor) -> Callable[[], WaitlistEntry]:
+    """Return a call that joins the waitlist of the doctor for the patient."""
+    days = {"first_date": day_ahead(1), "last_date": day_ahead(9)}
+    return lambda: WaitlistEntry(patient=patient, doctor=doctor, **days).join()
 
 
 def overlapping_sessions() -> list[Schedule]:

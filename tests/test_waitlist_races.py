@@ -17,6 +17,8 @@ from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from doctor.tests.factories import SpecialtyFactory
 from patient.models import Patient
+from patient.tests.factories import PatientFactory
+from tests import race_bodies
 from tests.balance import assert_balanced
 from tests.race_bodies import (
     booking,
@@ -51,6 +53,18 @@ def holders(slot: Slot) -> list[int]:
     """Return the keys of the waitlist entries with an open offer on the slot."""
     assert_balanced(slot)
     return list(slot.offers.open().values_list("entry", flat=True))
+
+
+# --- Joining --------------------------------------------------------------------------------------
+
+
+def test_of_8_people_of_an_account_as_many_join_as_its_limit_allows() -> None:
+    race_bodies.assert_two_of_eight_people_join()
+
+
+@pytest.mark.parametrize("account", [{}, {"user": None}], ids=["account", "no account"])
+def test_of_8_joins_with_the_same_wish_one_wins(account: dict[str, None]) -> None:
+    race_bodies.assert_a_wish_is_noted_once(PatientFactory(**account))
 
 
 # --- A place comes free ---------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
-from appointment.exceptions import NoOpenOffer, PlaceAvailable
+from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, TooManyEntries
 from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, booking_context
 from appointment.models.waitlist_matching import WaitlistCriteria
@@ -28,7 +28,7 @@ from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
 Action = AuditEvent.Action
-MAX_ENTRIES = 20  # in line, of one patient
+MAX_ENTRIES = 10  # in line, of one account or of a patient without one
 MAX_ATTEMPTS = 5  # to find an entry whose patient gets no other offer at this moment
 
 
@@ -334,9 +334,10 @@ class WaitlistEntry(models.Model):
         """Join the waitlist at the end of the line; returns itself. Locks the user and the patient.
 
         For the `user`, or the user's dependent with that id; without a user, for `self.patient`.
-        Raises ValidationError for dates that have passed, a doctor who has left and one entry too
-        many, PlaceAvailable (with `alternatives`) if the patient can book a fitting slot now. A
-        place that becomes free at the same moment may be missed: `run_due` offers it later.
+        Raises ValidationError for dates that have passed and a doctor who has left, AlreadyWaiting
+        for the same wish twice, TooManyEntries, and PlaceAvailable (with `alternatives`) if the
+        patient can book a fitting slot now. A place that becomes free at the same moment may be
+        missed: `run_due` offers it later.
         """
         at = at or timezone.now()
         with transaction.atomic():
@@ -344,7 +345,9 @@ class WaitlistEntry(models.Model):
                 self.patient = Patient.objects.lock_for(user, patient_id)
             else:
                 self.patient = Patient.objects.lock(self.patient_id)
-            self._validate(today_everywhere(at))
+            today = today_everywhere(at)
+            self._validate(today)
+            self._refuse_repetition(today)
             if alternatives := self._free_slots(at):
                 raise PlaceAvailable(alternatives=alternatives)
             self.save(force_insert=True)
@@ -403,16 +406,28 @@ class WaitlistEntry(models.Model):
     # --- Shared by the verbs ---
 
     def _validate(self, today: date) -> None:
-        """Raise ValidationError for passed dates, a doctor who has left and one entry too many."""
+        """Raise ValidationError for dates that have passed and for a doctor who has left."""
         if self.last_date < today:
             raise ValidationError({"to": ValidationError("These days are over.", "date_range")})
         if self.doctor and not self.doctor.is_active:
             left = ValidationError("This doctor sees no patients any more.", "inactive")
             raise ValidationError({"doctor": left})
-        entries = WaitlistEntry.objects.in_line(today).filter(patient=self.patient)
-        if entries.count() >= MAX_ENTRIES:
-            message = f"A patient can be on the waitlist at most {MAX_ENTRIES} times at once."
-            raise ValidationError(message, "too_many_entries")
+
+    def _refuse_repetition(self, today: date) -> None:
+        """Raise AlreadyWaiting for a wish that the patient has in line, or TooManyEntries.
+
+        The caller has locked the account, or the patient who has none: of two that join at once,
+        the second reads the entry of the first.
+        """
+        account = self.patient.user_id
+        whose = Q(patient__user=account) if account else Q(patient=self.patient)
+        in_line = list(WaitlistEntry.objects.in_line(today).filter(whose))
+        wish = WaitlistCriteria.of(self)
+        own = [entry for entry in in_line if entry.patient_id == self.patient_id]
+        if any(wish.meets(WaitlistCriteria.of(entry)) for entry in own):
+            raise AlreadyWaiting
+        if len(in_line) >= MAX_ENTRIES:
+            raise TooManyEntries
 
     def _free_slots(self, at: datetime) -> list[dict[str, Any]]:
         """Return up to three fitting slots that the patient can book now, as API rows."""

@@ -164,6 +164,13 @@ class Model:
         of_doctor = [slot for slot in self.slots.values() if self.doctor_of(slot) == doctor]
         return [slot for slot in of_doctor if self.reason(patient, slot) is None]
 
+    def no_entry(self, patient: int, doctor: int) -> str | None:
+        """Return the code of the reason against an entry of the patient for the doctor, or None."""
+        in_line = [e for e in self.entries.values() if e.status in {"waiting", "offered"}]
+        if any((entry.patient, entry.doctor) == (patient, doctor) for entry in in_line):
+            return "already_waiting"
+        return "place_available" if self.free_for(patient, doctor) else None
+
     def accept(self, entry: Entry) -> str | None:
         """Accept the offer, or return the reason against it. The caller adds the visit."""
         slot = self.slots[entry.offer or 0]
