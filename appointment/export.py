@@ -14,7 +14,13 @@ from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import AuditEvent, OutgoingMail, User
-from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    DeclinedSlot,
+    IdempotencyKey,
+    WaitlistEntry,
+)
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
 from extensions.db.batches import row_batches
 from patient.models import EmergencyAccess, MedicalHistory, Patient
@@ -62,6 +68,7 @@ class Export:
         events = Prefetch("events", AppointmentEvent.objects.order_by("pk"))
         visits = Appointment.objects.filter(**of_patients).with_names().prefetch_related(events)
         entries = WaitlistEntry.objects.filter(**of_patients).select_related("doctor", "specialty")
+        declined = DeclinedSlot.objects.filter(**of_patients)
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
             "mails": OutgoingMail.objects.filter(address=email),
@@ -70,6 +77,7 @@ class Export:
             "medical_history": MedicalHistory.objects.filter(**of_patients),
             "appointments": visits,
             "waitlist": entries.prefetch_related("offers__slot"),
+            "declined_slots": declined.select_related("slot__doctor"),
             "kept_answers": IdempotencyKey.objects.filter(user=account),
             "emergency_accesses": EmergencyAccess.objects.filter(**of_patients),
             "access_log": log,

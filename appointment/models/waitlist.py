@@ -20,6 +20,7 @@ from accounts.models import AuditEvent, User
 from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, TooManyEntries
 from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, booking_context
+from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.waitlist_matching import WaitlistCriteria
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
@@ -107,19 +108,24 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Waiting entries whose patient could book the slot and has not given it up before.
 
         The caller has checked that the slot is bookable at the instant. This one query checks what
-        concerns the patient: no live visit and no open offer overlaps the slot, the location's
-        limit is not reached, and since joining the patient has not declined the slot, let its offer
-        expire, canceled a visit in it or moved one away from it.
+        concerns the patient: no live visit and no open offer overlaps the slot, neither limit is
+        reached, the account is active and no other person of it has an open offer of the slot. The
+        patient has never declined the slot or let its offer lapse, and since joining has neither
+        canceled a visit in it nor moved one away from it.
         """
         entries = self.model.objects
-        given_up = entries.filter(
-            pk=OuterRef("pk"), offers__slot=slot, offers__status__in=("declined", "expired")
-        )
+        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), slot=slot)
         other_offers = entries.filter(
             patient=OuterRef("patient"),
             offers__status="open",
             offers__slot__starts_at__lt=slot.ends_at,
             offers__slot__ends_at__gt=slot.starts_at,
+        )
+        account = OuterRef("patient__user")  # null matches nothing
+        of_account = entries.filter(
+            Q(patient__user=account) | Q(offers__account=account),
+            offers__status="open",
+            offers__slot=slot,
         )
         own = Appointment.objects.filter(patient=OuterRef("patient"))
         live = own.active()
@@ -132,7 +138,9 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         return (
             self.waiting()
             .matching(slot)
-            .filter(~Exists(given_up), ~Exists(other_offers), ~Exists(canceled), ~Exists(moved))
+            .exclude(patient__user__is_active=False)
+            .filter(~Exists(declined), ~Exists(other_offers), ~Exists(of_account))
+            .filter(~Exists(canceled), ~Exists(moved))
             .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
             .under_limit(slot.location.max_live_per_patient, at_location)
             .under_cap(at)
@@ -163,12 +171,14 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
     def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
         """Lock the first entry in line that is eligible for the locked slot, or return None.
 
+        The entry has `account`: the key of the account for which eligibility was checked, or None.
         The query waits for no lock. It skips an entry that another transaction has locked, and a
         patient with another entry that is locked: that transaction may make an overlapping offer.
         """
         skipped: list[int] = []
         for _ in range(MAX_ATTEMPTS):
-            eligible = self.eligible_for(slot, at).exclude(patient__in=skipped)
+            eligible = self.eligible_for(slot, at).annotate(account=F("patient__user"))
+            eligible = eligible.exclude(patient__in=skipped)
             entry = eligible.skip_locked().first()
             if entry is None or entry.is_only_offer_under_way(slot, at):
                 return entry
@@ -387,7 +397,7 @@ class WaitlistEntry(models.Model):
     @retry_on_stale_lock
     @transaction.atomic
     def leave(self, at: datetime | None = None) -> None:
-        """Delete the entry; a place that was offered goes to the next in line.
+        """Delete the entry; a place that was offered is declined and goes to the next in line.
 
         Raises DoesNotExist where the entry was deleted already. Locks the slots, then the entries.
         """
@@ -397,7 +407,7 @@ class WaitlistEntry(models.Model):
             raise WaitlistEntry.DoesNotExist
         if not set(self._offered_slots()) <= {slot.pk for slot in slots}:
             raise StaleLock
-        self.offers.open().end("withdrawn")
+        self.offers.open().end("declined")
         self._record(Action.DELETE)
         row.delete()
         for slot in slots:  # at most one

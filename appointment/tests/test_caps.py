@@ -14,6 +14,7 @@ from appointment.tests.rescheduling import free
 from appointment.tests.waitlist import holders, only_visit, waiting
 from doctor.exceptions import TooManyAppointments
 from doctor.models import Slot
+from extensions.exceptions import DomainError
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.admin_client import AdminClient, form_errors
@@ -185,7 +186,7 @@ def test_the_cap_stands_at_its_place_in_the_order_of_reasons(
     else:
         AppointmentFactory(slot=slot)
     expected = {"closed": "slot_closed", "past": "slot_in_past", "full": "too_many_appointments"}
-    with pytest.raises(Exception) as refusal:  # noqa: PT011  (its code is checked)
+    with pytest.raises(DomainError) as refusal:
         book(family[0], slot, at=at)
     assert refusal.value.code == expected[obstacle]
 

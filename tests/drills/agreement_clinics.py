@@ -51,7 +51,8 @@ class RandomClinic:
     """One clinic: locations with random rules, its slots, the patient's visits, instants to try.
 
     `caps`: the settings with the caps of an account, whose address is `verified` or not. `visits`
-    are the patient's, `childs_visits` those of the other person of the account.
+    are the patient's, `childs_visits` those of the other person of the account, to whom places of
+    the slots in `childs_offers` are offered.
     """
 
     ground: Ground
@@ -61,6 +62,7 @@ class RandomClinic:
     slots: list[Slot] = field(default_factory=list)
     visits: list[Appointment] = field(default_factory=list)
     childs_visits: list[Appointment] = field(default_factory=list)
+    childs_offers: set[int] = field(default_factory=set)
     caps: dict[str, int] = field(init=False)
     verified: bool = field(init=False)
 
@@ -197,8 +199,11 @@ class RandomClinic:
         until = self.at + self.random.choice((-60, -1, 0, 1, 60)) * MINUTE
         until += self.random.choice(NEAR)
         slot.hold_lapses_at = min(until, slot.hold_lapses_at or until)
+        to_child = slot.pk not in self.childs_offers and self.random.random() < 0.3
+        if to_child:
+            self.childs_offers.add(slot.pk)
         entry = WaitlistEntry(
-            patient=self.ground.other,
+            patient=self.ground.child if to_child else self.ground.other,
             doctor_id=slot.doctor_id,
             first_date=slot.starts_at.date(),
             last_date=slot.starts_at.date(),

@@ -41,8 +41,7 @@ class Visit:
 class Entry:
     """An entry of a patient who waits for any time with a doctor.
 
-    `passed` are the slots that the patient gave up while waiting, each with the key of their visit,
-    or 0 for a place that was offered.
+    `passed` are the slots where the patient gave a visit up while waiting, each with its key.
     """
 
     pk: int
@@ -88,6 +87,7 @@ class Model:
         self.visits: dict[int, Visit] = {}
         self.entries: dict[int, Entry] = {}
         self.leaves: dict[int, Leave] = {}
+        self.declined: set[tuple[int, int]] = set()  # patient, and slot never offered to them again
 
     # --- State ---
 
@@ -185,13 +185,16 @@ class Model:
     def decline(self, entry: Entry) -> None:
         """Give the offered place to the next patient. The entry goes on waiting."""
         slot = self._take_back(entry)
-        entry.passed.add((slot.pk, 0))
+        self.declined.add((entry.patient, slot.pk))
         self.offer([slot])
 
     def leave_waitlist(self, *entries: Entry) -> None:
-        """Remove the entries from the waitlist."""
-        freed = {self._take_back(entry).pk for entry in entries if entry.offer}
+        """Remove the entries from the waitlist; their patients decline what they are offered."""
+        freed = set()
         for entry in entries:
+            if entry.offer:
+                freed.add(self._take_back(entry).pk)
+                self.declined |= {(entry.patient, pk) for pk in freed}
             del self.entries[entry.pk]
         self.offer(self.slots[pk] for pk in freed)
 
@@ -274,6 +277,7 @@ class Model:
         return (
             entry.status == "waiting"
             and entry.doctor == self.doctor_of(slot)
+            and (entry.patient, slot.pk) not in self.declined
             and slot.pk not in {pk for pk, _ in entry.passed}
             and not any(overlap(there.span, slot.span) for there in busy)
             and len(visits) < CAP
