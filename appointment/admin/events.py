@@ -28,6 +28,7 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "to_slot",
         "detail",
         "override_reason",
+        "after_deadline",
     )
     list_display = (
         "local_time",
@@ -39,7 +40,7 @@ class AppointmentEventAdmin(AuditedAdminMixin, ReadOnlyAdmin):
         "by",
     )
     list_select_related = ("appointment__location", "appointment__patient", "actor")
-    list_filter = ("kind", "at")
+    list_filter = ("kind", "after_deadline", "at")
     date_hierarchy = "at"
     ordering = ("-at", "-pk")
     search_fields = (

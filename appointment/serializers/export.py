@@ -88,7 +88,7 @@ class ExportedEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
     class Meta:
         model = AppointmentEvent
         fields = ("kind", "at", "by", "from_status", "to_status", "from_slot", "to_slot", "detail",
-                  "override_reason")  # fmt: skip
+                  "override_reason", "after_deadline")  # fmt: skip
 
 
 @extend_schema_serializer(component_name="Visit")
