@@ -45,6 +45,20 @@ class PlaceAvailable(DomainError):
     message = "There is a free place that fits: book it instead of waiting."
 
 
+class AlreadyWaiting(DomainError):
+    """The patient is in line for the same doctor or specialty, on days that meet these."""
+
+    code = "already_waiting"
+    message = "The patient already waits for this doctor or specialty on some of these days."
+
+
+class TooManyEntries(DomainError):
+    """The account, or a patient without one, has as many entries in line as it may have."""
+
+    code = "too_many_entries"
+    message = "The waitlist has the most entries of this account that are allowed at once."
+
+
 class NoOpenOffer(DomainError):
     """The waitlist entry has no offer that can be accepted or declined now."""
 

@@ -14,7 +14,13 @@ from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
-from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    DeclinedSlot,
+    IdempotencyKey,
+    WaitlistEntry,
+)
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
 from extensions.db.batches import row_batches
 from extensions.rest.fields import in_seconds
@@ -63,6 +69,7 @@ class Export:
         events = Prefetch("events", AppointmentEvent.objects.order_by("pk"))
         visits = Appointment.objects.filter(**of_patients).with_names().prefetch_related(events)
         entries = WaitlistEntry.objects.filter(**of_patients).select_related("doctor", "specialty")
+        declined = DeclinedSlot.objects.filter(**of_patients)
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
             "known_devices": KnownDevice.objects.filter(user=account),
@@ -72,6 +79,7 @@ class Export:
             "medical_history": MedicalHistory.objects.filter(**of_patients),
             "appointments": visits,
             "waitlist": entries.prefetch_related("offers__slot__location"),
+            "declined_slots": declined.select_related("slot__doctor", "slot__location"),
             "kept_answers": IdempotencyKey.objects.filter(user=account),
             "emergency_accesses": EmergencyAccess.objects.filter(**of_patients),
             "access_log": log,

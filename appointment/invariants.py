@@ -1,6 +1,7 @@
 """The invariants that hold at every commit, as queries for the rows that violate them.
 
-I1: `slot.taken` equals the visits that hold a place plus the open offers.
+I1: `slot.taken` equals the visits that hold a place plus the open offers. No open offer is of a
+    slot that its patient declined before.
 I2: the live visits of a patient, and the slots of a doctor, do not overlap.
 I3: a canceled visit has exactly one event of its cancelation, and other visits have none.
 I4: a visit that holds a place has a slot with its times, doctor and location.
@@ -35,6 +36,7 @@ from django.utils import timezone
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    DeclinedSlot,
     Offer,
     WaitlistEntry,
     WaitlistStatus,
@@ -120,6 +122,14 @@ def entries_with_wrong_status() -> QuerySet[WaitlistEntry]:
     entries = WaitlistEntry.objects.annotate(has_offer=Exists(offers))
     offered = Q(status=WaitlistStatus.OFFERED)
     return entries.filter((offered & Q(has_offer=False)) | (~offered & Q(has_offer=True)))
+
+
+def offers_of_declined_slots() -> QuerySet[Offer]:
+    """Open offers of a slot that their patient declined or let lapse before."""
+    declined = DeclinedSlot.objects.filter(
+        patient=OuterRef("entry__patient"), slot=OuterRef("slot")
+    )
+    return Offer.objects.open().filter(Exists(declined))
 
 
 # --- I2: overlaps ---------------------------------------------------------------------------------
@@ -227,6 +237,7 @@ CHECKS = (
         "status {status}; has an open offer: {has_offer}",
         entries_with_wrong_status,
     ),
+    Check("I1", Offer, "its patient declined slot {slot} before", offers_of_declined_slots),
     Check("I2", Slot, "slot {other} of the same doctor begins during it", overlapping_slots),
     Check(
         "I4",

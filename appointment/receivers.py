@@ -38,6 +38,8 @@ def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> 
 
 
 @receiver(patient_erasing)
-def anonymize_visits(patients: list[Patient], by: User | None, at: datetime, **kwargs: Any) -> None:
+def anonymize_visits(
+    patients: list[Patient], by: User | None, at: datetime, keep_deadlines: bool, **kwargs: Any
+) -> None:
     """Cancel the coming visits of the patients, take their names off past ones, delete entries."""
-    anonymize_for(patients, by, at)
+    anonymize_for(patients, by, at, keep_deadlines=keep_deadlines)

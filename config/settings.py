@@ -188,6 +188,9 @@ NUM_PROXIES = environment.number("NUM_PROXIES", 0)
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES", "127.0.0.1,::1")
 EMERGENCY_MINUTES = environment.number("EMERGENCY_MINUTES", 60)  # of emergency access
 OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # minutes that an offered place is held
+# Visits ahead of one account, over all its people; 0 lifts a cap.
+MAX_AHEAD_PER_ACCOUNT = environment.number("MAX_AHEAD_PER_ACCOUNT", 20)
+MAX_AHEAD_UNVERIFIED = environment.number("MAX_AHEAD_UNVERIFIED", 3)  # address not verified
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 # More fields than fit into a request line: Django counts those of a query before any middleware.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000

@@ -34,8 +34,13 @@ class TooFar(DomainError):
 
 
 class TooManyAppointments(DomainError):
+    """The limit of the location for a patient, or the cap of the account over all its people."""
+
     code = "too_many_appointments"
-    message = "The patient already has the most appointments that this location allows at once."
+    message = (
+        "No more appointments can be booked now: the patient at this location, or the account for "
+        "all its people, already has the most that are allowed at once."
+    )
 
 
 class SlotFull(DomainError):

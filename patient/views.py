@@ -70,6 +70,7 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
 
     audited_model = Patient
     patient_path = ""
+    conflicts = {"delete": ("cancel_deadline_passed",)}
 
     queryset = Patient.objects.all()
     serializer_class = DependentSerializer
@@ -80,8 +81,8 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
         return Patient.objects.dependents_of(self.request.user)
 
     def perform_destroy(self, instance: Patient) -> None:
-        """Erase the person instead of deleting the row: past visits stay, without a name."""
-        instance.erase(by=instance.user)
+        """Erase the person, unless a visit can no longer be canceled; past visits stay, unnamed."""
+        instance.erase(by=instance.user, keep_deadlines=True)
 
 
 class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):

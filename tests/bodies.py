@@ -76,11 +76,14 @@ class Bodies:
         }
 
     def criteria(self) -> dict[str, Any]:
-        """Return the body that joins the waitlist of a doctor without a free place."""
+        """Return the body that joins the waitlist of a doctor without a free place.
+
+        The days come after those of `waiting`: the same wish on days that meet is refused.
+        """
         return {
             "doctor": self.waiting.doctor_id,
-            "from": str(day_ahead(1)),
-            "to": str(day_ahead(20)),
+            "from": str(day_ahead(31)),
+            "to": str(day_ahead(50)),
             "weekdays": [0, 1, 2, 3, 4, 5, 6],
             "start_time": "08:00:00",
             "end_time": "20:00:00",

@@ -8,7 +8,7 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.database import Database
-from tests.live import Server
+from tests.live import UNCAPPED, Server
 from tests.sample_data import SampleData, rolled_back
 from tests.templates import Templates
 
@@ -39,6 +39,8 @@ def clinic(
     All tests of a process share it. They add to its data and break none of its invariants.
     """
     log = tmp_path_factory.mktemp("clinic") / "log"
-    server = Server(database.create_database("clinic", templates.demo()), log, THROTTLE="off")
+    server = Server(
+        database.create_database("clinic", templates.demo()), log, THROTTLE="off", **UNCAPPED
+    )
     with server.running():
         yield server

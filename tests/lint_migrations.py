@@ -54,6 +54,10 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
     ("appointment", "0006_long_locations"): {
         "ALTER_COLUMN": "From varchar to text: no row is written anew, and old code fits into it.",
     },
+    ("appointment", "0011_one_open_offer_per_account"): {
+        "ADD_UNIQUE": "Old code leaves the column empty, and empty ones are not compared.",
+        "CREATE_INDEX": "It reads a table with a row for each offer: done in moments.",
+    },
     ("doctor", "0002_weekly_hours_time_off_rules"): {
         "NOT_NULL": BEFORE_SERVICE,
         "ADD_UNIQUE": NEW_TABLE,

@@ -18,6 +18,8 @@ from tests.programs import tied_to_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_DAYS = "7"
+# For clients that book all day with one account.
+UNCAPPED = {"MAX_AHEAD_PER_ACCOUNT": "0", "MAX_AHEAD_UNVERIFIED": "0"}
 SHUTDOWN_SECONDS = 120  # more than its graceful_timeout
 
 
@@ -114,7 +116,7 @@ class Server:
 
 
 class BareServer(Server):
-    """A server that is gunicorn alone: it makes no demo data. `migrate()` makes its tables."""
+    """A server that is gunicorn alone, without demo data or caps; `migrate()` makes its tables."""
 
     command: tuple[str, ...] = (
         "-m",
@@ -125,7 +127,7 @@ class BareServer(Server):
     )
 
     def __init__(self, url: str, log: Path, **variables: str) -> None:
-        settings = {"THROTTLE": "off", "CACHE_URL": "locmemcache://", **variables}
+        settings = {"THROTTLE": "off", "CACHE_URL": "locmemcache://", **UNCAPPED, **variables}
         super().__init__(url, log, **settings)
 
     def migrate(self) -> None:

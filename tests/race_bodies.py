@@ -15,17 +15,25 @@ from typing import Any
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
+from django.test import override_settings
 
 from accounts.models import User
-from appointment.exceptions import NotCancelable
-from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory
-from doctor.exceptions import AlreadyBooked, PatientOverlap, ScheduleOverlap, SlotFull
-from doctor.models import Schedule, Slot
-from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory
+from appointment.exceptions import AlreadyWaiting, NotCancelable, TooManyEntries
+from appointment.models import Appointment, WaitlistEntry
+from appointment.models.waitlist import MAX_ENTRIES
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from doctor.exceptions import (
+    AlreadyBooked,
+    PatientOverlap,
+    ScheduleOverlap,
+    SlotFull,
+    TooManyAppointments,
+)
+from doctor.models import Doctor, Schedule, Slot
+from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from extensions.exceptions import DomainError
 from patient.models import Patient
-from patient.tests.factories import PatientFactory
+from patient.tests.factories import DependentFactory, PatientFactory
 from tests.balance import assert_balanced
 from tests.threads import run_together
 
@@ -187,6 +195,39 @@ def assert_one_of_two_doctors_is_booked() -> None:
         assert_balanced(slot)
     assert_apart(patient.appointments.active())
     assert count_by_type(outcomes) == {Appointment: 1, AlreadyBooked: 9, PatientOverlap: 10}
+
+
+def assert_three_of_eight_people_are_booked() -> None:
+    """Let eight people of one account, which may have three visits ahead, book at once."""
+    [owner] = people(1)
+    family = [owner, *DependentFactory.create_batch(7, user=owner.user)]
+    slots = [one_slot(capacity=1, date=day_ahead(3 + number)) for number in range(8)]
+    with override_settings(MAX_AHEAD_PER_ACCOUNT=3):
+        outcomes = race(*map(booking, family, slots))
+    for slot in slots:
+        assert_balanced(slot)
+    assert count_by_type(outcomes) == {Appointment: 3, TooManyAppointments: 5}
+
+
+def assert_two_of_eight_people_join() -> None:
+    """Let eight people of one account, which has two entries less than it may have, join."""
+    [owner] = people(1)
+    family = [owner, *DependentFactory.create_batch(7, user=owner.user)]
+    WaitlistEntryFactory.create_batch(MAX_ENTRIES - 2, patient=owner)
+    outcomes = race(*(joining(person, DoctorFactory()) for person in family))
+    assert count_by_type(outcomes) == {WaitlistEntry: 2, TooManyEntries: 6}
+
+
+def assert_a_wish_is_noted_once(patient: Patient) -> None:
+    """Let eight devices join the waitlist of one doctor for the patient."""
+    outcomes = race(*[joining(patient, DoctorFactory())] * 8)
+    assert count_by_type(outcomes) == {WaitlistEntry: 1, AlreadyWaiting: 7}
+
+
+def joining(patient: Patient, doctor: Doctor) -> Callable[[], WaitlistEntry]:
+    """Return a call that joins the waitlist of the doctor for the patient."""
+    days = {"first_date": day_ahead(1), "last_date": day_ahead(9)}
+    return lambda: WaitlistEntry(patient=patient, doctor=doctor, **days).join()
 
 
 def overlapping_sessions() -> list[Schedule]:

@@ -18,13 +18,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from appointment.exceptions import NotCancelable
-from appointment.models import Appointment, AppointmentEvent, Status, booking
+from appointment.models import Appointment, AppointmentEvent, Status, WaitlistEntry, booking
 from appointment.models.appointment import LIVE
 from appointment.models.booking import booking_context
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.doctor import DoctorQuerySet
 from patient.models import PatientQuerySet
+from patient.tests.factories import PatientFactory
 from tests import race_bodies
 from tests.balance import assert_balanced
 from tests.races import without
@@ -140,6 +141,38 @@ def test_without_its_lock_a_constraint_still_stops_a_double_booking() -> None:
         race_bodies.assert_one_of_two_doctors_is_booked()
     race_bodies.assert_not_stranded(Appointment.objects.active())
     assert Appointment.objects.active().count() == 1
+
+
+# --- One account with a cap -----------------------------------------------------------------------
+
+
+def test_an_account_exceeds_its_cap_without_its_lock(monkeypatch: Patch) -> None:
+    """Each person is locked, but not the account: all eight read that it has no visit ahead."""
+    monkeypatch.setattr(
+        PatientQuerySet, "lock", lambda patients, pk: patients.filter(pk=pk).select_for_update()[0]
+    )
+    monkeypatch.setattr(booking, "booking_context", after_all(8, booking_context))
+    lost(race_bodies.assert_three_of_eight_people_are_booked)
+    assert Appointment.objects.active().count() == 8
+
+
+def test_an_account_has_too_many_entries_without_its_lock(monkeypatch: Patch) -> None:
+    """Each person is locked, but not the account: all eight read that two entries are left."""
+    monkeypatch.setattr(
+        PatientQuerySet, "lock", lambda patients, pk: patients.filter(pk=pk).select_for_update()[0]
+    )
+    counted = after_all(8, WaitlistEntry._refuse_repetition)
+    monkeypatch.setattr(WaitlistEntry, "_refuse_repetition", counted)
+    lost(race_bodies.assert_two_of_eight_people_join)
+    assert WaitlistEntry.objects.count() == 16
+
+
+def test_a_wish_is_noted_twice_without_a_lock(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(PatientQuerySet, "lock", lambda patients, pk: patients.get(pk=pk))
+    compared = after_all(8, WaitlistEntry._refuse_repetition)
+    monkeypatch.setattr(WaitlistEntry, "_refuse_repetition", compared)
+    lost(lambda: race_bodies.assert_a_wish_is_noted_once(PatientFactory(user=None)))
+    assert WaitlistEntry.objects.count() == 8
 
 
 # --- Two overlapping sessions ---------------------------------------------------------------------

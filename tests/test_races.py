@@ -105,6 +105,10 @@ def test_of_two_doctors_at_one_hour_a_patient_books_one() -> None:
     race_bodies.assert_one_of_two_doctors_is_booked()
 
 
+def test_of_8_people_of_an_account_as_many_book_as_its_cap_allows() -> None:
+    race_bodies.assert_three_of_eight_people_are_booked()
+
+
 @pytest.mark.parametrize("capacity", [1, 20])
 @pytest.mark.parametrize("account", [{}, {"user": None}], ids=["account", "no account"])
 def test_of_20_tries_at_one_slot_one_wins(account: dict[str, None], capacity: int) -> None:

@@ -17,6 +17,8 @@ from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from doctor.tests.factories import SpecialtyFactory
 from patient.models import Patient
+from patient.tests.factories import DependentFactory, PatientFactory
+from tests import race_bodies
 from tests.balance import assert_balanced
 from tests.race_bodies import (
     booking,
@@ -53,6 +55,18 @@ def holders(slot: Slot) -> list[int]:
     return list(slot.offers.open().values_list("entry", flat=True))
 
 
+# --- Joining --------------------------------------------------------------------------------------
+
+
+def test_of_8_people_of_an_account_as_many_join_as_its_limit_allows() -> None:
+    race_bodies.assert_two_of_eight_people_join()
+
+
+@pytest.mark.parametrize("account", [{}, {"user": None}], ids=["account", "no account"])
+def test_of_8_joins_with_the_same_wish_one_wins(account: dict[str, None]) -> None:
+    race_bodies.assert_a_wish_is_noted_once(PatientFactory(**account))
+
+
 # --- A place comes free ---------------------------------------------------------------------------
 
 
@@ -70,6 +84,17 @@ def test_places_canceled_at_once_are_offered_to_as_many_of_the_first_in_line() -
     visits, entries = visits_in(slot, people(10)), in_line(slot, people(15))
     assert count_by_type(race(*(visit.cancel for visit in visits))) == {Appointment: 10}
     assert sorted(holders(slot)) == [entry.pk for entry in entries[:10]]
+
+
+def test_of_places_canceled_at_once_an_account_is_offered_one() -> None:
+    for _ in ROUNDS:
+        slot = one_slot(capacity=4)
+        visits, [owner, stranger] = visits_in(slot, people(4)), people(2)
+        family = [owner, *DependentFactory.create_batch(3, user=owner.user)]
+        entries = in_line(slot, [*family, stranger])
+        assert count_by_type(race(*(visit.cancel for visit in visits))) == {Appointment: 4}
+        assert sorted(holders(slot)) == [entries[0].pk, entries[-1].pk]
+        assert slot.taken == 2
 
 
 def two_overlapping_visits() -> tuple[list[Appointment], list[WaitlistEntry]]:

@@ -30,6 +30,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "to_slot",
         "detail",
         "override_reason",
+        "after_deadline",
     )
     list_display = (
         "local_time",
@@ -41,7 +42,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "by",
     )
     list_select_related = ("appointment__location", "appointment__patient", "actor")
-    list_filter = ("kind", "at")
+    list_filter = ("kind", "after_deadline", "at")
     date_hierarchy = "at"
     ordering = ("-at", "-pk")
     search_fields = (

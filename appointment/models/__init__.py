@@ -1,6 +1,7 @@
 """Appointments and their events, the waitlist and its offers, and idempotency keys."""
 
 from appointment.models.appointment import Appointment
+from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer, OfferStatus
@@ -11,6 +12,7 @@ __all__ = [
     "IN_LINE",
     "Appointment",
     "AppointmentEvent",
+    "DeclinedSlot",
     "IdempotencyKey",
     "Offer",
     "OfferStatus",

@@ -331,8 +331,9 @@ class Appointment(models.Model):
         changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
         if not Appointment.objects.upcoming(at).filter(pk=self.pk).update(**changes):
             raise NotCancelable
-        texts: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
-        self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **texts)
+        details: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
+        details["after_deadline"] = not self._is_before_deadline(at)
+        self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **details)
         for name, value in changes.items():
             setattr(self, name, value)
         return self
@@ -372,6 +373,7 @@ class Appointment(models.Model):
 
         Raises NotCancelable for a visit that is no longer an upcoming one in the old slot.
         """
+        late = not self._is_before_deadline(at)
         self._copy_slot(new)
         self.checked_in_at, self.needs_rebooking = None, False
         changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
@@ -379,7 +381,8 @@ class Appointment(models.Model):
             raise NotCancelable
         detail = f"{old} to {new}"[:500]
         texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
-        self._record(Kind.RESCHEDULED, by, at, from_slot=old.pk, to_slot=new.pk, **texts)
+        slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
+        self._record(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)
 
     @retry_on_stale_lock
     @transaction.atomic

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from appointment.exceptions import NotCancelable
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
@@ -31,6 +32,18 @@ CONSTRAINT_ERRORS: dict[str, type[DomainError]] = {
 REASONS_OF_OTHER_VISITS = ("already_booked", "patient_overlap")
 
 
+class LiveVisit(NamedTuple):
+    """A live visit of an account's person, and since when the account's address is verified."""
+
+    pk: int
+    slot: int
+    starts_at: datetime
+    ends_at: datetime
+    location: int
+    patient: int
+    verified_at: datetime | None
+
+
 def booking_context(
     patient: Patient,
     at: datetime,
@@ -42,27 +55,48 @@ def booking_context(
     """Read, in one query, what the booking rules need to know of a patient at an instant (UTC).
 
     `window`: a start and an end that enclose the slots in question. `exclude_appointment`: key of
-    the visit that is being moved, which neither overlaps a slot nor counts toward the limit; but
-    its own slot counts as booked. With `waive`, staff set aside the rules in WAIVABLE. The result
-    stays true while the caller holds the lock of the patient.
+    the visit that is being moved, which neither overlaps a slot nor counts toward a limit; but its
+    own slot counts as booked, and the account's cap is not asked, since it gains no visit. With
+    `waive`, staff set aside the rules in WAIVABLE. The result stays true while the caller holds the
+    locks of the user and the patient.
     """
     locations = tuple(locations)
     relevant = Q(ends_at__gt=at) | Q(starts_at__lt=window[1], ends_at__gt=window[0])
-    visits = patient.appointments.active().filter(relevant)
-    rows = list(visits.values_list("pk", "slot", "starts_at", "ends_at", "location"))
-    others = [row for row in rows if row[0] != exclude_appointment]
-    upcoming = Counter(location for *_, ends_at, location in others if ends_at > at)
+    of_account, at_cap = _visits_of_account(patient, at, relevant)
+    own = [visit for visit in of_account if visit.patient == patient.pk]
+    others = [visit for visit in own if visit.pk != exclude_appointment]
+    upcoming = Counter(visit.location for visit in others if visit.ends_at > at)
+    at_cap = at_cap and exclude_appointment is None
     limits = ((each.pk, each.max_live_per_patient) for each in locations)
     return BookingContext(
         at,
         locations,
-        booked=frozenset(slot for _, slot, *_ in rows),
-        visits=tuple((starts_at, ends_at) for _, _, starts_at, ends_at, _ in others),
+        booked=frozenset(visit.slot for visit in own),
+        visits=tuple((visit.starts_at, visit.ends_at) for visit in others),
         at_limit=frozenset(
-            pk for pk, limit in limits if limit is not None and upcoming[pk] >= limit
+            pk for pk, limit in limits if at_cap or (limit is not None and upcoming[pk] >= limit)
         ),
         waived=WAIVABLE if waive else frozenset(),
     )
+
+
+def _visits_of_account(patient: Patient, at: datetime, relevant: Q) -> tuple[list[LiveVisit], bool]:
+    """Read the `relevant` live visits of all people of the patient's account, or of the patient.
+
+    Also returns whether the account has as many visits ahead, scheduled and not ended, as
+    MAX_AHEAD_PER_ACCOUNT allows, and MAX_AHEAD_UNVERIFIED if its address is not verified. A setting
+    of 0 lifts the cap. A patient without an account has none.
+    """
+    whose = Q(patient__user=patient.user_id) if patient.user_id else Q(patient=patient.pk)
+    rows = patient.appointments.model.objects.active().filter(whose, relevant)
+    rows = rows.annotate(verified_at=F("patient__user__email_verified_at"))
+    visits = [LiveVisit(*row) for row in rows.values_list(*LiveVisit._fields)]
+    ahead = [visit for visit in visits if visit.ends_at > at]
+    caps = [settings.MAX_AHEAD_PER_ACCOUNT]
+    if ahead and ahead[0].verified_at is None:
+        caps.append(settings.MAX_AHEAD_UNVERIFIED)
+    at_cap = patient.user_id is not None and any(cap and len(ahead) >= cap for cap in caps)
+    return visits, at_cap
 
 
 @dataclass

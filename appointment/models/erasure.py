@@ -16,28 +16,32 @@ from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
 
-def anonymize_for(patients: Iterable[Patient], by: User | None, at: datetime) -> None:
+def anonymize_for(
+    patients: Iterable[Patient], by: User | None, at: datetime, *, keep_deadlines: bool
+) -> None:
     """Cancel coming visits of these locked patients, and keep past ones without a name.
 
     Locks all slots of their visits and offers in one statement, then their waitlist entries, before
     it changes any of them. Their entries are deleted; places that become free go to other entries.
+    Raises CancelDeadlinePassed, if `keep_deadlines`, where the deadline of a visit has passed.
     """
+    override = "" if keep_deadlines else "The person is erased."
     patients = list(patients)
     _lock_places_of([patient.pk for patient in patients])
     for patient in patients:
         _leave_waitlist(patient, at)
-        _cancel_upcoming(patient, by, at)
+        _cancel_upcoming(patient, by, at, override)
         visits = Appointment.objects.filter(patient=patient)
         AppointmentEvent.objects.blank_free_text(visits)
         visits.filter(booked_by=F("patient__user")).update(booked_by=None)
         visits.update(patient=None, reason="", cancel_reason="")
 
 
-def _cancel_upcoming(patient: Patient, by: User | None, at: datetime) -> None:
+def _cancel_upcoming(patient: Patient, by: User | None, at: datetime, override: str) -> None:
     """Cancel the coming visits. Their lock keeps staff from completing one in between."""
     upcoming = Appointment.objects.upcoming(at).filter(patient=patient).with_names()
     for visit in upcoming.select_for_update(no_key=True, of=("self",)).order_by("pk"):
-        visit.cancel(by=by, at=at, override_reason="The person is erased.")
+        visit.cancel(by=by, at=at, override_reason=override)
 
 
 def _leave_waitlist(patient: Patient, at: datetime) -> None:

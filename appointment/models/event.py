@@ -75,6 +75,12 @@ class AppointmentEvent(InsertOnlyModel):
     override_reason = models.CharField(
         max_length=500, blank=True, help_text="Why staff set a rule of the location aside."
     )
+    after_deadline = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Canceled or moved when the location's deadline for it had passed. Kept when the "
+        "person is erased.",
+    )
 
     objects = AppointmentEventQuerySet.as_manager()
 

@@ -22,6 +22,7 @@ from django.db.models import (
 from django.utils import timezone
 
 from accounts.models import AuditEvent
+from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.waitlist import (
     IN_LINE,
     WaitlistEntry,
@@ -48,6 +49,9 @@ class OfferStatus(models.TextChoices):
     DECLINED = "declined"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+
+
+GIVEN_UP = (OfferStatus.DECLINED, OfferStatus.EXPIRED)
 
 
 class OfferQuerySet(SiteQuerySet["Offer"]):
@@ -114,13 +118,12 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
             offered += 1
         return offered
 
-    def _create_offer(
-        self, slot: Slot, entry: WaitlistEntry, at: datetime, expires_at: datetime
-    ) -> None:
+    def _create_offer(self, slot: Slot, entry: Any, at: datetime, expires_at: datetime) -> None:
         """Insert the offer, mark its entry as offered and take a place; raises SlotFull."""
         offer = self.model.objects.create(
             entry=entry,
             slot=slot,
+            account=entry.account,
             created_at=at,
             expires_at=expires_at,
             hold_until=expires_at + HOLD_AFTER_EXPIRY,
@@ -136,8 +139,9 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
     def end(self, status: str, entry_status: str = WaitlistStatus.WAITING) -> int:
         """Change these open offers to this status and release their places; returns how many.
 
-        Their entries get `entry_status`. The caller has locked the slots; this locks the entries.
-        An offer changes only under the lock of its slot, so that the rows read here stay valid.
+        Their entries get `entry_status`. A slot declined or let lapse is noted as a DeclinedSlot of
+        the patient. The caller has locked the slots; this locks the entries. An offer changes only
+        under the lock of its slot, so that the rows read here stay valid.
         """
         rows = list(self.values_list("pk", "entry", "entry__patient", "slot"))
         if not rows:
@@ -146,6 +150,9 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         WaitlistEntry.objects.filter(pk__in=entries).lock()
         self.model.objects.filter(pk__in=offers).update(status=status)
         WaitlistEntry.objects.filter(pk__in=entries).update(status=entry_status)
+        if status in GIVEN_UP:
+            given_up = (DeclinedSlot(patient_id=who, slot_id=pk) for _, _, who, pk in rows)
+            DeclinedSlot.objects.bulk_create(given_up, ignore_conflicts=True)
         places = Counter(slots)
         for number in set(places.values()):
             keys = [slot for slot, released in places.items() if released == number]
@@ -155,9 +162,15 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         return len(rows)
 
     def withdraw(self, slots: Iterable[int], at: datetime) -> None:
-        """Withdraw the open offers of the locked slots; their entries wait again."""
+        """Withdraw the open offers of the locked slots; their entries wait again.
+
+        An offer past `expires_at` ends as expired: its patient has let it lapse, whether `run_due`
+        has run or not.
+        """
         for batch in batches(sorted(slots), BATCH):
-            self.open().filter(slot__in=batch).end(OfferStatus.WITHDRAWN)
+            offers = self.open().filter(slot__in=batch)
+            offers.filter(expires_at__lte=at).end(OfferStatus.EXPIRED)
+            offers.end(OfferStatus.WITHDRAWN)
 
     def end_lapsed(self, slot: Slot, at: datetime) -> None:
         """Expire the open offers of this locked slot past `hold_until`; anyone may book there."""
@@ -231,6 +244,11 @@ class Offer(models.Model):
 
     entry = models.ForeignKey(WaitlistEntry, on_delete=models.CASCADE, related_name="offers")
     slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="offers")
+    account = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="Key of the account that books for the patient, as of the offer; empty if none.",
+    )
     status = models.CharField(max_length=9, choices=OfferStatus, default=OfferStatus.OPEN)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(help_text="Until then it can be accepted.")
@@ -254,6 +272,13 @@ class Offer(models.Model):
                 name="appointment_offer_one_open_per_entry",
                 violation_error_code="open_offer",
                 violation_error_message="The entry has an open offer already.",
+            ),
+            models.UniqueConstraint(
+                fields=["slot", "account"],
+                condition=Q(status="open"),
+                name="appointment_offer_one_open_per_slot_and_account",
+                violation_error_code="open_offer",
+                violation_error_message="The account has an open offer of this time already.",
             ),
             models.CheckConstraint(
                 condition=Q(hold_until__gte=F("expires_at")),

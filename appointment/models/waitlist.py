@@ -8,6 +8,7 @@ Entries are in line in the order of their keys. Offers, which hold a place for a
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, When
@@ -15,9 +16,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
-from appointment.exceptions import NoOpenOffer, PlaceAvailable
+from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, TooManyEntries
 from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, booking_context
+from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.waitlist_matching import WaitlistCriteria
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
@@ -27,7 +29,7 @@ from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
 Action = AuditEvent.Action
-MAX_ENTRIES = 20  # in line, of one patient
+MAX_ENTRIES = 10  # in line, of one account or of a patient without one
 MAX_ATTEMPTS = 5  # to find an entry whose patient gets no other offer at this moment
 
 
@@ -120,19 +122,24 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Waiting entries whose patient could book the slot and has not given it up before.
 
         The caller has checked that the slot is bookable at the instant. This one query checks what
-        concerns the patient: no live visit and no open offer overlaps the slot, the location's
-        limit is not reached, and since joining the patient has not declined the slot, let its offer
-        expire, canceled a visit in it or moved one away from it.
+        concerns the patient: no live visit and no open offer overlaps the slot, neither limit is
+        reached, the account is active and no other person of it has an open offer of the slot. The
+        patient has never declined the slot or let its offer lapse, and since joining has neither
+        canceled a visit in it nor moved one away from it.
         """
         entries = self.model.objects
-        given_up = entries.filter(
-            pk=OuterRef("pk"), offers__slot=slot, offers__status__in=("declined", "expired")
-        )
+        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), slot=slot)
         other_offers = entries.filter(
             patient=OuterRef("patient"),
             offers__status="open",
             offers__slot__starts_at__lt=slot.ends_at,
             offers__slot__ends_at__gt=slot.starts_at,
+        )
+        account = OuterRef("patient__user")  # null matches nothing
+        of_account = entries.filter(
+            Q(patient__user=account) | Q(offers__account=account),
+            offers__status="open",
+            offers__slot=slot,
         )
         own = Appointment.objects.filter(patient=OuterRef("patient"))
         live = own.active()
@@ -145,9 +152,12 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         return (
             self.waiting()
             .matching(slot)
-            .filter(~Exists(given_up), ~Exists(other_offers), ~Exists(canceled), ~Exists(moved))
+            .exclude(patient__user__is_active=False)
+            .filter(~Exists(declined), ~Exists(other_offers), ~Exists(of_account))
+            .filter(~Exists(canceled), ~Exists(moved))
             .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
             .under_limit(slot.location.max_live_per_patient, at_location)
+            .under_cap(at)
         )
 
     def under_limit(self, limit: int | None, visits: Any) -> "WaitlistEntryQuerySet":
@@ -157,15 +167,32 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         number = visits.order_by().values("patient").annotate(n=Count("pk")).values("n")
         return self.alias(visits=Coalesce(Subquery(number), 0)).filter(visits__lt=limit)
 
+    def under_cap(self, at: datetime) -> "WaitlistEntryQuerySet":
+        """Entries whose account may have one more visit ahead; all that have no account.
+
+        As `booking_context`, which counts for one patient.
+        """
+        ahead = Appointment.objects.not_ended(at).filter(patient__user=OuterRef("patient__user"))
+        number = ahead.order_by().values("patient__user").annotate(n=Count("pk")).values("n")
+        entries = self.alias(ahead=Coalesce(Subquery(number), 0))
+        if settings.MAX_AHEAD_PER_ACCOUNT:
+            entries = entries.filter(ahead__lt=settings.MAX_AHEAD_PER_ACCOUNT)
+        if settings.MAX_AHEAD_UNVERIFIED:
+            verified = Q(patient__user__email_verified_at__isnull=False)
+            entries = entries.filter(verified | Q(ahead__lt=settings.MAX_AHEAD_UNVERIFIED))
+        return entries
+
     def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
         """Lock the first entry in line that is eligible for the locked slot, or return None.
 
+        The entry has `account`: the key of the account for which eligibility was checked, or None.
         The query waits for no lock. It skips an entry that another transaction has locked, and a
         patient with another entry that is locked: that transaction may make an overlapping offer.
         """
         skipped: list[int] = []
         for _ in range(MAX_ATTEMPTS):
-            eligible = self.eligible_for(slot, at).exclude(patient__in=skipped)
+            eligible = self.eligible_for(slot, at).annotate(account=F("patient__user"))
+            eligible = eligible.exclude(patient__in=skipped)
             entry = eligible.skip_locked().first()
             if entry is None or entry.is_only_offer_under_way(slot, at):
                 return entry
@@ -331,9 +358,10 @@ class WaitlistEntry(models.Model):
         """Join the waitlist at the end of the line; returns itself. Locks the user and the patient.
 
         For the `user`, or the user's dependent with that id; without a user, for `self.patient`.
-        Raises ValidationError for dates that have passed, a doctor who has left and one entry too
-        many, PlaceAvailable (with `alternatives`) if the patient can book a fitting slot now. A
-        place that becomes free at the same moment may be missed: `run_due` offers it later.
+        Raises ValidationError for dates that have passed and a doctor who has left, AlreadyWaiting
+        for the same wish twice, TooManyEntries, and PlaceAvailable (with `alternatives`) if the
+        patient can book a fitting slot now. A place that becomes free at the same moment may be
+        missed: `run_due` offers it later.
         """
         at = at or timezone.now()
         with transaction.atomic():
@@ -341,7 +369,9 @@ class WaitlistEntry(models.Model):
                 self.patient = Patient.objects.lock_for(user, patient_id)
             else:
                 self.patient = Patient.objects.lock(self.patient_id)
-            self._validate(today_everywhere(at))
+            today = today_everywhere(at)
+            self._validate(today)
+            self._refuse_repetition(today)
             if alternatives := self._free_slots(at):
                 raise PlaceAvailable(alternatives=alternatives)
             self.save(force_insert=True)
@@ -381,7 +411,7 @@ class WaitlistEntry(models.Model):
     @retry_on_stale_lock
     @transaction.atomic
     def leave(self, at: datetime | None = None) -> None:
-        """Delete the entry; a place that was offered goes to the next in line.
+        """Delete the entry; a place that was offered is declined and goes to the next in line.
 
         Raises DoesNotExist where the entry was deleted already. Locks the slots, then the entries.
         """
@@ -391,7 +421,7 @@ class WaitlistEntry(models.Model):
             raise WaitlistEntry.DoesNotExist
         if not set(self._offered_slots()) <= {slot.pk for slot in slots}:
             raise StaleLock
-        self.offers.open().end("withdrawn")
+        self.offers.open().end("declined")
         self._record(Action.DELETE)
         row.delete()
         for slot in slots:  # at most one
@@ -400,16 +430,28 @@ class WaitlistEntry(models.Model):
     # --- Shared by the verbs ---
 
     def _validate(self, today: date) -> None:
-        """Raise ValidationError for passed dates, a doctor who has left and one entry too many."""
+        """Raise ValidationError for dates that have passed and for a doctor who has left."""
         if self.last_date < today:
             raise ValidationError({"to": ValidationError("These days are over.", "date_range")})
         if self.doctor and not self.doctor.is_active:
             left = ValidationError("This doctor sees no patients any more.", "inactive")
             raise ValidationError({"doctor": left})
-        entries = WaitlistEntry.objects.in_line(today).filter(patient=self.patient)
-        if entries.count() >= MAX_ENTRIES:
-            message = f"A patient can be on the waitlist at most {MAX_ENTRIES} times at once."
-            raise ValidationError(message, "too_many_entries")
+
+    def _refuse_repetition(self, today: date) -> None:
+        """Raise AlreadyWaiting for a wish that the patient has in line, or TooManyEntries.
+
+        The caller has locked the account, or the patient who has none: of two that join at once,
+        the second reads the entry of the first.
+        """
+        account = self.patient.user_id
+        whose = Q(patient__user=account) if account else Q(patient=self.patient)
+        in_line = list(WaitlistEntry.objects.in_line(today).filter(whose))
+        wish = WaitlistCriteria.of(self)
+        own = [entry for entry in in_line if entry.patient_id == self.patient_id]
+        if any(wish.meets(WaitlistCriteria.of(entry)) for entry in own):
+            raise AlreadyWaiting
+        if len(in_line) >= MAX_ENTRIES:
+            raise TooManyEntries
 
     def _free_slots(self, at: datetime) -> list[dict[str, Any]]:
         """Return up to three fitting slots that the patient can book now, as API rows."""

@@ -13,6 +13,8 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from doctor.models import Doctor, Location, Slot
 from doctor.models.slot import SlotQuerySet
 
+ANY_DAY = 0b1111111  # the bits of all weekdays
+
 
 @dataclass(frozen=True)
 class WaitlistCriteria:
@@ -44,6 +46,20 @@ class WaitlistCriteria:
             and (self.start_time is None or self.start_time <= start.time())
             and (self.end_time is None or (end.date() == day and end.time() <= self.end_time))
         )
+
+    def meets(self, other: Self) -> bool:
+        """Whether both wait for the same doctor or specialty and have a day in common.
+
+        A day is in common if it lies between the dates of both and is one of the weekdays of both.
+        The times of day do not count: mornings and afternoons of a day are one wish.
+        """
+        if (self.doctor_id, self.specialty_id) != (other.doctor_id, other.specialty_id):
+            return False
+        first = max(self.first_date, other.first_date)
+        common = (min(self.last_date, other.last_date) - first).days + 1
+        weekdays = ((first.weekday() + n) % 7 for n in range(min(common, 7)))
+        wanted = (self.weekday_bits or ANY_DAY) & (other.weekday_bits or ANY_DAY)
+        return any(wanted >> weekday & 1 for weekday in weekdays)
 
     def slots(self, locations: Iterable[Location]) -> SlotQuerySet:
         """The slots at these locations that fit, free or not."""

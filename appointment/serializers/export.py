@@ -11,6 +11,7 @@ from accounts.models import KnownDevice, OutgoingMail, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    DeclinedSlot,
     IdempotencyKey,
     Offer,
     Status,
@@ -107,7 +108,7 @@ class ExportedEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
     class Meta:
         model = AppointmentEvent
         fields = ("kind", "at", "by", "from_status", "to_status", "from_slot", "to_slot", "detail",
-                  "override_reason")  # fmt: skip
+                  "override_reason", "after_deadline")  # fmt: skip
 
 
 @extend_schema_serializer(component_name="Visit")
@@ -161,6 +162,18 @@ class ExportedWaitlistEntrySerializer(serializers.ModelSerializer[WaitlistEntry]
                   "start_time", "end_time", "status", "created_at", "offers")  # fmt: skip
 
 
+@extend_schema_serializer(component_name="Declined")
+class DeclinedSlotSerializer(serializers.ModelSerializer[DeclinedSlot]):
+    """A time that was offered from the waitlist and declined, or whose offer lapsed."""
+
+    doctor = serializers.CharField(source="slot.doctor.name", read_only=True)
+    starts_at = ZonedDateTimeField(source="slot.starts_at", zone=SLOT_ZONE, read_only=True)
+
+    class Meta:
+        model = DeclinedSlot
+        fields = (*ROW_KEYS, "doctor", "starts_at")
+
+
 @extend_schema_serializer(component_name="KeptAnswer")
 class StoredAnswerSerializer(serializers.ModelSerializer[IdempotencyKey]):
     """The answer to a request with an Idempotency-Key, kept for a day to replay it."""
@@ -196,6 +209,7 @@ class ExportedEmergencyAccessSerializer(serializers.ModelSerializer[EmergencyAcc
                 "medical_history": [],
                 "appointments": [],
                 "waitlist": [],
+                "declined_slots": [],
                 "kept_answers": [],
                 "emergency_accesses": [],
                 "access_log": [],
@@ -218,6 +232,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     medical_history = ExportedHistorySerializer(many=True)
     appointments = ExportedAppointmentSerializer(many=True)
     waitlist = ExportedWaitlistEntrySerializer(many=True)
+    declined_slots = DeclinedSlotSerializer(many=True)
     kept_answers = StoredAnswerSerializer(many=True)
     emergency_accesses = ExportedEmergencyAccessSerializer(many=True)
     access_log = AccessSerializer(many=True)

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Model
 
 from accounts.tests.factories import UserFactory
-from appointment.models import Appointment, IdempotencyKey, Offer, WaitlistEntry
+from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot, TimeOff, WeeklyHours
 from doctor.tests.factories import (
@@ -88,6 +88,18 @@ def second_offer() -> Case:
     return offer(), {"entry": offer().entry}
 
 
+def second_offer_of_slot() -> Case:
+    """Return an account's offer, and a change that makes it the second open one of a slot."""
+    return offer(account=7), {"slot": offer(account=7).slot}
+
+
+def declined_again() -> Case:
+    """Return a slot that a patient declined, and a change that makes it one declined before."""
+    patient = PatientFactory()
+    first, second = (DeclinedSlot.objects.create(patient=patient, slot=a_slot()) for _ in range(2))
+    return second, {"slot": first.slot}
+
+
 def second_key() -> Case:
     """Return a user's second idempotency key, and a change that makes it equal to the first."""
     user = UserFactory()
@@ -154,6 +166,8 @@ BREAKS: dict[str, Callable[[], Case]] = {
     "appointment_waitlist_weekdays": lambda: (entry(), {"weekday_bits": 128}),
     "appointment_waitlist_status_known": lambda: (entry(), {"status": "lost"}),
     "appointment_offer_one_open_per_entry": second_offer,
+    "appointment_offer_one_open_per_slot_and_account": second_offer_of_slot,
+    "appointment_declined_once_per_patient_and_slot": declined_again,
     "appointment_offer_held_until_it_expires": lambda: (
         (held := offer()),
         {"hold_until": held.expires_at - timedelta(seconds=1)},

@@ -12,8 +12,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from appointment.invariants import windows
-from appointment.models import Appointment, AppointmentEvent
-from appointment.tests.factories import AppointmentFactory
+from appointment.models import Appointment, AppointmentEvent, DeclinedSlot, Offer
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Slot
 from doctor.tests.factories import (
     DoctorFactory,
@@ -104,6 +104,14 @@ def status_restored_without_its_place(booked: Appointment) -> str:
     Appointment.objects.filter(pk=booked.pk).update(status="completed", canceled_at=None)
     booked.events.filter(kind="canceled").delete()
     return f"I1 Slot {booked.slot_id}: 0 of 2 places taken; 1 appointments and 0 offers hold one"
+
+
+def offer_of_a_declined_slot(booked: Appointment) -> str:
+    entry = WaitlistEntryFactory(doctor=booked.doctor)
+    booked.cancel()
+    offer = Offer.objects.get()
+    DeclinedSlot.objects.create(patient=entry.patient, slot=offer.slot)
+    return f"I1 Offer {offer.pk}: its patient declined slot {offer.slot_id} before"
 
 
 def two_visits_of_one_patient(booked: Appointment) -> str:
@@ -227,6 +235,7 @@ def left_open_by_an_inactive_doctor(booked: Appointment) -> str:
     [
         counter_too_high,
         counter_too_low,
+        offer_of_a_declined_slot,
         more_taken_than_there_are,
         status_restored_without_its_place,
         two_visits_of_one_patient,

@@ -19,7 +19,7 @@ from drf_spectacular.generators import SchemaGenerator
 from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
 from accounts.tests.factories import UserFactory
 from appointment import export
-from appointment.models import Appointment, IdempotencyKey, Offer
+from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.db.batches import row_batches
@@ -65,6 +65,7 @@ HELD = {
     "appointment.AppointmentEvent",
     "appointment.WaitlistEntry",
     "appointment.Offer",
+    "appointment.DeclinedSlot",
     "appointment.IdempotencyKey",
 }
 
@@ -80,6 +81,7 @@ def family(patient: Patient) -> Patient:
         declined = {"status": "declined", "expires_at": at, "hold_until": at}
         entry = WaitlistEntryFactory(patient=person)
         Offer.objects.create(entry=entry, slot=visit.slot, **declined)
+        DeclinedSlot.objects.create(patient=person, slot=visit.slot)
         EmergencyAccess(patient=person, user=UserFactory(), reason="Unconscious").begin()
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
@@ -131,7 +133,8 @@ def test_the_export_holds_the_account_and_its_dependents(family: Patient, client
     assert (found["format"], found["version"]) == ("clinic-export", 1)
     assert found["account"]["email"] == family.user.email
     assert {person["id"] for person in found["patients"]} == keys
-    for section in ("medical_history", "appointments", "waitlist", "emergency_accesses"):
+    of_patients = {"medical_history", "appointments", "waitlist", "declined_slots"}
+    for section in of_patients | {"emergency_accesses"}:
         assert {row["patient"] for row in found[section]} == keys, section
     [visit, _] = found["appointments"]
     assert [event["kind"] for event in visit["events"]] == ["booked", "canceled"]

@@ -9,12 +9,11 @@ from django.utils import timezone
 
 from appointment.exceptions import NoOpenOffer, PlaceAvailable
 from appointment.models import Appointment, Offer, WaitlistEntry
-from appointment.models.waitlist import MAX_ENTRIES
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from appointment.tests.waitlist import HALF_AN_HOUR, HOLD, holders, only_visit, waiting
 from doctor.exceptions import PatientOverlap, SlotFull, TooManyAppointments
 from doctor.models import Doctor
-from doctor.tests.factories import DoctorFactory, ScheduleFactory, SpecialtyFactory, day_ahead
+from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
 from tests.balance import assert_balanced
@@ -71,16 +70,6 @@ def test_joining_for_a_doctor_who_has_left_is_refused(visit: Appointment) -> Non
     doctor.revise(is_active=False)
     with pytest.raises(ValidationError):
         would_join(doctor=doctor).join()
-
-
-def test_a_patient_has_at_most_twenty_entries(patient: Patient) -> None:
-    for number in range(MAX_ENTRIES + 2):
-        over = day_ahead(-1) if number < 2 else day_ahead(30)
-        WaitlistEntryFactory(patient=patient, first_date=day_ahead(-2), last_date=over)
-    with pytest.raises(ValidationError):
-        would_join(patient=patient, doctor=DoctorFactory()).join()
-    WaitlistEntry.objects.filter(last_date=day_ahead(30)).first().leave()
-    assert would_join(patient=patient, doctor=DoctorFactory()).join().pk
 
 
 def test_joining_is_refused_if_a_matching_place_can_be_booked_now() -> None:

@@ -35,7 +35,7 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
     serializer_class = WaitlistEntrySerializer
     filterset_class = WaitlistFilter
     lookup_value_converter = "id"
-    conflicts = {"post": ("place_available",)}
+    conflicts = {"post": ("already_waiting", "too_many_entries", "place_available")}
     problems = {"post": (404, 422), "delete": (422,)}
 
     def get_serializer_class(self) -> Any:
@@ -56,8 +56,11 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
     def create(self, request: SignedInRequest) -> Response:
         """Join the waitlist for a doctor or a specialty, for the caller or a dependent.
 
-        The error `place_available` means that a fitting slot is free now; it has up to three such
-        slots as `alternatives`.
+        The error `already_waiting` means that this person is in line for the same doctor or
+        specialty on days that meet these: the dates of both entries have a day in common that is
+        one of the weekdays of both, whatever the times of day. `too_many_entries` means that the
+        account has ten entries in line, its dependents' included. `place_available` means that a
+        fitting slot is free now; it has up to three such slots as `alternatives`.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -33,7 +33,8 @@ class BookingContext:
     `locations`: those whose notice and horizon count, at least the locations of the slots.
     `booked`: primary keys of the slots of the patient's live (scheduled) appointments.
     `visits`: start and end (UTC) of the patient's live appointments.
-    `at_limit`: primary keys of the locations where the patient has reached `max_live_per_patient`.
+    `at_limit`: primary keys of the locations where the patient has reached `max_live_per_patient`;
+    of all locations where the account has as many visits ahead as it may have.
     `waived`: the reasons that staff override.
     `conditions`: maps each reason to the condition that fails when the reason applies to a slot.
     `guard`: all these conditions in one.

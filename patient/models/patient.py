@@ -92,7 +92,9 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
     # --- Verb ---
 
-    def erase_all(self, by: User | None = None, at: datetime | None = None) -> int:
+    def erase_all(
+        self, by: User | None = None, at: datetime | None = None, *, keep_deadlines: bool = False
+    ) -> int:
         """Erase all of these persons in one transaction, as `Patient.erase`; returns how many.
 
         Locks their users, the patients, then what the receivers of `patient_erasing` lock.
@@ -102,7 +104,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             lock_rows(User.objects.filter(pk__in=[user for _, user in keys]))
             patients = lock_rows(Patient.objects.filter(pk__in=[pk for pk, _ in keys]))
             at = at or timezone.now()
-            patient_erasing.send(sender=Patient, patients=patients, by=by, at=at)
+            sent = {"patients": patients, "by": by, "at": at, "keep_deadlines": keep_deadlines}
+            patient_erasing.send(sender=Patient, **sent)
             for patient in patients:
                 patient.delete_personal_data()
         return len(patients)
@@ -227,15 +230,19 @@ class Patient(PartialUpdateModel):
                 raise ProfileExists from error
             raise
 
-    def erase(self, by: User | None = None, at: datetime | None = None) -> None:
+    def erase(
+        self, by: User | None = None, at: datetime | None = None, *, keep_deadlines: bool = False
+    ) -> None:
         """Erase the person: coming appointments are canceled, past ones stay without a name.
 
         Deletes the personal and medical data, the waitlist entries, the free text of appointments
         and events, and the name in the admin's log. The account stays. Locks the user, the patient,
         all slots of visits and offers, then the entries. Raises DoesNotExist for a person who was
-        erased before.
+        erased before. With `keep_deadlines`, a coming visit that its patient may not cancel any
+        more prevents the erasure: the receiver raises CancelDeadlinePassed.
         """
-        if not Patient.objects.filter(pk=self.pk).erase_all(by, at):
+        one = Patient.objects.filter(pk=self.pk)
+        if not one.erase_all(by, at, keep_deadlines=keep_deadlines):
             raise Patient.DoesNotExist
 
     def delete_personal_data(self) -> None:

@@ -1,16 +1,19 @@
 import factory
+from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from patient.models import MedicalHistory, Patient
 
 
 class PatientFactory(factory.django.DjangoModelFactory):
-    """A patient who is the owner of a new user account."""
+    """A patient who is the owner of a new user account, whose address is verified."""
 
     class Meta:
         model = Patient
 
-    user = factory.SubFactory(UserFactory)
+    user = factory.SubFactory(
+        UserFactory, email_verified_at=factory.LazyFunction(timezone.now)
+    )  # an account that has just registered books three visits at most
     first_name = "Ana"
     last_name = factory.Sequence(lambda n: f"Ruiz {n}")
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import time_machine
+from django.test import override_settings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -40,7 +41,7 @@ def agree(cases: int, first_seed: int = 0, report: Report = lambda line: None) -
         with rolled_back():
             clinic = RandomClinic(ground, seed)
             for number, at in enumerate(clinic.instants(INSTANTS)):
-                with time_machine.travel(at, tick=False):
+                with time_machine.travel(at, tick=False), override_settings(**clinic.caps):
                     moment = Moment(clinic, timezone.now())
                     given.update(moment.answers())
                     (moment.move if number % 2 else moment.wait)()
@@ -84,10 +85,16 @@ class Moment:
 
     # --- The rule, written again ---
 
-    def reason(self, slot: Slot, visits: list[Appointment] | None) -> str | None:
-        """Return the first reason against the slot, for a patient with these visits or for all."""
+    def reason(
+        self, slot: Slot, visits: list[Appointment] | None, *, moving: bool = False
+    ) -> str | None:
+        """Return the first reason against the slot, for a patient with these visits or for all.
+
+        A patient who is `moving` another visit there adds none to those of the account.
+        """
         answer = {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
-        answer["too_many"] = visits is not None and self._at_limit(slot, visits)
+        at_cap = not moving and self.clinic.at_cap(self.at)
+        answer["too_many"] = visits is not None and (at_cap or self._at_limit(slot, visits))
         lapsed = slot.hold_lapses_at is not None and slot.hold_lapses_at <= self.at
         answer["full"] = slot.taken >= slot.capacity and not lapsed
         return next((reason for reason, is_so in answer.items() if is_so), None)
@@ -142,6 +149,7 @@ class Moment:
         mine = WaitlistEntry.objects.filter(patient=self.patient)
         offered = {slot.pk for slot in free if mine.eligible_for(slot, self.at).exists()}
         for_them = {slot.pk for slot in free if self.reason(slot, self.clinic.live()) is None}
+        for_them -= self.clinic.childs_offers  # an account has one open offer of a slot
         self.same("waiting list", offered, for_them)
 
     def booked(self, slot: Slot) -> str | None:
@@ -159,7 +167,7 @@ class Moment:
             others = [other for other in self.clinic.live() if other is not visit]
             for slot in self.clinic.slots:
                 own = slot.pk == visit.slot_id
-                expected = "already_booked" if own else self.reason(slot, others)
+                expected = "already_booked" if own else self.reason(slot, others, moving=True)
                 self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected)
 
     def _in_time(self, visit: Appointment) -> bool:

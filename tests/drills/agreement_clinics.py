@@ -10,7 +10,7 @@ from appointment.models import Appointment, Offer, Status, WaitlistEntry
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory
 from patient.models import Patient
-from patient.tests.factories import PatientFactory
+from patient.tests.factories import DependentFactory, PatientFactory
 
 ZONES = ("Europe/Madrid", "America/New_York", "Australia/Lord_Howe")
 TICK, MINUTE, DAY = timedelta(microseconds=1), timedelta(minutes=1), timedelta(days=1)
@@ -25,12 +25,13 @@ DATES = (
 
 
 class Ground:
-    """The rows that all clinics of a run share: three locations, two doctors and two patients."""
+    """The rows that all clinics of a run share: locations, doctors, an account and its people."""
 
     def __init__(self) -> None:
         self.locations: list[Location] = [LocationFactory(time_zone=zone) for zone in ZONES]
         self.doctors: list[Doctor] = DoctorFactory.create_batch(2)
         self.patient: Patient = PatientFactory(user=UserFactory())
+        self.child: Patient = DependentFactory(user=self.patient.user)
         self.other: Patient = PatientFactory()
         self.waiting = [self._entry(self.patient, doctor) for doctor in self.doctors]
         pairs = ((doctor, location) for doctor in self.doctors for location in self.locations)
@@ -47,7 +48,12 @@ class Ground:
 
 @dataclass
 class RandomClinic:
-    """One clinic: locations with random rules, its slots, the patient's visits, instants to try."""
+    """One clinic: locations with random rules, its slots, the patient's visits, instants to try.
+
+    `caps`: the settings with the caps of an account, whose address is `verified` or not. `visits`
+    are the patient's, `childs_visits` those of the other person of the account, to whom places of
+    the slots in `childs_offers` are offered.
+    """
 
     ground: Ground
     seed: int
@@ -55,6 +61,10 @@ class RandomClinic:
     at: datetime = field(init=False)
     slots: list[Slot] = field(default_factory=list)
     visits: list[Appointment] = field(default_factory=list)
+    childs_visits: list[Appointment] = field(default_factory=list)
+    childs_offers: set[int] = field(default_factory=set)
+    caps: dict[str, int] = field(init=False)
+    verified: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -62,6 +72,7 @@ class RandomClinic:
         self.at = evening + self.random.randrange(24 * 60) * MINUTE + self.random.choice(NEAR)
         for location in self.ground.locations:
             self._set_rules(location)
+        self._set_caps()
         self._make_slots()
         self._book_visits()
         self._hold_places()
@@ -92,6 +103,15 @@ class RandomClinic:
         location.cancel_deadline_minutes = some((None, None, 0, 60, 1440))
         location.max_live_per_patient = some((None, None, None, 0, 1, 2))
         location.save()
+
+    def _set_caps(self) -> None:
+        some = self.random.choice
+        names = ("MAX_AHEAD_PER_ACCOUNT", "MAX_AHEAD_UNVERIFIED")
+        self.caps = {name: some((0, 0, 2, 3, 4)) for name in names}
+        self.verified = some((True, False))
+        user = self.ground.patient.user
+        user.email_verified_at = self.at if self.verified else None
+        user.save()
 
     def _make_slots(self) -> None:
         free: list[Slot] = []
@@ -127,21 +147,33 @@ class RandomClinic:
         return some((self.at, self.at + notice, midnight, anywhere, anywhere)) + some(NEAR)
 
     def _book_visits(self) -> None:
-        """Book some slots for the patient. Live visits do not overlap."""
-        for slot in self.random.sample(self.slots, self.random.choice((0, 1, 2, 3, 4))):
-            status = self.random.choice((Status.SCHEDULED, Status.SCHEDULED, Status.COMPLETED))
-            clear = not any(overlap(slot, visit) for visit in self.live())
-            if slot.taken < slot.capacity and clear:
-                slot.taken += 1
-                self.visits.append(self._visit(slot, status))
-        Appointment.objects.bulk_create(self.visits)
+        """Book some slots for the patient and some for the child. A person's do not overlap."""
+        for person, visits in (
+            (self.ground.patient, self.visits),
+            (self.ground.child, self.childs_visits),
+        ):
+            for slot in self.random.sample(self.slots, self.random.choice((0, 1, 2, 3, 4))):
+                status = self.random.choice((Status.SCHEDULED, Status.SCHEDULED, Status.COMPLETED))
+                clear = not any(overlap(slot, visit) for visit in scheduled(visits))
+                if slot.taken < slot.capacity and clear:
+                    slot.taken += 1
+                    visits.append(self._visit(person, slot, status))
+            Appointment.objects.bulk_create(visits)
 
     def live(self) -> list[Appointment]:
-        return [visit for visit in self.visits if visit.status == Status.SCHEDULED]
+        return scheduled(self.visits)
 
-    def _visit(self, slot: Slot, status: str) -> Appointment:
+    def at_cap(self, at: datetime) -> bool:
+        """Whether the account has as many visits ahead as it may have."""
+        visits = self.live() + scheduled(self.childs_visits)
+        ahead = sum(visit.ends_at > at for visit in visits)
+        caps = [self.caps["MAX_AHEAD_PER_ACCOUNT"]]
+        caps += [] if self.verified else [self.caps["MAX_AHEAD_UNVERIFIED"]]
+        return any(0 < cap <= ahead for cap in caps)
+
+    def _visit(self, person: Patient, slot: Slot, status: str) -> Appointment:
         return Appointment(
-            patient=self.ground.patient,
+            patient=person,
             slot=slot,
             doctor_id=slot.doctor_id,
             location_id=slot.location_id,
@@ -167,14 +199,22 @@ class RandomClinic:
         until = self.at + self.random.choice((-60, -1, 0, 1, 60)) * MINUTE
         until += self.random.choice(NEAR)
         slot.hold_lapses_at = min(until, slot.hold_lapses_at or until)
+        to_child = slot.pk not in self.childs_offers and self.random.random() < 0.3
+        if to_child:
+            self.childs_offers.add(slot.pk)
         entry = WaitlistEntry(
-            patient=self.ground.other,
+            patient=self.ground.child if to_child else self.ground.other,
             doctor_id=slot.doctor_id,
             first_date=slot.starts_at.date(),
             last_date=slot.starts_at.date(),
             status="offered",
         )
         return Offer(entry=entry, slot=slot, expires_at=until - 5 * MINUTE, hold_until=until)
+
+
+def scheduled(visits: list[Appointment]) -> list[Appointment]:
+    """Return the live ones of these visits."""
+    return [visit for visit in visits if visit.status == Status.SCHEDULED]
 
 
 def overlap(one: Slot | Appointment, other: Slot | Appointment) -> bool:

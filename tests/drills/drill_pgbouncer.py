@@ -10,7 +10,7 @@ import pytest
 
 from tests.drills import http_race
 from tests.drills.load import Load
-from tests.live import ROOT, Server, environ
+from tests.live import ROOT, UNCAPPED, Server, environ
 from tests.pgbouncer import BouncerMissing, Through
 from tests.programs import tied_to_this_process
 from tests.threads import becomes_true
@@ -38,7 +38,7 @@ def bounced(
     """Start a second server, which reaches the clinic's database through PgBouncer."""
     url = through.url(urlsplit(clinic.url).path.strip("/"))
     log = tmp_path_factory.mktemp("bounced") / "log"
-    server = Server(url, log, THROTTLE="off", PGBOUNCER="1")
+    server = Server(url, log, THROTTLE="off", PGBOUNCER="1", **UNCAPPED)
     with server.running():
         yield server
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 Span = tuple[int, int]  # minutes of one day
+CAP = 3  # visits ahead of an account; their addresses are not verified
 
 
 def overlap(one: Span, other: Span) -> bool:
@@ -40,8 +41,7 @@ class Visit:
 class Entry:
     """An entry of a patient who waits for any time with a doctor.
 
-    `passed` are the slots that the patient gave up while waiting, each with the key of their visit,
-    or 0 for a place that was offered.
+    `passed` are the slots where the patient gave a visit up while waiting, each with its key.
     """
 
     pk: int
@@ -87,6 +87,7 @@ class Model:
         self.visits: dict[int, Visit] = {}
         self.entries: dict[int, Entry] = {}
         self.leaves: dict[int, Leave] = {}
+        self.declined: set[tuple[int, int]] = set()  # patient, and slot never offered to them again
 
     # --- State ---
 
@@ -130,6 +131,8 @@ class Model:
             return "patient_overlap"
         if not self.is_open(slot):
             return "slot_closed"
+        if exclude_appointment is None and len(mine) >= CAP:
+            return "too_many_appointments"
         return "slot_full" if self.taken(slot) >= slot.capacity else None
 
     # --- Patients' verbs ---
@@ -161,6 +164,13 @@ class Model:
         of_doctor = [slot for slot in self.slots.values() if self.doctor_of(slot) == doctor]
         return [slot for slot in of_doctor if self.reason(patient, slot) is None]
 
+    def no_entry(self, patient: int, doctor: int) -> str | None:
+        """Return the code of the reason against an entry of the patient for the doctor, or None."""
+        in_line = [e for e in self.entries.values() if e.status in {"waiting", "offered"}]
+        if any((entry.patient, entry.doctor) == (patient, doctor) for entry in in_line):
+            return "already_waiting"
+        return "place_available" if self.free_for(patient, doctor) else None
+
     def accept(self, entry: Entry) -> str | None:
         """Accept the offer, or return the reason against it. The caller adds the visit."""
         slot = self.slots[entry.offer or 0]
@@ -175,13 +185,16 @@ class Model:
     def decline(self, entry: Entry) -> None:
         """Give the offered place to the next patient. The entry goes on waiting."""
         slot = self._take_back(entry)
-        entry.passed.add((slot.pk, 0))
+        self.declined.add((entry.patient, slot.pk))
         self.offer([slot])
 
     def leave_waitlist(self, *entries: Entry) -> None:
-        """Remove the entries from the waitlist."""
-        freed = {self._take_back(entry).pk for entry in entries if entry.offer}
+        """Remove the entries from the waitlist; their patients decline what they are offered."""
+        freed = set()
         for entry in entries:
+            if entry.offer:
+                freed.add(self._take_back(entry).pk)
+                self.declined |= {(entry.patient, pk) for pk in freed}
             del self.entries[entry.pk]
         self.offer(self.slots[pk] for pk in freed)
 
@@ -264,8 +277,10 @@ class Model:
         return (
             entry.status == "waiting"
             and entry.doctor == self.doctor_of(slot)
+            and (entry.patient, slot.pk) not in self.declined
             and slot.pk not in {pk for pk, _ in entry.passed}
             and not any(overlap(there.span, slot.span) for there in busy)
+            and len(visits) < CAP
         )
 
     def _take_back(self, entry: Entry) -> Slot:

@@ -15,6 +15,7 @@ from tests.database import Database
 from tests.live import BareServer
 from tests.stateful.clients import HttpAdminClient
 from tests.stateful.machine import ClinicMachine
+from tests.stateful.model import CAP
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def running_state_machine(database: Database, log: Path) -> Iterator[type[Clinic
     """Start a server on this process's database, and yield a ClinicMachine that calls it."""
     name = str(connection.settings_dict["NAME"])
     url = f"sqlite:///{name}" if database.kind == "sqlite" else database.url(name)
-    server = BareServer(url, log)
+    server = BareServer(url, log, MAX_AHEAD_UNVERIFIED=str(CAP))
     with server.running():
         with override_settings(PASSWORD_HASHERS=["accounts.hashers.Argon2PasswordHasher"]):
             staff = SuperuserFactory()  # the server accepts no other hasher
