@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rest_framework import serializers
+from rest_framework import ISO_8601, serializers
 from rest_framework.fields import empty, get_attribute
 from rest_framework.relations import PrimaryKeyRelatedField
 
@@ -70,6 +70,8 @@ class InstantField(serializers.DateTimeField):
 
     REST framework's own field reads an instant without an offset as one of the server's zone.
     """
+
+    format = ISO_8601  # in which the forms of the browsable API read what this field writes
 
     default_error_messages = {
         "naive": "Give the offset from UTC, such as 2026-12-01T09:00:00+01:00.",
