@@ -1,9 +1,11 @@
 """An account has one open offer of a slot, and a patient gets no offer of a slot twice."""
 
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
@@ -139,6 +141,20 @@ def test_the_slots_that_a_person_declined_go_with_the_person(
     assert DeclinedSlot.objects.filter(patient=patient).count() == 1
     patient.erase()
     assert not DeclinedSlot.objects.exists()
+
+
+def test_the_migration_notes_the_slots_of_offers_that_have_ended(visit: Appointment) -> None:
+    entries = {status: waiting(visit) for status in ("declined", "expired", "withdrawn")}
+    at = timezone.now()
+    for status, entry in entries.items():
+        ended = {"status": status, "expires_at": at, "hold_until": at}
+        Offer.objects.create(entry=entry, slot=visit.slot, **ended)
+    Offer.objects.create(
+        entry=entries["declined"], slot=visit.slot, **{**ended, "status": "expired"}
+    )
+    import_module("appointment.migrations.0011_note_declined_slots").note(apps, None)
+    noted = set(DeclinedSlot.objects.values_list("patient", "slot"))
+    assert noted == {(entries[s].patient_id, visit.slot_id) for s in ("declined", "expired")}
 
 
 # --- One open offer of a slot for an account ------------------------------------------------------

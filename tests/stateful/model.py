@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 Span = tuple[int, int]  # minutes of one day
-CAP = 3  # visits ahead of an account; their addresses are not verified
+CAP = 2  # visits ahead of an account whose address is not verified; the server is started with it
 
 
 def overlap(one: Span, other: Span) -> bool:
