@@ -1,6 +1,7 @@
 """Health checks for machines: `/healthz` (liveness) and `/readyz` (readiness)."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -75,8 +76,10 @@ def lacks_static_files() -> bool:
     app: Any = apps.get_app_config("staticfiles")
     storage: Any = staticfiles_storage
     ignored, collected = app.ignore_patterns, storage.hashed_files
-    found = (name for finder in get_finders() for name, _ in finder.list(ignored))
-    return not all(name.replace("\\", "/") in collected for name in found)
+    files = (each for finder in get_finders() for each in finder.list(ignored))
+    # As collectstatic joins them: a folder of STATICFILES_DIRS may have a prefix.
+    names = (Path(getattr(folder, "prefix", None) or "", name).as_posix() for name, folder in files)
+    return not all(name in collected for name in names)
 
 
 def reason_to_wait() -> str | None:

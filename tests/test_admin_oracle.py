@@ -44,11 +44,12 @@ of_every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: mode
 
 
 def viewer_of(model: type[Model]) -> User:
-    """Return staff who may view this model and nothing else."""
+    """Return staff who may view this model and nothing else, at any site."""
     user = StaffFactory()
     codename = f"view_{model._meta.model_name}"
     user.user_permissions.add(
-        Permission.objects.get(content_type__app_label=model._meta.app_label, codename=codename)
+        Permission.objects.get(content_type__app_label=model._meta.app_label, codename=codename),
+        Permission.objects.get(codename="view_all_sites"),
     )
     return User.objects.get(pk=user.pk)
 

@@ -71,11 +71,11 @@ def test_a_problem_has_exactly_the_members_of_the_contract() -> None:
 
 
 def test_a_validation_error_names_every_wrong_field_and_the_fault(client) -> None:
-    wrong = {"first_name": "", "sex": "x", "date_of_birth": "2026-02-30"}
-    refusals = assert_invalid(client.post(PROFILE, wrong), *wrong, "last_name")
+    wrong = {"last_name": "", "sex": "x", "date_of_birth": "2026-02-30"}
+    refusals = assert_invalid(client.post(PROFILE, wrong), *wrong, "first_name")
     assert refusals == {
-        "first_name": "blank",
-        "last_name": "required",
+        "first_name": "required",
+        "last_name": "blank",
         "sex": "invalid_choice",
         "date_of_birth": "invalid",
     }

@@ -200,7 +200,7 @@ def test_the_reverse_of_the_migration_leaves_no_kind_that_the_previous_version_l
 ) -> None:
     for kind in MailKind:
         OutgoingMail.objects.enqueue(kind, "ana@example.com", ana)
-    import_module("accounts.migrations.0009_known_devices").delete_notices(apps, None)
+    import_module("accounts.migrations.0013_known_devices").delete_notices(apps, None)
     left = OutgoingMail.objects.values_list("kind", flat=True)
     assert sorted(left) == ["password_reset", "verification"]
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import Model
 
+from accounts.models import KnownDevice, OutgoingMail
+from accounts.models.mail import MailKind
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory
@@ -15,6 +17,7 @@ from doctor.tests.factories import (
     LanguageFactory,
     LocationFactory,
     ScheduleFactory,
+    SiteStaffFactory,
     SpecialtyFactory,
 )
 from patient.tests.factories import PatientFactory
@@ -100,6 +103,29 @@ def declined_again() -> Case:
     return second, {"slot": first.slot}
 
 
+def known_twice() -> Case:
+    """Return a device that an account knows, and a change that gives it the name of another."""
+    user, at = UserFactory(), datetime(2026, 1, 5, tzinfo=UTC)
+    for name in ("a", "b"):
+        device = KnownDevice.objects.create(user=user, name=name, last_seen_at=at)
+    return device, {"name": "a"}
+
+
+def second_waiting_mail() -> Case:
+    """Return a mail that waits, and a change that gives it the kind and address of another."""
+    first, second = (
+        OutgoingMail.objects.create(kind=MailKind.PASSWORD_RESET, address=address, waits=True)
+        for address in ("a@example.com", "b@example.com")
+    )
+    return second, {"address": first.address}
+
+
+def second_membership() -> Case:
+    """Return a membership, and a change that makes it equal to another one of its user."""
+    first = SiteStaffFactory()
+    return SiteStaffFactory(user=first.user), {"location": first.location}
+
+
 def second_key() -> Case:
     """Return a user's second idempotency key, and a change that makes it equal to the first."""
     user = UserFactory()
@@ -117,9 +143,16 @@ def second_session_of_hours() -> Case:
 
 BREAKS: dict[str, Callable[[], Case]] = {
     "accounts_user_email_unique_ignoring_case": lambda: twin(UserFactory, "email"),
+    "accounts_knowndevice_unique": known_twice,
+    "accounts_outgoingmail_one_waits": second_waiting_mail,
     "doctor_specialty_name_unique": lambda: twin(SpecialtyFactory, "name"),
     "doctor_language_tag_unique": lambda: twin(LanguageFactory, "tag"),
     "doctor_location_name_unique": lambda: twin(LocationFactory, "name"),
+    "doctor_location_subdivision_of_country": lambda: (
+        LocationFactory(country="ES"),
+        {"subdivision": "US-NY"},
+    ),
+    "doctor_sitestaff_once_per_site": second_membership,
     "doctor_doctor_license_number_unique": lambda: twin(DoctorFactory, "license_number"),
     "doctor_schedule_ends_after_it_starts": lambda: (ScheduleFactory(), {"end_time": time(9)}),
     "doctor_schedule_capacity_in_range": lambda: (ScheduleFactory(), {"capacity": 1001}),
