@@ -6,9 +6,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from config.middleware import API
 from config.problems import validation_problem
 
-API = "/api/"
 REPEATED = {"code": "repeated", "detail": "Give this once."}
 
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from accounts.models import AuditEvent
 from extensions.db.fields import validate_language_tag
-from extensions.rest.fields import OptionalChoiceField, OptionalTextField
+from extensions.rest.fields import OPTIONAL_KEY, OptionalChoiceField, OptionalTextField
 from extensions.rest.serializers import PartialUpdateSerializer
 from patient.models import MedicalHistory, Patient
 
@@ -31,7 +31,6 @@ DEPENDENT_EXAMPLE = {
     "emergency_contact_name": "Ana Ruiz",
     "emergency_contact_phone": "+34612345678",
 }
-OPTIONAL_KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1, "required": False}
 EMERGENCY_CONTACT = ("emergency_contact_name", "emergency_contact_phone")
 ENTRY_EXAMPLE = {
     "kind": "allergy",

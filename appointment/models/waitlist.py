@@ -121,11 +121,10 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
     def eligible_for(self, slot: Slot, at: datetime) -> "WaitlistEntryQuerySet":
         """Waiting entries whose patient could book the slot and has not given it up before.
 
-        The caller has checked that the slot is bookable at the instant. This one query checks what
-        concerns the patient: no live visit and no open offer overlaps the slot, neither limit is
-        reached, the account is active and no other person of it has an open offer of the slot. The
-        patient has never declined the slot or let its offer lapse, and since joining has neither
-        canceled a visit in it nor moved one away from it.
+        The caller has checked that the slot is bookable at the instant. This one query checks the
+        patient: no live visit and no open offer overlaps the slot, neither limit is reached, the
+        account is active and has no open offer of the slot. The patient has never declined the slot
+        or let its offer lapse, and has neither canceled nor moved a visit in it since joining.
         """
         entries = self.model.objects
         declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), slot=slot)

@@ -12,7 +12,13 @@ from rest_framework import serializers
 from appointment.models import Appointment, AppointmentEvent, Status
 from doctor.models import Doctor
 from doctor.serializers import LocationNameSerializer
-from extensions.rest.fields import OptionalChoiceField, TextField, ZonedDateTimeField
+from extensions.rest.fields import (
+    KEY,
+    OPTIONAL_KEY,
+    OptionalChoiceField,
+    TextField,
+    ZonedDateTimeField,
+)
 from extensions.rest.serializers import one_of
 from patient.models import Patient
 from patient.serializers import PatientNameSerializer
@@ -51,8 +57,6 @@ EVENT_EXAMPLE = {
     "to_slot": 4711,
 }
 
-KEY: dict[str, Any] = {"min_value": 0, "max_value": 2**63 - 1}
-OPTIONAL_KEY: dict[str, Any] = {**KEY, "required": False}
 ZONE = "location.time_zone"  # attribute path to the IANA time zone in which instants are shown
 
 

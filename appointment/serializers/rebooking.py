@@ -8,11 +8,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from appointment.models.alternatives import AffectedAppointment, affected_visits
-from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, KEY, AppointmentSerializer
+from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, AppointmentSerializer
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import FOUND_SLOT, FoundSlotSerializer
 from doctor.serializers.fields import SiteKeyField
-from extensions.rest.fields import InstantField, QueryBooleanField
+from extensions.rest.fields import KEY, InstantField, QueryBooleanField
 from extensions.rest.serializers import TEXT_FIELD_MAPPING, one_of
 
 # A PUT that leaves the field out sets it to null.

@@ -9,11 +9,11 @@ from rest_framework.fields import empty
 from rest_framework.relations import PrimaryKeyRelatedField
 
 from appointment.models import Offer, WaitlistEntry, WaitlistStatus
-from appointment.serializers.appointment import KEY, OPTIONAL_KEY, ZONE, DoctorNameSerializer
+from appointment.serializers.appointment import ZONE, DoctorNameSerializer
 from doctor.models import Doctor, Slot, Specialty
 from doctor.serializers import FOUND_SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
-from extensions.rest.fields import ZonedDateTimeField
+from extensions.rest.fields import KEY, OPTIONAL_KEY, ZonedDateTimeField
 from extensions.rest.serializers import one_of
 from patient.serializers import PatientNameSerializer
 
@@ -124,14 +124,14 @@ class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
 
     doctor = PrimaryKeyRelatedField[Any](
         queryset=Doctor.objects.active(),
-        pk_field=serializers.IntegerField(min_value=0, max_value=2**63 - 1),
+        pk_field=serializers.IntegerField(**KEY),
         default=None,
         allow_null=True,
         help_text="Id of the doctor.",
     )
     specialty = PrimaryKeyRelatedField[Any](
         queryset=Specialty.objects.all(),
-        pk_field=serializers.IntegerField(min_value=0, max_value=2**63 - 1),
+        pk_field=serializers.IntegerField(**KEY),
         default=None,
         allow_null=True,
         help_text="Id of the specialty: any doctor who practises it.",

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.relations import PrimaryKeyRelatedField
 
-from extensions.db.fields import MAX_KEY
+from extensions.rest.fields import KEY
 
 
 class SiteKeyField(PrimaryKeyRelatedField[Any]):
@@ -16,8 +16,7 @@ class SiteKeyField(PrimaryKeyRelatedField[Any]):
 
     def __init__(self, *, scope: str = "at_sites_of", **options: Any) -> None:
         self.scope = scope
-        whole = serializers.IntegerField(min_value=0, max_value=MAX_KEY)
-        super().__init__(pk_field=whole, **options)
+        super().__init__(pk_field=serializers.IntegerField(**KEY), **options)
 
     def get_queryset(self) -> Any:
         """Return the rows that the caller may name; all without a caller, as for the document."""

@@ -6,9 +6,12 @@ from zoneinfo import ZoneInfo
 
 from rest_framework import ISO_8601, serializers
 from rest_framework.fields import empty, get_attribute
-from rest_framework.relations import PrimaryKeyRelatedField
 
 from extensions.db.fields import MAX_KEY
+
+# Options of an IntegerField for a primary key.
+KEY: dict[str, Any] = {"min_value": 0, "max_value": MAX_KEY}
+OPTIONAL_KEY: dict[str, Any] = {**KEY, "required": False}
 
 
 class TextField(serializers.CharField):
@@ -118,9 +121,3 @@ class ZonedDateTimeField(serializers.DateTimeField):
 def in_seconds(instant: datetime) -> str:
     """Return the instant as every answer shows it: in whole seconds, with its offset."""
     return instant.isoformat(timespec="seconds")
-
-
-def key_field(queryset: Any, help_text: str, **options: Any) -> PrimaryKeyRelatedField[Any]:
-    """Return a field that refers to a row by its primary key, which must be a whole number."""
-    whole = serializers.IntegerField(min_value=0, max_value=MAX_KEY)
-    return PrimaryKeyRelatedField(queryset=queryset, pk_field=whole, help_text=help_text, **options)
