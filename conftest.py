@@ -16,7 +16,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
-from doctor.tests.factories import DoctorFactory
+from doctor.models import Location
+from doctor.tests.factories import DoctorFactory, LocationFactory, SiteStaffFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.database import FOLDER, KEY, Database
@@ -134,7 +135,7 @@ def row_by_row() -> Iterator[None]:
         yield
 
 
-# --- People: patient, other_patient, doctor_user, staff -------------------------------------------
+# --- People: patient, other_patient, doctor_user, staff; here and its member ----------------------
 
 
 @pytest.fixture
@@ -161,6 +162,20 @@ def staff(db: None) -> User:
     user = StaffFactory()
     user.groups.add(reception_group())
     return user
+
+
+@pytest.fixture
+def here(db: None) -> Location:
+    """Create a site."""
+    location: Location = LocationFactory()
+    return location
+
+
+@pytest.fixture
+def member(staff: User, here: Location) -> User:
+    """Return a receptionist of the site `here`, who sees no other one."""
+    SiteStaffFactory(user=staff, location=here)
+    return User.objects.get(pk=staff.pk)  # `staff.sites` may have been read before
 
 
 @pytest.fixture

@@ -30,19 +30,6 @@ BORN = date(1984, 12, 3)
 
 
 @pytest.fixture
-def here() -> Location:
-    location: Location = LocationFactory()
-    return location
-
-
-@pytest.fixture
-def member(staff: User, here: Location) -> User:
-    """Return a receptionist of the site `here`."""
-    SiteStaffFactory(user=staff, location=here)
-    return User.objects.get(pk=staff.pk)
-
-
-@pytest.fixture
 def stranger() -> Patient:
     """Return a patient with a visit at another site."""
     patient: Patient = PatientFactory(last_name="García López", date_of_birth=BORN)

@@ -29,22 +29,9 @@ WORK_LIST = "/api/appointment/rebooking/"
 
 
 @pytest.fixture
-def here() -> Location:
-    location: Location = LocationFactory()
-    return location
-
-
-@pytest.fixture
 def there() -> Location:
     location: Location = LocationFactory(name="Sitio Canario")
     return location
-
-
-@pytest.fixture
-def member(staff: User, here: Location) -> User:
-    """Return a receptionist of the site `here`."""
-    SiteStaffFactory(user=staff, location=here)
-    return User.objects.get(pk=staff.pk)
 
 
 @pytest.fixture

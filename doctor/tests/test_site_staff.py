@@ -29,22 +29,9 @@ def again(user: User) -> User:
 
 
 @pytest.fixture
-def here() -> Location:
-    location: Location = LocationFactory()
-    return location
-
-
-@pytest.fixture
 def there() -> Location:
     location: Location = LocationFactory()
     return location
-
-
-@pytest.fixture
-def member(staff: User, here: Location) -> User:
-    """Return a receptionist of the site `here`."""
-    SiteStaffFactory(user=staff, location=here)
-    return again(staff)
 
 
 # --- Who sees which sites -------------------------------------------------------------------------
