@@ -23,9 +23,7 @@ def country_names() -> dict[str, str]:
 
 @cache
 def subdivision_codes() -> frozenset[str]:
-    """Return the code of every subdivision (ISO 3166-2), such as DE-BY; each begins with its
-    country's.
-    """
+    """Return the codes of all subdivisions (ISO 3166-2), such as DE-BY: a country, then its own."""
     return frozenset(subdivision.code for subdivision in pycountry.subdivisions)
 
 

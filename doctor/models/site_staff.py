@@ -9,7 +9,6 @@ from django.db.models import Q
 from accounts.privacy import display_name
 from extensions.db.models import PartialUpdateModel
 
-ALL_SITES = "doctor.view_all_sites"
 Row = TypeVar("Row", bound=models.Model)
 
 
