@@ -99,7 +99,10 @@ class Worker(ThreadWorker):
         except OSError:
             self.drop(conn)
         else:
-            self._take(conn, data) if data else self.drop(conn)
+            if data:
+                self._take(conn, data)
+            else:
+                self.drop(conn)
 
     def _take(self, conn: Connection, data: bytes) -> None:
         """Hand the request to a thread if it is complete with this data; else wait for the rest."""

@@ -64,8 +64,8 @@ class Device(models.Model):
 class KnownDeviceQuerySet(models.QuerySet["KnownDevice"]):
     """Remembers devices."""
 
-    def meet(self, user: Any, name: str) -> bool:
-        """Remember that the device signed in; return whether the account did not know its name.
+    def remember(self, user: Any, name: str) -> bool:
+        """Remember that the device was used; return whether the account did not know its name.
 
         The caller holds the lock of the user.
         """

@@ -75,24 +75,26 @@ class UserManager(BaseUserManager["User"]):
             taken = ValidationError("A user with this e-mail address already exists.", "unique")
             raise ValidationError({"email": taken}) from error
 
-    def verify_email(self, token: str) -> None:
+    def verify_email(self, token: str, user_agent: str = "") -> None:
         """Mark the address as verified by the token mailed to it; end all API tokens and sessions.
 
-        Somebody else may have registered with the address and be signed in. Raises ValidationError
-        on `token` if it is wrong, used or older than an hour.
+        Somebody else may have registered with the address and be signed in. The account knows the
+        device from then on: whoever uses it reads the owner's mail. Raises ValidationError on
+        `token` if it is wrong, used or older than an hour.
         """
         with transaction.atomic():
             user = self._lock_holder(VERIFICATION, token)
             user.revise(email_verified_at=timezone.now())
             user.sign_out_everywhere()
+            user.remember_device(user_agent)
 
-    def reset_password(self, token: str, new: str) -> None:
+    def reset_password(self, token: str, new: str, user_agent: str = "") -> None:
         """Set a new password by a mailed token; delete all API tokens and end all sessions.
 
-        The token proves who reads the mail, so the address is verified by it too. Locks the row
-        before it checks the token, so that of several calls at once one succeeds. Lifts a lock-out
-        after wrong passwords. Raises ValidationError on `token`, or on `new_password` for a weak
-        password, which leaves the mailed token unused.
+        The token proves who reads the mail, so the address is verified by it too, and the account
+        knows the device. Locks the row before it checks the token, so that of several calls at once
+        one succeeds. Lifts a lock-out after wrong passwords. Raises ValidationError on `token`, or
+        on `new_password` for a weak password, which leaves the mailed token unused.
         """
         with transaction.atomic():
             user = self._lock_holder(PASSWORD_RESET, token)
@@ -101,6 +103,7 @@ class UserManager(BaseUserManager["User"]):
             verified_at = user.email_verified_at or timezone.now()
             user.revise(password=user.password, email_verified_at=verified_at)
             AccessAttempt.objects.filter(username=user.email).delete()
+            user.remember_device(user_agent)
 
     def _lock_holder(self, tokens: LinkTokenGenerator, token: str) -> "User":
         """Lock and return the user of a mailed token; raises ValidationError on `token`."""
@@ -350,6 +353,13 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, before.email, self)
             self.send_verification_mail()
 
+    def remember_device(self, user_agent: str) -> bool:
+        """Remember the device; return whether the account did not know it.
+
+        The caller holds the lock of the row.
+        """
+        return KnownDevice.objects.remember(self, device_name(user_agent))
+
     def note_sign_in(self, user_agent: str) -> None:
         """Remember the device that signed in; mail the owner if the account did not know it.
 
@@ -359,7 +369,7 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             return
         with transaction.atomic():
             user = User.objects.lock(self.pk)
-            if user and KnownDevice.objects.meet(user, device_name(user_agent)):
+            if user and user.remember_device(user_agent):
                 OutgoingMail.objects.enqueue(MailKind.NEW_DEVICE, user.email, user)
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:

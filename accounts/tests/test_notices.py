@@ -169,14 +169,36 @@ def test_a_new_token_for_a_new_password_is_no_new_device(ana: User, client_of: A
     assert told() == [("ana@example.com", CHANGED)]
 
 
+def test_the_device_that_follows_a_mailed_link_is_known_and_another_is_not() -> None:
+    user = UserFactory(email="ana@example.com")
+    client = APIClient(headers={"User-Agent": PHONE})
+    assert (
+        client.post("/api/auth/verify-email/", {"token": VERIFICATION.make(user)}).status_code
+        == 200
+    )
+    assert login(PHONE).status_code == 200
+    assert told() == []
+    assert login("Somebody else's").status_code == 200
+    assert told() == [(user.email, DEVICE)]
+
+
+def test_the_device_that_resets_the_password_is_known() -> None:
+    user = UserFactory(email="ana@example.com")
+    client = APIClient(headers={"User-Agent": PHONE})
+    body = {"token": PASSWORD_RESET.make(user), "new_password": NEW}
+    assert client.post("/api/auth/password-reset/confirm/", body).status_code == 200
+    assert login(PHONE, NEW).status_code == 200
+    assert told() == [(user.email, CHANGED)]
+
+
 def test_an_account_remembers_twenty_devices(ana: User) -> None:
     for number in range(MAX_KNOWN + 1):
-        assert KnownDevice.objects.meet(ana, f"App {number}")
-    assert KnownDevice.objects.meet(UserFactory(), "App 1")
+        assert KnownDevice.objects.remember(ana, f"App {number}")
+    assert KnownDevice.objects.remember(UserFactory(), "App 1")
     assert ana.known_devices.count() == MAX_KNOWN
-    assert not KnownDevice.objects.meet(ana, "App 1")
-    assert KnownDevice.objects.meet(ana, "App 0"), "the one not seen for longest is forgotten"
-    assert not KnownDevice.objects.meet(ana, "App 1")
+    assert not KnownDevice.objects.remember(ana, "App 1")
+    assert KnownDevice.objects.remember(ana, "App 0"), "the one not seen for longest is forgotten"
+    assert not KnownDevice.objects.remember(ana, "App 1")
 
 
 @pytest.mark.both_databases

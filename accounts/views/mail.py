@@ -19,6 +19,7 @@ from accounts.serializers import (
     VerificationSerializer,
 )
 from accounts.throttles import MailThrottle
+from accounts.views.account import user_agent
 
 MAIL_QUEUED = "If an account needs this mail, it is on its way."
 
@@ -52,7 +53,7 @@ class VerifyEmailView(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         if token := serializer.validated_data.get("token"):
-            User.objects.verify_email(token)
+            User.objects.verify_email(token, user_agent(request))
             return detail_response("The address is verified.")
         request.user.send_verification_mail()
         return detail_response(MAIL_QUEUED, status.HTTP_202_ACCEPTED)
@@ -95,7 +96,7 @@ class PasswordResetConfirmView(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data
-        User.objects.reset_password(given["token"], given["new_password"])
+        User.objects.reset_password(given["token"], given["new_password"], user_agent(request))
         return detail_response(
             "The password is changed, and every device is signed out. Sign in with it."
         )

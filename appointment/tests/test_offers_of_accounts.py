@@ -152,7 +152,7 @@ def test_the_migration_notes_the_slots_of_offers_that_have_ended(visit: Appointm
     Offer.objects.create(
         entry=entries["declined"], slot=visit.slot, **{**ended, "status": "expired"}
     )
-    import_module("appointment.migrations.0011_note_declined_slots").note(apps, None)
+    import_module("appointment.migrations.0013_note_declined_slots").note(apps, None)
     noted = set(DeclinedSlot.objects.values_list("patient", "slot"))
     assert noted == {(entries[s].patient_id, visit.slot_id) for s in ("declined", "expired")}
 
