@@ -40,7 +40,7 @@ def test_deleting_an_account_deletes_its_profile_and_dependents(
         WaitlistEntryFactory(patient=person)
     OutgoingMail.objects.enqueue(MailKind.VERIFICATION, patient.user.email)
     OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, "old@example.com", patient.user)
-    KnownDevice.objects.meet(patient.user, "Firefox")
+    KnownDevice.objects.remember(patient.user, "Firefox")
     AccessAttempt.objects.create(username=patient.user.email, failures_since_start=3)
     assert delete(client_of(patient.user)).status_code == 204
     ours = (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, KnownDevice, OutgoingMail)

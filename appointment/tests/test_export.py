@@ -86,7 +86,7 @@ def family(patient: Patient) -> Patient:
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
     OutgoingMail.objects.enqueue("verification", user.email)
-    KnownDevice.objects.meet(user, "Firefox")
+    KnownDevice.objects.remember(user, "Firefox")
     refused = {"ip_address": "192.0.2.1", "user_agent": "curl/8", "failures_since_start": 1}
     AccessAttempt.objects.create(username=user.email, **refused)
     return patient
