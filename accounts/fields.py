@@ -1,7 +1,6 @@
 """The e-mail address, and the name that an account had on a day, as model fields."""
 
 import unicodedata
-from contextlib import suppress
 from typing import Any
 
 import idna
@@ -21,27 +20,32 @@ def fold_email(email: str) -> str:
     `fußball.example` is `fussball.example`, the domain of somebody else. An address whose domain
     has no such form keeps its own, and `validate_address` refuses it.
     """
-    folded = unicodedata.normalize("NFKC", email).strip().lower()
-    local, at, domain = folded.rpartition("@")
-    with suppress(idna.IDNAError):  # which is a UnicodeError
+    local, at, domain = unicodedata.normalize("NFC", email).strip().rpartition("@")
+    local = unicodedata.normalize("NFKC", local).lower()
+    try:
         domain = a_labels(domain)
+    except idna.IDNAError:  # which is a UnicodeError
+        domain = unicodedata.normalize("NFKC", domain).lower()
     return f"{local}{at}{domain}"
 
 
 def a_labels(domain: str) -> str:
     """Return the domain in ASCII; raises idna.IDNAError if IDNA 2008 does not allow it.
 
-    A domain without international labels is returned as it is.
+    UTS 46 puts letters in lower case: Python's `lower` makes another sigma at the end of a word.
+    A domain without international labels is only put in lower case.
     """
-    if domain.isascii() and "xn--" not in domain:
-        return domain
+    if domain.isascii() and "xn--" not in domain.lower():
+        return domain.lower()
     labels = idna.encode(in_unicode(domain), uts46=True, transitional=False)
     return labels.decode()
 
 
 def in_unicode(domain: str) -> str:
     """Return the domain with its A-labels decoded; raises idna.IDNAError for a wrong one."""
-    return domain if domain.isascii() and "xn--" not in domain else idna.decode(domain, uts46=True)
+    if domain.isascii() and "xn--" not in domain.lower():
+        return domain
+    return idna.decode(domain, uts46=True)
 
 
 def validate_address(email: str) -> None:
@@ -57,7 +61,7 @@ def validate_address(email: str) -> None:
     if not local.isascii():
         raise ValidationError("Before the @, use letters without accents.", "invalid")
     try:
-        shown = in_unicode(a_labels(unicodedata.normalize("NFKC", domain).lower()))
+        shown = in_unicode(a_labels(unicodedata.normalize("NFC", domain)))
     except idna.IDNAError as error:
         raise ValidationError("No domain can have this name.", "invalid") from error
     if any(map(is_ignorable, shown)):

@@ -1,5 +1,7 @@
 """Checks of this project's settings for `manage.py check --deploy`."""
 
+import re
+from ipaddress import collapse_addresses
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +25,7 @@ LIMITS_ARE_NOT_SHARED = Warning(
     id="config.W003",
 )
 ANY_HOST = Warning(
-    "ALLOWED_HOSTS=* accepts any Host header, which mails and redirects then repeat.",
+    "ALLOWED_HOSTS accepts any host, or any of a top-level domain, and redirects repeat it.",
     hint="List the names of this server.",
     id="config.W004",
 )
@@ -36,6 +38,11 @@ MAIL_IS_READABLE = Warning(
     "EMAIL_URL sends passwords and mailed links to another machine without TLS.",
     hint="Use smtp+tls:// (port 587) or smtp+ssl:// (port 465).",
     id="config.W006",
+)
+MAIL_GOES_NOWHERE = Warning(
+    "EMAIL_URL names no mail server: nobody can reset a password or verify an address.",
+    hint="Use smtp+tls://user:password@host:587.",
+    id="config.W010",
 )
 LINKS_ARE_READABLE = Warning(
     "LINK_URL does not begin with https://: others can read the tokens of mailed links.",
@@ -53,6 +60,7 @@ EVERYBODY_IS_A_PROXY = Warning(
     hint="List the addresses of your proxies alone.",
     id="config.W009",
 )
+WHOLE_DOMAIN = re.compile(r"\.[^.]+")  # such as .com: any host of a top-level domain
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 UNSHARED = ("LocMemCache", "FileBasedCache", "DummyCache")
 
@@ -83,13 +91,21 @@ def server_is_reached_safely(app_configs: Any, **kwargs: Any) -> list[CheckMessa
     if not settings.PRODUCTION:
         return []
     is_smtp = settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
+    hosts = settings.ALLOWED_HOSTS
     encrypts = settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
     found = (
-        (ANY_HOST, "*" in settings.ALLOWED_HOSTS),
+        (ANY_HOST, any(host == "*" or WHOLE_DOMAIN.fullmatch(host) for host in hosts)),
         (SQLITE, connection.vendor == "sqlite"),
         (MAIL_IS_READABLE, is_smtp and not encrypts and settings.EMAIL_HOST not in THIS_MACHINE),
         (LINKS_ARE_READABLE, settings.LINK_URL.startswith("http://")),
         (NO_PROXY, settings.NUM_PROXIES == 0),
-        (EVERYBODY_IS_A_PROXY, any(net.prefixlen == 0 for net in settings.TRUSTED_PROXIES)),
+        (EVERYBODY_IS_A_PROXY, _include_everybody(settings.TRUSTED_PROXIES)),
+        (MAIL_GOES_NOWHERE, not is_smtp),
     )
     return [warning for warning, applies in found if applies]
+
+
+def _include_everybody(networks: list[Any]) -> bool:
+    """Whether the networks together have every address of IPv4 or of IPv6."""
+    of_version = ([net for net in networks if net.version == version] for version in (4, 6))
+    return any(net.prefixlen == 0 for nets in of_version for net in collapse_addresses(nets))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from functools import cache
 from typing import Any
 
@@ -9,18 +10,32 @@ from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.renderers import (
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+)
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
 from config.api_document import SPECTACULAR_SETTINGS
 
+BUILDING = threading.Lock()
 TITLE = SPECTACULAR_SETTINGS["TITLE"]
 
 
 class DocumentView(SpectacularAPIView):
     """Serve the OpenAPI document as JSON or YAML, the same to every caller."""
+
+    # JSON for a client that accepts anything, as everywhere in the API.
+    renderer_classes = (
+        OpenApiJsonRenderer2,
+        OpenApiJsonRenderer,
+        OpenApiYamlRenderer2,
+        OpenApiYamlRenderer,
+    )
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
@@ -34,9 +49,18 @@ class DocumentView(SpectacularAPIView):
         return get_conditional_response(request._request, etag, response=response)
 
 
-@cache
 def rendered(format_name: str) -> tuple[bytes, str]:
-    """Return the document in this format, `json` or `yaml`, and its ETag."""
+    """Return the document in this format, `json` or `yaml`, and its ETag.
+
+    One thread at a time: `functools.cache` lets several build at once, and drf-spectacular, which
+    loads its extensions at the first build, then fails.
+    """
+    with BUILDING:
+        return _rendered(format_name)
+
+
+@cache
+def _rendered(format_name: str) -> tuple[bytes, str]:
     document = built()
     if format_name == OpenApiJsonRenderer.format:
         content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

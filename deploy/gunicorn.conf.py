@@ -49,10 +49,11 @@ def on_starting(server: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """Load what a first request would load, before the workers fork; a demo prints its links."""
-    from config import health, pages  # noqa: PLC0415  (Django is set up only now)
+    from config import document_view, health, pages  # noqa: PLC0415  (Django is set up only now)
 
     get_resolver().url_patterns  # noqa: B018  (a lazy property: reading it imports the URL table)
     health.expected_migrations()
+    document_view.rendered("json")
     if demo:
         host, port = server.LISTENERS[0].getsockname()[:2]
         sys.stdout.write(pages.Welcome.to(f"http://{host}:{port}").box())

@@ -231,7 +231,8 @@ def read_yaml(content: bytes) -> Any:
         ("application/json", "application/json", json.loads),
         ("application/vnd.oai.openapi+json", "application/vnd.oai.openapi+json", json.loads),
         ("application/yaml", "application/yaml", read_yaml),
-        ("*/*", "application/vnd.oai.openapi", read_yaml),
+        ("*/*", "application/json", json.loads),
+        ("", "application/json", json.loads),
     ],
 )
 def test_every_caller_reads_the_document_as_yaml_and_as_json(

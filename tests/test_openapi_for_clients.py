@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -155,7 +156,7 @@ def test_the_document_is_built_once_and_is_small(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(SchemaGenerator, "get_schema", counted)
     document_view.built.cache_clear()
-    document_view.rendered.cache_clear()
+    document_view._rendered.cache_clear()
     answers = [
         Client().get("/api/schema/", headers={"accept": kind}) for kind in (*FORMATS, *FORMATS)
     ]
@@ -163,6 +164,28 @@ def test_the_document_is_built_once_and_is_small(monkeypatch: pytest.MonkeyPatch
     assert {answer.status_code for answer in answers} == {200}
     assert max(len(answer.content) for answer in answers) < MAX_SIZE
     assert json.loads(answers[0].content)["paths"].keys() == document()["paths"].keys()
+
+
+def test_of_clients_that_come_together_one_builds_the_document(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    builders: list[bool] = []
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        builders.append(document_view.BUILDING.locked())
+        return {"openapi": "3.1.0"}
+
+    kept = document_view.built()
+    monkeypatch.setattr(SchemaGenerator, "get_schema", counted)
+    document_view.built.cache_clear()
+    document_view._rendered.cache_clear()
+    with ThreadPoolExecutor(12) as pool:
+        answers = set(pool.map(document_view.rendered, ["json"] * 12))
+    assert (builders, len(answers)) == ([True], 1)
+    document_view.built.cache_clear()
+    document_view._rendered.cache_clear()
+    monkeypatch.undo()
+    assert document_view.built() == kept
 
 
 @pytest.mark.django_db

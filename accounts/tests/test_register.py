@@ -88,6 +88,10 @@ def test_a_malformed_address_is_refused(email: str) -> None:
         ("eve@FUẞBALL.example", "eve@xn--fuball-cta.example"),
         ("eve@XN--fuball-cta.example", "eve@xn--fuball-cta.example"),
         ("eve@βόλος.example", "eve@xn--nxasmm1c.example"),
+        (
+            "eve@ΚΟΣΜΟΣ-24.example",
+            "eve@xn---24-oyckrb4ac.example",
+        ),  # no final sigma before a hyphen
         ("eve@\u0131stanbul.example", "eve@xn--stanbul-qfb.example"),  # i without a dot
         ("eve@\uff45xample\u3002com", "eve@example.com"),  # typed in Japanese
         ("eve@r3---sn.example", "eve@r3---sn.example"),

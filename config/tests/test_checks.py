@@ -51,6 +51,8 @@ def warnings(settings: Any, **changes: Any) -> list[str]:
         {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True},
         {"EMAIL_USE_TLS": False, "EMAIL_HOST": "127.0.0.1"},
         {"LINK_URL": ""},
+        {"ALLOWED_HOSTS": [".clinic.example"]},
+        {"TRUSTED_PROXIES": [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]},
     ],
 )
 def test_safe_settings_get_no_warning(settings: Any, changes: dict[str, Any]) -> None:
@@ -64,10 +66,16 @@ def test_safe_settings_get_no_warning(settings: Any, changes: dict[str, Any]) ->
         ({"THROTTLE": False}, "config.W001"),
         ({"ADMIN_SECOND_FACTOR": False}, "config.W002"),
         ({"CACHES": {"default": environment.counting_cache("locmemcache://")}}, "config.W003"),
+        ({"ALLOWED_HOSTS": [".com"]}, "config.W004"),
         ({"EMAIL_USE_TLS": False}, "config.W006"),
         ({"LINK_URL": "http://clinic.example"}, "config.W007"),
         ({"NUM_PROXIES": 0}, "config.W008"),
         ({"TRUSTED_PROXIES": [ip_network("0.0.0.0/0")]}, "config.W009"),
+        (
+            {"TRUSTED_PROXIES": [ip_network("0.0.0.0/1"), ip_network("128.0.0.0/1")]},
+            "config.W009",
+        ),
+        ({"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, "config.W010"),
     ],
 )
 def test_an_unsafe_setting_gets_its_warning(

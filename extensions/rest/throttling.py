@@ -22,7 +22,8 @@ def client_address(request: HttpRequest) -> str:
     """
     forwarded = BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]
     direct = request.META.get("REMOTE_ADDR", "")  # absent in `Client.force_login`
-    for spelling in (forwarded, forwarded.rpartition(":")[0].strip("[]"), direct):
+    spellings = (forwarded.strip("[]"), forwarded.rpartition(":")[0].strip("[]"), direct)
+    for spelling in spellings:
         with suppress(ValueError):
             return str(ip_address(spelling))
     return ""
