@@ -30,12 +30,12 @@ class DocumentView(SpectacularAPIView):
     """Serve the OpenAPI document as JSON or YAML, the same to every caller."""
 
     # JSON for a client that accepts anything, as everywhere in the API.
-    renderer_classes = (
+    renderer_classes = [  # noqa: RUF012  (the type of the base class)
         OpenApiJsonRenderer2,
         OpenApiJsonRenderer,
         OpenApiYamlRenderer2,
         OpenApiYamlRenderer,
-    )
+    ]
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
