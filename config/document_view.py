@@ -30,7 +30,7 @@ class DocumentView(SpectacularAPIView):
     """Serve the OpenAPI document as JSON or YAML, the same to every caller."""
 
     # JSON for a client that accepts anything, as everywhere in the API.
-    renderer_classes = [  # noqa: RUF012  (the type of the base class)
+    renderer_classes = [
         OpenApiJsonRenderer2,
         OpenApiJsonRenderer,
         OpenApiYamlRenderer2,
