@@ -15,6 +15,18 @@ class ContentNegotiation(DefaultContentNegotiation):
     is 404, as if the row did not exist.
     """
 
+    def select_renderer(self, request: Request, *arguments: Any, **named: Any) -> Any:
+        """Return the renderer and its media type; raises NotAcceptable.
+
+        REST framework chooses before it authenticates. A refusal asks who calls first, so that the
+        call counts for its user.
+        """
+        try:
+            return super().select_renderer(request, *arguments, **named)
+        except NotAcceptable:
+            request.user  # noqa: B018
+            raise
+
     def filter_renderers(self, renderers: Any, format: str) -> list[Any]:
         """Return the renderers of this format; raises NotAcceptable without one."""
         found = [renderer for renderer in renderers if renderer.format == format]
