@@ -21,6 +21,7 @@ from accounts.fields import fold_email
 from accounts.login_limits import is_locked_out, refuse_locked_out
 from accounts.models import Device, User
 from accounts.models.device import USE_RECORDED_AFTER
+from extensions.rest.query import refuse_repeated
 from extensions.rest.throttling import count_call
 
 TOKEN = re.compile(rb"[0-9a-f]{64,128}")
@@ -35,18 +36,20 @@ class TokenAuthentication(auth.TokenAuthentication):
     no row after a logout.
 
     It stands first among the authentication classes of a view, so it counts the call, before REST
-    framework checks any permission.
+    framework checks any permission; then it refuses a query parameter that is given twice.
     """
 
     def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
         """Return the user and the token, or None without a token.
 
         Counts the call as the user's, the session's user's or the address's; raises Throttled over
-        the limit. A wrong token raises AuthenticationFailed, and ApiMiddleware counts it.
+        the limit. A wrong token raises AuthenticationFailed, and ApiMiddleware counts it. A query
+        parameter that is given twice raises ValidationError.
         """
         found: tuple[User, AuthToken] | None = super().authenticate(request)
         of_session = getattr(request._request, "user", None)
         count_call(request._request, found[0] if found else of_session)
+        refuse_repeated(request._request)
         return found
 
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
@@ -107,11 +110,13 @@ class PasswordBackend(ModelBackend):
 class IgnoreCredentials(BaseAuthentication):
     """Treats every caller as anonymous, whatever credentials they send, and counts the call.
 
+    Refuses a repeated query parameter, as TokenAuthentication does.
     The WWW-Authenticate header that it defines makes a wrong password 401 rather than 403.
     """
 
     def authenticate(self, request: Request) -> None:
         count_call(request._request)
+        refuse_repeated(request._request)
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"

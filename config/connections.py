@@ -38,6 +38,11 @@ class RequestBuffer:
         """Whether the whole head has arrived."""
         return self._body is not None or self.is_complete
 
+    @property
+    def line(self) -> bytes:
+        """The request line, as far as it has arrived."""
+        return bytes(self.data[:MAX_HEAD]).lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
+
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""
         searched = max(0, len(self.data) - 3)
@@ -117,15 +122,19 @@ class _ChunkedBody:
 class ClientSocket:
     """A socket as gunicorn's threads use it: what the client does not take now is sent later.
 
-    `unsent` has that rest; the loop sends it.
+    `unsent` has that rest; the loop sends it. `request_line`: of the request that a thread answers;
+    `is_answered`: the answer has begun.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.unsent = bytearray()
+        self.request_line = b""
+        self.is_answered = False
 
     def sendall(self, data: bytes) -> None:
         """Send the data as far as the client takes it, and keep the rest."""
+        self.is_answered = True
         is_behind = bool(self.unsent)
         self.unsent += data
         if not is_behind:
@@ -163,6 +172,24 @@ class ClientSocket:
 
     def close(self) -> None:
         pass
+
+
+class Recorder:
+    """A socket that keeps what gunicorn sends, so that something else can be sent instead."""
+
+    def __init__(self) -> None:
+        self.sent = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+        return int(self.sent.split(b" ", 2)[1])
 
 
 class Connection(TConn):

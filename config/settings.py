@@ -86,7 +86,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "config.database_errors.RetryMiddleware",
-    "config.query.QueryMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -16,7 +16,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from config.connections import Connection
+from config.connections import ClientSocket, Connection, Recorder
+from config.refusals import refusal
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # How long a client may take. `head`: for the whole head; `body`: for the whole body after it;
@@ -110,6 +111,7 @@ class Worker(ThreadWorker):
         request.feed(data)
         if request.is_complete:
             self.unwatch(conn)
+            conn.sock.request_line, conn.sock.is_answered = request.line, False
             conn.parser, conn.excess = request.parser(), request.excess
             conn.clear_request()
             self.enqueue_req(conn)
@@ -150,10 +152,20 @@ class Worker(ThreadWorker):
         self._enter(conn, "answer")
         self.send(conn)
 
+    def handle_error(self, req: Any, client: ClientSocket, addr: Any, exc: Exception) -> None:
+        """Log an error as gunicorn does; answer it, in a thread, as `refuse` does.
+
+        gunicorn's own answer is a page, which quotes what the client sent. A fault in a body that
+        nobody reads is found after the answer.
+        """
+        answer = Recorder()
+        super().handle_error(req, answer, addr, exc)
+        if not client.is_answered:
+            client.sendall(refusal(answer.status, client.request_line))
+
     def refuse(self, conn: Connection, status: HTTPStatus) -> None:
         """Answer a request that never reaches the application, and end the connection."""
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-        conn.sock.unsent += f"{head}Content-Length: 0\r\n\r\n".encode()
+        conn.sock.unsent += refusal(status, conn.request.line)
         conn.keeps_alive = False
         conn.clear_request()
         self._enter(conn, "answer")

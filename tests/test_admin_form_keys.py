@@ -1,5 +1,6 @@
 """A form of the admin that is sent twice adds one row, however close together."""
 
+import json
 from typing import Any
 
 import pytest
@@ -131,6 +132,21 @@ def test_a_second_answer_of_a_popup_names_the_row_of_the_first(staff_client: Adm
     assert f'"value": "{person.pk}"'.replace('"', "&quot;") in first.content.decode()
     assert first.content == second.content
     assert "Ruiz" not in IdempotencyKey.objects.get().body, "it would outlive an erasure"
+
+
+def test_a_second_answer_of_a_popup_whose_row_was_deleted_closes_it(
+    staff_client: AdminClient,
+) -> None:
+    form = {**staff_client.open(f"{ADD}?_popup=1"), **PERSON}
+    staff_client.send(ADD, form)
+    person = Patient.objects.get()
+    closed = {"action": "delete", "value": str(person.pk)}
+    staff_client.delete(person)
+    second = staff_client.send(ADD, form)
+    assert second.redirect_chain == []
+    assert json.loads(second.context["popup_response_data"]) == closed
+    assert not Patient.objects.exists()
+    assert messages_of(staff_client.get(ADD)) == []
 
 
 def test_a_confirmed_preview_of_leave_is_saved_once(staff_client: AdminClient) -> None:

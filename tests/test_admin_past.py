@@ -1,6 +1,8 @@
 """What lies in the past is saved only on purpose: sessions, leave, and hours that are over."""
 
-from datetime import timedelta
+import re
+from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -25,6 +27,13 @@ CHECKBOX = f'type="checkbox" name="{CONFIRMED}"'
 @pytest.fixture
 def staff_client(superuser: User) -> AdminClient:
     return AdminClient(superuser)
+
+
+def confirmed(html: str) -> dict[str, str]:
+    """Return what a browser sends of the checkbox on this page once it is checked."""
+    found = re.search(f'{CHECKBOX} value="([^"]+)"', html)
+    assert found, html
+    return {CONFIRMED: unescape(found[1])}
 
 
 def hours(**typed: Any) -> dict[str, Any]:
@@ -65,8 +74,23 @@ def test_what_lies_in_the_past_is_asked_about_and_saved_on_purpose(
     assert not model.objects.exists()
     staff_client.send(page(model, "add"), FormReader(html).sent)  # unchecked: it asks again
     assert not model.objects.exists()
-    staff_client.send(page(model, "add"), {**FormReader(html).sent, CONFIRMED: "on"})
+    staff_client.send(page(model, "add"), {**FormReader(html).sent, **confirmed(html)})
     assert model.objects.count() == 1
+
+
+def test_a_confirmation_is_of_what_was_asked_about(staff_client: AdminClient) -> None:
+    """Whoever corrects the date into another wrong one is asked again."""
+    path, typed = page(Schedule, "add"), hours(date=day_ahead(-27))
+    html = staff_client.send(path, typed).content.decode()
+    for junk in ("on", "True", "x" * 5_000):
+        staff_client.send(path, {**FormReader(html).sent, CONFIRMED: junk})
+    other = {**FormReader(html).sent, **confirmed(html), "date": "2012-01-02"}
+    again = staff_client.send(path, other).content.decode()
+    assert "Mon 2 Jan 2012" in again
+    assert confirmed(again) != confirmed(html)
+    assert not Schedule.objects.exists()
+    staff_client.send(path, {**FormReader(again).sent, **confirmed(again)})
+    assert Schedule.objects.get().date == date(2012, 1, 2)
 
 
 NOT_ASKED = [
@@ -89,7 +113,8 @@ def test_a_session_that_is_moved_into_the_past_is_asked_about(staff_client: Admi
     assert CHECKBOX in asked.content.decode()
     schedule.refresh_from_db()
     assert schedule.date == day_ahead(3)
-    staff_client.change(schedule, date=str(day_ahead(-330)), **{CONFIRMED: "on"})
+    checked = confirmed(asked.content.decode())
+    staff_client.change(schedule, date=str(day_ahead(-330)), **checked)
     schedule.refresh_from_db()
     assert schedule.date == day_ahead(-330)
     staff_client.change(schedule, capacity="5")  # it is there already

@@ -21,15 +21,11 @@ from extensions.db import retry
 from extensions.db.retry import is_conflict, retry_on_conflict
 from patient.models import Patient
 from tests.balance import assert_balanced
-from tests.threads import becomes_true, elsewhere, run_together
+from tests.threads import becomes_true, elsewhere, run_together, somebody_waits
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgres")]
 
 SECONDS = 120
-SOMEBODY_WAITS = (
-    "SELECT count(*) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 LOCK_SLOT = "UPDATE doctor_slot SET taken = taken WHERE id = %s"
 LOCK_PATIENT = "SELECT 1 FROM patient_patient WHERE id = %s FOR UPDATE"
 LOCK_VISIT = "SELECT 1 FROM appointment_appointment WHERE id = %s FOR UPDATE"
@@ -47,12 +43,6 @@ def in_thread(call: Callable[[], Any]) -> Iterator["Future[Any]"]:
 
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(run)
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(SOMEBODY_WAITS)
-        return bool(cursor.fetchone()[0])
 
 
 def in_deadlock(first: tuple[str, int], second: tuple[str, int], call: Callable[[], Any]) -> Any:

@@ -46,6 +46,8 @@ REFUSALS_OF_STRANGERS: dict[str, tuple[int, Callable[[APIClient], Any]]] = {
     "a format": (406, lambda client: client.get(LANGUAGES, HTTP_ACCEPT="image/png")),
     "a page number": (404, lambda client: client.get(f"{LANGUAGES}?page=9")),
     "a query": (400, lambda client: client.get(f"{LANGUAGES}?page_size=x")),
+    "a query given twice": (400, lambda client: client.get(f"{LANGUAGES}?page=1&page=1")),
+    "a format of the query": (406, lambda client: client.get(f"{LANGUAGES}?format=xml")),
     "a host": (400, lambda client: client.get(LANGUAGES, HTTP_HOST="evil.example")),
     "a large body": (
         413,
@@ -61,6 +63,9 @@ REFUSALS_OF_USERS: dict[str, tuple[int, Callable[[APIClient], Any]]] = {
     "no permission": (403, lambda client: client.get(HOURS)),
     "an unknown row": (404, lambda client: client.get("/api/appointment/my-appointments/999/")),
     "a wrong method": (405, lambda client: client.delete("/api/patient/export/")),
+    "a query given twice": (400, lambda client: client.get(f"{PROFILE}?a=1&a=1")),
+    "a format": (406, lambda client: client.get(PROFILE, HTTP_ACCEPT="image/png")),
+    "a format of the query": (406, lambda client: client.get(f"{PROFILE}?format=xml")),
     "not JSON": (400, lambda client: client.generic("POST", PROFILE, b"{", "application/json")),
     "an incomplete body": (400, lambda client: client.post(PROFILE, {})),
     "a media type": (415, lambda client: client.generic("POST", PROFILE, b"x", "text/plain")),

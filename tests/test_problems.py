@@ -139,8 +139,19 @@ def test_an_unsupported_accept_header_is_406(path: str) -> None:
     assert_problem(APIClient().get(path, HTTP_ACCEPT="image/png"), 406, "not_acceptable")
 
 
-def test_a_format_that_is_not_offered_is_404() -> None:
-    assert_problem(APIClient().get(f"{LANGUAGES}?format=xml"), 404, "not_found")
+@pytest.mark.parametrize("path", [LANGUAGES, f"{LANGUAGES}1/", "/api/docs/", "/api/schema/"])
+@pytest.mark.parametrize("kind", ["xml", "null", "%00", "JSON"])
+def test_a_format_that_is_not_offered_is_406(kind: str, path: str) -> None:
+    answer = APIClient().get(f"{path}?format={kind}")
+    assert_problem(answer, 406, "not_acceptable")
+    assert answer.json()["detail"].startswith("The format can be ")
+
+
+def test_a_format_that_is_offered_replaces_the_header() -> None:
+    ask = APIClient().get
+    assert ask(f"{LANGUAGES}?format=json")["Content-Type"] == "application/json"
+    assert ask(f"{LANGUAGES}?format=api")["Content-Type"].startswith("text/html")
+    assert ask(f"{LANGUAGES}?format=")["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "junk", "application/ld+json"])

@@ -51,20 +51,48 @@ def test_a_client_that_sends_a_body_too_large_sees_the_answer(
     assert response.headers["Connection"] == "close"
 
 
-@pytest.mark.parametrize(
-    "sent", [b"X-A: a\0b", b"X A: b", b"Transfer-Encoding: junk", b"Content-Length: -1"]
-)
-def test_a_request_that_is_not_http_never_reaches_the_application(
-    clinic: Server, sent: bytes
-) -> None:
-    """Gunicorn refuses it in a few words of its own, outside the contract of /api/."""
+def answer_to(clinic: Server, sent: bytes) -> tuple[bytes, bytes]:
+    """Return the head and the body of the server's answer to these bytes, its last."""
     address = urlsplit(clinic.base)
     with socket.create_connection((address.hostname, address.port), timeout=120) as line:
-        line.sendall(b"POST /api/auth/login/ HTTP/1.1\r\nHost: localhost\r\n" + sent + b"\r\n\r\n")
-        answer = line.makefile("rb").read()
-    status = answer.partition(b"\r\n")[0]
-    assert status.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 501 "))
-    assert b"Traceback" not in answer
+        line.sendall(sent)
+        head, _, body = line.makefile("rb").read().partition(b"\r\n\r\n")
+    return head, body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"X-A: a\0b\r\n\r\n", 400),
+        (b"X A: b\r\n\r\n", 400),
+        (b"Content-Length: -1\r\n\r\n", 400),
+        (b"Expect: x\r\n\r\n", 417),
+        (b"X-A: " + b"a" * 9_000 + b"\r\n\r\n", 431),
+        (b"Transfer-Encoding: junk\r\n\r\n", 501),
+        (b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"Content-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n0\r\n\r\n", 400),
+    ],
+    ids=lambda value: value if isinstance(value, int) else "",
+)
+def test_a_request_that_is_not_http_is_a_problem_of_the_server(
+    clinic: Server, sent: bytes, status: int
+) -> None:
+    head, body = answer_to(clinic, b"POST /api/auth/login/ HTTP/1.1\r\nHost: localhost\r\n" + sent)
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Content-Type: application/problem+json" in head
+    assert b"Connection: close" in head
+    document = json.loads(body)
+    assert (document["status"], document["code"]) == (status, "parse_error")
+    assert document["instance"] == "/api/auth/login/"
+    assert "Traceback" not in clinic.log.read_text()
+
+
+def test_a_query_that_is_too_long_is_a_problem_of_the_server(clinic: Server) -> None:
+    head, body = answer_to(
+        clinic, b"GET /api/doctor/doctors/?search=" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n"
+    )
+    assert head.startswith(b"HTTP/1.1 414 ")
+    assert json.loads(body)["instance"] == "/api/doctor/doctors/"
 
 
 def test_head_answers_as_get_without_the_body(clinic: Server, connection) -> None:

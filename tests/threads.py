@@ -11,6 +11,10 @@ from django.db import connections
 
 T = TypeVar("T")
 SECONDS = 120
+SOMEBODY_WAITS = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 def run_together(
@@ -69,6 +73,13 @@ def becomes_true(claim: Callable[[], Any], seconds: float = SECONDS) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def somebody_waits() -> bool:
+    """Whether a transaction of this database waits for a lock; of PostgreSQL only."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(SOMEBODY_WAITS)
+        return bool(cursor.fetchone()[0])
 
 
 @contextmanager

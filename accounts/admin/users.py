@@ -18,12 +18,12 @@ from accounts.models.user import AccountKept
 from accounts.privacy import AllSitesAdminMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
-from extensions.admin.forms import PartialUpdateForm
+from extensions.admin.forms import ModelErrorsMixin, PartialUpdateForm
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
-class NewUserForm(AdminUserCreationForm):
+class NewUserForm(ModelErrorsMixin, AdminUserCreationForm):
     """The form that adds an account: address, name and password."""
 
     class Meta:

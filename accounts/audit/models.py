@@ -62,15 +62,22 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         recorded too. A transaction deletes at most ROWS_PER_PURGE events and takes no lock that an
         INSERT waits for: patients are served meanwhile. Raises IntegrityError on PostgreSQL if the
         database user does not own the table.
+
+        Several purges may run at once. One that has waited for the rows of another finds them
+        deleted; it goes on with the next ones, until none is left.
         """
         self.record("delete", AuditEvent, **AuditEvent.by_system())
         old = self.filter(at__lt=before).order_by("at", "pk").values_list("pk", flat=True)
+        tried: list[int] = []
         while True:
             with purging(AuditEvent, before):
-                deleted, _ = self.filter(pk__in=list(old[:ROWS_PER_PURGE])).delete()
-            if not deleted:
+                keys = list(old[:ROWS_PER_PURGE])
+                deleted, _ = self.filter(pk__in=keys).delete()
+            if deleted:
+                yield deleted
+            elif not keys or keys == tried:  # a second try deletes none that stood the first
                 return
-            yield deleted
+            tried = keys
 
 
 class AuditEvent(models.Model):

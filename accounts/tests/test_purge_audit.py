@@ -1,5 +1,6 @@
 """`manage.py purge_audit` deletes old events of the audit trail, and nothing else can."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from accounts.audit import models
 from accounts.models import AuditEvent, User
 from extensions.db.triggers import purging
-from tests.threads import run_together
+from tests.threads import SECONDS, becomes_true, run_together, somebody_waits
 
 pytestmark = pytest.mark.both_databases
 
@@ -89,6 +90,38 @@ def test_an_event_is_recorded_while_a_purge_is_under_way() -> None:
         AuditEvent.objects.filter(at__lt=BEFORE).delete()
         assert run_together(1, lambda number: add_events(BEFORE)) == [None]
     assert AuditEvent.objects.get().at == BEFORE
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.only_on("postgres")
+def test_a_purge_that_waits_for_the_rows_of_another_goes_on_with_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(models, "ROWS_PER_PURGE", 2)
+    add_events(*(OLD + timedelta(minutes=number) for number in range(7)))
+    first_are_locked = threading.Event()
+
+    def purge_some(number: int) -> str:
+        if number:
+            assert first_are_locked.wait(SECONDS)
+            return purge("2021-01-01")
+        with purging(AuditEvent, BEFORE):
+            AuditEvent.objects.filter(at__lt=OLD + timedelta(minutes=2)).delete()
+            first_are_locked.set()
+            assert becomes_true(somebody_waits)
+        return ""
+
+    assert run_together(2, purge_some)[1] == (
+        "5 events deleted, all from before 2021-01-01 (UTC).\n"
+    )
+    assert not AuditEvent.objects.filter(at__lt=BEFORE).exists()
+
+
+@pytest.mark.django_db
+def test_a_purge_of_rows_that_the_database_keeps_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_events(OLD)
+    monkeypatch.setattr(models.AuditEventQuerySet, "delete", lambda self: (0, {}))
+    assert list(AuditEvent.objects.purge(BEFORE)) == []
 
 
 @pytest.mark.parametrize("before", ["2999-01-01", "yesterday", "01/12/2020", ""])

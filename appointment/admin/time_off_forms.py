@@ -8,13 +8,13 @@ from django import forms
 from django.db.models import QuerySet
 
 from doctor.models import Location
+from doctor.models.time_off import OUT_OF_RANGE
 from doctor.wall_time import instant_of
 from extensions.admin.dates import TypedDateTimeField
 from extensions.admin.past import PastAwareForm
 from extensions.formats import instant_text
 
 COLUMNS = {"starts": "starts_at", "ends": "ends_at"}
-FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class WallTimeField(TypedDateTimeField):
@@ -23,15 +23,13 @@ class WallTimeField(TypedDateTimeField):
     def compress(self, data_list: Any) -> datetime | None:
         if not data_list or None in data_list:
             return None
-        wall = datetime.combine(*data_list)
-        if not FIRST_YEAR <= wall.year <= LAST_YEAR:
-            raise forms.ValidationError("Use a time from the year 2000 to the year 2100.")
-        return wall
+        return datetime.combine(*data_list)
 
 
 class TimeOffForm(PastAwareForm):
     """Leave of a doctor or closure of a location; `clock` is the location that sets the zone."""
 
+    typed_in = {column: name for name, column in COLUMNS.items()}
     asked_fields = frozenset({*COLUMNS, "clock", "location"})
     clocks: QuerySet[Location] | None = None  # the sites of staff who are restricted to them
 
@@ -101,4 +99,9 @@ class TimeOffForm(PastAwareForm):
         for name, column in COLUMNS.items():
             wall = cleaned.get(name)
             if wall:
-                setattr(self.instance, column, instant_of(wall.date(), wall.time(), clock.zone))
+                try:
+                    instant = instant_of(wall.date(), wall.time(), clock.zone)
+                except OverflowError:  # of the years 1 and 9999
+                    self.add_error(name, OUT_OF_RANGE)
+                else:
+                    setattr(self.instance, column, instant)

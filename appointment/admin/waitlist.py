@@ -28,6 +28,8 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 class WaitlistEntryForm(PartialUpdateForm):
     """A new entry, with a checkbox for each weekday."""
 
+    typed_in = {"weekday_bits": "weekdays"}
+
     weekdays = forms.TypedMultipleChoiceField(
         choices=tuple(enumerate(WEEKDAYS)),
         coerce=int,

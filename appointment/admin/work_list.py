@@ -17,13 +17,13 @@ from appointment.admin.time_off import doctors_of, slot_label
 from appointment.models import Appointment, WorkListItem
 from appointment.models.alternatives import with_alternatives
 from doctor.models import Slot
-from extensions.admin.forms import Autocomplete
+from extensions.admin.forms import Autocomplete, GuardedForm
 
 OTHER, CANCEL = "other", "cancel"
 FIXED_DECISIONS = [(OTHER, "Move it to the time chosen below"), (CANCEL, "Cancel it")]
 
 
-class RebookingForm(forms.ModelForm):
+class RebookingForm(GuardedForm):
     """Move a visit to an alternative or to another slot, or cancel it.
 
     `decision` is the key of an alternative, OTHER or CANCEL. The admin sets `user`.

@@ -9,6 +9,7 @@ from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, Location, TimeOff
+from doctor.models.time_off import OUT_OF_RANGE
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
@@ -136,8 +137,11 @@ def test_leave_on_another_clock_is_at_another_time(reception: AdminClient) -> No
     [
         ({}, "Choose the location on whose clock you typed the times."),
         ({"ends_0": str(day_ahead(2))}, "Time off ends after it starts."),
-        ({"starts_0": "1999-12-31"}, "Use a time from the year 2000 to the year 2100."),
-        ({"starts_0": "9999-12-31"}, "Use a time from the year 2000 to the year 2100."),
+        ({"starts_0": "1999-12-31"}, OUT_OF_RANGE),
+        ({"starts_0": "9999-12-31"}, OUT_OF_RANGE),
+        ({"starts_0": "2000-01-01"}, OUT_OF_RANGE),  # an hour earlier in UTC
+        ({"ends_0": "2100-12-31"}, OUT_OF_RANGE),
+        ({"starts_0": "0001-01-01"}, OUT_OF_RANGE),  # in no year of UTC
         ({"doctor": ""}, "Give either a doctor or a location."),
         ({"starts_1": ""}, "This field is required."),
     ],
@@ -148,6 +152,17 @@ def test_invalid_leave_is_reported_and_not_saved(
     clock = LocationFactory() if wrong else None
     refused = reception.send(ADD, **{**typed(DoctorFactory(), clock), **wrong})
     assert form_errors(refused) == [fault]
+    assert not TimeOff.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["starts", "ends"])
+def test_a_time_out_of_range_is_reported_beside_its_field(
+    field: str, reception: AdminClient
+) -> None:
+    place = LocationFactory(time_zone="America/New_York")
+    late = {f"{field}_0": "2099-12-31", f"{field}_1": "23:59"}  # five hours later in UTC
+    refused = reception.send(ADD, **{**typed(clock=place), "location": place.pk, **late})
+    assert refused.context["adminform"].form.errors == {field: [OUT_OF_RANGE]}
     assert not TimeOff.objects.exists()
 
 

@@ -16,6 +16,7 @@ from extensions.formats import instant_text
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
+OUT_OF_RANGE = "Use a time from 1 January 2000 to 1 January 2100, both 00:00 UTC."
 
 
 class TimeOffQuerySet(models.QuerySet["TimeOff"]):
@@ -94,11 +95,10 @@ class TimeOff(DoctorLocationModel):
         return f"{self.doctor or self.location}, {times}"
 
     def clean(self) -> None:
-        """Raise ValidationError for an instant outside the years 2000 to 2100."""
+        """Raise ValidationError for an instant before FIRST or after LAST."""
         for name in ("starts_at", "ends_at"):
             if (value := getattr(self, name)) and not FIRST <= value <= LAST:
-                words = "Use a time from the year 2000 to the year 2100."
-                raise ValidationError({name: ValidationError(words, code="date_range")})
+                raise ValidationError({name: ValidationError(OUT_OF_RANGE, code="date_range")})
 
     def slots(self, at: datetime) -> Any:
         """Return the slots that the leave closes, without those that have ended at the instant."""

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.form_keys import FormKeyMixin
-from extensions.admin.forms import Autocomplete, AutocompleteMultiple
+from extensions.admin.forms import Autocomplete, AutocompleteMultiple, GuardedForm
 from extensions.admin.log import PrivateLogEntryMixin
 from extensions.admin.lookups import (
     LOOKUP_ERRORS,
@@ -34,6 +34,7 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     The filters of its list are `list_filter`, `date_hierarchy` and `link_filters`; others are 400.
     """
 
+    form: Any = GuardedForm
     link_filters: tuple[str, ...] = ()  # parameters with which other pages link to this list
     list_per_page = 50
     show_full_result_count = False  # saves a count of the whole table

@@ -73,12 +73,16 @@ class FormKeyMixin(admin.ModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _saved_before(self, attempt: "_Attempt", answer: Answer, respond: Any) -> HttpResponse:
-        """Go where the first POST led, with a message; a popup closes as it did (`respond`)."""
+        """Go where the first POST led, with a message; a popup closes as it did (`respond`).
+
+        If the row was deleted since, the popup closes as after a deletion: nothing is chosen.
+        """
         request, first = attempt.request, json.loads(answer.body)
         if IS_POPUP_VAR in request.POST:
             row = self.get_object(request, str(first["row"]))
-            if row is not None:
-                return cast(HttpResponse, respond(request, row))
+            if row is None:
+                return self.response_delete(request, "", first["row"])
+            return cast(HttpResponse, respond(request, row))
         if first["typed"] == attempt.typed:
             self.message_user(request, SENT_TWICE, messages.SUCCESS)
         else:

@@ -1,11 +1,11 @@
-"""Forms that write only what the user changed, and widgets that ignore made-up primary keys."""
+"""Forms that write what the user changed and show all errors, and widgets that ignore junk keys."""
 
 import re
 from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 
 KEY = re.compile(r"[0-9]{1,18}")
 
@@ -43,7 +43,33 @@ class HiddenKeys(forms.HiddenInput):
         return [key for key in keys.split(",") if key]
 
 
-class PartialUpdateForm(forms.ModelForm):
+class ModelErrorsMixin:
+    """A ModelForm that shows each error of the model, also one on a column that it has no field of.
+
+    Django raises ValueError for such a column. `typed_in` maps a column to the field in which the
+    user types its value; an error on any other column is one of the form as a whole.
+    """
+
+    typed_in: dict[str, str] = {}
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Add an error to its field or, without such a field, to the form as a whole."""
+        if field is None and hasattr(error, "error_dict"):
+            for column, errors in error.error_dict.items():
+                self.add_error(column, errors)
+        else:
+            super().add_error(self._field_of(field), error)  # type: ignore[misc]
+
+    def _field_of(self, column: str | None) -> str | None:
+        name = self.typed_in.get(column or "", column)
+        return name if name in self.fields else None  # type: ignore[attr-defined]
+
+
+class GuardedForm(ModelErrorsMixin, forms.ModelForm):
+    """The form of a page that names no form of its own."""
+
+
+class PartialUpdateForm(ModelErrorsMixin, forms.ModelForm):
     """A form that carries the values it showed in hidden fields, and so knows what changed.
 
     Two users may have the same page open: each writes the columns that they changed and no other.
@@ -71,7 +97,7 @@ class PartialUpdateForm(forms.ModelForm):
         self.cleaned_data = cleaned
 
 
-class RejectedFormMixin:
+class RejectedFormMixin(ModelErrorsMixin):
     """A form that is shown again as typed, with the error that the model raised (`refusal`)."""
 
     refusal: ValidationError
@@ -80,15 +106,4 @@ class RejectedFormMixin:
         """Add the error, unless the form itself now finds one."""
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:  # type: ignore[attr-defined]
-            for field, errors in self._by_field():
-                self.add_error(field, errors)  # type: ignore[attr-defined]
-
-    def _by_field(self) -> list[tuple[str | None, list[ValidationError]]]:
-        """Return (field name, errors) pairs; the name is None if the form has no such field."""
-        if not hasattr(self.refusal, "error_dict"):
-            return [(None, self.refusal.error_list)]
-        fields: dict[str, Any] = self.fields  # type: ignore[attr-defined]
-        return [
-            (name if name in fields and name != NON_FIELD_ERRORS else None, errors)
-            for name, errors in self.refusal.error_dict.items()
-        ]
+            self.add_error(None, self.refusal)

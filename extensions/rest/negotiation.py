@@ -1,5 +1,8 @@
 """How the API chooses the format of an answer."""
 
+from typing import Any
+
+from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
@@ -7,8 +10,30 @@ from rest_framework.request import Request
 class ContentNegotiation(DefaultContentNegotiation):
     """REST framework's negotiation, for which an empty Accept header counts as an absent one.
 
-    Some HTTP clients send one; RFC 9110, section 12.5.1, lets a server disregard the header.
+    Some HTTP clients send one; RFC 9110, section 12.5.1, lets a server disregard the header. An
+    unknown `?format=` is 406, as an unknown media type in the header: REST framework's own answer
+    is 404, as if the row did not exist.
     """
+
+    def select_renderer(self, request: Request, *arguments: Any, **named: Any) -> Any:
+        """Return the renderer and its media type; raises NotAcceptable.
+
+        REST framework chooses before it authenticates. A refusal asks who calls first, so that the
+        call counts for its user.
+        """
+        try:
+            return super().select_renderer(request, *arguments, **named)
+        except NotAcceptable:
+            request.user  # noqa: B018
+            raise
+
+    def filter_renderers(self, renderers: Any, format: str) -> list[Any]:
+        """Return the renderers of this format; raises NotAcceptable without one."""
+        found = [renderer for renderer in renderers if renderer.format == format]
+        if not found:
+            formats = " or ".join(dict.fromkeys(renderer.format for renderer in renderers))
+            raise NotAcceptable(f"The format can be {formats}.", available_renderers=renderers)
+        return found
 
     def get_accept_list(self, request: Request) -> list[str]:
         """Return the accepted media types; any for an absent or empty header."""

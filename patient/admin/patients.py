@@ -15,6 +15,7 @@ from accounts.privacy import HiddenAccountsMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.dates import DATE_FIELDS
+from extensions.admin.forms import GuardedForm
 from extensions.admin.links import change_link, list_link
 from patient.models import MedicalHistory, Patient
 
@@ -27,6 +28,7 @@ class HistoryInline(admin.TabularInline):
     """
 
     model = MedicalHistory
+    form = GuardedForm
     patient_path = "patient"
     fields = ("kind", "description", "status", "diagnosed_on", "notes")
     formfield_overrides = DATE_FIELDS
