@@ -220,6 +220,13 @@ def test_fresh_mail_goes_before_retries(user: User, broken: list[Any]) -> None:
         assert next(message.to for message in post()) == ["ana@example.com"]
 
 
+def test_who_asks_after_many_others_is_served_before_them(user: User, broken: list[Any]) -> None:
+    queue_strangers(9)
+    ask()
+    broken += [None] + [refused(550)] * 9
+    assert [message.to for message in post()] == [["ana@example.com"]]
+
+
 def answers(monkeypatch: pytest.MonkeyPatch, error: Any) -> list[str]:
     """Let the server refuse the mails to `evil` by `error`; return the list of all it is asked."""
     asked: list[str] = []
