@@ -8,7 +8,7 @@ from smtplib import SMTPDataError, SMTPRecipientsRefused
 from django.core.mail import EmailMessage, get_connection
 
 # RFC 5321 and 4954: the server closes the connection, or asks for a login. Replies to a recipient
-# with one of these codes concern every recipient.
+# with one of these codes may concern every recipient.
 CODES_OF_SERVER = frozenset({421, 530, 534, 535, 538})
 
 
@@ -17,7 +17,8 @@ class Trouble(Enum):
 
     REFUSED = "given up"  # this mail will never be accepted: a reply 5xx, a malformed address
     POSTPONED = "to be tried again"  # a reply 4xx to this mail: greylisting, a full mailbox
-    SERVER_AWAY = "the mail server is away"  # no mail can be sent now
+    MAYBE_AWAY = "the mail server may be away"  # it ended the session: over this mail, or over any
+    SERVER_AWAY = "the mail server is away"  # no connection: no mail can be sent now
 
 
 class NotSent(Exception):
@@ -50,7 +51,7 @@ class Delivery:
             try:
                 return self._send(message)
             except NotSent as failure:
-                is_lost = failure.trouble is Trouble.SERVER_AWAY
+                is_lost = failure.trouble is Trouble.MAYBE_AWAY
                 if not is_lost or _is_timeout(failure.__cause__):
                     raise
         return self._send(message)
@@ -63,8 +64,8 @@ class Delivery:
 
     def _send(self, message: EmailMessage) -> None:
         message.connection = self._connection
+        self._open()
         try:
-            self._open()
             message.send()
         except (OSError, ValueError, MessageError) as error:
             self.close()
@@ -72,28 +73,30 @@ class Delivery:
         self._has_served = True
 
     def _open(self) -> None:
-        """Open the connection, unless it is open; raises OSError.
+        """Open the connection, unless it is open; raises NotSent.
 
-        A malformed name of the server is no fault of the recipient, so no ValueError leaves here.
+        A malformed name of the server, a ValueError, is no fault of the recipient either.
         """
         try:
             self._connection.open()
-        except ValueError as error:
-            raise ConnectionError from error
+        except (OSError, ValueError) as error:
+            self.close()
+            raise NotSent(Trouble.SERVER_AWAY, error) from error
 
 
 def trouble_of(error: Exception) -> Trouble:
     """Judge what a mail backend raised while it sent a mail to one recipient.
 
+    A server that ends the session, with 421 or without a word, may do so over this recipient alone.
     The reply to the sender's address (SMTPSenderRefused) concerns every mail alike.
     """
     if isinstance(error, SMTPRecipientsRefused | SMTPDataError):
         codes = _reply_codes(error)
         if any(code in CODES_OF_SERVER or not 400 <= code < 600 for code in codes):
-            return Trouble.SERVER_AWAY
+            return Trouble.MAYBE_AWAY
         is_final = all(code >= 500 for code in codes)
         return Trouble.REFUSED if is_final else Trouble.POSTPONED
-    return Trouble.SERVER_AWAY if isinstance(error, OSError) else Trouble.REFUSED
+    return Trouble.MAYBE_AWAY if isinstance(error, OSError) else Trouble.REFUSED
 
 
 def _reply_codes(error: Exception) -> list[int]:

@@ -42,7 +42,17 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
         return "\n".join(map(str, (*values, timestamp)))
 
 
+class ResetTokenGenerator(LinkTokenGenerator):
+    """Tokens that end with the next change of the password, once the address is verified.
+
+    Until then somebody else may have registered with the address, who would end the link of its
+    owner by changing the password. The use of a link verifies the address, which ends the link.
+    """
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        value = super()._make_hash_value(user, timestamp)
+        return f"{value}\n{user.password_changed_at}" if user.email_verified_at else value
+
+
 VERIFICATION = LinkTokenGenerator("verification", "email", "email_verified_at")
-PASSWORD_RESET = LinkTokenGenerator(
-    "password_reset", "email", "email_verified_at", "password_changed_at"
-)
+PASSWORD_RESET = ResetTokenGenerator("password_reset", "email", "email_verified_at")

@@ -7,6 +7,7 @@ account may have another address by then.
 """
 
 import logging
+from collections import Counter
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models import Case, Exists, F, OuterRef, Q, Sum, Value, When
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -26,6 +27,7 @@ from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 100
+SIGHT = 1000  # of the newest or the oldest mails, from which the next one is chosen
 FIRST_WAIT = timedelta(minutes=1)  # doubled with each try
 GIVEN_UP_AFTER = timedelta(days=1)
 MAX_TRIES = 20  # the doubled waits allow 11 in a day, and whoever asks again allows one more
@@ -108,18 +110,54 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         """Return the unsent mails to try now: due by `at`, and asked for less than a day ago."""
         return self.unsent().filter(due_at__lte=at, created_at__gt=at - GIVEN_UP_AFTER)
 
-    def first_due(self, at: datetime) -> "OutgoingMail | None":
-        """Return the mail to try next: fresh ones before retries, and of the fresh ones the newest.
+    def first_due(self, at: datetime, turns: "Turns | None" = None) -> "OutgoingMail | None":
+        """Return the mail to try next: fresh ones before retries, by `Turns`."""
+        turns = turns or Turns()
+        fresh = self.due(at).filter(attempts=0)
+        recent = ("-created_at", "-pk") if turns.is_newest else ("created_at", "pk")
+        retries = self.due(at).filter(attempts__gt=0)
+        return fresh.in_turn(turns, *recent) or retries.in_turn(turns, "due_at", "pk")
 
-        So a thousand mails that are refused one after the other delay nobody who asks after them.
-        """
-        fresh = self.due(at).filter(attempts=0).order_by("-created_at", "-pk")
-        return fresh.first() or self.due(at).order_by("due_at", "pk").first()
+    def in_turn(self, turns: "Turns", *order: str) -> "OutgoingMail | None":
+        """Return the first in the order, of the domains that were tried least in the round."""
+        within = self.order_by(*order)[:SIGHT].values("pk")
+        return self.model.objects.filter(pk__in=within).order_by(*turns.order(), *order).first()
 
     def delete_unaddressed(self, at: datetime) -> None:
         """Delete, in one statement, what addresses without an active account asked for."""
         holders = get_user_model().objects.filter(email=OuterRef("address"), is_active=True)
         self.due(at).filter(~Exists(holders), attempts=0, user=None).delete()
+
+
+class Turns:
+    """The order of a round: the domains in turn, and the newest and the oldest mail in turn.
+
+    So mails that are refused slowly delay neither the mail that was asked for before them nor the
+    one after them, nor any of another domain. A domain is its last two labels, since whoever owns
+    one has any number below it.
+    """
+
+    def __init__(self) -> None:
+        self._tried: Counter[str] = Counter()
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether the newest is next, and not the oldest."""
+        return self._tried.total() % 2 == 0
+
+    def note(self, address: str) -> None:
+        """Note that a mail to this address was tried."""
+        domain = address.rpartition("@")[2]
+        self._tried[".".join(domain.split(".")[-2:])] += 1
+
+    def order(self) -> list[Case]:
+        """Return what to order by: how many mails to the domain of the address were tried."""
+        cases: dict[int, Q] = {}
+        for domain, number in self._tried.most_common():
+            theirs = Q(address__endswith=f"@{domain}") | Q(address__endswith=f".{domain}")
+            cases[number] = cases.get(number, Q()) | theirs
+        whens = [When(theirs, then=Value(number)) for number, theirs in cases.items()]
+        return [Case(*whens, default=Value(0))] if whens else []
 
 
 class OutgoingMail(models.Model):
@@ -250,27 +288,31 @@ class OutgoingMail(models.Model):
 def send_due(at: datetime) -> int:
     """Send mails that are due, a hundred tries at most; return how many were sent.
 
-    `at`: the present. A round ends when the mail server is away. A mail is sent twice if the
-    process dies after sending it and before recording that. The log of a failure holds no address
-    and no token.
+    `at`: the present. A round ends when the mail server cannot be reached, or ends the session over
+    two mails in a row; over one, that mail alone is put off. A mail is sent twice if the process
+    dies after sending it and before recording that. The log of a failure holds no address and no
+    token.
     """
     difference = timezone.now() - at
     if not OutgoingMail.objects.due(at).exists():
         return 0
     OutgoingMail.objects.delete_unaddressed(at)
-    sent = 0
+    sent, turns = 0, Turns()
+    last: Trouble | None = None
     with closing(Delivery()) as delivery:
         for _ in range(BATCH_SIZE):
             now = timezone.now() - difference  # so that a mail queued during the round is seen
-            mail = OutgoingMail.objects.first_due(now)
+            mail = OutgoingMail.objects.first_due(now, turns)
             if mail is None:
                 break
+            turns.note(mail.address)
             try:
-                if mail.claim(at, now):
-                    sent += mail.deliver(at, delivery)
+                if mail.claim(at, now) and mail.deliver(at, delivery):
+                    sent, last = sent + 1, None
             except NotSent as failure:
                 logger.warning("Mail %s was not sent: %s", mail.pk, failure)
-                if failure.trouble is Trouble.SERVER_AWAY:
+                before, last = last, failure.trouble
+                if last is Trouble.SERVER_AWAY or before is last is Trouble.MAYBE_AWAY:
                     break
     return sent
 

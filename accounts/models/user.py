@@ -302,13 +302,14 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     def revise(self, **changes: Any) -> None:
         """Write these columns; a new `email` is unverified, and gets the mail that verifies it.
 
-        A new password or `is_active=False` deletes all API tokens of the user and ends all sessions
-        in the same transaction. A new password or address queues a notice to the owner.
+        The present address in other letters is no new one. A new password or `is_active=False`
+        deletes all API tokens of the user and ends all sessions in the same transaction. A new
+        password or address queues a notice to the owner.
         """
         with transaction.atomic():
             is_notable = "email" in changes or "password" in changes
             before = User.objects.lock(self.pk) if is_notable else None
-            if "email" in changes:
+            if before and fold_email(changes.get("email", before.email)) != before.email:
                 changes["email_verified_at"] = None
             if "password" in changes:
                 changes["password_changed_at"] = timezone.now()

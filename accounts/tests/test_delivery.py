@@ -1,6 +1,14 @@
 """A round of mails goes over one connection, and over a new one after a failure."""
 
-from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
+import ssl
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPHeloError,
+    SMTPNotSupportedError,
+    SMTPRecipientsRefused,
+    SMTPServerDisconnected,
+)
 from typing import Any
 
 import pytest
@@ -98,7 +106,36 @@ def test_a_server_that_is_away_is_asked_once() -> None:
 
 @pytest.mark.usefixtures("backend")
 def test_a_server_that_does_not_answer_in_time_is_not_asked_twice() -> None:
-    assert send(None, None, timed_out())[1] == [None, Trouble.SERVER_AWAY, None]
+    assert send(None, None, timed_out())[1] == [None, Trouble.MAYBE_AWAY, None]
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError(),
+        ConnectionRefusedError(),
+        ssl.SSLCertVerificationError(),
+        SMTPServerDisconnected(),
+        SMTPConnectError(554, b"no"),
+        SMTPHeloError(550, b"no"),
+        SMTPAuthenticationError(535, b"no"),
+        SMTPNotSupportedError(),
+    ],
+    ids=repr,
+)
+def test_a_server_without_a_connection_is_away(error: Exception) -> None:
+    calls, troubles = send(error)
+    assert calls[:2] == ["open", "close"]
+    assert troubles == [Trouble.SERVER_AWAY, None, None]
+
+
+@pytest.mark.usefixtures("backend")
+def test_a_session_that_the_server_ends_over_one_mail_is_begun_again_for_the_next() -> None:
+    bye = SMTPRecipientsRefused({"ana@example.com": (421, b"bye")})
+    calls, troubles = send(None, bye)
+    assert calls == ["open", "send", "close", "open", "send", "send"]
+    assert troubles == [Trouble.MAYBE_AWAY, None, None]
 
 
 @pytest.mark.usefixtures("backend")

@@ -161,6 +161,7 @@ def test_every_way_to_a_new_password_or_address_ends_a_link(user: User) -> None:
         token = PASSWORD_RESET.make(user)
         user.revise(**new)
         assert_invalid(confirm(token), "token")
+    user.revise(email_verified_at=timezone.now())
     for fields in (None, ["password"]):  # as Django's forms and its command save a user
         token = PASSWORD_RESET.make(user)
         user.set_password(NEW)
@@ -179,6 +180,31 @@ def test_a_reset_of_an_unverified_address_is_sent_at_once_and_verifies_it(user: 
     assert user.email_verified_at is not None
     assert not VERIFICATION.is_valid(user, verification), "an earlier link is alive"
     assert login(NEW) == 200
+
+
+def test_who_registered_with_the_address_of_another_cannot_end_the_link_of_its_owner(
+    user: User,
+) -> None:
+    user.revise(email_verified_at=None)
+    token = PASSWORD_RESET.make(user)
+    user.change_password(PASSWORD, "horse battery staple")
+    user.revise(first_name="Eve")
+    assert confirm(token).status_code == 200
+    assert login(NEW) == 200
+    assert_invalid(confirm(token), "token")
+
+
+def test_a_link_of_an_unverified_address_ends_with_the_address_and_with_its_verification(
+    user: User,
+) -> None:
+    user.revise(email_verified_at=None)
+    token = PASSWORD_RESET.make(user)
+    user.revise(email_verified_at=timezone.now())
+    assert_invalid(confirm(token), "token")
+    user.revise(email_verified_at=None)
+    token = PASSWORD_RESET.make(user)
+    user.revise(email="eva@example.com")
+    assert_invalid(confirm(token), "token")
 
 
 def test_a_reset_of_a_verified_address_keeps_the_instant_of_its_verification(user: User) -> None:

@@ -13,6 +13,7 @@ from accounts.links import PASSWORD_RESET, VERIFICATION
 from accounts.models import OutgoingMail, User
 from accounts.tests.factories import UserFactory
 from accounts.tests.mailbox import post, token_in
+from tests.admin_client import AdminClient
 from tests.problems import assert_invalid
 from tests.statements import counted_statements
 from tests.threads import run_together
@@ -116,6 +117,20 @@ def test_a_new_address_is_not_verified(user: User) -> None:
     assert is_verified(user)
     user.revise(email="eva@example.com")
     assert not is_verified(user)
+
+
+@pytest.mark.parametrize("retyped", ["Ana@Example.com", " ANA@example.COM ", "ana@example.com"])
+def test_the_address_in_other_letters_stays_verified(retyped: str) -> None:
+    user = UserFactory(email="ana@example.com", email_verified_at=timezone.now())
+    user.revise(email=retyped)
+    assert is_verified(user)
+    assert post() == []
+
+
+def test_the_address_in_other_letters_stays_verified_in_the_admin(superuser: User) -> None:
+    user = UserFactory(email="ana@example.com", email_verified_at=timezone.now())
+    AdminClient(superuser).change(user, email="Ana@Example.com")
+    assert is_verified(user)
 
 
 def test_a_closed_account_cannot_verify_its_address(user: User) -> None:

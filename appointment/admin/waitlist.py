@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -17,6 +18,7 @@ from appointment.models.erasure import lock_entries
 from appointment.models.offer import with_state
 from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Doctor, Specialty
+from doctor.wall_time import validate_date
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import PartialUpdateForm
@@ -39,8 +41,16 @@ class WaitlistEntryForm(PartialUpdateForm):
     )
 
     def clean(self) -> Any:
-        """Set `weekday_bits` from the checked weekdays: bit n is weekday n, Monday is 0."""
+        """Set `weekday_bits` from the checked weekdays: bit n is weekday n, Monday is 0.
+
+        The dates are bounded as those of a session.
+        """
         cleaned = super().clean()
+        for name in ("first_date", "last_date"):
+            try:
+                validate_date(self.cleaned_data.get(name) or timezone.now().date())
+            except ValidationError as error:
+                self.add_error(name, error)
         self.instance.weekday_bits = sum(1 << day for day in self.cleaned_data.get("weekdays", ()))
         return cleaned
 

@@ -155,25 +155,39 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
             .filter(~Exists(declined), ~Exists(other_offers), ~Exists(of_account))
             .filter(~Exists(canceled), ~Exists(moved))
             .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
-            .under_limit(slot.location.max_live_per_patient, at_location)
+            .under_limit(slot, at_location, at)
             .under_cap(at)
         )
 
-    def under_limit(self, limit: int | None, visits: Any) -> "WaitlistEntryQuerySet":
-        """Entries whose patient has fewer than `limit` of these visits; all without a limit."""
+    def with_open_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
+        """Entries whose open offer has not expired at the instant."""
+        return self.filter(offers__status="open", offers__expires_at__gt=at)
+
+    def under_limit(self, slot: Slot, visits: Any, at: datetime) -> "WaitlistEntryQuerySet":
+        """Entries whose patient may have one more visit at the slot's location.
+
+        `visits`: those that count. So does each open offer there, which may become a visit. All
+        entries if the location has no limit.
+        """
+        limit = slot.location.max_live_per_patient
         if limit is None:
             return self
-        number = visits.order_by().values("patient").annotate(n=Count("pk")).values("n")
-        return self.alias(visits=Coalesce(Subquery(number), 0)).filter(visits__lt=limit)
+        entries = self.model.objects.filter(patient=OuterRef("patient"))
+        offers = entries.with_open_offer(at).filter(offers__slot__location=slot.location_id)
+        number = _number_of(visits, "patient") + _number_of(offers, "patient")
+        return self.alias(visits=number).filter(visits__lt=limit)
 
     def under_cap(self, at: datetime) -> "WaitlistEntryQuerySet":
         """Entries whose account may have one more visit ahead; all that have no account.
 
-        As `booking_context`, which counts for one patient.
+        As `booking_context`, which counts for one patient. Each open offer of the account counts
+        too: all of them can be accepted.
         """
-        ahead = Appointment.objects.not_ended(at).filter(patient__user=OuterRef("patient__user"))
-        number = ahead.order_by().values("patient__user").annotate(n=Count("pk")).values("n")
-        entries = self.alias(ahead=Coalesce(Subquery(number), 0))
+        account = {"patient__user": OuterRef("patient__user")}
+        ahead = Appointment.objects.not_ended(at).filter(**account)
+        offers = self.model.objects.filter(**account).with_open_offer(at)
+        number = _number_of(ahead, "patient__user") + _number_of(offers, "patient__user")
+        entries = self.alias(ahead=number)
         if settings.MAX_AHEAD_PER_ACCOUNT:
             entries = entries.filter(ahead__lt=settings.MAX_AHEAD_PER_ACCOUNT)
         if settings.MAX_AHEAD_UNVERIFIED:
@@ -234,6 +248,11 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
             default=None,
         )
         return self.annotate(position=position)
+
+
+def _number_of(rows: Any, by: str) -> Coalesce:
+    """Return a subquery that counts these rows, all of which have the same value of `by`."""
+    return Coalesce(Subquery(rows.order_by().values(by).annotate(n=Count("pk")).values("n")), 0)
 
 
 def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
@@ -357,10 +376,10 @@ class WaitlistEntry(models.Model):
         """Join the waitlist at the end of the line; returns itself. Locks the user and the patient.
 
         For the `user`, or the user's dependent with that id; without a user, for `self.patient`.
-        Raises ValidationError for dates that have passed and a doctor who has left, AlreadyWaiting
-        for the same wish twice, TooManyEntries, and PlaceAvailable (with `alternatives`) if the
-        patient can book a fitting slot now. A place that becomes free at the same moment may be
-        missed: `run_due` offers it later.
+        Raises ValidationError for dates that have passed, weekdays that do not lie between the
+        dates, and a doctor who has left; AlreadyWaiting for the same wish twice, TooManyEntries,
+        and PlaceAvailable (with `alternatives`) if the patient can book a fitting slot now. A place
+        that becomes free at the same moment may be missed: `run_due` offers it later.
         """
         at = at or timezone.now()
         with transaction.atomic():
@@ -429,9 +448,12 @@ class WaitlistEntry(models.Model):
     # --- Shared by the verbs ---
 
     def _validate(self, today: date) -> None:
-        """Raise ValidationError for dates that have passed and for a doctor who has left."""
+        """Raise ValidationError for a wish that cannot come true: no such day, no such doctor."""
         if self.last_date < today:
             raise ValidationError({"to": ValidationError("These days are over.", "date_range")})
+        if not WaitlistCriteria.of(self).has_day(today):
+            none = ValidationError("None of these weekdays lies between the dates.", "date_range")
+            raise ValidationError({"weekdays": none})
         if self.doctor and not self.doctor.is_active:
             left = ValidationError("This doctor sees no patients any more.", "inactive")
             raise ValidationError({"doctor": left})

@@ -56,10 +56,14 @@ class WaitlistCriteria:
         if (self.doctor_id, self.specialty_id) != (other.doctor_id, other.specialty_id):
             return False
         first = max(self.first_date, other.first_date)
-        common = (min(self.last_date, other.last_date) - first).days + 1
-        weekdays = ((first.weekday() + n) % 7 for n in range(min(common, 7)))
+        last = min(self.last_date, other.last_date)
         wanted = (self.weekday_bits or ANY_DAY) & (other.weekday_bits or ANY_DAY)
-        return any(wanted >> weekday & 1 for weekday in weekdays)
+        return _has_weekday(first, last, wanted)
+
+    def has_day(self, today: date) -> bool:
+        """Whether one of the weekdays lies between the dates, from today on."""
+        first = max(self.first_date, today)
+        return _has_weekday(first, self.last_date, self.weekday_bits or ANY_DAY)
 
     def slots(self, locations: Iterable[Location]) -> SlotQuerySet:
         """The slots at these locations that fit, free or not."""
@@ -87,6 +91,12 @@ class WaitlistCriteria:
                 here &= Q(LessThanOrEqual(end, self.end_time))
             condition |= here
         return condition
+
+
+def _has_weekday(first: date, last: date, bits: int) -> bool:
+    """Whether a day from the first to the last is one of these weekdays."""
+    weekdays = ((first.weekday() + n) % 7 for n in range(min((last - first).days + 1, 7)))
+    return any(bits >> weekday & 1 for weekday in weekdays)
 
 
 CRITERIA = tuple(column.name for column in fields(WaitlistCriteria))

@@ -11,9 +11,10 @@ from accounts.tests.factories import UserFactory
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.rescheduling import free
-from appointment.tests.waitlist import holders, only_visit, waiting
+from appointment.tests.waitlist import HALF_AN_HOUR, holders, offered, only_visit, waiting
 from doctor.exceptions import TooManyAppointments
 from doctor.models import Slot
+from doctor.tests.factories import LocationFactory, day_ahead
 from extensions.exceptions import DomainError
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
@@ -227,6 +228,44 @@ def test_a_place_is_not_offered_to_an_account_at_its_cap(family: tuple[Patient, 
     nobody = waiting(visit, patient=PatientFactory(user=None))
     visit.cancel()
     assert holders(visit.slot) == [nobody.pk]
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_the_open_offers_of_an_account_count_towards_its_cap(settings: Any, verified: bool) -> None:
+    settings.MAX_AHEAD_PER_ACCOUNT, settings.MAX_AHEAD_UNVERIFIED = (3, 0) if verified else (0, 3)
+    patient = PatientFactory() if verified else of_unverified()
+    people = [patient, *DependentFactory.create_batch(3, user=patient.user)]
+    visits = [only_visit() for _ in people]
+    entries = [waiting(visit, patient=who) for visit, who in zip(visits, people, strict=True)]
+    for visit in visits:
+        visit.cancel()
+    assert [holders(visit.slot) for visit in visits] == [[e.pk] for e in entries[:3]] + [[]]
+    for entry in entries[:3]:
+        entry.accept()
+
+
+def test_an_offer_that_has_expired_counts_no_more(settings: Any) -> None:
+    settings.MAX_AHEAD_UNVERIFIED = 1
+    patient, at = of_unverified(), timezone.now()
+    people = [patient, DependentFactory(user=patient.user)]
+    visits = [only_visit() for _ in people]
+    entries = [waiting(visit, patient=who) for visit, who in zip(visits, people, strict=True)]
+    for visit in visits:
+        visit.cancel(at=at)
+    at += HALF_AN_HOUR
+    assert offered(visits[1].slot, at) == 1
+    assert holders(visits[1].slot) == [entries[1].pk]
+
+
+def test_the_open_offers_of_a_patient_count_towards_the_limit_of_the_location(
+    patient: Patient,
+) -> None:
+    location = LocationFactory(max_live_per_patient=1)
+    visits = [only_visit(location=location, date=day_ahead(day)) for day in (3, 4)]
+    entry, _ = (waiting(visit, patient=patient) for visit in visits)
+    for visit in visits:
+        visit.cancel()
+    assert [holders(visit.slot) for visit in visits] == [[entry.pk], []]
 
 
 def test_an_offer_is_not_accepted_at_the_cap_and_stays_open(

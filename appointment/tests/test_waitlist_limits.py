@@ -1,9 +1,10 @@
 """A patient waits once for one wish, and an account has a limited number of entries in line."""
 
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from appointment.exceptions import AlreadyWaiting, TooManyEntries
 from appointment.models import WaitlistEntry
@@ -15,7 +16,7 @@ from doctor.tests.factories import DoctorFactory, SpecialtyFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.admin_client import AdminClient, form_errors
-from tests.problems import assert_problem
+from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
 
@@ -190,3 +191,50 @@ def test_the_admin_shows_the_sentence(patient: Patient, staff: Any, doctor: Doct
     WaitlistEntryFactory.create_batch(9, patient=patient)
     [fault] = form_errors(reception.send(add, **filled, doctor=DoctorFactory().pk))
     assert fault == TooManyEntries.message
+
+
+# --- Wishes that cannot come true -----------------------------------------------------------------
+
+
+def test_one_of_the_weekdays_lies_between_the_dates(patient: Patient, doctor: Doctor) -> None:
+    for never in (days(2, 2, 3), days(0, 4, 5, 6), days(5, 9, 3, 4)):
+        with pytest.raises(ValidationError) as refusal:
+            join(patient, doctor=doctor, **never)
+        assert set(refusal.value.message_dict) == {"weekdays"}
+    join(patient, doctor=doctor, **days(2, 2, 2))
+    join(patient, doctor=doctor, **days(5, 9, 2))
+
+
+def test_a_weekday_that_is_over_does_not_count(patient: Patient, doctor: Doctor) -> None:
+    wednesday = datetime.combine(MONDAY + timedelta(days=2), time(12), UTC)
+    with pytest.raises(ValidationError):
+        WaitlistEntry(patient=patient, doctor=doctor, **days(-1, 5, 6)).join(at=wednesday)
+    WaitlistEntry(patient=patient, doctor=doctor, **days(-1, 6, 6)).join(at=wednesday)
+
+
+def test_the_api_names_the_weekdays(patient: Patient, client_of: Any, doctor: Doctor) -> None:
+    wednesday = str(MONDAY + timedelta(days=2))
+    wish = {"doctor": doctor.pk, "from": wednesday, "to": wednesday}
+    path, client = "/api/appointment/waitlist/", client_of(patient.user)
+    codes = assert_invalid(client.post(path, {**wish, "weekdays": [3]}), "weekdays")
+    assert codes == {"weekdays": "date_range"}
+    answer = client.post(path, {**wish, "weekdays": [2, 2, 2]})
+    assert (answer.status_code, answer.json()["weekdays"]) == (201, [2])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"first_date": "0001-01-01"},
+        {"last_date": "9999-12-31"},
+        {"first_date": "2199-01-01", "last_date": "2199-01-02"},
+        {"weekdays": [(day_ahead(8).weekday() + 3) % 7]},
+    ],
+)
+def test_the_admin_refuses_what_cannot_come_true(
+    patient: Patient, staff: Any, doctor: Doctor, wrong: dict[str, Any]
+) -> None:
+    filled = {"patient": patient.pk, "first_date": day_ahead(8), "last_date": day_ahead(9)}
+    add, reception = "/admin/appointment/waitlistentry/add/", AdminClient(staff)
+    assert form_errors(reception.send(add, **{**filled, **wrong}, doctor=doctor.pk))
+    assert not WaitlistEntry.objects.exists()

@@ -1,4 +1,4 @@
-"""A mail server that answers slowly, and refuses the recipients of one domain for good."""
+"""A mail server that answers slowly, and refuses the recipients of one domain."""
 
 import time
 from collections import Counter
@@ -14,12 +14,16 @@ REPLY_SECONDS = 0.02  # as over a network
 
 
 class MailServer(ThreadingTCPServer):
-    """Counts, by address, the recipients that it was asked to take, and keeps when it took mail."""
+    """Counts, by address, the recipients that it was asked to take, and keeps when it took mail.
+
+    It refuses by the `refusal`, which takes it `seconds`; after 421 it ends the connection.
+    """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, refusal: str, seconds: float) -> None:
         super().__init__((serve.HOST, 0), Session)
+        self.refusal, self.seconds = refusal, seconds
         self.asked: Counter[str] = Counter()
         self.taken: dict[str, float] = {}
 
@@ -52,14 +56,19 @@ class Session(StreamRequestHandler):
             verb = line[:4].upper().decode(errors="replace")
             if verb == "QUIT":
                 return self._reply("221 bye")
-            self._reply(self._answer(verb, line.decode(errors="replace")))
+            answer = self._answer(verb, line.decode(errors="replace"))
+            self._reply(answer)
+            if answer.startswith("421"):
+                return None
         return None
 
     def _answer(self, verb: str, line: str) -> str:
         if verb == "RCPT":
             self.recipient = line.partition("<")[2].partition(">")[0]
             self.server.asked[self.recipient] += 1
-            return "550 no such mailbox" if self.recipient.endswith(f"@{REFUSED}") else "250 ok"
+            if self.recipient.endswith(f"@{REFUSED}"):
+                time.sleep(self.server.seconds)
+                return self.server.refusal
         if verb == "DATA":
             self._reply("354 go on")
             while self.rfile.readline().rstrip(b"\r\n") != b".":
