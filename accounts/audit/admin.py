@@ -9,12 +9,13 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.audit.models import AuditEvent
 from accounts.audit.views import record_read
+from accounts.exceptions import Throttled
 from accounts.privacy import AllSitesAdminMixin, display_name, sees_all_sites
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import valid_keys
@@ -95,6 +96,15 @@ class AuditedAutocompleteView(AutocompleteJsonView):
         if tuple(request.GET.get(name) for name in names) not in self._offered():
             raise PermissionDenied
         return super().process_request(request)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Return the suggestions; over a limit none, but the reason, which nobody can select."""
+        try:
+            return super().get(request, *args, **kwargs)
+        except Throttled as error:
+            reason = {"id": "", "text": str(error), "disabled": True}
+            answer = {"results": [reason], "pagination": {"more": False}}
+            return JsonResponse(answer, headers={"Retry-After": str(error.wait)})
 
     def _offered(self) -> set[tuple[str, str, str]]:
         """Return app label, model name and field name of every autocomplete field of the site."""

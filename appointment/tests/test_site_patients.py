@@ -4,7 +4,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission
+from django.utils import timezone
+from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
@@ -244,6 +247,47 @@ def test_no_new_entry_of_a_history_names_a_stranger(
 ) -> None:
     member.user_permissions.set(Permission.objects.exclude(codename="view_all_sites"))
     assert admin_client.suggestions(MedicalHistory, "patient", f"García López {BORN}") == []
+
+
+# --- Searches by name are counted -----------------------------------------------------------------
+
+
+def denied_searches(member: User) -> int:
+    denied = {"outcome": "denied", "actor": member, "kind": "patient.patient", "action": "read"}
+    return AuditEvent.objects.filter(**denied).count()
+
+
+@time_machine.travel(timezone.now().replace(minute=30))  # a limit counts in hours of the clock
+@pytest.mark.parametrize("limit", [{"named_search": "3/hour"}, {"named_search_daily": "3/day"}])
+def test_searches_by_name_are_limited_and_those_that_find_nobody_are_recorded(
+    admin_client: AdminClient, member: User, stranger: Patient, monkeypatch: Any, limit: Any
+) -> None:
+    rates = {**SimpleRateThrottle.THROTTLE_RATES, **limit}
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+    right = f"{stranger.last_name} {BORN}"
+    for model in (Appointment, EmergencyAccess):
+        assert admin_client.suggestions(model, "patient", f"García López {day_ahead(1)}") == []
+    assert denied_searches(member) == 2
+    assert admin_client.suggestions(WaitlistEntry, "patient", right)[0]["id"] == str(stranger.pk)
+    assert denied_searches(member) == 2
+    [reason] = admin_client.suggestions(Appointment, "patient", right)
+    assert (reason["id"], reason["disabled"]) == ("", True)
+    assert "Too many tries. Try again in" in reason["text"]
+    assert denied_searches(member) == 3
+    assert admin_client.suggestions(Appointment, "patient", "García") == [], "no name and date"
+
+
+def test_only_a_form_that_books_searches_by_name(
+    member: User, admin_client: AdminClient, stranger: Patient
+) -> None:
+    term = f"{stranger.last_name} {BORN}"
+    member.groups.clear()
+    member.user_permissions.set(
+        Permission.objects.filter(codename__in=("view_patient", "add_medicalhistory"))
+    )
+    for model in (Appointment, WaitlistEntry, EmergencyAccess, MedicalHistory):
+        assert admin_client.suggestions(model, "patient", term) == []
+    assert not admin_client.client.session.get("patients_found")
 
 
 # --- What a page shows ----------------------------------------------------------------------------

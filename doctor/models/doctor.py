@@ -82,10 +82,10 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         doctors = self.model.objects.filter(pk=models.OuterRef("pk"))
         here = models.Q(models.Exists(doctors.filter(schedules__location__in=user.sites)))
         here |= models.Q(models.Exists(doctors.filter(weekly_hours__location__in=user.sites)))
-        nothing = ~models.Exists(doctors.filter(waitlist_entries__status__in=WAITS))
+        anything = models.Q(models.Exists(doctors.filter(waitlist_entries__status__in=WAITS)))
         for rows in ("schedules", "weekly_hours", "time_off", "appointments"):
-            nothing &= ~models.Exists(doctors.filter(**{f"{rows}__isnull": False}))
-        return self.filter(here | nothing)
+            anything |= models.Q(models.Exists(doctors.filter(**{f"{rows}__isnull": False})))
+        return self.filter(here | ~anything)
 
     def _works_at(self, locations: Any, at: datetime | None) -> models.Q:
         """Return the condition of a session from today on, or weekly hours that have not ended."""
