@@ -18,7 +18,7 @@ from accounts.audit.views import record_read
 from accounts.exceptions import Throttled
 from accounts.privacy import AllSitesAdminMixin, display_name, sees_all_sites
 from extensions.admin.base import ReadOnlyAdmin
-from extensions.admin.forms import valid_keys
+from extensions.admin.forms import shows_labels, valid_keys
 
 
 class AuditedAdminMixin:
@@ -70,10 +70,10 @@ class AuditedAdminMixin:
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """Record the patient whom the page of a new row shows, selected by the URL or the form."""
-        if kwargs.get("add") and "patient" in context["adminform"].form.fields:
-            chosen = valid_keys([context["adminform"].form["patient"].value()])
-            people = context["adminform"].form.fields["patient"].queryset
-            rows = list(people.filter(pk__in=chosen))
+        form = context["adminform"].form
+        if kwargs.get("add") and "patient" in form.fields and shows_labels(form.fields["patient"]):
+            people = form.fields["patient"].queryset
+            rows = list(people.filter(pk__in=valid_keys([form["patient"].value()])))
             if rows:
                 record_read(people.model, rows, "", otherwise="staff")
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
