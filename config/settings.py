@@ -201,6 +201,8 @@ RATES = {  # docs/operations.md says what each counts
     "user": "600/minute",
     "anon": "600/minute",
     "booking": "60/minute",
+    "named_search": "30/hour",
+    "named_search_daily": "100/day",
     "login": "120/minute",
     "password": "10/minute",  # nosec B105  # a rate
     "register": "60/hour",

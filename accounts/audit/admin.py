@@ -9,15 +9,16 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.audit.models import AuditEvent
 from accounts.audit.views import record_read
+from accounts.exceptions import Throttled
 from accounts.privacy import AllSitesAdminMixin, display_name, sees_all_sites
 from extensions.admin.base import ReadOnlyAdmin
-from extensions.admin.forms import valid_keys
+from extensions.admin.forms import shows_labels, valid_keys
 
 
 class AuditedAdminMixin:
@@ -69,10 +70,10 @@ class AuditedAdminMixin:
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """Record the patient whom the page of a new row shows, selected by the URL or the form."""
-        if kwargs.get("add") and "patient" in context["adminform"].form.fields:
-            chosen = valid_keys([context["adminform"].form["patient"].value()])
-            people = context["adminform"].form.fields["patient"].queryset
-            rows = list(people.filter(pk__in=chosen))
+        form = context["adminform"].form
+        if kwargs.get("add") and "patient" in form.fields and shows_labels(form.fields["patient"]):
+            people = form.fields["patient"].queryset
+            rows = list(people.filter(pk__in=valid_keys([form["patient"].value()])))
             if rows:
                 record_read(people.model, rows, "", otherwise="staff")
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
@@ -95,6 +96,15 @@ class AuditedAutocompleteView(AutocompleteJsonView):
         if tuple(request.GET.get(name) for name in names) not in self._offered():
             raise PermissionDenied
         return super().process_request(request)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Return the suggestions; over a limit none, but the reason, which nobody can select."""
+        try:
+            return super().get(request, *args, **kwargs)
+        except Throttled as error:
+            reason = {"id": "", "text": str(error), "disabled": True}
+            answer = {"results": [reason], "pagination": {"more": False}}
+            return JsonResponse(answer, headers={"Retry-After": str(error.wait)})
 
     def _offered(self) -> set[tuple[str, str, str]]:
         """Return app label, model name and field name of every autocomplete field of the site."""

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, reverse
 
+from accounts.audit.context import current_context
 from accounts.audit.models import AuditEvent
 from accounts.audit.views import READ_METHODS
 from extensions.db.fields import MAX_KEY
@@ -63,16 +64,27 @@ def record_denial(request: HttpRequest, response: HttpResponseBase) -> None:
     data, and the log says so.
     """
     model = _audited_model(request) if _is_denial(request, response) else None
-    if model is None:
-        return
+    if model is not None:
+        _record_within_limits(request, model, response["X-Request-ID"])
+
+
+def record_denied_search(request: HttpRequest, model: type[Model]) -> None:
+    """Record that a search for a person by name was refused or found nobody.
+
+    Its answer is no refusal, so `record_denial` does not see it.
+    """
+    _record_within_limits(request, model, current_context().request_id)
+
+
+def _record_within_limits(request: HttpRequest, model: type[Model], request_id: str) -> None:
     try:
         if all(throttle().allow_request(request, None) for throttle in THROTTLES):
             _record(request, model)
         else:
             caller = getattr(getattr(request, "user", None), "pk", None)
-            logger.warning("%s: account %s, %s", OVER_LIMIT, caller, response["X-Request-ID"])
+            logger.warning("%s: account %s, %s", OVER_LIMIT, caller, request_id)
     except Error:
-        logger.error("A refusal could not be written down: %s", response["X-Request-ID"])
+        logger.error("A refusal could not be written down: %s", request_id)
 
 
 def _record(request: HttpRequest, model: type[Model]) -> None:

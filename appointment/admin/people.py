@@ -6,12 +6,15 @@ They belong to the app `patient`; what a patient has at a site is known here.
 from datetime import date
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.audit.context import current_context
+from accounts.audit.denials import record_denied_search
+from accounts.exceptions import Throttled
 from accounts.privacy import sees_all_sites
 from accounts.requests import signed_in_user
 from appointment.models.site_patients import (
@@ -19,6 +22,7 @@ from appointment.models.site_patients import (
     named,
     patients_for_staff,
 )
+from appointment.throttles import DailyNamedSearchThrottle, NamedSearchThrottle
 from doctor.admin.sites import SiteAdminMixin
 from patient.admin.emergency import EmergencyAccessAdmin
 from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
@@ -50,6 +54,15 @@ def remember(request: HttpRequest, keys: list[int]) -> None:
     request.session[FOUND] = [*others, *keys][-MOST_FOUND:]
 
 
+def count_named_search(request: HttpRequest) -> None:
+    """Count a search by name; over a limit record a denied event and raise Throttled."""
+    throttles = (NamedSearchThrottle(), DailyNamedSearchThrottle())
+    over = [each for each in throttles if not each.allow_request(request, None)]
+    if over:
+        record_denied_search(request, Patient)
+        raise Throttled(wait=int(max(each.wait() for each in over)) + 1)
+
+
 def named_in(term: str) -> Q | None:
     """Return the condition for a term such as "García 1984-12-03"; None for any other term."""
     *words, last = term.replace("\0", " ").split() or [""]
@@ -62,8 +75,9 @@ def named_in(term: str) -> Q | None:
 class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
     """Patients with something at the sites of the user.
 
-    A search for a form also finds others by last name and birth date, to book for them. Staff who
-    are restricted to their sites erase nobody: the person may have visits elsewhere.
+    The search of a form that books also finds others, by last name and birth date. It counts, and
+    leaves a denied event if it finds nobody: who tries every date would find anybody. Staff who are
+    restricted to their sites erase nobody: the person may have visits elsewhere.
     """
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Patient]) -> QuerySet[Patient]:
@@ -75,14 +89,24 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Patient], search_term: str
     ) -> tuple[QuerySet[Patient], bool]:
-        match, exactly = request.resolver_match, named_in(search_term)
-        user = signed_in_user(request)
-        if match and match.url_name == "autocomplete" and exactly and user.sites:
+        exactly = named_in(search_term)
+        if exactly and signed_in_user(request).sites and self._books(request):
+            count_named_search(request)
             keys = list(Patient.objects.filter(exactly).values_list("pk", flat=True)[:MOST_FOUND])
             if keys:
                 remember(request, keys)
                 return Patient.objects.filter(pk__in=keys), False
+            record_denied_search(request, Patient)
         return super().get_search_results(request, queryset, search_term)
+
+    def _books(self, request: HttpRequest) -> bool:
+        """Whether the search is that of a form by which the user books or opens an emergency."""
+        match = request.resolver_match
+        if match is None or match.url_name != "autocomplete":
+            return False
+        model = apps.get_model(request.GET["app_label"], request.GET["model_name"])
+        form: Any = self.admin_site._registry.get(model)
+        return isinstance(form, PatientChoiceMixin) and form.has_add_permission(request)
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

@@ -13,13 +13,15 @@ from patient.models import Patient
 def has_something_at_sites_of(user: Any, patient: str = "pk") -> Q:
     """Return the condition that a patient has something at the sites of this member of staff.
 
-    That is a visit there, whatever its time and status, or a waitlist entry that the sites may
-    serve. `patient`: the path from a row to the key of its patient. Every row, if not restricted.
+    That is a visit there, whatever its time and status, or a place in line for a doctor who works
+    there. Who waits for a specialty waits for any site: the waitlist shows the entry, and that
+    opens neither the record nor the history. `patient`: the path from a row to the key of its
+    patient. Every row, if not restricted.
     """
     if user.sites is None:
         return Q()
     visits = Appointment.objects.at_sites_of(user).filter(patient=OuterRef(patient))
-    entries = WaitlistEntry.objects.at_sites_of(user).filter(patient=OuterRef(patient))
+    entries = WaitlistEntry.objects.for_a_doctor_of(user).filter(patient=OuterRef(patient))
     return Q(Exists(visits)) | Q(Exists(entries))
 
 

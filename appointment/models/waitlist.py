@@ -70,6 +70,12 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         doctors = Doctor.objects.at_sites_of(user, at)
         return self.in_line(earliest_date(at)).for_doctors(doctors)
 
+    def for_a_doctor_of(self, user: Any, at: datetime | None = None) -> "WaitlistEntryQuerySet":
+        """Entries in line for a doctor who works at one of the sites of this member of staff."""
+        at = at or timezone.now()
+        doctors = Doctor.objects.at_sites_of(user, at)
+        return self.in_line(earliest_date(at)).filter(doctor__in=doctors)
+
     def waiting(self) -> "WaitlistEntryQuerySet":
         """Entries with the status `waiting`: in line, without an open offer."""
         return self.filter(status=WaitlistStatus.WAITING)

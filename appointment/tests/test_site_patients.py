@@ -4,23 +4,28 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission
+from django.utils import timezone
+from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment, WaitlistEntry
 from appointment.models.site_patients import patients_for_staff
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from doctor.models import Location
+from doctor.models import Doctor, Location
 from doctor.tests.factories import (
+    DoctorFactory,
     LocationFactory,
     ScheduleFactory,
     SiteStaffFactory,
     SpecialtyFactory,
+    TimeOffFactory,
     day_ahead,
 )
 from patient.models import EmergencyAccess, MedicalHistory, Patient
-from patient.tests.factories import DependentFactory, PatientFactory
+from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.admin_client import AdminClient, form_errors, messages_of, page
 from tests.test_admin_queries import queries
 
@@ -57,7 +62,9 @@ def test_a_visit_of_any_status_and_time_makes_a_patient_one_of_the_site(
     assert set(patients_for_staff(member)) == known
 
 
-def test_an_entry_in_line_that_the_site_may_serve_does_so_too(member: User, here: Location) -> None:
+def test_an_entry_in_line_for_a_doctor_of_the_site_does_so_too(
+    member: User, here: Location
+) -> None:
     doctor, specialty = ScheduleFactory(location=here).doctor, SpecialtyFactory()
     doctor.specialties.add(specialty)
     by_doctor = WaitlistEntryFactory(doctor=doctor)
@@ -68,7 +75,34 @@ def test_an_entry_in_line_that_the_site_may_serve_does_so_too(member: User, here
     over = {"first_date": day_ahead(-9), "last_date": day_ahead(-3)}
     WaitlistEntryFactory(doctor=doctor, **over)
     assert set(WaitlistEntry.objects.at_sites_of(member)) == {by_doctor, by_specialty}
-    assert set(patients_for_staff(member)) == {by_doctor.patient, by_specialty.patient}
+    assert set(patients_for_staff(member)) == {by_doctor.patient}
+
+
+def test_who_waits_for_a_specialty_of_the_site_is_named_in_the_waitlist_alone(
+    member: User, here: Location, stranger: Patient
+) -> None:
+    specialty = SpecialtyFactory()
+    ScheduleFactory(location=here).doctor.specialties.add(specialty)
+    WaitlistEntryFactory(patient=stranger, doctor=None, specialty=specialty)
+    entry = MedicalHistoryFactory(patient=stranger)
+    member.user_permissions.set(Permission.objects.exclude(codename="view_all_sites"))
+    client = AdminClient(User.objects.get(pk=member.pk))
+    assert stranger.last_name in client.get(page(WaitlistEntry)).content.decode()
+    for model in (Patient, MedicalHistory):
+        assert stranger.last_name not in client.get(page(model)).content.decode()
+    assert [client.status(page(row, "change")) for row in (stranger, entry)] == [302, 302]
+
+
+def test_staff_of_a_site_choose_no_specialty_of_a_doctor(member: User, here: Location) -> None:
+    doctor, specialty = ScheduleFactory(location=here).doctor, SpecialtyFactory()
+    member.user_permissions.set(Permission.objects.exclude(codename="view_all_sites"))
+    client = AdminClient(User.objects.get(pk=member.pk))
+    client.change(doctor, bio="Changed", specialties=[specialty.pk])
+    typed = {"last_name": "New", "license_number": "n1", "specialties": [specialty.pk]}
+    assert client.send(page(Doctor, "add"), typed).status_code == 200
+    assert Doctor.objects.get(bio="Changed") == doctor
+    assert Doctor.objects.filter(last_name="New").exists()
+    assert not specialty.doctors.exists()
 
 
 def test_others_are_found_by_last_name_and_birth_date_together(
@@ -97,6 +131,28 @@ def test_staff_of_all_sites_have_every_patient(superuser: User, stranger: Patien
     everybody = {stranger, PatientFactory()}
     assert set(patients_for_staff(superuser)) == everybody
     assert set(patients_for_staff(superuser, "García López", BORN)) == everybody
+
+
+# --- Doctors without a session --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["waits", "offered", "leave", "visit"])
+def test_a_doctor_who_has_anything_anywhere_gets_no_first_session_from_staff_of_a_site(
+    member: User, here: Location, client_of: Any, what: str
+) -> None:
+    doctor = DoctorFactory()
+    assert doctor in Doctor.objects.for_calendar_of(member)
+    if what == "leave":
+        TimeOffFactory(doctor=doctor)
+    elif what == "visit":
+        Appointment.objects.filter(pk=AppointmentFactory().pk).update(doctor=doctor)
+    else:
+        WaitlistEntryFactory(doctor=doctor, status="waiting" if what == "waits" else what)
+    typed = {"doctor": doctor.pk, "location": here.pk, "date": str(day_ahead(3))}
+    typed |= {"start_time": "09:00", "end_time": "10:00", "slot_minutes": 30}
+    assert client_of(member).post("/api/doctor/schedules/", typed).status_code == 400
+    assert not doctor.schedules.exists()
+    assert not patients_for_staff(member).exists()
 
 
 # --- Booking in the admin -------------------------------------------------------------------------
@@ -191,6 +247,47 @@ def test_no_new_entry_of_a_history_names_a_stranger(
 ) -> None:
     member.user_permissions.set(Permission.objects.exclude(codename="view_all_sites"))
     assert admin_client.suggestions(MedicalHistory, "patient", f"García López {BORN}") == []
+
+
+# --- Searches by name are counted -----------------------------------------------------------------
+
+
+def denied_searches(member: User) -> int:
+    denied = {"outcome": "denied", "actor": member, "kind": "patient.patient", "action": "read"}
+    return AuditEvent.objects.filter(**denied).count()
+
+
+@time_machine.travel(timezone.now().replace(minute=30))  # a limit counts in hours of the clock
+@pytest.mark.parametrize("limit", [{"named_search": "3/hour"}, {"named_search_daily": "3/day"}])
+def test_searches_by_name_are_limited_and_those_that_find_nobody_are_recorded(
+    admin_client: AdminClient, member: User, stranger: Patient, monkeypatch: Any, limit: Any
+) -> None:
+    rates = {**SimpleRateThrottle.THROTTLE_RATES, **limit}
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+    right = f"{stranger.last_name} {BORN}"
+    for model in (Appointment, EmergencyAccess):
+        assert admin_client.suggestions(model, "patient", f"García López {day_ahead(1)}") == []
+    assert denied_searches(member) == 2
+    assert admin_client.suggestions(WaitlistEntry, "patient", right)[0]["id"] == str(stranger.pk)
+    assert denied_searches(member) == 2
+    [reason] = admin_client.suggestions(Appointment, "patient", right)
+    assert (reason["id"], reason["disabled"]) == ("", True)
+    assert "Too many tries. Try again in" in reason["text"]
+    assert denied_searches(member) == 3
+    assert admin_client.suggestions(Appointment, "patient", "García") == [], "no name and date"
+
+
+def test_only_a_form_that_books_searches_by_name(
+    member: User, admin_client: AdminClient, stranger: Patient
+) -> None:
+    term = f"{stranger.last_name} {BORN}"
+    member.groups.clear()
+    member.user_permissions.set(
+        Permission.objects.filter(codename__in=("view_patient", "add_medicalhistory"))
+    )
+    for model in (Appointment, WaitlistEntry, EmergencyAccess, MedicalHistory):
+        assert admin_client.suggestions(model, "patient", term) == []
+    assert not admin_client.client.session.get("patients_found")
 
 
 # --- What a page shows ----------------------------------------------------------------------------

@@ -81,7 +81,8 @@ class LocationAdmin(SiteAdminMixin, PublishingAdmin):
 class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     """Doctors. Staff make a doctor who leaves inactive instead of deleting the row.
 
-    All sites share the directory. Staff of a site change the doctors who work at no other one.
+    All sites share the directory. Staff of a site change the doctors who work at no other one, but
+    not their specialties: those decide whose waitlist entries the site sees.
     """
 
     fields = (
@@ -99,6 +100,10 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_display = ("name", "license_number", "accepts_patients", "is_active")
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if sees_all_sites(request) else (*fields, "specialties")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_add_permission(request) and has_a_site(request)

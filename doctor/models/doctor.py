@@ -13,6 +13,8 @@ from doctor.wall_time import earliest_date
 from extensions.db.fields import free_text, one_line
 from extensions.db.locks import lock_rows
 
+WAITS = ("waiting", "offered")  # statuses of a waitlist entry that is in line
+
 
 class DoctorQuerySet(models.QuerySet["Doctor"]):
     """Queries for the public directory, and the lock taken before a doctor's sessions change."""
@@ -71,16 +73,19 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
     def for_calendar_of(self, user: Any) -> "DoctorQuerySet":
         """Return the doctors for whom this member of staff may enter sessions and weekly hours.
 
-        Those who have or had some at one of the sites, and those who have none anywhere. With a
-        session for any other doctor, staff would get to see that doctor's leave and waitlist.
+        Those who have or had some at one of the sites, and those who have nothing anywhere: no
+        session, hours, leave or visit, and nobody who waits. With a session for any other doctor,
+        staff would get to see that doctor's leave and waitlist.
         """
         if user.sites is None:
             return self
         doctors = self.model.objects.filter(pk=models.OuterRef("pk"))
         here = models.Q(models.Exists(doctors.filter(schedules__location__in=user.sites)))
         here |= models.Q(models.Exists(doctors.filter(weekly_hours__location__in=user.sites)))
-        anywhere = models.Q(schedules__isnull=False) | models.Q(weekly_hours__isnull=False)
-        return self.filter(here | ~models.Exists(doctors.filter(anywhere)))
+        anything = models.Q(models.Exists(doctors.filter(waitlist_entries__status__in=WAITS)))
+        for rows in ("schedules", "weekly_hours", "time_off", "appointments"):
+            anything |= models.Q(models.Exists(doctors.filter(**{f"{rows}__isnull": False})))
+        return self.filter(here | ~anything)
 
     def _works_at(self, locations: Any, at: datetime | None) -> models.Q:
         """Return the condition of a session from today on, or weekly hours that have not ended."""

@@ -123,13 +123,20 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
-            kwargs["widget"] = Autocomplete(db_field, self.admin_site)
+            kwargs["widget"] = self._autocomplete(Autocomplete, db_field, request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
-            kwargs["widget"] = AutocompleteMultiple(db_field, self.admin_site)
+            kwargs["widget"] = self._autocomplete(AutocompleteMultiple, db_field, request)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def _autocomplete(self, kind: Any, db_field: Any, request: HttpRequest) -> Any:
+        """Return a widget that names the selected rows if its suggestions would name them too."""
+        widget = kind(db_field, self.admin_site)
+        related = self.admin_site.get_model_admin(db_field.remote_field.model)
+        widget.shows_labels = related.has_view_permission(request)
+        return widget
 
     def _can_be_key(self, value: str) -> bool:
         try:

@@ -10,18 +10,40 @@ from django.core.exceptions import ValidationError
 KEY = re.compile(r"[0-9]{1,18}")
 
 
-class Autocomplete(AutocompleteSelect):
-    """Django's autocomplete for one row, which ignores a selected value that is no primary key."""
+class PrivateLabelsMixin:
+    """An autocomplete widget that names the selected rows only to users who may view them.
+
+    The URL of a form that adds a row selects any key (`?patient=7`); the label of the row would
+    tell whose it is. `shows_labels`: whether the user may view the related model. Without, a key
+    is its own label, whether or not such a row exists. Values that are no primary keys count as
+    none.
+    """
+
+    shows_labels = True
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, valid_keys(value), attr)
+        """Return the selected rows as options, in the shape that Django wants."""
+        keys = valid_keys(value)
+        groups = super().optgroups(name, keys if self.shows_labels else [], attr)  # type: ignore[misc]
+        if not self.shows_labels:
+            options = groups[0][1]
+            for key in keys:
+                options.append(self.create_option(name, key, f"#{key}", True, len(options)))  # type: ignore[attr-defined]
+        return groups
 
 
-class AutocompleteMultiple(AutocompleteSelectMultiple):
-    """Django's autocomplete for several rows, which ignores values that are no primary keys."""
+class Autocomplete(PrivateLabelsMixin, AutocompleteSelect):
+    """Django's autocomplete for one row."""
 
-    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        return super().optgroups(name, valid_keys(value), attr)
+
+class AutocompleteMultiple(PrivateLabelsMixin, AutocompleteSelectMultiple):
+    """Django's autocomplete for several rows."""
+
+
+def shows_labels(field: forms.Field) -> bool:
+    """Whether the form field names the row that is selected in it."""
+    widget: Any = field.widget
+    return bool(getattr(getattr(widget, "widget", widget), "shows_labels", True))
 
 
 def valid_keys(value: Any) -> list[Any]:
