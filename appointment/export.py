@@ -79,7 +79,7 @@ class Export:
             "medical_history": MedicalHistory.objects.filter(**of_patients),
             "appointments": visits,
             "waitlist": entries.prefetch_related("offers__slot__location"),
-            "declined_slots": declined.select_related("slot__doctor", "slot__location"),
+            "declined_slots": declined.select_related("doctor", "location"),
             "kept_answers": IdempotencyKey.objects.filter(user=account),
             "emergency_accesses": EmergencyAccess.objects.filter(**of_patients),
             "access_log": log,

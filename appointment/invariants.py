@@ -127,7 +127,9 @@ def entries_with_wrong_status() -> QuerySet[WaitlistEntry]:
 def offers_of_declined_slots() -> QuerySet[Offer]:
     """Open offers of a slot that their patient declined or let lapse before."""
     declined = DeclinedSlot.objects.filter(
-        patient=OuterRef("entry__patient"), slot=OuterRef("slot")
+        patient=OuterRef("entry__patient"),
+        doctor=OuterRef("slot__doctor"),
+        starts_at=OuterRef("slot__starts_at"),
     )
     return Offer.objects.open().filter(Exists(declined))
 

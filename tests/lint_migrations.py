@@ -21,6 +21,7 @@ Migration = tuple[str, str]
 
 BEFORE_SERVICE = "Written before there was a release: no old code ran while it was applied."
 WEEK_OF_MAIL = "The table holds the mails of a week: its indexes are made and dropped in a moment."
+UNKNOWN_TABLE = "No release before has the table: no old code reads or writes it."
 NEW_TABLE = "The constraint is of a table that the same migration makes."
 
 # By kind of database: complaints, by code, that its analyser cannot judge, with the reason.
@@ -57,6 +58,13 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
     ("appointment", "0011_one_open_offer_per_account"): {
         "ADD_UNIQUE": "Old code leaves the column empty, and empty ones are not compared.",
         "CREATE_INDEX": "It reads a table with a row for each offer: done in moments.",
+    },
+    ("appointment", "0015_declined_times"): {
+        "NOT_NULL": UNKNOWN_TABLE,
+        "DROP_COLUMN": UNKNOWN_TABLE,
+        "ADD_UNIQUE": UNKNOWN_TABLE,
+        "CREATE_INDEX": UNKNOWN_TABLE,
+        "CREATE_INDEX_EXCLUSIVE": UNKNOWN_TABLE,
     },
     ("doctor", "0002_weekly_hours_time_off_rules"): {
         "NOT_NULL": BEFORE_SERVICE,

@@ -151,7 +151,8 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         self.model.objects.filter(pk__in=offers).update(status=status)
         WaitlistEntry.objects.filter(pk__in=entries).update(status=entry_status)
         if status in GIVEN_UP:
-            given_up = (DeclinedSlot(patient_id=who, slot_id=pk) for _, _, who, pk in rows)
+            by_key = Slot.objects.in_bulk(set(slots))
+            given_up = [DeclinedSlot.of(who, by_key[slot]) for _, _, who, slot in rows]
             DeclinedSlot.objects.bulk_create(given_up, ignore_conflicts=True)
         places = Counter(slots)
         for number in set(places.values()):

@@ -133,7 +133,8 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         or let its offer lapse, and has neither canceled nor moved a visit in it since joining.
         """
         entries = self.model.objects
-        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), slot=slot)
+        time = {"doctor": slot.doctor_id, "starts_at": slot.starts_at}  # staff may remake the row
+        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), **time)
         other_offers = entries.filter(
             patient=OuterRef("patient"),
             offers__status="open",
@@ -149,7 +150,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         own = Appointment.objects.filter(patient=OuterRef("patient"))
         live = own.active()
         since = OuterRef("created_at")
-        canceled = own.filter(slot=slot, canceled_at__gte=since)
+        canceled = own.filter(**time, canceled_at__gte=since)
         moved = own.filter(
             events__kind="rescheduled", events__from_slot=slot.pk, events__at__gte=since
         )

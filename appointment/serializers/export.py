@@ -166,8 +166,8 @@ class ExportedWaitlistEntrySerializer(serializers.ModelSerializer[WaitlistEntry]
 class DeclinedSlotSerializer(serializers.ModelSerializer[DeclinedSlot]):
     """A time that was offered from the waitlist and declined, or whose offer lapsed."""
 
-    doctor = serializers.CharField(source="slot.doctor.name", read_only=True)
-    starts_at = ZonedDateTimeField(source="slot.starts_at", zone=SLOT_ZONE, read_only=True)
+    doctor = serializers.CharField(source="doctor.name", read_only=True)
+    starts_at = ZonedDateTimeField(zone=ZONE, read_only=True)
 
     class Meta:
         model = DeclinedSlot

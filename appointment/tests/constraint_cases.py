@@ -99,8 +99,10 @@ def second_offer_of_slot() -> Case:
 def declined_again() -> Case:
     """Return a slot that a patient declined, and a change that makes it one declined before."""
     patient = PatientFactory()
-    first, second = (DeclinedSlot.objects.create(patient=patient, slot=a_slot()) for _ in range(2))
-    return second, {"slot": first.slot}
+    first, second = (DeclinedSlot.of(patient.pk, a_slot()) for _ in range(2))
+    for row in (first, second):
+        row.save()
+    return second, {"doctor": first.doctor, "starts_at": first.starts_at}
 
 
 def known_twice() -> Case:
@@ -200,7 +202,7 @@ BREAKS: dict[str, Callable[[], Case]] = {
     "appointment_waitlist_status_known": lambda: (entry(), {"status": "lost"}),
     "appointment_offer_one_open_per_entry": second_offer,
     "appointment_offer_one_open_per_slot_and_account": second_offer_of_slot,
-    "appointment_declined_once_per_patient_and_slot": declined_again,
+    "appointment_declined_once_per_patient_and_time": declined_again,
     "appointment_offer_held_until_it_expires": lambda: (
         (held := offer()),
         {"hold_until": held.expires_at - timedelta(seconds=1)},

@@ -110,7 +110,7 @@ def offer_of_a_declined_slot(booked: Appointment) -> str:
     entry = WaitlistEntryFactory(doctor=booked.doctor)
     booked.cancel()
     offer = Offer.objects.get()
-    DeclinedSlot.objects.create(patient=entry.patient, slot=offer.slot)
+    DeclinedSlot.of(entry.patient_id, offer.slot).save()
     return f"I1 Offer {offer.pk}: its patient declined slot {offer.slot_id} before"
 
 

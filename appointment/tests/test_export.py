@@ -81,7 +81,7 @@ def family(patient: Patient) -> Patient:
         declined = {"status": "declined", "expires_at": at, "hold_until": at}
         entry = WaitlistEntryFactory(patient=person)
         Offer.objects.create(entry=entry, slot=visit.slot, **declined)
-        DeclinedSlot.objects.create(patient=person, slot=visit.slot)
+        DeclinedSlot.of(person.pk, visit.slot).save()
         EmergencyAccess(patient=person, user=UserFactory(), reason="Unconscious").begin()
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)

@@ -29,6 +29,32 @@ def schema():
 def named(schema):
     return {t: [n for n in names if not n.startswith("__")] for t, names in schema.items()}
 
+def migrate(*to):
+    call_command("migrate", *to, verbosity=0)
+
+# What patients declined is noted by its slot, then by its doctor and start.
+from django.utils import timezone
+from appointment.models import DeclinedSlot, Offer
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+slot, at = AppointmentFactory().slot, timezone.now()
+time, expected = (slot.doctor_id, slot.location_id, slot.starts_at), set()
+for statuses in (["declined", "expired"], ["expired"], ["withdrawn"]):
+    entry = WaitlistEntryFactory()
+    if "expired" in statuses:
+        expected.add((entry.patient_id, *time))
+    for status in statuses:
+        Offer.objects.create(entry=entry, slot=slot, status=status, expires_at=at, hold_until=at)
+for earlier in ("0012_declined_slots", "0014_event_after_deadline"):
+    migrate("appointment", earlier)
+    if earlier.startswith("0014"):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT slot_id FROM appointment_declinedslot")
+            assert cursor.fetchall() == [(slot.pk,)] * 2
+    migrate("appointment")
+    rows = DeclinedSlot.objects.values_list("patient", "doctor", "location", "starts_at")
+    assert set(rows) == expected, rows
+DeclinedSlot.objects.all().delete()
+
 before = named(schema())
 assert len(before) > 10, before
 for app in ("appointment", "patient", "doctor", "accounts"):

@@ -1,19 +1,17 @@
 """An account has one open offer of a slot, and a patient gets no offer of a slot twice."""
 
-from datetime import datetime, timedelta
-from importlib import import_module
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from appointment import jobs
 from appointment.models import Appointment, DeclinedSlot, Offer, WaitlistEntry
-from appointment.tests.factories import AppointmentFactory
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from appointment.tests.waitlist import HALF_AN_HOUR, end_offers, holders, offered, waiting
-from doctor.models import Slot
+from doctor.models import Schedule, Slot
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
@@ -143,18 +141,30 @@ def test_the_slots_that_a_person_declined_go_with_the_person(
     assert not DeclinedSlot.objects.exists()
 
 
-def test_the_migration_notes_the_slots_of_offers_that_have_ended(visit: Appointment) -> None:
-    entries = {status: waiting(visit) for status in ("declined", "expired", "withdrawn")}
-    at = timezone.now()
-    for status, entry in entries.items():
-        ended = {"status": status, "expires_at": at, "hold_until": at}
-        Offer.objects.create(entry=entry, slot=visit.slot, **ended)
-    Offer.objects.create(
-        entry=entries["declined"], slot=visit.slot, **{**ended, "status": "expired"}
-    )
-    import_module("appointment.migrations.0013_note_declined_slots").note(apps, None)
-    noted = set(DeclinedSlot.objects.values_list("patient", "slot"))
-    assert noted == {(entries[s].patient_id, visit.slot_id) for s in ("declined", "expired")}
+@pytest.mark.parametrize("way", ["decline", "lapse", "cancel"])
+def test_a_time_that_was_given_up_is_not_offered_when_its_session_is_made_anew(
+    patient: Patient, way: str
+) -> None:
+    session = ScheduleFactory(start_time=time(9), end_time=time(10), slot_minutes=None)
+    slot, at = session.slots.get(), timezone.now()
+    if way == "cancel":
+        WaitlistEntryFactory(doctor=session.doctor, patient=patient)
+        AppointmentFactory(slot=slot, patient=patient).cancel(at=at + HALF_AN_HOUR)
+    else:
+        visit = AppointmentFactory(slot=slot)
+        entry = waiting(visit, patient=patient)
+        visit.cancel(at=at)
+        if way == "decline":
+            entry.decline()
+        else:
+            jobs.expire_offers(at + HALF_AN_HOUR)
+    for start in (time(9, 30), time(9)):
+        Schedule.objects.get(pk=session.pk).revise(start_time=start)
+        Offer.objects.open().filter(slot__starts_at__gt=slot.starts_at).end("withdrawn")
+    again = session.slots.get()
+    assert (again.starts_at, again.pk) != (slot.starts_at, slot.pk)
+    assert offered(again, at + HALF_AN_HOUR) == 0
+    assert holders(again) == []
 
 
 # --- One open offer of a slot for an account ------------------------------------------------------

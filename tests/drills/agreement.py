@@ -149,7 +149,9 @@ class Moment:
         mine = WaitlistEntry.objects.filter(patient=self.patient)
         offered = {slot.pk for slot in free if mine.eligible_for(slot, self.at).exists()}
         for_them = {slot.pk for slot in free if self.reason(slot, self.clinic.live()) is None}
-        for_them -= self.clinic.childs_offers  # an account has one open offer of a slot
+        for_them -= self.clinic.childs_offers.keys()  # an account has one open offer of a slot
+        if self.clinic.at_cap(self.at, with_offers=True):
+            for_them = set()
         self.same("waiting list", offered, for_them)
 
     def booked(self, slot: Slot) -> str | None:

@@ -52,7 +52,7 @@ class RandomClinic:
 
     `caps`: the settings with the caps of an account, whose address is `verified` or not. `visits`
     are the patient's, `childs_visits` those of the other person of the account, to whom places of
-    the slots in `childs_offers` are offered.
+    the slots in `childs_offers` are offered, until the instants there.
     """
 
     ground: Ground
@@ -62,7 +62,7 @@ class RandomClinic:
     slots: list[Slot] = field(default_factory=list)
     visits: list[Appointment] = field(default_factory=list)
     childs_visits: list[Appointment] = field(default_factory=list)
-    childs_offers: set[int] = field(default_factory=set)
+    childs_offers: dict[int, datetime] = field(default_factory=dict)
     caps: dict[str, int] = field(init=False)
     verified: bool = field(init=False)
 
@@ -163,10 +163,11 @@ class RandomClinic:
     def live(self) -> list[Appointment]:
         return scheduled(self.visits)
 
-    def at_cap(self, at: datetime) -> bool:
-        """Whether the account has as many visits ahead as it may have."""
+    def at_cap(self, at: datetime, *, with_offers: bool = False) -> bool:
+        """Whether the account has as many visits ahead, and open offers, as it may have."""
         visits = self.live() + scheduled(self.childs_visits)
         ahead = sum(visit.ends_at > at for visit in visits)
+        ahead += with_offers and sum(until > at for until in self.childs_offers.values())
         caps = [self.caps["MAX_AHEAD_PER_ACCOUNT"]]
         caps += [] if self.verified else [self.caps["MAX_AHEAD_UNVERIFIED"]]
         return any(0 < cap <= ahead for cap in caps)
@@ -201,7 +202,7 @@ class RandomClinic:
         slot.hold_lapses_at = min(until, slot.hold_lapses_at or until)
         to_child = slot.pk not in self.childs_offers and self.random.random() < 0.3
         if to_child:
-            self.childs_offers.add(slot.pk)
+            self.childs_offers[slot.pk] = until - 5 * MINUTE
         entry = WaitlistEntry(
             patient=self.ground.child if to_child else self.ground.other,
             doctor_id=slot.doctor_id,
