@@ -24,6 +24,7 @@ from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
 from accounts.models.device import Device, KnownDevice, device_name
 from accounts.models.mail import MailKind, OutgoingMail
 from accounts.passwords import in_nfc
+from accounts.privacy import display_name
 from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
 from extensions.exceptions import DomainError
@@ -186,6 +187,11 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     def full_name(self) -> str:
         """First and last name; empty where both are."""
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def public_name(self) -> str:
+        """The name for those who may not view accounts: never the e-mail address."""
+        return display_name(self.pk, None, self)
 
     @property
     def name(self) -> str:
