@@ -46,6 +46,16 @@ class OwnAccount(DomainError):
     message = "You cannot end your own account. Another administrator can."
 
 
+class LastAdministrator(DomainError):
+    """Somebody must be left who can give rights."""
+
+    code = "last_administrator"
+    message = "This is the last active administrator. Make another one first."
+
+
+ADMINISTRATOR = ("is_active", "is_staff", "is_superuser")
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates users, and changes them by the tokens of mailed links."""
 
@@ -136,6 +146,16 @@ class UserManager(BaseUserManager["User"]):
         the foreign-key checks of other transactions (FOR NO KEY UPDATE).
         """
         return self.select_for_update(no_key=True).filter(pk=pk).first() if pk else None
+
+    def lock_with_administrators(self, pks: set[int]) -> set[int]:
+        """Lock these rows and those of all active administrators; return the keys of the latter.
+
+        Ascending by key until the transaction ends: two administrators who end each other wait.
+        """
+        administrators = Q(**dict.fromkeys(ADMINISTRATOR, True))
+        rows = self.filter(administrators | Q(pk__in=pks)).order_by("pk")
+        locked = list(rows.select_for_update(no_key=True))
+        return {row.pk for row in locked if all(getattr(row, name) for name in ADMINISTRATOR)}
 
 
 class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
@@ -309,9 +329,13 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Write these columns; a new `email` is unverified, and gets the mail that verifies it.
 
         A new password or `is_active=False` deletes all API tokens of the user and ends all sessions
-        in the same transaction. A new password or address queues a notice to the owner.
+        in the same transaction. A new password or address queues a notice to the owner. Raises
+        LastAdministrator if no other active superuser who is staff would be left.
         """
         with transaction.atomic():
+            takes_rank = any(changes.get(name) is False for name in ADMINISTRATOR)
+            if takes_rank and User.objects.lock_with_administrators({self.pk}) == {self.pk}:
+                raise LastAdministrator
             is_notable = "email" in changes or "password" in changes
             before = User.objects.lock(self.pk) if is_notable else None
             if "email" in changes:
