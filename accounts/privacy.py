@@ -5,6 +5,7 @@ Staff who are restricted to their sites see none: an account belongs to no site.
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 
 
@@ -37,6 +38,62 @@ class HiddenAccountsMixin:
             return fields
         prefixes = tuple(f"{field}__" for field in self.account_fields)
         return [field for field in fields if not field.startswith(prefixes)]
+
+
+class NamedAccountsMixin:
+    """An admin of rows of accounts, which names an account by its address to few users.
+
+    They are those who may view accounts; others see the name of the person, or the number.
+    """
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("user")  # type: ignore[misc]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return _by_name(request, super().get_list_display(request))  # type: ignore[misc]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return _by_name(request, super().get_fields(request, obj))  # type: ignore[misc]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return _by_name(request, super().get_readonly_fields(request, obj))  # type: ignore[misc]
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        fields = super().get_search_fields(request)  # type: ignore[misc]
+        return fields if may_view_accounts(request) else [f for f in fields if f != "user__email"]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        return row and _without_address(request, row)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        for row in changelist.result_list:
+            _without_address(request, row)
+        return changelist
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        rows = [_without_address(request, row) for row in objs]
+        return super().get_deleted_objects(rows, request)  # type: ignore[misc]
+
+    @admin.display(description="user", ordering="user__last_name")
+    def owner(self, row: Any) -> str:
+        """Return the name of the person, or the number of the account."""
+        name: str = row.user.public_name
+        return name
+
+
+def _by_name(request: HttpRequest, fields: Any) -> Any:
+    if may_view_accounts(request):
+        return fields
+    return tuple("owner" if name == "user" else name for name in fields)
+
+
+def _without_address(request: HttpRequest, row: Any) -> Any:
+    """Return the row, whose label has no address for this user; nobody saves its `user`."""
+    if not may_view_accounts(request):
+        row.user.email = row.user.public_name
+    return row
 
 
 def may_view_accounts(request: HttpRequest) -> bool:

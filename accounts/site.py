@@ -4,6 +4,7 @@ Django creates the site while it loads the apps, when the first model registers 
 module is not in `accounts.admin`, which registers models; methods import the models and admins.
 """
 
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -86,6 +87,13 @@ class ClinicAdminSite(OTPAdminSite):
         if settings.ADMIN_SECOND_FACTOR:
             return bool(super().has_permission(request))
         return AdminSite.has_permission(self, request)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what every page gets; the page of a history asks whether to show addresses."""
+        from accounts.privacy import may_view_accounts  # noqa: PLC0415  (as above)
+
+        addresses = partial(may_view_accounts, request)
+        return {**super().each_context(request), "may_view_accounts": addresses}
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the login page; LoginThrottle counts its logins with those of the API."""

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
+from html import unescape
 from typing import Any
 
 import pytest
@@ -22,7 +24,8 @@ from knox.models import AuthToken
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment, AppointmentEvent
-from doctor.models import Doctor, Schedule, Slot
+from doctor.models import Doctor, Location, Schedule, Slot
+from extensions.formats import date_text
 from patient.models import MedicalHistory, Patient
 from tests.admin_client import AdminClient, page
 from tests.admin_oracle import (
@@ -64,6 +67,10 @@ def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Make a row of every registered model. All tests of the module share them."""
     with django_db_blocker.unblock(), rolled_back():
         make_rows()
+        Patient.objects.update(phone_number="+34612345678", date_of_birth=date(1984, 12, 3))
+        Location.objects.update(address="Calle Mayor 1", phone="+34912345678")
+        read_by = {"actor": StaffFactory(), "role": "staff"}
+        AuditEvent.objects.record("read", Patient, Patient.objects.all(), **read_by)
         yield
 
 
@@ -170,6 +177,13 @@ SECRETS = {"key", "token", "token_key", "digest", "password", "session_hash"}
 SECRETS |= {"get_data", "post_data", "session_key", "session_data", "fingerprint"}
 
 
+WITH_NAMES: dict[type[Model], dict[str, Any]] = {
+    AuditEvent: {"role": "staff", "patient_id__isnull": False}
+}
+# Searched columns that the rows of this module leave empty.
+MAY_BE_EMPTY = {"location__name", "specialty__name", "specialties__name", "request_id"}
+
+
 def test_no_list_searches_filters_or_sorts_by_a_secret(superuser: User) -> None:
     """A list sorts by its columns only; 99 is the number of none."""
     request = request_of(superuser)
@@ -212,6 +226,23 @@ def test_a_list_filters_by_what_its_pages_show(
     columns = {name.split("__")[0].removesuffix("_id") for name in offered(changelist) - own}
     names = {name.removesuffix("_id") for name in shown}
     assert {SHOWN_AS.get((model, name), name) for name in columns} <= names
+
+
+@of_every_model
+def test_a_list_searches_by_what_its_pages_show(rows: None, model: type[Model]) -> None:
+    """Staff who may view this model alone find a row by nothing that its pages do not show them."""
+    user, model_admin = viewer_of(model), admin.site.get_model_admin(model)
+    text = AdminClient(user).get(page(model)).content.decode()
+    row = model._default_manager.filter(**WITH_NAMES.get(model, {})).last()
+    assert row is not None
+    text = unescape(text + AdminClient(user).get(page(row, "change")).content.decode())
+    for name in model_admin.get_search_fields(request_of(user)):
+        path = name.removesuffix("__exact")
+        for value in model._default_manager.filter(pk=row.pk).values_list(path, flat=True):
+            asked = (path, value)
+            assert value or path in MAY_BE_EMPTY, asked
+            written = date_text(value) if isinstance(value, date) else str(value or "")
+            assert written in text, asked
 
 
 def test_the_secrets_are_those_of_the_models() -> None:

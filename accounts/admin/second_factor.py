@@ -15,7 +15,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from accounts.fields import fold_email
 from accounts.models import SecondFactor, User
 from accounts.models.second_factor import key_in_groups
-from accounts.privacy import AllSitesAdminMixin
+from accounts.privacy import AllSitesAdminMixin, NamedAccountsMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.exceptions import DomainError
@@ -114,7 +114,7 @@ def _code(request: HttpRequest) -> str:
     return request.POST.get("code", "")[:40]
 
 
-class DeviceAdmin(AllSitesAdminMixin, DomainActionAdmin):
+class DeviceAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
     """The devices of django-otp (an app or a set of recovery codes), without their keys and codes.
 
     Only superusers may delete one.

@@ -9,14 +9,14 @@ from knox import admin as knox  # registers an admin that shows new tokens
 from knox.models import AuthToken
 
 from accounts.admin.users import may_manage
-from accounts.privacy import AllSitesAdminMixin
+from accounts.privacy import AllSitesAdminMixin, NamedAccountsMixin
 from extensions.admin.actions import DomainActionAdmin
 
 admin.site.unregister(knox.models.AuthToken)
 
 
 @admin.register(AuthToken)
-class AuthTokenAdmin(AllSitesAdminMixin, DomainActionAdmin):
+class AuthTokenAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
     """Whose devices are signed in, and until when. Deleting a token signs its device out."""
 
     list_display = ("user", "created", "expiry")

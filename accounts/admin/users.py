@@ -10,11 +10,11 @@ from django.contrib.auth.forms import (
     UserChangeForm,
 )
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import User
-from accounts.models.user import AccountKept
+from accounts.models import AuditEvent, User
+from accounts.models.user import ADMINISTRATOR, AccountKept
 from accounts.privacy import AllSitesAdminMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
@@ -45,8 +45,15 @@ class NewPasswordForm(AdminPasswordChangeForm):
     def save(self, commit: bool = True) -> User:
         """Write the password, delete the user's API tokens and end their sessions."""
         user: User = super().save(commit=False)
-        user.store_password()
+        with transaction.atomic():
+            user.store_password()
+            record_new_credentials(user)
         return user
+
+
+def record_new_credentials(user: User) -> None:
+    """Record for each patient of the account that staff set what opens it, for the access log."""
+    AuditEvent.objects.record("change", user, user.patients.all(), role=AuditEvent.Role.STAFF)
 
 
 @admin.register(User)
@@ -85,8 +92,24 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
         return f"account {row.pk}"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields that this user only reads: rights, and what would end themselves."""
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.is_superuser else (*fields, *RIGHTS)
+        if not request.user.is_superuser:
+            return (*fields, *RIGHTS)
+        own = obj is not None and obj.pk == request.user.pk
+        return (*fields, *ADMINISTRATOR) if own else fields
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Return the account with its permissions, which a read-only page lists by their names."""
+        user = super().get_object(request, object_id, from_field)
+        if user is not None and not request.user.is_superuser:
+            prefetch_related_objects([user], "user_permissions__content_type")
+        return user
+
+    def revise_row(self, request: HttpRequest, obj: Any, changes: dict[str, Any]) -> None:
+        super().revise_row(request, obj, changes)
+        if "email" in changes:
+            record_new_credentials(obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_manage(request, obj) and super().has_change_permission(request, obj)
@@ -104,6 +127,7 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
     def end_accounts(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """End all of these accounts, or none if one is the user's own."""
         with transaction.atomic():
+            User.objects.lock_with_administrators({user.pk for user in queryset})
             for user in queryset.order_by("pk"):
                 user.end(by=signed_in_user(request))
                 self.log_change(request, user, "Account ended.")

@@ -24,6 +24,7 @@ from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
 from accounts.models.device import Device, KnownDevice, device_name
 from accounts.models.mail import MailKind, OutgoingMail
 from accounts.passwords import in_nfc
+from accounts.privacy import display_name
 from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
 from extensions.exceptions import DomainError
@@ -43,6 +44,16 @@ class OwnAccount(DomainError):
 
     code = "own_account"
     message = "You cannot end your own account. Another administrator can."
+
+
+class LastAdministrator(DomainError):
+    """Somebody must be left who can give rights."""
+
+    code = "last_administrator"
+    message = "This is the last active administrator. Make another one first."
+
+
+ADMINISTRATOR = ("is_active", "is_staff", "is_superuser")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -136,6 +147,16 @@ class UserManager(BaseUserManager["User"]):
         """
         return self.select_for_update(no_key=True).filter(pk=pk).first() if pk else None
 
+    def lock_with_administrators(self, pks: set[int]) -> set[int]:
+        """Lock these rows and those of all active administrators; return the keys of the latter.
+
+        Ascending by key until the transaction ends: two administrators who end each other wait.
+        """
+        administrators = Q(**dict.fromkeys(ADMINISTRATOR, True))
+        rows = self.filter(administrators | Q(pk__in=pks)).order_by("pk")
+        locked = list(rows.select_for_update(no_key=True))
+        return {row.pk for row in locked if all(getattr(row, name) for name in ADMINISTRATOR)}
+
 
 class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     """An account: of a patient, a doctor or a member of staff."""
@@ -186,6 +207,11 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     def full_name(self) -> str:
         """First and last name; empty where both are."""
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def public_name(self) -> str:
+        """The name for those who may not view accounts: never the e-mail address."""
+        return display_name(self.pk, None, self)
 
     @property
     def name(self) -> str:
@@ -304,9 +330,13 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
         The present address in other letters is no new one. A new password or `is_active=False`
         deletes all API tokens of the user and ends all sessions in the same transaction. A new
-        password or address queues a notice to the owner.
+        password or address queues a notice to the owner. Raises LastAdministrator if no other
+        active superuser who is staff would be left.
         """
         with transaction.atomic():
+            takes_rank = any(changes.get(name) is False for name in ADMINISTRATOR)
+            if takes_rank and User.objects.lock_with_administrators({self.pk}) == {self.pk}:
+                raise LastAdministrator
             is_notable = "email" in changes or "password" in changes
             before = User.objects.lock(self.pk) if is_notable else None
             if before and fold_email(changes.get("email", before.email)) != before.email:

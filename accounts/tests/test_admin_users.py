@@ -1,6 +1,7 @@
 """Staff manage accounts in the admin: passwords, addresses, ranks and deletion."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -9,10 +10,12 @@ from django.test import override_settings
 from django.utils import timezone
 from knox.models import AuthToken
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from accounts.tests.factories import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
 from patient.models import Patient
+from patient.tests.factories import DependentFactory, PatientFactory
 from tests.admin_client import AdminClient, form_errors, messages_of, page
+from tests.test_admin_queries import queries
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/accounts/user/add/"
@@ -216,6 +219,43 @@ def test_a_bulk_deletion_with_one_in_use_deletes_none(
     free = UserFactory()
     admin_client.delete_all(free, patient.user)
     free.refresh_from_db()
+
+
+# --- What patients see of it ---
+
+
+@pytest.mark.parametrize("what", ["password", "address"])
+def test_patients_see_in_their_access_log_that_staff_set_what_opens_their_account(
+    manager: AdminClient, client_of: Any, what: str
+) -> None:
+    patient = PatientFactory()
+    child = DependentFactory(user=patient.user)
+    if what == "password":
+        set_password(manager, patient.user)
+    else:
+        manager.change(patient.user, email="new@example.com")
+    manager.change(patient.user, first_name="Ana")  # opens nothing
+    events = AuditEvent.objects.filter(action="change", kind="accounts.user", role="staff")
+    assert set(events.values_list("patient_id", "object_id", "channel")) == {
+        (person.pk, patient.user.pk, "admin") for person in (patient, child)
+    }
+    assert len(events) == 2
+    client = client_of(User.objects.get(pk=patient.user.pk))
+    first, *_ = client.get("/api/patient/access-log/").json()["results"]
+    assert (first["action"], first["kind"]) == ("change", "accounts.user")
+
+
+def test_the_page_of_an_account_makes_no_query_for_each_permission(manager: AdminClient) -> None:
+    colleague = StaffFactory()
+
+    def made() -> int:
+        return queries(manager, page(colleague, "change"))
+
+    colleague.user_permissions.set(Permission.objects.all()[:1])
+    made()
+    few = made()
+    colleague.user_permissions.set(Permission.objects.all()[:40])
+    assert made() == few
 
 
 # --- Tokens ---

@@ -1,5 +1,6 @@
 """Accounts of those who work here or did are ended, and not deleted."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,12 +9,13 @@ from django.test import Client
 from knox.models import AuthToken
 
 from accounts.models import User
-from accounts.models.user import AccountKept, OwnAccount
-from accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
+from accounts.models.user import ADMINISTRATOR, AccountKept, LastAdministrator, OwnAccount
+from accounts.tests.factories import PASSWORD, StaffFactory, SuperuserFactory, UserFactory
 from doctor.tests.factories import DoctorFactory
 from patient.models import Patient
 from tests.admin_client import AdminClient, messages_of, page
 from tests.problems import assert_problem
+from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +108,45 @@ def test_nobody_ends_their_own_account(admin_client: AdminClient, superuser: Use
     answer = admin_client.act("end_accounts", other, superuser)
     assert messages_of(answer) == [OwnAccount.message]
     assert not User.objects.filter(is_active=False).exists()
+
+
+# --- The last administrator ---
+
+
+def test_nobody_ends_or_demotes_themselves_by_the_form(
+    admin_client: AdminClient, superuser: User
+) -> None:
+    SuperuserFactory()
+    form = admin_client.open(page(superuser, "change"))
+    assert not set(ADMINISTRATOR) & set(form)
+    names = (*ADMINISTRATOR, *(f"initial-{name}" for name in ADMINISTRATOR))
+    taken: dict[str, Any] = {name: [] for name in names}
+    admin_client.send(page(superuser, "change"), form, last_name="New", **taken)
+    superuser.refresh_from_db()
+    assert superuser.last_name == "New"
+    assert (superuser.is_active, superuser.is_staff, superuser.is_superuser) == (True, True, True)
+
+
+@pytest.mark.parametrize("name", ADMINISTRATOR)
+def test_the_last_active_administrator_stays(superuser: User, name: str) -> None:
+    SuperuserFactory(is_active=False)
+    SuperuserFactory(is_staff=False)
+    with pytest.raises(LastAdministrator):
+        superuser.revise(**{name: False})
+    superuser.refresh_from_db()
+    assert getattr(superuser, name) is True
+    SuperuserFactory()
+    superuser.revise(**{name: False})
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_of_administrators_who_end_each_other_at_once_one_is_left() -> None:
+    people = SuperuserFactory.create_batch(4)
+
+    def end_the_next(n: int) -> Any:
+        with suppress(LastAdministrator):
+            people[n].revise(is_superuser=False)
+
+    run_together(4, end_the_next)
+    assert User.objects.filter(is_active=True, is_staff=True, is_superuser=True).count() == 1

@@ -52,6 +52,15 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     )
     search_help_text = "Number of the appointment, or patient."
 
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """Return the fields to search by: names of patients only for viewers of appointments.
+
+        The pages of events show no name.
+        """
+        appointments = self.admin_site.get_model_admin(Appointment)
+        fields: Any = super().get_search_fields(request)
+        return fields if appointments.has_view_permission(request) else fields[:1]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[AppointmentEvent]:
         """Return the events, joined with their actors; the actor of a deleted account is None.
 

@@ -108,11 +108,10 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         "id__exact",
         "patient__last_name",
         "patient__first_name",
-        "patient__phone_number",
         "doctor__last_name",
         "specialty__name",
     )
-    search_help_text = "Number, patient, phone number, doctor or specialty."
+    search_help_text = "Number, patient, doctor or specialty."
     deleted_by_verb = True
     deletion_note = "A place that is offered to the patient goes to the next in line."
 
