@@ -17,7 +17,7 @@ def fold_email(email: str) -> str:
 
     NFKC, in lower case, with the domain in the A-labels of IDNA 2008 (RFC 5891): `fußball.example`
     and `xn--fuball-cta.example` are one. Python's own codec follows IDNA 2003, for which
-    `fußball.example` is `fussball.example`, the domain of somebody else. An address whose domain
+    `fußball.example` is `fussball.example`, which another person owns. An address whose domain
     has no such form keeps its own, and `validate_address` refuses it.
     """
     local, at, domain = unicodedata.normalize("NFC", email).strip().rpartition("@")
@@ -51,7 +51,7 @@ def in_unicode(domain: str) -> str:
 def validate_address(email: str) -> None:
     """Check an address as it was typed; raises ValidationError.
 
-    Characters that nobody sees are refused, in A-labels too, so that no two accounts look alike by
+    Invisible characters are refused, in A-labels too, so that no two accounts look alike by
     them. So are a local part beyond ASCII, which many mail servers change or refuse, and a domain
     that IDNA 2008 does not allow.
     """

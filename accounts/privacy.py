@@ -90,7 +90,7 @@ def _by_name(request: HttpRequest, fields: Any) -> Any:
 
 
 def _without_address(request: HttpRequest, row: Any) -> Any:
-    """Return the row, whose label has no address for this user; nobody saves its `user`."""
+    """Return the row with a label without the address; do not save its `user`."""
     if not may_view_accounts(request):
         row.user.email = row.user.public_name
     return row

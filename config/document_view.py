@@ -71,5 +71,5 @@ def _rendered(format_name: str) -> tuple[bytes, str]:
 
 @cache
 def built() -> Any:
-    """Build the document: of all operations, whoever may call them, so that no caller matters."""
+    """Build the document of all operations, so that it is the same for every caller."""
     return SchemaGenerator().get_schema(request=None, public=True)

@@ -14,9 +14,10 @@ PREFIXES = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED")
 class TrustedProxyMiddleware:
     """Drop the forwarded headers of a request that comes from no address in TRUSTED_PROXIES.
 
-    Whoever reaches the port directly could otherwise choose the address that limits count, and
-    claim https for a plain connection. Stands first, so that no later code reads such a header. A
-    request over a Unix socket has no address and is trusted: only this machine's programs open one.
+    A client that reaches the port directly could otherwise choose the address that limits count
+    and claim https for a plain connection. Stands first, so that no later code reads such a
+    header. A request over a Unix socket has no address and is trusted: only programs of this
+    machine open one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

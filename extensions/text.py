@@ -1,4 +1,4 @@
-"""Characters that nobody sees, and text of one line."""
+"""Invisible characters, and text of one line."""
 
 import unicodedata
 
@@ -20,7 +20,7 @@ BLANK = "\u2800"  # the Braille pattern without a dot: a symbol that shows nothi
 CONTROLS = ("Cc", "Zl", "Zp")  # general categories: control characters, line and paragraph breaks
 VISIBLE = ("L", "N", "P", "S")  # letters, numbers, punctuation, symbols
 
-HIDDEN_CHARACTER = "This contains a character that nobody sees."
+HIDDEN_CHARACTER = "This contains an invisible character."
 
 
 def is_ignorable(character: str) -> bool:

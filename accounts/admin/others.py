@@ -29,7 +29,7 @@ class SuperusersWriteMixin:
 class GroupAdmin(SuperusersWriteMixin, auth.GroupAdmin):
     """Django's admin of groups, without a query for each permission that a read-only page lists.
 
-    Whoever changes a group gives its members any permission, so only superusers do.
+    A user who may change a group can give its members any permission: only superusers may.
     """
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

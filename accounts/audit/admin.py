@@ -98,7 +98,7 @@ class AuditedAutocompleteView(AutocompleteJsonView):
         return super().process_request(request)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Return the suggestions; over a limit none, but the reason, which nobody can select."""
+        """Return the suggestions; over a limit the reason, as a row that cannot be selected."""
         try:
             return super().get(request, *args, **kwargs)
         except Throttled as error:

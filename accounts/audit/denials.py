@@ -69,7 +69,7 @@ def record_denial(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def record_denied_search(request: HttpRequest, model: type[Model]) -> None:
-    """Record that a search for a person by name was refused or found nobody.
+    """Record that a search for a person by name was refused or found no patient.
 
     Its answer is no refusal, so `record_denial` does not see it.
     """

@@ -266,7 +266,7 @@ class OutgoingMail(models.Model):
         return True
 
     def _claimed(self) -> OutgoingMailQuerySet:
-        """Return the row as it was claimed; none if somebody asked for the mail since."""
+        """Return the row as it was claimed; none if the mail was asked for again since."""
         return type(self).objects.filter(pk=self.pk, due_at=self._next_try_at)
 
     def _tries_within_hour(self, at: datetime) -> int:

@@ -47,7 +47,7 @@ class OwnAccount(DomainError):
 
 
 class LastAdministrator(DomainError):
-    """Somebody must be left who can give rights."""
+    """The last user who can give rights must stay one."""
 
     code = "last_administrator"
     message = "This is the last active administrator. Make another one first."
@@ -89,8 +89,8 @@ class UserManager(BaseUserManager["User"]):
     def verify_email(self, token: str, user_agent: str = "") -> None:
         """Mark the address as verified by the token mailed to it; end all API tokens and sessions.
 
-        Somebody else may have registered with the address and be signed in. The account knows the
-        device from then on: whoever uses it reads the owner's mail. Raises ValidationError on
+        Another person may have registered with the address and be signed in. The account knows the
+        device from then on: its user reads the owner's mail. Raises ValidationError on
         `token` if it is wrong, used or older than an hour.
         """
         with transaction.atomic():

@@ -36,7 +36,7 @@ def ana() -> User:
     return UserFactory(email="ana@example.com", email_verified_at=timezone.now())
 
 
-def told() -> list[tuple[str, str]]:
+def queued_notices() -> list[tuple[str, str]]:
     """Send the mail that is due; return the address and subject of each."""
     return [(message.to[0], str(message.subject)) for message in post()]
 
@@ -101,7 +101,7 @@ def test_a_new_password_sends_a_notice(
     ana: User, client_of: Any, change: Callable[..., None]
 ) -> None:
     change(ana, client_of)
-    assert told() == [("ana@example.com", CHANGED)]
+    assert queued_notices() == [("ana@example.com", CHANGED)]
 
 
 @pytest.mark.parametrize("change", [by_call, by_staff, by_command])
@@ -109,13 +109,13 @@ def test_an_address_that_nobody_verified_gets_no_notice(
     client_of: Any, change: Callable[..., None]
 ) -> None:
     change(UserFactory(), client_of)
-    assert told() == []
+    assert queued_notices() == []
 
 
 def test_a_reset_that_verifies_the_address_sends_the_notice_too(client_of: Any) -> None:
     user = UserFactory()
     by_reset(user, client_of)
-    assert told() == [(user.email, CHANGED)]
+    assert queued_notices() == [(user.email, CHANGED)]
 
 
 def test_a_change_that_is_undone_or_refused_sends_no_notice(ana: User, client_of: Any) -> None:
@@ -126,7 +126,7 @@ def test_a_change_that_is_undone_or_refused_sends_no_notice(ana: User, client_of
     assert call("change-password", client_of(ana), **wrong) == 400
     ana.revise(first_name="Eva")
     ana.save()
-    assert told() == []
+    assert queued_notices() == []
 
 
 # --- A new device ---------------------------------------------------------------------------------
@@ -134,15 +134,15 @@ def test_a_change_that_is_undone_or_refused_sends_no_notice(ana: User, client_of
 
 def test_a_device_that_the_account_does_not_know_sends_a_notice_once(ana: User) -> None:
     assert login(PHONE).status_code == 200
-    assert told() == [("ana@example.com", DEVICE)]
+    assert queued_notices() == [("ana@example.com", DEVICE)]
     again = login(f" {PHONE} ").json()["token"]
-    assert told() == []
+    assert queued_notices() == []
     client = APIClient(headers={"Authorization": f"Token {again}"})
     assert call("logout-all", client) == 204
     login(PHONE)
-    assert told() == [], "a sign-out does not make a device new"
+    assert queued_notices() == [], "a sign-out does not make a device new"
     login(LAPTOP)
-    assert told() == [("ana@example.com", DEVICE)]
+    assert queued_notices() == [("ana@example.com", DEVICE)]
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/api-auth/login/"])
@@ -150,23 +150,23 @@ def test_a_session_is_a_sign_in_like_any_other(ana: User, path: str) -> None:
     ana.revise(is_staff=True)
     for expected in ([("ana@example.com", DEVICE)], []):
         assert browse(path, LAPTOP) == 302
-        assert told() == expected
+        assert queued_notices() == expected
     login(LAPTOP)
-    assert told() == []
+    assert queued_notices() == []
 
 
 def test_a_wrong_password_and_an_unverified_account_send_no_notice(ana: User) -> None:
     assert login(password="wrong").status_code == 401
-    assert told() == []
+    assert queued_notices() == []
     User.objects.update(email_verified_at=None)
     assert login().status_code == 200
-    assert told() == []
+    assert queued_notices() == []
     assert not KnownDevice.objects.exists()
 
 
 def test_a_new_token_for_a_new_password_is_no_new_device(ana: User, client_of: Any) -> None:
     by_call(ana, client_of)
-    assert told() == [("ana@example.com", CHANGED)]
+    assert queued_notices() == [("ana@example.com", CHANGED)]
 
 
 def test_the_device_that_follows_a_mailed_link_is_known_and_another_is_not() -> None:
@@ -177,9 +177,9 @@ def test_the_device_that_follows_a_mailed_link_is_known_and_another_is_not() -> 
         == 200
     )
     assert login(PHONE).status_code == 200
-    assert told() == []
+    assert queued_notices() == []
     assert login("Somebody else's").status_code == 200
-    assert told() == [(user.email, DEVICE)]
+    assert queued_notices() == [(user.email, DEVICE)]
 
 
 def test_the_device_that_resets_the_password_is_known() -> None:
@@ -188,7 +188,7 @@ def test_the_device_that_resets_the_password_is_known() -> None:
     body = {"token": PASSWORD_RESET.make(user), "new_password": NEW}
     assert client.post("/api/auth/password-reset/confirm/", body).status_code == 200
     assert login(PHONE, NEW).status_code == 200
-    assert told() == [(user.email, CHANGED)]
+    assert queued_notices() == [(user.email, CHANGED)]
 
 
 def test_an_account_remembers_twenty_devices(ana: User) -> None:
@@ -206,7 +206,7 @@ def test_an_account_remembers_twenty_devices(ana: User) -> None:
 def test_simultaneous_sign_ins_of_a_new_device_send_one_notice() -> None:
     UserFactory(email="ana@example.com", email_verified_at=timezone.now())
     assert run_together(4, lambda _: login().status_code) == [200] * 4
-    assert told() == [("ana@example.com", DEVICE)]
+    assert queued_notices() == [("ana@example.com", DEVICE)]
 
 
 def test_the_migration_remembers_the_devices_that_are_signed_in(ana: User) -> None:
@@ -243,12 +243,15 @@ def test_the_old_address_is_told_and_the_new_one_verified(ana: User) -> None:
 def test_an_old_address_that_nobody_verified_is_not_told() -> None:
     user = UserFactory(email="ana@example.com")
     user.revise(email="eva@example.com")
-    assert told() == [("eva@example.com", "Confirm your e-mail address")]
+    assert queued_notices() == [("eva@example.com", "Confirm your e-mail address")]
 
 
 def test_a_new_password_and_address_at_once_are_told_to_the_old_address(ana: User) -> None:
     ana.revise(email="eva@example.com", password="!")
-    assert {subject for to, subject in told() if to == "ana@example.com"} == {CHANGED, ADDRESS}
+    assert {subject for to, subject in queued_notices() if to == "ana@example.com"} == {
+        CHANGED,
+        ADDRESS,
+    }
 
 
 # --- All notices ----------------------------------------------------------------------------------
@@ -271,9 +274,9 @@ def test_nobody_uses_up_the_notices_of_an_account(ana: User) -> None:
         post()
     assert OutgoingMail.objects.exclude(sent_at=None).count() == 20
     ana.revise(password="!")
-    assert told() == [("ana@example.com", CHANGED)]
+    assert queued_notices() == [("ana@example.com", CHANGED)]
 
 
 def test_a_closed_account_gets_no_notice(ana: User) -> None:
     ana.revise(password="!", is_active=False)
-    assert told() == []
+    assert queued_notices() == []

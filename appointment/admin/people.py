@@ -77,7 +77,7 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
 
     The search of a form that books also finds others, by last name and birth date. It counts, and
     leaves a denied event if it finds nobody: who tries every date would find anybody. Staff who are
-    restricted to their sites erase nobody: the person may have visits elsewhere.
+    restricted to their sites erase no patient: the person may have visits elsewhere.
     """
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Patient]) -> QuerySet[Patient]:

@@ -62,7 +62,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
     def only_at_sites_of(self, user: Any, at: datetime | None = None) -> "DoctorQuerySet":
         """Return the doctors whom this member of staff may change: who work at no other site.
 
-        Whoever makes a doctor inactive closes the slots of all sites.
+        Making a doctor inactive closes the slots of all sites.
         """
         if user.sites is None:
             return self

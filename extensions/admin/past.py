@@ -28,7 +28,7 @@ class PastAwareForm(PartialUpdateForm):
 
     It asks for a new row, and for a row whose `asked_fields` have changed. The checkbox, which is
     in the admin's `fields`, is hidden until the form asks. It confirms what the form asked about:
-    whoever then types another date in the past is asked again.
+    another date in the past is asked about again.
     """
 
     past_confirmed = forms.CharField(

@@ -1,4 +1,4 @@
-"""Text of one line, and characters that nobody sees."""
+"""Text of one line, and invisible characters."""
 
 import pytest
 from django.apps import apps

@@ -98,7 +98,7 @@ class MedicalHistory(PartialUpdateModel):
             self._insert()
 
     def _insert(self) -> None:
-        """Insert the row. The patient is locked, so nobody adds one between count and insert."""
+        """Insert the row. The patient's lock keeps other calls from adding one after the count."""
         if self.patient.history.count() >= MAX_ENTRIES:
             raise ValidationError(
                 f"A medical history has at most {MAX_ENTRIES} entries.", "too_many_entries"

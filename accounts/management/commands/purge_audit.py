@@ -24,7 +24,7 @@ def past_day(text: str) -> datetime:
 
 
 class Command(BaseCommand):
-    """Delete in small transactions, with a pause after each, so that nobody else waits long."""
+    """Delete in small transactions, with a pause after each, so that no request waits long."""
 
     help = (
         "Delete the events of the audit trail that are older than a date (UTC). Run it as the "
