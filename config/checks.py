@@ -1,4 +1,4 @@
-"""Checks of this project's settings for `manage.py check --deploy`."""
+"""Checks of this project for `manage.py check`; those of settings run with `--deploy` only."""
 
 import re
 from ipaddress import collapse_addresses
@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connection
+
+from config.time_zones import other_sources
 
 LIMITS_ARE_OFF = Warning(
     "THROTTLE=off lifts every rate limit, the one on guessing passwords included.",
@@ -60,6 +62,11 @@ EVERYBODY_IS_A_PROXY = Warning(
     hint="List the addresses of your proxies alone.",
     id="config.W009",
 )
+OTHER_ZONES = Warning(
+    "Python reads time zones from the files of this machine, and not from the package tzdata.",
+    hint="Call zoneinfo.reset_tzpath only as config/time_zones.py does.",
+    id="config.W011",
+)
 WHOLE_DOMAIN = re.compile(r"\.[^.]+")  # such as .com: any host of a top-level domain
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 UNSHARED = ("LocMemCache", "FileBasedCache", "DummyCache")
@@ -103,6 +110,12 @@ def server_is_reached_safely(app_configs: Any, **kwargs: Any) -> list[CheckMessa
         (MAIL_GOES_NOWHERE, not is_smtp),
     )
     return [warning for warning, applies in found if applies]
+
+
+@register()
+def zones_are_pinned(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn if wall times would be converted by other zone data than the pinned package's."""
+    return [OTHER_ZONES] if other_sources() else []
 
 
 def _include_everybody(networks: list[Any]) -> bool:
