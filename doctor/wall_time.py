@@ -1,6 +1,7 @@
 """Convert wall times of a location to instants (UTC), on days with a clock change too.
 
-Time zones are those of the IANA time zone database, which Python reads from the tzdata package.
+Time zones are those of the IANA time zone database. Python reads them from the tzdata package alone
+(config/time_zones.py), and no database converts a wall time: each has zone data of its own.
 """
 
 from collections import defaultdict
@@ -18,6 +19,9 @@ YEARS_AHEAD = 10
 # compare these instants.
 RANGE_START = date(1999, 1, 1)
 RANGE_END = date(2200, 1, 1)
+MIDNIGHT = time()  # as an end time: midnight at the end of the day
+A_DAY = timedelta(days=1)
+A_SECOND = timedelta(seconds=1)
 
 Span = tuple[datetime, datetime]  # start and end
 
@@ -60,13 +64,57 @@ def instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
         return instant
-    return _end_of_gap(local.replace(fold=1).astimezone(UTC), instant, zone)
+    return _offset_change(local.replace(fold=1).astimezone(UTC), instant, zone)
 
 
-def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def end_instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
+    """Return the instant (UTC) at which something on this day ends, as `instant_of`.
+
+    00:00 is midnight at the end of the day.
+    """
+    return instant_of(day + A_DAY if wall == MIDNIGHT else day, wall, zone)
+
+
+def ends_after(start: time, end: time) -> bool:
+    """Whether an end time is later than a start time of the same day; 00:00 ends the day."""
+    return end == MIDNIGHT or end > start
+
+
+def last_day(local_end: datetime) -> date:
+    """Return the date of the last second before this local time.
+
+    Something that ends at midnight ends on the day before, also where the clocks skip midnight.
+    """
+    return (local_end.astimezone(UTC) - A_SECOND).astimezone(local_end.tzinfo).date()
+
+
+def offsets_between(
+    start: datetime, end: datetime, zone: ZoneInfo
+) -> list[tuple[datetime, timedelta]]:
+    """Return what the clocks of the zone are ahead of UTC from the start on, and at each change.
+
+    Each pair is an instant (UTC) and the offset from then on. A change that is undone within a week
+    is missed; no zone has one.
+    """
+    at, offset = start.astimezone(UTC), _offset(start, zone)
+    found = [(at, offset)]
+    while at < end:
+        next_week = at + 7 * A_DAY
+        if (changed := _offset(next_week, zone)) != offset:
+            found.append((_offset_change(at, next_week, zone), changed))
+            offset = changed
+        at = next_week
+    return found
+
+
+def _offset(at: datetime, zone: ZoneInfo) -> timedelta:
+    return at.astimezone(zone).utcoffset() or timedelta()
+
+
+def _offset_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """Find by bisection the instant between these two at which the zone's offset changes."""
     old_offset = before.astimezone(zone).utcoffset()
-    while after - before > timedelta(seconds=1):
+    while after - before > A_SECOND:
         middle = (before + (after - before) / 2).replace(microsecond=0)
         if middle.astimezone(zone).utcoffset() == old_offset:
             before = middle
@@ -83,7 +131,8 @@ def spans_of(
 ) -> list[Span]:
     """Return the (start, end) in UTC of each slot of a session: equal steps of elapsed time.
 
-    A remainder shorter than a slot is dropped. Without a slot length the session is one slot.
+    An end at 00:00 is midnight at the end of the day: 00:00 to 00:00 is the whole day. A remainder
+    shorter than a slot is dropped. Without a slot length the session is one slot.
     01:00 to 04:00 has two hours of slots when the clocks go forward and four when they go back.
     """
     first, step, count = _steps(day, start, end, slot_minutes, zone)
@@ -102,7 +151,7 @@ def _steps(
     day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
 ) -> tuple[datetime, timedelta, int]:
     """Return the start of the first slot, the length of a slot and the number of slots."""
-    first, last = instant_of(day, start, zone), instant_of(day, end, zone)
+    first, last = instant_of(day, start, zone), end_instant_of(day, end, zone)
     step = timedelta(minutes=slot_minutes) if slot_minutes else last - first
     return first, step, max(0, (last - first) // step) if step else 0
 
@@ -125,7 +174,7 @@ def spans_of_days(
     spans: dict[Span, list[int]] = defaultdict(list)
     for name, pks in keys_by_zone.items():
         zone = ZoneInfo(name)
-        day_after = _within_range(last or RANGE_END) + timedelta(days=1)
+        day_after = _within_range(last or RANGE_END) + A_DAY
         start = instant_of(_within_range(first or RANGE_START), time(), zone)
         spans[start, instant_of(day_after, time(), zone)] += pks
     return spans

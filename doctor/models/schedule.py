@@ -18,7 +18,7 @@ from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot import Slot, announce_closing, refuse_stranding
-from doctor.wall_time import Span, instant_of, spans_of, validate_date
+from doctor.wall_time import MIDNIGHT, Span, ends_after, instant_of, spans_of, validate_date
 from extensions.db.constraints import violates
 from extensions.formats import day_text
 
@@ -88,7 +88,9 @@ class SessionTimesModel(DoctorLocationModel):
     """The wall times, slot length and capacity that sessions and weekly hours have in common."""
 
     start_time = models.TimeField(help_text="On the clocks of the location.")
-    end_time = models.TimeField(help_text="On the clocks of the location, the same day.")
+    end_time = models.TimeField(
+        help_text="On the clocks of the location, the same day; 00:00 is midnight at its end."
+    )
     slot_minutes = models.PositiveSmallIntegerField(
         "slot length",
         null=True,
@@ -169,7 +171,7 @@ class Schedule(SessionTimesModel):
                 violation_error_message="The hours have a session on that day already.",
             ),
             models.CheckConstraint(
-                condition=Q(end_time__gt=F("start_time")),
+                condition=Q(end_time__gt=F("start_time")) | Q(end_time=MIDNIGHT),
                 name="doctor_schedule_ends_after_it_starts",
                 violation_error_code="end_before_start",
                 violation_error_message="A session ends after it starts, on the same day.",
@@ -185,7 +187,7 @@ class Schedule(SessionTimesModel):
         """Raise ValidationError for a session too short for a single slot."""
         complete = self.location_id and self.date and self.start_time and self.end_time
         try:
-            too_short = complete and self.start_time < self.end_time and not self.spans()
+            too_short = complete and ends_after(self.start_time, self.end_time) and not self.spans()
         except OverflowError:
             return  # the validators refuse such a date or length
         if too_short:

@@ -23,10 +23,9 @@ from doctor.models.session_generation import (
 from doctor.models.session_plan import SkippedDay
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot import Slot
-from doctor.wall_time import Span, extent_of, validate_date
+from doctor.wall_time import A_DAY, MIDNIGHT, Span, ends_after, extent_of, validate_date
 from extensions.db.locks import lock_rows
 
-A_DAY = timedelta(days=1)
 TEN_YEARS = timedelta(days=3653)
 MOST_DATES_APART = 2  # an instant has up to three dates around the world: UTC-12 to UTC+14
 
@@ -114,7 +113,7 @@ class WeeklyHours(SessionTimesModel):
                 violation_error_message="A weekday is 0 (Monday) to 6 (Sunday).",
             ),
             models.CheckConstraint(
-                condition=Q(end_time__gt=F("start_time")),
+                condition=Q(end_time__gt=F("start_time")) | Q(end_time=MIDNIGHT),
                 name="doctor_weeklyhours_end_after_they_start",
                 violation_error_code="end_before_start",
                 violation_error_message="Hours end after they start, on the same day.",
@@ -146,9 +145,11 @@ class WeeklyHours(SessionTimesModel):
             except ValidationError as error:
                 raise ValidationError({name: error}) from error
         times = self.start_time, self.end_time
-        if not all(times) or not self.slot_minutes or times[0] >= times[1]:
+        if None in times or not self.slot_minutes or not ends_after(*times):
             return
-        starts, ends = (datetime.combine(date.min, wall) for wall in times)
+        starts, ends = datetime.combine(date.min, times[0]), datetime.combine(date.min, times[1])
+        if times[1] == MIDNIGHT:
+            ends += A_DAY
         if ends - starts < timedelta(minutes=self.slot_minutes):
             raise ValidationError("The hours are too short for a slot.", code="no_slots")
 
@@ -180,7 +181,10 @@ class WeeklyHours(SessionTimesModel):
         self, other: "WeeklyHours", first: date, last: date
     ) -> Iterator[tuple[date, date]]:
         """Yield each day of both as a pair: in one time zone, only equal dates can overlap."""
-        apart = self.start_time >= other.end_time or other.start_time >= self.end_time
+        apart = not (
+            ends_after(self.start_time, other.end_time)
+            and ends_after(other.start_time, self.end_time)
+        )
         if self.weekday != other.weekday or apart:
             return
         for day in sorted({*self.dates(first, last)}.intersection(other.dates(first, last))):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from doctor.models import WeeklyHours
 from doctor.models.session_generation import GeneratedSessions
-from doctor.models.weekly_hours import A_DAY
+from doctor.wall_time import A_DAY
 from extensions.db.retry import retry_on_conflict
 
 MOST_DAYS_LISTED = 20
