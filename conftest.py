@@ -11,6 +11,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase, override_settings
 from rest_framework.test import APIClient
 
@@ -25,10 +26,14 @@ from tests.flush import Flush
 from tests.people import reception_group
 from tests.pgbouncer import Through
 from tests.templates import Templates
+from tests.zones import watch_conversions
 
 # Hypothesis makes the same examples in every run, and a slow machine fails no test.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("suite")
+
+# No statement of any test converts a wall time: each database has zone data of its own.
+connection_created.connect(watch_conversions)
 
 
 def pytest_collection_finish() -> None:

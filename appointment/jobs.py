@@ -16,6 +16,7 @@ from appointment.models.offer import Offer
 from appointment.models.waitlist import WaitlistEntry, WaitlistStatus, today_everywhere
 from appointment.models.waitlist_matching import WaitingCriteria
 from doctor.models import Doctor, Slot
+from doctor.wall_time import A_DAY
 from extensions.db.batches import key_batches
 
 
@@ -81,7 +82,10 @@ def delete_old_keys(at: datetime) -> int:
 
 
 def _free_slots(doctor: int, waiting: WaitingCriteria, at: datetime) -> Iterator[Slot]:
-    """Yield the doctor's bookable slots with a free place, up to the last date of the criteria."""
+    """Yield the doctor's bookable slots with a free place, up to the last date of the criteria.
+
+    One day more: until `repair_times` has run, a slot may be on the day before its session.
+    """
     free = Slot.objects.filter(doctor=doctor).bookable(at).filter(taken__lt=F("capacity"))
-    for pks in key_batches(free.filter(schedule__date__lte=waiting.last_date())):
+    for pks in key_batches(free.filter(schedule__date__lte=waiting.last_date() + A_DAY)):
         yield from Slot.objects.filter(pk__in=pks).select_related("location").order_by("pk")

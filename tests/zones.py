@@ -1,12 +1,17 @@
 """Other zone data: what an update of tzdata, or a machine with files of its own, would bring."""
 
+import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from config.time_zones import use_pinned_zones
+from doctor.wall_time import zone_names
+
+CONVERSION = re.compile(r"AT TIME ZONE|django_(date|time)")  # the latter: Django's on SQLite
 
 
 def write_zones(folder: Path, **others: str) -> Path:
@@ -33,3 +38,19 @@ def other_zones(folder: Path, **others: str) -> Iterator[None]:
         yield
     finally:
         use_pinned_zones()
+
+
+def watch_conversions(connection: Any, **kwargs: Any) -> None:
+    """Fail each statement on this new connection that converts a wall time of a location."""
+    if _refuse_conversion not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_refuse_conversion)
+
+
+def _refuse_conversion(
+    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+) -> Any:
+    """Run a statement; raise AssertionError if it converts to or from another zone than UTC."""
+    if CONVERSION.search(sql):
+        zones = {value for value in params or () if isinstance(value, str)} & zone_names()
+        assert zones <= {"UTC"}, f"SQL converts wall times of {zones}: {sql}"
+    return execute(sql, params, many, context)

@@ -20,10 +20,10 @@ from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, 
 from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, booking_context
 from appointment.models.declined_slot import DeclinedSlot
-from appointment.models.waitlist_matching import WaitlistCriteria
+from appointment.models.waitlist_matching import WaitlistCriteria, ends_in_time
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
-from doctor.wall_time import earliest_date
+from doctor.wall_time import MIDNIGHT, earliest_date
 from extensions.db.locks import lock_rows
 from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
@@ -113,13 +113,10 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         zone = slot.location.zone
         start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
         day, bit = start.date(), 1 << start.weekday()
-        ends_in_time = Q(end_time__isnull=True)
-        if end.date() == day:
-            ends_in_time |= Q(end_time__gte=end.time())
         return (
             self.for_doctors([slot.doctor_id])
             .alias(that_day=F("weekday_bits").bitand(bit))
-            .filter(Q(weekday_bits=0) | Q(that_day=bit), ends_in_time)
+            .filter(Q(weekday_bits=0) | Q(that_day=bit), ends_in_time(start, end))
             .filter(Q(start_time__isnull=True) | Q(start_time__lte=start.time()))
             .filter(first_date__lte=day, last_date__gte=day)
         )
@@ -308,7 +305,9 @@ class WaitlistEntry(models.Model):
         null=True, blank=True, help_text="Not earlier, on the clocks of the location."
     )
     end_time = models.TimeField(
-        null=True, blank=True, help_text="Over by then, on the clocks of the location."
+        null=True,
+        blank=True,
+        help_text="Over by then, on the clocks of the location; 00:00 is midnight after that day.",
     )
     status = models.CharField(
         max_length=8, choices=WaitlistStatus, default=WaitlistStatus.WAITING, editable=False
@@ -350,7 +349,8 @@ class WaitlistEntry(models.Model):
             models.CheckConstraint(
                 condition=Q(start_time__isnull=True)
                 | Q(end_time__isnull=True)
-                | Q(end_time__gt=F("start_time")),
+                | Q(end_time__gt=F("start_time"))
+                | Q(end_time=MIDNIGHT),
                 name="appointment_waitlist_times",
                 violation_error_code="end_before_start",
                 violation_error_message="The hours end after they start.",

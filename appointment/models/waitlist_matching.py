@@ -1,19 +1,49 @@
-"""The criteria of waitlist entries, and the slots that match them."""
+"""The criteria of waitlist entries, and the slots that match them.
 
-from collections import Counter
+The database compares wall times, but never converts one: Python says what the clocks of a location
+are ahead of UTC and when that changes, and the statement adds it.
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
+from itertools import pairwise
+from operator import or_
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import TruncTime
-from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
+from django.db.models import (
+    Case,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import ExtractIsoWeekDay, TruncDate, TruncTime
+from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThanOrEqual
+from django.utils import timezone
 
 from doctor.models import Doctor, Location, Slot
 from doctor.models.slot import SlotQuerySet
+from doctor.wall_time import (
+    A_DAY,
+    A_SECOND,
+    MIDNIGHT,
+    YEARS_AHEAD,
+    last_day,
+    offsets_between,
+    spans_of_days,
+)
 
 ANY_DAY = 0b1111111  # the bits of all weekdays
+NO_SLOT_AFTER = timedelta(days=366 * YEARS_AHEAD)  # from now
 
 
 @dataclass(frozen=True)
@@ -21,7 +51,7 @@ class WaitlistCriteria:
     """What an entry waits for: a doctor or a specialty, dates, weekdays and times of day.
 
     Dates and times are on the clock of the visit's location. Bit n of `weekday_bits` is weekday n,
-    Monday being 0; no bit means any day.
+    Monday being 0; no bit means any day. An end time of 00:00 is midnight at the end of the day.
     """
 
     doctor_id: int | None
@@ -44,8 +74,13 @@ class WaitlistCriteria:
             self.first_date <= day <= self.last_date
             and (not self.weekday_bits or bool(self.weekday_bits >> day.weekday() & 1))
             and (self.start_time is None or self.start_time <= start.time())
-            and (self.end_time is None or (end.date() == day and end.time() <= self.end_time))
+            and self._ends_in_time(day, end)
         )
+
+    def _ends_in_time(self, day: date, end: datetime) -> bool:
+        if self.end_time == MIDNIGHT:
+            return last_day(end) == day
+        return self.end_time is None or (end.date() == day and end.time() <= self.end_time)
 
     def meets(self, other: Self) -> bool:
         """Whether both wait for the same doctor or specialty and have a day in common.
@@ -71,26 +106,73 @@ class WaitlistCriteria:
         if self.specialty_id:
             doctor = Q(doctor__specialties=self.specialty_id)
         slots = Slot.objects.filter(doctor).between(self.first_date, self.last_date, locations)
-        if self.weekday_bits:
-            days = [day + 1 for day in range(7) if self.weekday_bits >> day & 1]
-            slots = slots.filter(schedule__date__iso_week_day__in=days)
-        if self.start_time or self.end_time:
-            slots = slots.filter(self._within_times(locations))
+        if self.weekday_bits or self.start_time or self.end_time:
+            slots = slots.filter(self._on_the_clocks(locations))
         return slots
 
-    def _within_times(self, locations: Iterable[Location]) -> Q:
-        """Return the condition that a slot lies within the times of day of its own location."""
-        condition = Q(pk__in=[])
+    def _on_the_clocks(self, locations: Iterable[Location]) -> Q:
+        """Return the condition that a slot fits the weekdays and times on its location's clocks."""
+        zones: dict[str, list[int]] = defaultdict(list)
         for location in locations:
-            here = Q(location=location.pk)
-            if self.start_time:
-                start = TruncTime("starts_at", tzinfo=location.zone)
-                here &= Q(GreaterThanOrEqual(start, self.start_time))
-            if self.end_time:
-                end = TruncTime("ends_at", tzinfo=location.zone)
-                here &= Q(LessThanOrEqual(end, self.end_time))
-            condition |= here
+            zones[location.time_zone].append(location.pk)
+        here = (Q(self._on_clock(ZoneInfo(name)), location__in=pks) for name, pks in zones.items())
+        return reduce(or_, here, Q(pk__in=[]))
+
+    def _on_clock(self, zone: ZoneInfo) -> Q:
+        """Return the condition that a slot fits the weekdays and times on the clocks of a zone."""
+        [(first, last)] = spans_of_days(self.first_date, self.last_date, {0: zone.key})
+        last = min(last, timezone.now() + NO_SLOT_AFTER)
+        offsets = offsets_between(first, last + 2 * A_DAY, zone)  # a slot is shorter than that
+        start, end = _wall_clock("starts_at", offsets), _wall_clock("ends_at", offsets)
+        condition = Q()
+        if self.weekday_bits:
+            wanted = [day + 1 for day in range(7) if self.weekday_bits >> day & 1]
+            condition &= Q(In(ExtractIsoWeekDay(start, tzinfo=UTC), wanted))
+        if self.start_time:
+            condition &= Q(GreaterThanOrEqual(TruncTime(start, tzinfo=UTC), self.start_time))
+        if self.end_time == MIDNIGHT:
+            last = _wall_clock("ends_at", offsets, -A_SECOND)
+            condition &= _same_day(last, start)
+        elif self.end_time:
+            condition &= Q(LessThanOrEqual(TruncTime(end, tzinfo=UTC), self.end_time))
+            condition &= _same_day(end, start)
         return condition
+
+
+def ends_in_time(start: datetime, end: datetime) -> Q:
+    """Return the condition that the end time of an entry allows a visit between these local times.
+
+    As `WaitlistCriteria.matches`, for entries instead of slots.
+    """
+    condition = Q(end_time__isnull=True)
+    if end.date() == start.date():
+        condition |= Q(end_time__gte=end.time())
+    if last_day(end) == start.date():
+        condition |= Q(end_time=MIDNIGHT)
+    return condition
+
+
+def _wall_clock(
+    column: str, offsets: list[tuple[datetime, timedelta]], shift: timedelta = timedelta()
+) -> Combinable:
+    """Return an expression: what the clocks show at the instant in this column, plus the shift.
+
+    `offsets`: of `offsets_between`. The result is a time in UTC that reads as the clocks do.
+    """
+    changes = [
+        When(**{f"{column}__lt": until - shift}, then=_duration(offset + shift))
+        for (_, offset), (until, _) in pairwise(offsets)
+    ]
+    ahead = Case(*changes, default=_duration(offsets[-1][1] + shift), output_field=DurationField())
+    return ExpressionWrapper(F(column) + ahead, output_field=DateTimeField())
+
+
+def _duration(value: timedelta) -> Value:
+    return Value(value, output_field=DurationField())
+
+
+def _same_day(one: Combinable, other: Combinable) -> Q:
+    return Q(Exact(TruncDate(one, tzinfo=UTC), TruncDate(other, tzinfo=UTC)))
 
 
 def _has_weekday(first: date, last: date, bits: int) -> bool:

@@ -13,6 +13,7 @@ from appointment.serializers.appointment import ZONE, DoctorNameSerializer
 from doctor.models import Doctor, Slot, Specialty
 from doctor.serializers import FOUND_SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
+from doctor.wall_time import ends_after
 from extensions.rest.fields import KEY, OPTIONAL_KEY, ZonedDateTimeField
 from extensions.rest.serializers import one_of
 from patient.serializers import PatientNameSerializer
@@ -144,7 +145,9 @@ class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
         default=None, allow_null=True, help_text="Earliest start, on the clock of the location."
     )
     end_time = serializers.TimeField(
-        default=None, allow_null=True, help_text="Latest end, on the clock of the location."
+        default=None,
+        allow_null=True,
+        help_text="Latest end, on the clock of the location; 00:00 is midnight after that day.",
     )
     patient_id = serializers.IntegerField(
         **OPTIONAL_KEY, help_text="Id of a dependent; by default the caller's own profile."
@@ -160,7 +163,7 @@ class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
         if attrs["last_date"] < attrs["first_date"]:
             raise _field_error("to", "The last day is before the first.", "date_range")
         start, end = attrs["start_time"], attrs["end_time"]
-        if start and end and end <= start:
+        if start and end and not ends_after(start, end):
             raise _field_error("end_time", "The hours end after they start.", "end_before_start")
         return attrs
 

@@ -1,6 +1,6 @@
 """Users join the waitlist, read their entries and answer offers through the API."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +62,20 @@ def test_joining_answers_the_position(visit: Appointment, patient: Patient, clie
         "offer": None,
     }
     assert client.get(answer["Location"]).json() == entry
+
+
+def test_a_wish_until_midnight_is_met_by_the_last_visit_of_the_day(
+    patient: Patient, client
+) -> None:
+    late = ScheduleFactory(start_time=time(23), end_time=time())
+    hours = {"doctor": late.doctor_id, "start_time": "23:30", "end_time": "00:00"}
+    free = client.post(PATH, criteria(**hours)).json()
+    assert [slot["id"] for slot in free["alternatives"]] == [late.slots.last().pk]
+    taken = [AppointmentFactory(slot=slot) for slot in late.slots.all()]
+    assert client.post(PATH, criteria(**hours)).json()["end_time"] == "00:00:00"
+    for visit in taken:
+        visit.cancel()
+    assert Offer.objects.get().slot == late.slots.last()
 
 
 @pytest.mark.parametrize("weekdays", [None, []])

@@ -13,24 +13,28 @@ from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFacto
 from patient.tests.factories import PatientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
-ZONES = ("Europe/Madrid", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata")
-SUNDAY_OF_THE_FOLD = date(2027, 10, 31)  # the hour from 02:00 to 03:00 occurs twice in Madrid
+ZONES = ("Europe/Madrid", "Pacific/Auckland", "America/Santiago", "Asia/Kolkata")
+# The hour from 02:00 occurs twice in Madrid; the one from 00:00 does not occur in Santiago.
+SUNDAYS = (date(2027, 10, 31), date(2027, 9, 5))
 
 
-def sessions_of(chance: Random, doctors: list[Doctor]) -> None:
-    """Create sessions at many hours around a change of the clocks."""
+def sessions_of(chance: Random, doctors: list[Doctor], sunday: date) -> None:
+    """Create sessions at many hours, until midnight too, around a change of the clocks."""
     places = [LocationFactory(time_zone=zone) for zone in ZONES]
     for number in range(12):
-        day = SUNDAY_OF_THE_FOLD + timedelta(days=number % 4 - 2)
-        start = time(chance.choice((0, 1, 4, 9, 17, 21)))
-        span = {"start_time": start, "end_time": time(start.hour + 2, 30), "slot_minutes": 50}
-        doctor = doctors[number // 4]
+        day = sunday + timedelta(days=number // 4 - 1)
+        start = time(chance.choice((0, 1, 9, 17, 21, 21)))
+        end = time() if start.hour > 20 else time(start.hour + 2, 30)
+        span = {"start_time": start, "end_time": end, "slot_minutes": 45 if start.hour > 20 else 50}
+        doctor = doctors[number % 3]
         ScheduleFactory(doctor=doctor, location=places[number % 4], date=day, **span)
 
 
-def criteria_of(chance: Random, doctors: list[Doctor], specialty: object) -> dict[str, object]:
+def criteria_of(
+    chance: Random, doctors: list[Doctor], specialty: object, sunday: date
+) -> dict[str, object]:
     """Return random criteria that some of the sessions may meet."""
-    first = SUNDAY_OF_THE_FOLD + timedelta(days=chance.randint(-3, 2))
+    first = sunday + timedelta(days=chance.randint(-3, 2))
     start, end = sorted(chance.sample(range(24), 2))
     whom = {"doctor": chance.choice(doctors), "specialty": None}
     return {
@@ -39,17 +43,18 @@ def criteria_of(chance: Random, doctors: list[Doctor], specialty: object) -> dic
         "last_date": first + timedelta(days=chance.randint(0, 3)),
         "weekday_bits": chance.choice((0, 0, 127, chance.randint(1, 126))),
         "start_time": chance.choice((None, time(start), time(start, 50))),
-        "end_time": chance.choice((None, time(end), time(end, 40))),
+        "end_time": chance.choice((None, time(), time(end), time(end, 40))),
     }
 
 
-def test_every_implementation_of_the_criteria_gives_the_same_matches() -> None:
+@pytest.mark.parametrize("sunday", SUNDAYS)
+def test_every_implementation_of_the_criteria_gives_the_same_matches(sunday: date) -> None:
     chance, specialty = Random(7), SpecialtyFactory()  # a fixed seed
     doctors, patient = [DoctorFactory() for _ in range(3)], PatientFactory()
     doctors[0].specialties.add(specialty)
-    sessions_of(chance, doctors)
+    sessions_of(chance, doctors, sunday)
     entries = [
-        WaitlistEntryFactory(patient=patient, **criteria_of(chance, doctors, specialty))
+        WaitlistEntryFactory(patient=patient, **criteria_of(chance, doctors, specialty, sunday))
         for _ in range(60)
     ]
     places, met = list(Location.objects.all()), 0
