@@ -5,6 +5,8 @@ I1: `slot.taken` equals the visits that hold a place plus the open offers. No op
 I2: the live visits of a patient, and the slots of a doctor, do not overlap.
 I3: a canceled visit has exactly one event of its cancelation, and other visits have none.
 I4: a visit that holds a place has a slot with its times, doctor and location.
+I6: a coming slot that is not kept over begins and ends where its session's wall times and today's
+    time zone data put it.
 
 Each query is one statement, so that it reads one snapshot of a live database. It covers one window
 of primary keys, so that memory use does not grow with the tables.
@@ -43,6 +45,8 @@ from appointment.models import (
 )
 from appointment.models.event import Status
 from doctor.models import Slot, slot_availability
+from doctor.models.displaced import displaced
+from doctor.models.slot import SlotQuerySet
 
 Kind = AppointmentEvent.Kind
 
@@ -72,6 +76,16 @@ class Check:
     def _describe(self, row: dict[str, Any]) -> str:
         name = self.model._meta.object_name
         return f"{self.invariant} {name} {row['pk']}: {self.message.format(**row)}"
+
+
+@dataclass(frozen=True)
+class DisplacedCheck(Check):
+    """The check of I6. No database converts a wall time: Python compares the rows."""
+
+    def violations(self, window: "Window") -> list[str]:
+        """Describe the displaced slots of a window, by primary key; their rows take one query."""
+        rows = self.violating().filter(pk__gt=window.after, pk__lte=window.last)
+        return [self._describe(row) for row in displaced(rows.order_by("pk"))]
 
 
 @dataclass(frozen=True)
@@ -175,6 +189,14 @@ def appointments_with_wrong_cancelation() -> QuerySet[Appointment]:
     return rows.exclude(canceled | not_canceled)
 
 
+# --- I6: wall times -------------------------------------------------------------------------------
+
+
+def coming_slots() -> SlotQuerySet:
+    """Slots that have not ended."""
+    return Slot.objects.coming(timezone.now() + CLOCK_TOLERANCE)
+
+
 # --- I4: slots and visits -------------------------------------------------------------------------
 
 
@@ -252,6 +274,14 @@ CHECKS = (
         Slot,
         "open: {is_open}; schedule, doctor and leave say: {may_open}",
         slots_with_wrong_is_open,
+    ),
+    DisplacedCheck(
+        "I6",
+        Slot,
+        "from {starts_at:%Y-%m-%dT%H:%MZ} to {ends_at:%Y-%m-%dT%H:%MZ} is not where schedule "
+        "{schedule}, {schedule__date} {schedule__start_time:%H:%M} to {schedule__end_time:%H:%M}, "
+        "puts it on the clocks of {schedule__location__time_zone}",
+        coming_slots,
     ),
     Check(
         "I2",

@@ -147,6 +147,20 @@ def extent_of(
     return (first, first + count * step) if count else None
 
 
+def is_a_slot(
+    span: Span, day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
+) -> bool:
+    """Whether `spans_of` contains this span, without making the others."""
+    first, step, count = _steps(day, start, end, slot_minutes, zone)
+    number, rest = divmod(span[0] - first, step) if count else (-1, step)
+    return not rest and 0 <= number < count and span[1] - span[0] == step
+
+
+def offset_minutes(at: datetime, zone: ZoneInfo) -> int:
+    """Return how many minutes the clocks of the zone are ahead of UTC at the instant."""
+    return _offset(at, zone) // timedelta(minutes=1)
+
+
 def _steps(
     day: date, start: time, end: time, slot_minutes: int | None, zone: ZoneInfo
 ) -> tuple[datetime, timedelta, int]:

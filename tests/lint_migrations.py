@@ -66,6 +66,9 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "CREATE_INDEX": UNKNOWN_TABLE,
         "CREATE_INDEX_EXCLUSIVE": UNKNOWN_TABLE,
     },
+    ("appointment", "0017_event_zone_changed"): {
+        "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
+    },
     ("doctor", "0002_weekly_hours_time_off_rules"): {
         "NOT_NULL": BEFORE_SERVICE,
         "ADD_UNIQUE": NEW_TABLE,

@@ -44,6 +44,7 @@ class AppointmentEvent(InsertOnlyModel):
         NO_SHOW = "no_show", "No-show"
         RESCHEDULED = "rescheduled"
         CHECKED_IN = "checked_in", "Checked in"
+        ZONE_CHANGED = "zone_changed", "Clocks changed"
 
     class Role(models.TextChoices):
         """The role in which the actor acted; `system` where no user did."""
@@ -56,7 +57,7 @@ class AppointmentEvent(InsertOnlyModel):
     appointment = models.ForeignKey(
         "appointment.Appointment", on_delete=models.CASCADE, related_name="events"
     )
-    kind = models.CharField(max_length=11, choices=Kind)
+    kind = models.CharField(max_length=12, choices=Kind)
     at = models.DateTimeField(default=timezone.now)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -131,8 +131,8 @@ class WaitlistCriteria:
         if self.start_time:
             condition &= Q(GreaterThanOrEqual(TruncTime(start, tzinfo=UTC), self.start_time))
         if self.end_time == MIDNIGHT:
-            last = _wall_clock("ends_at", offsets, -A_SECOND)
-            condition &= _same_day(last, start)
+            last_second = _wall_clock("ends_at", offsets, -A_SECOND)
+            condition &= _same_day(last_second, start)
         elif self.end_time:
             condition &= Q(LessThanOrEqual(TruncTime(end, tzinfo=UTC), self.end_time))
             condition &= _same_day(end, start)

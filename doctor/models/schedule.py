@@ -18,7 +18,15 @@ from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot import Slot, announce_closing, refuse_stranding
-from doctor.wall_time import MIDNIGHT, Span, ends_after, instant_of, spans_of, validate_date
+from doctor.wall_time import (
+    MIDNIGHT,
+    Span,
+    ends_after,
+    instant_of,
+    offset_minutes,
+    spans_of,
+    validate_date,
+)
 from extensions.db.constraints import violates
 from extensions.formats import day_text
 
@@ -309,6 +317,7 @@ class Schedule(SessionTimesModel):
             starts_at=starts_at,
             ends_at=ends_at,
             capacity=self.capacity,
+            utc_offset=offset_minutes(starts_at, self.location.zone),
         )
 
     def on_day(self, day: datetime.date, pk: int | None = None) -> "Schedule":

@@ -237,6 +237,12 @@ class Slot(models.Model):
     hold_lapses_at = models.DateTimeField(
         null=True, editable=False, help_text="When the first offer on it holds its place no longer."
     )
+    utc_offset = models.SmallIntegerField(
+        null=True,
+        editable=False,
+        help_text="Minutes that the clocks there were ahead of UTC at its start, when it was made: "
+        "the wall time that was promised. Empty in a slot of an earlier release.",
+    )
 
     objects = SlotQuerySet.as_manager()
 
@@ -288,17 +294,23 @@ class Slot(models.Model):
     def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
         """Take one place, by the booking rules in the context or for anyone at the instant.
 
-        Raises the first reason against it as one of `doctor.exceptions.REFUSALS`. One conditional
-        UPDATE is guard and lock: the second of two callers for the last place waits for the first,
-        then the condition is false. If the hold of an offer has lapsed, this first locks the slot
-        and ends the offer, because its place counts in `taken` until then.
+        Raises the first reason against it as one of `doctor.exceptions.REFUSALS`, or DoesNotExist
+        if the slot is no longer at the time that was read: `repair_times` moves slots. One
+        conditional UPDATE is guard and lock: the second of two callers for the last place waits for
+        the first, then the condition is false. If the hold of an offer has lapsed, this first locks
+        the slot and ends the offer, because its place counts in `taken` until then.
         """
         context = context or self._context_for_anyone(at)
         if self.hold_lapses_at is not None and self.hold_lapses_at <= context.at:
             self.lock().offers.end_lapsed(self, context.at)
-        row = Slot.objects.bookable_in(context).filter(pk=self.pk, taken__lt=F("capacity"))
+        times = {"starts_at": self.starts_at, "ends_at": self.ends_at}
+        as_read = Slot.objects.filter(pk=self.pk, **times)
+        row = as_read.bookable_in(context).filter(taken__lt=F("capacity"))
         if not row.update(taken=F("taken") + 1):
-            raise self.refusal(context=context) or SlotFull
+            refusal = self.refusal(context=context)
+            if refusal is None and not as_read.exists():
+                raise Slot.DoesNotExist
+            raise refusal or SlotFull
 
     def lock(self) -> "Slot":
         """Lock the row until the transaction ends and return it as stored; raises DoesNotExist."""

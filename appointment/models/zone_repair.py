@@ -1,0 +1,374 @@
+"""Put coming slots and their visits back where their wall times are, after new time zone data.
+
+A patient was told a wall time, so the visit keeps it and its instant changes. A visit that cannot
+keep it, because the patient or the doctor has something else then, stays at its instant: its slot
+is kept over, and the visit is in the work list.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import AuditEvent
+from appointment.models.appointment import Appointment
+from appointment.models.declined_slot import DeclinedSlot
+from appointment.models.event import AppointmentEvent, Status
+from doctor.models import Doctor, Location, Schedule, Slot
+from doctor.models.displaced import (
+    ROWS_PER_STATEMENT,
+    displaced,
+    keep_over,
+    move_slots,
+    places_of,
+    set_aside,
+)
+from doctor.models.session_plan import BusySpans, span_of
+from doctor.models.slot import announce_closing
+from doctor.wall_time import A_DAY, Span, offset_minutes
+from extensions.db.batches import batches
+from extensions.db.locks import lock_rows
+from extensions.db.retry import StaleLock, retry_on_stale_lock
+from extensions.formats import instant_text
+from patient.models import Patient
+
+NEAR = 2 * A_DAY  # a slot is shorter: one that overlaps a span begins no earlier than this before
+
+
+@dataclass
+class Repaired:
+    """What a repair has changed: numbers, a line for each visit, and for which doctors."""
+
+    doctors: set[int]
+    locations: set[int] = field(default_factory=set)
+    sessions: int = 0
+    removed: int = 0
+    made: int = 0
+    moved_visits: list[str] = field(default_factory=list)
+    kept_visits: list[str] = field(default_factory=list)
+
+
+class NeedsDoctors(Exception):
+    """Visits of these other doctors are in the way until they move too: repair them together."""
+
+    def __init__(self, doctors: set[int]) -> None:
+        super().__init__()
+        self.doctors = doctors
+
+
+def displaced_doctors(doctors: Iterable[int], at: datetime) -> Iterator[int]:
+    """Yield the keys of those of these doctors who have a displaced slot that is not over."""
+    for doctor in doctors:
+        if any(True for _ in displaced(_not_over({doctor}, at))):
+            yield doctor
+
+
+def repair(doctor: int, at: datetime, dry_run: bool = False) -> Repaired:
+    """Repair the coming slots of a doctor, in one transaction; a second call changes nothing.
+
+    With `dry_run` the transaction is rolled back. Where a patient's visit to another doctor is in
+    the way only until it moves too, that doctor is repaired in the same transaction. Locks the
+    locations, the doctors, the patients, the slots, waitlist entries, then the appointments.
+    """
+    doctors = {doctor}
+    while True:
+        try:
+            return _repair_together(doctors, at, dry_run)
+        except NeedsDoctors as needed:
+            doctors |= needed.doctors
+
+
+@retry_on_stale_lock
+def _repair_together(doctors: set[int], at: datetime, dry_run: bool) -> Repaired:
+    with transaction.atomic():
+        done = ZoneRepair(doctors, at).run()
+        transaction.set_rollback(dry_run)
+    return done
+
+
+def _not_over(doctors: set[int], at: datetime) -> Any:
+    """Return the doctors' slots that are not over, or may not be once they have moved."""
+    return Slot.objects.filter(doctor__in=doctors).coming(at - A_DAY)
+
+
+class ZoneRepair:
+    """The repair of some doctors' slots, inside a transaction. `at`: the instant of it (UTC)."""
+
+    def __init__(self, doctors: set[int], at: datetime) -> None:
+        self.doctors, self.at = doctors, at
+        self.done = Repaired(doctors)
+        self.places: dict[int, Span] = {}  # of the slots that move, by key
+        self.staying: list[Slot] = []  # with visits, and without a place: they are kept over
+        self.dropped: list[Slot] = []  # free, and without a place
+
+    def run(self) -> Repaired:
+        """Lock, find a place for each displaced slot, and write; returns what was done."""
+        self._lock()
+        self._plan()
+        if self.changing:
+            self.old_spans = {pk: span_of(self.slots[pk]) for pk in self.places}
+            announce_closing([self.slots[pk] for pk in self.places] + self._placeless(), self.at)
+            self._settle()
+            self._write()
+        return self.done
+
+    # --- Lock ---
+
+    def _lock(self) -> None:
+        """Lock the locations, doctors and patients, then read and lock the slots.
+
+        Raises StaleLock if another transaction has changed which rows those are.
+        """
+        locations = set(self._sessions().values_list("location", flat=True))
+        Location.objects.lock(locations)
+        Doctor.objects.lock(self.doctors)
+        sessions = self._sessions().select_related("location", "doctor")
+        self.sessions = {session.pk: session for session in sessions}
+        visits = Appointment.objects.filter(slot__schedule__in=self.sessions)
+        patients = set(visits.values_list("patient", flat=True)) - {None}
+        lock_rows(Patient.objects.filter(pk__in=patients).only("pk"))
+        rows = Slot.objects.filter(schedule__in=self.sessions).lock()
+        self.slots = {slot.pk: slot for slot in rows}
+        for slot in rows:
+            slot.schedule = self.sessions[slot.schedule_id]
+        self.visits: dict[int, list[Appointment]] = defaultdict(list)
+        for visit in visits.select_related("location"):
+            self.visits[visit.slot_id or 0].append(visit)
+        found = {visit.patient_id for each in self.visits.values() for visit in each} - {None}
+        if not found <= patients or {s.location_id for s in self.sessions.values()} - locations:
+            raise StaleLock
+        self.patients = patients
+
+    def _sessions(self) -> Any:
+        rows = displaced(_not_over(self.doctors, self.at))
+        return Schedule.objects.filter(pk__in={row["schedule"] for row in rows})
+
+    # --- Plan ---
+
+    def _plan(self) -> None:
+        """Set `wanted`, the place of each slot that has to move, or None where it has none."""
+        self.wanted: dict[int, Span | None] = {}
+        self.noted: list[Slot] = []  # in their place: only their offset is not that of today
+        for session in self.sessions.values():
+            own = [s for s in self.slots.values() if s.schedule_id == session.pk]
+            own = [slot for slot in own if not slot.kept_over]
+            for pk, place in places_of(session, own).items():
+                self._plan_slot(self.slots[pk], place)
+        self.places = {pk: place for pk, place in self.wanted.items() if place}
+
+    def _plan_slot(self, slot: Slot, place: Span | None) -> None:
+        ends = max(slot.ends_at, place[1] if place else slot.ends_at)
+        if ends <= self.at:
+            return  # it is over, wherever it belongs
+        if place != span_of(slot):
+            self.wanted[slot.pk] = place
+        elif slot.utc_offset != offset_minutes(slot.starts_at, slot.schedule.location.zone):
+            self.noted.append(slot)
+
+    @property
+    def changing(self) -> bool:
+        """Whether anything has to be written."""
+        return bool(self.wanted or self.noted)
+
+    def _placeless(self) -> list[Slot]:
+        return [self.slots[pk] for pk, place in self.wanted.items() if place is None]
+
+    # --- Settle: who has to give way ---
+
+    def _settle(self) -> None:
+        """Leave in `places` what can move at once without an overlap of a doctor or a patient.
+
+        A slot that stays may be in the way of another one, so this repeats until none gives way.
+        """
+        self._give_up(slot.pk for slot in self._placeless())
+        self._read_surroundings()
+        while blocked := self._blocked_by_doctor() | self._blocked_by_patient():
+            self._give_up(blocked)
+
+    def _give_up(self, pks: Iterable[int]) -> None:
+        for pk in pks:
+            self.places.pop(pk, None)
+            (self.staying if self.slots[pk].taken else self.dropped).append(self.slots[pk])
+
+    def _read_surroundings(self) -> None:
+        """Read the doctors' slots and the patients' live visits near the places."""
+        self.near_slots: list[Any] = []
+        self.near_visits: dict[int | None, list[Appointment]] = defaultdict(list)
+        if not self.places:
+            return
+        start = min(start for start, _ in self.places.values()) - NEAR
+        end = max(end for _, end in self.places.values())
+        slots = Slot.objects.filter(doctor__in=self.doctors, starts_at__range=(start, end))
+        self.near_slots = list(slots.values_list("pk", "doctor", "starts_at", "ends_at"))
+        live = Appointment.objects.active().filter(starts_at__range=(start, end))
+        for pks in batches(self.patients):
+            for visit in live.filter(patient__in=pks):
+                self.near_visits[visit.patient_id].append(visit)
+
+    def _blocked_by_doctor(self) -> set[int]:
+        """Return the keys of slots whose place overlaps another slot of their doctor."""
+        gone = {slot.pk for slot in self.dropped}
+        busy: dict[int, list[Span]] = defaultdict(list)
+        for pk, doctor, start, end in self.near_slots:
+            if pk not in self.places and pk not in gone:
+                busy[doctor].append((start, end))
+        moving: dict[int, list[int]] = defaultdict(list)
+        for pk in sorted(self.places, key=lambda pk: self.places[pk]):
+            moving[self.slots[pk].doctor_id].append(pk)
+        blocked = set()
+        for doctor, pks in moving.items():
+            spans = BusySpans(busy[doctor])
+            blocked |= {pk for pk in pks if spans.overlaps(self.places[pk])}
+            for one, next_one in pairwise(pk for pk in pks if pk not in blocked):
+                if self.places[next_one][0] < self.places[one][1]:
+                    blocked.add(one if self.slots[next_one].taken else next_one)
+        return blocked
+
+    def _blocked_by_patient(self) -> set[int]:
+        """Return the keys of slots whose place overlaps another live visit of one of the patients.
+
+        Of two that move to the same time the one with the higher key gives way. Raises NeedsDoctors
+        for a visit that will not be in the way once it has moved too.
+        """
+        blocked, needed = set(), set()
+        for pk, place in self.places.items():
+            for visit in self.visits[pk]:
+                for other in self._overlapping(visit, place):
+                    if other.slot_id in self.places:
+                        blocked.add(max(pk, other.slot_id or 0))
+                    elif self._may_yet_move(other):
+                        needed.add(other.doctor_id)
+                    else:
+                        blocked.add(pk)
+        if needed:
+            raise NeedsDoctors(needed)
+        return blocked
+
+    def _overlapping(self, visit: Appointment, place: Span) -> list[Appointment]:
+        """Return the other live visits of the patient that overlap the place where they will be."""
+        if visit.status != Status.SCHEDULED or visit.patient_id is None:
+            return []
+        others = (v for v in self.near_visits[visit.patient_id] if v.pk != visit.pk)
+        spans = ((v, self.places.get(v.slot_id or 0) or (v.starts_at, v.ends_at)) for v in others)
+        return [v for v, (start, end) in spans if start < place[1] and place[0] < end]
+
+    def _may_yet_move(self, visit: Appointment) -> bool:
+        """Whether the visit is to another doctor, and in a slot that is displaced too."""
+        if visit.doctor_id in self.doctors:
+            return False
+        return any(True for _ in displaced(Slot.objects.of_key(visit.slot_id)))
+
+    # --- Write ---
+
+    def _write(self) -> None:
+        copies = self._keep_over()
+        self._move_declined()
+        self._drop_free()
+        for pks in batches(self.places):
+            set_aside(Appointment.objects.filter(slot__in=pks))
+        move_slots(self.slots, {**self.places, **{slot.pk: span_of(slot) for slot in self.noted}})
+        self._move_visits()
+        new = self._make_missing()
+        self._count(new)
+        slots = Slot.objects.filter(schedule__in=[*self.sessions, *copies])
+        changed = [*self.places, *(slot.pk for slot in self.staying)]
+        slots.recompute_open(self.at, changed, new=[slot.pk for slot in new])
+
+    def _drop_free(self) -> None:
+        """Delete the free slots that are displaced; those with a place are made anew there.
+
+        A slot that a client read with a wrong wall time is then gone, and is not booked at another.
+        """
+        for pk in [pk for pk in self.places if not self.slots[pk].taken]:
+            del self.places[pk]
+            self.dropped.append(self.slots[pk])
+        Slot.objects.filter(pk__in=[slot.pk for slot in self.dropped]).drop()
+
+    def _keep_over(self) -> list[int]:
+        """Keep the slots over that stay; returns the keys of the sessions that hold them."""
+        by_session: dict[int, list[Slot]] = defaultdict(list)
+        for slot in self.staying:
+            by_session[slot.schedule_id].append(slot)
+        for slot in self.staying:
+            self.done.kept_visits += [
+                f"Visit {visit.pk} stays at {self._text(visit, slot.starts_at)}"
+                for visit in self.visits[slot.pk]
+                if visit.holds_a_place
+            ]
+        return [keep_over(self.sessions[pk], slots).pk for pk, slots in by_session.items()]
+
+    def _move_visits(self) -> None:
+        """Give the visits the times of their slots; those that hold a place get an event.
+
+        Canceled ones move too, so that one that is taken back fits its slot.
+        """
+        moved = [visit for pk in self.places for visit in self.visits[pk]]
+        events = []
+        for visit in moved:
+            old, place = visit.starts_at, self.places[visit.slot_id or 0]
+            visit.starts_at, visit.ends_at = place
+            visit.date = place[0].astimezone(visit.location.zone).date()
+            if visit.holds_a_place:
+                text = f"{self._text(visit, old)} to {self._text(visit, place[0])}"
+                self.done.moved_visits.append(f"Visit {visit.pk} from {text}")
+                events.append(self._event(visit, text))
+        Appointment.objects.bulk_update(
+            moved, ["starts_at", "ends_at", "date"], batch_size=ROWS_PER_STATEMENT
+        )
+        AppointmentEvent.objects.bulk_create(events, batch_size=ROWS_PER_STATEMENT)
+        patients = {event.appointment.patient_id for event in events}
+        change = AuditEvent.Action.CHANGE
+        AuditEvent.objects.record(change, Appointment, patients, **AuditEvent.by_system())
+
+    def _event(self, visit: Appointment, detail: str) -> AppointmentEvent:
+        """Return an unsaved event of this move by the system."""
+        return AppointmentEvent(
+            appointment=visit,
+            kind=AppointmentEvent.Kind.ZONE_CHANGED,
+            at=self.at,
+            from_status=visit.status,
+            to_status=visit.status,
+            detail=detail,
+        )
+
+    def _move_declined(self) -> None:
+        """Let patients' refusals of a time follow its slot, so that it is not offered again."""
+        new = {
+            (self.slots[pk].doctor_id, old[0]): self.places[pk][0]
+            for pk, old in self.old_spans.items()
+            if pk in self.places
+        }
+        starts = {start for _, start in new}
+        for batch in batches(starts):
+            rows = DeclinedSlot.objects.filter(doctor__in=self.doctors, starts_at__in=batch)
+            moved = [row for row in rows if (row.doctor_id, row.starts_at) in new]
+            DeclinedSlot.objects.filter(pk__in=[row.pk for row in moved]).delete()
+            for row in moved:
+                row.pk, row.starts_at = None, new[row.doctor_id, row.starts_at]
+            DeclinedSlot.objects.bulk_create(moved, ignore_conflicts=True)
+
+    def _make_missing(self) -> list[Slot]:
+        """Create the coming slots that the changed sessions should have and do not, where free."""
+        changed = {self.slots[pk].schedule_id for pk in self.wanted}
+        new = []
+        for session in (self.sessions[pk] for pk in sorted(changed)):
+            wanted = [span for span in session.spans() if span[1] > self.at]
+            if wanted:
+                doctor = Slot.objects.filter(doctor=session.doctor_id)
+                near = doctor.overlapping(wanted[0][0], wanted[-1][1])
+                busy = BusySpans(near.values_list("starts_at", "ends_at"))
+                new += [session.new_slot(span) for span in wanted if not busy.overlaps(span)]
+        return Slot.objects.bulk_create(new, batch_size=ROWS_PER_STATEMENT)
+
+    def _count(self, new: list[Slot]) -> None:
+        changed = [self.sessions[pk] for pk in {self.slots[pk].schedule_id for pk in self.wanted}]
+        self.done.sessions = len(changed)
+        self.done.locations = {session.location_id for session in changed}
+        self.done.removed, self.done.made = len(self.dropped), len(new)
+
+    def _text(self, visit: Appointment, at: datetime) -> str:
+        return instant_text(at, visit.location.zone)
