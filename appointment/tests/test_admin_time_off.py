@@ -18,7 +18,15 @@ from doctor.tests.factories import (
     day_ahead,
 )
 from extensions.formats import day_text
-from tests.admin_client import AdminClient, FormReader, form_errors, page
+from tests.admin_client import (
+    AdminClient,
+    FormReader,
+    confirm,
+    form_errors,
+    messages_of,
+    page,
+    take_back,
+)
 from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
@@ -47,11 +55,6 @@ def typed(
     whose = {"doctor": doctor.pk} if doctor else {}
     on = {"clock": clock.pk} if clock else {}
     return {**whose, **on, **wall, "reason": "Training", **more}
-
-
-def confirm(admin_client: AdminClient, path: str, response: Any) -> Any:
-    """Submit the page that shows the affected visits (`response`), which saves the leave."""
-    return admin_client.send(path, FormReader(response.content.decode()).sent)
 
 
 # --- The clock of the form ------------------------------------------------------------------------
@@ -194,6 +197,42 @@ def test_the_page_shows_affected_visits_and_other_times_before_leave_is_saved(
     assert (leave.doctor, leave.reason) == (visit.doctor, "Training")
     visit.refresh_from_db()
     assert visit.needs_rebooking
+
+
+def test_the_page_shows_the_times_on_the_clock_of_the_site_and_names_its_zone(
+    reception: AdminClient,
+) -> None:
+    """The doctor's last session is in another zone."""
+    place = LocationFactory(name="Harbour", time_zone="America/New_York")
+    visit = AppointmentFactory(slot=ScheduleFactory(location=place).slots.first())
+    ScheduleFactory(doctor=visit.doctor, date=day_ahead(9))
+    shown = reception.send(ADD, **typed(visit.doctor, place, starts_1="08:00"))
+    html = shown.content.decode()
+    assert f"away from {day_text(day_ahead())}, 08:00 E" in html
+    assert "on the clock of Harbour (America/New_York)." in html
+    [message] = messages_of(confirm(reception, ADD, shown))
+    assert f"{day_text(day_ahead())}, 08:00 E" in message
+
+
+def test_taken_back_the_form_is_as_it_was_typed(reception: AdminClient, visit: Appointment) -> None:
+    form = {**reception.open(ADD), **typed(visit.doctor, visit.location, starts_1="07:30")}
+    back = take_back(reception, ADD, reception.send(ADD, form))
+    assert not TimeOff.objects.exists()
+    shown = FormReader(back.content.decode()).sent
+    for name, value in typed(visit.doctor, visit.location, starts_1="07:30").items():
+        assert shown[name] == [str(value)], name
+
+
+def test_a_visit_that_was_booked_since_the_question_is_asked_about(
+    reception: AdminClient, visit: Appointment
+) -> None:
+    shown = reception.send(ADD, **typed(visit.doctor, visit.location))
+    AppointmentFactory(slot=visit.slot.schedule.slots.last())
+    again = confirm(reception, ADD, shown)
+    assert "2 visits would have to be moved" in again.content.decode()
+    assert not TimeOff.objects.exists()
+    confirm(reception, ADD, again)
+    assert TimeOff.objects.count() == 1
 
 
 def test_the_page_shows_the_visits_that_a_change_affects(

@@ -1,4 +1,4 @@
-"""What a change of weekly hours would do: the change is made in a transaction and rolled back."""
+"""What a change of weekly hours or a session would do: it is made and rolled back."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -61,6 +61,20 @@ def preview_change(hours: int | None, change: Change, at: datetime) -> HoursPrev
     )
 
 
+def preview_saving(hours: "WeeklyHours", changes: dict[str, Any], at: datetime) -> HoursPreview:
+    """Say what `revise` of these hours would do, or `publish` of new ones.
+
+    Raises what they raise, except ScheduleInUse.
+    """
+
+    def save(keep: bool) -> "WeeklyHours":
+        saved = copy(hours)
+        saved.revise(keep=keep, **changes) if saved.pk else saved.publish()
+        return saved
+
+    return preview_change(hours.pk, save, at)
+
+
 def preview_deletion(hours: "WeeklyHours", at: datetime) -> HoursPreview:
     """Say what deleting these hours would do, and delete nothing."""
 
@@ -90,3 +104,30 @@ def _sessions(condition: Q, at: datetime) -> Sessions:
     for schedule, *span in spans.values_list("schedule", "starts_at", "ends_at"):
         slots[schedule].append(span)
     return {day: (pk, *values, slots[pk]) for day, pk, *values in rows}
+
+
+# --- Sessions -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SessionPreview:
+    """How many coming slots a change of a session deletes, and how many it creates."""
+
+    slots_removed: int
+    slots_added: int
+
+
+def preview_session(session: Schedule, changes: dict[str, Any], at: datetime) -> SessionPreview:
+    """Say what `revise` of the session, or `publish` of a new one, would do; raises as they do."""
+    saved = copy(session)
+    with transaction.atomic():
+        before = _coming_slots(saved, at)
+        saved.revise(**changes) if saved.pk else saved.publish()
+        after = _coming_slots(saved, at)
+        transaction.set_rollback(True)
+    return SessionPreview(len(before - after), len(after - before))
+
+
+def _coming_slots(session: Schedule, at: datetime) -> set[tuple[Any, ...]]:
+    slots = Slot.objects.filter(schedule=session.pk, starts_at__gt=at)
+    return set(slots.values_list("doctor", "location", "starts_at", "ends_at"))

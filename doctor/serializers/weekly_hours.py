@@ -110,13 +110,14 @@ class WeeklyHoursSerializer(serializers.ModelSerializer[WeeklyHours]):
 
     def preview(self) -> HoursPreview:
         """Return what saving would do, and save nothing; raises what saving raises."""
-        data, hours = self.validated_data, self.instance
-        if hours is None:
-            return preview_change(None, lambda keep: self.create(dict(data)), timezone.now())
-        change = {**data}
-        return preview_change(
-            hours.pk, lambda keep: self.update(hours, {**change, "keep": keep}), timezone.now()
-        )
+        hours = self.instance
+        return preview_change(hours.pk if hours else None, self._save, timezone.now())
+
+    def _save(self, keep: bool) -> WeeklyHours:
+        data = dict(self.validated_data)
+        if self.instance is None:
+            return self.create(data)
+        return self.update(self.instance, {**data, "keep": keep})
 
 
 @extend_schema_serializer(
