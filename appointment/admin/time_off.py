@@ -21,7 +21,7 @@ from appointment.admin.time_off_forms import TimeOffForm
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, affected_visits
 from doctor.admin.sites import SiteAdminMixin
-from doctor.models import Doctor, Location, Schedule, TimeOff
+from doctor.models import Doctor, Location, Schedule, Slot, TimeOff
 from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.past import CONFIRMED as CONFIRMED_PAST
 from extensions.formats import instant_text
@@ -100,16 +100,15 @@ class TimeOffAdmin(SiteAdminMixin, ConfirmingAdmin):
             return None
         record_read(Appointment, [each.appointment for each in affected], otherwise="staff")
         clock = form.cleaned_data["location"] or form.cleaned_data["clock"]
-        start, end = (instant_text(at, clock.zone) for at in (leave.starts_at, leave.ends_at))
-        away = (
-            f"{leave.doctor} would be away" if leave.doctor else f"{leave.location} would be closed"
-        )
+        away = "would be away" if leave.doctor else "would be closed"
+        spans = spans_by_clock(leave, [clock, *(each.appointment.location for each in affected)])
         number = f"{len(affected)} visit{pluralize(len(affected))}"
         return Question(
             title="Visits that would have to be moved",
-            asked=f"{start}-{end}: {sorted(each.id for each in affected)}",
+            asked=f"{spans[0]} {sorted(each.id for each in affected)}",
             facts=[
-                f"{away} from {start} to {end}, on the clock of {clock} ({clock.time_zone}).",
+                f"{leave.doctor or leave.location} {away} {spans[0]}.",
+                *(f"That is {span}." for span in spans[1:]),
                 f"{number} would have to be moved:",
             ],
             button="Save, and put them on the work list",
@@ -154,18 +153,35 @@ class TimeOffAdmin(SiteAdminMixin, ConfirmingAdmin):
         return instant_text(time_off.ends_at, ZoneInfo(time_off.clock_zone))
 
 
-def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
+def with_clock(leaves: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
     """Add `clock_id` and `clock_zone`: the location whose clocks show the times, and its time zone.
 
-    For a closure it is the closed location, for a doctor's leave the location of the doctor's last
-    session. Without one `clock_id` is null and the time zone UTC.
+    For a closure it is the closed location. For a doctor's leave it is the one of the doctor's last
+    slot before the leave ends, or else of the doctor's last session. Without one `clock_id` is null
+    and the time zone UTC.
     """
     sessions = Schedule.objects.filter(doctor=OuterRef("doctor")).order_by("-date", "-pk")
-    last, zone = (sessions.values(column)[:1] for column in ("location", ZONE))
-    return rows.annotate(
-        clock_id=Coalesce("location_id", Subquery(last), output_field=BigIntegerField()),
-        clock_zone=Coalesce(ZONE, Subquery(zone), Value("UTC")),
+    slots = Slot.objects.filter(doctor=OuterRef("doctor"), starts_at__lt=OuterRef("ends_at"))
+    places = (slots.order_by("-starts_at"), sessions)
+    at_end, last = (Subquery(rows.values("location")[:1]) for rows in places)
+    zone_at_end, last_zone = (Subquery(rows.values(ZONE)[:1]) for rows in places)
+    return leaves.annotate(
+        clock_id=Coalesce("location_id", at_end, last, output_field=BigIntegerField()),
+        clock_zone=Coalesce(ZONE, zone_at_end, last_zone, Value("UTC")),
     )
+
+
+def spans_by_clock(leave: TimeOff, locations: list[Location]) -> list[str]:
+    """Return the times of the leave on the clocks of these locations, one for each time zone."""
+    by_zone: dict[str, Location] = {}
+    for place in locations:
+        by_zone.setdefault(place.time_zone, place)
+    return [_span_on(leave, place) for place in by_zone.values()]
+
+
+def _span_on(leave: TimeOff, place: Location) -> str:
+    start, end = (instant_text(at, place.zone) for at in (leave.starts_at, leave.ends_at))
+    return f"from {start} to {end}, on the clock of {place} ({place.time_zone})"
 
 
 def visit_rows(affected: list[AffectedAppointment]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Staff enter leave in a location's local time; the admin first shows the affected visits."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -113,6 +114,18 @@ def test_the_form_shows_leave_on_the_clocks_that_it_was_typed_on(
     }
 
 
+def test_leave_is_shown_on_the_clock_of_the_site_where_the_doctor_works_then(
+    reception: AdminClient,
+) -> None:
+    """Later the doctor works in another zone, which is the one of the last session."""
+    place = LocationFactory(time_zone="America/New_York")
+    doctor = ScheduleFactory(location=place).doctor
+    ScheduleFactory(doctor=doctor, date=day_ahead(9))
+    reception.send(ADD, **typed(doctor, place))
+    form = reception.open(page(TimeOff.objects.get(), "change"))
+    assert (form["starts_1"], form["clock"]) == (["00:00:00"], [str(place.pk)])
+
+
 @pytest.mark.usefixtures("row_by_row")
 def test_an_unchanged_time_keeps_its_microseconds(reception: AdminClient) -> None:
     leave = TimeOffFactory(location=LocationFactory())
@@ -212,6 +225,17 @@ def test_the_page_shows_the_times_on_the_clock_of_the_site_and_names_its_zone(
     assert "on the clock of Harbour (America/New_York)." in html
     [message] = messages_of(confirm(reception, ADD, shown))
     assert f"{day_text(day_ahead())}, 08:00 E" in message
+
+
+def test_leave_on_the_clock_of_another_site_shows_its_times_at_the_visits_too(
+    reception: AdminClient, visit: Appointment
+) -> None:
+    place = LocationFactory(name="Harbour", time_zone="America/New_York")
+    html = reception.send(ADD, **typed(visit.doctor, place)).content.decode()
+    here = f"on the clock of {visit.location} (Europe/Madrid)."
+    assert re.search(
+        rf"That is from {day_text(day_ahead())}, 0[56]:00 CES?T to .*, {re.escape(here)}", html
+    )
 
 
 def test_taken_back_the_form_is_as_it_was_typed(reception: AdminClient, visit: Appointment) -> None:

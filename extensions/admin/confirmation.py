@@ -54,7 +54,7 @@ class ConfirmingAdmin(DomainActionAdmin):
         """Show the form, ask, or save; BACK shows the form as it was typed."""
         if request.method == "POST" and BACK in request.POST:
             request.taken_back = True  # type: ignore[attr-defined]
-            self.message_user(request, NOT_SAVED, messages.INFO)
+            self.message_user(request, NOT_SAVED, messages.WARNING)
         elif request.method == "POST" and not hasattr(request, "refusal"):
             question = self._question(request, object_id)
             if question is not None and request.POST.get(CONFIRMED) != question.asked:
