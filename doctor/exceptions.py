@@ -80,6 +80,15 @@ class ScheduleInUse(DomainError):
     message = "Appointments are booked in this session. Move or cancel them first."
 
 
+class HoursInUse(ScheduleInUse):
+    """A change of weekly hours would leave appointments without a place."""
+
+    message = (
+        "Appointments are booked outside the changed hours. Move or cancel them first, or keep "
+        "them: they then stay at their times and go to the work list."
+    )
+
+
 class HoursOverlap(DomainError):
     """Other weekly hours of the doctor overlap; `weekly_hours` holds their ids."""
 

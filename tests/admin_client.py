@@ -107,6 +107,18 @@ class AdminClient:
         return found.json()["results"] if found.status_code == 200 else found.status_code
 
 
+def confirm(admin_client: AdminClient, path: str, asked: Any) -> Any:
+    """Submit the page `asked`, which says what a form would do, and so save the form."""
+    return admin_client.send(path, FormReader(asked.content.decode()).sent)
+
+
+def take_back(admin_client: AdminClient, path: str, asked: Any) -> Any:
+    """Press "No, take me back" on the page `asked`; return the form, which is shown as typed."""
+    html = asked.content.decode()
+    assert '<input type="submit" name="_back" value="No, take me back">' in html
+    return admin_client.send(path, FormReader(html).sent, _back="No, take me back")
+
+
 def messages_of(response: Any) -> list[str]:
     """Return the messages at the top of the page."""
     return [str(message) for message in response.context["messages"]]

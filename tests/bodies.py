@@ -63,6 +63,7 @@ class Bodies:
             "/api/auth/delete-account/": {"password": PASSWORD},
             "/api/doctor/schedules/": self.hours(),
             "/api/doctor/weekly-hours/": self.every_week(),
+            "/api/doctor/weekly-hours/{id}/versions/": self.next_version(),
             "/api/doctor/time-off/": self.away(),
             "/api/patient/profile/": PROFILE,
             "/api/patient/dependents/": PROFILE,
@@ -126,3 +127,8 @@ class Bodies:
             "valid_until": str(day_ahead(30)),
             "every_weeks": 2,
         }
+
+    def next_version(self) -> dict[str, Any]:
+        """Return the body of a new version of `weekly_hours`, which have ended."""
+        hours = self.every_week()
+        return {"from": hours.pop("valid_from"), **hours}

@@ -190,6 +190,7 @@ class SampleData(Bodies):
             "/api/doctor/locations/{id}/": self.session.location,
             "/api/doctor/schedules/{id}/": self.session,
             "/api/doctor/weekly-hours/{id}/": self.weekly_hours,
+            "/api/doctor/weekly-hours/{id}/versions/": self.weekly_hours,
             "/api/doctor/time-off/{id}/": self.time_off,
             "/api/doctor/by-specialty/{specialty_id}/": self.specialty,
             "/api/doctor/doctors/{doctor_id}/available-slots/": doctor,

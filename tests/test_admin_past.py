@@ -18,7 +18,7 @@ from doctor.tests.factories import (
     day_ahead,
 )
 from extensions.admin.past import CONFIRMED
-from tests.admin_client import AdminClient, FormReader, form_errors, page
+from tests.admin_client import AdminClient, FormReader, confirm, form_errors, page
 
 pytestmark = pytest.mark.django_db
 CHECKBOX = f'type="checkbox" name="{CONFIRMED}"'
@@ -114,7 +114,8 @@ def test_a_session_that_is_moved_into_the_past_is_asked_about(staff_client: Admi
     schedule.refresh_from_db()
     assert schedule.date == day_ahead(3)
     checked = confirmed(asked.content.decode())
-    staff_client.change(schedule, date=str(day_ahead(-330)), **checked)
+    asked = staff_client.change(schedule, date=str(day_ahead(-330)), **checked)
+    confirm(staff_client, page(schedule, "change"), asked)  # that it removes four free times
     schedule.refresh_from_db()
     assert schedule.date == day_ahead(-330)
     staff_client.change(schedule, capacity="5")  # it is there already

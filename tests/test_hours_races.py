@@ -1,9 +1,10 @@
 """Races of weekly hours with bookings, with staff who edit a session, and with each other."""
 
-from datetime import time
+from datetime import time, timedelta
 from functools import partial
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from appointment.models import Appointment
@@ -49,6 +50,29 @@ def test_nothing_booked_while_its_hours_change_is_stranded(keep: bool) -> None:
             in_hours = slot.schedule.weekly_hours_id is not None
             assert slot.kept_over is not in_hours
             assert slot.is_open is in_hours
+
+
+def test_a_version_and_bookings_at_once_strand_nobody_and_leave_one_rule_a_day() -> None:
+    for _ in ROUNDS:
+        hours = WeeklyHoursFactory()
+        first = coming(hours)
+        slots, patients = first.slots.order_by("starts_at"), people(4)
+        calls = [booking(patient, slot) for patient, slot in zip(patients, slots, strict=True)]
+        versions = [
+            partial(copy.add_version, first.date, keep=True, start_time=time(10))
+            for copy in copies_of(hours, 2)
+        ]
+        extend = partial(WeeklyHours.objects.extend, hours.doctor_id, 60, timezone.now())
+        one, two, *others = race(*versions, extend, *calls)
+        assert {type(one), type(two)} == {WeeklyHours, ValidationError}  # the hours have ended
+        count_by_type(others)
+        assert_in_order()
+        assert_not_stranded(Appointment.objects.active())
+        hours.refresh_from_db()
+        assert hours.valid_until == first.date - timedelta(days=1)
+        [version] = WeeklyHours.objects.filter(doctor=hours.doctor, valid_from=first.date)
+        assert not hours.schedules.filter(date__gte=first.date).exists()
+        assert version.schedules.get(date=first.date).slots.filter(kept_over=False).count() == 2
 
 
 def test_of_two_hours_that_overlap_one_is_published() -> None:

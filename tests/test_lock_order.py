@@ -17,6 +17,7 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import TimeOff, WeeklyHours
+from doctor.models.hours_preview import preview_deletion
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
@@ -105,6 +106,18 @@ def moving_hours() -> Verb:
     hours, _ = hours_of_a_visit()
     changes = {"doctor": DoctorFactory(), "location": LocationFactory(), "start_time": time(8)}
     return lambda: hours.revise(keep=True, **changes)
+
+
+def next_version() -> Verb:
+    hours, visit = hours_of_a_visit()
+    changes = {"doctor": DoctorFactory(), "location": LocationFactory(), "start_time": time(8)}
+    day = visit.starts_at.date() - timedelta(days=1)
+    return lambda: hours.add_version(day, keep=True, **changes)
+
+
+def previewing_a_deletion() -> Verb:
+    hours, _ = hours_of_a_visit()
+    return lambda: preview_deletion(hours, timezone.now())
 
 
 def ending_hours() -> Verb:
@@ -206,6 +219,8 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "unpublish": (lambda: ScheduleFactory().unpublish, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "hours.publish": (publishing_hours, [*CALENDAR, SLOTS]),
     "hours.revise": (moving_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "hours.add_version": (next_version, [*CALENDAR, SLOTS, f"change {VISIT}"]),
+    "hours.preview": (previewing_a_deletion, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "hours.unpublish": (ending_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "hours.extend": (extending_hours, [*CALENDAR, SLOTS]),
     "doctor.publish": (closing, ["lock doctor_doctor", SLOTS, f"change {VISIT}"]),
@@ -250,7 +265,9 @@ def test_a_session_is_locked_before_its_calendars(verb: str) -> None:
     assert first(sql, LOCK, "doctor_schedule") < first(sql, LOCK, "doctor_location")
 
 
-@pytest.mark.parametrize("name", ["hours.revise", "hours.unpublish", "hours.extend"])
+@pytest.mark.parametrize(
+    "name", ["hours.revise", "hours.add_version", "hours.unpublish", "hours.extend"]
+)
 def test_hours_and_their_sessions_are_locked_before_their_calendars(name: str) -> None:
     """A member of staff who edits a session by hand locks it before its calendar, too."""
     sql = statements(VERBS[name][0]())

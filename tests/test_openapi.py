@@ -109,6 +109,7 @@ def test_every_operation_documents_its_errors_as_problems(document) -> None:
         assert expected <= set(answers), (method, path)
         good = [status for status in answers if status < "300"]
         may_preview = "preview" in {each["name"] for each in operation.get("parameters", ())}
+        may_preview &= method not in {"PUT", "PATCH"}  # these answer 200 either way
         is_two = may_preview or path == "/api/auth/verify-email/"  # 202: mails again
         assert len(good) == (2 if is_two else 1), (method, path)
         for status in (status for status in answers if status >= "400"):

@@ -7,11 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import BigIntegerField, Model, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from accounts.audit.views import record_read
@@ -22,13 +21,11 @@ from appointment.admin.time_off_forms import TimeOffForm
 from appointment.models import Appointment
 from appointment.models.alternatives import AffectedAppointment, affected_visits
 from doctor.admin.sites import SiteAdminMixin
-from doctor.models import Doctor, Location, Schedule, TimeOff
-from extensions.admin.actions import DomainActionAdmin
+from doctor.models import Doctor, Location, Schedule, Slot, TimeOff
+from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.past import CONFIRMED as CONFIRMED_PAST
 from extensions.formats import instant_text
 
-CONFIRMED = "_confirmed"  # sent by the button of the page that shows the affected visits
-NOT_RESENT = (CONFIRMED, "csrfmiddlewaretoken")  # that page adds its own
 ZONE = "location__time_zone"
 
 
@@ -48,10 +45,11 @@ class TimeOffPeriodFilter(admin.SimpleListFilter):
 
 
 @admin.register(TimeOff)
-class TimeOffAdmin(SiteAdminMixin, DomainActionAdmin):
+class TimeOffAdmin(SiteAdminMixin, ConfirmingAdmin):
     """Leave of doctors and closures of locations, in wall times of a location."""
 
     form = TimeOffForm
+    confirmation_template = "appointment/time_off_preview.html"
     fields = ("doctor", "location", "clock", "starts", "ends", "reason", CONFIRMED_PAST)
     autocomplete_fields = ("doctor", "location")
     site_choices = {
@@ -91,64 +89,34 @@ class TimeOffAdmin(SiteAdminMixin, DomainActionAdmin):
 
     # --- Preview ---
 
-    def _changeform_view(
-        self, request: HttpRequest, object_id: Any, form_url: str, extra_context: Any
-    ) -> HttpResponse:
-        """Show the affected visits before the form is saved, unless staff have confirmed them."""
-        if request.method == "POST" and CONFIRMED not in request.POST:
-            page = self._preview(request, object_id)
-            if page is not None:
-                return page
-        return super()._changeform_view(  # type: ignore[misc]
-            request, object_id, form_url, extra_context
-        )
-
-    def _preview(self, request: HttpRequest, object_id: Any) -> HttpResponse | None:
-        """Return the page of affected visits.
-
-        None where there are none, the form is invalid, or the user may not save it.
-        """
-        row = self.get_object(request, object_id) if object_id else None
-        allowed = (
-            self.has_change_permission(request, row) if row else self.has_add_permission(request)
-        )
-        if not allowed or (object_id and row is None):
-            return None
-        form = self.get_form(request, row, change=bool(row))(request.POST, instance=row)
-        if not form.is_valid() or (row and not {*form.revised()} - {"reason"}):
-            return None
-        try:
-            form.instance.full_clean()
-        except ValidationError:
-            return None  # saving raises the same error, and the form then shows it
-        affected = affected_visits(form.instance, timezone.now(), signed_in_user(request))
-        return self._preview_page(request, form, affected) if affected else None
-
-    def _preview_page(
-        self, request: HttpRequest, form: Any, affected: list[AffectedAppointment]
-    ) -> HttpResponse:
-        """Return the page of affected visits, whose hidden fields send the typed form again."""
+    def question(self, request: HttpRequest, form: Any, change: bool) -> Question | None:
+        """Show the visits that the leave affects, if there are any, before it is saved."""
         leave = form.instance
+        if change and not {*form.revised()} - {"reason"}:
+            return None
+        leave.full_clean()
+        affected = affected_visits(leave, timezone.now(), signed_in_user(request))
+        if not affected:
+            return None
         record_read(Appointment, [each.appointment for each in affected], otherwise="staff")
-        zone = (form.cleaned_data["location"] or form.cleaned_data["clock"]).zone
-        start, end = (instant_text(at, zone) for at in (leave.starts_at, leave.ends_at))
-        hidden_fields = [
-            (name, value)
-            for name, values in request.POST.lists()
-            for value in values
-            if name not in NOT_RESENT
-        ]
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Visits that would have to be moved",
-            "opts": self.opts,
-            "owner": leave.doctor or leave.location,
-            "span": f"from {start} to {end}",
-            "visits": visit_rows(affected),
-            "elsewhere": bool(leave.doctor) and not sees_all_sites(request),
-            "hidden_fields": hidden_fields,
-        }
-        return TemplateResponse(request, "appointment/time_off_preview.html", context)
+        clock = form.cleaned_data["location"] or form.cleaned_data["clock"]
+        away = "would be away" if leave.doctor else "would be closed"
+        spans = spans_by_clock(leave, [clock, *(each.appointment.location for each in affected)])
+        number = f"{len(affected)} visit{pluralize(len(affected))}"
+        return Question(
+            title="Visits that would have to be moved",
+            asked=f"{spans[0]} {sorted(each.id for each in affected)}",
+            facts=[
+                f"{leave.doctor or leave.location} {away} {spans[0]}.",
+                *(f"That is {span}." for span in spans[1:]),
+                f"{number} would have to be moved:",
+            ],
+            button="Save, and put them on the work list",
+            context={
+                "visits": visit_rows(affected),
+                "elsewhere": bool(leave.doctor) and not sees_all_sites(request),
+            },
+        )
 
     # --- Verbs ---
 
@@ -185,18 +153,35 @@ class TimeOffAdmin(SiteAdminMixin, DomainActionAdmin):
         return instant_text(time_off.ends_at, ZoneInfo(time_off.clock_zone))
 
 
-def with_clock(rows: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
+def with_clock(leaves: QuerySet[TimeOff]) -> QuerySet[TimeOff]:
     """Add `clock_id` and `clock_zone`: the location whose clocks show the times, and its time zone.
 
-    For a closure it is the closed location, for a doctor's leave the location of the doctor's last
-    session. Without one `clock_id` is null and the time zone UTC.
+    For a closure it is the closed location. For a doctor's leave it is the one of the doctor's last
+    slot before the leave ends, or else of the doctor's last session. Without one `clock_id` is null
+    and the time zone UTC.
     """
     sessions = Schedule.objects.filter(doctor=OuterRef("doctor")).order_by("-date", "-pk")
-    last, zone = (sessions.values(column)[:1] for column in ("location", ZONE))
-    return rows.annotate(
-        clock_id=Coalesce("location_id", Subquery(last), output_field=BigIntegerField()),
-        clock_zone=Coalesce(ZONE, Subquery(zone), Value("UTC")),
+    slots = Slot.objects.filter(doctor=OuterRef("doctor"), starts_at__lt=OuterRef("ends_at"))
+    places = (slots.order_by("-starts_at"), sessions)
+    at_end, last = (Subquery(rows.values("location")[:1]) for rows in places)
+    zone_at_end, last_zone = (Subquery(rows.values(ZONE)[:1]) for rows in places)
+    return leaves.annotate(
+        clock_id=Coalesce("location_id", at_end, last, output_field=BigIntegerField()),
+        clock_zone=Coalesce(ZONE, zone_at_end, last_zone, Value("UTC")),
     )
+
+
+def spans_by_clock(leave: TimeOff, locations: list[Location]) -> list[str]:
+    """Return the times of the leave on the clocks of these locations, one for each time zone."""
+    by_zone: dict[str, Location] = {}
+    for place in locations:
+        by_zone.setdefault(place.time_zone, place)
+    return [_span_on(leave, place) for place in by_zone.values()]
+
+
+def _span_on(leave: TimeOff, place: Location) -> str:
+    start, end = (instant_text(at, place.zone) for at in (leave.starts_at, leave.ends_at))
+    return f"from {start} to {end}, on the clock of {place} ({place.time_zone})"
 
 
 def visit_rows(affected: list[AffectedAppointment]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Staff enter leave in a location's local time; the admin first shows the affected visits."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -18,7 +19,15 @@ from doctor.tests.factories import (
     day_ahead,
 )
 from extensions.formats import day_text
-from tests.admin_client import AdminClient, FormReader, form_errors, page
+from tests.admin_client import (
+    AdminClient,
+    FormReader,
+    confirm,
+    form_errors,
+    messages_of,
+    page,
+    take_back,
+)
 from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
@@ -47,11 +56,6 @@ def typed(
     whose = {"doctor": doctor.pk} if doctor else {}
     on = {"clock": clock.pk} if clock else {}
     return {**whose, **on, **wall, "reason": "Training", **more}
-
-
-def confirm(admin_client: AdminClient, path: str, response: Any) -> Any:
-    """Submit the page that shows the affected visits (`response`), which saves the leave."""
-    return admin_client.send(path, FormReader(response.content.decode()).sent)
 
 
 # --- The clock of the form ------------------------------------------------------------------------
@@ -108,6 +112,18 @@ def test_the_form_shows_leave_on_the_clocks_that_it_was_typed_on(
         "ends_1": ["00:00:00"],
         "clock": [str(place.pk)],
     }
+
+
+def test_leave_is_shown_on_the_clock_of_the_site_where_the_doctor_works_then(
+    reception: AdminClient,
+) -> None:
+    """Later the doctor works in another zone, which is the one of the last session."""
+    place = LocationFactory(time_zone="America/New_York")
+    doctor = ScheduleFactory(location=place).doctor
+    ScheduleFactory(doctor=doctor, date=day_ahead(9))
+    reception.send(ADD, **typed(doctor, place))
+    form = reception.open(page(TimeOff.objects.get(), "change"))
+    assert (form["starts_1"], form["clock"]) == (["00:00:00"], [str(place.pk)])
 
 
 @pytest.mark.usefixtures("row_by_row")
@@ -194,6 +210,53 @@ def test_the_page_shows_affected_visits_and_other_times_before_leave_is_saved(
     assert (leave.doctor, leave.reason) == (visit.doctor, "Training")
     visit.refresh_from_db()
     assert visit.needs_rebooking
+
+
+def test_the_page_shows_the_times_on_the_clock_of_the_site_and_names_its_zone(
+    reception: AdminClient,
+) -> None:
+    """The doctor's last session is in another zone."""
+    place = LocationFactory(name="Harbour", time_zone="America/New_York")
+    visit = AppointmentFactory(slot=ScheduleFactory(location=place).slots.first())
+    ScheduleFactory(doctor=visit.doctor, date=day_ahead(9))
+    shown = reception.send(ADD, **typed(visit.doctor, place, starts_1="08:00"))
+    html = shown.content.decode()
+    assert f"away from {day_text(day_ahead())}, 08:00 E" in html
+    assert "on the clock of Harbour (America/New_York)." in html
+    [message] = messages_of(confirm(reception, ADD, shown))
+    assert f"{day_text(day_ahead())}, 08:00 E" in message
+
+
+def test_leave_on_the_clock_of_another_site_shows_its_times_at_the_visits_too(
+    reception: AdminClient, visit: Appointment
+) -> None:
+    place = LocationFactory(name="Harbour", time_zone="America/New_York")
+    html = reception.send(ADD, **typed(visit.doctor, place)).content.decode()
+    here = f"on the clock of {visit.location} (Europe/Madrid)."
+    assert re.search(
+        rf"That is from {day_text(day_ahead())}, 0[56]:00 CES?T to .*, {re.escape(here)}", html
+    )
+
+
+def test_taken_back_the_form_is_as_it_was_typed(reception: AdminClient, visit: Appointment) -> None:
+    form = {**reception.open(ADD), **typed(visit.doctor, visit.location, starts_1="07:30")}
+    back = take_back(reception, ADD, reception.send(ADD, form))
+    assert not TimeOff.objects.exists()
+    shown = FormReader(back.content.decode()).sent
+    for name, value in typed(visit.doctor, visit.location, starts_1="07:30").items():
+        assert shown[name] == [str(value)], name
+
+
+def test_a_visit_that_was_booked_since_the_question_is_asked_about(
+    reception: AdminClient, visit: Appointment
+) -> None:
+    shown = reception.send(ADD, **typed(visit.doctor, visit.location))
+    AppointmentFactory(slot=visit.slot.schedule.slots.last())
+    again = confirm(reception, ADD, shown)
+    assert "2 visits would have to be moved" in again.content.decode()
+    assert not TimeOff.objects.exists()
+    confirm(reception, ADD, again)
+    assert TimeOff.objects.count() == 1
 
 
 def test_the_page_shows_the_visits_that_a_change_affects(

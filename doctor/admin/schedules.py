@@ -10,15 +10,23 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from doctor.admin.confirmations import (
+    SlotLengthMixin,
+    deletion_of_sessions,
+    one_visit_fact,
+    slot_facts,
+)
 from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
 from doctor.models import Doctor, Location, Schedule, Slot
+from doctor.models.hours_preview import preview_session
+from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.links import change_link, list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
 from extensions.formats import day_text, instant_text
 
 
-class ScheduleForm(PastAwareForm):
+class ScheduleForm(SlotLengthMixin, PastAwareForm):
     """A session; one that begins in the past is saved only on purpose."""
 
     asked_fields = frozenset({"date", "start_time", "location"})
@@ -53,8 +61,11 @@ class SessionPeriodFilter(admin.SimpleListFilter):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(SiteAdminMixin, LinkedRefusalAdmin):
-    """Sessions. A change that would take an appointment's slot away is refused."""
+class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
+    """Sessions. A change that would take an appointment's slot away is refused.
+
+    One that takes free slots away is confirmed.
+    """
 
     form = ScheduleForm
     fields = (
@@ -136,6 +147,19 @@ class ScheduleAdmin(SiteAdminMixin, LinkedRefusalAdmin):
             format_html_join("", line, lines),
             list_link(Slot, "All slots of this session", schedule__id__exact=schedule.pk),
         )
+
+    def question(self, request: HttpRequest, form: Any, change: bool) -> Question | None:
+        """Ask before free times to come are removed, and before the session is one long visit."""
+        facts = one_visit_fact(form, change)
+        if facts or (change and form.revised()):
+            preview = preview_session(form.instance, form.revised(), timezone.now())
+            facts = [*slot_facts(preview), *facts]
+        if not facts:
+            return None
+        return Question("Confirm the session", asked=" ".join(facts), facts=facts)
+
+    def deletion_notes(self, rows: list[Any]) -> list[str]:
+        return [deletion_of_sessions(rows, timezone.now()), self.deletion_note]
 
     def add_row(self, request: HttpRequest, obj: Schedule) -> None:
         obj.publish()

@@ -7,12 +7,22 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from doctor.admin.confirmations import (
+    SlotLengthMixin,
+    deletion_of_hours,
+    one_visit_fact,
+    removal_facts,
+)
 from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
+from doctor.exceptions import HoursInUse
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
+from doctor.models.hours_preview import preview_saving
 from doctor.wall_time import instant_of
+from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.links import list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
 from extensions.formats import day_text
@@ -20,7 +30,7 @@ from extensions.formats import day_text
 MOST_DAYS_LISTED = 10
 
 
-class WeeklyHoursForm(PastAwareForm):
+class WeeklyHoursForm(SlotLengthMixin, PastAwareForm):
     """Weekly hours, and `keep`: what happens to appointments outside the changed hours.
 
     Hours whose last day is over make no session; a first day in the past changes nothing there.
@@ -46,8 +56,8 @@ class WeeklyHoursForm(PastAwareForm):
 
 
 @admin.register(WeeklyHours)
-class WeeklyHoursAdmin(SiteAdminMixin, LinkedRefusalAdmin):
-    """Weekly hours. A change acts from tomorrow on."""
+class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
+    """Weekly hours. A change acts from tomorrow on; one that removes sessions is confirmed."""
 
     form = WeeklyHoursForm
     fields = (
@@ -97,6 +107,22 @@ class WeeklyHoursAdmin(SiteAdminMixin, LinkedRefusalAdmin):
     def sessions(self, hours: WeeklyHours) -> SafeString:
         """Return a link to the list of the sessions generated so far."""
         return list_link(Schedule, "All sessions of these hours", weekly_hours__id__exact=hours.pk)
+
+    def question(self, request: HttpRequest, form: Any, change: bool) -> Question | None:
+        """Ask before sessions to come are removed, and before each session is one long visit."""
+        facts, asked = one_visit_fact(form, change), ""
+        if facts or (change and form.revised()):
+            preview = preview_saving(form.instance, form.revised(), timezone.now())
+            if preview.appointments and not form.cleaned_data.get("keep"):
+                raise HoursInUse(appointments=preview.appointments)
+            if preview.sessions_removed:
+                facts, asked = [*removal_facts(preview), *facts], str(preview)
+        if not facts:
+            return None
+        return Question("Confirm the weekly hours", asked=f"{asked} {facts}".strip(), facts=facts)
+
+    def deletion_notes(self, rows: list[Any]) -> list[str]:
+        return [deletion_of_hours(rows, timezone.now()), self.deletion_note]
 
     def save_model(self, request: HttpRequest, obj: WeeklyHours, form: Any, change: Any) -> None:
         """Publish or revise the hours, and warn of the days that got no session."""

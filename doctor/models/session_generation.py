@@ -11,6 +11,7 @@ from datetime import date, datetime, time
 
 from django.db.models import Q
 
+from doctor.exceptions import HoursInUse
 from doctor.models.schedule import Schedule
 from doctor.models.session_plan import SessionPlan, SkippedDay, span_of
 from doctor.models.slot import Slot, announce_closing, refuse_stranding
@@ -131,7 +132,7 @@ class SessionUpdate:
         outside = [slot for slot in self.slots if slot.taken and not self._fits(slot)]
         stranded = [slot for slot in outside if not slot.kept_over]
         if not keep:
-            refuse_stranding(stranded)
+            refuse_stranding(stranded, HoursInUse)
         self._keep_over(stranded)
         remaining = {slot.pk for slot in [*staying, *outside]}
         Slot.objects.filter(pk__in={slot.pk for slot in self.slots} - remaining).drop()

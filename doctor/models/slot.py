@@ -201,8 +201,8 @@ def announce_closing(slots: "list[Slot]", at: datetime) -> "list[Slot]":
     return withdrawn
 
 
-def refuse_stranding(slots: "Iterable[Slot]") -> None:
-    """Raise ScheduleInUse with the appointments on these slots, if there are any slots.
+def refuse_stranding(slots: "Iterable[Slot]", refusal: type[ScheduleInUse] = ScheduleInUse) -> None:
+    """Raise the refusal with the appointments on these slots, if there are any slots.
 
     Each of the slots has a place taken and is about to be deleted or closed.
     """
@@ -210,7 +210,7 @@ def refuse_stranding(slots: "Iterable[Slot]") -> None:
     if in_use:
         models.prefetch_related_objects(in_use, "appointments")
         visits = [visit for slot in in_use for visit in slot.appointments.all()]
-        raise ScheduleInUse(appointments=sorted(v.pk for v in visits if v.holds_a_place))
+        raise refusal(appointments=sorted(v.pk for v in visits if v.holds_a_place))
 
 
 class Slot(models.Model):

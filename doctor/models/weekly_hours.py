@@ -161,7 +161,7 @@ class WeeklyHours(SessionTimesModel):
         The first day of all is the first such weekday on or after `valid_from`; the others follow
         every `every_weeks` weeks.
         """
-        anchor = self.valid_from + A_DAY * ((self.weekday - self.valid_from.weekday()) % 7)
+        anchor = _on_weekday(self.valid_from, self.weekday)
         step = 7 * self.every_weeks
         before = max(0, -((anchor - first).days // step))  # days of the hours before `first`
         last = min(last, self.valid_until or last)
@@ -245,10 +245,76 @@ class WeeklyHours(SessionTimesModel):
             SessionUpdate(self._session_template(), tomorrow, at).apply((), keep)
             self.delete()
 
+    def add_version(
+        self, first: date, *, keep: bool = False, at: datetime | None = None, **changes: Any
+    ) -> "WeeklyHours":
+        """Let these fields have other values from a date on; return the new hours, published.
+
+        The stored hours end the day before, and the new ones take over their sessions from that
+        date on: a slot that both have stays, with its visits. The new hours begin on that date; if
+        they recur every few weeks on the same weekday, in the next week of the stored ones.
+        `keep` and what it raises as in `publish`; a date that is not to come, or not after the
+        first one of the hours, is a ValidationError. All of it is one transaction.
+        """
+        at = at or timezone.now()
+        with atomic_or_schedule_overlap():
+            self.lock_calendar(**changes)
+            self.refresh_from_db()
+            places = (self.location, changes.get("location", self.location))
+            today = max(place.today(at) for place in places)
+            self._refuse_version(first, today)
+            version = self._next_version(first, changes)
+            version.lock_calendar()
+            self._end_before(first)
+            version.full_clean()
+            version._refuse_overlap(at)
+            version.save()
+            coming = Schedule.objects.filter(weekly_hours=self.pk, date__gte=first)
+            coming.update(weekly_hours=version)
+            last = today + A_DAY * settings.HOURS_AHEAD_DAYS
+            version.skipped = tuple(version._update_sessions(first, last, keep, at).skipped)
+        return version
+
     def lock_children(self) -> None:
         """Lock the generated sessions first: an edit of one also locks it before its location."""
         if self.pk:
             lock_rows(Schedule.objects.filter(weekly_hours=self.pk).only("pk"))
+
+    def _next_version(self, first: date, changes: dict[str, Any]) -> "WeeklyHours":
+        """Return an unsaved copy with these changes that begins on the date, or in the week after.
+
+        Hours that still recur every `every_weeks` weeks on the same weekday keep their weeks: the
+        copy begins on the first of their days from the date on, if that is not the next weekday.
+        """
+        values = {row.attname: getattr(self, row.attname) for row in self._meta.concrete_fields}
+        version = WeeklyHours(**{**values, "id": None})
+        for name, value in {**changes, "valid_from": first}.items():
+            setattr(version, name, value)
+        same = (version.weekday, version.every_weeks) == (self.weekday, self.every_weeks)
+        day, first_of_all = (_on_weekday(each, self.weekday) for each in (first, self.valid_from))
+        weeks_late = (day - first_of_all).days // 7 % self.every_weeks
+        if same and weeks_late:
+            version.valid_from = day + 7 * A_DAY * (self.every_weeks - weeks_late)
+        return version
+
+    def _refuse_version(self, first: date, today: date) -> None:
+        """Raise ValidationError for a date on which no new version can begin."""
+        try:
+            validate_date(first)
+            if first <= today:
+                raise ValidationError("Use a date after today.", code="date_range")
+            if first <= self.valid_from:
+                raise ValidationError(
+                    "These hours begin on that date or later: change them instead.",
+                    code="date_range",
+                )
+        except ValidationError as error:
+            raise ValidationError({"from": error}) from error
+
+    def _end_before(self, day: date) -> None:
+        """Let the hours end the day before, unless they end earlier."""
+        self.valid_until = min(self.valid_until or day, day - A_DAY)
+        self.save(update_fields=["valid_until"])
 
     def _generate(
         self, before: "WeeklyHours | None", keep: bool, at: datetime
@@ -299,6 +365,11 @@ class WeeklyHours(SessionTimesModel):
         ]
         if overlapping:
             raise HoursOverlap(weekly_hours=sorted(overlapping))
+
+
+def _on_weekday(day: date, weekday: int) -> date:
+    """Return the first such weekday on or after the day."""
+    return day + A_DAY * ((weekday - day.weekday()) % 7)
 
 
 def _overlap(one: Span | None, other: Span | None) -> bool:

@@ -15,14 +15,26 @@ from doctor.serializers.directory import (
     SpecialtySerializer,
 )
 from doctor.serializers.search import FoundSlotSerializer, FoundSlotsSerializer, SearchSerializer
-from doctor.serializers.weekly_hours import KeepSerializer, WeeklyHoursSerializer
+from doctor.serializers.weekly_hours import (
+    HOURS_OR_PREVIEW,
+    HOURS_OR_PREVIEW_EXAMPLES,
+    HoursPreviewQuerySerializer,
+    HoursPreviewSerializer,
+    KeepSerializer,
+    VersionSerializer,
+    WeeklyHoursSerializer,
+)
 
 __all__ = [
     "FOUND_SLOT",
+    "HOURS_OR_PREVIEW",
+    "HOURS_OR_PREVIEW_EXAMPLES",
     "SLOT",
     "DoctorSerializer",
     "FoundSlotSerializer",
     "FoundSlotsSerializer",
+    "HoursPreviewQuerySerializer",
+    "HoursPreviewSerializer",
     "KeepSerializer",
     "LanguageSerializer",
     "LocationNameSerializer",
@@ -32,5 +44,6 @@ __all__ = [
     "SlotSerializer",
     "SpecialtyNameSerializer",
     "SpecialtySerializer",
+    "VersionSerializer",
     "WeeklyHoursSerializer",
 ]

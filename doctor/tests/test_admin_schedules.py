@@ -11,7 +11,7 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
-from tests.admin_client import AdminClient, form_errors, messages_of, page
+from tests.admin_client import AdminClient, confirm, form_errors, messages_of, page
 from tests.balance import assert_balanced
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +120,8 @@ def test_a_client_that_sends_only_the_fields_can_empty_one(superuser: User) -> N
     """Without the hidden initial values of a browser, the form compares with the stored session."""
     schedule = ScheduleFactory()
     typed = hours(schedule, date=schedule.date, end_time="11:00", capacity="1", slot_minutes="")
-    AdminClient(superuser).send(page(schedule, "change"), **typed)
+    admin_client, path = AdminClient(superuser), page(schedule, "change")
+    confirm(admin_client, path, admin_client.send(path, **typed))
     assert schedule.slots.count() == 1
 
 

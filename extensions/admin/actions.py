@@ -156,14 +156,18 @@ class DomainActionAdmin(BaseAdmin):
         """
         rows = list(objs)
         lines: list[Any] = [self.row_label(row) for row in rows]
-        if self.deletion_note:
-            lines.append([self.deletion_note])
+        if notes := self.deletion_notes(rows):
+            lines.append(notes)
         allowed = all(self.has_delete_permission(request, row) for row in rows)
         lacking = set() if allowed else {self.opts.verbose_name}
         if self.deleted_by_verb:
             return lines, {self.opts.verbose_name_plural: len(rows)}, lacking, []
         summary = DeletionSummary(rows, request, self.admin_site)
         return lines, summary.model_count(), lacking, summary.protected()
+
+    def deletion_notes(self, rows: list[Any]) -> list[str]:
+        """Return sentences for the delete confirmation page of these rows."""
+        return [self.deletion_note] if self.deletion_note else []
 
     def row_label(self, row: Any) -> str:
         """Return the text that stands for the row on the delete confirmation page."""

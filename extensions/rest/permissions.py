@@ -29,3 +29,12 @@ class IsStaffWithModelPermission(DjangoModelPermissions):
         return bool(request.user and request.user.is_staff) and super().has_permission(
             request, view
         )
+
+
+class IsStaffWhoAddsAndChanges(IsStaffWithModelPermission):
+    """Allow staff to POST what adds a row and changes another: it takes both permissions."""
+
+    perms_map = {
+        **IsStaffWithModelPermission.perms_map,
+        "POST": ["%(app_label)s.add_%(model_name)s", "%(app_label)s.change_%(model_name)s"],
+    }
