@@ -1,7 +1,7 @@
 """Appointments: their scopes, and the verbs that change them.
 
 An appointment, or visit, is one patient's place in a slot. The transactions that book and move one
-are in `appointment.models.booking`.
+are in `appointment.models.booking`, the verbs of its day in `appointment.models.lifecycle`.
 """
 
 from datetime import datetime, timedelta
@@ -20,36 +20,33 @@ from appointment.exceptions import (
     AppointmentDeleted,
     AppointmentMoved,
     CancelDeadlinePassed,
-    InvalidTransition,
+    CheckedIn,
     NotCancelable,
 )
+from appointment.models.acting import CHANGE_PERMISSION
 from appointment.models.booking import BookAppointment, RescheduleAppointment
-from appointment.models.event import AppointmentEvent, Status
+from appointment.models.event import LIVE, AppointmentEvent, Status
+from appointment.models.lifecycle import Lifecycle
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
+from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from patient.models import Patient
 
-LIVE = Status.SCHEDULED
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
-CHANGE_PERMISSION = "appointment.change_appointment"
 # The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
-CLEARED_BY_MOVE = ("checked_in_at", "needs_rebooking")
+CLEARED_BY_MOVE: dict[str, Any] = {
+    "checked_in_at": None,
+    "needs_rebooking": False,
+    "closures_kept": 0,
+}
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
-
-# The legal changes of status. Only staff change one final status into another, to correct it.
-TRANSITIONS: dict[str, frozenset[str]] = {
-    Status.SCHEDULED: frozenset({Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}),
-    Status.COMPLETED: frozenset({Status.NO_SHOW}),
-    Status.CANCELED: frozenset(),
-    Status.NO_SHOW: frozenset({Status.COMPLETED}),
-}
 
 
 class AppointmentQuerySet(SiteQuerySet["Appointment"]):
@@ -103,9 +100,12 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
 
     # --- The work list: appointments that leave, changed hours or a departed doctor affect ---
 
-    def to_rebook(self, at: datetime) -> "AppointmentQuerySet":
-        """The work list: upcoming appointments with `needs_rebooking`, soonest first."""
-        return self.upcoming(at).filter(needs_rebooking=True).order_by("starts_at", "pk")
+    def to_rebook(self) -> "AppointmentQuerySet":
+        """The work list: live appointments with `needs_rebooking`, soonest first.
+
+        Their time may have come: they stay until they are moved, canceled, concluded or kept.
+        """
+        return self.active().filter(needs_rebooking=True).order_by("starts_at", "pk")
 
     def affected_by(self, time_off: TimeOff, at: datetime) -> "AppointmentQuerySet":
         """Live appointments, not ended, whose slot overlaps the leave, which may be unsaved."""
@@ -118,12 +118,27 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         present state of the slots, so that repeating it changes nothing.
         """
         for pks in batches(sorted(slots)):
-            live = self.not_ended(at).filter(slot__in=pks)
+            self._update_flags_of_kept(pks, at)
+            live = self.not_ended(at).filter(slot__in=pks, closures_kept=0)
             affected = Slot.objects.filter(pk__in=pks).called_off()
             unflagged = live.filter(needs_rebooking=False)
             unflagged.filter(slot__in=affected).update(needs_rebooking=True)
             flagged = live.filter(needs_rebooking=True)
             flagged.exclude(slot__in=affected).update(needs_rebooking=False)
+
+    def _update_flags_of_kept(self, slots: list[int], at: datetime) -> None:
+        """Flag the visits that staff have kept on these slots if another closure hits them.
+
+        A closure that has gone is kept no longer: `closures_kept` shrinks to the closures left.
+        """
+        coming = self.holding_a_place().filter(ends_at__gt=at, slot__in=slots)
+        kept = list(coming.filter(closures_kept__gt=0).order_by("pk"))
+        closures = Slot.objects.filter(pk__in=slots).closures_by_key() if kept else {}
+        for visit in kept:
+            changes = visit.flags_for(closures.get(visit.slot_id or 0, 0))
+            if visit.status != LIVE:  # the flag is computed when the visit is scheduled again
+                del changes["needs_rebooking"]
+            self.filter(pk=visit.pk, closures_kept=visit.closures_kept).update(**changes)
 
     # --- Verbs ---
 
@@ -161,7 +176,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
 
 
-class Appointment(models.Model):
+class Appointment(Lifecycle):
     """A visit. It keeps the times, doctor and location of its slot if the slot is deleted."""
 
     patient = models.ForeignKey(
@@ -195,6 +210,12 @@ class Appointment(models.Model):
         default=False,
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
+    )
+    closures_kept = models.SmallIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="How many closures hit it when staff kept it all the same; more flag it again.",
     )
 
     override_reason = ""  # why staff set rules aside; stored in the event only
@@ -270,21 +291,41 @@ class Appointment(models.Model):
         return self.status in HOLDING_STATUSES
 
     def can_cancel(self, at: datetime | None = None) -> bool:
-        """Whether `cancel` succeeds at the instant without an override reason."""
-        at = at or timezone.now()
-        return self.status == LIVE and self.starts_at > at and self._is_before_deadline(at)
+        """Whether the patient can cancel the visit at the instant."""
+        try:
+            self.refuse_change(at or timezone.now(), as_patient=True)
+        except DomainError:
+            return False
+        return True
 
     @property
     def can_reschedule(self) -> bool:
-        """Whether the visit can be moved to a free slot now: as long as it can be canceled."""
+        """Whether the patient can move the visit to a free slot now: if it can be canceled."""
         return self.can_cancel()
 
-    def refuse_change(self, at: datetime, override_reason: str = "") -> None:
-        """Raise NotCancelable or CancelDeadlinePassed if the visit cannot be canceled or moved."""
-        if self.status != LIVE or self.starts_at <= at:
+    def refuse_change(
+        self, at: datetime, override_reason: str = "", *, as_patient: bool = False
+    ) -> None:
+        """Raise the reason why the visit cannot be canceled or moved at the instant, if any.
+
+        NotCancelable unless it is scheduled and has not begun; CheckedIn for the patient's own call
+        after check-in; CancelDeadlinePassed. With an `override_reason` staff cancel and move every
+        visit that is scheduled.
+        """
+        if self.status != LIVE:
             raise NotCancelable
-        if not override_reason and not self._is_before_deadline(at):
+        if override_reason:
+            return
+        if as_patient and self.checked_in_at is not None:
+            raise CheckedIn
+        if self.starts_at <= at:
+            raise NotCancelable
+        if not self._is_before_deadline(at):
             raise CancelDeadlinePassed
+
+    def acts_as_patient(self, by: User | None) -> bool:
+        """Whether the user acts on this visit as its patient, or for a dependent."""
+        return self._role_of(by) == Role.PATIENT
 
     def _is_before_deadline(self, at: datetime) -> bool:
         """Whether the cancel deadline allows a change; a visit on the work list has no deadline."""
@@ -316,21 +357,21 @@ class Appointment(models.Model):
         at: datetime | None = None,
         override_reason: str = "",
     ) -> "Appointment":
-        """Cancel a visit that has not begun; its place is free, or offered to the waitlist.
+        """Cancel a scheduled visit; its place is free, or offered to the waitlist.
 
-        Raises NotCancelable, or CancelDeadlinePassed where the location's deadline has passed and
-        staff give no `override_reason`. Of several calls at once only the one that changes the
-        status releases the place. Locks the slot, waitlist entries, then the appointment.
+        Raises as `refuse_change`. Of several calls at once only the one that changes the status
+        releases the place. Locks the slot, waitlist entries, then the appointment.
         """
         at = at or timezone.now()
         slots = self._lock_slot()
-        self.refuse_change(at, override_reason)
+        as_patient = self.acts_as_patient(by)
+        self.refuse_change(at, override_reason, as_patient=as_patient)
         for slot in slots:
             slot.release()
             slot.offers.offer_places([slot], at)
         changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
-        if not Appointment.objects.upcoming(at).filter(pk=self.pk).update(**changes):
-            raise NotCancelable
+        if not self._changeable(at, override_reason, as_patient=as_patient).update(**changes):
+            raise self._overtaken(at, override_reason, as_patient=as_patient)
         details: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
         details["after_deadline"] = not self._is_before_deadline(at)
         self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **details)
@@ -338,6 +379,7 @@ class Appointment(models.Model):
             setattr(self, name, value)
         return self
 
+    @retry_on_stale_lock
     def reschedule(
         self,
         to: Slot | int,
@@ -347,10 +389,10 @@ class Appointment(models.Model):
     ) -> "Appointment":
         """Move the visit to another slot, of any doctor, in one transaction; its id stays.
 
-        Raises NotCancelable or CancelDeadlinePassed for the old time, AlreadyBooked for its own
-        slot, Slot.DoesNotExist for a slot that the public does not see or, where staff move the
-        visit of another, at a site that they do not see, and as `book` does for the new time. Locks
-        the user, the patient, both slots, waitlist entries, then the appointment.
+        Raises as `refuse_change` for the old time, AlreadyBooked for its own slot,
+        Slot.DoesNotExist for a slot that the public does not see or, where staff move the visit of
+        another, at a site that they do not see, and as `book` does for the new time. Locks the
+        user, the patient, both slots, waitlist entries, then the appointment.
         """
         key = to.pk if isinstance(to, Slot) else to
         waive = bool(override_reason)
@@ -371,14 +413,17 @@ class Appointment(models.Model):
     ) -> None:
         """Write the new slot, where `RescheduleAppointment` has taken a place, and the event.
 
-        Raises NotCancelable for a visit that is no longer an upcoming one in the old slot.
+        Raises as `refuse_change` for a visit that has changed meanwhile.
         """
         late = not self._is_before_deadline(at)
+        as_patient = self.acts_as_patient(by)
         self._copy_slot(new)
-        self.checked_in_at, self.needs_rebooking = None, False
+        for name, value in CLEARED_BY_MOVE.items():
+            setattr(self, name, value)
         changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
-        if not Appointment.objects.upcoming(at).filter(pk=self.pk, slot=old).update(**changes):
-            raise NotCancelable
+        rows = self._changeable(at, override_reason, as_patient=as_patient).filter(slot=old)
+        if not rows.update(**changes):
+            raise self._overtaken(at, override_reason, as_patient=as_patient)
         detail = f"{old} to {new}"[:500]
         texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
@@ -403,83 +448,34 @@ class Appointment(models.Model):
         AuditEvent.objects.record(Action.DELETE, self, [self.patient])
         self.delete()
 
-    # --- The day of the visit: conditional updates that lock the appointment alone ---
-
-    def check_in(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Record that the patient has come; a second call changes nothing.
-
-        Raises InvalidTransition for a visit that is not scheduled, and on another date than that of
-        the visit, by the calendar of its location.
-        """
-        at = at or timezone.now()
-        with transaction.atomic():
-            self.refresh_from_db()
-            today = Appointment.objects.active().filter(pk=self.pk, date=self.location.today(at))
-            if today.filter(checked_in_at__isnull=True).update(checked_in_at=at):
-                self._record(Kind.CHECKED_IN, by, at)
-            elif not today.exists():
-                raise InvalidTransition
-            else:  # nothing changes, but the caller is shown the visit: that is a read
-                role = str(self._role_of(by))
-                AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
-        self.refresh_from_db(fields=["checked_in_at"])
-        return self
-
-    def complete(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Record that the visit took place; staff also correct a no-show.
-
-        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start
-        of the visit unless the patient has checked in.
-        """
-        at = at or timezone.now()
-        possible = Q(starts_at__lte=at) | Q(checked_in_at__isnull=False)
-        return self._conclude(Status.COMPLETED, possible, Kind.COMPLETED, by, at)
-
-    def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Record that the patient did not come; staff also correct a completed visit.
-
-        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start.
-        """
-        at = at or timezone.now()
-        return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
-
-    def amend(
-        self, reason: str, by: User | None = None, at: datetime | None = None
-    ) -> "Appointment":
-        """Change the reason of the visit; raises InvalidTransition once its patient is erased."""
-        with transaction.atomic():
-            rows = Appointment.objects.filter(pk=self.pk, patient__isnull=False)
-            if not rows.update(reason=reason):
-                raise InvalidTransition("The person of this visit has been erased.")
-            status = rows.values_list("status", flat=True).get()
-            self._record(Kind.AMENDED, by, at or timezone.now(), status, status)
-        self.refresh_from_db(fields=["reason", "status"])
-        return self
-
-    def _conclude(
-        self, to: Status, possible: Q, kind: Kind, by: User | None, at: datetime
-    ) -> "Appointment":
-        """Change the status of a scheduled visit to `to`, if the condition `possible` holds.
-
-        Staff also correct a completed visit or a no-show, as TRANSITIONS allows.
-        """
-        sources: list[str] = [LIVE]
-        if by and by.is_staff_with(CHANGE_PERMISSION) and by.works_at(self.location_id):
-            sources = [source for source, targets in TRANSITIONS.items() if to in targets]
-        with transaction.atomic():
-            rows = Appointment.objects.filter(possible, pk=self.pk)
-            source = next((s for s in sources if rows.filter(status=s).update(status=to)), None)
-            if source is None:
-                raise InvalidTransition
-            self._record(kind, by, at, source, to)
-        self.refresh_from_db(fields=["status"])
-        return self
-
     # --- Shared by the verbs ---
 
     def reload(self) -> None:
         """Read the row again, with the doctor, the location and the patient."""
         self.refresh_from_db(from_queryset=Appointment.objects.with_names())
+
+    def _changeable(
+        self, at: datetime, override_reason: str, *, as_patient: bool
+    ) -> AppointmentQuerySet:
+        """Return this visit for the UPDATE that cancels or moves it, by the rules of its columns.
+
+        It repeats `refuse_change` but for the deadline: a check-in or a completion locks the
+        appointment alone, and may be written after `refuse_change` has read the row.
+        """
+        rows = Appointment.objects.active().filter(pk=self.pk)
+        if override_reason:
+            return rows
+        arrived = {"checked_in_at__isnull": True} if as_patient else {}
+        return rows.filter(starts_at__gt=at, **arrived)
+
+    def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
+        """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
+        self.reload()
+        try:
+            self.refuse_change(at, override_reason, as_patient=as_patient)
+        except DomainError as refusal:
+            return refusal
+        return NotCancelable()
 
     def _lock_slot(self) -> list[Slot]:
         """Lock the slot of the visit, if it has one, and read the visit again.
