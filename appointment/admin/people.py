@@ -17,11 +17,8 @@ from accounts.audit.denials import record_denied_search
 from accounts.exceptions import Throttled
 from accounts.privacy import sees_all_sites
 from accounts.requests import signed_in_user
-from appointment.models.site_patients import (
-    has_something_at_sites_of,
-    named,
-    patients_for_staff,
-)
+from appointment.models.acting import named
+from appointment.models.site_patients import has_something_at_sites_of, patients_for_staff
 from appointment.throttles import DailyNamedSearchThrottle, NamedSearchThrottle
 from doctor.admin.sites import SiteAdminMixin
 from patient.admin.emergency import EmergencyAccessAdmin

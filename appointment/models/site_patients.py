@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from appointment.models.acting import named
 from appointment.models.appointment import Appointment
 from appointment.models.waitlist import WaitlistEntry
 from patient.models import Patient
@@ -37,8 +38,3 @@ def patients_for_staff(
     if user.sites and last_name and date_of_birth:
         found |= named(last_name, date_of_birth)
     return Patient.objects.filter(found)
-
-
-def named(last_name: str, date_of_birth: date) -> Q:
-    """Return the condition that a patient has this last name, ignoring case, and birth date."""
-    return Q(last_name__iexact=last_name.strip(), date_of_birth=date_of_birth)
