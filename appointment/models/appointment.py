@@ -83,7 +83,18 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         Also those of the user and dependents and, for an active doctor, the doctor's own.
         """
         own = Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True)
-        if not user.is_staff_with(CHANGE_PERMISSION):
+        return self._with_those_of_staff(user, own)
+
+    def changeable_by(self, user: Any) -> "AppointmentQuerySet":
+        """Appointments that the user may cancel and move: own ones and those of dependents.
+
+        For staff who may change them also all at their sites.
+        """
+        return self._with_those_of_staff(user, Q(patient__user=user))
+
+    def _with_those_of_staff(self, user: Any, own: Q) -> "AppointmentQuerySet":
+        """The `own` appointments and, for staff who may change them, those at their sites."""
+        if not (user.is_staff and user.is_staff_with(CHANGE_PERMISSION)):
             return self.filter(own)
         return self if user.sites is None else self.filter(own | Q(location__in=user.sites))
 
