@@ -36,7 +36,7 @@ from patient.models import Patient
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 # The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
-CLEARED_BY_MOVE = ("checked_in_at", "needs_rebooking")
+SET_BY_MOVE = {"checked_in_at": None, "needs_rebooking": False, "moved": True}
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -196,6 +196,12 @@ class Appointment(Lifecycle):
         default=False,
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
+    )
+    moved = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Its time, doctor or location has ever changed since it was booked.",
     )
 
     override_reason = ""  # why staff set rules aside; stored in the event only
@@ -376,8 +382,9 @@ class Appointment(Lifecycle):
         """
         late = not self._is_before_deadline(at)
         self._copy_slot(new)
-        self.checked_in_at, self.needs_rebooking = None, False
-        changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
+        for name, value in SET_BY_MOVE.items():
+            setattr(self, name, value)
+        changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *SET_BY_MOVE)}
         if not Appointment.objects.upcoming(at).filter(pk=self.pk, slot=old).update(**changes):
             raise NotCancelable
         detail = f"{old} to {new}"[:500]
