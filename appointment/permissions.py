@@ -6,6 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from appointment.models import Appointment
+from appointment.models.acting import STAFF_ONLY, acts_as_staff
 from appointment.models.lifecycle import CHANGE_PERMISSION
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
@@ -40,3 +41,16 @@ class IsStaffOrVisitDoctor(BasePermission):
         user: Any = request.user
         is_staff = user.is_staff_with(CHANGE_PERMISSION) and user.works_at(obj.location_id)
         return is_staff or (obj.doctor.is_active and obj.doctor.user_id == user.pk)
+
+
+class OverridesAsStaff(BasePermission):
+    """The caller gives no override reason, or is staff of the site who may change visits."""
+
+    message = STAFF_ONLY
+
+    def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
+        """Return whether the caller may send this body; raises PermissionDenied if not."""
+        given = request.data.get("override_reason") if isinstance(request.data, dict) else None
+        if not isinstance(given, str) or not given.strip():
+            return True
+        return acts_as_staff(request.user, CHANGE_PERMISSION, obj.patient, given, obj.location_id)

@@ -134,12 +134,13 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         doctor: int,
         slot_id: int | None = None,
         schedule_id: int | None = None,
-        patient_id: int | None = None,
         reason: str = "",
+        **whom: Any,
     ) -> "Appointment":
         """Book a slot of an active doctor, or a session's earliest free one, for the user.
 
-        With a `patient_id`, for that dependent of the user. A user without a profile (the user's
+        `whom`: the arguments of `BookAppointment.lock_patient`. With a `patient_id`, it is for that
+        dependent of the user or, by staff, for that patient. A user without a profile (the user's
         own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist where the
         doctor has no such slot, Patient.DoesNotExist where the user has no such patient, else as
         `Appointment.book`. Locks the user, the patient, then the slot.
@@ -149,7 +150,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         appointment = self.model(reason=reason, booked_by=user)
         booking = BookAppointment(appointment, timezone.now())
         with booking.transaction():
-            appointment.patient = Patient.objects.lock_for(user, patient_id)
+            booking.lock_patient(**whom)
             booked: Appointment = booking.book(slots, earliest=slot_id is None)
         return booked
 
@@ -448,7 +449,7 @@ class Appointment(Lifecycle):
         **details: Any,
     ) -> None:
         """Record a verb twice: as an event of the appointment and as an audit event."""
-        role = self._role_of(by)
+        role = self._role_of(by, bool(details.get("override_reason")))
         AppointmentEvent.objects.create(
             appointment=self,
             kind=kind,
@@ -463,14 +464,14 @@ class Appointment(Lifecycle):
         action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
         AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
 
-    def _role_of(self, by: User | None) -> Role:
+    def _role_of(self, by: User | None, overrides: bool = False) -> Role:
         """The role in which a user acts on this visit; the system acts where there is no user.
 
-        In the admin staff act as staff on their own visits too.
+        In the admin, and with an override reason, staff act as staff on their own visits too.
         """
         if by is None:
             return Role.SYSTEM
-        in_admin = by.is_staff and current_context().channel == ADMIN
-        if self.patient and self.patient.user_id == by.pk and not in_admin:
+        as_staff = by.is_staff and (overrides or current_context().channel == ADMIN)
+        if self.patient and self.patient.user_id == by.pk and not as_staff:
             return Role.PATIENT
         return Role.DOCTOR if self.doctor.user_id == by.pk else Role.STAFF
