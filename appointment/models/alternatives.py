@@ -68,7 +68,7 @@ def work_list_alternatives(
     visits = list(visits)
     if not visits:
         return []
-    listed = Appointment.objects.at_sites_of(user).to_rebook(at)
+    listed = Appointment.objects.at_sites_of(user).to_rebook()
     every = [AffectedVisit(*row) for row in listed.values_list(*AffectedVisit._fields)]
     return with_alternatives(visits, at, user=user, among=every)
 

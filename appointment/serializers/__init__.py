@@ -8,12 +8,16 @@ from appointment.serializers.appointment import (
     BookingSerializer,
     CancelationSerializer,
     MoveSerializer,
+    UndoSerializer,
 )
 from appointment.serializers.rebooking import (
     TIME_OFF_BODY,
     AffectedAppointmentSerializer,
     AffectedAppointmentsSerializer,
+    KeepSerializer,
     PreviewSerializer,
+    RebookingCancelationSerializer,
+    RebookingMoveSerializer,
     RebookingSerializer,
     TimeOffSerializer,
 )
@@ -36,11 +40,15 @@ __all__ = [
     "BookingSerializer",
     "CancelationSerializer",
     "ExplainedSlotsSerializer",
+    "KeepSerializer",
     "MoveSerializer",
     "PreviewSerializer",
+    "RebookingCancelationSerializer",
+    "RebookingMoveSerializer",
     "RebookingSerializer",
     "SlotsQuerySerializer",
     "TimeOffSerializer",
+    "UndoSerializer",
     "WaitlistEntrySerializer",
     "WaitlistJoinSerializer",
 ]

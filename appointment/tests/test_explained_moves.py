@@ -132,7 +132,12 @@ def late(visit: Appointment, clock: Any = None) -> str:
     return "cancel_deadline_passed"
 
 
-@pytest.mark.parametrize("happens", [canceled, begun, late])
+def checked_in(visit: Appointment, clock: Any) -> str:
+    visit.check_in()
+    return "checked_in"
+
+
+@pytest.mark.parametrize("happens", [canceled, begun, late, checked_in])
 def test_a_visit_that_cannot_be_moved_gives_every_slot_its_code(
     happens: Any, client_of: Client, doctor: Doctor, visit: Appointment, clock: Any
 ) -> None:
@@ -201,6 +206,8 @@ def test_staff_explain_the_moves_at_their_sites(
     there = AppointmentFactory(slot=ScheduleFactory(doctor=doctor).slots.first())
     client = client_of(member)
     assert reasons(client, doctor, visit) == [None, "already_booked", None]
+    visible = [None, "already_booked", None]
+    assert moved(client, doctor, visit) == [*visible, *["not_found"] * 2, *["not_found"] * 4]
     assert_problem(ask(client, doctor, appointment=there.pk), 404, "not_found")
 
 
@@ -208,7 +215,18 @@ def test_staff_get_the_code_of_the_patient(
     client_of: Client, staff: User, doctor: Doctor, visit: Appointment
 ) -> None:
     late(visit)
-    assert reasons(client_of(staff), doctor, visit) == ["cancel_deadline_passed"] * 3
+    client = client_of(staff)
+    assert reasons(client, doctor, visit) == ["cancel_deadline_passed"] * 3
+    assert moved(client, doctor, visit) == ["cancel_deadline_passed"] * 3
+
+
+def test_a_check_in_does_not_bind_staff(
+    client_of: Client, staff: User, doctor: Doctor, visit: Appointment
+) -> None:
+    visit.check_in()
+    client = client_of(staff)
+    assert reasons(client, doctor, visit) == [None, "already_booked", None]
+    assert moved(client, doctor, visit) == [None, "already_booked", None]
 
 
 def test_the_visit_of_an_erased_person_cannot_be_moved(

@@ -183,7 +183,11 @@ class Moment:
 
     def _unmovable(self, visit: Appointment) -> str | None:
         """Return the code for which the visit can be moved nowhere, or None."""
-        if visit.status != Status.SCHEDULED or visit.starts_at <= self.at:
+        if visit.status != Status.SCHEDULED:
+            return "not_cancelable"
+        if visit.checked_in_at is not None:
+            return "checked_in"
+        if visit.starts_at <= self.at:
             return "not_cancelable"
         deadline = self.clinic.location(visit.slot).cancel_deadline_minutes or 0
         in_time = visit.starts_at - deadline * MINUTE >= self.at
@@ -193,7 +197,7 @@ class Moment:
         with rolled_back():
             if slot.pk % OVER_HTTP:
                 copy = Appointment.objects.get(pk=visit.pk)
-                return self._refusal(lambda: copy.reschedule(to=slot.pk))
+                return self._refusal(lambda: copy.reschedule(to=slot.pk, by=self.patient.user))
             path = f"/api/appointment/reschedule/{visit.pk}/"
             return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 200)
 
