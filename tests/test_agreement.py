@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from appointment.models.booking import RescheduleAppointment, booking_context
 from doctor.models import Slot
 from doctor.models.booking_rules import REASONS, BookingContext
 from doctor.models.slot import SlotQuerySet
@@ -50,3 +51,19 @@ def test_a_list_that_lacks_a_condition_is_detected(
     monkeypatch.setattr(SlotQuerySet, "bookable_in", careless)
     with pytest.raises(AssertionError, match=r"^plain list"):
         agree(CASES, FOUND_SOON.get(reason, 0))
+
+
+@pytest.mark.parametrize("forgets", ["the visit itself", "the state of the visit"])
+def test_an_explained_move_that_forgets_the_visit_is_detected(
+    forgets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(
+        self: RescheduleAppointment, slots: SlotQuerySet, locations: Any, window: Any, by: Any
+    ) -> SlotQuerySet:
+        pk = None if forgets == "the visit itself" else self.appointment.pk
+        patient = self.appointment.patient
+        return slots.explained(booking_context(patient, self.at, locations, window, pk))
+
+    monkeypatch.setattr(RescheduleAppointment, "explain", careless)
+    with pytest.raises(AssertionError, match=r"^explain a move"):
+        agree(CASES, first_seed=2)

@@ -21,6 +21,7 @@ logger = logging.getLogger("accounts.audit")
 DENIED = (401, 403, 404)
 OVER_LIMIT = "A refusal over the limit is not in the audit trail"
 KEYS = ("pk", "appointment_id", "object_id")  # arguments in the path that hold the key of a row
+QUERY_KEY = "appointment"  # a query parameter that does
 ACTIONS = {
     "GET": "read",
     "HEAD": "read",
@@ -88,9 +89,11 @@ def _record_within_limits(request: HttpRequest, model: type[Model], request_id: 
 
 
 def _record(request: HttpRequest, model: type[Model]) -> None:
-    """Add the event, with the key of the row from the path and of the patient from the query."""
+    """Add the event, with the keys of the row and of the patient from the path and the query."""
     key = _number(_first(request.resolver_match, KEYS))
     action = ACTIONS.get(request.method or "", "create" if key is None else "change")
+    if key is None:
+        key = _number(request.GET.get(QUERY_KEY, ""))
     patient = _number(request.GET.get("patient", ""))
     known: dict[str, Any] = {"outcome": "denied", "object_id": key, "role": "stranger"}
     AuditEvent.objects.record(action, model, [patient], **known)
@@ -109,8 +112,9 @@ def _is_denial(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _names_row_or_patient(request: HttpRequest) -> bool:
-    """Whether the path has the key of a row, or the query that of a patient."""
-    return _first(request.resolver_match, KEYS) is not None or "patient" in request.GET
+    """Whether the path or the query has the key of a row, or the query that of a patient."""
+    in_query = "patient" in request.GET or QUERY_KEY in request.GET
+    return in_query or _first(request.resolver_match, KEYS) is not None
 
 
 def _audited_model(request: HttpRequest) -> type[Model] | None:

@@ -73,6 +73,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "status",
         "reason",
         "checked_in",
+        "moved",
         "needs_rebooking",
         "canceled",
         "cancel_reason",
@@ -90,11 +91,14 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "doctor",
         "location",
         "checked_in",
+        "moved",
         "needs_rebooking",
     )
     list_display_links = ("start",)
     list_select_related = ("patient", "doctor", "location")
-    list_filter = (AppointmentPeriodFilter, "status", "needs_rebooking", "location", "doctor")
+    list_filter = (
+        AppointmentPeriodFilter, "status", "moved", "needs_rebooking", "location", "doctor",
+    )  # fmt: skip
     link_filters: tuple[str, ...] = ("patient__id__exact", "slot__id__exact")
     date_hierarchy = "date"
     ordering = ("-date", "-starts_at", "-pk")  # only the date has an index

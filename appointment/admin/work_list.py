@@ -13,13 +13,13 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from accounts.requests import signed_in_user
-from appointment.admin.appointments import AppointmentAdmin
+from appointment.admin.appointments import AppointmentAdmin, local_time
 from appointment.admin.forms import WorkListActionForm
 from appointment.admin.time_off import doctors_of, slot_label
 from appointment.models import Appointment, WorkListItem
-from appointment.models.alternatives import with_alternatives
+from appointment.models.alternatives import work_list_alternatives
 from doctor.models import Slot
-from extensions.admin.forms import Autocomplete, GuardedForm
+from extensions.admin.forms import KEY, Autocomplete, GuardedForm
 
 OTHER, CANCEL, KEEP = "other", "cancel", "keep"
 FIXED_DECISIONS = [
@@ -30,15 +30,23 @@ FIXED_DECISIONS = [
 NO_REASON = "Say why it takes place all the same."
 
 
+class DecisionField(forms.ChoiceField):
+    """A choice that also accepts the key of a slot that was proposed when the page was opened."""
+
+    def valid_value(self, value: Any) -> bool:
+        return KEY.fullmatch(str(value)) is not None or super().valid_value(value)
+
+
 class RebookingForm(GuardedForm):
     """Move a visit to an alternative or to another slot, cancel it or keep it.
 
-    `decision` is the key of an alternative, OTHER, CANCEL or KEEP. The admin sets `user`.
+    `decision` is the key of an alternative, OTHER, CANCEL or KEEP. The alternatives are those that
+    the work list shows for the visit. The admin sets `user`.
     """
 
     user: User
 
-    decision = forms.ChoiceField(widget=forms.RadioSelect, label="What to do")
+    decision = DecisionField(widget=forms.RadioSelect, label="What to do")
     other_slot = forms.ModelChoiceField(
         Slot.objects.all(),
         required=False,
@@ -65,10 +73,30 @@ class RebookingForm(GuardedForm):
         if "decision" in self.fields:
             self.fields["other_slot"].queryset = Slot.objects.at_sites_of(self.user)  # type: ignore[attr-defined]
             labels = alternative_labels([self.instance], self.user)
-            alternatives = labels.get(self.instance.pk, [])
-            moves = [(str(pk), f"Move it to {label}") for pk, label in alternatives]
+            self.alternatives = labels[self.instance.pk]
+            moves = [(str(pk), f"Move it to {label}") for pk, label in self.alternatives]
             self.fields["decision"].choices = [*moves, *FIXED_DECISIONS]  # type: ignore[attr-defined]
             self.initial["decision"] = moves[0][0] if moves else OTHER
+
+    def clean_decision(self) -> str:
+        """Accept a slot that was proposed when the page was opened, as long as it is free.
+
+        The page is shown again with the times that are proposed now in place of one that is lost.
+        """
+        decision: str = self.cleaned_data["decision"]
+        if decision in dict(self.fields["decision"].choices):  # type: ignore[attr-defined]
+            return decision
+        slots = Slot.objects.at_sites_of(self.user).filter(pk=decision)
+        if not slots.bookable(timezone.now()).exists():
+            raise forms.ValidationError(self._lost(slots.select_related("doctor", "location")))
+        return decision
+
+    def _lost(self, slots: QuerySet[Slot]) -> str:
+        """Return the sentence about a chosen slot that is no longer free, if there still is one."""
+        labels = [f"{local_time(each.starts_at, each.location)}, {each.doctor}" for each in slots]
+        lost = labels[0] if labels else "That time"
+        new = self.alternatives[0][1] if self.alternatives else "none, search for one below"
+        return f"{lost}: no longer free, so the visit is not moved. Proposed instead: {new}."
 
     def clean(self) -> dict[str, Any]:
         """Require `other_slot` for the decision OTHER, and `keep_because` for KEEP."""
@@ -82,7 +110,7 @@ class RebookingForm(GuardedForm):
 
 def alternative_labels(visits: list[Any], user: User) -> dict[int, list[tuple[int, str]]]:
     """Map the key of each visit to its alternatives for this user, each as (slot key, label)."""
-    affected = with_alternatives(visits, timezone.now(), user=user)
+    affected = work_list_alternatives(visits, timezone.now(), user)
     doctors = doctors_of(affected)
     return {
         each.id: [(slot["id"], slot_label(slot, doctors)) for slot in each.alternatives]

@@ -1,22 +1,36 @@
 """Other times for visits that cannot take place: up to three each, spread over the patients."""
 
-from bisect import bisect_left
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
+
 from appointment.models.appointment import Appointment
-from doctor.models import Doctor, Slot, TimeOff
-from doctor.models.booking_rules import Span, places_left
+from doctor.models import Doctor, Location, Slot, TimeOff
+from doctor.models.booking_rules import places_left
 from doctor.models.slot import SlotQuerySet
 
 MAX_ALTERNATIVES = 3  # of a visit
-BASE_OPTIONS = 1000  # slots read on either side of the first visit,
-OPTIONS_PER_VISIT = 12  # and this many more for each visit
-REPEATED_OPTIONS = 50  # nearest slots to choose from once every place has been proposed
+OWN_OPTIONS = 500  # slots read of the visits' doctors, from their first visit on,
+OTHER_OPTIONS = 60  # of every colleague, and of all before the first visit,
+OPTIONS_PER_VISIT = 12  # and of each doctor this many more for each visit of the busiest doctor
+MAX_TERMS = 100  # in one OR: SQLite limits the depth of an expression to 1000
+
+
+class AffectedVisit(NamedTuple):
+    """What the alternatives of a visit depend on; an `Appointment` has the same attributes."""
+
+    pk: int
+    starts_at: datetime
+    doctor_id: int
+    patient_id: int | None
 
 
 @dataclass(frozen=True)
@@ -42,28 +56,51 @@ def affected_visits(leave: TimeOff, at: datetime, user: Any) -> list[AffectedApp
     return with_alternatives(visits.order_by("starts_at", "pk"), at, user=user, planned_leave=leave)
 
 
+def work_list_alternatives(
+    visits: Iterable[Appointment], at: datetime, user: Any
+) -> list[AffectedAppointment]:
+    """Find the alternatives of some visits of the work list that the member of staff `user` sees.
+
+    One computation over the whole list chooses them. So a visit has the same alternatives on each
+    page and under each filter of the list, and on a page of its own, and no place is proposed for
+    two visits. A visit that has left the list has none.
+    """
+    visits = list(visits)
+    if not visits:
+        return []
+    listed = Appointment.objects.at_sites_of(user).to_rebook()
+    every = [AffectedVisit(*row) for row in listed.values_list(*AffectedVisit._fields)]
+    return with_alternatives(visits, at, user=user, among=every)
+
+
 def with_alternatives(
-    visits: Iterable[Appointment], at: datetime, *, user: Any, planned_leave: TimeOff | None = None
+    visits: Iterable[Appointment],
+    at: datetime,
+    *,
+    user: Any,
+    planned_leave: TimeOff | None = None,
+    among: Sequence[AffectedVisit] | None = None,
 ) -> list[AffectedAppointment]:
     """Find, for each visit, other slots that any patient can book at the instant.
 
     First slots of the same doctor, from the visit's start on and then before it; then slots of
     doctors who share a specialty. All are at sites that the member of staff `user` sees. None lies
-    in `planned_leave`, and none overlaps another live visit of the patient. No slot is proposed
-    more often than it has places while another one is left. The number of queries does not grow
-    with the visits.
+    in `planned_leave`, overlaps another live visit of the patient, or is at a location where other
+    visits of the patient reach the limit. No place of a slot is proposed twice: not among these
+    visits or, if it is given, `among` those. The number of queries does not grow with the visits.
     """
     visits = list(visits)
-    if not visits:
-        return []
+    competing: Sequence[Any] = visits if among is None else among
+    if not visits or not competing:
+        return [AffectedAppointment(visit, []) for visit in visits]
     slots = Slot.objects.bookable(at).at_sites_of(user)
     if planned_leave is not None:
         slots = slots.exclude(pk__in=planned_leave.slots(at).values("pk"))
-    chosen = AlternativeAssigner(visits, CandidateSlots(visits, at, slots)).assign()
-    pks = {option.pk for options in chosen.values() for option in options}
+    chosen = AlternativeAssigner(competing, CandidateSlots(competing, at, slots)).assign()
+    pks = {option.pk for visit in visits for option in chosen.get(visit.pk, ())}
     rows = {row["id"]: row for row in Slot.objects.filter(pk__in=pks).to_list(at, "doctor")}
     return [
-        AffectedAppointment(visit, [rows[o.pk] for o in chosen[visit.pk] if o.pk in rows])
+        AffectedAppointment(visit, [rows[o.pk] for o in chosen.get(visit.pk, ()) if o.pk in rows])
         for visit in visits
     ]
 
@@ -75,29 +112,21 @@ class SlotOption(NamedTuple):
     ends_at: datetime
     pk: int
     doctor: int
+    location: int
     places: int
 
 
 class SlotTimeline:
-    """Slots in the order of time, to be searched from an instant on and then before it.
-
-    `unused`: the same slots, without those that `nearest_unused` has removed.
-    """
+    """Slots in the order of time that have a place left to propose."""
 
     def __init__(self, options: Iterable[SlotOption]) -> None:
-        self.options = sorted(options)
-        self.unused = list(self.options)
-
-    def nearest(self, start: datetime) -> Iterator[SlotOption]:
-        """Yield all from the instant on, then those before it, the latest first."""
-        position = bisect_left(self.options, (start,))
-        yield from islice(self.options, position, None)
-        yield from reversed(self.options[:position])
+        self.unused = sorted(options)
 
     def nearest_unused(self, start: datetime, uses: dict[int, int]) -> Iterator[SlotOption]:
-        """Yield as `nearest`, without slots that have been proposed as often as they have places.
+        """Yield all from the instant on, then those before it, the latest first.
 
-        `uses` counts the proposals by slot key. Removes such slots from `unused` for good.
+        Slots that have been proposed as often as they have places are left out, and removed for
+        good. `uses` counts the proposals by slot key.
         """
         first = position = bisect_left(self.unused, (start,))
         while position < len(self.unused):
@@ -116,67 +145,95 @@ class SlotTimeline:
 class CandidateSlots:
     """The bookable slots near some visits: of each doctor, and of doctors who share a specialty.
 
-    `timelines` maps the key of each doctor to these two, in this order.
+    `timelines` maps the key of each doctor to these two, in this order. Doctors who share all their
+    specialties share the second, which has their own slots too.
     """
 
-    def __init__(self, visits: Sequence[Appointment], at: datetime, slots: SlotQuerySet) -> None:
+    def __init__(self, visits: Sequence[Any], at: datetime, slots: SlotQuerySet) -> None:
         """Read the candidates among these bookable slots."""
-        self.visits, self.at, self.slots = visits, at, slots
-        doctors = {visit.doctor_id for visit in visits}
-        colleagues = self._colleagues_of(doctors)
-        own = self._options_of(doctors)
-        others = self._options_of({pk for pks in colleagues.values() for pk in pks} - doctors)
+        self.at, self.slots = at, slots
+        self.more = OPTIONS_PER_VISIT * max(Counter(each.doctor_id for each in visits).values())
+        first: dict[int, datetime] = {}
+        for visit in sorted(visits, key=lambda visit: visit.starts_at):
+            first.setdefault(visit.doctor_id, visit.starts_at)
+        groups = self._groups_of(set(first))
+        options = self._options_of(first, groups)
+        timelines: dict[frozenset[int], SlotTimeline] = {
+            group: SlotTimeline(each for pk in group for each in options[pk])
+            for group in groups.values()
+        }
         self.timelines = {
-            pk: self._timelines_of(pk, own, [*own, *others], colleagues[pk]) for pk in doctors
+            pk: (SlotTimeline(options[pk]), timelines[group]) for pk, group in groups.items()
         }
 
-    def _colleagues_of(self, doctors: set[int]) -> dict[int, set[int]]:
-        """Map the key of each of these doctors to those of others who share a specialty."""
+    def _groups_of(self, doctors: set[int]) -> dict[int, frozenset[int]]:
+        """Map the key of each of these doctors to those of all who share a specialty."""
         through: Any = Doctor.specialties.through
         shared = through.objects.filter(specialty__doctors__in=doctors).distinct()
-        doctors_by_specialty: dict[int, set[int]] = defaultdict(set)
+        by_specialty: dict[int, set[int]] = defaultdict(set)
         for doctor, specialty in shared.values_list("doctor", "specialty"):
-            doctors_by_specialty[specialty].add(doctor)
+            by_specialty[specialty].add(doctor)
         return {
-            pk: {each for group in doctors_by_specialty.values() if pk in group for each in group}
-            - {pk}
+            pk: frozenset(each for group in by_specialty.values() if pk in group for each in group)
             for pk in doctors
         }
 
-    def _options_of(self, doctors: set[int]) -> list[SlotOption]:
-        """Read slots of these doctors: the nearest from the first visit on, and those before it."""
-        first = min(visit.starts_at for visit in self.visits)
-        slots = self.slots.filter(doctor__in=sorted(doctors)) if doctors else self.slots.none()
-        later = slots.filter(starts_at__gte=first).order_by("starts_at", "pk")
-        earlier = slots.filter(starts_at__lt=first).order_by("-starts_at", "-pk")
-        return [*self._read(later), *self._read(earlier)]
+    def _options_of(
+        self, first: dict[int, datetime], groups: dict[int, frozenset[int]]
+    ) -> dict[int, list[SlotOption]]:
+        """Read the slots of each doctor from the first visit on, and those before it.
 
-    def _read(self, slots: SlotQuerySet) -> list[SlotOption]:
-        columns = ("starts_at", "ends_at", "pk", "doctor", "places")
-        rows = slots.annotate(places=places_left(self.at)).values_list(*columns)
-        return [
-            SlotOption(*row) for row in rows[: BASE_OPTIONS + OPTIONS_PER_VISIT * len(self.visits)]
-        ]
+        The first visit of a colleague is that of the doctors whose patients the colleague may see.
+        """
+        since = dict(first)
+        for pk, group in groups.items():
+            for other in group:
+                since[other] = min(since.get(other, first[pk]), first[pk])
+        later, earlier = [], []
+        for start, pks in self._by_start(since).items():
+            later.append(Q(doctor__in=pks, starts_at__gte=start))
+            earlier.append(Q(doctor__in=pks, starts_at__lt=start))
+        options: dict[int, list[SlotOption]] = defaultdict(list)
+        of_own = Q(doctor__in=sorted(first), number__lte=OWN_OPTIONS + self.more)
+        of_others = Q(number__lte=OTHER_OPTIONS + self.more)
+        for option in (
+            *self._read(reduce(or_, later), of_own | of_others, "starts_at"),
+            *self._read(reduce(or_, earlier), of_others, "-starts_at"),
+        ):
+            options[option.doctor].append(option)
+        return options
 
-    def _timelines_of(
-        self, doctor: int, own: list[SlotOption], every: list[SlotOption], colleagues: set[int]
-    ) -> tuple[SlotTimeline, SlotTimeline]:
-        """Return the timeline of the doctor's own slots, and that of the colleagues' slots."""
-        of_doctor = SlotTimeline(option for option in own if option.doctor == doctor)
-        return of_doctor, SlotTimeline(each for each in every if each.doctor in colleagues)
+    def _by_start(self, since: dict[int, datetime]) -> dict[datetime, list[int]]:
+        """Map at most MAX_TERMS instants to the doctors whose first visit is then or soon after."""
+        starts = sorted(set(since.values()))
+        step = -(-len(starts) // MAX_TERMS)
+        starts = starts[::step]
+        doctors: dict[datetime, list[int]] = defaultdict(list)
+        for pk, start in sorted(since.items()):
+            doctors[starts[bisect_right(starts, start) - 1]].append(pk)
+        return doctors
+
+    def _read(self, side: Q, few: Q, order: str) -> Iterator[SlotOption]:
+        """Read slots on one side of the first visits, as many of each doctor as `few` allows."""
+        number = Window(RowNumber(), partition_by=F("doctor"), order_by=order)
+        rows: Any = self.slots.filter(side).order_by()
+        rows = rows.annotate(places=places_left(self.at), number=number).filter(few)
+        return (SlotOption(*row) for row in rows.values_list(*SlotOption._fields))
 
 
 class AlternativeAssigner:
     """Assigns every visit a first alternative, then every visit a second one, then a third.
 
-    In such rounds the places that are left are spread over the visits.
+    In such rounds the places that are left are spread over the visits, the soonest visit first.
     """
 
-    def __init__(self, visits: Sequence[Appointment], candidates: CandidateSlots) -> None:
+    def __init__(self, visits: Sequence[Any], candidates: CandidateSlots) -> None:
         self.visits = sorted(visits, key=lambda visit: (visit.starts_at, visit.pk))
         self.candidates = candidates
+        limited = Location.objects.filter(max_live_per_patient__isnull=False)
+        self.limits = dict(limited.values_list("pk", "max_live_per_patient"))
         self.uses: dict[int, int] = defaultdict(int)
-        self.busy = self._busy_spans()
+        self.live = self._live_visits(candidates.at)
 
     def assign(self) -> dict[int, list[SlotOption]]:
         """Map the key of each visit to its alternatives, the best first."""
@@ -189,39 +246,28 @@ class AlternativeAssigner:
                     assigned[visit.pk].append(option)
         return assigned
 
-    def _next_for(self, visit: Appointment, assigned: list[SlotOption]) -> SlotOption | None:
-        """Return the nearest fitting slot with a place that has not been proposed yet.
+    def _next_for(self, visit: Any, assigned: list[SlotOption]) -> SlotOption | None:
+        """Return the nearest fitting slot with a place that has not been proposed yet, or None."""
+        for timeline in self.candidates.timelines[visit.doctor_id]:
+            for option in timeline.nearest_unused(visit.starts_at, self.uses):
+                if option not in assigned and self._fits(visit, option):
+                    return option
+        return None
 
-        Without one, the least proposed of the nearest fitting slots; None if no slot fits.
-        """
-        timelines, start = self.candidates.timelines[visit.doctor_id], visit.starts_at
-        unused = (
-            option for timeline in timelines for option in timeline.nearest_unused(start, self.uses)
-        )
-        for option in unused:
-            if self._fits(visit, option, assigned):
-                return option
-        every = (option for timeline in timelines for option in timeline.nearest(start))
-        fitting = (option for option in every if self._fits(visit, option, assigned))
-        return min(
-            islice(fitting, REPEATED_OPTIONS),
-            key=lambda option: self.uses[option.pk] / option.places,
-            default=None,
-        )
+    def _fits(self, visit: Any, option: SlotOption) -> bool:
+        """Whether the other visits of the patient leave room for the slot."""
+        others = [each for each in self.live[visit.patient_id] if each[0] != visit.pk]
+        limit = self.limits.get(option.location)
+        return all(
+            end <= option.starts_at or option.ends_at <= start for _, start, end, _ in others
+        ) and (limit is None or sum(there == option.location for *_, there in others) < limit)
 
-    def _fits(self, visit: Appointment, option: SlotOption, assigned: list[SlotOption]) -> bool:
-        """Whether the slot is new to the visit, and overlaps no other visit of its patient."""
-        free = all(
-            pk == visit.pk or end <= option.starts_at or option.ends_at <= start
-            for pk, (start, end) in self.busy[visit.patient_id]
-        )
-        return free and option not in assigned
-
-    def _busy_spans(self) -> dict[int | None, list[tuple[int, Span]]]:
-        """Map the key of each patient to the live visits, each as (key, (start, end))."""
-        busy: dict[int | None, list[tuple[int, Span]]] = defaultdict(list)
+    def _live_visits(self, at: datetime) -> dict[int | None, list[tuple[Any, ...]]]:
+        """Map the key of each patient to the live visits: keys, starts, ends and locations."""
+        live: dict[int | None, list[tuple[Any, ...]]] = defaultdict(list)
         patients = {visit.patient_id for visit in self.visits}
-        visits = Appointment.objects.not_ended(self.candidates.at).filter(patient__in=patients)
-        for patient, pk, *span in visits.values_list("patient", "pk", "starts_at", "ends_at"):
-            busy[patient].append((pk, (span[0], span[1])))
-        return busy
+        visits = Appointment.objects.not_ended(at).filter(patient__in=patients)
+        columns = ("pk", "starts_at", "ends_at", "location")
+        for patient, *visit in visits.values_list("patient", *columns):
+            live[patient].append(tuple(visit))
+        return live

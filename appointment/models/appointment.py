@@ -39,10 +39,11 @@ from patient.models import Patient
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 # The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
-CLEARED_BY_MOVE: dict[str, Any] = {
+SET_BY_MOVE: dict[str, Any] = {
     "checked_in_at": None,
     "needs_rebooking": False,
     "closures_kept": 0,
+    "moved": True,
 }
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
@@ -222,6 +223,12 @@ class Appointment(Lifecycle):
         default=False,
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
+    )
+    moved = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Its time, doctor or location has ever changed since it was booked.",
     )
     closures_kept = models.SmallIntegerField(
         default=0,
@@ -430,9 +437,9 @@ class Appointment(Lifecycle):
         late = not self._is_before_deadline(at)
         as_patient = self.acts_as_patient(by)
         self._copy_slot(new)
-        for name, value in CLEARED_BY_MOVE.items():
+        for name, value in SET_BY_MOVE.items():
             setattr(self, name, value)
-        changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
+        changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *SET_BY_MOVE)}
         rows = self._changeable(at, override_reason, as_patient=as_patient).filter(slot=old)
         if not rows.update(**changes):
             raise self._overtaken(at, override_reason, as_patient=as_patient)

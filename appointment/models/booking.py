@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import CharField, F, Q, QuerySet, Value
 
 from appointment.exceptions import NotCancelable
 from appointment.models.acting import (
@@ -27,6 +27,7 @@ from appointment.models.acting import (
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotClosed, SlotFull
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
+from doctor.models.slot import SlotQuerySet
 from extensions.db.constraints import violates
 from extensions.db.retry import StaleLock
 from extensions.exceptions import DomainError
@@ -299,6 +300,26 @@ class RescheduleAppointment(PlaceRequest):
             old.offers.offer_places([old], self.at)
             visit.save_moved(old, new, by, self.at, self.override_reason)
         return visit
+
+    def explain(
+        self, slots: SlotQuerySet, locations: Iterable[Location], window: Span, by: Any
+    ) -> SlotQuerySet:
+        """Annotate `reason`: why `move` by this user refuses each of the slots, or null.
+
+        `locations` and `window` enclose the slots. A visit that cannot be moved at all gives every
+        slot the code of that error. Slots at sites that the staff `by` do not see are left out.
+        """
+        visit, self.by = self.appointment, by
+        try:
+            if visit.patient is None:
+                raise NotCancelable
+            visit.refuse_change(self.at, as_patient=visit.acts_as_patient(by))
+        except DomainError as refusal:
+            code = Value(refusal.code, output_field=CharField())
+            return slots.annotate(reason=code)
+        if self.sites is not None:
+            slots = slots.filter(location__in=self.sites)
+        return slots.explained(self._context(locations, window))
 
     def _lock_slots(self, to: int) -> tuple[Slot, Slot]:
         """Lock and return the slot of the visit and the wanted one; read the visit again.

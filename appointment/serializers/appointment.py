@@ -41,6 +41,7 @@ APPOINTMENT_EXAMPLE = {
     "can_reschedule": True,
     "patient": {"id": 5, "name": "Ana Ruiz"},
     "checked_in_at": None,
+    "moved": False,
 }
 AGENDA_PATIENT_EXAMPLE = {
     "id": 5,

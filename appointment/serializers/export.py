@@ -131,7 +131,7 @@ class ExportedAppointmentSerializer(serializers.ModelSerializer[Appointment]):
         model = Appointment
         fields = (*ROW_KEYS, "doctor", "location", "starts_at", "ends_at", "date", "status",
                   "reason", "created_at", "canceled_at", "cancel_reason", "checked_in_at",
-                  "needs_rebooking", "events")  # fmt: skip
+                  "needs_rebooking", "moved", "events")  # fmt: skip
 
 
 @extend_schema_serializer(component_name="Offered")

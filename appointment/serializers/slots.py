@@ -6,12 +6,15 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from appointment.models import Appointment
 from doctor.models.booking_rules import REASONS
 from doctor.serializers import SLOT, SlotSerializer
 from extensions.rest.fields import QueryBooleanField
 
 DEFAULT_DAYS = 14
 MAX_DAYS_AFTER_FIRST = 62
+# The codes of a visit that cannot be moved at all; every slot has it as its reason.
+MOVE_REASONS = ("not_cancelable", "checked_in", "cancel_deadline_passed")
 ANSWER_EXAMPLE = {"doctor": 3, "from": "2026-11-23", "to": "2026-12-06"}
 
 
@@ -30,6 +33,11 @@ class SlotsQuerySerializer(serializers.Serializer[Any]):
     patient = serializers.IntegerField(
         required=False, help_text="Id of a dependent for whom to explain; by default the caller."
     )
+    appointment = serializers.IntegerField(
+        required=False,
+        help_text="Id of a visit that the caller may move; only with explain=true. The reasons are "
+        "then those against moving the visit there, and its own slot is `already_booked`.",
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields, `from` first."""
@@ -37,10 +45,28 @@ class SlotsQuerySerializer(serializers.Serializer[Any]):
         return {"from": first, **super().get_fields()}  # `from` is a Python keyword
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Raise ValidationError for `date` together with `from` or `to`."""
+        """Raise ValidationError for `date` with `from` or `to`, `appointment` without `explain`."""
         if "date" in attrs and ("from" in attrs or "to" in attrs):
             raise serializers.ValidationError({"date": "Give one date, or from and to."})
+        if "appointment" in attrs and not attrs["explain"]:
+            raise serializers.ValidationError({"appointment": "Give explain=true with it."})
         return attrs
+
+    def visit(self, user: Any) -> Appointment | None:
+        """Return the visit that `appointment` names, if it is given.
+
+        Raises Appointment.DoesNotExist for one that the user may not move, and ValidationError for
+        the visit of another patient than `patient`.
+        """
+        query = self.validated_data
+        if "appointment" not in query:
+            return None
+        visits = Appointment.objects.with_names()
+        visits = visits.changeable_by(user) if user.is_authenticated else visits.none()
+        visit: Appointment = visits.get(pk=query["appointment"])
+        if query.get("patient") not in (None, visit.patient_id):
+            raise serializers.ValidationError({"patient": "The visit is that of another patient."})
+        return visit
 
     def dates(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
         """Return the first and last date, by default `today` and 13 days after the first.
@@ -63,10 +89,11 @@ class ExplainedSlotSerializer(SlotSerializer):
     # Only for the OpenAPI document: the view returns plain rows.
 
     reason = serializers.ChoiceField(
-        REASONS,
+        (*REASONS, *MOVE_REASONS),
         required=False,
         allow_null=True,
-        help_text="With explain=true: why it cannot be booked; null if it can.",
+        help_text="With explain=true: why it cannot be booked, or why the visit in `appointment` "
+        "cannot be moved to it; null if it can.",
     )
 
 

@@ -117,20 +117,6 @@ def test_another_slot_has_to_be_chosen(reception: AdminClient) -> None:
     assert form_errors(refused) == ["Choose the time to move it to."]
 
 
-def test_a_slot_that_filled_meanwhile_is_reported_and_nothing_is_moved(
-    reception: AdminClient,
-) -> None:
-    visit = flagged()
-    slot = free(visit)[0]
-    path = page(visit, "change")
-    form = reception.open(path)
-    AppointmentFactory(slot=slot)
-    refused = reception.send(path, form)
-    assert "is not one of the available choices" in form_errors(refused)[0]
-    visit.refresh_from_db()
-    assert visit.needs_rebooking
-
-
 def test_a_refusal_of_the_rule_is_a_message(reception: AdminClient) -> None:
     visit = flagged()
     taken = AppointmentFactory(slot=ScheduleFactory(date=day_ahead(8)).slots.first()).slot

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from accounts.audit.views import AuditedListMixin
 from accounts.requests import SignedInRequest
 from appointment.models import Appointment
-from appointment.models.alternatives import with_alternatives
+from appointment.models.alternatives import work_list_alternatives
 from appointment.permissions import MayChangeAppointments
 from appointment.serializers import (
     AppointmentSerializer,
@@ -41,9 +41,12 @@ class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
         return visits.to_rebook()
 
     def paginate_queryset(self, queryset: Any) -> Any:
-        """Return the page as a list of AffectedAppointment: visits with their alternatives."""
+        """Return the page as a list of AffectedAppointment: visits with their alternatives.
+
+        No place is proposed on two pages.
+        """
         visits = super().paginate_queryset(queryset) or ()
-        return with_alternatives(visits, timezone.now(), user=self.request.user)
+        return work_list_alternatives(visits, timezone.now(), self.request.user)
 
 
 class WorkListItemView(GenericAPIView[Appointment]):

@@ -1,9 +1,10 @@
 """Every part of the system gives the same answer about a slot at an instant (invariant I5).
 
 The drill makes random clinics. It asks the plain list of a doctor's slots, the list with
-`?explain=true` (as a patient and as anybody), the search, `Slot.objects.bookable` (which the
-admin's filter calls), the waitlist, booking and rescheduling about every slot, at instants at which
-something changes. It compares the answers with the rule written again in plain Python.
+`?explain=true` (as a patient, as anybody, and for moving a visit), the search,
+`Slot.objects.bookable` (which the admin's filter calls), the waitlist, booking and rescheduling
+about every slot, at instants at which something changes. It compares the answers with the rule
+written again in plain Python.
 """
 
 from collections import Counter
@@ -17,7 +18,7 @@ from django.test import override_settings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from appointment.models import Appointment, WaitlistEntry
+from appointment.models import Appointment, Status, WaitlistEntry
 from doctor.exceptions import REFUSALS
 from doctor.models import Slot
 from extensions.exceptions import DomainError
@@ -123,8 +124,8 @@ class Moment:
 
     # --- Parts of the system ---
 
-    def explained(self, client: APIClient) -> dict[int, str | None]:
-        answer = self._days(client, explain="true")
+    def explained(self, client: APIClient, **query: str) -> dict[int, str | None]:
+        answer = self._days(client, explain="true", **query)
         assert all((slot["available"] > 0) is (slot["reason"] is None) for slot in answer)
         return {slot["id"]: slot["reason"] for slot in answer}
 
@@ -163,24 +164,40 @@ class Moment:
             return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 201)
 
     def move(self) -> None:
-        """Ask whether a visit can move to each slot. The visit itself is no obstacle."""
-        coming = [v for v in self.clinic.live() if v.starts_at > self.at and self._in_time(v)]
-        for visit in coming[:1]:
-            others = [other for other in self.clinic.live() if other is not visit]
-            for slot in self.clinic.slots:
-                own = slot.pk == visit.slot_id
-                expected = "already_booked" if own else self.reason(slot, others, moving=True)
-                self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected)
+        """Ask why a visit cannot move to each slot, and move it. The visit itself is no obstacle.
 
-    def _in_time(self, visit: Appointment) -> bool:
+        A visit that cannot be moved at all, and so none of the slots, is moved to one slot.
+        """
+        for visit in self.clinic.visits[:2]:
+            code, others = self._unmovable(visit), [v for v in self.clinic.live() if v != visit]
+            expected = {
+                slot.pk: code or self.reason(slot, others, moving=True)
+                for slot in self.clinic.slots
+            }
+            if code is None:
+                expected[visit.slot_id] = "already_booked"
+            answer = self.explained(self.client, appointment=str(visit.pk))
+            self.same("explain a move", answer, expected)
+            for slot in self.clinic.slots[:1] if code else self.clinic.slots:
+                self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected[slot.pk])
+
+    def _unmovable(self, visit: Appointment) -> str | None:
+        """Return the code for which the visit can be moved nowhere, or None."""
+        if visit.status != Status.SCHEDULED:
+            return "not_cancelable"
+        if visit.checked_in_at is not None:
+            return "checked_in"
+        if visit.starts_at <= self.at:
+            return "not_cancelable"
         deadline = self.clinic.location(visit.slot).cancel_deadline_minutes or 0
-        return visit.starts_at - deadline * MINUTE >= self.at
+        in_time = visit.starts_at - deadline * MINUTE >= self.at
+        return None if in_time else "cancel_deadline_passed"
 
     def _moved(self, visit: Appointment, slot: Slot) -> str | None:
         with rolled_back():
             if slot.pk % OVER_HTTP:
                 copy = Appointment.objects.get(pk=visit.pk)
-                return self._refusal(lambda: copy.reschedule(to=slot.pk))
+                return self._refusal(lambda: copy.reschedule(to=slot.pk, by=self.patient.user))
             path = f"/api/appointment/reschedule/{visit.pk}/"
             return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 200)
 
@@ -188,7 +205,8 @@ class Moment:
         """Return the reason in the answer, or None for a success."""
         if answer.status_code == success:
             return None
-        return REASONS.get(answer.json()["code"], str(answer.content))
+        code = answer.json()["code"]
+        return REASONS.get(code, code)
 
     def _refusal(self, verb: Callable[[], Any]) -> str | None:
         """Return the reason for which the verb refuses, or None. The view calls the same verb."""

@@ -182,6 +182,7 @@ class RandomClinic:
             ends_at=slot.ends_at,
             date=slot.starts_at.astimezone(self.location(slot).zone).date(),
             status=status,
+            checked_in_at=self.at if self.random.random() < 0.1 else None,
         )
 
     def _hold_places(self) -> None:

@@ -1,0 +1,17 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = (("appointment", "0016_undone_and_kept"),)
+    operations = (
+        migrations.AddField(
+            model_name="appointment",
+            name="moved",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                editable=False,
+                help_text="Its time, doctor or location has ever changed since it was booked.",
+            ),
+        ),
+    )
