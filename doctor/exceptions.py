@@ -6,31 +6,53 @@ from extensions.exceptions import DomainError
 class AlreadyBooked(DomainError):
     code = "already_booked"
     message = "The patient has this time booked already."
+    staff_message = "The patient has this time booked already. Look at the patient's visits."
 
 
 class PatientOverlap(DomainError):
     code = "patient_overlap"
     message = "The patient has another appointment at that time."
+    staff_message = (
+        "The patient has another appointment at that time. Move or cancel that one first, or "
+        "choose another time."
+    )
 
 
 class SlotClosed(DomainError):
     code = "slot_closed"
     message = "This time is not open for booking."
+    staff_message = (
+        "This time is not open for booking: the session is inactive, the doctor is away or accepts "
+        "no patients, or it lies outside the hours as they are now. Choose another time, or change "
+        "what closes it."
+    )
 
 
 class SlotInPast(DomainError):
     code = "slot_in_past"
     message = "This time has already begun."
+    staff_message = (
+        "This time has already begun. Until it ends, give an override reason to book it all the "
+        "same."
+    )
 
 
 class TooSoon(DomainError):
     code = "too_soon"
     message = "It is too late to book this time: the location needs more notice."
+    staff_message = (
+        "It is too late to book this time: the location needs more notice. Give an override reason "
+        "to book it all the same."
+    )
 
 
 class TooFar(DomainError):
     code = "too_far"
     message = "It is too early to book this time: the location does not take bookings so far ahead."
+    staff_message = (
+        "It is too early to book this time: the location does not take bookings so far ahead. Give "
+        "an override reason to book it all the same."
+    )
 
 
 class TooManyAppointments(DomainError):
@@ -41,6 +63,10 @@ class TooManyAppointments(DomainError):
         "No more appointments can be booked now: the patient at this location, or the account for "
         "all its people, already has the most that are allowed at once."
     )
+    staff_message = (
+        "The patient at this location, or the account for all its people, already has the most "
+        "appointments that are allowed at once. Give an override reason to book one more."
+    )
 
 
 class SlotFull(DomainError):
@@ -48,6 +74,10 @@ class SlotFull(DomainError):
 
     code = "slot_full"
     message = "No place is left at this time."
+    staff_message = (
+        "No place is left at this time. Choose another time, put the patient on the waitlist, or "
+        "squeeze the patient in with an override reason."
+    )
 
 
 # The error for each reason of the booking rules (doctor.models.booking_rules.REASONS).
@@ -70,14 +100,19 @@ class NothingToRelease(DomainError):
 
 class ScheduleOverlap(DomainError):
     code = "schedule_overlap"
-    message = "The doctor already has a session at that time."
+    message = (
+        "The doctor already has a session at that time. Change that session, or choose other times."
+    )
 
 
 class ScheduleInUse(DomainError):
     """The change would leave appointments without a place; `appointments` holds their ids."""
 
     code = "schedule_in_use"
-    message = "Appointments are booked in this session. Move or cancel them first."
+    message = (
+        "Appointments are booked in this session. Move or cancel them first. To take no more "
+        "bookings, make the session inactive: what is booked stays."
+    )
 
 
 class HoursInUse(ScheduleInUse):
@@ -93,9 +128,15 @@ class HoursOverlap(DomainError):
     """Other weekly hours of the doctor overlap; `weekly_hours` holds their ids."""
 
     code = "hours_overlap"
-    message = "The doctor has other weekly hours at that time."
+    message = (
+        "The doctor has other weekly hours at that time. Change those or give them a last date "
+        "first, or choose other times."
+    )
 
 
 class LocationInUse(DomainError):
     code = "schedule_in_use"
-    message = "The time zone cannot change while the location has coming sessions."
+    message = (
+        "The time zone cannot change while the location has coming sessions. End its weekly hours "
+        "and delete these sessions first, or add a location with the other time zone."
+    )

@@ -9,6 +9,7 @@ from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.admin.confirmations import length_text
+from doctor.exceptions import ScheduleOverlap
 from doctor.models import Schedule, WeeklyHours
 from doctor.models.hours_preview import preview_deletion
 from doctor.tests.factories import (
@@ -229,7 +230,7 @@ def test_what_saving_would_refuse_is_not_asked_about(admin_client: AdminClient) 
     there = ScheduleFactory(date=THIRD)
     typed = session(slot_minutes="", doctor=there.doctor_id, location=there.location_id)
     refused = admin_client.send(page(Schedule, "add"), **typed)
-    assert form_errors(refused) == ["The doctor already has a session at that time."]
+    assert form_errors(refused) == [ScheduleOverlap.message]
 
 
 @pytest.mark.parametrize(

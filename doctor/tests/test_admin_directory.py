@@ -8,6 +8,7 @@ from django.db.models import Model
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import LocationInUse
 from doctor.models import Doctor, Language, Location, Slot, Specialty
 from doctor.tests.factories import (
     DoctorFactory,
@@ -108,9 +109,7 @@ def test_two_users_who_change_different_fields_of_a_doctor_both_succeed(
 def test_a_refused_change_of_zone_is_reported(admin_client: AdminClient) -> None:
     location = ScheduleFactory().location
     refused = admin_client.change(location, time_zone="Asia/Tokyo", address="Typed")
-    assert form_errors(refused) == [
-        "The time zone cannot change while the location has coming sessions."
-    ]
+    assert form_errors(refused) == [LocationInUse.message]
     assert "Typed" in refused.content.decode()
     location.refresh_from_db()
     assert (location.time_zone, location.address) == ("Europe/Madrid", "")

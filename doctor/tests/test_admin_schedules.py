@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import ScheduleOverlap
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
 from tests.admin_client import AdminClient, confirm, form_errors, messages_of, page
@@ -44,7 +45,7 @@ def test_an_overlap_of_the_doctor_is_reported_and_nothing_typed_is_lost(
     there = ScheduleFactory()
     typed = hours(there, date=there.date, start_time="10:30", end_time="12:00", capacity="7")
     refused = reception.send(ADD, **typed)
-    assert form_errors(refused) == ["The doctor already has a session at that time."]
+    assert form_errors(refused) == [ScheduleOverlap.message]
     html = refused.content.decode()
     assert 'value="10:30"' in html
     assert 'value="7"' in html

@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import HoursOverlap
 from doctor.models import Schedule, Slot, WeeklyHours
 from doctor.models.session_plan import OTHER_SESSION
 from doctor.tests.factories import (
@@ -70,8 +71,7 @@ def test_hours_in_the_way_are_named_with_a_link(
     )
     [fault] = form_errors(refused)
     assert fault == (
-        "The doctor has other weekly hours at that time. "
-        f'In the way: <a href="{page(hours, "change")}">{hours}</a>.'
+        f'{HoursOverlap.message} In the way: <a href="{page(hours, "change")}">{hours}</a>.'
     )
     assert 'value="10:30"' in refused.content.decode()
 

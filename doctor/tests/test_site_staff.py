@@ -8,6 +8,7 @@ from django.db.models import ProtectedError
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
+from doctor.exceptions import HoursOverlap
 from doctor.models import Doctor, Location, Schedule, SiteStaff
 from doctor.tests.factories import (
     DoctorFactory,
@@ -241,4 +242,4 @@ def test_hours_in_the_way_at_another_site_are_not_named_in_the_admin(
     errors = form_errors(
         AdminClient(again(member)).send(page(type(hours), "add"), {**typed, **times})
     )
-    assert errors == ["The doctor has other weekly hours at that time."]
+    assert errors == [HoursOverlap.message]
