@@ -19,5 +19,5 @@ def note(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = (("appointment", "0017_moved"),)
+    dependencies = (("appointment", "0019_moved"),)
     operations = (migrations.RunPython(note, migrations.RunPython.noop),)

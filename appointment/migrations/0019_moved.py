@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = (("appointment", "0016_undone_and_kept"),)
+    dependencies = (("appointment", "0018_undone_and_kept"),)
     operations = (
         migrations.AddField(
             model_name="appointment",
