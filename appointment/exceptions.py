@@ -38,6 +38,13 @@ class CancelDeadlinePassed(DomainError):
     message = "It is too late to cancel or move this appointment. Call the location."
 
 
+class VisitsCollide(DomainError):
+    """Live visits of two records that are merged share some time."""
+
+    code = "patient_overlap"
+    message = "Both records have an appointment at the same time. Cancel or move one of them first."
+
+
 class PlaceAvailable(DomainError):
     """The patient can book a fitting slot now; `alternatives` holds up to three of them."""
 

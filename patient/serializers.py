@@ -203,7 +203,7 @@ class AccessSerializer(serializers.ModelSerializer[AuditEvent]):
     """An audit event: a user read or changed data of a patient."""
 
     by = ActorSerializer(source="*", read_only=True)
-    patient = serializers.IntegerField(source="patient_id", help_text="Id of the patient.")
+    patient = serializers.IntegerField(source="whose", help_text="Id of the patient.")
 
     class Meta:
         model = AuditEvent

@@ -17,7 +17,7 @@ from accounts.audit.views import (
 )
 from accounts.models import AuditEvent
 from patient.filters import AccessLogFilter
-from patient.models import Patient
+from patient.models import MergedPatient, Patient
 from patient.serializers import (
     AccessSerializer,
     DependentSerializer,
@@ -97,10 +97,11 @@ class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
     filterset_class = AccessLogFilter
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
-        """Return the audit events of the caller's patients."""
+        """Return the audit events of the caller's patients, and of records merged into them."""
         patients = Patient.objects.cared_for_by(self.request.user)
-        return AuditEvent.objects.access_log_of(patients.values("pk")).select_related("actor")
+        log: QuerySet[AuditEvent] = MergedPatient.objects.access_log_of(patients)
+        return log.select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
         """Record the read in the role `patient`: all rows concern the caller or dependents."""
-        record_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)
+        record_read(of, rows, "whose", role=AuditEvent.Role.PATIENT)

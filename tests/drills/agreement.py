@@ -21,6 +21,7 @@ from appointment.models import Appointment, WaitlistEntry
 from doctor.exceptions import REFUSALS
 from doctor.models import Slot
 from extensions.exceptions import DomainError
+from patient.models import Patient
 from tests.drills.agreement_clinics import DAY, MINUTE, Ground, RandomClinic, overlap
 from tests.sample_data import rolled_back
 
@@ -42,7 +43,8 @@ def agree(cases: int, first_seed: int = 0, report: Report = lambda line: None) -
             clinic = RandomClinic(ground, seed)
             for number, at in enumerate(clinic.instants(INSTANTS)):
                 with time_machine.travel(at, tick=False), override_settings(**clinic.caps):
-                    moment = Moment(clinic, timezone.now())
+                    is_last = number == INSTANTS - 1
+                    moment = Moment(clinic, timezone.now(), deceased=is_last and seed % 3 == 2)
                     given.update(moment.answers())
                     (moment.move if number % 2 else moment.wait)()
         seed += 1
@@ -54,10 +56,13 @@ def agree(cases: int, first_seed: int = 0, report: Report = lambda line: None) -
 class Moment:
     """A clinic at an instant; its methods ask every part of the system and compare the answers."""
 
-    def __init__(self, clinic: RandomClinic, at: datetime) -> None:
+    def __init__(self, clinic: RandomClinic, at: datetime, *, deceased: bool = False) -> None:
         self.clinic, self.at, self.patient = clinic, at, clinic.ground.patient
         self.anonymous, self.client = APIClient(), APIClient()
         self.client.force_authenticate(self.patient.user)
+        self.deceased = deceased  # the patient is from this instant on
+        if deceased:
+            Patient.objects.filter(pk=self.patient.pk).update(marked_deceased_at=at)
 
     def answers(self) -> Iterator[str]:
         """Return the answer about each slot, after asserting that every part gives the same one."""
@@ -92,7 +97,8 @@ class Moment:
 
         A patient who is `moving` another visit there adds none to those of the account.
         """
-        answer = {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
+        answer = {"deceased": self.deceased and visits is not None}
+        answer |= {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
         at_cap = not moving and self.clinic.at_cap(self.at)
         answer["too_many"] = visits is not None and (at_cap or self._at_limit(slot, visits))
         lapsed = slot.hold_lapses_at is not None and slot.hold_lapses_at <= self.at
@@ -168,7 +174,7 @@ class Moment:
         for visit in coming[:1]:
             others = [other for other in self.clinic.live() if other is not visit]
             for slot in self.clinic.slots:
-                own = slot.pk == visit.slot_id
+                own = slot.pk == visit.slot_id and not self.deceased
                 expected = "already_booked" if own else self.reason(slot, others, moving=True)
                 self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected)
 
