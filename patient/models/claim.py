@@ -91,7 +91,7 @@ class ClaimCodeQuerySet(models.QuerySet["ClaimCode"]):
         """
         at = at or timezone.now()
         with transaction.atomic():
-            found = self._valid(code, at).get()
+            found = self.matching(code, at).get()
             account, record, own = self._lock(user, found)
             if account.is_staff or not account.has_verified_email or not account.is_active:
                 raise PermissionDenied(MAY_NOT_CLAIM)
@@ -109,7 +109,11 @@ class ClaimCodeQuerySet(models.QuerySet["ClaimCode"]):
             AuditEvent.objects.record(AuditEvent.Action.CHANGE, record, [record])
         return record
 
-    def _valid(self, code: str, at: datetime) -> "ClaimCodeQuerySet":
+    def valid_for(self, patient: Patient, at: datetime) -> "ClaimCode | None":
+        """Return the code that is valid for the patient at the instant, if any."""
+        return self.filter(patient=patient, expires_at__gt=at).first()
+
+    def matching(self, code: str, at: datetime) -> "ClaimCodeQuerySet":
         """Return the row of the code, or none. The secret keys of before a rotation serve too."""
         typed = normalized(code)
         keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
