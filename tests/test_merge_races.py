@@ -1,22 +1,27 @@
 """Races of merges, claims and marks with bookings, offers and erasures, and their controls."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import Any
 
 import pytest
 from django.db import IntegrityError
+from django.utils import timezone
 
+from accounts.models import User
+from accounts.tests.factories import StaffFactory, UserFactory
 from appointment.exceptions import VisitsCollide
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.models import merging as merging_of_visits
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from doctor.exceptions import AlreadyBooked, PatientOverlap
+from doctor.exceptions import AlreadyBooked, PatientDeceased, PatientOverlap
 from doctor.models import Slot
-from doctor.tests.factories import ScheduleFactory, day_ahead
+from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.exceptions import AlreadyMerged
-from patient.models import MergedPatient, Patient
+from patient.models import ClaimCode, MergedPatient, Patient, claim
 from patient.models import merging as merging_of_patients
+from patient.models.claim import ClaimCodeQuerySet
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 from tests.race_bodies import booking, booking_own, count_by_type, one_slot, race
@@ -25,6 +30,7 @@ from tests.races import assert_in_order, gate, then_wait
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 ROUNDS = range(2)
 NONE = type(None)
+BORN = date(1951, 4, 24)
 
 
 def a_pair() -> tuple[Patient, Patient]:
@@ -167,6 +173,76 @@ def test_of_two_opposite_merges_one_wins() -> None:
         assert_in_order()
 
 
+# --- Claim and deceased ---------------------------------------------------------------------------
+
+
+def a_claim(user: User, code: str) -> Callable[[], Patient]:
+    """Return a call that claims the record of the code, whose person was born on BORN."""
+    return partial(ClaimCode.objects.claim, user, code, BORN)
+
+
+def a_code() -> tuple[Patient, str]:
+    """Make a record of the reception, and give a code for it."""
+    record = PatientFactory(user=None, date_of_birth=BORN)
+    return record, ClaimCode.objects.issue(record, by=StaffFactory())
+
+
+@pytest.mark.parametrize("accounts", [1, 4])
+def test_a_code_is_used_once(accounts: int) -> None:
+    for _ in ROUNDS:
+        record, code = a_code()
+        users = UserFactory.create_batch(accounts, email_verified_at=timezone.now(), password="")
+        outcomes = race(*(a_claim(users[n % accounts], code) for n in range(4)))
+        assert count_by_type(outcomes) == {Patient: 1, ClaimCode.DoesNotExist: 3}
+        record.refresh_from_db()
+        assert record.user in users
+
+
+def test_a_claim_and_the_first_booking_of_the_account_end_with_one_profile() -> None:
+    for _ in ROUNDS:
+        record, code = a_code()
+        user = UserFactory(email_verified_at=timezone.now(), password="")
+        claimed, booked = race(a_claim(user, code), booking_own(user, one_slot(capacity=1)))
+        assert count_by_type([claimed, booked]) == {Patient: 1, Appointment: 1}
+        assert Patient.objects.get(user=user).pk == record.pk
+        assert Appointment.objects.get(pk=booked.pk).patient == record
+        assert_in_order()
+
+
+def test_a_record_is_either_claimed_or_merged_away_or_both() -> None:
+    for _ in ROUNDS:
+        record, code = a_code()
+        kept = PatientFactory(user=None)
+        user = UserFactory(email_verified_at=timezone.now(), password="")
+        claimed, merged = race(a_claim(user, code), partial(kept.merge, Patient(pk=record.pk)))
+        assert count_by_type([claimed]).keys() <= {Patient, ClaimCode.DoesNotExist}
+        assert count_by_type([merged]) == {NONE: 1}
+        account = user if isinstance(claimed, Patient) else None
+        assert Patient.objects.get(pk=kept.pk).user == account
+        assert not ClaimCode.objects.exists()
+
+
+def test_the_deceased_have_no_coming_visit_however_late_the_bookings_come() -> None:
+    for _ in ROUNDS:
+        patient = PatientFactory(user__password="")
+        slots = list(ScheduleFactory(slot_minutes=30).slots.all())
+        marked, *booked = race(patient.mark_deceased, *(booking(patient, slot) for slot in slots))
+        assert count_by_type([marked]) == {NONE: 1}
+        assert count_by_type(booked).keys() <= {Appointment, PatientDeceased}
+        assert not Appointment.objects.active().filter(patient=patient).exists()
+        assert_in_order()
+
+
+def test_the_deceased_have_no_entry_in_line_however_late_they_join() -> None:
+    for _ in ROUNDS:
+        patient = PatientFactory(user__password="")
+        entry = WaitlistEntryFactory.build(patient=patient, doctor=DoctorFactory())
+        marked, joined = race(patient.mark_deceased, entry.join)
+        assert count_by_type([marked]) == {NONE: 1}
+        assert count_by_type([joined]).keys() <= {WaitlistEntry, PatientDeceased}
+        assert not WaitlistEntry.objects.filter(patient=patient).exclude(status="expired").exists()
+
+
 # --- Controls: a guard is taken out ---------------------------------------------------------------
 
 
@@ -183,6 +259,33 @@ def test_control_without_the_patients_locks_a_booking_fails_at_its_commit(
     merged, booked = race(merge, booking(gone, one_slot(capacity=1)))
     assert merged is None
     assert isinstance(booked, IntegrityError)  # its patient is gone
+
+
+@pytest.mark.only_on("postgres")
+def test_control_without_the_patients_lock_a_booking_misses_the_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patient, wait = PatientFactory(user__password=""), gate(2)
+    monkeypatch.setattr(type(Patient.objects), "lock", lambda rows, pk: rows.get(pk=pk))
+    then_wait(monkeypatch, Slot, "take", lambda: (wait(), wait()))
+    mark = between(wait, patient.mark_deceased)
+    race(mark, booking(patient, one_slot(capacity=1)))
+    assert Patient.objects.get(pk=patient.pk).is_deceased
+    assert Appointment.objects.active().filter(patient=patient).exists()
+
+
+@pytest.mark.only_on("postgres")
+def test_control_without_locks_and_guard_a_code_is_used_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, code = a_code()
+    users, wait = UserFactory.create_batch(2, email_verified_at=timezone.now()), gate(2)
+    locks = ClaimCodeQuerySet._lock
+    monkeypatch.setattr(claim, "lock_rows", list)
+    monkeypatch.setattr(ClaimCodeQuerySet, "delete", lambda rows: (1, {}))
+    monkeypatch.setattr(ClaimCodeQuerySet, "_lock", lambda *args: (locks(*args), wait())[0])
+    outcomes = race(*(a_claim(user, code) for user in users))
+    assert count_by_type(outcomes) == {Patient: 2}
 
 
 @pytest.mark.only_on("postgres")
