@@ -71,6 +71,13 @@ class CancelDeadlinePassed(DomainError):
     )
 
 
+class VisitsCollide(DomainError):
+    """Live visits of two records that are merged share some time."""
+
+    code = "patient_overlap"
+    message = "Both records have an appointment at the same time. Cancel or move one of them first."
+
+
 class PlaceAvailable(DomainError):
     """The patient can book a fitting slot now; `alternatives` holds up to three of them."""
 

@@ -24,7 +24,7 @@ from appointment.models import (
 from appointment.serializers.export import FORMAT, VERSION, AccountSerializer, ExportSerializer
 from extensions.db.batches import row_batches
 from extensions.rest.fields import in_seconds
-from patient.models import EmergencyAccess, MedicalHistory, Patient
+from patient.models import ClaimCode, EmergencyAccess, MedicalHistory, MergedPatient, Patient
 
 MEMORY_LIMIT = 1024 * 1024  # bytes; a larger export goes to an unnamed temporary file
 
@@ -64,8 +64,7 @@ class Export:
         """Map the name of each list in the file to its rows."""
         account, of_patients = self.account, {"patient__in": self.patients}
         email = account.email if account else ""  # "" matches no mail and no login
-        keys = self.patients.values("pk")
-        log = AuditEvent.objects.access_log_of(keys).select_related("actor")
+        log = MergedPatient.objects.access_log_of(self.patients).select_related("actor")
         events = Prefetch("events", AppointmentEvent.objects.order_by("pk"))
         visits = Appointment.objects.filter(**of_patients).with_names().prefetch_related(events)
         entries = WaitlistEntry.objects.filter(**of_patients).select_related("doctor", "specialty")
@@ -82,6 +81,8 @@ class Export:
             "declined_slots": declined.select_related("doctor", "location"),
             "kept_answers": IdempotencyKey.objects.filter(user=account),
             "emergency_accesses": EmergencyAccess.objects.filter(**of_patients),
+            "merged_records": MergedPatient.objects.filter(**of_patients),
+            "claim_codes": ClaimCode.objects.filter(**of_patients),
             "access_log": log,
         }
 

@@ -10,10 +10,11 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from appointment.models import Appointment, Offer
-from appointment.models.erasure import anonymize_for
+from appointment.models.erasure import anonymize_for, end_for_deceased
+from appointment.models.merging import merge_into
 from doctor.signals import slots_changed, slots_closing
 from patient.models import Patient
-from patient.signals import patient_erasing
+from patient.signals import patient_deceased, patient_erasing, patients_merging
 
 
 @receiver(slots_closing)
@@ -43,3 +44,17 @@ def anonymize_visits(
 ) -> None:
     """Cancel the coming visits of the patients, take their names off past ones, delete entries."""
     anonymize_for(patients, by, at, keep_deadlines=keep_deadlines)
+
+
+@receiver(patients_merging)
+def merge_visits(
+    patient: Patient, other: Patient, by: User | None, at: datetime, **kwargs: Any
+) -> None:
+    """Move the visits, waitlist entries and stored answers of `other` to `patient`."""
+    merge_into(patient, other, by, at)
+
+
+@receiver(patient_deceased)
+def end_visits(patient: Patient, by: User | None, at: datetime, **kwargs: Any) -> None:
+    """Cancel the coming visits of the patient, and end the waitlist entries."""
+    end_for_deceased(patient, by, at)

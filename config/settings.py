@@ -201,6 +201,8 @@ RATES = {  # docs/operations.md says what each counts
     "user": "600/minute",
     "anon": "600/minute",
     "booking": "60/minute",
+    "claim": "10/day",
+    "claim_address": "10/day",
     "named_search": "30/hour",
     "named_search_daily": "100/day",
     "login": "120/minute",

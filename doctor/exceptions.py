@@ -3,6 +3,14 @@
 from extensions.exceptions import DomainError
 
 
+class PatientDeceased(DomainError):
+    """Staff have marked the patient deceased; they can take the mark back."""
+
+    code = "patient_deceased"
+    message = "The clinic has recorded this person as deceased. Call the clinic if this is wrong."
+    staff_message = "The patient is marked deceased. The patient's page takes the mark back."
+
+
 class AlreadyBooked(DomainError):
     code = "already_booked"
     message = "The patient has this time booked already."
@@ -82,6 +90,7 @@ class SlotFull(DomainError):
 
 # The error for each reason of the booking rules (doctor.models.booking_rules.REASONS).
 REFUSALS: dict[str, type[DomainError]] = {
+    "deceased": PatientDeceased,
     "already_booked": AlreadyBooked,
     "patient_overlap": PatientOverlap,
     "closed": SlotClosed,

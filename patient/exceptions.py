@@ -8,3 +8,46 @@ class ProfileExists(DomainError):
 
     code = "profile_exists"
     message = "You have a profile already; change that one."
+
+
+class ProfileDiffers(ProfileExists):
+    """The profile of the account and the record of the code are not the same person's."""
+
+    message = "Your profile differs from the record at the clinic. Ask the reception to merge them."
+
+
+class MergeRefused(DomainError):
+    """The base of the reasons why two records cannot be merged."""
+
+    code = "merge_refused"
+    message = "These records cannot be merged."
+
+
+class SameRecord(MergeRefused):
+    message = "This is the same record. Choose another one."
+
+
+class AlreadyMerged(MergeRefused):
+    message = "One of these records has been merged already."
+
+
+class TwoAccounts(MergeRefused):
+    message = (
+        "The records belong to two different accounts. The owner of one of them deletes the "
+        "profile or the dependent there first."
+    )
+
+
+class OwnRecord(MergeRefused):
+    message = "One of these records belongs to your own account. Another member of staff merges it."
+
+
+class OneIsDeceased(MergeRefused):
+    message = "One of these records is marked deceased. Mark both, or take the mark back, first."
+
+
+class NoClaimCode(DomainError):
+    """Staff cannot give a code for this record."""
+
+    code = "no_claim_code"
+    message = "There is no code for this record."

@@ -10,7 +10,7 @@ class AccessLogFilter(filters.FilterSet):
     """Filter the access log by patient."""
 
     patient = IdFilter(
-        field_name="patient_id", help_text="Id of the caller's own profile or of a dependent."
+        field_name="whose", help_text="Id of the caller's own profile or of a dependent."
     )
 
     class Meta:

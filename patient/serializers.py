@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from accounts.models import AuditEvent
 from extensions.db.fields import validate_language_tag
-from extensions.rest.fields import OPTIONAL_KEY, OptionalChoiceField, OptionalTextField
+from extensions.rest.fields import OPTIONAL_KEY, OptionalChoiceField, OptionalTextField, TextField
 from extensions.rest.serializers import PartialUpdateSerializer
 from patient.models import MedicalHistory, Patient
 
@@ -91,6 +91,20 @@ class DependentSerializer(PatientSerializer):
     """A person for whom the caller books. Only the names are required."""
 
     is_dependent = True
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A code", {"code": "7KQ2-M9XD", "date_of_birth": "1951-04-24"}),
+    ]
+)
+class ClaimSerializer(serializers.Serializer[Any]):
+    """A code that the reception gave, and the date of birth of the person it is for."""
+
+    code = TextField(
+        max_length=64, help_text="In capital or small letters, with or without spaces and hyphens."
+    )
+    date_of_birth = serializers.DateField()
 
 
 class PatientNameSerializer(serializers.ModelSerializer[Patient]):
@@ -203,7 +217,7 @@ class AccessSerializer(serializers.ModelSerializer[AuditEvent]):
     """An audit event: a user read or changed data of a patient."""
 
     by = ActorSerializer(source="*", read_only=True)
-    patient = serializers.IntegerField(source="patient_id", help_text="Id of the patient.")
+    patient = serializers.IntegerField(source="whose", help_text="Id of the patient.")
 
     class Meta:
         model = AuditEvent

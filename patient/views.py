@@ -5,8 +5,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.generics import ListAPIView, get_object_or_404
+from rest_framework import status
+from rest_framework.generics import GenericAPIView, ListAPIView, get_object_or_404
 from rest_framework.mixins import CreateModelMixin, DestroyModelMixin, UpdateModelMixin
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
 from accounts.audit.views import (
@@ -16,13 +19,17 @@ from accounts.audit.views import (
     record_read,
 )
 from accounts.models import AuditEvent
+from accounts.requests import SignedInRequest
 from patient.filters import AccessLogFilter
-from patient.models import Patient
+from patient.models import ClaimCode, MergedPatient, Patient
+from patient.permissions import MayClaim
 from patient.serializers import (
     AccessSerializer,
+    ClaimSerializer,
     DependentSerializer,
     PatientSerializer,
 )
+from patient.throttles import ClaimAddressThrottle, ClaimThrottle
 
 
 class PatientViewSet(
@@ -85,6 +92,39 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
         instance.erase(by=instance.user, keep_deadlines=True)
 
 
+class ClaimView(GenericAPIView[Patient]):
+    """Claim a record that the reception made, by the code that it gave."""
+
+    audited_model = Patient
+    permission_classes = (IsAuthenticated, MayClaim)
+    throttle_classes = (ClaimThrottle, ClaimAddressThrottle)
+    serializer_class = ClaimSerializer
+    conflicts = {"post": ("profile_exists", "patient_overlap")}
+    problems = {"post": (404,)}
+
+    @extend_schema(responses=PatientSerializer, operation_id="patient_claim")
+    def post(self, request: SignedInRequest) -> Response:
+        """Make the record of the code the caller's own profile.
+
+        An own profile that is empty or equal is merged into the record; for any other the error is
+        `profile_exists`. `patient_overlap` means that both have a visit at the same time. A code
+        that is wrong, used, void or older than seven days is 404, and so is another date of birth;
+        after ten of these in a day (UTC), of the account or the IP address, every call is 429.
+        """
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        patient = ClaimCode.objects.claim(request.user, **body.validated_data)
+        return Response(PatientSerializer(patient).data)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """Let only wrong codes count towards the limits."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if answer.status_code != status.HTTP_404_NOT_FOUND:
+            for throttle in self.get_throttles():
+                throttle.take_back(request)  # type: ignore[attr-defined]
+        return answer
+
+
 class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
     """List who has read or changed data of the caller and dependents, latest first.
 
@@ -97,10 +137,11 @@ class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
     filterset_class = AccessLogFilter
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
-        """Return the audit events of the caller's patients."""
+        """Return the audit events of the caller's patients, and of records merged into them."""
         patients = Patient.objects.cared_for_by(self.request.user)
-        return AuditEvent.objects.access_log_of(patients.values("pk")).select_related("actor")
+        log: QuerySet[AuditEvent] = MergedPatient.objects.access_log_of(patients)
+        return log.select_related("actor")
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
         """Record the read in the role `patient`: all rows concern the caller or dependents."""
-        record_read(of, rows, "patient_id", role=AuditEvent.Role.PATIENT)
+        record_read(of, rows, "whose", role=AuditEvent.Role.PATIENT)

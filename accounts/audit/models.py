@@ -114,6 +114,7 @@ class AuditEvent(models.Model):
         DELETE = "delete"
         ERASE = "erase"
         EXPORT = "export"
+        MERGE = "merge"
 
     class Outcome(models.TextChoices):
         """Whether the call was allowed."""

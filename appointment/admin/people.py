@@ -11,6 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from accounts.audit.context import current_context
 from accounts.audit.denials import record_denied_search
@@ -18,6 +19,7 @@ from accounts.exceptions import Throttled
 from accounts.privacy import sees_all_sites
 from accounts.requests import signed_in_user
 from appointment.models.acting import named
+from appointment.models.merging import colliding_visits, double_wishes
 from appointment.models.site_patients import has_something_at_sites_of, patients_for_staff
 from appointment.throttles import DailyNamedSearchThrottle, NamedSearchThrottle
 from doctor.admin.sites import SiteAdminMixin
@@ -128,6 +130,18 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
         added = f"The patient was added. To book for them: {HOW_TO_NAME}"
         self.message_user(request, added, messages.SUCCESS)
         return self.response_post_save_add(request, obj)
+
+    def merge_moves(self, patient: Patient, other: Patient) -> list[str]:
+        """Add the places in line that end, since both records wait for the same."""
+        doubles = len(double_wishes(patient, other, timezone.now()))
+        lines = [f"Of these or the kept one's, ending as double wishes: {doubles}"]
+        return [*super().merge_moves(patient, other), *(lines if doubles else [])]
+
+    def merge_obstacles(self, request: HttpRequest, patient: Patient, other: Patient) -> list[str]:
+        """Add the live visits of both that share some time."""
+        visits = colliding_visits(patient, other).select_related("location")
+        collisions = [f"Both have a visit at this time, cancel or move one: {v}" for v in visits]
+        return super().merge_obstacles(request, patient, other) + collisions
 
     def relatives(self, patient: Patient) -> QuerySet[Patient]:
         here = has_something_at_sites_of(current_context().user)

@@ -87,6 +87,7 @@ def booking_context(
             pk for pk, limit in limits if at_cap or (limit is not None and upcoming[pk] >= limit)
         ),
         waived=WAIVABLE if waive else frozenset(),
+        is_deceased=patient.marked_deceased_at is not None,
     )
 
 

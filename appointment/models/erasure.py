@@ -1,4 +1,4 @@
-"""Remove erased persons from appointments and the waitlist."""
+"""Take erased persons off appointments and the waitlist, and end what waits for the deceased."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,10 +10,17 @@ from accounts.models import User
 from appointment.models.appointment import Appointment
 from appointment.models.event import AppointmentEvent
 from appointment.models.offer import Offer
-from appointment.models.waitlist import WaitlistEntry, WaitlistEntryQuerySet
+from appointment.models.waitlist import (
+    IN_LINE,
+    WaitlistEntry,
+    WaitlistEntryQuerySet,
+    WaitlistStatus,
+)
 from doctor.models import Slot
 from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
+
+DECEASED = "The person is recorded as deceased."
 
 
 def anonymize_for(
@@ -27,7 +34,7 @@ def anonymize_for(
     """
     override = "" if keep_deadlines else "The person is erased."
     patients = list(patients)
-    _lock_places_of([patient.pk for patient in patients])
+    lock_places_of([patient.pk for patient in patients])
     for patient in patients:
         _leave_waitlist(patient, at)
         _cancel_upcoming(patient, by, at, override)
@@ -37,11 +44,29 @@ def anonymize_for(
         visits.update(patient=None, reason="", cancel_reason="")
 
 
-def _cancel_upcoming(patient: Patient, by: User | None, at: datetime, override: str) -> None:
+def end_for_deceased(patient: Patient, by: User | None, at: datetime) -> None:
+    """Cancel the coming visits of this locked patient, whatever the deadline, and end the entries.
+
+    Locks all slots of the visits and offers in one statement, then the entries, then the visits.
+    Entries in line end as `expired`; places that become free go to other entries.
+    """
+    lock_places_of([patient.pk])
+    offers = Offer.objects.open().filter(entry__patient=patient)
+    slots = list(Slot.objects.filter(offers__in=offers).distinct())
+    offers.end("withdrawn")
+    in_line = WaitlistEntry.objects.filter(patient=patient, status__in=IN_LINE)
+    in_line.update(status=WaitlistStatus.EXPIRED)
+    _cancel_upcoming(patient, by, at, DECEASED, DECEASED)
+    Offer.objects.offer_places(slots, at)
+
+
+def _cancel_upcoming(
+    patient: Patient, by: User | None, at: datetime, override: str, reason: str = ""
+) -> None:
     """Cancel the coming visits. Their lock keeps staff from completing one in between."""
     upcoming = Appointment.objects.upcoming(at).filter(patient=patient).with_names()
     for visit in upcoming.select_for_update(no_key=True, of=("self",)).order_by("pk"):
-        visit.cancel(by=by, at=at, override_reason=override)
+        visit.cancel(by=by, reason=reason, at=at, override_reason=override)
 
 
 def _leave_waitlist(patient: Patient, at: datetime) -> None:
@@ -55,7 +80,7 @@ def _leave_waitlist(patient: Patient, at: datetime) -> None:
 
 @retry_on_stale_lock
 @transaction.atomic
-def _lock_places_of(patients: list[int]) -> None:
+def lock_places_of(patients: list[int]) -> None:
     """Lock all slots of these patients' visits and open offers in one statement, then the entries.
 
     With the entries locked, the patients get no new offer.

@@ -21,6 +21,7 @@ from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, booking_context
 from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.waitlist_matching import WaitlistCriteria, ends_in_time
+from doctor.exceptions import PatientDeceased
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
 from doctor.wall_time import MIDNIGHT, earliest_date
@@ -384,9 +385,9 @@ class WaitlistEntry(models.Model):
 
         For the `user`, or the user's dependent with that id; without a user, for `self.patient`.
         Raises ValidationError for dates that have passed, weekdays that do not lie between the
-        dates, and a doctor who has left; AlreadyWaiting for the same wish twice, TooManyEntries,
-        and PlaceAvailable (with `alternatives`) if the patient can book a fitting slot now. A place
-        that becomes free at the same moment may be missed: `run_due` offers it later.
+        dates, and a doctor who has left; PatientDeceased, AlreadyWaiting for the same wish twice,
+        TooManyEntries, and PlaceAvailable (with `alternatives`) if the patient can book a fitting
+        slot now. A place that becomes free at the same moment may be missed: `run_due` offers it.
         """
         at = at or timezone.now()
         with transaction.atomic():
@@ -394,6 +395,8 @@ class WaitlistEntry(models.Model):
                 self.patient = Patient.objects.lock_for(user, patient_id)
             else:
                 self.patient = Patient.objects.lock(self.patient_id)
+            if self.patient.is_deceased:
+                raise PatientDeceased
             today = today_everywhere(at)
             self._validate(today)
             self._refuse_repetition(today)

@@ -19,7 +19,7 @@ from appointment.models import (
 )
 from appointment.serializers.appointment import ZONE
 from extensions.rest.fields import OptionalChoiceField, OptionalTextField, ZonedDateTimeField
-from patient.models import EmergencyAccess, MedicalHistory, Patient
+from patient.models import ClaimCode, EmergencyAccess, MedicalHistory, MergedPatient, Patient
 from patient.serializers import PROFILE_EXAMPLE, AccessSerializer
 
 FORMAT, VERSION = "clinic-export", 1
@@ -84,7 +84,7 @@ class ExportedPatientSerializer(serializers.ModelSerializer[Patient]):
 
     class Meta:
         model = Patient
-        fields = ("id", "is_dependent", *PROFILE_EXAMPLE)
+        fields = ("id", "is_dependent", "marked_deceased_at", *PROFILE_EXAMPLE)
 
 
 @extend_schema_serializer(component_name="History")
@@ -195,6 +195,26 @@ class ExportedEmergencyAccessSerializer(serializers.ModelSerializer[EmergencyAcc
         fields = (*ROW_KEYS, "reason", "began_at", "expires_at", "ended_at")
 
 
+@extend_schema_serializer(component_name="MergedRecord")
+class MergedRecordSerializer(serializers.ModelSerializer[MergedPatient]):
+    """A second record of a person, which staff merged into this one: its number, and when."""
+
+    id = serializers.IntegerField(source="old_key", read_only=True)
+
+    class Meta:
+        model = MergedPatient
+        fields = (*ROW_KEYS, "merged_at")
+
+
+@extend_schema_serializer(component_name="GivenCode")
+class ClaimCodeSerializer(serializers.ModelSerializer[ClaimCode]):
+    """A code that was given for a record. The server keeps only a digest, and never exports it."""
+
+    class Meta:
+        model = ClaimCode
+        fields = (*ROW_KEYS, "issued_at", "expires_at")
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
@@ -208,13 +228,22 @@ class ExportedEmergencyAccessSerializer(serializers.ModelSerializer[EmergencyAcc
                 "known_devices": [],
                 "mails": [],
                 "refused_logins": [],
-                "patients": [{"id": 5, "is_dependent": False, **PROFILE_EXAMPLE}],
+                "patients": [
+                    {
+                        "id": 5,
+                        "is_dependent": False,
+                        "marked_deceased_at": None,
+                        **PROFILE_EXAMPLE,
+                    }
+                ],
                 "medical_history": [],
                 "appointments": [],
                 "waitlist": [],
                 "declined_slots": [],
                 "kept_answers": [],
                 "emergency_accesses": [],
+                "merged_records": [],
+                "claim_codes": [],
                 "access_log": [],
             },
         )
@@ -238,4 +267,6 @@ class ExportSerializer(serializers.Serializer[Any]):
     declined_slots = DeclinedSlotSerializer(many=True)
     kept_answers = StoredAnswerSerializer(many=True)
     emergency_accesses = ExportedEmergencyAccessSerializer(many=True)
+    merged_records = MergedRecordSerializer(many=True)
+    claim_codes = ClaimCodeSerializer(many=True)
     access_log = AccessSerializer(many=True)

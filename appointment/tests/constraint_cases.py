@@ -51,6 +51,15 @@ def booked_by_a_second(start: time) -> Case:
     return AppointmentFactory(slot=slot), {"patient": first.patient}
 
 
+def second_code() -> Case:
+    """Return the second of two claim codes, and a change that copies the first one's digest."""
+    first, second = (
+        PatientFactory().claim_codes.create(digest=digest, expires_at=datetime.now(UTC))
+        for digest in ("one", "two")
+    )
+    return second, {"digest": first.digest}
+
+
 def canceled() -> Appointment:
     visit: Appointment = AppointmentFactory()
     return visit.cancel()
@@ -164,6 +173,7 @@ BREAKS: dict[str, Callable[[], Case]] = {
     "doctor_slot_ends_after_it_starts": lambda: ((slot := a_slot()), {"ends_at": slot.starts_at}),
     "doctor_slot_one_per_doctor_and_start": lambda: second_slot_moved(minutes=0),
     "doctor_slot_no_overlap": lambda: second_slot_moved(minutes=29),
+    "patient_claimcode_one_per_digest": second_code,
     "patient_patient_one_own_profile": lambda: twin(PatientFactory, "user"),
     "appointment_one_live_per_patient_and_slot": lambda: booked_by_a_second(time(9)),
     "appointment_no_overlap_of_one_patient": lambda: booked_by_a_second(time(9, 29)),

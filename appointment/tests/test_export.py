@@ -61,6 +61,8 @@ HELD = {
     "patient.Patient",
     "patient.MedicalHistory",
     "patient.EmergencyAccess",
+    "patient.MergedPatient",
+    "patient.ClaimCode",
     "appointment.Appointment",
     "appointment.AppointmentEvent",
     "appointment.WaitlistEntry",
@@ -83,6 +85,8 @@ def family(patient: Patient) -> Patient:
         Offer.objects.create(entry=entry, slot=visit.slot, **declined)
         DeclinedSlot.of(person.pk, visit.slot).save()
         EmergencyAccess(patient=person, user=UserFactory(), reason="Unconscious").begin()
+        person.merge(PatientFactory(user=None))
+        person.claim_codes.create(digest=str(person.pk), expires_at=at)
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
     OutgoingMail.objects.enqueue("verification", user.email)
@@ -134,7 +138,7 @@ def test_the_export_holds_the_account_and_its_dependents(family: Patient, client
     assert found["account"]["email"] == family.user.email
     assert {person["id"] for person in found["patients"]} == keys
     of_patients = {"medical_history", "appointments", "waitlist", "declined_slots"}
-    for section in of_patients | {"emergency_accesses"}:
+    for section in of_patients | {"emergency_accesses", "merged_records", "claim_codes"}:
         assert {row["patient"] for row in found[section]} == keys, section
     [visit, _] = found["appointments"]
     assert [event["kind"] for event in visit["events"]] == ["booked", "canceled"]

@@ -35,7 +35,9 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
     serializer_class = WaitlistEntrySerializer
     filterset_class = WaitlistFilter
     lookup_value_converter = "id"
-    conflicts = {"post": ("already_waiting", "too_many_entries", "place_available")}
+    conflicts = {
+        "post": ("patient_deceased", "already_waiting", "too_many_entries", "place_available")
+    }
     problems = {"post": (404, 422), "delete": (422,)}
 
     def get_serializer_class(self) -> Any:

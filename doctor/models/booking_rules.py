@@ -36,6 +36,7 @@ class BookingContext:
     `at_limit`: primary keys of the locations where the patient has reached `max_live_per_patient`;
     of all locations where the account has as many visits ahead as it may have.
     `waived`: the reasons that staff override; of `past`, only until the slot ends.
+    `is_deceased`: the patient is marked deceased, and can book no slot.
     `conditions`: maps each reason to the condition that fails when the reason applies to a slot.
     `guard`: all these conditions in one.
     Without a patient, as in the search for free slots, `booked`, `visits` and `at_limit` are empty.
@@ -47,6 +48,7 @@ class BookingContext:
     visits: tuple[Span, ...] = ()
     at_limit: frozenset[int] = frozenset()
     waived: frozenset[str] = frozenset()
+    is_deceased: bool = False
     conditions: dict[str, Q] = field(init=False, repr=False)
     guard: Q = field(init=False, repr=False)
 
@@ -79,6 +81,10 @@ def places_left(at: datetime) -> Any:
 
 
 # --- The conditions -------------------------------------------------------------------------------
+
+
+def _alive(context: BookingContext) -> Q:
+    return Q(pk__in=[]) if context.is_deceased else Q()
 
 
 def _not_booked(context: BookingContext) -> Q:
@@ -154,6 +160,7 @@ def _lapsed(at: datetime) -> Q:
 
 # Each reason with the condition that fails when it applies, in the order in which they are checked.
 CONDITIONS: tuple[tuple[str, Callable[[BookingContext], Q]], ...] = (
+    ("deceased", _alive),
     ("already_booked", _not_booked),
     ("patient_overlap", _no_overlap),
     ("closed", _open),

@@ -24,6 +24,15 @@ def increment_counter(key: str, seconds: int) -> int:
     return cache.incr(key)
 
 
+def decrement_counter(key: str, seconds: int) -> None:
+    """Subtract one from the key's counter in the current window, if it is above zero."""
+    key = f"{key}_{int(time.time() // seconds)}"
+    if hasattr(cache, "uncount"):
+        cache.uncount(key)
+    elif cache.get(key, 0) > 0:
+        cache.decr(key)
+
+
 class DatabaseCache(db.DatabaseCache):
     """Django's cache in a table, with counters in the same table.
 
@@ -34,6 +43,10 @@ class DatabaseCache(db.DatabaseCache):
         "INSERT INTO {table} AS counted (cache_key, value, expires) VALUES (%s, '1', %s) "
         "ON CONFLICT (cache_key) DO UPDATE "
         "SET value = CAST(CAST(counted.value AS integer) + 1 AS text) RETURNING value"
+    )
+    UNCOUNT = (
+        "UPDATE {table} SET value = CAST(CAST(value AS integer) - 1 AS text) "
+        "WHERE cache_key = %s AND CAST(value AS integer) > 0"
     )
     DELETE_EXPIRED = (
         "DELETE FROM {table} WHERE cache_key IN (SELECT cache_key FROM {table} "
@@ -46,6 +59,10 @@ class DatabaseCache(db.DatabaseCache):
         if value == "1":
             self._execute(self.DELETE_EXPIRED, self._after(0))
         return int(value)
+
+    def uncount(self, key: str) -> None:
+        """Subtract one from the counter of this key in one statement, if it is above zero."""
+        self._execute(self.UNCOUNT, self.make_and_validate_key(key))
 
     def _execute(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         connection = connections[router.db_for_write(self.cache_model_class)]

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
-from extensions.db.cache import increment_counter
+from extensions.db.cache import decrement_counter, increment_counter
 
 IPV6_PREFIX = 64  # bits of an IPv6 address that one household or one server shares
 
@@ -65,6 +65,11 @@ class CountingThrottle(SimpleRateThrottle):
         if self.scope not in counted:
             counted[self.scope] = self.count(identity) <= self.num_requests
         return counted[self.scope]
+
+    def take_back(self, request: Any) -> None:
+        """Count the call as none after all, if this throttle has counted it."""
+        if _counted_scopes(request).pop(self.scope, None) is not None:
+            decrement_counter(self._key(str(self.identity(request))), self.duration)
 
     def count(self, identity: str) -> int:
         """Add one to the calls of this caller in the window, and return the new count."""

@@ -17,6 +17,7 @@ from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.forms import GuardedForm
 from extensions.admin.links import change_link, list_link
+from patient.admin.record_pages import RecordPagesMixin
 from patient.models import MedicalHistory, Patient
 
 
@@ -40,7 +41,7 @@ class HistoryInline(admin.TabularInline):
 
 
 @admin.register(Patient)
-class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
+class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
     """Patients. Deleting one erases the person, and keeps past visits without a name."""
 
     patient_path = ""
@@ -57,17 +58,30 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         "emergency_contact_phone",
         "user",
         "is_dependent",
+        "marked_deceased_at",
         "family",
         "appointments",
         "audit",
         "emergency",
     )
-    readonly_fields = ("family", "appointments", "audit", "emergency")
+    readonly_fields = ("marked_deceased_at", "family", "appointments", "audit", "emergency")
     inlines = (HistoryInline,)
     autocomplete_fields = ("user",)
-    list_display = ("last_name", "first_name", "date_of_birth", "phone_number", "is_dependent")
+    list_display = (
+        "last_name",
+        "first_name",
+        "date_of_birth",
+        "phone_number",
+        "is_dependent",
+        "deceased",
+    )
     list_display_links = ("last_name", "first_name")
-    list_filter = ("is_dependent", "sex", "preferred_language")
+    list_filter = (
+        "is_dependent",
+        ("marked_deceased_at", admin.EmptyFieldListFilter),
+        "sex",
+        "preferred_language",
+    )
     search_fields = ("last_name", "first_name", "date_of_birth", "phone_number", "user__email")
     search_help_text = "Name, date of birth (1990-05-17) or phone number."
     deleted_by_verb = True
@@ -85,8 +99,18 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
         closed = not request.user.has_perm("patient.view_medicalhistory")
         may_use = closed and request.user.has_perm("patient.use_emergency_access")
         reads_audit = request.user.has_perm("accounts.view_auditevent")
-        shown = {"emergency": obj and may_use, "audit": obj and reads_audit}
+        deceased = obj and obj.is_deceased
+        shown = {
+            "emergency": obj and may_use,
+            "audit": obj and reads_audit,
+            "marked_deceased_at": deceased,
+        }
         return [name for name in fields if shown.get(name, True)]
+
+    @admin.display(description="", empty_value="")
+    def deceased(self, patient: Patient) -> str:
+        """Return the mark of a person who is marked deceased."""
+        return "deceased" if patient.is_deceased else ""
 
     @admin.display(description="family")
     def family(self, patient: Patient) -> SafeString | str:

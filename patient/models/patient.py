@@ -23,10 +23,12 @@ from extensions.db.fields import (
 )
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
+from extensions.db.retry import retry_on_stale_lock
 from extensions.formats import date_text
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
-from patient.signals import patient_erasing
+from patient.models.merging import PatientMerge
+from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
 TOO_MANY_DEPENDENTS = f"An account books for at most {MAX_DEPENDENTS} dependents."
@@ -149,11 +151,21 @@ class Patient(PartialUpdateModel):
     )
     emergency_contact_name = one_line(300, blank=True)
     emergency_contact_phone = phone_number_field(blank=True)
+    marked_deceased_at = models.DateTimeField(
+        "deceased",
+        null=True,
+        editable=False,
+        help_text="When staff marked the person deceased; empty otherwise.",
+    )
 
     objects = PatientQuerySet.as_manager()
 
     class Meta:
         ordering = ("last_name", "first_name", "pk")
+        permissions = (
+            ("merge_patient", "Can merge two records of one patient"),
+            ("issue_claim_code", "Can give a patient the code that claims the record"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["user"],
@@ -173,12 +185,17 @@ class Patient(PartialUpdateModel):
     def __str__(self) -> str:
         """Return the name and birth date, by which staff tell people of the same name apart."""
         born = f", born {date_text(self.date_of_birth)}" if self.date_of_birth else ""
-        return f"{self.name}{born}"
+        return f"{self.name}{born}{', deceased' if self.is_deceased else ''}"
 
     @property
     def name(self) -> str:
         """First and last name."""
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def is_deceased(self) -> bool:
+        """Whether staff have marked the person deceased."""
+        return self.marked_deceased_at is not None
 
     def enroll(self) -> None:
         """Save a new patient. Raises ProfileExists if the user already has a profile.
@@ -202,6 +219,8 @@ class Patient(PartialUpdateModel):
         link: Any = self._account_change(linked and linked.pk) if moves else transaction.atomic()
         with link as before:
             super().revise(**changes)
+            if moves:
+                self.claim_codes.all().delete()
             AuditEvent.objects.record(Action.CHANGE, self, [before or self])
 
     @contextmanager
@@ -245,16 +264,64 @@ class Patient(PartialUpdateModel):
         if not one.erase_all(by, at, keep_deadlines=keep_deadlines):
             raise Patient.DoesNotExist
 
+    def merge(self, other: "Patient", by: User | None = None, at: datetime | None = None) -> None:
+        """Merge another record of the same person into this one, in one transaction.
+
+        Visits, history, waitlist entries, a sole account and what else the other record has become
+        this one's; empty fields are filled from it; where both have a value, this one's stands. The
+        row of the other is deleted, and leaves a MergedPatient, to which its audit events lead.
+        Raises MergeRefused for one and the same record, a record merged before, two accounts, the
+        member of staff's own record and a mark `deceased` on one of them; VisitsCollide for live
+        visits that overlap; DoesNotExist for a person who was erased. Locks the users, both
+        patients, all their slots, waitlist entries, then the visits.
+        """
+        PatientMerge(self, other, by, at or timezone.now()).run()
+        self.refresh_from_db()
+
+    @retry_on_stale_lock
+    @transaction.atomic
+    def mark_deceased(self, by: User | None = None, at: datetime | None = None) -> None:
+        """Mark the person deceased; a second call changes nothing.
+
+        Coming visits are canceled whatever their deadline, waitlist entries end, claim codes are
+        void, and there are no new bookings. Raises DoesNotExist for a person who was erased. Locks
+        the user, the patient, all slots of visits and offers, waitlist entries, then the visits.
+        """
+        at = at or timezone.now()
+        patient = Patient.objects.lock(self.pk)
+        if not patient.is_deceased:
+            patient.claim_codes.all().delete()
+            patient.revise(marked_deceased_at=at)
+            patient_deceased.send(sender=Patient, patient=patient, by=by, at=at)
+        self.marked_deceased_at = patient.marked_deceased_at
+
+    @transaction.atomic
+    def unmark_deceased(self) -> None:
+        """Take the mark back; what it canceled stays canceled. Locks the user, then the patient.
+
+        Raises DoesNotExist for a person who was erased.
+        """
+        patient = Patient.objects.lock(self.pk)
+        if patient.is_deceased:
+            patient.revise(marked_deceased_at=None)
+        self.marked_deceased_at = None
+
     def delete_personal_data(self) -> None:
-        """Delete the patient and the medical history.
+        """Delete the patient, the medical history, and the pointers from records merged away.
 
         The caller has locked the patient and taken the patient off all appointments.
         """
         self.history.all().delete()
         self.emergency_accesses.update(reason="")
-        _log_entries_of(self).update(object_repr=f"patient {self.pk}, erased")
+        self.name_in_log("erased")
         AuditEvent.objects.record(Action.ERASE, self, [self])
         self.delete()
+
+    def name_in_log(self, state: str) -> None:
+        """Name the patient by number in the admin's log, with a word for why there is no row."""
+        kind = ContentType.objects.get_for_model(Patient)
+        entries = LogEntry.objects.filter(content_type=kind, object_id=str(self.pk))
+        entries.update(object_repr=f"patient {self.pk}, {state}")
 
 
 def _lock_account(pk: int) -> None:
@@ -268,8 +335,3 @@ def _only(patients: list[Patient]) -> Patient:
     if not patients:
         raise Patient.DoesNotExist
     return patients[0]
-
-
-def _log_entries_of(patient: Patient) -> models.QuerySet[LogEntry]:
-    kind = ContentType.objects.get_for_model(Patient)
-    return LogEntry.objects.filter(content_type=kind, object_id=str(patient.pk))

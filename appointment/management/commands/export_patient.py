@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from appointment.export import Export
-from patient.models import Patient
+from patient.models import MergedPatient, Patient
 
 OWNER_ONLY = 0o600
 
@@ -28,7 +28,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, output: str | None = None, **options: Any) -> None:
         """Write the file; raises CommandError for an unknown patient or an existing file."""
-        patient = Patient.objects.filter(pk=options["id"]).select_related("user").first()
+        key = MergedPatient.objects.kept_key(options["id"]) or options["id"]
+        patient = Patient.objects.filter(pk=key).select_related("user").first()
         if patient is None:
             raise CommandError(f"There is no patient {options['id']}.")
         if output is None:

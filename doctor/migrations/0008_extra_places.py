@@ -3,7 +3,7 @@ from django.db.models import F, Q
 
 
 class Migration(migrations.Migration):
-    dependencies = (("doctor", "0005_staff_of_a_site"),)
+    dependencies = (("doctor", "0007_slot_utc_offset"),)
     operations = (
         migrations.AddField(
             model_name="slot",
