@@ -13,8 +13,9 @@ from django.db.models import Exists, F, OuterRef, Q
 from accounts.models import AuditEvent
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer
-from appointment.models.waitlist import WaitlistEntry, WaitlistStatus, today_everywhere
+from appointment.models.waitlist import WaitlistEntry, today_everywhere
 from appointment.models.waitlist_matching import WaitingCriteria
+from appointment.models.waitlist_status import WaitlistStatus
 from doctor.models import Doctor, Slot
 from extensions.db.batches import key_batches
 

@@ -23,14 +23,9 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from appointment.models.declined_slot import DeclinedSlot
-from appointment.models.waitlist import (
-    IN_LINE,
-    WaitlistEntry,
-    WaitlistEntryQuerySet,
-    WaitlistStatus,
-    today_everywhere,
-)
+from appointment.models.waitlist import WaitlistEntry, WaitlistEntryQuerySet, today_everywhere
 from appointment.models.waitlist_matching import WaitingCriteria
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from doctor.models.site_staff import SiteQuerySet

@@ -1,6 +1,7 @@
 """The waitlist: entries of patients who wait for a slot.
 
-Entries are in line in the order of their keys. Offers, which hold a place for an entry, are in
+Entries are in line in the order of their keys. Which of them gets an offer is decided in
+`appointment.models.eligibility`. Offers, which hold a place for an entry, are in
 `appointment.models.offer`; this module reaches them by the relations `entry.offers` and
 `slot.offers`.
 """
@@ -8,19 +9,18 @@ Entries are in line in the order of their keys. Offers, which hold a place for a
 from datetime import date, datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, When
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, TooManyEntries
 from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, booking_context
-from appointment.models.declined_slot import DeclinedSlot
+from appointment.models.eligibility import EligibilityQuerySet
 from appointment.models.waitlist_matching import WaitlistCriteria
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
 from doctor.wall_time import earliest_date
@@ -30,28 +30,10 @@ from patient.models import Patient
 
 Action = AuditEvent.Action
 MAX_ENTRIES = 10  # in line, of one account or of a patient without one
-MAX_ATTEMPTS = 5  # to find an entry whose patient gets no other offer at this moment
 
 
-class WaitlistStatus(models.TextChoices):
-    """The status of an entry; waiting and offered ones are in line.
-
-    An entry whose offer is declined or expires waits again, in the same position. No verb sets
-    `declined`: it is reserved for an entry that staff take off the waitlist.
-    """
-
-    WAITING = "waiting"
-    OFFERED = "offered"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    EXPIRED = "expired"
-
-
-IN_LINE = (WaitlistStatus.WAITING, WaitlistStatus.OFFERED)
-
-
-class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
-    """Scopes and locks of entries; `first_for` chooses the entry that gets an offer."""
+class WaitlistEntryQuerySet(EligibilityQuerySet["WaitlistEntry"]):
+    """Scopes and locks of entries."""
 
     # --- By status and person ---
 
@@ -76,10 +58,6 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         doctors = Doctor.objects.at_sites_of(user, at)
         return self.in_line(earliest_date(at)).filter(doctor__in=doctors)
 
-    def waiting(self) -> "WaitlistEntryQuerySet":
-        """Entries with the status `waiting`: in line, without an open offer."""
-        return self.filter(status=WaitlistStatus.WAITING)
-
     def in_line(self, today: date) -> "WaitlistEntryQuerySet":
         """Entries that wait or are offered a place, and whose last date has not passed."""
         return self.filter(status__in=IN_LINE, last_date__gte=today)
@@ -88,143 +66,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Waiting entries whose last date has passed."""
         return self.waiting().filter(last_date__lt=today)
 
-    def without_acceptable_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries that wait, and those whose open offer has expired at the instant."""
-        expired = self.model.objects.filter(
-            pk=OuterRef("pk"), offers__status="open", offers__expires_at__lte=at
-        )
-        return self.filter(Q(status="waiting") | Q(Exists(expired), status="offered"))
-
-    # --- By slot ---
-
-    def for_doctors(self, doctors: Any) -> "WaitlistEntryQuerySet":
-        """Entries for one of these doctors, or for a specialty that one of them practises.
-
-        `doctors`: their keys, or a queryset of them.
-        """
-        practised = Specialty.objects.filter(doctors__in=doctors)
-        return self.filter(Q(doctor__in=doctors) | Q(specialty__in=practised))
-
-    def matching(self, slot: Slot) -> "WaitlistEntryQuerySet":
-        """Entries whose doctor or specialty, dates, weekdays and times of day fit the slot.
-
-        Dates and times are compared on the clock of the slot's location.
-        """
-        zone = slot.location.zone
-        start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
-        day, bit = start.date(), 1 << start.weekday()
-        ends_in_time = Q(end_time__isnull=True)
-        if end.date() == day:
-            ends_in_time |= Q(end_time__gte=end.time())
-        return (
-            self.for_doctors([slot.doctor_id])
-            .alias(that_day=F("weekday_bits").bitand(bit))
-            .filter(Q(weekday_bits=0) | Q(that_day=bit), ends_in_time)
-            .filter(Q(start_time__isnull=True) | Q(start_time__lte=start.time()))
-            .filter(first_date__lte=day, last_date__gte=day)
-        )
-
-    def eligible_for(self, slot: Slot, at: datetime) -> "WaitlistEntryQuerySet":
-        """Waiting entries whose patient could book the slot and has not given it up before.
-
-        The caller has checked that the slot is bookable at the instant. This one query checks the
-        patient: no live visit and no open offer overlaps the slot, neither limit is reached, the
-        account is active and has no open offer of the slot. The patient has never declined the slot
-        or let its offer lapse, and has neither canceled nor moved a visit in it since joining.
-        """
-        entries = self.model.objects
-        time = {"doctor": slot.doctor_id, "starts_at": slot.starts_at}  # staff may remake the row
-        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), **time)
-        other_offers = entries.filter(
-            patient=OuterRef("patient"),
-            offers__status="open",
-            offers__slot__starts_at__lt=slot.ends_at,
-            offers__slot__ends_at__gt=slot.starts_at,
-        )
-        account = OuterRef("patient__user")  # null matches nothing
-        of_account = entries.filter(
-            Q(patient__user=account) | Q(offers__account=account),
-            offers__status="open",
-            offers__slot=slot,
-        )
-        own = Appointment.objects.filter(patient=OuterRef("patient"))
-        live = own.active()
-        since = OuterRef("created_at")
-        canceled = own.filter(**time, canceled_at__gte=since)
-        moved = own.filter(
-            events__kind="rescheduled", events__from_slot=slot.pk, events__at__gte=since
-        )
-        at_location = live.filter(location=slot.location_id, ends_at__gt=at)
-        return (
-            self.waiting()
-            .matching(slot)
-            .exclude(patient__user__is_active=False)
-            .filter(~Exists(declined), ~Exists(other_offers), ~Exists(of_account))
-            .filter(~Exists(canceled), ~Exists(moved))
-            .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
-            .under_limit(slot, at_location, at)
-            .under_cap(at)
-        )
-
-    def with_open_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries whose open offer has not expired at the instant."""
-        return self.filter(offers__status="open", offers__expires_at__gt=at)
-
-    def under_limit(self, slot: Slot, visits: Any, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries whose patient may have one more visit at the slot's location.
-
-        `visits`: those that count. So does each open offer there, which may become a visit. All
-        entries if the location has no limit.
-        """
-        limit = slot.location.max_live_per_patient
-        if limit is None:
-            return self
-        entries = self.model.objects.filter(patient=OuterRef("patient"))
-        offers = entries.with_open_offer(at).filter(offers__slot__location=slot.location_id)
-        number = _number_of(visits, "patient") + _number_of(offers, "patient")
-        return self.alias(visits=number).filter(visits__lt=limit)
-
-    def under_cap(self, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries whose account may have one more visit ahead; all that have no account.
-
-        As `booking_context`, which counts for one patient. Each open offer of the account counts
-        too: all of them can be accepted.
-        """
-        account = {"patient__user": OuterRef("patient__user")}
-        ahead = Appointment.objects.not_ended(at).filter(**account)
-        offers = self.model.objects.filter(**account).with_open_offer(at)
-        number = _number_of(ahead, "patient__user") + _number_of(offers, "patient__user")
-        entries = self.alias(ahead=number)
-        if settings.MAX_AHEAD_PER_ACCOUNT:
-            entries = entries.filter(ahead__lt=settings.MAX_AHEAD_PER_ACCOUNT)
-        if settings.MAX_AHEAD_UNVERIFIED:
-            verified = Q(patient__user__email_verified_at__isnull=False)
-            entries = entries.filter(verified | Q(ahead__lt=settings.MAX_AHEAD_UNVERIFIED))
-        return entries
-
-    def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
-        """Lock the first entry in line that is eligible for the locked slot, or return None.
-
-        The entry has `account`: the key of the account for which eligibility was checked, or None.
-        The query waits for no lock. It skips an entry that another transaction has locked, and a
-        patient with another entry that is locked: that transaction may make an overlapping offer.
-        """
-        skipped: list[int] = []
-        for _ in range(MAX_ATTEMPTS):
-            eligible = self.eligible_for(slot, at).annotate(account=F("patient__user"))
-            eligible = eligible.exclude(patient__in=skipped)
-            entry = eligible.skip_locked().first()
-            if entry is None or entry.is_only_offer_under_way(slot, at):
-                return entry
-            skipped.append(entry.patient_id)
-        return None
-
     # --- Locks ---
-
-    def skip_locked(self) -> "WaitlistEntryQuerySet":
-        """Lock the rows that the query reads, by primary key; leave out what others have locked."""
-        rows = self.select_for_update(no_key=True, of=("self",), skip_locked=True)
-        return rows.order_by("pk")
 
     def lock(self) -> "list[WaitlistEntry]":
         """Lock these entries, by primary key, in one statement. Callers lock their slots first."""
@@ -255,11 +97,6 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
             default=None,
         )
         return self.annotate(position=position)
-
-
-def _number_of(rows: Any, by: str) -> Coalesce:
-    """Return a subquery that counts these rows, all of which have the same value of `by`."""
-    return Coalesce(Subquery(rows.order_by().values(by).annotate(n=Count("pk")).values("n")), 0)
 
 
 def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
