@@ -6,7 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from appointment.models import Appointment
-from appointment.models.appointment import CHANGE_PERMISSION
+from appointment.models.lifecycle import CHANGE_PERMISSION
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
 

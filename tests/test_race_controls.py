@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from appointment.exceptions import NotCancelable
 from appointment.models import Appointment, AppointmentEvent, Status, WaitlistEntry, booking
-from appointment.models.appointment import LIVE
 from appointment.models.booking import booking_context
+from appointment.models.event import LIVE
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.doctor import DoctorQuerySet

@@ -23,7 +23,7 @@ from appointment.admin.filters import AppointmentPeriodFilter
 from appointment.admin.forms import AppointmentForm, OverridingActionForm
 from appointment.admin.people import PatientChoiceMixin
 from appointment.models import Appointment, AppointmentEvent
-from appointment.models.appointment import LIVE
+from appointment.models.event import LIVE
 from doctor.models import Location, Slot
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.exceptions import DomainError

@@ -1,7 +1,7 @@
 """Appointments: their scopes, and the verbs that change them.
 
 An appointment, or visit, is one patient's place in a slot. The transactions that book and move one
-are in `appointment.models.booking`.
+are in `appointment.models.booking`, the verbs of its day in `appointment.models.lifecycle`.
 """
 
 from datetime import datetime, timedelta
@@ -20,11 +20,11 @@ from appointment.exceptions import (
     AppointmentDeleted,
     AppointmentMoved,
     CancelDeadlinePassed,
-    InvalidTransition,
     NotCancelable,
 )
 from appointment.models.booking import BookAppointment, RescheduleAppointment
-from appointment.models.event import AppointmentEvent, Status
+from appointment.models.event import LIVE, AppointmentEvent, Status
+from appointment.models.lifecycle import CHANGE_PERMISSION, Lifecycle
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
@@ -33,23 +33,13 @@ from extensions.db.retry import retry_on_stale_lock
 from extensions.formats import instant_text
 from patient.models import Patient
 
-LIVE = Status.SCHEDULED
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
-CHANGE_PERMISSION = "appointment.change_appointment"
 # The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
 CLEARED_BY_MOVE = ("checked_in_at", "needs_rebooking")
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
-
-# The legal changes of status. Only staff change one final status into another, to correct it.
-TRANSITIONS: dict[str, frozenset[str]] = {
-    Status.SCHEDULED: frozenset({Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}),
-    Status.COMPLETED: frozenset({Status.NO_SHOW}),
-    Status.CANCELED: frozenset(),
-    Status.NO_SHOW: frozenset({Status.COMPLETED}),
-}
 
 
 class AppointmentQuerySet(SiteQuerySet["Appointment"]):
@@ -161,7 +151,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
 
 
-class Appointment(models.Model):
+class Appointment(Lifecycle):
     """A visit. It keeps the times, doctor and location of its slot if the slot is deleted."""
 
     patient = models.ForeignKey(
@@ -402,78 +392,6 @@ class Appointment(models.Model):
                 slot.offers.offer_places([slot], timezone.now())
         AuditEvent.objects.record(Action.DELETE, self, [self.patient])
         self.delete()
-
-    # --- The day of the visit: conditional updates that lock the appointment alone ---
-
-    def check_in(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Record that the patient has come; a second call changes nothing.
-
-        Raises InvalidTransition for a visit that is not scheduled, and on another date than that of
-        the visit, by the calendar of its location.
-        """
-        at = at or timezone.now()
-        with transaction.atomic():
-            self.refresh_from_db()
-            today = Appointment.objects.active().filter(pk=self.pk, date=self.location.today(at))
-            if today.filter(checked_in_at__isnull=True).update(checked_in_at=at):
-                self._record(Kind.CHECKED_IN, by, at)
-            elif not today.exists():
-                raise InvalidTransition
-            else:  # nothing changes, but the caller is shown the visit: that is a read
-                role = str(self._role_of(by))
-                AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
-        self.refresh_from_db(fields=["checked_in_at"])
-        return self
-
-    def complete(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Record that the visit took place; staff also correct a no-show.
-
-        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start
-        of the visit unless the patient has checked in.
-        """
-        at = at or timezone.now()
-        possible = Q(starts_at__lte=at) | Q(checked_in_at__isnull=False)
-        return self._conclude(Status.COMPLETED, possible, Kind.COMPLETED, by, at)
-
-    def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> "Appointment":
-        """Record that the patient did not come; staff also correct a completed visit.
-
-        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start.
-        """
-        at = at or timezone.now()
-        return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
-
-    def amend(
-        self, reason: str, by: User | None = None, at: datetime | None = None
-    ) -> "Appointment":
-        """Change the reason of the visit; raises InvalidTransition once its patient is erased."""
-        with transaction.atomic():
-            rows = Appointment.objects.filter(pk=self.pk, patient__isnull=False)
-            if not rows.update(reason=reason):
-                raise InvalidTransition("The person of this visit has been erased.")
-            status = rows.values_list("status", flat=True).get()
-            self._record(Kind.AMENDED, by, at or timezone.now(), status, status)
-        self.refresh_from_db(fields=["reason", "status"])
-        return self
-
-    def _conclude(
-        self, to: Status, possible: Q, kind: Kind, by: User | None, at: datetime
-    ) -> "Appointment":
-        """Change the status of a scheduled visit to `to`, if the condition `possible` holds.
-
-        Staff also correct a completed visit or a no-show, as TRANSITIONS allows.
-        """
-        sources: list[str] = [LIVE]
-        if by and by.is_staff_with(CHANGE_PERMISSION) and by.works_at(self.location_id):
-            sources = [source for source, targets in TRANSITIONS.items() if to in targets]
-        with transaction.atomic():
-            rows = Appointment.objects.filter(possible, pk=self.pk)
-            source = next((s for s in sources if rows.filter(status=s).update(status=to)), None)
-            if source is None:
-                raise InvalidTransition
-            self._record(kind, by, at, source, to)
-        self.refresh_from_db(fields=["status"])
-        return self
 
     # --- Shared by the verbs ---
 

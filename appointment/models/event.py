@@ -21,6 +21,9 @@ class Status(models.TextChoices):
     NO_SHOW = "no_show", "No-show"
 
 
+LIVE = Status.SCHEDULED
+
+
 class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
     """Events; only the verbs of an appointment add one."""
 

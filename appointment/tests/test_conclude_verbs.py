@@ -9,7 +9,8 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment, Status
-from appointment.models.appointment import HOLDING_STATUSES, TRANSITIONS
+from appointment.models.appointment import HOLDING_STATUSES
+from appointment.models.lifecycle import TRANSITIONS
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import ScheduleFactory
 from extensions.exceptions import DomainError

@@ -44,7 +44,7 @@ class LifecycleView(GenericAPIView[Appointment]):
     permission_classes = (IsAuthenticated, IsStaffOrVisitDoctor)
     lookup_url_kwarg = "appointment_id"
     conflicts = {"post": ("invalid_transition",)}
-    verb: Callable[..., Appointment]
+    verb: Callable[..., Any]
 
     def get_queryset(self) -> QuerySet[Appointment]:
         """Return the appointments that the caller may see in any role."""
