@@ -4,6 +4,7 @@ An appointment, or visit, is one patient's place in a slot. The transactions tha
 are in `appointment.models.booking`, the verbs of its day in `appointment.models.lifecycle`.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from appointment.exceptions import (
 from appointment.models.booking import BookAppointment, RescheduleAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import CHANGE_PERMISSION, Lifecycle
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
@@ -117,6 +119,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
 
     # --- Verbs ---
 
+    @retry_on_stale_lock
     def book_own(
         self,
         user: User,
@@ -283,6 +286,7 @@ class Appointment(Lifecycle):
 
     # --- Book, cancel, move ---
 
+    @retry_on_stale_lock
     def book(self, at: datetime | None = None, override_reason: str = "") -> "Appointment":
         """Take a place in `self.slot` for `self.patient`, in one transaction; returns itself.
 
@@ -313,11 +317,13 @@ class Appointment(Lifecycle):
         status releases the place. Locks the slot, waitlist entries, then the appointment.
         """
         at = at or timezone.now()
-        slots = self._lock_slot()
+        waiting = self._waiting_to_replace()
+        slots = self._lock_slot(waiting.values())
         self.refuse_change(at, override_reason)
+        freed = self._expire_replacing(waiting, at)
         for slot in slots:
             slot.release()
-            slot.offers.offer_places([slot], at)
+            slot.offers.offer_places([slot, *freed], at)
         changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
         if not Appointment.objects.upcoming(at).filter(pk=self.pk).update(**changes):
             raise NotCancelable
@@ -328,6 +334,7 @@ class Appointment(Lifecycle):
             setattr(self, name, value)
         return self
 
+    @retry_on_stale_lock
     def reschedule(
         self,
         to: Slot | int,
@@ -381,15 +388,17 @@ class Appointment(Lifecycle):
 
         Locks the slot, waitlist entries, then the appointment.
         """
+        at, waiting = timezone.now(), self._waiting_to_replace()
         try:
-            slots = self._lock_slot()
+            slots = self._lock_slot(waiting.values())
         except AppointmentDeleted:
             return
+        freed = self._expire_replacing(waiting, at)
         held = Appointment.objects.holding_a_place().filter(pk=self.pk)
         if held.select_for_update(no_key=True).exists():
             for slot in slots:
                 slot.release()
-                slot.offers.offer_places([slot], timezone.now())
+                slot.offers.offer_places([slot, *freed], at)
         AuditEvent.objects.record(Action.DELETE, self, [self.patient])
         self.delete()
 
@@ -399,13 +408,15 @@ class Appointment(Lifecycle):
         """Read the row again, with the doctor, the location and the patient."""
         self.refresh_from_db(from_queryset=Appointment.objects.with_names())
 
-    def _lock_slot(self) -> list[Slot]:
-        """Lock the slot of the visit, if it has one, and read the visit again.
+    def _lock_slot(self, others: Iterable[int | None] = ()) -> list[Slot]:
+        """Lock the slot of the visit, if it has one, and read the visit again; return the slot.
 
-        Raises AppointmentMoved if the visit is in another slot by now, AppointmentDeleted if gone.
+        The slots with the keys `others` are locked in the same statement. Raises AppointmentMoved
+        if the visit is in another slot by now, AppointmentDeleted if gone.
         """
         expected = self.slot_id
-        slots = Slot.objects.of_key(expected).lock()
+        keys = {pk for pk in (expected, *others) if pk}
+        slots = [slot for slot in Slot.objects.filter(pk__in=keys).lock() if slot.pk == expected]
         try:
             self.reload()
         except Appointment.DoesNotExist as deleted:
@@ -413,6 +424,31 @@ class Appointment(Lifecycle):
         if self.slot_id != expected:
             raise AppointmentMoved
         return slots
+
+    def _waiting_to_replace(self) -> dict[int, int | None]:
+        """Map the key of each waitlist entry that would replace the visit to its offered slot.
+
+        None where nothing is offered.
+        """
+        entries = self.replacing_entries.filter(status__in=IN_LINE)
+        waiting: dict[int, int | None] = {}
+        for entry, slot, status in entries.values_list("pk", "offers__slot", "offers__status"):
+            waiting[entry] = slot if status == "open" else waiting.get(entry)
+        return waiting
+
+    def _expire_replacing(self, waiting: dict[int, int | None], at: datetime) -> list[Slot]:
+        """End these waitlist entries as expired: the visit that they would replace is over.
+
+        Returns the slots that were offered to them; the caller offers the places to others.
+        """
+        if not waiting or self.slot is None:
+            return []
+        offered = Slot.objects.filter(pk__in=[pk for pk in waiting.values() if pk]).lock()
+        entries = self.replacing_entries.all()
+        found: list[Slot] = self.slot.offers.end_entries(
+            entries, WaitlistStatus.EXPIRED, offered, at
+        )
+        return found
 
     def _copy_slot(self, slot: Slot) -> None:
         """Set the slot and the columns copied from it."""

@@ -6,7 +6,7 @@ rules need to know of the patient) and let `Slot.take` decide. The module does n
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, Q, QuerySet
 
 from appointment.exceptions import NotCancelable
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
@@ -106,7 +107,8 @@ class PlaceRequest:
     The lock of the patient serializes the bookings of one patient, so that the visits read into the
     booking context are current when the appointment is written. The place needs no such lock: the
     conditional UPDATE in `Slot.take` decides. `waive`: as in `booking_context`. `by`: the user who
-    books or moves, set by `book` and `move`.
+    books or moves, set by `book` and `move`. `waits`: whether the patient is in line for anything;
+    only then are slots locked before a booking takes its place. `locked`: the slots locked so far.
     """
 
     appointment: Any
@@ -115,6 +117,8 @@ class PlaceRequest:
     candidates: list[Slot] = field(default_factory=list, init=False)
     context: BookingContext = field(init=False)
     by: Any = field(default=None, init=False)
+    waits: bool = field(default=False, init=False)
+    locked: dict[int, Slot] = field(default_factory=dict, init=False)
 
     @property
     def sites(self) -> frozenset[int] | None:
@@ -152,14 +156,38 @@ class PlaceRequest:
         """
         if self.sites is not None:
             slots = slots.filter(location__in=self.sites)
-        self.candidates = list(
-            slots.select_related("doctor", "location").order_by("starts_at", "pk")
-        )
+        in_line = self.appointment.patient.waitlist_entries.filter(status__in=IN_LINE)
+        found: Any = slots.select_related("doctor", "location").annotate(waits=Exists(in_line))
+        self.candidates = list(found.order_by("starts_at", "pk"))
         if not self.candidates:
             raise Slot.DoesNotExist
+        self.waits = self.candidates[0].waits  # type: ignore[attr-defined]  # annotated
         window = (self.candidates[0].starts_at, max(slot.ends_at for slot in self.candidates))
         locations = {slot.location for slot in self.candidates}
         self.context = self._context(locations, window)
+
+    def lock_places(self, keys: Iterable[int]) -> dict[int, Slot]:
+        """Lock these slots and those offered to the patient, by primary key in one statement.
+
+        The patient may leave the line by this booking or move, which releases an offered place.
+        """
+        offered = self.appointment.patient.waitlist_entries.filter(offers__status="open")
+        wanted = {*keys, *offered.values_list("offers__slot", flat=True)}
+        self.locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=sorted(wanted)).lock()}
+        return self.locked
+
+    def leave_line(self, slot: Slot) -> list[Slot]:
+        """End the patient's waitlist entries that the taken slot fits: the wish has come true.
+
+        Returns the slots of their offers, whose places are free then. The caller offers them to
+        others once the visit is written, so that it counts. Raises StaleLock if an entry got an
+        offer of a slot that is not locked.
+        """
+        entries = self.appointment.patient.waitlist_entries.matching(slot)
+        found: list[Slot] = slot.offers.end_entries(
+            entries, WaitlistStatus.ACCEPTED, self.locked.values(), self.at
+        )
+        return found
 
     def _context(self, locations: Iterable[Location], window: Span) -> BookingContext:
         visit = self.appointment
@@ -183,12 +211,17 @@ class BookAppointment(PlaceRequest):
         """
         self.by = self.appointment.booked_by
         self.load_candidates(slots)
+        if self.waits and not self.locked:
+            self.lock_places(slot.pk for slot in self.candidates)
         if earliest:
             slot = self._take_earliest()
         else:
             slot = self.candidates[0]
             slot.take(context=self.context)
+        freed = self.leave_line(slot) if self.waits else []
         self.appointment.save_booked(slot, self.at)
+        if freed:
+            slot.offers.offer_places(freed, self.at)
         return self.appointment
 
     def _take_earliest(self) -> Slot:
@@ -236,20 +269,37 @@ class RescheduleAppointment(PlaceRequest):
 
     override_reason: str = ""
 
-    def move(self, to: int, by: Any = None) -> Any:
-        """Move the visit to the slot with this key; raises as `Appointment.reschedule`."""
+    def move(self, to: int, by: Any = None, when_locked: Callable[[], None] | None = None) -> Any:
+        """Move the visit to the slot with this key; raises as `Appointment.reschedule`.
+
+        `when_locked` runs once both slots are locked, before a place is taken.
+        """
         visit, self.by = self.appointment, by
         with self.transaction():
             self._lock_patient()
             old, new = self._lock_slots(to)
+            if when_locked:
+                when_locked()
             self.load_candidates(Slot.objects.of_key(new.pk))
             if self.sites is not None and old.location_id not in self.sites:
                 raise Slot.DoesNotExist
             old.release()
             new.take(context=self.context)
             old.offers.offer_places([old], self.at)
+            freed = self.leave_line(self.candidates[0]) if self.waits else []
             visit.save_moved(old, new, by, self.at, self.override_reason)
+            if freed:
+                old.offers.offer_places(freed, self.at)
         return visit
+
+    def leave_line(self, slot: Slot) -> list[Slot]:
+        """End the entries that the new slot fits, and the offers of slots no earlier than it.
+
+        The latter are those of entries that replace this visit, and wait for an earlier slot still.
+        """
+        freed, visit, locked = super().leave_line(slot), self.appointment.pk, self.locked.values()
+        later = slot.offers.withdraw_not_earlier(visit, slot.starts_at, locked, self.at)
+        return [*freed, *later]
 
     def _lock_patient(self) -> None:
         """Lock the patient and the account behind the patient, and read the visit again.
@@ -268,8 +318,7 @@ class RescheduleAppointment(PlaceRequest):
         `Appointment.refuse_change` for the visit.
         """
         visit, present = self.appointment, self.appointment.slot_id
-        keys = {pk for pk in (present, to) if pk}
-        locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}
+        locked = self.lock_places(pk for pk in (present, to) if pk)
         visit.reload()  # it may have been canceled while this transaction waited for its slot
         visit.refuse_change(self.at, self.override_reason)
         public = Slot.objects.filter(pk=to, doctor__is_active=True)

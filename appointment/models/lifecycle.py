@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from appointment.exceptions import InvalidTransition
 from appointment.models.event import LIVE, AppointmentEvent, Status
+from extensions.db.retry import retry_on_stale_lock
 
 CHANGE_PERMISSION = "appointment.change_appointment"
 Kind = AppointmentEvent.Kind
@@ -35,6 +36,8 @@ class Lifecycle(models.Model):
     location: Any
     location_id: int
     _record: Callable[..., None]  # of `Appointment`, for all its verbs
+    _waiting_to_replace: Callable[[], dict[int, int | None]]
+    _expire_replacing: Callable[..., list[Any]]
     _role_of: Callable[[User | None], AppointmentEvent.Role]
 
     class Meta:
@@ -45,7 +48,8 @@ class Lifecycle(models.Model):
         """The appointments, with their scopes."""
         return type(self)._default_manager
 
-    # --- The day of the visit: conditional updates that lock the appointment alone ---
+    # --- The day of the visit: conditional updates that lock the appointment alone. Where an entry
+    # of the waitlist would replace the visit, its offered slot and the entry are locked first. ---
 
     def check_in(self, by: User | None = None, at: datetime | None = None) -> Self:
         """Record that the patient has come; a second call changes nothing.
@@ -96,6 +100,7 @@ class Lifecycle(models.Model):
         self.refresh_from_db(fields=["reason", "status"])
         return self
 
+    @retry_on_stale_lock
     def _conclude(self, to: Status, possible: Q, kind: Kind, by: User | None, at: datetime) -> Self:
         """Change the status of a scheduled visit to `to`, if the condition `possible` holds.
 
@@ -105,6 +110,8 @@ class Lifecycle(models.Model):
         if by and by.is_staff_with(CHANGE_PERMISSION) and by.works_at(self.location_id):
             sources = [source for source, targets in TRANSITIONS.items() if to in targets]
         with transaction.atomic():
+            if freed := self._expire_replacing(self._waiting_to_replace(), at):
+                freed[0].offers.offer_places(freed, at)
             rows = self._rows.filter(possible, pk=self.pk)
             source = next((s for s in sources if rows.filter(status=s).update(status=to)), None)
             if source is None:

@@ -21,7 +21,8 @@ class WaitlistCriteria:
     """What an entry waits for: a doctor or a specialty, dates, weekdays and times of day.
 
     Dates and times are on the clock of the visit's location. Bit n of `weekday_bits` is weekday n,
-    Monday being 0; no bit means any day.
+    Monday being 0; no bit means any day. Only slots that start earlier than the instant `before`
+    fit, which is the start of the visit that the entry replaces.
     """
 
     doctor_id: int | None
@@ -31,6 +32,7 @@ class WaitlistCriteria:
     weekday_bits: int
     start_time: time | None
     end_time: time | None
+    before: datetime | None = None
 
     @classmethod
     def of(cls, entry: Any) -> Self:
@@ -42,6 +44,7 @@ class WaitlistCriteria:
         day = start.date()
         return (
             self.first_date <= day <= self.last_date
+            and (self.before is None or start < self.before)
             and (not self.weekday_bits or bool(self.weekday_bits >> day.weekday() & 1))
             and (self.start_time is None or self.start_time <= start.time())
             and (self.end_time is None or (end.date() == day and end.time() <= self.end_time))
@@ -71,6 +74,8 @@ class WaitlistCriteria:
         if self.specialty_id:
             doctor = Q(doctor__specialties=self.specialty_id)
         slots = Slot.objects.filter(doctor).between(self.first_date, self.last_date, locations)
+        if self.before:
+            slots = slots.filter(starts_at__lt=self.before)
         if self.weekday_bits:
             days = [day + 1 for day in range(7) if self.weekday_bits >> day & 1]
             slots = slots.filter(schedule__date__iso_week_day__in=days)
@@ -100,6 +105,7 @@ def _has_weekday(first: date, last: date, bits: int) -> bool:
 
 
 CRITERIA = tuple(column.name for column in fields(WaitlistCriteria))
+COLUMNS = tuple("replaces__starts_at" if name == "before" else name for name in CRITERIA)
 
 
 class WaitingCriteria:
@@ -110,7 +116,7 @@ class WaitingCriteria:
 
     def __init__(self, entries: QuerySet[Any], doctors: Iterable[int]) -> None:
         """Read the criteria and, if an entry names a specialty, what the doctors practise."""
-        rows = entries.order_by().values_list(*CRITERIA)
+        rows = entries.order_by().values_list(*COLUMNS)
         self.count = Counter(WaitlistCriteria(*row) for row in rows.iterator())
         by_specialty = any(criteria.specialty_id for criteria in self.count)
         self.specialties = _specialties_of(doctors) if by_specialty else {}
