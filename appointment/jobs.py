@@ -13,32 +13,39 @@ from django.db.models import Exists, F, OuterRef, Q
 from accounts.models import AuditEvent
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer
-from appointment.models.waitlist import WaitlistEntry, WaitlistStatus, today_everywhere
+from appointment.models.waitlist import WaitlistEntry, today_everywhere, visit_stands
 from appointment.models.waitlist_matching import WaitingCriteria
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.models import Doctor, Slot
 from doctor.wall_time import A_DAY
 from extensions.db.batches import key_batches
 
 
 def expire_offers(at: datetime) -> int:
-    """Expire open offers past `expires_at`, and offer their places to the next in line.
+    """End open offers past `expires_at`, and those to inactive accounts; offer the places on.
 
-    Returns how many offers expired.
+    Returns how many offers ended.
     """
-    expired = Offer.objects.open().filter(slot=OuterRef("pk"), expires_at__lte=at)
+    over = Offer.objects.open().filter(slot=OuterRef("pk")).over(at)
     ended = 0
-    for pks in key_batches(Slot.objects.filter(Exists(expired))):
+    for pks in key_batches(Slot.objects.filter(Exists(over))):
         for pk in pks:
             with transaction.atomic():
                 for slot in Slot.objects.of_key(pk).lock():
-                    ended += Offer.objects.end_expired(slot, at)
+                    ended += Offer.objects.end_over(slot, at)
                     Offer.objects.offer_places([slot], at)
     return ended
 
 
 def expire_entries(at: datetime) -> int:
-    """Set the status `expired` on waiting entries whose last date has passed; returns how many."""
+    """Set the status `expired` on waiting entries whose last date has passed; returns how many.
+
+    Also on those in line whose visit to replace is not scheduled any more. The verb that ends the
+    visit ends them; one that joined at the same moment is left to this job.
+    """
     expired, today = 0, today_everywhere(at)
+    for pks in key_batches(WaitlistEntry.objects.filter(~visit_stands(), status__in=IN_LINE)):
+        expired += sum(entry.expire(at) for entry in WaitlistEntry.objects.filter(pk__in=pks))
     for pks in key_batches(WaitlistEntry.objects.past_last_date(today)):
         with transaction.atomic():
             entries = WaitlistEntry.objects.past_last_date(today).filter(pk__in=pks)

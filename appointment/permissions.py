@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from appointment.models import Appointment
-from appointment.models.acting import CHANGE_PERMISSION, STAFF_ONLY, acts_as_staff
+from appointment.models import Appointment, WaitlistEntry
+from appointment.models.acting import CHANGE_PERMISSION, STAFF_ONLY, acts_as_staff, is_own
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
 
@@ -28,6 +28,23 @@ class MayChangeAppointments(IsStaffWithModelPermission):
         **IsStaffWithModelPermission.perms_map,
         "POST": ["%(app_label)s.change_%(model_name)s"],
     }
+
+
+class IsTheirsOrStaffMay(BasePermission):
+    """The waitlist entry is of the caller's family, or the caller is staff with the permission.
+
+    The view's `staff_permissions` name what each action needs; to read, any of them will do, which
+    the view's queryset checks.
+    """
+
+    message = "Only staff with the permission may do this for another patient."
+
+    def has_object_permission(self, request: Request, view: Any, obj: WaitlistEntry) -> bool:
+        """Return whether it is the caller's own entry, or such staff calls."""
+        user: Any = request.user
+        action = getattr(view, "action", None) or str(request.method).lower()
+        needed = view.staff_permissions.get(action, ())
+        return is_own(user, obj.patient) or all(map(user.is_staff_with, needed))
 
 
 class IsStaffOrVisitDoctor(BasePermission):

@@ -1,4 +1,4 @@
-"""Receivers of the signals of doctor and patient; each calls one verb.
+"""Receivers of the signals of accounts, doctor and patient; each calls one verb.
 
 Django runs them in the order of this file: waitlist entries are locked before appointments.
 """
@@ -9,6 +9,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.models import User
+from accounts.signals import account_ended
 from appointment.models import Appointment, Offer
 from appointment.models.erasure import anonymize_for, end_for_deceased
 from appointment.models.merging import merge_into
@@ -36,6 +37,12 @@ def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> 
     New slots are left out: they have no visit yet.
     """
     Appointment.objects.update_rebooking_flags(slots - new, at)
+
+
+@receiver(account_ended)
+def withdraw_offers_of_account(user: User, at: datetime, **kwargs: Any) -> None:
+    """Offer to others what was offered to the people of an account that has ended."""
+    Offer.objects.withdraw_from_account(user.pk, at)
 
 
 @receiver(patient_erasing)

@@ -25,6 +25,7 @@ from accounts.models.device import Device, KnownDevice, device_name
 from accounts.models.mail import MailKind, OutgoingMail
 from accounts.passwords import in_nfc
 from accounts.privacy import display_name
+from accounts.signals import account_ended
 from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
 from extensions.exceptions import DomainError
@@ -329,9 +330,9 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         """Write these columns; a new `email` is unverified, and gets the mail that verifies it.
 
         The present address in other letters is no new one. A new password or `is_active=False`
-        deletes all API tokens of the user and ends all sessions in the same transaction. A new
-        password or address queues a notice to the owner. Raises LastAdministrator if no other
-        active superuser who is staff would be left.
+        deletes all API tokens of the user and ends all sessions in the same transaction; the latter
+        sends `account_ended` too. A new password or address queues a notice to the owner. Raises
+        LastAdministrator if no other active superuser who is staff would be left.
         """
         with transaction.atomic():
             takes_rank = any(changes.get(name) is False for name in ADMINISTRATOR)
@@ -347,6 +348,8 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             super().revise(**changes, **({"signed_out_at": timezone.now()} if ends else {}))
             if ends:
                 AuthToken.objects.filter(user=self).delete()
+            if changes.get("is_active") is False:
+                account_ended.send(sender=User, user=self, at=timezone.now())
             if before:
                 self._tell_of_change(before)
 
@@ -367,6 +370,8 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             super().save(*args, **kwargs)
             if ends:
                 AuthToken.objects.filter(user=self).delete()
+            if ends and not self.is_active:
+                account_ended.send(sender=User, user=self, at=timezone.now())
             if before:
                 self._tell_of_change(before)
 

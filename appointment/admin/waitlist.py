@@ -1,10 +1,14 @@
 """The admin pages of the waitlist and of its offers."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,19 +16,29 @@ from django.utils import timezone
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.requests import signed_in_user
 from appointment.admin.appointments import local_time
+from appointment.admin.forms import MAX_REASON_LENGTH
 from appointment.admin.people import PatientChoiceMixin
 from appointment.models import Appointment, Offer, WaitlistEntry, WaitlistStatus
 from appointment.models.erasure import lock_entries
 from appointment.models.offer import with_state
+from appointment.models.waitlist import CHANGE_ENTRY
 from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Doctor, Specialty
 from doctor.wall_time import validate_date
-from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import PartialUpdateForm
 from extensions.exceptions import DomainError
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class AcceptingActionForm(ActionForm):
+    """The choice of an admin action, and the reason for which staff set rules aside to accept."""
+
+    override_reason = forms.CharField(
+        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to accept):"
+    )
 
 
 class WaitlistEntryForm(PartialUpdateForm):
@@ -75,10 +89,14 @@ def specialties_at_sites_of(user: Any) -> QuerySet[Specialty]:
 
 @admin.register(WaitlistEntry)
 class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin):
-    """Waitlist entries: adding one calls `join`, deleting one calls `leave`. None is changed."""
+    """Waitlist entries: adding one calls `join`, deleting one calls `leave`.
+
+    Staff accept and decline offers by actions. No entry is changed.
+    """
 
     form = WaitlistEntryForm
-    criteria = ("patient", "doctor", "specialty", "first_date", "last_date")
+    action_form = AcceptingActionForm
+    criteria = ("patient", "doctor", "specialty", "replaces", "first_date", "last_date")
     times_of_day = ("start_time", "end_time")
     fields = (
         *criteria,
@@ -89,8 +107,13 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         "offer",
         "created_at",
     )
-    autocomplete_fields = ("patient", "doctor", "specialty")
-    site_choices = {"doctor": Doctor.objects.at_sites_of, "specialty": specialties_at_sites_of}
+    autocomplete_fields = ("patient", "doctor", "specialty", "replaces")
+    actions = ("accept", "decline", "delete_selected")
+    site_choices = {
+        "doctor": Doctor.objects.at_sites_of,
+        "specialty": specialties_at_sites_of,
+        "replaces": Appointment.objects.at_sites_of,
+    }
     list_display = (
         "patient",
         "doctor",
@@ -131,10 +154,47 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         """Refuse: a changed entry would keep a place in line that it took for other criteria."""
         return False
 
+    def has_answer_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may answer offers for patients, as in the API."""
+        return signed_in_user(request).is_staff_with(CHANGE_ENTRY)
+
     # --- Verbs ---
 
     def add_row(self, request: HttpRequest, obj: WaitlistEntry) -> None:
         obj.join()
+
+    @admin.action(permissions=["answer"], description="Accept the offers of selected entries")
+    def accept(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
+        """Book the offered places for the patients, who have said so on the telephone, say."""
+        override = request.POST.get("override_reason", "")
+        accept = partial(WaitlistEntry.accept, override_reason=override)
+        self._answer(request, queryset, accept, "accepted")
+
+    @admin.action(permissions=["answer"], description="Decline the offers of selected entries")
+    def decline(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
+        """Decline the offered places; the entries keep their positions in line."""
+        self._answer(request, queryset, WaitlistEntry.decline, "declined")
+
+    def _answer(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[WaitlistEntry],
+        verb: Callable[..., Any],
+        done: str,
+    ) -> None:
+        """Call the verb on each entry in a transaction of its own, and show each refusal."""
+        user, count = signed_in_user(request), 0
+        for entry in WaitlistEntry.objects.filter(pk__in=[row.pk for row in queryset]):
+            try:
+                with transaction.atomic():
+                    verb(entry, by=user)
+                    self.log_change(request, entry, f"Offer {done}.")
+                count += 1
+            except HANDLED_ERRORS as error:
+                sentences = " ".join(self.as_validation_error(error).messages)
+                self.message_user(request, f"{entry}: {sentences}", messages.ERROR)
+        if count:
+            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: WaitlistEntry) -> None:
         obj.leave()

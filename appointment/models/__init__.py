@@ -5,7 +5,8 @@ from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer, OfferStatus
-from appointment.models.waitlist import IN_LINE, WaitlistEntry, WaitlistStatus
+from appointment.models.waitlist import WaitlistEntry
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from appointment.models.work_list import WorkListItem
 
 __all__ = [

@@ -4,7 +4,8 @@ An appointment, or visit, is one patient's place in a slot. The transactions tha
 are in `appointment.models.booking`, the verbs of its day in `appointment.models.lifecycle`.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,20 +20,17 @@ from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
     AppointmentMoved,
-    CancelDeadlinePassed,
-    CheckedIn,
-    NotCancelable,
 )
 from appointment.models.acting import CHANGE_PERMISSION
 from appointment.models.booking import BookAppointment, RescheduleAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import Lifecycle
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
-from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from patient.models import Patient
 
@@ -154,6 +152,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
 
     # --- Verbs ---
 
+    @retry_on_stale_lock
     def book_own(
         self,
         user: User,
@@ -310,50 +309,9 @@ class Appointment(Lifecycle):
         """Whether the visit is counted in `slot.taken`."""
         return self.status in HOLDING_STATUSES
 
-    def can_cancel(self, at: datetime | None = None) -> bool:
-        """Whether the patient can cancel the visit at the instant."""
-        try:
-            self.refuse_change(at or timezone.now(), as_patient=True)
-        except DomainError:
-            return False
-        return True
-
-    @property
-    def can_reschedule(self) -> bool:
-        """Whether the patient can move the visit to a free slot now: if it can be canceled."""
-        return self.can_cancel()
-
-    def refuse_change(
-        self, at: datetime, override_reason: str = "", *, as_patient: bool = False
-    ) -> None:
-        """Raise the reason why the visit cannot be canceled or moved at the instant, if any.
-
-        NotCancelable unless it is scheduled and has not begun; CheckedIn for the patient's own call
-        after check-in; CancelDeadlinePassed. With an `override_reason` staff cancel and move every
-        visit that is scheduled.
-        """
-        if self.status != LIVE:
-            raise NotCancelable
-        if override_reason:
-            return
-        if as_patient and self.checked_in_at is not None:
-            raise CheckedIn
-        if self.starts_at <= at:
-            raise NotCancelable
-        if not self._is_before_deadline(at):
-            raise CancelDeadlinePassed
-
-    def acts_as_patient(self, by: User | None) -> bool:
-        """Whether the user acts on this visit as its patient, or for a dependent."""
-        return self._role_of(by) == Role.PATIENT
-
-    def _is_before_deadline(self, at: datetime) -> bool:
-        """Whether the cancel deadline allows a change; a visit on the work list has no deadline."""
-        deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
-        return self.needs_rebooking or self.starts_at - deadline >= at
-
     # --- Book, cancel, move ---
 
+    @retry_on_stale_lock
     def book(
         self, at: datetime | None = None, override_reason: str = "", squeeze_in: bool = False
     ) -> "Appointment":
@@ -387,12 +345,14 @@ class Appointment(Lifecycle):
         releases the place. Locks the slot, waitlist entries, then the appointment.
         """
         at = at or timezone.now()
-        slots = self._lock_slot()
+        waiting = self._waiting_to_replace()
+        slots = self._lock_slot(waiting.values())
         as_patient = self.acts_as_patient(by)
         self.refuse_change(at, override_reason, as_patient=as_patient)
+        freed = self._expire_replacing(waiting, at)
         for slot in slots:
             slot.release()
-            slot.offers.offer_places([slot], at)
+            slot.offers.offer_places([slot, *freed], at)
         changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
         if not self._changeable(at, override_reason, as_patient=as_patient).update(**changes):
             raise self._overtaken(at, override_reason, as_patient=as_patient)
@@ -460,15 +420,17 @@ class Appointment(Lifecycle):
 
         Locks the slot, waitlist entries, then the appointment.
         """
+        at, waiting = timezone.now(), self._waiting_to_replace()
         try:
-            slots = self._lock_slot()
+            slots = self._lock_slot(waiting.values())
         except AppointmentDeleted:
             return
+        freed = self._expire_replacing(waiting, at)
         held = Appointment.objects.holding_a_place().filter(pk=self.pk)
         if held.select_for_update(no_key=True).exists():
             for slot in slots:
                 slot.release()
-                slot.offers.offer_places([slot], timezone.now())
+                slot.offers.offer_places([slot, *freed], at)
         AuditEvent.objects.record(Action.DELETE, self, [self.patient])
         self.delete()
 
@@ -478,36 +440,15 @@ class Appointment(Lifecycle):
         """Read the row again, with the doctor, the location and the patient."""
         self.refresh_from_db(from_queryset=Appointment.objects.with_names())
 
-    def _changeable(
-        self, at: datetime, override_reason: str, *, as_patient: bool
-    ) -> AppointmentQuerySet:
-        """Return this visit for the UPDATE that cancels or moves it, by the rules of its columns.
+    def _lock_slot(self, others: Iterable[int | None] = ()) -> list[Slot]:
+        """Lock the slot of the visit, if it has one, and read the visit again; return the slot.
 
-        It repeats `refuse_change` but for the deadline: a check-in or a completion locks the
-        appointment alone, and may be written after `refuse_change` has read the row.
-        """
-        rows = Appointment.objects.active().filter(pk=self.pk)
-        if override_reason:
-            return rows
-        arrived = {"checked_in_at__isnull": True} if as_patient else {}
-        return rows.filter(starts_at__gt=at, **arrived)
-
-    def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
-        """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
-        self.reload()
-        try:
-            self.refuse_change(at, override_reason, as_patient=as_patient)
-        except DomainError as refusal:
-            return refusal
-        return NotCancelable()
-
-    def _lock_slot(self) -> list[Slot]:
-        """Lock the slot of the visit, if it has one, and read the visit again.
-
-        Raises AppointmentMoved if the visit is in another slot by now, AppointmentDeleted if gone.
+        The slots with the keys `others` are locked in the same statement. Raises AppointmentMoved
+        if the visit is in another slot by now, AppointmentDeleted if gone.
         """
         expected = self.slot_id
-        slots = Slot.objects.of_key(expected).lock()
+        keys = {pk for pk in (expected, *others) if pk}
+        slots = [slot for slot in Slot.objects.filter(pk__in=keys).lock() if slot.pk == expected]
         try:
             self.reload()
         except Appointment.DoesNotExist as deleted:
@@ -515,6 +456,31 @@ class Appointment(Lifecycle):
         if self.slot_id != expected:
             raise AppointmentMoved
         return slots
+
+    def _waiting_to_replace(self) -> dict[int, int | None]:
+        """Map the key of each waitlist entry that would replace the visit to its offered slot.
+
+        None where nothing is offered.
+        """
+        entries = self.replacing_entries.filter(status__in=IN_LINE)
+        waiting: dict[int, int | None] = {}
+        for entry, slot, status in entries.values_list("pk", "offers__slot", "offers__status"):
+            waiting[entry] = slot if status == "open" else waiting.get(entry)
+        return waiting
+
+    def _expire_replacing(self, waiting: dict[int, int | None], at: datetime) -> list[Slot]:
+        """End these waitlist entries as expired: the visit that they would replace is over.
+
+        Returns the slots that were offered to them; the caller offers the places to others.
+        """
+        if not waiting or self.slot is None:
+            return []
+        offered = Slot.objects.filter(pk__in=[pk for pk in waiting.values() if pk]).lock()
+        entries = self.replacing_entries.all()
+        found: list[Slot] = self.slot.offers.end_entries(
+            entries, WaitlistStatus.EXPIRED, offered, at
+        )
+        return found
 
     def _copy_slot(self, slot: Slot) -> None:
         """Set the slot and the columns copied from it."""

@@ -6,7 +6,7 @@ does not import `Appointment`: it changes the object that it is given.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, F, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, Q, QuerySet, Value
 
 from appointment.exceptions import NotCancelable
 from appointment.models.acting import (
@@ -25,6 +25,7 @@ from appointment.models.acting import (
     is_own,
     lock_patient_for,
 )
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotClosed, SlotFull
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
@@ -118,6 +119,8 @@ class PlaceRequest:
     booking context are current when the appointment is written. The place needs no such lock: the
     conditional UPDATE in `Slot.take` decides. `waive`: as in `booking_context`. `by`: the user who
     books or moves, set by `book` and `move`. `permission`: what staff need to act as staff.
+    `waits`: whether the patient is in line for anything; only then are slots locked before a
+    booking takes its place. `locked`: the slots locked so far.
     """
 
     appointment: Any
@@ -127,6 +130,8 @@ class PlaceRequest:
     candidates: list[Slot] = field(default_factory=list, init=False)
     context: BookingContext = field(init=False)
     by: Any = field(default=None, init=False)
+    waits: bool = field(default=False, init=False)
+    locked: dict[int, Slot] = field(default_factory=dict, init=False)
 
     @property
     def sites(self) -> frozenset[int] | None:
@@ -188,14 +193,38 @@ class PlaceRequest:
             self._acts_as_staff()
         if self.sites is not None:
             slots = slots.filter(location__in=self.sites)
-        self.candidates = list(
-            slots.select_related("doctor", "location").order_by("starts_at", "pk")
-        )
+        in_line = self.appointment.patient.waitlist_entries.filter(status__in=IN_LINE)
+        found: Any = slots.select_related("doctor", "location").annotate(waits=Exists(in_line))
+        self.candidates = list(found.order_by("starts_at", "pk"))
         if not self.candidates:
             raise Slot.DoesNotExist
+        self.waits = self.candidates[0].waits  # type: ignore[attr-defined]  # annotated
         window = (self.candidates[0].starts_at, max(slot.ends_at for slot in self.candidates))
         locations = {slot.location for slot in self.candidates}
         self.context = self._context(locations, window)
+
+    def lock_places(self, keys: Iterable[int]) -> dict[int, Slot]:
+        """Lock these slots and those offered to the patient, by primary key in one statement.
+
+        The patient may leave the line by this booking or move, which releases an offered place.
+        """
+        offered = self.appointment.patient.waitlist_entries.filter(offers__status="open")
+        wanted = {*keys, *offered.values_list("offers__slot", flat=True)}
+        self.locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=sorted(wanted)).lock()}
+        return self.locked
+
+    def leave_line(self, slot: Slot) -> list[Slot]:
+        """End the patient's waitlist entries that the taken slot fits: the wish has come true.
+
+        Returns the slots of their offers, whose places are free then. The caller offers them to
+        others once the visit is written, so that it counts. Raises StaleLock if an entry got an
+        offer of a slot that is not locked.
+        """
+        entries = self.appointment.patient.waitlist_entries.matching(slot)
+        found: list[Slot] = slot.offers.end_entries(
+            entries, WaitlistStatus.ACCEPTED, self.locked.values(), self.at
+        )
+        return found
 
     def _context(self, locations: Iterable[Location], window: Span) -> BookingContext:
         visit = self.appointment
@@ -248,12 +277,17 @@ class BookAppointment(PlaceRequest):
         if self.squeeze_in:
             self._check_squeeze_in()
         self.load_candidates(slots)
+        if self.waits and not self.locked:
+            self.lock_places(slot.pk for slot in self.candidates)
         if earliest:
             slot = self._take_earliest()
         else:
             slot = self.candidates[0]
             self._take(slot)
+        freed = self.leave_line(slot) if self.waits else []
         self.appointment.save_booked(slot, self.at)
+        if freed:
+            slot.offers.offer_places(freed, self.at)
         return self.appointment
 
     def _take(self, slot: Slot) -> None:
@@ -333,20 +367,37 @@ class RescheduleAppointment(PlaceRequest):
     override_reason: str = ""
     permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
 
-    def move(self, to: int, by: Any = None) -> Any:
-        """Move the visit to the slot with this key; raises as `Appointment.reschedule`."""
+    def move(self, to: int, by: Any = None, when_locked: Callable[[], None] | None = None) -> Any:
+        """Move the visit to the slot with this key; raises as `Appointment.reschedule`.
+
+        `when_locked` runs once both slots are locked, before a place is taken.
+        """
         visit, self.by = self.appointment, by
         with self.transaction():
             self.lock_patient_of_visit(NotCancelable)
             old, new = self._lock_slots(to)
+            if when_locked:
+                when_locked()
             self.load_candidates(Slot.objects.of_key(new.pk))
             if self.sites is not None and old.location_id not in self.sites:
                 raise Slot.DoesNotExist
             old.release()
             new.take(context=self.context)
             old.offers.offer_places([old], self.at)
+            freed = self.leave_line(self.candidates[0]) if self.waits else []
             visit.save_moved(old, new, by, self.at, self.override_reason)
+            if freed:
+                old.offers.offer_places(freed, self.at)
         return visit
+
+    def leave_line(self, slot: Slot) -> list[Slot]:
+        """End the entries that the new slot fits, and the offers of slots no earlier than it.
+
+        The latter are those of entries that replace this visit, and wait for an earlier slot still.
+        """
+        freed, visit, locked = super().leave_line(slot), self.appointment.pk, self.locked.values()
+        later = slot.offers.withdraw_not_earlier(visit, slot.starts_at, locked, self.at)
+        return [*freed, *later]
 
     def explain(
         self, slots: SlotQuerySet, locations: Iterable[Location], window: Span, by: Any
@@ -375,8 +426,7 @@ class RescheduleAppointment(PlaceRequest):
         `Appointment.refuse_change` for the visit.
         """
         visit, present = self.appointment, self.appointment.slot_id
-        keys = {pk for pk in (present, to) if pk}
-        locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}
+        locked = self.lock_places(pk for pk in (present, to) if pk)
         visit.reload()  # it may have been canceled while this transaction waited for its slot
         as_patient = visit.acts_as_patient(self.by)
         visit.refuse_change(self.at, self.override_reason, as_patient=as_patient)

@@ -10,12 +10,8 @@ from accounts.models import User
 from appointment.models.appointment import Appointment
 from appointment.models.event import AppointmentEvent
 from appointment.models.offer import Offer
-from appointment.models.waitlist import (
-    IN_LINE,
-    WaitlistEntry,
-    WaitlistEntryQuerySet,
-    WaitlistStatus,
-)
+from appointment.models.waitlist import WaitlistEntry, WaitlistEntryQuerySet
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.models import Slot
 from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient

@@ -13,8 +13,9 @@ from appointment.models.erasure import lock_places_of
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer
 from appointment.models.site_patients import has_something_at_sites_of
-from appointment.models.waitlist import WaitlistEntry, WaitlistStatus, today_everywhere
+from appointment.models.waitlist import WaitlistEntry, today_everywhere
 from appointment.models.waitlist_matching import WaitlistCriteria
+from appointment.models.waitlist_status import WaitlistStatus
 from doctor.models import Slot
 from extensions.db.locks import lock_rows
 from patient.models import Patient

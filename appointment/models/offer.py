@@ -23,18 +23,20 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from appointment.models.declined_slot import DeclinedSlot
+from appointment.models.event import Status
 from appointment.models.waitlist import (
-    IN_LINE,
     WaitlistEntry,
     WaitlistEntryQuerySet,
-    WaitlistStatus,
     today_everywhere,
+    visit_stands,
 )
 from appointment.models.waitlist_matching import WaitingCriteria
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
+from extensions.db.retry import StaleLock
 
 HOLD_AFTER_EXPIRY = timedelta(minutes=5)  # time for `run_due` to offer the place to the next
 SHORTEST_OFFER = timedelta(minutes=1)
@@ -68,8 +70,18 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         return self.filter(status=OfferStatus.OPEN)
 
     def acceptable(self, at: datetime) -> "OfferQuerySet":
-        """Open offers that have not expired at the instant."""
-        return self.open().filter(expires_at__gt=at)
+        """Open offers that have not expired at the instant.
+
+        Nor has their entry, if it replaces a visit, by that visit no longer being scheduled.
+        """
+        replaced = Q(entry__replaces__isnull=True) | Q(entry__replaces__status=Status.SCHEDULED)
+        return self.open().filter(replaced, expires_at__gt=at)
+
+    def answerable_by(self, user: Any) -> "OfferQuerySet":
+        """Offers that the user may answer: to own patients and, for staff, at their sites."""
+        if not user.is_staff or user.sites is None:
+            return self
+        return self.filter(Q(entry__patient__user=user) | Q(slot__location__in=user.sites))
 
     # --- Make offers ---
 
@@ -172,17 +184,76 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         has run or not.
         """
         for batch in batches(sorted(slots), BATCH):
-            offers = self.open().filter(slot__in=batch)
-            offers.filter(expires_at__lte=at).end(OfferStatus.EXPIRED)
-            offers.end(OfferStatus.WITHDRAWN)
+            self.open().filter(slot__in=batch)._end_early(at)
+
+    def withdraw_from_account(self, account: int, at: datetime) -> None:
+        """Withdraw the offers to the people of an account that has ended; offer the places on.
+
+        Locks all these slots in one statement, then the entries. An offer that is made at the same
+        moment stays until `run_due` finds it.
+        """
+        offers = self.model.objects.open().filter(entry__patient__user=account)
+        keys = set(offers.values_list("slot", flat=True))
+        if keys:
+            slots = Slot.objects.filter(pk__in=keys).lock()
+            offers.filter(slot__in=keys)._end_early(at)
+            self.model.objects.offer_places(slots, at)
+
+    def end_entries(
+        self, entries: WaitlistEntryQuerySet, to: str, locked: Iterable[Slot], at: datetime
+    ) -> list[Slot]:
+        """Give those of the entries that are in line the status `to`; withdraw their open offers.
+
+        Returns the slots that were offered, among those that the caller has `locked`: the caller
+        offers their places to others. Locks the entries; raises StaleLock if an entry has got an
+        offer of another slot since the caller read which slots to lock.
+        """
+        rows = entries.filter(status__in=IN_LINE).lock()
+        ended = WaitlistEntry.objects.filter(pk__in=[entry.pk for entry in rows])
+        freed = self._withdraw(self.model.objects.open().filter(entry__in=ended), locked, at)
+        if rows:
+            ended.update(status=to)
+            _record(AuditEvent.Action.CHANGE, WaitlistEntry, {entry.patient_id for entry in rows})
+        return freed
+
+    def withdraw_not_earlier(
+        self, visit: int, start: datetime, locked: Iterable[Slot], at: datetime
+    ) -> list[Slot]:
+        """Withdraw offers of slots not before the new start of the visit that they would replace.
+
+        The entries wait again, for an earlier slot still. Returns the slots, and raises StaleLock,
+        as `end_entries`.
+        """
+        offers = self.model.objects.open().filter(entry__replaces=visit)
+        return self._withdraw(offers.filter(slot__starts_at__gte=start), locked, at)
+
+    def _withdraw(
+        self, offers: "OfferQuerySet", locked: Iterable[Slot], at: datetime
+    ) -> list[Slot]:
+        """Withdraw these open offers, and expire those past `expires_at`; return their slots."""
+        by_key = {slot.pk: slot for slot in locked}
+        offered = sorted(set(offers.values_list("slot", flat=True)))
+        if not by_key.keys() >= set(offered):
+            raise StaleLock
+        offers._end_early(at)
+        return [by_key[pk] for pk in offered]
+
+    def _end_early(self, at: datetime) -> int:
+        """Withdraw these open offers; those past `expires_at` end as expired. Returns how many."""
+        expired = self.filter(expires_at__lte=at).end(OfferStatus.EXPIRED)
+        return expired + self.filter(status=OfferStatus.OPEN).end(OfferStatus.WITHDRAWN)
 
     def end_lapsed(self, slot: Slot, at: datetime) -> None:
         """Expire the open offers of this locked slot past `hold_until`; anyone may book there."""
         self.open().filter(slot=slot, hold_until__lte=at).end(OfferStatus.EXPIRED)
 
-    def end_expired(self, slot: Slot, at: datetime) -> int:
-        """Expire the open offers of this locked slot past `expires_at`; returns how many."""
-        return self.open().filter(slot=slot, expires_at__lte=at).end(OfferStatus.EXPIRED)
+    def over(self, at: datetime) -> "OfferQuerySet":
+        """Open offers past `expires_at`, and those to patients whose account has ended."""
+        return self.open().filter(Q(expires_at__lte=at) | Q(entry__patient__user__is_active=False))
+
+    def end_over(self, slot: Slot, at: datetime) -> int:
+        """End the open offers of this locked slot that are `over`; returns how many."""
+        return self.over(at).filter(slot=slot)._end_early(at)
 
     def _end_expired_elsewhere(self, slots: list[Slot], at: datetime) -> list[Slot]:
         """Expire offers past `expires_at` of entries that these locked slots may serve instead.
@@ -226,6 +297,7 @@ def with_state(
     acceptable = Offer.objects.acceptable(at)
     in_line = Q(status__in=IN_LINE)
     state = Case(
+        When(in_line & ~visit_stands(), then=Value("expired")),
         When(in_line & Exists(acceptable.filter(entry=OuterRef("pk"))), then=Value("offered")),
         When(in_line & Q(last_date__lt=today), then=Value("expired")),
         When(in_line, then=Value("waiting")),

@@ -1,6 +1,7 @@
 """The waitlist: entries of patients who wait for a slot.
 
-Entries are in line in the order of their keys. Offers, which hold a place for an entry, are in
+Entries are in line in the order of their keys. Which of them gets an offer is decided in
+`appointment.models.eligibility`. Offers, which hold a place for an entry, are in
 `appointment.models.offer`; this module reaches them by the relations `entry.offers` and
 `slot.offers`.
 """
@@ -8,19 +9,20 @@ Entries are in line in the order of their keys. Offers, which hold a place for a
 from datetime import date, datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, When
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, TooManyEntries
+from appointment.models.acting import acts_as_staff, lock_patient_for
 from appointment.models.appointment import Appointment
-from appointment.models.booking import BookAppointment, booking_context
-from appointment.models.declined_slot import DeclinedSlot
-from appointment.models.waitlist_matching import WaitlistCriteria, ends_in_time
+from appointment.models.booking import BookAppointment, RescheduleAppointment, booking_context
+from appointment.models.eligibility import EligibilityQuerySet
+from appointment.models.event import LIVE
+from appointment.models.waitlist_matching import WaitlistCriteria
+from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.exceptions import PatientDeceased
 from doctor.models import Doctor, Location, Slot, Specialty
 from doctor.models.directory import earliest_today
@@ -30,35 +32,33 @@ from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
 
 Action = AuditEvent.Action
+ADD_ENTRY = "appointment.add_waitlistentry"
+CHANGE_ENTRY = "appointment.change_waitlistentry"
+DELETE_ENTRY = "appointment.delete_waitlistentry"
+VIEW_ENTRY = "appointment.view_waitlistentry"
 MAX_ENTRIES = 10  # in line, of one account or of a patient without one
-MAX_ATTEMPTS = 5  # to find an entry whose patient gets no other offer at this moment
 
 
-class WaitlistStatus(models.TextChoices):
-    """The status of an entry; waiting and offered ones are in line.
-
-    An entry whose offer is declined or expires waits again, in the same position. No verb sets
-    `declined`: it is reserved for an entry that staff take off the waitlist.
-    """
-
-    WAITING = "waiting"
-    OFFERED = "offered"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    EXPIRED = "expired"
-
-
-IN_LINE = (WaitlistStatus.WAITING, WaitlistStatus.OFFERED)
-
-
-class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
-    """Scopes and locks of entries; `first_for` chooses the entry that gets an offer."""
+class WaitlistEntryQuerySet(EligibilityQuerySet["WaitlistEntry"]):
+    """Scopes and locks of entries."""
 
     # --- By status and person ---
 
     def visible_to(self, user: Any) -> "WaitlistEntryQuerySet":
         """Entries of the user and of the user's dependents."""
         return self.filter(patient__user=user)
+
+    def concerning(self, user: Any) -> "WaitlistEntryQuerySet":
+        """Entries of the user and dependents and, for staff with a permission, at their sites.
+
+        Any permission but to add: who may accept, decline or delete an entry may read it.
+        """
+        if not any(map(user.is_staff_with, (VIEW_ENTRY, CHANGE_ENTRY, DELETE_ENTRY))):
+            return self.visible_to(user)
+        if user.sites is None:
+            return self
+        here = self.model.objects.at_sites_of(user)
+        return self.filter(Q(patient__user=user) | Q(pk__in=here.values("pk")))
 
     def at_sites_of(self, user: Any, at: datetime | None = None) -> "WaitlistEntryQuerySet":
         """Entries that the sites of this member of staff may serve; all, if not restricted.
@@ -77,10 +77,6 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         doctors = Doctor.objects.at_sites_of(user, at)
         return self.in_line(earliest_date(at)).filter(doctor__in=doctors)
 
-    def waiting(self) -> "WaitlistEntryQuerySet":
-        """Entries with the status `waiting`: in line, without an open offer."""
-        return self.filter(status=WaitlistStatus.WAITING)
-
     def in_line(self, today: date) -> "WaitlistEntryQuerySet":
         """Entries that wait or are offered a place, and whose last date has not passed."""
         return self.filter(status__in=IN_LINE, last_date__gte=today)
@@ -89,140 +85,7 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         """Waiting entries whose last date has passed."""
         return self.waiting().filter(last_date__lt=today)
 
-    def without_acceptable_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries that wait, and those whose open offer has expired at the instant."""
-        expired = self.model.objects.filter(
-            pk=OuterRef("pk"), offers__status="open", offers__expires_at__lte=at
-        )
-        return self.filter(Q(status="waiting") | Q(Exists(expired), status="offered"))
-
-    # --- By slot ---
-
-    def for_doctors(self, doctors: Any) -> "WaitlistEntryQuerySet":
-        """Entries for one of these doctors, or for a specialty that one of them practises.
-
-        `doctors`: their keys, or a queryset of them.
-        """
-        practised = Specialty.objects.filter(doctors__in=doctors)
-        return self.filter(Q(doctor__in=doctors) | Q(specialty__in=practised))
-
-    def matching(self, slot: Slot) -> "WaitlistEntryQuerySet":
-        """Entries whose doctor or specialty, dates, weekdays and times of day fit the slot.
-
-        Dates and times are compared on the clock of the slot's location.
-        """
-        zone = slot.location.zone
-        start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
-        day, bit = start.date(), 1 << start.weekday()
-        return (
-            self.for_doctors([slot.doctor_id])
-            .alias(that_day=F("weekday_bits").bitand(bit))
-            .filter(Q(weekday_bits=0) | Q(that_day=bit), ends_in_time(start, end))
-            .filter(Q(start_time__isnull=True) | Q(start_time__lte=start.time()))
-            .filter(first_date__lte=day, last_date__gte=day)
-        )
-
-    def eligible_for(self, slot: Slot, at: datetime) -> "WaitlistEntryQuerySet":
-        """Waiting entries whose patient could book the slot and has not given it up before.
-
-        The caller has checked that the slot is bookable at the instant. This one query checks the
-        patient: no live visit and no open offer overlaps the slot, neither limit is reached, the
-        account is active and has no open offer of the slot. The patient has never declined the slot
-        or let its offer lapse, and has neither canceled nor moved a visit in it since joining.
-        """
-        entries = self.model.objects
-        time = {"doctor": slot.doctor_id, "starts_at": slot.starts_at}  # staff may remake the row
-        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), **time)
-        other_offers = entries.filter(
-            patient=OuterRef("patient"),
-            offers__status="open",
-            offers__slot__starts_at__lt=slot.ends_at,
-            offers__slot__ends_at__gt=slot.starts_at,
-        )
-        account = OuterRef("patient__user")  # null matches nothing
-        of_account = entries.filter(
-            Q(patient__user=account) | Q(offers__account=account),
-            offers__status="open",
-            offers__slot=slot,
-        )
-        own = Appointment.objects.filter(patient=OuterRef("patient"))
-        live = own.active()
-        since = OuterRef("created_at")
-        canceled = own.filter(**time, canceled_at__gte=since)
-        moved = own.filter(
-            events__kind="rescheduled", events__from_slot=slot.pk, events__at__gte=since
-        )
-        at_location = live.filter(location=slot.location_id, ends_at__gt=at)
-        return (
-            self.waiting()
-            .matching(slot)
-            .exclude(patient__user__is_active=False)
-            .filter(~Exists(declined), ~Exists(other_offers), ~Exists(of_account))
-            .filter(~Exists(canceled), ~Exists(moved))
-            .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
-            .under_limit(slot, at_location, at)
-            .under_cap(at)
-        )
-
-    def with_open_offer(self, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries whose open offer has not expired at the instant."""
-        return self.filter(offers__status="open", offers__expires_at__gt=at)
-
-    def under_limit(self, slot: Slot, visits: Any, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries whose patient may have one more visit at the slot's location.
-
-        `visits`: those that count. So does each open offer there, which may become a visit. All
-        entries if the location has no limit.
-        """
-        limit = slot.location.max_live_per_patient
-        if limit is None:
-            return self
-        entries = self.model.objects.filter(patient=OuterRef("patient"))
-        offers = entries.with_open_offer(at).filter(offers__slot__location=slot.location_id)
-        number = _number_of(visits, "patient") + _number_of(offers, "patient")
-        return self.alias(visits=number).filter(visits__lt=limit)
-
-    def under_cap(self, at: datetime) -> "WaitlistEntryQuerySet":
-        """Entries whose account may have one more visit ahead; all that have no account.
-
-        As `booking_context`, which counts for one patient. Each open offer of the account counts
-        too: all of them can be accepted.
-        """
-        account = {"patient__user": OuterRef("patient__user")}
-        ahead = Appointment.objects.not_ended(at).filter(**account)
-        offers = self.model.objects.filter(**account).with_open_offer(at)
-        number = _number_of(ahead, "patient__user") + _number_of(offers, "patient__user")
-        entries = self.alias(ahead=number)
-        if settings.MAX_AHEAD_PER_ACCOUNT:
-            entries = entries.filter(ahead__lt=settings.MAX_AHEAD_PER_ACCOUNT)
-        if settings.MAX_AHEAD_UNVERIFIED:
-            verified = Q(patient__user__email_verified_at__isnull=False)
-            entries = entries.filter(verified | Q(ahead__lt=settings.MAX_AHEAD_UNVERIFIED))
-        return entries
-
-    def first_for(self, slot: Slot, at: datetime) -> "WaitlistEntry | None":
-        """Lock the first entry in line that is eligible for the locked slot, or return None.
-
-        The entry has `account`: the key of the account for which eligibility was checked, or None.
-        The query waits for no lock. It skips an entry that another transaction has locked, and a
-        patient with another entry that is locked: that transaction may make an overlapping offer.
-        """
-        skipped: list[int] = []
-        for _ in range(MAX_ATTEMPTS):
-            eligible = self.eligible_for(slot, at).annotate(account=F("patient__user"))
-            eligible = eligible.exclude(patient__in=skipped)
-            entry = eligible.skip_locked().first()
-            if entry is None or entry.is_only_offer_under_way(slot, at):
-                return entry
-            skipped.append(entry.patient_id)
-        return None
-
     # --- Locks ---
-
-    def skip_locked(self) -> "WaitlistEntryQuerySet":
-        """Lock the rows that the query reads, by primary key; leave out what others have locked."""
-        rows = self.select_for_update(no_key=True, of=("self",), skip_locked=True)
-        return rows.order_by("pk")
 
     def lock(self) -> "list[WaitlistEntry]":
         """Lock these entries, by primary key, in one statement. Callers lock their slots first."""
@@ -230,15 +93,22 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
 
     # --- Verb and display ---
 
-    def join_own(
-        self, user: User, patient_id: int | None = None, **criteria: Any
+    def join_for(
+        self,
+        user: User,
+        patient_id: int | None = None,
+        last_name: str = "",
+        date_of_birth: date | None = None,
+        **criteria: Any,
     ) -> "WaitlistEntry":
-        """Join for the user, or for the dependent with that id; raises as `WaitlistEntry.join`.
+        """Join for the user, a dependent, or a patient of staff; raises as `WaitlistEntry.join`.
 
-        A user without a profile (the user's own Patient) gets one. Raises Patient.DoesNotExist
-        where the user has no such patient.
+        A user without a profile (the user's own Patient) gets one. `last_name`, `date_of_birth`: by
+        these, staff of a site name a patient who has nothing there. Raises Patient.DoesNotExist for
+        any other patient.
         """
-        return self.model(**criteria).join(user=user, patient_id=patient_id)
+        named: Any = {"last_name": last_name, "date_of_birth": date_of_birth}
+        return self.model(**criteria).join(user=user, patient_id=patient_id, **named)
 
     def with_position(self, today: date) -> "WaitlistEntryQuerySet":
         """Annotate `position`: the place in line, from 1; null for an entry that is not in line.
@@ -246,18 +116,13 @@ class WaitlistEntryQuerySet(models.QuerySet["WaitlistEntry"]):
         It counts entries for the same doctor or specialty whose dates overlap those of the entry.
         """
         entries = self.model.objects.in_line(today)
-        in_line = {"status__in": IN_LINE, "last_date__gte": today}
+        in_line = Q(status__in=IN_LINE, last_date__gte=today) & visit_stands()
         position = Case(
-            When(doctor__isnull=False, **in_line, then=_number_up_to(entries, "doctor")),
-            When(specialty__isnull=False, **in_line, then=_number_up_to(entries, "specialty")),
+            When(in_line, doctor__isnull=False, then=_number_up_to(entries, "doctor")),
+            When(in_line, specialty__isnull=False, then=_number_up_to(entries, "specialty")),
             default=None,
         )
         return self.annotate(position=position)
-
-
-def _number_of(rows: Any, by: str) -> Coalesce:
-    """Return a subquery that counts these rows, all of which have the same value of `by`."""
-    return Coalesce(Subquery(rows.order_by().values(by).annotate(n=Count("pk")).values("n")), 0)
 
 
 def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
@@ -268,6 +133,15 @@ def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
     dates = {"first_date__lte": OuterRef("last_date"), "last_date__gte": OuterRef("first_date")}
     ahead = entries.filter(**{same: OuterRef(same)}, pk__lte=OuterRef("pk"), **dates)
     return Subquery(ahead.order_by().values(same).annotate(n=Count("pk")).values("n"))
+
+
+def visit_stands() -> Q:
+    """Return the condition that an entry replaces no visit, or one that is scheduled.
+
+    Any other entry has expired, whatever its status.
+    """
+    scheduled = Appointment.objects.active().filter(pk=OuterRef("replaces"))
+    return Q(replaces__isnull=True) | Q(Exists(scheduled))
 
 
 def today_everywhere(at: datetime) -> date:
@@ -296,6 +170,16 @@ class WaitlistEntry(models.Model):
         blank=True,
         related_name="waitlist_entries",
         db_index=False,
+    )
+    replaces = models.ForeignKey(
+        Appointment,
+        on_delete=models.DO_NOTHING,  # the entry ends first, and keeps the key
+        null=True,
+        blank=True,
+        db_constraint=False,  # the previous release deletes visits without knowing this column
+        db_index=False,
+        related_name="replacing_entries",
+        help_text="A visit of the patient: accepting an offer moves it. Only earlier times fit.",
     )
     first_date = models.DateField(help_text="At the location of the visit.")
     last_date = models.DateField(help_text="At the location of the visit.")
@@ -332,6 +216,11 @@ class WaitlistEntry(models.Model):
                 name="appointment_line_of_specialty",
             ),
             models.Index(fields=["patient", "id"], name="appointment_waits_of_patient"),
+            models.Index(
+                fields=["replaces"],
+                condition=Q(replaces__isnull=False),
+                name="appointment_waits_to_replace",
+            ),
         )
         constraints = (
             models.CheckConstraint(
@@ -380,25 +269,30 @@ class WaitlistEntry(models.Model):
         user: User | None = None,
         patient_id: int | None = None,
         at: datetime | None = None,
+        **named: Any,
     ) -> "WaitlistEntry":
         """Join the waitlist at the end of the line; returns itself. Locks the user and the patient.
 
-        For the `user`, or the user's dependent with that id; without a user, for `self.patient`.
-        Raises ValidationError for dates that have passed, weekdays that do not lie between the
-        dates, and a doctor who has left; PatientDeceased, AlreadyWaiting for the same wish twice,
-        TooManyEntries, and PlaceAvailable (with `alternatives`) if the patient can book a fitting
-        slot now. A place that becomes free at the same moment may be missed: `run_due` offers it.
+        For the patient whom the `user` names, as in `lock_patient_for`; without a user, for
+        `self.patient`. Raises ValidationError for dates that have passed, weekdays that do not lie
+        between the dates, a doctor who has left, and a visit to replace that is not ahead;
+        Appointment.DoesNotExist for another's, and as `Appointment.reschedule` for one that cannot
+        be moved; PatientDeceased, AlreadyWaiting for the same wish twice, TooManyEntries, and
+        PlaceAvailable (with `alternatives`) if the patient can book a fitting slot now. A place
+        that becomes free at the same moment may be missed: `run_due` offers it later.
         """
         at = at or timezone.now()
         with transaction.atomic():
             if user:
-                self.patient = Patient.objects.lock_for(user, patient_id)
+                self.patient = lock_patient_for(user, patient_id, ADD_ENTRY, **named)
+                self._refuse_other_sites(user)
             else:
                 self.patient = Patient.objects.lock(self.patient_id)
             if self.patient.is_deceased:
                 raise PatientDeceased
             today = today_everywhere(at)
             self._validate(today)
+            self._lock_replaced(user, at)
             self._refuse_repetition(today)
             if alternatives := self._free_slots(at):
                 raise PlaceAvailable(alternatives=alternatives)
@@ -406,34 +300,47 @@ class WaitlistEntry(models.Model):
             self._record(Action.CREATE)
         return self
 
+    @retry_on_stale_lock
     def accept(
-        self, by: User | None = None, reason: str = "", at: datetime | None = None
+        self,
+        by: User | None = None,
+        reason: str = "",
+        at: datetime | None = None,
+        override_reason: str = "",
     ) -> Appointment:
         """Book the offered place by the booking rules; only this verb can book it.
 
-        Raises NoOpenOffer, and as `Appointment.book`; the offer then stays open. Locks the user,
-        the patient, the slot, then the entry.
+        An entry that replaces a visit moves that visit there. Raises NoOpenOffer, as
+        `Appointment.book` and as `Appointment.reschedule`; the offer then stays open. Staff accept
+        for a patient, and with an `override_reason` set rules aside. Locks the user, the patient,
+        the slots, then the entries.
         """
         at = at or timezone.now()
-        booking = BookAppointment(Appointment(booked_by=by, reason=reason), at)
+        waive = bool(override_reason)
+        acts_as_staff(by, CHANGE_ENTRY, self.patient, override_reason)
+        if self.replaces_id:
+            return self._move_to_offer(by, at, override_reason)
+        visit = Appointment(booked_by=by, reason=reason)
+        visit.override_reason = override_reason
+        booking = BookAppointment(visit, at, waive=waive)
         with booking.transaction():
-            booking.appointment.patient = self.patient = Patient.objects.lock(self.patient_id)
-            offer = self._lock_offer(at)
-            self.offers.filter(pk=offer.pk).end("accepted", entry_status=WaitlistStatus.ACCEPTED)
-            self._record(Action.CHANGE)
+            visit.patient = self.patient = Patient.objects.lock(self.patient_id)
+            offer = self._acceptable_offer(by, at)
+            booking.lock_places([offer.slot_id])
+            self._end_offer(offer, at)
             booked: Appointment = booking.book(Slot.objects.of_key(offer.slot_id))
         return booked
 
-    def decline(self, at: datetime | None = None) -> None:
+    def decline(self, by: User | None = None, at: datetime | None = None) -> None:
         """Decline the offer: its place goes to the next in line; the entry keeps its position.
 
         Raises NoOpenOffer. Locks the slot, then the entries.
         """
         at = at or timezone.now()
         with transaction.atomic():
-            offer = self._lock_offer(at)
-            self.offers.filter(pk=offer.pk).end("declined")
-            self._record(Action.CHANGE)
+            offer = self._acceptable_offer(by, at)
+            Slot.objects.of_key(offer.slot_id).lock()
+            self._end_offer(offer, at, "declined", WaitlistStatus.WAITING)
             offer.slot.offers.offer_places([offer.slot], at)
 
     @retry_on_stale_lock
@@ -454,6 +361,22 @@ class WaitlistEntry(models.Model):
         row.delete()
         for slot in slots:  # at most one
             slot.offers.offer_places([slot], at or timezone.now())
+
+    @retry_on_stale_lock
+    @transaction.atomic
+    def expire(self, at: datetime) -> bool:
+        """End an entry in line that would replace a visit which is not scheduled any more.
+
+        Returns whether it did. A place that was offered goes to the next in line. Locks the slots,
+        then the entry.
+        """
+        slots = Slot.objects.filter(pk__in=list(self._offered_slots())).lock()
+        over = WaitlistEntry.objects.filter(~visit_stands(), pk=self.pk, status__in=IN_LINE)
+        if not over.exists():
+            return False
+        self.offers.end_entries(over, WaitlistStatus.EXPIRED, slots, at)
+        self.offers.offer_places(slots, at)
+        return True
 
     # --- Shared by the verbs ---
 
@@ -476,7 +399,9 @@ class WaitlistEntry(models.Model):
         """
         account = self.patient.user_id
         whose = Q(patient__user=account) if account else Q(patient=self.patient)
-        in_line = list(WaitlistEntry.objects.in_line(today).filter(whose))
+        in_line = list(
+            WaitlistEntry.objects.in_line(today).filter(whose).select_related("replaces")
+        )
         wish = WaitlistCriteria.of(self)
         own = [entry for entry in in_line if entry.patient_id == self.patient_id]
         if any(wish.meets(WaitlistCriteria.of(entry)) for entry in own):
@@ -484,26 +409,104 @@ class WaitlistEntry(models.Model):
         if len(in_line) >= MAX_ENTRIES:
             raise TooManyEntries
 
+    def _refuse_other_sites(self, user: User) -> None:
+        """Raise ValidationError for a doctor or a specialty of other sites than those of the staff.
+
+        Staff who join as patients, for themselves or a dependent, may wait for any doctor.
+        """
+        if user.sites is None or not acts_as_staff(user, ADD_ENTRY, self.patient):
+            return
+        here = Doctor.objects.at_sites_of(user)
+        name, doctors = "doctor", here.filter(pk=self.doctor_id or 0)
+        if self.specialty_id:
+            name, doctors = "specialty", here.filter(specialties=self.specialty_id)
+        if not doctors.exists():
+            absent = ValidationError("No doctor at your sites is meant by this.", "does_not_exist")
+            raise ValidationError({name: absent})
+
+    def _lock_replaced(self, user: User | None, at: datetime) -> None:
+        """Lock the visit that the entry replaces, if there is one, and refuse one that cannot be.
+
+        With its lock, no cancel that has not seen this entry comes in between.
+        """
+        if not self.replaces_id:
+            return
+        visits = Appointment.objects.filter(pk=self.replaces_id).with_names()
+        visit = visits.select_for_update(no_key=True, of=("self",)).first()
+        if visit is None or not (user is None or self._may_name(visit, user)):
+            raise Appointment.DoesNotExist
+        if visit.patient_id != self.patient_id:
+            other = ValidationError("This visit is of another person.", "not_theirs")
+            raise ValidationError({"replaces": other})
+        if visit.status != LIVE or visit.starts_at <= at:
+            over = ValidationError("This visit is not ahead any more.", "not_ahead")
+            raise ValidationError({"replaces": over})
+        visit.refuse_change(at)
+        self.replaces = visit
+
+    def _may_name(self, visit: Appointment, user: User) -> bool:
+        """Whether the user sees the visit: of an own patient or, for staff, at their sites."""
+        if visit.patient is not None and visit.patient.user_id == user.pk:
+            return True
+        return visit.patient_id == self.patient_id and user.works_at(visit.location_id)
+
+    @property
+    def before(self) -> datetime | None:
+        """The start of the visit that the entry replaces: only earlier slots fit."""
+        return self.replaces.starts_at if self.replaces else None
+
     def _free_slots(self, at: datetime) -> list[dict[str, Any]]:
         """Return up to three fitting slots that the patient can book now, as API rows."""
         locations = list(Location.objects.all())
-        context = booking_context(self.patient, at, locations, window=(at, at))
+        context = booking_context(
+            self.patient, at, locations, window=(at, at), exclude_appointment=self.replaces_id
+        )
         slots = WaitlistCriteria.of(self).slots(locations).bookable_in(context)
         found: list[dict[str, Any]] = slots.order_by("starts_at", "pk")[:3].to_list(at, "doctor")
         return found
 
-    def _lock_offer(self, at: datetime) -> Any:
-        """Lock the slot of the acceptable offer and return the offer; raises NoOpenOffer.
+    def _move_to_offer(self, by: User | None, at: datetime, override_reason: str) -> Appointment:
+        """Move the visit that the entry replaces to the offered slot."""
+        offer = self._acceptable_offer(by, at)
+        visit = Appointment.objects.with_names().get(pk=self.replaces_id or 0)
+        waive = bool(override_reason)
+        move = RescheduleAppointment(visit, at, waive, override_reason)
+
+        def when_locked() -> None:
+            self.patient = visit.patient  # type: ignore[assignment]  # a visit to move has one
+            if offer.slot.starts_at >= visit.starts_at:
+                raise NoOpenOffer  # the visit was moved since, to an earlier time still
+            self._end_offer(offer, at)
+
+        moved: Appointment = move.move(offer.slot_id, by, when_locked)
+        return moved
+
+    def _acceptable_offer(self, by: User | None, at: datetime) -> Any:
+        """Return the offer that can be answered now; raises NoOpenOffer.
+
+        Staff who act for a patient answer offers of slots at their sites.
+        """
+        offers = self.offers.acceptable(at).select_related("slot")
+        offer = (offers.answerable_by(by) if by else offers).first()
+        if offer is None:
+            raise NoOpenOffer
+        return offer
+
+    def _end_offer(
+        self,
+        offer: Any,
+        at: datetime,
+        status: str = "accepted",
+        entry_status: str = WaitlistStatus.ACCEPTED,
+    ) -> None:
+        """End the offer, whose slot the caller has locked; raises NoOpenOffer if it has ended.
 
         An offer changes only under the lock of its slot, so it needs no lock of its own.
         """
-        offers = self.offers.acceptable(at)
-        offer = offers.select_related("slot").first()
-        if offer:
-            Slot.objects.of_key(offer.slot_id).lock()
-        if offer is None or not offers.filter(pk=offer.pk).exists():
+        if not self.offers.acceptable(at).filter(pk=offer.pk).exists():
             raise NoOpenOffer
-        return offer
+        self.offers.filter(pk=offer.pk).end(status, entry_status=entry_status)
+        self._record(Action.CHANGE)
 
     def _offered_slots(self) -> models.QuerySet[Any]:
         """The keys of the slots of this entry's open offers."""

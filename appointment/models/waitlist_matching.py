@@ -52,6 +52,8 @@ class WaitlistCriteria:
 
     Dates and times are on the clock of the visit's location. Bit n of `weekday_bits` is weekday n,
     Monday being 0; no bit means any day. An end time of 00:00 is midnight at the end of the day.
+    Only slots that start earlier than the instant `before` fit, which is the start of the visit
+    that the entry replaces.
     """
 
     doctor_id: int | None
@@ -61,6 +63,7 @@ class WaitlistCriteria:
     weekday_bits: int
     start_time: time | None
     end_time: time | None
+    before: datetime | None = None
 
     @classmethod
     def of(cls, entry: Any) -> Self:
@@ -72,6 +75,7 @@ class WaitlistCriteria:
         day = start.date()
         return (
             self.first_date <= day <= self.last_date
+            and (self.before is None or start < self.before)
             and (not self.weekday_bits or bool(self.weekday_bits >> day.weekday() & 1))
             and (self.start_time is None or self.start_time <= start.time())
             and self._ends_in_time(day, end)
@@ -106,6 +110,8 @@ class WaitlistCriteria:
         if self.specialty_id:
             doctor = Q(doctor__specialties=self.specialty_id)
         slots = Slot.objects.filter(doctor).between(self.first_date, self.last_date, locations)
+        if self.before:
+            slots = slots.filter(starts_at__lt=self.before)
         if self.weekday_bits or self.start_time or self.end_time:
             slots = slots.filter(self._on_the_clocks(locations))
         return slots
@@ -182,6 +188,7 @@ def _has_weekday(first: date, last: date, bits: int) -> bool:
 
 
 CRITERIA = tuple(column.name for column in fields(WaitlistCriteria))
+COLUMNS = tuple("replaces__starts_at" if name == "before" else name for name in CRITERIA)
 
 
 class WaitingCriteria:
@@ -192,7 +199,7 @@ class WaitingCriteria:
 
     def __init__(self, entries: QuerySet[Any], doctors: Iterable[int]) -> None:
         """Read the criteria and, if an entry names a specialty, what the doctors practise."""
-        rows = entries.order_by().values_list(*CRITERIA)
+        rows = entries.order_by().values_list(*COLUMNS)
         self.count = Counter(WaitlistCriteria(*row) for row in rows.iterator())
         by_specialty = any(criteria.specialty_id for criteria in self.count)
         self.specialties = _specialties_of(doctors) if by_specialty else {}

@@ -24,6 +24,7 @@ from appointment.serializers.rebooking import (
 from appointment.serializers.slots import ExplainedSlotsSerializer, SlotsQuerySerializer
 from appointment.serializers.waitlist import (
     WAITLIST_BODY,
+    AcceptSerializer,
     WaitlistEntrySerializer,
     WaitlistJoinSerializer,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "BOOKING_BODY",
     "TIME_OFF_BODY",
     "WAITLIST_BODY",
+    "AcceptSerializer",
     "AffectedAppointmentSerializer",
     "AffectedAppointmentsSerializer",
     "AgendaSerializer",

@@ -162,7 +162,8 @@ class ExportedWaitlistEntrySerializer(serializers.ModelSerializer[WaitlistEntry]
     class Meta:
         model = WaitlistEntry
         fields = (*ROW_KEYS, "doctor", "specialty", "first_date", "last_date", "weekday_bits",
-                  "start_time", "end_time", "status", "created_at", "offers")  # fmt: skip
+                  "start_time", "end_time", "replaces", "status", "created_at",
+                  "offers")  # fmt: skip
 
 
 @extend_schema_serializer(component_name="Declined")

@@ -14,8 +14,9 @@ from doctor.models import Doctor, Slot, Specialty
 from doctor.serializers import FOUND_SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
 from doctor.wall_time import ends_after
-from extensions.rest.fields import KEY, OPTIONAL_KEY, ZonedDateTimeField
+from extensions.rest.fields import KEY, OPTIONAL_KEY, TextField, ZonedDateTimeField
 from extensions.rest.serializers import one_of
+from extensions.text import validate_one_line
 from patient.serializers import PatientNameSerializer
 
 CRITERIA_EXAMPLE = {
@@ -30,6 +31,7 @@ ENTRY_EXAMPLE = {
     "doctor": {"id": 3, "name": "Dr. Elena García"},
     "specialty": None,
     **CRITERIA_EXAMPLE,
+    "replaces": None,
     "patient": {"id": 5, "name": "Ana Ruiz"},
     "status": "offered",
     "position": 1,
@@ -149,8 +151,27 @@ class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
         allow_null=True,
         help_text="Latest end, on the clock of the location; 00:00 is midnight after that day.",
     )
+    replaces = serializers.IntegerField(
+        **KEY,
+        source="replaces_id",
+        default=None,
+        allow_null=True,
+        help_text="Id of a visit of the patient that is ahead: only earlier times fit, and to "
+        "accept one moves the visit there.",
+    )
     patient_id = serializers.IntegerField(
-        **OPTIONAL_KEY, help_text="Id of a dependent; by default the caller's own profile."
+        **OPTIONAL_KEY,
+        help_text="Id of a dependent or, for staff, of any patient whom they may book for; by "
+        "default the caller's own profile.",
+    )
+    last_name = TextField(
+        max_length=150,
+        required=False,
+        help_text="Of the patient. Staff of a site name with it, and with the birth date, a "
+        "patient who has nothing at their sites.",
+    )
+    date_of_birth = serializers.DateField(
+        required=False, help_text="Of the patient; see `last_name`."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -206,6 +227,12 @@ class WaitlistEntrySerializer(FromDateMixin, serializers.ModelSerializer[Waitlis
     specialty = SpecialtyNameSerializer(read_only=True, allow_null=True)
     to = serializers.DateField(source="last_date", read_only=True)
     weekdays = WeekdaysField(source="weekday_bits", read_only=True, allow_null=True)
+    replaces = serializers.IntegerField(
+        source="replaces_id",
+        read_only=True,
+        allow_null=True,
+        help_text="Id of the visit that is moved when an offer is accepted; null for a new visit.",
+    )
     patient = PatientNameSerializer(read_only=True)
     status = serializers.ChoiceField(source="state", choices=WaitlistStatus.choices, read_only=True)
     position = serializers.IntegerField(
@@ -224,6 +251,25 @@ class WaitlistEntrySerializer(FromDateMixin, serializers.ModelSerializer[Waitlis
     def get_offer(self, entry: Any) -> Any:
         """Return the open offer that has not expired, or None."""
         return next((OfferSerializer(offer).data for offer in entry.acceptable_offers), None)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("By the patient", {}),
+        OpenApiExample("By staff", {"override_reason": "The doctor agrees to the short notice."}),
+    ]
+)
+class AcceptSerializer(serializers.Serializer[Any]):
+    """Accept an offered place."""
+
+    override_reason = TextField(
+        max_length=500,
+        allow_blank=True,
+        default="",
+        validators=[validate_one_line],
+        help_text="Why staff set rules aside, in one line. For staff alone: from other callers it "
+        "is 403.",
+    )
 
 
 def _field_error(field: str, sentence: str, code: str) -> serializers.ValidationError:

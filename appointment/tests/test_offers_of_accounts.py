@@ -6,11 +6,19 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment import jobs
 from appointment.models import Appointment, DeclinedSlot, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.waitlist import HALF_AN_HOUR, end_offers, holders, offered, waiting
+from appointment.tests.waitlist import (
+    HALF_AN_HOUR,
+    end_offers,
+    holders,
+    offered,
+    only_visit,
+    waiting,
+)
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory
 from patient.models import Patient
@@ -249,3 +257,35 @@ def test_the_api_shows_no_second_offer_to_one_account(
         visit.cancel()
     answer = client_of(patient.user).get("/api/appointment/waitlist/").json()["results"]
     assert [row["status"] for row in answer] == ["offered", "waiting"]
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("way", ["end", "save"])
+def test_an_account_that_ends_loses_its_offers_to_the_next(
+    visit: Appointment, patient: Patient, child: Patient, superuser: User, way: str
+) -> None:
+    other = only_visit(doctor=visit.doctor, date=visit.date + timedelta(days=1))
+    entries = [waiting(visit, patient=patient), waiting(visit, patient=child), waiting(visit)]
+    for each in (visit, other):
+        each.cancel()
+    assert (holders(visit.slot), holders(other.slot)) == ([entries[0].pk], [entries[1].pk])
+    if way == "end":
+        patient.user.end(by=superuser)
+    else:
+        patient.user.is_active = False
+        patient.user.save()
+    assert (holders(visit.slot), holders(other.slot)) == ([entries[2].pk], [])
+    statuses = WaitlistEntry.objects.order_by("pk").values_list("status", flat=True)
+    assert list(statuses) == ["waiting", "waiting", "offered"]
+    assert not DeclinedSlot.objects.exists()
+
+
+def test_run_due_passes_on_an_offer_that_an_ended_account_got_at_the_same_moment(
+    visit: Appointment, patient: Patient
+) -> None:
+    waiting(visit, patient=patient)
+    following = waiting(visit)
+    visit.cancel()
+    User.objects.filter(pk=patient.user.pk).update(is_active=False)
+    assert jobs.expire_offers(timezone.now()) == 1
+    assert holders(visit.slot) == [following.pk]

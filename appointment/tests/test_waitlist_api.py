@@ -56,6 +56,7 @@ def test_joining_answers_the_position(visit: Appointment, patient: Patient, clie
         "weekdays": [0, 4],
         "start_time": "08:00:00",
         "end_time": "12:00:00",
+        "replaces": None,
         "patient": {"id": patient.pk, "name": patient.name},
         "status": "waiting",
         "position": 2,

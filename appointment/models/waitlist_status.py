@@ -1,0 +1,20 @@
+"""The statuses of a waitlist entry."""
+
+from django.db import models
+
+
+class WaitlistStatus(models.TextChoices):
+    """The status of an entry; waiting and offered ones are in line.
+
+    An entry whose offer is declined or expires waits again, in the same position. No verb sets
+    `declined`: it is reserved for an entry that staff take off the waitlist.
+    """
+
+    WAITING = "waiting"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+
+
+IN_LINE = (WaitlistStatus.WAITING, WaitlistStatus.OFFERED)
