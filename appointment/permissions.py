@@ -6,6 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from appointment.models import Appointment
+from appointment.models.acting import CHANGE_PERMISSION, STAFF_ONLY, acts_as_staff
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
 
@@ -51,3 +52,22 @@ class IsStaffOrVisitDoctorToday(IsStaffOrVisitDoctor):
         return obj.is_at_site_of(user) or (
             super().has_object_permission(request, view, obj) and obj.date == obj.location.today()
         )
+
+
+class OverridesAsStaff(BasePermission):
+    """The caller gives no override reason, or is staff of the site who may change visits.
+
+    It sets `acts_as_staff` of the view, which chooses the sentence of a refusal.
+    """
+
+    message = STAFF_ONLY
+
+    def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
+        """Return whether the caller may send this body; raises PermissionDenied if not."""
+        given = request.data.get("override_reason") if isinstance(request.data, dict) else None
+        reason = given.strip() if isinstance(given, str) else ""
+        user: Any = request.user
+        if reason or user.is_staff:
+            whose = (obj.patient, reason, obj.location_id)
+            view.acts_as_staff = acts_as_staff(user, CHANGE_PERMISSION, *whose)
+        return True

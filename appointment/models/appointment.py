@@ -90,7 +90,18 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         Also those of the user and dependents and, for an active doctor, the doctor's own.
         """
         own = Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True)
-        if not user.is_staff_with(CHANGE_PERMISSION):
+        return self._with_those_of_staff(user, own)
+
+    def changeable_by(self, user: Any) -> "AppointmentQuerySet":
+        """Appointments that the user may cancel and move: own ones and those of dependents.
+
+        For staff who may change them also all at their sites.
+        """
+        return self._with_those_of_staff(user, Q(patient__user=user))
+
+    def _with_those_of_staff(self, user: Any, own: Q) -> "AppointmentQuerySet":
+        """The `own` appointments and, for staff who may change them, those at their sites."""
+        if not (user.is_staff and user.is_staff_with(CHANGE_PERMISSION)):
             return self.filter(own)
         return self if user.sites is None else self.filter(own | Q(location__in=user.sites))
 
@@ -148,12 +159,13 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         doctor: int,
         slot_id: int | None = None,
         schedule_id: int | None = None,
-        patient_id: int | None = None,
         reason: str = "",
+        **whom: Any,
     ) -> "Appointment":
         """Book a slot of an active doctor, or a session's earliest free one, for the user.
 
-        With a `patient_id`, for that dependent of the user. A user without a profile (the user's
+        `whom`: the arguments of `BookAppointment.lock_patient`. With a `patient_id`, it is for that
+        dependent of the user or, by staff, for that patient. A user without a profile (the user's
         own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist where the
         doctor has no such slot, Patient.DoesNotExist where the user has no such patient, else as
         `Appointment.book`. Locks the user, the patient, then the slot.
@@ -163,7 +175,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         appointment = self.model(reason=reason, booked_by=user)
         booking = BookAppointment(appointment, timezone.now())
         with booking.transaction():
-            appointment.patient = Patient.objects.lock_for(user, patient_id)
+            booking.lock_patient(**whom)
             booked: Appointment = booking.book(slots, earliest=slot_id is None)
         return booked
 
@@ -508,7 +520,7 @@ class Appointment(Lifecycle):
         **details: Any,
     ) -> None:
         """Record a verb twice: as an event of the appointment and as an audit event."""
-        role = self._role_of(by)
+        role = self._role_of(by, bool(details.get("override_reason")))
         AppointmentEvent.objects.create(
             appointment=self,
             kind=kind,
@@ -523,14 +535,14 @@ class Appointment(Lifecycle):
         action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
         AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
 
-    def _role_of(self, by: User | None) -> Role:
+    def _role_of(self, by: User | None, overrides: bool = False) -> Role:
         """The role in which a user acts on this visit; the system acts where there is no user.
 
-        In the admin staff act as staff on their own visits too.
+        In the admin, and with an override reason, staff act as staff on their own visits too.
         """
         if by is None:
             return Role.SYSTEM
-        in_admin = by.is_staff and current_context().channel == ADMIN
-        if self.patient and self.patient.user_id == by.pk and not in_admin:
+        as_staff = by.is_staff and (overrides or current_context().channel == ADMIN)
+        if self.patient and self.patient.user_id == by.pk and not as_staff:
             return Role.PATIENT
         return Role.DOCTOR if self.doctor.user_id == by.pk else Role.STAFF

@@ -17,6 +17,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from appointment.exceptions import NotCancelable
+from appointment.models.acting import (
+    ADD_APPOINTMENT,
+    CHANGE_PERMISSION,
+    acts_as_staff,
+    is_own,
+    lock_patient_for,
+)
 from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotClosed, SlotFull
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
@@ -107,12 +114,13 @@ class PlaceRequest:
     The lock of the patient serializes the bookings of one patient, so that the visits read into the
     booking context are current when the appointment is written. The place needs no such lock: the
     conditional UPDATE in `Slot.take` decides. `waive`: as in `booking_context`. `by`: the user who
-    books or moves, set by `book` and `move`.
+    books or moves, set by `book` and `move`. `permission`: what staff need to act as staff.
     """
 
     appointment: Any
     at: datetime
     waive: bool = False
+    permission: str = field(default=ADD_APPOINTMENT, kw_only=True)
     candidates: list[Slot] = field(default_factory=list, init=False)
     context: BookingContext = field(init=False)
     by: Any = field(default=None, init=False)
@@ -121,20 +129,35 @@ class PlaceRequest:
     def sites(self) -> frozenset[int] | None:
         """The keys of the locations that `by` is bound to; None for all of them.
 
-        Only staff who act for somebody else are bound.
+        Only staff are bound, and not where they act as patients.
         """
-        for_another = (
-            self.by and self.by.is_staff and self.by.pk != self.appointment.patient.user_id
-        )
-        return self.by.sites if for_another else None
+        if self.by is None or not self.by.is_staff:
+            return None
+        if is_own(self.by, self.appointment.patient) and not self._acts_as_staff():
+            return None
+        sites: frozenset[int] | None = self.by.sites
+        return sites
+
+    def _acts_as_staff(self) -> bool:
+        """Whether `by` acts as staff; raises PermissionDenied where only staff may `waive`."""
+        return acts_as_staff(self.by, self.permission, self.appointment.patient, self.waive)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the body in one transaction; after a rollback, raise the domain error.
 
-        SlotFull gets its `alternatives`; an IntegrityError becomes the error that CONSTRAINT_ERRORS
-        has for the constraint.
+        It says whether `by` acted as staff. SlotFull gets its `alternatives`; an IntegrityError
+        becomes the error that CONSTRAINT_ERRORS has for the constraint.
         """
+        try:
+            with self._named_errors():
+                yield
+        except DomainError as error:
+            error.to_staff = self.by is not None and self._acts_as_staff()
+            raise
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
             with transaction.atomic():
                 yield
@@ -164,8 +187,11 @@ class PlaceRequest:
     def load_candidates(self, slots: QuerySet[Slot]) -> None:
         """Set `candidates` to these slots, and `context`; raises Slot.DoesNotExist without any.
 
-        A slot at a site that the staff `by` do not see looks absent.
+        A slot at a site that the staff `by` do not see looks absent. Raises PermissionDenied if
+        `by` may not `waive`.
         """
+        if self.waive:
+            self._acts_as_staff()
         if self.sites is not None:
             slots = slots.filter(location__in=self.sites)
         self.candidates = list(
@@ -190,6 +216,21 @@ class PlaceRequest:
 
 class BookAppointment(PlaceRequest):
     """Books a new appointment: in `transaction()`, lock the patient, then call `book`."""
+
+    def lock_patient(
+        self, patient_id: int | None = None, override_reason: str = "", **name: Any
+    ) -> None:
+        """Lock and set the patient whom `booked_by` names; see `acting.lock_patient_for`.
+
+        With an `override_reason`, staff set rules aside for the visit.
+        """
+        visit, user = self.appointment, self.appointment.booked_by
+        visit.override_reason, self.waive = override_reason, bool(override_reason)
+        if user.is_staff or self.waive:
+            named = lock_patient_for(user, patient_id, self.permission, self.waive, **name)
+            visit.patient = named
+        else:
+            visit.patient = Patient.objects.lock_for(user, patient_id)
 
     def book(self, slots: QuerySet[Slot], *, earliest: bool = False) -> Any:
         """Take a place in the only slot, or the `earliest` that the rules allow; save the visit.
@@ -251,6 +292,7 @@ class RescheduleAppointment(PlaceRequest):
     """
 
     override_reason: str = ""
+    permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
 
     def move(self, to: int, by: Any = None) -> Any:
         """Move the visit to the slot with this key; raises as `Appointment.reschedule`."""
@@ -287,12 +329,15 @@ class RescheduleAppointment(PlaceRequest):
         return locked[visit.slot_id], locked[to]
 
 
+@dataclass
 class RestoreAppointment(PlaceRequest):
     """Makes a visit scheduled again, where staff undo a change or the patient comes late.
 
     In `transaction()`, call `lock_patient_of_visit` and lock the slot of the visit. Then no other
     visit of the patient can be booked at that time.
     """
+
+    permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
 
     def refuse_other_visits(self) -> None:
         """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.

@@ -184,15 +184,26 @@ class OverridingSerializer(serializers.Serializer[Any]):
     )
 
 
-class BookingSerializer(serializers.Serializer[Any]):
+class BookingSerializer(OverridingSerializer):
     """Book one slot, or the earliest free slot of a session."""
 
     slot_id = serializers.IntegerField(**OPTIONAL_KEY)
     schedule_id = serializers.IntegerField(**OPTIONAL_KEY)
     patient_id = serializers.IntegerField(
-        **OPTIONAL_KEY, help_text="Id of a dependent; by default the caller's own profile."
+        **OPTIONAL_KEY,
+        help_text="Id of a dependent or, for staff, of any patient whom they may book for; by "
+        "default the caller's own profile.",
     )
     reason = TextField(max_length=500, allow_blank=True, default="")
+    last_name = TextField(
+        max_length=150,
+        required=False,
+        help_text="Of the patient. Staff of a site name with it, and with the birth date, a "
+        "patient who has nothing at their sites.",
+    )
+    date_of_birth = serializers.DateField(
+        required=False, help_text="Of the patient; see `last_name`."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Raise ValidationError unless exactly one of slot and session is given."""
@@ -232,14 +243,14 @@ BOOKING_BODY = one_of("Booking", SlotBookingSerializer, SessionBookingSerializer
 @extend_schema_serializer(
     examples=[OpenApiExample("Why", {"reason": "I have a cold."})],
 )
-class CancelationSerializer(serializers.Serializer[Any]):
+class CancelationSerializer(OverridingSerializer):
     """Cancel an appointment, with an optional reason."""
 
     reason = TextField(max_length=500, allow_blank=True, default="")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Another time", {"slot_id": 4711})])
-class MoveSerializer(serializers.Serializer[Any]):
+class MoveSerializer(OverridingSerializer):
     """Move an appointment to another slot."""
 
     slot_id = serializers.IntegerField(**KEY)
