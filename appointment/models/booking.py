@@ -154,9 +154,18 @@ class PlaceRequest:
     def transaction(self) -> Iterator[None]:
         """Run the body in one transaction; after a rollback, raise the domain error.
 
-        SlotFull gets its `alternatives`; an IntegrityError becomes the error that CONSTRAINT_ERRORS
-        has for the constraint.
+        It says whether `by` acted as staff. SlotFull gets its `alternatives`; an IntegrityError
+        becomes the error that CONSTRAINT_ERRORS has for the constraint.
         """
+        try:
+            with self._named_errors():
+                yield
+        except DomainError as error:
+            error.to_staff = self.by is not None and self._acts_as_staff()
+            raise
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
             with transaction.atomic():
                 yield
@@ -438,12 +447,15 @@ class RescheduleAppointment(PlaceRequest):
         return locked[visit.slot_id], locked[to]
 
 
+@dataclass
 class RestoreAppointment(PlaceRequest):
     """Makes a visit scheduled again, where staff undo a change or the patient comes late.
 
     In `transaction()`, call `lock_patient_of_visit` and lock the slot of the visit. Then no other
     visit of the patient can be booked at that time.
     """
+
+    permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
 
     def refuse_other_visits(self) -> None:
         """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.

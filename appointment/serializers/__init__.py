@@ -16,8 +16,6 @@ from appointment.serializers.rebooking import (
     AffectedAppointmentsSerializer,
     KeepSerializer,
     PreviewSerializer,
-    RebookingCancelationSerializer,
-    RebookingMoveSerializer,
     RebookingSerializer,
     TimeOffSerializer,
 )
@@ -45,8 +43,6 @@ __all__ = [
     "KeepSerializer",
     "MoveSerializer",
     "PreviewSerializer",
-    "RebookingCancelationSerializer",
-    "RebookingMoveSerializer",
     "RebookingSerializer",
     "SlotsQuerySerializer",
     "TimeOffSerializer",
