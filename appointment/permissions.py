@@ -6,8 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from appointment.models import Appointment
-from appointment.models.acting import STAFF_ONLY, acts_as_staff
-from appointment.models.lifecycle import CHANGE_PERMISSION
+from appointment.models.acting import CHANGE_PERMISSION, STAFF_ONLY, acts_as_staff
 from doctor.models import Doctor
 from extensions.rest.permissions import IsStaffWithModelPermission
 
@@ -39,18 +38,36 @@ class IsStaffOrVisitDoctor(BasePermission):
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         """Return whether the caller is such staff or the active doctor of this visit."""
         user: Any = request.user
-        is_staff = user.is_staff_with(CHANGE_PERMISSION) and user.works_at(obj.location_id)
-        return is_staff or (obj.doctor.is_active and obj.doctor.user_id == user.pk)
+        return obj.is_at_site_of(user) or (obj.doctor.is_active and obj.doctor.user_id == user.pk)
+
+
+class IsStaffOrVisitDoctorToday(IsStaffOrVisitDoctor):
+    """The caller is staff of the site, or the doctor of the visit on its day at the location."""
+
+    message = "Only staff, and the doctor of this visit on its day, may do this."
+
+    def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
+        """Return whether the caller is such staff, or this doctor today."""
+        user: Any = request.user
+        return obj.is_at_site_of(user) or (
+            super().has_object_permission(request, view, obj) and obj.date == obj.location.today()
+        )
 
 
 class OverridesAsStaff(BasePermission):
-    """The caller gives no override reason, or is staff of the site who may change visits."""
+    """The caller gives no override reason, or is staff of the site who may change visits.
+
+    It sets `acts_as_staff` of the view, which chooses the sentence of a refusal.
+    """
 
     message = STAFF_ONLY
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         """Return whether the caller may send this body; raises PermissionDenied if not."""
         given = request.data.get("override_reason") if isinstance(request.data, dict) else None
-        if not isinstance(given, str) or not given.strip():
-            return True
-        return acts_as_staff(request.user, CHANGE_PERMISSION, obj.patient, given, obj.location_id)
+        reason = given.strip() if isinstance(given, str) else ""
+        user: Any = request.user
+        if reason or user.is_staff:
+            whose = (obj.patient, reason, obj.location_id)
+            view.acts_as_staff = acts_as_staff(user, CHANGE_PERMISSION, *whose)
+        return True

@@ -11,8 +11,8 @@ from extensions.text import validate_one_line
 
 MAX_REASON_LENGTH = 500
 OVERRIDE_HELP = (
-    "Fill this in only to set aside a rule: notice, horizon, visits per patient, cancel deadline, "
-    "or that the time has begun and not ended. The history keeps it."
+    "Fill this in only to set aside a rule (notice, horizon, visits per patient, cancel deadline), "
+    "to book or move into a time that has begun, or to move a visit that has. The history keeps it."
 )
 SQUEEZE_HELP = (
     "Where the time is full, add a place to it for this patient. It needs an override reason. The "
@@ -45,7 +45,7 @@ class AppointmentForm(PartialUpdateForm):
         """
         slot = self.data.get(self.add_prefix("slot"))
         if slot and "slot" not in self.fields and slot != str(self.instance.slot_id):
-            raise forms.ValidationError(NotCancelable.message, code=NotCancelable.code)
+            raise forms.ValidationError(NotCancelable.staff_message, code=NotCancelable.code)
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         self.instance.override_reason = cleaned.get("override_reason", "")
         self.instance.squeeze_in = cleaned.get("squeeze_in", False)
@@ -53,8 +53,19 @@ class AppointmentForm(PartialUpdateForm):
 
 
 class OverridingActionForm(ActionForm):
-    """The choice of an admin action, and the reason for which staff cancel after the deadline."""
+    """The choice of an admin action, and the reason for which staff set a rule aside.
+
+    They cancel after the deadline or the start, or undo a cancelation within the notice.
+    """
 
     override_reason = forms.CharField(
-        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to cancel):"
+        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to cancel or undo):"
+    )
+
+
+class WorkListActionForm(OverridingActionForm):
+    """The choice of an action on the work list, and the reason for which staff keep visits."""
+
+    keep_reason = forms.CharField(
+        required=False, max_length=MAX_REASON_LENGTH, label="Reason (to keep):"
     )

@@ -14,6 +14,7 @@ from accounts.audit.context import ADMIN, current_context
 from patient.models import Patient
 
 ADD_APPOINTMENT = "appointment.add_appointment"
+CHANGE_PERMISSION = "appointment.change_appointment"
 STAFF_ONLY = "Only staff with the permission, at their own sites, may set a rule aside."
 
 

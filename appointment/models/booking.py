@@ -1,13 +1,13 @@
-"""Book a place in a slot, or move a visit to another slot: one transaction each.
+"""Book a place in a slot, move a visit to another slot, or make one scheduled again.
 
-Both lock the patient, load the slots in question, build the booking context (what the booking
-rules need to know of the patient) and let `Slot.take` decide. The module does not import
-`Appointment`: it changes the object that it is given.
+Each is one transaction: it locks the patient, loads the slots in question, builds the booking
+context (what the booking rules need to know of the patient) and lets `Slot.take` decide. The module
+does not import `Appointment`: it changes the object that it is given.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,12 +18,18 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from appointment.exceptions import NotCancelable
-from appointment.models.acting import ADD_APPOINTMENT, acts_as_staff, is_own, lock_patient_for
-from appointment.models.lifecycle import CHANGE_PERMISSION
-from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
+from appointment.models.acting import (
+    ADD_APPOINTMENT,
+    CHANGE_PERMISSION,
+    acts_as_staff,
+    is_own,
+    lock_patient_for,
+)
+from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotClosed, SlotFull
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
 from extensions.db.constraints import violates
+from extensions.db.retry import StaleLock
 from extensions.exceptions import DomainError
 from patient.models import Patient
 
@@ -141,9 +147,18 @@ class PlaceRequest:
     def transaction(self) -> Iterator[None]:
         """Run the body in one transaction; after a rollback, raise the domain error.
 
-        SlotFull gets its `alternatives`; an IntegrityError becomes the error that CONSTRAINT_ERRORS
-        has for the constraint.
+        It says whether `by` acted as staff. SlotFull gets its `alternatives`; an IntegrityError
+        becomes the error that CONSTRAINT_ERRORS has for the constraint.
         """
+        try:
+            with self._named_errors():
+                yield
+        except DomainError as error:
+            error.to_staff = self.by is not None and self._acts_as_staff()
+            raise
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
             with transaction.atomic():
                 yield
@@ -154,6 +169,21 @@ class PlaceRequest:
                 if violates(error, constraint):
                     raise domain_error from error
             raise
+
+    def lock_patient_of_visit(self, refusal: type[DomainError]) -> None:
+        """Lock the account and the patient of the visit, and read the visit again.
+
+        Raises the `refusal` once the patient has been erased, and StaleLock if the visit has
+        another patient by now.
+        """
+        visit, expected = self.appointment, self.appointment.patient_id
+        with suppress(Patient.DoesNotExist):  # erased since the visit was read
+            Patient.objects.lock(expected)
+        visit.reload()
+        if visit.patient_id is None:
+            raise refusal
+        if visit.patient_id != expected:
+            raise StaleLock
 
     def load_candidates(self, slots: QuerySet[Slot]) -> None:
         """Set `candidates` to these slots, and `context`; raises Slot.DoesNotExist without any.
@@ -314,7 +344,7 @@ class RescheduleAppointment(PlaceRequest):
         """Move the visit to the slot with this key; raises as `Appointment.reschedule`."""
         visit, self.by = self.appointment, by
         with self.transaction():
-            self._lock_patient()
+            self.lock_patient_of_visit(NotCancelable)
             old, new = self._lock_slots(to)
             self.load_candidates(Slot.objects.of_key(new.pk))
             if self.sites is not None and old.location_id not in self.sites:
@@ -324,16 +354,6 @@ class RescheduleAppointment(PlaceRequest):
             old.offers.offer_places([old], self.at)
             visit.save_moved(old, new, by, self.at, self.override_reason)
         return visit
-
-    def _lock_patient(self) -> None:
-        """Lock the patient and the account behind the patient, and read the visit again.
-
-        Raises NotCancelable for a visit whose patient has been erased.
-        """
-        if self.appointment.patient_id is None:
-            raise NotCancelable
-        Patient.objects.lock(self.appointment.patient_id)
-        self.appointment.reload()
 
     def _lock_slots(self, to: int) -> tuple[Slot, Slot]:
         """Lock and return the slot of the visit and the wanted one; read the visit again.
@@ -345,10 +365,45 @@ class RescheduleAppointment(PlaceRequest):
         keys = {pk for pk in (present, to) if pk}
         locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=keys).lock()}
         visit.reload()  # it may have been canceled while this transaction waited for its slot
-        visit.refuse_change(self.at, self.override_reason)
+        as_patient = visit.acts_as_patient(self.by)
+        visit.refuse_change(self.at, self.override_reason, as_patient=as_patient)
         public = Slot.objects.filter(pk=to, doctor__is_active=True)
         if to != present and not public.exists():
             raise Slot.DoesNotExist
         if visit.slot_id not in locked:
             raise NotCancelable
         return locked[visit.slot_id], locked[to]
+
+
+@dataclass
+class RestoreAppointment(PlaceRequest):
+    """Makes a visit scheduled again, where staff undo a change or the patient comes late.
+
+    In `transaction()`, call `lock_patient_of_visit` and lock the slot of the visit. Then no other
+    visit of the patient can be booked at that time.
+    """
+
+    permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
+
+    def refuse_other_visits(self) -> None:
+        """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.
+
+        No reason sets these two aside.
+        """
+        visit = self.appointment
+        live = type(visit).objects.active().filter(patient=visit.patient_id)
+        others = live.exclude(pk=visit.pk).overlapping(visit.starts_at, visit.ends_at)
+        slots = set(others.values_list("slot", flat=True))
+        if slots:
+            raise AlreadyBooked if visit.slot_id in slots else PatientOverlap
+
+    def take_place(self, slots: list[Slot], by: Any) -> None:
+        """Take a place in the locked slot of a canceled visit again, by the booking rules.
+
+        Raises SlotClosed if the slot has gone or is at another time by now.
+        """
+        visit, self.by = self.appointment, by
+        if not any(visit.has_times_of(slot) for slot in slots):
+            raise SlotClosed
+        self.load_candidates(Slot.objects.of_key(visit.slot_id))
+        self.candidates[0].take(context=self.context)

@@ -57,6 +57,7 @@ EVENT_EXAMPLE = {
     "to_status": "scheduled",
     "from_slot": 4690,
     "to_slot": 4711,
+    "undoes": None,
 }
 
 ZONE = "location.time_zone"  # attribute path to the IANA time zone in which instants are shown
@@ -94,10 +95,10 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     created_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     canceled_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
     can_cancel = serializers.BooleanField(
-        read_only=True, help_text="Whether it can be canceled now."
+        read_only=True, help_text="Whether the patient can cancel it now."
     )
     can_reschedule = serializers.BooleanField(
-        read_only=True, help_text="Whether it can be moved now to a free slot."
+        read_only=True, help_text="Whether the patient can move it now to a free slot."
     )
     patient = PatientNameSerializer(read_only=True, allow_null=True)
     checked_in_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
@@ -138,6 +139,11 @@ class EventSerializer(serializers.ModelSerializer[AppointmentEvent]):
     )
     from_status = OptionalChoiceField(choices=Status.choices, read_only=True)
     to_status = OptionalChoiceField(choices=Status.choices, read_only=True)
+    undoes = OptionalChoiceField(
+        choices=[kind.value for kind in AppointmentEvent.UNDOABLE],
+        read_only=True,
+        help_text="What an event of the kind `undone` took back.",
+    )
 
     class Meta:
         model = AppointmentEvent
@@ -254,3 +260,10 @@ class MoveSerializer(OverridingSerializer):
     """Move an appointment to another slot."""
 
     slot_id = serializers.IntegerField(**KEY)
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Within the notice", {"override_reason": "Canceled by mistake"})]
+)
+class UndoSerializer(OverridingSerializer):
+    """Undo the latest change of an appointment."""

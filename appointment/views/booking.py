@@ -24,7 +24,7 @@ from doctor.exceptions import REFUSALS
 
 # Error codes: of the booking rules, in the order of the rules, and of a visit that cannot change.
 BOOKING_RULE_CODES = tuple(refusal.code for refusal in REFUSALS.values())
-CHANGE_CODES = ("not_cancelable", "cancel_deadline_passed")
+CHANGE_CODES = ("not_cancelable", "checked_in", "cancel_deadline_passed")
 LOCATION = OpenApiParameter(
     "Location", str, "header", response=[201], description="URL of the new object."
 )
