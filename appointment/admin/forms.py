@@ -11,8 +11,8 @@ from extensions.text import validate_one_line
 
 MAX_REASON_LENGTH = 500
 OVERRIDE_HELP = (
-    "Fill this in only to set aside a rule: notice, horizon, visits per patient, cancel deadline, "
-    "or that the time or the visit has begun. The history keeps it."
+    "Fill this in only to set aside a rule (notice, horizon, visits per patient, cancel deadline), "
+    "to book or move into a time that has begun, or to move a visit that has. The history keeps it."
 )
 SQUEEZE_HELP = (
     "Where the time is full, add a place to it for this patient. It needs an override reason. The "
