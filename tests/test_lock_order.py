@@ -7,6 +7,7 @@ then. They run on PostgreSQL alone, since SQLite has one lock for all.
 import re
 from collections.abc import Callable
 from datetime import time, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -71,6 +72,14 @@ def own_booking() -> Verb:
     slot, patient = ScheduleFactory().slots.first(), PatientFactory()
     book = Appointment.objects.book_own
     return lambda: book(patient.user, slot.doctor_id, schedule_id=slot.schedule_id)
+
+
+def booking_as_staff(*, squeeze_in: bool = False) -> Verb:
+    slot, patient, staff = AppointmentFactory().slot, PatientFactory(), SuperuserFactory()
+    wanted = slot if squeeze_in else slot.schedule.slots.last()
+    how = {"override_reason": "A burn", "squeeze_in": squeeze_in}
+    book = partial(Appointment.objects.book_own, staff, slot.doctor_id, slot_id=wanted.pk)
+    return lambda: book(patient_id=patient.pk, **how)
 
 
 def rescheduling() -> Verb:
@@ -211,6 +220,8 @@ VISIT = "appointment_appointment"
 VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "book": (booking, [USER, PATIENT, "change doctor_slot"]),
     "book_own": (own_booking, [USER, PATIENT, "change doctor_slot"]),
+    "book, as staff": (booking_as_staff, [USER, PATIENT, "change doctor_slot"]),
+    "squeeze in": (partial(booking_as_staff, squeeze_in=True), [USER, PATIENT, SLOTS]),
     "reschedule": (rescheduling, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
     "cancel": (of_a_visit("cancel", BEFORE), [SLOTS, f"change {VISIT}"]),
     "complete": (of_a_visit("complete"), [f"change {VISIT}"]),
