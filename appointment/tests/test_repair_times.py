@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import InterfaceError
 from django.utils import timezone
 
 from appointment.models import Appointment, AppointmentEvent, DeclinedSlot, Offer
+from appointment.models.zone_repair import ZoneRepair
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.test_check_invariants import verdict
 from appointment.tests.waitlist import waiting
@@ -351,3 +353,27 @@ def test_the_wall_times_of_leave_are_listed_and_stay(before: Path) -> None:
         assert f"Time off {leave.pk} stays; check its times" in repair_times()
         leave.refresh_from_db()
         assert leave.starts_at == start
+
+
+def test_a_run_that_is_broken_off_is_completed_by_the_next(
+    before: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = [AppointmentFactory(slot=vancouver().slots.first()) for _ in range(3)]
+    write, written = ZoneRepair._write, []
+
+    def write_two(repair: ZoneRepair) -> None:
+        write(repair)
+        written.append(repair)
+        if len(written) == 2:
+            raise InterfaceError("the connection is lost")
+
+    with other_zones(before, **LATE):
+        with monkeypatch.context() as patch:
+            patch.setattr(ZoneRepair, "_write", write_two)
+            with pytest.raises(InterfaceError):
+                repair_times()
+        assert [clock(visit) for visit in visits] == ["09:00", "08:00", "08:00"]
+        assert "2 visits moved" in repair_times()
+        assert [clock(visit) for visit in visits] == ["09:00"] * 3
+        assert {visit.events.filter(kind="zone_changed").count() for visit in visits} == {1}
+        assert verdict()[0] == 0
