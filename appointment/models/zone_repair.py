@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.models import AuditEvent
 from appointment.models.appointment import Appointment
@@ -104,6 +105,8 @@ class ZoneRepair:
         self.places: dict[int, Span] = {}  # of the slots that move, by key
         self.staying: list[Slot] = []  # with visits, and without a place: they are kept over
         self.dropped: list[Slot] = []  # free, and without a place
+        # Keys of visits that stay when the others of their slot move, by the slot's key.
+        self.left: dict[int, set[int]] = defaultdict(set)
 
     def run(self) -> Repaired:
         """Lock, find a place for each displaced slot, and write; returns what was done."""
@@ -186,12 +189,29 @@ class ZoneRepair:
         """
         self._give_up(slot.pk for slot in self._placeless())
         self._read_surroundings()
-        while blocked := self._blocked_by_doctor() | self._blocked_by_patient():
-            self._give_up(blocked)
+        while True:
+            slots, visits = self._blocked_by_doctor(), self._blocked_by_patient()
+            if not slots and not visits:
+                return
+            self._give_up(slots)
+            for visit in visits:
+                self._leave_behind(visit)
+
+    def _leave_behind(self, visit: Appointment) -> None:
+        """Let a visit stay when the others of its slot move; all stay where it has no room."""
+        pk = visit.slot_id or 0
+        if pk not in self.places:
+            return
+        self.left[pk].add(visit.pk)
+        (start, end), old = self.places[pk], span_of(self.slots[pk])
+        others = [v for v in self.visits[pk] if v.holds_a_place and v.pk not in self.left[pk]]
+        if not others or (start < old[1] and old[0] < end):
+            self._give_up([pk])
 
     def _give_up(self, pks: Iterable[int]) -> None:
         for pk in pks:
             self.places.pop(pk, None)
+            self.left.pop(pk, None)
             (self.staying if self.slots[pk].taken else self.dropped).append(self.slots[pk])
 
     def _read_surroundings(self) -> None:
@@ -214,7 +234,7 @@ class ZoneRepair:
         gone = {slot.pk for slot in self.dropped}
         busy: dict[int, list[Span]] = defaultdict(list)
         for pk, doctor, start, end in self.near_slots:
-            if pk not in self.places and pk not in gone:
+            if (pk not in self.places and pk not in gone) or pk in self.left:
                 busy[doctor].append((start, end))
         moving: dict[int, list[int]] = defaultdict(list)
         for pk in sorted(self.places, key=lambda pk: self.places[pk]):
@@ -228,33 +248,44 @@ class ZoneRepair:
                     blocked.add(one if self.slots[next_one].taken else next_one)
         return blocked
 
-    def _blocked_by_patient(self) -> set[int]:
-        """Return the keys of slots whose place overlaps another live visit of one of the patients.
+    def _blocked_by_patient(self) -> list[Appointment]:
+        """Return the visits whose place overlaps another live visit of their patient.
 
-        Of two that move to the same time the one with the higher key gives way. Raises NeedsDoctors
-        for a visit that will not be in the way once it has moved too.
+        Of two that move to the same time the one with the higher key of its slot gives way. Raises
+        NeedsDoctors for a visit that will not be in the way once it has moved too.
         """
-        blocked, needed = set(), set()
-        for pk, place in self.places.items():
-            for visit in self.visits[pk]:
-                for other in self._overlapping(visit, place):
-                    if other.slot_id in self.places:
-                        blocked.add(max(pk, other.slot_id or 0))
+        blocked, needed = [], set()
+        for pk in self.places:
+            for visit in filter(self._moves, self.visits[pk]):
+                for other in self._overlapping(visit):
+                    if self._moves(other):
+                        blocked.append(max(visit, other, key=lambda v: (v.slot_id, v.pk)))
                     elif self._may_yet_move(other):
                         needed.add(other.doctor_id)
                     else:
-                        blocked.add(pk)
+                        blocked.append(visit)
         if needed:
             raise NeedsDoctors(needed)
         return blocked
 
-    def _overlapping(self, visit: Appointment, place: Span) -> list[Appointment]:
-        """Return the other live visits of the patient that overlap the place where they will be."""
+    def _moves(self, visit: Appointment) -> bool:
+        pk = visit.slot_id or 0
+        return pk in self.places and visit.pk not in self.left.get(pk, ())
+
+    def _overlapping(self, visit: Appointment) -> list[Appointment]:
+        """Return the live visits of the patient that a live visit will overlap in its place."""
         if visit.status != Status.SCHEDULED or visit.patient_id is None:
             return []
+        place = self._span_of(visit)
         others = (v for v in self.near_visits[visit.patient_id] if v.pk != visit.pk)
-        spans = ((v, self.places.get(v.slot_id or 0) or (v.starts_at, v.ends_at)) for v in others)
+        spans = ((v, self._span_of(v)) for v in others)
         return [v for v, (start, end) in spans if start < place[1] and place[0] < end]
+
+    def _span_of(self, visit: Appointment) -> Span:
+        """Return the start and end that the visit will have."""
+        if self._moves(visit):
+            return self.places[visit.slot_id or 0]
+        return visit.starts_at, visit.ends_at
 
     def _may_yet_move(self, visit: Appointment) -> bool:
         """Whether the visit is to another doctor, and in a slot that is displaced too."""
@@ -265,13 +296,15 @@ class ZoneRepair:
     # --- Write ---
 
     def _write(self) -> None:
-        copies = self._keep_over()
         self._move_declined()
         self._drop_free()
+        left = {pk for visits in self.left.values() for pk in visits}
         for pks in batches(self.places):
-            set_aside(Appointment.objects.filter(slot__in=pks))
+            set_aside(Appointment.objects.filter(slot__in=pks).exclude(pk__in=left))
         move_slots(self.slots, {**self.places, **{slot.pk: span_of(slot) for slot in self.noted}})
         self._move_visits()
+        self._split()
+        copies = self._keep_over()
         new = self._make_missing()
         self._count(new)
         slots = Slot.objects.filter(schedule__in=[*self.sessions, *copies])
@@ -287,6 +320,19 @@ class ZoneRepair:
             del self.places[pk]
             self.dropped.append(self.slots[pk])
         Slot.objects.filter(pk__in=[slot.pk for slot in self.dropped]).drop()
+
+    def _split(self) -> None:
+        """Make a slot at the old time for the visits that stay when the others have moved."""
+        for pk, visits in self.left.items():
+            session = self.sessions[self.slots[pk].schedule_id]
+            staying = session.new_slot(self.old_spans[pk])
+            staying.capacity = staying.taken = len(visits)
+            staying.is_open = False
+            staying.save(force_insert=True)
+            Slot.objects.filter(pk=pk).update(taken=F("taken") - len(visits))
+            Appointment.objects.filter(pk__in=visits).update(slot=staying)
+            self.visits[staying.pk] = [v for v in self.visits[pk] if v.pk in visits]
+            self.staying.append(staying)
 
     def _keep_over(self) -> list[int]:
         """Keep the slots over that stay; returns the keys of the sessions that hold them."""
@@ -306,7 +352,7 @@ class ZoneRepair:
 
         Canceled ones move too, so that one that is taken back fits its slot.
         """
-        moved = [visit for pk in self.places for visit in self.visits[pk]]
+        moved = [visit for pk in self.places for visit in self.visits[pk] if self._moves(visit)]
         events = []
         for visit in moved:
             old, place = visit.starts_at, self.places[visit.slot_id or 0]

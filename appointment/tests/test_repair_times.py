@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import InterfaceError
 from django.utils import timezone
 
 from appointment.models import Appointment, AppointmentEvent, DeclinedSlot, Offer
+from appointment.models.zone_repair import ZoneRepair
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.test_check_invariants import verdict
 from appointment.tests.waitlist import waiting
@@ -212,6 +214,42 @@ def test_a_visit_that_meets_another_of_the_patient_stays_and_is_to_be_rebooked(
         assert verdict()[0] == 0
 
 
+def test_the_others_of_its_slot_move(before: Path) -> None:
+    slot = vancouver(capacity=3).slots.first()
+    visit, *others = (AppointmentFactory(slot=slot) for _ in range(3))
+    others[1].cancel()
+    at = visit.starts_at
+    AppointmentFactory(patient=visit.patient, slot=madrid_at(at + timedelta(hours=1)))
+    with other_zones(before, **LATE):
+        repair_times()
+        assert [clock(other) for other in others] == ["09:00", "09:00"]
+        visit.refresh_from_db()
+        assert (visit.starts_at, visit.needs_rebooking, visit.slot.kept_over) == (at, True, True)
+        slot.refresh_from_db()
+        assert (slot.taken, slot.capacity, slot.is_open) == (1, 3, True)
+        assert_balanced(slot)
+        assert_balanced(visit.slot)
+        assert verdict()[0] == 0
+        repaired = stored()
+        repair_times()
+        assert stored() == repaired
+
+
+@pytest.mark.parametrize("minutes", [90, None])
+def test_the_others_of_its_slot_stay_too_where_the_doctor_would_be_in_two_places(
+    before: Path, minutes: int | None
+) -> None:
+    slot = vancouver(capacity=2, end_time=time(10, 30), slot_minutes=minutes).slots.first()
+    visit, other = (AppointmentFactory(slot=slot) for _ in range(2))
+    AppointmentFactory(patient=visit.patient, slot=madrid_at(visit.ends_at))
+    with other_zones(before, **LATE):
+        repair_times()
+        for each in (visit, other):
+            each.refresh_from_db()
+            assert (each.needs_rebooking, each.slot.kept_over) == (True, True)
+        assert verdict()[0] == 0
+
+
 def test_a_visit_stays_where_the_doctor_has_another_session_by_then(before: Path) -> None:
     session = vancouver(end_time=time(10))
     visits = [AppointmentFactory(slot=slot) for slot in session.slots.all()]
@@ -315,3 +353,27 @@ def test_the_wall_times_of_leave_are_listed_and_stay(before: Path) -> None:
         assert f"Time off {leave.pk} stays; check its times" in repair_times()
         leave.refresh_from_db()
         assert leave.starts_at == start
+
+
+def test_a_run_that_is_broken_off_is_completed_by_the_next(
+    before: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = [AppointmentFactory(slot=vancouver().slots.first()) for _ in range(3)]
+    write, written = ZoneRepair._write, []
+
+    def write_two(repair: ZoneRepair) -> None:
+        write(repair)
+        written.append(repair)
+        if len(written) == 2:
+            raise InterfaceError("the connection is lost")
+
+    with other_zones(before, **LATE):
+        with monkeypatch.context() as patch:
+            patch.setattr(ZoneRepair, "_write", write_two)
+            with pytest.raises(InterfaceError):
+                repair_times()
+        assert [clock(visit) for visit in visits] == ["09:00", "08:00", "08:00"]
+        assert "2 visits moved" in repair_times()
+        assert [clock(visit) for visit in visits] == ["09:00"] * 3
+        assert {visit.events.filter(kind="zone_changed").count() for visit in visits} == {1}
+        assert verdict()[0] == 0
