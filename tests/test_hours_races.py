@@ -2,6 +2,8 @@
 
 from datetime import time, timedelta
 from functools import partial
+from threading import Event
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -10,6 +12,7 @@ from django.utils import timezone
 from appointment.models import Appointment
 from doctor.exceptions import HoursOverlap
 from doctor.models import Schedule, Slot, WeeklyHours
+from doctor.models.slot import SlotQuerySet
 from doctor.tests.factories import DoctorFactory, LocationFactory, WeeklyHoursFactory, day_ahead
 from tests.race_bodies import (
     assert_apart,
@@ -20,7 +23,7 @@ from tests.race_bodies import (
     people,
     race,
 )
-from tests.races import assert_in_order
+from tests.races import SECONDS, Wait, assert_in_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 ROUNDS = range(2)
@@ -53,26 +56,68 @@ def test_nothing_booked_while_its_hours_change_is_stranded(keep: bool) -> None:
 
 
 def test_a_version_and_bookings_at_once_strand_nobody_and_leave_one_rule_a_day() -> None:
-    for _ in ROUNDS:
-        hours = WeeklyHoursFactory()
-        first = coming(hours)
-        slots, patients = first.slots.order_by("starts_at"), people(4)
-        calls = [booking(patient, slot) for patient, slot in zip(patients, slots, strict=True)]
-        versions = [
-            partial(copy.add_version, first.date, keep=True, start_time=time(10))
-            for copy in copies_of(hours, 2)
-        ]
-        extend = partial(WeeklyHours.objects.extend, hours.doctor_id, 60, timezone.now())
-        one, two, *others = race(*versions, extend, *calls)
-        assert {type(one), type(two)} == {WeeklyHours, ValidationError}  # the hours have ended
-        count_by_type(others)
-        assert_in_order()
-        assert_not_stranded(Appointment.objects.active())
-        hours.refresh_from_db()
-        assert hours.valid_until == first.date - timedelta(days=1)
-        [version] = WeeklyHours.objects.filter(doctor=hours.doctor, valid_from=first.date)
-        assert not hours.schedules.filter(date__gte=first.date).exists()
-        assert version.schedules.get(date=first.date).slots.filter(kept_over=False).count() == 2
+    hours = WeeklyHoursFactory()
+    first = coming(hours)
+    slots, patients = first.slots.order_by("starts_at"), people(4)
+    calls = [booking(patient, slot) for patient, slot in zip(patients, slots, strict=True)]
+    versions = [
+        partial(copy.add_version, first.date, keep=True, start_time=time(10))
+        for copy in copies_of(hours, 2)
+    ]
+    extend = partial(WeeklyHours.objects.extend, hours.doctor_id, 60, timezone.now())
+    one, two, *others = race(*versions, extend, *calls)
+    assert {type(one), type(two)} == {WeeklyHours, ValidationError}  # the hours have ended
+    count_by_type(others)
+    assert_in_order()
+    assert_not_stranded(Appointment.objects.active())
+    hours.refresh_from_db()
+    assert hours.valid_until == first.date - timedelta(days=1)
+    [version] = WeeklyHours.objects.filter(doctor=hours.doctor, valid_from=first.date)
+    assert not hours.schedules.filter(date__gte=first.date).exists()
+    assert version.schedules.get(date=first.date).slots.filter(kept_over=False).count() == 2
+
+
+def assert_a_version_strands_nobody(wait: Wait, booked: Wait) -> None:
+    """Let a version drop the slot at 09:00 while a patient books it once `wait` returns."""
+    hours = WeeklyHoursFactory()
+    first = coming(hours)
+    book = booking(people(1)[0], first.slots.earliest("starts_at"))
+
+    def wait_and_book() -> Any:
+        wait()
+        try:
+            return book()
+        finally:
+            booked()
+
+    version = partial(hours.add_version, first.date, start_time=time(10))
+    outcomes = race(version, wait_and_book)
+    count_by_type(outcomes)
+    assert_not_stranded(Appointment.objects.active())
+    assert sum(isinstance(outcome, Exception) for outcome in outcomes) == 1
+
+
+def test_a_version_strands_nobody_who_books_meanwhile() -> None:
+    assert_a_version_strands_nobody(lambda: None, lambda: None)
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.usefixtures("direct")
+def test_a_version_that_does_not_lock_the_slots_fails_on_a_booking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: the patient books after the version has read that the slot is free."""
+    read, booked = Event(), Event()
+
+    def unlocked(slots: SlotQuerySet) -> list[Slot]:
+        rows = list(slots.order_by("pk"))
+        read.set()
+        booked.wait(SECONDS)
+        return rows
+
+    monkeypatch.setattr(SlotQuerySet, "lock", unlocked)
+    with pytest.raises(AssertionError):
+        assert_a_version_strands_nobody(partial(read.wait, SECONDS), booked.set)
 
 
 def test_of_two_hours_that_overlap_one_is_published() -> None:
