@@ -29,6 +29,7 @@ class AffectedVisit(NamedTuple):
 
     pk: int
     starts_at: datetime
+    ends_at: datetime
     doctor_id: int
     patient_id: int | None
 
@@ -225,10 +226,14 @@ class AlternativeAssigner:
     """Assigns every visit a first alternative, then every visit a second one, then a third.
 
     In such rounds the places that are left are spread over the visits, the soonest visit first.
+    Visits that are over come last, the latest first: one that was forgotten on the work list takes
+    no place from a patient who is yet to come.
     """
 
     def __init__(self, visits: Sequence[Any], candidates: CandidateSlots) -> None:
-        self.visits = sorted(visits, key=lambda visit: (visit.starts_at, visit.pk))
+        soonest = sorted(visits, key=lambda visit: (visit.starts_at, visit.pk))
+        coming = [visit for visit in soonest if visit.ends_at > candidates.at]
+        self.visits = coming + [each for each in reversed(soonest) if each.ends_at <= candidates.at]
         self.candidates = candidates
         limited = Location.objects.filter(max_live_per_patient__isnull=False)
         self.limits = dict(limited.values_list("pk", "max_live_per_patient"))

@@ -248,7 +248,7 @@ def test_staff_who_are_patients_too_see_all_sites_for_their_own_visit(
 
 
 def test_every_code_of_the_verb_is_in_the_document() -> None:
-    field = ExplainedSlotSerializer().fields["reason"]
+    field: Any = ExplainedSlotSerializer().fields["reason"]
     codes = {refusal.code for refusal in REFUSALS.values()}
     assert set(RescheduleView.conflicts["post"]) - codes <= set(field.choices)
     assert set(REFUSALS) | {"checked_in"} <= set(field.choices)

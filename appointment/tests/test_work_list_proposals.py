@@ -190,6 +190,19 @@ def test_a_time_proposed_to_another_visit_by_now_is_taken_while_it_is_free(
     assert chosen not in opened(reception, third)
 
 
+def test_visits_that_are_over_take_no_place_from_those_to_come(reception: AdminClient) -> None:
+    """The soonest of those to come has the first choice, then the latest of those that are over."""
+    doctor = DoctorFactory()
+    over, older = (
+        AppointmentFactory(slot=ScheduleFactory(doctor=doctor, date=day_ahead(-days)).slots.first())
+        for days in (1, 2)
+    )
+    Appointment.objects.filter(pk__in=[over.pk, older.pk]).update(needs_rebooking=True)
+    visit = ill(doctor, visits=1, places=2)[0]
+    first, second = (slot.pk for slot in free(doctor)[-2:])
+    assert listed(reception) == {visit.pk: [first], over.pk: [second], older.pk: []}
+
+
 def test_a_slot_at_another_site_is_not_named(member: User, doctor: Doctor) -> None:
     here = member.site_memberships.get().location
     slot = ScheduleFactory(doctor=doctor, location=here).slots.first()

@@ -213,7 +213,7 @@ class Moment:
                 for slot in self.clinic.slots
             }
             if code is None and not self.deceased:
-                expected[visit.slot_id] = "already_booked"
+                expected[visit.slot.pk] = "already_booked"
             answer = self.explained(self.client, appointment=str(visit.pk))
             self.same("explain a move", answer, expected)
             for slot in self.clinic.slots[:1] if code else self.clinic.slots:
