@@ -50,7 +50,7 @@ def grouped(code: str) -> str:
 class ClaimCodeQuerySet(models.QuerySet["ClaimCode"]):
     """Codes; `issue` gives one, `claim` uses it up. A code that is void has no row."""
 
-    def issue(self, patient: Patient, by: User, at: datetime | None = None) -> str:
+    def issue(self, patient: Patient, by: User | None, at: datetime | None = None) -> str:
         """Return a new code for the patient, in groups; an earlier code is void.
 
         It cannot be shown again: only a digest is stored. Raises NoClaimCode for a patient who has
