@@ -23,7 +23,8 @@ class MergedChangeList(ChangeList):
 
     def get_filters(self, request: HttpRequest) -> Any:
         """Return Django's filters, with all numbers of the person for the one in the URL."""
-        specs, has_filters, remaining, *rest = super().get_filters(request)
+        specs, has_filters, params, *rest = super().get_filters(request)
+        remaining: dict[str, Any] = params
         keys = valid_keys(remaining.get(PATIENT, []))
         if len(keys) == 1:
             remaining[PATIENT] = MergedPatient.objects.keys_of(int(keys[0]))  # Django joins by OR
