@@ -23,6 +23,7 @@ PROFILE = {
     "emergency_contact_name": "Luis Sol",
     "emergency_contact_phone": "+34612345679",
 }
+BORN = "1951-04-24"  # the date of birth of the record with the claim code
 ENTRY = {
     "kind": "allergy",
     "description": "Pollen",
@@ -40,6 +41,7 @@ class Bodies:
     accounts: dict[str, User]
     session: Schedule
     waiting: WaitlistEntry
+    claim_code: str
 
     def mailed(self, template: str) -> dict[str, Any]:
         """Return the body for a path in MAILED, with a token of the owner's present state."""
@@ -65,6 +67,7 @@ class Bodies:
             "/api/doctor/weekly-hours/": self.every_week(),
             "/api/doctor/weekly-hours/{id}/versions/": self.next_version(),
             "/api/doctor/time-off/": self.away(),
+            "/api/patient/claim/": {"code": self.claim_code, "date_of_birth": BORN},
             "/api/patient/profile/": PROFILE,
             "/api/patient/dependents/": PROFILE,
             "/api/patient/medical-history/": ENTRY,

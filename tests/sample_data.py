@@ -41,9 +41,9 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
     day_ahead,
 )
-from patient.models import EmergencyAccess, MedicalHistory, Patient
+from patient.models import ClaimCode, EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.bodies import MAILED, WORK_LIST, Bodies
+from tests.bodies import BORN, MAILED, WORK_LIST, Bodies
 from tests.people import reception_group
 
 PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
@@ -66,6 +66,7 @@ class SampleData(Bodies):
     entry: MedicalHistory
     waiting: WaitlistEntry  # has an open offer
     dependent: Patient
+    claim_code: str  # of a record equal to the owner's profile
     device: Device
     session: Schedule
     weekly_hours: WeeklyHours
@@ -113,6 +114,7 @@ class SampleData(Bodies):
             "entry": MedicalHistoryFactory(patient=patient),
             "waiting": cls.offered_to(patient),
             "dependent": DependentFactory(user=patient.user),
+            "claim_code": cls.recorded_at_desk(patient),
             "device": cls.device_of(patient.user),
             "session": session,
             "weekly_hours": WeeklyHoursFactory(**hours, **over),
@@ -136,6 +138,13 @@ class SampleData(Bodies):
             "begun": AppointmentFactory(patient=patient, slot=first.slots.get()),
             "arrived": AppointmentFactory(patient=patient, slot=second.slots.get()).check_in(),
         }
+
+    @staticmethod
+    def recorded_at_desk(patient: Patient) -> str:
+        """Make a record of the same person without an account, and return its claim code."""
+        names = {"first_name": patient.first_name, "last_name": patient.last_name}
+        record = PatientFactory(user=None, date_of_birth=BORN, **names)
+        return ClaimCode.objects.issue(record, by=None)
 
     @staticmethod
     def device_of(user: User) -> Device:

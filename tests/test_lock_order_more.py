@@ -1,5 +1,7 @@
 """The order of locks when a visit moves, an account closes or an Idempotency-Key is used."""
 
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,15 @@ from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import IdempotencyKey
 from appointment.models.idempotency import PatientAnswer as Answer
 from appointment.models.zone_repair import repair
-from appointment.tests.factories import AppointmentFactory
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from appointment.tests.waitlist import waiting
-from doctor.tests.factories import LocationFactory, PublishedScheduleFactory
-from patient.tests.factories import DependentFactory
+from doctor.tests.factories import LocationFactory, PublishedScheduleFactory, ScheduleFactory
+from patient.models import ClaimCode
+from patient.tests.factories import DependentFactory, PatientFactory
 from tests.test_lock_order import (
     BY_KEY,
     LOCK,
+    ORDER,
     WRITE,
     Verb,
     first,
@@ -28,6 +32,7 @@ from tests.test_lock_order import (
 from tests.zones import other_zones
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
+BORN = date(1951, 4, 24)
 KEYS = '"appointment_idempotencykey"'
 
 
@@ -35,6 +40,58 @@ def booking_once() -> Verb:
     user, work = UserFactory(), own_booking()
     answer = IdempotencyKey.objects.answer
     return lambda: answer(user, "key", "print", lambda: Answer(201, str(work())))
+
+
+def merging() -> Verb:
+    kept, gone = AppointmentFactory().patient, PatientFactory(user=None)
+    WaitlistEntryFactory(patient=gone)
+    return lambda: kept.merge(gone)
+
+
+def claiming() -> Verb:
+    record = PatientFactory(user=None, date_of_birth=BORN)
+    own = AppointmentFactory(patient__first_name="Ana", patient__last_name=record.last_name).patient
+    code = ClaimCode.objects.issue(record, by=None)
+    return lambda: ClaimCode.objects.claim(own.user, code, BORN)
+
+
+def marking() -> Verb:
+    visit = AppointmentFactory()
+    WaitlistEntryFactory(patient=visit.patient)
+    return visit.patient.mark_deceased
+
+
+@pytest.mark.parametrize("prepare", [merging, claiming, marking])
+def test_verbs_of_a_person_lock_users_patients_slots_entries_then_visits(
+    prepare: Callable[[], Verb],
+) -> None:
+    tables = [touch.split()[1] for touch in touched_by(prepare())]
+    assert tables == sorted(tables, key=ORDER.index)
+    assert tables[:2] == ["accounts_user", "patient_patient"]
+    assert tables[-3:] == ORDER[-3:]
+
+
+@pytest.mark.parametrize("prepare", [merging, claiming, marking])
+def test_verbs_of_a_person_lock_by_key(prepare: Callable[[], Verb]) -> None:
+    locks = [sql for sql in statements(prepare()) if LOCK.match(sql)]
+    assert [sql for sql in locks if "FOR NO KEY UPDATE" not in sql] == []
+    assert [sql for sql in locks if not BY_KEY.search(sql)] == []
+
+
+def touched(sql: str) -> str | None:
+    """Return the table that the statement locks, or None."""
+    lock = LOCK.match(sql)
+    return lock and lock[1]
+
+
+def test_all_slots_of_both_records_are_locked_in_one_statement() -> None:
+    slots = ScheduleFactory().slots.all()
+    kept = AppointmentFactory(slot=slots[0]).patient
+    gone = AppointmentFactory(slot=slots[1], patient=PatientFactory(user=None)).patient
+    sql = statements(lambda: kept.merge(gone))
+    assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {slots[0].pk, slots[1].pk}
+    of_patients = [each for each in sql if touched(each) == "patient_patient"]
+    assert [keys(each) for each in of_patients] == [{kept.pk, gone.pk}]
 
 
 def test_both_slots_of_a_move_are_locked_in_one_statement() -> None:

@@ -204,7 +204,8 @@ def test_the_conflicts_of_booking_are_reported(document) -> None:
     book = document["paths"]["/api/appointment/book/{doctor_id}/"]["post"]
     reported = {example["code"] for of, _, example in examples(book) if of == "409"}
     of_slot = {"slot_closed", "slot_in_past", "too_soon", "too_far", "slot_full"}
-    assert reported == of_slot | {"already_booked", "patient_overlap", "too_many_appointments"}
+    of_patient = {"patient_deceased", "already_booked", "patient_overlap", "too_many_appointments"}
+    assert reported == of_slot | of_patient
     assert "Location" in book["responses"]["201"]["headers"]
 
 

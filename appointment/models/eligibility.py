@@ -110,6 +110,7 @@ class EligibilityQuerySet(models.QuerySet[Row]):
         return (
             self.waiting()
             .matching(slot)
+            .filter(patient__marked_deceased_at__isnull=True)
             .exclude(patient__user__is_active=False)
             .filter(~Exists(declined), ~Exists(other_offers), ~Exists(of_account))
             .filter(~Exists(canceled), ~Exists(moved))

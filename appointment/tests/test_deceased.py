@@ -67,6 +67,14 @@ def test_freed_places_and_offers_go_to_the_next_in_line(child: Patient) -> None:
     assert_in_order()
 
 
+def test_an_entry_that_was_left_in_line_gets_no_offer(child: Patient) -> None:
+    visit = only_visit()
+    child.mark_deceased()
+    waiting(visit, patient=child)  # as the previous release, which does not know the mark
+    visit.cancel()
+    assert holders(visit.slot) == []
+
+
 def test_new_bookings_and_entries_are_refused(child: Patient, client_of: Any) -> None:
     slot, client = ScheduleFactory().slots.first(), client_of(child.user)
     child.mark_deceased()

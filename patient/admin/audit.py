@@ -6,6 +6,7 @@ The admin belongs to `accounts`; which records were merged is known here.
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -14,24 +15,27 @@ from accounts.models import AuditEvent
 from extensions.admin.forms import valid_keys
 from patient.models import MergedPatient
 
-ONE, SEVERAL = "patient_id__exact", "patient_id__in"
+PATIENT = "patient_id__exact"
+
+
+class MergedChangeList(ChangeList):
+    """The list of audit events. Filtered by a patient, it has the merged records' events too."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Return Django's filters, with all numbers of the person for the one in the URL."""
+        specs, has_filters, params, *rest = super().get_filters(request)
+        remaining: dict[str, Any] = params
+        keys = valid_keys(remaining.get(PATIENT, []))
+        if len(keys) == 1:
+            remaining[PATIENT] = MergedPatient.objects.keys_of(int(keys[0]))  # Django joins by OR
+        return specs, has_filters, remaining, *rest
 
 
 class MergedAuditEventAdmin(AuditEventAdmin):
     """Audit events; a link or search by a patient's number also finds the merged records."""
 
-    link_filters = (ONE, SEVERAL)
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Replace the number of a patient in the URL by the numbers of all merged records."""
-        [*keys] = valid_keys(request.GET.getlist(ONE))
-        same = MergedPatient.objects.keys_of(int(keys[0])) if len(keys) == 1 else []
-        if len(same) > 1:
-            query = request.GET.copy()
-            del query[ONE]
-            query[SEVERAL] = ",".join(map(str, same))
-            request.GET = query
-        return super().get_changelist_instance(request)
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return MergedChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str

@@ -99,11 +99,10 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         closed = not request.user.has_perm("patient.view_medicalhistory")
         may_use = closed and request.user.has_perm("patient.use_emergency_access")
         reads_audit = request.user.has_perm("accounts.view_auditevent")
-        deceased = obj and obj.is_deceased
         shown = {
             "emergency": obj and may_use,
             "audit": obj and reads_audit,
-            "marked_deceased_at": deceased,
+            "marked_deceased_at": obj,
         }
         return [name for name in fields if shown.get(name, True)]
 

@@ -29,7 +29,7 @@ IS_DECEASED = "The person is marked deceased."
 MAY_NOT_CLAIM = "Verify your e-mail address first. Accounts of staff claim no record."
 
 
-def digest_of(code: str, key: str | None = None) -> str:
+def digest_of(code: str, key: str | bytes | None = None) -> str:
     """Return the keyed digest under which a code is stored; `key`: by default the SECRET_KEY.
 
     Without the key the digests of a stolen database cannot be tried out.
@@ -50,7 +50,7 @@ def grouped(code: str) -> str:
 class ClaimCodeQuerySet(models.QuerySet["ClaimCode"]):
     """Codes; `issue` gives one, `claim` uses it up. A code that is void has no row."""
 
-    def issue(self, patient: Patient, by: User, at: datetime | None = None) -> str:
+    def issue(self, patient: Patient, by: User | None, at: datetime | None = None) -> str:
         """Return a new code for the patient, in groups; an earlier code is void.
 
         It cannot be shown again: only a digest is stored. Raises NoClaimCode for a patient who has
@@ -124,7 +124,7 @@ class ClaimCodeQuerySet(models.QuerySet["ClaimCode"]):
 
         Raises DoesNotExist if the record has been erased, merged or linked since it was read.
         """
-        [account] = lock_rows(User.objects.filter(pk=user.pk)) or [None]
+        account = next(iter(lock_rows(User.objects.filter(pk=user.pk))), None)
         own = Patient.objects.own_of(user).values_list("pk", flat=True)
         locked = lock_rows(Patient.objects.filter(pk__in=[found.patient_id, *own]))
         people = {each.pk: each for each in locked}
