@@ -9,6 +9,10 @@ class NotCancelable(DomainError):
 
     code = "not_cancelable"
     message = "Only an appointment that is scheduled and has not begun can be canceled."
+    staff_message = (
+        "Only a scheduled visit can be canceled or moved. Once it has begun, give an override "
+        "reason for it."
+    )
 
 
 class InvalidTransition(DomainError):
@@ -16,6 +20,31 @@ class InvalidTransition(DomainError):
 
     code = "invalid_transition"
     message = "The appointment cannot change to this status now."
+    staff_message = (
+        "The visit cannot change to this status now. If its last change was a mistake, undo that "
+        "first."
+    )
+
+
+class NothingToUndo(DomainError):
+    """The latest event of the visit is no check-in, completion, no-show or cancelation."""
+
+    code = "nothing_to_undo"
+    message = (
+        "There is nothing to undo: the last change of this visit is no check-in, completion, "
+        "no-show or cancelation."
+    )
+
+
+class CheckedIn(DomainError):
+    """The patient has checked in: only staff cancel or move the visit, and it is no no-show."""
+
+    code = "checked_in"
+    message = "You have checked in for this appointment. Speak to the reception."
+    staff_message = (
+        "The patient has checked in. If that was a mistake, undo the check-in first. To cancel or "
+        "move your own visit, give an override reason."
+    )
 
 
 class AppointmentMoved(StaleLock, NotCancelable):
@@ -28,7 +57,7 @@ class AppointmentMoved(StaleLock, NotCancelable):
 class AppointmentDeleted(NotCancelable):
     """The appointment was deleted while the verb waited for its lock."""
 
-    message = "The appointment has been deleted."
+    message = staff_message = "The appointment has been deleted."
 
 
 class CancelDeadlinePassed(DomainError):
@@ -36,6 +65,10 @@ class CancelDeadlinePassed(DomainError):
 
     code = "cancel_deadline_passed"
     message = "It is too late to cancel or move this appointment. Call the location."
+    staff_message = (
+        "The location's deadline to cancel or move has passed. Give an override reason to do it "
+        "all the same."
+    )
 
 
 class PlaceAvailable(DomainError):

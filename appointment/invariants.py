@@ -167,11 +167,16 @@ def _overlapped(rows: QuerySet[Any], owner: str) -> QuerySet[Any]:
 
 
 def appointments_with_wrong_cancelation() -> QuerySet[Appointment]:
-    """Canceled appointments without `canceled_at` or exactly one event; others with either."""
-    cancelations = AppointmentEvent.objects.filter(kind=Kind.CANCELED, appointment=OuterRef("pk"))
+    """Canceled appointments without `canceled_at` or exactly one event; others with either.
+
+    A cancelation that was undone does not count.
+    """
+    events = AppointmentEvent.objects.filter(appointment=OuterRef("pk"))
+    canceled_events = _number_of(events.filter(kind=Kind.CANCELED), "appointment")
+    undone = _number_of(events.filter(undoes=Kind.CANCELED), "appointment")
     canceled = Q(status=Status.CANCELED, cancelations=1, canceled_at__isnull=False)
     not_canceled = ~Q(status=Status.CANCELED) & Q(cancelations=0, canceled_at__isnull=True)
-    rows = Appointment.objects.annotate(cancelations=_number_of(cancelations, "appointment"))
+    rows = Appointment.objects.annotate(cancelations=canceled_events - undone)
     return rows.exclude(canceled | not_canceled)
 
 
@@ -204,10 +209,15 @@ def slots_with_wrong_is_open() -> QuerySet[Slot]:
 
 
 def appointments_with_wrong_flag() -> QuerySet[Appointment]:
-    """Live appointments to come that cannot take place and are not flagged, or the reverse."""
-    called_off = Slot.objects.filter(slot_availability.called_off(), pk=OuterRef("slot"))
+    """Live appointments to come that cannot take place and are not flagged, or the reverse.
+
+    A visit that staff keep is to be flagged if more closures hit it than when they decided that.
+    """
+    slots = Slot.objects.filter(pk=OuterRef("slot")).annotate(number=slot_availability.closures())
     coming = Appointment.objects.active().filter(ends_at__gt=timezone.now() + CLOCK_TOLERANCE)
-    return coming.annotate(called_off=Exists(called_off)).exclude(needs_rebooking=F("called_off"))
+    closures = coming.annotate(closures=Coalesce(Subquery(slots.values("number")), 0))
+    hit = Q(closures__gt=F("closures_kept"))
+    return closures.annotate(called_off=_as_boolean(hit)).exclude(needs_rebooking=F("called_off"))
 
 
 def _as_boolean(condition: Q) -> Case:

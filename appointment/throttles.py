@@ -1,5 +1,7 @@
 """Rate limits on booking, and on the search for a person to book for."""
 
+from typing import Any
+
 from extensions.rest.throttling import PerUserThrottle
 
 
@@ -19,3 +21,28 @@ class DailyNamedSearchThrottle(PerUserThrottle):
     """Limit the searches for anybody by last name and birth date, by staff of a site, a day."""
 
     scope = "named_search_daily"
+
+
+class NamingThrottle(NamedSearchThrottle):
+    """Count a call in which staff of a site name a patient as a search by name, an hour.
+
+    Without this, the birth date of a patient whose key and last name are known could be tried out.
+    """
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        """Count the call if it names somebody; return whether it is within the limit."""
+        return not names_patient(request) or super().allow_request(request, view)
+
+
+class DailyNamingThrottle(DailyNamedSearchThrottle):
+    """Count a call in which staff of a site name a patient as a search by name, a day."""
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        """Count the call if it names somebody; return whether it is within the limit."""
+        return not names_patient(request) or super().allow_request(request, view)
+
+
+def names_patient(request: Any) -> bool:
+    """Return whether the caller is staff of a site and the body has the name of a patient."""
+    restricted = request.user.is_authenticated and request.user.is_staff and request.user.sites
+    return bool(restricted and isinstance(request.data, dict) and "last_name" in request.data)

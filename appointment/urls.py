@@ -15,10 +15,12 @@ urlpatterns = [
     path("rebooking/", views.RebookingView.as_view()),
     path("rebooking/<id:appointment_id>/move/", views.RebookingMoveView.as_view()),
     path("rebooking/<id:appointment_id>/cancel/", views.RebookingCancelView.as_view()),
+    path("rebooking/<id:appointment_id>/keep/", views.RebookingKeepView.as_view()),
     path("agenda/", views.AgendaView.as_view()),
     path("check-in/<id:appointment_id>/", views.CheckInView.as_view()),
     path("complete/<id:appointment_id>/", views.CompleteView.as_view()),
     path("no-show/<id:appointment_id>/", views.NoShowView.as_view()),
+    path("undo/<id:appointment_id>/", views.UndoView.as_view()),
     path("waitlist/<id:pk>/accept/", views.AcceptView.as_view(), name="waitlist-accept"),
     path("waitlist/<id:pk>/decline/", views.DeclineView.as_view(), name="waitlist-decline"),
 ]

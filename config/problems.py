@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -95,11 +95,18 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     problem = problem_of(error)
     if problem is None:
         return None
+    if isinstance(error, DomainError) and (error.to_staff or _is_for_staff(context)):
+        problem = replace(problem, detail=error.staff_message)
     document = problem.document(context["request"])
     response = Response(document, status=problem.status, headers=problem.headers)
     response.problem = problem  # type: ignore[attr-defined] # for ApiMiddleware
     response.is_conflict = is_conflict(error)  # type: ignore[attr-defined] # for RetryMiddleware
     return response
+
+
+def _is_for_staff(context: dict[str, Any]) -> bool:
+    """Whether the caller acted as staff: the view says so, in a call of a member of staff."""
+    return getattr(context["view"], "acts_as_staff", False) and context["request"].user.is_staff
 
 
 def problem_of(error: BaseException) -> Problem | None:

@@ -70,7 +70,7 @@ class DependentViewSet(AuditedViewMixin, ModelViewSet[Patient]):
 
     audited_model = Patient
     patient_path = ""
-    conflicts = {"delete": ("cancel_deadline_passed",)}
+    conflicts = {"delete": ("checked_in", "cancel_deadline_passed")}
 
     queryset = Patient.objects.all()
     serializer_class = DependentSerializer

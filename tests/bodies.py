@@ -73,6 +73,8 @@ class Bodies:
             "/api/appointment/waitlist/": self.criteria(),
             f"{WORK_LIST}move/": {"slot_id": slot.pk},
             f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
+            f"{WORK_LIST}keep/": {"reason": "The doctor comes for this patient"},
+            "/api/appointment/undo/": {"override_reason": ""},
         }
 
     def criteria(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ PEOPLE = ("anonymous", "owner", "other", "doctor", "staff", "superuser")
 OF_THE_DOCTOR = tuple(
     f"/api/appointment/{verb}/" for verb in ("agenda", "check-in", "complete", "no-show")
 )
-OF_STAFF = ("/weekly-hours/", "/time-off/", "/rebooking/")
+OF_STAFF = ("/weekly-hours/", "/time-off/", "/rebooking/", "/undo/")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class SampleData(Bodies):
     accounts: dict[str, User]
     appointment: Appointment
     begun: Appointment  # has started, so that it can be checked in and completed
+    arrived: Appointment  # today, and checked in, so that this can be undone
     flagged: Appointment  # needs rebooking, since its doctor has time off
     time_off: TimeOff
     entry: MedicalHistory
@@ -121,14 +122,19 @@ class SampleData(Bodies):
 
     @staticmethod
     def visits_of(patient: Patient, session: Schedule) -> dict[str, Appointment]:
-        """Book a visit to come and one that has begun, at the session's doctor and location."""
+        """Book a visit to come and two of today, at the session's doctor and location.
+
+        The first of today has begun, the patient has checked in for the second.
+        """
         kept = {"doctor": session.doctor, "location": session.location}
         visit = ScheduleFactory(**kept, date=day_ahead(4))
-        all_day = {"start_time": time(0), "end_time": time(23, 59), "slot_minutes": None}
-        today = ScheduleFactory(**kept, date=session.location.today(), **all_day)
+        today: dict[str, Any] = {"date": session.location.today(), "slot_minutes": None}
+        first = ScheduleFactory(**kept, **today, start_time=time(0), end_time=time(12))
+        second = ScheduleFactory(**kept, **today, start_time=time(12), end_time=time(23, 59))
         return {
             "appointment": AppointmentFactory(patient=patient, slot=visit.slots.first()),
-            "begun": AppointmentFactory(patient=patient, slot=today.slots.get()),
+            "begun": AppointmentFactory(patient=patient, slot=first.slots.get()),
+            "arrived": AppointmentFactory(patient=patient, slot=second.slots.get()).check_in(),
         }
 
     @staticmethod
@@ -205,9 +211,11 @@ class SampleData(Bodies):
             "/api/appointment/waitlist/{id}/decline/": self.waiting,
             f"{WORK_LIST}move/": self.flagged,
             f"{WORK_LIST}cancel/": self.flagged,
+            f"{WORK_LIST}keep/": self.flagged,
             "/api/appointment/check-in/{appointment_id}/": self.begun,
             "/api/appointment/complete/{appointment_id}/": self.begun,
             "/api/appointment/no-show/{appointment_id}/": self.begun,
+            "/api/appointment/undo/{appointment_id}/": self.arrived,
         }
 
     def locations(self) -> list[Location]:

@@ -13,8 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.tests.factories import PASSWORD, UserFactory
-from appointment.models import Appointment
+from accounts.tests.factories import PASSWORD, SuperuserFactory, UserFactory
+from appointment.models import Appointment, Offer
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import TimeOff, WeeklyHours
 from doctor.tests.factories import (
@@ -158,6 +158,31 @@ def amending() -> Verb:
     return lambda: visit.amend("Test results")
 
 
+def undoing() -> Verb:
+    visit = AppointmentFactory()
+    visit.complete(at=visit.starts_at)
+    return visit.undo
+
+
+def undoing_after_an_offer() -> Verb:
+    """Return the undo of a cancelation whose place was offered, once the offer has lapsed."""
+    cancel_for_waitlist()()
+    visit, offer = Appointment.objects.get(status="canceled"), Offer.objects.get()
+    return lambda: visit.undo(at=offer.hold_until)
+
+
+def coming_late() -> Verb:
+    visit, clerk = AppointmentFactory(), SuperuserFactory()
+    visit.mark_no_show(at=visit.starts_at)
+    return lambda: visit.check_in(by=clerk, at=visit.starts_at)
+
+
+def keeping() -> Verb:
+    visit = AppointmentFactory()
+    TimeOffFactory(doctor=visit.doctor)
+    return lambda: visit.keep("The doctor comes.")
+
+
 def enrolling() -> Verb:
     patient = PatientFactory.build(user=UserFactory())
     return patient.enroll
@@ -191,6 +216,11 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "complete": (of_a_visit("complete"), [f"change {VISIT}"]),
     "mark_no_show": (of_a_visit("mark_no_show"), [f"change {VISIT}"]),
     "amend": (amending, [f"change {VISIT}"]),
+    "check_in": (of_a_visit("check_in"), [f"change {VISIT}"]),
+    "check_in, late": (coming_late, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
+    "undo": (undoing, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
+    "undo, offered": (undoing_after_an_offer, [USER, PATIENT, SLOTS, LINE, f"change {VISIT}"]),
+    "keep": (keeping, [SLOTS, f"change {VISIT}"]),
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
     "erase": (erasing, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
     "close": (closing_an_account, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),

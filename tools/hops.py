@@ -100,7 +100,7 @@ class Trace:
     @property
     def path(self) -> list[Entry]:
         """The first function of each stay in a domain file; a file may be entered again later."""
-        domain = [entry for entry in self.entries if entry.file.startswith(DOMAIN)]
+        domain = [entry for entry in self.entries if is_domain(entry.file)]
         return [next(stay) for _, stay in groupby(domain, key=lambda entry: entry.file)]
 
     @property
@@ -132,6 +132,11 @@ def trace(call: Callable[[], object]) -> Trace:
     finally:
         sys.setprofile(before)
     return Trace(tuple(entries))
+
+
+def is_domain(file: str) -> bool:
+    """Return whether the file is a domain file; the throttles of an app are not."""
+    return file.startswith(DOMAIN) and not file.endswith("/throttles.py")
 
 
 @cache

@@ -48,7 +48,7 @@ class SecondFactorView(View):
         try:
             shown = getattr(self, verb)(request, SecondFactor(signed_in_user(request)))
         except DomainError as error:
-            messages.error(request, error.message)
+            messages.error(request, error.staff_message)
             shown = {}
         return self.page(request, **shown)
 

@@ -1,7 +1,7 @@
 """The admin pages of appointments.
 
 Adding an appointment books it, choosing another slot moves it, and deleting it releases its place.
-Admin actions check in, cancel and conclude the selected appointments.
+Admin actions check in, cancel and conclude the selected appointments, and undo their last change.
 """
 
 from collections.abc import Callable
@@ -45,8 +45,11 @@ def actor_name(event: AppointmentEvent) -> str:
 
 
 def event_details(event: AppointmentEvent) -> str:
-    """Return the detail and the override reason of an event as one text for the history."""
-    detail = event.detail
+    """Return the detail and the override reason of an event as one text for the history.
+
+    The detail of an event `undone` is what it took back.
+    """
+    detail = event.detail or event.get_undoes_display().lower()
     override = event.override_reason and f" (rules set aside: {event.override_reason})"
     return f"{detail and f': {detail}'}{override}"
 
@@ -105,7 +108,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "date",
     )
     search_help_text = "Number, patient, phone number, doctor or date (2026-12-01)."
-    actions = ("check_in", "cancel", "complete", "mark_no_show", "delete_selected")
+    actions = ("check_in", "cancel", "complete", "mark_no_show", "undo", "delete_selected")
     deleted_by_verb = True
     deletion_note = (
         "Delete only what was entered by mistake. The history is deleted too, and the place that "
@@ -158,12 +161,12 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
 
     @admin.action(permissions=["change"], description="Check in selected appointments")
     def check_in(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
-        """Record that the patients have come."""
+        """Record that the patients have come, also those who were marked as no-show."""
         self._run_on_each(request, queryset, Appointment.check_in, "checked in")
 
     @admin.action(permissions=["change"], description="Cancel selected appointments")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
-        """Cancel the visits that have not begun, and release their places."""
+        """Cancel the visits and release their places; those that have begun need a reason."""
         override = request.POST.get("override_reason", "")
         cancel = partial(Appointment.cancel, override_reason=override)
         self._run_on_each(request, queryset, cancel, "canceled")
@@ -177,6 +180,16 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     def mark_no_show(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the patients did not come."""
         self._run_on_each(request, queryset, Appointment.mark_no_show, "marked as no-show")
+
+    @admin.action(
+        permissions=["change"], description="Undo the last change of selected appointments"
+    )
+    def undo(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
+        """Take back the last check-in, completion, no-show or cancelation of each visit."""
+        override = request.POST.get("override_reason", "")
+        self._run_on_each(
+            request, queryset, partial(Appointment.undo, override_reason=override), "undone"
+        )
 
     def _run_on_each(
         self,
@@ -223,7 +236,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
             for slot in slots
             for location in [locations[slot["location"]]]
         ]
-        return f"{error.message} Free instead: {'; '.join(times)}."
+        return f"{error.staff_message} Free instead: {'; '.join(times)}."
 
     # --- Columns ---
 

@@ -26,6 +26,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "by",
         "from_status",
         "to_status",
+        "undoes",
         "from_slot",
         "to_slot",
         "detail",

@@ -10,8 +10,8 @@ from extensions.admin.forms import PartialUpdateForm
 
 MAX_REASON_LENGTH = 500
 OVERRIDE_HELP = (
-    "Fill this in only to set aside a rule of the location: notice, horizon, visits per patient or "
-    "cancel deadline. The history keeps it."
+    "Fill this in only to set aside a rule of the location (notice, horizon, visits per patient or "
+    "cancel deadline), or to move a visit that has begun. The history keeps it."
 )
 
 
@@ -33,15 +33,26 @@ class AppointmentForm(PartialUpdateForm):
         """
         slot = self.data.get(self.add_prefix("slot"))
         if slot and "slot" not in self.fields and slot != str(self.instance.slot_id):
-            raise forms.ValidationError(NotCancelable.message, code=NotCancelable.code)
+            raise forms.ValidationError(NotCancelable.staff_message, code=NotCancelable.code)
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         self.instance.override_reason = cleaned.get("override_reason", "")
         return cleaned
 
 
 class OverridingActionForm(ActionForm):
-    """The choice of an admin action, and the reason for which staff cancel after the deadline."""
+    """The choice of an admin action, and the reason for which staff set a rule aside.
+
+    They cancel after the deadline or the start, or undo a cancelation within the notice.
+    """
 
     override_reason = forms.CharField(
-        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to cancel):"
+        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to cancel or undo):"
+    )
+
+
+class WorkListActionForm(OverridingActionForm):
+    """The choice of an action on the work list, and the reason for which staff keep visits."""
+
+    keep_reason = forms.CharField(
+        required=False, max_length=MAX_REASON_LENGTH, label="Reason (to keep):"
     )

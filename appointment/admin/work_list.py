@@ -1,9 +1,10 @@
-"""The admin pages of the work list: staff move or cancel visits that cannot take place."""
+"""The admin pages of the work list: staff move, cancel or keep visits that cannot take place."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,20 +14,26 @@ from django.utils.safestring import SafeString
 from accounts.models import User
 from accounts.requests import signed_in_user
 from appointment.admin.appointments import AppointmentAdmin
+from appointment.admin.forms import WorkListActionForm
 from appointment.admin.time_off import doctors_of, slot_label
 from appointment.models import Appointment, WorkListItem
 from appointment.models.alternatives import with_alternatives
 from doctor.models import Slot
 from extensions.admin.forms import Autocomplete, GuardedForm
 
-OTHER, CANCEL = "other", "cancel"
-FIXED_DECISIONS = [(OTHER, "Move it to the time chosen below"), (CANCEL, "Cancel it")]
+OTHER, CANCEL, KEEP = "other", "cancel", "keep"
+FIXED_DECISIONS = [
+    (OTHER, "Move it to the time chosen below"),
+    (CANCEL, "Cancel it"),
+    (KEEP, "Keep it as booked"),
+]
+NO_REASON = "Say why it takes place all the same."
 
 
 class RebookingForm(GuardedForm):
-    """Move a visit to an alternative or to another slot, or cancel it.
+    """Move a visit to an alternative or to another slot, cancel it or keep it.
 
-    `decision` is the key of an alternative, OTHER or CANCEL. The admin sets `user`.
+    `decision` is the key of an alternative, OTHER, CANCEL or KEEP. The admin sets `user`.
     """
 
     user: User
@@ -42,6 +49,17 @@ class RebookingForm(GuardedForm):
         required=False, max_length=500, widget=forms.TextInput(attrs={"class": "vTextField"})
     )
 
+    keep_because = forms.CharField(
+        required=False, max_length=500, widget=forms.TextInput(attrs={"class": "vTextField"})
+    )
+    override_reason = forms.CharField(
+        required=False,
+        max_length=500,
+        help_text="To move or cancel a visit that has begun, and to set aside a rule of the "
+        "location for the new time. The history keeps it.",
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "decision" in self.fields:
@@ -53,10 +71,12 @@ class RebookingForm(GuardedForm):
             self.initial["decision"] = moves[0][0] if moves else OTHER
 
     def clean(self) -> dict[str, Any]:
-        """Require `other_slot` for the decision OTHER."""
+        """Require `other_slot` for the decision OTHER, and `keep_because` for KEEP."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("decision") == OTHER and not cleaned.get("other_slot"):
             self.add_error("other_slot", "Choose the time to move it to.")
+        if cleaned.get("decision") == KEEP and not cleaned.get("keep_because"):
+            self.add_error("keep_because", NO_REASON)
         return cleaned
 
 
@@ -72,7 +92,7 @@ def alternative_labels(visits: list[Any], user: User) -> dict[int, list[tuple[in
 
 @admin.register(WorkListItem)
 class WorkListAdmin(AppointmentAdmin):
-    """The work list, soonest first. Staff open a visit to move or cancel it."""
+    """The work list, soonest first. Staff open a visit to move, cancel or keep it."""
 
     form: Any = RebookingForm
     fields: ClassVar[Any] = (
@@ -86,6 +106,8 @@ class WorkListAdmin(AppointmentAdmin):
         "decision",
         "other_slot",
         "cancel_because",
+        "keep_because",
+        "override_reason",
     )
     autocomplete_fields: ClassVar[Any] = ()
     list_display: Any = (
@@ -101,11 +123,12 @@ class WorkListAdmin(AppointmentAdmin):
     link_filters = ()
     date_hierarchy: ClassVar[Any] = None
     ordering: ClassVar[Any] = ("starts_at", "pk")
-    actions: Any = ("cancel",)
+    actions: Any = ("cancel", "keep")
+    action_form = WorkListActionForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkListItem]:
         rows: Any = super().get_queryset(request)
-        return rows.to_rebook(timezone.now()).with_cause()
+        return rows.to_rebook().with_cause()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow those who may view appointments."""
@@ -153,14 +176,26 @@ class WorkListAdmin(AppointmentAdmin):
         return changelist
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        """Move or cancel the visit, as staff have decided."""
+        """Move, cancel or keep the visit, as staff have decided."""
         visit, data = Appointment.objects.get(pk=obj.pk), form.cleaned_data
         user, decision = signed_in_user(request), data["decision"]
+        override = data["override_reason"]
         if decision == CANCEL:
-            visit.cancel(by=user, reason=data["cancel_because"])
+            visit.cancel(by=user, reason=data["cancel_because"], override_reason=override)
+        elif decision == KEEP:
+            visit.keep(data["keep_because"], by=user)
         else:
             to = data["other_slot"].pk if decision == OTHER else int(decision)
-            visit.reschedule(to=to, by=user)
+            visit.reschedule(to=to, by=user, override_reason=override)
+
+    @admin.action(permissions=["change"], description="Keep selected visits as booked")
+    def keep(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Take the visits off the work list, until another closure hits them."""
+        reason = request.POST.get("keep_reason", "").strip()
+        if not reason:
+            self.message_user(request, NO_REASON, messages.ERROR)
+            return
+        self._run_on_each(request, queryset, partial(Appointment.keep, reason=reason), "kept")
 
     @admin.display(description="because")
     def cause(self, visit: Any) -> str:

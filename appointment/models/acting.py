@@ -14,6 +14,7 @@ from accounts.audit.context import ADMIN, current_context
 from patient.models import Patient
 
 ADD_APPOINTMENT = "appointment.add_appointment"
+CHANGE_PERMISSION = "appointment.change_appointment"
 STAFF_ONLY = "Only staff with the permission, at their own sites, may set a rule aside."
 
 
@@ -21,25 +22,25 @@ def acts_as_staff(
     user: Any,
     permission: str,
     patient: Patient | None,
-    override_reason: str = "",
+    override_reason: str | bool = "",
     location: int | None = None,
 ) -> bool:
     """Return whether the user acts as staff for this patient, as of this one call.
 
     The user does with the model's permission, at the sites of the user, for a patient who is not
-    the user's own or a dependent, or with an `override_reason`. In the admin staff always act as
-    staff; so does the system, where there is no user. `location`: key of the site of the visit, if
-    there is one. Raises PermissionDenied for an `override_reason` of a user who may not act as
-    staff: doctors and patients set no rule aside.
+    the user's own or a dependent, or with an `override_reason` (the text, or whether one is given).
+    In the admin staff always act as staff; so does the system, where there is no user. `location`:
+    key of the site of the visit, if there is one. Raises PermissionDenied for an `override_reason`
+    of a user who may not act as staff: doctors and patients set no rule aside.
     """
     if user is None or (user.is_staff and current_context().channel == ADMIN):
         return True
-    at_own_site = location is None or user.works_at(location)
-    if not (user.is_staff_with(permission) and at_own_site):
-        if override_reason:
-            raise PermissionDenied(STAFF_ONLY)
-        return False
-    return bool(override_reason) or not is_own(user, patient)
+    at_own_site = location is None or (user.is_staff and user.works_at(location))
+    if user.is_staff and user.is_staff_with(permission) and at_own_site:
+        return bool(override_reason) or not is_own(user, patient)
+    if override_reason:
+        raise PermissionDenied(STAFF_ONLY)
+    return False
 
 
 def is_own(user: Any, patient: Patient | None) -> bool:
@@ -51,7 +52,7 @@ def lock_patient_for(
     user: Any,
     patient_id: int | None,
     permission: str,
-    override_reason: str = "",
+    override_reason: str | bool = "",
     last_name: str = "",
     date_of_birth: date | None = None,
 ) -> Patient:
@@ -62,10 +63,9 @@ def lock_patient_for(
     of `site_patients.patients_for_staff`. Raises Patient.DoesNotExist for any other patient, as for
     one who does not exist, and PermissionDenied as `acts_as_staff`.
     """
-    if patient_id is None or not user.is_staff_with(permission):
-        patient = Patient.objects.lock_for(user, patient_id)
-        acts_as_staff(user, permission, patient, override_reason)
-        return patient
+    acts_for_others = acts_as_staff(user, permission, None, override_reason)
+    if patient_id is None or not acts_for_others:
+        return Patient.objects.lock_for(user, patient_id)
     patient = Patient.objects.lock(patient_id)
     if not (is_own(user, patient) or _is_in_reach(user, patient, last_name, date_of_birth)):
         raise Patient.DoesNotExist

@@ -21,24 +21,31 @@ from appointment.exceptions import (
     AppointmentDeleted,
     AppointmentMoved,
     CancelDeadlinePassed,
+    CheckedIn,
     NotCancelable,
 )
+from appointment.models.acting import CHANGE_PERMISSION
 from appointment.models.booking import BookAppointment, RescheduleAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
-from appointment.models.lifecycle import CHANGE_PERMISSION, Lifecycle
-from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
+from appointment.models.lifecycle import Lifecycle
+from appointment.models.waitlist_status import IN_LINE
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
+from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from patient.models import Patient
 
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 # The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
-CLEARED_BY_MOVE = ("checked_in_at", "needs_rebooking")
+CLEARED_BY_MOVE: dict[str, Any] = {
+    "checked_in_at": None,
+    "needs_rebooking": False,
+    "closures_kept": 0,
+}
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -85,7 +92,18 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         Also those of the user and dependents and, for an active doctor, the doctor's own.
         """
         own = Q(patient__user=user) | Q(doctor__user=user, doctor__is_active=True)
-        if not user.is_staff_with(CHANGE_PERMISSION):
+        return self._with_those_of_staff(user, own)
+
+    def changeable_by(self, user: Any) -> "AppointmentQuerySet":
+        """Appointments that the user may cancel and move: own ones and those of dependents.
+
+        For staff who may change them also all at their sites.
+        """
+        return self._with_those_of_staff(user, Q(patient__user=user))
+
+    def _with_those_of_staff(self, user: Any, own: Q) -> "AppointmentQuerySet":
+        """The `own` appointments and, for staff who may change them, those at their sites."""
+        if not (user.is_staff and user.is_staff_with(CHANGE_PERMISSION)):
             return self.filter(own)
         return self if user.sites is None else self.filter(own | Q(location__in=user.sites))
 
@@ -95,9 +113,12 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
 
     # --- The work list: appointments that leave, changed hours or a departed doctor affect ---
 
-    def to_rebook(self, at: datetime) -> "AppointmentQuerySet":
-        """The work list: upcoming appointments with `needs_rebooking`, soonest first."""
-        return self.upcoming(at).filter(needs_rebooking=True).order_by("starts_at", "pk")
+    def to_rebook(self) -> "AppointmentQuerySet":
+        """The work list: live appointments with `needs_rebooking`, soonest first.
+
+        Their time may have come: they stay until they are moved, canceled, concluded or kept.
+        """
+        return self.active().filter(needs_rebooking=True).order_by("starts_at", "pk")
 
     def affected_by(self, time_off: TimeOff, at: datetime) -> "AppointmentQuerySet":
         """Live appointments, not ended, whose slot overlaps the leave, which may be unsaved."""
@@ -110,12 +131,27 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         present state of the slots, so that repeating it changes nothing.
         """
         for pks in batches(sorted(slots)):
-            live = self.not_ended(at).filter(slot__in=pks)
+            self._update_flags_of_kept(pks, at)
+            live = self.not_ended(at).filter(slot__in=pks, closures_kept=0)
             affected = Slot.objects.filter(pk__in=pks).called_off()
             unflagged = live.filter(needs_rebooking=False)
             unflagged.filter(slot__in=affected).update(needs_rebooking=True)
             flagged = live.filter(needs_rebooking=True)
             flagged.exclude(slot__in=affected).update(needs_rebooking=False)
+
+    def _update_flags_of_kept(self, slots: list[int], at: datetime) -> None:
+        """Flag the visits that staff have kept on these slots if another closure hits them.
+
+        A closure that has gone is kept no longer: `closures_kept` shrinks to the closures left.
+        """
+        coming = self.holding_a_place().filter(ends_at__gt=at, slot__in=slots)
+        kept = list(coming.filter(closures_kept__gt=0).order_by("pk"))
+        closures = Slot.objects.filter(pk__in=slots).closures_by_key() if kept else {}
+        for visit in kept:
+            changes = visit.flags_for(closures.get(visit.slot_id or 0, 0))
+            if visit.status != LIVE:  # the flag is computed when the visit is scheduled again
+                del changes["needs_rebooking"]
+            self.filter(pk=visit.pk, closures_kept=visit.closures_kept).update(**changes)
 
     # --- Verbs ---
 
@@ -126,12 +162,13 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         doctor: int,
         slot_id: int | None = None,
         schedule_id: int | None = None,
-        patient_id: int | None = None,
         reason: str = "",
+        **whom: Any,
     ) -> "Appointment":
         """Book a slot of an active doctor, or a session's earliest free one, for the user.
 
-        With a `patient_id`, for that dependent of the user. A user without a profile (the user's
+        `whom`: the arguments of `BookAppointment.lock_patient`. With a `patient_id`, it is for that
+        dependent of the user or, by staff, for that patient. A user without a profile (the user's
         own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist where the
         doctor has no such slot, Patient.DoesNotExist where the user has no such patient, else as
         `Appointment.book`. Locks the user, the patient, then the slot.
@@ -141,7 +178,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         appointment = self.model(reason=reason, booked_by=user)
         booking = BookAppointment(appointment, timezone.now())
         with booking.transaction():
-            appointment.patient = Patient.objects.lock_for(user, patient_id)
+            booking.lock_patient(**whom)
             booked: Appointment = booking.book(slots, earliest=slot_id is None)
         return booked
 
@@ -188,6 +225,12 @@ class Appointment(Lifecycle):
         default=False,
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
+    )
+    closures_kept = models.SmallIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="How many closures hit it when staff kept it all the same; more flag it again.",
     )
 
     override_reason = ""  # why staff set rules aside; stored in the event only
@@ -263,21 +306,41 @@ class Appointment(Lifecycle):
         return self.status in HOLDING_STATUSES
 
     def can_cancel(self, at: datetime | None = None) -> bool:
-        """Whether `cancel` succeeds at the instant without an override reason."""
-        at = at or timezone.now()
-        return self.status == LIVE and self.starts_at > at and self._is_before_deadline(at)
+        """Whether the patient can cancel the visit at the instant."""
+        try:
+            self.refuse_change(at or timezone.now(), as_patient=True)
+        except DomainError:
+            return False
+        return True
 
     @property
     def can_reschedule(self) -> bool:
-        """Whether the visit can be moved to a free slot now: as long as it can be canceled."""
+        """Whether the patient can move the visit to a free slot now: if it can be canceled."""
         return self.can_cancel()
 
-    def refuse_change(self, at: datetime, override_reason: str = "") -> None:
-        """Raise NotCancelable or CancelDeadlinePassed if the visit cannot be canceled or moved."""
-        if self.status != LIVE or self.starts_at <= at:
+    def refuse_change(
+        self, at: datetime, override_reason: str = "", *, as_patient: bool = False
+    ) -> None:
+        """Raise the reason why the visit cannot be canceled or moved at the instant, if any.
+
+        NotCancelable unless it is scheduled and has not begun; CheckedIn for the patient's own call
+        after check-in; CancelDeadlinePassed. With an `override_reason` staff cancel and move every
+        visit that is scheduled.
+        """
+        if self.status != LIVE:
             raise NotCancelable
-        if not override_reason and not self._is_before_deadline(at):
+        if override_reason:
+            return
+        if as_patient and self.checked_in_at is not None:
+            raise CheckedIn
+        if self.starts_at <= at:
+            raise NotCancelable
+        if not self._is_before_deadline(at):
             raise CancelDeadlinePassed
+
+    def acts_as_patient(self, by: User | None) -> bool:
+        """Whether the user acts on this visit as its patient, or for a dependent."""
+        return self._role_of(by) == Role.PATIENT
 
     def _is_before_deadline(self, at: datetime) -> bool:
         """Whether the cancel deadline allows a change; a visit on the work list has no deadline."""
@@ -310,23 +373,23 @@ class Appointment(Lifecycle):
         at: datetime | None = None,
         override_reason: str = "",
     ) -> "Appointment":
-        """Cancel a visit that has not begun; its place is free, or offered to the waitlist.
+        """Cancel a scheduled visit; its place is free, or offered to the waitlist.
 
-        Raises NotCancelable, or CancelDeadlinePassed where the location's deadline has passed and
-        staff give no `override_reason`. Of several calls at once only the one that changes the
-        status releases the place. Locks the slot, waitlist entries, then the appointment.
+        Raises as `refuse_change`. Of several calls at once only the one that changes the status
+        releases the place. Locks the slot, waitlist entries, then the appointment.
         """
         at = at or timezone.now()
         waiting = self._waiting_to_replace()
         slots = self._lock_slot(waiting.values())
-        self.refuse_change(at, override_reason)
-        freed = self._expire_replacing(waiting, at)
+        as_patient = self.acts_as_patient(by)
+        self.refuse_change(at, override_reason, as_patient=as_patient)
+        freed = self._expire_replacing(waiting, at) if waiting else []
         for slot in slots:
             slot.release()
             slot.offers.offer_places([slot, *freed], at)
         changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
-        if not Appointment.objects.upcoming(at).filter(pk=self.pk).update(**changes):
-            raise NotCancelable
+        if not self._changeable(at, override_reason, as_patient=as_patient).update(**changes):
+            raise self._overtaken(at, override_reason, as_patient=as_patient)
         details: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
         details["after_deadline"] = not self._is_before_deadline(at)
         self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **details)
@@ -344,10 +407,10 @@ class Appointment(Lifecycle):
     ) -> "Appointment":
         """Move the visit to another slot, of any doctor, in one transaction; its id stays.
 
-        Raises NotCancelable or CancelDeadlinePassed for the old time, AlreadyBooked for its own
-        slot, Slot.DoesNotExist for a slot that the public does not see or, where staff move the
-        visit of another, at a site that they do not see, and as `book` does for the new time. Locks
-        the user, the patient, both slots, waitlist entries, then the appointment.
+        Raises as `refuse_change` for the old time, AlreadyBooked for its own slot,
+        Slot.DoesNotExist for a slot that the public does not see or, where staff move the visit of
+        another, at a site that they do not see, and as `book` does for the new time. Locks the
+        user, the patient, both slots, waitlist entries, then the appointment.
         """
         key = to.pk if isinstance(to, Slot) else to
         waive = bool(override_reason)
@@ -368,45 +431,50 @@ class Appointment(Lifecycle):
     ) -> None:
         """Write the new slot, where `RescheduleAppointment` has taken a place, and the event.
 
-        Raises NotCancelable for a visit that is no longer an upcoming one in the old slot.
+        Raises as `refuse_change` for a visit that has changed meanwhile.
         """
         late = not self._is_before_deadline(at)
+        as_patient = self.acts_as_patient(by)
         self._copy_slot(new)
-        self.checked_in_at, self.needs_rebooking = None, False
+        for name, value in CLEARED_BY_MOVE.items():
+            setattr(self, name, value)
         changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *CLEARED_BY_MOVE)}
-        if not Appointment.objects.upcoming(at).filter(pk=self.pk, slot=old).update(**changes):
-            raise NotCancelable
+        rows = self._changeable(at, override_reason, as_patient=as_patient).filter(slot=old)
+        if not rows.update(**changes):
+            raise self._overtaken(at, override_reason, as_patient=as_patient)
         detail = f"{old} to {new}"[:500]
         texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
         self._record(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)
-
-    @retry_on_stale_lock
-    @transaction.atomic
-    def discard(self) -> None:
-        """Delete a visit entered by mistake, with its events, and release a place that it holds.
-
-        Locks the slot, waitlist entries, then the appointment.
-        """
-        at, waiting = timezone.now(), self._waiting_to_replace()
-        try:
-            slots = self._lock_slot(waiting.values())
-        except AppointmentDeleted:
-            return
-        freed = self._expire_replacing(waiting, at)
-        held = Appointment.objects.holding_a_place().filter(pk=self.pk)
-        if held.select_for_update(no_key=True).exists():
-            for slot in slots:
-                slot.release()
-                slot.offers.offer_places([slot, *freed], at)
-        AuditEvent.objects.record(Action.DELETE, self, [self.patient])
-        self.delete()
 
     # --- Shared by the verbs ---
 
     def reload(self) -> None:
         """Read the row again, with the doctor, the location and the patient."""
         self.refresh_from_db(from_queryset=Appointment.objects.with_names())
+
+    def _changeable(
+        self, at: datetime, override_reason: str, *, as_patient: bool
+    ) -> AppointmentQuerySet:
+        """Return this visit for the UPDATE that cancels or moves it, by the rules of its columns.
+
+        It repeats `refuse_change` but for the deadline: a check-in or a completion locks the
+        appointment alone, and may be written after `refuse_change` has read the row.
+        """
+        rows = Appointment.objects.active().filter(pk=self.pk)
+        if override_reason:
+            return rows
+        arrived = {"checked_in_at__isnull": True} if as_patient else {}
+        return rows.filter(starts_at__gt=at, **arrived)
+
+    def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
+        """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
+        self.reload()
+        try:
+            self.refuse_change(at, override_reason, as_patient=as_patient)
+        except DomainError as refusal:
+            return refusal
+        return NotCancelable()
 
     def _lock_slot(self, others: Iterable[int | None] = ()) -> list[Slot]:
         """Lock the slot of the visit, if it has one, and read the visit again; return the slot.
@@ -436,20 +504,6 @@ class Appointment(Lifecycle):
             waiting[entry] = slot if status == "open" else waiting.get(entry)
         return waiting
 
-    def _expire_replacing(self, waiting: dict[int, int | None], at: datetime) -> list[Slot]:
-        """End these waitlist entries as expired: the visit that they would replace is over.
-
-        Returns the slots that were offered to them; the caller offers the places to others.
-        """
-        if not waiting or self.slot is None:
-            return []
-        offered = Slot.objects.filter(pk__in=[pk for pk in waiting.values() if pk]).lock()
-        entries = self.replacing_entries.all()
-        found: list[Slot] = self.slot.offers.end_entries(
-            entries, WaitlistStatus.EXPIRED, offered, at
-        )
-        return found
-
     def _copy_slot(self, slot: Slot) -> None:
         """Set the slot and the columns copied from it."""
         self.slot, self.doctor, self.location = slot, slot.doctor, slot.location
@@ -466,7 +520,7 @@ class Appointment(Lifecycle):
         **details: Any,
     ) -> None:
         """Record a verb twice: as an event of the appointment and as an audit event."""
-        role = self._role_of(by)
+        role = self._role_of(by, bool(details.get("override_reason")))
         AppointmentEvent.objects.create(
             appointment=self,
             kind=kind,
@@ -481,14 +535,14 @@ class Appointment(Lifecycle):
         action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
         AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
 
-    def _role_of(self, by: User | None) -> Role:
+    def _role_of(self, by: User | None, overrides: bool = False) -> Role:
         """The role in which a user acts on this visit; the system acts where there is no user.
 
-        In the admin staff act as staff on their own visits too.
+        In the admin, and with an override reason, staff act as staff on their own visits too.
         """
         if by is None:
             return Role.SYSTEM
-        in_admin = by.is_staff and current_context().channel == ADMIN
-        if self.patient and self.patient.user_id == by.pk and not in_admin:
+        as_staff = by.is_staff and (overrides or current_context().channel == ADMIN)
+        if self.patient and self.patient.user_id == by.pk and not as_staff:
             return Role.PATIENT
         return Role.DOCTOR if self.doctor.user_id == by.pk else Role.STAFF

@@ -1,13 +1,13 @@
-"""Book a place in a slot, or move a visit to another slot: one transaction each.
+"""Book a place in a slot, move a visit to another slot, or make one scheduled again.
 
-Both lock the patient, load the slots in question, build the booking context (what the booking
-rules need to know of the patient) and let `Slot.take` decide. The module does not import
-`Appointment`: it changes the object that it is given.
+Each is one transaction: it locks the patient, loads the slots in question, builds the booking
+context (what the booking rules need to know of the patient) and lets `Slot.take` decide. The module
+does not import `Appointment`: it changes the object that it is given.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,11 +17,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Q, QuerySet
 
 from appointment.exceptions import NotCancelable
+from appointment.models.acting import (
+    ADD_APPOINTMENT,
+    CHANGE_PERMISSION,
+    acts_as_staff,
+    is_own,
+    lock_patient_for,
+)
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
-from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotFull
+from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotClosed, SlotFull
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
 from extensions.db.constraints import violates
+from extensions.db.retry import StaleLock
 from extensions.exceptions import DomainError
 from patient.models import Patient
 
@@ -107,13 +115,15 @@ class PlaceRequest:
     The lock of the patient serializes the bookings of one patient, so that the visits read into the
     booking context are current when the appointment is written. The place needs no such lock: the
     conditional UPDATE in `Slot.take` decides. `waive`: as in `booking_context`. `by`: the user who
-    books or moves, set by `book` and `move`. `waits`: whether the patient is in line for anything;
-    only then are slots locked before a booking takes its place. `locked`: the slots locked so far.
+    books or moves, set by `book` and `move`. `permission`: what staff need to act as staff.
+    `waits`: whether the patient is in line for anything; only then are slots locked before a
+    booking takes its place. `locked`: the slots locked so far.
     """
 
     appointment: Any
     at: datetime
     waive: bool = False
+    permission: str = field(default=ADD_APPOINTMENT, kw_only=True)
     candidates: list[Slot] = field(default_factory=list, init=False)
     context: BookingContext = field(init=False)
     by: Any = field(default=None, init=False)
@@ -124,20 +134,35 @@ class PlaceRequest:
     def sites(self) -> frozenset[int] | None:
         """The keys of the locations that `by` is bound to; None for all of them.
 
-        Only staff who act for somebody else are bound.
+        Only staff are bound, and not where they act as patients.
         """
-        for_another = (
-            self.by and self.by.is_staff and self.by.pk != self.appointment.patient.user_id
-        )
-        return self.by.sites if for_another else None
+        if self.by is None or not self.by.is_staff:
+            return None
+        if is_own(self.by, self.appointment.patient) and not self._acts_as_staff():
+            return None
+        sites: frozenset[int] | None = self.by.sites
+        return sites
+
+    def _acts_as_staff(self) -> bool:
+        """Whether `by` acts as staff; raises PermissionDenied where only staff may `waive`."""
+        return acts_as_staff(self.by, self.permission, self.appointment.patient, self.waive)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the body in one transaction; after a rollback, raise the domain error.
 
-        SlotFull gets its `alternatives`; an IntegrityError becomes the error that CONSTRAINT_ERRORS
-        has for the constraint.
+        It says whether `by` acted as staff. SlotFull gets its `alternatives`; an IntegrityError
+        becomes the error that CONSTRAINT_ERRORS has for the constraint.
         """
+        try:
+            with self._named_errors():
+                yield
+        except DomainError as error:
+            error.to_staff = self.by is not None and self._acts_as_staff()
+            raise
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
             with transaction.atomic():
                 yield
@@ -149,11 +174,29 @@ class PlaceRequest:
                     raise domain_error from error
             raise
 
+    def lock_patient_of_visit(self, refusal: type[DomainError]) -> None:
+        """Lock the account and the patient of the visit, and read the visit again.
+
+        Raises the `refusal` once the patient has been erased, and StaleLock if the visit has
+        another patient by now.
+        """
+        visit, expected = self.appointment, self.appointment.patient_id
+        with suppress(Patient.DoesNotExist):  # erased since the visit was read
+            Patient.objects.lock(expected)
+        visit.reload()
+        if visit.patient_id is None:
+            raise refusal
+        if visit.patient_id != expected:
+            raise StaleLock
+
     def load_candidates(self, slots: QuerySet[Slot]) -> None:
         """Set `candidates` to these slots, and `context`; raises Slot.DoesNotExist without any.
 
-        A slot at a site that the staff `by` do not see looks absent.
+        A slot at a site that the staff `by` do not see looks absent. Raises PermissionDenied if
+        `by` may not `waive`.
         """
+        if self.waive:
+            self._acts_as_staff()
         if self.sites is not None:
             slots = slots.filter(location__in=self.sites)
         in_line = self.appointment.patient.waitlist_entries.filter(status__in=IN_LINE)
@@ -202,6 +245,21 @@ class PlaceRequest:
 
 class BookAppointment(PlaceRequest):
     """Books a new appointment: in `transaction()`, lock the patient, then call `book`."""
+
+    def lock_patient(
+        self, patient_id: int | None = None, override_reason: str = "", **name: Any
+    ) -> None:
+        """Lock and set the patient whom `booked_by` names; see `acting.lock_patient_for`.
+
+        With an `override_reason`, staff set rules aside for the visit.
+        """
+        visit, user = self.appointment, self.appointment.booked_by
+        visit.override_reason, self.waive = override_reason, bool(override_reason)
+        if user.is_staff or self.waive:
+            named = lock_patient_for(user, patient_id, self.permission, self.waive, **name)
+            visit.patient = named
+        else:
+            visit.patient = Patient.objects.lock_for(user, patient_id)
 
     def book(self, slots: QuerySet[Slot], *, earliest: bool = False) -> Any:
         """Take a place in the only slot, or the `earliest` that the rules allow; save the visit.
@@ -268,6 +326,7 @@ class RescheduleAppointment(PlaceRequest):
     """
 
     override_reason: str = ""
+    permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
 
     def move(self, to: int, by: Any = None, when_locked: Callable[[], None] | None = None) -> Any:
         """Move the visit to the slot with this key; raises as `Appointment.reschedule`.
@@ -276,7 +335,7 @@ class RescheduleAppointment(PlaceRequest):
         """
         visit, self.by = self.appointment, by
         with self.transaction():
-            self._lock_patient()
+            self.lock_patient_of_visit(NotCancelable)
             old, new = self._lock_slots(to)
             if when_locked:
                 when_locked()
@@ -301,16 +360,6 @@ class RescheduleAppointment(PlaceRequest):
         later = slot.offers.withdraw_not_earlier(visit, slot.starts_at, locked, self.at)
         return [*freed, *later]
 
-    def _lock_patient(self) -> None:
-        """Lock the patient and the account behind the patient, and read the visit again.
-
-        Raises NotCancelable for a visit whose patient has been erased.
-        """
-        if self.appointment.patient_id is None:
-            raise NotCancelable
-        Patient.objects.lock(self.appointment.patient_id)
-        self.appointment.reload()
-
     def _lock_slots(self, to: int) -> tuple[Slot, Slot]:
         """Lock and return the slot of the visit and the wanted one; read the visit again.
 
@@ -320,10 +369,45 @@ class RescheduleAppointment(PlaceRequest):
         visit, present = self.appointment, self.appointment.slot_id
         locked = self.lock_places(pk for pk in (present, to) if pk)
         visit.reload()  # it may have been canceled while this transaction waited for its slot
-        visit.refuse_change(self.at, self.override_reason)
+        as_patient = visit.acts_as_patient(self.by)
+        visit.refuse_change(self.at, self.override_reason, as_patient=as_patient)
         public = Slot.objects.filter(pk=to, doctor__is_active=True)
         if to != present and not public.exists():
             raise Slot.DoesNotExist
         if visit.slot_id not in locked:
             raise NotCancelable
         return locked[visit.slot_id], locked[to]
+
+
+@dataclass
+class RestoreAppointment(PlaceRequest):
+    """Makes a visit scheduled again, where staff undo a change or the patient comes late.
+
+    In `transaction()`, call `lock_patient_of_visit` and lock the slot of the visit. Then no other
+    visit of the patient can be booked at that time.
+    """
+
+    permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
+
+    def refuse_other_visits(self) -> None:
+        """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.
+
+        No reason sets these two aside.
+        """
+        visit = self.appointment
+        live = type(visit).objects.active().filter(patient=visit.patient_id)
+        others = live.exclude(pk=visit.pk).overlapping(visit.starts_at, visit.ends_at)
+        slots = set(others.values_list("slot", flat=True))
+        if slots:
+            raise AlreadyBooked if visit.slot_id in slots else PatientOverlap
+
+    def take_place(self, slots: list[Slot], by: Any) -> None:
+        """Take a place in the locked slot of a canceled visit again, by the booking rules.
+
+        Raises SlotClosed if the slot has gone or is at another time by now.
+        """
+        visit, self.by = self.appointment, by
+        if not any(visit.has_times_of(slot) for slot in slots):
+            raise SlotClosed
+        self.load_candidates(Slot.objects.of_key(visit.slot_id))
+        self.candidates[0].take(context=self.context)

@@ -29,6 +29,11 @@ class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
 
     site_path = "appointment__location"
 
+    def latest_undoable(self) -> "AppointmentEvent | None":
+        """Return the latest of these events, of one visit, if it can be undone; else None."""
+        latest = self.order_by("pk").last()
+        return latest if latest and latest.kind in latest.UNDOABLE else None
+
     def blank_free_text(self, appointments: models.QuerySet[Any]) -> None:
         """Blank the free text in the events of these appointments, whose patient is erased."""
         self.filter(appointment__in=appointments).update(detail="", override_reason="")
@@ -47,6 +52,10 @@ class AppointmentEvent(InsertOnlyModel):
         NO_SHOW = "no_show", "No-show"
         RESCHEDULED = "rescheduled"
         CHECKED_IN = "checked_in", "Checked in"
+        UNDONE = "undone"
+        KEPT = "kept", "Kept as booked"
+
+    UNDOABLE = (Kind.CHECKED_IN, Kind.COMPLETED, Kind.NO_SHOW, Kind.CANCELED)
 
     class Role(models.TextChoices):
         """The role in which the actor acted; `system` where no user did."""
@@ -72,6 +81,14 @@ class AppointmentEvent(InsertOnlyModel):
     by = models.CharField(max_length=7, choices=Role, default=Role.SYSTEM)
     from_status = models.CharField(max_length=9, choices=Status, blank=True)
     to_status = models.CharField(max_length=9, choices=Status)
+    undoes = models.CharField(
+        max_length=11,
+        choices=[(kind.value, kind.label) for kind in UNDOABLE],
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What an event of the kind `undone` took back.",
+    )
     from_slot = models.BigIntegerField(null=True, help_text="Key of the slot it was moved from.")
     to_slot = models.BigIntegerField(null=True, help_text="Key of the slot it was moved to.")
     detail = models.CharField(max_length=500, blank=True)

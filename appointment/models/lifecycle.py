@@ -1,4 +1,4 @@
-"""The verbs of the day of a visit: check-in, completion and no-show, and the reason amended.
+"""The verbs of the day of a visit: check-in, completion, no-show, and what takes them back.
 
 The module does not import `Appointment`, which inherits from `Lifecycle`.
 """
@@ -12,20 +12,31 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
-from appointment.exceptions import InvalidTransition
+from appointment.exceptions import (
+    AppointmentDeleted,
+    CheckedIn,
+    InvalidTransition,
+    NothingToUndo,
+)
+from appointment.models.acting import CHANGE_PERMISSION, acts_as_staff
+from appointment.models.booking import RestoreAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
+from appointment.models.waitlist_status import WaitlistStatus
+from doctor.models import Slot
 from extensions.db.retry import retry_on_stale_lock
 
-CHANGE_PERMISSION = "appointment.change_appointment"
 Kind = AppointmentEvent.Kind
 Action = AuditEvent.Action
 
-# The legal changes of status. Only staff change one final status into another, to correct it.
+COPIED_COLUMNS = ("doctor_id", "location_id", "starts_at", "ends_at")  # of a slot
+
+# The legal changes of status. Only staff change one final status into another, to correct it. A
+# final status becomes scheduled again by `undo`, and a no-show by the check-in of a late arrival.
 TRANSITIONS: dict[str, frozenset[str]] = {
     Status.SCHEDULED: frozenset({Status.COMPLETED, Status.CANCELED, Status.NO_SHOW}),
-    Status.COMPLETED: frozenset({Status.NO_SHOW}),
-    Status.CANCELED: frozenset(),
-    Status.NO_SHOW: frozenset({Status.COMPLETED}),
+    Status.COMPLETED: frozenset({Status.NO_SHOW, Status.SCHEDULED}),
+    Status.CANCELED: frozenset({Status.SCHEDULED}),
+    Status.NO_SHOW: frozenset({Status.COMPLETED, Status.SCHEDULED}),
 }
 
 
@@ -34,11 +45,17 @@ class Lifecycle(models.Model):
 
     patient: Any
     location: Any
+    status: Any
+    needs_rebooking: Any
+    closures_kept: Any
     location_id: int
     _record: Callable[..., None]  # of `Appointment`, for all its verbs
-    _waiting_to_replace: Callable[[], dict[int, int | None]]
-    _expire_replacing: Callable[..., list[Any]]
+    slot: Any
+    replacing_entries: Any
     _role_of: Callable[[User | None], AppointmentEvent.Role]
+    _lock_slot: Callable[..., list[Slot]]
+    _waiting_to_replace: Callable[[], dict[int, int | None]]
+    reload: Callable[[], None]
 
     class Meta:
         abstract = True
@@ -48,28 +65,68 @@ class Lifecycle(models.Model):
         """The appointments, with their scopes."""
         return type(self)._default_manager
 
+    # --- Questions ---
+
+    def is_at_site_of(self, user: User | None) -> bool:
+        """Whether the user is staff who may change visits, at the site of this one."""
+        return bool(
+            user and user.is_staff_with(CHANGE_PERMISSION) and user.works_at(self.location_id)
+        )
+
+    def has_times_of(self, slot: Slot) -> bool:
+        """Whether the slot has the times, the doctor and the location of the visit."""
+        return all(getattr(self, name) == getattr(slot, name) for name in COPIED_COLUMNS)
+
+    def flags_for(self, closures: int) -> dict[str, Any]:
+        """Return the columns of the work list, for a visit whose slot so many closures hit."""
+        kept = min(self.closures_kept, closures)
+        return {"closures_kept": kept, "needs_rebooking": closures > kept}
+
     # --- The day of the visit: conditional updates that lock the appointment alone. Where an entry
     # of the waitlist would replace the visit, its offered slot and the entry are locked first. ---
 
+    @retry_on_stale_lock
     def check_in(self, by: User | None = None, at: datetime | None = None) -> Self:
         """Record that the patient has come; a second call changes nothing.
 
-        Raises InvalidTransition for a visit that is not scheduled, and on another date than that of
-        the visit, by the calendar of its location.
+        Staff also check in a no-show who comes late: the visit is scheduled again. Raises
+        InvalidTransition for any other visit that is not scheduled, and on another date than that
+        of the visit, by the calendar of its location. For a late arrival, raises AlreadyBooked or
+        PatientOverlap where the patient has another visit at that time, and locks the user, the
+        patient, the slot, then the appointment.
         """
         at = at or timezone.now()
-        with transaction.atomic():
+        restore = RestoreAppointment(self, at)
+        with restore.transaction():
             self.refresh_from_db()
-            today = self._rows.active().filter(pk=self.pk, date=self.location.today(at))
-            if today.filter(checked_in_at__isnull=True).update(checked_in_at=at):
+            late = self._lock_late_arrival(restore) if self.is_at_site_of(by) else {}
+            today = self._rows.filter(pk=self.pk, date=self.location.today(at))
+            due = today.filter(status=LIVE)
+            if late and today.filter(status=Status.NO_SHOW).update(**late, checked_in_at=at):
+                self._record(Kind.CHECKED_IN, by, at, Status.NO_SHOW)
+            elif due.filter(checked_in_at__isnull=True).update(checked_in_at=at):
                 self._record(Kind.CHECKED_IN, by, at)
-            elif not today.exists():
+            elif not due.exists():
                 raise InvalidTransition
             else:  # nothing changes, but the caller is shown the visit: that is a read
                 role = str(self._role_of(by))
                 AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
-        self.refresh_from_db(fields=["checked_in_at"])
+        self.refresh_from_db(fields=["checked_in_at", "status", "needs_rebooking"])
         return self
+
+    def _lock_late_arrival(self, restore: RestoreAppointment) -> dict[str, Any]:
+        """Lock what a no-show needs to be scheduled again; return the columns to write.
+
+        Returns nothing for a visit that is no no-show.
+        """
+        if self.status != Status.NO_SHOW:
+            return {}
+        restore.lock_patient_of_visit(InvalidTransition)
+        slots = self._lock_slot()
+        if self.status != Status.NO_SHOW:  # another call has checked the patient in
+            return {}
+        restore.refuse_other_visits()
+        return self._scheduled_again(slots)
 
     def complete(self, by: User | None = None, at: datetime | None = None) -> Self:
         """Record that the visit took place; staff also correct a no-show.
@@ -84,7 +141,8 @@ class Lifecycle(models.Model):
     def mark_no_show(self, by: User | None = None, at: datetime | None = None) -> Self:
         """Record that the patient did not come; staff also correct a completed visit.
 
-        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start.
+        Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start;
+        CheckedIn for a scheduled visit whose patient has checked in.
         """
         at = at or timezone.now()
         return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
@@ -107,15 +165,145 @@ class Lifecycle(models.Model):
         Staff also correct a completed visit or a no-show, as TRANSITIONS allows.
         """
         sources: list[str] = [LIVE]
-        if by and by.is_staff_with(CHANGE_PERMISSION) and by.works_at(self.location_id):
+        if self.is_at_site_of(by):
             sources = [source for source, targets in TRANSITIONS.items() if to in targets]
+        arrived = Q(status=LIVE, checked_in_at__isnull=False)
         with transaction.atomic():
-            if freed := self._expire_replacing(self._waiting_to_replace(), at):
+            waiting = self._waiting_to_replace()
+            if freed := self._expire_replacing(waiting, at) if waiting else []:
                 freed[0].offers.offer_places(freed, at)
             rows = self._rows.filter(possible, pk=self.pk)
-            source = next((s for s in sources if rows.filter(status=s).update(status=to)), None)
+            legal = rows.exclude(arrived) if to == Status.NO_SHOW else rows
+            source = next((s for s in sources if legal.filter(status=s).update(status=to)), None)
             if source is None:
-                raise InvalidTransition
+                raise CheckedIn if rows.filter(arrived).exists() else InvalidTransition
             self._record(kind, by, at, source, to)
         self.refresh_from_db(fields=["status"])
+        return self
+
+    # --- The waitlist entries that would replace the visit ---
+
+    def _expire_replacing(self, waiting: dict[int, int | None], at: datetime) -> list[Slot]:
+        """End these waitlist entries as expired: the visit that they would replace is over.
+
+        Returns the slots that were offered to them; the caller offers the places to others.
+        """
+        if self.slot is None:
+            return []
+        offered = Slot.objects.filter(pk__in=[pk for pk in waiting.values() if pk]).lock()
+        entries = self.replacing_entries.all()
+        found: list[Slot] = self.slot.offers.end_entries(
+            entries, WaitlistStatus.EXPIRED, offered, at
+        )
+        return found
+
+    # --- Take a change back ---
+
+    @retry_on_stale_lock
+    def undo(
+        self, by: User | None = None, at: datetime | None = None, override_reason: str = ""
+    ) -> Self:
+        """Take back the latest event of the visit: check-in, completion, no-show or cancelation.
+
+        A canceled visit takes its place again by the booking rules; with an `override_reason` staff
+        set aside those that staff may. Raises NothingToUndo for any other latest event,
+        InvalidTransition once the patient has been erased, the first booking rule against the
+        visit, as one of `doctor.exceptions.REFUSALS`, and PermissionDenied for an `override_reason`
+        of a doctor. Locks the user, the patient, the slot, waitlist entries, then the appointment.
+        """
+        at = at or timezone.now()
+        acts_as_staff(by, CHANGE_PERMISSION, self.patient, override_reason, self.location_id)
+        restore = RestoreAppointment(self, at, waive=bool(override_reason))
+        with restore.transaction():
+            self._undoable()
+            restore.lock_patient_of_visit(InvalidTransition)
+            slots = self._lock_slot()
+            event = self._undoable()
+            changes: dict[str, Any] = {"status": event.from_status}
+            if event.kind == Kind.CHECKED_IN:
+                changes["checked_in_at"] = None
+            if event.from_status == LIVE != event.to_status:
+                restore.refuse_other_visits()
+                if event.kind == Kind.CANCELED:
+                    restore.take_place(slots, by)
+                    self.closures_kept = 0
+                    changes |= {"canceled_at": None, "cancel_reason": ""}
+                changes |= self._scheduled_again(slots)
+            self._save_undone(event, changes, by, at, override_reason)
+        return self
+
+    def _undoable(self) -> AppointmentEvent:
+        """Return the latest event of the visit; raises NothingToUndo if it cannot be undone."""
+        event = AppointmentEvent.objects.filter(appointment=self.pk).latest_undoable()
+        if event is None:
+            raise NothingToUndo
+        return event
+
+    def _scheduled_again(self, slots: list[Slot]) -> dict[str, Any]:
+        """Return the columns of a visit in this locked slot that becomes scheduled again."""
+        closures = Slot.objects.filter(pk__in=[slot.pk for slot in slots]).closures_by_key()
+        return {"status": LIVE, **self.flags_for(sum(closures.values()))}
+
+    def _save_undone(
+        self,
+        event: AppointmentEvent,
+        changes: dict[str, Any],
+        by: User | None,
+        at: datetime,
+        override_reason: str,
+    ) -> None:
+        """Write the columns and the event; raises NothingToUndo if the visit changed meanwhile.
+
+        A verb that locks the appointment alone may have come between: the UPDATE locks the row, and
+        then the latest event is read again.
+        """
+        rows = self._rows.filter(pk=self.pk, status=event.to_status, patient__isnull=False)
+        if not rows.update(**changes) or self._undoable() != event:
+            raise NothingToUndo
+        details = {"undoes": event.kind, "override_reason": override_reason}
+        self._record(Kind.UNDONE, by, at, event.to_status, event.from_status, **details)
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    @retry_on_stale_lock
+    @transaction.atomic
+    def discard(self) -> None:
+        """Delete a visit entered by mistake, with its events, and release a place that it holds.
+
+        Locks the slot, waitlist entries, then the appointment.
+        """
+        at, waiting = timezone.now(), self._waiting_to_replace()
+        try:
+            slots = self._lock_slot(waiting.values())
+        except AppointmentDeleted:
+            return
+        freed = self._expire_replacing(waiting, at) if waiting else []
+        held = self._rows.holding_a_place().filter(pk=self.pk)
+        if held.select_for_update(no_key=True).exists():
+            for slot in slots:
+                slot.release()
+                freed.append(slot)
+        if freed:
+            freed[0].offers.offer_places(freed, at)
+        AuditEvent.objects.record(Action.DELETE, self, [self.patient])
+        self.delete()
+
+    # --- The work list ---
+
+    @retry_on_stale_lock
+    @transaction.atomic
+    def keep(self, reason: str, by: User | None = None, at: datetime | None = None) -> Self:
+        """Take the visit off the work list: it takes place as booked, whatever has hit it so far.
+
+        Another closure that hits the visit puts it there again. Raises InvalidTransition for a
+        visit that is not on the work list. Locks the slot, then the appointment.
+        """
+        slots = self._lock_slot()
+        closures = Slot.objects.filter(pk__in=[slot.pk for slot in slots]).closures_by_key()
+        self.closures_kept = sum(closures.values())
+        rows = self._rows.to_rebook().filter(pk=self.pk)
+        if not rows.update(needs_rebooking=False, closures_kept=self.closures_kept):
+            raise InvalidTransition("This visit is not on the work list.")
+        self.needs_rebooking = False
+        self._record(Kind.KEPT, by, at or timezone.now(), detail=reason)
         return self

@@ -8,11 +8,13 @@ from appointment.serializers.appointment import (
     BookingSerializer,
     CancelationSerializer,
     MoveSerializer,
+    UndoSerializer,
 )
 from appointment.serializers.rebooking import (
     TIME_OFF_BODY,
     AffectedAppointmentSerializer,
     AffectedAppointmentsSerializer,
+    KeepSerializer,
     PreviewSerializer,
     RebookingSerializer,
     TimeOffSerializer,
@@ -38,11 +40,13 @@ __all__ = [
     "BookingSerializer",
     "CancelationSerializer",
     "ExplainedSlotsSerializer",
+    "KeepSerializer",
     "MoveSerializer",
     "PreviewSerializer",
     "RebookingSerializer",
     "SlotsQuerySerializer",
     "TimeOffSerializer",
+    "UndoSerializer",
     "WaitlistEntrySerializer",
     "WaitlistJoinSerializer",
 ]

@@ -20,6 +20,7 @@ from extensions.rest.fields import (
     ZonedDateTimeField,
 )
 from extensions.rest.serializers import one_of
+from extensions.text import validate_one_line
 from patient.models import Patient
 from patient.serializers import PatientNameSerializer
 
@@ -55,6 +56,7 @@ EVENT_EXAMPLE = {
     "to_status": "scheduled",
     "from_slot": 4690,
     "to_slot": 4711,
+    "undoes": None,
 }
 
 ZONE = "location.time_zone"  # attribute path to the IANA time zone in which instants are shown
@@ -92,10 +94,10 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     created_at = ZonedDateTimeField(zone=ZONE, read_only=True)
     canceled_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
     can_cancel = serializers.BooleanField(
-        read_only=True, help_text="Whether it can be canceled now."
+        read_only=True, help_text="Whether the patient can cancel it now."
     )
     can_reschedule = serializers.BooleanField(
-        read_only=True, help_text="Whether it can be moved now to a free slot."
+        read_only=True, help_text="Whether the patient can move it now to a free slot."
     )
     patient = PatientNameSerializer(read_only=True, allow_null=True)
     checked_in_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
@@ -136,6 +138,11 @@ class EventSerializer(serializers.ModelSerializer[AppointmentEvent]):
     )
     from_status = OptionalChoiceField(choices=Status.choices, read_only=True)
     to_status = OptionalChoiceField(choices=Status.choices, read_only=True)
+    undoes = OptionalChoiceField(
+        choices=[kind.value for kind in AppointmentEvent.UNDOABLE],
+        read_only=True,
+        help_text="What an event of the kind `undone` took back.",
+    )
 
     class Meta:
         model = AppointmentEvent
@@ -164,15 +171,39 @@ class AppointmentDetailSerializer(AppointmentSerializer):
 # --- Request bodies ---
 
 
-class BookingSerializer(serializers.Serializer[Any]):
+class OverridingSerializer(serializers.Serializer[Any]):
+    """The base of bodies with which staff may set rules aside."""
+
+    override_reason = TextField(
+        max_length=500,
+        allow_blank=True,
+        default="",
+        validators=[validate_one_line],
+        help_text="Why staff set rules aside, in one line. For staff alone: from other callers it "
+        "is 403.",
+    )
+
+
+class BookingSerializer(OverridingSerializer):
     """Book one slot, or the earliest free slot of a session."""
 
     slot_id = serializers.IntegerField(**OPTIONAL_KEY)
     schedule_id = serializers.IntegerField(**OPTIONAL_KEY)
     patient_id = serializers.IntegerField(
-        **OPTIONAL_KEY, help_text="Id of a dependent; by default the caller's own profile."
+        **OPTIONAL_KEY,
+        help_text="Id of a dependent or, for staff, of any patient whom they may book for; by "
+        "default the caller's own profile.",
     )
     reason = TextField(max_length=500, allow_blank=True, default="")
+    last_name = TextField(
+        max_length=150,
+        required=False,
+        help_text="Of the patient. Staff of a site name with it, and with the birth date, a "
+        "patient who has nothing at their sites.",
+    )
+    date_of_birth = serializers.DateField(
+        required=False, help_text="Of the patient; see `last_name`."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Raise ValidationError unless exactly one of slot and session is given."""
@@ -212,14 +243,21 @@ BOOKING_BODY = one_of("Booking", SlotBookingSerializer, SessionBookingSerializer
 @extend_schema_serializer(
     examples=[OpenApiExample("Why", {"reason": "I have a cold."})],
 )
-class CancelationSerializer(serializers.Serializer[Any]):
+class CancelationSerializer(OverridingSerializer):
     """Cancel an appointment, with an optional reason."""
 
     reason = TextField(max_length=500, allow_blank=True, default="")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Another time", {"slot_id": 4711})])
-class MoveSerializer(serializers.Serializer[Any]):
+class MoveSerializer(OverridingSerializer):
     """Move an appointment to another slot."""
 
     slot_id = serializers.IntegerField(**KEY)
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Within the notice", {"override_reason": "Canceled by mistake"})]
+)
+class UndoSerializer(OverridingSerializer):
+    """Undo the latest change of an appointment."""

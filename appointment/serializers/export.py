@@ -104,11 +104,14 @@ class ExportedEventSerializer(serializers.ModelSerializer[AppointmentEvent]):
     at = ZonedDateTimeField(zone=f"appointment.{ZONE}", read_only=True)
     from_status = OptionalChoiceField(choices=Status.choices, read_only=True)
     to_status = OptionalChoiceField(choices=Status.choices, read_only=True)
+    undoes = OptionalChoiceField(
+        choices=[kind.value for kind in AppointmentEvent.UNDOABLE], read_only=True
+    )
 
     class Meta:
         model = AppointmentEvent
-        fields = ("kind", "at", "by", "from_status", "to_status", "from_slot", "to_slot", "detail",
-                  "override_reason", "after_deadline")  # fmt: skip
+        fields = ("kind", "at", "by", "from_status", "to_status", "from_slot", "to_slot", "undoes",
+                  "detail",                  "override_reason", "after_deadline")  # fmt: skip
 
 
 @extend_schema_serializer(component_name="Visit")

@@ -12,7 +12,7 @@ from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, Appointment
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import FOUND_SLOT, FoundSlotSerializer
 from doctor.serializers.fields import SiteKeyField
-from extensions.rest.fields import KEY, InstantField, QueryBooleanField
+from extensions.rest.fields import KEY, InstantField, QueryBooleanField, TextField
 from extensions.rest.serializers import TEXT_FIELD_MAPPING, one_of
 
 # A PUT that leaves the field out sets it to null.
@@ -182,3 +182,12 @@ class RebookingSerializer(AffectedAppointmentSerializer):
         """Return the fields, `id` first."""
         fields = super().get_fields()
         return {"id": fields.pop("id"), **fields}
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Why", {"reason": "The doctor comes for this patient."})]
+)
+class KeepSerializer(serializers.Serializer[Any]):
+    """Keep a visit as booked."""
+
+    reason = TextField(max_length=500, help_text="Why it takes place all the same.")

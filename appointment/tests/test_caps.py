@@ -76,7 +76,8 @@ def test_a_visit_that_is_no_longer_scheduled_makes_room(
 ) -> None:
     first = family[0].appointments.earliest("starts_at")
     at = first.starts_at - timedelta(minutes=1)
-    first.check_in(at=at)
+    if verb != "mark_no_show":
+        first.check_in(at=at)
     with pytest.raises(TooManyAppointments):
         book(family[1], free(LATER), at=at)
     getattr(first, verb)(at=at if verb == "cancel" else first.starts_at)

@@ -64,13 +64,14 @@ def test_a_row_has_the_visit_and_three_other_times(client: APIClient) -> None:
     assert starts == sorted(starts)
 
 
-def test_canceled_moved_and_begun_visits_are_not_listed(client: APIClient) -> None:
-    canceled, moved, begun = flagged(), flagged(), flagged()
+def test_canceled_moved_and_concluded_visits_are_not_listed(client: APIClient) -> None:
+    canceled, moved, begun, seen = flagged(), flagged(), flagged(), flagged()
     canceled.cancel()
     moved.reschedule(to=ScheduleFactory().slots.first())
+    seen.complete(at=seen.starts_at)
     assert listed(client) == [begun.pk]
-    with time_machine.travel(begun.starts_at, tick=False):
-        assert listed(client) == []
+    with time_machine.travel(begun.ends_at + timedelta(days=5), tick=False):
+        assert listed(client) == [begun.pk]  # until staff decide what becomes of it
 
 
 def test_a_visit_is_moved_to_an_alternative_in_one_step(client: APIClient, staff: User) -> None:
@@ -109,15 +110,38 @@ def test_a_flagged_visit_has_no_cancel_deadline(client: APIClient, step: str) ->
     assert client.post(f"{PATH}{visit.pk}/{step}/", body).status_code == 200
 
 
-@pytest.mark.parametrize("step", ["move", "cancel"])
+@pytest.mark.parametrize("step", ["move", "cancel", "keep"])
 def test_a_visit_that_is_not_on_the_list_is_404(client: APIClient, step: str) -> None:
-    sound, canceled, begun = AppointmentFactory(), flagged(), flagged()
+    sound, canceled, seen = AppointmentFactory(), flagged(), flagged()
     canceled.cancel()
-    body = {"slot_id": ScheduleFactory().slots.first().pk} if step == "move" else {}
-    with time_machine.travel(begun.starts_at, tick=False):
-        for visit in (sound, canceled, begun):
-            problem = client.post(f"{PATH}{visit.pk}/{step}/", body)
-            assert_problem(problem, 404, "not_found")
+    seen.complete(at=seen.starts_at)
+    for visit in (sound, canceled, seen):
+        problem = client.post(f"{PATH}{visit.pk}/{step}/", body_of(step))
+        assert_problem(problem, 404, "not_found")
+
+
+@pytest.mark.parametrize("step", ["move", "cancel"])
+def test_a_visit_that_has_begun_needs_a_reason(client: APIClient, step: str) -> None:
+    visit = flagged()
+    body = body_of(step)
+    with time_machine.travel(visit.starts_at + timedelta(minutes=5), tick=False):
+        assert listed(client) == [visit.pk]
+        refused = client.post(f"{PATH}{visit.pk}/{step}/", body)
+        problem = assert_problem(refused, 409, "not_cancelable")
+        assert "override reason" in problem["detail"]
+        body["override_reason"] = "The doctor fell ill at 09:05"
+        assert client.post(f"{PATH}{visit.pk}/{step}/", body).status_code == 200
+        assert listed(client) == []
+    event = visit.events.latest("pk")
+    assert (event.by, event.override_reason) == ("staff", "The doctor fell ill at 09:05")
+    assert_balanced(visit.slot)
+
+
+def body_of(step: str) -> dict[str, Any]:
+    """Return a right body for this step: `move` needs a free slot."""
+    if step != "move":
+        return {}
+    return {"slot_id": ScheduleFactory(date=day_ahead(5)).slots.first().pk}
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def test_the_override_of_staff_applies_to_the_alternatives(visit: Appointment) -
     early, full, *_ = ScheduleFactory(end_time=time(10), location=strict).slots.order_by(
         "starts_at"
     )
-    AppointmentFactory.build(slot=full, patient=PatientFactory()).book(override_reason="Urgent")
+    booked = AppointmentFactory.build(slot=full, patient=PatientFactory(user=None))
+    booked.book(override_reason="Urgent")
     with pytest.raises(SlotFull) as refused:
         visit.reschedule(to=full, override_reason="Urgent")
     assert [slot["id"] for slot in refused.value.extra["alternatives"]] == [early.pk]

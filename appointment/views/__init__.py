@@ -2,10 +2,15 @@
 
 from appointment.views.appointments import AppointmentViewSet
 from appointment.views.booking import BookView, CancelView, RescheduleView
-from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView
+from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView, UndoView
 from appointment.views.export import ExportView
 from appointment.views.medical_history import MedicalHistoryViewSet
-from appointment.views.rebooking import RebookingCancelView, RebookingMoveView, RebookingView
+from appointment.views.rebooking import (
+    RebookingCancelView,
+    RebookingKeepView,
+    RebookingMoveView,
+    RebookingView,
+)
 from appointment.views.slots import AvailableSlotsView
 from appointment.views.time_off import TimeOffViewSet
 from appointment.views.waitlist import AcceptView, DeclineView, WaitlistViewSet
@@ -24,9 +29,11 @@ __all__ = [
     "MedicalHistoryViewSet",
     "NoShowView",
     "RebookingCancelView",
+    "RebookingKeepView",
     "RebookingMoveView",
     "RebookingView",
     "RescheduleView",
     "TimeOffViewSet",
+    "UndoView",
     "WaitlistViewSet",
 ]

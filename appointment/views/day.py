@@ -1,4 +1,4 @@
-"""The day of a visit: the doctor's agenda, check-in, completion and no-show."""
+"""The day of a visit: the doctor's agenda, check-in, completion, no-show and undo."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +14,9 @@ from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
 from appointment.filters import AgendaFilter
 from appointment.models import Appointment
-from appointment.permissions import IsDoctor, IsStaffOrVisitDoctor
-from appointment.serializers import AgendaSerializer, AppointmentSerializer
+from appointment.permissions import IsDoctor, IsStaffOrVisitDoctor, IsStaffOrVisitDoctorToday
+from appointment.serializers import AgendaSerializer, AppointmentSerializer, UndoSerializer
+from appointment.views.booking import BOOKING_RULE_CODES
 
 
 class AgendaView(AuditedListMixin, ListAPIView[Appointment]):
@@ -40,31 +41,37 @@ class LifecycleView(GenericAPIView[Appointment]):
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()
-    serializer_class = AppointmentSerializer
-    permission_classes = (IsAuthenticated, IsStaffOrVisitDoctor)
+    serializer_class: Any = AppointmentSerializer
+    permission_classes: tuple[Any, ...] = (IsAuthenticated, IsStaffOrVisitDoctor)
     lookup_url_kwarg = "appointment_id"
-    conflicts = {"post": ("invalid_transition",)}
+    acts_as_staff = True
+    conflicts: dict[str, tuple[str, ...]] = {"post": ("invalid_transition",)}
     verb: Callable[..., Any]
 
     def get_queryset(self) -> QuerySet[Appointment]:
         """Return the appointments that the caller may see in any role."""
         return Appointment.objects.concerning(self.request.user).with_names()
 
-    def perform(self, request: SignedInRequest) -> Response:
-        """Call the verb and return the appointment."""
+    def perform(self, request: SignedInRequest, **body: Any) -> Response:
+        """Call the verb, with the fields of the body, and return the appointment."""
         appointment: Any = self.get_object()
-        type(self).verb(appointment, by=request.user)
-        return Response(self.get_serializer(appointment).data)
+        type(self).verb(appointment, by=request.user, **body)
+        return Response(AppointmentSerializer(appointment).data)
 
 
 class CheckInView(LifecycleView):
     """Check a patient in."""
 
+    conflicts = {"post": ("already_booked", "patient_overlap", "invalid_transition")}
     verb = Appointment.check_in
 
     @extend_schema(request=None, operation_id="appointment_check_in")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Check the patient in, on the date of the visit; a second call changes nothing."""
+        """Check the patient in, on the date of the visit; a second call changes nothing.
+
+        Staff also check in a no-show who comes late: the visit is scheduled again. It is refused
+        where the patient has another visit at that time.
+        """
         return self.perform(request)
 
 
@@ -85,6 +92,7 @@ class CompleteView(LifecycleView):
 class NoShowView(LifecycleView):
     """Mark a visit as a no-show."""
 
+    conflicts = {"post": ("checked_in", "invalid_transition")}
     verb = Appointment.mark_no_show
 
     @extend_schema(request=None, operation_id="appointment_no_show")
@@ -94,3 +102,25 @@ class NoShowView(LifecycleView):
         Staff can also correct a completed visit.
         """
         return self.perform(request)
+
+
+class UndoView(LifecycleView):
+    """Undo the latest change of a visit."""
+
+    serializer_class = UndoSerializer
+    permission_classes = (IsAuthenticated, IsStaffOrVisitDoctorToday)
+    conflicts = {"post": ("nothing_to_undo", "invalid_transition", *BOOKING_RULE_CODES)}
+    verb = Appointment.undo
+
+    @extend_schema(responses=AppointmentSerializer, operation_id="appointment_undo")
+    def post(self, request: SignedInRequest, appointment_id: int) -> Response:
+        """Take back the latest change: a check-in, completion, no-show or cancelation.
+
+        A canceled visit takes its place again, by the booking rules; staff set aside the notice,
+        the horizon and the limits with an `override_reason`. The doctor of the visit may undo on
+        its day, and sets nothing aside. After a move, or after another undo, there is nothing to
+        undo.
+        """
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self.perform(request, **body.validated_data)

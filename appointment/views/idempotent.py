@@ -9,11 +9,11 @@ from typing import Any
 from rest_framework.response import Response
 
 from accounts.audit.views import record_read
-from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
 from appointment.models import IdempotencyKey
 from appointment.models.idempotency import PatientAnswer
 from extensions.rest import idempotency
+from patient.models import Patient
 
 
 def _store(
@@ -31,7 +31,8 @@ def _store(
         request.user, key, fingerprint, lambda: _to_answer(handle())
     )
     if answer.is_replay:
-        record_read(view.audited_model, [answer.patient], "", role=AuditEvent.Role.PATIENT)
+        shown = Patient.objects.filter(pk=answer.patient) if answer.patient else ()
+        record_read(view.audited_model, shown, "")
     return answer
 
 

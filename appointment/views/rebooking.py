@@ -1,4 +1,4 @@
-"""The work list: visits that cannot take place as booked, for staff to move or cancel."""
+"""The work list: visits that cannot take place as booked, for staff to move, cancel or keep."""
 
 from typing import Any
 
@@ -16,6 +16,7 @@ from appointment.permissions import MayChangeAppointments
 from appointment.serializers import (
     AppointmentSerializer,
     CancelationSerializer,
+    KeepSerializer,
     MoveSerializer,
     RebookingSerializer,
 )
@@ -35,9 +36,9 @@ class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
     problems = {"get": (403,)}
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        """Return the flagged visits at the sites of the caller that have not begun."""
+        """Return the flagged visits at the sites of the caller, also those that have begun."""
         visits = Appointment.objects.at_sites_of(self.request.user).with_names()
-        return visits.to_rebook(timezone.now())
+        return visits.to_rebook()
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """Return the page as a list of AffectedAppointment: visits with their alternatives."""
@@ -46,17 +47,18 @@ class RebookingView(AuditedListMixin, ListAPIView[Appointment]):
 
 
 class WorkListItemView(GenericAPIView[Appointment]):
-    """The base of the views that move or cancel a visit of the work list."""
+    """The base of the views that move, cancel or keep a visit of the work list."""
 
     audited_model = Appointment
+    acts_as_staff = True
     queryset = Appointment.objects.with_names()
     permission_classes = (MayChangeAppointments,)
     lookup_url_kwarg = "appointment_id"
 
     def get_queryset(self) -> QuerySet[Appointment]:
-        """Return the flagged visits at the sites of the caller that have not begun."""
+        """Return the flagged visits at the sites of the caller, also those that have begun."""
         visits = Appointment.objects.at_sites_of(self.request.user).with_names()
-        return visits.to_rebook(timezone.now())
+        return visits.to_rebook()
 
     def read_body(self, request: SignedInRequest) -> dict[str, Any]:
         """Return the validated body; raises ValidationError."""
@@ -73,9 +75,12 @@ class RebookingMoveView(WorkListItemView):
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_move")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Move a visit of the work list to another slot, of any doctor; its id stays the same."""
-        appointment = self.get_object()
-        appointment.reschedule(to=self.read_body(request)["slot_id"], by=request.user)
+        """Move a visit of the work list to another slot, of any doctor; its id stays the same.
+
+        With an `override_reason` also one that has begun.
+        """
+        appointment, body = self.get_object(), self.read_body(request)
+        appointment.reschedule(to=body.pop("slot_id"), by=request.user, **body)
         return Response(AppointmentSerializer(appointment).data)
 
 
@@ -87,7 +92,24 @@ class RebookingCancelView(WorkListItemView):
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_cancel")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Cancel a visit of the work list."""
+        """Cancel a visit of the work list; with an `override_reason` also one that has begun."""
         appointment = self.get_object()
         appointment.cancel(by=request.user, **self.read_body(request))
+        return Response(AppointmentSerializer(appointment).data)
+
+
+class RebookingKeepView(WorkListItemView):
+    """Keep a visit of the work list as booked."""
+
+    serializer_class = KeepSerializer
+    conflicts = {"post": ("invalid_transition",)}
+
+    @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_keep")
+    def post(self, request: SignedInRequest, appointment_id: int) -> Response:
+        """Take a visit off the work list: it takes place as booked, whatever has hit it so far.
+
+        Another closure that hits the visit puts it on the list again.
+        """
+        appointment = self.get_object()
+        appointment.keep(by=request.user, **self.read_body(request))
         return Response(AppointmentSerializer(appointment).data)

@@ -40,6 +40,7 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
 
     audited_model = Appointment
     audited_parameters = ("preview",)
+    acts_as_staff = True
     permission_classes = (IsStaffWithModelPermission,)
     lookup_value_converter = "id"
     queryset = TimeOff.objects.with_names()

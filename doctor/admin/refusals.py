@@ -30,10 +30,10 @@ class LinkedRefusalAdmin(DomainActionAdmin):
 
     def _with_links(self, error: DomainError, rows: Sequence[Any], count: int) -> str:
         if not rows:
-            return error.message  # they are at sites that the user does not see
+            return error.staff_message  # they are at sites that the user does not see
         links = format_html_join("; ", "{}", ((change_link(row),) for row in rows))
         more = f" and {count - MOST_LINKS} more" if count > MOST_LINKS else ""
-        return format_html("{} In the way: {}{}.", error.message, links, more)
+        return format_html("{} In the way: {}{}.", error.staff_message, links, more)
 
 
 def _appointments(pks: list[int], user: Any) -> list[Any]:

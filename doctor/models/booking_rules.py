@@ -35,7 +35,7 @@ class BookingContext:
     `visits`: start and end (UTC) of the patient's live appointments.
     `at_limit`: primary keys of the locations where the patient has reached `max_live_per_patient`;
     of all locations where the account has as many visits ahead as it may have.
-    `waived`: the reasons that staff override.
+    `waived`: the reasons that staff override; of `past`, only until the slot ends.
     `conditions`: maps each reason to the condition that fails when the reason applies to a slot.
     `guard`: all these conditions in one.
     Without a patient, as in the search for free slots, `booked`, `visits` and `at_limit` are empty.
@@ -52,7 +52,8 @@ class BookingContext:
 
     def __post_init__(self) -> None:
         every = ((reason, condition(self)) for reason, condition in CONDITIONS)
-        conditions = {reason: q for reason, q in every if q and reason not in self.waived}
+        ignored = self.waived - WAIVED_IN_PART
+        conditions = {reason: q for reason, q in every if q and reason not in ignored}
         object.__setattr__(self, "conditions", conditions)
         object.__setattr__(self, "guard", Q(*conditions.values()))
 
@@ -96,7 +97,12 @@ def _open(context: BookingContext) -> Q:
 
 
 def _not_begun(context: BookingContext) -> Q:
-    return Q(starts_at__gt=context.at)
+    """Return the condition that the slot has not begun; with `past` waived, that it has not ended.
+
+    A person who walks in takes a place of the time under way, never one of a time that is over.
+    """
+    bound = "ends_at__gt" if "past" in context.waived else "starts_at__gt"
+    return Q(**{bound: context.at})
 
 
 def _with_notice(context: BookingContext) -> Q:
@@ -150,7 +156,8 @@ CONDITIONS: tuple[tuple[str, Callable[[BookingContext], Q]], ...] = (
     ("full", _with_a_place),
 )
 REASONS = tuple(reason for reason, _ in CONDITIONS)
-WAIVABLE = frozenset({"too_soon", "too_far", "too_many"})  # staff may override these
+WAIVABLE = frozenset({"past", "too_soon", "too_far", "too_many"})  # staff may override these
+WAIVED_IN_PART = frozenset({"past"})  # its condition reads `waived` itself
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

@@ -17,7 +17,7 @@ from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
-from doctor.models.slot_availability import called_off, may_open
+from doctor.models.slot_availability import called_off, closures, may_open
 from doctor.signals import slots_changed, slots_closing
 from doctor.wall_time import enclosing_span, spans_of_days
 from extensions.db.batches import batches
@@ -94,6 +94,11 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
     def called_off(self) -> "SlotQuerySet":
         """Return slots where leave, changed hours or an inactive doctor prevents appointments."""
         return self.filter(called_off())
+
+    def closures_by_key(self) -> dict[int, int]:
+        """Map each primary key to how many causes call the slot off."""
+        rows: Any = self.annotate(closures=closures())
+        return dict(rows.values_list("pk", "closures"))
 
     # --- Rows of the API ---
 

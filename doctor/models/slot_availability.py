@@ -4,7 +4,9 @@ A slot is kept over when its weekly hours have changed and it stays only because
 appointments on it.
 """
 
-from django.db.models import Exists, OuterRef, Q
+from typing import Any
+
+from django.db.models import Case, Exists, F, Func, IntegerField, OuterRef, Q, Subquery, Value, When
 
 from doctor.models.time_off import TimeOff
 
@@ -16,6 +18,25 @@ def on_leave() -> Q:
     )
     of_doctor = Exists(overlapping.filter(doctor=OuterRef("doctor")))
     return Q(of_doctor | Exists(overlapping.filter(location=OuterRef("location"))))
+
+
+def closures() -> Any:
+    """Return an expression: how many causes call a slot off; it is 0 where `called_off` is false.
+
+    Each leave and each closure counts, and so do changed hours and an inactive doctor.
+    """
+    overlapping = TimeOff.objects.filter(
+        Q(doctor=OuterRef("doctor")) | Q(location=OuterRef("location")),
+        starts_at__lt=OuterRef("ends_at"),
+        ends_at__gt=OuterRef("starts_at"),
+    )
+    count = Func(F("pk"), function="COUNT", output_field=IntegerField())
+    leaves = Subquery(overlapping.order_by().annotate(number=count).values("number"))
+    return leaves + _one_if(kept_over=True) + _one_if(doctor__is_active=False)
+
+
+def _one_if(**condition: bool) -> Case:
+    return Case(When(**condition, then=Value(1)), default=Value(0), output_field=IntegerField())
 
 
 def may_open() -> Q:

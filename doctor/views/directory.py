@@ -85,6 +85,7 @@ class ScheduleViewSet(ModelViewSet[Schedule]):
     """
 
     is_public = login_is_optional = True
+    acts_as_staff = True
     permission_classes = (IsReading | IsStaffWithModelPermission,)
     lookup_value_converter = "id"
     queryset = Schedule.objects.all()

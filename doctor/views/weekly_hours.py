@@ -23,6 +23,7 @@ class WeeklyHoursViewSet(ModelViewSet[WeeklyHours]):
     see and change the hours there.
     """
 
+    acts_as_staff = True
     permission_classes = (IsStaffWithModelPermission,)
     lookup_value_converter = "id"
     queryset = WeeklyHours.objects.all()

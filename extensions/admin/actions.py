@@ -52,7 +52,7 @@ class DomainActionAdmin(BaseAdmin):
 
     def error_message(self, error: DomainError) -> str:
         """Return the sentence that tells the user why the model refused the change."""
-        return error.message
+        return error.staff_message
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if not change:

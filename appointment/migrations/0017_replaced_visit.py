@@ -3,7 +3,7 @@ from django.db.models.deletion import DO_NOTHING
 
 
 class Migration(migrations.Migration):
-    dependencies = (("appointment", "0015_declined_times"),)
+    dependencies = (("appointment", "0016_undone_and_kept"),)
     operations = (
         migrations.AddField(
             model_name="waitlistentry",

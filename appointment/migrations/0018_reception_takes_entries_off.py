@@ -25,5 +25,5 @@ def reduce_group(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = (("appointment", "0016_replaced_visit"),)
+    dependencies = (("appointment", "0017_replaced_visit"),)
     operations = (migrations.RunPython(extend_group, reduce_group),)
