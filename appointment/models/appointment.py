@@ -167,18 +167,18 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
     ) -> "Appointment":
         """Book a slot of an active doctor, or a session's earliest free one, for the user.
 
-        `whom`: the arguments of `BookAppointment.lock_patient`. With a `patient_id`, it is for that
-        dependent of the user or, by staff, for that patient. A user without a profile (the user's
-        own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist where the
-        doctor has no such slot, Patient.DoesNotExist where the user has no such patient, else as
-        `Appointment.book`. Locks the user, the patient, then the slot.
+        `whom`: the arguments of `BookAppointment.lock_named_patient`. With a `patient_id`, it is
+        for that dependent of the user or, by staff, for that patient. A user without a profile
+        (the user's own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist
+        where the doctor has no such slot, Patient.DoesNotExist where the user has no such patient,
+        else as `Appointment.book`. Locks the user, the patient, then the slot.
         """
         wanted = {"pk": slot_id} if schedule_id is None else {"schedule": schedule_id}
         slots = Slot.objects.filter(doctor=doctor, doctor__is_active=True, **wanted)
         appointment = self.model(reason=reason, booked_by=user)
         booking = BookAppointment(appointment, timezone.now())
         with booking.transaction():
-            booking.lock_patient(**whom)
+            booking.lock_named_patient(**whom)
             booked: Appointment = booking.book(slots, earliest=slot_id is None)
         return booked
 
@@ -234,6 +234,7 @@ class Appointment(Lifecycle):
     )
 
     override_reason = ""  # why staff set rules aside; stored in the event only
+    squeeze_in = False  # whether staff add a place to a full slot; read by the admin only
 
     objects = AppointmentQuerySet.as_manager()
 
@@ -350,15 +351,19 @@ class Appointment(Lifecycle):
     # --- Book, cancel, move ---
 
     @retry_on_stale_lock
-    def book(self, at: datetime | None = None, override_reason: str = "") -> "Appointment":
+    def book(
+        self, at: datetime | None = None, override_reason: str = "", squeeze_in: bool = False
+    ) -> "Appointment":
         """Take a place in `self.slot` for `self.patient`, in one transaction; returns itself.
 
         Raises the first booking rule that refuses it, as one of `doctor.exceptions.REFUSALS`
         (SlotFull with `alternatives`). With an `override_reason`, staff set aside the location's
-        notice, horizon and limit. Locks the patient's user, the patient, then the slot.
+        notice, horizon and limits and, until the slot ends, that it has begun. With `squeeze_in`
+        and a reason they add a place if the slot is full; see `BookAppointment.book`. Locks the
+        patient's user, the patient, then the slot.
         """
-        self.override_reason = override_reason
-        booking = BookAppointment(self, at or timezone.now(), waive=bool(override_reason))
+        self.override_reason, waive = override_reason, bool(override_reason)
+        booking = BookAppointment(self, at or timezone.now(), waive, squeeze_in=squeeze_in)
         with booking.transaction():
             self.patient = Patient.objects.lock(self.patient_id)
             booking.book(Slot.objects.of_key(self.slot_id))
@@ -466,15 +471,6 @@ class Appointment(Lifecycle):
             return rows
         arrived = {"checked_in_at__isnull": True} if as_patient else {}
         return rows.filter(starts_at__gt=at, **arrived)
-
-    def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
-        """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
-        self.reload()
-        try:
-            self.refuse_change(at, override_reason, as_patient=as_patient)
-        except DomainError as refusal:
-            return refusal
-        return NotCancelable()
 
     def _lock_slot(self, others: Iterable[int | None] = ()) -> list[Slot]:
         """Lock the slot of the visit, if it has one, and read the visit again; return the slot.

@@ -16,6 +16,7 @@ from appointment.exceptions import (
     AppointmentDeleted,
     CheckedIn,
     InvalidTransition,
+    NotCancelable,
     NothingToUndo,
 )
 from appointment.models.acting import CHANGE_PERMISSION, acts_as_staff
@@ -24,6 +25,7 @@ from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.waitlist_status import WaitlistStatus
 from doctor.models import Slot
 from extensions.db.retry import retry_on_stale_lock
+from extensions.exceptions import DomainError
 
 Kind = AppointmentEvent.Kind
 Action = AuditEvent.Action
@@ -56,6 +58,7 @@ class Lifecycle(models.Model):
     _lock_slot: Callable[..., list[Slot]]
     _waiting_to_replace: Callable[[], dict[int, int | None]]
     reload: Callable[[], None]
+    refuse_change: Callable[..., None]
 
     class Meta:
         abstract = True
@@ -180,6 +183,15 @@ class Lifecycle(models.Model):
             self._record(kind, by, at, source, to)
         self.refresh_from_db(fields=["status"])
         return self
+
+    def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
+        """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
+        self.reload()
+        try:
+            self.refuse_change(at, override_reason, as_patient=as_patient)
+        except DomainError as refusal:
+            return refusal
+        return NotCancelable()
 
     # --- The waitlist entries that would replace the visit ---
 

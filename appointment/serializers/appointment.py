@@ -16,6 +16,7 @@ from extensions.rest.fields import (
     KEY,
     OPTIONAL_KEY,
     OptionalChoiceField,
+    StrictBooleanField,
     TextField,
     ZonedDateTimeField,
 )
@@ -203,6 +204,11 @@ class BookingSerializer(OverridingSerializer):
     )
     date_of_birth = serializers.DateField(
         required=False, help_text="Of the patient; see `last_name`."
+    )
+    squeeze_in = StrictBooleanField(
+        default=False,
+        help_text="true: where the time is full, staff add a place for the patient. It needs an "
+        "`override_reason`.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
