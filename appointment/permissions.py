@@ -34,7 +34,7 @@ class IsTheirsOrStaffMay(BasePermission):
     """The waitlist entry is of the caller's family, or the caller is staff with the permission.
 
     The view's `staff_permissions` name what each action needs; to read, any of them will do, which
-    the view's queryset checks.
+    the view's queryset checks. It sets `acts_as_staff` of the view, as `OverridesAsStaff` does.
     """
 
     message = "Only staff with the permission may do this for another patient."
@@ -44,7 +44,8 @@ class IsTheirsOrStaffMay(BasePermission):
         user: Any = request.user
         action = getattr(view, "action", None) or str(request.method).lower()
         needed = view.staff_permissions.get(action, ())
-        return is_own(user, obj.patient) or all(map(user.is_staff_with, needed))
+        view.acts_as_staff = not is_own(user, obj.patient)
+        return not view.acts_as_staff or all(map(user.is_staff_with, needed))
 
 
 class IsStaffOrVisitDoctor(BasePermission):

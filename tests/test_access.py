@@ -28,7 +28,11 @@ OWNED: dict[str, Any] = {
 }
 STRANGERS = PEOPLE[2:]
 WRONG = {"reason": "x" * 501}
-SERVED_TO_STAFF = ("/api/appointment/cancel/", "/api/appointment/reschedule/")
+SERVED_TO_STAFF = (
+    "/api/appointment/cancel/",
+    "/api/appointment/reschedule/",
+    "/api/appointment/waitlist/",
+)
 
 
 @pytest.mark.parametrize("route", OWNED)

@@ -244,10 +244,10 @@ def after(event: threading.Event, name: str, monkeypatch: Patch) -> None:
 def test_a_place_counts_wrongly_where_the_offer_is_not_read_again_under_the_lock(
     name: str,
     body: Callable[[], None],
-    unchecked_under_the_lock: threading.Event,
+    unchecked: threading.Event,
     monkeypatch: Patch,
 ) -> None:
     """The control: `accept` ends an offer that has gone to the next, and takes their place."""
-    after(unchecked_under_the_lock, name, monkeypatch)
+    after(unchecked, name, monkeypatch)
     with pytest.raises(AssertionError, match="places taken"):
         body()

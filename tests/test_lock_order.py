@@ -27,7 +27,14 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
 )
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
-from tests.waitlist_verbs import cancel_for_waitlist, joining, of_an_offer
+from tests.waitlist_verbs import (
+    booking_in_line,
+    cancel_for_waitlist,
+    ending_an_account,
+    joining,
+    of_a_replaced_visit,
+    of_an_offer,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgres")]
 
@@ -254,6 +261,14 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "decline": (of_an_offer("decline"), [SLOTS, LINE]),
     "leave": (of_an_offer("leave"), [SLOTS, LINE]),
     "erase, offered": (of_an_offer("erase"), [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
+    "accept, replaces": (
+        of_a_replaced_visit("accept"),
+        [USER, PATIENT, SLOTS, LINE, f"change {VISIT}"],
+    ),
+    "cancel, replaced": (of_a_replaced_visit("cancel"), [SLOTS, LINE, f"change {VISIT}"]),
+    "complete, replaced": (of_a_replaced_visit("complete"), [SLOTS, LINE, f"change {VISIT}"]),
+    "book, in line": (booking_in_line, [USER, PATIENT, SLOTS, LINE]),
+    "account.end": (ending_an_account, [USER, SLOTS, LINE]),
     "enroll": (enrolling, [USER]),
     "publish": (publishing, [*CALENDAR, SLOTS]),
     "revise": (revising, [*CALENDAR, SLOTS, f"change {VISIT}"]),

@@ -70,7 +70,9 @@ def test_with_check_then_write_the_place_is_sold_twice(monkeypatch: Patch) -> No
         Slot.objects.filter(pk=self.pk).update(taken=1)
 
     monkeypatch.setattr(Slot, "take", take)
-    monkeypatch.setattr(Appointment, "_lock_slot", lambda self: [Slot.objects.get(pk=self.slot_id)])
+    monkeypatch.setattr(
+        Appointment, "_lock_slot", lambda self, *others: [Slot.objects.get(pk=self.slot_id)]
+    )
     visit = AppointmentFactory()
     visit.cancel = lambda: cancel_by_hand(visit)
     assert undo_beside_bookings(visit, 1) == ["Appointment"] * 2
@@ -110,7 +112,7 @@ def test_with_check_then_write_two_undos_take_two_places(monkeypatch: Patch) -> 
     visit = AppointmentFactory(slot=ScheduleFactory(capacity=5).slots.first())
     visit.cancel()
     monkeypatch.setattr(PatientQuerySet, "lock", lambda patients, pk: patients.get(pk=pk))
-    monkeypatch.setattr(Appointment, "_lock_slot", lambda self: [self.slot])
+    monkeypatch.setattr(Appointment, "_lock_slot", lambda self, *others: [self.slot])
 
     def write(self: Appointment, event: Any, changes: Any, by: Any, at: Any, why: str) -> None:
         Appointment.objects.filter(pk=self.pk).update(**changes)

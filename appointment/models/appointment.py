@@ -25,7 +25,7 @@ from appointment.models.acting import CHANGE_PERMISSION
 from appointment.models.booking import BookAppointment, RescheduleAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import Lifecycle
-from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
+from appointment.models.waitlist_status import IN_LINE
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
@@ -344,7 +344,7 @@ class Appointment(Lifecycle):
         slots = self._lock_slot(waiting.values())
         as_patient = self.acts_as_patient(by)
         self.refuse_change(at, override_reason, as_patient=as_patient)
-        freed = self._expire_replacing(waiting, at)
+        freed = self._expire_replacing(waiting, at) if waiting else []
         for slot in slots:
             slot.release()
             slot.offers.offer_places([slot, *freed], at)
@@ -408,27 +408,6 @@ class Appointment(Lifecycle):
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
         self._record(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)
 
-    @retry_on_stale_lock
-    @transaction.atomic
-    def discard(self) -> None:
-        """Delete a visit entered by mistake, with its events, and release a place that it holds.
-
-        Locks the slot, waitlist entries, then the appointment.
-        """
-        at, waiting = timezone.now(), self._waiting_to_replace()
-        try:
-            slots = self._lock_slot(waiting.values())
-        except AppointmentDeleted:
-            return
-        freed = self._expire_replacing(waiting, at)
-        held = Appointment.objects.holding_a_place().filter(pk=self.pk)
-        if held.select_for_update(no_key=True).exists():
-            for slot in slots:
-                slot.release()
-                slot.offers.offer_places([slot, *freed], at)
-        AuditEvent.objects.record(Action.DELETE, self, [self.patient])
-        self.delete()
-
     # --- Shared by the verbs ---
 
     def reload(self) -> None:
@@ -462,20 +441,6 @@ class Appointment(Lifecycle):
         for entry, slot, status in entries.values_list("pk", "offers__slot", "offers__status"):
             waiting[entry] = slot if status == "open" else waiting.get(entry)
         return waiting
-
-    def _expire_replacing(self, waiting: dict[int, int | None], at: datetime) -> list[Slot]:
-        """End these waitlist entries as expired: the visit that they would replace is over.
-
-        Returns the slots that were offered to them; the caller offers the places to others.
-        """
-        if not waiting or self.slot is None:
-            return []
-        offered = Slot.objects.filter(pk__in=[pk for pk in waiting.values() if pk]).lock()
-        entries = self.replacing_entries.all()
-        found: list[Slot] = self.slot.offers.end_entries(
-            entries, WaitlistStatus.EXPIRED, offered, at
-        )
-        return found
 
     def _copy_slot(self, slot: Slot) -> None:
         """Set the slot and the columns copied from it."""

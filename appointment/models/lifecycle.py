@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from appointment.exceptions import (
+    AppointmentDeleted,
     CancelDeadlinePassed,
     CheckedIn,
     InvalidTransition,
@@ -22,6 +23,7 @@ from appointment.exceptions import (
 from appointment.models.acting import CHANGE_PERMISSION, acts_as_staff
 from appointment.models.booking import RestoreAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
+from appointment.models.waitlist_status import WaitlistStatus
 from doctor.models import Slot
 from extensions.db.retry import retry_on_stale_lock
 from extensions.exceptions import DomainError
@@ -54,10 +56,11 @@ class Lifecycle(models.Model):
     starts_at: Any
     checked_in_at: Any
     _record: Callable[..., None]  # of `Appointment`, for all its verbs
-    _waiting_to_replace: Callable[[], dict[int, int | None]]
-    _expire_replacing: Callable[..., list[Any]]
+    slot: Any
+    replacing_entries: Any
     _role_of: Callable[[User | None], Role]
-    _lock_slot: Callable[[], list[Slot]]
+    _lock_slot: Callable[..., list[Slot]]
+    _waiting_to_replace: Callable[[], dict[int, int | None]]
     reload: Callable[[], None]
 
     class Meta:
@@ -237,7 +240,8 @@ class Lifecycle(models.Model):
             sources = [source for source, targets in TRANSITIONS.items() if to in targets]
         arrived = Q(status=LIVE, checked_in_at__isnull=False)
         with transaction.atomic():
-            if freed := self._expire_replacing(self._waiting_to_replace(), at):
+            waiting = self._waiting_to_replace()
+            if freed := self._expire_replacing(waiting, at) if waiting else []:
                 freed[0].offers.offer_places(freed, at)
             rows = self._rows.filter(possible, pk=self.pk)
             legal = rows.exclude(arrived) if to == Status.NO_SHOW else rows
@@ -247,6 +251,22 @@ class Lifecycle(models.Model):
             self._record(kind, by, at, source, to)
         self.refresh_from_db(fields=["status"])
         return self
+
+    # --- The waitlist entries that would replace the visit ---
+
+    def _expire_replacing(self, waiting: dict[int, int | None], at: datetime) -> list[Slot]:
+        """End these waitlist entries as expired: the visit that they would replace is over.
+
+        Returns the slots that were offered to them; the caller offers the places to others.
+        """
+        if self.slot is None:
+            return []
+        offered = Slot.objects.filter(pk__in=[pk for pk in waiting.values() if pk]).lock()
+        entries = self.replacing_entries.all()
+        found: list[Slot] = self.slot.offers.end_entries(
+            entries, WaitlistStatus.EXPIRED, offered, at
+        )
+        return found
 
     # --- Take a change back ---
 
@@ -315,6 +335,29 @@ class Lifecycle(models.Model):
         self._record(Kind.UNDONE, by, at, event.to_status, event.from_status, **details)
         for name, value in changes.items():
             setattr(self, name, value)
+
+    @retry_on_stale_lock
+    @transaction.atomic
+    def discard(self) -> None:
+        """Delete a visit entered by mistake, with its events, and release a place that it holds.
+
+        Locks the slot, waitlist entries, then the appointment.
+        """
+        at, waiting = timezone.now(), self._waiting_to_replace()
+        try:
+            slots = self._lock_slot(waiting.values())
+        except AppointmentDeleted:
+            return
+        freed = self._expire_replacing(waiting, at) if waiting else []
+        held = self._rows.holding_a_place().filter(pk=self.pk)
+        if held.select_for_update(no_key=True).exists():
+            for slot in slots:
+                slot.release()
+                freed.append(slot)
+        if freed:
+            freed[0].offers.offer_places(freed, at)
+        AuditEvent.objects.record(Action.DELETE, self, [self.patient])
+        self.delete()
 
     # --- The work list ---
 

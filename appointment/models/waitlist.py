@@ -29,6 +29,7 @@ from doctor.models.directory import earliest_today
 from doctor.wall_time import MIDNIGHT, earliest_date
 from extensions.db.locks import lock_rows
 from extensions.db.retry import StaleLock, retry_on_stale_lock
+from extensions.exceptions import DomainError
 from patient.models import Patient
 
 Action = AuditEvent.Action
@@ -322,7 +323,7 @@ class WaitlistEntry(models.Model):
             return self._move_to_offer(by, at, override_reason)
         visit = Appointment(booked_by=by, reason=reason)
         visit.override_reason = override_reason
-        booking = BookAppointment(visit, at, waive=waive)
+        booking = BookAppointment(visit, at, waive=waive, permission=CHANGE_ENTRY)
         with booking.transaction():
             visit.patient = self.patient = Patient.objects.lock(self.patient_id)
             offer = self._acceptable_offer(by, at)
@@ -441,7 +442,11 @@ class WaitlistEntry(models.Model):
         if visit.status != LIVE or visit.starts_at <= at:
             over = ValidationError("This visit is not ahead any more.", "not_ahead")
             raise ValidationError({"replaces": over})
-        visit.refuse_change(at)
+        try:
+            visit.refuse_change(at, as_patient=True)
+        except DomainError as refusal:
+            refusal.to_staff = user is not None and acts_as_staff(user, ADD_ENTRY, self.patient)
+            raise
         self.replaces = visit
 
     def _may_name(self, visit: Appointment, user: User) -> bool:
@@ -470,7 +475,7 @@ class WaitlistEntry(models.Model):
         offer = self._acceptable_offer(by, at)
         visit = Appointment.objects.with_names().get(pk=self.replaces_id or 0)
         waive = bool(override_reason)
-        move = RescheduleAppointment(visit, at, waive, override_reason)
+        move = RescheduleAppointment(visit, at, waive, override_reason, permission=CHANGE_ENTRY)
 
         def when_locked() -> None:
             self.patient = visit.patient  # type: ignore[assignment]  # a visit to move has one

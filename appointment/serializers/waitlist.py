@@ -9,14 +9,13 @@ from rest_framework.fields import empty
 from rest_framework.relations import PrimaryKeyRelatedField
 
 from appointment.models import Offer, WaitlistEntry, WaitlistStatus
-from appointment.serializers.appointment import ZONE, DoctorNameSerializer
+from appointment.serializers.appointment import ZONE, DoctorNameSerializer, OverridingSerializer
 from doctor.models import Doctor, Slot, Specialty
 from doctor.serializers import FOUND_SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
 from doctor.wall_time import ends_after
 from extensions.rest.fields import KEY, OPTIONAL_KEY, TextField, ZonedDateTimeField
 from extensions.rest.serializers import one_of
-from extensions.text import validate_one_line
 from patient.serializers import PatientNameSerializer
 
 CRITERIA_EXAMPLE = {
@@ -259,17 +258,8 @@ class WaitlistEntrySerializer(FromDateMixin, serializers.ModelSerializer[Waitlis
         OpenApiExample("By staff", {"override_reason": "The doctor agrees to the short notice."}),
     ]
 )
-class AcceptSerializer(serializers.Serializer[Any]):
+class AcceptSerializer(OverridingSerializer):
     """Accept an offered place."""
-
-    override_reason = TextField(
-        max_length=500,
-        allow_blank=True,
-        default="",
-        validators=[validate_one_line],
-        help_text="Why staff set rules aside, in one line. For staff alone: from other callers it "
-        "is 403.",
-    )
 
 
 def _field_error(field: str, sentence: str, code: str) -> serializers.ValidationError:

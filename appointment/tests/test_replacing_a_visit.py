@@ -241,12 +241,11 @@ def test_an_entry_ends_with_the_visit_that_it_replaces(
         later.cancel()
     elif way == "discard":
         later.discard()
-    else:
+    elif way == "complete":
         Appointment.objects.filter(pk=later.pk).update(checked_in_at=timezone.now())
-        if way == "complete":
-            later.complete()
-        else:  # the visit has begun and the offer has expired, and nothing has ended it
-            later.mark_no_show(at=later.starts_at)
+        later.complete()
+    else:  # the visit has begun and the offer has expired, and nothing has ended it
+        later.mark_no_show(at=later.starts_at)
     entry.refresh_from_db()
     assert entry.status == "expired"
     assert holders(visit.slot) == ([] if way == "no_show" else [following.pk])

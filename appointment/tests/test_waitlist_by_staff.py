@@ -204,7 +204,7 @@ def test_staff_of_a_site_join_for_whom_they_know_and_for_their_doctors(
 def test_staff_of_a_site_replace_a_visit_of_their_site(
     member: User, here: Location, client_of
 ) -> None:
-    near, far = only_visit(location=here, date=day_ahead(6)), only_visit(date=day_ahead(6))
+    near, far = only_visit(location=here, date=day_ahead(6)), only_visit(date=day_ahead(7))
     Appointment.objects.filter(pk=far.pk).update(patient=near.patient)
     doctor = only_visit(location=here).doctor
     wish = body(doctor=doctor.pk, patient_id=near.patient_id)

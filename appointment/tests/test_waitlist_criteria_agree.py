@@ -7,7 +7,7 @@ import pytest
 
 from appointment.models import WaitlistEntry
 from appointment.models.waitlist_matching import WaitlistCriteria
-from appointment.tests.factories import WaitlistEntryFactory
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Doctor, Location, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, SpecialtyFactory
 from patient.tests.factories import PatientFactory
@@ -53,9 +53,14 @@ def test_every_implementation_of_the_criteria_gives_the_same_matches(sunday: dat
     doctors, patient = [DoctorFactory() for _ in range(3)], PatientFactory()
     doctors[0].specialties.add(specialty)
     sessions_of(chance, doctors, sunday)
+    visits = [AppointmentFactory(slot=slot) for slot in Slot.objects.filter(doctor=doctors[1])]
     entries = [
-        WaitlistEntryFactory(patient=patient, **criteria_of(chance, doctors, specialty, sunday))
-        for _ in range(60)
+        WaitlistEntryFactory(
+            patient=patient,
+            replaces=chance.choice((None, None, *visits)),
+            **criteria_of(chance, doctors, specialty, sunday),
+        )
+        for _ in range(80)
     ]
     places, met = list(Location.objects.all()), 0
     slots = list(Slot.objects.select_related("location"))

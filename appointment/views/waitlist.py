@@ -27,7 +27,7 @@ from appointment.serializers import (
     WaitlistEntrySerializer,
     WaitlistJoinSerializer,
 )
-from appointment.throttles import BookingThrottle
+from appointment.throttles import BookingThrottle, DailyNamingThrottle, NamingThrottle
 from appointment.views.booking import BOOKING_RULE_CODES, CHANGE_CODES, LOCATION
 from appointment.views.idempotent import idempotent
 
@@ -45,6 +45,7 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
     filterset_class = WaitlistFilter
     lookup_value_converter = "id"
     permission_classes = (IsAuthenticated, IsTheirsOrStaffMay)
+    throttle_classes = (NamingThrottle, DailyNamingThrottle)
     staff_permissions = {"destroy": (DELETE_ENTRY,)}
     conflicts = {
         "post": (

@@ -176,6 +176,24 @@ class Moment:
         if self.clinic.at_cap(self.at, with_offers=True):
             for_them = set()
         self.same("waiting list", offered, for_them)
+        for visit in [visit for visit in self.clinic.live() if visit.starts_at > self.at][:1]:
+            self.wait_for_earlier(visit, free)
+
+    def wait_for_earlier(self, visit: Appointment, free: list[Slot]) -> None:
+        """Ask which slots they can be offered who wait for an earlier one than the visit's."""
+        others = [other for other in self.clinic.live() if other is not visit]
+        earlier = [
+            slot
+            for slot in free
+            if slot.starts_at < visit.starts_at and self._unmovable(visit) is None
+        ]
+        expected = {s.pk for s in earlier if self.reason(s, others, moving=True) is None}
+        with rolled_back():
+            mine = WaitlistEntry.objects.filter(patient=self.patient)
+            mine.update(replaces=visit)
+            offered = {slot.pk for slot in free if mine.eligible_for(slot, self.at).exists()}
+        expected -= self.clinic.childs_offers.keys()
+        self.same("waiting for an earlier slot", offered, expected)
 
     def book_as_staff(self, slot: Slot) -> None:
         """Ask whether staff can book the slot for the patient, with a reason and squeezed in."""

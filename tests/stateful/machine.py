@@ -87,6 +87,7 @@ class ClinicMachine(RuleBasedStateMachine):
             self.model.visits[answer["id"]] = Visit(
                 answer["id"], person.pk, slot.pk, reason="Check-up"
             )
+            self.model.leave_line(person.pk, slot)
         assert other_rows(person) == before, "somebody else's rows have changed"
 
     @rule(data=st.data())

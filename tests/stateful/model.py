@@ -158,6 +158,17 @@ class Model:
         visit.slot = to.pk
         self._passed(visit, old)
         self.offer([old])
+        self.leave_line(visit.patient, to)
+
+    def leave_line(self, patient: int | None, slot: Slot) -> None:
+        """End the patient's entries for the doctor of a slot that they have booked or moved to."""
+        freed = []
+        for entry in self.entries.values():
+            fits = (entry.patient, entry.doctor) == (patient, self.doctor_of(slot))
+            if fits and entry.status in {"waiting", "offered"}:
+                freed += [self._take_back(entry)] if entry.offer else []
+                entry.status = "accepted"
+        self.offer(freed)
 
     def free_for(self, patient: int, doctor: int) -> list[Slot]:
         """Return the slots that the patient could book with the doctor instead of waiting."""
