@@ -5,6 +5,7 @@ I1: `slot.taken` equals the visits that hold a place plus the open offers. No op
 I2: the live visits of a patient, and the slots of a doctor, do not overlap.
 I3: a canceled visit has exactly one event of its cancelation, and other visits have none.
 I4: a visit that holds a place has a slot with its times, doctor and location.
+I7: the keys and words by which people are sorted and found are those of their names.
 
 Each query is one statement, so that it reads one snapshot of a live database. It covers one window
 of primary keys, so that memory use does not grow with the tables.
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from string import Formatter
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import (
     BooleanField,
@@ -42,7 +43,10 @@ from appointment.models import (
     WaitlistStatus,
 )
 from appointment.models.event import Status
-from doctor.models import Slot, slot_availability
+from doctor.models import Doctor, Slot, slot_availability
+from extensions.db.batches import row_batches
+from extensions.db.names import FoldedModel
+from patient.models import Patient, PatientWord
 
 Kind = AppointmentEvent.Kind
 
@@ -72,6 +76,27 @@ class Check:
     def _describe(self, row: dict[str, Any]) -> str:
         name = self.model._meta.object_name
         return f"{self.invariant} {name} {row['pk']}: {self.message.format(**row)}"
+
+
+@dataclass(frozen=True)
+class FoldedCheck(Check):
+    """The check of I7. No database folds a name: Python compares the rows."""
+
+    def violations(self, window: "Window") -> list[str]:
+        """Describe the rows of a window that have a wrong key or wrong words, by primary key."""
+        return [self._describe({"pk": pk}) for pk in sorted(self.wrong(window))]
+
+    def wrong(self, window: "Window") -> set[int]:
+        """Return the keys of these rows.
+
+        A row and its words are read by two statements. Where they differ it reads both again: a
+        name may have changed in between.
+        """
+        rows, model = self.violating(), cast(type[FoldedModel], self.model)
+        found: set[int] = set()
+        for batch in row_batches(rows.filter(pk__gt=window.after, pk__lte=window.last)):
+            found |= model.wrongly_folded(batch)
+        return model.wrongly_folded(list(rows.filter(pk__in=found))) if found else found
 
 
 @dataclass(frozen=True)
@@ -210,6 +235,16 @@ def appointments_with_wrong_flag() -> QuerySet[Appointment]:
     return coming.annotate(called_off=Exists(called_off)).exclude(needs_rebooking=F("called_off"))
 
 
+# --- I7: names ------------------------------------------------------------------------------------
+
+
+FOLDED = "its keys or words are not those of its names: run repair_names"
+FOLDED_CHECKS = (
+    FoldedCheck("I7", Doctor, FOLDED, Doctor.objects.all),
+    FoldedCheck("I7", Patient, FOLDED, Patient.objects.all),
+)
+
+
 def _as_boolean(condition: Q) -> Case:
     return Case(When(condition, then=True), default=False, output_field=BooleanField())
 
@@ -277,4 +312,6 @@ CHECKS = (
         "slot {slot} does not have its times, doctor and location",
         appointments_without_matching_slot,
     ),
+    *FOLDED_CHECKS,
+    Check("I7", PatientWord, "its patient is deleted", PatientWord.objects.orphans),
 )

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from appointment.models.appointment import Appointment
 from appointment.models.waitlist import WaitlistEntry
-from patient.models import Patient
+from patient.models import Patient, last_name_is
 
 
 def has_something_at_sites_of(user: Any, patient: str = "pk") -> Q:
@@ -31,7 +31,7 @@ def patients_for_staff(
     """Return the patients whom this member of staff may book for; all, if not restricted.
 
     Those with something at their sites and, where both a last name and a birth date are given, the
-    patients of exactly that name (ignoring case) and date. None for staff without a site.
+    patients of exactly that name (folded) and date. None for staff without a site.
     """
     found = has_something_at_sites_of(user)
     if user.sites and last_name and date_of_birth:
@@ -40,5 +40,5 @@ def patients_for_staff(
 
 
 def named(last_name: str, date_of_birth: date) -> Q:
-    """Return the condition that a patient has this last name, ignoring case, and birth date."""
-    return Q(last_name__iexact=last_name.strip(), date_of_birth=date_of_birth)
+    """Return the condition that a patient has this last name, folded, and birth date."""
+    return last_name_is(last_name) & Q(date_of_birth=date_of_birth)

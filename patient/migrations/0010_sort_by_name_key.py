@@ -1,0 +1,23 @@
+"""The index of the key that patients are sorted by, made while others write to the table."""
+
+from django.db import migrations, models
+
+from extensions.db.indexes import AddIndexWhileWriting
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [("patient", "0009_fold_names")]
+
+    operations = [
+        migrations.AlterModelOptions(
+            name="patient", options={"ordering": ("last_name_key", "first_name_key", "pk")}
+        ),
+        AddIndexWhileWriting(
+            model_name="patient",
+            index=models.Index(
+                fields=["last_name_key", "first_name_key", "id"], name="patient_patient_name_keys"
+            ),
+        ),
+    ]
