@@ -82,7 +82,7 @@ def test_a_visit_is_found_by_its_number(reception: AdminClient, visit: Appointme
 def test_many_patients_of_a_name_are_searched_in_the_rows_that_are_left(
     reception: AdminClient, visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patient.models.patient.MANY", 1)
+    monkeypatch.setattr("patient.models.patient.MANY_ELSEWHERE", 1)
     PatientFactory(last_name="Reed")
     PatientFactory(last_name="Reed")
     assert len(found(reception, Appointment, "reed")) == 2

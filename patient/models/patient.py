@@ -30,7 +30,7 @@ from extensions.formats import date_text
 from extensions.search import Term
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
-from patient.models.word import MANY, PatientWord, first_patients
+from patient.models.word import MANY, MANY_ELSEWHERE, PatientWord, first_patients
 from patient.signals import patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
@@ -83,12 +83,13 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
         beginnings of names are far from equally common.
         """
         ranges = PatientWord.objects.matching(terms, columns)
-        keys = first_patients(ranges, MANY + 1)
-        if len(keys) > MANY and path != "pk":
+        most = MANY if path == "pk" else MANY_ELSEWHERE
+        keys = first_patients(ranges, most + 1)
+        if len(keys) > most and path != "pk":
             return reduce(or_, (words.of_row(path) for words in ranges))
-        if len(keys) > MANY and self.query.where:
+        if len(keys) > most and self.query.where:
             mine = self.order_by().values("pk")
-            keys = first_patients([each.filter(patient__in=mine) for each in ranges], MANY + 1)
+            keys = first_patients([each.filter(patient__in=mine) for each in ranges], most + 1)
         return models.Q(**{f"{path}__in": keys}) if keys else None
 
     def maybe_same(self, patient: "Patient") -> "PatientQuerySet":

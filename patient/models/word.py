@@ -18,7 +18,8 @@ from extensions.search import Term
 from extensions.text import search_words
 
 TEXT_LENGTH = 400  # characters: an index row of PostgreSQL has a limit
-MANY = 1000  # patients whose keys a search reads
+MANY = 1000  # patients whose keys a search for patients reads
+MANY_ELSEWHERE = 5000  # and a search for what patients have, such as visits
 SHORT, PROBED = 2, 5000  # characters that many words begin with, and how many of them are counted
 BORN, PHONE = "\n", "\t"  # before a date and before digits: no folded word has white space
 YEAR = 4  # digits
