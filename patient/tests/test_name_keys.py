@@ -2,8 +2,13 @@
 
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from accounts.tests.factories import UserFactory
 from doctor.models import Doctor
@@ -113,3 +118,26 @@ def test_a_doctors_keys_follow_too(title: str) -> None:
     doctor.refresh_from_db()
     doctor.revise(first_name="Zoë")
     assert Doctor.objects.get().first_name_key == "zoe"
+
+
+# --- The migration --------------------------------------------------------------------------------
+
+
+def test_the_migration_folds_what_has_no_key_and_goes_on_where_it_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As an old release left the rows, and as an interrupted run of the migration did."""
+    [path] = Path(__file__).parents[1].glob("migrations/*_fold_names.py")
+    migration = import_module(f"patient.migrations.{path.stem}")
+    monkeypatch.setattr(migration, "PATIENTS", 2)
+    for name in ("Łuk", "Reed", "O'Brien", "Öz", "Sanz"):
+        PatientFactory(last_name=name, phone_number="+447911123456")
+    PatientWord.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE patient_patient SET last_name_key = '' WHERE last_name <> 'Sanz'")
+    old_apps = MigrationExecutor(connection).loader.project_state().apps
+    migration.fold_names(old_apps, SimpleNamespace(connection=connection))
+    wrong = Patient.wrongly_folded(list(Patient.objects.all()))
+    assert wrong == {Patient.objects.get(last_name="Sanz").pk}
+    assert len(found("07911 123456")) == 4
+    assert found("obrien")
