@@ -8,6 +8,7 @@ I4: a visit that holds a place has a slot with its times, doctor and location. A
     that staff have added has the places of its session and these, and all of these are taken.
 I6: a coming slot that is not kept over begins and ends where its session's wall times and today's
     time zone data put it.
+I7: the keys and words by which people are sorted and found are those of their names.
 
 Each query is one statement, so that it reads one snapshot of a live database. It covers one window
 of primary keys, so that memory use does not grow with the tables.
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from string import Formatter
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import (
     BooleanField,
@@ -45,9 +46,12 @@ from appointment.models import (
     WaitlistStatus,
 )
 from appointment.models.event import Status
-from doctor.models import Slot, slot_availability
+from doctor.models import Doctor, Slot, slot_availability
 from doctor.models.displaced import displaced
 from doctor.models.slot import SlotQuerySet
+from extensions.db.batches import row_batches
+from extensions.db.names import FoldedModel
+from patient.models import Patient, PatientWord
 
 Kind = AppointmentEvent.Kind
 
@@ -87,6 +91,27 @@ class DisplacedCheck(Check):
         """Describe the displaced slots of a window, by primary key; their rows take one query."""
         rows = self.violating().filter(pk__gt=window.after, pk__lte=window.last)
         return [self._describe(row) for row in displaced(rows.order_by("pk"))]
+
+
+@dataclass(frozen=True)
+class FoldedCheck(Check):
+    """The check of I7. No database folds a name: Python compares the rows."""
+
+    def violations(self, window: "Window") -> list[str]:
+        """Describe the rows of a window that have a wrong key or wrong words, by primary key."""
+        return [self._describe({"pk": pk}) for pk in sorted(self.wrong(window))]
+
+    def wrong(self, window: "Window") -> set[int]:
+        """Return the keys of these rows.
+
+        A row and its words are read by two statements. Where they differ it reads both again: a
+        name may have changed in between.
+        """
+        rows, model = self.violating(), cast(type[FoldedModel], self.model)
+        found: set[int] = set()
+        for batch in row_batches(rows.filter(pk__gt=window.after, pk__lte=window.last)):
+            found |= model.wrongly_folded(batch)
+        return model.wrongly_folded(list(rows.filter(pk__in=found))) if found else found
 
 
 @dataclass(frozen=True)
@@ -254,6 +279,16 @@ def appointments_with_wrong_flag() -> QuerySet[Appointment]:
     return closures.annotate(called_off=_as_boolean(hit)).exclude(needs_rebooking=F("called_off"))
 
 
+# --- I7: names ------------------------------------------------------------------------------------
+
+
+FOLDED = "its keys or words are not those of its names: run repair_names"
+FOLDED_CHECKS = (
+    FoldedCheck("I7", Doctor, FOLDED, Doctor.objects.all),
+    FoldedCheck("I7", Patient, FOLDED, Patient.objects.all),
+)
+
+
 def _as_boolean(condition: Q) -> Case:
     return Case(When(condition, then=True), default=False, output_field=BooleanField())
 
@@ -336,4 +371,6 @@ CHECKS = (
         "slot {slot} does not have its times, doctor and location",
         appointments_without_matching_slot,
     ),
+    *FOLDED_CHECKS,
+    Check("I7", PatientWord, "its patient is deleted", PatientWord.objects.orphans),
 )

@@ -15,7 +15,8 @@ class DoctorFilter(filters.FilterSet):
     language = IdFilter(field_name="languages", help_text="Id of a language.")
     location = IdFilter(method="practising_at", help_text="Id of a location.")
     ordering = filters.OrderingFilter(
-        fields=("last_name", "first_name"), help_text="last_name or first_name, - for descending."
+        fields={"last_name_key": "last_name", "first_name_key": "first_name"},
+        help_text="last_name or first_name, - for descending; without case and accents.",
     )
 
     class Meta:
@@ -30,7 +31,7 @@ class DoctorFilter(filters.FilterSet):
     def filter_queryset(self, queryset: Any) -> Any:
         """Filter and order; name and primary key break ties, so that pages do not overlap."""
         queryset = super().filter_queryset(queryset)
-        return queryset.order_by(*queryset.query.order_by, "last_name", "first_name", "pk")
+        return queryset.order_by(*queryset.query.order_by, "last_name_key", "first_name_key", "pk")
 
 
 class ScheduleFilter(DateRangeFilter):

@@ -46,3 +46,84 @@ def validate_one_line(text: str) -> None:
         )
     if text and not any(map(is_visible, text)):
         raise ValidationError("Write at least one character that can be seen.", "invisible")
+
+
+# --- Folding: texts that people take for the same become the same ---------------------------------
+
+WORD_LENGTH = 50  # characters of a folded word that count
+APOSTROPHES = "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u05f3\u2018\u2019\u201b\u2032\ua78c\uff07"
+# U+200C, the zero width non-joiner, stands between the parts of a Persian name as a hyphen does.
+HYPHENS = "-\u05be\u200c\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
+# Letters that Unicode does not decompose, after case folding.
+LETTERS = {
+    "\u00e6": "ae", "\u00f0": "d", "\u00f8": "o", "\u00fe": "th", "\u0111": "d", "\u0127": "h",
+    "\u0131": "i", "\u0138": "k", "\u0142": "l", "\u014b": "n", "\u0153": "oe", "\u0167": "t",
+    "\u0199": "k", "\u01b4": "y", "\u0253": "b", "\u0256": "d", "\u0257": "d", "\u0268": "i",
+}  # fmt: skip
+FOLDED = str.maketrans(LETTERS | dict.fromkeys(APOSTROPHES, ""))
+WITHOUT_APOSTROPHES = str.maketrans("", "", APOSTROPHES)
+SPLIT_AT_HYPHENS = str.maketrans(HYPHENS, " " * len(HYPHENS))
+JOINED_AT_HYPHENS = str.maketrans("", "", HYPHENS)
+SPLIT_AT_APOSTROPHES = str.maketrans(APOSTROPHES, " " * len(APOSTROPHES))
+# Canonical combining classes of marks that make another letter: the voicing of kana, the virama.
+OF_THE_LETTER = (8, 9)
+# Scripts that put no space between the names of a person: kana, Han, Hangul.
+UNSPACED = (
+    (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7AF), (0x20000, 0x323AF),
+)  # fmt: skip
+
+
+def folded_words(text: str) -> list[str]:
+    """Return the words of the text without case, accents and punctuation, in a comparable form.
+
+    An apostrophe joins the parts of a word, a hyphen separates two words. Letters that Unicode does
+    not decompose, such as the Polish l with a stroke, become the plain letters that people type
+    instead. A text without a letter, number or symbol is one word as it is.
+    """
+    plain = text.translate(WITHOUT_APOSTROPHES).translate(SPLIT_AT_HYPHENS)
+    if plain.isascii():
+        kept = plain.lower()
+    else:
+        folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", plain).casefold())
+        letters = "".join(each for each in folded if not _is_dropped(each)).translate(FOLDED)
+        kept = unicodedata.normalize("NFC", letters)
+    spaced = "".join(each if _is_part_of_word(each) else " " for each in kept)
+    whole = "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return [word[:WORD_LENGTH] for word in spaced.split() or [whole] if word]
+
+
+def fold(text: str) -> str:
+    """Return the folded words of the text with one space between them."""
+    return " ".join(folded_words(text))
+
+
+def search_words(*names: str) -> list[str]:
+    """Return the words by which a person with these names is found, each once.
+
+    Beside the folded words these are the parts that an apostrophe joins and the whole that a hyphen
+    separates, so that each spelling finds the other. Names in a script without spaces are also
+    joined in the order given and in the other: pass the last name before the first.
+    """
+    words = [word for name in names for word in folded_words(name)]
+    for token in " ".join(names).split():
+        words += folded_words(token.translate(SPLIT_AT_APOSTROPHES))
+        words += folded_words(token.translate(JOINED_AT_HYPHENS))
+    folded = ["".join(folded_words(name)) for name in names if name]
+    if len(folded) > 1 and all(any(map(_is_unspaced, name)) for name in folded):
+        words += ["".join(folded)[:WORD_LENGTH], "".join(reversed(folded))[:WORD_LENGTH]]
+    return list(dict.fromkeys(words))
+
+
+def _is_dropped(character: str) -> bool:
+    """Whether the character of a decomposed text is an accent or shows nothing."""
+    mark = unicodedata.combining(character) not in (0, *OF_THE_LETTER)
+    return mark or unicodedata.category(character) == "Me" or is_ignorable(character)
+
+
+def _is_part_of_word(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in "LNMS" and category != "Sk" and character != BLANK
+
+
+def _is_unspaced(character: str) -> bool:
+    return any(first <= ord(character) <= last for first, last in UNSPACED)

@@ -19,7 +19,8 @@ from appointment.models import AppointmentEvent, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Location, Schedule, TimeOff, WeeklyHours
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
-from extensions.admin.dates import REFUSALS, TypedDateField, TypedDateTimeField
+from extensions.admin.dates import TypedDateField, TypedDateTimeField
+from extensions.dates import REFUSALS
 from extensions.formats import date_text, day_text, instant_text
 from patient.models import MedicalHistory, Patient
 from patient.tests.factories import PatientFactory

@@ -259,6 +259,8 @@ SHOWN_OTHERWISE = {
     "method:patient": "patient",
     "method:location": "id",  # the sessions of a doctor are public
     "specialties__name": "specialties",
+    "last_name_key": "last_name",
+    "first_name_key": "first_name",
 }
 
 

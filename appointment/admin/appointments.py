@@ -106,6 +106,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "id__exact",
         "patient__last_name",
         "patient__first_name",
+        "patient__date_of_birth",
         "patient__phone_number",
         "doctor__last_name",
         "doctor__first_name",

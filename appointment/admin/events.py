@@ -50,6 +50,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "appointment__id__exact",
         "appointment__patient__last_name",
         "appointment__patient__first_name",
+        "appointment__patient__date_of_birth",
     )
     search_help_text = "Number of the appointment, or patient."
 

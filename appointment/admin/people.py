@@ -3,7 +3,6 @@
 They belong to the app `patient`; what a patient has at a site is known here.
 """
 
-from datetime import date
 from typing import Any
 
 from django.apps import apps
@@ -23,6 +22,7 @@ from appointment.models.merging import colliding_visits, double_wishes
 from appointment.models.site_patients import has_something_at_sites_of, patients_for_staff
 from appointment.throttles import DailyNamedSearchThrottle, NamedSearchThrottle
 from doctor.admin.sites import SiteAdminMixin
+from extensions.search import typed_terms
 from patient.admin.emergency import EmergencyAccessAdmin
 from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
 from patient.models import EmergencyAccess, MedicalHistory, Patient
@@ -63,12 +63,15 @@ def count_named_search(request: HttpRequest) -> None:
 
 
 def named_in(term: str) -> Q | None:
-    """Return the condition for a term such as "García 1984-12-03"; None for any other term."""
-    *words, last = term.replace("\0", " ").split() or [""]
-    try:
-        return named(" ".join(words), date.fromisoformat(last)) if words else None
-    except ValueError:
+    """Return the condition for a term such as "García 1984-12-03"; None for any other term.
+
+    The date may be typed in any way that a search reads, before or after the name.
+    """
+    terms = typed_terms(term)
+    names, days = [each for each in terms if each.word], [each.day for each in terms if each.day]
+    if len(days) != 1 or not names or len(names) + 1 < len(terms):
         return None
+    return named(" ".join(each.word for each in names), days[0])
 
 
 class SitePatientAdmin(SiteAdminMixin, PatientAdmin):

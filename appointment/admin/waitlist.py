@@ -131,6 +131,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         "id__exact",
         "patient__last_name",
         "patient__first_name",
+        "patient__date_of_birth",
         "doctor__last_name",
         "specialty__name",
     )
@@ -241,8 +242,13 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     list_select_related = ("slot__location", "slot__doctor", "entry__patient")
     list_filter = ("status",)
     ordering = ("-pk",)
-    search_fields = ("entry__patient__last_name", "entry__patient__first_name")
-    search_help_text = "Patient."
+    search_fields = (
+        "entry__patient__last_name",
+        "entry__patient__first_name",
+        "entry__patient__date_of_birth",
+        "slot__doctor__last_name",
+    )
+    search_help_text = "Patient or doctor."
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow those who may view the waitlist."""

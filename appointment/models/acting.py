@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 
 from accounts.audit.context import ADMIN, current_context
-from patient.models import Patient
+from patient.models import Patient, last_name_is
 
 ADD_APPOINTMENT = "appointment.add_appointment"
 CHANGE_PERMISSION = "appointment.change_appointment"
@@ -85,5 +85,5 @@ def _is_in_reach(user: Any, patient: Patient, last_name: str, date_of_birth: dat
 
 
 def named(last_name: str, date_of_birth: date) -> Q:
-    """Return the condition that a patient has this last name, ignoring case, and birth date."""
-    return Q(last_name__iexact=last_name.strip(), date_of_birth=date_of_birth)
+    """Return the condition that a patient has this last name, folded, and birth date."""
+    return last_name_is(last_name) & Q(date_of_birth=date_of_birth)

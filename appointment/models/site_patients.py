@@ -32,7 +32,7 @@ def patients_for_staff(
     """Return the patients whom this member of staff may book for; all, if not restricted.
 
     Those with something at their sites and, where both a last name and a birth date are given, the
-    patients of exactly that name (ignoring case) and date. None for staff without a site.
+    patients of exactly that name (folded) and date. None for staff without a site.
     """
     found = has_something_at_sites_of(user)
     if user.sites and last_name and date_of_birth:

@@ -335,3 +335,22 @@ def test_the_search_for_patients_takes_as_many_statements_for_8_as_for_1(
     for _ in range(7):
         make()
     assert made() == few
+
+
+def test_a_new_patient_is_compared_with_those_of_the_site_alone(
+    admin_client: AdminClient, stranger: Patient, here: Location
+) -> None:
+    typed = {"first_name": stranger.first_name, "last_name": "GARCIA lopez", "date_of_birth": BORN}
+    admin_client.send(page(Patient, "add"), typed)
+    assert Patient.objects.filter(last_name="GARCIA lopez").exists()
+    AppointmentFactory(patient=stranger, slot=ScheduleFactory(location=here).slots.first())
+    asked = admin_client.send(page(Patient, "add"), typed)
+    assert "may be there already" in asked.content.decode()
+
+
+def test_who_is_named_exactly_is_named_without_accents_and_with_any_date(
+    member: User, stranger: Patient
+) -> None:
+    for last_name in ("garcia lopez", "GARCÍA  LÓPEZ"):
+        assert list(patients_for_staff(member, last_name, BORN)) == [stranger]
+    assert not patients_for_staff(member, "garcia", BORN).exists()

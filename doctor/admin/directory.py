@@ -100,6 +100,7 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_display = ("name", "license_number", "accepts_patients", "is_active")
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
+    search_help_text = "Title and name, license number or specialty."
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -117,7 +118,7 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
         allowed = super().has_delete_permission(request, obj) and _is_own(request, obj)
         return allowed and (request.user.is_superuser or not linked)
 
-    @admin.display(description="name", ordering="last_name")
+    @admin.display(description="name", ordering="last_name_key")
     def name(self, doctor: Doctor) -> str:
         return doctor.name
 

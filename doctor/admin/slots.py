@@ -1,19 +1,22 @@
 """The read-only admin of slots: they change through sessions and appointments only."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from doctor.admin.sites import SiteAdminMixin
-from doctor.models import Schedule, Slot
+from doctor.models import Location, Schedule, Slot
 from doctor.models.booking_rules import BookingContext
+from doctor.models.search import starting_at
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.links import list_link
 from extensions.formats import span_text
+from extensions.search import Term
 
 
 class BookableFilter(admin.SimpleListFilter):
@@ -55,7 +58,7 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         "location__name",
         "schedule__date",
     )
-    search_help_text = "Doctor, location or date (2026-12-01)."
+    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), and several of them."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).select_related("doctor", "location")
@@ -79,6 +82,13 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     def suggestion(self, slot: Slot) -> str:
         """Return the text of a suggestion in an autocomplete field."""
         return f"{slot} (full)" if slot.available <= 0 else str(slot)
+
+    def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
+        """Find slots by the time at which they start at their location, such as 09:00."""
+        if term.clock is None:
+            return None
+        days = [each.day for each in terms if each.day]
+        return starting_at(term.clock, days, Location.objects.all())
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow all who may view sessions."""

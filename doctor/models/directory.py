@@ -25,8 +25,13 @@ from extensions.db.fields import (
 )
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
+from extensions.db.names import SmallTableMixin
 
 MINUTES_A_YEAR = 366 * 24 * 60
+
+
+class NamedQuerySet(SmallTableMixin, models.QuerySet[Any]):
+    """Specialties or languages, found by the words of their names."""
 
 
 class Specialty(PartialUpdateModel):
@@ -40,6 +45,8 @@ class Specialty(PartialUpdateModel):
         help_text="SNOMED CT, from the FHIR value set c80-practice-codes.",
     )
     description = free_text(blank=True)
+
+    objects = NamedQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
@@ -67,6 +74,8 @@ class Language(PartialUpdateModel):
     )
     name = one_line(100)
 
+    objects = NamedQuerySet.as_manager()
+
     class Meta:
         ordering = ("name", "pk")
         constraints = (
@@ -82,7 +91,7 @@ class Language(PartialUpdateModel):
         return self.name
 
 
-class LocationQuerySet(SiteQuerySet["Location"]):
+class LocationQuerySet(SmallTableMixin, SiteQuerySet["Location"]):
     """The sites of staff, the lock before a location's sessions change, and the booking rules."""
 
     site_path = "pk"

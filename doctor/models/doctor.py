@@ -1,5 +1,6 @@
 """Doctors, and the base of sessions, weekly hours and leave."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,16 @@ from doctor.models.directory import Language, Location, Specialty
 from doctor.wall_time import earliest_date
 from extensions.db.fields import free_text, one_line
 from extensions.db.locks import lock_rows
+from extensions.db.names import FoldedModel, FoldedNameField, FoldedQuerySet, FoldedWordsField
+from extensions.search import Term
 
 WAITS = ("waiting", "offered")  # statuses of a waitlist entry that is in line
 
 
-class DoctorQuerySet(models.QuerySet["Doctor"]):
+class DoctorQuerySet(FoldedQuerySet["Doctor"]):
     """Queries for the public directory, and the lock taken before a doctor's sessions change."""
+
+    search_columns = frozenset({"last_name", "first_name"})
 
     def active(self) -> "DoctorQuerySet":
         """Return the doctors that the public sees."""
@@ -34,11 +39,35 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         `last_sessions`: the queryset `Schedule.objects.last_at_each_location()`; its rows become
         the attribute `last_sessions` of each doctor.
         """
-        return self.prefetch_related(
+        # The class declares the attribute's type, which mypy takes for a second attribute.
+        return self.prefetch_related(  # type: ignore[no-redef]
             "specialties",
             "languages",
             models.Prefetch("schedules", last_sessions, to_attr="last_sessions"),
         )
+
+    def matching(self, terms: Sequence[Term]) -> "DoctorQuerySet":
+        """Return the doctors of whose title, names and specialties every term begins a word.
+
+        Joins nothing, so that no doctor is found twice.
+        """
+        found = self if terms else self.none()
+        for term in terms:
+            matches = self._in_name(term)
+            if specialties := Specialty.objects.search_keys(term):
+                of_specialty = self.model.objects.filter(specialties__in=specialties)
+                matches |= models.Q(pk__in=of_specialty.values("pk"))
+            found = found.filter(matches)
+        return found
+
+    def search_keys(self, term: Term) -> set[int]:
+        """Return the keys of the doctors of whose title and names the term begins a word."""
+        return set(self.filter(self._in_name(term)).order_by().values_list("pk", flat=True))
+
+    def _in_name(self, term: Term) -> models.Q:
+        if not term.word:
+            return models.Q(pk__in=())
+        return models.Q(search_words__contains=f" {term.word}")
 
     def locations_of(self, pk: int) -> list[Location]:
         """Return the locations where this doctor has sessions.
@@ -108,7 +137,7 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         return lock_rows(self.filter(pk__in=pks))
 
 
-class Doctor(CalendarModel):
+class Doctor(FoldedModel, CalendarModel):
     """A person whose time patients book; the resource Practitioner in FHIR."""
 
     user = models.OneToOneField(
@@ -133,12 +162,16 @@ class Doctor(CalendarModel):
         "active", default=True, help_text="Without it the public does not see the doctor."
     )
 
+    last_name_key = FoldedNameField(("last_name",))
+    first_name_key = FoldedNameField(("first_name",))
+    search_words = FoldedWordsField(("last_name", "first_name", "title"))
+
     last_sessions: list[Any]  # sessions with their locations; `with_directory` sets it
 
     objects = DoctorQuerySet.as_manager()
 
     class Meta:
-        ordering = ("last_name", "first_name", "pk")
+        ordering = ("last_name_key", "first_name_key", "pk")
         constraints = (
             models.UniqueConstraint(
                 fields=["license_number"],

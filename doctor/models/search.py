@@ -1,16 +1,42 @@
-"""Search for free slots across doctors."""
+"""Search for free slots across doctors, and for slots by their time of day."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from doctor.models.booking_rules import BookingContext
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.slot import Slot, SlotQuerySet
+from doctor.wall_time import instant_of
 from extensions.db.fields import MAX_KEY
+
+DAYS_BACK, DAYS_AHEAD = 31, 366  # in which a slot is found by its time of day alone
+
+
+def starting_at(clock: time, days: Sequence[date], locations: Iterable[Location]) -> Q:
+    """Return the condition that a slot starts at this time on the clock of its location.
+
+    On one of these days, or, if there are none, from a month ago to a year ahead. Python makes the
+    instants, so that the database converts no wall time.
+    """
+    today = timezone.now().date()
+    span = range(-DAYS_BACK, DAYS_AHEAD)
+    days = days or [today + timedelta(days=number) for number in span]
+    by_zone: dict[str, list[int]] = defaultdict(list)
+    for location in locations:
+        by_zone[location.time_zone].append(location.pk)
+    found = Q(pk__in=())
+    for name, keys in by_zone.items():
+        instants = [instant_of(day, clock, ZoneInfo(name)) for day in days]
+        found |= Q(location__in=keys, starts_at__in=instants)
+    return found
 
 
 @dataclass(frozen=True)

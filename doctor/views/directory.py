@@ -17,7 +17,7 @@ from doctor.serializers import (
     ScheduleSerializer,
     SpecialtySerializer,
 )
-from extensions.rest.filters import LimitedSearchFilter
+from extensions.rest.filters import NameSearchFilter
 from extensions.rest.permissions import IsReading, IsStaffWithModelPermission
 
 
@@ -39,9 +39,9 @@ class DoctorViewSet(PublicReadOnly):
 
     queryset = doctors_of_directory()
     serializer_class = DoctorSerializer
-    filter_backends = (DjangoFilterBackend, LimitedSearchFilter)
+    filter_backends = (DjangoFilterBackend, NameSearchFilter)
     filterset_class = DoctorFilter
-    search_fields = ("first_name", "last_name", "specialties__name")
+    search_fields = ("title", "first_name", "last_name", "specialties__name")
 
 
 class SpecialtyViewSet(PublicReadOnly):

@@ -1,17 +1,18 @@
 """Base ModelAdmins whose pages answer a made-up URL or form with 400 or 404, never with 500."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.utils import lookup_spawns_duplicates
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import DataError, transaction
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.form_keys import FormKeyMixin
@@ -24,8 +25,12 @@ from extensions.admin.lookups import (
     refuse_the_rest,
     refused_page,
 )
+from extensions.admin.search import MOST_LISTED, NOTHING, LimitedPaginator, search_condition
 from extensions.db.retry import is_outage
-from extensions.rest.filters import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS
+from extensions.search import Term, typed_terms
+
+TYPED = (SEARCH_VAR, "term")  # parameters of a list and of an autocomplete field
+TOO_MANY = f"More than {MOST_LISTED:,} match, of which {MOST_LISTED:,} are listed. Type more."
 
 
 class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
@@ -50,9 +55,40 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for the first MAX_SEARCH_TERMS words of the first MAX_SEARCH_LENGTH characters."""
-        words = search_term.replace("\0", " ")[:MAX_SEARCH_LENGTH].split()[:MAX_SEARCH_TERMS]
-        return super().get_search_results(request, queryset, " ".join(words))
+        """Keep the rows that match every typed term; all rows for a blank text."""
+        fields = self.get_search_fields(request)
+        if not fields or not search_term.strip():
+            return queryset, False
+        terms = typed_terms(search_term)
+        found = search_condition(queryset, fields, terms, self.more_conditions)
+        return queryset.filter(found if terms else NOTHING), self._joins_many(fields)
+
+    def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
+        """Return None; an admin that finds rows by something else returns the term's condition."""
+        return None
+
+    def _joins_many(self, fields: Any) -> bool:
+        """Whether a search by these columns may find a row twice."""
+        return any(lookup_spawns_duplicates(self.opts, name) for name in fields)
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Return the pages: of a search the first MOST_LISTED rows, so that it counts no more."""
+        if any(request.GET.get(name, "").strip() for name in TYPED):
+            return LimitedPaginator(queryset, per_page, *args, **kwargs)
+        return super().get_paginator(request, queryset, per_page, *args, **kwargs)
+
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any) -> Any:
+        """Run the action; refuse one on all rows of a search that is too long to be listed."""
+        if request.POST.get("select_across") == "1" and self._is_cut(request, queryset):
+            self.message_user(request, TOO_MANY, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_action(request, queryset, *args)
+
+    def _is_cut(self, request: HttpRequest, queryset: Any) -> bool:
+        pages = self.get_paginator(request, queryset, self.list_per_page)
+        return isinstance(pages, LimitedPaginator) and pages.is_cut
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Whether a popup may choose rows by this column: the key, or one that a relation names.
@@ -77,10 +113,13 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
             with transaction.atomic() if inside else nullcontext():
                 changelist = super().get_changelist_instance(request)
                 len(changelist.result_list)
+                cut = getattr(changelist.paginator, "is_cut", False)
         except (*LOOKUP_ERRORS, DisallowedModelAdminLookup, DisallowedModelAdminToField) as error:
             if is_outage(error):
                 raise
             raise refusal(error, request, self) from error
+        if cut and request.method == "GET":
+            self.message_user(request, TOO_MANY, messages.WARNING)
         return changelist
 
     def changelist_view(

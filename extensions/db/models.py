@@ -13,7 +13,7 @@ class PartialUpdateModel(models.Model):
 
     def revise(self, **changes: Any) -> None:
         """Write these columns and no other; raises DoesNotExist if the row is deleted."""
-        rows = type(self)._base_manager.filter(pk=self.pk)
+        rows = type(self)._default_manager.filter(pk=self.pk)
         if changes and not rows.update(**changes):
             raise type(self).DoesNotExist
         for name, value in changes.items():

@@ -12,8 +12,6 @@ from rest_framework.request import Request
 
 from extensions.db.fields import MAX_KEY
 from extensions.rest.filters import (
-    MAX_SEARCH_LENGTH,
-    MAX_SEARCH_TERMS,
     DateRangeForm,
     IsoDateFilter,
     KeyField,
@@ -21,6 +19,7 @@ from extensions.rest.filters import (
     StrictBooleanFormField,
     positive_integer,
 )
+from extensions.search import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS
 
 RangeForm: Any = type(DateRangeForm)(  # `from` is a keyword of Python
     "RangeForm",

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.core.exceptions import ValidationError
 
-from extensions.admin.dates import REFUSALS, parse_date
+from extensions.dates import REFUSALS, parse_date
 
 THE_FIRST = date(2026, 12, 1)
 

@@ -40,7 +40,13 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     list_select_related = ("patient", "user")
     list_filter = ("began_at",)
     date_hierarchy = "began_at"
-    search_fields = ("patient__last_name", "patient__first_name", "user__last_name", "user_name")
+    search_fields = (
+        "patient__last_name",
+        "patient__first_name",
+        "patient__date_of_birth",
+        "user__last_name",
+        "user_name",
+    )
     search_help_text = "Patient, or last name of the user who gave the reason."
     ordering = ("-began_at", "-pk")
 

@@ -1,5 +1,6 @@
 """The admin pages of patients and of medical histories."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -17,6 +18,7 @@ from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.forms import GuardedForm
 from extensions.admin.links import change_link, list_link
+from patient.admin.duplicates import CONFIRMED, SamePersonForm
 from patient.admin.record_pages import RecordPagesMixin
 from patient.models import MedicalHistory, Patient
 
@@ -44,6 +46,7 @@ class HistoryInline(admin.TabularInline):
 class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
     """Patients. Deleting one erases the person, and keeps past visits without a name."""
 
+    form: Any = SamePersonForm
     patient_path = ""
     linking_fields = ("user", "is_dependent")
     fields = (
@@ -56,6 +59,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         "preferred_language",
         "emergency_contact_name",
         "emergency_contact_phone",
+        CONFIRMED,
         "user",
         "is_dependent",
         "marked_deceased_at",
@@ -68,14 +72,14 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
     inlines = (HistoryInline,)
     autocomplete_fields = ("user",)
     list_display = (
-        "last_name",
-        "first_name",
+        "sorted_last_name",
+        "sorted_first_name",
         "date_of_birth",
         "phone_number",
         "is_dependent",
         "deceased",
     )
-    list_display_links = ("last_name", "first_name")
+    list_display_links = ("sorted_last_name", "sorted_first_name")
     list_filter = (
         "is_dependent",
         ("marked_deceased_at", admin.EmptyFieldListFilter),
@@ -83,7 +87,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         "preferred_language",
     )
     search_fields = ("last_name", "first_name", "date_of_birth", "phone_number", "user__email")
-    search_help_text = "Name, date of birth (1990-05-17) or phone number."
+    search_help_text = "Name, date of birth (17/05/1990) or phone number, or several of them."
     deleted_by_verb = True
     deletion_note = (
         "Coming appointments are canceled, personal and medical data are erased, past appointments "
@@ -99,12 +103,34 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         closed = not request.user.has_perm("patient.view_medicalhistory")
         may_use = closed and request.user.has_perm("patient.use_emergency_access")
         reads_audit = request.user.has_perm("accounts.view_auditevent")
+        may_save = self.has_change_permission(request, obj) if obj else True
         shown = {
             "emergency": obj and may_use,
             "audit": obj and reads_audit,
             "marked_deceased_at": obj,
+            CONFIRMED: may_save,
         }
         return [name for name in fields if shown.get(name, True)]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Let the form compare with the patients whom the user may see."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        sees = self.has_view_permission(request)
+        form.visible = self.get_queryset(request) if sees else Patient.objects.none()
+        form.shown = staticmethod(partial(self.rows_shown, Patient))
+        return form
+
+    @admin.display(description="last name", ordering="last_name_key")
+    def sorted_last_name(self, patient: Patient) -> str:
+        """Return the last name, sorted without case and accents."""
+        return patient.last_name
+
+    @admin.display(description="first name", ordering="first_name_key", empty_value="-")
+    def sorted_first_name(self, patient: Patient) -> str:
+        """Return the first name, sorted without case and accents."""
+        return patient.first_name
 
     @admin.display(description="", empty_value="")
     def deceased(self, patient: Patient) -> str:
@@ -188,7 +214,12 @@ class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
     list_filter = ("kind", "status")
     list_select_related = ("patient",)
     date_hierarchy = "created_at"
-    search_fields = ("patient__last_name", "patient__first_name", "description")
+    search_fields = (
+        "patient__last_name",
+        "patient__first_name",
+        "patient__date_of_birth",
+        "description",
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Make the patient of an existing entry read-only."""

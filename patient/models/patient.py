@@ -1,8 +1,10 @@
 """Patients: owners of accounts, their dependents, and people without an account."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
@@ -23,11 +25,14 @@ from extensions.db.fields import (
 )
 from extensions.db.locks import lock_rows
 from extensions.db.models import PartialUpdateModel
+from extensions.db.names import FoldedModel, FoldedNameField, FoldedQuerySet
 from extensions.db.retry import retry_on_stale_lock
 from extensions.formats import date_text
+from extensions.search import Term
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.models.merging import PatientMerge
+from patient.models.word import MANY, MANY_ELSEWHERE, PatientWord, first_patients
 from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
@@ -36,8 +41,10 @@ Action = AuditEvent.Action
 DEPENDENT_WITHOUT_ACCOUNT = "A dependent needs an account that books for them."
 
 
-class PatientQuerySet(models.QuerySet["Patient"]):
-    """Patients by the account that books for them, the locks of both, and erasure."""
+class PatientQuerySet(FoldedQuerySet["Patient"]):
+    """Patients by the account that books for them, by name, the locks of both, and erasure."""
+
+    search_columns = frozenset({"last_name", "first_name", "date_of_birth", "phone_number"})
 
     def cared_for_by(self, user: Any) -> "PatientQuerySet":
         """The patients whom the user may see and book for: the user's own profile and dependents.
@@ -64,6 +71,44 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             return self.own_of(account).first()
         possible = 0 <= pk <= MAX_KEY
         return self.cared_for_by(account).get(pk=pk) if possible else self.none().get()
+
+    # --- Search ---
+
+    def search_condition(
+        self, terms: Sequence[Term], columns: Collection[str], path: str = "pk"
+    ) -> models.Q | None:
+        """Return the condition that a row's patient is found by every term in these columns.
+
+        None if no patient is. `path`: from a row to the key of its patient; for `pk` the rows are
+        those of this queryset, of which the condition finds the first MANY and one more. The
+        database gets the keys where they are few: it would guess their number wrongly, since the
+        beginnings of names are far from equally common.
+        """
+        ranges = PatientWord.objects.matching(terms, columns)
+        most = MANY if path == "pk" else MANY_ELSEWHERE
+        keys = first_patients(ranges, most + 1)
+        if len(keys) > most and path != "pk":
+            return reduce(or_, (words.of_row(path) for words in ranges))
+        if len(keys) > most and self.query.where:
+            mine = self.order_by().values("pk")
+            keys = first_patients([each.filter(patient__in=mine) for each in ranges], most + 1)
+        return models.Q(**{f"{path}__in": keys}) if keys else None
+
+    def maybe_same(self, patient: "Patient") -> "PatientQuerySet":
+        """Return the other patients who may be this person.
+
+        They have the same folded name and birth date, or the same phone number.
+        """
+        same = models.Q(pk__in=())
+        if patient.date_of_birth:
+            same |= models.Q(
+                last_name_key=FoldedNameField.fold(patient.last_name),
+                first_name_key=FoldedNameField.fold(patient.first_name),
+                pk__in=PatientWord.objects.of_birth(patient.date_of_birth),
+            )
+        if patient.phone_number:
+            same |= models.Q(pk__in=PatientWord.objects.of_phone(patient.phone_number))
+        return self.filter(same).exclude(pk=patient.pk)
 
     # --- Locks ---
 
@@ -113,7 +158,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return len(patients)
 
 
-class Patient(PartialUpdateModel):
+class Patient(FoldedModel, PartialUpdateModel):
     """A person who has visits. People without a user book at the reception."""
 
     class Sex(models.TextChoices):
@@ -158,13 +203,22 @@ class Patient(PartialUpdateModel):
         help_text="When staff marked the person deceased; empty otherwise.",
     )
 
+    last_name_key = FoldedNameField(("last_name",))
+    first_name_key = FoldedNameField(("first_name",))
+    words_from = ("last_name", "first_name", "date_of_birth", "phone_number")
+
     objects = PatientQuerySet.as_manager()
 
     class Meta:
-        ordering = ("last_name", "first_name", "pk")
+        ordering = ("last_name_key", "first_name_key", "pk")
         permissions = (
             ("merge_patient", "Can merge two records of one patient"),
             ("issue_claim_code", "Can give a patient the code that claims the record"),
+        )
+        indexes = (
+            models.Index(
+                fields=["last_name_key", "first_name_key", "id"], name="patient_patient_name_keys"
+            ),
         )
         constraints = (
             models.UniqueConstraint(
@@ -196,6 +250,16 @@ class Patient(PartialUpdateModel):
     def is_deceased(self) -> bool:
         """Whether staff have marked the person deceased."""
         return self.marked_deceased_at is not None
+
+    @classmethod
+    def keep_words(cls, rows: Iterable[Any], new: bool = False) -> None:
+        """Write the words that these patients are found by."""
+        PatientWord.objects.keep(rows, new)
+
+    @classmethod
+    def wrongly_folded(cls, rows: list[Any]) -> set[int]:
+        """Return the keys of those of the patients who have a wrong key or wrong words."""
+        return super().wrongly_folded(rows) | PatientWord.objects.wrong(rows)
 
     def enroll(self) -> None:
         """Save a new patient. Raises ProfileExists if the user already has a profile.
@@ -322,6 +386,11 @@ class Patient(PartialUpdateModel):
         kind = ContentType.objects.get_for_model(Patient)
         entries = LogEntry.objects.filter(content_type=kind, object_id=str(self.pk))
         entries.update(object_repr=f"patient {self.pk}, {state}")
+
+
+def last_name_is(last_name: str) -> models.Q:
+    """Return the condition that a patient has this last name, folded."""
+    return models.Q(last_name_key=FoldedNameField.fold(last_name))
 
 
 def _lock_account(pk: int) -> None:

@@ -18,8 +18,9 @@ class Command(BaseCommand):
 
     help = (
         "Check that the places taken equal the visits and offers (I1), that nothing overlaps (I2), "
-        "that each visit was canceled at most once (I3) and has its slot (I4), and that coming "
-        "slots are where their wall times put them (I6). Prints the first "
+        "that each visit was canceled at most once (I3) and has its slot (I4), that coming slots "
+        "are where their wall times put them (I6), and that people are found and sorted by their "
+        "names (I7). Prints the first "
         f"{MAX_LISTED} violating rows of each check and exits 1. Safe on a live database of any "
         "size: each statement reads one window of rows."
     )

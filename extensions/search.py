@@ -1,0 +1,115 @@
+"""What people type into a search box, as terms: words of names, dates, digits, times of day."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, time
+
+from django.core.exceptions import ValidationError
+
+from extensions.dates import parse_date
+from extensions.text import APOSTROPHES, folded_words
+
+LAST = "\U0010ffff"  # sorts after every character that a folded text can have
+MAX_SEARCH_LENGTH = 200  # characters
+MAX_SEARCH_TERMS = 10  # words: thousands exhaust the database's parser
+TOKENS_OF_A_DATE = (4, 3, 2, 1)  # "Tue 24 April 1951" has four
+PHONE_DIGITS = 7  # fewer digits may be a part of a number, or a word of a name
+DIALED = re.compile(r"[+()./-]*[0-9][0-9+()./-]*")
+TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(-[0-9]{1,2}:[0-9]{2})?")  # or a span
+NATIONAL_ZERO = "(0)"  # as in +44 (0)7911 123456: dialed within the country only
+# NFKC would make a space of some apostrophes.
+ONE_APOSTROPHE = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
+BORN = "born"  # how pages introduce a date of birth
+
+
+@dataclass(frozen=True)
+class Term:
+    """One thing to find: a row matches the search if it matches every term.
+
+    `raw`: as typed. `word`: the beginning of a folded word, "" where no word is meant. `digits`:
+    the first digits of a phone number, national or with the country code, "" where none is meant.
+    """
+
+    raw: str
+    word: str = ""
+    digits: str = ""
+    day: date | None = None
+    clock: time | None = None
+
+
+Token = tuple[str, str]  # as typed, and with full width and apostrophes made plain
+
+
+def typed_terms(text: str) -> list[Term]:
+    """Return the terms of a text, of its first MAX_SEARCH_LENGTH characters and MAX_SEARCH_TERMS.
+
+    A date is ISO, written, or in numbers with the day first. Several tokens of digits are one phone
+    number. A token with an @ is an e-mail address; its `word` is empty.
+    """
+    typed = text[:MAX_SEARCH_LENGTH].replace("\0", " ").split()[:MAX_SEARCH_TERMS]
+    return list(_terms([(raw, _plain(raw)) for each in typed if (raw := each.strip(",;"))]))
+
+
+def _plain(token: str) -> str:
+    one_apostrophe = token.translate(ONE_APOSTROPHE)
+    return "".join(unicodedata.normalize("NFKC", one_apostrophe).split())
+
+
+def _terms(tokens: list[Token]) -> Iterator[Term]:
+    """Yield the terms, longest reading first: a date, a phone number, then single tokens."""
+    while tokens:
+        length, day = _date_at_start(tokens)
+        if day:
+            yield Term(_joined(tokens[:length]), day=day)
+        elif number := _phone_at_start(tokens):
+            length, digits = number
+            yield Term(_joined(tokens[:length]), digits=digits)
+        elif tokens[0][1].lower() != BORN or not _date_at_start(tokens[1:])[1]:
+            yield from _terms_of_token(*tokens[0])
+        tokens = tokens[length:]
+
+
+def _joined(tokens: list[Token]) -> str:
+    return " ".join(raw for raw, _ in tokens)
+
+
+def _date_at_start(tokens: list[Token]) -> tuple[int, date | None]:
+    """Return how many of the first tokens are a date, and that date; one token and None if none."""
+    for length in TOKENS_OF_A_DATE:
+        if length <= len(tokens):
+            try:
+                typed = " ".join(plain for _, plain in tokens[:length])
+                return length, parse_date(typed, lambda: True)
+            except ValidationError:
+                continue
+    return 1, None
+
+
+def _phone_at_start(tokens: list[Token]) -> tuple[int, str] | None:
+    """Return how many of the first tokens are a phone number, and its digits; else None."""
+    length = 0
+    while length < len(tokens) and DIALED.fullmatch(tokens[length][1]):
+        if length and _date_at_start(tokens[length:])[1]:
+            break
+        length += 1
+    typed = "".join(plain for _, plain in tokens[:length])
+    abroad = typed.lstrip("(").startswith(("+", "00"))
+    digits = re.sub("[^0-9]", "", typed.replace(NATIONAL_ZERO, "") if abroad else typed)
+    if len(digits) < PHONE_DIGITS:
+        return None
+    return length, digits.removeprefix("00") if abroad else digits
+
+
+def _terms_of_token(raw: str, plain: str) -> Iterator[Term]:
+    """Yield the terms of a token that is no date and no phone number."""
+    if found := TIME.fullmatch(plain):
+        yield Term(raw, clock=time(int(found[1]), int(found[2])))
+    elif "@" in plain:
+        yield Term(raw)
+    elif plain.isascii() and plain.isdecimal():
+        yield Term(raw, word=plain, digits=plain)
+    else:
+        for word in folded_words(plain):
+            yield Term(raw, word=word)

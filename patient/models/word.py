@@ -1,0 +1,188 @@
+"""What patients are found by: the words of their names, birth dates and phone numbers.
+
+A row has one word and after it all words of its patient. So one range of one index finds whom a
+typed word begins, and the same index has what the other typed words are compared with.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import phonenumbers
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from extensions.db.batches import batches
+from extensions.db.names import BytewiseCharField, beginning
+from extensions.search import Term
+from extensions.text import search_words
+
+TEXT_LENGTH = 400  # characters: an index row of PostgreSQL has a limit
+MANY = 1000  # patients whose keys a search for patients reads
+MANY_ELSEWHERE = 5000  # and a search for what patients have, such as visits
+SHORT, PROBED = 2, 5000  # characters that many words begin with, and how many of them are counted
+BORN, PHONE = "\n", "\t"  # before a date and before digits: no folded word has white space
+YEAR = 4  # digits
+NATIONAL = phonenumbers.PhoneNumberFormat.NATIONAL
+Columns = Collection[str]
+
+
+class PatientWordQuerySet(models.QuerySet["PatientWord"]):
+    """The words that a search finds, and the write that keeps them true."""
+
+    def matching(self, terms: Sequence[Term], columns: Columns) -> "list[PatientWordQuerySet]":
+        """Return words of the patients of whom every term begins a word, in ranges of the index.
+
+        The words are those that the term of the fewest people begins; a term such as 1984, a year
+        or a part of a phone number, has several ranges. `columns`: of the patient, among
+        `last_name`, `date_of_birth` and `phone_number`; words of no other column count.
+        """
+        read = sorted((beginnings(term, columns) for term in terms), key=_rank)
+        if not read or not all(read):
+            return []
+        if len(read) > 1 and max(map(len, read[0])) <= SHORT:
+            read.sort(key=lambda words: self.beginning_with(words)[:PROBED].count())
+        others = Q()
+        for words in read[1:]:
+            others &= _any(Q(text__contains=f" {word}") for word in words)
+        return [self.beginning_with([word]).filter(others) for word in read[0]]
+
+    def beginning_with(self, words: Sequence[str]) -> "PatientWordQuerySet":
+        """Return the words that begin with one of these texts."""
+        return self.filter(_any(beginning("text", word) for word in words))
+
+    def first_patients(self, most: int) -> list[int]:
+        """Return the keys of the first patients of these words, at most so many.
+
+        In the order of the words, which is that of the index, on both databases.
+        """
+        rows = self.order_by("text", "patient").values_list("patient", flat=True)
+        size = 2 * most
+        while True:
+            found = list(rows[:size])
+            keys = list(dict.fromkeys(found))
+            if len(keys) >= most or len(found) < size:
+                return keys[:most]
+            size *= 2
+
+    def of_row(self, path: str) -> Q:
+        """Return the condition that the patient of a row has one of these words."""
+        return Q(Exists(self.filter(patient=OuterRef(path))))
+
+    def of_phone(self, number: Any) -> models.QuerySet[Any, Any]:
+        """Return the keys of the patients with this phone number."""
+        return self._keys_of(f"{PHONE}{dialed(number)[0]}")
+
+    def of_birth(self, day: date) -> models.QuerySet[Any, Any]:
+        """Return the keys of the patients who were born on this date."""
+        return self._keys_of(f"{BORN}{day.isoformat()}")
+
+    def _keys_of(self, word: str) -> models.QuerySet[Any, Any]:
+        return self.filter(beginning("text", f"{word} ")).values("patient")
+
+    def wrong(self, patients: Iterable[Any]) -> set[int]:
+        """Return the keys of those of the patients who have other words than they should have."""
+        wanted = {patient.pk: sorted(texts_of(patient)) for patient in patients}
+        stored: dict[int, list[str]] = {pk: [] for pk in wanted}
+        for patient, text in self.filter(patient__in=wanted).values_list("patient", "text"):
+            stored[patient].append(text)
+        return {pk for pk in wanted if sorted(stored[pk]) != wanted[pk]}
+
+    def orphans(self) -> "PatientWordQuerySet":
+        """Return the words of patients that code of the release before has deleted."""
+        patients: Any = self.model._meta.get_field("patient").related_model
+        return self.filter(~Exists(patients._base_manager.filter(pk=OuterRef("patient"))))
+
+    def keep(self, patients: Iterable[Any], new: bool = False) -> None:
+        """Write the words of these patients, and delete what they are no longer found by.
+
+        `new`: the patients have none yet.
+        """
+        texts = {patient.pk: texts_of(patient) for patient in patients}
+        known = () if new else self.filter(patient__in=texts).values_list("pk", "patient", "text")
+        stale = []
+        for pk, patient, text in known:
+            if text in texts[patient]:
+                texts[patient].remove(text)
+            else:
+                stale.append(pk)
+        missing = [self.model(patient_id=pk, text=text) for pk in texts for text in texts[pk]]
+        if stale:
+            self.filter(pk__in=stale).delete()
+        for some in batches(missing):
+            self.bulk_create(some)
+
+
+class PatientWord(models.Model):
+    """One word that a patient is found by, and after it all words of the patient."""
+
+    # Without a constraint: code of the release before deletes patients, and knows no words.
+    patient = models.ForeignKey(
+        "patient.Patient", on_delete=models.CASCADE, db_constraint=False, related_name="words"
+    )
+    text = BytewiseCharField(max_length=TEXT_LENGTH)
+
+    objects = PatientWordQuerySet.as_manager()
+
+    class Meta:
+        indexes = (models.Index(fields=["text", "patient"], name="patient_patientword_text"),)
+
+    def __str__(self) -> str:
+        return f"a word of patient {self.patient_id}"
+
+
+def texts_of(patient: Any) -> set[str]:
+    """Return the texts of the patient's words, for a row of this release or of a migration."""
+    words = search_words(patient.last_name, patient.first_name) if patient.last_name else []
+    # Before it is read again, a row may have the date as text.
+    if born := patient._meta.get_field("date_of_birth").to_python(patient.date_of_birth):
+        words.append(f"{BORN}{born.isoformat()}")
+    words += [f"{PHONE}{digits}" for digits in dialed(patient.phone_number)]
+    line = " ".join(words)
+    return {f"{word} {line}"[:TEXT_LENGTH] for word in words}
+
+
+def dialed(number: Any) -> list[str]:
+    """Return the digits of a phone number: with the country code, without it, as dialed at home."""
+    if not number:
+        return []
+    if number.country_code is None:  # what is no phone number cannot be read as one
+        return ["".join(filter(str.isdecimal, str(number)))]
+    home = phonenumbers.format_number(number, NATIONAL)
+    bare = phonenumbers.national_significant_number(number)
+    forms = (f"{number.country_code}{bare}", bare, "".join(filter(str.isdecimal, home)))
+    return list(dict.fromkeys(form for form in forms if form))
+
+
+def beginnings(term: Term, columns: Columns) -> list[str]:
+    """Return the texts with which a word may begin that the term means, in these columns."""
+    found = []
+    if term.word and "last_name" in columns:
+        found.append(term.word)
+    if term.day and "date_of_birth" in columns:
+        found.append(f"{BORN}{term.day.isoformat()}")
+    if term.digits and "phone_number" in columns:
+        found.append(f"{PHONE}{term.digits}")
+    if len(term.digits) == YEAR and "date_of_birth" in columns:
+        found.append(f"{BORN}{term.digits}")
+    return found
+
+
+def first_patients(ranges: Iterable[PatientWordQuerySet], most: int) -> list[int]:
+    """Return the keys of the first patients of these words, at most so many, each once."""
+    keys: dict[int, None] = {}
+    for words in ranges:
+        keys |= dict.fromkeys(words.first_patients(most - len(keys)) if len(keys) < most else ())
+    return list(keys)
+
+
+def _rank(beginnings: list[str]) -> tuple[int, int]:
+    """Sort the terms by how few patients they find: one reading first, the longest first."""
+    return len(beginnings), -max(map(len, beginnings), default=0)
+
+
+def _any(conditions: Iterable[Q]) -> Q:
+    found = Q()
+    for condition in conditions:
+        found |= condition
+    return found
