@@ -325,6 +325,18 @@ def test_a_visit_whose_hour_no_longer_exists_is_to_be_rebooked(tmp_path: Path) -
         assert verdict()[0] == 0
 
 
+def test_a_wall_time_counts_more_than_the_number_of_a_slot(tmp_path: Path) -> None:
+    times = {"start_time": time(1), "end_time": time(5), "slot_minutes": 60, "date": next_change()}
+    with other_zones(tmp_path / "1", **LATE):
+        slots = vancouver(**times).slots.all()
+        visit = AppointmentFactory(slot=slots[2])
+        slots[3].delete()  # three are left; on the day with the gap the session has three too
+    with other_zones(tmp_path / "2", Vancouver="America/Los_Angeles"):
+        repair_times()
+        assert clock(visit) == "03:00"
+        assert verdict()[0] == 0
+
+
 def test_a_session_that_gains_an_hour_keeps_its_wall_times(tmp_path: Path) -> None:
     day = next_change()
     times = {"start_time": time(1), "end_time": time(5), "slot_minutes": 60, "date": day}

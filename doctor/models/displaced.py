@@ -58,22 +58,22 @@ def places_of(session: Schedule, slots: Iterable[Slot]) -> dict[int, Span | None
     """
     ordered = sorted(slots, key=span_of)
     wanted = session.spans()
-    by_wall_time = _by_wall_time(session, ordered, wanted)
+    walls = {slot.pk: _promised(session, slot, ordered[0]) for slot in ordered}
     is_known = all(slot.utc_offset is not None for slot in ordered)
-    if len(ordered) == len(wanted) and not (is_known and None not in by_wall_time.values()):
-        return dict(zip((slot.pk for slot in ordered), wanted, strict=True))
-    return by_wall_time
+    is_certain = is_known and len(set(walls.values())) == len(walls)  # an autumn has 02:00 twice
+    if len(ordered) == len(wanted) and not is_certain:
+        return dict(zip(walls, wanted, strict=True))
+    return _by_wall_time(walls, wanted, session.location.zone)
 
 
 def _by_wall_time(
-    session: Schedule, slots: list[Slot], wanted: list[Span]
+    walls: dict[int, datetime], wanted: list[Span], zone: ZoneInfo
 ) -> dict[int, Span | None]:
-    """Map slots to the spans that begin at their wall times.
+    """Map the keys of slots to the spans that begin at their wall times.
 
     A wall time that the clocks now skip takes the end of the gap, if no other slot belongs there.
     """
-    zone, free = session.location.zone, {span[0]: span for span in wanted}
-    walls = {slot.pk: _promised(session, slot, slots[0]) for slot in slots}
+    free = {span[0]: span for span in wanted}
     starts = {pk: instant_of(wall.date(), wall.time(), zone) for pk, wall in walls.items()}
     shown = {pk: start.astimezone(zone).replace(tzinfo=None) for pk, start in starts.items()}
     skipped_last = sorted(walls, key=lambda pk: (shown[pk] != walls[pk], walls[pk]))
