@@ -4,7 +4,8 @@ I1: `slot.taken` equals the visits that hold a place plus the open offers. No op
     slot that its patient declined before.
 I2: the live visits of a patient, and the slots of a doctor, do not overlap.
 I3: a canceled visit has exactly one event of its cancelation, and other visits have none.
-I4: a visit that holds a place has a slot with its times, doctor and location.
+I4: a visit that holds a place has a slot with its times, doctor and location. A slot with places
+    that staff have added has the places of its session and these, and all of these are taken.
 
 Each query is one statement, so that it reads one snapshot of a live database. It covers one window
 of primary keys, so that memory use does not grow with the tables.
@@ -105,6 +106,17 @@ def slots_with_wrong_taken() -> QuerySet[Slot]:
     held, offered = _number_of(holding, "slot"), _number_of(offers, "slot")
     slots = Slot.objects.annotate(held=held, offered=offered)
     return slots.exclude(taken=F("held") + F("offered"), taken__gte=0, taken__lte=F("capacity"))
+
+
+def slots_with_wrong_extra_places() -> QuerySet[Slot]:
+    """Slots with places that staff have added, which are not taken or not added to the session's.
+
+    Each such place was taken in the transaction that added it, and goes with a place given back.
+    """
+    slots = Slot.objects.filter(extra_places__gt=0)
+    return slots.exclude(
+        capacity=F("schedule__capacity") + F("extra_places"), taken__gte=F("extra_places")
+    )
 
 
 def slots_with_wrong_hold_lapses_at() -> QuerySet[Slot]:
@@ -236,6 +248,13 @@ CHECKS = (
         Slot,
         "{taken} of {capacity} places taken; {held} appointments and {offered} offers hold one",
         slots_with_wrong_taken,
+    ),
+    Check(
+        "I4",
+        Slot,
+        "{extra_places} of {capacity} places were added to those of schedule {schedule}, {taken} "
+        "are taken",
+        slots_with_wrong_extra_places,
     ),
     Check(
         "I1",

@@ -55,13 +55,19 @@ class IsStaffOrVisitDoctorToday(IsStaffOrVisitDoctor):
 
 
 class OverridesAsStaff(BasePermission):
-    """The caller gives no override reason, or is staff of the site who may change visits."""
+    """The caller gives no override reason, or is staff of the site who may change visits.
+
+    It sets `acts_as_staff` of the view, which chooses the sentence of a refusal.
+    """
 
     message = STAFF_ONLY
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         """Return whether the caller may send this body; raises PermissionDenied if not."""
         given = request.data.get("override_reason") if isinstance(request.data, dict) else None
-        if not isinstance(given, str) or not given.strip():
-            return True
-        return acts_as_staff(request.user, CHANGE_PERMISSION, obj.patient, given, obj.location_id)
+        reason = given.strip() if isinstance(given, str) else ""
+        user: Any = request.user
+        if reason or user.is_staff:
+            whose = (obj.patient, reason, obj.location_id)
+            view.acts_as_staff = acts_as_staff(user, CHANGE_PERMISSION, *whose)
+        return True

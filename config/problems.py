@@ -95,7 +95,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     problem = problem_of(error)
     if problem is None:
         return None
-    if isinstance(error, DomainError) and _is_for_staff(context):
+    if isinstance(error, DomainError) and (error.to_staff or _is_for_staff(context)):
         problem = replace(problem, detail=error.staff_message)
     document = problem.document(context["request"])
     response = Response(document, status=problem.status, headers=problem.headers)

@@ -7,13 +7,15 @@ class DomainError(Exception):
     """A rule refused a change, and nothing was written.
 
     `code`: the name of the error for clients. `message`: a sentence for patients. `staff_message`:
-    the sentence for staff, which names what they can do; by default that for patients. `extra`:
-    further data for the client, such as other slots.
+    the sentence for staff, which names what they can do; by default that for patients. `to_staff`:
+    whether the caller acted as staff, where a verb knows it. `extra`: further data for the client,
+    such as other slots.
     """
 
     code = "conflict"
     message = "The change was refused."
     staff_message = ""
+    to_staff = False
 
     def __init__(self, message: str = "", staff_message: str = "", **extra: Any) -> None:
         self.staff_message = staff_message or message or self.staff_message or self.message

@@ -15,3 +15,4 @@ def assert_balanced(slot: Slot) -> None:
     assert slot.taken == holding + len(offers), f"{slot.taken} places taken, {who}"
     assert slot.hold_lapses_at == min((offer.hold_until for offer in offers), default=None)
     assert 0 <= slot.taken <= slot.capacity
+    assert 0 <= slot.extra_places <= slot.taken, "an added place is taken, or given back"

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db.models import Q
 
 from appointment.models.booking import RescheduleAppointment, booking_context
-from doctor.models import Slot
+from doctor.models import Slot, booking_rules
 from doctor.models.booking_rules import REASONS, BookingContext
 from doctor.models.slot import SlotQuerySet
 from tests.drills.agreement import agree
@@ -15,6 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 CASES = 150  # the drill has 10,000
 FOUND_SOON = {"patient_overlap": 4, "too_soon": 3, "too_far": 1}  # start at a seed with that reason
+FOUND_IN_LISTS = {"past": 1, "too_soon": 6, "too_far": 1, "full": 4}
 
 
 def test_listing_search_explanation_booking_and_moving_agree_in_every_case() -> None:
@@ -41,6 +43,21 @@ def test_a_guard_that_lacks_a_condition_is_detected(
         agree(CASES, FOUND_SOON.get(reason, 0))
 
 
+def test_a_time_that_staff_book_after_its_end_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(booking_rules, "WAIVED_IN_PART", frozenset())
+    with pytest.raises(AssertionError, match=r"^(booking|moving) by staff"):
+        agree(CASES)
+
+
+def test_a_place_sold_beside_an_added_one_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(at: Any) -> Q:
+        return Q(hold_lapses_at__lte=at)
+
+    monkeypatch.setattr(booking_rules, "_lapsed", careless)
+    with pytest.raises(AssertionError, match=r"^explain"):
+        agree(CASES, FOUND_IN_LISTS["full"])
+
+
 @pytest.mark.parametrize("reason", ["closed", "past", "too_soon", "too_far", "full"])
 def test_a_list_that_lacks_a_condition_is_detected(
     reason: str, monkeypatch: pytest.MonkeyPatch
@@ -50,7 +67,7 @@ def test_a_list_that_lacks_a_condition_is_detected(
 
     monkeypatch.setattr(SlotQuerySet, "bookable_in", careless)
     with pytest.raises(AssertionError, match=r"^plain list"):
-        agree(CASES, FOUND_SOON.get(reason, 0))
+        agree(CASES, FOUND_IN_LISTS.get(reason, 0))
 
 
 @pytest.mark.parametrize("forgets", ["the visit itself", "the state of the visit"])

@@ -7,14 +7,15 @@ then. They run on PostgreSQL alone, since SQLite has one lock for all.
 import re
 from collections.abc import Callable
 from datetime import time, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.tests.factories import PASSWORD, UserFactory
-from appointment.models import Appointment
+from accounts.tests.factories import PASSWORD, SuperuserFactory, UserFactory
+from appointment.models import Appointment, Offer
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import TimeOff, WeeklyHours
 from doctor.tests.factories import (
@@ -71,6 +72,14 @@ def own_booking() -> Verb:
     slot, patient = ScheduleFactory().slots.first(), PatientFactory()
     book = Appointment.objects.book_own
     return lambda: book(patient.user, slot.doctor_id, schedule_id=slot.schedule_id)
+
+
+def booking_as_staff(*, squeeze_in: bool = False) -> Verb:
+    slot, patient, staff = AppointmentFactory().slot, PatientFactory(), SuperuserFactory()
+    wanted = slot if squeeze_in else slot.schedule.slots.last()
+    how = {"override_reason": "A burn", "squeeze_in": squeeze_in}
+    book = partial(Appointment.objects.book_own, staff, slot.doctor_id, slot_id=wanted.pk)
+    return lambda: book(patient_id=patient.pk, **how)
 
 
 def rescheduling() -> Verb:
@@ -158,6 +167,31 @@ def amending() -> Verb:
     return lambda: visit.amend("Test results")
 
 
+def undoing() -> Verb:
+    visit = AppointmentFactory()
+    visit.complete(at=visit.starts_at)
+    return visit.undo
+
+
+def undoing_after_an_offer() -> Verb:
+    """Return the undo of a cancelation whose place was offered, once the offer has lapsed."""
+    cancel_for_waitlist()()
+    visit, offer = Appointment.objects.get(status="canceled"), Offer.objects.get()
+    return lambda: visit.undo(at=offer.hold_until)
+
+
+def coming_late() -> Verb:
+    visit, clerk = AppointmentFactory(), SuperuserFactory()
+    visit.mark_no_show(at=visit.starts_at)
+    return lambda: visit.check_in(by=clerk, at=visit.starts_at)
+
+
+def keeping() -> Verb:
+    visit = AppointmentFactory()
+    TimeOffFactory(doctor=visit.doctor)
+    return lambda: visit.keep("The doctor comes.")
+
+
 def enrolling() -> Verb:
     patient = PatientFactory.build(user=UserFactory())
     return patient.enroll
@@ -186,11 +220,18 @@ VISIT = "appointment_appointment"
 VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "book": (booking, [USER, PATIENT, "change doctor_slot"]),
     "book_own": (own_booking, [USER, PATIENT, "change doctor_slot"]),
+    "book, as staff": (booking_as_staff, [USER, PATIENT, "change doctor_slot"]),
+    "squeeze in": (partial(booking_as_staff, squeeze_in=True), [USER, PATIENT, SLOTS]),
     "reschedule": (rescheduling, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
     "cancel": (of_a_visit("cancel", BEFORE), [SLOTS, f"change {VISIT}"]),
     "complete": (of_a_visit("complete"), [f"change {VISIT}"]),
     "mark_no_show": (of_a_visit("mark_no_show"), [f"change {VISIT}"]),
     "amend": (amending, [f"change {VISIT}"]),
+    "check_in": (of_a_visit("check_in"), [f"change {VISIT}"]),
+    "check_in, late": (coming_late, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
+    "undo": (undoing, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
+    "undo, offered": (undoing_after_an_offer, [USER, PATIENT, SLOTS, LINE, f"change {VISIT}"]),
+    "keep": (keeping, [SLOTS, f"change {VISIT}"]),
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),
     "erase": (erasing, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),
     "close": (closing_an_account, [USER, PATIENT, SLOTS, LINE, f"lock {VISIT}"]),

@@ -132,6 +132,12 @@ class AuditedAutocompleteView(AutocompleteJsonView):
         accepted = source.get_field_queryset(None, self.source_field, self.request)
         return rows if accepted is None else rows.filter(pk__in=accepted.order_by().values("pk"))
 
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, Any]:
+        """Return a suggestion, with the text that the admin's `suggestion` makes, if it has one."""
+        result: dict[str, Any] = super().serialize_result(obj, to_field_name)
+        text = getattr(self.model_admin, "suggestion", str)(obj)
+        return {**result, "text": text}
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         if isinstance(self.model_admin, AuditedAdminMixin):

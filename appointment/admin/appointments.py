@@ -128,7 +128,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return ("patient", "slot", "reason", "override_reason")
+            return ("patient", "slot", "reason", "squeeze_in", "override_reason")
         return [name for name in self.fields if name != "override_reason" or _can_move(obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -146,7 +146,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
 
     def add_row(self, request: HttpRequest, obj: Appointment) -> None:
         obj.booked_by = signed_in_user(request)
-        obj.book(override_reason=obj.override_reason)
+        obj.book(override_reason=obj.override_reason, squeeze_in=obj.squeeze_in)
 
     def revise_row(self, request: HttpRequest, obj: Appointment, changes: dict[str, Any]) -> None:
         """Move the visit, then change its reason: slots are locked before appointments."""

@@ -7,11 +7,16 @@ from django.contrib.admin.helpers import ActionForm
 
 from appointment.exceptions import NotCancelable
 from extensions.admin.forms import PartialUpdateForm
+from extensions.text import validate_one_line
 
 MAX_REASON_LENGTH = 500
 OVERRIDE_HELP = (
-    "Fill this in only to set aside a rule of the location (notice, horizon, visits per patient or "
-    "cancel deadline), or to move a visit that has begun. The history keeps it."
+    "Fill this in only to set aside a rule (notice, horizon, visits per patient, cancel deadline), "
+    "to book or move into a time that has begun, or to move a visit that has. The history keeps it."
+)
+SQUEEZE_HELP = (
+    "Where the time is full, add a place to it for this patient. It needs an override reason. The "
+    "search for a slot finds full ones by their date or time."
 )
 
 
@@ -24,9 +29,16 @@ class AppointmentForm(PartialUpdateForm):
         help_text=OVERRIDE_HELP,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
+    squeeze_in = forms.BooleanField(required=False, help_text=SQUEEZE_HELP)
+
+    def clean_override_reason(self) -> str:
+        """Return the reason; raises ValidationError unless it is one line."""
+        reason: str = self.cleaned_data["override_reason"]
+        validate_one_line(reason)
+        return reason
 
     def clean(self) -> dict[str, Any]:
-        """Put the override reason on the visit, where the verbs read it.
+        """Put the override reason and the squeeze-in on the visit, where the verbs read them.
 
         Raises ValidationError for another slot once the visit can no longer be moved. Without it,
         a page opened before that would report success and move nothing.
@@ -36,6 +48,7 @@ class AppointmentForm(PartialUpdateForm):
             raise forms.ValidationError(NotCancelable.staff_message, code=NotCancelable.code)
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         self.instance.override_reason = cleaned.get("override_reason", "")
+        self.instance.squeeze_in = cleaned.get("squeeze_in", False)
         return cleaned
 
 

@@ -94,10 +94,7 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         return self._with_those_of_staff(user, own)
 
     def changeable_by(self, user: Any) -> "AppointmentQuerySet":
-        """Appointments that the user may cancel and move: own ones and those of dependents.
-
-        For staff who may change them also all at their sites.
-        """
+        """Appointments that the user may cancel and move: own ones and, for staff, those there."""
         return self._with_those_of_staff(user, Q(patient__user=user))
 
     def _with_those_of_staff(self, user: Any, own: Q) -> "AppointmentQuerySet":
@@ -165,18 +162,17 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
     ) -> "Appointment":
         """Book a slot of an active doctor, or a session's earliest free one, for the user.
 
-        `whom`: the arguments of `BookAppointment.lock_patient`. With a `patient_id`, it is for that
-        dependent of the user or, by staff, for that patient. A user without a profile (the user's
-        own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist where the
-        doctor has no such slot, Patient.DoesNotExist where the user has no such patient, else as
-        `Appointment.book`. Locks the user, the patient, then the slot.
+        `whom`: the arguments of `BookAppointment.lock_named_patient`. A user without a profile (the
+        user's own Patient) gets one, made from the account's names. Raises Slot.DoesNotExist where
+        the doctor has no such slot, Patient.DoesNotExist where the user has no such patient, else
+        as `Appointment.book`. Locks the user, the patient, then the slot.
         """
         wanted = {"pk": slot_id} if schedule_id is None else {"schedule": schedule_id}
         slots = Slot.objects.filter(doctor=doctor, doctor__is_active=True, **wanted)
         appointment = self.model(reason=reason, booked_by=user)
         booking = BookAppointment(appointment, timezone.now())
         with booking.transaction():
-            booking.lock_patient(**whom)
+            booking.lock_named_patient(**whom)
             booked: Appointment = booking.book(slots, earliest=slot_id is None)
         return booked
 
@@ -224,12 +220,7 @@ class Appointment(Lifecycle):
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
     )
-    moved = models.BooleanField(
-        default=False,
-        db_default=False,
-        editable=False,
-        help_text="Its time, doctor or location has ever changed since it was booked.",
-    )
+    moved = models.BooleanField(default=False, db_default=False, editable=False)  # ever, by a verb
     closures_kept = models.SmallIntegerField(
         default=0,
         db_default=0,
@@ -238,6 +229,7 @@ class Appointment(Lifecycle):
     )
 
     override_reason = ""  # why staff set rules aside; stored in the event only
+    squeeze_in = False  # whether staff add a place to a full slot; read by the admin only
 
     objects = AppointmentQuerySet.as_manager()
 
@@ -353,15 +345,18 @@ class Appointment(Lifecycle):
 
     # --- Book, cancel, move ---
 
-    def book(self, at: datetime | None = None, override_reason: str = "") -> "Appointment":
+    def book(
+        self, at: datetime | None = None, override_reason: str = "", squeeze_in: bool = False
+    ) -> "Appointment":
         """Take a place in `self.slot` for `self.patient`, in one transaction; returns itself.
 
         Raises the first booking rule that refuses it, as one of `doctor.exceptions.REFUSALS`
-        (SlotFull with `alternatives`). With an `override_reason`, staff set aside the location's
-        notice, horizon and limit. Locks the patient's user, the patient, then the slot.
+        (SlotFull with `alternatives`). With an `override_reason`, staff set aside those in
+        WAIVABLE; with `squeeze_in` as well they add a place to a full slot. Locks the patient's
+        user, the patient, then the slot.
         """
-        self.override_reason = override_reason
-        booking = BookAppointment(self, at or timezone.now(), waive=bool(override_reason))
+        self.override_reason, waive = override_reason, bool(override_reason)
+        booking = BookAppointment(self, at or timezone.now(), waive, squeeze_in=squeeze_in)
         with booking.transaction():
             self.patient = Patient.objects.lock(self.patient_id)
             booking.book(Slot.objects.of_key(self.slot_id))

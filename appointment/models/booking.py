@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import CharField, F, Q, QuerySet, Value
 
@@ -147,14 +148,23 @@ class PlaceRequest:
     def transaction(self) -> Iterator[None]:
         """Run the body in one transaction; after a rollback, raise the domain error.
 
-        SlotFull gets its `alternatives`; an IntegrityError becomes the error that CONSTRAINT_ERRORS
-        has for the constraint.
+        It says whether `by` acted as staff. SlotFull gets its `alternatives`; an IntegrityError
+        becomes the error that CONSTRAINT_ERRORS has for the constraint.
         """
+        try:
+            with self._named_errors():
+                yield
+        except DomainError as error:
+            error.to_staff = self.by is not None and self._acts_as_staff()
+            raise
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
             with transaction.atomic():
                 yield
         except SlotFull as full:
-            raise SlotFull(alternatives=self._alternatives()) from full
+            raise SlotFull(full.message, alternatives=self._alternatives()) from full
         except IntegrityError as error:
             for constraint, domain_error in CONSTRAINT_ERRORS.items():
                 if violates(error, constraint):
@@ -206,11 +216,21 @@ class PlaceRequest:
         return wanted.alternatives(self._context(Location.objects.all(), window), self.sites)
 
 
+@dataclass
 class BookAppointment(PlaceRequest):
-    """Books a new appointment: in `transaction()`, lock the patient, then call `book`."""
+    """Books a new appointment: in `transaction()`, lock the patient, then call `book`.
 
-    def lock_patient(
-        self, patient_id: int | None = None, override_reason: str = "", **name: Any
+    With `squeeze_in`, staff give the patient a place in a slot that is full, with a reason.
+    """
+
+    squeeze_in: bool = False
+
+    def lock_named_patient(
+        self,
+        patient_id: int | None = None,
+        override_reason: str = "",
+        squeeze_in: bool = False,
+        **name: Any,
     ) -> None:
         """Lock and set the patient whom `booked_by` names; see `acting.lock_patient_for`.
 
@@ -218,6 +238,7 @@ class BookAppointment(PlaceRequest):
         """
         visit, user = self.appointment, self.appointment.booked_by
         visit.override_reason, self.waive = override_reason, bool(override_reason)
+        self.squeeze_in = squeeze_in
         if user.is_staff or self.waive:
             named = lock_patient_for(user, patient_id, self.permission, self.waive, **name)
             visit.patient = named
@@ -228,30 +249,64 @@ class BookAppointment(PlaceRequest):
         """Take a place in the only slot, or the `earliest` that the rules allow; save the visit.
 
         Raises Slot.DoesNotExist where there is no such slot, and the first booking rule that
-        refuses it, as one of `doctor.exceptions.REFUSALS`.
+        refuses it, as one of `doctor.exceptions.REFUSALS`. With `squeeze_in`, raises
+        PermissionDenied for others than staff, and ValidationError without an override reason.
         """
         self.by = self.appointment.booked_by
+        if self.squeeze_in:
+            self._check_squeeze_in()
         self.load_candidates(slots)
         if earliest:
             slot = self._take_earliest()
         else:
             slot = self.candidates[0]
-            slot.take(context=self.context)
+            self._take(slot)
         self.appointment.save_booked(slot, self.at)
         return self.appointment
 
+    def _take(self, slot: Slot) -> None:
+        """Take a place in the slot by the rules, or squeeze the patient in."""
+        if self.squeeze_in:
+            self._squeeze_into(slot)
+        else:
+            slot.take(context=self.context)
+
+    def _check_squeeze_in(self) -> None:
+        """Raise PermissionDenied unless `by` may act as staff, ValidationError without a reason."""
+        acts_as_staff(self.by, self.permission, self.appointment.patient, override_reason=True)
+        if not self.appointment.override_reason:
+            missing = ValidationError("To squeeze a patient in, give the reason.", "required")
+            raise ValidationError({"override_reason": missing})
+
+    def _squeeze_into(self, slot: Slot) -> None:
+        """Take a place in the slot; if every place is taken, add one and take that.
+
+        The slot is locked first, so that the added place is the only one: a visit canceled in
+        between would else free a second, which anybody could book.
+        """
+        slot.lock()
+        try:
+            slot.take(context=self.context)
+        except SlotFull:
+            slot.add_place(self.by, self.appointment.override_reason, self.at)
+            slot.take(context=self.context)
+
     def _take_earliest(self) -> Slot:
-        """Take a place in the earliest candidate that the booking rules allow."""
+        """Take a place in the earliest candidate that the booking rules allow.
+
+        Without one, squeeze the patient into the earliest that is only full, if staff want that.
+        """
         slots = Slot.objects.filter(pk__in=[slot.pk for slot in self.candidates])
         reasons = slots.reasons(self.context)
-        for slot in self.candidates:
-            if reasons.get(slot.pk, "closed") is None:
-                try:
-                    with transaction.atomic():  # releases the slot's lock when the take fails
-                        slot.take(context=self.context)
-                    return slot
-                except (DomainError, Slot.DoesNotExist):
-                    reasons[slot.pk] = "full"  # another patient took the place since it was read
+        wanted: list[str | None] = [None, "full"] if self.squeeze_in else [None]
+        possible = (s for why in wanted for s in self.candidates if reasons.get(s.pk, "") == why)
+        for slot in possible:
+            try:
+                with transaction.atomic():  # releases the slot's lock when the take fails
+                    self._take(slot)
+                return slot
+            except (DomainError, Slot.DoesNotExist):
+                reasons[slot.pk] = "full"  # another patient took the place since it was read
         raise self._refusal(reasons)
 
     def _refusal(self, reasons: dict[int, str | None]) -> DomainError:
@@ -341,12 +396,15 @@ class RescheduleAppointment(PlaceRequest):
         return locked[visit.slot_id], locked[to]
 
 
+@dataclass
 class RestoreAppointment(PlaceRequest):
     """Makes a visit scheduled again, where staff undo a change or the patient comes late.
 
     In `transaction()`, call `lock_patient_of_visit` and lock the slot of the visit. Then no other
     visit of the patient can be booked at that time.
     """
+
+    permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
 
     def refuse_other_visits(self) -> None:
         """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.

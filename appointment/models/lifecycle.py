@@ -42,7 +42,6 @@ class Lifecycle(models.Model):
     status: Any
     needs_rebooking: Any
     closures_kept: Any
-    events: Any
     location_id: int
     _record: Callable[..., None]  # of `Appointment`, for all its verbs
     _role_of: Callable[[User | None], AppointmentEvent.Role]
@@ -205,7 +204,7 @@ class Lifecycle(models.Model):
 
     def _undoable(self) -> AppointmentEvent:
         """Return the latest event of the visit; raises NothingToUndo if it cannot be undone."""
-        event: AppointmentEvent | None = self.events.latest_undoable()
+        event = AppointmentEvent.objects.filter(appointment=self.pk).latest_undoable()
         if event is None:
             raise NothingToUndo
         return event

@@ -157,8 +157,11 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         places = Counter(slots)
         for number in set(places.values()):
             keys = [slot for slot, released in places.items() if released == number]
-            released_slots = Slot.objects.filter(pk__in=keys)
-            released_slots.update(taken=F("taken") - number, hold_lapses_at=_first_lapse())
+            released = Slot.objects.filter(pk__in=keys)
+            if status == OfferStatus.ACCEPTED:  # the visit takes the place in this transaction
+                released.update(taken=F("taken") - number, hold_lapses_at=_first_lapse())
+            else:
+                released.release_places(number, hold_lapses_at=_first_lapse())
         _record(AuditEvent.Action.CHANGE, self.model, set(patients))
         return len(rows)
 

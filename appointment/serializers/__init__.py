@@ -16,8 +16,6 @@ from appointment.serializers.rebooking import (
     AffectedAppointmentsSerializer,
     KeepSerializer,
     PreviewSerializer,
-    RebookingCancelationSerializer,
-    RebookingMoveSerializer,
     RebookingSerializer,
     TimeOffSerializer,
 )
@@ -43,8 +41,6 @@ __all__ = [
     "KeepSerializer",
     "MoveSerializer",
     "PreviewSerializer",
-    "RebookingCancelationSerializer",
-    "RebookingMoveSerializer",
     "RebookingSerializer",
     "SlotsQuerySerializer",
     "TimeOffSerializer",

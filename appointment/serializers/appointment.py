@@ -16,6 +16,7 @@ from extensions.rest.fields import (
     KEY,
     OPTIONAL_KEY,
     OptionalChoiceField,
+    StrictBooleanField,
     TextField,
     ZonedDateTimeField,
 )
@@ -102,6 +103,10 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     )
     patient = PatientNameSerializer(read_only=True, allow_null=True)
     checked_in_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
+    moved = serializers.BooleanField(
+        read_only=True,
+        help_text="Whether its time, doctor or location has ever changed since it was booked.",
+    )
 
     class Meta:
         model = Appointment
@@ -204,6 +209,11 @@ class BookingSerializer(OverridingSerializer):
     )
     date_of_birth = serializers.DateField(
         required=False, help_text="Of the patient; see `last_name`."
+    )
+    squeeze_in = StrictBooleanField(
+        default=False,
+        help_text="true: where the time is full, staff add a place for the patient. It needs an "
+        "`override_reason`.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

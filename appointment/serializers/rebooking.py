@@ -8,13 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from appointment.models.alternatives import AffectedAppointment, affected_visits
-from appointment.serializers.appointment import (
-    APPOINTMENT_EXAMPLE,
-    AppointmentSerializer,
-    CancelationSerializer,
-    MoveSerializer,
-    OverridingSerializer,
-)
+from appointment.serializers.appointment import APPOINTMENT_EXAMPLE, AppointmentSerializer
 from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import FOUND_SLOT, FoundSlotSerializer
 from doctor.serializers.fields import SiteKeyField
@@ -188,14 +182,6 @@ class RebookingSerializer(AffectedAppointmentSerializer):
         """Return the fields, `id` first."""
         fields = super().get_fields()
         return {"id": fields.pop("id"), **fields}
-
-
-class RebookingMoveSerializer(MoveSerializer, OverridingSerializer):
-    """Move a visit of the work list to another slot."""
-
-
-class RebookingCancelationSerializer(CancelationSerializer, OverridingSerializer):
-    """Cancel a visit of the work list, with an optional reason."""
 
 
 @extend_schema_serializer(

@@ -160,6 +160,7 @@ BREAKS: dict[str, Callable[[], Case]] = {
     "doctor_schedule_capacity_in_range": lambda: (ScheduleFactory(), {"capacity": 1001}),
     "doctor_schedule_slot_minutes_in_range": lambda: (ScheduleFactory(), {"slot_minutes": 4}),
     "doctor_slot_taken_within_capacity": lambda: (a_slot(), {"taken": 2}),
+    "doctor_slot_extra_places_within_capacity": lambda: (a_slot(), {"extra_places": 2}),
     "doctor_slot_ends_after_it_starts": lambda: ((slot := a_slot()), {"ends_at": slot.starts_at}),
     "doctor_slot_one_per_doctor_and_start": lambda: second_slot_moved(minutes=0),
     "doctor_slot_no_overlap": lambda: second_slot_moved(minutes=29),

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory
+from appointment.exceptions import InvalidTransition
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
@@ -155,7 +156,7 @@ def test_a_refused_action_names_the_appointment(
     reception: AdminClient, appointment: Appointment, action: str
 ) -> None:
     answer = reception.act(action, appointment)
-    refusal = f"{appointment}: The appointment cannot change to this status now."
+    refusal = f"{appointment}: {InvalidTransition.staff_message}"
     assert messages_of(answer) == [refusal]
     appointment.refresh_from_db()
     assert appointment.status == "scheduled"

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from accounts.tests.factories import StaffFactory
+from appointment.exceptions import InvalidTransition
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.rescheduling import (
@@ -115,7 +116,7 @@ def test_a_visit_that_is_over_is_not_moved(staff: User, visit: Appointment, end:
     with time_machine.travel(at, tick=False):
         answer = AdminClient(staff).send(page(visit, "change"), form, slot=new.pk)
     [fault] = form_errors(answer)
-    assert fault.startswith("Only an appointment that is scheduled")
+    assert fault.startswith("Only a scheduled visit can be canceled or moved.")
     assert_unmoved(visit)
 
 
@@ -168,7 +169,8 @@ def test_a_cancelation_after_the_deadline_needs_a_reason(
 ) -> None:
     late(visit, visit.slot)
     [refusal] = messages_of(reception.act("cancel", visit))
-    assert "too late to cancel" in refusal
+    assert "deadline to cancel or move has passed" in refusal
+    assert "Call the location" not in refusal
     assert messages_of(reception.act("cancel", visit, override_reason="A death.")) == [
         "1 canceled."
     ]
@@ -217,7 +219,7 @@ def test_a_patient_is_checked_in_and_the_list_shows_the_time(
 
 
 def test_on_another_day_no_visit_is_checked_in(reception: AdminClient, visit: Appointment) -> None:
-    refusal = f"{visit}: The appointment cannot change to this status now."
+    refusal = f"{visit}: {InvalidTransition.staff_message}"
     assert messages_of(reception.act("check_in", visit)) == [refusal]
     assert visit.events.count() == 1
 

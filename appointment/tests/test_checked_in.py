@@ -136,3 +136,10 @@ def test_a_check_in_that_is_written_meanwhile_still_refuses_the_patient(
         change(visit, by=visit.patient.user, at=early)
     assert Appointment.objects.get().status == "scheduled"
     assert_balanced(visit.slot)
+
+
+def test_a_stale_visit_of_an_erased_person_is_not_moved(visit: Appointment, staff: User) -> None:
+    stale = Appointment.objects.get(pk=visit.pk)
+    visit.patient.erase()
+    with pytest.raises(NotCancelable):
+        move(stale, by=staff, override_reason="The doctor fell ill")

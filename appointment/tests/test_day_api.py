@@ -232,7 +232,12 @@ def test_a_visits_detail_shows_its_history_on_the_local_clock(
         note(client_of(staff), "complete", visit)
         path = f"/api/appointment/my-appointments/{visit.pk}/"
         shown = client_of(patient.user).get(path).json()
-    nothing = {"from_slot": None, "to_slot": None, "at": "2027-06-01T12:00:00+02:00"}
+    nothing = {
+        "from_slot": None,
+        "to_slot": None,
+        "undoes": None,
+        "at": "2027-06-01T12:00:00+02:00",
+    }
     assert shown["events"] == [
         {
             "kind": "booked",
@@ -241,6 +246,7 @@ def test_a_visits_detail_shows_its_history_on_the_local_clock(
             "to_status": "scheduled",
             "from_slot": None,
             "to_slot": visit.slot_id,
+            "undoes": None,
             "at": "2027-05-31T12:00:00+02:00",
         },
         {

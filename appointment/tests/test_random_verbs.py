@@ -23,7 +23,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 TRIES = 100
 VERBS = ["cancel", "complete", "mark_no_show", "amend", "discard", "resize", "publish", "revise"]
-VERBS += ["unpublish", "open_or_close", "erase", "book_earliest", *["book"] * 5]
+VERBS += [
+    "squeeze_in",
+    "squeeze_in",
+    "unpublish",
+    "open_or_close",
+    "erase",
+    "book_earliest",
+    *["book"] * 5,
+]
 REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist)
 
 
@@ -88,7 +96,16 @@ class Clinic:
         self.any_of(Appointment).discard()
 
     def resize(self) -> None:
-        self.any_of(Slot).resize(self.chance.randint(1, 4))
+        slot = self.any_of(Slot)
+        if not slot.extra_places:  # else its places would no longer be those of its session
+            slot.resize(self.chance.randint(1, 4))
+
+    def squeeze_in(self) -> None:
+        slot = self.any_of(Slot)
+        places = slot.schedule.capacity + slot.extra_places
+        if slot.capacity == places:  # no verb has resized it
+            visit = Appointment(patient=self.any_of(Patient), slot=slot)
+            visit.book(override_reason="A burn", squeeze_in=True)
 
     def publish(self) -> None:
         Schedule(doctor=self.chance.choice(self.doctors), **self.session()).publish()

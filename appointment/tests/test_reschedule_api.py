@@ -73,6 +73,7 @@ def test_the_detail_shows_the_move_on_the_clocks_of_the_new_location(client, vis
         "to_status": "scheduled",
         "from_slot": visit.slot_id,
         "to_slot": new.pk,
+        "undoes": None,
     }
 
 

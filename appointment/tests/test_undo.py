@@ -239,9 +239,16 @@ def test_the_first_rule_in_order_refuses(visit: Appointment) -> None:
     assert_stays_canceled(gone_visit, PatientOverlap)
 
 
-def test_a_time_that_has_begun_is_not_taken_again(visit: Appointment) -> None:
+def test_a_time_that_has_begun_is_taken_again_with_a_reason_until_it_ends(
+    visit: Appointment, staff: User
+) -> None:
     visit.cancel()
-    assert_stays_canceled(visit, SlotInPast, at=visit.starts_at)
+    how = {"by": staff, "override_reason": "A wrong click"}
+    assert_stays_canceled(visit, SlotInPast, by=staff, at=visit.starts_at)
+    assert_stays_canceled(visit, SlotInPast, at=visit.ends_at, **how)
+    visit.undo(at=visit.ends_at - timedelta(seconds=1), **how)
+    assert stored(visit).status == "scheduled"
+    assert_balanced(visit.slot)
 
 
 def test_the_cap_of_the_account_refuses_no_undo(visit: Appointment, settings: Any) -> None:

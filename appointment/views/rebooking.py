@@ -15,9 +15,9 @@ from appointment.models.alternatives import work_list_alternatives
 from appointment.permissions import MayChangeAppointments
 from appointment.serializers import (
     AppointmentSerializer,
+    CancelationSerializer,
     KeepSerializer,
-    RebookingCancelationSerializer,
-    RebookingMoveSerializer,
+    MoveSerializer,
     RebookingSerializer,
 )
 from appointment.views.booking import BOOKING_RULE_CODES, CHANGE_CODES
@@ -73,7 +73,7 @@ class WorkListItemView(GenericAPIView[Appointment]):
 class RebookingMoveView(WorkListItemView):
     """Move a visit of the work list."""
 
-    serializer_class = RebookingMoveSerializer
+    serializer_class = MoveSerializer
     conflicts = {"post": (*CHANGE_CODES, *BOOKING_RULE_CODES)}
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_move")
@@ -90,7 +90,7 @@ class RebookingMoveView(WorkListItemView):
 class RebookingCancelView(WorkListItemView):
     """Cancel a visit of the work list."""
 
-    serializer_class = RebookingCancelationSerializer
+    serializer_class = CancelationSerializer
     conflicts = {"post": CHANGE_CODES}
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_cancel")

@@ -38,6 +38,7 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         "doctor",
         "location",
         "capacity",
+        "extra_places",
         "taken",
         "is_open",
         "schedule",
@@ -62,15 +63,22 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Slot], bool]:
-        """Search as Django does; for an autocomplete field, bookable slots only, soonest first.
+        """Search as Django does; for an autocomplete field, what staff can book, soonest first.
 
-        The notice and the horizon of a location do not count: staff may override them.
+        The notice and the horizon of a location and the start of the slot do not count: staff may
+        override them. Full slots are found by date or time only: staff squeeze a patient into one
+        that they mean, and who looks for the next free time sees no full ones.
         """
         match = request.resolver_match
         if match and match.url_name == "autocomplete":
-            context = BookingContext(timezone.now(), locations=())
+            waived = {"past", "full"} if any(map(str.isdecimal, search_term)) else {"past"}
+            context = BookingContext(timezone.now(), locations=(), waived=frozenset(waived))
             queryset = queryset.bookable_in(context).order_by("starts_at", "pk")
         return super().get_search_results(request, queryset, search_term)
+
+    def suggestion(self, slot: Slot) -> str:
+        """Return the text of a suggestion in an autocomplete field."""
+        return f"{slot} (full)" if slot.available <= 0 else str(slot)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow all who may view sessions."""

@@ -74,7 +74,7 @@ def places_left(at: datetime) -> Any:
     The place of an offer whose hold has lapsed can be booked, although it still counts in `taken`.
     The slot stores only the first such lapse, so this adds one place even if several have lapsed.
     """
-    lapsed = Case(When(hold_lapses_at__lte=at, then=1), default=0, output_field=IntegerField())
+    lapsed = Case(When(_lapsed(at), then=1), default=0, output_field=IntegerField())
     return ExpressionWrapper(F("capacity") - F("taken") + lapsed, IntegerField())
 
 
@@ -141,7 +141,15 @@ def _under_limit(context: BookingContext) -> Q:
 
 
 def _with_a_place(context: BookingContext) -> Q:
-    return Q(taken__lt=F("capacity")) | Q(hold_lapses_at__lte=context.at)
+    return Q(taken__lt=F("capacity")) | _lapsed(context.at)
+
+
+def _lapsed(at: datetime) -> Q:
+    """Return the condition that the hold of an offer has lapsed and frees a place for anybody.
+
+    Where staff have added a place, that one is given back instead, and the slot stays full.
+    """
+    return Q(hold_lapses_at__lte=at, extra_places=0)
 
 
 # Each reason with the condition that fails when it applies, in the order in which they are checked.

@@ -265,8 +265,8 @@ class Schedule(SessionTimesModel):
         self._refuse_overlap(list(wanted))
         missing = wanted.keys() - {(slot.starts_at, slot.ends_at) for slot in kept}
         new = self.slots.bulk_create([self.new_slot(span) for span in sorted(missing)])
-        gained = [slot for slot in kept if slot.capacity < self.capacity or slot in withdrawn]
-        self.slots.exclude(capacity=self.capacity).update(capacity=self.capacity)
+        gained = [slot for slot in kept if slot.sold_places < self.capacity or slot in withdrawn]
+        self.slots.all().set_capacity(self.capacity)
         readmitted = [slot for slot in kept if slot.kept_over and self.is_active]
         self.slots.filter(pk__in=[slot.pk for slot in readmitted]).update(kept_over=False)
         changed = [slot.pk for slot in [*gained, *readmitted]]
@@ -276,7 +276,7 @@ class Schedule(SessionTimesModel):
         """Tell whether a slot fits the session as it is now, with room for its appointments."""
         same_calendar = (slot.doctor_id, slot.location_id) == (self.doctor_id, self.location_id)
         same_time = (slot.starts_at, slot.ends_at) in wanted
-        return same_calendar and same_time and slot.taken <= self.capacity
+        return same_calendar and same_time and slot.has_room(self.capacity)
 
     def _drop(self, slots: list[Slot]) -> None:
         """Delete these locked slots; raises ScheduleInUse if an appointment is on one."""

@@ -174,7 +174,7 @@ class SessionUpdate:
         gained = [
             slot
             for slot in staying
-            if slot.kept_over or slot.capacity < self.template.capacity or slot in self.withdrawn
+            if slot.kept_over or slot.sold_places < self.template.capacity or slot in self.withdrawn
         ]
         moving = []
         for slot in staying:
@@ -183,8 +183,7 @@ class SessionUpdate:
                 slot.schedule_id, slot.kept_over = session, False
                 moving.append(slot)
         Slot.objects.bulk_update(moving, ["schedule", "kept_over"], batch_size=ROWS_PER_STATEMENT)
-        resized = Slot.objects.filter(schedule__in=sessions.values())
-        resized.exclude(capacity=self.template.capacity).update(capacity=self.template.capacity)
+        Slot.objects.filter(schedule__in=sessions.values()).set_capacity(self.template.capacity)
         return gained
 
     def _delete_empty_sessions(self) -> None:
@@ -208,4 +207,4 @@ class SessionUpdate:
         calendar = (self.template.doctor_id, self.template.location_id)
         same_calendar = (slot.doctor_id, slot.location_id) == calendar
         same_time = span_of(slot) in self.days_by_span
-        return same_calendar and same_time and slot.taken <= self.template.capacity
+        return same_calendar and same_time and slot.has_room(self.template.capacity)

@@ -8,11 +8,21 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import RangeOperators
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models.functions import Least
 from django.utils import timezone
 
-from doctor.exceptions import REFUSALS, NothingToRelease, ScheduleInUse, SlotFull
+from accounts.models import AuditEvent
+from doctor.exceptions import (
+    REFUSALS,
+    NothingToRelease,
+    ScheduleInUse,
+    SlotClosed,
+    SlotFull,
+    SlotInPast,
+)
 from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
@@ -27,7 +37,10 @@ from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 
 TIMES = ("starts_at", "ends_at")
+PLACES = ("taken", "capacity", "extra_places")
 A_DAY = timedelta(days=1)
+MOST_PLACES = 1000  # of a slot, places that staff have added included
+NO_MORE_PLACES = f"A time has at most {MOST_PLACES} places, and this one has as many."
 
 
 class SlotQuerySet(SiteQuerySet["Slot"]):
@@ -115,6 +128,23 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
 
     # --- Locks and changes ---
 
+    def set_capacity(self, capacity: int) -> None:
+        """Set the places of these locked slots, besides those that staff have added to a slot.
+
+        The number is that of their session. It takes one statement.
+        """
+        places = F("extra_places") + capacity
+        self.exclude(capacity=places).update(capacity=places)
+
+    def release_places(self, number: int = 1, **columns: Any) -> int:
+        """Give back this many places of each slot, and write these columns; return how many slots.
+
+        Places that staff have added are given back first: nobody else books one. One statement.
+        """
+        added = Least(F("extra_places"), number)
+        places = {"capacity": F("capacity") - added, "extra_places": F("extra_places") - added}
+        return self.update(taken=F("taken") - number, **places, **columns)
+
     def lock(self) -> "list[Slot]":
         """Lock all by ascending primary key until the transaction ends, and return them."""
         return lock_rows(self)
@@ -191,18 +221,19 @@ def serialize_slot_row(zone: str, available: int, **row: Any) -> dict[str, Any]:
 def announce_closing(slots: "list[Slot]", at: datetime) -> "list[Slot]":
     """Send `slots_closing` for these locked slots: its receiver withdraws the offers on them.
 
-    Reads `taken` of the slots again: afterwards it counts appointments only. Returns the slots
-    where a withdrawn offer released a place; if such a slot stays, the place is free again.
+    Reads the places of the slots again: afterwards `taken` counts appointments only. Returns the
+    slots where a withdrawn offer released a place; if such a slot stays, the place is free again.
     """
     held = [slot for slot in slots if slot.taken]
     if not held:
         return []
     pks = {slot.pk for slot in held}
     slots_closing.send(sender=Slot, slots=pks, at=at)
-    taken = dict(Slot.objects.filter(pk__in=pks).values_list("pk", "taken"))
-    withdrawn = [slot for slot in held if slot.taken != taken[slot.pk]]
+    places = {row["pk"]: row for row in Slot.objects.filter(pk__in=pks).values("pk", *PLACES)}
+    withdrawn = [slot for slot in held if slot.taken != places[slot.pk]["taken"]]
     for slot in withdrawn:
-        slot.taken = taken[slot.pk]
+        for name in PLACES:
+            setattr(slot, name, places[slot.pk][name])
     return withdrawn
 
 
@@ -235,6 +266,12 @@ class Slot(models.Model):
     ends_at = models.DateTimeField()
     capacity = models.PositiveIntegerField(help_text="Places.")
     taken = models.PositiveIntegerField(default=0, editable=False, help_text="Places held.")
+    extra_places = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Places that staff have added to this time alone; they count in the capacity.",
+    )
     is_open = models.BooleanField("open", default=True, editable=False)
     kept_over = models.BooleanField(
         default=False, editable=False, help_text="Booked, and outside the hours as they are now."
@@ -257,6 +294,12 @@ class Slot(models.Model):
                 name="doctor_slot_taken_within_capacity",
                 violation_error_code="slot_full",
                 violation_error_message="No place is left at this time.",
+            ),
+            models.CheckConstraint(
+                condition=Q(extra_places__gte=0, extra_places__lte=F("capacity")),
+                name="doctor_slot_extra_places_within_capacity",
+                violation_error_code="extra_places",
+                violation_error_message="The places that staff have added count in the capacity.",
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
@@ -290,6 +333,15 @@ class Slot(models.Model):
         """Places that are not taken, whether or not a patient can book them."""
         return self.capacity - self.taken
 
+    @property
+    def sold_places(self) -> int:
+        """The places without those that staff have added."""
+        return self.capacity - self.extra_places
+
+    def has_room(self, capacity: int) -> bool:
+        """Whether what is taken fits in this many places and those that staff have added."""
+        return self.taken <= capacity + self.extra_places
+
     def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
         """Take one place, by the booking rules in the context or for anyone at the instant.
 
@@ -299,7 +351,8 @@ class Slot(models.Model):
         and ends the offer, because its place counts in `taken` until then.
         """
         context = context or self._context_for_anyone(at)
-        if self.hold_lapses_at is not None and self.hold_lapses_at <= context.at:
+        lapsed = self.hold_lapses_at is not None and self.hold_lapses_at <= context.at
+        if lapsed and not self.extra_places:  # else the place goes back to the staff who added one
             self.lock().offers.end_lapsed(self, context.at)
         row = Slot.objects.bookable_in(context).filter(pk=self.pk, taken__lt=F("capacity"))
         if not row.update(taken=F("taken") + 1):
@@ -310,23 +363,51 @@ class Slot(models.Model):
         return Slot.objects.select_for_update(no_key=True).get(pk=self.pk)
 
     def release(self) -> None:
-        """Give one place back; raises NothingToRelease if none is taken."""
-        if not Slot.objects.filter(pk=self.pk, taken__gt=0).update(taken=F("taken") - 1):
+        """Give one place back; raises NothingToRelease if none is taken.
+
+        A place that staff have added is given up: it was for one person and is never sold.
+        """
+        if not Slot.objects.filter(pk=self.pk, taken__gt=0).release_places():
             raise NothingToRelease
 
-    def resize(self, capacity: int) -> None:
-        """Change the number of places; raises ScheduleInUse if appointments hold more.
+    def add_place(self, by: Any, reason: str, at: datetime | None = None) -> None:
+        """Add one place to this slot alone, also to a full one, for a person squeezed in.
 
-        If more places are taken than remain, the offers on the slot are withdrawn. Sends
-        `slots_changed` if a place becomes free.
+        One conditional UPDATE is guard and lock. It offers nothing to the waitlist: the caller
+        takes the place in the same transaction. `by`: the member of staff, whom the audit event
+        names; the visit's event keeps the `reason`, which may tell of the patient. Raises
+        ValidationError without a reason, SlotClosed, SlotInPast once the slot has ended, and
+        SlotFull at MOST_PLACES.
+        """
+        if not reason.strip():
+            raise ValidationError("A place is added with a reason.", code="required")
+        at = at or timezone.now()
+        row = Slot.objects.filter(pk=self.pk)
+        more = row.filter(is_open=True, ends_at__gt=at, capacity__lt=MOST_PLACES)
+        added = {name: F(name) + 1 for name in ("capacity", "extra_places")}
+        with transaction.atomic():
+            if not more.update(**added):
+                stored = row.get()
+                if not stored.is_open:
+                    raise SlotClosed
+                raise SlotInPast if stored.ends_at <= at else SlotFull(NO_MORE_PLACES)
+            role = AuditEvent.Role.STAFF if by else AuditEvent.Role.SYSTEM
+            AuditEvent.objects.record(AuditEvent.Action.CHANGE, self, actor=by, role=role)
+        self.refresh_from_db(fields=PLACES)
+
+    def resize(self, capacity: int) -> None:
+        """Change the number of places, besides those that staff have added.
+
+        Raises ScheduleInUse if appointments hold more. If more places are taken than remain, the
+        offers on the slot are withdrawn. Sends `slots_changed` if a place becomes free.
         """
         at = timezone.now()
         with transaction.atomic():
             slots = Slot.objects.filter(pk=self.pk).lock()
-            gained = [slot for slot in slots if slot.capacity < capacity]
-            gained += announce_closing([slot for slot in slots if slot.taken > capacity], at)
-            fits = Slot.objects.filter(pk=self.pk, taken__lte=capacity)
-            if not fits.update(capacity=capacity):
+            gained = [slot for slot in slots if slot.sold_places < capacity]
+            gained += announce_closing([slot for slot in slots if not slot.has_room(capacity)], at)
+            fits = Slot.objects.filter(pk=self.pk, taken__lte=F("extra_places") + capacity)
+            if not fits.update(capacity=F("extra_places") + capacity):
                 holders = self.appointments.holding_a_place().values_list("pk", flat=True)
                 raise ScheduleInUse(appointments=sorted(holders))
             if gained:

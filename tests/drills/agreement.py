@@ -3,7 +3,8 @@
 The drill makes random clinics. It asks the plain list of a doctor's slots, the list with
 `?explain=true` (as a patient, as anybody, and for moving a visit), the search,
 `Slot.objects.bookable` (which the admin's filter calls), the waitlist, booking and rescheduling
-about every slot, at instants at which something changes. It compares the answers with the rule
+about every slot, at instants at which something changes. Of every third slot it asks staff, too,
+who book and move with a reason and squeeze the patient in. It compares the answers with the rule
 written again in plain Python.
 """
 
@@ -18,6 +19,7 @@ from django.test import override_settings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from appointment.models import Appointment, Status, WaitlistEntry
 from doctor.exceptions import REFUSALS
 from doctor.models import Slot
@@ -27,6 +29,7 @@ from tests.sample_data import rolled_back
 
 INSTANTS = 4  # tried in each clinic
 OVER_HTTP = 10  # one slot in ten is booked over HTTP, the others by the verbs
+REASON = {"override_reason": "For the drill"}
 REASONS = {error.code: reason for reason, error in REFUSALS.items()}
 Report = Callable[[str], None]
 
@@ -57,8 +60,10 @@ class Moment:
 
     def __init__(self, clinic: RandomClinic, at: datetime) -> None:
         self.clinic, self.at, self.patient = clinic, at, clinic.ground.patient
-        self.anonymous, self.client = APIClient(), APIClient()
+        self.staff = clinic.ground.staff
+        self.anonymous, self.client, self.desk = APIClient(), APIClient(), APIClient()
         self.client.force_authenticate(self.patient.user)
+        self.desk.force_authenticate(self.staff)
 
     def answers(self) -> Iterator[str]:
         """Return the answer about each slot, after asserting that every part gives the same one."""
@@ -73,6 +78,8 @@ class Moment:
         self.same("bookable", set(bookable), free)
         for slot in self.clinic.slots:
             self.same(f"booking {slot.pk}", self.booked(slot), expected[slot.pk])
+            if slot.pk % 3 == 0:
+                self.book_as_staff(slot)
         return (str(reason) for reason in expected.values())
 
     def same(self, who: str, answer: Any, expected: Any) -> None:
@@ -87,17 +94,26 @@ class Moment:
     # --- The rule, written again ---
 
     def reason(
-        self, slot: Slot, visits: list[Appointment] | None, *, moving: bool = False
+        self,
+        slot: Slot,
+        visits: list[Appointment] | None,
+        *,
+        moving: bool = False,
+        waived: bool = False,
     ) -> str | None:
         """Return the first reason against the slot, for a patient with these visits or for all.
 
-        A patient who is `moving` another visit there adds none to those of the account.
+        A patient who is `moving` another visit there adds none to those of the account. With
+        `waived`, staff set aside what they may.
         """
         answer = {**self._of_visits(slot, visits or []), **self._of_slot(slot)}
         at_cap = not moving and self.clinic.at_cap(self.at)
         answer["too_many"] = visits is not None and (at_cap or self._at_limit(slot, visits))
         lapsed = slot.hold_lapses_at is not None and slot.hold_lapses_at <= self.at
-        answer["full"] = slot.taken >= slot.capacity and not lapsed
+        answer["full"] = slot.taken >= slot.capacity and not (lapsed and not slot.extra_places)
+        if waived:
+            answer["past"] = slot.ends_at <= self.at
+            answer |= dict.fromkeys(("too_soon", "too_far", "too_many"), False)
         return next((reason for reason, is_so in answer.items() if is_so), None)
 
     def _of_visits(self, slot: Slot, visits: list[Appointment]) -> dict[str, bool]:
@@ -155,6 +171,22 @@ class Moment:
             for_them = set()
         self.same("waiting list", offered, for_them)
 
+    def book_as_staff(self, slot: Slot) -> None:
+        """Ask whether staff can book the slot for the patient, with a reason and squeezed in."""
+        expected = self.reason(slot, self.clinic.live(), waived=True)
+        self.same(f"booking by staff {slot.pk}", self.booked_by_staff(slot), expected)
+        squeezed = self.booked_by_staff(slot, squeeze_in=True)
+        self.same(f"squeezing in {slot.pk}", squeezed, None if expected == "full" else expected)
+
+    def booked_by_staff(self, slot: Slot, **body: Any) -> str | None:
+        body |= {"slot_id": slot.pk, "patient_id": self.patient.pk, **REASON}
+        with rolled_back():
+            if slot.pk % OVER_HTTP:
+                book = partial(Appointment.objects.book_own, self.staff, slot.doctor_id)
+                return self._refusal(lambda: book(**body))
+            path = f"/api/appointment/book/{slot.doctor_id}/"
+            return self._outcome(self.desk.post(path, body), 201)
+
     def booked(self, slot: Slot) -> str | None:
         with rolled_back():
             if slot.pk % OVER_HTTP:
@@ -180,6 +212,10 @@ class Moment:
             self.same("explain a move", answer, expected)
             for slot in self.clinic.slots[:1] if code else self.clinic.slots:
                 self.same(f"moving to {slot.pk}", self._moved(visit, slot), expected[slot.pk])
+                if slot.pk % 3 == 0 and slot.pk != visit.slot_id and code is None:
+                    by_staff = self._moved(visit, slot, by=self.staff, **REASON)
+                    waived = self.reason(slot, others, moving=True, waived=True)
+                    self.same(f"moving by staff to {slot.pk}", by_staff, waived)
 
     def _unmovable(self, visit: Appointment) -> str | None:
         """Return the code for which the visit can be moved nowhere, or None."""
@@ -193,13 +229,17 @@ class Moment:
         in_time = visit.starts_at - deadline * MINUTE >= self.at
         return None if in_time else "cancel_deadline_passed"
 
-    def _moved(self, visit: Appointment, slot: Slot) -> str | None:
+    def _moved(
+        self, visit: Appointment, slot: Slot, by: User | None = None, **reason: str
+    ) -> str | None:
         with rolled_back():
             if slot.pk % OVER_HTTP:
                 copy = Appointment.objects.get(pk=visit.pk)
-                return self._refusal(lambda: copy.reschedule(to=slot.pk, by=self.patient.user))
+                by = by or self.patient.user
+                return self._refusal(lambda: copy.reschedule(to=slot.pk, by=by, **reason))
             path = f"/api/appointment/reschedule/{visit.pk}/"
-            return self._outcome(self.client.post(path, {"slot_id": slot.pk}), 200)
+            client = self.desk if by else self.client
+            return self._outcome(client.post(path, {"slot_id": slot.pk, **reason}), 200)
 
     def _outcome(self, answer: Any, success: int) -> str | None:
         """Return the reason in the answer, or None for a success."""

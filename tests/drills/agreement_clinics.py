@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from random import Random
 
-from accounts.tests.factories import UserFactory
+from accounts.models import User
+from accounts.tests.factories import SuperuserFactory, UserFactory
 from appointment.models import Appointment, Offer, Status, WaitlistEntry
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory
@@ -33,6 +34,7 @@ class Ground:
         self.patient: Patient = PatientFactory(user=UserFactory())
         self.child: Patient = DependentFactory(user=self.patient.user)
         self.other: Patient = PatientFactory()
+        self.staff: User = SuperuserFactory()
         self.waiting = [self._entry(self.patient, doctor) for doctor in self.doctors]
         pairs = ((doctor, location) for doctor in self.doctors for location in self.locations)
         hours = {"date": date(2027, 1, 1), "start_time": time(9), "end_time": time(17)}
@@ -76,7 +78,8 @@ class RandomClinic:
         self._make_slots()
         self._book_visits()
         self._hold_places()
-        Slot.objects.bulk_update(self.slots, ["taken", "hold_lapses_at"])
+        self._add_places()
+        Slot.objects.bulk_update(self.slots, ["taken", "hold_lapses_at", "extra_places"])
 
     def instants(self, how_many: int) -> list[datetime]:
         """Return the clinic's own instant, and other instants at which something changes."""
@@ -196,6 +199,13 @@ class RandomClinic:
         entries = [offer.entry for offer in offers]
         WaitlistEntry.objects.bulk_create(entries)
         Offer.objects.bulk_create(offers)
+
+    def _add_places(self) -> None:
+        """Count one of the places of some slots as added by staff. An added place is taken."""
+        chance = Random(self.seed)  # of its own: the rows that `random` chose stay the same
+        for slot in self.slots:
+            likely = 0.5 if slot.hold_lapses_at else 0.2
+            slot.extra_places = int(slot.taken > 0 and chance.random() < likely)
 
     def _offer(self, slot: Slot) -> Offer:
         until = self.at + self.random.choice((-60, -1, 0, 1, 60)) * MINUTE
