@@ -7,11 +7,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="appointment",
             name="moved",
-            field=models.BooleanField(
-                db_default=False,
-                default=False,
-                editable=False,
-                help_text="Its time, doctor or location has ever changed since it was booked.",
-            ),
+            field=models.BooleanField(db_default=False, default=False, editable=False),
         ),
     )

@@ -219,12 +219,7 @@ class Appointment(Lifecycle):
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
     )
-    moved = models.BooleanField(
-        default=False,
-        db_default=False,
-        editable=False,
-        help_text="Its time, doctor or location has ever changed since it was booked.",
-    )
+    moved = models.BooleanField(default=False, db_default=False, editable=False)  # ever, by a verb
     closures_kept = models.SmallIntegerField(
         default=0,
         db_default=0,

@@ -103,6 +103,10 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     )
     patient = PatientNameSerializer(read_only=True, allow_null=True)
     checked_in_at = ZonedDateTimeField(zone=ZONE, read_only=True, allow_null=True)
+    moved = serializers.BooleanField(
+        read_only=True,
+        help_text="Whether its time, doctor or location has ever changed since it was booked.",
+    )
 
     class Meta:
         model = Appointment
