@@ -170,7 +170,8 @@ class PlaceRequest:
             with transaction.atomic():
                 yield
         except SlotFull as full:
-            raise SlotFull(full.message, alternatives=self._alternatives()) from full
+            alternatives = self._alternatives()
+            raise SlotFull(full.message, full.staff_message, alternatives=alternatives) from full
         except IntegrityError as error:
             for constraint, domain_error in CONSTRAINT_ERRORS.items():
                 if violates(error, constraint):
