@@ -22,6 +22,7 @@ Migration = tuple[str, str]
 BEFORE_SERVICE = "Written before there was a release: no old code ran while it was applied."
 WEEK_OF_MAIL = "The table holds the mails of a week: its indexes are made and dropped in a moment."
 UNKNOWN_TABLE = "No release before has the table: no old code reads or writes it."
+NO_ROW_YET = "A partial index of a new column: it has no row, and reads the waitlist in moments."
 NEW_TABLE = "The constraint is of a table that the same migration makes."
 
 # By kind of database: complaints, by code, that its analyser cannot judge, with the reason.
@@ -68,6 +69,10 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
     },
     ("appointment", "0017_event_zone_changed"): {
         "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
+    },
+    ("appointment", "0022_replaced_visit"): {
+        "CREATE_INDEX": NO_ROW_YET,
+        "CREATE_INDEX_EXCLUSIVE": NO_ROW_YET,
     },
     ("doctor", "0002_weekly_hours_time_off_rules"): {
         "NOT_NULL": BEFORE_SERVICE,
