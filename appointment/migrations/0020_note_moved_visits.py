@@ -7,9 +7,7 @@ BATCH = 1000  # visits in one UPDATE, each a transaction of its own
 
 def note(apps, schema_editor):
     visits = apps.get_model("appointment", "Appointment").objects
-    events = apps.get_model("appointment", "AppointmentEvent").objects.filter(
-        kind__in=("rescheduled", "zone_changed")
-    )
+    events = apps.get_model("appointment", "AppointmentEvent").objects.filter(kind="rescheduled")
     keys = events.order_by("appointment").values_list("appointment", flat=True).distinct()
     batch = list(keys[:BATCH])
     while batch:
