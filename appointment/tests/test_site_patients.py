@@ -343,7 +343,8 @@ def test_a_new_patient_is_compared_with_those_of_the_site_alone(
     typed = {"first_name": stranger.first_name, "last_name": "GARCIA lopez", "date_of_birth": BORN}
     admin_client.send(page(Patient, "add"), typed)
     assert Patient.objects.filter(last_name="GARCIA lopez").exists()
-    AppointmentFactory(patient=stranger, slot=ScheduleFactory(location=here).slots.first())
+    session = ScheduleFactory(location=here, date=day_ahead(4))
+    AppointmentFactory(patient=stranger, slot=session.slots.first())
     asked = admin_client.send(page(Patient, "add"), typed)
     assert "may be there already" in asked.content.decode()
 
