@@ -8,7 +8,9 @@ class PatientDeceased(DomainError):
 
     code = "patient_deceased"
     message = "The clinic has recorded this person as deceased. Call the clinic if this is wrong."
-    staff_message = "The patient is marked deceased. The patient's page takes the mark back."
+    staff_message = (
+        "The patient is marked deceased. Take the mark back on the patient's page if it is wrong."
+    )
 
 
 class AlreadyBooked(DomainError):

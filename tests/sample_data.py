@@ -259,8 +259,10 @@ class SampleData(Bodies):
 
     def body(self, method: str, template: str) -> dict[str, Any] | None:
         """Return a correct body with every field that can be written, or None if there is none."""
-        if method in {"GET", "DELETE"} or template.endswith(("/accept/", "/decline/")):
+        if method in {"GET", "DELETE"} or template.endswith("/decline/"):
             return None
+        if template.endswith("/accept/"):
+            return {"override_reason": ""}
         if template in MAILED:
             return self.mailed(template)
         return self.bodies.get(template, self.bodies.get(template.partition("{")[0]))

@@ -277,7 +277,7 @@ def squeeze_in(clinic: Clinic) -> None:
     """The colleague sees Sonia beside Yara at 11:00."""
     clinic.clock.move_to(at("10:50"))
     slot, path = clinic.slot(clinic.colleague, "11:00"), f"book/{clinic.colleague.pk}/"
-    body = {"slot_id": slot.pk, "patient_id": clinic.person("Sonia").pk}
+    body: dict[str, Any] = {"slot_id": slot.pk, "patient_id": clinic.person("Sonia").pk}
     assert clinic.post(clinic.api, path, 409, **body)["code"] == "slot_full"
     body |= {"squeeze_in": True, "override_reason": "In pain"}
     clinic.visits["Sonia"] = clinic.post(clinic.api, path, 201, **body)["id"]

@@ -9,8 +9,10 @@ from django.db.models.signals import m2m_changed
 
 from accounts.models import User
 from accounts.tests.factories import SuperuserFactory, UserFactory
+from appointment.exceptions import NotCancelable
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import SlotFull
 from doctor.models import Schedule, Slot, Specialty
 from doctor.tests.factories import ScheduleFactory, day_ahead
 from patient.models import MedicalHistory, Patient
@@ -57,7 +59,7 @@ def test_of_many_who_book_the_last_place_one_succeeds_and_the_others_are_reporte
         ),
     )
     assert [answer.status_code for answer in answers] == [200] * 8
-    assert saying("No place is left at this time. Free instead: ", answers) == 7
+    assert saying(f"{SlotFull.staff_message} Free instead: ", answers) == 7
     assert saying("was added successfully", answers) == 1
     assert_balanced(slot)
     assert Appointment.objects.get().events.count() == 1
@@ -80,7 +82,7 @@ def test_of_many_who_cancel_one_appointment_one_releases_its_place() -> None:
     visit, staff = AppointmentFactory(), admin_clients(6)
     answers: list[Any] = run_together(6, lambda n: staff[n].act("cancel", visit))
     assert saying("1 canceled.", answers) == 1
-    assert saying("Only an appointment that is scheduled", answers) == 5
+    assert saying(NotCancelable.staff_message, answers) == 5
     assert visit.events.filter(kind="canceled").count() == 1
     assert_balanced(visit.slot)
 

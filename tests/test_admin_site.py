@@ -74,7 +74,7 @@ RECEPTION: dict[type[Model], set[str]] = {
     Schedule: WRITE,
     AppointmentEvent: VIEW,
     Slot: VIEW,
-    WaitlistEntry: {"view", "add"},
+    WaitlistEntry: {"view", "add", "delete"},
     Offer: VIEW,
     TimeOff: {*WRITE, "delete"},
     WeeklyHours: VIEW,

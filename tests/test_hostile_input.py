@@ -28,7 +28,7 @@ WRITING = [
     for route, methods in api_routes().items()
     for method in sorted(methods & {"POST", "PUT", "PATCH"})
 ]
-BODYLESS = ("/logout/", "/logout-all/", "/accept/", "/decline/")
+BODYLESS = ("/logout/", "/logout-all/", "/decline/")
 OF_THE_DAY = (
     "/check-in/{appointment_id}/",
     "/complete/{appointment_id}/",

@@ -255,7 +255,7 @@ def test_a_search_that_is_too_long_is_400(text: str, client) -> None:
     assert_invalid(answered(client, "/api/doctor/doctors/", search=text), "search")
 
 
-@pytest.mark.parametrize("text", ["%", "_", "\\", "a%", "\U0001f600", "--", "%s"])
+@pytest.mark.parametrize("text", ["%", "_", "\\", "a%", "\U0001f600", "--", "%x"])
 def test_a_search_for_a_special_character_is_literal(text: str, client) -> None:
     assert answered(client, "/api/doctor/doctors/", search=text).json()["count"] == 0
 

@@ -5,7 +5,7 @@ are in `appointment.models.booking`, the verbs of its day in `appointment.models
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,9 @@ from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
     AppointmentMoved,
+    CancelDeadlinePassed,
+    CheckedIn,
+    NotCancelable,
 )
 from appointment.models.acting import CHANGE_PERMISSION
 from appointment.models.booking import BookAppointment, RescheduleAppointment
@@ -31,6 +34,7 @@ from doctor.models.site_staff import SiteQuerySet
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
+from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from patient.models import Patient
 
@@ -300,6 +304,71 @@ class Appointment(Lifecycle):
         """Whether the visit is counted in `slot.taken`."""
         return self.status in HOLDING_STATUSES
 
+    # --- Whether it can be canceled or moved ---
+
+    def can_cancel(self, at: datetime | None = None) -> bool:
+        """Whether the patient can cancel the visit at the instant."""
+        try:
+            self.refuse_change(at or timezone.now(), as_patient=True)
+        except DomainError:
+            return False
+        return True
+
+    @property
+    def can_reschedule(self) -> bool:
+        """Whether the patient can move the visit to a free slot now: if it can be canceled."""
+        return self.can_cancel()
+
+    def refuse_change(
+        self, at: datetime, override_reason: str = "", *, as_patient: bool = False
+    ) -> None:
+        """Raise the reason why the visit cannot be canceled or moved at the instant, if any.
+
+        NotCancelable unless it is scheduled and has not begun; CheckedIn for the patient's own call
+        after check-in; CancelDeadlinePassed. With an `override_reason` staff cancel and move every
+        visit that is scheduled.
+        """
+        if self.status != LIVE:
+            raise NotCancelable
+        if override_reason:
+            return
+        if as_patient and self.checked_in_at is not None:
+            raise CheckedIn
+        if self.starts_at <= at:
+            raise NotCancelable
+        if not self._is_before_deadline(at):
+            raise CancelDeadlinePassed
+
+    def acts_as_patient(self, by: User | None) -> bool:
+        """Whether the user acts on this visit as its patient, or for a dependent."""
+        return self._role_of(by) == Role.PATIENT
+
+    def _is_before_deadline(self, at: datetime) -> bool:
+        """Whether the cancel deadline allows a change; a visit on the work list has no deadline."""
+        deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
+        return self.needs_rebooking or self.starts_at - deadline >= at
+
+    def _changeable(self, at: datetime, override_reason: str, *, as_patient: bool) -> Any:
+        """Return this visit for the UPDATE that cancels or moves it, by the rules of its columns.
+
+        It repeats `refuse_change` but for the deadline: a check-in or a completion locks the
+        appointment alone, and may be written after `refuse_change` has read the row.
+        """
+        rows = Appointment.objects.active().filter(pk=self.pk)
+        if override_reason:
+            return rows
+        arrived = {"checked_in_at__isnull": True} if as_patient else {}
+        return rows.filter(starts_at__gt=at, **arrived)
+
+    def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
+        """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
+        self.reload()
+        try:
+            self.refuse_change(at, override_reason, as_patient=as_patient)
+        except DomainError as refusal:
+            return refusal
+        return NotCancelable()
+
     # --- Book, cancel, move ---
 
     @retry_on_stale_lock
@@ -431,7 +500,7 @@ class Appointment(Lifecycle):
 
         None where nothing is offered.
         """
-        entries = self.replacing_entries.filter(status__in=IN_LINE)
+        entries = self.replacing_entries.model.objects.filter(replaces=self.pk, status__in=IN_LINE)
         waiting: dict[int, int | None] = {}
         for entry, slot, status in entries.values_list("pk", "offers__slot", "offers__status"):
             waiting[entry] = slot if status == "open" else waiting.get(entry)

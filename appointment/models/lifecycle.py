@@ -1,10 +1,10 @@
-"""When a visit may change, and the verbs of its day: check-in, completion, no-show, undo.
+"""The verbs of the day of a visit: check-in, completion, no-show, and what takes them back.
 
 The module does not import `Appointment`, which inherits from `Lifecycle`.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 from django.db import models, transaction
@@ -14,10 +14,8 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
-    CancelDeadlinePassed,
     CheckedIn,
     InvalidTransition,
-    NotCancelable,
     NothingToUndo,
 )
 from appointment.models.acting import CHANGE_PERMISSION, acts_as_staff
@@ -26,7 +24,6 @@ from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.waitlist_status import WaitlistStatus
 from doctor.models import Slot
 from extensions.db.retry import retry_on_stale_lock
-from extensions.exceptions import DomainError
 
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
@@ -45,7 +42,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 
 class Lifecycle(models.Model):
-    """The base of `Appointment`: when a visit may change, and the verbs of its day."""
+    """The base of `Appointment` that holds the verbs of the day of the visit."""
 
     patient: Any
     location: Any
@@ -87,71 +84,6 @@ class Lifecycle(models.Model):
         """Return the columns of the work list, for a visit whose slot so many closures hit."""
         kept = min(self.closures_kept, closures)
         return {"closures_kept": kept, "needs_rebooking": closures > kept}
-
-    # --- Whether it can be canceled or moved ---
-
-    def can_cancel(self, at: datetime | None = None) -> bool:
-        """Whether the patient can cancel the visit at the instant."""
-        try:
-            self.refuse_change(at or timezone.now(), as_patient=True)
-        except DomainError:
-            return False
-        return True
-
-    @property
-    def can_reschedule(self) -> bool:
-        """Whether the patient can move the visit to a free slot now: if it can be canceled."""
-        return self.can_cancel()
-
-    def refuse_change(
-        self, at: datetime, override_reason: str = "", *, as_patient: bool = False
-    ) -> None:
-        """Raise the reason why the visit cannot be canceled or moved at the instant, if any.
-
-        NotCancelable unless it is scheduled and has not begun; CheckedIn for the patient's own call
-        after check-in; CancelDeadlinePassed. With an `override_reason` staff cancel and move every
-        visit that is scheduled.
-        """
-        if self.status != LIVE:
-            raise NotCancelable
-        if override_reason:
-            return
-        if as_patient and self.checked_in_at is not None:
-            raise CheckedIn
-        if self.starts_at <= at:
-            raise NotCancelable
-        if not self._is_before_deadline(at):
-            raise CancelDeadlinePassed
-
-    def acts_as_patient(self, by: User | None) -> bool:
-        """Whether the user acts on this visit as its patient, or for a dependent."""
-        return self._role_of(by) == Role.PATIENT
-
-    def _is_before_deadline(self, at: datetime) -> bool:
-        """Whether the cancel deadline allows a change; a visit on the work list has no deadline."""
-        deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
-        return self.needs_rebooking or self.starts_at - deadline >= at
-
-    def _changeable(self, at: datetime, override_reason: str, *, as_patient: bool) -> Any:
-        """Return this visit for the UPDATE that cancels or moves it, by the rules of its columns.
-
-        It repeats `refuse_change` but for the deadline: a check-in or a completion locks the
-        appointment alone, and may be written after `refuse_change` has read the row.
-        """
-        rows = self._rows.active().filter(pk=self.pk)
-        if override_reason:
-            return rows
-        arrived = {"checked_in_at__isnull": True} if as_patient else {}
-        return rows.filter(starts_at__gt=at, **arrived)
-
-    def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
-        """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
-        self.reload()
-        try:
-            self.refuse_change(at, override_reason, as_patient=as_patient)
-        except DomainError as refusal:
-            return refusal
-        return NotCancelable()
 
     # --- The day of the visit: conditional updates that lock the appointment alone. Where an entry
     # of the waitlist would replace the visit, its offered slot and the entry are locked first. ---

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import AlreadyBooked, PatientOverlap, SlotClosed, SlotFull, SlotInPast
 from doctor.models import Schedule, Slot
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.formats import day_text
@@ -56,7 +57,7 @@ def test_a_full_slot_is_reported_with_free_local_times(
     AppointmentFactory(slot=slot)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk, reason="My knee")
     [fault] = form_errors(refused)
-    assert fault.startswith("No place is left at this time. Free instead: ")
+    assert fault.startswith(f"{SlotFull.staff_message} Free instead: ")
     assert f"{day_text(schedule.date)}, 09:30 JST, Downtown;" in fault
     assert "My knee" in refused.content.decode()
     assert f'<option value="{slot.pk}" selected>' in refused.content.decode()
@@ -70,7 +71,7 @@ def test_the_same_patient_twice_is_reported(reception: AdminClient, patient: Pat
     slot = ScheduleFactory(capacity=3).slots.first()
     AppointmentFactory(patient=patient, slot=slot)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
-    assert form_errors(refused) == ["The patient has this time booked already."]
+    assert form_errors(refused) == [AlreadyBooked.staff_message]
     assert_balanced(slot)
 
 
@@ -80,20 +81,20 @@ def test_an_overlap_of_the_patient_is_reported(
     AppointmentFactory(patient=patient, slot=slot)
     elsewhere = ScheduleFactory().slots.first()
     refused = reception.send(ADD, patient=patient.pk, slot=elsewhere.pk)
-    assert form_errors(refused) == ["The patient has another appointment at that time."]
+    assert form_errors(refused) == [PatientOverlap.staff_message]
     assert_balanced(elsewhere)
 
 
 def test_a_closed_slot_is_reported(reception: AdminClient, patient: Patient, slot: Slot) -> None:
     slot.schedule.revise(is_active=False)
     refused = reception.send(ADD, patient=patient.pk, slot=slot.pk)
-    assert form_errors(refused) == ["This time is not open for booking."]
+    assert form_errors(refused) == [SlotClosed.staff_message]
 
 
 def test_a_slot_that_has_begun_is_reported(staff: User, patient: Patient, slot: Slot) -> None:
     with time_machine.travel(slot.starts_at, tick=False):
         refused = AdminClient(staff).send(ADD, patient=patient.pk, slot=slot.pk)
-    assert form_errors(refused) == ["This time has already begun."]
+    assert form_errors(refused) == [SlotInPast.staff_message]
 
 
 def test_a_slot_that_was_deleted_meanwhile_is_reported(

@@ -22,6 +22,7 @@ from appointment.tests.rescheduling import (
     near_horizon,
     short_notice,
 )
+from doctor.exceptions import SlotFull
 from doctor.models import Slot
 from extensions.formats import day_text
 from patient.models import Patient
@@ -84,7 +85,7 @@ def test_a_refused_move_is_reported_and_changes_nothing(
     AppointmentFactory(slot=full)
     refused = reception.change(visit, slot=full.pk, reason="Typed at length")
     [fault] = form_errors(refused)
-    assert fault.startswith("No place is left at this time. Free instead: ")
+    assert fault.startswith(f"{SlotFull.staff_message} Free instead: ")
     assert "Typed at length" in refused.content.decode()
     assert Appointment.objects.get(pk=visit.pk).reason == "Check-up"
     assert_unmoved(visit)

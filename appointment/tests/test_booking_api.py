@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 MEMBERS = {
     "id", "status", "doctor", "location", "slot_id", "starts_at", "ends_at", "time_zone",
     "reason", "created_at", "canceled_at", "cancel_reason", "can_cancel", "can_reschedule",
-    "patient", "checked_in_at",
+    "patient", "checked_in_at", "moved",
 }  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def test_booking_a_slot_answers_the_appointment_and_its_location(client, patient
         "can_reschedule": True,
         "patient": {"id": patient.pk, "name": patient.name},
         "checked_in_at": None,
+        "moved": False,
     }
     assert answer["starts_at"].startswith(f"{day}T09:30:00+0")
     mine = f"/api/appointment/my-appointments/{booked.pk}/"

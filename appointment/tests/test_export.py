@@ -34,6 +34,7 @@ EXPORT = "/api/patient/export/"
 # Models that refer to an account or a patient but hold no data of a patient, and the reason.
 EXEMPT = {
     "admin.LogEntry": "what staff did at the admin: theirs, and it names no patient's data",
+    "patient.PatientWord": "words of names, which are in it",
     "doctor.Doctor": "the clinic's public directory",
     "doctor.Schedule": "the clinic's calendar",
     "doctor.SiteStaff": "where staff work",

@@ -54,6 +54,7 @@ def test_the_answer_is_the_same_appointment_at_its_new_time(client, visit: Appoi
         "starts_at": new.starts_at.astimezone(zone).isoformat(),
         "ends_at": new.ends_at.astimezone(zone).isoformat(),
         "time_zone": "America/New_York",
+        "moved": True,
         "created_at": visit.created_at.astimezone(zone).isoformat(timespec="seconds"),
     }
     for slot in (visit.slot, new):

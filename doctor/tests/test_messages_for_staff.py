@@ -14,7 +14,7 @@ FOR_STAFF = (
     exceptions.HoursOverlap,
     exceptions.LocationInUse,
 )
-WAYS = ("Choose", "Change", "choose", "Move", "delete", "Look", "Give", "give")
+WAYS = ("Choose", "Change", "choose", "Move", "delete", "Look", "Give", "give", "Take the mark")
 
 
 @pytest.mark.parametrize("reason", REFUSALS)

@@ -115,5 +115,5 @@ def test_the_api_takes_midnight_as_an_end(client_of: Any, superuser: User, path:
 def test_the_admin_takes_midnight_as_an_end(staff: User) -> None:
     typed = {"date": day_ahead(5), "start_time": "20:00", "end_time": "00:00", "capacity": "1"}
     typed |= {"doctor": DoctorFactory().pk, "location": LocationFactory().pk, "is_active": "on"}
-    AdminClient(staff).send(page(Schedule, "add"), **typed)
-    assert clocks(Schedule.objects.get()) == ["20:00-00:00"]
+    AdminClient(staff).send(page(Schedule, "add"), **typed, slot_minutes="120")
+    assert clocks(Schedule.objects.get()) == ["20:00-22:00", "22:00-00:00"]

@@ -87,7 +87,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         "preferred_language",
     )
     search_fields = ("last_name", "first_name", "date_of_birth", "phone_number", "user__email")
-    search_help_text = "Name, date of birth (17/05/1990) or phone number, or several of them."
+    search_help_text = "Name, date of birth (17 May 1990) or phone number, or several of them."
     deleted_by_verb = True
     deletion_note = (
         "Coming appointments are canceled, personal and medical data are erased, past appointments "
