@@ -19,7 +19,8 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
 )
 from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, slot_times_on, stored_rows
-from extensions.admin.confirmation import BACK, CONFIRMED, NOT_SAVED
+from extensions.admin.confirmation import BACK, NOT_SAVED
+from extensions.admin.form_keys import CONFIRMED
 from tests.admin_client import (
     AdminClient,
     FormReader,

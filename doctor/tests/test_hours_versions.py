@@ -78,7 +78,7 @@ def test_a_version_of_hours_that_have_ended_needs_a_last_date_and_leaves_theirs(
     admin: APIClient, hours: WeeklyHours
 ) -> None:
     hours.revise(valid_until=MONDAY)
-    assert_invalid(admin.post(path_of(hours), {"from": str(THIRD)}), "non_field_errors")
+    assert_invalid(admin.post(path_of(hours), {"from": str(THIRD)}), "valid_until")
     answer = admin.post(path_of(hours), {"from": str(THIRD), "valid_until": None})
     assert answer.status_code == 201
     hours.refresh_from_db()
