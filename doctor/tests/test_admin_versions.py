@@ -75,22 +75,20 @@ def test_visits_outside_the_new_hours_are_kept_or_refuse_them(
     assert slot_times_on(SECOND) == ["(09:30)", "10:00", "10:30"]
 
 
-@pytest.mark.parametrize(
-    ("typed", "field", "fault"),
-    [
+def test_a_wrong_date_is_reported_beside_its_field(
+    admin_client: AdminClient, hours: WeeklyHours
+) -> None:
+    before = stored_rows()
+    wrong: list[tuple[dict[str, Any], str, str]] = [
         ({"first": str(MONDAY)}, "first", "Use a date after today."),
         ({"first": "1/2/2027"}, "first", "Day and month could be mistaken"),
         ({"first": str(THIRD), "valid_from": str(SECOND)}, "valid_from", FIRST_DATE_STAYS),
         ({"first": str(THIRD), "valid_until": str(SECOND)}, "__all__", "The last date is before"),
-    ],
-)
-def test_a_wrong_date_is_reported_beside_its_field(
-    typed: dict[str, Any], field: str, fault: str, admin_client: AdminClient, hours: WeeklyHours
-) -> None:
-    before = stored_rows()
-    refused = admin_client.change(hours, **typed)
-    [errors] = refused.context["adminform"].form.errors.items()
-    assert (errors[0], errors[1][0][: len(fault)]) == (field, fault)
+    ]
+    for typed, field, fault in wrong:
+        refused = admin_client.change(hours, **typed)
+        [errors] = refused.context["adminform"].form.errors.items()
+        assert (errors[0], errors[1][0][: len(fault)]) == (field, fault)
     assert stored_rows() == before
 
 
