@@ -158,6 +158,7 @@ def test_a_confirmed_preview_of_leave_is_saved_once(staff_client: AdminClient) -
     assert "_confirmed" in preview
     for _ in range(2):
         staff_client.send(path, preview)
+    assert messages_of(staff_client.send(path, form)) == [SENT_TWICE]  # back in the browser, twice
     assert TimeOff.objects.count() == 1
 
 

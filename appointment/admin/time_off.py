@@ -194,7 +194,7 @@ def visit_rows(affected: list[AffectedAppointment]) -> list[dict[str, Any]]:
             "phone": visit.patient.phone_number if visit.patient else "",
             "doctor": visit.doctor,
             "location": visit.location,
-            "alternatives": "; ".join(slot_label(slot, doctors) for slot in slots) or "-",
+            "alternatives": [slot_label(slot, doctors) for slot in slots],
         }
         for visit, slots in ((each.appointment, each.alternatives) for each in affected)
     ]

@@ -10,6 +10,7 @@ from django.template.defaultfilters import pluralize
 from doctor.models import Location, Schedule, Slot, WeeklyHours
 from doctor.models.hours_preview import HoursPreview, SessionPreview
 from doctor.wall_time import extent_of
+from extensions.formats import day_text
 
 AN_HOUR = 60  # minutes: a session up to this length may well be one visit
 TIMES = frozenset({"start_time", "end_time", "slot_minutes"})
@@ -67,6 +68,11 @@ class SlotLengthMixin:
 
 
 # --- Changes --------------------------------------------------------------------------------------
+
+
+def version_fact(first: date) -> str:
+    """Return what a new version of weekly hours from a date on does to the present ones."""
+    return f"These hours end before {day_text(first)}, and new ones take over."
 
 
 def removal_facts(preview: HoursPreview) -> list[str]:

@@ -1,5 +1,6 @@
 """The admin of weekly hours."""
 
+from copy import copy
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from doctor.admin.confirmations import (
@@ -15,28 +17,45 @@ from doctor.admin.confirmations import (
     deletion_of_hours,
     one_visit_fact,
     removal_facts,
+    version_fact,
 )
 from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
 from doctor.exceptions import HoursInUse
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
-from doctor.models.hours_preview import preview_saving
+from doctor.models.hours_preview import HoursPreview, preview_change
 from doctor.wall_time import instant_of
 from extensions.admin.confirmation import ConfirmingAdmin, Question
-from extensions.admin.links import list_link
+from extensions.admin.dates import TypedDateField
+from extensions.admin.links import change_link, list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
 from extensions.formats import day_text
 
 MOST_DAYS_LISTED = 10
+FIRST_DATE_STAYS = (
+    "Leave this date as it was: the new hours begin on the one under “Only from a date on”."
+)
 
 
 class WeeklyHoursForm(SlotLengthMixin, PastAwareForm):
-    """Weekly hours, and `keep`: what happens to appointments outside the changed hours.
+    """Weekly hours, and what a change of them does.
 
-    Hours whose last day is over make no session; a first day in the past changes nothing there.
+    `first`: the date from which new hours with the changed values take over; empty changes the
+    hours themselves. `keep`: appointments outside the changed hours stay. Hours whose last day is
+    over make no session; a first day in the past changes nothing there.
     """
 
+    typed_in = {"from": "first"}
     asked_fields = frozenset({"valid_until", "location"})
+
+    first = TypedDateField(
+        required=False,
+        label="Only from a date on",
+        help_text=(
+            "Empty: the change is for all days from tomorrow on. With a date, these hours end the "
+            "day before it, and new hours with what you change begin."
+        ),
+    )
 
     keep = forms.BooleanField(
         required=False,
@@ -54,12 +73,38 @@ class WeeklyHoursForm(SlotLengthMixin, PastAwareForm):
         over = instant_of(last + timedelta(days=1), time(), location.zone)
         return f"The last day of these hours is over: {day_text(last)}", over
 
+    def clean(self) -> dict[str, Any]:
+        """Raise ValidationError for a changed first date beside that of a new version."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("first") and "valid_from" in self.changed_data:
+            self.add_error("valid_from", FIRST_DATE_STAYS)
+        return cleaned
+
+    def save_by_verb(self, hours: WeeklyHours, keep: bool) -> WeeklyHours:
+        """Publish new hours, revise stored ones or add their version; return what was saved."""
+        if not hours.pk:
+            hours.publish()
+        elif first := self.cleaned_data.get("first"):
+            return hours.add_version(first, keep=keep, **self.revised())
+        elif changes := self.revised():
+            hours.revise(keep=keep, **changes)
+        return hours
+
+    def preview(self, at: datetime) -> HoursPreview:
+        """Return what saving would do, and save nothing; raises what saving raises."""
+        hours = self.instance
+        return preview_change(hours.pk, lambda keep: self.save_by_verb(copy(hours), keep), at)
+
 
 @admin.register(WeeklyHours)
 class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
-    """Weekly hours. A change acts from tomorrow on; one that removes sessions is confirmed."""
+    """Weekly hours. A change acts from tomorrow on, or in new hours from a date on.
+
+    One that removes sessions is confirmed.
+    """
 
     form = WeeklyHoursForm
+    adding_fields = ("first",)  # new hours, from a date on
     fields = (
         "doctor",
         "location",
@@ -89,7 +134,23 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         return super().get_queryset(request).select_related("doctor", "location")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*self.fields, "keep", "sessions") if obj else self.fields
+        if not obj:
+            return self.fields
+        return (*self.fields, *self._version_fields(request, obj), "keep", "sessions")
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Leave out `first`, which a form class has anyway, where the page does not show it."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if self._version_fields(request, obj):
+            return form
+        return type(form.__name__, (form,), {"first": None})
+
+    def _version_fields(self, request: HttpRequest, obj: Any) -> tuple[str, ...]:
+        """Return `first` for stored hours, to those who may also add hours."""
+        may_add = self.has_add_permission(request) and self.has_change_permission(request, obj)
+        return ("first",) if obj and may_add else ()
 
     @admin.display(description="weekday", ordering="weekday")
     def day(self, hours: WeeklyHours) -> str:
@@ -111,30 +172,43 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def question(self, request: HttpRequest, form: Any, change: bool) -> Question | None:
         """Ask before sessions to come are removed, and before each session is one long visit."""
         facts, asked = one_visit_fact(form, change), ""
-        if facts or (change and form.revised()):
-            preview = preview_saving(form.instance, form.revised(), timezone.now())
+        first = form.cleaned_data.get("first")
+        if facts or first or (change and form.revised()):
+            preview = form.preview(timezone.now())
             if preview.appointments and not form.cleaned_data.get("keep"):
                 raise HoursInUse(appointments=preview.appointments)
             if preview.sessions_removed:
                 facts, asked = [*removal_facts(preview), *facts], str(preview)
         if not facts:
             return None
+        facts = [version_fact(first), *facts] if first else facts
         return Question("Confirm the weekly hours", asked=f"{asked} {facts}".strip(), facts=facts)
 
     def deletion_notes(self, rows: list[Any]) -> list[str]:
         return [deletion_of_hours(rows, timezone.now()), self.deletion_note]
 
     def save_model(self, request: HttpRequest, obj: WeeklyHours, form: Any, change: Any) -> None:
-        """Publish or revise the hours, and warn of the days that got no session."""
-        if not change:
-            obj.publish()
-        elif changes := form.revised():
-            obj.revise(keep=form.cleaned_data.get("keep", False), **changes)
-        for day, reason in obj.skipped[:MOST_DAYS_LISTED]:
+        """Save by the verb; name the new version, and warn of the days that got no session."""
+        saved = form.save_by_verb(obj, form.cleaned_data.get("keep", False))
+        if saved is not obj:
+            self.log_addition(request, saved, [{"added": {}}])
+            text = "From {} on: {}."
+            day, link = day_text(saved.valid_from), change_link(saved)
+            self.message_user(request, format_html(text, day, link), messages.SUCCESS)
+        for day, reason in saved.skipped[:MOST_DAYS_LISTED]:
             self.message_user(request, f"Left out: {day_text(day)}. {reason}", messages.WARNING)
-        if len(obj.skipped) > MOST_DAYS_LISTED:
-            more = f"Left out: {len(obj.skipped) - MOST_DAYS_LISTED} more days."
+        if len(saved.skipped) > MOST_DAYS_LISTED:
+            more = f"Left out: {len(saved.skipped) - MOST_DAYS_LISTED} more days."
             self.message_user(request, more, messages.WARNING)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Return what the log says of these hours: of new ones from a date on, that they begin."""
+        first = form.cleaned_data.get("first")
+        if first:
+            return version_fact(first)
+        return super().construct_change_message(request, form, formsets, add)
 
     def delete_model(self, request: HttpRequest, obj: WeeklyHours) -> None:
         obj.unpublish()

@@ -61,20 +61,6 @@ def preview_change(hours: int | None, change: Change, at: datetime) -> HoursPrev
     )
 
 
-def preview_saving(hours: "WeeklyHours", changes: dict[str, Any], at: datetime) -> HoursPreview:
-    """Say what `revise` of these hours would do, or `publish` of new ones.
-
-    Raises what they raise, except ScheduleInUse.
-    """
-
-    def save(keep: bool) -> "WeeklyHours":
-        saved = copy(hours)
-        saved.revise(keep=keep, **changes) if saved.pk else saved.publish()
-        return saved
-
-    return preview_change(hours.pk, save, at)
-
-
 def preview_deletion(hours: "WeeklyHours", at: datetime) -> HoursPreview:
     """Say what deleting these hours would do, and delete nothing."""
 

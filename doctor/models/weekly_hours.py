@@ -262,7 +262,7 @@ class WeeklyHours(SessionTimesModel):
             self.refresh_from_db()
             places = (self.location, changes.get("location", self.location))
             today = max(place.today(at) for place in places)
-            self._refuse_version(first, today)
+            self._refuse_version(first, today, changes)
             version = self._next_version(first, changes)
             version.lock_calendar()
             self._end_before(first)
@@ -297,7 +297,7 @@ class WeeklyHours(SessionTimesModel):
             version.valid_from = day + 7 * A_DAY * (self.every_weeks - weeks_late)
         return version
 
-    def _refuse_version(self, first: date, today: date) -> None:
+    def _refuse_version(self, first: date, today: date, changes: dict[str, Any]) -> None:
         """Raise ValidationError for a date on which no new version can begin."""
         try:
             validate_date(first)
@@ -310,6 +310,11 @@ class WeeklyHours(SessionTimesModel):
                 )
         except ValidationError as error:
             raise ValidationError({"from": error}) from error
+        if first > (self.valid_until or first) and "valid_until" not in changes:
+            ended = (
+                "These hours end before that date: give the new ones a later last date, or none."
+            )
+            raise ValidationError({"valid_until": ValidationError(ended, code="date_range")})
 
     def _end_before(self, day: date) -> None:
         """Let the hours end the day before, unless they end earlier."""

@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.form_keys import CONFIRMED, NOT_TYPED
 
-CONFIRMED = "_confirmed"  # what the user has confirmed: `Question.asked`
 BACK = "_back"  # the button that leads back to the form
-NOT_RESENT = (CONFIRMED, BACK, "csrfmiddlewaretoken")  # the page adds its own
+NOT_RESENT = (*NOT_TYPED, BACK)  # the page adds its own; CONFIRMED is `Question.asked`
 NOT_SAVED = "Nothing has been saved yet."
 
 

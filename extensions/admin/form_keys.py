@@ -19,6 +19,8 @@ from django.utils.module_loading import import_string
 from extensions.rest.idempotency import Answer
 
 FIELD = "_form_key"  # the template admin/change_form.html has it as a hidden input
+CONFIRMED = "_confirmed"  # what the user has confirmed (extensions/admin/confirmation.py)
+NOT_TYPED = (CONFIRMED, "csrfmiddlewaretoken")
 SHAPE = re.compile("[A-Za-z0-9_-]{22}")
 SENT_TWICE = "It was saved once, although the form was sent twice."
 SAVED_BEFORE = (
@@ -33,7 +35,10 @@ class FormKeyMixin(admin.ModelAdmin):
     The setting ADMIN_FORM_STORE names the function that calls `save` at most once for each user
     and key, and keeps what it returns; after None, nothing was saved and the key stays unused. A
     form without a key, of a script, is saved each time.
+    `adding_fields`: fields of a form that changes a row; one that is filled in adds another row.
     """
+
+    adding_fields: tuple[str, ...] = ()
 
     def changeform_view(
         self,
@@ -45,7 +50,7 @@ class FormKeyMixin(admin.ModelAdmin):
         """Show or save the form; for a form that was saved before, go where its first POST led."""
         view = partial(super().changeform_view, request, object_id, form_url, extra_context)
         key = _sent_key(request)
-        if key is None or not _adds_rows(request.POST, object_id):
+        if key is None or not self._adds_rows(request.POST, object_id):
             return view()
         attempt = _Attempt(request, view)
         store = import_string(settings.ADMIN_FORM_STORE)
@@ -68,9 +73,18 @@ class FormKeyMixin(admin.ModelAdmin):
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """Add a new key to a form that can add a row, or the key with which it came back."""
-        if kwargs.get("add") or context["inline_admin_formsets"]:
+        if kwargs.get("add") or self.adding_fields or context["inline_admin_formsets"]:
             context["form_key"] = _sent_key(request) or secrets.token_urlsafe(16)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _adds_rows(self, typed: QueryDict, object_id: str | None) -> bool:
+        """Return whether a form adds a row: its own, one of an inline, or by an adding field."""
+        inlines = any(
+            typed[name] != typed.get(name.replace("-TOTAL_", "-INITIAL_"))
+            for name in typed
+            if name.endswith("-TOTAL_FORMS")
+        )
+        return object_id is None or inlines or any(map(typed.get, self.adding_fields))
 
     def _saved_before(self, attempt: "_Attempt", answer: Answer, respond: Any) -> HttpResponse:
         """Go where the first POST led, with a message; a popup closes as it did (`respond`).
@@ -117,18 +131,12 @@ def _sent_key(request: HttpRequest) -> str | None:
     return sent if SHAPE.fullmatch(sent) else None
 
 
-def _adds_rows(typed: QueryDict, object_id: str | None) -> bool:
-    """Return whether a form adds a row: its own, or one of an inline."""
-    counts = [name for name in typed if name.endswith("-TOTAL_FORMS")]
-    return object_id is None or any(
-        typed[name] != typed.get(name.replace("-TOTAL_", "-INITIAL_")) for name in counts
-    )
-
-
 def _fingerprint(typed: QueryDict) -> str:
     """Return the SHA-256 of what was typed, of the button that was pressed, and of the form's key.
 
+    What a page of confirmation adds is not typed: who goes back to the form and saves it again has
+    typed nothing since.
     The key, which no row has, keeps a stored fingerprint from telling what was typed: a password.
     """
-    fields = sorted(item for item in typed.lists() if item[0] != "csrfmiddlewaretoken")
+    fields = sorted(item for item in typed.lists() if item[0] not in NOT_TYPED)
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
