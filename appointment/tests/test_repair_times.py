@@ -454,7 +454,9 @@ def test_the_wall_times_of_leave_are_listed_and_stay(before: Path) -> None:
     start = session.slots.first().starts_at - timedelta(days=1)
     leave = session.doctor.time_off.create(starts_at=start, ends_at=start + timedelta(hours=8))
     with other_zones(before, **LATE):
-        assert f"Time off {leave.pk} stays; check its times" in repair_times()
+        report = repair_times()
+        assert f"Time off {leave.pk} stays; check its times: {session.doctor}, " in report
+        assert ", 08:00 -08 to " in report
         leave.refresh_from_db()
         assert leave.starts_at == start
 

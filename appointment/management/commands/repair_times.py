@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from django.db.models import Q
 from django.utils import timezone
 
+from appointment.admin.time_off import with_clock
 from appointment.models.zone_repair import Repaired, displaced_doctors, repair
 from doctor.models import Doctor, TimeOff
 from extensions.db.batches import key_batches
@@ -75,11 +76,15 @@ class Command(BaseCommand):
             self.stdout.write(f"... and {number - MOST_LINES:,} more.")
 
     def print_time_off(self, at: datetime) -> None:
-        """List the coming leave and closures, whose instants stay: staff compare the wall times."""
+        """List the coming leave and closures, whose instants stay: staff compare the wall times.
+
+        The times are on the clocks on which the admin shows them.
+        """
         doctors, locations = self.concerned
         whose = Q(doctor__in=doctors) | Q(location__in=locations)
-        coming = TimeOff.objects.filter(whose, ends_at__gt=at).with_names().order_by("starts_at")
-        rows = [f"Time off {row.pk} stays; check its times: {row}" for row in coming]
+        coming = with_clock(TimeOff.objects.filter(whose, ends_at__gt=at).with_names())
+        ordered = coming.order_by("starts_at", "pk")
+        rows = [f"Time off {row.pk} stays; check its times: {row}" for row in ordered]
         self.print_lines(rows, len(rows))
 
     def print_totals(self, dry_run: bool) -> None:
