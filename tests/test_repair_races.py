@@ -85,14 +85,14 @@ def held(patch: pytest.MonkeyPatch) -> Callable[[], bool]:
 
     Returns a function that tells whether a repair has its locks.
     """
-    lock, started = ZoneRepair._lock, []
+    lock, started = ZoneRepair.lock, []
 
     def lock_and_wait(repair: ZoneRepair) -> None:
         lock(repair)
         started.append(True)
         assert becomes_true(somebody_waits)
 
-    patch.setattr(ZoneRepair, "_lock", lock_and_wait)
+    patch.setattr(ZoneRepair, "lock", lock_and_wait)
     return lambda: bool(started)
 
 

@@ -6,20 +6,20 @@ is kept over, and the visit is in the work list.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Q
 
 from accounts.models import AuditEvent
 from appointment.models.appointment import Appointment
 from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
-from doctor.models import Doctor, Location, Schedule, Slot
+from doctor.models import Doctor, Location, Schedule, Slot, TimeOff
 from doctor.models.displaced import (
     ROWS_PER_STATEMENT,
     displaced,
@@ -68,24 +68,36 @@ def displaced_doctors(doctors: Iterable[int], at: datetime) -> Iterator[int]:
             yield doctor
 
 
-def repair(doctor: int, at: datetime, dry_run: bool = False) -> Repaired:
+def repair(
+    doctor: int, at: datetime, dry_run: bool = False, tried: Sequence[set[int]] = ()
+) -> Repaired:
     """Repair the coming slots of a doctor, in one transaction; a second call changes nothing.
 
     With `dry_run` the transaction is rolled back. Where a patient's visit to another doctor is in
-    the way only until it moves too, that doctor is repaired in the same transaction. Locks the
-    locations, the doctors, the patients, the slots, waitlist entries, then the appointments.
+    the way only until it moves too, that doctor is repaired in the same transaction; in a dry run
+    before this one if it is among the doctors `tried` already, as it would have been by now. Locks
+    the locations, the doctors, the patients, the slots, waitlist entries, then the appointments.
     """
-    doctors = {doctor}
+    doctors: set[int] = {doctor}
+    before: list[set[int]] = []
     while True:
         try:
-            return _repair_together(doctors, at, dry_run)
+            return _repair_together(doctors, before, at, dry_run)
         except NeedsDoctors as needed:
-            doctors |= needed.doctors
+            before = [each for each in tried if each in before or each & needed.doctors]
+            doctors |= needed.doctors.difference(*before)
 
 
 @retry_on_stale_lock
-def _repair_together(doctors: set[int], at: datetime, dry_run: bool) -> Repaired:
+def _repair_together(
+    doctors: set[int], before: list[set[int]], at: datetime, dry_run: bool
+) -> Repaired:
+    """Repair the doctors, after those of each group of `before`; return what the last one did."""
     with transaction.atomic():
+        if before:
+            ZoneRepair(doctors.union(*before), at).lock()
+        for group in before:
+            ZoneRepair(group, at).run()
         done = ZoneRepair(doctors, at).run()
         transaction.set_rollback(dry_run)
     return done
@@ -110,7 +122,7 @@ class ZoneRepair:
 
     def run(self) -> Repaired:
         """Lock, find a place for each displaced slot, and write; returns what was done."""
-        self._lock()
+        self.lock()
         self._plan()
         if self.changing:
             self.old_spans = {pk: span_of(self.slots[pk]) for pk in self.places}
@@ -121,7 +133,7 @@ class ZoneRepair:
 
     # --- Lock ---
 
-    def _lock(self) -> None:
+    def lock(self) -> None:
         """Lock the locations, doctors and patients, then read and lock the slots.
 
         Raises StaleLock if another transaction has changed which rows those are.
@@ -188,6 +200,8 @@ class ZoneRepair:
         A slot that stays may be in the way of another one, so this repeats until none gives way.
         """
         self._give_up(slot.pk for slot in self._placeless())
+        for visit in self._concluded():
+            self._leave_behind(visit)
         self._read_surroundings()
         while True:
             slots, visits = self._blocked_by_doctor(), self._blocked_by_patient()
@@ -196,6 +210,12 @@ class ZoneRepair:
             self._give_up(slots)
             for visit in visits:
                 self._leave_behind(visit)
+
+    def _concluded(self) -> list[Appointment]:
+        """Return the completed and missed visits of slots that are over: they took place then."""
+        over = [pk for pk in self.places if self.slots[pk].ends_at <= self.at]
+        visits = (visit for pk in over for visit in self.visits[pk] if visit.holds_a_place)
+        return [visit for visit in visits if visit.status != Status.SCHEDULED]
 
     def _leave_behind(self, visit: Appointment) -> None:
         """Let a visit stay when the others of its slot move; all stay where it has no room."""
@@ -315,8 +335,10 @@ class ZoneRepair:
         """Delete the free slots that are displaced; those with a place are made anew there.
 
         A slot that a client read with a wrong wall time is then gone, and is not booked at another.
+        One that has canceled visits moves instead: staff may undo a cancelation.
         """
-        for pk in [pk for pk in self.places if not self.slots[pk].taken]:
+        empty = (pk for pk, slot in self.slots.items() if not slot.taken and not self.visits[pk])
+        for pk in self.places.keys() & set(empty):
             del self.places[pk]
             self.dropped.append(self.slots[pk])
         Slot.objects.filter(pk__in=[slot.pk for slot in self.dropped]).drop()
@@ -329,7 +351,7 @@ class ZoneRepair:
             staying.capacity = staying.taken = len(visits)
             staying.is_open = False
             staying.save(force_insert=True)
-            Slot.objects.filter(pk=pk).update(taken=F("taken") - len(visits))
+            Slot.objects.filter(pk=pk).release_places(len(visits))
             Appointment.objects.filter(pk__in=visits).update(slot=staying)
             self.visits[staying.pk] = [v for v in self.visits[pk] if v.pk in visits]
             self.staying.append(staying)
@@ -339,12 +361,13 @@ class ZoneRepair:
         by_session: dict[int, list[Slot]] = defaultdict(list)
         for slot in self.staying:
             by_session[slot.schedule_id].append(slot)
-        for slot in self.staying:
-            self.done.kept_visits += [
-                f"Visit {visit.pk} stays at {self._text(visit, slot.starts_at)}"
-                for visit in self.visits[slot.pk]
-                if visit.holds_a_place
-            ]
+        staying = [visit for slot in self.staying for visit in self.visits[slot.pk]]
+        for visit in staying:
+            visit.date = self._local_date(visit)
+            if visit.status == Status.SCHEDULED:
+                text = self._text(visit, visit.starts_at)
+                self.done.kept_visits.append(f"Visit {visit.pk} stays at {text}")
+        Appointment.objects.bulk_update(staying, ["date"], batch_size=ROWS_PER_STATEMENT)
         return [keep_over(self.sessions[pk], slots).pk for pk, slots in by_session.items()]
 
     def _move_visits(self) -> None:
@@ -356,19 +379,30 @@ class ZoneRepair:
         events = []
         for visit in moved:
             old, place = visit.starts_at, self.places[visit.slot_id or 0]
+            visit.closures_kept = self._still_kept(visit, place)
             visit.starts_at, visit.ends_at = place
-            visit.date = place[0].astimezone(visit.location.zone).date()
+            visit.date = self._local_date(visit)
             if visit.holds_a_place:
                 text = f"{self._text(visit, old)} to {self._text(visit, place[0])}"
                 self.done.moved_visits.append(f"Visit {visit.pk} from {text}")
                 events.append(self._event(visit, text))
         Appointment.objects.bulk_update(
-            moved, ["starts_at", "ends_at", "date"], batch_size=ROWS_PER_STATEMENT
+            moved, ["starts_at", "ends_at", "date", "closures_kept"], batch_size=ROWS_PER_STATEMENT
         )
         AppointmentEvent.objects.bulk_create(events, batch_size=ROWS_PER_STATEMENT)
         patients = {event.appointment.patient_id for event in events}
         change = AuditEvent.Action.CHANGE
         AuditEvent.objects.record(change, Appointment, patients, **AuditEvent.by_system())
+
+    def _still_kept(self, visit: Appointment, place: Span) -> int:
+        """Return how many of the closures despite which staff keep the visit hit its place too."""
+        if not visit.closures_kept:
+            return 0
+        hit = TimeOff.objects.filter(Q(doctor=visit.doctor_id) | Q(location=visit.location_id))
+        for start, end in ((visit.starts_at, visit.ends_at), place):
+            hit = hit.filter(starts_at__lt=end, ends_at__gt=start)
+        is_active = self.slots[visit.slot_id or 0].schedule.doctor.is_active
+        return min(visit.closures_kept, hit.count() + (not is_active))
 
     def _event(self, visit: Appointment, detail: str) -> AppointmentEvent:
         """Return an unsaved event of this move by the system."""
@@ -415,6 +449,9 @@ class ZoneRepair:
         self.done.sessions = len(changed)
         self.done.locations = {session.location_id for session in changed}
         self.done.removed, self.done.made = len(self.dropped), len(new)
+
+    def _local_date(self, visit: Appointment) -> date:
+        return visit.starts_at.astimezone(visit.location.zone).date()
 
     def _text(self, visit: Appointment, at: datetime) -> str:
         return instant_text(at, visit.location.zone)

@@ -12,11 +12,11 @@ from django.db import InterfaceError
 from django.utils import timezone
 
 from appointment.models import Appointment, AppointmentEvent, DeclinedSlot, Offer
-from appointment.models.zone_repair import ZoneRepair
+from appointment.models.zone_repair import ZoneRepair, repair
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.test_check_invariants import verdict
 from appointment.tests.waitlist import waiting
-from doctor.models import Location, Schedule, Slot
+from doctor.models import Location, Schedule, Slot, TimeOff
 from doctor.models.displaced import displaced
 from doctor.tests.factories import (
     LocationFactory,
@@ -25,6 +25,7 @@ from doctor.tests.factories import (
     WeeklyHoursFactory,
     day_ahead,
 )
+from doctor.wall_time import A_DAY
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 from tests.zones import other_zones
@@ -145,6 +146,9 @@ def test_a_second_run_changes_nothing_and_a_dry_run_nothing_at_all(before: Path)
     visit = AppointmentFactory(slot=vancouver().slots.first())
     AppointmentFactory(patient=visit.patient, slot=madrid_at(visit.starts_at + timedelta(hours=1)))
     AppointmentFactory(slot=vancouver().slots.last())
+    patient = PatientFactory()
+    for hour in (10, 9):  # the second is in the way of nothing, and the first of it until it moves
+        AppointmentFactory(patient=patient, slot=vancouver(start_time=time(hour)).slots.first())
     with other_zones(before, **LATE):
         untouched = stored()
         report = repair_times("--dry-run")
@@ -233,6 +237,22 @@ def test_the_others_of_its_slot_move(before: Path) -> None:
         repaired = stored()
         repair_times()
         assert stored() == repaired
+
+
+def test_a_place_that_staff_added_is_not_sold_when_a_visit_stays_behind(before: Path) -> None:
+    slot = vancouver().slots.first()
+    visit = AppointmentFactory(slot=slot)
+    slot.add_place(None, "a child with a fever")
+    other = AppointmentFactory(slot=slot)
+    AppointmentFactory(patient=visit.patient, slot=madrid_at(visit.ends_at + timedelta(minutes=30)))
+    with other_zones(before, **LATE):
+        repair_times()
+        assert clock(other) == "09:00"
+        slot.refresh_from_db()
+        assert (slot.taken, slot.capacity, slot.extra_places) == (1, 1, 0)
+        visit.refresh_from_db()
+        assert visit.slot != slot
+        assert verdict()[0] == 0
 
 
 @pytest.mark.parametrize("minutes", [90, None])
@@ -325,6 +345,78 @@ def test_a_visit_whose_hour_no_longer_exists_is_to_be_rebooked(tmp_path: Path) -
         assert verdict()[0] == 0
 
 
+def test_what_took_place_stays_where_it_was_and_who_is_expected_moves(before: Path) -> None:
+    session = vancouver(capacity=2)
+    first, second, third, _ = session.slots.all()
+    seen, missed, expected = (AppointmentFactory(slot=s) for s in (first, second, second))
+    seen_early = AppointmentFactory(slot=third)
+    at = second.ends_at
+    seen.complete(at=at)
+    missed.mark_no_show(at=at)
+    seen_early.check_in(at=at)
+    with other_zones(before, **LATE):
+        done = repair(session.doctor_id, at)
+        for visit, slot in ((seen, first), (missed, second)):
+            assert (clock(visit), visit.starts_at) == (clock(visit.slot), slot.starts_at)
+            assert (visit.needs_rebooking, visit.slot.kept_over) == (False, True)
+        assert [clock(expected), clock(seen_early)] == ["09:30", "10:00"]
+        assert (len(done.moved_visits), done.kept_visits) == (2, [])
+        assert clocks(session.slots.all()) == ["09:00", "09:30", "10:00", "10:30"]
+        assert verdict()[0] == 0
+        assert not repair(session.doctor_id, at).sessions
+
+
+def test_a_cancelation_can_be_undone_after_the_repair(before: Path) -> None:
+    visit = AppointmentFactory(slot=vancouver().slots.first())
+    visit.cancel()
+    with other_zones(before, **LATE):
+        repair_times()
+        visit.refresh_from_db()
+        visit.undo()
+        assert (clock(visit), visit.slot.taken) == ("09:00", 1)
+        assert verdict()[0] == 0
+
+
+@pytest.mark.parametrize(("minutes", "flagged"), [((0, 90), False), ((0, 30, 60, 90), True)])
+def test_a_kept_visit_that_moves_into_other_leave_is_on_the_work_list_again(
+    before: Path, minutes: tuple[int, ...], flagged: bool
+) -> None:
+    visit = AppointmentFactory(slot=vancouver().slots.first())
+    times = [visit.starts_at + timedelta(minutes=each) for each in minutes]
+    for start, end in zip(times[::2], times[1::2], strict=True):
+        TimeOff(doctor=visit.doctor, starts_at=start, ends_at=end).publish()
+    visit.refresh_from_db()
+    visit.keep("the doctor comes in for it")
+    with other_zones(before, **LATE):
+        repair_times()
+        assert (clock(visit), visit.needs_rebooking) == ("09:00", flagged)
+        assert verdict()[0] == 0
+
+
+def test_a_visit_that_stays_has_the_date_of_its_clock(before: Path) -> None:
+    visit = AppointmentFactory(slot=vancouver(start_time=time(), end_time=time(1)).slots.first())
+    AppointmentFactory(patient=visit.patient, slot=madrid_at(visit.starts_at + timedelta(hours=1)))
+    with other_zones(before, **LATE):
+        repair_times()
+        assert clock(visit) == "23:00"
+        assert visit.date == visit.slot.schedule.date - A_DAY
+
+
+def test_a_visit_that_stayed_and_then_fits_new_hours_is_in_its_place(before: Path) -> None:
+    hours = WeeklyHoursFactory(
+        location=LocationFactory(time_zone=VANCOUVER), valid_from=day_ahead(2)
+    )
+    visit = AppointmentFactory(slot=hours.schedules.last().slots.first())
+    AppointmentFactory(patient=visit.patient, slot=madrid_at(visit.starts_at + timedelta(hours=1)))
+    with other_zones(before, **LATE):
+        repair_times()
+        hours.revise(start_time=time(8))
+        assert clock(visit) == "08:00"
+        assert (visit.needs_rebooking, visit.slot.kept_over) == (False, False)
+        assert verdict()[0] == 0
+        assert "Changed 0 sessions" in repair_times()
+
+
 def test_a_wall_time_counts_more_than_the_number_of_a_slot(tmp_path: Path) -> None:
     times = {"start_time": time(1), "end_time": time(5), "slot_minutes": 60, "date": next_change()}
     with other_zones(tmp_path / "1", **LATE):
@@ -362,7 +454,9 @@ def test_the_wall_times_of_leave_are_listed_and_stay(before: Path) -> None:
     start = session.slots.first().starts_at - timedelta(days=1)
     leave = session.doctor.time_off.create(starts_at=start, ends_at=start + timedelta(hours=8))
     with other_zones(before, **LATE):
-        assert f"Time off {leave.pk} stays; check its times" in repair_times()
+        report = repair_times()
+        assert f"Time off {leave.pk} stays; check its times: {session.doctor}, " in report
+        assert ", 08:00 -08 to " in report
         leave.refresh_from_db()
         assert leave.starts_at == start
 

@@ -5,6 +5,7 @@ they were made. When a government changes its clocks, the instants of the coming
 those of the wall times that patients were told.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -116,11 +117,16 @@ def move_slots(slots: Mapping[int, Slot], places: Mapping[int, Span]) -> None:
 def keep_over(session: Schedule, slots: Iterable[Slot]) -> Schedule:
     """Mark locked slots as kept over, in a closed copy of their session; returns the copy.
 
-    The session itself keeps its other slots, and its weekly hours if it has any.
+    The session itself keeps its other slots, and its weekly hours if it has any. The slots note the
+    offset of today: their old wall time is given up, also if staff change the hours to theirs.
     """
     copy = session.on_day(session.date)
     copy.weekly_hours_id, copy.is_active, copy.is_exception = None, False, True
     copy.save(force_insert=True)
-    pks = [slot.pk for slot in slots]
-    Slot.objects.filter(pk__in=pks).update(schedule=copy, kept_over=True)
+    by_offset: dict[int, list[int]] = defaultdict(list)
+    for slot in slots:
+        by_offset[offset_minutes(slot.starts_at, session.location.zone)].append(slot.pk)
+    for offset, pks in by_offset.items():
+        changes = {"schedule": copy, "kept_over": True, "utc_offset": offset}
+        Slot.objects.filter(pk__in=pks).update(**changes)
     return copy

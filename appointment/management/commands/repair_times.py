@@ -1,7 +1,7 @@
 """Move coming slots and visits to the wall times that were promised, after new time zone data."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from django.db.models import Q
 from django.utils import timezone
 
+from appointment.admin.time_off import with_clock
 from appointment.models.zone_repair import Repaired, displaced_doctors, repair
 from doctor.models import Doctor, TimeOff
 from extensions.db.batches import key_batches
@@ -16,6 +17,7 @@ from extensions.db.retry import retry_on_conflict
 
 MOST_LINES = 100  # of each kind
 COUNTS = ("sessions", "removed", "made")
+VISITS = ("moved_visits", "kept_visits")
 
 
 class Command(BaseCommand):
@@ -37,43 +39,59 @@ class Command(BaseCommand):
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         """Repair one doctor after the other, by primary key."""
         at = timezone.now()
-        done: list[Repaired] = []
+        tried: list[set[int]] = []
         repaired: set[int] = set()
+        self.totals: Counter[str] = Counter()
+        self.lines: dict[str, list[str]] = {kind: [] for kind in VISITS}
+        self.concerned: tuple[set[int], set[int]] = set(), set()  # doctors and locations
         for keys in key_batches(Doctor.objects.all()):
             for doctor in displaced_doctors(keys, at):
                 if doctor not in repaired:
-                    done.append(retry_on_conflict(repair)(doctor, at, dry_run))
-                    repaired |= done[-1].doctors
-        self.print_lines(line for each in done for line in each.moved_visits)
-        self.print_lines(line for each in done for line in each.kept_visits)
-        self.print_time_off(done, at)
-        self.print_totals(done, dry_run)
+                    done = retry_on_conflict(repair)(doctor, at, dry_run, tried)
+                    tried.append(done.doctors)
+                    repaired |= done.doctors
+                    self.add(done)
+        for kind in VISITS:
+            self.print_lines(self.lines[kind], self.totals[kind])
+        self.print_time_off(at)
+        self.print_totals(dry_run)
 
-    def print_lines(self, lines: Iterable[str]) -> None:
+    def add(self, done: Repaired) -> None:
+        """Count what a repair has changed; keep its first lines, so that memory does not grow."""
+        for name in COUNTS:
+            self.totals[name] += getattr(done, name)
+        for kind in VISITS:
+            lines = getattr(done, kind)
+            self.totals[kind] += len(lines)
+            self.lines[kind] += lines[: MOST_LINES - len(self.lines[kind])]
+        if done.sessions:
+            self.concerned[0].update(done.doctors)
+            self.concerned[1].update(done.locations)
+
+    def print_lines(self, lines: list[str], number: int) -> None:
         """Print the first lines, and how many there are more."""
-        every = list(lines)
-        for line in every[:MOST_LINES]:
+        for line in lines[:MOST_LINES]:
             self.stdout.write(line)
-        if len(every) > MOST_LINES:
-            self.stdout.write(f"... and {len(every) - MOST_LINES:,} more.")
+        if number > MOST_LINES:
+            self.stdout.write(f"... and {number - MOST_LINES:,} more.")
 
-    def print_time_off(self, done: list[Repaired], at: datetime) -> None:
-        """List the coming leave and closures, whose instants stay: staff compare the wall times."""
-        doctors = {pk for each in done if each.sessions for pk in each.doctors}
-        locations = {pk for each in done for pk in each.locations}
+    def print_time_off(self, at: datetime) -> None:
+        """List the coming leave and closures, whose instants stay: staff compare the wall times.
+
+        The times are on the clocks on which the admin shows them.
+        """
+        doctors, locations = self.concerned
         whose = Q(doctor__in=doctors) | Q(location__in=locations)
-        coming = TimeOff.objects.filter(whose, ends_at__gt=at).with_names().order_by("starts_at")
-        self.print_lines(f"Time off {row.pk} stays; check its times: {row}" for row in coming)
+        coming = with_clock(TimeOff.objects.filter(whose, ends_at__gt=at).with_names())
+        ordered = coming.order_by("starts_at", "pk")
+        rows = [f"Time off {row.pk} stays; check its times: {row}" for row in ordered]
+        self.print_lines(rows, len(rows))
 
-    def print_totals(self, done: list[Repaired], dry_run: bool) -> None:
+    def print_totals(self, dry_run: bool) -> None:
         """Print what was changed in all, or would be."""
-        sums = {name: sum(getattr(each, name) for each in done) for name in COUNTS}
-        moved, kept = (
-            sum(len(getattr(each, name)) for each in done)
-            for name in ("moved_visits", "kept_visits")
-        )
         self.stdout.write(
-            f"{'Would change' if dry_run else 'Changed'} {sums['sessions']:,} sessions: "
-            f"{moved:,} visits moved, {kept:,} kept over to be rebooked; "
-            f"{sums['removed']:,} free slots removed, {sums['made']:,} made."
+            f"{'Would change' if dry_run else 'Changed'} {self.totals['sessions']:,} sessions: "
+            f"{self.totals['moved_visits']:,} visits moved, "
+            f"{self.totals['kept_visits']:,} kept over to be rebooked; "
+            f"{self.totals['removed']:,} free slots removed, {self.totals['made']:,} made."
         )
