@@ -105,7 +105,7 @@ def filled_from(kept: Any, gone: Any) -> dict[str, Any]:
     last name, and the emergency contact only as a whole.
     """
     names = [name for name in FILLED if name not in CONTACT]
-    if kept.last_name == gone.last_name:
+    if kept.last_name_key == gone.last_name_key:
         names.append("first_name")
     if not any(getattr(kept, name) for name in CONTACT):
         names += CONTACT
@@ -145,6 +145,7 @@ class PatientMerge:
             AuditEvent.objects.record(Action.MERGE, each, [each])
         gone.name_in_log("merged")
         gone.delete()
+        self.patient.refresh_from_db()  # before the commit: an erasure may follow at once
 
     def _lock(self) -> tuple[Any, Any]:
         """Lock the accounts of both, then both records, by key; return the records as stored.
