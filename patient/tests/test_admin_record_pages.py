@@ -131,8 +131,22 @@ def test_staff_of_a_site_reach_no_record_of_elsewhere(member: Any, here: Any) ->
     assert admin.get(f"/admin/patient/patient/{old}/change/").headers["Location"] == "/admin/"
 
 
+def test_staff_of_a_site_see_no_time_of_visits_elsewhere(member: Any, here: Any) -> None:
+    slots, elsewhere = ScheduleFactory(location=here).slots.all(), day_ahead(4)
+    pair = [AppointmentFactory(slot=slot, patient=at_desk()).patient for slot in slots[:2]]
+    visits = [
+        AppointmentFactory(slot=ScheduleFactory(date=elsewhere).slots.first(), patient=each)
+        for each in pair
+    ]
+    text = AdminClient(member).get(page(pair[0], "merge"), other=pair[1].pk).content.decode()
+    assert str(visits[0]) not in text
+    assert "at the same time at another site" in text
+    assert "_merge" not in text
+
+
 def test_audit_events_of_a_patient_include_those_of_merged_records(superuser: Any) -> None:
     kept, gone = at_desk(), at_desk()
+    superuser.revise(last_name="Ruiz")  # the search by a number finds no name
     AuditEvent.objects.record("export", gone, [gone], role="staff")
     kept.merge(gone)
     admin = AdminClient(superuser)
