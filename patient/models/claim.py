@@ -4,7 +4,6 @@ import re
 import secrets
 import unicodedata
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -14,9 +13,8 @@ from django.utils.crypto import salted_hmac
 
 from accounts.models import AuditEvent, User
 from extensions.db.locks import lock_rows
-from extensions.text import fold
 from patient.exceptions import NoClaimCode, ProfileDiffers
-from patient.models.merging import COMPARED
+from patient.models.merging import COMPARED, same_value
 from patient.models.patient import Patient
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # 31 characters; without 0, O, 1, I and L
@@ -185,12 +183,6 @@ def _may_merge(own: Patient, record: Patient, account: User) -> bool:
         return False
     filled = {name for name in COMPARED if getattr(own, name)}
     names = {"first_name", "last_name"}
-    if filled <= names and all(_same(own, account, name) for name in names):
+    if filled <= names and all(same_value(own, account, name) for name in names):
         return True
-    return all(not getattr(record, name) or _same(own, record, name) for name in filled)
-
-
-def _same(one: Any, other: Any, name: str) -> bool:
-    values = (getattr(one, name), getattr(other, name))
-    first, second = (fold(each) if isinstance(each, str) else each for each in values)
-    return bool(first == second)
+    return all(not getattr(record, name) or same_value(own, record, name) for name in filled)

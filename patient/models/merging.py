@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from extensions.db.locks import lock_rows
 from extensions.db.retry import StaleLock, retry_on_stale_lock
+from extensions.text import fold
 from patient.exceptions import (
     AlreadyMerged,
     OneIsDeceased,
@@ -27,6 +28,7 @@ from patient.signals import patients_merging
 CONTACT = ("emergency_contact_name", "emergency_contact_phone")  # filled together or not at all
 FILLED = ("date_of_birth", "sex", "phone_number", "address", "preferred_language", *CONTACT)
 COMPARED = ("first_name", "last_name", *FILLED)
+IDENTIFYING = ("first_name", "last_name", "date_of_birth")
 Action = AuditEvent.Action
 
 
@@ -114,6 +116,19 @@ def filled_from(kept: Any, gone: Any) -> dict[str, Any]:
         for name in names
         if not getattr(kept, name) and getattr(gone, name)
     }
+
+
+def same_value(one: Any, other: Any, name: str) -> bool:
+    """Whether both have the same value; texts are compared without case, accents, punctuation."""
+    values = (getattr(one, name), getattr(other, name))
+    first, second = (fold(each) if isinstance(each, str) else each for each in values)
+    return bool(first == second)
+
+
+def unlike(kept: Any, gone: Any) -> list[str]:
+    """Return the names and the birth date in which the records of one person should not differ."""
+    filled = [name for name in IDENTIFYING if getattr(kept, name) and getattr(gone, name)]
+    return [name for name in filled if not same_value(kept, gone, name)]
 
 
 @dataclass

@@ -84,6 +84,28 @@ def test_a_merge_that_is_refused_says_why_before_and_after(admin: Any) -> None:
     assert Patient.objects.count() == 3
 
 
+def test_records_that_may_be_the_same_are_suggested_to_those_who_see_them(
+    superuser: Any, member: Any, here: Any
+) -> None:
+    slot = ScheduleFactory(location=here).slots.first()
+    kept = AppointmentFactory(slot=slot, patient=at_desk(date_of_birth=BORN)).patient
+    same = at_desk(last_name=kept.last_name.upper(), date_of_birth=BORN)
+    link = f"?other={same.pk}"
+    assert link in AdminClient(superuser).get(page(kept, "merge")).content.decode()
+    assert AuditEvent.objects.filter(action="read", patient_id=same.pk).exists()
+    assert link not in AdminClient(member).get(page(kept, "merge")).content.decode()
+
+
+def test_the_preview_warns_where_names_or_birth_dates_differ(admin: Any) -> None:
+    kept = at_desk(first_name="L\u00facia", last_name="Reed", date_of_birth=BORN)
+    same = at_desk(first_name="lucia", last_name="REED")
+    other = at_desk(last_name="Reid", date_of_birth=day_ahead(-8000))
+    path = page(kept, "merge")
+    assert "These differ" not in admin.get(path, other=same.pk).content.decode()
+    text = admin.get(path, other=other.pk).content.decode()
+    assert "These differ: first name, last name, date of birth" in text
+
+
 def test_the_preview_counts_double_wishes(admin: Any) -> None:
     kept, gone, doctor = at_desk(), at_desk(), DoctorFactory()
     for person in (kept, gone):
