@@ -143,7 +143,7 @@ def test_a_change_of_a_visit_is_kept_by_a_merge(verb: str) -> None:
     }.get(verb, partial(visit.check_in, by, at=first.starts_at))
     merged, changed = race(partial(kept.merge, Patient(pk=gone.pk)), change)
     assert count_by_type([merged, changed]) == {NONE: 1, Appointment: 1}
-    visit = Appointment.objects.get(pk=visit.pk)
+    visit.refresh_from_db()
     assert visit.patient == kept
     assert visit.status == ("completed" if verb == "complete" else "scheduled")
     assert_merged_whole(kept, gone)

@@ -95,8 +95,10 @@ class RecordPagesMixin(DomainActionAdmin):
         if other:
             self.rows_shown(other, [other])
             context |= self._preview(request, patient, other)
-        elif found := list(self.get_queryset(request).maybe_same(patient)[:MOST_SHOWN]):
-            self.rows_shown(Patient, found)
+        else:
+            people: Any = self.get_queryset(request)
+            if found := list(people.maybe_same(patient)[:MOST_SHOWN]):
+                self.rows_shown(Patient, found)
             context["found"] = found
         return TemplateResponse(
             request, "patient/merge.html", {**context, "title": "Merge records"}
