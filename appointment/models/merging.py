@@ -62,7 +62,8 @@ def double_wishes(patient: Patient, other: Patient, at: datetime) -> list[Waitli
     in_line = WaitlistEntry.objects.in_line(today_everywhere(at))
     staying: list[WaitlistEntry] = []
     ending: list[WaitlistEntry] = []
-    for entry in in_line.filter(patient__in=(patient, other)).order_by("pk"):
+    rows = in_line.filter(patient__in=(patient, other)).select_related("replaces")
+    for entry in rows.order_by("pk"):
         wish = WaitlistCriteria.of(entry)
         earlier = (each for each in staying if each.patient_id != entry.patient_id)
         is_double = any(wish.meets(WaitlistCriteria.of(each)) for each in earlier)
