@@ -135,7 +135,7 @@ def offered_in_between(monkeypatch: Patch) -> None:
         BookAppointment, "lock_places", after_the_offer(BookAppointment.lock_places)
     )
     monkeypatch.setattr(Appointment, "cancel", cancel_and_tell)
-    monkeypatch.setattr(OfferQuerySet, "_withdraw", withdraw)
+    monkeypatch.setattr(OfferQuerySet, "withdraw_locked", withdraw)
 
 
 @pytest.mark.only_on("postgres")

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.tests.factories import StaffFactory, UserFactory
+from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment.exceptions import VisitsCollide
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.models import merging as merging_of_visits
@@ -18,6 +18,7 @@ from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.exceptions import AlreadyBooked, PatientDeceased, PatientOverlap
 from doctor.models import Slot
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
+from extensions.db.retry import StaleLock
 from patient.exceptions import AlreadyMerged
 from patient.models import ClaimCode, MergedPatient, Patient, claim
 from patient.models import merging as merging_of_patients
@@ -118,13 +119,34 @@ def test_an_accepted_offer_is_kept_by_a_merge() -> None:
         entry = WaitlistEntryFactory(patient=gone, doctor=visit.doctor)
         visit.cancel()
         merged, accepted = race(partial(kept.merge, Patient(pk=gone.pk)), entry.accept)
-        assert count_by_type([merged]) == {NONE: 1}
-        assert count_by_type([accepted]).keys() <= {Appointment, Patient.DoesNotExist}
+        assert count_by_type([merged, accepted]) == {NONE: 1, Appointment: 1}
         assert_merged_whole(kept, gone)
+        assert Appointment.objects.get(pk=accepted.pk).patient == kept
         entry.refresh_from_db()
-        done = isinstance(accepted, Appointment)
-        assert entry.status == ("accepted" if done else "offered")
+        assert (entry.patient, entry.status) == (kept, "accepted")
         assert_balanced(visit.slot)
+
+
+@pytest.mark.parametrize("verb", ["reschedule", "undo", "check in", "late arrival", "complete"])
+def test_a_change_of_a_visit_is_kept_by_a_merge(verb: str) -> None:
+    kept, gone = a_pair()
+    first, second = list(ScheduleFactory().slots.all())[:2]
+    visit, by = AppointmentFactory(patient=gone, slot=first), SuperuserFactory()
+    if verb == "undo":
+        visit.cancel()
+    if verb == "late arrival":
+        visit.mark_no_show(at=first.starts_at)
+    change = {
+        "reschedule": partial(visit.reschedule, second),
+        "undo": partial(visit.undo, by),
+        "complete": partial(visit.complete, at=first.starts_at),
+    }.get(verb, partial(visit.check_in, by, at=first.starts_at))
+    merged, changed = race(partial(kept.merge, Patient(pk=gone.pk)), change)
+    assert count_by_type([merged, changed]) == {NONE: 1, Appointment: 1}
+    visit.refresh_from_db()
+    assert visit.patient == kept
+    assert visit.status == ("completed" if verb == "complete" else "scheduled")
+    assert_merged_whole(kept, gone)
 
 
 def test_a_place_freed_while_two_who_wait_are_merged_is_offered_once() -> None:
@@ -289,26 +311,24 @@ def test_control_without_locks_and_guard_a_code_is_used_twice(
 
 
 @pytest.mark.only_on("postgres")
-def test_control_without_the_entries_locks_an_ended_entry_holds_a_place(
+def test_control_without_the_locks_of_places_a_merge_meets_an_offer_of_an_unlocked_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (kept, gone), wait = a_pair(), gate(2)
     visit = AppointmentFactory(slot=one_slot(capacity=1))
     WaitlistEntryFactory(patient=gone, doctor=visit.doctor, first_date=day_ahead(4))
     later = WaitlistEntryFactory(patient=kept, doctor=visit.doctor)
-    withdraw = merging_of_visits._withdraw
-    waits = iter([lambda: (wait(), wait())])  # before the first of the two is over
+    double_wishes = merging_of_visits.double_wishes
+    waits = iter([lambda: (wait(), wait())])  # in the first attempt of the merge
 
-    def withdraw_and_wait(offers: Any) -> set[int]:
-        slots = withdraw(offers)
+    def double_wishes_and_wait(*args: Any) -> list[WaitlistEntry]:
+        doubles = double_wishes(*args)
         next(waits, lambda: None)()
-        return slots
+        return doubles
 
-    monkeypatch.setattr(merging_of_visits, "lock_places_of", lambda keys: None)
-    monkeypatch.setattr(merging_of_visits, "_withdraw", withdraw_and_wait)
-    monkeypatch.setattr(WaitlistEntry, "is_only_offer_under_way", lambda *args: True)
-    monkeypatch.setattr(type(WaitlistEntry.objects), "skip_locked", lambda rows: rows)
-    race(partial(kept.merge, Patient(pk=gone.pk)), between(wait, visit.cancel))
+    monkeypatch.setattr(merging_of_visits, "lock_places_of", lambda keys: [])
+    monkeypatch.setattr(merging_of_visits, "double_wishes", double_wishes_and_wait)
+    merged, _ = race(partial(kept.merge, Patient(pk=gone.pk)), between(wait, visit.cancel))
+    assert isinstance(merged, StaleLock)
     later.refresh_from_db()
-    assert later.status == "expired"
-    assert Offer.objects.open().filter(entry=later).exists()
+    assert later.status == "offered"

@@ -29,6 +29,8 @@ from patient.models import EmergencyAccess, MedicalHistory, Patient
 
 FOUND = "patients_found"  # in the session: keys of patients whom the user named exactly
 MOST_FOUND = 20
+COLLISION = "Both have a visit at this time, cancel or move one: {}"
+ELSEWHERE = "Both have a visit at the same time at another site. Staff of all sites can merge them."
 HOW_TO_NAME = "Last name and birth date find anybody: García 1984-12-03."
 
 
@@ -141,10 +143,11 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
         return [*super().merge_moves(patient, other), *(lines if doubles else [])]
 
     def merge_obstacles(self, request: HttpRequest, patient: Patient, other: Patient) -> list[str]:
-        """Add the live visits of both that share some time."""
-        visits = colliding_visits(patient, other).select_related("location")
-        collisions = [f"Both have a visit at this time, cancel or move one: {v}" for v in visits]
-        return super().merge_obstacles(request, patient, other) + collisions
+        """Add the live visits of both that share some time, those elsewhere without their time."""
+        user, lines = signed_in_user(request), super().merge_obstacles(request, patient, other)
+        for visit in colliding_visits(patient, other).select_related("location"):
+            lines.append(COLLISION.format(visit) if user.works_at(visit.location_id) else ELSEWHERE)
+        return list(dict.fromkeys(lines))
 
     def relatives(self, patient: Patient) -> QuerySet[Patient]:
         here = has_something_at_sites_of(current_context().user)

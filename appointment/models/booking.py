@@ -26,7 +26,14 @@ from appointment.models.acting import (
     lock_patient_for,
 )
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
-from doctor.exceptions import REFUSALS, AlreadyBooked, PatientOverlap, SlotClosed, SlotFull
+from doctor.exceptions import (
+    REFUSALS,
+    AlreadyBooked,
+    PatientDeceased,
+    PatientOverlap,
+    SlotClosed,
+    SlotFull,
+)
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
 from doctor.models.slot import SlotQuerySet
@@ -276,6 +283,19 @@ class BookAppointment(PlaceRequest):
         else:
             visit.patient = Patient.objects.lock_for(user, patient_id)
 
+    def lock_patient_of_entry(self, entry: Any) -> None:
+        """Lock the account and the patient of a waitlist entry, for whom the visit is.
+
+        Raises StaleLock if the record was merged into another since the entry was read, and
+        WaitlistEntry.DoesNotExist once the patient has been erased.
+        """
+        try:
+            entry.patient = Patient.objects.lock(entry.patient_id)
+        except Patient.DoesNotExist:
+            entry.refresh_from_db(fields=["patient"])
+            raise StaleLock from None
+        self.appointment.patient = entry.patient
+
     def book(self, slots: QuerySet[Slot], *, earliest: bool = False) -> Any:
         """Take a place in the only slot, or the `earliest` that the rules allow; save the visit.
 
@@ -461,9 +481,11 @@ class RestoreAppointment(PlaceRequest):
     def refuse_other_visits(self) -> None:
         """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.
 
-        No reason sets these two aside.
+        Also PatientDeceased for a visit that has not begun. No reason sets these aside.
         """
         visit = self.appointment
+        if visit.starts_at > self.at and visit.patient and visit.patient.is_deceased:
+            raise PatientDeceased
         live = type(visit).objects.active().filter(patient=visit.patient_id)
         others = live.exclude(pk=visit.pk).overlapping(visit.starts_at, visit.ends_at)
         slots = set(others.values_list("slot", flat=True))

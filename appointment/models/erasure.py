@@ -11,7 +11,7 @@ from appointment.models.appointment import Appointment
 from appointment.models.event import AppointmentEvent
 from appointment.models.offer import Offer
 from appointment.models.waitlist import WaitlistEntry, WaitlistEntryQuerySet
-from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
+from appointment.models.waitlist_status import WaitlistStatus
 from doctor.models import Slot
 from extensions.db.retry import StaleLock, retry_on_stale_lock
 from patient.models import Patient
@@ -46,14 +46,10 @@ def end_for_deceased(patient: Patient, by: User | None, at: datetime) -> None:
     Locks all slots of the visits and offers in one statement, then the entries, then the visits.
     Entries in line end as `expired`; places that become free go to other entries.
     """
-    lock_places_of([patient.pk])
-    offers = Offer.objects.open().filter(entry__patient=patient)
-    slots = list(Slot.objects.filter(offers__in=offers).distinct())
-    offers.end("withdrawn")
-    in_line = WaitlistEntry.objects.filter(patient=patient, status__in=IN_LINE)
-    in_line.update(status=WaitlistStatus.EXPIRED)
+    locked, entries = lock_places_of([patient.pk]), WaitlistEntry.objects.filter(patient=patient)
+    freed = Offer.objects.end_entries(entries, WaitlistStatus.EXPIRED, locked, at)
     _cancel_upcoming(patient, by, at, DECEASED, DECEASED)
-    Offer.objects.offer_places(slots, at)
+    Offer.objects.offer_places(freed, at)
 
 
 def _cancel_upcoming(
@@ -76,14 +72,14 @@ def _leave_waitlist(patient: Patient, at: datetime) -> None:
 
 @retry_on_stale_lock
 @transaction.atomic
-def lock_places_of(patients: list[int]) -> None:
+def lock_places_of(patients: list[int]) -> list[Slot]:
     """Lock all slots of these patients' visits and open offers in one statement, then the entries.
 
-    With the entries locked, the patients get no new offer.
+    With the entries locked, the patients get no new offer. Returns the slots.
     """
     visits = Appointment.objects.filter(patient__in=patients, slot__isnull=False)
     slots = set(visits.values_list("slot", flat=True))
-    _lock_slots_and_entries(WaitlistEntry.objects.filter(patient__in=patients), slots)
+    return _lock_slots_and_entries(WaitlistEntry.objects.filter(patient__in=patients), slots)
 
 
 @retry_on_stale_lock
@@ -96,14 +92,15 @@ def lock_entries(keys: Iterable[int]) -> None:
     _lock_slots_and_entries(WaitlistEntry.objects.filter(pk__in=keys), set())
 
 
-def _lock_slots_and_entries(entries: WaitlistEntryQuerySet, slots: set[int]) -> None:
-    """Lock these slots and the slots of the entries' open offers, then the entries.
+def _lock_slots_and_entries(entries: WaitlistEntryQuerySet, slots: set[int]) -> list[Slot]:
+    """Lock these slots and the slots of the entries' open offers, then the entries; return them.
 
     Raises StaleLock if an entry got an offer of another slot in between.
     """
     offers = Offer.objects.open().filter(entry__in=entries)
     slots = slots | set(offers.values_list("slot", flat=True))
-    Slot.objects.filter(pk__in=sorted(slots)).lock()
+    locked = Slot.objects.filter(pk__in=sorted(slots)).lock()
     entries.lock()
     if offers.exclude(slot__in=slots).exists():
         raise StaleLock
+    return locked

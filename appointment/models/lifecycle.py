@@ -22,6 +22,7 @@ from appointment.models.acting import CHANGE_PERMISSION, acts_as_staff
 from appointment.models.booking import RestoreAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.waitlist_status import WaitlistStatus
+from doctor.exceptions import PatientDeceased
 from doctor.models import Slot
 from extensions.db.retry import retry_on_stale_lock
 
@@ -95,13 +96,13 @@ class Lifecycle(models.Model):
         Staff also check in a no-show who comes late: the visit is scheduled again. Raises
         InvalidTransition for any other visit that is not scheduled, and on another date than that
         of the visit, by the calendar of its location. For a late arrival, raises AlreadyBooked or
-        PatientOverlap where the patient has another visit at that time, and locks the user, the
-        patient, the slot, then the appointment.
+        PatientOverlap where the patient has another visit at that time, PatientDeceased, and locks
+        the user, the patient, the slot, then the appointment.
         """
         at = at or timezone.now()
         restore = RestoreAppointment(self, at)
         with restore.transaction():
-            self.refresh_from_db()
+            self.reload()
             late = self._lock_late_arrival(restore) if self.is_at_site_of(by) else {}
             today = self._rows.filter(pk=self.pk, date=self.location.today(at))
             due = today.filter(status=LIVE)
@@ -128,6 +129,8 @@ class Lifecycle(models.Model):
         slots = self._lock_slot()
         if self.status != Status.NO_SHOW:  # another call has checked the patient in
             return {}
+        if self.patient.is_deceased:
+            raise PatientDeceased
         restore.refuse_other_visits()
         return self._scheduled_again(slots)
 

@@ -1,9 +1,9 @@
 """Move what a patient has with doctors to the record that the patient is merged into."""
 
-from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from accounts.models import User
 from appointment.exceptions import VisitsCollide
@@ -31,20 +31,23 @@ def merge_into(patient: Patient, other: Patient, by: User | None, at: datetime) 
     offers in one statement, then the entries, then the visits.
     """
     keys = sorted((patient.pk, other.pk))
-    lock_places_of(keys)
+    locked = lock_places_of(keys)
     visits = Appointment.objects.filter(patient__in=keys)
     lock_rows(visits)
     _refuse_unseen(keys, by)
     if colliding_visits(patient, other).exists():
         raise VisitsCollide
-    doubles = double_wishes(patient, other, at)
+    doubles = [entry.pk for entry in double_wishes(patient, other, at)]
     visits.filter(patient=other).update(patient=patient)
     WaitlistEntry.objects.filter(patient=other).update(patient=patient)
     IdempotencyKey.objects.filter(patient=other).update(patient=patient)
     _move_declined(patient, other)
-    freed = _end_entries(doubles) | _withdraw_offers(patient)
-    Offer.objects.filter(status="open", entry__patient=patient).update(account=patient.user_id)
-    Offer.objects.offer_places(list(Slot.objects.filter(pk__in=freed)), at)
+    entries = WaitlistEntry.objects.filter(pk__in=doubles)
+    freed = Offer.objects.end_entries(entries, WaitlistStatus.EXPIRED, locked, at)
+    refused = Offer.objects.filter(pk__in=_not_acceptable(patient, at))
+    freed += Offer.objects.withdraw_locked(refused, locked, at)
+    Offer.objects.open().filter(entry__patient=patient).update(account=patient.user_id)
+    Offer.objects.offer_places(freed, at)
 
 
 def colliding_visits(patient: Patient, other: Patient) -> AppointmentQuerySet:
@@ -59,7 +62,8 @@ def double_wishes(patient: Patient, other: Patient, at: datetime) -> list[Waitli
     in_line = WaitlistEntry.objects.in_line(today_everywhere(at))
     staying: list[WaitlistEntry] = []
     ending: list[WaitlistEntry] = []
-    for entry in in_line.filter(patient__in=(patient, other)).order_by("pk"):
+    rows = in_line.filter(patient__in=(patient, other)).select_related("replaces")
+    for entry in rows.order_by("pk"):
         wish = WaitlistCriteria.of(entry)
         earlier = (each for each in staying if each.patient_id != entry.patient_id)
         is_double = any(wish.meets(WaitlistCriteria.of(each)) for each in earlier)
@@ -85,37 +89,46 @@ def _move_declined(patient: Patient, other: Patient) -> None:
     theirs.update(patient=patient)
 
 
-def _end_entries(entries: Iterable[WaitlistEntry]) -> set[int]:
-    """End these entries as `expired`; return the keys of the slots that they were offered."""
-    rows = WaitlistEntry.objects.filter(pk__in=[entry.pk for entry in entries])
-    freed = _withdraw(Offer.objects.open().filter(entry__in=rows))
-    rows.update(status=WaitlistStatus.EXPIRED)
-    return freed
+class Held(NamedTuple):
+    """A visit of the merged patient that has not ended, or an open offer that stands.
 
-
-def _withdraw_offers(patient: Patient) -> set[int]:
-    """Withdraw the open offers that the merged patient could not accept; return their slots' keys.
-
-    They overlap a live visit or another open offer of the patient, or are of a slot of which the
-    account has an open offer for one of its other people.
+    `location`: where it counts toward the limit; None for an offer that moves a visit.
     """
-    offers = Offer.objects.open().select_related("slot")
-    own = offers.filter(entry__patient=patient).order_by("entry")
-    of_family = offers.filter(entry__patient__user=patient.user_id).exclude(entry__patient=patient)
-    elsewhere = set(of_family.values_list("slot", flat=True)) if patient.user_id else set()
-    live = Appointment.objects.active().filter(patient=patient)
-    spans, refused = list(live.values_list("starts_at", "ends_at")), []
+
+    visit: int | None
+    starts_at: datetime
+    ends_at: datetime
+    location: int | None
+
+
+def _not_acceptable(patient: Patient, at: datetime) -> list[int]:
+    """Return the keys of the open offers that the merged patient could not accept.
+
+    Those overlap a live visit or an older offer of the patient, exceed a location's limit, or are
+    of a slot of which the account has an open offer for one of its other people. A visit that an
+    offer's entry replaces is left out of account.
+    """
+    open_offers = Offer.objects.open().select_related("slot__location", "entry")
+    own = open_offers.filter(entry__patient=patient).order_by("entry")
+    of_family = open_offers.filter(entry__patient__user=patient.user_id or 0)
+    elsewhere = set(of_family.exclude(entry__patient=patient).values_list("slot", flat=True))
+    live = Appointment.objects.not_ended(at).filter(patient=patient)
+    held = [Held(*row) for row in live.values_list("pk", "starts_at", "ends_at", "location")]
+    refused = []
     for offer in own:
-        start, end = offer.slot.starts_at, offer.slot.ends_at
-        if offer.slot_id in elsewhere or any(s < end and e > start for s, e in spans):
+        slot, replaced = offer.slot, offer.entry.replaces_id
+        others = [each for each in held if replaced is None or each.visit != replaced]
+        if slot.pk in elsewhere or not _fits(slot, others):
             refused.append(offer.pk)
         else:
-            spans.append((start, end))
-    return _withdraw(Offer.objects.filter(pk__in=refused))
+            counts_at = None if replaced else slot.location_id
+            held.append(Held(None, slot.starts_at, slot.ends_at, counts_at))
+    return refused
 
 
-def _withdraw(offers: QuerySet[Offer]) -> set[int]:
-    """Withdraw these open offers; return the keys of their slots."""
-    slots = set(offers.values_list("slot", flat=True))
-    offers.end("withdrawn")  # type: ignore[attr-defined]
-    return slots
+def _fits(slot: Slot, others: list[Held]) -> bool:
+    """Whether a visit in the slot overlaps no other one and is within the location's limit."""
+    limit = slot.location.max_live_per_patient
+    there = [each for each in others if each.location == slot.location_id]
+    overlapping = (o for o in others if o.starts_at < slot.ends_at and o.ends_at > slot.starts_at)
+    return not any(overlapping) and (limit is None or len(there) < limit)

@@ -210,7 +210,7 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         """
         rows = entries.filter(status__in=IN_LINE).lock()
         ended = WaitlistEntry.objects.filter(pk__in=[entry.pk for entry in rows])
-        freed = self._withdraw(self.model.objects.open().filter(entry__in=ended), locked, at)
+        freed = self.withdraw_locked(self.model.objects.open().filter(entry__in=ended), locked, at)
         if rows:
             ended.update(status=to)
             _record(AuditEvent.Action.CHANGE, WaitlistEntry, {entry.patient_id for entry in rows})
@@ -225,12 +225,15 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         as `end_entries`.
         """
         offers = self.model.objects.open().filter(entry__replaces=visit)
-        return self._withdraw(offers.filter(slot__starts_at__gte=start), locked, at)
+        return self.withdraw_locked(offers.filter(slot__starts_at__gte=start), locked, at)
 
-    def _withdraw(
+    def withdraw_locked(
         self, offers: "OfferQuerySet", locked: Iterable[Slot], at: datetime
     ) -> list[Slot]:
-        """Withdraw these open offers, and expire those past `expires_at`; return their slots."""
+        """Withdraw these open offers, and expire those past `expires_at`; return their slots.
+
+        Raises StaleLock for an offer of a slot that is not among the `locked`.
+        """
         by_key = {slot.pk: slot for slot in locked}
         offered = sorted(set(offers.values_list("slot", flat=True)))
         if not by_key.keys() >= set(offered):

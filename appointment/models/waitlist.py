@@ -325,7 +325,7 @@ class WaitlistEntry(models.Model):
         visit.override_reason = override_reason
         booking = BookAppointment(visit, at, waive=waive, permission=CHANGE_ENTRY)
         with booking.transaction():
-            visit.patient = self.patient = Patient.objects.lock(self.patient_id)
+            booking.lock_patient_of_entry(self)
             offer = self._acceptable_offer(by, at)
             booking.lock_places([offer.slot_id])
             self._end_offer(offer, at)

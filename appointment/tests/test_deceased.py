@@ -104,6 +104,35 @@ def test_a_visit_that_has_begun_is_not_moved(child: Patient) -> None:
         visit.reschedule(to=second)
 
 
+def test_a_no_show_who_is_deceased_does_not_come_late(child: Patient, staff: Any) -> None:
+    visit = AppointmentFactory(patient=child)
+    at = visit.starts_at
+    visit.mark_no_show(by=staff, at=at)
+    child.mark_deceased(at=at)
+    with pytest.raises(PatientDeceased):
+        visit.check_in(by=staff, at=at)
+    assert visit.undo(by=staff, at=at).status == "scheduled"  # a wrong no-show is put right
+
+
+def test_no_undo_makes_a_visit_ahead_scheduled(child: Patient, staff: Any) -> None:
+    early = AppointmentFactory(patient=child)
+    before = early.starts_at - timedelta(minutes=5)
+    early.check_in(by=staff, at=before)
+    early.complete(by=staff, at=before)
+    canceled = AppointmentFactory(patient=child)
+    child.mark_deceased(at=before)
+    for visit in (early, Appointment.objects.get(pk=canceled.pk)):
+        with pytest.raises(PatientDeceased):
+            visit.undo(by=staff, at=before, override_reason="Family asks")
+
+
+def test_the_end_of_an_entry_leaves_an_audit_event(child: Patient) -> None:
+    WaitlistEntryFactory(patient=child)
+    child.mark_deceased()
+    event = AuditEvent.objects.get(kind="appointment.waitlistentry")
+    assert (event.action, event.patient_id) == ("change", child.pk)
+
+
 def test_explain_says_deceased(child: Patient, client_of: Any) -> None:
     slot = ScheduleFactory().slots.first()
     child.mark_deceased()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,8 +17,14 @@ from appointment.exceptions import VisitsCollide
 from appointment.export import Export
 from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.waitlist import holders, offered, only_visit, waiting
-from doctor.tests.factories import DoctorFactory, ScheduleFactory, SiteStaffFactory, day_ahead
+from appointment.tests.waitlist import HALF_AN_HOUR, holders, offered, only_visit, waiting
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+    ScheduleFactory,
+    SiteStaffFactory,
+    day_ahead,
+)
 from patient.exceptions import (
     AlreadyMerged,
     OneIsDeceased,
@@ -25,7 +32,7 @@ from patient.exceptions import (
     SameRecord,
     TwoAccounts,
 )
-from patient.models import EmergencyAccess, MergedPatient, Patient
+from patient.models import ClaimCode, EmergencyAccess, MergedPatient, Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
 from tests.balance import assert_balanced
 from tests.races import assert_in_order
@@ -59,6 +66,48 @@ def test_visits_history_accesses_and_answers_go_to_the_one_who_stays() -> None:
     assert (pointer.old_key, pointer.patient) == (gone.pk, kept)
     assert_balanced(visits[0].slot)
     assert_in_order()
+
+
+NOT_MOVED = {
+    "patient.ClaimCode": "a merge voids the codes of both",
+    "patient.PatientWord": "made from the names of the one who stays",
+}
+
+
+def rows_of(patient: Patient) -> dict[tuple[type[Model], str], list[Any]]:
+    """Map each relation to patients, hidden ones included, to the keys of this patient's rows."""
+    relations: list[Any] = [
+        each for each in Patient._meta.get_fields(include_hidden=True) if each.one_to_many
+    ]
+    ways = [(each.related_model, each.field.name) for each in relations]
+    return {
+        (model, name): list(model._base_manager.filter(**{name: patient}).values_list("pk"))
+        for model, name in ways
+    }
+
+
+def test_whatever_refers_to_a_patient_is_moved_by_a_merge_or_exempt() -> None:
+    kept, gone = PatientFactory(), at_desk(date_of_birth=day_ahead(-9000))
+    visit = AppointmentFactory(patient=gone)
+    WaitlistEntryFactory(patient=gone)
+    DeclinedSlot.of(gone.pk, visit.slot).save()
+    MedicalHistoryFactory(patient=gone)
+    EmergencyAccess(patient=gone, reason="Unconscious").begin()
+    IdempotencyKey.objects.create(user=UserFactory(), key="k", patient=gone)
+    gone.merge(at_desk())
+    ClaimCode.objects.issue(gone, by=None)
+    before = rows_of(gone)
+    assert all(before.values()), "make a row of each model here"
+    kept.merge(gone)
+    after = rows_of(kept)
+    left = {
+        model._meta.label
+        for model, name in before
+        if model._meta.label not in NOT_MOVED
+        and not set(before[model, name]) <= set(after[model, name])
+    }
+    assert left == set()
+    assert not any(rows_of(gone).values())
 
 
 def test_empty_fields_are_filled_and_those_of_the_one_who_stays_stand() -> None:
@@ -262,6 +311,81 @@ def test_an_account_keeps_one_open_offer_of_a_slot(patient: Patient) -> None:
     assert holders(slot) == [entry.pk for entry in entries]
     patient.merge(gone)
     assert holders(slot) == [entries[0].pk]
+
+
+def test_an_offer_that_overlaps_only_the_visit_it_replaces_stands(patient: Patient) -> None:
+    visit = only_visit()
+    later = ScheduleFactory(date=visit.date, start_time=time(10), end_time=time(12))
+    own = AppointmentFactory(patient=patient, slot=later.slots.first())
+    waiting(visit, patient=patient, replaces=own)
+    visit.cancel()
+    offer = Offer.objects.open().get()
+    patient.merge(at_desk())
+    assert Offer.objects.open().get() == offer
+    assert_in_order()
+
+
+def test_an_offer_beyond_the_limit_of_the_location_is_withdrawn(patient: Patient) -> None:
+    visit, gone = only_visit(location=LocationFactory(max_live_per_patient=2)), at_desk()
+    entry, next_one = waiting(visit, patient=gone), waiting(visit)
+    for n, person in enumerate((patient, gone), start=5):
+        session = ScheduleFactory(location=visit.location, date=day_ahead(n))
+        AppointmentFactory(patient=person, slot=session.slots.first())
+    visit.cancel()
+    assert holders(visit.slot) == [entry.pk]
+    patient.merge(gone)
+    assert holders(visit.slot) == [next_one.pk]
+    entry.refresh_from_db()
+    assert entry.status == "waiting"
+
+
+def test_a_lapsed_offer_of_a_double_wish_counts_as_declined(patient: Patient) -> None:
+    visit, gone = only_visit(), at_desk()
+    waiting(visit, patient=patient, first_date=day_ahead(4))
+    waiting(visit, patient=gone)
+    visit.cancel()
+    patient.merge(gone, at=timezone.now() + HALF_AN_HOUR)
+    assert Offer.objects.get().status == "expired"
+    assert DeclinedSlot.objects.get().patient == patient
+
+
+def test_an_entry_that_ends_as_a_double_wish_leaves_an_audit_event(patient: Patient) -> None:
+    gone, doctor = at_desk(), DoctorFactory()
+    for person in (patient, gone):
+        WaitlistEntryFactory(patient=person, doctor=doctor)
+    patient.merge(gone)
+    event = AuditEvent.objects.get(kind="appointment.waitlistentry")
+    assert (event.action, event.patient_id, event.role) == ("change", patient.pk, "system")
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_an_offer_is_accepted_by_an_entry_that_was_read_before_the_merge(
+    patient: Patient, staff: Any, replaces: bool
+) -> None:
+    visit, gone = only_visit(), at_desk()
+    later = ScheduleFactory(date=day_ahead(6)).slots.first()
+    own = AppointmentFactory(patient=gone, slot=later) if replaces else None
+    entry = waiting(visit, patient=gone, replaces=own)
+    visit.cancel()
+    patient.merge(Patient.objects.get(pk=gone.pk))
+    assert entry.patient.pk == gone.pk
+    assert entry.accept(by=staff).patient == patient
+    assert_in_order()
+
+
+def test_a_check_in_stands_where_the_record_is_merged_in_its_midst(
+    patient: Patient, staff: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit = AppointmentFactory(patient=at_desk())
+
+    def merge_meanwhile(visit: Appointment, user: Any) -> bool:
+        patient.merge(Patient.objects.get(pk=visit.patient_id))
+        return True
+
+    monkeypatch.setattr(Appointment, "is_at_site_of", merge_meanwhile)
+    visit.check_in(by=staff, at=visit.starts_at)
+    visit.refresh_from_db()
+    assert (visit.patient, visit.checked_in_at) == (patient, visit.starts_at)
 
 
 def test_a_declined_time_is_not_offered_to_the_one_who_stays(patient: Patient) -> None:

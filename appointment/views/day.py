@@ -62,7 +62,9 @@ class LifecycleView(GenericAPIView[Appointment]):
 class CheckInView(LifecycleView):
     """Check a patient in."""
 
-    conflicts = {"post": ("already_booked", "patient_overlap", "invalid_transition")}
+    conflicts = {
+        "post": ("patient_deceased", "already_booked", "patient_overlap", "invalid_transition")
+    }
     verb = Appointment.check_in
 
     @extend_schema(request=None, operation_id="appointment_check_in")
@@ -70,7 +72,7 @@ class CheckInView(LifecycleView):
         """Check the patient in, on the date of the visit; a second call changes nothing.
 
         Staff also check in a no-show who comes late: the visit is scheduled again. It is refused
-        where the patient has another visit at that time.
+        where the patient has another visit at that time or is marked deceased.
         """
         return self.perform(request)
 

@@ -18,9 +18,10 @@ from accounts.requests import signed_in_user
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.admin.forms import Autocomplete
 from extensions.formats import date_text
+from patient.admin.duplicates import MOST_SHOWN
 from patient.exceptions import MergeRefused
 from patient.models import ClaimCode, MedicalHistory, MergedPatient, Patient
-from patient.models.merging import COMPARED, filled_from, refuse_merge
+from patient.models.merging import COMPARED, filled_from, refuse_merge, unlike
 
 # The pages: name in the URL, label of the link on the patient's page, and the permission.
 PAGES = {
@@ -94,6 +95,11 @@ class RecordPagesMixin(DomainActionAdmin):
         if other:
             self.rows_shown(other, [other])
             context |= self._preview(request, patient, other)
+        else:
+            people: Any = self.get_queryset(request)
+            if found := list(people.maybe_same(patient)[:MOST_SHOWN]):
+                self.rows_shown(Patient, found)
+            context["found"] = found
         return TemplateResponse(
             request, "patient/merge.html", {**context, "title": "Merge records"}
         )
@@ -130,6 +136,7 @@ class RecordPagesMixin(DomainActionAdmin):
         return {
             "other": other,
             "rows": [*rows, self._accounts(request, patient, other)],
+            "unlike": [_label(name) for name in unlike(patient, other)],
             "moves": self.merge_moves(patient, other),
             "obstacles": self.merge_obstacles(request, patient, other),
             "swap": f"{_path('merge', other)}?other={patient.pk}",

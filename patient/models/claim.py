@@ -4,7 +4,6 @@ import re
 import secrets
 import unicodedata
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -15,7 +14,7 @@ from django.utils.crypto import salted_hmac
 from accounts.models import AuditEvent, User
 from extensions.db.locks import lock_rows
 from patient.exceptions import NoClaimCode, ProfileDiffers
-from patient.models.merging import COMPARED
+from patient.models.merging import COMPARED, same_value
 from patient.models.patient import Patient
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # 31 characters; without 0, O, 1, I and L
@@ -177,24 +176,13 @@ def _may_merge(own: Patient, record: Patient, account: User) -> bool:
     """Whether the account's own profile is empty or equal to the record.
 
     Empty: it has only the names of the account, as the first booking made it. Equal: each of its
-    fields is empty, or the same in the record, or empty there.
+    fields is empty, or the same in the record, or empty there. Texts are compared as the search
+    folds them: without case, accents and punctuation.
     """
     if own.is_deceased:
         return False
     filled = {name for name in COMPARED if getattr(own, name)}
     names = {"first_name", "last_name"}
-    if filled <= names and all(getattr(own, name) == getattr(account, name) for name in names):
+    if filled <= names and all(same_value(own, account, name) for name in names):
         return True
-    return all(_same(getattr(own, name), getattr(record, name)) for name in filled)
-
-
-def _same(own: Any, recorded: Any) -> bool:
-    return not recorded or _folded(own) == _folded(recorded)
-
-
-def _folded(value: Any) -> Any:
-    """Return a text without case, accents and double spaces; any other value as it is."""
-    if not isinstance(value, str):
-        return value
-    letters = unicodedata.normalize("NFKD", value.casefold())
-    return " ".join("".join(one for one in letters if not unicodedata.combining(one)).split())
+    return all(not getattr(record, name) or same_value(own, record, name) for name in filled)

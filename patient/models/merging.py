@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from extensions.db.locks import lock_rows
 from extensions.db.retry import StaleLock, retry_on_stale_lock
+from extensions.text import fold
 from patient.exceptions import (
     AlreadyMerged,
     OneIsDeceased,
@@ -27,6 +28,7 @@ from patient.signals import patients_merging
 CONTACT = ("emergency_contact_name", "emergency_contact_phone")  # filled together or not at all
 FILLED = ("date_of_birth", "sex", "phone_number", "address", "preferred_language", *CONTACT)
 COMPARED = ("first_name", "last_name", *FILLED)
+IDENTIFYING = ("first_name", "last_name", "date_of_birth")
 Action = AuditEvent.Action
 
 
@@ -105,7 +107,7 @@ def filled_from(kept: Any, gone: Any) -> dict[str, Any]:
     last name, and the emergency contact only as a whole.
     """
     names = [name for name in FILLED if name not in CONTACT]
-    if kept.last_name == gone.last_name:
+    if kept.last_name_key == gone.last_name_key:
         names.append("first_name")
     if not any(getattr(kept, name) for name in CONTACT):
         names += CONTACT
@@ -114,6 +116,19 @@ def filled_from(kept: Any, gone: Any) -> dict[str, Any]:
         for name in names
         if not getattr(kept, name) and getattr(gone, name)
     }
+
+
+def same_value(one: Any, other: Any, name: str) -> bool:
+    """Whether both have the same value; texts are compared without case, accents, punctuation."""
+    values = (getattr(one, name), getattr(other, name))
+    first, second = (fold(each) if isinstance(each, str) else each for each in values)
+    return bool(first == second)
+
+
+def unlike(kept: Any, gone: Any) -> list[str]:
+    """Return the names and the birth date in which the records of one person should not differ."""
+    filled = [name for name in IDENTIFYING if getattr(kept, name) and getattr(gone, name)]
+    return [name for name in filled if not same_value(kept, gone, name)]
 
 
 @dataclass
@@ -145,6 +160,7 @@ class PatientMerge:
             AuditEvent.objects.record(Action.MERGE, each, [each])
         gone.name_in_log("merged")
         gone.delete()
+        self.patient.refresh_from_db()  # before the commit: an erasure may follow at once
 
     def _lock(self) -> tuple[Any, Any]:
         """Lock the accounts of both, then both records, by key; return the records as stored.

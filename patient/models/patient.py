@@ -340,7 +340,6 @@ class Patient(FoldedModel, PartialUpdateModel):
         patients, all their slots, waitlist entries, then the visits.
         """
         PatientMerge(self, other, by, at or timezone.now()).run()
-        self.refresh_from_db()
 
     @retry_on_stale_lock
     @transaction.atomic

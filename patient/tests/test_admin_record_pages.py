@@ -84,6 +84,28 @@ def test_a_merge_that_is_refused_says_why_before_and_after(admin: Any) -> None:
     assert Patient.objects.count() == 3
 
 
+def test_records_that_may_be_the_same_are_suggested_to_those_who_see_them(
+    superuser: Any, member: Any, here: Any
+) -> None:
+    slot = ScheduleFactory(location=here).slots.first()
+    kept = AppointmentFactory(slot=slot, patient=at_desk(date_of_birth=BORN)).patient
+    same = at_desk(last_name=kept.last_name.upper(), date_of_birth=BORN)
+    link = f"?other={same.pk}"
+    assert link in AdminClient(superuser).get(page(kept, "merge")).content.decode()
+    assert AuditEvent.objects.filter(action="read", patient_id=same.pk).exists()
+    assert link not in AdminClient(member).get(page(kept, "merge")).content.decode()
+
+
+def test_the_preview_warns_where_names_or_birth_dates_differ(admin: Any) -> None:
+    kept = at_desk(first_name="L\u00facia", last_name="Reed", date_of_birth=BORN)
+    same = at_desk(first_name="lucia", last_name="REED")
+    other = at_desk(last_name="Reid", date_of_birth=day_ahead(-8000))
+    path = page(kept, "merge")
+    assert "These differ" not in admin.get(path, other=same.pk).content.decode()
+    text = admin.get(path, other=other.pk).content.decode()
+    assert "These differ: first name, last name, date of birth" in text
+
+
 def test_the_preview_counts_double_wishes(admin: Any) -> None:
     kept, gone, doctor = at_desk(), at_desk(), DoctorFactory()
     for person in (kept, gone):
@@ -131,8 +153,22 @@ def test_staff_of_a_site_reach_no_record_of_elsewhere(member: Any, here: Any) ->
     assert admin.get(f"/admin/patient/patient/{old}/change/").headers["Location"] == "/admin/"
 
 
+def test_staff_of_a_site_see_no_time_of_visits_elsewhere(member: Any, here: Any) -> None:
+    slots, elsewhere = ScheduleFactory(location=here).slots.all(), day_ahead(4)
+    pair = [AppointmentFactory(slot=slot, patient=at_desk()).patient for slot in slots[:2]]
+    visits = [
+        AppointmentFactory(slot=ScheduleFactory(date=elsewhere).slots.first(), patient=each)
+        for each in pair
+    ]
+    text = AdminClient(member).get(page(pair[0], "merge"), other=pair[1].pk).content.decode()
+    assert str(visits[0]) not in text
+    assert "at the same time at another site" in text
+    assert "_merge" not in text
+
+
 def test_audit_events_of_a_patient_include_those_of_merged_records(superuser: Any) -> None:
     kept, gone = at_desk(), at_desk()
+    superuser.revise(last_name="Ruiz")  # the search by a number finds no name
     AuditEvent.objects.record("export", gone, [gone], role="staff")
     kept.merge(gone)
     admin = AdminClient(superuser)

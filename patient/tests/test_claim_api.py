@@ -176,10 +176,11 @@ def test_a_profile_of_the_first_booking_is_merged(
 
 
 def test_an_equal_profile_is_merged(record: Patient, user: User, client_of: Any) -> None:
+    record.revise(last_name="O\u2019Reed-S\u00f8rby")
     PatientFactory(
         user=user,
         first_name="LUCIA",
-        last_name="Reed",
+        last_name="O'Reed Sorby",
         date_of_birth=BORN,
         phone_number="+34612345678",
     )
