@@ -67,7 +67,7 @@ def test_each_caller_gets_the_listed_status_from_the_api(
 ) -> None:
     if route in DOCUMENTS:
         request.getfixturevalue("undrawn")
-    answers = calls.of_route(route)
+    answers = calls.of_api(route)
     assert api_lines(cells_of(answers, of_api)) == api_lines(API[route])
     assert list(distinguishable(answers, of_api)) == []
 
@@ -75,7 +75,7 @@ def test_each_caller_gets_the_listed_status_from_the_api(
 @pytest.mark.parametrize("route", sorted(set(API) - set(DOCUMENTS)))
 def test_each_answer_to_each_caller_is_as_the_document_says(route: str, calls: Calls) -> None:
     """Good answers and problems alike; the answer to HEAD has no body and no operation."""
-    answers = calls.of_route(route)
+    answers = calls.of_api(route)
     found = {
         (method, answer.status, fault)
         for (method, *_), answer in answers.items()

@@ -1,10 +1,10 @@
-"""All twelve callers send every method to every page, for own, another's and absent rows."""
+"""All twelve callers send every method to every route, for own, another's and absent rows."""
 
 import pytest
 
 from tests.matrix.calls import cells_of, distinguishable
-from tests.matrix.tables import page_line
-from tests.test_matrix import PAGES, calls, of_page, undrawn
+from tests.matrix.tables import api_lines, page_line
+from tests.test_matrix import API, PAGES, calls, of_api, of_page, undrawn
 
 pytestmark = pytest.mark.django_db
 
@@ -19,5 +19,17 @@ def test_each_caller_gets_the_listed_status_for_every_page(calls, undrawn, sampl
         assert page_line(route, found) == page_line(route, PAGES[route])
         assert found == PAGES[route]
         assert list(distinguishable(answers, of_page)) == []
+        made += len(answers)
+    report(f"{made:,} calls, each answered as the table says")
+
+
+def test_each_caller_gets_the_listed_status_from_the_whole_api(
+    calls, undrawn, sampled, report
+) -> None:
+    made = 0
+    for route in sampled(sorted(API)):
+        answers = calls.of_route(route)
+        assert api_lines(cells_of(answers, of_api)) == api_lines(API[route])
+        assert list(distinguishable(answers, of_api)) == []
         made += len(answers)
     report(f"{made:,} calls, each answered as the table says")

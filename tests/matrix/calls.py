@@ -20,6 +20,7 @@ from config.wsgi import Handler
 from tests.matrix.callers import CALLERS, ONE_OF_EACH, SEE_ALL, SITE_STAFF, WHOSE, Callers
 from tests.matrix.tables import METHODS, OF_PAGES, OFF_PAGES, READING, Cells, cell
 from tests.problems import MEDIA_TYPE
+from tests.routes import api_routes
 from tests.sample_data import rolled_back
 
 # Values of the path parameters that are not the key of a row.
@@ -66,15 +67,27 @@ class Calls:
         self.factory = RequestFactory()
         self.absent_like = cache(absent_key_like)
         self.first_two = cache(first_two)
-        self.of_route = cache(self._of_route)  # two tests look at the answers
+        self.of_api = cache(self._of_api)  # two tests look at the answers
 
-    def _of_route(self, route: str) -> Answers:
+    def of_route(self, route: str) -> Answers:
         """Return every answer of a route. Each change is undone before the next call.
 
         All calls happen at one instant, because some headers contain the time.
         """
         with time_machine.travel(timezone.now(), tick=False):
             return self._answers(route, METHODS, CALLERS, WHOSE)
+
+    def _of_api(self, route: str) -> Answers:
+        """Return the answers of a route of the API. The drill asks for those left out here.
+
+        A method that the route does not have is refused before the view looks for a row: it asks
+        for rows of the caller's own only.
+        """
+        served = api_routes().get(route, {"GET"}) | {"HEAD", "OPTIONS"}
+        refused = [method for method in METHODS if method not in served]
+        with time_machine.travel(timezone.now(), tick=False):
+            answers = self._answers(route, [*served], CALLERS, WHOSE)
+            return answers | self._answers(route, refused, CALLERS, WHOSE[:1])
 
     def of_page(self, route: str) -> Answers:
         """Return the answers of a page to one caller of each kind. The drill asks for all callers.
