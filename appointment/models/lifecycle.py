@@ -84,9 +84,14 @@ class Lifecycle(models.Model):
         return all(getattr(self, name) == getattr(slot, name) for name in COPIED_COLUMNS)
 
     def flags_for(self, closures: int) -> dict[str, Any]:
-        """Return the columns of the work list, for a visit whose slot so many closures hit."""
-        kept = min(self.closures_kept, closures)
-        return {"closures_kept": kept, "needs_rebooking": closures > kept}
+        """Return the columns of the work list, for a visit whose slot so many closures hit.
+
+        More closures than staff have kept it for end the keeping: it is flagged as long as any of
+        them is left. A number does not tell which of them has gone.
+        """
+        if closures > self.closures_kept:
+            return {"closures_kept": 0, "needs_rebooking": True}
+        return {"closures_kept": closures, "needs_rebooking": False}
 
     # --- Whether it can be canceled or moved ---
 
