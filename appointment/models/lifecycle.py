@@ -299,12 +299,13 @@ class Lifecycle(models.Model):
             if event.kind == Kind.CHECKED_IN:
                 changes["checked_in_at"] = None
             if event.from_status == LIVE != event.to_status:
-                restore.refuse_other_visits()
                 if event.kind == Kind.CANCELED:
                     restore.take_place(slots, by)
                     self.closures_kept = 0
                     changes |= {"canceled_at": None, "cancel_reason": ""}
                 changes |= self._scheduled_again(slots)
+                else:
+                    restore.refuse_other_visits()
             self._save_undone(event, changes, by, at, override_reason)
         return self
 
