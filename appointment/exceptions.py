@@ -37,13 +37,22 @@ class NothingToUndo(DomainError):
 
 
 class CheckedIn(DomainError):
-    """The patient has checked in: only staff cancel or move the visit, and it is no no-show."""
+    """The patient has checked in: only staff cancel or move the visit."""
 
     code = "checked_in"
     message = "You have checked in for this appointment. Speak to the reception."
     staff_message = (
         "The patient has checked in. If that was a mistake, undo the check-in first. To cancel or "
-        "move your own visit, give an override reason."
+        "move the visit all the same, give an override reason."
+    )
+
+
+class HasCome(CheckedIn):
+    """The patient has checked in, so the visit is no no-show; staff and doctors read this."""
+
+    message = staff_message = (
+        "The patient has checked in, so this is no no-show. If that was a mistake, undo the "
+        "check-in first."
     )
 
 

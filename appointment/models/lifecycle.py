@@ -16,6 +16,7 @@ from appointment.exceptions import (
     AppointmentDeleted,
     CancelDeadlinePassed,
     CheckedIn,
+    HasCome,
     InvalidTransition,
     NotCancelable,
     NothingToUndo,
@@ -58,7 +59,7 @@ class Lifecycle(models.Model):
     _record: Callable[..., None]  # of `Appointment`, for all its verbs
     slot: Any
     replacing_entries: Any
-    _role_of: Callable[[User | None], Role]
+    _role_of: Callable[..., Role]
     _lock_slot: Callable[..., list[Slot]]
     _waiting_to_replace: Callable[[], dict[int, int | None]]
     reload: Callable[[], None]
@@ -185,7 +186,7 @@ class Lifecycle(models.Model):
             elif not due.exists():
                 raise InvalidTransition
             else:  # nothing changes, but the caller is shown the visit: that is a read
-                role = str(self._role_of(by))
+                role = str(self._role_of(by, Kind.CHECKED_IN))
                 AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
         self.refresh_from_db(fields=["checked_in_at", "status", "needs_rebooking"])
         return self
@@ -218,7 +219,7 @@ class Lifecycle(models.Model):
         """Record that the patient did not come; staff also correct a completed visit.
 
         Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start;
-        CheckedIn for a scheduled visit whose patient has checked in.
+        HasCome for a scheduled visit whose patient has checked in.
         """
         at = at or timezone.now()
         return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
@@ -252,7 +253,7 @@ class Lifecycle(models.Model):
             legal = rows.exclude(arrived) if to == Status.NO_SHOW else rows
             source = next((s for s in sources if legal.filter(status=s).update(status=to)), None)
             if source is None:
-                raise CheckedIn if rows.filter(arrived).exists() else InvalidTransition
+                raise HasCome if rows.filter(arrived).exists() else InvalidTransition
             self._record(kind, by, at, source, to)
         self.refresh_from_db(fields=["status"])
         return self
@@ -303,9 +304,9 @@ class Lifecycle(models.Model):
                     restore.take_place(slots, by)
                     self.closures_kept = 0
                     changes |= {"canceled_at": None, "cancel_reason": ""}
-                changes |= self._scheduled_again(slots)
                 else:
                     restore.refuse_other_visits()
+                changes |= self._scheduled_again(slots)
             self._save_undone(event, changes, by, at, override_reason)
         return self
 
