@@ -86,9 +86,10 @@ def with_alternatives(
 
     First slots of the same doctor, from the visit's start on and then before it; then slots of
     doctors who share a specialty. All are at sites that the member of staff `user` sees. None lies
-    in `planned_leave`, overlaps another live visit of the patient or what is proposed for one, or is at
-    a location where other visits of the patient reach the limit. No place of a slot is proposed
-    twice: not among these visits or, if it is given, `among` those. The number of queries does not grow with the visits.
+    in `planned_leave`, overlaps another live visit of the patient or what is proposed for one, or
+    is at a location where other visits of the patient reach the limit. No place of a slot is
+    proposed twice: not among these visits or, if it is given, `among` those. The number of queries
+    does not grow with the visits.
     """
     visits = list(visits)
     competing: Sequence[Any] = visits if among is None else among

@@ -104,7 +104,9 @@ def status_of_the_work_list(visit: Appointment, staff: User, reason: str) -> str
     Appointment.objects.filter(pk=visit.pk).update(needs_rebooking=True)
     with time_machine.travel(visit.starts_at + LATE, tick=False):
         row = WorkListItem.objects.get(pk=visit.pk)
-        assert form_errors(AdminClient(staff).change(row, decision="cancel", override_reason=reason))
+        assert form_errors(
+            AdminClient(staff).change(row, decision="cancel", override_reason=reason)
+        )
     return status(visit)
 
 
