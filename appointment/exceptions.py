@@ -21,8 +21,9 @@ class InvalidTransition(DomainError):
     code = "invalid_transition"
     message = "The appointment cannot change to this status now."
     staff_message = (
-        "The visit cannot change to this status now. If its last change was a mistake, undo that "
-        "first."
+        "The visit cannot change to this status now. Check a patient in on the day of the visit, "
+        "complete it after the check-in or the start, and mark a no-show after the start. If its "
+        "last change was a mistake, undo that first."
     )
 
 
