@@ -23,10 +23,14 @@ SQUEEZE_HELP = (
 class ReasonField(forms.CharField):
     """Why staff do what they do: one line, which may be left out. Spaces alone are no reason."""
 
-    default_validators = [validate_one_line]
-
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, max_length=MAX_REASON_LENGTH, **options)
+
+    def clean(self, value: Any) -> str:
+        """Return the text; raises ValidationError unless it is one line that can be seen."""
+        text: str = super().clean(value)
+        validate_one_line(text)
+        return text
 
 
 class WideReasonField(ReasonField):
