@@ -21,8 +21,9 @@ class InvalidTransition(DomainError):
     code = "invalid_transition"
     message = "The appointment cannot change to this status now."
     staff_message = (
-        "The visit cannot change to this status now. If its last change was a mistake, undo that "
-        "first."
+        "The visit cannot change to this status now. Check a patient in on the day of the visit, "
+        "complete it after the check-in or the start, and mark a no-show after the start. If its "
+        "last change was a mistake, undo that first."
     )
 
 
@@ -37,13 +38,22 @@ class NothingToUndo(DomainError):
 
 
 class CheckedIn(DomainError):
-    """The patient has checked in: only staff cancel or move the visit, and it is no no-show."""
+    """The patient has checked in: only staff cancel or move the visit."""
 
     code = "checked_in"
     message = "You have checked in for this appointment. Speak to the reception."
     staff_message = (
         "The patient has checked in. If that was a mistake, undo the check-in first. To cancel or "
-        "move your own visit, give an override reason."
+        "move the visit all the same, give an override reason."
+    )
+
+
+class HasCome(CheckedIn):
+    """The patient has checked in, so the visit is no no-show; staff and doctors read this."""
+
+    message = staff_message = (
+        "The patient has checked in, so this is no no-show. If that was a mistake, undo the "
+        "check-in first."
     )
 
 

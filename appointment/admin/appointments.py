@@ -172,7 +172,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     @admin.action(permissions=["change"], description="Cancel selected appointments")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Cancel the visits and release their places; those that have begun need a reason."""
-        override = request.POST.get("override_reason", "")
+        override = self.typed_text(request, "override_reason")
         cancel = partial(Appointment.cancel, override_reason=override)
         self._run_on_each(request, queryset, cancel, "canceled")
 
@@ -191,7 +191,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     )
     def undo(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Take back the last check-in, completion, no-show or cancelation of each visit."""
-        override = request.POST.get("override_reason", "")
+        override = self.typed_text(request, "override_reason")
         self._run_on_each(
             request, queryset, partial(Appointment.undo, override_reason=override), "undone"
         )

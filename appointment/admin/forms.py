@@ -20,22 +20,30 @@ SQUEEZE_HELP = (
 )
 
 
+class ReasonField(forms.CharField):
+    """Why staff do what they do: one line, which may be left out. Spaces alone are no reason."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_length=MAX_REASON_LENGTH, **options)
+
+    def clean(self, value: Any) -> str:
+        """Return the text; raises ValidationError unless it is one line that can be seen."""
+        text: str = super().clean(value)
+        validate_one_line(text)
+        return text
+
+
+class WideReasonField(ReasonField):
+    """A reason on the page of a row, as wide as other texts there."""
+
+    widget = forms.TextInput(attrs={"class": "vTextField"})
+
+
 class AppointmentForm(PartialUpdateForm):
     """A visit, and the reason for which staff set aside a rule of the location."""
 
-    override_reason = forms.CharField(
-        required=False,
-        max_length=MAX_REASON_LENGTH,
-        help_text=OVERRIDE_HELP,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-    )
+    override_reason = WideReasonField(help_text=OVERRIDE_HELP)
     squeeze_in = forms.BooleanField(required=False, help_text=SQUEEZE_HELP)
-
-    def clean_override_reason(self) -> str:
-        """Return the reason; raises ValidationError unless it is one line."""
-        reason: str = self.cleaned_data["override_reason"]
-        validate_one_line(reason)
-        return reason
 
     def clean(self) -> dict[str, Any]:
         """Put the override reason and the squeeze-in on the visit, where the verbs read them.
@@ -58,14 +66,10 @@ class OverridingActionForm(ActionForm):
     They cancel after the deadline or the start, or undo a cancelation within the notice.
     """
 
-    override_reason = forms.CharField(
-        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to cancel or undo):"
-    )
+    override_reason = ReasonField(label="Override reason (to cancel or undo):")
 
 
 class WorkListActionForm(OverridingActionForm):
     """The choice of an action on the work list, and the reason for which staff keep visits."""
 
-    keep_reason = forms.CharField(
-        required=False, max_length=MAX_REASON_LENGTH, label="Reason (to keep):"
-    )
+    keep_reason = ReasonField(label="Reason (to keep):")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.requests import signed_in_user
 from appointment.admin.appointments import local_time
-from appointment.admin.forms import MAX_REASON_LENGTH
+from appointment.admin.forms import ReasonField
 from appointment.admin.people import PatientChoiceMixin
 from appointment.models import Appointment, Offer, WaitlistEntry, WaitlistStatus
 from appointment.models.erasure import lock_entries
@@ -36,9 +36,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 class AcceptingActionForm(ActionForm):
     """The choice of an admin action, and the reason for which staff set rules aside to accept."""
 
-    override_reason = forms.CharField(
-        required=False, max_length=MAX_REASON_LENGTH, label="Override reason (to accept):"
-    )
+    override_reason = ReasonField(label="Override reason (to accept):")
 
 
 class WaitlistEntryForm(PartialUpdateForm):
@@ -167,7 +165,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
     @admin.action(permissions=["answer"], description="Accept the offers of selected entries")
     def accept(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
         """Book the offered places for the patients, who have said so on the telephone, say."""
-        override = request.POST.get("override_reason", "")
+        override = self.typed_text(request, "override_reason")
         accept = partial(WaitlistEntry.accept, override_reason=override)
         self._answer(request, queryset, accept, "accepted")
 

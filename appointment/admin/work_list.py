@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from accounts.models import User
 from accounts.requests import signed_in_user
 from appointment.admin.appointments import AppointmentAdmin, local_time
-from appointment.admin.forms import WorkListActionForm
+from appointment.admin.forms import WideReasonField, WorkListActionForm
 from appointment.admin.time_off import doctors_of, slot_label
 from appointment.models import Appointment, WorkListItem
 from appointment.models.alternatives import work_list_alternatives
@@ -53,19 +53,11 @@ class RebookingForm(GuardedForm):
         label="Other time",
         widget=Autocomplete(Appointment._meta.get_field("slot"), admin.site),
     )
-    cancel_because = forms.CharField(
-        required=False, max_length=500, widget=forms.TextInput(attrs={"class": "vTextField"})
-    )
-
-    keep_because = forms.CharField(
-        required=False, max_length=500, widget=forms.TextInput(attrs={"class": "vTextField"})
-    )
-    override_reason = forms.CharField(
-        required=False,
-        max_length=500,
+    cancel_because = WideReasonField()
+    keep_because = WideReasonField()
+    override_reason = WideReasonField(
         help_text="To move or cancel a visit that has begun, and to set aside a rule of the "
         "location for the new time. The history keeps it.",
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -219,7 +211,7 @@ class WorkListAdmin(AppointmentAdmin):
     @admin.action(permissions=["change"], description="Keep selected visits as booked")
     def keep(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Take the visits off the work list, until another closure hits them."""
-        reason = request.POST.get("keep_reason", "").strip()
+        reason = self.typed_text(request, "keep_reason")
         if not reason:
             self.message_user(request, NO_REASON, messages.ERROR)
             return

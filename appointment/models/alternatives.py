@@ -86,9 +86,10 @@ def with_alternatives(
 
     First slots of the same doctor, from the visit's start on and then before it; then slots of
     doctors who share a specialty. All are at sites that the member of staff `user` sees. None lies
-    in `planned_leave`, overlaps another live visit of the patient, or is at a location where other
-    visits of the patient reach the limit. No place of a slot is proposed twice: not among these
-    visits or, if it is given, `among` those. The number of queries does not grow with the visits.
+    in `planned_leave`, overlaps another live visit of the patient or what is proposed for one, or
+    is at a location where other visits of the patient reach the limit. No place of a slot is
+    proposed twice: not among these visits or, if it is given, `among` those. The number of queries
+    does not grow with the visits.
     """
     visits = list(visits)
     competing: Sequence[Any] = visits if among is None else among
@@ -238,6 +239,8 @@ class AlternativeAssigner:
         limited = Location.objects.filter(max_live_per_patient__isnull=False)
         self.limits = dict(limited.values_list("pk", "max_live_per_patient"))
         self.uses: dict[int, int] = defaultdict(int)
+        # The keys of visits and their options, by the patient's key.
+        self.proposed: dict[int | None, list[tuple[int, SlotOption]]] = defaultdict(list)
         self.live = self._live_visits(candidates.at)
 
     def assign(self) -> dict[int, list[SlotOption]]:
@@ -248,6 +251,7 @@ class AlternativeAssigner:
                 option = self._next_for(visit, assigned[visit.pk])
                 if option is not None:
                     self.uses[option.pk] += 1
+                    self.proposed[visit.patient_id].append((visit.pk, option))
                     assigned[visit.pk].append(option)
         return assigned
 
@@ -260,12 +264,17 @@ class AlternativeAssigner:
         return None
 
     def _fits(self, visit: Any, option: SlotOption) -> bool:
-        """Whether the other visits of the patient leave room for the slot."""
-        others = [each for each in self.live[visit.patient_id] if each[0] != visit.pk]
+        """Whether the other visits of the patient, and what is proposed for them, leave room."""
+        patient = visit.patient_id
+        others = [each for each in self.live[patient] if each[0] != visit.pk]
+        spans = [(start, end) for _, start, end, _ in others]
+        if patient is not None:
+            proposed = (slot for pk, slot in self.proposed[patient] if pk != visit.pk)
+            spans += [(slot.starts_at, slot.ends_at) for slot in proposed]
         limit = self.limits.get(option.location)
-        return all(
-            end <= option.starts_at or option.ends_at <= start for _, start, end, _ in others
-        ) and (limit is None or sum(there == option.location for *_, there in others) < limit)
+        return all(end <= option.starts_at or option.ends_at <= start for start, end in spans) and (
+            limit is None or sum(there == option.location for *_, there in others) < limit
+        )
 
     def _live_visits(self, at: datetime) -> dict[int | None, list[tuple[Any, ...]]]:
         """Map the key of each patient to the live visits: keys, starts, ends and locations."""

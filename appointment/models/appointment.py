@@ -140,7 +140,8 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
     def _update_flags_of_kept(self, slots: list[int], at: datetime) -> None:
         """Flag the visits that staff have kept on these slots if another closure hits them.
 
-        A closure that has gone is kept no longer: `closures_kept` shrinks to the closures left.
+        A closure that has gone is kept no longer: `closures_kept` shrinks to the closures left. One
+        more than those kept ends the keeping, and `closures_kept` is 0.
         """
         coming = self.holding_a_place().filter(ends_at__gt=at, slot__in=slots)
         kept = list(coming.filter(closures_kept__gt=0).order_by("pk"))
@@ -522,7 +523,7 @@ class Appointment(Lifecycle):
         **details: Any,
     ) -> None:
         """Record a verb twice: as an event of the appointment and as an audit event."""
-        role = self._role_of(by, bool(details.get("override_reason")))
+        role = self._role_of(by, kind, bool(details.get("override_reason")))
         AppointmentEvent.objects.create(
             appointment=self,
             kind=kind,
@@ -537,14 +538,19 @@ class Appointment(Lifecycle):
         action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
         AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
 
-    def _role_of(self, by: User | None, overrides: bool = False) -> Role:
+    def _role_of(
+        self, by: User | None, kind: Kind = Kind.CANCELED, overrides: bool = False
+    ) -> Role:
         """The role in which a user acts on this visit; the system acts where there is no user.
 
-        In the admin, and with an override reason, staff act as staff on their own visits too.
+        In the admin, with an override reason and in all that patients cannot do, staff act as staff
+        on their own visits too. With an override reason a doctor of the visit acts as staff.
         """
         if by is None:
             return Role.SYSTEM
-        as_staff = by.is_staff and (overrides or current_context().channel == ADMIN)
+        overrides = overrides and by.is_staff
+        for_staff = current_context().channel == ADMIN or kind not in AppointmentEvent.BY_PATIENTS
+        as_staff = overrides or (by.is_staff and for_staff)
         if self.patient and self.patient.user_id == by.pk and not as_staff:
             return Role.PATIENT
-        return Role.DOCTOR if self.doctor.user_id == by.pk else Role.STAFF
+        return Role.DOCTOR if self.doctor.user_id == by.pk and not overrides else Role.STAFF

@@ -22,7 +22,6 @@ from appointment.models.acting import (
     ADD_APPOINTMENT,
     CHANGE_PERMISSION,
     acts_as_staff,
-    is_own,
     lock_patient_for,
 )
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
@@ -144,11 +143,9 @@ class PlaceRequest:
     def sites(self) -> frozenset[int] | None:
         """The keys of the locations that `by` is bound to; None for all of them.
 
-        Only staff are bound, and not where they act as patients.
+        Only staff are bound, and not where they act as patients or as the doctor of the visit.
         """
-        if self.by is None or not self.by.is_staff:
-            return None
-        if is_own(self.by, self.appointment.patient) and not self._acts_as_staff():
+        if self.by is None or not self.by.is_staff or not self._acts_as_staff():
             return None
         sites: frozenset[int] | None = self.by.sites
         return sites
@@ -478,6 +475,12 @@ class RestoreAppointment(PlaceRequest):
 
     permission: str = field(default=CHANGE_PERMISSION, kw_only=True)
 
+    def _acts_as_staff(self) -> bool:
+        """Whether `by` acts as staff of the visit's site; its doctor may be staff of another."""
+        visit = self.appointment
+        whose = (visit.patient, self.waive, visit.location_id)
+        return acts_as_staff(self.by, self.permission, *whose)
+
     def refuse_other_visits(self) -> None:
         """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.
 
@@ -495,9 +498,13 @@ class RestoreAppointment(PlaceRequest):
     def take_place(self, slots: list[Slot], by: Any) -> None:
         """Take a place in the locked slot of a canceled visit again, by the booking rules.
 
-        Raises SlotClosed if the slot has gone or is at another time by now.
+        Raises SlotClosed if the slot has gone or is at another time by now; the rules that come
+        before it need no slot.
         """
         visit, self.by = self.appointment, by
+        if visit.patient.is_deceased:
+            raise PatientDeceased
+        self.refuse_other_visits()
         if not any(visit.has_times_of(slot) for slot in slots):
             raise SlotClosed
         self.load_candidates(Slot.objects.of_key(visit.slot_id))

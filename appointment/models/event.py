@@ -56,6 +56,7 @@ class AppointmentEvent(InsertOnlyModel):
         UNDONE = "undone"
         KEPT = "kept", "Kept as booked"
 
+    BY_PATIENTS = (Kind.BOOKED, Kind.CANCELED, Kind.RESCHEDULED)  # the others are for staff
     UNDOABLE = (Kind.CHECKED_IN, Kind.COMPLETED, Kind.NO_SHOW, Kind.CANCELED)
 
     class Role(models.TextChoices):

@@ -15,6 +15,7 @@ from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
     CheckedIn,
+    HasCome,
     InvalidTransition,
     NothingToUndo,
 )
@@ -56,7 +57,7 @@ class Lifecycle(models.Model):
     _record: Callable[..., None]  # of `Appointment`, for all its verbs
     slot: Any
     replacing_entries: Any
-    _role_of: Callable[[User | None], Role]
+    _role_of: Callable[..., Role]
     _lock_slot: Callable[..., list[Slot]]
     _waiting_to_replace: Callable[[], dict[int, int | None]]
     reload: Callable[[], None]
@@ -82,9 +83,14 @@ class Lifecycle(models.Model):
         return all(getattr(self, name) == getattr(slot, name) for name in COPIED_COLUMNS)
 
     def flags_for(self, closures: int) -> dict[str, Any]:
-        """Return the columns of the work list, for a visit whose slot so many closures hit."""
-        kept = min(self.closures_kept, closures)
-        return {"closures_kept": kept, "needs_rebooking": closures > kept}
+        """Return the columns of the work list, for a visit whose slot so many closures hit.
+
+        More closures than staff have kept it for end the keeping: it is flagged as long as any of
+        them is left. A number does not tell which of them has gone.
+        """
+        if closures > self.closures_kept:
+            return {"closures_kept": 0, "needs_rebooking": True}
+        return {"closures_kept": closures, "needs_rebooking": False}
 
     # --- The day of the visit: conditional updates that lock the appointment alone. Where an entry
     # of the waitlist would replace the visit, its offered slot and the entry are locked first. ---
@@ -113,7 +119,7 @@ class Lifecycle(models.Model):
             elif not due.exists():
                 raise InvalidTransition
             else:  # nothing changes, but the caller is shown the visit: that is a read
-                role = str(self._role_of(by))
+                role = str(self._role_of(by, Kind.CHECKED_IN))
                 AuditEvent.objects.record(Action.READ, self, [self.patient], actor=by, role=role)
         self.refresh_from_db(fields=["checked_in_at", "status", "needs_rebooking"])
         return self
@@ -148,7 +154,7 @@ class Lifecycle(models.Model):
         """Record that the patient did not come; staff also correct a completed visit.
 
         Raises InvalidTransition for a status that TRANSITIONS does not allow, and before the start;
-        CheckedIn for a scheduled visit whose patient has checked in.
+        HasCome for a scheduled visit whose patient has checked in.
         """
         at = at or timezone.now()
         return self._conclude(Status.NO_SHOW, Q(starts_at__lte=at), Kind.NO_SHOW, by, at)
@@ -182,7 +188,7 @@ class Lifecycle(models.Model):
             legal = rows.exclude(arrived) if to == Status.NO_SHOW else rows
             source = next((s for s in sources if legal.filter(status=s).update(status=to)), None)
             if source is None:
-                raise CheckedIn if rows.filter(arrived).exists() else InvalidTransition
+                raise HasCome if rows.filter(arrived).exists() else InvalidTransition
             self._record(kind, by, at, source, to)
         self.refresh_from_db(fields=["status"])
         return self
@@ -229,11 +235,12 @@ class Lifecycle(models.Model):
             if event.kind == Kind.CHECKED_IN:
                 changes["checked_in_at"] = None
             if event.from_status == LIVE != event.to_status:
-                restore.refuse_other_visits()
                 if event.kind == Kind.CANCELED:
                     restore.take_place(slots, by)
                     self.closures_kept = 0
                     changes |= {"canceled_at": None, "cancel_reason": ""}
+                else:
+                    restore.refuse_other_visits()
                 changes |= self._scheduled_again(slots)
             self._save_undone(event, changes, by, at, override_reason)
         return self

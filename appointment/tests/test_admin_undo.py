@@ -88,6 +88,16 @@ def test_what_has_begun_is_canceled_with_a_reason(visit: Appointment, staff: Use
     assert_balanced(visit.slot)
 
 
+@pytest.mark.parametrize("reason", ["   ", "\u200b", "two\nlines", "x" * 501])
+def test_the_reason_beside_an_action_is_one_line_that_can_be_seen(
+    visit: Appointment, staff: User, reason: str
+) -> None:
+    [refusal] = act(staff, visit, "cancel", override_reason=reason)
+    no_reason = "give an override reason"
+    assert (no_reason if reason.isspace() else "Override reason (to cancel or undo): ") in refusal
+    assert status(visit) == "scheduled"
+
+
 def test_what_has_begun_is_moved_with_a_reason(visit: Appointment, staff: User) -> None:
     to = ScheduleFactory(date=day_ahead(5)).slots.first()
     with time_machine.travel(visit.starts_at + LATE, tick=False):
@@ -117,6 +127,14 @@ def test_a_visit_is_kept_on_its_page_with_a_reason(hit: WorkListItem, staff: Use
     client.change(hit, decision="keep", keep_because="The doctor comes for him")
     assert hit.events.get(kind="kept").detail == "The doctor comes for him"
     assert not WorkListItem.objects.to_rebook().exists()
+
+
+def test_the_reasons_on_a_page_of_the_work_list_are_one_line(
+    hit: WorkListItem, staff: User
+) -> None:
+    cancel = {"decision": "cancel", "cancel_because": "a\nb", "override_reason": "\u200b"}
+    assert len(form_errors(AdminClient(staff).change(hit, **cancel))) == 2
+    assert status(hit) == "scheduled"
 
 
 def test_selected_visits_are_kept_with_a_reason(hit: WorkListItem, staff: User) -> None:

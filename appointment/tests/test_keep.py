@@ -110,6 +110,24 @@ def test_of_two_closures_that_were_kept_the_one_left_does_not_flag(visit: Appoin
     assert is_flagged(visit)
 
 
+def test_a_visit_stays_flagged_when_only_the_closure_that_was_not_kept_is_left(
+    visit: Appointment,
+) -> None:
+    kept = visit.doctor.time_off.get()
+    visit.keep("He comes.")
+    another = on_leave(visit)
+    kept.unpublish()
+    assert is_flagged(visit)
+    another.unpublish()
+    assert not is_flagged(visit)
+
+
+def test_another_closure_ends_the_keeping_for_good(visit: Appointment) -> None:
+    visit.keep("He comes.")
+    on_leave(visit).unpublish()
+    assert is_flagged(visit)
+
+
 def test_leave_moved_onto_a_kept_visit_is_another_closure(visit: Appointment) -> None:
     length = visit.ends_at - visit.starts_at
     later = {"starts_at": visit.ends_at, "ends_at": visit.ends_at + length}
@@ -126,12 +144,16 @@ def test_a_visit_that_was_kept_and_moved_is_flagged_in_its_new_slot(visit: Appoi
     assert is_flagged(visit)
 
 
-def test_a_kept_visit_that_is_completed_by_mistake_stays_kept(visit: Appointment) -> None:
+@pytest.mark.parametrize("hit", [False, True])
+def test_a_kept_visit_that_is_completed_by_mistake_stays_kept_unless_it_was_hit(
+    visit: Appointment, hit: bool
+) -> None:
     visit.keep("He comes.")
     visit.complete(at=visit.starts_at)
-    on_leave(visit).unpublish()
+    if hit:
+        on_leave(visit).unpublish()
     visit.undo(at=visit.starts_at)
-    assert not is_flagged(visit)
+    assert is_flagged(visit) is hit
 
 
 def test_only_a_visit_of_the_work_list_is_kept(visit: Appointment) -> None:

@@ -14,7 +14,7 @@ from appointment.tests.factories import AppointmentFactory
 from appointment.tests.rescheduling import free
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
-from patient.tests.factories import DependentFactory
+from patient.tests.factories import DependentFactory, PatientFactory
 from tests.balance import assert_balanced
 from tests.threads import run_together
 
@@ -223,6 +223,22 @@ def test_an_event_says_in_which_role_the_actor_acted(
     assert {(event.by, event.actor) for event in events} == {
         ("patient" if who == "carer" else who, by)
     }
+
+
+def test_staff_do_what_patients_cannot_as_staff_on_their_own_visits_too(staff: User) -> None:
+    visit = AppointmentFactory(patient=PatientFactory(user=staff))
+    visit.check_in(by=staff, at=visit.starts_at)
+    visit.undo(by=staff, at=visit.starts_at)
+    visit.cancel(by=staff)
+    assert [each.by for each in visit.events.order_by("pk")[1:]] == ["staff", "staff", "patient"]
+
+
+def test_a_doctor_who_sets_a_rule_aside_acts_as_staff(staff: User) -> None:
+    visit = AppointmentFactory()
+    visit.doctor.revise(user=staff)
+    visit.refresh_from_db()
+    visit.cancel(by=staff, override_reason="He asked for it")
+    assert visit.events.latest("pk").by == "staff"
 
 
 def test_a_doctor_who_is_the_patient_acts_as_the_patient(visit: Appointment) -> None:

@@ -16,6 +16,7 @@ from appointment.tests.rescheduling import free
 from appointment.tests.waitlist import only_visit, waiting
 from doctor.exceptions import (
     AlreadyBooked,
+    PatientDeceased,
     PatientOverlap,
     SlotClosed,
     SlotFull,
@@ -27,6 +28,7 @@ from doctor.exceptions import (
 from doctor.models import Slot
 from doctor.tests.factories import ScheduleFactory, TimeOffFactory
 from extensions.exceptions import DomainError
+from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
 from tests.races import assert_in_order
@@ -237,6 +239,16 @@ def test_the_first_rule_in_order_refuses(visit: Appointment) -> None:
     gone(gone_visit)
     overlapped(gone_visit)
     assert_stays_canceled(gone_visit, PatientOverlap)
+
+
+@pytest.mark.parametrize("prepare", [gone, on_leave, taken, booked_again])
+def test_a_deceased_patient_is_named_before_any_other_reason(
+    visit: Appointment, staff: User, prepare: Prepare
+) -> None:
+    visit.cancel()
+    prepare(visit)
+    Patient.objects.update(marked_deceased_at=visit.created_at)
+    assert_stays_canceled(visit, PatientDeceased, by=staff, override_reason="A wrong click")
 
 
 def test_a_time_that_has_begun_is_taken_again_with_a_reason_until_it_ends(

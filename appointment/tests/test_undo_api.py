@@ -9,10 +9,12 @@ import time_machine
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from appointment.tests.rescheduling import free
 from doctor.tests.factories import ScheduleFactory, SiteStaffFactory
+from tests.people import reception_group
 from tests.problems import assert_invalid, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +85,33 @@ def test_staff_of_another_site_find_no_visit(
     assert_problem(undo(client_of(member), visit), 404, "not_found")
     SiteStaffFactory(user=member, location=visit.location)
     assert undo(client_of(member), visit).status_code == 200
+
+
+@pytest.mark.parametrize("permitted", [True, False])
+def test_a_doctor_who_is_staff_elsewhere_undoes_a_cancelation(
+    visit: Appointment, client_of: ClientOf, permitted: bool
+) -> None:
+    user = StaffFactory()
+    if permitted:
+        user.groups.add(reception_group())
+    SiteStaffFactory(user=user if permitted else StaffFactory())
+    visit.doctor.revise(user=user)
+    visit.cancel()
+    with time_machine.travel(visit.starts_at - HOUR, tick=False):
+        why = undo(client_of(user), visit, override_reason="Please")
+        answer = undo(client_of(user), visit)
+    assert_problem(why, 403, "permission_denied")
+    assert (answer.status_code, answer.json()["status"]) == (200, "scheduled")
+    assert visit.events.latest("pk").by == "doctor"
+
+
+def test_a_doctor_reads_why_a_visit_is_no_no_show(
+    visit: Appointment, doctor_user: User, client_of: ClientOf
+) -> None:
+    visit.check_in(at=visit.starts_at)
+    with time_machine.travel(visit.starts_at, tick=False):
+        answer = client_of(doctor_user).post(f"/api/appointment/no-show/{visit.pk}/")
+    assert "The patient has checked in" in assert_problem(answer, 409, "checked_in")["detail"]
 
 
 def test_a_taken_place_is_full_with_other_times(

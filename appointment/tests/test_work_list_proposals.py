@@ -230,6 +230,19 @@ def test_no_time_is_proposed_where_other_visits_reach_the_limit(doctor: Doctor) 
     assert not set(opened(reception, visit)) & {slot.pk for slot in there.slots.all()}
 
 
+def test_no_times_that_overlap_are_proposed_for_two_visits_of_one_patient(doctor: Doctor) -> None:
+    """Two colleagues have a place each at one time: only one of the visits can move there."""
+    colleague = DoctorFactory()
+    colleague.specialties.set(doctor.specialties.all())
+    Slot.objects.all().delete()
+    for each in Doctor.objects.exclude(pk=doctor.pk):
+        ScheduleFactory(doctor=each, date=day_ahead(6), end_time=time(9, 30))
+    visit, other = ill(doctor, visits=2, places=0)
+    Appointment.objects.filter(pk=other.pk).update(patient=visit.patient)
+    reception = AdminClient(_staff())
+    assert [len(keys) for keys in listed(reception).values()] == [2, 0]
+
+
 @pytest.mark.both_databases
 def test_every_doctor_of_a_long_list_finds_own_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slots that are read are counted by doctor: those of one push out no other doctor's."""

@@ -26,7 +26,11 @@ from doctor.exceptions import REFUSALS
 BOOKING_RULE_CODES = tuple(refusal.code for refusal in REFUSALS.values())
 CHANGE_CODES = ("not_cancelable", "checked_in", "cancel_deadline_passed")
 LOCATION = OpenApiParameter(
-    "Location", str, "header", response=[201], description="URL of the new object."
+    "Location",
+    str,
+    "header",
+    response=[201],
+    description="URL of the new object. An appointment is there for its patient alone.",
 )
 
 

@@ -124,6 +124,23 @@ class DomainActionAdmin(BaseAdmin):
             self._show_error(request, error)
         return HttpResponseRedirect(request.get_full_path())
 
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any) -> Any:
+        """Run the action, which finds what was typed beside it by `typed_text`.
+
+        Raises ValidationError for a wrong text. Django would say that no action is selected.
+        """
+        form = self.action_form(request.POST)
+        for field in form:
+            if field.name != "action" and field.errors:
+                raise ValidationError(f"{field.label} {' '.join(field.errors)}")
+        request.typed_texts = form.cleaned_data  # type: ignore[attr-defined]
+        return super().response_action(request, queryset, *args)
+
+    def typed_text(self, request: HttpRequest, name: str) -> str:
+        """Return the text in this field beside the choice of the action that is run."""
+        texts: dict[str, str] = request.typed_texts  # type: ignore[attr-defined]
+        return texts[name]
+
     def _show_error(self, request: HttpRequest, error: Exception) -> None:
         self._discard_messages(request)
         for message in self.as_validation_error(error).messages:
