@@ -8,12 +8,17 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import PASSWORD, UserFactory
-from appointment.models import IdempotencyKey
+from appointment.models import Appointment, IdempotencyKey
 from appointment.models.idempotency import PatientAnswer as Answer
 from appointment.models.zone_repair import repair
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.waitlist import waiting
-from doctor.tests.factories import LocationFactory, PublishedScheduleFactory, ScheduleFactory
+from appointment.tests.waitlist import only_visit, waiting
+from doctor.tests.factories import (
+    LocationFactory,
+    PublishedScheduleFactory,
+    ScheduleFactory,
+    day_ahead,
+)
 from patient.models import ClaimCode
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.test_lock_order import (
@@ -92,6 +97,17 @@ def test_all_slots_of_both_records_are_locked_in_one_statement() -> None:
     assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {slots[0].pk, slots[1].pk}
     of_patients = [each for each in sql if touched(each) == "patient_patient"]
     assert [keys(each) for each in of_patients] == [{kept.pk, gone.pk}]
+
+
+def test_a_bulk_deletion_locks_the_slots_offered_to_who_would_replace_a_visit_too() -> None:
+    offered, others = only_visit(), [only_visit(), only_visit(date=day_ahead(6))]
+    waiting(offered, patient=others[1].patient, replaces=others[1])
+    offered.cancel()
+    visits = Appointment.objects.filter(pk__in=[visit.pk for visit in others])
+    sql = statements(visits.lock_slots)
+    assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {
+        visit.slot_id for visit in (offered, *others)
+    }
 
 
 def test_both_slots_of_a_move_are_locked_in_one_statement() -> None:

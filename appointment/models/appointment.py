@@ -178,10 +178,13 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
     def lock_slots(self) -> None:
         """Lock the slots of these appointments, before a bulk action calls a verb on each.
 
-        One statement locks them by primary key; the verbs would lock them in the order of the
-        appointments, and two bulk actions could deadlock.
+        Also those offered to waitlist entries that would replace one of them. One statement locks
+        all by primary key; the verbs would lock them in the order of the appointments, and two bulk
+        actions could deadlock.
         """
-        Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
+        offered = self.filter(replacing_entries__offers__status="open")
+        keys = {*self.values_list("slot"), *offered.values_list("replacing_entries__offers__slot")}
+        Slot.objects.filter(pk__in=sorted(pk for (pk,) in keys if pk)).lock()
 
 
 class Appointment(Lifecycle):
