@@ -141,7 +141,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitlistEntry]:
         rows: Any = super().get_queryset(request)
-        offers = Offer.objects.at_sites_of(signed_in_user(request))
+        offers = Offer.objects.answerable_by(signed_in_user(request))
         entries: QuerySet[WaitlistEntry] = with_state(rows, timezone.now(), offers)
         return entries
 

@@ -78,10 +78,15 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         return self.open().filter(replaced, expires_at__gt=at)
 
     def answerable_by(self, user: Any) -> "OfferQuerySet":
-        """Offers that the user may answer: to own patients and, for staff, at their sites."""
+        """Offers that the user may answer: to own patients and, for staff, at their sites.
+
+        Where an offer would move a visit, that visit is at their sites too.
+        """
         if not user.is_staff or user.sites is None:
             return self
-        return self.filter(Q(entry__patient__user=user) | Q(slot__location__in=user.sites))
+        movable = Q(entry__replaces__isnull=True) | Q(entry__replaces__location__in=user.sites)
+        here = Q(slot__location__in=user.sites) & movable
+        return self.filter(Q(entry__patient__user=user) | here)
 
     # --- Make offers ---
 
