@@ -38,6 +38,10 @@ CHANGE_ENTRY = "appointment.change_waitlistentry"
 DELETE_ENTRY = "appointment.delete_waitlistentry"
 VIEW_ENTRY = "appointment.view_waitlistentry"
 MAX_ENTRIES = 10  # in line, of one account or of a patient without one
+NOTHING_EARLIER = (
+    "The patient cannot move this visit any more, so it waits for no earlier time. Staff can move "
+    "the visit itself, with an override reason."
+)
 
 
 class WaitlistEntryQuerySet(EligibilityQuerySet["WaitlistEntry"]):
@@ -447,6 +451,7 @@ class WaitlistEntry(models.Model):
         except DomainError as refusal:
             refusal.to_staff = user is not None and acts_as_staff(user, ADD_ENTRY, self.patient)
             raise
+            refusal.staff_message = NOTHING_EARLIER  # no reason overrides this here
         self.replaces = visit
 
     def _may_name(self, visit: Appointment, user: User) -> bool:

@@ -73,11 +73,14 @@ def test_only_an_own_visit_that_is_ahead_is_replaced(
 
 
 def test_a_visit_that_cannot_be_moved_any_more_is_not_replaced(
-    visit: Appointment, later: Appointment, patient: Patient, client_of
+    visit: Appointment, later: Appointment, patient: Patient, staff: Any, client_of
 ) -> None:
     rule(visit, cancel_deadline_minutes=9 * 24 * 60)
     answer = client_of(patient.user).post(PATH, body(visit, later.pk))
     assert_problem(answer, 409, "cancel_deadline_passed")
+    for_staff = client_of(staff).post(PATH, {**body(visit, later.pk), "patient_id": patient.pk})
+    sentence = assert_problem(for_staff, 409, "cancel_deadline_passed")["detail"]
+    assert "move the visit itself" in sentence
 
 
 def test_a_later_place_is_not_reported_as_available_and_an_earlier_one_is(
