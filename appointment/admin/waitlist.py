@@ -185,7 +185,8 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
     ) -> None:
         """Call the verb on each entry in a transaction of its own, and show each refusal."""
         user, count = signed_in_user(request), 0
-        for entry in WaitlistEntry.objects.filter(pk__in=[row.pk for row in queryset]):
+        rows = WaitlistEntry.objects.filter(pk__in=[row.pk for row in queryset])
+        for entry in rows.select_related("patient"):
             try:
                 with transaction.atomic():
                     verb(entry, by=user)

@@ -96,21 +96,24 @@ def _end_entries(entries: Iterable[WaitlistEntry]) -> set[int]:
 def _withdraw_offers(patient: Patient) -> set[int]:
     """Withdraw the open offers that the merged patient could not accept; return their slots' keys.
 
-    They overlap a live visit or another open offer of the patient, or are of a slot of which the
-    account has an open offer for one of its other people.
+    They overlap a live visit, other than the one they would move, or another open offer of the
+    patient, or are of a slot of which the account has an open offer for one of its other people.
     """
     offers = Offer.objects.open().select_related("slot")
-    own = offers.filter(entry__patient=patient).order_by("entry")
+    own = offers.filter(entry__patient=patient).select_related("entry").order_by("entry")
     of_family = offers.filter(entry__patient__user=patient.user_id).exclude(entry__patient=patient)
     elsewhere = set(of_family.values_list("slot", flat=True)) if patient.user_id else set()
     live = Appointment.objects.active().filter(patient=patient)
-    spans, refused = list(live.values_list("starts_at", "ends_at")), []
+    spans: list[tuple[int, datetime, datetime]] = []
+    spans += live.values_list("pk", "starts_at", "ends_at")
+    refused = []
     for offer in own:
-        start, end = offer.slot.starts_at, offer.slot.ends_at
-        if offer.slot_id in elsewhere or any(s < end and e > start for s, e in spans):
+        start, end, replaced = offer.slot.starts_at, offer.slot.ends_at, offer.entry.replaces_id
+        others = ((s, e) for visit, s, e in spans if visit != replaced)
+        if offer.slot_id in elsewhere or any(s < end and e > start for s, e in others):
             refused.append(offer.pk)
         else:
-            spans.append((start, end))
+            spans.append((0, start, end))
     return _withdraw(Offer.objects.filter(pk__in=refused))
 
 

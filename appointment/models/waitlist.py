@@ -329,7 +329,7 @@ class WaitlistEntry(models.Model):
         visit.override_reason = override_reason
         booking = BookAppointment(visit, at, waive=waive, permission=CHANGE_ENTRY)
         with booking.transaction():
-            visit.patient = self.patient = Patient.objects.lock(self.patient_id)
+            visit.patient = self._lock_patient()
             offer = self._acceptable_offer(by, at)
             booking.lock_places([offer.slot_id])
             self._end_offer(offer, at)
@@ -379,6 +379,15 @@ class WaitlistEntry(models.Model):
         over = WaitlistEntry.objects.filter(~visit_stands(), pk=self.pk, status__in=IN_LINE)
         if not over.exists():
             return False
+    def _lock_patient(self) -> Patient:
+        """Lock the patient; raises StaleLock if the record has been merged into another."""
+        try:
+            self.patient = Patient.objects.lock(self.patient_id)
+        except Patient.DoesNotExist as gone:
+            self.refresh_from_db(fields=["patient"])
+            raise StaleLock from gone
+        return self.patient
+
         self.offers.end_entries(over, WaitlistStatus.EXPIRED, slots, at)
         self.offers.offer_places(slots, at)
         return True
