@@ -19,7 +19,7 @@ from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, 
 from appointment.models.acting import acts_as_staff, lock_patient_for
 from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, RescheduleAppointment, booking_context
-from appointment.models.eligibility import EligibilityQuerySet
+from appointment.models.eligibility import EligibilityQuerySet, visit_stands
 from appointment.models.event import LIVE
 from appointment.models.waitlist_matching import WaitlistCriteria
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
@@ -83,8 +83,11 @@ class WaitlistEntryQuerySet(EligibilityQuerySet["WaitlistEntry"]):
         return self.in_line(earliest_date(at)).filter(doctor__in=doctors)
 
     def in_line(self, today: date) -> "WaitlistEntryQuerySet":
-        """Entries that wait or are offered a place, and whose last date has not passed."""
-        return self.filter(status__in=IN_LINE, last_date__gte=today)
+        """Entries that wait or are offered a place, and have not expired.
+
+        The last date has not passed, and a visit that the entry replaces is scheduled.
+        """
+        return self.filter(visit_stands(), status__in=IN_LINE, last_date__gte=today)
 
     def past_last_date(self, today: date) -> "WaitlistEntryQuerySet":
         """Waiting entries whose last date has passed."""
@@ -138,15 +141,6 @@ def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
     dates = {"first_date__lte": OuterRef("last_date"), "last_date__gte": OuterRef("first_date")}
     ahead = entries.filter(**{same: OuterRef(same)}, pk__lte=OuterRef("pk"), **dates)
     return Subquery(ahead.order_by().values(same).annotate(n=Count("pk")).values("n"))
-
-
-def visit_stands() -> Q:
-    """Return the condition that an entry replaces no visit, or one that is scheduled.
-
-    Any other entry has expired, whatever its status.
-    """
-    scheduled = Appointment.objects.active().filter(pk=OuterRef("replaces"))
-    return Q(replaces__isnull=True) | Q(Exists(scheduled))
 
 
 def today_everywhere(at: datetime) -> date:
@@ -379,6 +373,12 @@ class WaitlistEntry(models.Model):
         over = WaitlistEntry.objects.filter(~visit_stands(), pk=self.pk, status__in=IN_LINE)
         if not over.exists():
             return False
+        self.offers.end_entries(over, WaitlistStatus.EXPIRED, slots, at)
+        self.offers.offer_places(slots, at)
+        return True
+
+    # --- Shared by the verbs ---
+
     def _lock_patient(self) -> Patient:
         """Lock the patient; raises StaleLock if the record has been merged into another."""
         try:
@@ -387,12 +387,6 @@ class WaitlistEntry(models.Model):
             self.refresh_from_db(fields=["patient"])
             raise StaleLock from gone
         return self.patient
-
-        self.offers.end_entries(over, WaitlistStatus.EXPIRED, slots, at)
-        self.offers.offer_places(slots, at)
-        return True
-
-    # --- Shared by the verbs ---
 
     def _validate(self, today: date) -> None:
         """Raise ValidationError for a wish that cannot come true: no such day, no such doctor."""
@@ -416,9 +410,8 @@ class WaitlistEntry(models.Model):
         in_line = list(
             WaitlistEntry.objects.in_line(today).filter(whose).select_related("replaces")
         )
-        wish = WaitlistCriteria.of(self)
-        own = [entry for entry in in_line if entry.patient_id == self.patient_id]
-        if any(wish.meets(WaitlistCriteria.of(entry)) for entry in own):
+        own = (entry for entry in in_line if entry.patient_id == self.patient_id)
+        if WaitlistCriteria.of(self).meets_any(own):
             raise AlreadyWaiting
         if len(in_line) >= MAX_ENTRIES:
             raise TooManyEntries
@@ -458,9 +451,9 @@ class WaitlistEntry(models.Model):
         try:
             visit.refuse_change(at, as_patient=True)
         except DomainError as refusal:
+            refusal.staff_message = NOTHING_EARLIER  # no reason overrides this here
             refusal.to_staff = user is not None and acts_as_staff(user, ADD_ENTRY, self.patient)
             raise
-            refusal.staff_message = NOTHING_EARLIER  # no reason overrides this here
         self.replaces = visit
 
     def _may_name(self, visit: Appointment, user: User) -> bool:
