@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from accounts.tests.factories import PASSWORD, UserFactory
-from appointment.models import Appointment, IdempotencyKey
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, SuperuserFactory, UserFactory
+from appointment.models import Appointment, IdempotencyKey, Offer
 from appointment.models.idempotency import PatientAnswer as Answer
 from appointment.models.zone_repair import repair
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -108,6 +109,16 @@ def test_a_bulk_deletion_locks_the_slots_offered_to_who_would_replace_a_visit_to
     assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {
         visit.slot_id for visit in (offered, *others)
     }
+
+
+def test_slots_offered_to_accounts_that_end_together_are_locked_in_one_statement() -> None:
+    visits = [only_visit(), only_visit()]
+    users = [waiting(visit).patient.user for visit in visits]
+    for visit in visits:
+        visit.cancel()
+    sql = statements(lambda: User.objects.end_all(users, by=SuperuserFactory()))
+    assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {visit.slot_id for visit in visits}
+    assert not Offer.objects.open().exists()
 
 
 def test_both_slots_of_a_move_are_locked_in_one_statement() -> None:

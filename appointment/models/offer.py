@@ -187,13 +187,13 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         for batch in batches(sorted(slots), BATCH):
             self.open().filter(slot__in=batch)._end_early(at)
 
-    def withdraw_from_account(self, account: int, at: datetime) -> None:
-        """Withdraw the offers to the people of an account that has ended; offer the places on.
+    def withdraw_from_accounts(self, accounts: Iterable[int], at: datetime) -> None:
+        """Withdraw the offers to the people of accounts that have ended; offer the places on.
 
         Locks all these slots in one statement, then the entries. An offer that is made at the same
         moment stays until `run_due` finds it.
         """
-        offers = self.model.objects.open().filter(entry__patient__user=account)
+        offers = self.model.objects.open().filter(entry__patient__user__in=accounts)
         keys = set(offers.values_list("slot", flat=True))
         if keys:
             slots = Slot.objects.filter(pk__in=keys).lock()
