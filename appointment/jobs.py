@@ -11,9 +11,10 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import AuditEvent
+from appointment.models.eligibility import visit_stands
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer
-from appointment.models.waitlist import WaitlistEntry, today_everywhere, visit_stands
+from appointment.models.waitlist import WaitlistEntry, today_everywhere
 from appointment.models.waitlist_matching import WaitingCriteria
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.models import Doctor, Slot

@@ -40,9 +40,9 @@ def flag_visits(slots: set[int], new: set[int], at: datetime, **kwargs: Any) -> 
 
 
 @receiver(account_ended)
-def withdraw_offers_of_account(user: User, at: datetime, **kwargs: Any) -> None:
-    """Offer to others what was offered to the people of an account that has ended."""
-    Offer.objects.withdraw_from_account(user.pk, at)
+def withdraw_offers_of_accounts(users: set[int], at: datetime, **kwargs: Any) -> None:
+    """Offer to others what was offered to the people of accounts that have ended."""
+    Offer.objects.withdraw_from_accounts(users, at)
 
 
 @receiver(patient_erasing)

@@ -249,7 +249,7 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "amend": (amending, [f"change {VISIT}"]),
     "check_in": (of_a_visit("check_in"), [f"change {VISIT}"]),
     "check_in, late": (coming_late, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
-    "undo": (undoing, [USER, PATIENT, SLOTS, f"change {VISIT}"]),
+    "undo": (undoing, [USER, PATIENT, SLOTS, LINE, f"change {VISIT}"]),
     "undo, offered": (undoing_after_an_offer, [USER, PATIENT, SLOTS, LINE, f"change {VISIT}"]),
     "keep": (keeping, [SLOTS, f"change {VISIT}"]),
     "discard": (lambda: AppointmentFactory().discard, [SLOTS, f"lock {VISIT}"]),

@@ -7,13 +7,19 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from accounts.tests.factories import PASSWORD, UserFactory
-from appointment.models import IdempotencyKey
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, SuperuserFactory, UserFactory
+from appointment.models import Appointment, IdempotencyKey, Offer
 from appointment.models.idempotency import PatientAnswer as Answer
 from appointment.models.zone_repair import repair
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
-from appointment.tests.waitlist import waiting
-from doctor.tests.factories import LocationFactory, PublishedScheduleFactory, ScheduleFactory
+from appointment.tests.waitlist import only_visit, waiting
+from doctor.tests.factories import (
+    LocationFactory,
+    PublishedScheduleFactory,
+    ScheduleFactory,
+    day_ahead,
+)
 from patient.models import ClaimCode
 from patient.tests.factories import DependentFactory, PatientFactory
 from tests.test_lock_order import (
@@ -92,6 +98,27 @@ def test_all_slots_of_both_records_are_locked_in_one_statement() -> None:
     assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {slots[0].pk, slots[1].pk}
     of_patients = [each for each in sql if touched(each) == "patient_patient"]
     assert [keys(each) for each in of_patients] == [{kept.pk, gone.pk}]
+
+
+def test_a_bulk_deletion_locks_the_slots_offered_to_who_would_replace_a_visit_too() -> None:
+    offered, others = only_visit(), [only_visit(), only_visit(date=day_ahead(6))]
+    waiting(offered, patient=others[1].patient, replaces=others[1])
+    offered.cancel()
+    visits = Appointment.objects.filter(pk__in=[visit.pk for visit in others])
+    sql = statements(visits.lock_slots)
+    assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {
+        visit.slot_id for visit in (offered, *others)
+    }
+
+
+def test_slots_offered_to_accounts_that_end_together_are_locked_in_one_statement() -> None:
+    visits = [only_visit(), only_visit()]
+    users = [waiting(visit).patient.user for visit in visits]
+    for visit in visits:
+        visit.cancel()
+    sql = statements(lambda: User.objects.end_all(users, by=SuperuserFactory()))
+    assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {visit.slot_id for visit in visits}
+    assert not Offer.objects.open().exists()
 
 
 def test_both_slots_of_a_move_are_locked_in_one_statement() -> None:

@@ -127,9 +127,8 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
     def end_accounts(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """End all of these accounts, or none if one is the user's own."""
         with transaction.atomic():
-            User.objects.lock_with_administrators({user.pk for user in queryset})
-            for user in queryset.order_by("pk"):
-                user.end(by=signed_in_user(request))
+            User.objects.end_all(queryset, by=signed_in_user(request))
+            for user in queryset:
                 self.log_change(request, user, "Account ended.")
         self.message_user(request, f"{len(queryset)} ended.", messages.SUCCESS)
 

@@ -139,7 +139,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitlistEntry]:
         rows: Any = super().get_queryset(request)
-        offers = Offer.objects.at_sites_of(signed_in_user(request))
+        offers = Offer.objects.answerable_by(signed_in_user(request))
         entries: QuerySet[WaitlistEntry] = with_state(rows, timezone.now(), offers)
         return entries
 
@@ -183,7 +183,8 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
     ) -> None:
         """Call the verb on each entry in a transaction of its own, and show each refusal."""
         user, count = signed_in_user(request), 0
-        for entry in WaitlistEntry.objects.filter(pk__in=[row.pk for row in queryset]):
+        rows = WaitlistEntry.objects.filter(pk__in=[row.pk for row in queryset])
+        for entry in rows.select_related("patient"):
             try:
                 with transaction.atomic():
                     verb(entry, by=user)

@@ -29,9 +29,8 @@ from appointment.models.booking import BookAppointment, RescheduleAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
-from doctor.models import Doctor, Location, Slot, TimeOff
-from doctor.models.site_staff import SiteQuerySet
-from extensions.db.batches import batches
+from appointment.models.work_list_scopes import WorkListScopes
+from doctor.models import Doctor, Location, Slot
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
 from extensions.exceptions import DomainError
@@ -52,7 +51,7 @@ Role = AppointmentEvent.Role
 Action = AuditEvent.Action
 
 
-class AppointmentQuerySet(SiteQuerySet["Appointment"]):
+class AppointmentQuerySet(WorkListScopes["Appointment"]):
     """Scopes of appointments."""
 
     # --- By status and time ---
@@ -109,49 +108,6 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
         """Load the doctor, the location and the patient in the same query."""
         return self.select_related("doctor", "location", "patient")
 
-    # --- The work list: appointments that leave, changed hours or a departed doctor affect ---
-
-    def to_rebook(self) -> "AppointmentQuerySet":
-        """The work list: live appointments with `needs_rebooking`, soonest first.
-
-        Their time may have come: they stay until they are moved, canceled, concluded or kept.
-        """
-        return self.active().filter(needs_rebooking=True).order_by("starts_at", "pk")
-
-    def affected_by(self, time_off: TimeOff, at: datetime) -> "AppointmentQuerySet":
-        """Live appointments, not ended, whose slot overlaps the leave, which may be unsaved."""
-        return self.not_ended(at).filter(slot__in=time_off.slots(at))
-
-    def update_rebooking_flags(self, slots: set[int], at: datetime) -> None:
-        """Set `needs_rebooking` on live appointments that cannot take place; clear it on others.
-
-        Only those of these locked slots (primary keys) that have not ended. Computed from the
-        present state of the slots, so that repeating it changes nothing.
-        """
-        for pks in batches(sorted(slots)):
-            self._update_flags_of_kept(pks, at)
-            live = self.not_ended(at).filter(slot__in=pks, closures_kept=0)
-            affected = Slot.objects.filter(pk__in=pks).called_off()
-            unflagged = live.filter(needs_rebooking=False)
-            unflagged.filter(slot__in=affected).update(needs_rebooking=True)
-            flagged = live.filter(needs_rebooking=True)
-            flagged.exclude(slot__in=affected).update(needs_rebooking=False)
-
-    def _update_flags_of_kept(self, slots: list[int], at: datetime) -> None:
-        """Flag the visits that staff have kept on these slots if another closure hits them.
-
-        A closure that has gone is kept no longer: `closures_kept` shrinks to the closures left. One
-        more than those kept ends the keeping, and `closures_kept` is 0.
-        """
-        coming = self.holding_a_place().filter(ends_at__gt=at, slot__in=slots)
-        kept = list(coming.filter(closures_kept__gt=0).order_by("pk"))
-        closures = Slot.objects.filter(pk__in=slots).closures_by_key() if kept else {}
-        for visit in kept:
-            changes = visit.flags_for(closures.get(visit.slot_id or 0, 0))
-            if visit.status != LIVE:  # the flag is computed when the visit is scheduled again
-                del changes["needs_rebooking"]
-            self.filter(pk=visit.pk, closures_kept=visit.closures_kept).update(**changes)
-
     # --- Verbs ---
 
     @retry_on_stale_lock
@@ -183,10 +139,13 @@ class AppointmentQuerySet(SiteQuerySet["Appointment"]):
     def lock_slots(self) -> None:
         """Lock the slots of these appointments, before a bulk action calls a verb on each.
 
-        One statement locks them by primary key; the verbs would lock them in the order of the
-        appointments, and two bulk actions could deadlock.
+        Also those offered to waitlist entries that would replace one of them. One statement locks
+        all by primary key; the verbs would lock them in the order of the appointments, and two bulk
+        actions could deadlock.
         """
-        Slot.objects.filter(pk__in=[pk for (pk,) in self.values_list("slot") if pk]).lock()
+        offered = self.filter(replacing_entries__offers__status="open")
+        keys = {*self.values_list("slot"), *offered.values_list("replacing_entries__offers__slot")}
+        Slot.objects.filter(pk__in=sorted(pk for (pk,) in keys if pk)).lock()
 
 
 class Appointment(Lifecycle):

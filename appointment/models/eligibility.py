@@ -191,6 +191,15 @@ def _number_of(rows: Any, by: str) -> Coalesce:
     return Coalesce(Subquery(rows.order_by().values(by).annotate(n=Count("pk")).values("n")), 0)
 
 
+def visit_stands() -> Q:
+    """Return the condition that an entry replaces no visit, or one that is scheduled.
+
+    Any other entry has expired, whatever its status.
+    """
+    scheduled = Appointment.objects.active().filter(pk=OuterRef("replaces"))
+    return Q(replaces__isnull=True) | Q(Exists(scheduled))
+
+
 def movable(visits: Any, at: datetime) -> Any:
     """Return those of the visits that their patients may move at the instant.
 

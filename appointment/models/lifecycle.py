@@ -14,7 +14,6 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from appointment.exceptions import (
     AppointmentDeleted,
-    CheckedIn,
     HasCome,
     InvalidTransition,
     NothingToUndo,
@@ -267,9 +266,12 @@ class Lifecycle(models.Model):
     ) -> None:
         """Write the columns and the event; raises NothingToUndo if the visit changed meanwhile.
 
-        A verb that locks the appointment alone may have come between: the UPDATE locks the row, and
-        then the latest event is read again.
+        If the visit is scheduled again and has not begun, the waitlist entries that would replace
+        it, and expired with it, wait again. A verb that locks the appointment alone may have come
+        between: the UPDATE locks the row, and then the latest event is read again.
         """
+        if event.from_status == LIVE != event.to_status and self.starts_at > at:
+            self.slot.offers.restore_entries(self.replacing_entries.all(), at)
         rows = self._rows.filter(pk=self.pk, status=event.to_status, patient__isnull=False)
         if not rows.update(**changes) or self._undoable() != event:
             raise NothingToUndo

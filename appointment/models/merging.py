@@ -64,9 +64,8 @@ def double_wishes(patient: Patient, other: Patient, at: datetime) -> list[Waitli
     ending: list[WaitlistEntry] = []
     rows = in_line.filter(patient__in=(patient, other)).select_related("replaces")
     for entry in rows.order_by("pk"):
-        wish = WaitlistCriteria.of(entry)
         earlier = (each for each in staying if each.patient_id != entry.patient_id)
-        is_double = any(wish.meets(WaitlistCriteria.of(each)) for each in earlier)
+        is_double = WaitlistCriteria.of(entry).meets_any(earlier)
         (ending if is_double else staying).append(entry)
     return ending
 

@@ -23,14 +23,10 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from appointment.models.declined_slot import DeclinedSlot
+from appointment.models.eligibility import visit_stands
 from appointment.models.event import Status
-from appointment.models.waitlist import (
-    WaitlistEntry,
-    WaitlistEntryQuerySet,
-    today_everywhere,
-    visit_stands,
-)
-from appointment.models.waitlist_matching import WaitingCriteria
+from appointment.models.waitlist import WaitlistEntry, WaitlistEntryQuerySet, today_everywhere
+from appointment.models.waitlist_matching import WaitingCriteria, WaitlistCriteria
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
@@ -78,10 +74,15 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         return self.open().filter(replaced, expires_at__gt=at)
 
     def answerable_by(self, user: Any) -> "OfferQuerySet":
-        """Offers that the user may answer: to own patients and, for staff, at their sites."""
+        """Offers that the user may answer: to own patients and, for staff, at their sites.
+
+        Where an offer would move a visit, that visit is at their sites too.
+        """
         if not user.is_staff or user.sites is None:
             return self
-        return self.filter(Q(entry__patient__user=user) | Q(slot__location__in=user.sites))
+        movable = Q(entry__replaces__isnull=True) | Q(entry__replaces__location__in=user.sites)
+        here = Q(slot__location__in=user.sites) & movable
+        return self.filter(Q(entry__patient__user=user) | here)
 
     # --- Make offers ---
 
@@ -186,13 +187,13 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         for batch in batches(sorted(slots), BATCH):
             self.open().filter(slot__in=batch)._end_early(at)
 
-    def withdraw_from_account(self, account: int, at: datetime) -> None:
-        """Withdraw the offers to the people of an account that has ended; offer the places on.
+    def withdraw_from_accounts(self, accounts: Iterable[int], at: datetime) -> None:
+        """Withdraw the offers to the people of accounts that have ended; offer the places on.
 
         Locks all these slots in one statement, then the entries. An offer that is made at the same
         moment stays until `run_due` finds it.
         """
-        offers = self.model.objects.open().filter(entry__patient__user=account)
+        offers = self.model.objects.open().filter(entry__patient__user__in=accounts)
         keys = set(offers.values_list("slot", flat=True))
         if keys:
             slots = Slot.objects.filter(pk__in=keys).lock()
@@ -215,6 +216,26 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
             ended.update(status=to)
             _record(AuditEvent.Action.CHANGE, WaitlistEntry, {entry.patient_id for entry in rows})
         return freed
+
+    def restore_entries(self, entries: WaitlistEntryQuerySet, at: datetime) -> None:
+        """Let these expired entries wait again: the visit that they replace is scheduled again.
+
+        Not those whose last date has passed, nor one whose patient has joined again for the same.
+        The caller has locked the patient and the slot of the visit; this locks the entries.
+        """
+        today = today_everywhere(at)
+        ended = entries.filter(status=WaitlistStatus.EXPIRED, last_date__gte=today)
+        expired = ended.select_related("replaces").lock()
+        patients = {entry.patient_id for entry in expired}  # one, or none
+        in_line = WaitlistEntry.objects.in_line(today).filter(patient__in=patients)
+        others = list(in_line.select_related("replaces")) if patients else []
+        again: list[WaitlistEntry] = []
+        for entry in expired:
+            if not WaitlistCriteria.of(entry).meets_any([*others, *again]):
+                again.append(entry)
+        rows = WaitlistEntry.objects.filter(pk__in=[entry.pk for entry in again])
+        if again and rows.update(status=WaitlistStatus.WAITING):
+            _record(AuditEvent.Action.CHANGE, WaitlistEntry, patients)
 
     def withdraw_not_earlier(
         self, visit: int, start: datetime, locked: Iterable[Slot], at: datetime

@@ -19,7 +19,7 @@ from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, 
 from appointment.models.acting import acts_as_staff, lock_patient_for
 from appointment.models.appointment import Appointment
 from appointment.models.booking import BookAppointment, RescheduleAppointment, booking_context
-from appointment.models.eligibility import EligibilityQuerySet
+from appointment.models.eligibility import EligibilityQuerySet, visit_stands
 from appointment.models.event import LIVE
 from appointment.models.waitlist_matching import WaitlistCriteria
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
@@ -38,6 +38,10 @@ CHANGE_ENTRY = "appointment.change_waitlistentry"
 DELETE_ENTRY = "appointment.delete_waitlistentry"
 VIEW_ENTRY = "appointment.view_waitlistentry"
 MAX_ENTRIES = 10  # in line, of one account or of a patient without one
+NOTHING_EARLIER = (
+    "The patient cannot move this visit any more, so it waits for no earlier time. Staff can move "
+    "the visit itself, with an override reason."
+)
 
 
 class WaitlistEntryQuerySet(EligibilityQuerySet["WaitlistEntry"]):
@@ -79,8 +83,11 @@ class WaitlistEntryQuerySet(EligibilityQuerySet["WaitlistEntry"]):
         return self.in_line(earliest_date(at)).filter(doctor__in=doctors)
 
     def in_line(self, today: date) -> "WaitlistEntryQuerySet":
-        """Entries that wait or are offered a place, and whose last date has not passed."""
-        return self.filter(status__in=IN_LINE, last_date__gte=today)
+        """Entries that wait or are offered a place, and have not expired.
+
+        The last date has not passed, and a visit that the entry replaces is scheduled.
+        """
+        return self.filter(visit_stands(), status__in=IN_LINE, last_date__gte=today)
 
     def past_last_date(self, today: date) -> "WaitlistEntryQuerySet":
         """Waiting entries whose last date has passed."""
@@ -134,15 +141,6 @@ def _number_up_to(entries: WaitlistEntryQuerySet, same: str) -> Subquery:
     dates = {"first_date__lte": OuterRef("last_date"), "last_date__gte": OuterRef("first_date")}
     ahead = entries.filter(**{same: OuterRef(same)}, pk__lte=OuterRef("pk"), **dates)
     return Subquery(ahead.order_by().values(same).annotate(n=Count("pk")).values("n"))
-
-
-def visit_stands() -> Q:
-    """Return the condition that an entry replaces no visit, or one that is scheduled.
-
-    Any other entry has expired, whatever its status.
-    """
-    scheduled = Appointment.objects.active().filter(pk=OuterRef("replaces"))
-    return Q(replaces__isnull=True) | Q(Exists(scheduled))
 
 
 def today_everywhere(at: datetime) -> date:
@@ -403,9 +401,8 @@ class WaitlistEntry(models.Model):
         in_line = list(
             WaitlistEntry.objects.in_line(today).filter(whose).select_related("replaces")
         )
-        wish = WaitlistCriteria.of(self)
-        own = [entry for entry in in_line if entry.patient_id == self.patient_id]
-        if any(wish.meets(WaitlistCriteria.of(entry)) for entry in own):
+        own = (entry for entry in in_line if entry.patient_id == self.patient_id)
+        if WaitlistCriteria.of(self).meets_any(own):
             raise AlreadyWaiting
         if len(in_line) >= MAX_ENTRIES:
             raise TooManyEntries
@@ -445,6 +442,7 @@ class WaitlistEntry(models.Model):
         try:
             visit.refuse_change(at, as_patient=True)
         except DomainError as refusal:
+            refusal.staff_message = NOTHING_EARLIER  # no reason overrides this here
             refusal.to_staff = user is not None and acts_as_staff(user, ADD_ENTRY, self.patient)
             raise
         self.replaces = visit

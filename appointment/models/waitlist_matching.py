@@ -99,6 +99,10 @@ class WaitlistCriteria:
         wanted = (self.weekday_bits or ANY_DAY) & (other.weekday_bits or ANY_DAY)
         return _has_weekday(first, last, wanted)
 
+    def meets_any(self, entries: Iterable[Any]) -> bool:
+        """Whether one of these waitlist entries waits for the same on a day in common."""
+        return any(self.meets(WaitlistCriteria.of(entry)) for entry in entries)
+
     def has_day(self, today: date) -> bool:
         """Whether one of the weekdays lies between the dates, from today on."""
         first = max(self.first_date, today)

@@ -294,6 +294,32 @@ def test_an_offer_that_overlaps_a_visit_of_the_other_is_withdrawn(patient: Patie
     assert_in_order()
 
 
+def test_an_offer_that_overlaps_the_visit_it_would_move_stands(patient: Patient) -> None:
+    mine = only_visit(start_time=time(10))
+    earlier = only_visit(location=mine.location)
+    gone = at_desk()
+    Appointment.objects.filter(pk=mine.pk).update(patient=gone)
+    entry = waiting(earlier, patient=gone, replaces=mine)
+    earlier.cancel()
+    patient.merge(gone)
+    assert entry.offers.get().status == "open"
+    assert entry.offers.get().account == patient.user_id
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_an_entry_is_accepted_though_its_record_is_merged_meanwhile(
+    patient: Patient, staff: Any, replaces: bool
+) -> None:
+    gone, visit = at_desk(), only_visit()
+    mine = AppointmentFactory(patient=gone, slot=ScheduleFactory(date=day_ahead(6)).slots.first())
+    waiting(visit, patient=gone, replaces=mine if replaces else None)
+    visit.cancel()
+    as_read = WaitlistEntry.objects.select_related("patient").get()
+    patient.merge(gone)
+    assert as_read.accept(by=staff).patient == patient
+    assert holders(visit.slot) == []
+
+
 def test_overlapping_offers_of_both_leave_the_older(patient: Patient) -> None:
     one, two, gone = only_visit(), only_visit(), at_desk()
     first, _second = waiting(one, patient=gone), waiting(two, patient=patient)

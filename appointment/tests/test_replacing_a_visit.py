@@ -16,7 +16,7 @@ from appointment.tests.waitlist import holders, only_visit, waiting
 from doctor.models import Location
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
 from patient.models import Patient
-from patient.tests.factories import DependentFactory
+from patient.tests.factories import DependentFactory, PatientFactory
 from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
 
@@ -73,11 +73,14 @@ def test_only_an_own_visit_that_is_ahead_is_replaced(
 
 
 def test_a_visit_that_cannot_be_moved_any_more_is_not_replaced(
-    visit: Appointment, later: Appointment, patient: Patient, client_of
+    visit: Appointment, later: Appointment, patient: Patient, staff: Any, client_of
 ) -> None:
     rule(visit, cancel_deadline_minutes=9 * 24 * 60)
     answer = client_of(patient.user).post(PATH, body(visit, later.pk))
     assert_problem(answer, 409, "cancel_deadline_passed")
+    for_staff = client_of(staff).post(PATH, {**body(visit, later.pk), "patient_id": patient.pk})
+    sentence = assert_problem(for_staff, 409, "cancel_deadline_passed")["detail"]
+    assert "move the visit itself" in sentence
 
 
 def test_a_later_place_is_not_reported_as_available_and_an_earlier_one_is(
@@ -278,6 +281,14 @@ def test_an_entry_whose_visit_is_gone_has_ended_too(
     rows: Any = with_state(WaitlistEntry.objects.filter(pk=entry.pk), timezone.now())
     [shown] = rows
     assert (shown.state, shown.acceptable_offers) == ("expired", [])
+    behind = waiting(visit)
+    rows = with_state(WaitlistEntry.objects.filter(pk=behind.pk), timezone.now())
+    [shown] = rows
+    assert shown.position == 1
+    twin = waiting(visit, patient=PatientFactory(user=None))
+    entry.patient.merge(twin.patient)
+    twin.refresh_from_db()
+    assert (twin.patient, twin.status) == (entry.patient, "waiting")
     fresh = WaitlistEntry.objects.get(pk=entry.pk)
     with pytest.raises(NoOpenOffer):
         fresh.accept()
@@ -318,6 +329,48 @@ def test_criteria_know_the_visit_that_is_replaced(
         assert (each.slot in criteria.slots([visit.location])) is fits
         matching = WaitlistEntry.objects.matching(each.slot)
         assert matching.filter(pk=entry.pk).exists() is fits
+
+
+# --- The visit comes back -------------------------------------------------------------------------
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("way", ["cancel", "complete"])
+def test_an_entry_waits_again_where_it_was_once_the_end_of_its_visit_is_undone(
+    visit: Appointment, later: Appointment, entry: WaitlistEntry, staff: Any, way: str
+) -> None:
+    following = waiting(visit)
+    if way == "cancel":
+        later.cancel(by=staff)
+    else:
+        Appointment.objects.filter(pk=later.pk).update(checked_in_at=timezone.now())
+        later.complete(by=staff)
+    assert WaitlistEntry.objects.get(pk=entry.pk).status == "expired"
+    waiting(visit, patient=entry.patient, replaces=later, status="expired")  # of the same wish
+    later.undo(by=staff)
+    states: Any = with_state(WaitlistEntry.objects.in_line(visit.date), timezone.now())
+    assert [(row.state, row.position) for row in states] == [("waiting", 1), ("offered", 2)]
+    assert holders(visit.slot) == [following.pk]
+
+
+@pytest.mark.parametrize("why", ["last date", "joined again", "begun"])
+def test_an_entry_that_has_no_use_stays_expired(
+    visit: Appointment, later: Appointment, entry: WaitlistEntry, staff: Any, why: str
+) -> None:
+    at = timezone.now()
+    if why == "begun":
+        at = later.starts_at
+        later.mark_no_show(by=staff, at=at)
+    else:
+        later.cancel(by=staff)
+    if why == "last date":
+        yesterday = {"first_date": day_ahead(-2), "last_date": day_ahead(-2)}
+        WaitlistEntry.objects.filter(pk=entry.pk).update(**yesterday)
+    elif why == "joined again":
+        waiting(visit, patient=entry.patient)
+    later.undo(by=staff, at=at)
+    entry.refresh_from_db()
+    assert (later.status, entry.status) == ("scheduled", "expired")
 
 
 def test_an_erased_person_leaves_no_entry(entry: WaitlistEntry, visit: Appointment) -> None:

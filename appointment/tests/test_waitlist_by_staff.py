@@ -213,6 +213,21 @@ def test_staff_of_a_site_replace_a_visit_of_their_site(
     assert client.post(PATH, {**wish, "replaces": near.pk}).status_code == 201
 
 
+def test_staff_of_a_site_answer_no_offer_that_moves_a_visit_elsewhere(
+    member: User, here: Location, client_of
+) -> None:
+    doctor, client = DoctorFactory(), client_of(member)
+    near = only_visit(doctor=doctor, location=here)
+    far = only_visit(doctor=doctor, date=day_ahead(6))
+    entry = waiting(near, patient=far.patient, replaces=far)
+    near.cancel()
+    assert client.get(f"{PATH}{entry.pk}/").json()["offer"] is None
+    assert_problem(client.post(f"{PATH}{entry.pk}/accept/"), 409, "no_open_offer")
+    [refused] = messages_of(AdminClient(member).act("accept", entry))
+    assert refused == f"{entry}: Nothing is being offered, or not any more."
+    assert client_of(far.patient.user).get(f"{PATH}{entry.pk}/").json()["offer"]
+
+
 # --- The admin ------------------------------------------------------------------------------------
 
 

@@ -80,8 +80,9 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
 
         Staff join for any patient whom they may book for. With `replaces`, the patient waits for an
         earlier time than that visit has, and to accept an offer moves it. The entry ends as
-        `expired` when the visit is canceled or over, and as `accepted` when the patient books or
-        moves a visit into a time that fits it.
+        `expired` when the visit is canceled or over, and waits again if staff undo that before the
+        visit begins. It ends as `accepted` when the patient books or moves a visit into a time that
+        fits it.
 
         The error `already_waiting` means that this person is in line for the same doctor or
         specialty on days that meet these: the dates of both entries have a day in common that is

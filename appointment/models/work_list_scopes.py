@@ -1,0 +1,65 @@
+"""Scopes and flags of the work list: visits that cannot take place as booked.
+
+The module does not import `Appointment`, whose queryset inherits from `WorkListScopes`.
+"""
+
+from datetime import datetime
+from typing import Any, Self, TypeVar
+
+from django.db import models
+
+from appointment.models.event import LIVE
+from doctor.models import Slot, TimeOff
+from doctor.models.site_staff import SiteQuerySet
+from extensions.db.batches import batches
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class WorkListScopes(SiteQuerySet[Row]):
+    """Appointments that leave, changed hours or a departed doctor affect."""
+
+    active: Any  # of `AppointmentQuerySet`
+    not_ended: Any
+    holding_a_place: Any
+
+    def to_rebook(self) -> Self:
+        """The work list: live appointments with `needs_rebooking`, soonest first.
+
+        Their time may have come: they stay until they are moved, canceled, concluded or kept.
+        """
+        return self.active().filter(needs_rebooking=True).order_by("starts_at", "pk")
+
+    def affected_by(self, time_off: TimeOff, at: datetime) -> Self:
+        """Live appointments, not ended, whose slot overlaps the leave, which may be unsaved."""
+        return self.not_ended(at).filter(slot__in=time_off.slots(at))
+
+    def update_rebooking_flags(self, slots: set[int], at: datetime) -> None:
+        """Set `needs_rebooking` on live appointments that cannot take place; clear it on others.
+
+        Only those of these locked slots (primary keys) that have not ended. Computed from the
+        present state of the slots, so that repeating it changes nothing.
+        """
+        for pks in batches(sorted(slots)):
+            self._update_flags_of_kept(pks, at)
+            live = self.not_ended(at).filter(slot__in=pks, closures_kept=0)
+            affected = Slot.objects.filter(pk__in=pks).called_off()
+            unflagged = live.filter(needs_rebooking=False)
+            unflagged.filter(slot__in=affected).update(needs_rebooking=True)
+            flagged = live.filter(needs_rebooking=True)
+            flagged.exclude(slot__in=affected).update(needs_rebooking=False)
+
+    def _update_flags_of_kept(self, slots: list[int], at: datetime) -> None:
+        """Flag the visits that staff have kept on these slots if another closure hits them.
+
+        A closure that has gone is kept no longer: `closures_kept` shrinks to the closures left. One
+        more than those kept ends the keeping, and `closures_kept` is 0.
+        """
+        coming = self.holding_a_place().filter(ends_at__gt=at, slot__in=slots)
+        kept = list(coming.filter(closures_kept__gt=0).order_by("pk"))
+        closures = Slot.objects.filter(pk__in=slots).closures_by_key() if kept else {}
+        for visit in kept:
+            changes = visit.flags_for(closures.get(visit.slot_id or 0, 0))
+            if visit.status != LIVE:  # the flag is computed when the visit is scheduled again
+                del changes["needs_rebooking"]
+            self.filter(pk=visit.pk, closures_kept=visit.closures_kept).update(**changes)
