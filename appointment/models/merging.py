@@ -96,21 +96,25 @@ def _end_entries(entries: Iterable[WaitlistEntry]) -> set[int]:
 def _withdraw_offers(patient: Patient) -> set[int]:
     """Withdraw the open offers that the merged patient could not accept; return their slots' keys.
 
-    They overlap a live visit or another open offer of the patient, or are of a slot of which the
-    account has an open offer for one of its other people.
+    They overlap an older open offer of the patient or a live visit, other than the one that their
+    entry replaces, or are of a slot of which the account has an open offer for one of its other
+    people.
     """
-    offers = Offer.objects.open().select_related("slot")
+    offers = Offer.objects.open().select_related("slot", "entry")
     own = offers.filter(entry__patient=patient).order_by("entry")
     of_family = offers.filter(entry__patient__user=patient.user_id).exclude(entry__patient=patient)
     elsewhere = set(of_family.values_list("slot", flat=True)) if patient.user_id else set()
-    live = Appointment.objects.active().filter(patient=patient)
-    spans, refused = list(live.values_list("starts_at", "ends_at")), []
+    visits = list(Appointment.objects.active().filter(patient=patient))
+    kept: list[Slot] = []
+    refused = []
     for offer in own:
-        start, end = offer.slot.starts_at, offer.slot.ends_at
-        if offer.slot_id in elsewhere or any(s < end and e > start for s, e in spans):
+        slot = offer.slot
+        busy = [*kept, *(visit for visit in visits if visit.pk != offer.entry.replaces_id)]
+        overlaps = any(b.starts_at < slot.ends_at and b.ends_at > slot.starts_at for b in busy)
+        if offer.slot_id in elsewhere or overlaps:
             refused.append(offer.pk)
         else:
-            spans.append((start, end))
+            kept.append(slot)
     return _withdraw(Offer.objects.filter(pk__in=refused))
 
 

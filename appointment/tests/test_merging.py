@@ -245,6 +245,18 @@ def test_an_offer_that_overlaps_a_visit_of_the_other_is_withdrawn(patient: Patie
     assert_in_order()
 
 
+def test_an_offer_stays_that_overlaps_the_visit_it_would_move(patient: Patient) -> None:
+    visit, gone = only_visit(), at_desk()
+    later = ScheduleFactory(date=visit.date, start_time=time(10), slot_minutes=None).slots.get()
+    mine = AppointmentFactory(patient=gone, slot=later)
+    waiting(visit, patient=gone, replaces=mine)
+    visit.cancel()
+    offer = Offer.objects.open().get()
+    patient.merge(gone)
+    assert Offer.objects.open().get() == offer
+    assert WaitlistEntry.objects.get().accept(by=patient.user).pk == mine.pk
+
+
 def test_overlapping_offers_of_both_leave_the_older(patient: Patient) -> None:
     one, two, gone = only_visit(), only_visit(), at_desk()
     first, _second = waiting(one, patient=gone), waiting(two, patient=patient)
