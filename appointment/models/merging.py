@@ -109,7 +109,8 @@ def _withdraw_offers(patient: Patient) -> set[int]:
     refused = []
     for offer in own:
         slot = offer.slot
-        busy = [*kept, *(visit for visit in visits if visit.pk != offer.entry.replaces_id)]
+        others = [visit for visit in visits if visit.pk != offer.entry.replaces_id]
+        busy: list[Slot | Appointment] = [*kept, *others]
         overlaps = any(b.starts_at < slot.ends_at and b.ends_at > slot.starts_at for b in busy)
         if offer.slot_id in elsewhere or overlaps:
             refused.append(offer.pk)
