@@ -11,6 +11,7 @@ from patient.models import Patient
 from tests.stateful.calendar import ClinicMachine
 from tests.stateful.people import other_rows
 from tests.stateful.running import run, running_state_machine
+from tests.stateful.walk import WalkingMachine, walk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,6 +25,7 @@ def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp
         assert reported["steps"] > RUNS * STEPS / 2
         assert reported["gone through"], reported
         assert len(reported) > 4, f"hardly any refusal was met: {reported}"
+        walk(type("Walking", (WalkingMachine, machine), {})())
         assert_the_machine_sees_what_is_wrong(machine())
 
 

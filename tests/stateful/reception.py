@@ -105,7 +105,7 @@ class ReceptionRules(PatientRules):
     def keep(self, data: Any) -> None:
         """Keep a visit of the work list as booked."""
         flagged = list(filter(self.model.is_flagged, self.model.visits.values()))
-        visit = data.draw(st.sampled_from(flagged))
+        visit = self.some(data, flagged, bool)
         body, path = {"reason": "They agree"}, f"appointment/rebooking/{visit.pk}/keep/"
         status, answer = self.staff_call("POST", path, **body)
         assert status == 200, answer
@@ -140,7 +140,7 @@ class ReceptionRules(PatientRules):
         """Enter a patient in the waitlist, at times for something earlier than a visit."""
         person = self.some_patient(data)
         own = [visit for visit in self.model.visits.values() if visit.patient == person.pk]
-        visit = data.draw(st.sampled_from([None, *own]))
+        visit = self.some(data, [None, *own], lambda visit: False)
         self.join(person, self.some_doctor(data, person.pk, visit), by_staff=True, replaces=visit)
 
     @rule(data=st.data(), verb=st.sampled_from(("accept", "decline")), reason=REASONS)
@@ -163,7 +163,7 @@ class ReceptionRules(PatientRules):
         """Merge two records of one person at the admin; one of them has no account."""
         kept = self.some_patient(data)
         others = [person for person in self.people.values() if person is not kept]
-        gone: Person = data.draw(st.sampled_from(others))
+        gone = self.some(data, others, lambda person: not (kept.token and person.token))
         path = f"/admin/patient/patient/{kept.pk}/merge/"
         messages = self.admin_client.send(path, other=gone.pk, _merge="Merge them").messages()
         if refusal := self.model.no_merge(kept.pk, gone.pk):
@@ -199,7 +199,7 @@ class ReceptionRules(PatientRules):
     def erase(self, data: Any) -> None:
         """Erase a person without an account at the admin."""
         without = [person for person in self.people.values() if not person.token]
-        person = data.draw(st.sampled_from(without))
+        person = self.some(data, without, bool)
         path = page(Patient.objects.get(pk=person.pk), "delete")
         done = self.admin_client.send(path, post="yes")
         assert "was deleted successfully" in done.messages(), done.messages()
