@@ -1,8 +1,20 @@
 """A bad day, played through the API and the admin: the doctor falls ill at 09:05 with six visits.
 
-One of the six has no account, one has checked in, one was checked in by mistake. With the colleague
-a patient comes late, one waits in line, one is squeezed in and one walks in. At the end nothing is
-lost: every visit is in a true state, with the events that led there.
+The day, on the clock of the site. The doctor's six patients are Ada, Bruno, Carla, Diego, Elsa and
+Fermín; the colleague's are Laura, Xavi and Yara.
+
+08:50  Ada is at the desk, but reception checks in Carla, and undoes that.
+09:05  The doctor is ill: the six visits are on the work list, each with other times.
+09:07  Ada, who has checked in, is moved to the colleague's 09:30, although her time has come.
+09:10  Bruno, who has no account, is moved; Nuria takes the first time that was proposed to him.
+09:15  Reception moves Carla, cancels Elsa's visit and keeps Fermín's; Diego moves his own.
+09:20  Laura has not come to her 09:00 and is a no-show; at 09:25 she is there.
+09:40  Xavi cancels his 10:00, and Lola, who waits in line without an account, gets it.
+10:50  The colleague's 11:00 is full, and reception squeezes Sonia in.
+11:35  Walter walks in, and gets the 11:30 that has begun.
+12:30  Reception completes the visits that took place.
+
+At the end nothing is lost and each person is served: HISTORIES says how.
 """
 
 from collections.abc import Iterator
@@ -18,7 +30,7 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from appointment.models import Appointment, WorkListItem
+from appointment.models import Appointment, WaitlistEntry, WorkListItem
 from doctor.models import Doctor, Location, Slot
 from doctor.tests.factories import (
     DoctorFactory,
@@ -36,8 +48,24 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 MADRID = ZoneInfo("Europe/Madrid")
 MONDAY, TUESDAY = date(2026, 11, 30), date(2026, 12, 1)
 SIX = ("Ada", "Bruno", "Carla", "Diego", "Elsa", "Fermín")  # at 09:00, 09:30, ... 11:30
-OF_COLLEAGUE = {"Late": "09:00", "Xavi": "10:00", "Yara": "11:00"}
+OF_COLLEAGUE = {"Laura": "09:00", "Xavi": "10:00", "Yara": "11:00"}
 WITHOUT_ACCOUNT = ("Bruno", "Lola", "Sonia")
+# At the end: the status of each patient's visit, its day, and its events from first to last.
+HISTORIES = {
+    "Ada": ("completed", MONDAY, "booked checked_in rescheduled checked_in completed"),
+    "Bruno": ("scheduled", TUESDAY, "booked rescheduled"),
+    "Carla": ("scheduled", TUESDAY, "booked checked_in undone rescheduled"),
+    "Diego": ("completed", MONDAY, "booked rescheduled completed"),
+    "Elsa": ("canceled", MONDAY, "booked canceled"),
+    "Fermín": ("completed", MONDAY, "booked kept completed"),
+    "Laura": ("completed", MONDAY, "booked no_show checked_in completed"),
+    "Lola": ("completed", MONDAY, "booked completed"),
+    "Nuria": ("scheduled", TUESDAY, "booked"),
+    "Sonia": ("completed", MONDAY, "booked completed"),
+    "Walter": ("completed", MONDAY, "booked checked_in completed"),
+    "Xavi": ("canceled", MONDAY, "booked canceled"),
+    "Yara": ("completed", MONDAY, "booked completed"),
+}
 
 
 def at(hour: str, day: date = MONDAY) -> datetime:
@@ -125,25 +153,26 @@ def clinic(staff: User, client_of: Any) -> Iterator[Clinic]:
 
 
 def test_a_bad_day(clinic: Clinic) -> None:
-    entry = join_the_line(clinic)
-    click_the_wrong_line(clinic)
-    fall_ill(clinic)
-    move_who_is_in_the_house(clinic)
-    move_who_has_no_account(clinic)
-    move_the_others(clinic)
-    come_late(clinic)
-    accept_for_who_is_in_line(clinic, entry)
-    squeeze_in(clinic)
-    walk_in(clinic)
-    end_the_day(clinic)
-    assert_nothing_is_lost(clinic)
-    assert_the_events_tell_the_day(clinic)
+    entry = lola_joins_the_line(clinic)
+    reception_checks_in_the_wrong_one(clinic)
+    the_doctor_falls_ill(clinic)
+    ada_is_moved_after_check_in(clinic)
+    bruno_is_moved_without_an_account(clinic)
+    the_other_four_are_settled(clinic)
+    laura_comes_late(clinic)
+    lola_gets_the_time_of_xavi(clinic, entry)
+    sonia_is_squeezed_in(clinic)
+    walter_walks_in(clinic)
+    the_day_ends(clinic)
+    assert_each_visit_is_as_it_was(clinic)
+    assert_each_person_is_served(clinic)
+    assert_the_events_say_who_and_why(clinic)
 
 
 # --- The morning ----------------------------------------------------------------------------------
 
 
-def join_the_line(clinic: Clinic) -> int:
+def lola_joins_the_line(clinic: Clinic) -> int:
     """Lola, who has no account, waits for the colleague's 10:00; reception enters her."""
     answer = clinic.api.post(
         "/api/appointment/waitlist/",
@@ -160,7 +189,7 @@ def join_the_line(clinic: Clinic) -> int:
     return int(answer.json()["id"])
 
 
-def click_the_wrong_line(clinic: Clinic) -> None:
+def reception_checks_in_the_wrong_one(clinic: Clinic) -> None:
     """Ada is at the desk at 08:50, and reception checks in Carla."""
     clinic.clock.move_to(at("08:50"))
     clinic.staff_post("check-in", "Carla")
@@ -171,7 +200,7 @@ def click_the_wrong_line(clinic: Clinic) -> None:
     clinic.staff_post("check-in", "Ada")
 
 
-def fall_ill(clinic: Clinic) -> None:
+def the_doctor_falls_ill(clinic: Clinic) -> None:
     """Reception enters the leave at 09:05: the six are on the work list, each with other times."""
     clinic.clock.move_to(at("09:05"))
     leave = {
@@ -188,7 +217,7 @@ def fall_ill(clinic: Clinic) -> None:
     assert len(proposed) == len(set(proposed))
 
 
-def move_who_is_in_the_house(clinic: Clinic) -> None:
+def ada_is_moved_after_check_in(clinic: Clinic) -> None:
     """Ada has checked in and her time has come: with a reason, the colleague sees her at 09:30."""
     clinic.clock.move_to(at("09:07"))
     to = clinic.slot(clinic.colleague, "09:30").pk
@@ -199,7 +228,7 @@ def move_who_is_in_the_house(clinic: Clinic) -> None:
     assert clinic.staff_post("check-in", "Ada")["checked_in_at"]
 
 
-def move_who_has_no_account(clinic: Clinic) -> None:
+def bruno_is_moved_without_an_account(clinic: Clinic) -> None:
     """Reception has Bruno on the phone, and the first time proposed is gone before it is saved."""
     clinic.clock.move_to(at("09:10"))
     row = WorkListItem.objects.get(pk=clinic.visits["Bruno"])
@@ -219,7 +248,7 @@ def move_who_has_no_account(clinic: Clinic) -> None:
     assert clinic.visit("Bruno").slot_id == replacement
 
 
-def move_the_others(clinic: Clinic) -> None:
+def the_other_four_are_settled(clinic: Clinic) -> None:
     """Reception moves Carla, cancels Elsa's visit, keeps Fermín's; Diego moves by himself."""
     clinic.clock.move_to(at("09:15"))
     to = clinic.work_list()[clinic.visits["Carla"]][0]
@@ -250,18 +279,18 @@ def explained(clinic: Clinic) -> int:
 # --- The colleague's patients ---------------------------------------------------------------------
 
 
-def come_late(clinic: Clinic) -> None:
+def laura_comes_late(clinic: Clinic) -> None:
     """The 09:00 has not come: a no-show at 09:20, who stands at the desk at 09:25."""
     clinic.clock.move_to(at("09:20"))
-    done = clinic.admin.act("mark_no_show", clinic.visit("Late"))
+    done = clinic.admin.act("mark_no_show", clinic.visit("Laura"))
     assert messages_of(done) == ["1 marked as no-show."]
     clinic.clock.move_to(at("09:25"))
-    assert clinic.staff_post("check-in", "Late")["status"] == "scheduled"
+    assert clinic.staff_post("check-in", "Laura")["status"] == "scheduled"
     clinic.clock.move_to(at("09:40"))
-    assert clinic.staff_post("complete", "Late")["status"] == "completed"
+    assert clinic.staff_post("complete", "Laura")["status"] == "completed"
 
 
-def accept_for_who_is_in_line(clinic: Clinic, entry: int) -> None:
+def lola_gets_the_time_of_xavi(clinic: Clinic, entry: int) -> None:
     """Xavi cancels his 10:00 by app; it is offered to Lola, and reception accepts on the phone."""
     clinic.patient_post("cancel", "Xavi", reason="A cold")
     offered = clinic.api.get(f"/api/appointment/waitlist/{entry}/").json()
@@ -273,18 +302,18 @@ def accept_for_who_is_in_line(clinic: Clinic, entry: int) -> None:
     clinic.visits["Lola"] = accepted["id"]
 
 
-def squeeze_in(clinic: Clinic) -> None:
+def sonia_is_squeezed_in(clinic: Clinic) -> None:
     """The colleague sees Sonia beside Yara at 11:00."""
     clinic.clock.move_to(at("10:50"))
     slot, path = clinic.slot(clinic.colleague, "11:00"), f"book/{clinic.colleague.pk}/"
     body: dict[str, Any] = {"slot_id": slot.pk, "patient_id": clinic.person("Sonia").pk}
     assert clinic.post(clinic.api, path, 409, **body)["code"] == "slot_full"
-    body |= {"squeeze_in": True, "override_reason": "In pain"}
-    clinic.visits["Sonia"] = clinic.post(clinic.api, path, 201, **body)["id"]
+    reason = {"squeeze_in": True, "override_reason": "In pain"}
+    clinic.visits["Sonia"] = clinic.post(clinic.api, path, 201, **body, **reason)["id"]
     assert_balanced(slot)
 
 
-def walk_in(clinic: Clinic) -> None:
+def walter_walks_in(clinic: Clinic) -> None:
     """Walter walks in at 11:35, is entered, and sees the colleague in the session under way."""
     clinic.clock.move_to(at("11:35"))
     add, admin = page(Patient, "add"), clinic.admin
@@ -300,56 +329,40 @@ def walk_in(clinic: Clinic) -> None:
 # --- The evening ----------------------------------------------------------------------------------
 
 
-def end_the_day(clinic: Clinic) -> None:
+def the_day_ends(clinic: Clinic) -> None:
     """Reception concludes what took place."""
     clinic.clock.move_to(at("12:30"))
     for name in ("Ada", "Diego", "Fermín", "Lola", "Yara", "Sonia", "Walter"):
         assert clinic.staff_post("complete", name)["status"] == "completed"
 
 
-def assert_nothing_is_lost(clinic: Clinic) -> None:
-    """Assert that each patient's visit is there, in a true state, and that all is balanced."""
-    coming = {"Bruno", "Carla", "Nuria"}
-    assert Appointment.objects.count() == len(clinic.visits) == 13
-    for name in clinic.visits:
+def assert_each_visit_is_as_it_was(clinic: Clinic) -> None:
+    """Assert that there are these visits and no others, each with its true state and events."""
+    assert Appointment.objects.count() == len(clinic.visits)
+    assert clinic.visits.keys() == HISTORIES.keys()
+    for name, history in HISTORIES.items():
         visit = clinic.visit(name)
-        status = {"Elsa": "canceled", "Xavi": "canceled"}.get(name, "completed")
+        kinds = visit.events.order_by("pk").values_list("kind", flat=True)
         assert visit.patient.first_name == name
-        assert visit.status == ("scheduled" if name in coming else status), name
-        assert visit.date == (TUESDAY if name in coming else MONDAY), name
-        assert visit.moved is (name in ("Ada", "Bruno", "Carla", "Diego")), name
-        assert not visit.needs_rebooking or visit.status == "canceled", name
+        assert (visit.status, visit.date, " ".join(kinds)) == history, name
+        assert visit.moved is ("rescheduled" in kinds), name
+
+
+def assert_each_person_is_served(clinic: Clinic) -> None:
+    """Assert that the work list and the line are empty, and that no place is lost."""
     assert clinic.work_list() == {}
+    assert list(WaitlistEntry.objects.values_list("patient__first_name", "status")) == [
+        ("Lola", "accepted")
+    ]
     for slot in Slot.objects.all():
         assert_balanced(slot)
     call_command("check_invariants", stdout=StringIO())
 
 
-def assert_the_events_tell_the_day(clinic: Clinic) -> None:
-    """Assert the events of each visit, and that each of them names who did it."""
-    told = {
-        "Ada": "booked checked_in rescheduled checked_in completed",
-        "Bruno": "booked rescheduled",
-        "Carla": "booked checked_in undone rescheduled",
-        "Diego": "booked rescheduled completed",
-        "Elsa": "booked canceled",
-        "Fermín": "booked kept completed",
-        "Late": "booked no_show checked_in completed",
-        "Lola": "booked completed",
-        "Nuria": "booked",
-        "Sonia": "booked completed",
-        "Walter": "booked checked_in completed",
-        "Xavi": "booked canceled",
-        "Yara": "booked completed",
-    }
-    found = {
-        name: " ".join(clinic.visit(name).events.order_by("pk").values_list("kind", flat=True))
-        for name in clinic.visits
-    }
-    assert found == told
+def assert_the_events_say_who_and_why(clinic: Clinic) -> None:
+    """Assert the role of who acted last, what was undone, and the reason that staff gave."""
     by = {name: clinic.visit(name).events.latest("pk").by for name in ("Diego", "Xavi", "Bruno")}
     assert by == {"Diego": "staff", "Xavi": "patient", "Bruno": "staff"}
-    undone = clinic.visit("Carla").events.get(kind="undone")
-    assert undone.undoes == "checked_in"
+    assert clinic.visit("Carla").events.get(kind="undone").undoes == "checked_in"
     reasons = clinic.visit("Ada").events.values_list("override_reason", flat=True)
     assert "The doctor is ill" in reasons

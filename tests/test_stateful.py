@@ -8,10 +8,10 @@ from django.core.management import CommandError
 from appointment.models import AppointmentEvent
 from doctor.models import Slot
 from patient.models import Patient
-from tests.stateful.machine import ClinicMachine
-from tests.stateful.model import Visit
+from tests.stateful.calendar import ClinicMachine
 from tests.stateful.people import other_rows
 from tests.stateful.running import run, running_state_machine
+from tests.stateful.walk import WalkingMachine, walk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +25,7 @@ def test_every_step_by_api_and_admin_does_what_the_model_does(database: Any, tmp
         assert reported["steps"] > RUNS * STEPS / 2
         assert reported["gone through"], reported
         assert len(reported) > 4, f"hardly any refusal was met: {reported}"
+        walk(type("Walking", (WalkingMachine, machine), {})())
         assert_the_machine_sees_what_is_wrong(machine())
 
 
@@ -48,7 +49,8 @@ def assert_the_machine_sees_what_is_wrong(machine: ClinicMachine) -> None:
     with pytest.raises(AssertionError, match="visits"):
         machine.all_rows_are_as_in_the_model()
     machine.call(first, "POST", f"appointment/cancel/{visit['id']}/")
-    machine.model.visits[visit["id"]] = Visit(visit["id"], first.pk, slot, status="canceled")
+    machine.model.book(visit["id"], first.pk, machine.model.slots[slot])
+    machine.model.cancel(machine.model.visits[visit["id"]])
     machine.all_rows_are_as_in_the_model()
     AppointmentEvent.objects.filter(appointment=visit["id"], kind="canceled")._raw_delete("default")
     with pytest.raises(CommandError):

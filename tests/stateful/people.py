@@ -1,4 +1,4 @@
-"""Patients who register at the API, and the rows of each."""
+"""Patients who register at the API or are entered by staff, and the rows of each."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -6,6 +6,7 @@ from typing import Any
 
 from accounts.models import User
 from patient.models import MedicalHistory, Patient
+from tests.admin_client import AdminClient, page
 from tests.stateful.clients import ApiClient
 
 PASSWORD = "correct horse battery"
@@ -14,11 +15,11 @@ NUMBERS = count()
 
 @dataclass(frozen=True)
 class Person:
-    """A patient; `pk` is the key of the profile, `user` the key of the account."""
+    """A patient; `pk` is the key of the record, `user` the key of the account, if there is one."""
 
     pk: int
-    user: int
-    token: str
+    user: int | None = None
+    token: str = ""
 
 
 def register(api: ApiClient) -> Person:
@@ -36,6 +37,14 @@ def register(api: ApiClient) -> Person:
     status, answer = api("POST", "patient/medical-history/", token, entry)
     assert status == 201, answer
     return Person(profile["id"], made["user"]["id"], token)
+
+
+def enroll(admin_client: AdminClient) -> Person:
+    """Enter a patient without an account at the admin."""
+    path, last_name = page(Patient, "add"), f"Ruiz {next(NUMBERS)}"
+    form = admin_client.open(path)
+    admin_client.send(path, form, first_name="Eva", last_name=last_name)
+    return Person(Patient.objects.get(first_name="Eva", last_name=last_name).pk)
 
 
 def other_rows(person: Person) -> list[list[dict[str, Any]]]:

@@ -22,9 +22,9 @@ def difference(model: Model) -> list[tuple[str, Any, Any]]:
 
 
 def slots_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Map the key of each slot to its start (minute of day), capacity, `taken` and `is_open`."""
+    """Map the key of each slot to its start (minute of day), places and whether it is open."""
     return {
-        pk: (slot.span[0], slot.capacity, model.taken(slot), model.is_open(slot))
+        pk: (slot.span[0], slot.capacity, slot.extra, model.taken(slot), model.is_open(slot))
         for pk, slot in model.slots.items()
     }
 
@@ -35,6 +35,7 @@ def slots(model: Model) -> dict[int, tuple[Any, ...]]:
         row.pk: (
             row.starts_at.hour * 60 + row.starts_at.minute,
             row.capacity,
+            row.extra_places,
             row.taken,
             row.is_open,
         )
@@ -43,20 +44,21 @@ def slots(model: Model) -> dict[int, tuple[Any, ...]]:
 
 
 def visits_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Map the key of each visit to its patient, slot (None if it is gone), status and reason."""
-    return {v.pk: (v.patient, v.slot, v.status, v.reason) for v in model.visits.values()}
+    """Map the key of each visit to its columns; its slot is None if that is gone."""
+    visits = model.visits.values()
+    return {v.pk: (v.patient, v.slot, v.doctor, v.status, v.reason, v.moved) for v in visits}
 
 
 def visits(model: Model) -> dict[int, tuple[Any, ...]]:
     doctors = {session.doctor for session in model.sessions.values()}
     rows = Appointment.objects.filter(doctor__in=doctors)
-    columns = ("pk", "patient", "slot", "status", "reason")
+    columns = ("pk", "patient", "slot", "doctor", "status", "reason", "moved")
     return {pk: tuple(rest) for pk, *rest in rows.values_list(*columns)}
 
 
 def flagged_of(model: Model) -> set[int]:
-    """Return the keys of the scheduled visits that time off has flagged for rebooking."""
-    return {visit.pk for visit, slot in model.live() if model.is_on_leave(slot)}
+    """Return the keys of the scheduled visits on the work list."""
+    return {visit.pk for visit in model.visits.values() if model.is_flagged(visit)}
 
 
 def flagged(model: Model) -> set[int]:
@@ -65,12 +67,14 @@ def flagged(model: Model) -> set[int]:
 
 
 def entries_of(model: Model) -> dict[int, tuple[Any, ...]]:
-    """Map the key of each waitlist entry to its patient, status and the slot offered to it."""
-    return {e.pk: (e.patient, e.status, e.offer) for e in model.entries.values()}
+    """Map the key of each entry to its patient, visit to replace, status and offered slot."""
+    return {e.pk: (e.patient, e.replaces, e.status, e.offer) for e in model.entries.values()}
 
 
 def entries(model: Model) -> dict[int, tuple[Any, ...]]:
     doctors = {session.doctor for session in model.sessions.values()}
     rows = WaitlistEntry.objects.filter(doctor__in=doctors)
     offers = dict(Offer.objects.open().filter(entry__in=rows).values_list("entry", "slot"))
-    return {row.pk: (row.patient_id, row.status, offers.get(row.pk)) for row in rows}
+    return {
+        row.pk: (row.patient_id, row.replaces_id, row.status, offers.get(row.pk)) for row in rows
+    }
