@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
+from extensions.db.expressions import AmongKeys
 from extensions.db.fields import (
     MAX_KEY,
     free_text,
@@ -92,7 +93,7 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
         if len(keys) > most and self.query.where:
             mine = self.order_by().values("pk")
             keys = first_patients([each.filter(patient__in=mine) for each in ranges], most + 1)
-        return models.Q(**{f"{path}__in": keys}) if keys else None
+        return models.Q(AmongKeys(path, keys)) if keys else None
 
     def maybe_same(self, patient: "Patient") -> "PatientQuerySet":
         """Return the other patients who may be this person.
