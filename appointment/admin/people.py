@@ -66,11 +66,12 @@ def count_named_search(request: HttpRequest) -> None:
 def named_in(term: str) -> Q | None:
     """Return the condition for a term such as "García 1984-12-03"; None for any other term.
 
-    The date may be typed in any way that a search reads, before or after the name.
+    The date may be typed in any way that a search reads, before or after the name. A year of two
+    digits is the past one, if only one is; otherwise the text names no date.
     """
     terms, today = typed_terms(term), earliest_date(timezone.now())
     names = [each for each in terms if each.word]
-    days = [day for each in terms for day in each.days if day <= today]
+    days = [day for each in terms for day in each.days if len(each.days) == 1 or day <= today]
     if len(days) != 1 or not names or len(names) + 1 < len(terms):
         return None
     return named(" ".join(each.word for each in names), days[0])
