@@ -76,7 +76,7 @@ class NamedAccountsMixin:
         rows = [_without_address(request, row) for row in objs]
         return super().get_deleted_objects(rows, request)  # type: ignore[misc]
 
-    @admin.display(description="user", ordering="user__last_name")
+    @admin.display(description="user", ordering="user__last_name_key")
     def owner(self, row: Any) -> str:
         """Return the name of the person, or the number of the account."""
         name: str = row.user.public_name

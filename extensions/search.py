@@ -9,19 +9,23 @@ from datetime import date, time
 from django.core.exceptions import ValidationError
 
 from extensions.dates import parse_date
-from extensions.text import APOSTROPHES, folded_words
+from extensions.text import APOSTROPHES, HYPHENS, folded_words
 
 LAST = "\U0010ffff"  # sorts after every character that a folded text can have
 MAX_SEARCH_LENGTH = 200  # characters
 MAX_SEARCH_TERMS = 10  # words: thousands exhaust the database's parser
 TOKENS_OF_A_DATE = (4, 3, 2, 1)  # "Tue 24 April 1951" has four
+SHORT_YEAR = re.compile("(.*[^0-9])([0-9]{2})")  # as in 24.4.51
+CENTURIES = ("19", "20")
 PHONE_DIGITS = 7  # fewer digits may be a part of a number, or a word of a name
 DIALED = re.compile(r"[+()./-]*[0-9][0-9+()./-]*")
 TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(-[0-9]{1,2}:[0-9]{2})?")  # or a span
 NATIONAL_ZERO = "(0)"  # as in +44 (0)7911 123456: dialed within the country only
-# NFKC would make a space of some apostrophes.
-ONE_APOSTROPHE = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
-BORN = "born"  # how pages introduce a date of birth
+# NFKC would make a space of some apostrophes. The non-joiner belongs to Persian names.
+ONE_SIGN = str.maketrans(
+    dict.fromkeys(APOSTROPHES, "'") | dict.fromkeys(HYPHENS.replace("\u200c", ""), "-")
+)
+BORN, DECEASED = "born", "deceased"  # before and after the date of birth that a page shows
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,14 @@ class Term:
     """One thing to find: a row matches the search if it matches every term.
 
     `raw`: as typed. `word`: the beginning of a folded word, "" where no word is meant. `digits`:
-    the first digits of a phone number, national or with the country code, "" where none is meant.
+    the first or last digits of a phone number, "" where none is meant. `days`: the dates that the
+    term may mean, two where the year has two digits.
     """
 
     raw: str
     word: str = ""
     digits: str = ""
-    day: date | None = None
+    days: tuple[date, ...] = ()
     clock: time | None = None
 
 
@@ -45,24 +50,27 @@ Token = tuple[str, str]  # as typed, and with full width and apostrophes made pl
 def typed_terms(text: str) -> list[Term]:
     """Return the terms of a text, of its first MAX_SEARCH_LENGTH characters and MAX_SEARCH_TERMS.
 
-    A date is ISO, written, or in numbers with the day first. Several tokens of digits are one phone
-    number. A token with an @ is an e-mail address; its `word` is empty.
+    A date is ISO, written, or in numbers with the day first; its year may have two digits. Several
+    tokens of digits are one phone number. A token with an @ is an e-mail address, without a `word`.
     """
     typed = text[:MAX_SEARCH_LENGTH].replace("\0", " ").split()[:MAX_SEARCH_TERMS]
-    return list(_terms([(raw, _plain(raw)) for each in typed if (raw := each.strip(",;"))]))
+    tokens = [(raw, _plain(raw)) for each in typed if (raw := each.strip(",;"))]
+    if len(tokens) > 1 and tokens[-1][1].lower() == DECEASED:
+        tokens.pop()
+    return list(_terms(tokens))
 
 
 def _plain(token: str) -> str:
-    one_apostrophe = token.translate(ONE_APOSTROPHE)
-    return "".join(unicodedata.normalize("NFKC", one_apostrophe).split())
+    plain = "".join(unicodedata.normalize("NFKC", token.translate(ONE_SIGN)).split())
+    return "".join(str(unicodedata.decimal(each, each)) for each in plain)
 
 
 def _terms(tokens: list[Token]) -> Iterator[Term]:
     """Yield the terms, longest reading first: a date, a phone number, then single tokens."""
     while tokens:
-        length, day = _date_at_start(tokens)
-        if day:
-            yield Term(_joined(tokens[:length]), day=day)
+        length, days = _date_at_start(tokens)
+        if days:
+            yield Term(_joined(tokens[:length]), days=days)
         elif number := _phone_at_start(tokens):
             length, digits = number
             yield Term(_joined(tokens[:length]), digits=digits)
@@ -75,16 +83,27 @@ def _joined(tokens: list[Token]) -> str:
     return " ".join(raw for raw, _ in tokens)
 
 
-def _date_at_start(tokens: list[Token]) -> tuple[int, date | None]:
-    """Return how many of the first tokens are a date, and that date; one token and None if none."""
+def _date_at_start(tokens: list[Token]) -> tuple[int, tuple[date, ...]]:
+    """Return how many of the first tokens are a date, and what it may mean; one and () if none."""
     for length in TOKENS_OF_A_DATE:
         if length <= len(tokens):
-            try:
-                typed = " ".join(plain for _, plain in tokens[:length])
-                return length, parse_date(typed, lambda: True)
-            except ValidationError:
-                continue
-    return 1, None
+            typed = " ".join(plain for _, plain in tokens[:length])
+            if days := _dates(typed):
+                return length, days
+            dialed_on = length < len(tokens) and DIALED.fullmatch(tokens[length][1])
+            if (short := SHORT_YEAR.fullmatch(typed)) and not dialed_on:
+                years = (f"{short[1]}{century}{short[2]}" for century in CENTURIES)
+                if days := tuple(day for year in years for day in _dates(year)):
+                    return length, days
+    return 1, ()
+
+
+def _dates(typed: str) -> tuple[date, ...]:
+    """Return the date that the text means, alone; () if it is none."""
+    try:
+        return (parse_date(typed, lambda: True),)
+    except ValidationError:
+        return ()
 
 
 def _phone_at_start(tokens: list[Token]) -> tuple[int, str] | None:

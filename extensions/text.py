@@ -60,6 +60,10 @@ LETTERS = {
     "\u0131": "i", "\u0138": "k", "\u0142": "l", "\u014b": "n", "\u0153": "oe", "\u0167": "t",
     "\u0199": "k", "\u01b4": "y", "\u0253": "b", "\u0256": "d", "\u0257": "d", "\u0268": "i",
 }  # fmt: skip
+# How people write these letters where they have no key for them: Schaefer, Soerensen, Haakon.
+SPELLED_OUT = str.maketrans({
+    "\u00e4": "ae", "\u00f6": "oe", "\u00fc": "ue", "\u00f8": "oe", "\u00e5": "aa",
+})  # fmt: skip
 FOLDED = str.maketrans(LETTERS | dict.fromkeys(APOSTROPHES, ""))
 WITHOUT_APOSTROPHES = str.maketrans("", "", APOSTROPHES)
 SPLIT_AT_HYPHENS = str.maketrans(HYPHENS, " " * len(HYPHENS))
@@ -101,17 +105,23 @@ def search_words(*names: str) -> list[str]:
     """Return the words by which a person with these names is found, each once.
 
     Beside the folded words these are the parts that an apostrophe joins and the whole that a hyphen
-    separates, so that each spelling finds the other. Names in a script without spaces are also
-    joined in the order given and in the other: pass the last name before the first.
+    separates, so that each spelling finds the other, and the word with its umlauts spelled out.
+    Names in a script without spaces are also joined in the order given and in the other: pass the
+    last name before the first.
     """
     words = [word for name in names for word in folded_words(name)]
     for token in " ".join(names).split():
         words += folded_words(token.translate(SPLIT_AT_APOSTROPHES))
         words += folded_words(token.translate(JOINED_AT_HYPHENS))
+        words += folded_words(_lower(token).translate(SPELLED_OUT))
     folded = ["".join(folded_words(name)) for name in names if name]
     if len(folded) > 1 and all(any(map(_is_unspaced, name)) for name in folded):
         words += ["".join(folded)[:WORD_LENGTH], "".join(reversed(folded))[:WORD_LENGTH]]
     return list(dict.fromkeys(words))
+
+
+def _lower(text: str) -> str:
+    return unicodedata.normalize("NFC", text).lower()
 
 
 def _is_dropped(character: str) -> bool:

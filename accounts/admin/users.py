@@ -77,7 +77,14 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
         ("Password", {"fields": ("usable_password", "password1", "password2")}),
     )
     readonly_fields = ("email_verified_at", "last_login", "date_joined")
-    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "last_login")
+    list_display = (
+        "email",
+        "sorted_first_name",
+        "sorted_last_name",
+        "is_active",
+        "is_staff",
+        "last_login",
+    )
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     date_hierarchy = "date_joined"
     search_fields = ("email", "first_name", "last_name")
@@ -87,6 +94,16 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the accounts with their doctors, which say whether an account works here."""
         return super().get_queryset(request).select_related("doctor")
+
+    @admin.display(description="first name", ordering="first_name_key", empty_value="-")
+    def sorted_first_name(self, user: User) -> str:
+        """Return the first name, sorted without case and accents."""
+        return user.first_name
+
+    @admin.display(description="last name", ordering="last_name_key", empty_value="-")
+    def sorted_last_name(self, user: User) -> str:
+        """Return the last name, sorted without case and accents."""
+        return user.last_name
 
     def name_in_log(self, row: User) -> str:
         return f"account {row.pk}"

@@ -29,7 +29,9 @@ from accounts.privacy import display_name
 from accounts.signals import account_ended
 from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
+from extensions.db.names import FoldedModel, FoldedNameField, FoldedQuerySet, FoldedWordsField
 from extensions.exceptions import DomainError
+from extensions.search import Term
 
 WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
 
@@ -58,8 +60,23 @@ class LastAdministrator(DomainError):
 ADMINISTRATOR = ("is_active", "is_staff", "is_superuser")
 
 
+class UserQuerySet(FoldedQuerySet["User"]):
+    """Users by name."""
+
+    search_columns = frozenset({"last_name", "first_name"})
+
+    def search_keys(self, term: Term) -> "models.QuerySet[User, Any] | None":
+        """Return a subquery of the keys of the users of whose names the term begins a word."""
+        if not term.word:
+            return None
+        return self.filter(search_words__contains=f" {term.word}").order_by().values("pk")
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates users, and changes them by the tokens of mailed links."""
+
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user who may sign in; raises ValueError without an address."""
@@ -176,7 +193,7 @@ class UserManager(BaseUserManager["User"]):
                 user.end(by=by)
 
 
-class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
+class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     """An account: of a patient, a doctor or a member of staff."""
 
     email = EmailField(
@@ -200,6 +217,10 @@ class User(AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     )
     is_staff = models.BooleanField("staff", default=False, help_text="May open the admin site.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    last_name_key = FoldedNameField(("last_name",))
+    first_name_key = FoldedNameField(("first_name",))
+    search_words = FoldedWordsField(("last_name", "first_name"))
 
     objects: ClassVar[UserManager] = UserManager()
 

@@ -4,14 +4,14 @@ Adding an appointment books it, choosing another slot moves it, and deleting it 
 Admin actions check in, cancel and conclude the selected appointments, and undo their last change.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -25,9 +25,11 @@ from appointment.admin.people import PatientChoiceMixin
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.event import LIVE
 from doctor.models import Location, Slot
+from doctor.models.search import shown_start
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
+from extensions.search import Term
 
 MAX_REFUSALS_SHOWN = 20  # each with a message of its own
 
@@ -110,9 +112,13 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "patient__phone_number",
         "doctor__last_name",
         "doctor__first_name",
+        "location__name",
         "date",
     )
-    search_help_text = "Number, patient, phone number, doctor or date (2026-12-01)."
+    search_help_text = (
+        "Number, patient, phone number, doctor, location, date (2026-12-01) or time (09:00), and "
+        "several of them."
+    )
     actions = ("check_in", "cancel", "complete", "mark_no_show", "undo", "delete_selected")
     deleted_by_verb = True
     deletion_note = (
@@ -123,6 +129,10 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     def get_queryset(self, request: HttpRequest) -> QuerySet[Appointment]:
         rows = super().get_queryset(request)
         return rows.select_related("patient", "doctor", "location", "booked_by")
+
+    def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
+        """Find visits by the time at which they start at their location, such as 09:00."""
+        return shown_start(term, terms)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser and super().has_delete_permission(request, obj)

@@ -22,6 +22,7 @@ from appointment.models.merging import colliding_visits, double_wishes
 from appointment.models.site_patients import has_something_at_sites_of, patients_for_staff
 from appointment.throttles import DailyNamedSearchThrottle, NamedSearchThrottle
 from doctor.admin.sites import SiteAdminMixin
+from doctor.wall_time import earliest_date
 from extensions.search import typed_terms
 from patient.admin.emergency import EmergencyAccessAdmin
 from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
@@ -67,10 +68,12 @@ def count_named_search(request: HttpRequest) -> None:
 def named_in(term: str) -> Q | None:
     """Return the condition for a term such as "García 1984-12-03"; None for any other term.
 
-    The date may be typed in any way that a search reads, before or after the name.
+    The date may be typed in any way that a search reads, before or after the name. A year of two
+    digits is the past one, if only one is; otherwise the text names no date.
     """
-    terms = typed_terms(term)
-    names, days = [each for each in terms if each.word], [each.day for each in terms if each.day]
+    terms, today = typed_terms(term), earliest_date(timezone.now())
+    names = [each for each in terms if each.word]
+    days = [day for each in terms for day in each.days if len(each.days) == 1 or day <= today]
     if len(days) != 1 or not names or len(names) + 1 < len(terms):
         return None
     return named(" ".join(each.word for each in names), days[0])

@@ -1,6 +1,6 @@
 """The admin pages of the waitlist and of its offers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -24,11 +24,13 @@ from appointment.models.offer import with_state
 from appointment.models.waitlist import CHANGE_ENTRY
 from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Doctor, Specialty
+from doctor.models.search import shown_start
 from doctor.wall_time import validate_date
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.forms import PartialUpdateForm
 from extensions.exceptions import DomainError
+from extensions.search import Term
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -132,8 +134,10 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         "patient__date_of_birth",
         "doctor__last_name",
         "specialty__name",
+        "first_date",
+        "last_date",
     )
-    search_help_text = "Number, patient, doctor or specialty."
+    search_help_text = "Number, patient, doctor, specialty, or first or last date (2026-12-01)."
     deleted_by_verb = True
     deletion_note = "A place that is offered to the patient goes to the next in line."
 
@@ -246,8 +250,13 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "entry__patient__first_name",
         "entry__patient__date_of_birth",
         "slot__doctor__last_name",
+        "slot__schedule__date",
     )
-    search_help_text = "Patient or doctor."
+    search_help_text = "Patient, doctor, date (2026-12-01) or time (09:00), and several of them."
+
+    def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
+        """Find offers by the time at which the slot starts at its location, such as 09:00."""
+        return shown_start(term, terms, "slot__")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow those who may view the waitlist."""

@@ -15,7 +15,7 @@ from doctor.tests.factories import (
     SpecialtyFactory,
     day_ahead,
 )
-from extensions.formats import date_text
+from extensions.formats import date_text, instant_text
 from patient.tests.factories import PatientFactory
 from tests.admin_client import AdminClient, page
 
@@ -34,11 +34,12 @@ def visit() -> Appointment:
     doctor = DoctorFactory(first_name="Conor", last_name="O\u2019Brien")
     known = {"first_name": "Lucía", "last_name": "Reed", "date_of_birth": BORN}
     patient = PatientFactory(**known, phone_number="+447911123456")
+    place = LocationFactory(name="Clínica Córdoba")
     other = {"doctor": doctor, "date": day_ahead(4)}
     AppointmentFactory(slot=ScheduleFactory(**other).slots.first())
     AppointmentFactory(patient=patient, slot=ScheduleFactory(date=day_ahead(5)).slots.first())
     visit: Appointment = AppointmentFactory(
-        patient=patient, slot=ScheduleFactory(doctor=doctor).slots.first()
+        patient=patient, slot=ScheduleFactory(doctor=doctor, location=place).slots.first()
     )
     return visit
 
@@ -62,6 +63,15 @@ def found(client: AdminClient, model: type[Any], typed: str) -> list[Any]:
         ("Reed {day}", 1),
         ("{day} Reed", 1),
         ("obrien {written}", 1),
+        ("{place}", 1),
+        ("Reed {place}", 1),
+        ("09:00", 3),
+        ("Reed 09:00", 2),
+        ("obrien 09:00", 2),
+        ("Reed 09:30", 0),
+        ("{start}", 1),
+        ("Lucía Reed {start}", 1),
+        ("Reed 09:00 XYZ", 0),
         ("Reed Nobody", 0),
         ("Reed O'Brien Reed Xyz", 0),
     ],
@@ -69,7 +79,9 @@ def found(client: AdminClient, model: type[Any], typed: str) -> list[Any]:
 def test_a_visit_is_found_by_patient_doctor_and_date(
     reception: AdminClient, visit: Appointment, typed: str, number: int
 ) -> None:
-    text = typed.format(day=visit.date, written=date_text(visit.date))
+    start = instant_text(visit.starts_at, visit.location.zone)
+    named = {"place": visit.location.name, "start": start}
+    text = typed.format(day=visit.date, written=date_text(visit.date), **named)
     rows = found(reception, Appointment, text)
     assert len(rows) == number
     assert not number or visit in rows

@@ -11,6 +11,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
+from appointment.admin.people import named_in
 from appointment.models import Appointment, WaitlistEntry
 from appointment.models.site_patients import patients_for_staff
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -275,6 +276,14 @@ def test_searches_by_name_are_limited_and_those_that_find_nobody_are_recorded(
     assert "Too many tries. Try again in" in reason["text"]
     assert denied_searches(member) == 3
     assert admin_client.suggestions(Appointment, "patient", "García") == [], "no name and date"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("García 24.4.51", "García 1951-04-24"), ("García 24.4.19", "García"), ("24.4.51", "García")],
+)
+def test_a_year_of_two_digits_names_a_birth_date_if_it_is_certain(typed: str, meant: str) -> None:
+    assert named_in(typed) == named_in(meant)
 
 
 def test_only_a_form_that_books_searches_by_name(

@@ -87,8 +87,14 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     link_filters = ("weekly_hours__id__exact",)
     date_hierarchy = "date"
     ordering = ("-date", "start_time", "pk")
-    search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "date")
-    search_help_text = "Doctor, location or date (2026-12-01)."
+    search_fields = (
+        "doctor__last_name",
+        "doctor__first_name",
+        "location__name",
+        "date",
+        "start_time",
+    )
+    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), and several of them."
     deleted_by_verb = True
     deletion_note = (
         "Its slots are deleted with it. A session with appointments cannot be deleted. A session "

@@ -109,7 +109,7 @@ class SiteStaffAdmin(SiteAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     def name_in_log(self, row: SiteStaff) -> str:
         return f"account {row.user_id} at {row.location}"
 
-    @admin.display(description="member", ordering="user__last_name")
+    @admin.display(description="member", ordering="user__last_name_key")
     def member(self, row: SiteStaff) -> str:
         """Return the name of the member."""
         return display_name(row.user_id, None, row.user)

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from doctor.admin.sites import SiteAdminMixin
-from doctor.models import Location, Schedule, Slot
+from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
-from doctor.models.search import starting_at
+from doctor.models.search import shown_start
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.links import list_link
 from extensions.formats import span_text
@@ -85,10 +85,7 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Find slots by the time at which they start at their location, such as 09:00."""
-        if term.clock is None:
-            return None
-        days = [each.day for each in terms if each.day]
-        return starting_at(term.clock, days, Location.objects.all())
+        return shown_start(term, terms)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow all who may view sessions."""

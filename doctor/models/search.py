@@ -1,5 +1,6 @@
-"""Search for free slots across doctors, and for slots by their time of day."""
+"""Search for free slots across doctors, and for slots and visits by their time of day."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,26 +17,52 @@ from doctor.models.doctor import Doctor
 from doctor.models.slot import Slot, SlotQuerySet
 from doctor.wall_time import instant_of
 from extensions.db.fields import MAX_KEY
+from extensions.search import Term
 
-DAYS_BACK, DAYS_AHEAD = 31, 366  # in which a slot is found by its time of day alone
+A_YEAR = 366  # days back and ahead, in which a time of day alone finds a slot or a visit
+NAME_OF_ZONE = re.compile("[A-Z]{2,5}|[+-][0-9]{2,4}")  # as pages show it: CET, +0545
 
 
-def starting_at(clock: time, days: Sequence[date], locations: Iterable[Location]) -> Q:
-    """Return the condition that a slot starts at this time on the clock of its location.
+def shown_start(term: Term, terms: Sequence[Term], path: str = "") -> Q | None:
+    """Return the condition that a row starts at the time typed, or in the time zone typed.
 
-    On one of these days, or, if there are none, from a month ago to a year ahead. Python makes the
-    instants, so that the database converts no wall time.
+    As pages show it: "09:00 CET". None if the term is neither. `path`: from a row to the slot or
+    visit with `location` and `starts_at`, such as `slot__`.
+    """
+    if term.clock is not None:
+        if len({each.clock for each in terms if each.clock is not None}) > 1:
+            return Q(pk__in=())  # nothing starts twice
+        days = [day for each in terms for day in each.days]
+        return starting_at(term.clock, days, Location.objects.all(), path)
+    if not NAME_OF_ZONE.fullmatch(term.raw):
+        return None
+    keys = [row.pk for row in Location.objects.all() if term.raw in _names_of(row.zone)]
+    return Q(**{f"{path}location__in": keys}) if keys else None
+
+
+def _names_of(zone: ZoneInfo) -> set[str | None]:
+    """Return the names of the zone's time in the seasons of this year."""
+    this_year = timezone.now().year
+    return {datetime(this_year, month, 1, tzinfo=zone).tzname() for month in (1, 4, 7, 10)}
+
+
+def starting_at(
+    clock: time, days: Sequence[date], locations: Iterable[Location], path: str = ""
+) -> Q:
+    """Return the condition that a row starts at this time on the clock of its location.
+
+    On one of these days, or, if there are none, from a year ago to a year ahead. Python makes the
+    instants, so that the database converts no wall time. `path`: as of `shown_start`.
     """
     today = timezone.now().date()
-    span = range(-DAYS_BACK, DAYS_AHEAD)
-    days = days or [today + timedelta(days=number) for number in span]
+    days = days or [today + timedelta(days=number) for number in range(-A_YEAR, A_YEAR)]
     by_zone: dict[str, list[int]] = defaultdict(list)
     for location in locations:
         by_zone[location.time_zone].append(location.pk)
     found = Q(pk__in=())
     for name, keys in by_zone.items():
         instants = [instant_of(day, clock, ZoneInfo(name)) for day in days]
-        found |= Q(location__in=keys, starts_at__in=instants)
+        found |= Q(**{f"{path}location__in": keys, f"{path}starts_at__in": instants})
     return found
 
 

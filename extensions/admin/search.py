@@ -1,8 +1,8 @@
 """The search of the admin's lists: every typed term matches what the list shows of a row.
 
 `search_fields` names the columns. Those of a model whose queryset folds names (`search_columns`)
-are searched by its folded words; a date, a key and other texts as they are. A model is small if its
-queryset returns keys (`search_keys`), and large if it returns a condition (`search_condition`).
+are searched by its folded words; dates, times, keys and other texts as they are. A model is small
+if its queryset returns keys (`search_keys`), large if it returns a condition (`search_condition`).
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
-from django.db.models import DateField, DateTimeField, Model, Q, QuerySet
+from django.db.models import DateField, DateTimeField, Model, Q, QuerySet, TimeField
 
 from extensions.db.fields import MAX_KEY
 from extensions.search import Term
@@ -60,7 +60,8 @@ class Source:
 
     def small(self, term: Term) -> Q | None:
         keys = self.rows.search_keys(term)
-        return Q(**{f"{self.path or 'pk'}__in": keys}) if keys else None
+        found = isinstance(keys, QuerySet) or keys  # a subquery is not read here
+        return Q(**{f"{self.path or 'pk'}__in": keys}) if found else None
 
 
 def search_condition(
@@ -148,7 +149,9 @@ def _plain(model: type[Model], name: str, term: Term) -> Q | None:
         return None  # a search of all accounts for every name that somebody types
     column = owner._meta.get_field(last) if owner else None
     if isinstance(column, DateField) and not isinstance(column, DateTimeField):
-        return Q(**{name: term.day}) if term.day else None
+        return Q(**{f"{name}__in": term.days}) if term.days else None
+    if isinstance(column, TimeField):
+        return Q(**{name: term.clock}) if term.clock is not None else None
     return Q(**{f"{name}__icontains": term.raw})
 
 

@@ -91,17 +91,21 @@ class FoldedQuerySet(QuerySet[Row]):
     """A queryset whose writes keep the keys, and what else is computed from the sources, true."""
 
     def update(self, **changes: Any) -> int:
-        """Update as Django does; if a source is among the columns, compute the keys again.
+        """Update as Django does; if a source or a key is among the columns, compute the keys again.
 
         The rows are locked by the update until the transaction ends, so that the sources read
-        after it are those that are committed.
+        after it are those that are committed. It updates the rows that it has read, and none that
+        another transaction inserts meanwhile.
         """
-        if changes.keys().isdisjoint(self.model.folded_sources()):
+        derived = {field.name for field in self.model.folded_fields()}
+        if changes.keys().isdisjoint(self.model.folded_sources() | derived):
             return super().update(**changes)
+        count = 0
         with transaction.atomic(using=self.db):
-            keys = list(self.values_list("pk", flat=True))
-            count = super().update(**changes)
-            self.model.fold_again(keys)
+            for keys in batches(self.order_by("pk").values_list("pk", flat=True), ROWS_PER_QUERY):
+                rows = self.filter(pk__in=keys)
+                count += super(FoldedQuerySet, rows).update(**changes)
+                self.model.fold_again(keys)
         return count
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **options: Any) -> list[Any]:

@@ -45,9 +45,10 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
         "patient__first_name",
         "patient__date_of_birth",
         "user__last_name",
+        "user__first_name",
         "user_name",
     )
-    search_help_text = "Patient, or last name of the user who gave the reason."
+    search_help_text = "Patient, or name of the user who gave the reason."
     ordering = ("-began_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmergencyAccess]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
+from extensions.db.expressions import AmongKeys
 from extensions.db.fields import (
     MAX_KEY,
     free_text,
@@ -92,20 +93,24 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
         if len(keys) > most and self.query.where:
             mine = self.order_by().values("pk")
             keys = first_patients([each.filter(patient__in=mine) for each in ranges], most + 1)
-        return models.Q(**{f"{path}__in": keys}) if keys else None
+        return models.Q(AmongKeys(path, keys)) if keys else None
 
     def maybe_same(self, patient: "Patient") -> "PatientQuerySet":
         """Return the other patients who may be this person.
 
-        They have the same folded name and birth date, or the same phone number.
+        They have the same folded names, in either order, and birth date, or the same phone number.
         """
         same = models.Q(pk__in=())
         if patient.date_of_birth:
-            same |= models.Q(
-                last_name_key=FoldedNameField.fold(patient.last_name),
-                first_name_key=FoldedNameField.fold(patient.first_name),
-                pk__in=PatientWord.objects.of_birth(patient.date_of_birth),
+            names = [FoldedNameField.fold(each) for each in (patient.last_name, patient.first_name)]
+            named = reduce(
+                or_,
+                (
+                    models.Q(last_name_key=last, first_name_key=first)
+                    for last, first in (names, reversed(names))
+                ),
             )
+            same |= named & models.Q(pk__in=PatientWord.objects.of_birth(patient.date_of_birth))
         if patient.phone_number:
             same |= models.Q(pk__in=PatientWord.objects.of_phone(patient.phone_number))
         return self.filter(same).exclude(pk=patient.pk)

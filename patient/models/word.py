@@ -21,7 +21,9 @@ TEXT_LENGTH = 400  # characters: an index row of PostgreSQL has a limit
 MANY = 1000  # patients whose keys a search for patients reads
 MANY_ELSEWHERE = 5000  # and a search for what patients have, such as visits
 SHORT, PROBED = 2, 5000  # characters that many words begin with, and how many of them are counted
-BORN, PHONE = "\n", "\t"  # before a date and before digits: no folded word has white space
+# Before a date, the digits of a phone number, and these backwards: no folded word has white space.
+BORN, PHONE, BACKWARDS = "\n", "\t", "\v"
+LAST_DIGITS = 4  # of a phone number, at least, that find it
 YEAR = 4  # digits
 NATIONAL = phonenumbers.PhoneNumberFormat.NATIONAL
 Columns = Collection[str]
@@ -137,7 +139,9 @@ def texts_of(patient: Any) -> set[str]:
     # Before it is read again, a row may have the date as text.
     if born := patient._meta.get_field("date_of_birth").to_python(patient.date_of_birth):
         words.append(f"{BORN}{born.isoformat()}")
-    words += [f"{PHONE}{digits}" for digits in dialed(patient.phone_number)]
+    numbers = dialed(patient.phone_number)
+    words += [f"{PHONE}{digits}" for digits in numbers]
+    words += [f"{BACKWARDS}{digits[::-1]}" for digits in numbers[:1]]
     line = " ".join(words)
     return {f"{word} {line}"[:TEXT_LENGTH] for word in words}
 
@@ -159,10 +163,12 @@ def beginnings(term: Term, columns: Columns) -> list[str]:
     found = []
     if term.word and "last_name" in columns:
         found.append(term.word)
-    if term.day and "date_of_birth" in columns:
-        found.append(f"{BORN}{term.day.isoformat()}")
+    if "date_of_birth" in columns:
+        found += [f"{BORN}{day.isoformat()}" for day in term.days]
     if term.digits and "phone_number" in columns:
         found.append(f"{PHONE}{term.digits}")
+        if len(term.digits) >= LAST_DIGITS:
+            found.append(f"{BACKWARDS}{term.digits[::-1]}")
     if len(term.digits) == YEAR and "date_of_birth" in columns:
         found.append(f"{BORN}{term.digits}")
     return found
@@ -177,8 +183,8 @@ def first_patients(ranges: Iterable[PatientWordQuerySet], most: int) -> list[int
 
 
 def _rank(beginnings: list[str]) -> tuple[int, int]:
-    """Sort the terms by how few patients they find: one reading first, the longest first."""
-    return len(beginnings), -max(map(len, beginnings), default=0)
+    """Sort the terms by how few patients they find: the longest first, one reading first."""
+    return -min(map(len, beginnings), default=0), len(beginnings)
 
 
 def _any(conditions: Iterable[Q]) -> Q:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import F
 
 from accounts.tests.factories import UserFactory
 from doctor.models import Doctor
@@ -35,12 +36,19 @@ def by_bulk_update(patient: Patient) -> None:
     Patient.objects.bulk_update([patient], ["last_name"])
 
 
+def by_column(patient: Patient) -> None:
+    Patient.objects.update(address="Łuk")
+    Patient.objects.filter(last_name="Reed").update(last_name=F("address"))
+
+
 WRITES: dict[str, Callable[[Patient], object]] = {
     "save": by_save,
     "save_one_column": by_save_of_one_column,
     "update": lambda patient: Patient.objects.filter(pk=patient.pk).update(last_name="Łuk"),
     "update_of_all": lambda patient: Patient.objects.update(last_name="Łuk"),
     "bulk_update": by_bulk_update,
+    "update_from_another_column": by_column,
+    "update_of_a_key": lambda patient: Patient.objects.update(last_name="Łuk", last_name_key="x"),
     "revise": lambda patient: patient.revise(last_name="Łuk"),
     "update_or_create": lambda patient: Patient.objects.update_or_create(
         pk=patient.pk, defaults={"last_name": "Łuk"}
@@ -66,6 +74,12 @@ def test_no_write_changes_a_name_without_its_key(way: str) -> None:
     assert (stored.last_name, stored.last_name_key, stored.first_name_key) == ("Łuk", "luk", "ana")
     assert (found("reed"), found("ana luk")) == ([], [patient.pk])
     assert is_true()
+
+
+def test_no_write_changes_a_key_alone() -> None:
+    PatientFactory(first_name="Ana", last_name="Reed")
+    Patient.objects.update(last_name_key="zzz")
+    assert Patient.objects.get().last_name_key == "reed"
 
 
 def test_rows_inserted_at_once_have_keys_and_words() -> None:

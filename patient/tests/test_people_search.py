@@ -48,14 +48,16 @@ FOUND_BY = {
         "Lucia Reed", "reed lucía", "Reed, Lucía", "REED", "luc ree", "1951-04-24", "24/04/1951",
         "24.4.1951", "24 April 1951", "Reed 24/04/1951", "1951", "Lucía Reed, born 24 Apr 1951",
         "212-555-0132", "(212) 555-0132", "+1 212 555 0132", "001 212 555 0132", "212555",
-        "Reed (212) 555-0132", "\uff32\uff45\uff45\uff44", normalize("NFD", "Lucía"),
+        "24.4.51", "April 24, 1951", "Lucía Reed, born 24 Apr 1951, deceased",
+        "0132", "555-0132", "Reed 0132", "Reed (212) 555-0132",
+        "\uff32\uff45\uff45\uff44", normalize("NFD", "Lucía"),
     ],
     "Conor O\u2019Brien": [
         "O'Brien", "O\u2019Brien", "O`Brien", "OBrien", "O Brien", "Brien", "Conor O'Brien",
         "0044 7911 123456", "+44 7911 123456", "07911 123456", "7911123456", "+44 (0)7911 123456",
     ],
     "Anne Lefèvre": ["Lefevre", "LEFÈVRE"],
-    "Jörg Schäfer": ["Schafer", "jorg sch"],
+    "Jörg Schäfer": ["Schafer", "jorg sch", "Schaefer", "Joerg"],
     "Mary Smith-Jones": ["Smith-Jones", "smith jones", "Jones", "SmithJones", "Smith\u2010Jones"],
     "Søren Łukasz Weiß": ["soren lukasz weiss", "WEISS", "Weiß"],
     "\u5c0f\u660e \u738b": ["\u738b", "\u738b\u5c0f\u660e", "\u5c0f\u660e\u738b"],
@@ -74,7 +76,7 @@ def test_a_patient_is_found_by_what_is_typed(
 
 @pytest.mark.parametrize(
     "typed",
-    ["eed", "Reed Conor", "Reed 1951-04-25", "5550132", "%", "Re_d", "0132", "=1951", "+1x", "#"],
+    ["eed", "Reed Conor", "Reed 1951-04-25", "5550133", "132", "%", "Re_d", "=1951", "+1x", "#"],
 )
 def test_nobody_is_found_by_what_begins_no_word(
     reception: AdminClient, people: None, typed: str

@@ -45,6 +45,12 @@ def test_the_same_name_and_birth_date_asks_and_can_be_confirmed(
     assert Patient.objects.count() == 2
 
 
+def test_the_names_in_the_other_order_ask_too(reception: AdminClient, known: Patient) -> None:
+    swapped = {"first_name": "Reed", "last_name": "Lucía", "date_of_birth": BORN}
+    asked = reception.send(ADD, reception.open(ADD), **swapped)
+    assert "may be there already" in asked.content.decode()
+
+
 def test_the_same_phone_number_asks_whatever_the_name(
     reception: AdminClient, known: Patient
 ) -> None:
