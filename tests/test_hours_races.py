@@ -55,7 +55,7 @@ def test_nothing_booked_while_its_hours_change_is_stranded(keep: bool) -> None:
             assert slot.is_open is in_hours
 
 
-def test_a_version_and_bookings_at_once_strand_nobody_and_leave_one_rule_a_day() -> None:
+def test_a_version_and_bookings_at_once_strand_no_visit_and_leave_one_rule_a_day() -> None:
     hours = WeeklyHoursFactory()
     first = coming(hours)
     slots, patients = first.slots.order_by("starts_at"), people(4)
@@ -97,7 +97,7 @@ def assert_a_version_strands_nobody(wait: Wait, booked: Wait) -> None:
     assert sum(isinstance(outcome, Exception) for outcome in outcomes) == 1
 
 
-def test_a_version_strands_nobody_who_books_meanwhile() -> None:
+def test_a_version_strands_no_visit_that_is_booked_meanwhile() -> None:
     assert_a_version_strands_nobody(lambda: None, lambda: None)
 
 

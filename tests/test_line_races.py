@@ -167,7 +167,7 @@ def assert_accepted_or_left() -> None:
     assert line.holders() == ([] if isinstance(accepted, Appointment) else [line.next.pk])
 
 
-def test_who_books_while_accepting_counts_once_in_each_slot() -> None:
+def test_a_patient_who_books_while_accepting_counts_once_in_each_slot() -> None:
     for _ in ROUNDS:
         assert_accepted_or_left()
 

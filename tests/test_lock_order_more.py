@@ -100,7 +100,7 @@ def test_all_slots_of_both_records_are_locked_in_one_statement() -> None:
     assert [keys(each) for each in of_patients] == [{kept.pk, gone.pk}]
 
 
-def test_a_bulk_deletion_locks_the_slots_offered_to_who_would_replace_a_visit_too() -> None:
+def test_a_bulk_deletion_also_locks_slots_offered_to_entries_that_replace_a_visit() -> None:
     offered, others = only_visit(), [only_visit(), only_visit(date=day_ahead(6))]
     waiting(offered, patient=others[1].patient, replaces=others[1])
     offered.cancel()

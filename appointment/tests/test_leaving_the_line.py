@@ -52,7 +52,7 @@ def move(patient: Patient, slot: Slot) -> None:
 
 
 @pytest.mark.parametrize("way", [book, book_own, book_session, move])
-def test_who_takes_a_fitting_slot_leaves_the_line_and_the_offer_goes_on(
+def test_a_patient_who_takes_a_fitting_slot_leaves_the_line_and_the_next_gets_the_offer(
     visit: Appointment, patient: Patient, way: Callable[[Patient, Slot], None]
 ) -> None:
     entry, following = offered_then_next(visit, patient)
@@ -117,7 +117,7 @@ def test_the_place_that_is_offered_to_the_patient_is_theirs_by_accepting_alone(
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_who_books_the_other_place_of_the_offered_slot_leaves_the_line(patient: Patient) -> None:
+def test_a_patient_who_books_the_other_place_of_the_offered_slot_leaves_the_line(patient: Patient) -> None:
     slot = ScheduleFactory(slot_minutes=None, capacity=2).slots.get()
     visit = AppointmentFactory(slot=slot)
     AppointmentFactory(slot=slot)
@@ -172,7 +172,7 @@ def test_a_refused_booking_leaves_everything_as_it_was(
 # --- What it costs --------------------------------------------------------------------------------
 
 
-def test_a_booking_of_who_is_not_in_line_costs_no_statement_more(patient: Patient) -> None:
+def test_a_booking_of_a_patient_not_in_line_takes_no_more_statements(patient: Patient) -> None:
     slots = ScheduleFactory().slots.all()
     costs = []
     for entries in (0, 5):

@@ -232,7 +232,7 @@ def test_staff_of_a_site_merge_only_people_of_the_site(member: Any, here: Any) -
     kept.merge(gone, by=member)
 
 
-def test_staff_without_a_site_merge_nobody(staff: Any) -> None:
+def test_staff_without_a_site_merge_no_records(staff: Any) -> None:
     SiteStaffFactory()
     kept, gone = at_desk(), at_desk()
     with pytest.raises(Patient.DoesNotExist):

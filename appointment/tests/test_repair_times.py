@@ -345,7 +345,7 @@ def test_a_visit_whose_hour_no_longer_exists_is_to_be_rebooked(tmp_path: Path) -
         assert verdict()[0] == 0
 
 
-def test_what_took_place_stays_where_it_was_and_who_is_expected_moves(before: Path) -> None:
+def test_a_past_visit_stays_at_its_time_and_an_expected_one_moves(before: Path) -> None:
     session = vancouver(capacity=2)
     first, second, third, _ = session.slots.all()
     seen, missed, expected = (AppointmentFactory(slot=s) for s in (first, second, second))

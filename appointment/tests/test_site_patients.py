@@ -358,7 +358,7 @@ def test_a_new_patient_is_compared_with_those_of_the_site_alone(
     assert "may be there already" in asked.content.decode()
 
 
-def test_who_is_named_exactly_is_named_without_accents_and_with_any_date(
+def test_staff_name_a_patient_without_accents_and_with_any_form_of_the_date(
     member: User, stranger: Patient
 ) -> None:
     for last_name in ("garcia lopez", "GARCÍA  LÓPEZ"):

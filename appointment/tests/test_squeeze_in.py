@@ -100,7 +100,7 @@ def test_a_patient_is_squeezed_into_the_time_under_way(client: APIClient, full: 
     assert extra_places(full) == (2, 1)
 
 
-def test_nobody_is_squeezed_in_without_a_reason(client: APIClient, full: Slot) -> None:
+def test_no_patient_is_squeezed_in_without_a_reason(client: APIClient, full: Slot) -> None:
     for reason in ({}, {"override_reason": ""}, {"override_reason": "  "}):
         for whom in ({"patient_id": walk_in().pk}, {}):
             refused = book(client, full, squeeze_in=True, **whom, **reason)
@@ -180,7 +180,7 @@ def test_staff_of_a_site_squeeze_in_there_alone(
     assert extra_places(full) == (1, 0)
 
 
-def test_the_verb_asks_who_squeezes_in_and_why(staff: User, patient: Patient, full: Slot) -> None:
+def test_squeezing_in_takes_staff_and_a_reason(staff: User, patient: Patient, full: Slot) -> None:
     for by, reason, error in (
         (patient.user, "", PermissionDenied),
         (patient.user, "Please", PermissionDenied),
@@ -215,7 +215,7 @@ def fill(slot: Slot) -> None:
         AppointmentFactory(slot=other)
 
 
-def test_an_added_place_is_offered_to_nobody_who_waits(
+def test_an_added_place_is_offered_to_no_waiting_patient(
     client: APIClient, full: Slot, waiting: WaitlistEntry
 ) -> None:
     fill(full)

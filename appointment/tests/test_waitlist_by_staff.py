@@ -181,7 +181,7 @@ def test_staff_of_a_site_answer_the_offers_of_their_site(
     assert_problem(client.delete(f"{PATH}{elsewhere.pk}/"), 404, "not_found")
 
 
-def test_staff_of_a_site_join_for_whom_they_know_and_for_their_doctors(
+def test_staff_of_a_site_join_for_its_patients_and_its_doctors(
     member: User, here: Location, walk_in: Patient, client_of
 ) -> None:
     client, near, far = client_of(member), only_visit(location=here), only_visit()
@@ -259,7 +259,7 @@ def test_the_admin_accepts_with_a_reason_what_a_rule_refuses(
     assert AppointmentEvent.objects.latest("pk").override_reason == "The doctor agrees."
 
 
-def test_who_may_only_view_answers_nothing_in_the_admin(
+def test_staff_who_may_only_view_entries_answer_no_offer_in_the_admin(
     visit: Appointment, walk_in: Patient, staff: User
 ) -> None:
     entry = offered_to(walk_in, visit)

@@ -92,7 +92,7 @@ def test_the_page_of_a_visit_proposes_what_the_list_shows(
     assert {visit.pk: opened(reception, visit) for visit in (*others, *visits)} == shown
 
 
-def test_two_who_open_two_visits_are_not_offered_one_place(
+def test_two_receptionists_with_two_open_visits_are_not_offered_one_place(
     reception: AdminClient, doctor: Doctor
 ) -> None:
     colleague = StaffFactory()

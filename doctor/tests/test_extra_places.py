@@ -127,7 +127,7 @@ def test_a_release_gives_an_added_place_back_in_the_same_update(staff: User) -> 
     assert places(slot) == (1, 0, 0)
 
 
-def test_whoever_cancels_first_an_added_place_is_never_sold(staff: User) -> None:
+def test_an_added_place_is_never_sold_in_whatever_order_visits_are_canceled(staff: User) -> None:
     slot = full_slot()
     first, second = slot.appointments.get(), squeezed(slot, staff)
     first.cancel()

@@ -78,7 +78,7 @@ def test_a_patient_is_found_by_what_is_typed(
     "typed",
     ["eed", "Reed Conor", "Reed 1951-04-25", "5550133", "132", "%", "Re_d", "=1951", "+1x", "#"],
 )
-def test_nobody_is_found_by_what_begins_no_word(
+def test_a_text_that_begins_no_word_finds_no_patient(
     reception: AdminClient, people: None, typed: str
 ) -> None:
     assert found(reception, typed) == []
