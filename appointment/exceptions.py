@@ -28,11 +28,11 @@ class InvalidTransition(DomainError):
 
 
 class NothingToUndo(DomainError):
-    """The latest event of the visit is no check-in, completion, no-show or cancelation."""
+    """The latest event of the visit is not a check-in, completion, no-show or cancelation."""
 
     code = "nothing_to_undo"
     message = (
-        "There is nothing to undo: the last change of this visit is no check-in, completion, "
+        "There is nothing to undo: the last change of this visit is not a check-in, completion, "
         "no-show or cancelation."
     )
 
@@ -49,10 +49,10 @@ class CheckedIn(DomainError):
 
 
 class HasCome(CheckedIn):
-    """The patient has checked in, so the visit is no no-show; staff and doctors read this."""
+    """The patient has checked in, so the visit is not a no-show; staff and doctors read this."""
 
     message = staff_message = (
-        "The patient has checked in, so this is no no-show. If that was a mistake, undo the "
+        "The patient has checked in, so this is not a no-show. If that was a mistake, undo the "
         "check-in first."
     )
 

@@ -23,9 +23,9 @@ from extensions.db.batches import key_batches
 
 
 def expire_offers(at: datetime) -> int:
-    """End open offers past `expires_at`, and those to inactive accounts; offer the places on.
+    """End open offers past `expires_at`, and those to inactive accounts; returns how many.
 
-    Returns how many offers ended.
+    The places are offered to the next entries.
     """
     over = Offer.objects.open().filter(slot=OuterRef("pk")).over(at)
     ended = 0
@@ -41,8 +41,8 @@ def expire_offers(at: datetime) -> int:
 def expire_entries(at: datetime) -> int:
     """Set the status `expired` on waiting entries whose last date has passed; returns how many.
 
-    Also on those in line whose visit to replace is not scheduled any more. The verb that ends the
-    visit ends them; one that joined at the same moment is left to this job.
+    Also on entries in line whose visit to replace is no longer scheduled. The verb that ends the
+    visit ends them, but misses an entry that joins at the same moment: this job ends it.
     """
     expired, today = 0, today_everywhere(at)
     for pks in key_batches(WaitlistEntry.objects.filter(~visit_stands(), status__in=IN_LINE)):

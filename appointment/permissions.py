@@ -40,7 +40,7 @@ class IsTheirsOrStaffMay(BasePermission):
     message = "Only staff with the permission may do this for another patient."
 
     def has_object_permission(self, request: Request, view: Any, obj: WaitlistEntry) -> bool:
-        """Return whether it is the caller's own entry, or such staff calls."""
+        """Return whether the entry is of the caller's family, or the caller is such staff."""
         user: Any = request.user
         action = getattr(view, "action", None) or str(request.method).lower()
         needed = view.staff_permissions.get(action, ())

@@ -24,21 +24,21 @@ class DailyNamedSearchThrottle(PerUserThrottle):
 
 
 class NamingThrottle(NamedSearchThrottle):
-    """Count a call in which staff of a site name a patient as a search by name, an hour.
+    """Limit the calls in which staff of a site name a patient, an hour; searches by name count too.
 
-    Without this, the birth date of a patient whose key and last name are known could be tried out.
+    Without this, staff who know the key and last name of a patient could try out birth dates.
     """
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        """Count the call if it names somebody; return whether it is within the limit."""
+        """Count the call if it names a patient; return whether it is within the limit."""
         return not names_patient(request) or super().allow_request(request, view)
 
 
 class DailyNamingThrottle(DailyNamedSearchThrottle):
-    """Count a call in which staff of a site name a patient as a search by name, a day."""
+    """Limit the calls in which staff of a site name a patient, a day; searches count."""
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        """Count the call if it names somebody; return whether it is within the limit."""
+        """Count the call if it names a patient; return whether it is within the limit."""
         return not names_patient(request) or super().allow_request(request, view)
 
 

@@ -1,4 +1,4 @@
-"""Settings, URLs and the doors of the project; importing it settles where time zones come from."""
+"""Settings, URLs and the WSGI application; importing the package sets the source of time zones."""
 
 from config.time_zones import use_pinned_zones
 

@@ -70,12 +70,12 @@ class TooManyAppointments(DomainError):
 
     code = "too_many_appointments"
     message = (
-        "No more appointments can be booked now: the patient at this location, or the account for "
-        "all its people, already has the most that are allowed at once."
+        "No more appointments can be booked now: the patient has as many at this location, or the "
+        "account as many for all its people, as are allowed at once."
     )
     staff_message = (
-        "The patient at this location, or the account for all its people, already has the most "
-        "appointments that are allowed at once. Give an override reason to book one more."
+        "The patient has as many appointments at this location, or the account as many for all its "
+        "people, as are allowed at once. Give an override reason to book one more."
     )
 
 

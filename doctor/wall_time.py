@@ -91,7 +91,7 @@ def last_day(local_end: datetime) -> date:
 def offsets_between(
     start: datetime, end: datetime, zone: ZoneInfo
 ) -> list[tuple[datetime, timedelta]]:
-    """Return what the clocks of the zone are ahead of UTC from the start on, and at each change.
+    """Return how far the clocks of the zone are ahead of UTC at the start, and after each change.
 
     Each pair is an instant (UTC) and the offset from then on. A change that is undone within a week
     is missed; no zone has one.

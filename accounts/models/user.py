@@ -179,8 +179,8 @@ class UserManager(BaseUserManager["User"]):
     def end_all(self, users: Iterable["User"], by: "User") -> None:
         """End these accounts, as `User.end`, in one transaction: all of them or none.
 
-        The receiver of `account_ended` hears of all at once: it locks the slots that were offered
-        to them in one statement, so that two such calls do not deadlock.
+        One signal `account_ended` names all of them, so that its receiver locks the slots that were
+        offered to them in one statement, and two such calls do not deadlock.
         """
         by_key = {user.pk: user for user in users}
         with transaction.atomic():
@@ -367,7 +367,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     def revise(self, **changes: Any) -> None:
         """Write these columns; a new `email` is unverified, and gets the mail that verifies it.
 
-        The present address in other letters is no new one. A new password or `is_active=False`
+        The present address in other capitals is not new. A new password or `is_active=False`
         deletes all API tokens of the user and ends all sessions in the same transaction; the latter
         sends `account_ended` too. A new password or address queues a notice to the owner. Raises
         LastAdministrator if no other active superuser who is staff would be left.

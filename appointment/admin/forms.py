@@ -12,16 +12,16 @@ from extensions.text import validate_one_line
 MAX_REASON_LENGTH = 500
 OVERRIDE_HELP = (
     "Fill this in only to set aside a rule (notice, horizon, visits per patient, cancel deadline), "
-    "to book or move into a time that has begun, or to move a visit that has. The history keeps it."
+    "to book a time that has begun, or to move a visit into or out of one. The history keeps it."
 )
 SQUEEZE_HELP = (
-    "Where the time is full, add a place to it for this patient. It needs an override reason. The "
-    "search for a slot finds full ones by their date or time."
+    "If the time is full, add a place to it for this patient. This needs an override reason. The "
+    "slot box finds full times if you type their date or time of day."
 )
 
 
 class ReasonField(forms.CharField):
-    """Why staff do what they do: one line, which may be left out. Spaces alone are no reason."""
+    """The reason that staff give: one line, which may be empty. Spaces alone are not a reason."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, max_length=MAX_REASON_LENGTH, **options)
@@ -63,7 +63,8 @@ class AppointmentForm(PartialUpdateForm):
 class OverridingActionForm(ActionForm):
     """The choice of an admin action, and the reason for which staff set a rule aside.
 
-    They cancel after the deadline or the start, or undo a cancelation within the notice.
+    With a reason staff cancel after the deadline or the start, or undo a cancelation although the
+    location needs more notice.
     """
 
     override_reason = ReasonField(label="Override reason (to cancel or undo):")

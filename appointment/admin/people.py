@@ -30,9 +30,9 @@ from patient.models import EmergencyAccess, MedicalHistory, Patient
 
 FOUND = "patients_found"  # in the session: keys of patients whom the user named exactly
 MOST_FOUND = 20
-COLLISION = "Both have a visit at this time, cancel or move one: {}"
+COLLISION = "Both have a visit at this time. Cancel or move one of the two: {}"
 ELSEWHERE = "Both have a visit at the same time at another site. Staff of all sites can merge them."
-HOW_TO_NAME = "Last name and birth date find anybody: García 1984-12-03."
+HOW_TO_NAME = "Last name and birth date find any patient: García 1984-12-03."
 
 
 class PatientChoiceMixin(SiteAdminMixin):
@@ -140,9 +140,9 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
         return self.response_post_save_add(request, obj)
 
     def merge_moves(self, patient: Patient, other: Patient) -> list[str]:
-        """Add the places in line that end, since both records wait for the same."""
+        """Add how many waitlist entries end because both records wait for the same."""
         doubles = len(double_wishes(patient, other, timezone.now()))
-        lines = [f"Of these or the kept one's, ending as double wishes: {doubles}"]
+        lines = [f"Waitlist entries that end, as both records wait for the same: {doubles}"]
         return [*super().merge_moves(patient, other), *(lines if doubles else [])]
 
     def merge_obstacles(self, request: HttpRequest, patient: Patient, other: Patient) -> list[str]:

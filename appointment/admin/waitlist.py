@@ -168,7 +168,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
 
     @admin.action(permissions=["answer"], description="Accept the offers of selected entries")
     def accept(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
-        """Book the offered places for the patients, who have said so on the telephone, say."""
+        """Book the offered places for patients who have accepted, for example by telephone."""
         override = self.typed_text(request, "override_reason")
         accept = partial(WaitlistEntry.accept, override_reason=override)
         self._answer(request, queryset, accept, "accepted")

@@ -27,7 +27,7 @@ FIXED_DECISIONS = [
     (CANCEL, "Cancel it"),
     (KEEP, "Keep it as booked"),
 ]
-NO_REASON = "Say why it takes place all the same."
+NO_REASON = "Say why the visit takes place all the same."
 
 
 class DecisionField(forms.ChoiceField):
@@ -73,7 +73,7 @@ class RebookingForm(GuardedForm):
     def clean_decision(self) -> str:
         """Accept a slot that was proposed when the page was opened, as long as it is free.
 
-        The page is shown again with the times that are proposed now in place of one that is lost.
+        If it is taken, the page is shown again with the times that are proposed now.
         """
         decision: str = self.cleaned_data["decision"]
         if decision in dict(self.fields["decision"].choices):  # type: ignore[attr-defined]

@@ -25,11 +25,12 @@ def acts_as_staff(
     override_reason: str | bool = "",
     location: int | None = None,
 ) -> bool:
-    """Return whether the user acts as staff for this patient, as of this one call.
+    """Return whether the user acts as staff, and not as a patient, in this one call.
 
-    The user does with the model's permission, at the sites of the user, for a patient who is not
-    the user's own or a dependent, or with an `override_reason` (the text, or whether one is given).
-    In the admin staff always act as staff; so does the system, where there is no user. `location`:
+    In the API this takes the `permission`, at one of the user's sites, and one of two things: the
+    patient is neither the user nor a dependent of the user, or there is an `override_reason` (its
+    text, or whether there is one). In the admin staff always act as staff. So does the system,
+    which has no user. `location`:
     key of the site of the visit, if there is one. Raises PermissionDenied for an `override_reason`
     of a user who may not act as staff: doctors and patients set no rule aside.
     """

@@ -228,7 +228,7 @@ class PlaceRequest:
         return self.locked
 
     def leave_line(self, slot: Slot) -> list[Slot]:
-        """End the patient's waitlist entries that the taken slot fits: the wish has come true.
+        """End the patient's waitlist entries that the taken slot fits, as `accepted`.
 
         Returns the slots of their offers, whose places are free then. The caller offers them to
         others once the visit is written, so that it counts. Raises StaleLock if an entry got an

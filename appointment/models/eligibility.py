@@ -48,6 +48,22 @@ class EligibilityQuerySet(models.QuerySet[Row]):
 
     # --- By slot ---
 
+    def not_given_up(self, slot: Slot) -> Self:
+        """Entries whose patient has not given the slot up.
+
+        The patient has never declined it or let its offer lapse, and has neither canceled nor moved
+        a visit in it since joining.
+        """
+        time = {"doctor": slot.doctor_id, "starts_at": slot.starts_at}  # staff may remake the row
+        own = Appointment.objects.filter(patient=OuterRef("patient"))
+        since = OuterRef("created_at")
+        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), **time)
+        canceled = own.filter(**time, canceled_at__gte=since)
+        moved = own.filter(
+            events__kind="rescheduled", events__from_slot=slot.pk, events__at__gte=since
+        )
+        return self.filter(~Exists(declined), ~Exists(canceled), ~Exists(moved))
+
     def for_doctors(self, doctors: Any) -> Self:
         """Entries for one of these doctors, or for a specialty that one of them practises.
 
@@ -79,13 +95,10 @@ class EligibilityQuerySet(models.QuerySet[Row]):
 
         The caller has checked that the slot is bookable at the instant. This one query checks the
         patient: no live visit and no open offer overlaps the slot, neither limit is reached, the
-        account is active and has no open offer of the slot. The patient has never declined the slot
-        or let its offer lapse, and has neither canceled nor moved a visit in it since joining. A
-        visit that the entry replaces can be moved by its patient; it is in the way of nothing.
+        account is active and has no open offer of the slot. A visit that the entry replaces can be
+        moved by its patient; it counts neither as an overlap nor toward a limit.
         """
         entries: Any = self.model._default_manager
-        time = {"doctor": slot.doctor_id, "starts_at": slot.starts_at}  # staff may remake the row
-        declined = DeclinedSlot.objects.filter(patient=OuterRef("patient"), **time)
         other_offers = entries.filter(
             patient=OuterRef("patient"),
             offers__status="open",
@@ -101,19 +114,14 @@ class EligibilityQuerySet(models.QuerySet[Row]):
         own = Appointment.objects.filter(patient=OuterRef("patient"))
         live = own.active().exclude(pk=Coalesce(OuterRef("replaces"), 0))
         replaced = Appointment.objects.filter(pk=OuterRef("replaces"))
-        since = OuterRef("created_at")
-        canceled = own.filter(**time, canceled_at__gte=since)
-        moved = own.filter(
-            events__kind="rescheduled", events__from_slot=slot.pk, events__at__gte=since
-        )
         at_location = live.filter(location=slot.location_id, ends_at__gt=at)
         return (
             self.waiting()
             .matching(slot)
             .filter(patient__marked_deceased_at__isnull=True)
             .exclude(patient__user__is_active=False)
-            .filter(~Exists(declined), ~Exists(other_offers), ~Exists(of_account))
-            .filter(~Exists(canceled), ~Exists(moved))
+            .not_given_up(slot)
+            .filter(~Exists(other_offers), ~Exists(of_account))
             .filter(Q(replaces__isnull=True) | Exists(movable(replaced, at)))
             .filter(~Exists(live.overlapping(slot.starts_at, slot.ends_at)))
             .under_limit(slot, at_location, at)

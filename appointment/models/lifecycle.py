@@ -126,7 +126,7 @@ class Lifecycle(models.Model):
     def _lock_late_arrival(self, restore: RestoreAppointment) -> dict[str, Any]:
         """Lock what a no-show needs to be scheduled again; return the columns to write.
 
-        Returns nothing for a visit that is no no-show.
+        Returns an empty dict for a visit that is not a no-show.
         """
         if self.status != Status.NO_SHOW:
             return {}

@@ -24,9 +24,9 @@ from patient.models import Patient
 def merge_into(patient: Patient, other: Patient, by: User | None, at: datetime) -> None:
     """Move visits, entries, declined times and stored answers of `other` to `patient`, both locked.
 
-    The row of `patient` has the account of the merged record already. Of double wishes the older
-    entry stays, the other ends as `expired`. An offer that the merged patient could not accept is
-    withdrawn, and its place goes to the next in line. Raises VisitsCollide, and DoesNotExist if
+    The row of `patient` has the account of the merged record already. Of two entries for the same
+    the older stays, the other ends as `expired`. An offer that the merged patient could not accept
+    is withdrawn, and its place goes to the next in line. Raises VisitsCollide, and DoesNotExist if
     `by` is bound to sites that have nothing of one of the two. Locks all slots of their visits and
     offers in one statement, then the entries, then the visits.
     """

@@ -39,8 +39,8 @@ DELETE_ENTRY = "appointment.delete_waitlistentry"
 VIEW_ENTRY = "appointment.view_waitlistentry"
 MAX_ENTRIES = 10  # in line, of one account or of a patient without one
 NOTHING_EARLIER = (
-    "The patient cannot move this visit any more, so it waits for no earlier time. Staff can move "
-    "the visit itself, with an override reason."
+    "The patient can no longer move this visit, so the patient cannot wait for an earlier time. "
+    "Staff can move the visit itself, with an override reason."
 )
 
 
@@ -56,7 +56,8 @@ class WaitlistEntryQuerySet(EligibilityQuerySet["WaitlistEntry"]):
     def concerning(self, user: Any) -> "WaitlistEntryQuerySet":
         """Entries of the user and dependents and, for staff with a permission, at their sites.
 
-        Any permission but to add: who may accept, decline or delete an entry may read it.
+        Every permission but the one to add will do: staff who may accept, decline or delete an
+        entry may read it.
         """
         if not any(map(user.is_staff_with, (VIEW_ENTRY, CHANGE_ENTRY, DELETE_ENTRY))):
             return self.visible_to(user)
@@ -419,13 +420,13 @@ class WaitlistEntry(models.Model):
         if self.specialty_id:
             name, doctors = "specialty", here.filter(specialties=self.specialty_id)
         if not doctors.exists():
-            absent = ValidationError("No doctor at your sites is meant by this.", "does_not_exist")
+            absent = ValidationError("No doctor at your sites matches this.", "does_not_exist")
             raise ValidationError({name: absent})
 
     def _lock_replaced(self, user: User | None, at: datetime) -> None:
-        """Lock the visit that the entry replaces, if there is one, and refuse one that cannot be.
+        """Lock the visit that the entry replaces, if any; refuse one that cannot be replaced.
 
-        With its lock, no cancel that has not seen this entry comes in between.
+        A cancelation that runs at the same moment waits for the lock, and then finds the entry.
         """
         if not self.replaces_id:
             return
@@ -434,10 +435,10 @@ class WaitlistEntry(models.Model):
         if visit is None or not (user is None or self._may_name(visit, user)):
             raise Appointment.DoesNotExist
         if visit.patient_id != self.patient_id:
-            other = ValidationError("This visit is of another person.", "not_theirs")
+            other = ValidationError("This visit belongs to another patient.", "not_theirs")
             raise ValidationError({"replaces": other})
         if visit.status != LIVE or visit.starts_at <= at:
-            over = ValidationError("This visit is not ahead any more.", "not_ahead")
+            over = ValidationError("This visit has begun or is not scheduled.", "not_ahead")
             raise ValidationError({"replaces": over})
         try:
             visit.refuse_change(at, as_patient=True)

@@ -1,7 +1,7 @@
 """The criteria of waitlist entries, and the slots that match them.
 
-The database compares wall times, but never converts one: Python says what the clocks of a location
-are ahead of UTC and when that changes, and the statement adds it.
+The database compares wall times, but never converts one: Python passes how far the clocks of a
+location are ahead of UTC and when that changes, and the statement adds it.
 """
 
 from collections import Counter, defaultdict

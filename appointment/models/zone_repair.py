@@ -192,7 +192,7 @@ class ZoneRepair:
     def _placeless(self) -> list[Slot]:
         return [self.slots[pk] for pk, place in self.wanted.items() if place is None]
 
-    # --- Settle: who has to give way ---
+    # --- Settle: which slots and visits stay where they are ---
 
     def _settle(self) -> None:
         """Leave in `places` what can move at once without an overlap of a doctor or a patient.

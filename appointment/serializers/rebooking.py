@@ -190,4 +190,4 @@ class RebookingSerializer(AffectedAppointmentSerializer):
 class KeepSerializer(serializers.Serializer[Any]):
     """Keep a visit as booked."""
 
-    reason = TextField(max_length=500, help_text="Why it takes place all the same.")
+    reason = TextField(max_length=500, help_text="Why the visit takes place all the same.")

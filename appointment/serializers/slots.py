@@ -65,7 +65,7 @@ class SlotsQuerySerializer(serializers.Serializer[Any]):
         visits = visits.changeable_by(user) if user.is_authenticated else visits.none()
         visit: Appointment = visits.get(pk=query["appointment"])
         if query.get("patient") not in (None, visit.patient_id):
-            raise serializers.ValidationError({"patient": "The visit is that of another patient."})
+            raise serializers.ValidationError({"patient": "The visit belongs to another patient."})
         return visit
 
     def dates(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:

@@ -139,7 +139,7 @@ def test_the_reasons_on_a_page_of_the_work_list_are_one_line(
 
 def test_selected_visits_are_kept_with_a_reason(hit: WorkListItem, staff: User) -> None:
     client = AdminClient(staff)
-    assert messages_of(client.act("keep", hit)) == ["Say why it takes place all the same."]
+    assert messages_of(client.act("keep", hit)) == ["Say why the visit takes place all the same."]
     assert messages_of(client.act("keep", hit, keep_reason="The doctor comes")) == ["1 kept."]
     assert not WorkListItem.objects.to_rebook().exists()
 

@@ -117,7 +117,9 @@ def test_the_place_that_is_offered_to_the_patient_is_theirs_by_accepting_alone(
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_a_patient_who_books_the_other_place_of_the_offered_slot_leaves_the_line(patient: Patient) -> None:
+def test_a_patient_who_books_the_other_place_of_the_offered_slot_leaves_the_line(
+    patient: Patient,
+) -> None:
     slot = ScheduleFactory(slot_minutes=None, capacity=2).slots.get()
     visit = AppointmentFactory(slot=slot)
     AppointmentFactory(slot=slot)

@@ -219,7 +219,7 @@ def test_staff_add_a_patient_and_book_for_them(admin_client: AdminClient, here: 
     without_date = admin_client.send(page(Patient, "add"), {**typed, **forms})
     assert form_errors(without_date) == ["This field is required."]
     added = admin_client.send(page(Patient, "add"), {**typed, **forms, "date_of_birth": BORN})
-    assert "Last name and birth date find anybody" in messages_of(added)[0]
+    assert "Last name and birth date find any patient" in messages_of(added)[0]
     eva = Patient.objects.get()
     assert admin_client.get(page(eva, "change")).status_code == 302  # nothing at any site yet
     book(admin_client, eva, here)

@@ -69,7 +69,7 @@ class BookView(GenericAPIView[Appointment]):
 
 
 class CancelView(GenericAPIView[Appointment]):
-    """Cancel an appointment of the caller or of a dependent, or as staff any at one's sites."""
+    """Cancel an appointment: patients their family's, staff those at their sites."""
 
     audited_model = Appointment
     queryset = Appointment.objects.with_names()
@@ -98,7 +98,7 @@ class CancelView(GenericAPIView[Appointment]):
 
 
 class RescheduleView(GenericAPIView[Appointment]):
-    """Move an appointment of the caller or a dependent, or as staff any, to another slot."""
+    """Move an appointment to another slot: patients their family's, staff those at their sites."""
 
     audited_model = Appointment
     throttle_classes = (BookingThrottle,)

@@ -61,7 +61,7 @@ class AvailableSlotsView(APIView):
         first: date,
         last: date,
     ) -> SlotQuerySet:
-        """Add the reasons: against booking for the patient, or for anybody, or moving the visit."""
+        """Add to each slot the reason against booking it, or against moving the visit there."""
         if subject is None or not locations:
             return slots.explained(BookingContext(at, tuple(locations)))
         zones = {location.pk: location.time_zone for location in locations}

@@ -69,8 +69,8 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         """Search as Django does; for an autocomplete field, what staff can book, soonest first.
 
         The notice and the horizon of a location and the start of the slot do not count: staff may
-        override them. Full slots are found by date or time only: staff squeeze a patient into one
-        that they mean, and who looks for the next free time sees no full ones.
+        override them. Full slots are found by date or time only: staff squeeze a patient into a
+        certain time, and a search for the next free time shows no full ones.
         """
         match = request.resolver_match
         if match and match.url_name == "autocomplete":

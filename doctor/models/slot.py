@@ -129,9 +129,9 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
     # --- Locks and changes ---
 
     def set_capacity(self, capacity: int) -> None:
-        """Set the places of these locked slots, besides those that staff have added to a slot.
+        """Set the places of these locked slots to those of their session, in one statement.
 
-        The number is that of their session. It takes one statement.
+        Places that staff have added to a slot are kept, and added to this number.
         """
         places = F("extra_places") + capacity
         self.exclude(capacity=places).update(capacity=places)
@@ -139,7 +139,7 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
     def release_places(self, number: int = 1, **columns: Any) -> int:
         """Give back this many places of each slot, and write these columns; return how many slots.
 
-        Places that staff have added are given back first: nobody else books one. One statement.
+        Places that staff have added go first: no other patient books one. One statement.
         """
         added = Least(F("extra_places"), number)
         places = {"capacity": F("capacity") - added, "extra_places": F("extra_places") - added}
@@ -408,7 +408,7 @@ class Slot(models.Model):
         self.refresh_from_db(fields=PLACES)
 
     def resize(self, capacity: int) -> None:
-        """Change the number of places, besides those that staff have added.
+        """Change the number of places; those that staff have added are kept, and added to it.
 
         Raises ScheduleInUse if appointments hold more. If more places are taken than remain, the
         offers on the slot are withdrawn. Sends `slots_changed` if a place becomes free.

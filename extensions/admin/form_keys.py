@@ -134,9 +134,9 @@ def _sent_key(request: HttpRequest) -> str | None:
 def _fingerprint(typed: QueryDict) -> str:
     """Return the SHA-256 of what was typed, of the button that was pressed, and of the form's key.
 
-    What a page of confirmation adds is not typed: who goes back to the form and saves it again has
-    typed nothing since.
-    The key, which no row has, keeps a stored fingerprint from telling what was typed: a password.
+    What a page of confirmation adds does not count: a user who goes back to the form and saves it
+    again has typed nothing since. The form's key, which no row stores, keeps a stored fingerprint
+    from revealing what was typed, such as a password.
     """
     fields = sorted(item for item in typed.lists() if item[0] not in NOT_TYPED)
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()

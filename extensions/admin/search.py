@@ -18,7 +18,7 @@ from django.db.models import DateField, DateTimeField, Model, Q, QuerySet, TimeF
 from extensions.db.fields import MAX_KEY
 from extensions.search import Term
 
-MOST_LISTED = 1000  # rows of a search: whoever finds more types more
+MOST_LISTED = 1000  # rows of a search; a user who finds more types more
 NOTHING = Q(pk__in=())
 
 
@@ -146,7 +146,7 @@ def _plain(model: type[Model], name: str, term: Term) -> Q | None:
         return Q(**{path: key}) if key <= MAX_KEY else None
     owner = _model_at(model, path)
     if last == "email" and path and "@" not in term.raw:
-        return None  # a search of all accounts for every name that somebody types
+        return None  # every typed name would search all accounts
     column = owner._meta.get_field(last) if owner else None
     if isinstance(column, DateField) and not isinstance(column, DateTimeField):
         return Q(**{f"{name}__in": term.days}) if term.days else None

@@ -67,7 +67,7 @@ class CountingThrottle(SimpleRateThrottle):
         return counted[self.scope]
 
     def take_back(self, request: Any) -> None:
-        """Count the call as none after all, if this throttle has counted it."""
+        """Take the call off the counter again, if this throttle has counted it."""
         if _counted_scopes(request).pop(self.scope, None) is not None:
             decrement_counter(self._key(str(self.identity(request))), self.duration)
 

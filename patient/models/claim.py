@@ -1,4 +1,4 @@
-"""Claim codes: with one, a person who was recorded at the desk gets the record into the account."""
+"""Claim codes: a person enters one to link a record made at the desk to the person's account."""
 
 import re
 import secrets
@@ -25,7 +25,7 @@ SEPARATORS = re.compile(r"[\W_]+")
 HAS_ACCOUNT = "The record belongs to an account already."
 NO_BIRTH_DATE = "Enter the date of birth first: the person gives it together with the code."
 IS_DECEASED = "The person is marked deceased."
-MAY_NOT_CLAIM = "Verify your e-mail address first. Accounts of staff claim no record."
+MAY_NOT_CLAIM = "Verify your e-mail address first. A staff account cannot claim a record."
 
 
 def digest_of(code: str, key: str | bytes | None = None) -> str:
@@ -84,7 +84,7 @@ class ClaimCodeQuerySet(models.QuerySet["ClaimCode"]):
 
         An own profile of the user that is empty or equal is merged into the record. Raises
         DoesNotExist for a code that is wrong, used, void or expired, for another date of birth, and
-        for the account that issued it; ProfileDiffers for an own profile of somebody else;
+        for the account that issued it; ProfileDiffers if the user's profile is another person's;
         PermissionDenied for staff and for an address that is not verified; else as `Patient.merge`.
         Locks the user, both patients, then what the merge locks.
         """
@@ -113,7 +113,7 @@ class ClaimCodeQuerySet(models.QuerySet["ClaimCode"]):
         return self.filter(patient=patient, expires_at__gt=at).first()
 
     def matching(self, code: str, at: datetime) -> "ClaimCodeQuerySet":
-        """Return the row of the code, or none. The secret keys of before a rotation serve too."""
+        """Return the row of the code, or none; a SECRET_KEY of before a rotation also finds it."""
         typed = normalized(code)
         keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
         return self.filter(digest__in=[digest_of(typed, key) for key in keys], expires_at__gt=at)

@@ -111,7 +111,7 @@ def test_the_preview_counts_double_wishes(admin: Any) -> None:
     for person in (kept, gone):
         WaitlistEntryFactory(patient=person, doctor=doctor)
     text = admin.get(page(kept, "merge"), other=gone.pk).content.decode()
-    assert "ending as double wishes: 1" in text
+    assert "Waitlist entries that end, as both records wait for the same: 1" in text
 
 
 @pytest.mark.parametrize("junk", ["", "abc", "0", "9" * 30, "\0", "-1"])

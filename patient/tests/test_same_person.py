@@ -86,7 +86,9 @@ def test_a_change_of_the_name_asks_and_another_change_does_not(
     assert (twin.first_name, twin.address) == ("Luz", "Calle Mayor 1")
 
 
-def test_staff_who_may_only_add_patients_are_shown_no_other_patient(known: Patient, staff: User) -> None:
+def test_staff_who_may_only_add_patients_are_shown_no_other_patient(
+    known: Patient, staff: User
+) -> None:
     staff.groups.clear()
     staff.user_permissions.set(
         [*staff.user_permissions.model.objects.filter(codename__in=("add_patient",))]
