@@ -95,7 +95,7 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
         return self._with_those_of_staff(user, own)
 
     def changeable_by(self, user: Any) -> "AppointmentQuerySet":
-        """Appointments that the user may cancel and move: own ones, for staff all at their sites."""
+        """Appointments that the user may cancel and move: own; for staff, all at their sites."""
         return self._with_those_of_staff(user, Q(patient__user=user))
 
     def _with_those_of_staff(self, user: Any, own: Q) -> "AppointmentQuerySet":
