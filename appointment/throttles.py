@@ -12,13 +12,13 @@ class BookingThrottle(PerUserThrottle):
 
 
 class NamedSearchThrottle(PerUserThrottle):
-    """Limit the searches for anybody by last name and birth date, by staff of a site, an hour."""
+    """Limit the searches by staff of a site for any patient by name and birth date, an hour."""
 
     scope = "named_search"
 
 
 class DailyNamedSearchThrottle(PerUserThrottle):
-    """Limit the searches for anybody by last name and birth date, by staff of a site, a day."""
+    """Limit the searches by staff of a site for any patient by name and birth date, a day."""
 
     scope = "named_search_daily"
 

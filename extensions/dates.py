@@ -1,4 +1,4 @@
-"""Dates as people type them: ISO, with a written month, or in numbers where these are day first."""
+"""Dates as people type them: ISO, with a written month, or in numbers with the day first."""
 
 import re
 from collections.abc import Callable

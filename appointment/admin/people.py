@@ -83,8 +83,9 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
     """Patients with something at the sites of the user.
 
     The search of a form that books also finds others, by last name and birth date. It counts, and
-    leaves a denied event if it finds nobody: who tries every date would find anybody. Staff who are
-    restricted to their sites erase no patient: the person may have visits elsewhere.
+    leaves a denied event if it finds no patient: a user who tries every date would find any
+    patient. Staff who are restricted to their sites erase no patient: the patient may have visits
+    elsewhere.
     """
 
     def narrow(self, request: HttpRequest, rows: QuerySet[Patient]) -> QuerySet[Patient]:

@@ -335,7 +335,7 @@ class BookAppointment(PlaceRequest):
         """Take a place in the slot; if every place is taken, add one and take that.
 
         The slot is locked first, so that the added place is the only one: a visit canceled in
-        between would else free a second, which anybody could book.
+        between would else free a second, which any patient could book.
         """
         slot.lock()
         try:

@@ -71,7 +71,7 @@ class WaitlistCriteria:
         return cls(*(getattr(entry, name) for name in CRITERIA))
 
     def matches(self, start: datetime, end: datetime) -> bool:
-        """Whether a visit between these local times of its location fits, whoever its doctor is."""
+        """Whether a visit between these local times of its location fits, whatever its doctor."""
         day = start.date()
         return (
             self.first_date <= day <= self.last_date

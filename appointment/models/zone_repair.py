@@ -1,6 +1,6 @@
 """Put coming slots and their visits back where their wall times are, after new time zone data.
 
-A patient was told a wall time, so the visit keeps it and its instant changes. A visit that cannot
+The patient knows a wall time, so the visit keeps it and its instant changes. A visit that cannot
 keep it, because the patient or the doctor has something else then, stays at its instant: its slot
 is kept over, and the visit is in the work list.
 """
@@ -73,10 +73,11 @@ def repair(
 ) -> Repaired:
     """Repair the coming slots of a doctor, in one transaction; a second call changes nothing.
 
-    With `dry_run` the transaction is rolled back. Where a patient's visit to another doctor is in
-    the way only until it moves too, that doctor is repaired in the same transaction; in a dry run
-    before this one if it is among the doctors `tried` already, as it would have been by now. Locks
-    the locations, the doctors, the patients, the slots, waitlist entries, then the appointments.
+    With `dry_run` the transaction is rolled back. If a patient's visit to another doctor is in the
+    way only until it moves too, the other doctor is repaired in the same transaction. `tried`: the
+    groups of doctors that this dry run has repaired and rolled back; one of them that is in the way
+    is repaired first, as it would be stored in a real run. Locks the locations, the doctors, the
+    patients, the slots, waitlist entries, then the appointments.
     """
     doctors: set[int] = {doctor}
     before: list[set[int]] = []
@@ -92,7 +93,7 @@ def repair(
 def _repair_together(
     doctors: set[int], before: list[set[int]], at: datetime, dry_run: bool
 ) -> Repaired:
-    """Repair the doctors, after those of each group of `before`; return what the last one did."""
+    """Repair each group of `before`, then the doctors; return what the last repair changed."""
     with transaction.atomic():
         if before:
             ZoneRepair(doctors.union(*before), at).lock()
@@ -178,7 +179,7 @@ class ZoneRepair:
     def _plan_slot(self, slot: Slot, place: Span | None) -> None:
         ends = max(slot.ends_at, place[1] if place else slot.ends_at)
         if ends <= self.at:
-            return  # it is over, wherever it belongs
+            return  # the slot is over, before and after a move
         if place != span_of(slot):
             self.wanted[slot.pk] = place
         elif slot.utc_offset != offset_minutes(slot.starts_at, slot.schedule.location.zone):
@@ -195,9 +196,10 @@ class ZoneRepair:
     # --- Settle: which slots and visits stay where they are ---
 
     def _settle(self) -> None:
-        """Leave in `places` what can move at once without an overlap of a doctor or a patient.
+        """Leave in `places` the slots that can move at once without an overlap.
 
-        A slot that stays may be in the way of another one, so this repeats until none gives way.
+        No two slots of a doctor, nor two visits of a patient, may overlap. A slot that stays may be
+        in the way of another one, so this repeats until no further slot stays.
         """
         self._give_up(slot.pk for slot in self._placeless())
         for visit in self._concluded():
@@ -332,7 +334,7 @@ class ZoneRepair:
         slots.recompute_open(self.at, changed, new=[slot.pk for slot in new])
 
     def _drop_free(self) -> None:
-        """Delete the free slots that are displaced; those with a place are made anew there.
+        """Delete the free slots that are displaced; those that have a new time are created there.
 
         A slot that a client read with a wrong wall time is then gone, and is not booked at another.
         One that has canceled visits moves instead: staff may undo a cancelation.

@@ -55,10 +55,10 @@ class BookView(GenericAPIView[Appointment]):
 
         Staff who may add appointments book for every patient. With an `override_reason` they set
         aside the notice, the horizon and the limits, and take a time that has begun and not ended.
-        With `squeeze_in` as well, they add a place to a time that is full; nobody else can book it.
-        For staff of a site, a patient who has nothing at their sites is 404, unless `last_name` and
-        `date_of_birth` are those of the patient. The error `slot_full` has up to three free slots
-        of the doctor as `alternatives`.
+        With `squeeze_in` as well, they add a place to a time that is full; no other patient can
+        book it. For staff of a site, a patient who has nothing at their sites is 404, unless
+        `last_name` and `date_of_birth` are those of the patient. The error `slot_full` has up to
+        three free slots of the doctor as `alternatives`.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)

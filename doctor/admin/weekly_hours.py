@@ -33,7 +33,7 @@ from extensions.formats import day_text
 
 MOST_DAYS_LISTED = 10
 FIRST_DATE_STAYS = (
-    "Leave this date as it was: the new hours begin on the one under “Only from a date on”."
+    "Leave this date as it was: the new hours begin on the date under “Only from a date on”."
 )
 
 

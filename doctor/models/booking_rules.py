@@ -151,7 +151,7 @@ def _with_a_place(context: BookingContext) -> Q:
 
 
 def _lapsed(at: datetime) -> Q:
-    """Return the condition that the hold of an offer has lapsed and frees a place for anybody.
+    """Return the condition that an offer has lapsed, so that its place is free for any patient.
 
     Where staff have added a place, that one is given back instead, and the slot stays full.
     """

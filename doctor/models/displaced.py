@@ -54,8 +54,8 @@ def _has_new_offset(offset: int | None, at: datetime, zone: ZoneInfo) -> bool:
 def places_of(session: Schedule, slots: Iterable[Slot]) -> dict[int, Span | None]:
     """Map the key of each slot of a session to the span of the wall time that was promised.
 
-    `slots`: all slots of the session that are not kept over. None where the session has no such
-    slot any more.
+    `slots`: all slots of the session that are not kept over. A slot is mapped to None if the
+    session no longer has a slot at that wall time.
     """
     ordered = sorted(slots, key=span_of)
     wanted = session.spans()
@@ -95,7 +95,7 @@ def _promised(session: Schedule, slot: Slot, first: Slot) -> datetime:
 
 
 def set_aside(rows: Any) -> None:
-    """Move slots or visits far into the future, as they lie, until they get their new times."""
+    """Move slots or visits far into the future, all by the same time; new times replace these."""
     rows.update(starts_at=F("starts_at") + ASIDE, ends_at=F("ends_at") + ASIDE)
 
 
@@ -118,7 +118,7 @@ def keep_over(session: Schedule, slots: Iterable[Slot]) -> Schedule:
     """Mark locked slots as kept over, in a closed copy of their session; returns the copy.
 
     The session itself keeps its other slots, and its weekly hours if it has any. The slots note the
-    offset of today: their old wall time is given up, also if staff change the hours to theirs.
+    offset of today, so that a later repair does not look for their old wall time.
     """
     copy = session.on_day(session.date)
     copy.weekly_hours_id, copy.is_active, copy.is_exception = None, False, True

@@ -80,10 +80,10 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
     ) -> models.Q | None:
         """Return the condition that a row's patient is found by every term in these columns.
 
-        None if no patient is. `path`: from a row to the key of its patient; for `pk` the rows are
-        those of this queryset, of which the condition finds the first MANY and one more. The
-        database gets the keys where they are few: it would guess their number wrongly, since the
-        beginnings of names are far from equally common.
+        None if no patient is found. `path`: from a row to the key of its patient; for `pk` the rows
+        are those of this queryset, of which the condition finds the first MANY and one more. If the
+        patients are few, the condition lists their keys: the planner estimates wrongly how many
+        names have a given beginning.
         """
         ranges = PatientWord.objects.matching(terms, columns)
         most = MANY if path == "pk" else MANY_ELSEWHERE

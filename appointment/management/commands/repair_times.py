@@ -25,9 +25,9 @@ class Command(BaseCommand):
 
     help = (
         "Run it after an update of the package tzdata. Where a government has changed its clocks, "
-        "move coming slots and their visits, so that the wall times that patients were told stand. "
-        "A visit that cannot move is put on the work list. A second run changes nothing, and the "
-        "next run completes one that was killed."
+        "move coming slots and their visits, so that they keep the wall times for which patients "
+        "booked. A visit that cannot move is put on the work list. A second run changes nothing, "
+        "and the next run completes one that was killed."
     )
     requires_system_checks = ()
 
