@@ -10,7 +10,7 @@ from django.dispatch import Signal
 patient_erasing = Signal()
 
 # Sent inside the transaction of a merge, with the users and both patients locked:
-# send(sender=Patient, patient=<Patient who stays>, other=<Patient who goes>, by=<User or None>,
+# send(sender=Patient, patient=<kept Patient>, other=<Patient to be deleted>, by=<User or None>,
 # at=<aware datetime>). The receiver in `appointment.receivers` moves visits and waitlist entries,
 # and raises a DomainError if two live visits collide.
 patients_merging = Signal()

@@ -149,7 +149,7 @@ def test_a_change_of_a_visit_is_kept_by_a_merge(verb: str) -> None:
     assert_merged_whole(kept, gone)
 
 
-def test_a_place_freed_while_two_who_wait_are_merged_is_offered_once() -> None:
+def test_a_place_freed_while_two_waiting_records_are_merged_is_offered_once() -> None:
     for _ in ROUNDS:
         kept, gone = a_pair()
         visit = AppointmentFactory(slot=one_slot(capacity=1))
@@ -318,16 +318,16 @@ def test_control_without_the_locks_of_places_a_merge_meets_an_offer_of_an_unlock
     visit = AppointmentFactory(slot=one_slot(capacity=1))
     WaitlistEntryFactory(patient=gone, doctor=visit.doctor, first_date=day_ahead(4))
     later = WaitlistEntryFactory(patient=kept, doctor=visit.doctor)
-    double_wishes = merging_of_visits.double_wishes
+    duplicate_entries = merging_of_visits.duplicate_entries
     waits = iter([lambda: (wait(), wait())])  # in the first attempt of the merge
 
-    def double_wishes_and_wait(*args: Any) -> list[WaitlistEntry]:
-        doubles = double_wishes(*args)
+    def duplicate_entries_and_wait(*args: Any) -> list[WaitlistEntry]:
+        doubles = duplicate_entries(*args)
         next(waits, lambda: None)()
         return doubles
 
     monkeypatch.setattr(merging_of_visits, "lock_places_of", lambda keys: [])
-    monkeypatch.setattr(merging_of_visits, "double_wishes", double_wishes_and_wait)
+    monkeypatch.setattr(merging_of_visits, "duplicate_entries", duplicate_entries_and_wait)
     merged, _ = race(partial(kept.merge, Patient(pk=gone.pk)), between(wait, visit.cancel))
     assert isinstance(merged, StaleLock)
     later.refresh_from_db()

@@ -255,7 +255,7 @@ def test_without_the_lock_the_constraint_is_a_refusal_too(monkeypatch: Patch) ->
 # --- Undo beside a move and a cancelation ---------------------------------------------------------
 
 
-def test_an_undone_check_in_beside_the_patients_cancelation() -> None:
+def test_a_check_in_is_undone_and_the_visit_canceled_at_once_without_a_lost_place() -> None:
     """The patient cancels once the check-in is undone; in no order is a place lost."""
     visit = AppointmentFactory()
     early = visit.starts_at - HOUR
@@ -268,7 +268,7 @@ def test_an_undone_check_in_beside_the_patients_cancelation() -> None:
     assert_in_order()
 
 
-def test_an_undone_cancelation_beside_another_cancelation() -> None:
+def test_undos_and_cancelations_at_once_keep_the_places_balanced() -> None:
     visit = AppointmentFactory(slot=ScheduleFactory(capacity=5).slots.first())
     visit.cancel()
     outcomes = race(*(copy(visit).undo for _ in range(2)), *(copy(visit).cancel for _ in range(2)))

@@ -18,7 +18,7 @@ from accounts.exceptions import Throttled
 from accounts.privacy import sees_all_sites
 from accounts.requests import signed_in_user
 from appointment.models.acting import named
-from appointment.models.merging import colliding_visits, double_wishes
+from appointment.models.merging import colliding_visits, duplicate_entries
 from appointment.models.site_patients import has_something_at_sites_of, patients_for_staff
 from appointment.throttles import DailyNamedSearchThrottle, NamedSearchThrottle
 from doctor.admin.sites import SiteAdminMixin
@@ -142,9 +142,9 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
 
     def merge_moves(self, patient: Patient, other: Patient) -> list[str]:
         """Add how many waitlist entries end because both records wait for the same."""
-        doubles = len(double_wishes(patient, other, timezone.now()))
-        lines = [f"Waitlist entries that end, as both records wait for the same: {doubles}"]
-        return [*super().merge_moves(patient, other), *(lines if doubles else [])]
+        ended = len(duplicate_entries(patient, other, timezone.now()))
+        lines = [f"Waitlist entries that end, as both records wait for the same: {ended}"]
+        return [*super().merge_moves(patient, other), *(lines if ended else [])]
 
     def merge_obstacles(self, request: HttpRequest, patient: Patient, other: Patient) -> list[str]:
         """Add the live visits of both that share some time, those elsewhere without their time."""

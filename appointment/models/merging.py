@@ -37,12 +37,12 @@ def merge_into(patient: Patient, other: Patient, by: User | None, at: datetime) 
     _refuse_unseen(keys, by)
     if colliding_visits(patient, other).exists():
         raise VisitsCollide
-    doubles = [entry.pk for entry in double_wishes(patient, other, at)]
+    duplicates = [entry.pk for entry in duplicate_entries(patient, other, at)]
     visits.filter(patient=other).update(patient=patient)
     WaitlistEntry.objects.filter(patient=other).update(patient=patient)
     IdempotencyKey.objects.filter(patient=other).update(patient=patient)
     _move_declined(patient, other)
-    entries = WaitlistEntry.objects.filter(pk__in=doubles)
+    entries = WaitlistEntry.objects.filter(pk__in=duplicates)
     freed = Offer.objects.end_entries(entries, WaitlistStatus.EXPIRED, locked, at)
     refused = Offer.objects.filter(pk__in=_not_acceptable(patient, at))
     freed += Offer.objects.withdraw_locked(refused, locked, at)
@@ -57,7 +57,7 @@ def colliding_visits(patient: Patient, other: Patient) -> AppointmentQuerySet:
     return Appointment.objects.active().filter(Exists(overlapping), patient=patient)
 
 
-def double_wishes(patient: Patient, other: Patient, at: datetime) -> list[WaitlistEntry]:
+def duplicate_entries(patient: Patient, other: Patient, at: datetime) -> list[WaitlistEntry]:
     """Return the entries that end by a merge: of two for the same wish, the later one."""
     in_line = WaitlistEntry.objects.in_line(today_everywhere(at))
     staying: list[WaitlistEntry] = []

@@ -78,7 +78,7 @@ def test_a_dependent_who_has_checked_in_is_not_deleted(patient: Patient, client_
     assert Appointment.objects.get().status == "canceled"
 
 
-def test_a_patient_who_has_checked_in_is_no_no_show(visit: Appointment, staff: User) -> None:
+def test_a_patient_who_has_checked_in_is_not_a_no_show(visit: Appointment, staff: User) -> None:
     visit.check_in(at=visit.starts_at)
     with pytest.raises(CheckedIn) as refused:
         visit.mark_no_show(by=staff, at=visit.starts_at)

@@ -104,7 +104,7 @@ def test_a_visit_that_has_begun_is_not_moved(child: Patient) -> None:
         visit.reschedule(to=second)
 
 
-def test_a_no_show_who_is_deceased_does_not_come_late(child: Patient, staff: Any) -> None:
+def test_a_deceased_no_show_is_not_checked_in_late(child: Patient, staff: Any) -> None:
     visit = AppointmentFactory(patient=child)
     at = visit.starts_at
     visit.mark_no_show(by=staff, at=at)

@@ -267,7 +267,7 @@ def test_the_read_and_the_denial_are_recorded(
     assert [(e.action, e.object_id, e.outcome) for e in denied] == [("read", visit.pk, "denied")]
 
 
-def test_it_costs_one_statement_more_than_explaining_a_booking(
+def test_explaining_a_move_takes_one_statement_more_than_explaining_a_booking(
     client_of: Client, doctor: Doctor, visit: Appointment
 ) -> None:
     mine, costs = client_of(visit.booked_by), []

@@ -81,7 +81,7 @@ def hours_changed(visit: Appointment) -> None:
 
 
 @pytest.mark.parametrize("another", [on_leave, closed, left, hours_changed])
-def test_another_closure_flags_it_again(
+def test_another_closure_flags_a_kept_visit_again(
     visit: Appointment, another: Callable[[Appointment], Any]
 ) -> None:
     visit.keep("He comes.")

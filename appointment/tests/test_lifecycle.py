@@ -225,7 +225,7 @@ def test_an_event_says_in_which_role_the_actor_acted(
     }
 
 
-def test_staff_do_what_patients_cannot_as_staff_on_their_own_visits_too(staff: User) -> None:
+def test_the_event_names_staff_where_they_check_in_their_own_visit(staff: User) -> None:
     visit = AppointmentFactory(patient=PatientFactory(user=staff))
     visit.check_in(by=staff, at=visit.starts_at)
     visit.undo(by=staff, at=visit.starts_at)

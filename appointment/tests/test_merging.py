@@ -46,7 +46,7 @@ def at_desk(**fields: Any) -> Patient:
     return patient
 
 
-def test_visits_history_accesses_and_answers_go_to_the_one_who_stays() -> None:
+def test_visits_history_accesses_and_answers_go_to_the_kept_record() -> None:
     kept, gone = PatientFactory(), at_desk()
     slots = ScheduleFactory().slots.all()
     visits = [AppointmentFactory(patient=gone, slot=slot) for slot in slots[:2]]
@@ -70,7 +70,7 @@ def test_visits_history_accesses_and_answers_go_to_the_one_who_stays() -> None:
 
 NOT_MOVED = {
     "patient.ClaimCode": "a merge voids the codes of both",
-    "patient.PatientWord": "made from the names of the one who stays",
+    "patient.PatientWord": "made from the names of the kept patient",
 }
 
 
@@ -110,7 +110,7 @@ def test_whatever_refers_to_a_patient_is_moved_by_a_merge_or_exempt() -> None:
     assert not any(rows_of(gone).values())
 
 
-def test_empty_fields_are_filled_and_those_of_the_one_who_stays_stand() -> None:
+def test_empty_fields_are_filled_and_values_of_the_kept_record_stand() -> None:
     kept = at_desk(last_name="Reed", address="High Street 1", emergency_contact_name="Ben")
     gone = at_desk(
         last_name="Reed",
@@ -133,7 +133,7 @@ def test_empty_fields_are_filled_and_those_of_the_one_who_stays_stand() -> None:
 
 
 @pytest.mark.parametrize("stays", ["with account", "without account"])
-def test_a_sole_account_goes_to_the_one_who_stays_with_its_dependents(stays: str) -> None:
+def test_a_sole_account_goes_to_the_kept_record_with_its_dependents(stays: str) -> None:
     owner, desk = PatientFactory(), at_desk()
     child = DependentFactory(user=owner.user)
     kept, gone = (owner, desk) if stays == "with account" else (desk, owner)
@@ -243,7 +243,7 @@ def test_staff_without_a_site_merge_no_records(staff: Any) -> None:
 
 
 @pytest.mark.parametrize("older", ["kept", "gone"])
-def test_of_double_wishes_the_older_stays(older: str) -> None:
+def test_of_two_entries_for_the_same_the_older_stays(older: str) -> None:
     kept, gone, doctor = at_desk(), at_desk(), DoctorFactory()
     first, second = (kept, gone) if older == "kept" else (gone, kept)
     entries = [WaitlistEntryFactory(patient=each, doctor=doctor) for each in (first, second)]
@@ -365,7 +365,7 @@ def test_an_offer_beyond_the_limit_of_the_location_is_withdrawn(patient: Patient
     assert entry.status == "waiting"
 
 
-def test_a_lapsed_offer_of_a_double_wish_counts_as_declined(patient: Patient) -> None:
+def test_a_lapsed_offer_of_a_duplicate_entry_counts_as_declined(patient: Patient) -> None:
     visit, gone = only_visit(), at_desk()
     waiting(visit, patient=patient, first_date=day_ahead(4))
     waiting(visit, patient=gone)
@@ -375,7 +375,7 @@ def test_a_lapsed_offer_of_a_double_wish_counts_as_declined(patient: Patient) ->
     assert DeclinedSlot.objects.get().patient == patient
 
 
-def test_an_entry_that_ends_as_a_double_wish_leaves_an_audit_event(patient: Patient) -> None:
+def test_an_entry_that_ends_as_a_duplicate_leaves_an_audit_event(patient: Patient) -> None:
     gone, doctor = at_desk(), DoctorFactory()
     for person in (patient, gone):
         WaitlistEntryFactory(patient=person, doctor=doctor)
@@ -414,7 +414,7 @@ def test_a_check_in_stands_where_the_record_is_merged_in_its_midst(
     assert (visit.patient, visit.checked_in_at) == (patient, visit.starts_at)
 
 
-def test_a_declined_time_is_not_offered_to_the_one_who_stays(patient: Patient) -> None:
+def test_a_declined_time_is_not_offered_to_the_kept_record(patient: Patient) -> None:
     visit, gone = only_visit(), at_desk()
     entry = waiting(visit, patient=gone)
     visit.cancel()

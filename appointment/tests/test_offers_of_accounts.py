@@ -125,7 +125,7 @@ def test_another_slot_is_still_offered(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "again"), [(29, 1), (30, 0)])
-def test_a_closed_slot_that_opens_again_is_offered_to_who_let_no_offer_lapse(
+def test_a_closed_slot_that_opens_again_is_offered_to_a_patient_who_let_no_offer_lapse(
     visit: Appointment, patient: Patient, minutes: int, again: int
 ) -> None:
     """Whether or not `run_due` has ended the offer in between."""

@@ -354,7 +354,7 @@ def test_an_entry_waits_again_where_it_was_once_the_end_of_its_visit_is_undone(
 
 
 @pytest.mark.parametrize("why", ["last date", "joined again", "begun"])
-def test_an_entry_that_has_no_use_stays_expired(
+def test_an_undo_does_not_restore_an_entry_that_could_get_no_offer(
     visit: Appointment, later: Appointment, entry: WaitlistEntry, staff: Any, why: str
 ) -> None:
     at = timezone.now()

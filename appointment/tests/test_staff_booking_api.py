@@ -135,7 +135,7 @@ def test_staff_act_as_patients_for_their_own_until_they_give_a_reason(
     }
 
 
-def test_a_reason_of_others_than_staff_is_refused(
+def test_a_reason_from_a_caller_who_is_not_staff_is_refused(
     patient: Patient, doctor_user: User, client_of: Any
 ) -> None:
     slot, visit = free(), AppointmentFactory(patient=patient)
@@ -270,7 +270,7 @@ def test_a_stranger_to_a_site_is_booked_by_last_name_and_birth_date_alone(
 
 @time_machine.travel(timezone.now().replace(minute=30))  # a limit counts in hours of the clock
 @pytest.mark.parametrize("limit", [{"named_search": "2/hour"}, {"named_search_daily": "2/day"}])
-def test_names_are_tried_as_often_as_they_may_be_searched_for(
+def test_bookings_by_name_count_toward_the_limit_on_searches_by_name(
     member_client: APIClient, client: APIClient, monkeypatch: Any, limit: Any
 ) -> None:
     rates = {**SimpleRateThrottle.THROTTLE_RATES, **limit}

@@ -128,7 +128,7 @@ def test_each_call_needs_its_permission(
     assert holders(visit.slot) == [entry.pk]
 
 
-def test_a_doctor_who_is_no_staff_sees_no_entry(doctor_user: User, client_of) -> None:
+def test_a_doctor_who_is_not_staff_sees_no_entry(doctor_user: User, client_of) -> None:
     entry = offered_to(PatientFactory(), only_visit(doctor=doctor_user.doctor))
     answer = client_of(doctor_user).post(f"{PATH}{entry.pk}/accept/")
     assert_problem(answer, 404, "not_found")

@@ -1,6 +1,6 @@
 """A key in each form that adds a row, so that a second POST of the form makes no second row.
 
-A double click posts a form twice, and so does who goes back in the browser and saves again.
+A double click posts a form twice, and so does a user who goes back in the browser and saves again.
 """
 
 import hashlib

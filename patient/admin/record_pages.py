@@ -21,7 +21,7 @@ from extensions.formats import date_text
 from patient.admin.duplicates import MOST_SHOWN
 from patient.exceptions import MergeRefused
 from patient.models import ClaimCode, MedicalHistory, MergedPatient, Patient
-from patient.models.merging import COMPARED, filled_from, refuse_merge, unlike
+from patient.models.merging import COMPARED, differing_identity, filled_from, refuse_merge
 
 # The pages: name in the URL, label of the link on the patient's page, and the permission.
 PAGES = {
@@ -32,7 +32,7 @@ PAGES = {
 
 
 class RecordPagesMixin(DomainActionAdmin):
-    """Adds the pages of PAGES to the admin of patients, and leads from merged records on."""
+    """Adds the pages of PAGES to the admin of patients; redirects from merged records."""
 
     def get_urls(self) -> list[Any]:
         """Return the URLs of these pages, before the one that takes any other path for a key."""
@@ -71,7 +71,7 @@ class RecordPagesMixin(DomainActionAdmin):
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Any, object_id: str
     ) -> HttpResponse:
-        """Lead from the page of a record that was merged away to the patient who stays."""
+        """Redirect from the page of a record that was merged away to the kept record."""
         key = unquote(object_id)
         kept = MergedPatient.objects.kept_key(key) if self._can_be_key(key) else None
         patient = kept and self.get_queryset(request).filter(pk=kept).first()
@@ -136,7 +136,7 @@ class RecordPagesMixin(DomainActionAdmin):
         return {
             "other": other,
             "rows": [*rows, self._accounts(request, patient, other)],
-            "unlike": [_label(name) for name in unlike(patient, other)],
+            "differing": [_label(name) for name in differing_identity(patient, other)],
             "moves": self.merge_moves(patient, other),
             "obstacles": self.merge_obstacles(request, patient, other),
             "swap": f"{_path('merge', other)}?other={patient.pk}",

@@ -36,7 +36,7 @@ class MergedPatientQuerySet(models.QuerySet["MergedPatient"]):
     """Pointers from records merged away, and reads of the audit trail that follow them."""
 
     def kept_key(self, pk: Any) -> int | None:
-        """Return the key of the patient who stays for a record merged away; None for any other."""
+        """Return the key of the kept patient for a record merged away; None for any other."""
         return self.filter(old_key=pk).values_list("patient", flat=True).first()
 
     def keys_of(self, pk: int) -> list[int]:
@@ -45,7 +45,7 @@ class MergedPatientQuerySet(models.QuerySet["MergedPatient"]):
         return [kept, *self.filter(patient=kept).values_list("old_key", flat=True)]
 
     def access_log_of(self, patients: models.QuerySet[Any]) -> Any:
-        """Return the access log of these patients, with `whose`: the key of the one who stays.
+        """Return the access log of these patients, with `whose`: the key of the kept patient.
 
         It has the events of the records merged into them, which keep the old keys.
         """
@@ -57,10 +57,10 @@ class MergedPatientQuerySet(models.QuerySet["MergedPatient"]):
 
 
 class MergedPatient(models.Model):
-    """The key of a record that was merged away, and the patient who stays.
+    """The key of a record that was merged away, and the kept patient.
 
     It holds no personal data. It leads from the old page of the admin, and from audit events, which
-    are never rewritten, to the one who stays, and goes with the erasure of that person. The column
+    are never rewritten, to the kept patient, and an erasure of that person deletes it. The column
     has no constraint in the database, since the previous release erases patients without knowing
     this table.
     """
@@ -87,7 +87,7 @@ class MergedPatient(models.Model):
 def refuse_merge(kept: Any, gone: Any, by: User | None) -> None:
     """Raise the first reason of the records themselves against merging `gone` into `kept`.
 
-    What their visits have against it is known in `appointment.models.merging`.
+    `appointment.models.merging` checks their visits.
     """
     if kept.pk == gone.pk:
         raise SameRecord
@@ -125,7 +125,7 @@ def same_value(one: Any, other: Any, name: str) -> bool:
     return bool(first == second)
 
 
-def unlike(kept: Any, gone: Any) -> list[str]:
+def differing_identity(kept: Any, gone: Any) -> list[str]:
     """Return the names and the birth date in which the records of one person should not differ."""
     filled = [name for name in IDENTIFYING if getattr(kept, name) and getattr(gone, name)]
     return [name for name in filled if not same_value(kept, gone, name)]

@@ -106,7 +106,7 @@ def test_the_preview_warns_where_names_or_birth_dates_differ(admin: Any) -> None
     assert "These differ: first name, last name, date of birth" in text
 
 
-def test_the_preview_counts_double_wishes(admin: Any) -> None:
+def test_the_preview_counts_duplicate_entries(admin: Any) -> None:
     kept, gone, doctor = at_desk(), at_desk(), DoctorFactory()
     for person in (kept, gone):
         WaitlistEntryFactory(patient=person, doctor=doctor)
@@ -127,7 +127,7 @@ def test_the_other_record_is_found_by_suggestions(admin: Any) -> None:
     assert [row["text"] for row in found] == ["Ana Navarro"]
 
 
-def test_the_page_of_a_record_merged_away_leads_to_the_one_who_stays(admin: Any) -> None:
+def test_the_page_of_a_record_merged_away_leads_to_the_kept_record(admin: Any) -> None:
     kept, gone = at_desk(), at_desk()
     paths = [page(gone, view) for view in ("change", "history", "merge", "deceased")]
     kept.merge(gone)

@@ -90,7 +90,7 @@ def test_the_record_becomes_the_profile(
     assert (event.actor, event.role, event.kind) == (user, "patient", "patient.patient")
 
 
-def test_what_is_wrong_is_absent(record: Patient, user: User, client_of: Any) -> None:
+def test_a_wrong_code_or_birth_date_is_404(record: Patient, user: User, client_of: Any) -> None:
     code, client = code_for(record), client_of(user)
     assert_absent(claim(client, "22222222"))
     assert_absent(claim(client, "short"))

@@ -119,7 +119,7 @@ class Model(Waitlist):
 
     def merge(self, patient: int, other: int) -> None:
         """Give everything of the other to the patient; of two equal wishes the older one stays."""
-        freed = self.end(self._double_wishes({patient, other}), "expired")
+        freed = self.end(self._duplicate_entries({patient, other}), "expired")
         if other in self.accounts:
             self.accounts.add(patient)
         for visit in self.visits.values():
@@ -131,7 +131,7 @@ class Model(Waitlist):
             {slot.pk: slot for slot in [*freed, *self._withdraw_colliding(patient)]}.values()
         )
 
-    def _double_wishes(self, pair: set[int]) -> list[Entry]:
+    def _duplicate_entries(self, pair: set[int]) -> list[Entry]:
         waiting = [e for e in self.entries.values() if e.patient in pair and e.status in IN_LINE]
         older: dict[int, int] = {}  # the first entry for each doctor
         for entry in sorted(waiting, key=lambda entry: entry.pk):
