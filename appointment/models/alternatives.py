@@ -18,9 +18,9 @@ from doctor.models.booking_rules import places_left
 from doctor.models.slot import SlotQuerySet
 
 MAX_ALTERNATIVES = 3  # of a visit
-OWN_OPTIONS = 500  # slots read of the visits' doctors, from their first visit on,
-OTHER_OPTIONS = 60  # of every colleague, and of all before the first visit,
-OPTIONS_PER_VISIT = 12  # and of each doctor this many more for each visit of the busiest doctor
+OWN_OPTIONS = 500  # slots read of each doctor of the visits, from the first visit on
+OTHER_OPTIONS = 60  # slots read of each colleague, and of each doctor before the first visit
+OPTIONS_PER_VISIT = 12  # more slots read of each doctor, for each visit of the busiest doctor
 MAX_TERMS = 100  # in one OR: SQLite limits the depth of an expression to 1000
 
 
@@ -119,13 +119,13 @@ class SlotOption(NamedTuple):
 
 
 class SlotTimeline:
-    """Slots in the order of time that have a place left to propose."""
+    """Slots that have a place left to propose, in the order of time."""
 
     def __init__(self, options: Iterable[SlotOption]) -> None:
         self.unused = sorted(options)
 
     def nearest_unused(self, start: datetime, uses: dict[int, int]) -> Iterator[SlotOption]:
-        """Yield all from the instant on, then those before it, the latest first.
+        """Yield the slots from the instant on, then those before it, the latest first.
 
         Slots that have been proposed as often as they have places are left out, and removed for
         good. `uses` counts the proposals by slot key.
@@ -185,7 +185,7 @@ class CandidateSlots:
     ) -> dict[int, list[SlotOption]]:
         """Read the slots of each doctor from the first visit on, and those before it.
 
-        The first visit of a colleague is that of the doctors whose patients the colleague may see.
+        For a colleague, it is the first visit of all doctors whose patients the colleague may see.
         """
         since = dict(first)
         for pk, group in groups.items():

@@ -281,7 +281,7 @@ class BookAppointment(PlaceRequest):
             visit.patient = Patient.objects.lock_for(user, patient_id)
 
     def lock_patient_of_entry(self, entry: Any) -> None:
-        """Lock the account and the patient of a waitlist entry, for whom the visit is.
+        """Lock the account and the patient of a waitlist entry; the visit is for this patient.
 
         Raises StaleLock if the record was merged into another since the entry was read, and
         WaitlistEntry.DoesNotExist once the patient has been erased.
@@ -334,8 +334,8 @@ class BookAppointment(PlaceRequest):
     def _squeeze_into(self, slot: Slot) -> None:
         """Take a place in the slot; if every place is taken, add one and take that.
 
-        The slot is locked first, so that the added place is the only one: a visit canceled in
-        between would else free a second, which any patient could book.
+        The slot is locked first: without the lock, a visit canceled in between would free a second
+        place beside the added one, which any patient could book.
         """
         slot.lock()
         try:
@@ -347,7 +347,7 @@ class BookAppointment(PlaceRequest):
     def _take_earliest(self) -> Slot:
         """Take a place in the earliest candidate that the booking rules allow.
 
-        Without one, squeeze the patient into the earliest that is only full, if staff want that.
+        If there is none and staff ask for it, squeeze the patient into the earliest full one.
         """
         slots = Slot.objects.filter(pk__in=[slot.pk for slot in self.candidates])
         reasons = slots.reasons(self.context)
@@ -420,7 +420,7 @@ class RescheduleAppointment(PlaceRequest):
     def leave_line(self, slot: Slot) -> list[Slot]:
         """End the entries that the new slot fits, and the offers of slots no earlier than it.
 
-        The latter are those of entries that replace this visit, and wait for an earlier slot still.
+        The latter are offers to entries that replace this visit; they wait for an earlier slot.
         """
         freed, visit, locked = super().leave_line(slot), self.appointment.pk, self.locked.values()
         later = slot.offers.withdraw_not_earlier(visit, slot.starts_at, locked, self.at)
@@ -478,8 +478,7 @@ class RestoreAppointment(PlaceRequest):
     def _acts_as_staff(self) -> bool:
         """Whether `by` acts as staff of the visit's site; its doctor may be staff of another."""
         visit = self.appointment
-        whose = (visit.patient, self.waive, visit.location_id)
-        return acts_as_staff(self.by, self.permission, *whose)
+        return acts_as_staff(self.by, self.permission, visit.patient, self.waive, visit.location_id)
 
     def refuse_other_visits(self) -> None:
         """Raise AlreadyBooked or PatientOverlap if the patient has another live visit then.
@@ -498,8 +497,8 @@ class RestoreAppointment(PlaceRequest):
     def take_place(self, slots: list[Slot], by: Any) -> None:
         """Take a place in the locked slot of a canceled visit again, by the booking rules.
 
-        Raises SlotClosed if the slot has gone or is at another time by now; the rules that come
-        before it need no slot.
+        Raises SlotClosed if the slot has gone or is at another time by now. The rules that come
+        before `closed` need no slot, and are checked first.
         """
         visit, self.by = self.appointment, by
         if visit.patient.is_deceased:

@@ -1,4 +1,4 @@
-"""Take erased persons off appointments and the waitlist, and end what waits for the deceased."""
+"""Take erased persons off appointments and the waitlist; end visits and entries of the deceased."""
 
 from collections.abc import Iterable
 from datetime import datetime

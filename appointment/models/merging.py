@@ -1,4 +1,4 @@
-"""Move what a patient has with doctors to the record that the patient is merged into."""
+"""Move the visits and waitlist entries of a merged record to the kept record."""
 
 from datetime import datetime
 from typing import NamedTuple

@@ -66,9 +66,9 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         return self.filter(status=OfferStatus.OPEN)
 
     def acceptable(self, at: datetime) -> "OfferQuerySet":
-        """Open offers that have not expired at the instant.
+        """Open offers that have not expired at the instant, and whose entry has not.
 
-        Nor has their entry, if it replaces a visit, by that visit no longer being scheduled.
+        An entry that replaces a visit expires when that visit is no longer scheduled.
         """
         replaced = Q(entry__replaces__isnull=True) | Q(entry__replaces__status=Status.SCHEDULED)
         return self.open().filter(replaced, expires_at__gt=at)
@@ -188,7 +188,7 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
             self.open().filter(slot__in=batch)._end_early(at)
 
     def withdraw_from_accounts(self, accounts: Iterable[int], at: datetime) -> None:
-        """Withdraw the offers to the people of accounts that have ended; offer the places on.
+        """Withdraw the offers to the people of ended accounts; offer the places to other entries.
 
         Locks all these slots in one statement, then the entries. An offer that is made at the same
         moment stays until `run_due` finds it.
@@ -220,13 +220,14 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
     def restore_entries(self, entries: WaitlistEntryQuerySet, at: datetime) -> None:
         """Let these expired entries wait again: the visit that they replace is scheduled again.
 
-        Not those whose last date has passed, nor one whose patient has joined again for the same.
-        The caller has locked the patient and the slot of the visit; this locks the entries.
+        An entry stays expired if its last date has passed, or if its patient has joined again for
+        the same. The caller has locked the patient and the slot of the visit; this verb locks the
+        entries.
         """
         today = today_everywhere(at)
         ended = entries.filter(status=WaitlistStatus.EXPIRED, last_date__gte=today)
         expired = ended.select_related("replaces").lock()
-        patients = {entry.patient_id for entry in expired}  # one, or none
+        patients = {entry.patient_id for entry in expired}  # at most the patient of the visit
         in_line = WaitlistEntry.objects.in_line(today).filter(patient__in=patients)
         others = list(in_line.select_related("replaces")) if patients else []
         again: list[WaitlistEntry] = []

@@ -1,4 +1,4 @@
-"""Put coming slots and their visits back where their wall times are, after new time zone data.
+"""Move coming slots and their visits back to their wall times, after new time zone data.
 
 The patient knows a wall time, so the visit keeps it and its instant changes. A visit that cannot
 keep it, because the patient or the doctor has something else then, stays at its instant: its slot

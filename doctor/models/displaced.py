@@ -1,4 +1,4 @@
-"""Slots that new time zone data has displaced: where they belong, and how they get there.
+"""Slots that are not at their wall times after new time zone data, and their move there.
 
 A session is wall times; its slots are instants, computed with the zone data of the day on which
 they were made. When a government changes its clocks, the instants of the coming slots are no longer

@@ -72,10 +72,9 @@ def search_condition(
 ) -> Q:
     """Return the condition that each term matches one of the columns of one of the rows.
 
-    `names`: as in `search_fields`. `more`: the condition of a term beside them,
-    given all terms, or None. Words of
-    one person stand together: a search is for the words of the large source, before or after those
-    of the others.
+    `names`: as in `search_fields`. `more`: returns a further condition of a term, given all terms,
+    or None. People type the words of one person together, so the words of the large source are the
+    first or the last terms.
     """
     model = rows.model
     sources, columns = _sources(rows, names)

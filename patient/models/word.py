@@ -1,7 +1,7 @@
 """What patients are found by: the words of their names, birth dates and phone numbers.
 
-A row has one word and after it all words of its patient. So one range of one index finds whom a
-typed word begins, and the same index has what the other typed words are compared with.
+A row has one word and after it all words of its patient. So one range of one index finds the
+patients with a word that begins as typed, and the other typed words are compared in the same index.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -20,17 +20,19 @@ from extensions.text import search_words
 TEXT_LENGTH = 400  # characters: an index row of PostgreSQL has a limit
 MANY = 1000  # patients whose keys a search for patients reads
 MANY_ELSEWHERE = 5000  # and a search for what patients have, such as visits
-SHORT, PROBED = 2, 5000  # characters that many words begin with, and how many of them are counted
-# Before a date, the digits of a phone number, and these backwards: no folded word has white space.
+SHORT = 2  # characters: many words begin with a term as short as this
+PROBED = 5000  # words counted at most, to find the term of the fewest patients
+# They stand before a date, the digits of a phone number, and these digits backwards. A folded word
+# has no white space, so it cannot begin with one of them.
 BORN, PHONE, BACKWARDS = "\n", "\t", "\v"
-LAST_DIGITS = 4  # of a phone number, at least, that find it
+LAST_DIGITS = 4  # the fewest last digits of a phone number that find it
 YEAR = 4  # digits
 NATIONAL = phonenumbers.PhoneNumberFormat.NATIONAL
 Columns = Collection[str]
 
 
 class PatientWordQuerySet(models.QuerySet["PatientWord"]):
-    """The words that a search finds, and the write that keeps them true."""
+    """The words that a search finds, and the verb `keep` that writes them."""
 
     def matching(self, terms: Sequence[Term], columns: Columns) -> "list[PatientWordQuerySet]":
         """Return words of the patients of whom every term begins a word, in ranges of the index.
@@ -91,7 +93,7 @@ class PatientWordQuerySet(models.QuerySet["PatientWord"]):
         return {pk for pk in wanted if sorted(stored[pk]) != wanted[pk]}
 
     def orphans(self) -> "PatientWordQuerySet":
-        """Return the words of patients that code of the release before has deleted."""
+        """Return the words of patients that the previous release has deleted."""
         patients: Any = self.model._meta.get_field("patient").related_model
         return self.filter(~Exists(patients._base_manager.filter(pk=OuterRef("patient"))))
 
@@ -118,7 +120,7 @@ class PatientWordQuerySet(models.QuerySet["PatientWord"]):
 class PatientWord(models.Model):
     """One word that a patient is found by, and after it all words of the patient."""
 
-    # Without a constraint: code of the release before deletes patients, and knows no words.
+    # Without a constraint: the previous release deletes patients without knowing this table.
     patient = models.ForeignKey(
         "patient.Patient", on_delete=models.CASCADE, db_constraint=False, related_name="words"
     )
@@ -150,7 +152,7 @@ def dialed(number: Any) -> list[str]:
     """Return the digits of a phone number: with the country code, without it, as dialed at home."""
     if not number:
         return []
-    if number.country_code is None:  # what is no phone number cannot be read as one
+    if number.country_code is None:  # the text is not a phone number
         return ["".join(filter(str.isdecimal, str(number)))]
     home = phonenumbers.format_number(number, NATIONAL)
     bare = phonenumbers.national_significant_number(number)

@@ -1,4 +1,4 @@
-"""Compute the keys and words of names that code of the release before has written."""
+"""Compute the keys and words of names that the previous release has written."""
 
 from argparse import ArgumentParser
 from typing import Any, cast
