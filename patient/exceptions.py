@@ -11,7 +11,7 @@ class ProfileExists(DomainError):
 
 
 class ProfileDiffers(ProfileExists):
-    """The profile of the account and the record of the code are not the same person's."""
+    """The profile of the account and the record of the code are of different persons."""
 
     message = "Your profile differs from the record at the clinic. Ask the reception to merge them."
 
@@ -33,17 +33,19 @@ class AlreadyMerged(MergeRefused):
 
 class TwoAccounts(MergeRefused):
     message = (
-        "The records belong to two different accounts. The owner of one of them deletes the "
-        "profile or the dependent there first."
+        "The records belong to two different accounts. The owner of one account must first delete "
+        "the profile or the dependent there."
     )
 
 
 class OwnRecord(MergeRefused):
-    message = "One of these records belongs to your own account. Another member of staff merges it."
+    message = (
+        "One of these records is of your own account. Ask another member of staff to merge it."
+    )
 
 
 class OneIsDeceased(MergeRefused):
-    message = "One of these records is marked deceased. Mark both, or take the mark back, first."
+    message = "One of these records is marked deceased. First mark both, or take the mark back."
 
 
 class NoClaimCode(DomainError):

@@ -106,10 +106,11 @@ class ClaimView(GenericAPIView[Patient]):
     def post(self, request: SignedInRequest) -> Response:
         """Make the record of the code the caller's own profile.
 
-        An own profile that is empty or equal is merged into the record; for any other the error is
-        `profile_exists`. `patient_overlap` means that both have a visit at the same time. A code
-        that is wrong, used, void or older than seven days is 404, and so is another date of birth;
-        after ten of these in a day (UTC), of the account or the IP address, every call is 429.
+        If the caller's profile is empty or equal, it is merged into the record; for any other, the
+        error is `profile_exists`. `patient_overlap` means that both have a visit at the same time.
+        A code that is wrong, used, void or older than seven days is 404, and so is another date of
+        birth. After ten such answers in a day (UTC), for the account or for the IP address, every
+        call is 429.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -186,7 +186,7 @@ def assert_staff_or_patient_answers() -> None:
     assert sum(isinstance(each, NoOpenOffer) for each in (accepted, declined)) == 1
 
 
-def test_staff_decline_or_the_patient_accepts() -> None:
+def test_of_staff_who_decline_and_a_patient_who_accepts_one_succeeds() -> None:
     for _ in ROUNDS:
         assert_staff_or_patient_answers()
 

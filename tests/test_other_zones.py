@@ -65,7 +65,7 @@ def test_postgresql_has_other_zone_data(morning: Slot) -> None:
     assert there != morning.starts_at.astimezone(morning.location.zone).replace(tzinfo=None)
 
 
-def test_free_slots_are_found_on_their_day(morning: Slot, client_of: Any) -> None:
+def test_free_slots_are_found_on_the_day_at_the_location(morning: Slot, client_of: Any) -> None:
     client, doctor = client_of(None), morning.doctor_id
     for path, more in (
         (f"/api/doctor/doctors/{doctor}/available-slots/", {}),
@@ -79,7 +79,7 @@ def test_free_slots_are_found_on_their_day(morning: Slot, client_of: Any) -> Non
         assert client.get(path, {**the_day_before, **more}).json()["results"] == []
 
 
-def test_a_wish_for_its_time_of_day_finds_it(
+def test_a_waitlist_entry_for_its_time_of_day_matches_a_slot(
     morning: Slot, patient: Patient, client_of: Any
 ) -> None:
     wish = {"doctor": morning.doctor_id, "from": str(day()), "to": str(day())}
@@ -91,7 +91,7 @@ def test_a_wish_for_its_time_of_day_finds_it(
     assert early.status_code == 201
 
 
-def test_a_place_there_is_offered_to_a_wish_for_its_time_of_day(morning: Slot) -> None:
+def test_a_place_is_offered_to_an_entry_for_its_time_of_day(morning: Slot) -> None:
     times = {"start_time": time(0, 30), "end_time": time(1)}
     days = {"first_date": day(), "last_date": day(), "weekday_bits": 1 << day().weekday()}
     visit = AppointmentFactory(slot=morning)
@@ -101,7 +101,7 @@ def test_a_place_there_is_offered_to_a_wish_for_its_time_of_day(morning: Slot) -
     assert Offer.objects.get().entry == entry
 
 
-def test_visits_are_listed_on_their_day(
+def test_visits_are_listed_on_the_day_at_the_location(
     morning: Slot, patient: Patient, doctor_user: User, client_of: Any
 ) -> None:
     visit = Appointment(patient=patient, slot=morning, booked_by=patient.user).book()
@@ -118,7 +118,9 @@ def test_visits_are_listed_on_their_day(
         assert visit.check_in().checked_in_at
 
 
-def test_the_admin_lists_visits_and_slots_on_their_day(morning: Slot, superuser: User) -> None:
+def test_the_admin_lists_visits_and_slots_on_the_day_at_the_location(
+    morning: Slot, superuser: User
+) -> None:
     visit = AppointmentFactory(slot=morning)
     admin = AdminClient(superuser)
     for model, name in ((Appointment, "date"), (Slot, "schedule__date"), (Schedule, "date")):
@@ -130,7 +132,9 @@ def test_the_admin_lists_visits_and_slots_on_their_day(morning: Slot, superuser:
         assert f"/{visit.pk}/change/" in today
 
 
-def test_a_closure_is_on_its_days_there(morning: Slot, superuser: User, client_of: Any) -> None:
+def test_a_closure_covers_the_days_at_the_location(
+    morning: Slot, superuser: User, client_of: Any
+) -> None:
     start = morning.starts_at
     closure = TimeOffFactory(
         location=morning.location, starts_at=start, ends_at=start + timedelta(hours=1)

@@ -60,7 +60,7 @@ print(datetime(2027, 1, 5, 17, tzinfo=UTC).astimezone(ZoneInfo("America/Vancouve
     assert run.stdout.strip() == WINTER.astimezone(pinned("America/Vancouver")).isoformat()
 
 
-def test_the_check_tells_of_other_zone_data(tmp_path: Path) -> None:
+def test_the_check_warns_of_other_zone_data(tmp_path: Path) -> None:
     assert OTHER_ZONES not in run_checks()
     with other_zones(tmp_path, Vancouver="Asia/Tokyo"):
         assert OTHER_ZONES in run_checks()

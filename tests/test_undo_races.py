@@ -49,7 +49,7 @@ def undo_beside_bookings(visit: Appointment, bookings: int) -> list[str]:
     return race(copy(visit).undo, *books)
 
 
-def test_a_freed_place_is_booked_or_taken_again() -> None:
+def test_a_freed_place_is_either_booked_or_taken_back_by_an_undo() -> None:
     visit = AppointmentFactory()
     outcomes = undo_beside_bookings(visit, 5)
     assert sorted(outcomes) == ["Appointment", *["SlotFull"] * 5]

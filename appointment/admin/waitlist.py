@@ -252,7 +252,7 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "slot__doctor__last_name",
         "slot__schedule__date",
     )
-    search_help_text = "Patient, doctor, date (2026-12-01) or time (09:00), and several of them."
+    search_help_text = "Patient, doctor, date (2026-12-01) or time (09:00), or several of them."
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Find offers by the time at which the slot starts at its location, such as 09:00."""

@@ -84,11 +84,13 @@ class RebookingForm(GuardedForm):
         return decision
 
     def _lost(self, slots: QuerySet[Slot]) -> str:
-        """Return the sentence about a chosen slot that is no longer free, if there still is one."""
+        """Return the sentence about the chosen slot, which is no longer free or is deleted."""
         labels = [f"{local_time(each.starts_at, each.location)}, {each.doctor}" for each in slots]
         lost = labels[0] if labels else "That time"
-        new = self.alternatives[0][1] if self.alternatives else "none, search for one below"
-        return f"{lost}: no longer free, so the visit is not moved. Proposed instead: {new}."
+        new = "No other time is proposed; search for one below."
+        if self.alternatives:
+            new = f"Proposed instead: {self.alternatives[0][1]}."
+        return f"{lost}: no longer free, so the visit is not moved. {new}"
 
     def clean(self) -> dict[str, Any]:
         """Require `other_slot` for the decision OTHER, and `keep_because` for KEEP."""

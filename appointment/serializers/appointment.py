@@ -185,8 +185,7 @@ class OverridingSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         default="",
         validators=[validate_one_line],
-        help_text="Why staff set rules aside, in one line. For staff alone: from other callers it "
-        "is 403.",
+        help_text="Why staff set rules aside, in one line. For staff only: other callers get 403.",
     )
 
 
@@ -212,7 +211,7 @@ class BookingSerializer(OverridingSerializer):
     )
     squeeze_in = StrictBooleanField(
         default=False,
-        help_text="true: where the time is full, staff add a place for the patient. It needs an "
+        help_text="true: if the time is full, staff add a place for the patient. This needs an "
         "`override_reason`.",
     )
 

@@ -155,8 +155,8 @@ class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
         source="replaces_id",
         default=None,
         allow_null=True,
-        help_text="Id of a visit of the patient that is ahead: only earlier times fit, and to "
-        "accept one moves the visit there.",
+        help_text="Id of a coming visit of the patient: only earlier times fit, and to accept one "
+        "moves the visit there.",
     )
     patient_id = serializers.IntegerField(
         **OPTIONAL_KEY,

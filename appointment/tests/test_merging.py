@@ -171,7 +171,7 @@ def test_two_accounts_are_refused(patient: Patient, other_patient: Patient) -> N
         patient.merge(other_patient)
 
 
-def test_a_record_is_merged_once(patient: Patient) -> None:
+def test_a_record_is_merged_only_once(patient: Patient) -> None:
     gone, third = at_desk(), at_desk()
     patient.merge(Patient.objects.get(pk=gone.pk))
     for kept, other in ((patient, gone), (third, gone), (gone, third)):

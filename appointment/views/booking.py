@@ -30,7 +30,7 @@ LOCATION = OpenApiParameter(
     str,
     "header",
     response=[201],
-    description="URL of the new object. An appointment is there for its patient alone.",
+    description="URL of the new object. Only the patient's account can GET an appointment there.",
 )
 
 

@@ -79,10 +79,10 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
         """Join the waitlist for a doctor or a specialty, for the caller or a dependent.
 
         Staff join for any patient whom they may book for. With `replaces`, the patient waits for an
-        earlier time than that visit has, and to accept an offer moves it. The entry ends as
-        `expired` when the visit is canceled or over, and waits again if staff undo that before the
-        visit begins. It ends as `accepted` when the patient books or moves a visit into a time that
-        fits it.
+        earlier time than that of the visit, and to accept an offer moves the visit. The entry ends
+        as `expired` when the visit is canceled or over, and waits again if staff undo that before
+        the visit begins. It ends as `accepted` when the patient books or moves a visit into a time
+        that fits it.
 
         The error `already_waiting` means that this person is in line for the same doctor or
         specialty on days that meet these: the dates of both entries have a day in common that is
@@ -108,7 +108,7 @@ class WaitlistViewSet(AuditedViewMixin, GenericViewSet[WaitlistEntry]):
 
 
 class OfferAnswerView(GenericAPIView[Any]):
-    """The base of the views that accept or decline an offer: to the caller, or by staff."""
+    """The base of the views in which the patient, or staff for the patient, answers an offer."""
 
     audited_model = WaitlistEntry
     queryset = WaitlistEntry.objects.all()

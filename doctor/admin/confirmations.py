@@ -54,17 +54,15 @@ def one_visit_fact(form: Any, change: bool) -> list[str]:
 
 
 class SlotLengthMixin:
-    """A form that says beside the slot length what an empty one means, by the times of the row."""
+    """A form whose help text says how long the one visit is if the slot length is empty."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         row: Any = self.instance  # type: ignore[attr-defined]
         field = self.fields.get("slot_minutes")  # type: ignore[attr-defined]
         if field is not None:
-            means = (
-                one_visit_text(row) if row.start_time and row.end_time else "one visit of it all"
-            )
-            field.help_text = f"Minutes; empty makes the whole session {means}."
+            means = one_visit_text(row) if row.start_time and row.end_time else "one visit"
+            field.help_text = f"Minutes. If this is empty, the whole session is {means}."
 
 
 # --- Changes --------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         "date",
         "start_time",
     )
-    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), and several of them."
+    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), or several of them."
     deleted_by_verb = True
     deletion_note = (
         "Its slots are deleted with it. A session with appointments cannot be deleted. A session "

@@ -58,7 +58,7 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         "location__name",
         "schedule__date",
     )
-    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), and several of them."
+    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), or several of them."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).select_related("doctor", "location")

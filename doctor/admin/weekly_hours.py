@@ -123,7 +123,7 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     list_select_related = ("doctor", "location")
     list_filter = ("weekday", "location", "doctor")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "start_time")
-    search_help_text = "Doctor, location or time (09:00), and several of them."
+    search_help_text = "Doctor, location or time (09:00), or several of them."
     deleted_by_verb = True
     deletion_note = (
         "Its sessions from tomorrow on are deleted with it, except those edited by hand. Hours "

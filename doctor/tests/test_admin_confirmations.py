@@ -213,7 +213,7 @@ def test_an_empty_slot_length_is_called_one_visit_before_it_is_saved(
     confirm(admin_client, path, asked)
     row = model.objects.get()
     assert row.slot_minutes is None
-    assert f"empty makes the whole session {said.partition(', 0')[0]}." in text_of(
+    assert f"If this is empty, the whole session is {said.partition(', 0')[0]}." in text_of(
         admin_client.get(page(row, "change"))
     )
 
