@@ -75,8 +75,7 @@ class UserQuerySet(FoldedQuerySet["User"]):
 class UserManager(BaseUserManager["User"]):
     """Creates users, and changes them by the tokens of mailed links."""
 
-    def get_queryset(self) -> UserQuerySet:
-        return UserQuerySet(self.model, using=self._db)
+    _queryset_class = UserQuerySet
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user who may sign in; raises ValueError without an address."""

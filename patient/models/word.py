@@ -19,7 +19,7 @@ from extensions.text import search_words
 
 TEXT_LENGTH = 400  # characters: an index row of PostgreSQL has a limit
 MANY = 1000  # patients whose keys a search for patients reads
-MANY_ELSEWHERE = 5000  # and a search for what patients have, such as visits
+MANY_ELSEWHERE = 30_000  # and a search for what patients have, such as visits
 SHORT = 2  # characters: many words begin with a term as short as this
 PROBED = 5000  # words counted at most, to find the term of the fewest patients
 # They stand before a date, the digits of a phone number, and these digits backwards. A folded word
@@ -61,7 +61,7 @@ class PatientWordQuerySet(models.QuerySet["PatientWord"]):
         In the order of the words, which is that of the index, on both databases.
         """
         rows = self.order_by("text", "patient").values_list("patient", flat=True)
-        size = 2 * most
+        size = most + 1
         while True:
             found = list(rows[:size])
             keys = list(dict.fromkeys(found))
