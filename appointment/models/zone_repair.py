@@ -25,7 +25,7 @@ from doctor.models.displaced import (
     displaced,
     keep_over,
     move_slots,
-    places_of,
+    new_spans_of,
     set_aside,
 )
 from doctor.models.session_plan import BusySpans, span_of
@@ -115,19 +115,21 @@ class ZoneRepair:
     def __init__(self, doctors: set[int], at: datetime) -> None:
         self.doctors, self.at = doctors, at
         self.done = Repaired(doctors)
-        self.places: dict[int, Span] = {}  # of the slots that move, by key
-        self.staying: list[Slot] = []  # with visits, and without a place: they are kept over
-        self.dropped: list[Slot] = []  # free, and without a place
+        self.new_spans: dict[int, Span] = {}  # of the slots that move, by key
+        self.staying: list[Slot] = []  # with visits, and without a new span: they are kept over
+        self.dropped: list[Slot] = []  # free, and without a new span
         # Keys of visits that stay when the others of their slot move, by the slot's key.
         self.left: dict[int, set[int]] = defaultdict(set)
 
     def run(self) -> Repaired:
-        """Lock, find a place for each displaced slot, and write; returns what was done."""
+        """Lock, find a new span for each displaced slot, and write; returns what was done."""
         self.lock()
         self._plan()
         if self.changing:
-            self.old_spans = {pk: span_of(self.slots[pk]) for pk in self.places}
-            announce_closing([self.slots[pk] for pk in self.places] + self._placeless(), self.at)
+            self.old_spans = {pk: span_of(self.slots[pk]) for pk in self.new_spans}
+            announce_closing(
+                [self.slots[pk] for pk in self.new_spans] + self._without_new_span(), self.at
+            )
             self._settle()
             self._write()
         return self.done
@@ -166,22 +168,22 @@ class ZoneRepair:
     # --- Plan ---
 
     def _plan(self) -> None:
-        """Set `wanted`, the place of each slot that has to move, or None where it has none."""
+        """Set `wanted`: the new span of each slot that has to move, or None if it has none."""
         self.wanted: dict[int, Span | None] = {}
-        self.noted: list[Slot] = []  # in their place: only their offset is not that of today
+        self.noted: list[Slot] = []  # they stay: only their UTC offset is not that of today
         for session in self.sessions.values():
             own = [s for s in self.slots.values() if s.schedule_id == session.pk]
             own = [slot for slot in own if not slot.kept_over]
-            for pk, place in places_of(session, own).items():
-                self._plan_slot(self.slots[pk], place)
-        self.places = {pk: place for pk, place in self.wanted.items() if place}
+            for pk, new_span in new_spans_of(session, own).items():
+                self._plan_slot(self.slots[pk], new_span)
+        self.new_spans = {pk: span for pk, span in self.wanted.items() if span}
 
-    def _plan_slot(self, slot: Slot, place: Span | None) -> None:
-        ends = max(slot.ends_at, place[1] if place else slot.ends_at)
+    def _plan_slot(self, slot: Slot, new_span: Span | None) -> None:
+        ends = max(slot.ends_at, new_span[1] if new_span else slot.ends_at)
         if ends <= self.at:
             return  # the slot is over, before and after a move
-        if place != span_of(slot):
-            self.wanted[slot.pk] = place
+        if new_span != span_of(slot):
+            self.wanted[slot.pk] = new_span
         elif slot.utc_offset != offset_minutes(slot.starts_at, slot.schedule.location.zone):
             self.noted.append(slot)
 
@@ -190,18 +192,18 @@ class ZoneRepair:
         """Whether anything has to be written."""
         return bool(self.wanted or self.noted)
 
-    def _placeless(self) -> list[Slot]:
-        return [self.slots[pk] for pk, place in self.wanted.items() if place is None]
+    def _without_new_span(self) -> list[Slot]:
+        return [self.slots[pk] for pk, span in self.wanted.items() if span is None]
 
     # --- Settle: which slots and visits stay where they are ---
 
     def _settle(self) -> None:
-        """Leave in `places` the slots that can move at once without an overlap.
+        """Leave in `new_spans` the slots that can move at once without an overlap.
 
         No two slots of a doctor, nor two visits of a patient, may overlap. A slot that stays may be
         in the way of another one, so this repeats until no further slot stays.
         """
-        self._give_up(slot.pk for slot in self._placeless())
+        self._give_up(slot.pk for slot in self._without_new_span())
         for visit in self._concluded():
             self._leave_behind(visit)
         self._read_surroundings()
@@ -215,35 +217,35 @@ class ZoneRepair:
 
     def _concluded(self) -> list[Appointment]:
         """Return the completed and missed visits of slots that are over: they took place then."""
-        over = [pk for pk in self.places if self.slots[pk].ends_at <= self.at]
+        over = [pk for pk in self.new_spans if self.slots[pk].ends_at <= self.at]
         visits = (visit for pk in over for visit in self.visits[pk] if visit.holds_a_place)
         return [visit for visit in visits if visit.status != Status.SCHEDULED]
 
     def _leave_behind(self, visit: Appointment) -> None:
         """Let a visit stay when the others of its slot move; all stay where it has no room."""
         pk = visit.slot_id or 0
-        if pk not in self.places:
+        if pk not in self.new_spans:
             return
         self.left[pk].add(visit.pk)
-        (start, end), old = self.places[pk], span_of(self.slots[pk])
+        (start, end), old = self.new_spans[pk], span_of(self.slots[pk])
         others = [v for v in self.visits[pk] if v.holds_a_place and v.pk not in self.left[pk]]
         if not others or (start < old[1] and old[0] < end):
             self._give_up([pk])
 
     def _give_up(self, pks: Iterable[int]) -> None:
         for pk in pks:
-            self.places.pop(pk, None)
+            self.new_spans.pop(pk, None)
             self.left.pop(pk, None)
             (self.staying if self.slots[pk].taken else self.dropped).append(self.slots[pk])
 
     def _read_surroundings(self) -> None:
-        """Read the doctors' slots and the patients' live visits near the places."""
+        """Read the doctors' slots and the patients' live visits near the new spans."""
         self.near_slots: list[Any] = []
         self.near_visits: dict[int | None, list[Appointment]] = defaultdict(list)
-        if not self.places:
+        if not self.new_spans:
             return
-        start = min(start for start, _ in self.places.values()) - NEAR
-        end = max(end for _, end in self.places.values())
+        start = min(start for start, _ in self.new_spans.values()) - NEAR
+        end = max(end for _, end in self.new_spans.values())
         slots = Slot.objects.filter(doctor__in=self.doctors, starts_at__range=(start, end))
         self.near_slots = list(slots.values_list("pk", "doctor", "starts_at", "ends_at"))
         live = Appointment.objects.active().filter(starts_at__range=(start, end))
@@ -252,32 +254,32 @@ class ZoneRepair:
                 self.near_visits[visit.patient_id].append(visit)
 
     def _blocked_by_doctor(self) -> set[int]:
-        """Return the keys of slots whose place overlaps another slot of their doctor."""
+        """Return the keys of slots whose new span overlaps another slot of their doctor."""
         gone = {slot.pk for slot in self.dropped}
         busy: dict[int, list[Span]] = defaultdict(list)
         for pk, doctor, start, end in self.near_slots:
-            if (pk not in self.places and pk not in gone) or pk in self.left:
+            if (pk not in self.new_spans and pk not in gone) or pk in self.left:
                 busy[doctor].append((start, end))
         moving: dict[int, list[int]] = defaultdict(list)
-        for pk in sorted(self.places, key=lambda pk: self.places[pk]):
+        for pk in sorted(self.new_spans, key=lambda pk: self.new_spans[pk]):
             moving[self.slots[pk].doctor_id].append(pk)
         blocked = set()
         for doctor, pks in moving.items():
             spans = BusySpans(busy[doctor])
-            blocked |= {pk for pk in pks if spans.overlaps(self.places[pk])}
+            blocked |= {pk for pk in pks if spans.overlaps(self.new_spans[pk])}
             for one, next_one in pairwise(pk for pk in pks if pk not in blocked):
-                if self.places[next_one][0] < self.places[one][1]:
+                if self.new_spans[next_one][0] < self.new_spans[one][1]:
                     blocked.add(one if self.slots[next_one].taken else next_one)
         return blocked
 
     def _blocked_by_patient(self) -> list[Appointment]:
-        """Return the visits whose place overlaps another live visit of their patient.
+        """Return the visits whose new span overlaps another live visit of their patient.
 
-        Of two that move to the same time the one with the higher key of its slot gives way. Raises
+        Of two that move to the same time the one with the higher key of its slot stays. Raises
         NeedsDoctors for a visit that will not be in the way once it has moved too.
         """
         blocked, needed = [], set()
-        for pk in self.places:
+        for pk in self.new_spans:
             for visit in filter(self._moves, self.visits[pk]):
                 for other in self._overlapping(visit):
                     if self._moves(other):
@@ -292,21 +294,21 @@ class ZoneRepair:
 
     def _moves(self, visit: Appointment) -> bool:
         pk = visit.slot_id or 0
-        return pk in self.places and visit.pk not in self.left.get(pk, ())
+        return pk in self.new_spans and visit.pk not in self.left.get(pk, ())
 
     def _overlapping(self, visit: Appointment) -> list[Appointment]:
-        """Return the live visits of the patient that a live visit will overlap in its place."""
+        """Return the live visits of the patient that a live visit will overlap in its new span."""
         if visit.status != Status.SCHEDULED or visit.patient_id is None:
             return []
-        place = self._span_of(visit)
+        new_span = self._span_of(visit)
         others = (v for v in self.near_visits[visit.patient_id] if v.pk != visit.pk)
         spans = ((v, self._span_of(v)) for v in others)
-        return [v for v, (start, end) in spans if start < place[1] and place[0] < end]
+        return [v for v, (start, end) in spans if start < new_span[1] and new_span[0] < end]
 
     def _span_of(self, visit: Appointment) -> Span:
         """Return the start and end that the visit will have."""
         if self._moves(visit):
-            return self.places[visit.slot_id or 0]
+            return self.new_spans[visit.slot_id or 0]
         return visit.starts_at, visit.ends_at
 
     def _may_yet_move(self, visit: Appointment) -> bool:
@@ -321,16 +323,18 @@ class ZoneRepair:
         self._move_declined()
         self._drop_free()
         left = {pk for visits in self.left.values() for pk in visits}
-        for pks in batches(self.places):
+        for pks in batches(self.new_spans):
             set_aside(Appointment.objects.filter(slot__in=pks).exclude(pk__in=left))
-        move_slots(self.slots, {**self.places, **{slot.pk: span_of(slot) for slot in self.noted}})
+        move_slots(
+            self.slots, {**self.new_spans, **{slot.pk: span_of(slot) for slot in self.noted}}
+        )
         self._move_visits()
         self._split()
         copies = self._keep_over()
         new = self._make_missing()
         self._count(new)
         slots = Slot.objects.filter(schedule__in=[*self.sessions, *copies])
-        changed = [*self.places, *(slot.pk for slot in self.staying)]
+        changed = [*self.new_spans, *(slot.pk for slot in self.staying)]
         slots.recompute_open(self.at, changed, new=[slot.pk for slot in new])
 
     def _drop_free(self) -> None:
@@ -340,8 +344,8 @@ class ZoneRepair:
         One that has canceled visits moves instead: staff may undo a cancelation.
         """
         empty = (pk for pk, slot in self.slots.items() if not slot.taken and not self.visits[pk])
-        for pk in self.places.keys() & set(empty):
-            del self.places[pk]
+        for pk in self.new_spans.keys() & set(empty):
+            del self.new_spans[pk]
             self.dropped.append(self.slots[pk])
         Slot.objects.filter(pk__in=[slot.pk for slot in self.dropped]).drop()
 
@@ -377,15 +381,15 @@ class ZoneRepair:
 
         Canceled ones move too, so that one that is taken back fits its slot.
         """
-        moved = [visit for pk in self.places for visit in self.visits[pk] if self._moves(visit)]
+        moved = [visit for pk in self.new_spans for visit in self.visits[pk] if self._moves(visit)]
         events = []
         for visit in moved:
-            old, place = visit.starts_at, self.places[visit.slot_id or 0]
-            visit.closures_kept = self._still_kept(visit, place)
-            visit.starts_at, visit.ends_at = place
+            old, new_span = visit.starts_at, self.new_spans[visit.slot_id or 0]
+            visit.closures_kept = self._still_kept(visit, new_span)
+            visit.starts_at, visit.ends_at = new_span
             visit.date = self._local_date(visit)
             if visit.holds_a_place:
-                text = f"{self._text(visit, old)} to {self._text(visit, place[0])}"
+                text = f"{self._text(visit, old)} to {self._text(visit, new_span[0])}"
                 self.done.moved_visits.append(f"Visit {visit.pk} from {text}")
                 events.append(self._event(visit, text))
         Appointment.objects.bulk_update(
@@ -396,12 +400,12 @@ class ZoneRepair:
         change = AuditEvent.Action.CHANGE
         AuditEvent.objects.record(change, Appointment, patients, **AuditEvent.by_system())
 
-    def _still_kept(self, visit: Appointment, place: Span) -> int:
-        """Return how many of the closures despite which staff keep the visit hit its place too."""
+    def _still_kept(self, visit: Appointment, new_span: Span) -> int:
+        """Return how many closures, despite which staff keep the visit, also hit its new span."""
         if not visit.closures_kept:
             return 0
         hit = TimeOff.objects.filter(Q(doctor=visit.doctor_id) | Q(location=visit.location_id))
-        for start, end in ((visit.starts_at, visit.ends_at), place):
+        for start, end in ((visit.starts_at, visit.ends_at), new_span):
             hit = hit.filter(starts_at__lt=end, ends_at__gt=start)
         is_active = self.slots[visit.slot_id or 0].schedule.doctor.is_active
         return min(visit.closures_kept, hit.count() + (not is_active))
@@ -420,9 +424,9 @@ class ZoneRepair:
     def _move_declined(self) -> None:
         """Let patients' refusals of a time follow its slot, so that it is not offered again."""
         new = {
-            (self.slots[pk].doctor_id, old[0]): self.places[pk][0]
+            (self.slots[pk].doctor_id, old[0]): self.new_spans[pk][0]
             for pk, old in self.old_spans.items()
-            if pk in self.places
+            if pk in self.new_spans
         }
         starts = {start for _, start in new}
         for batch in batches(starts):

@@ -51,7 +51,7 @@ def _has_new_offset(offset: int | None, at: datetime, zone: ZoneInfo) -> bool:
 # --- Where they belong ----------------------------------------------------------------------------
 
 
-def places_of(session: Schedule, slots: Iterable[Slot]) -> dict[int, Span | None]:
+def new_spans_of(session: Schedule, slots: Iterable[Slot]) -> dict[int, Span | None]:
     """Map the key of each slot of a session to the span of the wall time that was promised.
 
     `slots`: all slots of the session that are not kept over. A slot is mapped to None if the
@@ -99,12 +99,12 @@ def set_aside(rows: Any) -> None:
     rows.update(starts_at=F("starts_at") + ASIDE, ends_at=F("ends_at") + ASIDE)
 
 
-def move_slots(slots: Mapping[int, Slot], places: Mapping[int, Span]) -> None:
+def move_slots(slots: Mapping[int, Slot], new_spans: Mapping[int, Span]) -> None:
     """Give these locked slots the new times; the caller has checked that nothing overlaps."""
-    for pks in batches(places):
+    for pks in batches(new_spans):
         set_aside(Slot.objects.filter(pk__in=pks))
     moved = []
-    for pk, (starts_at, ends_at) in places.items():
+    for pk, (starts_at, ends_at) in new_spans.items():
         slot = slots[pk]
         slot.starts_at, slot.ends_at = starts_at, ends_at
         slot.utc_offset = offset_minutes(starts_at, slot.schedule.location.zone)
