@@ -60,7 +60,7 @@ LETTERS = {
     "\u0131": "i", "\u0138": "k", "\u0142": "l", "\u014b": "n", "\u0153": "oe", "\u0167": "t",
     "\u0199": "k", "\u01b4": "y", "\u0253": "b", "\u0256": "d", "\u0257": "d", "\u0268": "i",
 }  # fmt: skip
-# How people write these letters where they have no key for them: Schaefer, Soerensen, Haakon.
+# How people write these letters on a keyboard without them: Schaefer, Soerensen, Haakon.
 SPELLED_OUT = str.maketrans({
     "\u00e4": "ae", "\u00f6": "oe", "\u00fc": "ue", "\u00f8": "oe", "\u00e5": "aa",
 })  # fmt: skip

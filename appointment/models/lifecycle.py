@@ -84,8 +84,8 @@ class Lifecycle(models.Model):
     def flags_for(self, closures: int) -> dict[str, Any]:
         """Return the columns of the work list, for a visit whose slot so many closures hit.
 
-        More closures than staff have kept it for end the keeping: it is flagged as long as any of
-        them is left. A number does not tell which of them has gone.
+        If more closures hit it than when staff kept it, the keeping ends: the visit is flagged as
+        long as any of them is left, because a number does not say which of them has gone.
         """
         if closures > self.closures_kept:
             return {"closures_kept": 0, "needs_rebooking": True}
@@ -267,8 +267,8 @@ class Lifecycle(models.Model):
         """Write the columns and the event; raises NothingToUndo if the visit changed meanwhile.
 
         If the visit is scheduled again and has not begun, the waitlist entries that would replace
-        it, and expired with it, wait again. A verb that locks the appointment alone may have come
-        between: the UPDATE locks the row, and then the latest event is read again.
+        it, and expired with it, wait again. Another verb that locks only the appointment may have
+        written an event meanwhile: the UPDATE locks the row, then the latest event is read again.
         """
         if event.from_status == LIVE != event.to_status and self.starts_at > at:
             self.slot.offers.restore_entries(self.replacing_entries.all(), at)
@@ -308,10 +308,10 @@ class Lifecycle(models.Model):
     @retry_on_stale_lock
     @transaction.atomic
     def keep(self, reason: str, by: User | None = None, at: datetime | None = None) -> Self:
-        """Take the visit off the work list: it takes place as booked, whatever has hit it so far.
+        """Take the visit off the work list: it takes place as booked, despite its closures.
 
-        Another closure that hits the visit puts it there again. Raises InvalidTransition for a
-        visit that is not on the work list. Locks the slot, then the appointment.
+        Another closure that hits the visit puts it on the list again. Raises InvalidTransition for
+        a visit that is not on the work list. Locks the slot, then the appointment.
         """
         slots = self._lock_slot()
         closures = Slot.objects.filter(pk__in=[slot.pk for slot in slots]).closures_by_key()

@@ -52,8 +52,8 @@ class WorkListScopes(SiteQuerySet[Row]):
     def _update_flags_of_kept(self, slots: list[int], at: datetime) -> None:
         """Flag the visits that staff have kept on these slots if another closure hits them.
 
-        A closure that has gone is kept no longer: `closures_kept` shrinks to the closures left. One
-        more than those kept ends the keeping, and `closures_kept` is 0.
+        If a closure has gone, `closures_kept` shrinks to the number of closures left. If there is
+        one more than staff have kept the visit for, the keeping ends, and `closures_kept` is 0.
         """
         coming = self.holding_a_place().filter(ends_at__gt=at, slot__in=slots)
         kept = list(coming.filter(closures_kept__gt=0).order_by("pk"))

@@ -109,7 +109,7 @@ class RebookingKeepView(WorkListItemView):
 
     @extend_schema(responses=AppointmentSerializer, operation_id="rebooking_keep")
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
-        """Take a visit off the work list: it takes place as booked, whatever has hit it so far.
+        """Take a visit off the work list: it takes place as booked, despite what has hit it.
 
         Another closure that hits the visit puts it on the list again.
         """

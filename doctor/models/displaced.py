@@ -19,8 +19,8 @@ from doctor.models.slot import Slot
 from doctor.wall_time import Span, instant_of, is_a_slot, offset_minutes
 from extensions.db.batches import batches
 
-# While slots of one doctor change places, they wait this much later, where no other slot is: no
-# constraint is violated on the way, in whatever order the rows are written.
+# While slots of one doctor get each other's times, they wait this much later, where no other slot
+# is: no constraint is violated on the way, in whatever order the rows are written.
 ASIDE = timedelta(days=500 * 365)
 ROWS_PER_STATEMENT = 500
 TIMES = ("start_time", "end_time", "slot_minutes")

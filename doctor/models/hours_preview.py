@@ -23,7 +23,7 @@ TWO_DAYS = timedelta(days=2)  # no location is further behind the date in UTC
 # Makes the change. Its argument is `keep` of `WeeklyHours.publish`; it returns the hours that it
 # has saved, or None if it has deleted them.
 Change = Callable[[bool], "WeeklyHours | None"]
-Sessions = dict[date, tuple[Any, ...]]  # what is compared of the session of each day
+Sessions = dict[date, tuple[Any, ...]]  # for each day, the values of its session to compare
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def preview_deletion(hours: "WeeklyHours", at: datetime) -> HoursPreview:
     """Say what deleting these hours would do, and delete nothing."""
 
     def delete(keep: bool) -> None:
-        copy(hours).unpublish(keep=keep)  # a deleted row has no key any more
+        copy(hours).unpublish(keep=keep)  # `delete` removes the key of the object that it is given
 
     return preview_change(hours.pk, delete, at)
 

@@ -248,20 +248,20 @@ class WeeklyHours(SessionTimesModel):
     def add_version(
         self, first: date, *, keep: bool = False, at: datetime | None = None, **changes: Any
     ) -> "WeeklyHours":
-        """Let these fields have other values from a date on; return the new hours, published.
+        """End these hours and publish new ones with these values from a date on; return those.
 
         The stored hours end the day before, and the new ones take over their sessions from that
-        date on: a slot that both have stays, with its visits. The new hours begin on that date; if
-        they recur every few weeks on the same weekday, in the next week of the stored ones.
-        `keep` and what it raises as in `publish`; a date that is not to come, or not after the
-        first one of the hours, is a ValidationError. All of it is one transaction.
+        date on: a slot that both have stays, with its visits. The new hours begin on that date. If
+        they recur every few weeks on the same weekday, they begin in the next week of the stored
+        ones. `keep` and errors as in `publish`; ValidationError for a date that is not after today,
+        or not after the first date of the hours. All of it is one transaction.
         """
         at = at or timezone.now()
         with atomic_or_schedule_overlap():
             self.lock_calendar(**changes)
             self.refresh_from_db()
-            places = (self.location, changes.get("location", self.location))
-            today = max(place.today(at) for place in places)
+            locations = (self.location, changes.get("location", self.location))
+            today = max(location.today(at) for location in locations)
             self._refuse_version(first, today, changes)
             version = self._next_version(first, changes)
             version.lock_calendar()
