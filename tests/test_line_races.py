@@ -1,4 +1,4 @@
-"""Races of the line: replaced visits, bookings of people in line, staff and patient at once.
+"""Races of the waitlist: replaced visits, bookings of waiting patients, staff and patient at once.
 
 The controls take one guard out, and make the interleaving certain with an event or a barrier.
 """

@@ -56,7 +56,7 @@ def test_each_of_8_who_are_squeezed_in_at_once_has_a_place(desk: User) -> None:
 
 
 def assert_one_place_is_left_full(race_of: Callable[..., Any], desk: User) -> None:
-    """Squeeze a patient in while the only visit is canceled: whoever is first, no place is free."""
+    """Squeeze a patient in while the only visit is canceled: in either order no place is free."""
     slot = one_slot(capacity=1)
     [visit] = visits_in(slot, people(1))
     [squeeze_in] = squeezing_in(slot, desk)

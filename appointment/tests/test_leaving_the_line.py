@@ -1,4 +1,4 @@
-"""Who books or moves into a slot that fits an entry leaves the line; the offer goes to the next."""
+"""A patient who takes a slot that fits an entry leaves the line; the offer goes to the next one."""
 
 from collections.abc import Callable
 from datetime import time
