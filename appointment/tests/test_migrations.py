@@ -68,6 +68,7 @@ print("there and back")
 """
 
 
+@pytest.mark.only_on("postgres")  # where a clinic would go back to the release before
 def test_every_migration_can_be_undone_and_done_again(
     database: Database, templates: Templates
 ) -> None:

@@ -41,6 +41,9 @@ SEE_ALL = ("reception", "superuser")
 STAFF = (*SEE_ALL, *SITE_STAFF)
 # One caller of each kind among those who are not staff.
 ONE_OF_EACH = ("anonymous", "expired", "deactivated", "patient A", "carer", "doctor of A")
+SHUT_OUT = ("expired", "deactivated")
+MIRRORED = ("patient B", "doctor of B")  # of patient A and the doctor of A
+LET_IN = tuple(caller for caller in CALLERS if caller not in (*SHUT_OUT, *MIRRORED))
 WHOSE = ("own", "other", "absent")  # whose row a call names
 FIRST_KEY = 1000
 

@@ -17,7 +17,16 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from config.wsgi import Handler
-from tests.matrix.callers import CALLERS, ONE_OF_EACH, SEE_ALL, SITE_STAFF, WHOSE, Callers
+from tests.matrix.callers import (
+    CALLERS,
+    LET_IN,
+    ONE_OF_EACH,
+    SEE_ALL,
+    SHUT_OUT,
+    SITE_STAFF,
+    WHOSE,
+    Callers,
+)
 from tests.matrix.tables import METHODS, OF_PAGES, OFF_PAGES, READING, Cells, cell
 from tests.problems import MEDIA_TYPE
 from tests.routes import api_routes
@@ -80,14 +89,16 @@ class Calls:
     def _of_api(self, route: str) -> Answers:
         """Return the answers of a route of the API. The drill asks for those left out here.
 
-        A method that the route does not have is refused before the view looks for a row: it asks
-        for rows of the caller's own only.
+        A method that the route does not have is refused before the view looks for a row, and so is
+        a caller whose login does not count: these ask for rows of the caller's own only. Patient B
+        and the doctor of B get what patient A and the doctor of A get.
         """
         served = api_routes().get(route, {"GET"}) | {"HEAD", "OPTIONS"}
         refused = [method for method in METHODS if method not in served]
         with time_machine.travel(timezone.now(), tick=False):
-            answers = self._answers(route, [*served], CALLERS, WHOSE)
-            return answers | self._answers(route, refused, CALLERS, WHOSE[:1])
+            answers = self._answers(route, [*served], LET_IN, WHOSE)
+            answers |= self._answers(route, [*served], SHUT_OUT, WHOSE[:1])
+            return answers | self._answers(route, refused, (*LET_IN, *SHUT_OUT), WHOSE[:1])
 
     def of_page(self, route: str) -> Answers:
         """Return the answers of a page to one caller of each kind. The drill asks for all callers.
