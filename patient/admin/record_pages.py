@@ -191,7 +191,7 @@ class RecordPagesMixin(DomainActionAdmin):
             return patient
         if request.method == "POST" and {"_mark", "_unmark"} & request.POST.keys():
             return self._mark(request, patient)
-        coming = patient.appointments.filter(status="scheduled", starts_at__gt=timezone.now())
+        coming = patient.appointments.upcoming(timezone.now())
         in_line = patient.waitlist_entries.filter(status__in=("waiting", "offered"))
         context = {
             **self._page(request, patient),
