@@ -410,8 +410,9 @@ class RescheduleAppointment(PlaceRequest):
                 raise Slot.DoesNotExist
             old.release()
             new.take(context=self.context)
-            old.offers.offer_places([old], self.at)
+            # First: an entry of the patient that the new slot fits gets no place that becomes free.
             freed = self.leave_line(self.candidates[0]) if self.waits else []
+            old.offers.offer_places([old], self.at)
             visit.save_moved(old, new, by, self.at, self.override_reason)
             if freed:
                 old.offers.offer_places(freed, self.at)

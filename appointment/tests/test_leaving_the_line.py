@@ -64,6 +64,20 @@ def test_a_patient_who_takes_a_fitting_slot_leaves_the_line_and_the_next_gets_th
     assert_balanced(slot)
 
 
+def test_a_move_that_passes_on_an_expired_offer_gives_the_patient_who_moves_none(
+    visit: Appointment, patient: Patient
+) -> None:
+    waiting(visit)
+    visit.cancel()
+    mine = AppointmentFactory(patient=patient, slot=free_slot(visit))
+    entry, new = waiting(visit, patient=patient), free_slot(visit, date=day_ahead(6))
+    mine.reschedule(to=new, at=timezone.now() + HALF_AN_HOUR)
+    entry.refresh_from_db()
+    assert (entry.status, entry.offers.count()) == ("accepted", 0)
+    assert holders(visit.slot) == []
+    assert_balanced(new)
+
+
 def test_an_entry_that_the_slot_does_not_fit_stays_in_line(
     visit: Appointment, patient: Patient
 ) -> None:
