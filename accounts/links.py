@@ -45,8 +45,8 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
 class ResetTokenGenerator(LinkTokenGenerator):
     """Tokens that end with the next change of the password, once the address is verified.
 
-    Until then somebody else may have registered with the address, who would end the link of its
-    owner by changing the password. The use of a link verifies the address, which ends the link.
+    Until then another person may have registered with the address, and would end the owner's link
+    by changing the password. The use of a link verifies the address, which ends the link.
     """
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:

@@ -42,7 +42,7 @@ MAIL_IS_READABLE = Warning(
     id="config.W006",
 )
 MAIL_GOES_NOWHERE = Warning(
-    "EMAIL_URL names no mail server: nobody can reset a password or verify an address.",
+    "EMAIL_URL names no mail server: users cannot reset a password or verify an address.",
     hint="Use smtp+tls://user:password@host:587.",
     id="config.W010",
 )

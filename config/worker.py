@@ -156,7 +156,7 @@ class Worker(ThreadWorker):
         """Log an error as gunicorn does; answer it, in a thread, as `refuse` does.
 
         gunicorn's own answer is a page, which quotes what the client sent. A fault in a body that
-        nobody reads is found after the answer.
+        the view does not read is found after the answer.
         """
         answer = Recorder()
         super().handle_error(req, answer, addr, exc)

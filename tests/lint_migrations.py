@@ -43,12 +43,12 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "DROP_INDEX": WEEK_OF_MAIL,
     },
     ("accounts", "0012_notices"): {
-        "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
+        "ALTER_COLUMN": "A longer varchar: no row is rewritten, and old code fits into it.",
         "CREATE_INDEX": WEEK_OF_MAIL,
         "CREATE_INDEX_EXCLUSIVE": WEEK_OF_MAIL,
     },
     ("appointment", "0003_lifecycle_waitlist_idempotency"): {
-        "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
+        "ALTER_COLUMN": "A longer varchar: no row is rewritten, and old code fits into it.",
         "NOT_NULL": BEFORE_SERVICE,
         "CREATE_INDEX": BEFORE_SERVICE,
         "CREATE_INDEX_EXCLUSIVE": BEFORE_SERVICE,
@@ -68,7 +68,7 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "CREATE_INDEX_EXCLUSIVE": UNKNOWN_TABLE,
     },
     ("appointment", "0017_event_zone_changed"): {
-        "ALTER_COLUMN": "A longer varchar: no row is written anew, and old code fits into it.",
+        "ALTER_COLUMN": "A longer varchar: no row is rewritten, and old code fits into it.",
     },
     ("appointment", "0022_replaced_visit"): {
         "CREATE_INDEX": NO_ROW_YET,

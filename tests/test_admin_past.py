@@ -79,7 +79,7 @@ def test_what_lies_in_the_past_is_asked_about_and_saved_on_purpose(
 
 
 def test_a_confirmation_is_of_what_was_asked_about(staff_client: AdminClient) -> None:
-    """Whoever corrects the date into another wrong one is asked again."""
+    """A user who corrects the date into another wrong one is asked again."""
     path, typed = page(Schedule, "add"), hours(date=day_ahead(-27))
     html = staff_client.send(path, typed).content.decode()
     for junk in ("on", "True", "x" * 5_000):

@@ -70,7 +70,7 @@ def test_visits_that_move_or_are_canceled_meanwhile_fit_their_slots(tmp_path: Pa
     outcomes = together(here, tmp_path, repairing(here.doctor_id), move, leaving.cancel)
     assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] in (
         [],
-        [Slot.DoesNotExist],  # the free slot that it moves to was made anew before
+        [Slot.DoesNotExist],  # the free slot that it moves to was made again before
     )
 
 

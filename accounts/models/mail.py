@@ -133,8 +133,8 @@ class Turns:
     """The order of a round: the domains in turn, and the newest and the oldest mail in turn.
 
     So mails that are refused slowly delay neither the mail that was asked for before them nor the
-    one after them, nor any of another domain. A domain is its last two labels, since whoever owns
-    one has any number below it.
+    one after them, nor any of another domain. A domain is its last two labels, since the owner
+    of one has any number below it.
     """
 
     def __init__(self) -> None:

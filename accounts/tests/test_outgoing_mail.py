@@ -248,7 +248,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, error: Any) -> list[str]:
     [
         ("evil.example", (0, 37, 75)),
         ("sub{}.evil.example", (0, 37, 75)),
-        ("evil{}.example", (0, 75)),  # whoever owns 75 domains can delay who asks in between
+        ("evil{}.example", (0, 75)),  # the owner of 75 domains can delay another in between
     ],
 )
 def test_75_refused_mails_delay_a_stranger_by_the_first_of_them(

@@ -5,7 +5,7 @@ import datetime
 from django.db import migrations, models
 from django.db.models import F, Q
 
-HELP = "Over by then, on the clocks of the location; 00:00 is midnight after that day."
+HELP = "Latest end, on the clocks of the location; 00:00 is midnight after that day."
 
 
 class Migration(migrations.Migration):

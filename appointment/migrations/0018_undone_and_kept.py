@@ -18,8 +18,8 @@ class Migration(migrations.Migration):
                 db_default=0,
                 default=0,
                 editable=False,
-                help_text="How many closures hit it when staff kept it all the same; more flag it "
-                "again.",
+                help_text="Number of closures that hit the visit when staff kept it; another one "
+                "flags it.",
             ),
         ),
         migrations.AddField(

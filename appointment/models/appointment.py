@@ -188,7 +188,7 @@ class Appointment(Lifecycle):
         default=0,
         db_default=0,
         editable=False,
-        help_text="How many closures hit it when staff kept it all the same; more flag it again.",
+        help_text="Number of closures that hit the visit when staff kept it; another one flags it.",
     )
 
     override_reason = ""  # why staff set rules aside; stored in the event only

@@ -192,7 +192,7 @@ class WaitlistEntry(models.Model):
     end_time = models.TimeField(
         null=True,
         blank=True,
-        help_text="Over by then, on the clocks of the location; 00:00 is midnight after that day.",
+        help_text="Latest end, on the clocks of the location; 00:00 is midnight after that day.",
     )
     status = models.CharField(
         max_length=8, choices=WaitlistStatus, default=WaitlistStatus.WAITING, editable=False

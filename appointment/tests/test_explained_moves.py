@@ -239,7 +239,7 @@ def test_the_visit_of_an_erased_person_cannot_be_moved(
 def test_staff_who_are_patients_too_see_all_sites_for_their_own_visit(
     client_of: Client, here: Location, doctor: Doctor
 ) -> None:
-    """Whoever moves an own visit acts as a patient."""
+    """A member of staff who moves an own visit acts as a patient."""
     user = StaffFactory()
     user.groups.add(reception_group())
     SiteStaffFactory(user=user, location=here)

@@ -279,7 +279,7 @@ def test_an_offered_place_is_full_and_the_offer_stands() -> None:
     assert_stays_canceled(visit, SlotFull, at=at)
     assert entry.offers.get().status == "open"
     lapsed = entry.offers.get().hold_until
-    visit.undo(at=lapsed)  # nobody has run `run_due`: the place is anybody's by now
+    visit.undo(at=lapsed)  # `run_due` has not run: anyone may book the place by now
     assert (stored(visit).status, Offer.objects.get().status) == ("scheduled", "expired")
     assert_balanced(visit.slot)
 

@@ -2,7 +2,7 @@
 
 A session is wall times; its slots are instants, computed with the zone data of the day on which
 they were made. When a government changes its clocks, the instants of the coming slots are no longer
-those of the wall times that patients were told.
+those of the wall times that patients know.
 """
 
 from collections import defaultdict

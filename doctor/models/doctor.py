@@ -103,8 +103,8 @@ class DoctorQuerySet(FoldedQuerySet["Doctor"]):
         """Return the doctors for whom this member of staff may enter sessions and weekly hours.
 
         Those who have or had some at one of the sites, and those who have nothing anywhere: no
-        session, hours, leave or visit, and nobody who waits. With a session for any other doctor,
-        staff would get to see that doctor's leave and waitlist.
+        session, hours, leave or visit, and no patient who waits. With a session for any other
+        doctor, staff would get to see that doctor's leave and waitlist.
         """
         if user.sites is None:
             return self

@@ -282,7 +282,7 @@ def test_taken_back_a_changed_form_is_as_it_was_typed_and_still_knows_what_chang
     path = page(hours, "change")
     form = admin_client.open(path)
     asked = admin_client.send(path, form, valid_from=str(THIRD), keep="on", capacity="3")
-    hours.revise(end_time=time(12))  # somebody else changes another field meanwhile
+    hours.revise(end_time=time(12))  # another user changes another field meanwhile
     back = take_back(admin_client, path, asked)
     shown = FormReader(text_of(back)).sent
     assert (shown["valid_from"], shown["capacity"], shown["keep"]) == ([str(THIRD)], ["3"], ["on"])

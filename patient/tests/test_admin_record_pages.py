@@ -149,7 +149,7 @@ def test_staff_of_a_site_reach_no_record_of_elsewhere(member: Any, here: Any) ->
     assert posted.status_code == 200
     assert Patient.objects.filter(pk=stranger.pk).exists()
     old = stranger.pk
-    Patient.objects.get(pk=at_desk().pk).merge(stranger)  # into somebody whom they do not see
+    Patient.objects.get(pk=at_desk().pk).merge(stranger)  # into a person whom they do not see
     assert admin.get(f"/admin/patient/patient/{old}/change/").headers["Location"] == "/admin/"
 
 

@@ -57,7 +57,7 @@ WORST = {
     "two letters, together frequent": "m g",
     "two letters, together rare": "m x",
     "a common name and a rare one": "Maria Xyz",
-    "nobody": "Qwerty",
+    "no patient": "Qwerty",
     "birth date": "24/04/1951",
     "name and birth date": "Maria 24 April 1951",
     "year": "1951",
