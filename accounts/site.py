@@ -13,8 +13,9 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.sites import AdminSite
 from django.contrib.auth import user_login_failed
 from django.core.checks import CheckMessage, Error
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
+from django.utils.module_loading import import_string
 from django_otp.admin import OTPAdminSite
 
 WRONG = (
@@ -110,10 +111,23 @@ class ClinicAdminSite(OTPAdminSite):
 
         return cast(HttpResponse, AuditedAutocompleteView.as_view(admin_site=self)(request))
 
+    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Lead to the page that the setting ADMIN_FRONT_PAGE names, or list the records."""
+        front = import_string(settings.ADMIN_FRONT_PAGE)(request)
+        return HttpResponseRedirect(front) if front else self.records(request)
+
+    def records(self, request: HttpRequest) -> HttpResponse:
+        """Show the list of all kinds of records that the user may see: Django's own index."""
+        return super().index(request, {"title": "All records"})
+
     def get_urls(self) -> list[Any]:
         from accounts.admin.second_factor import (  # noqa: PLC0415  (it registers admins here)
             SecondFactorView,
         )
 
         view = self.admin_view(SecondFactorView.as_view(site=self))
-        return [path("second-factor/", view, name="second_factor"), *super().get_urls()]
+        return [
+            path("second-factor/", view, name="second_factor"),
+            path("records/", self.admin_view(self.records), name="records"),
+            *super().get_urls(),
+        ]

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "corsheaders",
     "csp",
+    "django_htmx",
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -85,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "config.database_errors.RetryMiddleware",
 ]
 
@@ -151,6 +153,8 @@ ADMIN_SECOND_FACTOR = (
 )
 DAY_FIRST_NUMBERS = "doctor.admin.dates.numbers_are_day_first"  # in dates that staff type
 ADMIN_FORM_STORE = "appointment.models.idempotency.save_form_once"
+ADMIN_FRONT_PAGE = "appointment.desk.access.front_page"  # where /admin/ leads a user
+DESK_REFRESH_SECONDS = environment.number("DESK_REFRESH_SECONDS", 20)  # pages of the desk
 OTP_TOTP_ISSUER = "Clinic appointments"
 
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  # nosec B105  # the default, named here

@@ -31,6 +31,7 @@ urlpatterns = [
     path("", pages.start, name="start"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("admin/desk/", include("appointment.desk.urls")),
     path("admin/", admin.site.urls),
     path("api-auth/", include(API_LOGIN)),
     path("api/auth/", include("accounts.urls")),

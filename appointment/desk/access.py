@@ -1,0 +1,26 @@
+"""Who may see the desk, and which page is the first of the admin for a user."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+VIEW_VISITS = "appointment.view_appointment"
+ADD_VISITS = "appointment.add_appointment"
+CHANGE_VISITS = "appointment.change_appointment"
+
+
+def may_see_desk(user: Any) -> bool:
+    """Whether the user is staff who may view visits, at any site at all."""
+    return bool(user.is_staff_with(VIEW_VISITS)) and (user.sites is None or bool(user.sites))
+
+
+def front_page(request: HttpRequest) -> str | None:
+    """Return the URL to which `/admin/` leads this user, or None for the list of records.
+
+    The setting ADMIN_FRONT_PAGE names this function.
+    """
+    if admin.site.has_permission(request) and may_see_desk(request.user):
+        return reverse("desk:day")
+    return None

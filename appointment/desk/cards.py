@@ -1,0 +1,88 @@
+"""A visit as the desk shows it: the person, the state in words, and what can be done with it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from appointment.models import Appointment
+from appointment.models.event import LIVE, Status
+
+LATE_AFTER = timedelta(minutes=5)  # from the start on, a patient who has not come is late
+
+
+@dataclass(frozen=True)
+class VisitCard:
+    """A visit at an instant (`at`), for a user who may change it or only look (`may_change`)."""
+
+    visit: Appointment
+    at: datetime
+    may_change: bool = True
+
+    @property
+    def person(self) -> str:
+        """The name of the patient."""
+        return self.visit.patient.name if self.visit.patient else "Erased"
+
+    @property
+    def birth_year(self) -> str:
+        """The year of birth of the patient, or an empty string if it is not known."""
+        born = self.visit.patient and self.visit.patient.date_of_birth
+        return str(born.year) if born else ""
+
+    @property
+    def phone(self) -> str:
+        """The phone number of the patient, or an empty string."""
+        return str(self.visit.patient.phone_number) if self.visit.patient else ""
+
+    @property
+    def state(self) -> str:
+        """The name of the state, for the style sheet.
+
+        canceled, no-show, done, waiting (the patient has checked in), late or due.
+        """
+        if self.visit.status != LIVE:
+            return {
+                Status.COMPLETED: "done",
+                Status.NO_SHOW: "no-show",
+                Status.CANCELED: "canceled",
+            }[Status(self.visit.status)]
+        if self.visit.checked_in_at:
+            return "waiting"
+        return "late" if self.at >= self.visit.starts_at + LATE_AFTER else "due"
+
+    @property
+    def state_text(self) -> str:
+        """The state in words, such as "waiting 12 min"."""
+        if self.state == "waiting" and self.visit.checked_in_at:
+            return f"waiting {minutes(self.at - self.visit.checked_in_at)} min"
+        if self.state == "late":
+            return f"late {minutes(self.at - self.visit.starts_at)} min"
+        return self.state
+
+    @property
+    def is_today(self) -> bool:
+        """Whether the visit is today by the calendar of its site."""
+        return bool(self.visit.date == self.visit.location.today(self.at))
+
+    @property
+    def actions(self) -> list[str]:
+        """The verbs that the desk offers: check_in, complete, no_show, undo, move, cancel."""
+        if not self.may_change or self.visit.patient is None:
+            return []
+        live, come = self.visit.status == LIVE, self.visit.checked_in_at is not None
+        begun = self.at >= self.visit.starts_at
+        offered: dict[str, Any] = {
+            "check_in": self.is_today
+            and ((live and not come) or self.visit.status == Status.NO_SHOW),
+            "complete": live and (come or begun),
+            "no_show": live and begun and not come,
+            "undo": not live or come,
+            "move": live,
+            "cancel": live,
+        }
+        return [verb for verb, may in offered.items() if may]
+
+
+def minutes(span: timedelta) -> int:
+    """Return the whole minutes of a span, at least 0."""
+    return max(0, int(span.total_seconds() // 60))

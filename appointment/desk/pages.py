@@ -1,0 +1,219 @@
+"""The base class of the pages of the desk."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.generic import View
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+
+from accounts.audit.models import AuditEvent
+from accounts.models import User
+from accounts.requests import signed_in_user
+from appointment.desk.access import CHANGE_VISITS, VIEW_VISITS, may_see_desk
+from appointment.desk.answers import Said
+from appointment.desk.navigation import entries_for
+from appointment.models import Appointment
+from doctor.models import Location
+from extensions.exceptions import DomainError
+from extensions.rest.converters import IdConverter
+
+SITE_IN_SESSION = "desk_location"  # the key of the site that the user chose last
+FIRST_DATE, LAST_DATE = date(2000, 1, 1), date(2200, 1, 1)  # leave room for date arithmetic
+REFUSALS = (DomainError, ValidationError, ObjectDoesNotExist, IntegrityError)
+CHANGED = "desk-changed"  # the event on which the parts of a page that show data read it again
+
+
+class DeskPage(View):
+    """A page of the desk; it is a page of the admin site and asks for the same sign-in.
+
+    `title`: the heading. `permission`: what a user needs to open the page, `permission_to_change`
+    to send its forms. `kind`: the kind of the audit event that a full page records.
+    """
+
+    title: ClassVar[str] = ""
+    template_name: ClassVar[str] = ""
+    permission: ClassVar[str] = VIEW_VISITS
+    permission_to_change: ClassVar[str] = CHANGE_VISITS
+    kind: ClassVar[str] = ""
+    audited_model: ClassVar[Any] = Appointment  # for `accounts.audit.denials`
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """Return the view, for users whom the admin site admits.
+
+        A part of a page that a script asks for after the user has signed out is answered with the
+        way to the login page: a redirect would put that page into the part.
+        """
+        inner: Any = admin.site.admin_view(super().as_view(**initkwargs))
+
+        def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+            if request.htmx and not admin.site.has_permission(request):  # type: ignore[attr-defined]
+                return HttpResponseClientRedirect(reverse("admin:login"))
+            answer: HttpResponseBase = inner(request, **kwargs)
+            return answer
+
+        view.cls = cls  # type: ignore[attr-defined]
+        return view
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Call `get` or `post`; raises PermissionDenied for a user who may not."""
+        if not self.may_open():
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def may_open(self) -> bool:
+        """Whether the user may send this request."""
+        changes = self.request.method == "POST"
+        needed = self.permission_to_change if changes else self.permission
+        return may_see_desk(self.user) and self.user.is_staff_with(needed)
+
+    # --- What a page asks of the request ---
+
+    @cached_property
+    def user(self) -> User:
+        """The signed-in user."""
+        return signed_in_user(self.request)
+
+    @cached_property
+    def at(self) -> Any:
+        """The instant of the request (UTC)."""
+        return timezone.now()
+
+    @cached_property
+    def sites(self) -> list[Location]:
+        """The locations that the user sees, by name."""
+        return list(Location.objects.at_sites_of(self.user).order_by("name", "pk"))
+
+    @cached_property
+    def site(self) -> Location | None:
+        """The location that `?location=` or a form names, else the last one chosen, else the first.
+
+        None while there is no location. Raises Http404 for one that the user does not see.
+        """
+        by_key = {str(site.pk): site for site in self.sites}
+        named = self.request.GET.get("location") or self.request.POST.get("location")
+        if named:
+            if named not in by_key:
+                raise Http404("There is no such location.")
+            self.request.session[SITE_IN_SESSION] = named
+            return by_key[named]
+        last = self.request.session.get(SITE_IN_SESSION, "")
+        return by_key.get(last) or next(iter(self.sites), None)
+
+    def date(self, name: str = "date") -> date:
+        """Return the date that this parameter names, else today at the site.
+
+        Raises BadRequest for what is no date, and for one before 2000 or after 2199.
+        """
+        typed = self.request.GET.get(name) or self.request.POST.get(name)
+        if not typed:
+            return self.site.today(self.at) if self.site else self.at.date()
+        try:
+            day = parse_date(typed)
+        except ValueError:
+            day = None
+        if day is None or not FIRST_DATE <= day < LAST_DATE:
+            raise BadRequest("This is not a date of the desk. Write it as 2026-12-01.")
+        return day
+
+    def key(self, name: str) -> int | None:
+        """Return the primary key in this parameter of the URL or the form, or None without one.
+
+        Raises Http404 for what no row can have.
+        """
+        typed = self.request.GET.get(name) or self.request.POST.get(name)
+        if not typed:
+            return None
+        if not re.fullmatch(IdConverter.regex, typed):
+            raise Http404("There is no such row.")
+        return int(typed)
+
+    # --- What a page answers ---
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        """Return the context of the template: that of the admin, the desk's, and `more`."""
+        return {
+            **admin.site.each_context(self.request),
+            "is_nav_sidebar_enabled": False,
+            "title": self.title,
+            "entries": entries_for(self.user),
+            "current": f"desk:{self.request.resolver_match.url_name}",  # type: ignore[union-attr]
+            "site": self.site,
+            "sites": self.sites,
+            "at": self.at,
+            "may_change": self.user.is_staff_with(CHANGE_VISITS),
+            "refresh_seconds": settings.DESK_REFRESH_SECONDS,
+            **more,
+        }
+
+    def page(self, status: int = 200, template: str = "", **more: Any) -> HttpResponse:
+        """Return the page, or the part of it that this `template` makes.
+
+        A whole page that is opened records one audit event; a part records none by itself.
+        """
+        if not template and self.request.method == "GET":
+            self.record_page()
+        name = template or self.template_name
+        return render(self.request, name, self.context(**more), status=status)
+
+    def record_page(self, kind: str = "") -> None:
+        """Record that the user opened the page, or did what `kind` names: one event, no patient."""
+        known = {"kind": kind or self.kind, "role": AuditEvent.Role.STAFF}
+        AuditEvent.objects.record("read", self.audited_model, **known)
+
+    def attempt(self, verb: Callable[[], Said]) -> Said:
+        """Call the verb in one transaction; return what it says, or the reason of the refusal."""
+        try:
+            with transaction.atomic():
+                return verb()
+        except REFUSALS as error:
+            return Said(refusal_text(error), refused=True)
+
+    def answer(self, said: Said, template: str = "desk/said.html", **more: Any) -> HttpResponse:
+        """Answer an action: a sentence in the live region, and the page reads its data again.
+
+        Without a script the browser goes on to `said.then` or to the page it came from, which shows
+        the sentence as a message.
+        """
+        if self.request.htmx:  # type: ignore[attr-defined]
+            if said.then:
+                messages.success(self.request, said.text)
+                return HttpResponseClientRedirect(said.then)
+            response = render(self.request, template, self.context(said=said, **more))
+            return trigger_client_event(response, CHANGED)
+        level = messages.ERROR if said.refused else messages.SUCCESS
+        messages.add_message(self.request, level, said.text)
+        return HttpResponseRedirect(said.then or self._came_from())
+
+    def _came_from(self) -> str:
+        """Return the page of this host whose form was sent, or the day."""
+        referrer = self.request.headers.get("Referer", "")
+        hosts = {self.request.get_host()}
+        safe = url_has_allowed_host_and_scheme(referrer, hosts, self.request.is_secure())
+        return referrer if safe else reverse("desk:day")
+
+
+def refusal_text(error: Exception) -> str:
+    """Return the sentence for staff that says why a change was refused."""
+    match error:
+        case DomainError():
+            return error.staff_message
+        case ValidationError():
+            return " ".join(error.messages)
+        case ObjectDoesNotExist():
+            return "It is not there any more: another user has deleted it."
+    return "Another user changed this meanwhile. The page shows it as it is now."
