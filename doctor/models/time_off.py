@@ -1,6 +1,9 @@
 """Leave of a doctor, and closures of a location."""
 
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +14,7 @@ from django.utils import timezone
 
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
-from doctor.wall_time import spans_of_days
+from doctor.wall_time import A_DAY, enclosing_span, instant_of, spans_of_days
 from extensions.formats import instant_text
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -44,6 +47,54 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
         for (start, end), pks in spans_of_days(first, last, time_zones).items():
             on_days |= Q(location__in=pks, starts_at__lt=end, ends_at__gt=start)
         return self.filter(on_days)
+
+    def close_days(self, location: Location, days: Mapping[date, str], at: datetime) -> list[date]:
+        """Close the location on these days, each with its reason; return the days that are new.
+
+        A day runs from midnight to midnight on the clocks of the location. A day on which it is
+        closed already stays as it is, so a second call adds nothing. One transaction. Appointments
+        on the closed slots go to the work list of visits that staff must rebook. Raises
+        ValidationError, and DoesNotExist if the location is gone. Locks the location, then the
+        slots.
+        """
+        with transaction.atomic():
+            locked = Location.objects.lock({location.pk})
+            if not locked:
+                raise Location.DoesNotExist
+            closures = self._new_closures(locked[0], days)
+            if closures:
+                slots = reduce(or_, (closure.slots(at) for closure in closures.values()))
+                pks = slots.lock_keys()
+                self.bulk_create(closures.values())
+                slots.recompute_open(at, changed=pks)
+        return list(closures)
+
+    def _new_closures(
+        self, location: Location, days: Mapping[date, str]
+    ) -> "dict[date, TimeOff]":
+        """Return an unsaved closure for each of these days on which no closure lasts all day."""
+        rows = {
+            day: TimeOff(
+                location=location,
+                starts_at=instant_of(day, time(), location.zone),
+                ends_at=instant_of(day + A_DAY, time(), location.zone),
+                reason=reason,
+            )
+            for day, reason in sorted(days.items())
+        }
+        for row in rows.values():
+            row.clean_fields(exclude=["doctor", "location"])  # the location is locked
+            row.clean()
+        if not rows:
+            return {}
+        starts_at, ends_at = enclosing_span((row.starts_at, row.ends_at) for row in rows.values())
+        around = self.filter(location=location).overlapping(starts_at, ends_at)
+        stored = list(around.values_list("starts_at", "ends_at"))
+        return {
+            day: row
+            for day, row in rows.items()
+            if not any(start <= row.starts_at and row.ends_at <= end for start, end in stored)
+        }
 
     def with_names(self) -> "TimeOffQuerySet":
         """Load the doctor and the location in the same statement."""
