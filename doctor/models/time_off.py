@@ -65,13 +65,11 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
             if closures:
                 slots = reduce(or_, (closure.slots(at) for closure in closures.values()))
                 pks = slots.lock_keys()
-                self.bulk_create(closures.values())
+                TimeOff.objects.bulk_create([*closures.values()])
                 slots.recompute_open(at, changed=pks)
         return list(closures)
 
-    def _new_closures(
-        self, location: Location, days: Mapping[date, str]
-    ) -> "dict[date, TimeOff]":
+    def _new_closures(self, location: Location, days: Mapping[date, str]) -> "dict[date, TimeOff]":
         """Return an unsaved closure for each of these days on which no closure lasts all day."""
         rows = {
             day: TimeOff(

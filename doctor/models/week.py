@@ -148,7 +148,10 @@ class WeekPlan:
         """Return a sentence for each session that ends, changes or is new."""
         ended = [(WeekSession.of(hours), f"{WeekSession.of(hours)} ends") for hours in self.ended]
         changed = [
-            (session, f"{WeekSession.of(hours)} becomes {session.times_text}, {_described(session)}")
+            (
+                session,
+                f"{WeekSession.of(hours)} becomes {session.times_text}, {_described(session)}",
+            )
             for hours, session in self.changed
         ]
         added = [(session, f"{session} is new: {_described(session)}") for session in self.added]
@@ -224,9 +227,7 @@ class Week:
         keys = sorted(visit.pk for visit in visits if visit.holds_a_place)
         return WeekChange(sentences, skipped, keys)
 
-    def preview(
-        self, first: date, wanted: Sequence[WeekSession], *, at: datetime
-    ) -> WeekChange:
+    def preview(self, first: date, wanted: Sequence[WeekSession], *, at: datetime) -> WeekChange:
         """Make the change with `keep`, roll it back, and say what it did; raises as `change`."""
         with transaction.atomic():
             before = self._sessions(first)

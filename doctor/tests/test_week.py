@@ -11,7 +11,7 @@ from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.exceptions import HoursInUse
 from doctor.models import TimeOff, WeeklyHours
-from doctor.models.week import Week, WeekPlan, WeekSession, standing_on, stamp_of
+from doctor.models.week import Week, WeekPlan, WeekSession, stamp_of, standing_on
 from doctor.tests.factories import LocationFactory, WeeklyHoursFactory
 from doctor.tests.monday_hours import MONDAY, SECOND, THIRD, slot_times_on, stored_rows
 from tests.balance import assert_balanced
