@@ -197,9 +197,9 @@ class OwnVisitAction(OwnPage):
 
     verb: ClassVar[str] = ""
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Call the verb on the visit; raises Http404 for a visit of another doctor."""
-        visit = Appointment.objects.filter(doctor=self.own, pk=pk).with_names().first()
+        visit = Appointment.objects.filter(doctor=self.own, pk=appointment_id).with_names().first()
         if visit is None:
             raise Http404("The doctor has no such visit.")
         return self.answer(self.attempt(lambda: self.perform(visit)))
@@ -219,10 +219,10 @@ class OwnHistory(OwnPage):
 
     audited_model = MedicalHistory
 
-    def get(self, request: HttpRequest, patient: int) -> HttpResponse:
+    def get(self, request: HttpRequest, patient_id: int) -> HttpResponse:
         """Show the history, and record the read; raises Http404 for any other patient."""
         try:
-            person = readable_patient(patient, self.user, self.at)
+            person = readable_patient(patient_id, self.user, self.at)
         except Patient.DoesNotExist:
             raise Http404("The doctor treats no such patient.") from None
         record_read(MedicalHistory, [person], "", otherwise="doctor")
@@ -255,9 +255,9 @@ class OwnLeave(OwnPage):
 class OwnLeaveEnd(OwnPage):
     """Take coming leave of the own back."""
 
-    def post(self, request: HttpRequest, leave: int) -> HttpResponse:
+    def post(self, request: HttpRequest, timeoff_id: int) -> HttpResponse:
         """Delete the leave; its times are open again. Raises Http404 for leave of another."""
-        found = TimeOff.objects.filter(doctor=self.own, pk=leave, ends_at__gt=self.at).first()
+        found = TimeOff.objects.filter(doctor=self.own, pk=timeoff_id, ends_at__gt=self.at).first()
         if found is None:
             raise Http404("The doctor has no such leave.")
         return self.answer(self.attempt(lambda: self.end(found)))
