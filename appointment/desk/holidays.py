@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from functools import partial
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.core.exceptions import BadRequest
@@ -162,17 +163,17 @@ class HolidaysPage(DeskPage):
         return HolidayQuery(self.sites, shown_year(typed, self.at), self.at)
 
     def close_sites(self) -> Said:
-        """Close each ticked site on its ticked days, each site in one transaction."""
+        """Close each ticked site on the ticked days of its country, all in one transaction."""
         ticked = self.ticked_sites()
-        if not ticked:
+        days_of = {
+            site: self.ticked_days(calendar)
+            for calendar in self.query().calendars
+            for site in calendar.sites
+            if site.pk in ticked
+        }
+        if not days_of:
             return Said("Tick the sites that are closed on these days.", refused=True)
-        done = [self.close(calendar, ticked) for calendar in self.query().calendars]
-        sentences = [said for some in done for said in some]
-        if not sentences:
-            return Said("No public holidays are known for these sites.", refused=True)
-        refused = any(said.refused for said in sentences)
-        links = next((said.links for said in sentences if said.links), ())
-        return Said(" ".join(said.text for said in sentences), refused=refused, links=links)
+        return self.attempt(lambda: self.close(days_of))
 
     def ticked_sites(self) -> set[int]:
         """Return the keys of the ticked sites; raises Http404 for one the user does not see."""
@@ -182,30 +183,33 @@ class HolidaysPage(DeskPage):
             raise Http404("There is no such location.")
         return {keys[each] for each in typed}
 
-    def close(self, calendar: HolidayCalendar, ticked: set[int]) -> list[Said]:
-        """Close the ticked sites of a calendar on its ticked days; return a sentence for each."""
-        days = set(self.request.POST.getlist(f"day-{calendar.key}"))
-        names = {each.day: each.name for each in calendar.days if each.day.isoformat() in days}
-        sites = [site for site in calendar.sites if site.pk in ticked]
-        return [self.attempt(partial(self.close_one, site, names)) for site in sites]
+    def ticked_days(self, calendar: HolidayCalendar) -> dict[date, str]:
+        """Return the ticked days of a calendar, with their names."""
+        ticked = set(self.request.POST.getlist(f"day-{calendar.key}"))
+        return {each.day: each.name for each in calendar.days if each.day.isoformat() in ticked}
 
-    def close_one(self, site: Location, names: dict[date, str]) -> Said:
-        """Close one site on these days, and say so, with the visits that are hit."""
-        new = TimeOff.objects.close_days(site, names, self.at)
-        if not new:
-            return Said(f"{site}: nothing new to enter.")
-        on_days = Q(location=site, date__in=new)
-        hit = Appointment.objects.to_rebook().filter(on_days).count()
-        text = (
-            f"{site} is closed on {len(new)} public holiday{pluralize(len(new))}, {days_text(new)}."
-        )
+    def close(self, days_of: dict[Location, dict[date, str]]) -> Said:
+        """Close the sites, and say so, with the number of visits that must be rebooked."""
+        new = TimeOff.objects.close_days(days_of, self.at)
+        text = " ".join(closed_sentence(site, days) for site, days in new.items())
+        on_days = [Q(location=site, date__in=days) for site, days in new.items()]
+        hit = Appointment.objects.to_rebook().filter(reduce(or_, on_days)).count()
         if not hit:
             return Said(text)
+        text += f" {hit} visit{pluralize(hit)} must be rebooked."
         work_list = reverse("admin:appointment_worklistitem_changelist")
-        return Said(
-            f"{text} {hit} visit{pluralize(hit)} must be rebooked.",
-            links=((work_list, "Visits to rebook"),),
-        )
+        return Said(text, links=((work_list, "Visits to rebook"),))
+
+
+def closed_sentence(site: Location, days: list[date]) -> str:
+    """Return the sentence that says on how many days a site is closed now, and from when to when.
+
+    `days`: those that are new, in order.
+    """
+    if not days:
+        return f"{site}: nothing new to enter."
+    holidays = f"{len(days)} public holiday{pluralize(len(days))}"
+    return f"{site} is closed on {holidays}, {days_text(days)}."
 
 
 def days_text(days: list[date]) -> str:

@@ -122,7 +122,7 @@ class Preview:
             (change.sessions_changed, "changed"),
             (change.sessions_added, "added"),
         )
-        return ", ".join(f"{number} {done}" for number, done in numbers)
+        return ", ".join(f"{number} {done}" for number, done in numbers if number) or "no change"
 
     @property
     def is_empty(self) -> bool:

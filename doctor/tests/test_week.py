@@ -140,12 +140,12 @@ def test_closed_days_last_from_midnight_to_midnight_once_and_flag_the_visits(
 ) -> None:
     site, at = booked.location, timezone.now()
     days = {SECOND: "Blue Monday", THIRD: "Moon", date(2027, 3, 28): "Easter Sunday"}
-    assert TimeOff.objects.close_days(site, days, at) == sorted(days)
+    assert TimeOff.objects.close_days({site: days}, at) == {site: sorted(days)}
     spring = TimeOff.objects.get(reason="Easter Sunday")
     assert spring.ends_at - spring.starts_at == timedelta(hours=23)
     booked.refresh_from_db()
     assert booked.needs_rebooking
     with counted_statements() as first:
-        assert TimeOff.objects.close_days(site, days, at) == []
+        assert TimeOff.objects.close_days({site: days}, at) == {site: []}
     assert (TimeOff.objects.count(), len(first)) == (3, 2)
-    assert TimeOff.objects.close_days(LocationFactory(), {}, at) == []
+    assert TimeOff.objects.close_days({LocationFactory(): {}}, at) != {}
