@@ -98,7 +98,11 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_typed_is_lost(
     desk: Client, hours: WeeklyHours
 ) -> None:
     before = list(WeeklyHours.objects.values())
-    rows = [("10:00", "09:00", "30", "1"), ("25:00", "\0", "9" * 23, "0"), ("13", "17", "", "")]
+    rows: Any = [
+        ("10:00", "09:00", "30", "1"),
+        ("25:00", "\0", "9" * 23, "0"),
+        ("13", "17", "", ""),
+    ]
     page = desk.post(path_of(hours), form({"3": rows}, **{"from": "31 February 2027"}))
     shown = page.content.decode()
     for error in (
