@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+
+from doctor.models import Doctor, Schedule
 
 VIEW_VISITS = "appointment.view_appointment"
 ADD_VISITS = "appointment.add_appointment"
@@ -24,3 +27,13 @@ def front_page(request: HttpRequest) -> str | None:
     if admin.site.has_permission(request) and may_see_desk(request.user):
         return reverse("desk:day")
     return None
+
+
+def doctors_seen_by(user: Any) -> QuerySet[Doctor]:
+    """Return the doctors whose lists and figures this user sees, those who have left included.
+
+    For staff of a site, those who have or had sessions there.
+    """
+    if user.sites is None:
+        return Doctor.objects.all()
+    return Doctor.objects.filter(pk__in=Schedule.objects.at_sites_of(user).values("doctor"))
