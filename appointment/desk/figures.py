@@ -102,7 +102,7 @@ class FiguresPage(DeskPage):
     @cached_property
     def chosen(self) -> dict[str, int | None]:
         """The keys of the site and the doctor; raises Http404 for those the user does not see."""
-        seen = {"location": self.sites, "doctor": self.doctors}
+        seen: dict[str, list[Any]] = {"location": self.sites, "doctor": self.doctors}
         chosen = {name: self.key(name) for name in seen}
         for name, rows in seen.items():
             if chosen[name] is not None and chosen[name] not in {row.pk for row in rows}:

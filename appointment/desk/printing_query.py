@@ -79,9 +79,9 @@ class DoctorsDay:
         """Return a sheet for each site where the doctor has times or visits, by name."""
         lines: dict[int, list[Line]] = {}
         locations: dict[int, Location] = {}
-        for row, line in (*self._visits(), *self._free()):
-            locations[row.location_id] = row.location
-            lines.setdefault(row.location_id, []).extend(line)
+        for site, line in (*self._visits(), *self._free()):
+            locations[site.pk] = site
+            lines.setdefault(site.pk, []).extend(line)
         if not locations and self.site:
             locations[self.site.pk] = self.site
         for pk, leave in self._leave(locations.values()):
@@ -89,14 +89,15 @@ class DoctorsDay:
         by_name = sorted(locations.values(), key=lambda site: (site.name, site.pk))
         return [Sheet(site, with_times(lines.get(site.pk, []), site)) for site in by_name]
 
-    def _visits(self) -> Iterator[tuple[Appointment, list[Line]]]:
+    def _visits(self) -> Iterator[tuple[Location, list[Line]]]:
         visits = Appointment.objects.at_sites_of(self.user).with_names()
         visits = visits.filter(doctor=self.doctor, date=self.day).exclude(status=Status.CANCELED)
         for visit in visits:
-            yield visit, [Line(visit.starts_at, visit.ends_at, card=VisitCard(visit, self.at))]
+            line = Line(visit.starts_at, visit.ends_at, card=VisitCard(visit, self.at))
+            yield visit.location, [line]
 
-    def _free(self) -> Iterator[tuple[Slot, list[Line]]]:
-        """Yield every slot of the day, with a line for the free time that begins with it, if any.
+    def _free(self) -> Iterator[tuple[Location, list[Line]]]:
+        """Yield the site of each time of the day, and a line if free time begins with it.
 
         Free times that follow one another are one line.
         """
@@ -113,12 +114,12 @@ class DoctorsDay:
                 runs.append((slot, slot.ends_at, left))
         for slot, end, left in runs:
             text = "free" if left == 1 else f"{left} places free at each time"
-            yield slot, [Line(slot.starts_at, end, text)] if left else []
+            yield slot.location, [Line(slot.starts_at, end, text)] if left else []
 
     def _leave(self, sites: Iterable[Location]) -> Iterator[tuple[int, Line]]:
         """Yield each leave of the doctor and closure of these sites, within the day there.
 
-        Without the reason: it is for staff, and paper lies about.
+        Without the reason, which is for staff alone: others may see the paper.
         """
         spans = self._spans(sites)
         leaves = TimeOff.objects.filter(Q(doctor=self.doctor) | Q(location__in=list(spans)))

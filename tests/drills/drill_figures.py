@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 import time_machine
 from django.db import connection, transaction
+from django.db.models import Model
 
 from accounts.models import User
 from appointment.desk.figures_query import GROUPS, FiguresOfPeriod, next_free_by_specialty, total_of
@@ -54,7 +55,7 @@ def year_of(doctor: Doctor, location: Location, patient: Patient) -> None:
     )  # fmt: skip
 
 
-def copy(model: type, first: Doctor, **own: str) -> None:
+def copy(model: type[Model], first: Doctor, **own: str) -> None:
     """Copy the rows of the first doctor for each other doctor `d`, in one statement."""
     columns = [field.column for field in model._meta.concrete_fields]
     step = "(d.id - %s) * 100000"
@@ -117,8 +118,11 @@ def test_the_figures_of_a_month_and_of_the_year_take_a_second(
     report(f"{a_year} visits")
     slow = []
     with time_machine.travel(NOW, tick=False):
-        works = {f"{name} by {by}": FiguresOfPeriod(superuser, *days, by).rows
-                 for name, days in (("month", MONTH), ("year", YEAR)) for by in GROUPS}  # fmt: skip
+        works: dict[str, Callable[[], object]] = {
+            f"{name} by {by}": FiguresOfPeriod(superuser, *days, by).rows
+            for name, days in (("month", MONTH), ("year", YEAR))
+            for by in GROUPS
+        }
         works["next free by specialty"] = partial(next_free_by_specialty, superuser, NOW)
         for name, work in works.items():
             seconds = best_of_three(work)
