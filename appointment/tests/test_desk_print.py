@@ -68,7 +68,7 @@ def test_the_sheet_has_visits_free_times_and_leave_by_time(superuser: User) -> N
     ]
     visit = sheet.lines[0]
     assert (visit.card.person, visit.born, visit.card.phone, sheet.visits) == (
-        "Eva Mora", "24 Apr 1980", "+34612345678", 1,
+        "Eva Mora", "24 Apr 1980", "+34 612 34 56 78", 1,
     )  # fmt: skip
     assert (visit.card.visit.reason, visit.notes) == ("Cough", [])
 
