@@ -3,11 +3,12 @@
 from functools import cached_property
 from typing import Any
 
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 
 from appointment.desk.access import doctors_seen_by
 from appointment.desk.pages import DeskPage
-from appointment.desk.printing_query import DoctorsDay
+from appointment.desk.printing_query import DoctorsDay, Sheet
 from doctor.models import Doctor
 
 
@@ -19,8 +20,12 @@ class PrintPage(DeskPage):
     kind = "desk.print"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the sheets of the doctor's day, one for each site; one audit event."""
-        return self.page(day=self.date(), doctor=self.doctor, doctors=self.doctors, **self.sheets())
+        """Show the sheets of the doctor's day, one for each site; 400 for what is no date."""
+        known: dict[str, Any] = {"doctor": self.doctor, "doctors": self.doctors}
+        try:
+            return self.page(day=self.date(), sheets=self.sheets(), **known)
+        except BadRequest as refusal:
+            return self.page(400, self.template_name, error=str(refusal), **known)
 
     @cached_property
     def doctors(self) -> list[Doctor]:
@@ -38,9 +43,8 @@ class PrintPage(DeskPage):
                 return doctor
         raise Http404("There is no such doctor.")
 
-    def sheets(self) -> dict[str, Any]:
+    def sheets(self) -> list[Sheet]:
         """Return the sheets, none without a doctor."""
         if self.doctor is None:
-            return {"sheets": []}
-        day = DoctorsDay(self.user, self.doctor, self.date(), self.at, self.site)
-        return {"sheets": day.sheets()}
+            return []
+        return DoctorsDay(self.user, self.doctor, self.date(), self.at, self.site).sheets()

@@ -110,7 +110,10 @@ def test_a_day_without_times_says_so_and_odd_parameters_are_refused(desk: Client
     for key in ("x", 10**22, "\0", doctor.pk + 1):
         assert desk.get(PAGE, {"doctor": key}).status_code == 404
     for day in ("9999-12-31", "0001-01-01", "today", "\0"):
-        assert desk.get(PAGE, {"doctor": doctor.pk, "date": day}).status_code == 400
+        answer = desk.get(PAGE, {"doctor": doctor.pk, "date": day})
+        assert answer.status_code == 400
+        assert "This is not a date" in answer.content.decode()
+    assert AuditEvent.objects.count() == 2  # of the two pages above, and none of those refused
 
 
 def test_times_name_their_zone_where_the_clocks_change(superuser: User) -> None:

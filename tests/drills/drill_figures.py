@@ -13,6 +13,8 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
 
 from accounts.models import User
 from appointment.desk.figures_query import GROUPS, FiguresOfPeriod, next_free_by_specialty, total_of
@@ -123,6 +125,9 @@ def test_the_figures_of_a_month_and_of_the_year_take_a_second(
             for name, days in (("month", MONTH), ("year", YEAR))
             for by in GROUPS
         }
+        client = Client()
+        client.force_login(superuser)
+        works["page of the month"] = partial(client.get, reverse("desk:figures"))
         works["next free by specialty"] = partial(next_free_by_specialty, superuser, NOW)
         for name, work in works.items():
             seconds = best_of_three(work)
