@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.dateformat import format as format_date
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -40,7 +41,6 @@ class DayBase(DeskPage):
             home=home,
             may_change_hours=self.user.is_staff_with(CHANGE_HOURS),
             hours_url=reverse("desk:hours"),
-            visits_url=f"{home}visits/",
             people_url=f"{home}people/" if self.user.is_staff_with(VIEW_PATIENTS) else "",
             **more,
         )
@@ -55,7 +55,8 @@ class DayPage(DayBase):
             return HttpResponseClientRedirect(request.get_full_path())
         shown = self.date()
         day = self.day_of(shown)
-        return self.page(day=day, shown=shown, **self._around(shown, day))
+        title = format_date(shown, "l j F Y")
+        return self.page(title=title, day=day, shown=shown, **self._around(shown, day))
 
     def _around(self, shown: date, day: Day | None) -> dict[str, Any]:
         """Return the links to other days, and to the next one with hours if this one has none."""
@@ -97,10 +98,10 @@ class DayChanges(DayBase):
         day = self.day_of(self.date())
         if day is None:
             raise BadRequest("There is no location.")
-        sent = dict(each.partition(":")[::2] for each in request.POST.getlist("column"))
         if request.POST.get("structure") != day.structure:
             return self.page(template="desk/day_changes.html", day=day, whole=True)
-        cells = list(day.changed(sent))
-        if cells or sent.get("counts") != day.digest_of_counts:
-            return self.page(template="desk/day_changes.html", day=day, cells=cells)
-        return HttpResponse(status=204)
+        sent = dict(each.partition(":")[::2] for each in request.POST.getlist("column"))
+        if not (changed := day.changed_columns(sent)):
+            return HttpResponse(status=204)
+        known = {"columns": changed, "cells": day.changed_cells(sent)}
+        return self.page(template="desk/day_changes.html", day=day, **known)

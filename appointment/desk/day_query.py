@@ -5,38 +5,35 @@ visits, and model objects of them take most of the time that it may take.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import CharField, ExpressionWrapper, F, Q
 
 from appointment.desk.cards import VisitCard
 from appointment.models import Appointment
 from appointment.models.event import Status
-from doctor.models import Doctor, Location, Slot, Specialty, TimeOff
+from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.booking_rules import places_left
 from doctor.wall_time import spans_of_days
 
 COLUMNS_OF_VISIT = (
     "pk", "slot", "doctor", "starts_at", "ends_at", "date", "status", "reason", "cancel_reason",
     "checked_in_at", "needs_rebooking", "patient", "patient__first_name", "patient__last_name",
-    "patient__date_of_birth", "patient__phone_number",
+    "patient__date_of_birth", "phone",
+)  # fmt: skip
+# The text of the column: a PhoneNumber of each row takes longer than all the rest of the page.
+PHONE = ExpressionWrapper(F("patient__phone_number"), CharField())
+COLUMNS_OF_DOCTOR = (
+    "pk", "title", "first_name", "last_name", "is_active", "accepts_patients", "specialties__name",
 )  # fmt: skip
 STATES = ("due", "waiting", "late", "done", "no-show", "canceled")
-# The verbs of a card, as their URLs name them, and the words of their buttons.
-BUTTONS = {
-    "check_in": ("check-in", "Check in"),
-    "complete": ("done", "Done"),
-    "no_show": ("no-show", "No-show"),
-    "undo": ("undo", "Undo"),
-}
-PANELS = {"move": ("move", "Move"), "cancel": ("cancel", "Cancel")}  # they ask in the panel first
 
 
 @dataclass(slots=True)
@@ -101,8 +98,7 @@ class Card(NamedTuple):
     state_text: str
     to_rebook: bool
     time: str
-    buttons: tuple[tuple[str, str], ...]
-    panels: tuple[tuple[str, str], ...]
+    actions: tuple[str, ...]  # of `VisitCard`
 
 
 class Cell(NamedTuple):
@@ -148,7 +144,7 @@ class Column:
 
     doctor: int
     name: str
-    specialties: str
+    specialties: list[str]
     is_active: bool
     accepts_patients: bool
     cells: dict[int, Cell] = field(default_factory=dict)
@@ -174,7 +170,6 @@ class Block:
 def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
     """Return what the desk shows of a visit: an `Appointment` or a `VisitRow`."""
     card = VisitCard(visit, at, may_change)
-    offered = card.actions
     return Card(
         visit.pk,
         visit.patient and visit.patient.pk,
@@ -186,8 +181,7 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
         card.state_text,
         visit.needs_rebooking and card.state in {"due", "late", "waiting"},
         time,
-        tuple(BUTTONS[verb] for verb in offered if verb in BUTTONS),
-        tuple(PANELS[verb] for verb in offered if verb in PANELS),
+        tuple(card.actions),
     )
 
 
@@ -198,7 +192,7 @@ class Day:
     """
 
     def __init__(self, site: Location, day: date, at: datetime, may_change: bool) -> None:
-        """Read the day in six statements, whatever its size."""
+        """Read the day in five statements, whatever its size."""
         self.site, self.day, self.at, self.may_change = site, day, at, may_change
         self.zone: ZoneInfo = site.zone
         [self.span] = spans_of_days(day, day, {site.pk: site.time_zone})
@@ -213,10 +207,9 @@ class Day:
     # --- Read ---
 
     def _read_visits(self) -> Iterator[VisitRow]:
-        rows = Appointment.objects.filter(location=self.site, date=self.day)
-        for *columns, patient, first, last, born, phone in rows.order_by(
-            "starts_at", "patient__last_name_key", "pk"
-        ).values_list(*COLUMNS_OF_VISIT):
+        rows: Any = Appointment.objects.filter(location=self.site, date=self.day)
+        rows = rows.annotate(phone=PHONE).order_by("starts_at", "patient__last_name_key", "pk")
+        for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
             person = Person(patient, first, last, born, phone) if patient else None
             yield VisitRow(*columns, person, self.site)
 
@@ -228,21 +221,14 @@ class Day:
 
     def _read_doctors(self, keys: set[int], with_visits: set[int]) -> list[Column]:
         """Return the columns by the doctors' names, without cells."""
-        specialties = defaultdict(list)
-        of_doctors = Specialty.objects.filter(doctors__in=keys).order_by("name")
-        for doctor, name in of_doctors.values_list("doctors", "name"):
-            specialties[doctor].append(name)
         shown = Q(is_active=True) | Q(pk__in=with_visits)
-        return [
-            Column(
-                doctor.pk,
-                doctor.name,
-                ", ".join(specialties[doctor.pk]),
-                doctor.is_active,
-                doctor.accepts_patients,
-            )
-            for doctor in Doctor.objects.filter(shown, pk__in=keys)
-        ]
+        doctors: Any = Doctor.objects.filter(shown, pk__in=keys)
+        doctors = doctors.order_by("last_name_key", "first_name_key", "pk", "specialties__name")
+        columns: dict[int, Column] = {}
+        for pk, *name, active, accepts, specialty in doctors.values_list(*COLUMNS_OF_DOCTOR):
+            column = Column(pk, " ".join(filter(None, name)), [], active, accepts)
+            columns.setdefault(pk, column).specialties.append(specialty or "")
+        return list(columns.values())
 
     def _read_leaves(self, keys: set[int]) -> list[TimeOff]:
         """Return the leave of these doctors and the closures of the site on this day."""
@@ -379,7 +365,8 @@ class Day:
     @cached_property
     def counts(self) -> list[tuple[str, int]]:
         """The number of visits of each state, in the order of STATES."""
-        found = Counter(VisitCard(visit, self.at).state for visit in self.visits)  # type: ignore[arg-type]
+        cells = (cell for column in self.columns for cell in column.cells.values())
+        found = Counter(card.state for cell in cells for card in (*cell.cards, *cell.canceled))
         return [(state, found[state]) for state in STATES]
 
     # --- What a refresh compares ---
@@ -397,28 +384,31 @@ class Day:
         """A digest of the numbers above the table."""
         return f"{crc32(repr((self.counts, self.flagged)).encode()):08x}"
 
+    @cached_property
     def digests(self) -> list[tuple[str, str]]:
-        """Return the name of each column and the digests of its cells, from top to bottom."""
+        """The name of each column, and the digests of its cells from top to bottom."""
         found = [("counts", self.digest_of_counts)]
-        found += [("time", ".".join(row.head.digest for row in self.rows))]
-        for column in self.columns:
-            cells = (column.cells[number].digest for number in sorted(column.cells))
-            found.append((str(column.doctor), ".".join(cells)))
+        for name, cells in self._columns():
+            found.append((name, ".".join(cell.digest for cell in cells)))
         return found
 
-    def changed(self, sent: dict[str, str]) -> Iterator[Cell | TimeCell]:
-        """Yield the cells of which the sent digests, by column, differ."""
-        yield from _differing((row.head for row in self.rows), sent.get("time", ""))
+    def _columns(self) -> Iterator[tuple[str, list[Any]]]:
+        """Yield the name of each column, that of the times included, and its cells."""
+        yield "time", [row.head for row in self.rows]
         for column in self.columns:
-            cells = (column.cells[number] for number in sorted(column.cells))
-            yield from _differing(cells, sent.get(str(column.doctor), ""))
+            yield str(column.doctor), [column.cells[number] for number in sorted(column.cells)]
 
+    def changed_columns(self, sent: dict[str, str]) -> list[tuple[str, str]]:
+        """Return those of `digests` that differ from what the page has sent."""
+        return [each for each in self.digests if sent.get(each[0]) != each[1]]
 
-def _differing(cells: Iterable[Any], sent: str) -> Iterator[Any]:
-    known = sent.split(".")
-    for number, cell in enumerate(cells):
-        if number >= len(known) or known[number] != cell.digest:
-            yield cell
+    def changed_cells(self, sent: dict[str, str]) -> Iterator[Any]:
+        """Yield the cells of which the sent digests differ."""
+        for name, cells in self._columns():
+            known = sent.get(name, "").split(".")
+            for cell, digest in zip_longest(cells, known[: len(cells)]):
+                if cell.digest != digest:
+                    yield cell
 
 
 def _block_at(blocks: list[Block], visit: VisitRow) -> Block:

@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 
 from appointment.desk.access import ADD_VISITS
 from appointment.desk.day_query import Card, card_of
@@ -88,9 +87,8 @@ class PersonPanel(Panel):
         """Show the person."""
         patient = get_object_or_404(patients_for_staff(self.user), pk=pk)
         visits = self._visits(patient)
-        urls = {"visits_url": f"{reverse('desk:day')}visits/"}
         may_add = self.user.is_staff_with(ADD_VISITS)
-        return self.panel(patient, patient=patient, may_add=may_add, **urls, **visits)
+        return self.panel(patient, patient=patient, may_add=may_add, **visits)
 
     def _visits(self, patient: Patient) -> dict[str, Any]:
         """Return the visits from today on, the soonest first, and those before, latest first."""

@@ -66,6 +66,11 @@ class FreeTimes:
         grouped = groupby(found, key=lambda each: each[0])
         return [(heading, [time for _, time in times]) for heading, times in grouped]
 
+    @property
+    def rule_in_the_way(self) -> bool:
+        """Whether a reason is needed for any of the times."""
+        return any(time.rule for _, times in self.days for time in times)
+
     def _slots(self) -> Any:
         """Return the slots of the week that the patient can have, in the order of the headings."""
         if self.visit.patient is None:

@@ -10,6 +10,7 @@ from appointment.desk.answers import Said
 from appointment.desk.pages import DeskPage
 from appointment.models import Appointment
 from extensions.formats import instant_text
+from patient.models import Patient
 
 
 class Panel(DeskPage):
@@ -18,10 +19,10 @@ class Panel(DeskPage):
     template_name = "desk/panel.html"
     part: str = ""  # the template of the panel
 
-    def panel(self, patient: Any = None, **more: Any) -> HttpResponse:
+    def panel(self, opened: Patient | None, **more: Any) -> HttpResponse:
         """Show the panel; to open it for a patient writes one audit event for that patient."""
-        if patient is not None:
-            AuditEvent.objects.record("read", patient, [patient])
+        if opened is not None:
+            AuditEvent.objects.record("read", opened, [opened])
         if self.request.htmx:  # type: ignore[attr-defined]
             return self.page(template=self.part, **more)
         return self.page(template=self.template_name, part=self.part, **more)

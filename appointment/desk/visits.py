@@ -31,6 +31,9 @@ WAIVED_WITH_A_REASON = (
     CancelDeadlinePassed,
     NotCancelable,
 )
+BEGUN = "The visit has begun."
+TOO_LATE = "The site's deadline to cancel or move has passed."
+TAKEN_BACK = "The cancelation was taken back at the desk."
 NOW = {"due": "due", "late": "due", "waiting": "waiting", "done": "done", "no-show": "a no-show"}
 
 
@@ -123,7 +126,10 @@ class Undo(AskingPanel):
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence."""
-        visit.undo(by=self.user, at=self.at, override_reason=self.override())
+        try:
+            visit.undo(by=self.user, at=self.at, override_reason=self.override())
+        except (SlotInPast, TooSoon, TooFar):  # the visit was booked in time, or with a reason
+            visit.undo(by=self.user, at=self.at, override_reason=TAKEN_BACK)
         visit.reload()
         state = NOW.get(VisitCard(visit, self.at).state, "as before")
         return Said(visit_sentence(visit, f"is {state} again"))
@@ -137,7 +143,7 @@ class Cancel(AskingPanel):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the reasons."""
         visit = self.visit(pk)
-        why = needs_a_reason(visit, self.at)
+        why = BEGUN if needs_a_reason(visit, self.at) == BEGUN else ""
         line = visit_line(visit)
         return self.panel(visit.patient, visit=visit, line=line, reasons=CANCEL_REASONS, why=why)
 
@@ -152,9 +158,13 @@ class Cancel(AskingPanel):
         """Call the verb; returns the sentence."""
         reason = self._reason()
         if visit.status != Status.CANCELED:  # a second click is answered as the first
-            override = self.override()
+            override = self.override() or self._past_deadline(visit, reason)
             visit.cancel(by=self.user, reason=reason, at=self.at, override_reason=override)
         return Said(visit_sentence(visit, "is canceled"), undo=undo_url(visit))
+
+    def _past_deadline(self, visit: Appointment, reason: str) -> str:
+        """Return the reason if only the deadline of the site is in the way: it sets that aside."""
+        return reason if needs_a_reason(visit, self.at) == TOO_LATE else ""
 
     def _reason(self) -> str:
         """Return the chosen reason and what the user typed; raises ValidationError."""
@@ -225,8 +235,5 @@ def needs_a_reason(visit: Appointment, at: Any) -> str:
         visit.refuse_change(at)
     except DomainError as refusal:
         if visit.status == Status.SCHEDULED:
-            return "The visit has begun." if isinstance(refusal, NotCancelable) else TOO_LATE
+            return BEGUN if isinstance(refusal, NotCancelable) else TOO_LATE
     return ""
-
-
-TOO_LATE = "The time in which a visit can be canceled or moved is over."
