@@ -7,16 +7,27 @@ from appointment.desk import (
     booking,
     day,
     figures,
+    finding,
     hours,
     importing,
     line,
     mine,
     printing,
+    visits,
 )
 
 app_name = "desk"
 urlpatterns = [
     path("", day.DayPage.as_view(), name="day"),
+    path("changes/", day.DayChanges.as_view(), name="day-changes"),
+    path("search/", finding.Search.as_view(), name="search"),
+    path("people/<id:patient_id>/", finding.PersonPanel.as_view(), name="person"),
+    path("visits/<id:appointment_id>/check-in/", visits.CheckIn.as_view(), name="visit-check-in"),
+    path("visits/<id:appointment_id>/done/", visits.Complete.as_view(), name="visit-complete"),
+    path("visits/<id:appointment_id>/no-show/", visits.NoShow.as_view(), name="visit-no-show"),
+    path("visits/<id:appointment_id>/undo/", visits.Undo.as_view(), name="visit-undo"),
+    path("visits/<id:appointment_id>/cancel/", visits.Cancel.as_view(), name="visit-cancel"),
+    path("visits/<id:appointment_id>/move/", visits.Move.as_view(), name="visit-move"),
     path("book/", booking.BookPage.as_view(), name="book"),
     path("away/", away.AwayPage.as_view(), name="away"),
     path("line/", line.LinePage.as_view(), name="line"),
