@@ -62,7 +62,7 @@ class BookPage(BookingView):
     def _confirmation(self) -> HttpResponse:
         """Show what was booked, and record that the user opens this person's visit."""
         rows = Appointment.objects.at_sites_of(self.user).with_names()
-        visit = rows.filter(pk=self.key("booked")).first()
+        visit = rows.filter(pk=self.key("booked") or 0).first()
         if visit is None or visit.patient is None:
             raise Http404("There is no such visit.")
         self.record_person(visit.patient)

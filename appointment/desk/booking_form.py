@@ -280,7 +280,7 @@ class BookingView(DeskPage):
     def _incomplete(self, choice: Choice) -> str:
         """Return the sentence that says what the form lacks; "" if nothing."""
         if not self.reasons.is_valid():
-            return " ".join(text for texts in self.reasons.errors.values() for text in texts)
+            return " ".join(str(text) for texts in self.reasons.errors.values() for text in texts)
         if choice.patient is not None or self.person is not None:
             return ""
         if self.new_person is None:

@@ -91,7 +91,7 @@ class NewPersonForm(forms.ModelForm):
 
     def __init__(self, *args: Any, site: Location | None, restricted: bool, **options: Any) -> None:
         """Make the form; `restricted` staff find a person again by the birth date alone."""
-        super().__init__(*args, auto_id="new-%s", **options)
+        super().__init__(*args, **{"auto_id": "new-%s", **options})
         self.fields["date_of_birth"].required = restricted
         region = _region_of(site)
         self.fields["phone_number"] = PhoneNumberField(
