@@ -37,7 +37,7 @@ class BookPage(BookingView):
         """Show the page, a part of it, or the confirmation of a visit."""
         if "booked" in request.GET:
             return self._confirmation()
-        if request.GET.get("part") == "times":
+        if request.GET.get("fragment") == "times":
             return self.page(template="desk/booking/times.html", **self.region_context())
         return super().get(request)
 
@@ -56,15 +56,18 @@ class BookPage(BookingView):
     def _more(self, shown: int) -> dict[str, str]:
         """Return the links to a longer list."""
         patient = self.person.pk if self.person else None
-        get = f"{self.path}?part=times&show={shown}"
+        get = f"{self.path}?fragment=times&show={shown}"
         return {"href": self.link(patient=patient, show=shown), "get": get}
 
     def _confirmation(self) -> HttpResponse:
-        """Show what was booked, and record that the user opens this person's visit."""
+        """Show what was booked; a page that is opened records whose visit it shows."""
         rows = Appointment.objects.at_sites_of(self.user).with_names()
         visit = rows.filter(pk=self.key("booked") or 0).first()
         if visit is None or visit.patient is None:
             raise Http404("There is no such visit.")
+        if self.request.GET.get("fragment") == "confirmation":
+            template = "desk/booking/confirmation.html"
+            return self.page(template=template, **confirmation_of(visit))
         self.record_person(visit.patient)
         return self.page(**confirmation_of(visit))
 

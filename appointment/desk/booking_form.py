@@ -28,14 +28,17 @@ from appointment.desk.booking_people import (
     NewPersonForm,
     find_people,
     person_line,
+    spoken_phone,
     typed_person,
 )
 from appointment.desk.booking_query import OfferedTime
 from appointment.desk.pages import CHANGED, REFUSALS, DeskPage, refusal_text
 from appointment.models import Appointment
+from appointment.models.event import LIVE, Status
 from appointment.models.idempotency import save_form_once
 from appointment.named_search import bookable_patients
 from doctor.models import Slot
+from extensions.formats import instant_text
 from extensions.rest.converters import IdConverter
 from extensions.rest.idempotency import Answer
 from patient.models import Patient
@@ -51,6 +54,12 @@ CHOOSE_TIME = "Choose a time."
 CORRECT_PERSON = "The new person cannot be saved yet: correct the fields in question."
 ASK_SAME = "This person may be there already, with this name and birth date or phone number."
 BOOKED = "is booked"
+# The heading of the confirmation, and what its sentence says of the person.
+WORDS: dict[str, tuple[str, str]] = {
+    LIVE: ("Booked", "is booked with"),
+    Status.CANCELED: ("Canceled", "is not booked with"),
+}
+OVER = ("Over", "was booked with")
 BOOKED_BEFORE = "This form has booked before. To book another time, start a new booking."
 
 
@@ -105,11 +114,12 @@ class BookingView(DeskPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the page, the panel, or the people whom a search finds."""
-        if request.GET.get("part") == "people":
+        fragment = request.GET.get("fragment")
+        if fragment == "people":
             return self.page(template="desk/booking/people.html", **self.search())
         if self.person is not None:
             self.record_person(self.person)
-        return self.show()
+        return self.show("desk/booking/person_part.html" if fragment == "person" else "")
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Book the time of the pressed button."""
@@ -140,7 +150,9 @@ class BookingView(DeskPage):
             return None
         first = typed_person(self.request.GET.get("q", ""))
         restricted = self.user.sites is not None
-        return NewPersonForm(data, initial=first, site=self.site, restricted=restricted)
+        form = NewPersonForm(data, initial=first, site=self.site, restricted=restricted)
+        form.focus_first()
+        return form
 
     @property
     def may_add_people(self) -> bool:
@@ -192,9 +204,12 @@ class BookingView(DeskPage):
         return f"{self.path}?{urlencode({k: v for k, v in query.items() if v is not None})}"
 
     def links(self, **more: Any) -> dict[str, str]:
-        """Return the URL of this page with these parameters, and the one that a script asks for."""
-        without_typed = dict.fromkeys(self.typed)
-        return {"href": self.link(**more), "get": self.link(**{**without_typed, **more})}
+        """Return the URL of this page with these parameters, and that of its part for a script."""
+        return {"href": self.link(**more), "get": self.fragment_link("person", **more)}
+
+    def fragment_link(self, fragment: str, **more: Any) -> str:
+        """Return the URL of a part of this page; a script adds what is typed into the page."""
+        return self.link(**{**dict.fromkeys(self.typed), "fragment": fragment, **more})
 
     @cached_property
     def reasons(self) -> ReasonForm:
@@ -226,16 +241,17 @@ class BookingView(DeskPage):
             "reasons": self.reasons,
             "form_key": self._sent_key() or secrets.token_urlsafe(16),
             "q": text,
+            "people_link": self.fragment_link("people"),
             "search_links": self.links(),
             "new_links": self.links(new=1, **({"q": text} if text else {})),
             **(self.search() if searched else {}),
         }
 
-    def show(self, **more: Any) -> HttpResponse:
-        """Return the whole page or, for a script, its region."""
+    def show(self, part: str = "", **more: Any) -> HttpResponse:
+        """Return the whole page, its region for a script, or the part that this template makes."""
         context = {**self.region_context(), **more}
-        template = self.region_template if self.request.htmx else ""  # type: ignore[attr-defined]
-        return self.page(template=template, **context)
+        region = self.region_template if self.request.htmx else ""  # type: ignore[attr-defined]
+        return self.page(template=part or region, **context)
 
     def _question(self) -> dict[str, Any] | None:
         """Return the people who may be the new person, with the choices that the buttons send."""
@@ -246,7 +262,6 @@ class BookingView(DeskPage):
         return {
             "people": [(person_line(each), f"{each.pk} {time}") for each in people],
             "another": f"{_keys(people)} {time}",
-            "sentence": ASK_SAME,
         }
 
     # --- Booking ---
@@ -366,7 +381,7 @@ class BookingView(DeskPage):
         place = f"{reverse('desk:book')}?booked={visit.pk}"
         if not self.request.htmx:  # type: ignore[attr-defined]
             return HttpResponseRedirect(place)
-        context = confirmation_of(visit, self.done)
+        context = confirmation_of(visit)
         response = self.answer(said, "desk/booking/booked.html", region=self.region, **context)
         return push_url(response, place) if self.region == "booking" else response
 
@@ -379,11 +394,20 @@ class BookingView(DeskPage):
         return trigger_client_event(response, CHANGED)
 
 
-def confirmation_of(visit: Appointment, done: str = BOOKED) -> dict[str, Any]:
+def confirmation_of(visit: Appointment) -> dict[str, Any]:
     """Return the context of the confirmation: what the user reads out, and what may follow."""
     site = visit.location
-    where = ", ".join(filter(None, (" ".join(site.address.split()), str(site.phone or ""))))
-    return {"visit": visit, "sentence": visit_sentence(visit, done), "where": where}
+    where = ", ".join(filter(None, (" ".join(site.address.split()), spoken_phone(site.phone))))
+    start = instant_text(visit.starts_at, site.zone)
+    place = ", ".join(filter(None, (str(visit.doctor), start, str(site), where)))
+    person = visit.patient.name if visit.patient else "A person who has been erased"
+    heading, words = WORDS.get(visit.status, OVER)
+    return {
+        "visit": visit,
+        "heading": heading,
+        "sentence": f"{person} {words} {place}.",
+        "is_coming": visit.status == LIVE and visit.checked_in_at is None,
+    }
 
 
 def _keys(people: list[Patient]) -> str:

@@ -100,8 +100,15 @@ class NewPersonForm(forms.ModelForm):
             label="Phone",
             help_text="" if region else "With country code: +34 612 345 678.",
         )
+        self.fields["first_name"].help_text = ""
         for bound in self:
             bound.field.widget.attrs.update({"form": "book", "autocomplete": "off"})
+
+    def focus_first(self) -> None:
+        """Put the focus on the first field with an error, else on the first that is empty."""
+        empty = [name for name in self.fields if not self[name].value()]
+        name = next((each for each in [*self.errors, *empty] if each in self.fields), "last_name")
+        self.fields[name].widget.attrs["autofocus"] = True
 
     def maybe_same(self, rows: PatientQuerySet) -> list[Patient]:
         """Return the people among the rows who may be this person."""
@@ -131,4 +138,9 @@ def typed_person(text: str) -> dict[str, str]:
 def person_line(patient: Patient) -> str:
     """Return the name, the birth date and the phone number on one line."""
     born = f"born {date_text(patient.date_of_birth)}" if patient.date_of_birth else ""
-    return ", ".join(filter(None, (patient.name, born, str(patient.phone_number or ""))))
+    return ", ".join(filter(None, (patient.name, born, spoken_phone(patient.phone_number))))
+
+
+def spoken_phone(number: Any) -> str:
+    """Return a phone number in groups of digits, as a person reads it out; "" for none."""
+    return str(getattr(number, "as_international", "") or number or "")

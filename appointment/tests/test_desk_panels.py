@@ -211,7 +211,7 @@ def test_a_chosen_person_is_recorded_once_and_a_search_once(
     desk: Client, person: Patient, today: list[Slot]
 ) -> None:
     desk.get(FREE, {"slot": today[0].pk})
-    found = desk.get(FREE, {"slot": today[0].pk, "part": "people", "q": person.last_name})
+    found = desk.get(FREE, {"slot": today[0].pk, "fragment": "people", "q": person.last_name})
     assert person.name in found.content.decode()
     desk.get(FREE, {"slot": today[0].pk, "patient": person.pk})
     recorded = AuditEvent.objects.order_by("pk").values_list("kind", "action", "patient_id")
