@@ -27,6 +27,7 @@ from patient.models import Patient
 TIMES_SHOWN = 12
 MOST_TIMES = 120
 MOST_NAMES = 20  # doctors proposed while one types
+A_DAY = timedelta(days=1)
 DAYS_OF_PART = 62  # days in which a morning, an afternoon or an evening is looked for
 PARTS = {
     "morning": (time(0), time(12)),
@@ -116,8 +117,13 @@ class FreeTimes:
     def times(self) -> list[OfferedTime]:
         """The times, soonest first."""
         wish = self.wish
-        slots = Slot.objects.filter(doctor__in=self.doctors.order_by().values("pk"))
-        slots = slots.filter(location__in=self._locations)
+        # A time is shorter than two days. Without this bound the index is read from its beginning
+        # where a reason lets times that have begun be booked.
+        slots = Slot.objects.filter(starts_at__gt=self.at - 2 * A_DAY)
+        if self.doctors is not None:
+            slots = slots.filter(doctor__in=self.doctors.order_by().values("pk"))
+        if wish.location or self.user.sites is not None:
+            slots = slots.filter(location__in=self._locations)
         if wish.first:
             slots = slots.between(wish.first, None, self._locations)
         if wish.part:
@@ -149,18 +155,19 @@ class FreeTimes:
         """Specialties, then doctors, whom the typed text may mean, for the list under the field."""
         typed = [term.word for term in typed_terms(self.wish.who)]
         names = [name for name in self._specialties.values() if _begins_words_of(name, typed)]
-        doctors = self.doctors.at_sites_of(self.user, self.at)
+        doctors = Doctor.objects.active() if self.doctors is None else self.doctors
+        doctors = doctors.at_sites_of(self.user, self.at)
         ordered = doctors.order_by("last_name_key", "first_name_key", "pk")[:MOST_NAMES]
         return names + [doctor.name for doctor in ordered]
 
     @cached_property
-    def doctors(self) -> DoctorQuerySet:
-        """The doctors who are meant: all who are active, if none is named."""
+    def doctors(self) -> DoctorQuerySet | None:
+        """The doctors who are meant; None for any."""
         doctors, who = Doctor.objects.active(), self.wish.who.strip()
         if self.wish.doctor is not None:
             return doctors.filter(pk=self.wish.doctor)
         if not who:
-            return doctors
+            return None
         exactly = [pk for pk, name in self._specialties.items() if fold(name) == fold(who)]
         if exactly:
             return doctors.filter(pk__in=Doctor.objects.filter(specialties__in=exactly))
@@ -184,7 +191,7 @@ class FreeTimes:
         for location in self._locations:
             by_zone[location.time_zone].append(location.pk)
         first = self.wish.first or earliest_today(list(self._locations), self.at)
-        days = [first + timedelta(days=number) for number in range(DAYS_OF_PART)]
+        days = [first + number * A_DAY for number in range(DAYS_OF_PART)]
         found = Q(pk__in=())
         for name, keys in by_zone.items():
             zone = ZoneInfo(name)
