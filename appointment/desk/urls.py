@@ -5,6 +5,7 @@ from django.urls import path
 from appointment.desk import (
     away,
     booking,
+    booking_panels,
     day,
     figures,
     finding,
@@ -29,6 +30,9 @@ urlpatterns = [
     path("visits/<id:appointment_id>/cancel/", visits.Cancel.as_view(), name="visit-cancel"),
     path("visits/<id:appointment_id>/move/", visits.Move.as_view(), name="visit-move"),
     path("book/", booking.BookPage.as_view(), name="book"),
+    path("walk-in/", booking_panels.WalkInPanel.as_view(), name="walk-in"),
+    path("free/", booking_panels.FreePanel.as_view(), name="free"),
+    path("squeeze-in/", booking_panels.SqueezeInPanel.as_view(), name="squeeze-in"),
     path("away/", away.AwayPage.as_view(), name="away"),
     path("line/", line.LinePage.as_view(), name="line"),
     path("hours/", hours.HoursPage.as_view(), name="hours"),
