@@ -6,7 +6,7 @@ from typing import Any
 
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, may_see_desk, own_doctor
 
-CHANGE_HOURS = "doctor.change_weeklyhours"
+VIEW_HOURS = "doctor.view_weeklyhours"
 VIEW_LINE = "appointment.view_waitlistentry"
 ADD_PATIENTS = "patient.add_patient"
 
@@ -35,7 +35,7 @@ ENTRIES = (
     Entry("desk:book", "New booking", _staff_with(ADD_VISITS), key="n"),
     Entry("desk:away", "Away", _staff_with(CHANGE_VISITS)),
     Entry("desk:line", "Waitlist", _staff_with(VIEW_LINE)),
-    Entry("desk:hours", "Hours", _staff_with(CHANGE_HOURS)),
+    Entry("desk:hours", "Hours", _staff_with(VIEW_HOURS)),
     Entry("desk:figures", "Figures", may_see_desk),
     Entry("desk:import", "Import", _staff_with(ADD_PATIENTS)),
 )
