@@ -10,6 +10,7 @@ from accounts.models import AuditEvent
 from doctor.imports.doctors import DoctorResource
 from doctor.imports.hours import HoursResource
 from doctor.models import Location
+from extensions.import_columns import Column
 from extensions.imports import CsvImport, CsvResource
 from patient.imports import PatientResource
 
@@ -33,6 +34,16 @@ class Kind:
         """How people call the rows."""
         return self.resource.words
 
+    @property
+    def most_text(self) -> str:
+        """How many rows the page takes, as text."""
+        return f"{self.most_rows:,}"
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The columns of the file, by name."""
+        return self.resource.columns()
+
     def may(self, user: Any) -> bool:
         """Whether the user may import these; doctors and patients belong to all sites."""
         allowed = user.is_staff and user.has_perms(self.permissions)
@@ -55,11 +66,10 @@ class Kind:
 
     def template(self) -> str:
         """Return a CSV file with the header and the example row."""
-        columns = self.resource.columns()
         file = io.StringIO()
         lines = csv.writer(file)
-        lines.writerow(columns)
-        lines.writerow([column.example for column in columns.values()])
+        lines.writerow(self.columns)
+        lines.writerow([column.example for column in self.columns.values()])
         return f"\ufeff{file.getvalue()}"  # the mark by which Excel reads it as UTF-8
 
     def _record(self) -> None:

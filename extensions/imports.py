@@ -120,9 +120,8 @@ class CsvResource(ModelResource):
 
     @classmethod
     def columns(cls) -> dict[str, Column]:
-        """Return the columns of the file by name."""
-        fields: dict[str, Column] = cls.fields
-        return fields
+        """Return the columns of the file by name, in the order of the template."""
+        return {name: cls.fields[name] for name in cls._meta.fields}
 
     # --- What a subclass says ---
 

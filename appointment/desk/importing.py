@@ -102,7 +102,8 @@ class ImportPage(DeskPage):
         said = Said(sentence(kind, report, confirmed), refused=confirmed and not report.is_written)
         ticked = self.request.POST
         shown: dict[str, Any] = {
-            "counts": [(name, report.counts[name]) for name in (NEW, CHANGED, UNCHANGED, REFUSED)],
+            "new": f"{report.counts[NEW]:,}",
+            "changed": f"{report.counts[CHANGED]:,}",
             "cut": max(report.counts[name] for name in (NEW, CHANGED, REFUSED)) > MOST_LISTED,
             "good_rows_only": "good_rows_only" in ticked,
             "adds_doubted": "adds_doubted" in ticked,
@@ -114,15 +115,14 @@ class ImportPage(DeskPage):
 
 def sentence(kind: Kind, report: Report, confirmed: bool) -> str:
     """Return one sentence that says what the file does, or has done."""
-    counted = f"{report.counts[NEW]:,} new, {report.counts[CHANGED]:,} changed"
-    rows = f"{kind.words.capitalize()}: {counted}, {report.counts[UNCHANGED]:,} unchanged"
-    refused = f"{report.refused:,} refused"
+    written = f"{report.counts[NEW]:,} new, {report.counts[CHANGED]:,} changed"
+    others = f"{report.counts[UNCHANGED]:,} unchanged, {report.refused:,} refused"
     if report.stopped:
-        return f"{rows}. The import stopped at a row that another user has changed meanwhile."
+        return f"Written: {written}. It ended at a row that another user has changed meanwhile."
     if report.is_written:
-        return f"{rows} are written. {refused}." if report.refused else f"{rows}. All is written."
+        return f"{kind.words.capitalize()} written: {written}. The others: {others}."
     if confirmed and report.refused:
-        return f"Nothing is written: {refused}. Correct the file, or tick what you accept below."
+        return f"Nothing is written: rows are refused ({report.refused:,})."
     if not report.to_write and not report.refused:
         return NOTHING_NEW
-    return f"{rows}, {refused}. Nothing is written yet."
+    return f"{kind.words.capitalize()}: {written}, {others}. Nothing is written yet."
