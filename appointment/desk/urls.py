@@ -12,6 +12,7 @@ from appointment.desk import (
     line,
     mine,
     printing,
+    rebook,
 )
 
 app_name = "desk"
@@ -19,7 +20,17 @@ urlpatterns = [
     path("", day.DayPage.as_view(), name="day"),
     path("book/", booking.BookPage.as_view(), name="book"),
     path("away/", away.AwayPage.as_view(), name="away"),
+    path("away/hits/", away.Hits.as_view(), name="away-hits"),
+    path("away/visits/", away.Visits.as_view(), name="away-visits"),
+    path("away/propose/", away.Propose.as_view(), name="away-propose"),
+    path("away/leave/<id:pk>/take-back/", away.TakeBack.as_view(), name="away-take-back"),
+    path("away/visits/all/", rebook.RebookAll.as_view(), name="rebook-all"),
+    path("away/visits/<id:pk>/", rebook.RebookVisit.as_view(), name="rebook"),
     path("line/", line.LinePage.as_view(), name="line"),
+    path("line/offers/", line.OffersPart.as_view(), name="offers"),
+    path("line/<id:pk>/accept/", line.Accept.as_view(), name="accept"),
+    path("line/<id:pk>/decline/", line.Decline.as_view(), name="decline"),
+    path("line/<id:pk>/take-off/", line.TakeOff.as_view(), name="take-off"),
     path("hours/", hours.HoursPage.as_view(), name="hours"),
     path("figures/", figures.FiguresPage.as_view(), name="figures"),
     path("print/", printing.PrintPage.as_view(), name="print"),
