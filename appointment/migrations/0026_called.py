@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = (("appointment", "0023_reception_takes_entries_off"),)
+    dependencies = (("appointment", "0025_doctor_group"),)
     operations = (
         migrations.AlterField(
             model_name="appointmentevent",
