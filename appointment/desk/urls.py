@@ -7,17 +7,28 @@ from appointment.desk import (
     booking,
     day,
     figures,
+    finding,
     hours,
     importing,
     line,
     mine,
     printing,
     rebook,
+    visits,
 )
 
 app_name = "desk"
 urlpatterns = [
     path("", day.DayPage.as_view(), name="day"),
+    path("changes/", day.DayChanges.as_view(), name="day-changes"),
+    path("search/", finding.Search.as_view(), name="search"),
+    path("people/<id:pk>/", finding.PersonPanel.as_view(), name="person"),
+    path("visits/<id:pk>/check-in/", visits.CheckIn.as_view(), name="visit-check-in"),
+    path("visits/<id:pk>/done/", visits.Complete.as_view(), name="visit-complete"),
+    path("visits/<id:pk>/no-show/", visits.NoShow.as_view(), name="visit-no-show"),
+    path("visits/<id:pk>/undo/", visits.Undo.as_view(), name="visit-undo"),
+    path("visits/<id:pk>/cancel/", visits.Cancel.as_view(), name="visit-cancel"),
+    path("visits/<id:pk>/move/", visits.Move.as_view(), name="visit-move"),
     path("book/", booking.BookPage.as_view(), name="book"),
     path("away/", away.AwayPage.as_view(), name="away"),
     path("away/hits/", away.Hits.as_view(), name="away-hits"),
