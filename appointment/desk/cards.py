@@ -53,9 +53,7 @@ class VisitCard:
 
     @property
     def state_text(self) -> str:
-        """The state in words, such as "waiting 12 min"; of another day without the minutes."""
-        if not self.is_today:
-            return self.state
+        """The state in words, such as "waiting 12 min"."""
         if self.state == "waiting" and self.visit.checked_in_at:
             return f"waiting {minutes(self.at - self.visit.checked_in_at)} min"
         if self.state == "late" and not self.is_today:

@@ -8,13 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise, zip_longest
 from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from django.db.models import CharField, ExpressionWrapper, F, Q
+from phonenumber_field.phonenumber import to_python
 
 from appointment.desk.cards import VisitCard
 from appointment.models import Appointment
@@ -36,6 +37,22 @@ COLUMNS_OF_DOCTOR = (
 STATES = ("due", "waiting", "late", "done", "no-show", "canceled")
 
 
+@lru_cache(maxsize=10_000)
+def _international(number: str) -> str:
+    return str(to_python(number).as_international)
+
+
+class Phone(NamedTuple):
+    """A phone number as it is stored; to write one for people takes long, and many come again."""
+
+    stored: str
+
+    @property
+    def as_international(self) -> str:
+        """The number as people write it, such as +34 612 34 56 78."""
+        return _international(self.stored)
+
+
 @dataclass(slots=True)
 class Person:
     """The patient of a visit, as far as a card shows one."""
@@ -44,7 +61,7 @@ class Person:
     first_name: str
     last_name: str
     date_of_birth: date | None
-    phone_number: str
+    phone_number: Phone | None
 
     @property
     def name(self) -> str:
@@ -210,7 +227,8 @@ class Day:
         rows: Any = Appointment.objects.filter(location=self.site, date=self.day)
         rows = rows.annotate(phone=PHONE).order_by("starts_at", "patient__last_name_key", "pk")
         for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
-            person = Person(patient, first, last, born, phone) if patient else None
+            number = Phone(phone) if phone else None
+            person = Person(patient, first, last, born, number) if patient else None
             yield VisitRow(*columns, person, self.site)
 
     def _read_slots(self) -> Iterator[SlotRow]:

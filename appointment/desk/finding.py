@@ -83,9 +83,9 @@ class PersonPanel(Panel):
     permission = VIEW_PATIENTS
     part = "desk/person.html"
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def get(self, request: HttpRequest, patient_id: int) -> HttpResponse:
         """Show the person."""
-        patient = get_object_or_404(patients_for_staff(self.user), pk=pk)
+        patient = get_object_or_404(patients_for_staff(self.user), pk=patient_id)
         visits = self._visits(patient)
         may_add = self.user.is_staff_with(ADD_VISITS)
         return self.panel(patient, patient=patient, may_add=may_add, **visits)

@@ -47,9 +47,9 @@ class VisitAction(VisitPanel):
     done: ClassVar[str] = ""
     after: ClassVar[tuple[str, ...]] = ()
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Call the verb and say what it did."""
-        visit = self.visit(pk)
+        visit = self.visit(appointment_id)
         if VisitCard(visit, self.at).state in self.after:
             return self.answer(self.said(visit))
         return self.answer(self.attempt(partial(self.act, visit)))
@@ -120,9 +120,9 @@ class AskingPanel(VisitPanel):
 class Undo(AskingPanel):
     """Take back the last check-in, done, no-show or cancelation of a visit."""
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Take it back and say how the visit stands now."""
-        return self.attempt_or_ask(partial(self.act, self.visit(pk)), "Undo")
+        return self.attempt_or_ask(partial(self.act, self.visit(appointment_id)), "Undo")
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence."""
@@ -140,18 +140,18 @@ class Cancel(AskingPanel):
 
     part = "desk/cancel.html"
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def get(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Show the reasons."""
-        visit = self.visit(pk)
+        visit = self.visit(appointment_id)
         why = BEGUN if needs_a_reason(visit, self.at) == BEGUN else ""
         line = visit_line(visit)
         return self.panel(visit.patient, visit=visit, line=line, reasons=CANCEL_REASONS, why=why)
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Cancel the visit."""
         reason = request.POST.get("reason", "")
         fields = {"reason": reason, "detail": request.POST.get("detail", "")}
-        act = partial(self.act, self.visit(pk))
+        act = partial(self.act, self.visit(appointment_id))
         return self.attempt_or_ask(act, "Cancel", **fields)
 
     def act(self, visit: Appointment) -> Said:
@@ -182,14 +182,14 @@ class Move(AskingPanel):
 
     part = "desk/move.html"
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def get(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Show the free times."""
-        visit = self.visit(pk)
+        visit = self.visit(appointment_id)
         return self.panel(visit.patient, **self._times(visit))
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Move the visit to the chosen time."""
-        visit, slot = self.visit(pk), self.key("slot")
+        visit, slot = self.visit(appointment_id), self.key("slot")
         self.moved = visit
         act = partial(self.act, visit, slot or 0)
         return self.attempt_or_ask(act, "Move", slot=slot or "")
