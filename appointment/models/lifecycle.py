@@ -340,3 +340,16 @@ class Lifecycle(models.Model):
         self.needs_rebooking = False
         self._record(Kind.KEPT, by, at or timezone.now(), detail=reason)
         return self
+
+    def note_call(self, by: User | None = None, at: datetime | None = None) -> Self:
+        """Record that staff have called the patient about the visit, without an answer.
+
+        Changes nothing else. Raises InvalidTransition for a visit that is not scheduled or whose
+        patient is erased. Locks the appointment.
+        """
+        with transaction.atomic():
+            rows = self._rows.active().filter(pk=self.pk, patient__isnull=False)
+            if not rows.select_for_update(no_key=True).order_by("pk").exists():
+                raise InvalidTransition("This visit is not scheduled any more.")
+            self._record(Kind.CALLED, by, at or timezone.now())
+        return self
