@@ -13,6 +13,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from doctor.exceptions import AlreadyAway
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
 from doctor.wall_time import A_DAY, Span, enclosing_span, instant_of, spans_of_days
@@ -121,7 +122,8 @@ class TimeOff(DoctorLocationModel):
 
     class Meta:
         ordering = ("-starts_at", "-pk")
-        verbose_name_plural = "time off"
+        verbose_name = "leave or closure"
+        verbose_name_plural = "leave and closures"
         indexes = (
             models.Index(fields=["doctor", "ends_at"], name="doctor_timeoff_doctor_ends"),
             models.Index(fields=["location", "ends_at"], name="doctor_timeoff_location_ends"),
@@ -166,6 +168,19 @@ class TimeOff(DoctorLocationModel):
         """Return the slots that the leave closes, without those that have ended at the instant."""
         owner: Any = self.doctor or self.location
         return owner.slots.coming(at).overlapping(self.starts_at, self.ends_at)
+
+    def enter(self, at: datetime | None = None) -> None:
+        """Publish this new leave, unless a stored one covers all of it: a form was sent twice.
+
+        Raises AlreadyAway, and as `publish`.
+        """
+        at = at or timezone.now()
+        with transaction.atomic():
+            self.lock_calendar()
+            stored = TimeOff.objects.filter(doctor=self.doctor, location=self.location)
+            if stored.filter(starts_at__lte=self.starts_at, ends_at__gte=self.ends_at).exists():
+                raise AlreadyAway
+            self.publish(at)
 
     def publish(self, at: datetime | None = None) -> None:
         """Save the leave, close the slots it overlaps and open those it no longer overlaps.
