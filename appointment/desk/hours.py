@@ -209,7 +209,7 @@ class WeekPage(WeekForm):
         return self.answer_saved(said, self.doctor, typed.first_day)
 
     def _change(self, typed: TypedWeek) -> Said:
-        week, seen = Week(self.doctor, self.clinic), self.request.POST.get("seen", "")
+        week, seen = Week(self.doctor, self.clinic), self.request.POST.get("seen")
         first, sessions = typed.first_day, typed.sessions
         with hours_named(self.user):
             change = week.change(first, sessions, at=self.at, keep=typed.keep, seen=seen)

@@ -64,7 +64,7 @@ class DoctorHours:
         self.at = at
         rows = WeeklyHours.objects.at_sites_of(user).filter(doctor=doctor)
         coming = rows.valid_on_or_after(earliest_date(at))
-        self.every = list(coming.select_related("doctor", "location").order_by("start_time", "pk"))
+        self.every = list(coming.order_by("start_time", "pk"))
 
     def site_keys(self) -> set[int]:
         """Return the keys of the sites where the doctor has hours."""
