@@ -40,7 +40,9 @@ class DayBase(DeskPage):
             may_add=self.user.is_staff_with(ADD_VISITS),
             home=home,
             may_see_hours=self.user.is_staff_with(VIEW_HOURS),
-            hours_url=reverse("desk:hours"),
+            free_url=reverse("desk:free"),
+            squeeze_in_url=reverse("desk:squeeze-in"),
+            walk_in_url=reverse("desk:walk-in"),
             people_url=f"{home}people/" if self.user.is_staff_with(VIEW_PATIENTS) else "",
             **more,
         )
@@ -71,7 +73,8 @@ class DayPage(DayBase):
         }
 
     def _link(self, day: date) -> str:
-        query = {"location": self.site.pk, "date": day} if self.site else {"date": day}
+        query: dict[str, Any] = {"location": self.site.pk} if self.site else {}
+        query["date"] = day.isoformat()
         return f"{reverse('desk:day')}?{urlencode(query)}"
 
     def _next_with_hours(self, day: Day) -> dict[str, Any] | None:
@@ -103,5 +106,5 @@ class DayChanges(DayBase):
         sent = dict(each.partition(":")[::2] for each in request.POST.getlist("column"))
         if not (changed := day.changed_columns(sent)):
             return HttpResponse(status=204)
-        known = {"columns": changed, "cells": day.changed_cells(sent)}
+        known: dict[str, Any] = {"columns": changed, "cells": day.changed_cells(sent)}
         return self.page(template="desk/day_changes.html", day=day, **known)

@@ -215,8 +215,9 @@ class Day:
         [self.span] = spans_of_days(day, day, {site.pk: site.time_zone})
         self.visits = list(self._read_visits())
         slots = list(self._read_slots())
-        keys = {row.doctor for row in (*self.visits, *slots)}
-        self.columns = self._read_doctors(keys, {visit.doctor for visit in self.visits})
+        with_visits = {visit.doctor for visit in self.visits}
+        keys = with_visits | {slot.doctor for slot in slots}
+        self.columns = self._read_doctors(keys, with_visits)
         self.leaves = self._read_leaves(keys)
         self.flagged = Appointment.objects.filter(location=site).to_rebook().count()
         self._arrange(slots)
@@ -229,7 +230,7 @@ class Day:
         for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
             number = Phone(phone) if phone else None
             person = Person(patient, first, last, born, number) if patient else None
-            yield VisitRow(*columns, person, self.site)
+            yield VisitRow(*(*columns, person, self.site))
 
     def _read_slots(self) -> Iterator[SlotRow]:
         rows: Any = Slot.objects.between(self.day, self.day, [self.site])
@@ -300,7 +301,8 @@ class Day:
             yield last
 
     def _cell(self, column: Column, block: Block) -> Cell:
-        standing, canceled = [], []
+        standing: list[Card] = []
+        canceled: list[Card] = []
         for visit in block.visits:
             time = "" if visit.starts_at == block.starts_at else self.clock(visit.starts_at)
             card = card_of(visit, self.at, self.may_change, time)

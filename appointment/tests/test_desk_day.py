@@ -64,7 +64,7 @@ def text_of(html: str) -> str:
 
 def cell(html: str, slot: Slot | None, key: str = "") -> str:
     """Return the text of the cell of a slot."""
-    found = re.search(f'<td id="{key or f"s{slot.pk}"}"(.*?</td>)', html, re.DOTALL)  # type: ignore[union-attr]
+    found = re.search(f'<td id="{key or f"s{slot.pk}"}"(.*?</td>)', html, re.DOTALL)
     assert found, html
     return text_of(f"<td {found[1]}")
 

@@ -14,6 +14,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (typing(event.target)) return;
+  if (event.target.matches(".desk-box") && event.key.startsWith("Arrow")) return;  // they scroll it
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (!target) return;
   event.preventDefault();
