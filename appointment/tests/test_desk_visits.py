@@ -111,6 +111,10 @@ def test_without_a_script_a_click_leads_back_to_the_page_with_the_sentence(
     page = desk.get(f"/admin/desk/visits/{visit.pk}/move/")
     assert "<html" in page.content.decode()
     assert 'name="slot"' in page.content.decode()
+    canceled = {"panel": 1, "reason": "Doctor ill"}
+    assert (
+        desk.post(f"/admin/desk/visits/{visit.pk}/cancel/", canceled)["Location"] == "/admin/desk/"
+    )
 
 
 def test_a_visit_is_canceled_for_a_reason_from_the_list(desk: Client, visit: Appointment) -> None:
