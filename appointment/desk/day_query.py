@@ -103,10 +103,13 @@ class SlotRow(NamedTuple):
 
 
 class Card(NamedTuple):
-    """What a cell shows of one visit. `time`: only where it differs from the time of the row."""
+    """What a cell shows of one visit. `time`: only where it differs from the time of the row.
 
-    pk: int
-    patient: int | None
+    Keys are texts: a template would look up how to write a number.
+    """
+
+    pk: str
+    patient: str
     person: str
     birth_year: str
     phone: str
@@ -121,13 +124,13 @@ class Card(NamedTuple):
 class Cell(NamedTuple):
     """A time of a doctor in the table: over `rows` rows, with its visits and its free places.
 
-    `key`: the id of the element. `slot`: None for a visit that has lost its time. `closed`: why
+    `key`: the id of the element. `slot`: empty for a visit that has lost its time. `closed`: why
     no more can be booked. `held`: places that are offered to the waitlist.
     """
 
     key: str
     rows: int
-    slot: int | None = None
+    slot: str = ""
     cards: tuple[Card, ...] = ()
     canceled: tuple[Card, ...] = ()
     free: int = 0
@@ -188,8 +191,8 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
     """Return what the desk shows of a visit: an `Appointment` or a `VisitRow`."""
     card = VisitCard(visit, at, may_change)
     return Card(
-        visit.pk,
-        visit.patient and visit.patient.pk,
+        str(visit.pk),
+        str(visit.patient.pk) if visit.patient else "",
         card.person,
         card.birth_year,
         card.phone,
@@ -323,7 +326,7 @@ class Day:
         return Cell(
             f"s{slot.pk}",
             1,
-            slot.pk,
+            str(slot.pk),
             free=0 if closed or over else max(0, slot.left),
             begun=slot.starts_at <= self.at,
             closed=closed,
