@@ -20,8 +20,8 @@ DEV := .venv/.dev-$(call CHECKSUM,requirements.txt requirements-dev.txt)
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -u -m pytest
-# One worker for each core, four at most. Each has a database of its own.
-WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# One worker for each core, four at most. Each has a database of its own. conftest.py orders the files.
+WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 RUNS := 5
 # Static checks need neither the developer's settings nor a database file.
 CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://
