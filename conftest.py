@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: the database, quick passwords and clients, and people."""
 
 import gc
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -35,6 +36,16 @@ hypothesis.settings.load_profile("suite")
 
 # No statement of any test converts a wall time: each database has zone data of its own.
 connection_created.connect(watch_conversions)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Migrate the database that the workers copy while they still import the tests."""
+    config = session.config
+    if config.pluginmanager.hasplugin("dsession"):  # this process starts the workers
+        templates = Templates(config.stash[KEY], config.stash[FOLDER])
+        migration = threading.Thread(target=templates.migrated)
+        migration.start()
+        config.add_cleanup(migration.join)  # before the database stops
 
 
 # These take longest, and have few tests.
