@@ -351,6 +351,11 @@ class Day:
 
     # --- What the page shows ---
 
+    @property
+    def is_today(self) -> bool:
+        """Whether it is today on the calendar of the site."""
+        return self.day == self.site.today(self.at)
+
     def clock(self, at: datetime) -> str:
         """Return the time on the clock of the site, with its zone on a day that has two."""
         local = at.astimezone(self.zone)
