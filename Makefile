@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stress test-all drill drill-short lint format lock clean audit sbom mutants hops clients
+.PHONY: help run test test-stress test-all drill drill-short pictures lint format lock clean audit sbom mutants hops clients
 
 # A stamp says that these requirements are installed for this Python. Its name has their checksum,
 # so that neither a clone's file times nor a change of branch mislead. It is made last, so that half
@@ -20,6 +20,8 @@ DEV := .venv/.dev-$(call CHECKSUM,requirements.txt requirements-dev.txt)
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -u -m pytest
+# It says loudly, at the end of a run, that the tests in a browser found none.
+NO_BROWSER := $(BIN)/python -m tests.browser.chromium
 # One worker for each core, four at most. Each has a database of its own.
 WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 RUNS := 5
@@ -47,16 +49,17 @@ run: $(RUNTIME)  ## serve the clinic with demo data on port 8000 (PORT=, DATABAS
 
 # Each test runs once: on PostgreSQL, and also on SQLite if the database has a part in its claim
 # (tests/database.py). The workers share the files of tests between them. pytest exits with 5 if ARGS
-# select no test on a database.
+# select no test on a database. Pages at other widths and in the dark are left to `make test-all`.
 test: $(DEV)  ## run every test once, on PostgreSQL or on both databases (ARGS= goes to pytest)
 	@failed=; began=$$SECONDS; \
 	run() { name=$$1; shift; status=0; "$$@" || status=$$?; \
 		case $$status in 0) none=;; 5) none="$$none $$name";; *) failed="$$failed $$name";; esac; }; \
 	echo "=== Tests on PostgreSQL"; \
-	run PostgreSQL $(PYTEST) --db=postgres $(WORKERS) $(ARGS); \
+	run PostgreSQL $(PYTEST) --db=postgres -m "not widths" $(WORKERS) $(ARGS); \
 	echo "=== Tests on SQLite: those in whose claim the database has a part"; \
-	run SQLite $(PYTEST) --db=sqlite -m "both_databases or only_on" $(WORKERS) $(ARGS); \
+	run SQLite $(PYTEST) --db=sqlite -m "(both_databases or only_on) and not widths" $(WORKERS) $(ARGS); \
 	echo "=== $$((SECONDS - began)) s"; \
+	$(NO_BROWSER); \
 	test "$$none" != " PostgreSQL SQLite" || { echo "No test was selected."; exit 1; }; \
 	test -z "$$failed" || { echo "FAILED on$$failed"; exit 1; }; \
 	echo "All tests passed$${none:+ (none was selected on$$none)}."
@@ -87,6 +90,7 @@ test-all: $(DEV)  ## run every test on both databases, with coverage (ARGS= goes
 	echo "=== Branch coverage"; \
 	$(BIN)/python -m coverage combine --quiet; \
 	$(BIN)/python -m coverage report || failed="$$failed coverage"; \
+	$(NO_BROWSER); \
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All tests passed on PostgreSQL and on SQLite."
 
@@ -112,6 +116,10 @@ drill-short: $(DEV)  ## run every drill once at small size, both databases at on
 	echo "=== $$((SECONDS - began)) s"; \
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All drills passed on SQLite and on PostgreSQL."
+
+# The pictures of the docs, of the demo's clinic on a day that never changes.
+pictures: $(DEV)  ## remake docs/pictures/ in the browser (CHROMIUM=)
+	@BROWSER=required $(PYTEST) --db=sqlite -o python_files=pictures.py tests/browser/pictures.py $(ARGS)
 
 lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAPI schema and dependencies
 	@failed=; \

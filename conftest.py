@@ -21,6 +21,7 @@ from doctor.models import Location
 from doctor.tests.factories import DoctorFactory, LocationFactory, SiteStaffFactory
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
+from tests.browser import chromium
 from tests.database import FOLDER, KEY, Database
 from tests.flush import Flush
 from tests.people import reception_group
@@ -45,6 +46,14 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it loudly if tests in a browser did not run, since there is none."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(chromium.MISSING in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.write_line(f"!!! {count} tests: {chromium.MISSING}", red=True, bold=True)
 
 
 # --- Database -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ JOBS: tuple[Job, ...] = (
     ("entries expired", jobs.expire_entries),
     ("free places offered", jobs.offer_free_places),
     ("idempotency keys deleted", jobs.delete_old_keys),
+    ("proposals deleted", jobs.delete_old_proposals),
     ("files to import deleted", StagedImport.objects.delete_expired),
     MAIL_JOB,
     ("mails deleted", delete_old_mail),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import connections, transaction
 
 # Migrations fill these tables. If a test changes one, it gets its original rows back.
 KEPT = ("django_content_type", "auth_group", "auth_permission", "auth_group_permissions")
@@ -29,7 +29,7 @@ class Flush:
     """A callable that returns the database to its state at this object's creation."""
 
     def __init__(self, connection: Any) -> None:
-        self.connection = connection
+        self._alias = connection.alias
         tables = connection.introspection.django_table_names(only_existing=True)
         self._asking = " UNION ALL ".join(
             f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})"
@@ -48,6 +48,11 @@ class Flush:
             self._empty(cursor, self._filled(cursor))
             changed = [table for table in KEPT if self._rows(cursor, table) != self.kept[table]]
             self._restore(cursor, changed)
+
+    @property
+    def connection(self) -> Any:
+        """Return the thread's connection of now: an event loop in the thread has one of its own."""
+        return connections[self._alias]
 
     def _filled(self, cursor: Any) -> list[str]:
         cursor.execute(self._asking)

@@ -75,13 +75,14 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "CREATE_INDEX": NO_ROW_YET,
         "CREATE_INDEX_EXCLUSIVE": NO_ROW_YET,
     },
+    ("appointment", "0028_proposals"): {"ADD_UNIQUE": NEW_TABLE},
     ("doctor", "0002_weekly_hours_time_off_rules"): {
         "NOT_NULL": BEFORE_SERVICE,
         "ADD_UNIQUE": NEW_TABLE,
         "CREATE_INDEX": BEFORE_SERVICE,
         "CREATE_INDEX_EXCLUSIVE": BEFORE_SERVICE,
     },
-    ("doctor", "0011_external_ids"): {
+    ("doctor", "0012_external_ids"): {
         "ADD_UNIQUE": NO_EXTERNAL_ID_YET,
         "CREATE_INDEX": NO_EXTERNAL_ID_YET,
         "CREATE_INDEX_EXCLUSIVE": NO_EXTERNAL_ID_YET,

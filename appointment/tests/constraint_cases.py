@@ -5,11 +5,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Model
+from django.utils import timezone
 
 from accounts.models import KnownDevice, OutgoingMail
 from accounts.models.mail import MailKind
 from accounts.tests.factories import UserFactory
-from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer, WaitlistEntry
+from appointment.models import (
+    Appointment,
+    DeclinedSlot,
+    IdempotencyKey,
+    Offer,
+    Proposal,
+    WaitlistEntry,
+)
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot, TimeOff, WeeklyHours
 from doctor.tests.factories import (
@@ -118,6 +126,12 @@ def declined_again() -> Case:
     for row in (first, second):
         row.save()
     return second, {"doctor": first.doctor, "starts_at": first.starts_at}
+
+
+def proposal(number: int = 0) -> Proposal:
+    """Store a time proposed for the visit 1, or another for the visit 2 if the number is not 0."""
+    row = {"visit": 2 if number else 1, "slot": 1, "number": number, "rank": 0}
+    return Proposal.objects.create(**row, until=timezone.now())
 
 
 def known_twice() -> Case:
@@ -229,4 +243,12 @@ BREAKS: dict[str, Callable[[], Case]] = {
     ),
     "appointment_offer_status_known": lambda: (offer(), {"status": "lost"}),
     "appointment_idempotency_one_per_user_and_key": second_key,
+    "appointment_proposal_once_per_visit_and_slot": lambda: (
+        proposal(number=1),
+        {"visit": proposal().visit},
+    ),
+    "appointment_proposal_once_per_place": lambda: (
+        proposal(number=1),
+        {"number": proposal().number},
+    ),
 }

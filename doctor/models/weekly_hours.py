@@ -300,6 +300,35 @@ class WeeklyHours(SessionTimesModel):
             version.skipped = tuple(version._update_sessions(first, last, keep, at).skipped)
         return version
 
+    def begin(self, at: datetime) -> None:
+        """Save new hours that begin after today, and generate their sessions, as `publish` does.
+
+        Visits that are kept at times which these hours have get their slot back: they leave the
+        work list. Locks as `publish` does.
+        """
+        with atomic_or_schedule_overlap():
+            self.lock_calendar()
+            self.full_clean()
+            self._refuse_overlap(at)
+            self.save()
+            last = self.location.today(at) + A_DAY * settings.HOURS_AHEAD_DAYS
+            self.skipped = tuple(self._update_sessions(self.valid_from, last, True, at).skipped)
+
+    def end(self, first: date, *, keep: bool = False, at: datetime | None = None) -> None:
+        """End the hours on the day before a date after today; sessions before it do not change.
+
+        Hours that begin on that date or later are deleted. `keep` and errors as in `publish`.
+        """
+        at = at or timezone.now()
+        with transaction.atomic():
+            self.lock_calendar()
+            self.refresh_from_db()
+            if self.valid_from >= first:
+                self.unpublish(keep, at)
+                return
+            self._end_before(first)
+            SessionUpdate(self._session_template(), first, at).apply((), keep)
+
     def lock_children(self) -> None:
         """Lock the generated sessions first: an edit of one also locks it before its location."""
         if self.pk:

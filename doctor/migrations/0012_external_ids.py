@@ -6,7 +6,7 @@ from extensions.text import validate_one_line
 
 
 class Migration(migrations.Migration):
-    dependencies = [("doctor", "0010_fold_names")]
+    dependencies = [("doctor", "0011_words_of_staff")]
 
     operations = [
         migrations.AddField(

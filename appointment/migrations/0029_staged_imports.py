@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("appointment", "0023_reception_takes_entries_off"),
+        ("appointment", "0028_proposals"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
