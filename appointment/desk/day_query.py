@@ -25,7 +25,7 @@ from doctor.models.booking_rules import places_left
 from doctor.wall_time import spans_of_days
 
 COLUMNS_OF_VISIT = (
-    "pk", "slot", "doctor", "starts_at", "ends_at", "date", "status", "reason", "cancel_reason",
+    "pk", "slot", "doctor", "starts_at", "ends_at", "status", "reason", "cancel_reason",
     "checked_in_at", "needs_rebooking", "patient", "patient__first_name", "patient__last_name",
     "patient__date_of_birth", "phone",
 )  # fmt: skip
@@ -78,13 +78,13 @@ class VisitRow:
     doctor: int
     starts_at: datetime
     ends_at: datetime
-    date: date
     status: str
     reason: str
     cancel_reason: str
     checked_in_at: datetime | None
     needs_rebooking: bool
     patient: Person | None
+    date: date
     location: Location
 
 
@@ -233,7 +233,7 @@ class Day:
         for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
             number = Phone(phone) if phone else None
             person = Person(patient, first, last, born, number) if patient else None
-            yield VisitRow(*(*columns, person, self.site))
+            yield VisitRow(*(*columns, person, self.day, self.site))
 
     def _read_slots(self) -> Iterator[SlotRow]:
         rows: Any = Slot.objects.between(self.day, self.day, [self.site])
