@@ -10,8 +10,8 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.admin.sites import AdminSite
 from django.contrib.auth import user_login_failed
+from django.contrib.auth.forms import AuthenticationForm
 from django.core.checks import CheckMessage, Error
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -24,7 +24,20 @@ WRONG = (
 )
 
 
-class CodeForm(AdminAuthenticationForm):
+class LoginForm(AdminAuthenticationForm):
+    """The login form for those who may open the admin: staff, and others whom a permission admits.
+
+    Django's own admits staff alone.
+    """
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Raise ValidationError for a user who may not open the admin."""
+        AuthenticationForm.confirm_login_allowed(self, user)
+        if not user.may_open_admin:
+            raise self.get_invalid_login_error()
+
+
+class CodeForm(LoginForm):
     """The login form: address, password and code; the error does not say which of them is wrong."""
 
     error_messages = {**AdminAuthenticationForm.error_messages, "invalid_login": WRONG}
@@ -51,7 +64,10 @@ class CodeForm(AdminAuthenticationForm):
 
 
 class ClinicAdminSite(OTPAdminSite):
-    """Admits staff; with ADMIN_SECOND_FACTOR only those who typed a right code in this session."""
+    """Admits users who `may_open_admin`, in a session in which they have typed a right code.
+
+    The code is asked for if ADMIN_SECOND_FACTOR is on.
+    """
 
     site_header = site_title = "Clinic appointments"
 
@@ -59,9 +75,9 @@ class ClinicAdminSite(OTPAdminSite):
         super().__init__(name)  # django-otp's default is "otpadmin", but URLs are named "admin:..."
 
     @property
-    def login_form(self) -> type[AdminAuthenticationForm] | None:
-        """The form of the login page; None means Django's own."""
-        return CodeForm if settings.ADMIN_SECOND_FACTOR else None
+    def login_form(self) -> type[AdminAuthenticationForm]:
+        """The form of the login page."""
+        return CodeForm if settings.ADMIN_SECOND_FACTOR else LoginForm
 
     @property
     def login_template(self) -> str | None:
@@ -85,9 +101,9 @@ class ClinicAdminSite(OTPAdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the user may open the admin at all."""
-        if settings.ADMIN_SECOND_FACTOR:
-            return bool(super().has_permission(request))
-        return AdminSite.has_permission(self, request)
+        user: Any = request.user
+        may = user.is_authenticated and user.may_open_admin
+        return bool(may and (not settings.ADMIN_SECOND_FACTOR or user.is_verified()))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return what every page gets; the page of a history asks whether to show addresses."""

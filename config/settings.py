@@ -153,6 +153,7 @@ ADMIN_SECOND_FACTOR = (
 )
 DAY_FIRST_NUMBERS = "doctor.admin.dates.numbers_are_day_first"  # in dates that staff type
 ADMIN_FORM_STORE = "appointment.models.idempotency.save_form_once"
+ADMIN_PERMISSIONS = ("appointment.view_own_day",)  # admit others than staff to the admin
 ADMIN_FRONT_PAGE = "appointment.desk.access.front_page"  # where /admin/ leads a user
 DESK_REFRESH_SECONDS = environment.number("DESK_REFRESH_SECONDS", 20)  # pages of the desk
 OTP_TOTP_ISSUER = "Clinic appointments"

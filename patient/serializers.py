@@ -185,14 +185,8 @@ class ActorSerializer(serializers.ModelSerializer[AuditEvent]):
         fields = ("role", "name")
 
     def get_name(self, event: AuditEvent) -> str | None:
-        """Return the name on the day of the event; null for patients, the system and no name.
-
-        An event from before names were kept has the present name, if the account still exists.
-        """
-        if event.role not in AuditEvent.NAMED:
-            return None
-        present = event.actor and event.actor.full_name
-        return (present if event.actor_name is None else event.actor_name) or None
+        """Return the name on the day of the event; null for patients, the system and no name."""
+        return event.public_name
 
 
 @extend_schema_serializer(

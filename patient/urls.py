@@ -21,6 +21,5 @@ urlpatterns = [
     path("profile/", own_profile, name="own-profile"),
     path("profile/<id:pk>/", views.PatientViewSet.as_view(READ_WRITE_ERASE), name="patient-detail"),
     path("claim/", views.ClaimView.as_view(), name="claim"),
-    path("access-log/", views.AccessLogView.as_view(), name="access-log"),
     path("", include(router.urls)),
 ]

@@ -1,30 +1,24 @@
 """Profiles, dependents and the access log of the caller. Other patients are 404."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
-from rest_framework.generics import GenericAPIView, ListAPIView, get_object_or_404
+from rest_framework.generics import GenericAPIView, get_object_or_404
 from rest_framework.mixins import CreateModelMixin, DestroyModelMixin, UpdateModelMixin
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
 from accounts.audit.views import (
-    AuditedListMixin,
     AuditedRetrieveMixin,
     AuditedViewMixin,
-    record_read,
 )
-from accounts.models import AuditEvent
 from accounts.requests import SignedInRequest
-from patient.filters import AccessLogFilter
-from patient.models import ClaimCode, MergedPatient, Patient
+from patient.models import ClaimCode, Patient
 from patient.permissions import MayClaim
 from patient.serializers import (
-    AccessSerializer,
     ClaimSerializer,
     DependentSerializer,
     PatientSerializer,
@@ -124,25 +118,3 @@ class ClaimView(GenericAPIView[Patient]):
             for throttle in self.get_throttles():
                 throttle.take_back(request)  # type: ignore[attr-defined]
         return answer
-
-
-class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
-    """List who has read or changed data of the caller and dependents, latest first.
-
-    Reads of this list are left out.
-    """
-
-    audited_model = AuditEvent
-    queryset = AuditEvent.objects.all()
-    serializer_class = AccessSerializer
-    filterset_class = AccessLogFilter
-
-    def get_queryset(self) -> QuerySet[AuditEvent]:
-        """Return the audit events of the caller's patients, and of records merged into them."""
-        patients = Patient.objects.cared_for_by(self.request.user)
-        log: QuerySet[AuditEvent] = MergedPatient.objects.access_log_of(patients)
-        return log.select_related("actor")
-
-    def record_read(self, of: Any, rows: Iterable[Any]) -> None:
-        """Record the read in the role `patient`: all rows concern the caller or dependents."""
-        record_read(of, rows, "whose", role=AuditEvent.Role.PATIENT)

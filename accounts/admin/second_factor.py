@@ -20,7 +20,7 @@ from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.exceptions import DomainError
 
-UNKNOWN = "No member of staff has this address."
+UNKNOWN = "No member of staff, and no doctor who may sign in here, has this address."
 
 
 class SecondFactorView(View):
@@ -98,8 +98,8 @@ class SecondFactorView(View):
             raise PermissionDenied
         factor.require(_code(request))
         email = fold_email(request.POST.get("email", ""))[:254].replace("\0", "")
-        colleague = User.objects.filter(email=email, is_staff=True, is_active=True).first()
-        if colleague is None:
+        colleague = User.objects.filter(email=email, is_active=True).first()
+        if colleague is None or not colleague.may_open_admin:
             raise DomainError(UNKNOWN)
         self.log(request, colleague, "One-time code given.")
         return {"given": SecondFactor(colleague).give_code(), "colleague": colleague}

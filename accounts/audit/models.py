@@ -158,6 +158,18 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         return f"Event {self.pk}"
 
+    @property
+    def public_name(self) -> str | None:
+        """The name that the access log shows: of staff and doctors, as on the day of the event.
+
+        None for other roles, and without a name. An event from before names were kept has the
+        present name, if the account still exists.
+        """
+        if self.role not in self.NAMED:
+            return None
+        present = self.actor and self.actor.full_name
+        return (present if self.actor_name is None else self.actor_name) or None
+
     @classmethod
     def build(
         cls, context: RequestContext, patient: Any, action: str, **known: Any

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import hashers
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -265,6 +266,16 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     def is_staff_with(self, permission: str) -> bool:
         """Whether they are staff and hold the permission, as both admin and API require."""
         return self.is_staff and self.has_perm(permission)
+
+    @property
+    def may_open_admin(self) -> bool:
+        """Whether the user may sign in at the admin, a second factor aside.
+
+        They are staff, or hold one of ADMIN_PERMISSIONS: doctors see their own day there, and hold
+        no permission for any model.
+        """
+        others = settings.ADMIN_PERMISSIONS
+        return self.is_active and (self.is_staff or any(map(self.has_perm, others)))
 
     @cached_property
     def sites(self) -> frozenset[int] | None:

@@ -15,7 +15,7 @@ class Login:
 
 ADMIN = Login("admin@example.com", "everything in the admin")
 RECEPTION = Login("reception@example.com", "the reception's part of the admin")
-DOCTOR = Login("doctor@example.com", "the API as a doctor")
+DOCTOR = Login("doctor@example.com", "the own day in the admin, and the API as a doctor")
 PATIENT = Login("patient@example.com", "the API as a patient with visits")
 
 LOGINS = (ADMIN, RECEPTION, DOCTOR, PATIENT)

@@ -60,8 +60,10 @@ def create() -> None:
     _account(ADMIN, "Alex", "Rivera", is_staff=True, is_superuser=True)
     reception = _account(RECEPTION, "Robin", "Ferrer", is_staff=True)
     reception.groups.add(*Group.objects.filter(name="Reception"))
+    doctor = _account(DOCTOR, DOCTORS[0].first_name, DOCTORS[0].last_name)
+    doctor.groups.add(*Group.objects.filter(name="Doctor"))
     _create_directory()
-    _create_doctors(_account(DOCTOR, DOCTORS[0].first_name, DOCTORS[0].last_name))
+    _create_doctors(doctor)
     own = _account(PATIENT, *_names(0))
     for number in range(PATIENTS):
         _create_patient(number, own)

@@ -6,9 +6,12 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from doctor.models import Doctor
+
 VIEW_VISITS = "appointment.view_appointment"
 ADD_VISITS = "appointment.add_appointment"
 CHANGE_VISITS = "appointment.change_appointment"
+VIEW_OWN_DAY = "appointment.view_own_day"
 
 
 def may_see_desk(user: Any) -> bool:
@@ -16,11 +19,20 @@ def may_see_desk(user: Any) -> bool:
     return bool(user.is_staff_with(VIEW_VISITS)) and (user.sites is None or bool(user.sites))
 
 
+def own_doctor(user: Any) -> Doctor | None:
+    """Return the active doctor whose day this user may see as the own one, or None."""
+    if not user.has_perm(VIEW_OWN_DAY):
+        return None
+    return Doctor.objects.active().filter(user=user).first()
+
+
 def front_page(request: HttpRequest) -> str | None:
     """Return the URL to which `/admin/` leads this user, or None for the list of records.
 
     The setting ADMIN_FRONT_PAGE names this function.
     """
-    if admin.site.has_permission(request) and may_see_desk(request.user):
-        return reverse("desk:day")
-    return None
+    if not admin.site.has_permission(request):
+        return None
+    if own_doctor(request.user):
+        return reverse("desk:mine")
+    return reverse("desk:day") if may_see_desk(request.user) else None

@@ -32,7 +32,8 @@ class VisitCard:
     @property
     def phone(self) -> str:
         """The phone number of the patient, or an empty string."""
-        return str(self.visit.patient.phone_number) if self.visit.patient else ""
+        number: Any = self.visit.patient and self.visit.patient.phone_number
+        return str(number.as_international) if number else ""
 
     @property
     def state(self) -> str:
@@ -55,6 +56,8 @@ class VisitCard:
         """The state in words, such as "waiting 12 min"."""
         if self.state == "waiting" and self.visit.checked_in_at:
             return f"waiting {minutes(self.at - self.visit.checked_in_at)} min"
+        if self.state == "late" and not self.is_today:
+            return "not concluded"
         if self.state == "late":
             return f"late {minutes(self.at - self.visit.starts_at)} min"
         return self.state

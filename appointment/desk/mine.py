@@ -1,17 +1,282 @@
-"""A doctor's own day."""
+"""A doctor's own day: the visits, the own leave, and the histories that the doctor may read."""
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, ClassVar
 
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+
+from accounts.audit.views import record_read
+from accounts.models import AuditEvent
+from appointment.desk.access import own_doctor
+from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.cards import VisitCard
 from appointment.desk.pages import DeskPage
+from appointment.models import Appointment
+from appointment.models.event import LIVE, Status
+from appointment.models.treatment import readable_patient
+from doctor.models import Doctor, Location, TimeOff
+from doctor.wall_time import instant_of, validate_date
+from extensions.formats import date_text, instant_text
+from patient.models import MedicalHistory, Patient
+
+A_DAY = timedelta(days=1)
+
+# What a doctor does with a visit: the verb, the words of the button, and of the sentence.
+OWN_VERBS: dict[str, tuple[Callable[..., Appointment], str, str]] = {
+    "check_in": (Appointment.check_in, "Arrived", "has arrived"),
+    "complete": (Appointment.complete, "Done", "has been seen"),
+    "no_show": (Appointment.mark_no_show, "No-show", "did not come"),
+    "undo": (Appointment.undo, "Undo", "is as before the last change"),
+}
 
 
-class MinePage(DeskPage):
-    """A doctor's own day."""
+def url_name(verb: str) -> str:
+    """Return the name of the URL that calls this verb."""
+    return f"desk:mine-{verb.replace('_', '-')}"
+
+
+class OwnVisit(VisitCard):
+    """A visit of the doctor's own day, and what the doctor may do with it."""
+
+    @property
+    def buttons(self) -> list[tuple[str, str, str]]:
+        """The verbs that the doctor may use now: the name, the words of the button and the URL.
+
+        A doctor takes a change back on the day of the visit. A no-show who comes late is checked in
+        by the reception.
+        """
+        may = set(self.actions)
+        if self.visit.status == Status.NO_SHOW:
+            may.discard("check_in")
+        if not self.is_today:
+            may.discard("undo")
+        return [
+            (verb, words, reverse(url_name(verb), args=[self.visit.pk]))
+            for verb, (_, words, _) in OWN_VERBS.items()
+            if verb in may
+        ]
+
+    @property
+    def shown(self) -> tuple[Any, ...]:
+        """All that the page shows of the visit."""
+        facts = (self.visit.pk, self.start, self.visit.location.name, self.visit.reason)
+        return (*facts, self.person, self.born, self.phone, self.state_text, self.buttons)
+
+    @property
+    def start(self) -> str:
+        """The start on the clock of the site, such as 09:20."""
+        return f"{self.visit.starts_at.astimezone(self.visit.location.zone):%H:%M}"
+
+    @property
+    def born(self) -> str:
+        """The birth date of the patient, or an empty string if it is not known."""
+        born = self.visit.patient and self.visit.patient.date_of_birth
+        return date_text(born) if born else ""
+
+
+class OwnDay:
+    """The visits of one doctor on one date, and the coming leave, read in two statements."""
+
+    def __init__(self, doctor: Doctor, day: date, clock: Location | None, at: datetime) -> None:
+        rows = Appointment.objects.filter(doctor=doctor, date=day).with_names()
+        self.visits = [OwnVisit(visit, at) for visit in rows.order_by("starts_at", "pk")]
+        coming = TimeOff.objects.filter(doctor=doctor, ends_at__gt=at)
+        leave = list(coming.order_by("starts_at", "pk")) if clock else []
+        self.leave = [(each, span(each, clock)) for each in leave if clock]
+
+    @property
+    def version(self) -> str:
+        """A text that changes with what the page shows."""
+        shown = [
+            [card.shown for card in self.visits],
+            [(each.pk, text) for each, text in self.leave],
+        ]
+        return sha256(repr(shown).encode()).hexdigest()[:16]
+
+    def count(self, state: str) -> int:
+        """Return how many visits are in this state (`VisitCard.state`)."""
+        return sum(card.state == state for card in self.visits)
+
+    @property
+    def counts(self) -> list[tuple[int, str]]:
+        """The counts of the states that staff look for, each with its words."""
+        return [(self.count(state), state) for state in ("due", "late", "waiting", "done")]
+
+
+class LeaveForm(forms.Form):
+    """Leave in whole days on the clock of one site, or from now to the end of today."""
+
+    first_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), required=False)
+    last_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), required=False)
+    reason = forms.CharField(max_length=500, required=False, help_text="For staff alone.")
+    rest_of_today = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """Check the days; raises ValidationError without days, and for a wrong order."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("rest_of_today") or self.errors:
+            return cleaned
+        first, last = cleaned.get("first_day"), cleaned.get("last_day") or cleaned.get("first_day")
+        if first is None or last is None:
+            raise ValidationError("Give the first day of the leave.")
+        if last < first:
+            raise ValidationError("The last day comes before the first.")
+        for day in (first, last):
+            validate_date(day)
+        return {**cleaned, "first_day": first, "last_day": last}
+
+    def leave_of(self, doctor: Doctor, clock: Location, at: datetime) -> TimeOff:
+        """Return the unsaved leave, from now on or of whole days on the clock of the site."""
+        cleaned, today = self.cleaned_data, clock.today(at)
+        rest = cleaned["rest_of_today"]
+        first, last = (today, today) if rest else (cleaned["first_day"], cleaned["last_day"])
+        return TimeOff(
+            doctor=doctor,
+            starts_at=at if rest else instant_of(first, time(), clock.zone),
+            ends_at=instant_of(last + A_DAY, time(), clock.zone),
+            reason=cleaned["reason"],
+        )
+
+
+class OwnPage(DeskPage):
+    """The base of the pages of doctors: an active doctor whose account may see the own day."""
 
     title = "My day"
-    template_name = "desk/base.html"
+    template_name = "desk/mine.html"
     kind = "desk.mine"
 
+    @cached_property
+    def doctor(self) -> Doctor | None:
+        """The active doctor of this account, or None."""
+        return own_doctor(self.user)
+
+    def may_open(self) -> bool:
+        """Whether the account is that of an active doctor, and may see the own day."""
+        return self.doctor is not None
+
+    @cached_property
+    def sites(self) -> list[Location]:
+        """The locations where the doctor has sessions, by name."""
+        places: list[Location] = Doctor.objects.locations_of(self.own.pk)
+        return sorted(places, key=lambda place: (place.name, place.pk))
+
+    @property
+    def own(self) -> Doctor:
+        """The doctor of this account; `may_open` has made sure that there is one."""
+        assert self.doctor is not None  # noqa: S101
+        return self.doctor
+
+    def record_page(self, kind: str = "") -> None:
+        """Record that the doctor opened the page."""
+        known = {"kind": kind or self.kind, "role": AuditEvent.Role.DOCTOR}
+        AuditEvent.objects.record("read", self.audited_model, **known)
+
+
+class MinePage(OwnPage):
+    """The own day of a doctor; a part of it is read again every few seconds."""
+
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the page."""
-        return self.page()
+        """Show the day; answer 204 to a refresh if nothing has changed since."""
+        day = self.date()
+        own = OwnDay(self.own, day, self.site, self.at)
+        if request.htmx and request.GET.get("version") == own.version:  # type: ignore[attr-defined]
+            return HttpResponse(status=204)
+        part = "desk/mine_part.html" if request.htmx else ""  # type: ignore[attr-defined]
+        days = {"before": day - A_DAY, "after": day + A_DAY}
+        return self.page(template=part, day=day, days=days, own=own, leave_form=LeaveForm())
+
+
+class OwnVisitAction(OwnPage):
+    """What a doctor does with a visit of the own: arrived, done, no-show, undo."""
+
+    verb: ClassVar[str] = ""
+
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
+        """Call the verb on the visit; raises Http404 for a visit of another doctor."""
+        visit = Appointment.objects.filter(doctor=self.own, pk=appointment_id).with_names().first()
+        if visit is None:
+            raise Http404("The doctor has no such visit.")
+        return self.answer(self.attempt(lambda: self.perform(visit)))
+
+    def perform(self, visit: Appointment) -> Said:
+        """Call the verb, and say what happened; raises DomainError."""
+        method, _, words = OWN_VERBS[self.verb]
+        if self.verb == "undo" and not OwnVisit(visit, self.at).is_today:
+            raise ValidationError("A doctor takes a change back on the day of the visit.")
+        method(visit, by=self.user, at=self.at)
+        undo = "" if self.verb == "undo" else reverse(url_name("undo"), args=[visit.pk])
+        return Said(visit_sentence(visit, words), undo=undo)
+
+
+class OwnHistory(OwnPage):
+    """The medical history of a patient whom the doctor treats."""
+
+    audited_model = MedicalHistory
+
+    def get(self, request: HttpRequest, patient_id: int) -> HttpResponse:
+        """Show the history, and record the read; raises Http404 for any other patient."""
+        try:
+            person = readable_patient(patient_id, self.user, self.at)
+        except Patient.DoesNotExist:
+            raise Http404("The doctor treats no such patient.") from None
+        record_read(MedicalHistory, [person], "", otherwise="doctor")
+        history = MedicalHistory.objects.filter(patient=person).order_by("-created_at", "-pk")
+        part = "desk/mine_history.html" if request.htmx else "desk/mine_history_page.html"  # type: ignore[attr-defined]
+        return self.page(template=part, person=person, history=history, title="History")
+
+
+class OwnLeave(OwnPage):
+    """Enter leave of the own, or take coming leave back."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Save the leave; say how many visits it hits, which the reception rebooks."""
+        form = LeaveForm(request.POST)
+        return self.answer(self.attempt(lambda: self.enter(form)))
+
+    def enter(self, form: LeaveForm) -> Said:
+        """Save the leave of the form; raises ValidationError."""
+        if not form.is_valid():
+            raise ValidationError([text for texts in form.errors.values() for text in texts])
+        if self.site is None:
+            raise ValidationError("You have no sessions at any site yet.")
+        leave = form.leave_of(self.own, self.site, self.at)
+        hit = Appointment.objects.affected_by(leave, self.at).filter(status=LIVE).count()
+        leave.publish(at=self.at)
+        undo = reverse("desk:mine-leave-end", args=[leave.pk])
+        return Said(f"You are away {span(leave, self.site)}. {_visits_hit(hit)}", undo=undo)
+
+
+class OwnLeaveEnd(OwnPage):
+    """Take coming leave of the own back."""
+
+    def post(self, request: HttpRequest, timeoff_id: int) -> HttpResponse:
+        """Delete the leave; its times are open again. Raises Http404 for leave of another."""
+        found = TimeOff.objects.filter(doctor=self.own, pk=timeoff_id, ends_at__gt=self.at).first()
+        if found is None:
+            raise Http404("The doctor has no such leave.")
+        return self.answer(self.attempt(lambda: self.end(found)))
+
+    def end(self, leave: TimeOff) -> Said:
+        """Delete the leave, and say so."""
+        text = span(leave, self.site) if self.site else ""
+        leave.unpublish(at=self.at)
+        return Said(f"You are not away any more {text}.")
+
+
+def span(leave: TimeOff, clock: Location) -> str:
+    """Return the times of the leave on the clock of the site."""
+    starts, ends = (instant_text(at, clock.zone) for at in (leave.starts_at, leave.ends_at))
+    return f"from {starts} to {ends}"
+
+
+def _visits_hit(count: int) -> str:
+    if not count:
+        return "No visit is booked in that time."
+    visits = "1 visit" if count == 1 else f"{count} visits"
+    return f"The reception rebooks {visits}."

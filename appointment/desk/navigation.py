@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, may_see_desk
+from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, may_see_desk, own_doctor
 
 CHANGE_HOURS = "doctor.change_weeklyhours"
 VIEW_LINE = "appointment.view_waitlistentry"
@@ -25,7 +25,12 @@ def _staff_with(permission: str) -> Callable[[Any], bool]:
     return lambda user: may_see_desk(user) and user.is_staff_with(permission)
 
 
+def _is_doctor(user: Any) -> bool:
+    return own_doctor(user) is not None
+
+
 ENTRIES = (
+    Entry("desk:mine", "My day", _is_doctor),
     Entry("desk:day", "Day", may_see_desk),
     Entry("desk:book", "New booking", _staff_with(ADD_VISITS), key="n"),
     Entry("desk:away", "Away", _staff_with(CHANGE_VISITS)),

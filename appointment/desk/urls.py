@@ -24,5 +24,16 @@ urlpatterns = [
     path("figures/", figures.FiguresPage.as_view(), name="figures"),
     path("print/", printing.PrintPage.as_view(), name="print"),
     path("mine/", mine.MinePage.as_view(), name="mine"),
+    *(
+        path(
+            f"mine/visits/<id:appointment_id>/{verb.replace('_', '-')}/",
+            mine.OwnVisitAction.as_view(verb=verb),
+            name=f"mine-{verb.replace('_', '-')}",
+        )
+        for verb in mine.OWN_VERBS
+    ),
+    path("mine/history/<id:patient_id>/", mine.OwnHistory.as_view(), name="mine-history"),
+    path("mine/leave/", mine.OwnLeave.as_view(), name="mine-leave"),
+    path("mine/leave/<id:timeoff_id>/end/", mine.OwnLeaveEnd.as_view(), name="mine-leave-end"),
     path("import/", importing.ImportPage.as_view(), name="import"),
 ]

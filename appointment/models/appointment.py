@@ -198,6 +198,7 @@ class Appointment(Lifecycle):
 
     class Meta:
         ordering = ("-starts_at", "-pk")
+        permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
             models.Index(fields=["patient", "-starts_at"], name="appointment_of_patient"),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),

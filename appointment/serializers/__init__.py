@@ -1,5 +1,6 @@
 """Serializers of appointments, leave, slots and the waitlist."""
 
+from appointment.serializers.access_log import AccessLineSerializer
 from appointment.serializers.appointment import (
     BOOKING_BODY,
     AgendaSerializer,
@@ -32,6 +33,7 @@ __all__ = [
     "TIME_OFF_BODY",
     "WAITLIST_BODY",
     "AcceptSerializer",
+    "AccessLineSerializer",
     "AffectedAppointmentSerializer",
     "AffectedAppointmentsSerializer",
     "AgendaSerializer",

@@ -1,5 +1,6 @@
 """API views that need appointments, whatever their path."""
 
+from appointment.views.access_log import AccessLogView
 from appointment.views.appointments import AppointmentViewSet
 from appointment.views.booking import BookView, CancelView, RescheduleView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView, UndoView
@@ -17,6 +18,7 @@ from appointment.views.waitlist import AcceptView, DeclineView, WaitlistViewSet
 
 __all__ = [
     "AcceptView",
+    "AccessLogView",
     "AgendaView",
     "AppointmentViewSet",
     "AvailableSlotsView",

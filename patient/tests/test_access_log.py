@@ -1,5 +1,7 @@
 """The access log shows a patient who has read and changed their record."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from accounts.audit.context import RequestContext
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
+from appointment.tests.factories import AppointmentFactory
+from doctor.tests.factories import LocationFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory
 from tests.admin_client import AdminClient, page
@@ -47,10 +51,11 @@ def test_the_log_shows_no_address_and_no_account(
 ) -> None:
     superuser.revise(first_name="", last_name="")
     AdminClient(superuser).get(page(patient, "change"))
-    read, _ = reported(client_of(patient.user))  # one entry for the page, one for its history
+    [read] = reported(client_of(patient.user))  # of two events: the page, and its history
     assert read["by"] == {"role": "staff", "name": None}
     assert set(read) == {
         "id", "at", "by", "channel", "action", "kind", "object_id", "patient", "emergency",
+        "date", "events", "text",
     }  # fmt: skip
 
 
@@ -102,3 +107,53 @@ def test_an_event_from_before_names_were_kept_has_the_present_name(
     assert reported(client)[0]["by"] == {"role": "staff", "name": "Elena Sanz"}
     User.objects.filter(pk=superuser.pk).delete()
     assert reported(client)[0]["by"] == {"role": "staff", "name": None}
+
+
+@pytest.fixture
+def doctor_event(patient: Patient) -> Callable[..., None]:
+    """Return a function that records an event of one doctor's account at an instant (UTC)."""
+    doctor = UserFactory(first_name="Elena", last_name="Sanz")
+
+    def record(at: str, action: str, kind: str, **known: Any) -> None:
+        event = AuditEvent.build(RequestContext(), patient, action, actor=doctor, role="doctor")
+        event.kind, event.at = kind, datetime.fromisoformat(at)
+        event.save()
+
+    return record
+
+
+def test_a_person_has_one_line_a_day_in_words_on_the_clock_of_the_clinic(
+    patient: Patient, superuser: User, doctor_event: Any, client_of: Any
+) -> None:
+    LocationFactory(time_zone="Pacific/Auckland")  # 13 hours ahead of UTC in December
+    superuser.revise(first_name="Rosa", last_name="Gil")
+    doctor_event("2025-12-01T10:59+00:00", "read", "patient.patient")  # 23:59 on Monday
+    doctor_event("2025-12-01T11:05+00:00", "read", "appointment.appointment")  # 00:05 on Tuesday
+    doctor_event("2025-12-01T20:30+00:00", "read", "patient.medicalhistory")
+    doctor_event("2025-12-01T20:31+00:00", "change", "appointment.appointment")
+    lines = reported(client_of(patient.user))
+    assert [(row["date"], row["events"], row["action"]) for row in lines] == [
+        ("2025-12-02", 3, "change"),
+        ("2025-12-01", 1, "read"),
+    ]
+    assert lines[0]["text"] == (
+        "Elena Sanz (doctor) read visits and the medical history, and changed visits "
+        "on Tue 2 Dec 2025 between 00:05 and 09:31 NZDT."
+    )
+    assert lines[1]["text"] == (
+        "Elena Sanz (doctor) read the record on Mon 1 Dec 2025 at 23:59 NZDT."
+    )
+
+
+def test_the_clock_is_that_of_the_latest_visit_and_pages_count_lines(
+    patient: Patient, doctor_event: Any, client_of: Any
+) -> None:
+    LocationFactory(name="A first one", time_zone="Pacific/Auckland")
+    AppointmentFactory(patient=patient, slot__location__time_zone="Europe/Madrid")
+    for hour in range(3):
+        doctor_event(f"2025-12-01T1{hour}:00+00:00", "read", "patient.patient")
+    doctor_event("2025-12-03T10:00+00:00", "read", "patient.patient")
+    client = client_of(patient.user)
+    answer = client.get(LOG, {"page_size": 1}).json()
+    assert answer["count"] == 2
+    assert "CET" in answer["results"][0]["text"]

@@ -118,7 +118,10 @@ def test_emergency_reads_are_marked_for_staff_and_the_patient(
     assert f"EMERGENCY {access.pk}" in listed
     assert WHY not in listed
     log = client_of(known.user).get("/api/patient/access-log/").json()["results"]
-    assert [row["action"] for row in log if row["emergency"]] == ["read", "create"]
+    [line] = [row for row in log if row["emergency"]]
+    assert (line["action"], line["by"]["role"]) == ("read", "staff")
+    assert "the medical history" in line["text"]
+    assert line["text"].endswith("This includes an emergency access.")
 
 
 def test_an_erasure_blanks_the_reason_and_removes_the_person(

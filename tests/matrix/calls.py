@@ -177,6 +177,9 @@ def model_of_page(route: str) -> type[Model]:
     """Return the model whose rows a page of the admin names."""
     if route.startswith("/admin/r/"):
         return apps.get_model("patient", "patient")
+    if route.startswith("/admin/desk/"):  # the desk names its parameters after models
+        [name] = re.findall(r"{(\w+)_id}", route)
+        return next(model for model in apps.get_models() if model._meta.model_name == name)
     _, _, app, model, *_ = route.split("/")
     return apps.get_model(app, model)
 

@@ -1,0 +1,129 @@
+"""The access log of a patient in words: a line for each person, patient and day."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.models import AuditEvent
+from appointment.models import Appointment
+from doctor.models import Location
+from extensions.formats import day_text, instant_text
+from patient.models import Patient
+
+Role = AuditEvent.Role
+
+ACTIONS = {
+    "read": "read",
+    "create": "added",
+    "change": "changed",
+    "delete": "deleted",
+    "erase": "erased",
+    "export": "exported",
+    "merge": "merged",
+}
+KINDS = {
+    "patient.patient": "the record",
+    "patient.medicalhistory": "the medical history",
+    "patient.emergencyaccess": "an emergency access",
+    "patient.claimcode": "a code for the record",
+    "appointment.appointment": "visits",
+    "appointment.waitlistentry": "the waitlist",
+    "appointment.offer": "offers",
+    "accounts.user": "the account",
+}
+OTHER_KIND = "other data"
+NAMELESS = {
+    Role.PATIENT: "You",
+    Role.DOCTOR: "A doctor",
+    Role.STAFF: "A member of staff",
+    Role.SYSTEM: "The system",
+    Role.STRANGER: "A person without an account",
+}
+
+
+@dataclass(frozen=True)
+class AccessLine:
+    """What one person did with one patient's data on one day; `events` are the latest first.
+
+    Its other attributes are those of the latest event, such as `at`, `action` and `actor_name`.
+    """
+
+    date: date
+    zone: ZoneInfo
+    events: list[Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.events[0], name)
+
+    @property
+    def emergency(self) -> bool:
+        """Whether any of the events is of an emergency access."""
+        return any(event.emergency for event in self.events)
+
+    @property
+    def count(self) -> int:
+        """The number of events."""
+        return len(self.events)
+
+    @property
+    def text(self) -> str:
+        """One sentence: who did what, when, on the clock of the clinic."""
+        emergency = " This includes an emergency access." if self.emergency else ""
+        return f"{self._who()} {self._what()} {self._when()}.{emergency}"
+
+    def _who(self) -> str:
+        event = self.events[0]
+        name = event.public_name
+        return f"{name} ({event.role})" if name else NAMELESS[Role(event.role)]
+
+    def _what(self) -> str:
+        done: dict[str, list[str]] = {}
+        for event in reversed(self.events):
+            kinds = done.setdefault(ACTIONS[event.action], [])
+            kind = KINDS.get(event.kind, OTHER_KIND)
+            if kind not in kinds:
+                kinds.append(kind)
+        parts = [f"{action} {_listed(kinds)}" for action, kinds in done.items()]
+        return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+
+    def _when(self) -> str:
+        first, last = self.events[-1].at, self.events[0].at
+        clock = f"{last.astimezone(self.zone):%H:%M %Z}"
+        if f"{first.astimezone(self.zone):%H:%M %Z}" == clock:
+            return f"on {instant_text(last, self.zone).replace(',', ' at')}"
+        return f"on {day_text(self.date)} between {first.astimezone(self.zone):%H:%M} and {clock}"
+
+
+def lines_of(events: Iterable[Any], patients: QuerySet[Patient]) -> list[AccessLine]:
+    """Return the lines of these events, which have `whose`, the key of their patient; latest first.
+
+    A day is that of the clinic: of the location of the patient's latest visit or, without one, of
+    the first location by name.
+    """
+    zones = dict(clinic_zones(patients))
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for event in events:
+        zone = ZoneInfo(zones.get(event.whose) or settings.TIME_ZONE)
+        day = event.at.astimezone(zone).date()
+        role = event.role if event.actor_id is None else ""
+        groups.setdefault((day, zone, event.actor_id, role, event.whose), []).append(event)
+    return [AccessLine(day, zone, rows) for (day, zone, *_), rows in groups.items()]
+
+
+def clinic_zones(patients: QuerySet[Patient]) -> QuerySet[Any]:
+    """Return pairs of a patient's key and the time zone of the clinic, in one query."""
+    visits = Appointment.objects.filter(patient=OuterRef("pk"))
+    latest = visits.order_by("-starts_at", "-pk").values("location__time_zone")[:1]
+    first = Location.objects.order_by("name", "pk").values("time_zone")[:1]
+    zone = Coalesce(Subquery(latest), Subquery(first), output_field=CharField())
+    return patients.order_by().annotate(zone=zone).values_list("pk", "zone")
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,200 @@
+"""A doctor's own day: who signs in, what is seen and done there, and nothing else."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import AuditEvent, User
+from accounts.tests.factories import UserFactory
+from appointment.models import Appointment
+from appointment.tests.factories import AppointmentFactory
+from doctor.models import Doctor, TimeOff
+from doctor.tests.factories import DoctorFactory, PublishedScheduleFactory
+from patient.tests.factories import MedicalHistoryFactory
+
+pytestmark = pytest.mark.django_db
+A_DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def own(db: None) -> Doctor:
+    """Return an active doctor whose account is in the group Doctor, and not staff."""
+    user = UserFactory()
+    user.groups.add(Group.objects.get(name="Doctor"))
+    return DoctorFactory(user=user)
+
+
+@pytest.fixture
+def client(own: Doctor) -> Client:
+    client = Client()
+    client.force_login(own.user)
+    return client
+
+
+@pytest.fixture
+def visit(own: Doctor) -> Appointment:
+    """Return a visit of the doctor today, which began a few minutes ago."""
+    location_day = PublishedScheduleFactory(doctor=own)
+    visit = AppointmentFactory(slot=location_day.slots.first())
+    now = timezone.now()
+    Appointment.objects.filter(pk=visit.pk).update(
+        starts_at=now - timedelta(minutes=7),
+        ends_at=now + timedelta(minutes=13),
+        date=visit.location.today(now),
+    )
+    visit.refresh_from_db()
+    return visit
+
+
+def act(client: Client, verb: str, visit: Appointment) -> None:
+    answer = client.post(reverse(f"desk:mine-{verb}", args=[visit.pk]))
+    assert answer.status_code == 302
+    visit.refresh_from_db()
+
+
+@pytest.mark.parametrize("in_group", [True, False])
+def test_doctors_of_the_group_sign_in_and_others_do_not(own: Doctor, in_group: bool) -> None:
+    own.user.set_password("correct horse battery")
+    own.user.save()
+    if not in_group:
+        own.user.groups.clear()
+    typed = {"username": own.user.email, "password": "correct horse battery"}
+    answer = Client().post(reverse("admin:login"), typed)
+    assert answer.status_code == (302 if in_group else 200)
+
+
+def test_the_admin_leads_a_doctor_to_the_own_day_and_shows_nothing_else(client: Client) -> None:
+    assert client.get("/admin/")["Location"] == "/admin/desk/mine/"
+    assert client.get("/admin/desk/mine/").status_code == 200
+    for path in ("", "book/", "away/", "line/", "hours/", "figures/", "import/"):
+        assert client.get(f"/admin/desk/{path}").status_code == 403, path
+    for path in ("appointment/appointment/", "patient/patient/", "doctor/timeoff/"):
+        assert client.get(f"/admin/{path}").status_code == 403, path
+    assert "permission to view or edit" in client.get("/admin/records/").content.decode()
+
+
+def test_a_doctor_needs_the_second_factor_as_staff_do(client: Client, settings) -> None:
+    settings.ADMIN_SECOND_FACTOR = True
+    assert client.get("/admin/desk/mine/")["Location"].startswith("/admin/login/")
+
+
+def test_a_doctor_who_has_left_and_a_user_without_a_doctor_see_no_day(
+    client: Client, own: Doctor
+) -> None:
+    Doctor.objects.filter(pk=own.pk).update(is_active=False)
+    assert client.get("/admin/desk/mine/").status_code == 403
+
+
+def test_the_day_shows_the_own_visits_and_records_one_event(
+    client: Client, visit: Appointment
+) -> None:
+    other = AppointmentFactory()
+    page = client.get("/admin/desk/mine/", {"date": visit.date}).content.decode()
+    assert visit.patient.name in page
+    assert "late 7 min" in page
+    assert other.patient.name not in page
+    events = AuditEvent.objects.values_list("kind", "role", "patient_id")
+    assert list(events) == [("desk.mine", "doctor", None)]
+
+
+def test_a_refresh_answers_204_until_something_changes_and_records_nothing(
+    client: Client, visit: Appointment
+) -> None:
+    htmx = {"hx-request": "true"}
+    path, query = "/admin/desk/mine/", {"date": visit.date}
+    first = client.get(path, query, headers=htmx)
+    version = first.content.decode().split("version=")[1].split('"')[0]
+    assert client.get(path, {**query, "version": version}, headers=htmx).status_code == 204
+    visit.check_in()
+    changed = client.get(path, {**query, "version": version}, headers=htmx)
+    assert "waiting 0 min" in changed.content.decode()
+    assert not AuditEvent.objects.filter(kind="desk.mine").exists()
+
+
+def test_arrived_done_and_undo_are_the_doctors(client: Client, visit: Appointment) -> None:
+    act(client, "check-in", visit)
+    assert visit.checked_in_at
+    act(client, "complete", visit)
+    assert visit.status == "completed"
+    act(client, "undo", visit)
+    assert (visit.status, visit.checked_in_at is None) == ("scheduled", False)
+    assert set(visit.events.values_list("by", flat=True)) <= {"doctor", "staff", "patient"}
+    assert visit.events.latest("pk").by == "doctor"
+
+
+def test_the_visit_of_another_doctor_is_absent(client: Client) -> None:
+    other = AppointmentFactory()
+    answer = client.post(reverse("desk:mine-check-in", args=[other.pk]))
+    assert answer.status_code == 404
+    other.refresh_from_db()
+    assert other.checked_in_at is None
+
+
+def test_a_refusal_is_a_sentence(client: Client, visit: Appointment) -> None:
+    act(client, "check-in", visit)
+    headers = {"hx-request": "true"}
+    answer = client.post(reverse("desk:mine-no-show", args=[visit.pk]), headers=headers)
+    assert "has checked in, so this is not a no-show" in answer.content.decode()
+
+
+def test_the_history_opens_for_the_doctor_who_treats_and_is_recorded(
+    client: Client, visit: Appointment
+) -> None:
+    entry = MedicalHistoryFactory(patient=visit.patient)
+    path = reverse("desk:mine-history", args=[visit.patient.pk])
+    assert entry.description in client.get(path).content.decode()
+    event = AuditEvent.objects.get(kind="patient.medicalhistory")
+    assert (event.patient_id, event.role, event.action) == (visit.patient.pk, "doctor", "read")
+    stranger = AppointmentFactory().patient
+    assert client.get(reverse("desk:mine-history", args=[stranger.pk])).status_code == 404
+
+
+def test_own_leave_closes_the_times_and_is_taken_back(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    day = visit.location.today() + A_DAY * 9
+    session = PublishedScheduleFactory(doctor=own, location=visit.location, date=day)
+    typed = {"first_day": day, "last_day": day, "reason": "Congress"}
+    client.post(reverse("desk:mine-leave"), typed)
+    leave = TimeOff.objects.get()
+    assert (leave.doctor, leave.ends_at - leave.starts_at) == (own, A_DAY)
+    assert not session.slots.filter(is_open=True).exists()
+    client.post(reverse("desk:mine-leave-end", args=[leave.pk]))
+    assert not TimeOff.objects.exists()
+    assert session.slots.filter(is_open=True).exists()
+
+
+def test_leave_of_another_doctor_is_absent(client: Client, visit: Appointment) -> None:
+    now = timezone.now()
+    leave = TimeOff(doctor=DoctorFactory(), starts_at=now, ends_at=now + A_DAY)
+    leave.publish()
+    assert client.post(reverse("desk:mine-leave-end", args=[leave.pk])).status_code == 404
+    assert TimeOff.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "says"),
+    [
+        ("", "", "Give the first day"),
+        ("2027-02-02", "2027-02-01", "before the first"),
+        ("9999-12-31", "", "ten years ahead"),
+        ("x", "", "Enter a valid date"),
+    ],
+)
+def test_leave_without_sense_is_refused_in_words(
+    client: Client, visit: Appointment, first: str, last: str, says: str
+) -> None:
+    typed = {"first_day": first, "last_day": last, "reason": "x"}
+    answer = client.post(reverse("desk:mine-leave"), typed, headers={"hx-request": "true"})
+    assert says in answer.content.decode()
+    assert not TimeOff.objects.exists()
+
+
+def test_the_group_holds_one_permission(db: None) -> None:
+    group = Group.objects.get(name="Doctor")
+    assert [each.codename for each in group.permissions.all()] == ["view_own_day"]
+    assert not User.objects.filter(groups=group).exists()
