@@ -26,6 +26,7 @@ from tests.browser.watch import Watch
 # Every test begins at this time of the sites that factories make: a Tuesday.
 NOW = datetime(2026, 12, 1, 10, 0, tzinfo=ZoneInfo("Europe/Madrid"))
 WIDTH, HEIGHT = 1280, 800
+PATIENCE = 15_000  # milliseconds; what a test waits for comes at once unless the machine is busy
 # In a page the clock starts at NOW and goes on: scripts measure by it how long nothing was typed.
 DATE = """{{
     const ahead = {milliseconds} - Date.now();
@@ -122,6 +123,7 @@ def visit(
     ) -> Page:
         viewport = {"width": width, "height": HEIGHT}
         context = new_context(viewport=viewport, color_scheme=theme)
+        context.set_default_timeout(PATIENCE)
         watches.append(Watch(context, served.url))
         price.count(context)
         context.add_init_script(DATE.format(milliseconds=int(NOW.timestamp() * 1000)))

@@ -139,8 +139,9 @@ def test_a_missing_browser_is_said_or_fails_the_run(
     chromium.main()
     assert "NO BROWSER" in capsys.readouterr().out
     monkeypatch.setenv("BROWSER", "required")
-    with pytest.raises(pytest.fail.Exception, match="BROWSER=required"):
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception)) as ended:
         chromium.path_or_end()
+    assert ended.type is pytest.fail.Exception
 
 
 def test_a_picture_keeps_its_pixels_with_a_palette(visit: Visit) -> None:
