@@ -25,11 +25,12 @@ from doctor.exceptions import HoursInUse
 from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
 from doctor.models.hours_preview import HoursPreview, preview_change
 from doctor.wall_time import instant_of
+from extensions.admin.columns import two_lines
 from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.dates import TypedDateField
 from extensions.admin.links import change_link, list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
-from extensions.formats import day_text
+from extensions.formats import date_text, day_text
 
 MOST_DAYS_LISTED = 10
 FIRST_DATE_STAYS = (
@@ -118,7 +119,7 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     readonly_fields = ("sessions",)
     autocomplete_fields = ("doctor", "location")
     site_choices = CALENDAR_CHOICES
-    list_display = ("day", "hours", "doctor", "location", "valid_from", "valid_until", "recurs")
+    list_display = ("day", "hours", "doctor", "location", "valid")
     list_display_links = ("day", "hours")
     list_select_related = ("doctor", "location")
     list_filter = ("weekday", "location", "doctor")
@@ -160,9 +161,12 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def hours(self, hours: WeeklyHours) -> str:
         return f"{hours.start_time:%H:%M}-{hours.end_time:%H:%M}"
 
-    @admin.display(description="every", ordering="every_weeks")
-    def recurs(self, hours: WeeklyHours) -> str:
-        return "week" if hours.every_weeks == 1 else f"{hours.every_weeks} weeks"
+    @admin.display(description="valid", ordering="valid_from")
+    def valid(self, hours: WeeklyHours) -> SafeString:
+        """Return the first date and, if there is one, the last, and how often they recur."""
+        until = f" to {date_text(hours.valid_until)}" if hours.valid_until else ""
+        weeks = "" if hours.every_weeks == 1 else f"every {hours.every_weeks} weeks"
+        return two_lines(f"from {date_text(hours.valid_from)}{until}", weeks)
 
     @admin.display(description="sessions")
     def sessions(self, hours: WeeklyHours) -> SafeString:

@@ -67,7 +67,8 @@ class TimeOff(DoctorLocationModel):
 
     class Meta:
         ordering = ("-starts_at", "-pk")
-        verbose_name_plural = "time off"
+        verbose_name = "leave or closure"
+        verbose_name_plural = "leave and closures"
         indexes = (
             models.Index(fields=["doctor", "ends_at"], name="doctor_timeoff_doctor_ends"),
             models.Index(fields=["location", "ends_at"], name="doctor_timeoff_location_ends"),
