@@ -8,4 +8,4 @@ const nameLists = () => {
         list.setAttribute("aria-label", NAMES[list.id] ?? NAMES[list.classList[0]] ?? "Choice");
     }
 };
-new MutationObserver(nameLists).observe(document.body, {childList: true, subtree: true});
+new MutationObserver(nameLists).observe(document.documentElement, {childList: true, subtree: true});
