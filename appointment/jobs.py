@@ -1,4 +1,5 @@
-"""Background jobs: expire offers and entries, offer free places, delete old idempotency keys.
+"""Background jobs: expire offers and entries, offer free places, delete old idempotency keys
+and proposals.
 
 The API gives the same answers whether or not they have run. A job finds rows without a lock and
 checks each again under its lock. So several processes may run it at once, and one does the work.
@@ -14,6 +15,7 @@ from accounts.models import AuditEvent
 from appointment.models.eligibility import visit_stands
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer
+from appointment.models.proposal import Proposal
 from appointment.models.waitlist import WaitlistEntry, today_everywhere
 from appointment.models.waitlist_matching import WaitingCriteria
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
@@ -86,6 +88,15 @@ def delete_old_keys(at: datetime) -> int:
     deleted = 0
     for pks in key_batches(expired):
         deleted += expired.filter(pk__in=pks).delete()[0]
+    return deleted
+
+
+def delete_old_proposals(at: datetime) -> int:
+    """Delete the times proposed at a desk that have run out; returns how many."""
+    over = Proposal.objects.over(at)
+    deleted = 0
+    for pks in key_batches(over):
+        deleted += over.filter(pk__in=pks).delete()[0]
     return deleted
 
 

@@ -145,6 +145,16 @@ class HoursOverlap(DomainError):
     )
 
 
+class AlreadyAway(DomainError):
+    """Leave that is stored covers all of the leave to be entered."""
+
+    code = "already_away"
+    message = (
+        "The leave is entered already: a leave of the same doctor or location covers all of this "
+        "time. To change that one, open it in the list of leave."
+    )
+
+
 class LocationInUse(DomainError):
     code = "schedule_in_use"
     message = (

@@ -1,17 +1,107 @@
 """The day of one site, a column a doctor."""
 
+from datetime import date, timedelta
+from typing import Any
+
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.dateformat import format as format_date
+from django.utils.http import urlencode
+from django_htmx.http import HttpResponseClientRedirect
 
-from appointment.desk.pages import DeskPage
+from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_VISITS
+from appointment.desk.day_query import Day
+from appointment.desk.finding import VIEW_PATIENTS
+from appointment.desk.navigation import VIEW_HOURS
+from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage
+from doctor.models import Slot
+
+A_DAY = timedelta(days=1)
 
 
-class DayPage(DeskPage):
-    """The day of one site, a column a doctor."""
+class DayBase(DeskPage):
+    """What the page of a day and its refresh have in common."""
 
     title = "Day"
-    template_name = "desk/base.html"
+    template_name = "desk/day.html"
     kind = "desk.day"
 
+    def day_of(self, day: date) -> Day | None:
+        """Return what the page shows of this day; None while there is no site."""
+        if self.site is None:
+            return None
+        return Day(self.site, day, self.at, self.user.is_staff_with(CHANGE_VISITS))
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        """Add what the links and buttons of the table need."""
+        home = reverse("desk:day")
+        return super().context(
+            may_add=self.user.is_staff_with(ADD_VISITS),
+            home=home,
+            may_see_hours=self.user.is_staff_with(VIEW_HOURS),
+            hours_url=reverse("desk:hours"),
+            people_url=f"{home}people/" if self.user.is_staff_with(VIEW_PATIENTS) else "",
+            **more,
+        )
+
+
+class DayPage(DayBase):
+    """The day of one site: who comes when to whom, and what is free."""
+
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the page."""
-        return self.page()
+        """Show the day; the form with site and date, sent by htmx, loads the page of another."""
+        if request.htmx:  # type: ignore[attr-defined]
+            return HttpResponseClientRedirect(request.get_full_path())
+        shown = self.date()
+        day = self.day_of(shown)
+        title = format_date(shown, "l j F Y")
+        return self.page(title=title, day=day, shown=shown, **self._around(shown, day))
+
+    def _around(self, shown: date, day: Day | None) -> dict[str, Any]:
+        """Return the links to other days, and to the next one with hours if this one has none."""
+        today = self.site.today(self.at) if self.site else self.at.date()
+        return {
+            "is_today": shown == today,
+            "before": self._link(shown - A_DAY) if shown > FIRST_DATE else "",
+            "after": self._link(shown + A_DAY) if shown + A_DAY < LAST_DATE else "",
+            "today": self._link(today),
+            "next_with_hours": self._next_with_hours(day) if day and not day.columns else None,
+            "link_of_next": self._link,
+        }
+
+    def _link(self, day: date) -> str:
+        query = {"location": self.site.pk, "date": day} if self.site else {"date": day}
+        return f"{reverse('desk:day')}?{urlencode(query)}"
+
+    def _next_with_hours(self, day: Day) -> dict[str, Any] | None:
+        """Return the next day on which a doctor has hours at the site, and the link to it."""
+        later = Slot.objects.filter(location=day.site, starts_at__gte=day.span[1])
+        first = later.order_by("starts_at").values_list("starts_at", flat=True).first()
+        if first is None:
+            return None
+        found = first.astimezone(day.zone).date()
+        return {"day": found, "url": self._link(found)}
+
+
+class DayChanges(DayBase):
+    """The refresh: what has changed on the day since the page, or its last refresh, was made.
+
+    The page sends the digest of each cell. They are too long for a URL, hence a POST; it changes
+    nothing, and records nothing, since the page was recorded when it was opened.
+    """
+
+    permission_to_change = VIEW_VISITS
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Return the changed cells; 204 if nothing has changed; the whole table if it has moved."""
+        day = self.day_of(self.date())
+        if day is None:
+            raise BadRequest("There is no location.")
+        if request.POST.get("structure") != day.structure:
+            return self.page(template="desk/day_changes.html", day=day, whole=True)
+        sent = dict(each.partition(":")[::2] for each in request.POST.getlist("column"))
+        if not (changed := day.changed_columns(sent)):
+            return HttpResponse(status=204)
+        known = {"columns": changed, "cells": day.changed_cells(sent)}
+        return self.page(template="desk/day_changes.html", day=day, **known)

@@ -1,17 +1,150 @@
-"""Who waits, and which offers are open."""
+"""Who waits, and which offers are open: staff answer them on the phone."""
 
-from django.http import HttpRequest, HttpResponse
+from functools import partial
 
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from accounts.models import AuditEvent
+from appointment.admin.forms import ReasonField
+from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.line_query import Line, Offers
+from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
+from appointment.models import Offer, WaitlistEntry
+from appointment.models.waitlist import ADD_ENTRY, CHANGE_ENTRY, DELETE_ENTRY
+from extensions.formats import instant_text
+
+GONE = "This person is not on the line any more: another user has taken the entry off."
 
 
-class LinePage(DeskPage):
-    """Who waits, and which offers are open."""
+class LineParts(DeskPage):
+    """What the page of the line and its parts share."""
 
     title = "Waitlist"
-    template_name = "desk/base.html"
+    template_name = "desk/line.html"
+    permission = VIEW_LINE
     kind = "desk.line"
+    audited_model = WaitlistEntry
+
+    def line(self) -> Line | None:
+        """Return who waits; None while there is no site."""
+        wishes = {"doctor": self.key("doctor"), "specialty": self.key("specialty")}
+        return Line(self.user, self.at, self.site, **wishes) if self.site else None
+
+    def context(self, **more: object) -> dict[str, object]:
+        """Add what the user may do."""
+        rights = {"may_answer": CHANGE_ENTRY, "may_take_off": DELETE_ENTRY, "may_join": ADD_ENTRY}
+        may = {name: self.user.is_staff_with(right) for name, right in rights.items()}
+        return super().context(**may, **more)
+
+
+class LinePage(LineParts):
+    """Who waits, and the open offers of all sites of the user."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the page."""
-        return self.page()
+        """Show the page; a refresh gets the part that changes."""
+        part = "desk/line_rows.html" if request.htmx else ""  # type: ignore[attr-defined]
+        offers = Offers(self.user, self.at, self.sites)
+        return self.page(template=part, line=self.line(), offers=offers)
+
+
+class OffersPart(LineParts):
+    """The open offers of one site, for the panel of the day."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the offers; without a script, on the page of the line."""
+        offers = Offers(self.user, self.at, [self.site] if self.site else [])
+        if request.htmx:  # type: ignore[attr-defined]
+            return self.page(template="desk/offers.html", offers=offers)
+        return self.page(line=self.line(), offers=offers)
+
+
+class EntryAction(LineParts):
+    """An action on one entry of the line."""
+
+    permission_to_change = CHANGE_ENTRY
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Call the verb and say what it did."""
+        try:
+            said = self.attempt(partial(self.act, self.entry(pk)))
+        except Http404:
+            if not request.htmx:  # type: ignore[attr-defined]
+                raise
+            said = Said(GONE, refused=True)  # a script shows the reader no page with status 404
+        done = bool(request.POST.get("panel")) and not said.refused
+        return self.answer(said, "desk/away_said.html", empty_panel=done)
+
+    def entry(self, pk: int) -> WaitlistEntry:
+        """Return the entry; raises Http404 for one that the user may not see."""
+        entries = WaitlistEntry.objects.concerning(self.user)
+        related = ("patient", "doctor", "specialty")
+        return get_object_or_404(entries.select_related(*related), pk=pk)
+
+    def act(self, entry: WaitlistEntry) -> Said:
+        """Call the verb; returns the sentence."""
+        raise NotImplementedError
+
+
+class EntryPanel(EntryAction):
+    """An action for which the panel asks something first."""
+
+    panel = ""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask in the panel; without a script, on the page of the line."""
+        entry = self.entry(pk)
+        AuditEvent.objects.record("read", entry, [entry.patient])
+        if request.htmx:  # type: ignore[attr-defined]
+            return self.page(template=self.panel, entry=entry)
+        offers = Offers(self.user, self.at, self.sites)
+        return self.page(line=self.line(), offers=offers, entry=entry, panel=self.panel)
+
+
+class Accept(EntryPanel):
+    """Accept an offer for the patient; with a reason, staff set a rule aside."""
+
+    panel = "desk/accept.html"
+
+    def act(self, entry: WaitlistEntry) -> Said:
+        """Call the verb; returns the sentence of the visit."""
+        override = ReasonField().clean(self.request.POST.get("override_reason", ""))
+        moves = entry.replaces_id is not None
+        visit = entry.accept(by=self.user, at=self.at, override_reason=override)
+        visit.reload()
+        return Said(visit_sentence(visit, "is moved" if moves else "is booked"))
+
+
+class Decline(EntryAction):
+    """Decline an offer for the patient, who keeps the place in line."""
+
+    def act(self, entry: WaitlistEntry) -> Said:
+        """Call the verb; returns to whom the place goes."""
+        offers = entry.offers.acceptable(self.at).answerable_by(self.user)
+        offer = offers.select_related("slot__doctor", "slot__location").first()
+        entry.decline(by=self.user, at=self.at)
+        slot = offer.slot
+        start = instant_text(slot.starts_at, slot.location.zone)
+        declined = f"{entry.patient.name} declined: {slot.doctor}, {start}, {slot.location}."
+        made = Offer.objects.acceptable(self.at).filter(slot=slot, created_at=self.at)
+        following = made.select_related("entry__patient").order_by("-pk").first()
+        if following is None:
+            return Said(f"{declined} No other person in line can have it: the time is free.")
+        until = following.expires_at.astimezone(slot.location.zone)
+        person = following.entry.patient
+        phone = f", {person.phone_number}" if person.phone_number else ""
+        return Said(f"{declined} It is offered to {person.name}{phone} now, until {until:%H:%M}.")
+
+
+class TakeOff(EntryPanel):
+    """Take a person off the line."""
+
+    permission_to_change = DELETE_ENTRY
+    panel = "desk/take_off.html"
+
+    def act(self, entry: WaitlistEntry) -> Said:
+        """Call the verb; returns the sentence."""
+        name, wish = entry.patient.name, entry.doctor or entry.specialty
+        entry.leave(at=self.at)
+        return Said(f"{name} no longer waits for {wish}.")

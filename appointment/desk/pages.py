@@ -109,7 +109,8 @@ class DeskPage(View):
         if named:
             if named not in by_key:
                 raise Http404("There is no such location.")
-            self.request.session[SITE_IN_SESSION] = named
+            if self.request.session.get(SITE_IN_SESSION) != named and not self.request.htmx:  # type: ignore[attr-defined]
+                self.request.session[SITE_IN_SESSION] = named
             return by_key[named]
         last = self.request.session.get(SITE_IN_SESSION, "")
         return by_key.get(last) or next(iter(self.sites), None)

@@ -5,6 +5,8 @@ from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer, OfferStatus
+from appointment.models.proposal import Proposal
+from appointment.models.staged_import import StagedImport
 from appointment.models.waitlist import WaitlistEntry
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from appointment.models.work_list import WorkListItem
@@ -17,6 +19,8 @@ __all__ = [
     "IdempotencyKey",
     "Offer",
     "OfferStatus",
+    "Proposal",
+    "StagedImport",
     "Status",
     "WaitlistEntry",
     "WaitlistStatus",

@@ -13,6 +13,7 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from appointment.models.appointment import Appointment
+from appointment.models.proposal import Proposal
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.booking_rules import places_left
 from doctor.models.slot import SlotQuerySet
@@ -21,6 +22,7 @@ MAX_ALTERNATIVES = 3  # of a visit
 OWN_OPTIONS = 500  # slots read of each doctor of the visits, from the first visit on
 OTHER_OPTIONS = 60  # slots read of each colleague, and of each doctor before the first visit
 OPTIONS_PER_VISIT = 12  # more slots read of each doctor, for each visit of the busiest doctor
+PROPOSING_ATTEMPTS = 3
 MAX_TERMS = 100  # in one OR: SQLite limits the depth of an expression to 1000
 
 
@@ -74,6 +76,26 @@ def work_list_alternatives(
     return with_alternatives(visits, at, user=user, among=every)
 
 
+def propose_times(visits: Iterable[Appointment], at: datetime, user: Any) -> list[tuple[int, int]]:
+    """Store the alternatives of these visits of the work list as proposals that run 15 minutes.
+
+    Returns the keys of visit and slot of the stored proposals that cannot be booked any more;
+    others take their place. The caller has no transaction open: where another desk proposes at the
+    same moment, the times are chosen again from what that desk has stored.
+    """
+    visits = list(visits)
+    own = Proposal.objects.live(at).filter(visit__in=[visit.pk for visit in visits])
+    bookable = Slot.objects.bookable(at)
+    lost = own.exclude(slot__in=bookable.values("pk")).pairs()
+    if lost:
+        own.filter(slot__in=[slot for _, slot in lost]).delete()
+    for _ in range(PROPOSING_ATTEMPTS):
+        chosen = work_list_alternatives(visits, at, user)
+        if Proposal.objects.store({each.id: each.alternatives for each in chosen}, at):
+            break
+    return lost
+
+
 def with_alternatives(
     visits: Iterable[Appointment],
     at: datetime,
@@ -88,8 +110,9 @@ def with_alternatives(
     doctors who share a specialty. All are at sites that the member of staff `user` sees. None lies
     in `planned_leave`, overlaps another live visit of the patient or what is proposed for one, or
     is at a location where other visits of the patient reach the limit. No place of a slot is
-    proposed twice: not among these visits or, if it is given, `among` those. The number of queries
-    does not grow with the visits.
+    proposed twice: not among these visits or, if it is given, `among` those, nor where a stored
+    `Proposal` for another visit has not run out. The stored proposals of a visit come first. The
+    number of queries does not grow with the visits.
     """
     visits = list(visits)
     competing: Sequence[Any] = visits if among is None else among
@@ -98,7 +121,8 @@ def with_alternatives(
     slots = Slot.objects.bookable(at).at_sites_of(user)
     if planned_leave is not None:
         slots = slots.exclude(pk__in=planned_leave.slots(at).values("pk"))
-    chosen = AlternativeAssigner(competing, CandidateSlots(competing, at, slots)).assign()
+    live = Proposal.objects.live(at).pairs()
+    chosen = AlternativeAssigner(competing, CandidateSlots(competing, at, slots), live).assign()
     pks = {option.pk for visit in visits for option in chosen.get(visit.pk, ())}
     rows = {row["id"]: row for row in Slot.objects.filter(pk__in=pks).to_list(at, "doctor")}
     return [
@@ -168,6 +192,13 @@ class CandidateSlots:
             pk: (SlotTimeline(options[pk]), timelines[group]) for pk, group in groups.items()
         }
 
+    def options(self, pks: Iterable[int]) -> dict[int, SlotOption]:
+        """Return the bookable slots among these, by key."""
+        rows: Any = self.slots.filter(pk__in=set(pks)).order_by()
+        rows = rows.annotate(places=places_left(self.at))
+        found = (SlotOption(*row) for row in rows.values_list(*SlotOption._fields))
+        return {option.pk: option for option in found}
+
     def _groups_of(self, doctors: set[int]) -> dict[int, frozenset[int]]:
         """Map the key of each of these doctors to those of all who share a specialty."""
         through: Any = Doctor.specialties.through
@@ -228,31 +259,54 @@ class AlternativeAssigner:
 
     In such rounds the places that are left are spread over the visits, the soonest visit first.
     Visits that are over come last, the latest first: one that was forgotten on the work list takes
-    no place from a patient who is yet to come.
+    no place from a patient who is yet to come. `stored`: the keys of visit and slot of what has
+    been proposed at a desk, whether for these visits or others.
     """
 
-    def __init__(self, visits: Sequence[Any], candidates: CandidateSlots) -> None:
+    def __init__(
+        self,
+        visits: Sequence[Any],
+        candidates: CandidateSlots,
+        stored: Sequence[tuple[int, int]] = (),
+    ) -> None:
         soonest = sorted(visits, key=lambda visit: (visit.starts_at, visit.pk))
         coming = [visit for visit in soonest if visit.ends_at > candidates.at]
         self.visits = coming + [each for each in reversed(soonest) if each.ends_at <= candidates.at]
         self.candidates = candidates
         limited = Location.objects.filter(max_live_per_patient__isnull=False)
         self.limits = dict(limited.values_list("pk", "max_live_per_patient"))
-        self.uses: dict[int, int] = defaultdict(int)
+        self.stored = stored
+        self.uses: dict[int, int] = Counter(slot for _, slot in stored)
         # The keys of visits and their options, by the patient's key.
         self.proposed: dict[int | None, list[tuple[int, SlotOption]]] = defaultdict(list)
         self.live = self._live_visits(candidates.at)
 
     def assign(self) -> dict[int, list[SlotOption]]:
         """Map the key of each visit to its alternatives, the best first."""
-        assigned: dict[int, list[SlotOption]] = {visit.pk: [] for visit in self.visits}
-        for _ in range(MAX_ALTERNATIVES):
+        assigned = self._assign_stored()
+        for number in range(MAX_ALTERNATIVES):
             for visit in self.visits:
+                if len(assigned[visit.pk]) > number:
+                    continue
                 option = self._next_for(visit, assigned[visit.pk])
                 if option is not None:
                     self.uses[option.pk] += 1
                     self.proposed[visit.patient_id].append((visit.pk, option))
                     assigned[visit.pk].append(option)
+        return assigned
+
+    def _assign_stored(self) -> dict[int, list[SlotOption]]:
+        """Map the key of each visit to what is stored for it and still fits, the best first."""
+        assigned: dict[int, list[SlotOption]] = {visit.pk: [] for visit in self.visits}
+        own = [(visit, slot) for visit, slot in self.stored if visit in assigned]
+        options = self.candidates.options(slot for _, slot in own) if own else {}
+        by_key = {visit.pk: visit for visit in self.visits}
+        for pk, slot in own:
+            option = options.get(slot)
+            room = len(assigned[pk]) < MAX_ALTERNATIVES
+            if option is not None and room and self._fits(by_key[pk], option):
+                self.proposed[by_key[pk].patient_id].append((pk, option))
+                assigned[pk].append(option)
         return assigned
 
     def _next_for(self, visit: Any, assigned: list[SlotOption]) -> SlotOption | None:

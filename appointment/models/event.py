@@ -30,8 +30,11 @@ class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
     site_path = "appointment__location"
 
     def latest_undoable(self) -> "AppointmentEvent | None":
-        """Return the latest of these events, of one visit, if it can be undone; else None."""
-        latest = self.order_by("pk").last()
+        """Return the latest of these events, of one visit, if it can be undone; else None.
+
+        A call without an answer changes nothing of the visit, and is passed over.
+        """
+        latest = self.exclude(kind=self.model.Kind.CALLED).order_by("pk").last()
         return latest if latest and latest.kind in latest.UNDOABLE else None
 
     def blank_free_text(self, appointments: models.QuerySet[Any]) -> None:
@@ -55,6 +58,7 @@ class AppointmentEvent(InsertOnlyModel):
         ZONE_CHANGED = "zone_changed", "Clocks changed"
         UNDONE = "undone"
         KEPT = "kept", "Kept as booked"
+        CALLED = "called", "Called, no answer"
 
     BY_PATIENTS = (Kind.BOOKED, Kind.CANCELED, Kind.RESCHEDULED)  # the others are for staff
     UNDOABLE = (Kind.CHECKED_IN, Kind.COMPLETED, Kind.NO_SHOW, Kind.CANCELED)

@@ -5,11 +5,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Model
+from django.utils import timezone
 
 from accounts.models import KnownDevice, OutgoingMail
 from accounts.models.mail import MailKind
 from accounts.tests.factories import UserFactory
-from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer, WaitlistEntry
+from appointment.models import (
+    Appointment,
+    DeclinedSlot,
+    IdempotencyKey,
+    Offer,
+    Proposal,
+    WaitlistEntry,
+)
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot, TimeOff, WeeklyHours
 from doctor.tests.factories import (
@@ -29,6 +37,12 @@ def twin(factory: Any, field: str) -> Case:
     """Return the second of two new rows, and a change that copies the first row's `field` to it."""
     first, second = factory(), factory()
     return second, {field: getattr(first, field)}
+
+
+def imported_twice(make: Any) -> Case:
+    """Return the second of two new rows, and a change to the first row's external id."""
+    make(external_id="7")
+    return make(), {"external_id": "7"}
 
 
 def a_slot() -> Slot:
@@ -114,6 +128,12 @@ def declined_again() -> Case:
     return second, {"doctor": first.doctor, "starts_at": first.starts_at}
 
 
+def proposal(number: int = 0) -> Proposal:
+    """Store a time proposed for the visit 1, or another for the visit 2 if the number is not 0."""
+    row = {"visit": 2 if number else 1, "slot": 1, "number": number, "rank": 0}
+    return Proposal.objects.create(**row, until=timezone.now())
+
+
 def known_twice() -> Case:
     """Return a device that an account knows, and a change that gives it the name of another."""
     user, at = UserFactory(), datetime(2026, 1, 5, tzinfo=UTC)
@@ -165,6 +185,9 @@ BREAKS: dict[str, Callable[[], Case]] = {
     ),
     "doctor_sitestaff_once_per_site": second_membership,
     "doctor_doctor_license_number_unique": lambda: twin(DoctorFactory, "license_number"),
+    "doctor_doctor_external_id_unique": lambda: imported_twice(DoctorFactory),
+    "patient_patient_external_id_unique": lambda: imported_twice(PatientFactory),
+    "doctor_weeklyhours_external_id_unique": lambda: imported_twice(weekly_hours),
     "doctor_schedule_ends_after_it_starts": lambda: (ScheduleFactory(), {"end_time": time(9)}),
     "doctor_schedule_capacity_in_range": lambda: (ScheduleFactory(), {"capacity": 1001}),
     "doctor_schedule_slot_minutes_in_range": lambda: (ScheduleFactory(), {"slot_minutes": 4}),
@@ -220,4 +243,12 @@ BREAKS: dict[str, Callable[[], Case]] = {
     ),
     "appointment_offer_status_known": lambda: (offer(), {"status": "lost"}),
     "appointment_idempotency_one_per_user_and_key": second_key,
+    "appointment_proposal_once_per_visit_and_slot": lambda: (
+        proposal(number=1),
+        {"visit": proposal().visit},
+    ),
+    "appointment_proposal_once_per_place": lambda: (
+        proposal(number=1),
+        {"number": proposal().number},
+    ),
 }

@@ -24,6 +24,7 @@ from appointment.tests.rescheduling import (
 )
 from doctor.exceptions import SlotFull
 from doctor.models import Slot
+from extensions.formats import day_text
 from patient.models import Patient
 from tests.admin_client import AdminClient, form_errors, messages_of, page
 

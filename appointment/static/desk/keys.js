@@ -21,6 +21,18 @@ document.addEventListener("keydown", (event) => {
   else target.click();
 });
 
+// A button that has done its work may be gone after the swap. Then the element that data-next names
+// gets the focus, or what the button describes: the person of its visit, and not the top of the page.
+let next = null;
+document.addEventListener("htmx:oobBeforeSwap", () => {
+  const button = document.activeElement;
+  next = button.closest("[data-next]")?.dataset.next ?? button.getAttribute("aria-describedby");
+});
+document.addEventListener("htmx:oobAfterSwap", () => {
+  if (!next || document.activeElement !== document.body) return;
+  document.getElementById(next)?.focus({ preventScroll: true });
+});
+
 function showOffline(offline) {
   const notice = document.getElementById("offline");
   if (notice) notice.hidden = !offline;
@@ -30,4 +42,8 @@ document.addEventListener("htmx:sendError", () => showOffline(true));
 document.addEventListener("htmx:responseError", () => showOffline(true));
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) showOffline(false);
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
 });

@@ -1,0 +1,205 @@
+"""What the desk does with the visits to rebook: move, cancel, keep, and note a call."""
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import BadRequest, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from accounts.models import AuditEvent
+from appointment.admin.forms import ReasonField
+from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.away import AwayParts
+from appointment.desk.away_form import CANCEL_REASONS
+from appointment.desk.away_query import MOST_VISITS, ProposedTime, Rebooking
+from appointment.models import Appointment
+from appointment.models.alternatives import propose_times
+from doctor.models import Slot
+from extensions.db.retry import retry_on_conflict
+from extensions.formats import instant_text
+from extensions.rest.converters import IdConverter
+
+MOVE, CANCEL, KEEP, CALLED = "move", "cancel", "keep", "called"
+PAIR = re.compile(rf"({IdConverter.regex}):({IdConverter.regex})")
+NOT_LISTED = "is not on the list any more: another user has moved, canceled or kept it"
+
+
+class RebookParts(AwayParts):
+    """What the actions on one visit and on all of them share."""
+
+    def visits(self) -> Any:
+        """The visits to rebook at the sites of the user."""
+        return Appointment.objects.at_sites_of(self.user).with_names().to_rebook()
+
+    def typed(self, name: str) -> str:
+        """Return the text typed into this field; raises ValidationError."""
+        return ReasonField().clean(self.request.POST.get(name, ""))
+
+    def move(self, visit: Appointment, slot: int) -> Said:
+        """Move the visit; returns the sentence."""
+        start = instant_text(visit.starts_at, visit.location.zone)
+        override = self.typed("override_reason")
+        visit.reschedule(to=slot, by=self.user, at=self.at, override_reason=override)
+        return Said(visit_sentence(visit, f"is moved from {start}"))
+
+    def instead(self, visits: Iterable[Appointment]) -> dict[int, str]:
+        """Propose other times for these visits; map their keys to the sentence that says which.
+
+        A visit that is not to be rebooked any more is left out.
+        """
+        rows = self.visits().filter(pk__in=[visit.pk for visit in visits])
+        propose_times(rows, self.at, self.user)
+        found = Rebooking(self.user, self.at)
+        found.visits = list(rows)
+        return {
+            row.visit.pk: f"Proposed instead: {row.times[0].label}."
+            if row.times
+            else "No other time is free to propose."
+            for row in found.rows
+        }
+
+    def answer_list(self, said: Said, **more: Any) -> HttpResponse:
+        """Answer with the sentence and the results; the panel is emptied if it sent the form."""
+        done = bool(self.request.POST.get("panel")) and not said.refused
+        return self.answer(said, "desk/away_said.html", empty_panel=done, **more)
+
+
+class RebookVisit(RebookParts):
+    """One visit to rebook: the panel with what needs a reason, and the actions."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the visit in the panel; without a script, on the whole page."""
+        visit = get_object_or_404(self.visits(), pk=pk)
+        AuditEvent.objects.record("read", visit, [visit.patient])
+        found = Rebooking(self.user, self.at)
+        found.visits = [visit]
+        slot = str(self.key("slot") or "")
+        panel = {"row": found.rows[0], "slot": slot, "do": request.GET.get("do", MOVE)}
+        if request.htmx:  # type: ignore[attr-defined]
+            return self.page(template="desk/rebook.html", **panel)
+        return self.page(rebooking=self.rebooking(), typed={}, panel=True, **panel)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Do with the visit what the form says."""
+        verbs = {MOVE: self._move, KEEP: self._keep, CALLED: self._note_call}
+        if (verb := verbs.get(request.POST.get("do", ""))) is None:
+            raise BadRequest("The form names no action.")
+        visit = self._visit(pk)
+        said = self.attempt(partial(verb, visit))
+        if said.refused and verb == self._move:
+            said = self._lost(visit, said)
+        return self.answer_list(said)
+
+    def _visit(self, pk: int) -> Appointment:
+        """Return the visit, whether or not it is on the list; raises Http404 for another site's."""
+        return get_object_or_404(Appointment.objects.at_sites_of(self.user).with_names(), pk=pk)
+
+    def _move(self, visit: Appointment) -> Said:
+        slot = self.key("slot")
+        if slot is not None and visit.slot_id == slot and visit.moved:  # a second click
+            return Said(visit_sentence(visit, "is moved"))
+        if not self.visits().filter(pk=visit.pk).exists():
+            raise ValidationError(visit_sentence(visit, NOT_LISTED))
+        return self.move(visit, slot or 0)
+
+    def _keep(self, visit: Appointment) -> Said:
+        if not (reason := self.typed("reason")):
+            raise ValidationError("Say why the visit takes place all the same.")
+        visit.keep(reason, by=self.user, at=self.at)
+        return Said(visit_sentence(visit, "is kept as booked"))
+
+    def _note_call(self, visit: Appointment) -> Said:
+        visit.note_call(by=self.user, at=self.at)
+        return Said(visit_sentence(visit, "was called without an answer"))
+
+    def _lost(self, visit: Appointment, said: Said) -> Said:
+        """Add to the refusal that the visit stays, and what is proposed instead."""
+        visit.reload()
+        if (instead := self.instead([visit]).get(visit.pk)) is None:
+            return said
+        slots = Slot.objects.at_sites_of(self.user).filter(pk=self.key("slot") or 0)
+        labels = [ProposedTime(s, visit).label for s in slots.select_related("doctor", "location")]
+        lost = f"{labels[0]}: " if labels else ""
+        stays = visit_sentence(visit, "is not moved")
+        return Said(f"{lost}{said.text} {stays} {instead}", refused=True)
+
+
+class RebookAll(RebookParts):
+    """Move all visits that the page shows to their first time, or cancel all.
+
+    Each visit has a transaction of its own: one that is refused stays, and the others are done.
+    """
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Do it, and show a line for each visit."""
+        moves = request.POST.get("do") == MOVE
+        results = self._move_all() if moves else self._cancel_all()
+        done = sum(not said.refused for said in results)
+        words = "moved" if moves else "canceled"
+        left = f", {len(results) - done} not" if done < len(results) else ""
+        said = Said(f"{done} of {len(results)} visits {words}{left}.", refused=done < len(results))
+        if request.htmx:  # type: ignore[attr-defined]
+            return self.answer_list(said, results=results)
+        return self.page(rebooking=self.rebooking(), typed={}, said=said, results=results)
+
+    def _move_all(self) -> list[Said]:
+        """Move each visit to the time that the page has shown first."""
+        pairs = self._pairs()
+        visits = self.visits().in_bulk(list(pairs))
+        results = {pk: self._try(self.move, visits[pk], pairs[pk]) for pk in pairs if pk in visits}
+        instead = self.instead(visits[pk] for pk, said in results.items() if said.refused)
+        for pk, sentence in instead.items():
+            stays = visit_sentence(visits[pk], "is not moved")
+            results[pk] = Said(f"{stays} {results[pk].text} {sentence}", refused=True)
+        return [*results.values(), *self._gone(len(pairs) - len(visits))]
+
+    def _cancel_all(self) -> list[Said]:
+        """Cancel each visit that the page has shown."""
+        pks = self._keys()
+        visits = self.visits().in_bulk(pks)
+        results = {pk: self._try(self._cancel, visits[pk]) for pk in pks if pk in visits}
+        for pk, said in results.items():
+            if said.refused:
+                stays = visit_sentence(visits[pk], "is not canceled")
+                results[pk] = Said(f"{stays} {said.text}", refused=True)
+        return [*results.values(), *self._gone(len(pks) - len(visits))]
+
+    def _try(self, verb: Any, visit: Appointment, *args: Any) -> Said:
+        """Call the verb in a transaction; once more where the database broke a deadlock."""
+        said: Said = retry_on_conflict(self.attempt)(partial(verb, visit, *args))
+        return said
+
+    def _cancel(self, visit: Appointment) -> Said:
+        visit.cancel(by=self.user, reason=self._cancel_reason(), at=self.at)
+        return Said(visit_sentence(visit, "is canceled"))
+
+    def _cancel_reason(self) -> str:
+        """Return the chosen reason and what was typed; raises ValidationError."""
+        chosen, typed = self.request.POST.get("reason", ""), self.typed("detail")
+        if chosen not in CANCEL_REASONS:
+            raise ValidationError("Choose a reason.")
+        if chosen == "Other":
+            return typed or chosen
+        return f"{chosen}: {typed}"[:500] if typed else chosen
+
+    def _gone(self, number: int) -> list[Said]:
+        """Return the line about visits that another user has dealt with meanwhile."""
+        text = f"{number} of them: another user has moved, canceled or kept them meanwhile."
+        return [Said(text, refused=True)] if number else []
+
+    def _pairs(self) -> dict[int, int]:
+        """Return the slot for each visit, as the page has shown them; raises BadRequest."""
+        found = [PAIR.fullmatch(pair) for pair in self.request.POST.get("firsts", "").split()]
+        if None in found or len(found) > MOST_VISITS:
+            raise BadRequest("These are no visits of the page.")
+        return {int(pair[1]): int(pair[2]) for pair in found if pair}
+
+    def _keys(self) -> list[int]:
+        """Return the keys of the visits that the page has shown; raises BadRequest."""
+        keys = self.request.POST.get("visits", "").split()
+        if len(keys) > MOST_VISITS or not all(re.fullmatch(IdConverter.regex, key) for key in keys):
+            raise BadRequest("These are no visits of the page.")
+        return [int(key) for key in dict.fromkeys(keys)]

@@ -1,0 +1,239 @@
+"""What the desk does with one visit: check in, done, no-show, undo, cancel and move."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from appointment.admin.forms import ReasonField
+from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.cards import VisitCard
+from appointment.desk.moving import FreeTimes
+from appointment.desk.panels import VisitPanel, visit_line
+from appointment.exceptions import CancelDeadlinePassed, NotCancelable
+from appointment.models import Appointment
+from appointment.models.event import Status
+from doctor.exceptions import SlotInPast, TooFar, TooManyAppointments, TooSoon
+from doctor.models import Slot
+from extensions.exceptions import DomainError
+from extensions.formats import instant_text
+
+CANCEL_REASONS = ("Patient asked", "Doctor ill", "Booked by mistake", "Other")
+# Staff set these aside with a reason. NotCancelable: of a visit that has begun.
+WAIVED_WITH_A_REASON = (
+    SlotInPast,
+    TooSoon,
+    TooFar,
+    TooManyAppointments,
+    CancelDeadlinePassed,
+    NotCancelable,
+)
+BEGUN = "The visit has begun."
+TOO_LATE = "The site's deadline to cancel or move has passed."
+TAKEN_BACK = "The cancelation was taken back at the desk."
+NOW = {"due": "due", "late": "due", "waiting": "waiting", "done": "done", "no-show": "a no-show"}
+
+
+class VisitAction(VisitPanel):
+    """An action by one click. `verb`: the name of the method. `done`: what the sentence says.
+
+    A second click finds the visit in one of the states `after`, and is answered as the first.
+    """
+
+    verb: ClassVar[str] = ""
+    done: ClassVar[str] = ""
+    after: ClassVar[tuple[str, ...]] = ()
+
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
+        """Call the verb and say what it did."""
+        visit = self.visit(appointment_id)
+        if VisitCard(visit, self.at).state in self.after:
+            return self.answer(self.said(visit))
+        return self.answer(self.attempt(partial(self.act, visit)))
+
+    def act(self, visit: Appointment) -> Said:
+        """Call the verb; returns the sentence."""
+        getattr(visit, self.verb)(by=self.user, at=self.at)
+        return self.said(visit)
+
+    def said(self, visit: Appointment) -> Said:
+        """Return the sentence, with the way back."""
+        return Said(visit_sentence(visit, self.done), undo=undo_url(visit))
+
+
+class CheckIn(VisitAction):
+    """Record that the patient has come."""
+
+    verb, done, after = "check_in", "is checked in", ("waiting",)
+
+
+class Complete(VisitAction):
+    """Record that the visit took place."""
+
+    verb, done, after = "complete", "is done", ("done",)
+
+
+class NoShow(VisitAction):
+    """Record that the patient did not come."""
+
+    verb, done, after = "mark_no_show", "is marked as a no-show", ("no-show",)
+
+
+class AskingPanel(VisitPanel):
+    """An action that may need a reason: `override` sets aside a rule that staff may.
+
+    Where the verb refuses for want of one, the panel asks for it and sends the form once more.
+    """
+
+    def override(self) -> str:
+        """Return the reason for which the user sets a rule aside; raises ValidationError."""
+        return ReasonField().clean(self.request.POST.get("override_reason", ""))
+
+    def attempt_or_ask(self, act: Callable[[], Said], words: str, **fields: Any) -> HttpResponse:
+        """Call the verb; where it needs a reason, ask for it in the panel.
+
+        `words`: of the button, such as "Move". `fields`: what the form sends again.
+        """
+        waivable = False
+
+        def verb() -> Said:
+            nonlocal waivable
+            try:
+                return act()
+            except WAIVED_WITH_A_REASON:
+                waivable = not self.request.POST.get("override_reason")
+                raise
+
+        said = self.attempt(verb)
+        if said.refused and waivable:
+            return self.answer_panel(said, "desk/anyway.html", words=words, fields=fields)
+        return self.answer_panel(said, **self.after(said))
+
+    def after(self, said: Said) -> dict[str, Any]:
+        """Return what the panel shows next: nothing."""
+        return {}
+
+
+class Undo(AskingPanel):
+    """Take back the last check-in, done, no-show or cancelation of a visit."""
+
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
+        """Take it back and say how the visit stands now."""
+        return self.attempt_or_ask(partial(self.act, self.visit(appointment_id)), "Undo")
+
+    def act(self, visit: Appointment) -> Said:
+        """Call the verb; returns the sentence."""
+        try:
+            visit.undo(by=self.user, at=self.at, override_reason=self.override())
+        except (SlotInPast, TooSoon, TooFar):  # the visit was booked in time, or with a reason
+            visit.undo(by=self.user, at=self.at, override_reason=TAKEN_BACK)
+        visit.reload()
+        state = NOW.get(VisitCard(visit, self.at).state, "as before")
+        return Said(visit_sentence(visit, f"is {state} again"))
+
+
+class Cancel(AskingPanel):
+    """Cancel a visit for one of a few reasons."""
+
+    part = "desk/cancel.html"
+
+    def get(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
+        """Show the reasons."""
+        visit = self.visit(appointment_id)
+        why = BEGUN if needs_a_reason(visit, self.at) == BEGUN else ""
+        line = visit_line(visit)
+        return self.panel(visit.patient, visit=visit, line=line, reasons=CANCEL_REASONS, why=why)
+
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
+        """Cancel the visit."""
+        reason = request.POST.get("reason", "")
+        fields = {"reason": reason, "detail": request.POST.get("detail", "")}
+        act = partial(self.act, self.visit(appointment_id))
+        return self.attempt_or_ask(act, "Cancel", **fields)
+
+    def act(self, visit: Appointment) -> Said:
+        """Call the verb; returns the sentence."""
+        reason = self._reason()
+        if visit.status != Status.CANCELED:  # a second click is answered as the first
+            override = self.override() or self._past_deadline(visit, reason)
+            visit.cancel(by=self.user, reason=reason, at=self.at, override_reason=override)
+        return Said(visit_sentence(visit, "is canceled"), undo=undo_url(visit))
+
+    def _past_deadline(self, visit: Appointment, reason: str) -> str:
+        """Return the reason if only the deadline of the site is in the way: it sets that aside."""
+        return reason if needs_a_reason(visit, self.at) == TOO_LATE else ""
+
+    def _reason(self) -> str:
+        """Return the chosen reason and what the user typed; raises ValidationError."""
+        chosen = self.request.POST.get("reason", "")
+        detail = ReasonField().clean(self.request.POST.get("detail", ""))
+        if chosen not in CANCEL_REASONS:
+            raise ValidationError("Choose a reason.")
+        if chosen != "Other":
+            return f"{chosen}: {detail}"[:500] if detail else chosen
+        return detail or chosen
+
+
+class Move(AskingPanel):
+    """Move a visit to another time of the week."""
+
+    part = "desk/move.html"
+
+    def get(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
+        """Show the free times."""
+        visit = self.visit(appointment_id)
+        return self.panel(visit.patient, **self._times(visit))
+
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
+        """Move the visit to the chosen time."""
+        visit, slot = self.visit(appointment_id), self.key("slot")
+        self.moved = visit
+        act = partial(self.act, visit, slot or 0)
+        return self.attempt_or_ask(act, "Move", slot=slot or "")
+
+    def act(self, visit: Appointment, slot: int) -> Said:
+        """Call the verb; returns the sentence, with the way back if the old time can be booked."""
+        if visit.slot_id == slot and visit.moved:  # a second click is answered as the first
+            return Said(visit_sentence(visit, "is moved"))
+        old, zone = visit.slot_id, visit.location.zone
+        start = instant_text(visit.starts_at, zone)
+        override = self.override()
+        visit.reschedule(to=slot, by=self.user, at=self.at, override_reason=override)
+        free = Slot.objects.filter(pk=old).bookable(self.at).exists()
+        back = f"{reverse('desk:visit-move', args=[visit.pk])}?slot={old}" if free else ""
+        return Said(visit_sentence(visit, f"is moved from {start}"), undo=back)
+
+    def after(self, said: Said) -> dict[str, Any]:
+        """Show the free times as they are now, if the time was not to be had."""
+        if not said.refused or not self.request.POST.get("panel"):
+            return {}
+        self.moved.reload()
+        return {"part": self.part, **self._times(self.moved)}
+
+    def _times(self, visit: Appointment) -> dict[str, Any]:
+        week = self.date("week") if self._names("week") else visit.date
+        others = bool(self._names("others"))
+        times = FreeTimes(visit, week, others, self.user, self.at)
+        why = needs_a_reason(visit, self.at)
+        return {"visit": visit, "line": visit_line(visit), "times": times, "why": why}
+
+    def _names(self, name: str) -> str:
+        return self.request.GET.get(name) or self.request.POST.get(name) or ""
+
+
+def undo_url(visit: Appointment) -> str:
+    """Return the URL that takes back the last change of the visit."""
+    return reverse("desk:visit-undo", args=[visit.pk])
+
+
+def needs_a_reason(visit: Appointment, at: Any) -> str:
+    """Return why staff need a reason to cancel or move the visit; "" if they need none."""
+    try:
+        visit.refuse_change(at)
+    except DomainError as refusal:
+        if visit.status == Status.SCHEDULED:
+            return BEGUN if isinstance(refusal, NotCancelable) else TOO_LATE
+    return ""
