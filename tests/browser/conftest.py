@@ -15,7 +15,7 @@ import time_machine
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from accounts.models import User
 from tests.browser import chromium, price
@@ -70,6 +70,7 @@ def browser(
 ) -> Iterator[Browser]:
     """Start the browser. Options of pytest-playwright, as `--headed`, have their effect."""
     arguments = {"executable_path": browser_path, "args": chromium.ARGUMENTS}
+    expect.set_options(timeout=PATIENCE)
     started = playwright.chromium.launch(**{**browser_type_launch_args, **arguments})
     yield started
     started.close()

@@ -20,6 +20,7 @@ from tests.browser.watch import watch_of
 
 PAGE = """<!doctype html><html lang="en"><title>Page</title><main><h1>Page</h1>
 <a href="?again">link</a> <a href="file">file</a> <button type="button">button</button>
+<label><input type="checkbox"> box</label>
 <label>choice <select><option>one<option>two</select></label>{more}</main></html>"""
 BAD = '<img src="/favicon.ico"><hr width="2000">'  # no text says what the picture shows
 
@@ -97,16 +98,18 @@ def test_a_price_counts_clicks_and_pages_but_neither_keys_nor_files(visit: Visit
     page.get_by_role("button").click()
     page.get_by_role("button").press("Enter")
     assert (price.clicks, price.pages) == (1, 0)
+    page.get_by_text("box").click()
+    assert (price.clicks, price.pages) == (2, 0)
     page.get_by_role("combobox").select_option("two")  # a person clicks the list, then the option
-    assert (price.clicks, price.pages) == (3, 0)
+    assert (price.clicks, price.pages) == (4, 0)
     with page.expect_download():
         page.get_by_role("link", name="file").click()
-    assert (price.clicks, price.pages) == (4, 0)
+    assert (price.clicks, price.pages) == (5, 0)
     page.get_by_role("link", name="link").press("Enter")
     page.wait_for_url("**/?again")
     with page.expect_navigation():
         page.get_by_role("link", name="link").click()
-    assert (price.clicks, price.pages) == (5, 2)
+    assert (price.clicks, price.pages) == (6, 2)
     assert (Price(page).clicks, Price(page).pages) == (0, 0)
 
 
