@@ -34,6 +34,7 @@ TASKS = {
     "new_doctor": Task("a new doctor, Monday to Thursday with lunch, at a site", 12, 2, 8, 2),
     "hours": Task("other hours from January, December untouched", 4, 2, 4, 2),
     "holidays": Task("a year's holidays for two sites", 4, 1, 4, 1),
+    "offer": Task("an offer taken on the phone", 2, 0, 2, 0),
     "paper": Task("a doctor's list on paper", 2, 1, 2, 1),
     "csv": Task("the month's figures as CSV", 2, 1, 2, 1),
 }

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from appointment.models import Appointment
-from appointment.tests.factories import AppointmentFactory
+from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Doctor, Location
 from doctor.tests.factories import (
     DoctorFactory,
@@ -276,6 +276,26 @@ def test_the_holidays_of_a_year_are_entered_for_two_sites(
     page.locator("#holidays-save").click()
     said(page, "Atocha", "Retiro")
     assert_price(price, "holidays")
+
+
+def test_an_open_offer_is_accepted_from_the_day(visit: Visit, staff: User, clinic: Clinic) -> None:
+    page = visit(staff, "/admin/desk/")
+    full = ScheduleFactory(
+        doctor=clinic.doctor, location=clinic.site, date=day_ahead(5), end_time=time(9, 30)
+    )
+    taken = AppointmentFactory(slot=full.slots.get())
+    for slot in clinic.doctor.slots.exclude(pk=taken.slot.pk).filter(taken=0):
+        AppointmentFactory(slot=slot)
+    WaitlistEntryFactory(patient=clinic.caller, doctor=clinic.doctor)
+    taken.cancel()
+    page.reload()
+    price = Price(page)
+    page.get_by_role("link", name="1 offer open").click()
+    page.get_by_role("button", name="Accept for Nora Ibarra").click()
+    said(page, "Nora Ibarra", "Navarro", "Retiro")
+    assert_price(price, "offer")
+    expect(page.locator("#open-offers")).to_have_count(0)
+    assert Appointment.objects.get(patient=clinic.caller).slot == taken.slot
 
 
 # --- The table ------------------------------------------------------------------------------------
