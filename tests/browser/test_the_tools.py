@@ -58,8 +58,9 @@ FAULTS = {
         "console error: .*Content Security Policy"
     ),
     "fetch('fails')": "status 500: GET .*/fails",
-    "location.assign('http://elsewhere.example/x')": "request to another host: http://elsewhere",
     "fetch('refused').catch(() => {})": "failed request: GET .*/refused",
+    # The last one, since the page goes there.
+    "location.assign('http://elsewhere.example/x')": "request to another host: http://elsewhere",
 }
 
 
@@ -73,7 +74,7 @@ def faults_of(page: Page, script: str) -> Iterator[str]:
         if not watch.faults:
             page.wait_for_timeout(20)  # handles what the browser reports
     page.wait_for_timeout(20)
-    yield from watch.faults
+    yield from [*watch.faults]
     watch.faults.clear()
 
 
