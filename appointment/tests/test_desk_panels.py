@@ -63,7 +63,7 @@ def test_a_walk_in_is_booked_now_and_checked_in(
 ) -> None:
     with under_way(today[0]):
         panel = desk.get(WALK_IN, column(today[0], patient=person.pk)).content.decode()
-        assert f'value="{today[0].pk}">Now, 09:00</button>' in panel
+        assert f'value="{today[0].pk}" autofocus>Now, 09:00</button>' in panel
         answer = desk.post(WALK_IN, column(today[0], patient=person.pk, time=today[0].pk))
     visit = Appointment.objects.get()
     assert (visit.slot, visit.patient, visit.booked_by) == (today[0], person, staff)
@@ -151,7 +151,7 @@ def test_a_full_time_takes_one_more_with_a_reason(
     form = {"slot": today[3].pk, "patient": person.pk}
     with under_way(today[0]):
         page = desk.get(SQUEEZE_IN, form).content.decode()
-        assert f'value="{today[3].pk} squeeze">Squeeze in at 10:30</button>' in page
+        assert f'value="{today[3].pk} squeeze" autofocus>Squeeze in at 10:30</button>' in page
         press = {**form, "time": f"{today[3].pk} squeeze"}
         assert "give the reason" in said(desk.post(SQUEEZE_IN, press))
         answer = desk.post(SQUEEZE_IN, {**press, "because": "A burn"})
