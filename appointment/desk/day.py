@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_VISITS
 from appointment.desk.day_query import Day
 from appointment.desk.finding import VIEW_PATIENTS
+from appointment.desk.line_query import open_offers
 from appointment.desk.navigation import VIEW_HOURS
 from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage
 from doctor.models import Slot
@@ -31,7 +32,8 @@ class DayBase(DeskPage):
         """Return what the page shows of this day; None while there is no site."""
         if self.site is None:
             return None
-        return Day(self.site, day, self.at, self.user.is_staff_with(CHANGE_VISITS))
+        offers = open_offers(self.user, self.at, [self.site])
+        return Day(self.site, day, self.at, self.user.is_staff_with(CHANGE_VISITS), offers)
 
     def context(self, **more: Any) -> dict[str, Any]:
         """Add what the links and buttons of the table need."""

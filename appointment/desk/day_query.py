@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from django.db.models import CharField, ExpressionWrapper, F, Q
+from django.db.models import CharField, ExpressionWrapper, F, Func, IntegerField, Q, Subquery
 from phonenumber_field.phonenumber import to_python
 
 from appointment.desk.cards import VisitCard
@@ -205,14 +205,22 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
     )
 
 
+def number_of(rows: Any) -> Subquery:
+    """Return the number of these rows as an expression, so that one statement counts several."""
+    counted = rows.order_by().annotate(number=Func("pk", function="COUNT"))
+    return Subquery(counted.values("number"), output_field=IntegerField())
+
+
 class Day:
     """One day at one site, as of an instant (UTC), for a user who may change visits or only look.
 
     Doctors have a column if they have sessions there that day or visits, also inactive doctors.
     """
 
-    def __init__(self, site: Location, day: date, at: datetime, may_change: bool) -> None:
-        """Read the day in five statements, whatever its size."""
+    def __init__(
+        self, site: Location, day: date, at: datetime, may_change: bool, offers: Any
+    ) -> None:
+        """Read the day in five statements, whatever its size; `offers` are the open ones."""
         self.site, self.day, self.at, self.may_change = site, day, at, may_change
         self.zone: ZoneInfo = site.zone
         [self.span] = spans_of_days(day, day, {site.pk: site.time_zone})
@@ -222,7 +230,9 @@ class Day:
         keys = with_visits | {slot.doctor for slot in slots}
         self.columns = self._read_doctors(keys, with_visits)
         self.leaves = self._read_leaves(keys)
-        self.flagged = Appointment.objects.filter(location=site).to_rebook().count()
+        flagged = Appointment.objects.filter(location=site).to_rebook()
+        counts: Any = Location.objects.filter(pk=site.pk)
+        [(self.flagged, self.offers)] = counts.values_list(number_of(flagged), number_of(offers))
         self._arrange(slots)
 
     # --- Read ---
@@ -410,7 +420,7 @@ class Day:
     @cached_property
     def digest_of_counts(self) -> str:
         """A digest of the numbers above the table."""
-        return f"{crc32(repr((self.counts, self.flagged)).encode()):08x}"
+        return f"{crc32(repr((self.counts, self.flagged, self.offers)).encode()):08x}"
 
     @cached_property
     def digests(self) -> list[tuple[str, str]]:
