@@ -1,6 +1,7 @@
 """Who waits, and which offers are open: staff answer them on the phone."""
 
 from functools import partial
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -65,10 +66,10 @@ class EntryAction(LineParts):
 
     permission_to_change = CHANGE_ENTRY
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, waitlistentry_id: int) -> HttpResponse:
         """Call the verb and say what it did."""
         try:
-            said = self.attempt(partial(self.act, self.entry(pk)))
+            said = self.attempt(partial(self.act, self.entry(waitlistentry_id)))
         except Http404:
             if not request.htmx:  # type: ignore[attr-defined]
                 raise
@@ -92,9 +93,9 @@ class EntryPanel(EntryAction):
 
     panel = ""
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def get(self, request: HttpRequest, waitlistentry_id: int) -> HttpResponse:
         """Ask in the panel; without a script, on the page of the line."""
-        entry = self.entry(pk)
+        entry = self.entry(waitlistentry_id)
         AuditEvent.objects.record("read", entry, [entry.patient])
         if request.htmx:  # type: ignore[attr-defined]
             return self.page(template=self.panel, entry=entry)
@@ -122,7 +123,7 @@ class Decline(EntryAction):
     def act(self, entry: WaitlistEntry) -> Said:
         """Call the verb; returns to whom the place goes."""
         offers = entry.offers.acceptable(self.at).answerable_by(self.user)
-        offer = offers.select_related("slot__doctor", "slot__location").first()
+        offer: Any = offers.select_related("slot__doctor", "slot__location").first()
         entry.decline(by=self.user, at=self.at)
         slot = offer.slot
         start = instant_text(slot.starts_at, slot.location.zone)

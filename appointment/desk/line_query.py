@@ -16,6 +16,7 @@ from extensions.formats import day_text, instant_text
 
 MOST_ENTRIES = 200  # shown at once
 MOST_OFFERS = 100
+BY_WISH = ("doctor__last_name_key", "doctor__first_name_key", "specialty__name", "pk")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -132,7 +133,9 @@ class EntryRow:
 
 
 class Line:
-    """Who waits at the sites of the user, in the order of joining, at most MOST_ENTRIES.
+    """Who waits at the sites of the user, by doctor or specialty, at most MOST_ENTRIES.
+
+    Those who wait for the same are in the order of joining.
 
     `doctor`, `specialty`: the keys of the ones waited for, if only these are asked for. The number
     of statements does not grow with the entries.
@@ -157,7 +160,7 @@ class Line:
     def rows(self) -> list[EntryRow]:
         """The entries with what people see of them."""
         shown = Offer.objects.answerable_by(self.user)
-        entries = with_state(self.found, self.at, shown).order_by("pk")[:MOST_ENTRIES]
+        entries = with_state(self.found, self.at, shown).order_by(*BY_WISH)[:MOST_ENTRIES]
         return [EntryRow(entry, self.at, self.clock) for entry in entries]
 
     @cached_property

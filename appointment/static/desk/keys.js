@@ -24,14 +24,16 @@ document.addEventListener("keydown", (event) => {
 // A button that has done its work may be gone after the swap. Then the element that data-next names
 // gets the focus, or what the button describes: the person of its visit, and not the top of the page.
 let next = null;
-document.addEventListener("htmx:oobBeforeSwap", () => {
+function rememberNext() {
   const button = document.activeElement;
   next = button.closest("[data-next]")?.dataset.next ?? button.getAttribute("aria-describedby");
-});
-document.addEventListener("htmx:oobAfterSwap", () => {
+}
+function focusNext() {
   if (!next || document.activeElement !== document.body) return;
   document.getElementById(next)?.focus({ preventScroll: true });
-});
+}
+for (const name of ["htmx:beforeSwap", "htmx:oobBeforeSwap"]) document.addEventListener(name, rememberNext);
+for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap"]) document.addEventListener(name, focusNext);
 
 function showOffline(offline) {
   const notice = document.getElementById("offline");
