@@ -6,6 +6,7 @@ class AccountsConfig(AppConfig):
     """Accounts and the audit trail; every other app may import this one."""
 
     name = "accounts"
+    verbose_name = "Accounts and audit"
     default = True
 
     def ready(self) -> None:

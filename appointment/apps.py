@@ -5,6 +5,7 @@ class AppointmentConfig(AppConfig):
     """Appointments, their events, the waitlist, and all that needs doctors and patients both."""
 
     name = "appointment"
+    verbose_name = "Visits and waitlist"
 
     def ready(self) -> None:
         """Connect the receivers of signals."""

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import TConn
+
+from config.uploads import longest_body
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers
 MAX_CHUNK_LINE = 8 * 1024  # bytes
@@ -22,12 +25,19 @@ class RequestBuffer:
 
     `is_complete`: a thread can answer it without waiting for the client. That is so once the body
     has arrived, and also for what is refused whatever follows: a head that gunicorn cannot parse,
-    or a body of more than `max_body` bytes, of which `excess` is the length.
+    or a body of more than `max_body` bytes, of which `excess` is the length. `limit_of` returns
+    another `max_body` for the path of the request.
     `is_head_too_long`: there are more than MAX_HEAD bytes and no end of the head.
     """
 
-    def __init__(self, cfg: Any, client: Any, max_body: int) -> None:
-        self.cfg, self.client, self.max_body = cfg, client, max_body
+    def __init__(
+        self,
+        cfg: Any,
+        client: Any,
+        max_body: int,
+        limit_of: Callable[[str], int] | None = None,
+    ) -> None:
+        self.cfg, self.client, self.max_body, self.limit_of = cfg, client, max_body, limit_of
         self.data = bytearray()
         self.is_complete = self.is_head_too_long = self.awaits_continue = False
         self.excess: int | None = None
@@ -68,6 +78,7 @@ class RequestBuffer:
         except Exception:  # noqa: BLE001  (a thread parses it again and answers the error)
             self.is_complete = True
             return
+        self.max_body = self.limit_of(request.path) if self.limit_of else self.max_body
         start = len(self.data) - len(unreader.take_buffered())
         reader = request.body.reader
         chunked = isinstance(reader, ChunkedReader)
@@ -217,7 +228,7 @@ class Connection(TConn):
     def clear_request(self) -> None:
         """Forget the request, which a thread now answers, and begin the next."""
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        self.request = RequestBuffer(self.cfg, self.client, limit)
+        self.request = RequestBuffer(self.cfg, self.client, limit, longest_body)
 
     @property
     def held(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import Error
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware import common
 from rest_framework.exceptions import Throttled
@@ -16,6 +16,7 @@ from accounts.audit.context import API as OF_API
 from accounts.audit.denials import record_denial
 from config import problems
 from config.problems import Problem, api_problem, problem_of
+from config.uploads import longest_body
 from extensions.rest.throttling import client_address, count_call
 
 API = "/api/"
@@ -126,6 +127,8 @@ def _refused_page(request: HttpRequest) -> HttpResponse | None:
         return Problem(415).response(request)
     if request.path.startswith(FORMS) and request.method not in METHODS_OF_FORMS:
         return HttpResponseNotAllowed(METHODS_OF_FORMS)  # Django would answer with the page
+    if request.path == settings.UPLOAD_PATH and _length(request) > longest_body(request.path):
+        return HttpResponseRedirect(f"{settings.UPLOAD_PATH}?too_large")  # the page says so
     return None
 
 

@@ -196,6 +196,10 @@ OFFER_MINUTES = environment.number("OFFER_MINUTES", 30)  # minutes that an offer
 MAX_AHEAD_PER_ACCOUNT = environment.number("MAX_AHEAD_PER_ACCOUNT", 20)
 MAX_AHEAD_UNVERIFIED = environment.number("MAX_AHEAD_UNVERIFIED", 3)  # address not verified
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+# A file to import: room for 20,000 patients. Such a body stays in memory, so that no part of it is
+# written to a disk, and is taken at the one path of the page alone.
+UPLOAD_PATH = "/admin/desk/import/"
+UPLOAD_MAX_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 # More fields than fit into a request line: Django counts those of a query before any middleware.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 

@@ -6,9 +6,10 @@ from io import BytesIO
 from typing import Any
 
 import django
-from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+
+from config.uploads import longest_body
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -41,7 +42,7 @@ def read_chunked_body(app: App) -> App:
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.pop("HTTP_TRANSFER_ENCODING", "") and not environ.get("CONTENT_LENGTH"):
-            body = read_limited(environ["wsgi.input"], settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+            body = read_limited(environ["wsgi.input"], longest_body(environ["PATH_INFO"]))
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
         return app(environ, start_response)
 

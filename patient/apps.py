@@ -5,3 +5,4 @@ class PatientConfig(AppConfig):
     """Patients, their medical history, and emergency access to it."""
 
     name = "patient"
+    verbose_name = "Patients"

@@ -23,6 +23,7 @@ BEFORE_SERVICE = "Written before there was a release: no old code ran while it w
 WEEK_OF_MAIL = "The table holds the mails of a week: its indexes are made and dropped in a moment."
 UNKNOWN_TABLE = "No release before has the table: no old code reads or writes it."
 NO_ROW_YET = "A partial index of a new column: it has no row, and reads the waitlist in moments."
+NO_EXTERNAL_ID_YET = "A partial index of a new column: no row is in it, and old code writes none."
 NEW_TABLE = "The constraint is of a table that the same migration makes."
 
 # By kind of database: complaints, by code, that its analyser cannot judge, with the reason.
@@ -74,12 +75,22 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "CREATE_INDEX": NO_ROW_YET,
         "CREATE_INDEX_EXCLUSIVE": NO_ROW_YET,
     },
-    ("appointment", "0027_proposals"): {"ADD_UNIQUE": NEW_TABLE},
+    ("appointment", "0028_proposals"): {"ADD_UNIQUE": NEW_TABLE},
     ("doctor", "0002_weekly_hours_time_off_rules"): {
         "NOT_NULL": BEFORE_SERVICE,
         "ADD_UNIQUE": NEW_TABLE,
         "CREATE_INDEX": BEFORE_SERVICE,
         "CREATE_INDEX_EXCLUSIVE": BEFORE_SERVICE,
+    },
+    ("doctor", "0012_external_ids"): {
+        "ADD_UNIQUE": NO_EXTERNAL_ID_YET,
+        "CREATE_INDEX": NO_EXTERNAL_ID_YET,
+        "CREATE_INDEX_EXCLUSIVE": NO_EXTERNAL_ID_YET,
+    },
+    ("patient", "0012_external_ids"): {
+        "ADD_UNIQUE": NO_EXTERNAL_ID_YET,
+        "CREATE_INDEX": NO_EXTERNAL_ID_YET,
+        "CREATE_INDEX_EXCLUSIVE": NO_EXTERNAL_ID_YET,
     },
     ("patient", "0002_dependents"): {
         "NOT_NULL": BEFORE_SERVICE,

@@ -128,7 +128,7 @@ def test_every_model_of_ours_is_registered() -> None:
 
 
 def test_the_site_bears_the_name_of_the_clinic(superuser: User) -> None:
-    front = AdminClient(superuser).get("/admin/")
+    front = AdminClient(superuser).get("/admin/records/")
     assert "Clinic appointments" in front.content.decode()
     assert front.status_code == 200
 

@@ -163,7 +163,7 @@ def test_the_second_factor_writes_no_secret_to_logs_or_urls(hunter: Hunter) -> N
     typed = {"verb": "renew", "code": code_of(device)}
     answer = hunter.seen(client.post("/admin/second-factor/", typed))
     hunter.secrets += [device.key, *answer.context["codes"], typed["code"]]
-    hunter.seen(client.get("/admin/"))
+    hunter.seen(client.get("/admin/records/"))
     assert_nothing_found(hunter)
 
 

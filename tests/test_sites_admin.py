@@ -216,6 +216,6 @@ def test_staff_without_a_site_add_nothing(clinics: Clinics, model: type[Model]) 
 
 
 def test_the_front_page_shows_only_what_may_be_opened(clinics: Clinics) -> None:
-    front = AdminClient(clinics.restricted).get("/admin/").content.decode()
+    front = AdminClient(clinics.restricted).get("/admin/records/").content.decode()
     assert page(Patient) in front
     assert page(User) not in front

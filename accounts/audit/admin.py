@@ -18,6 +18,7 @@ from accounts.audit.views import record_read
 from accounts.exceptions import Throttled
 from accounts.privacy import AllSitesAdminMixin, display_name, sees_all_sites
 from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.columns import two_lines
 from extensions.admin.forms import shows_labels, valid_keys
 
 
@@ -164,18 +165,7 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "request_id",
         "emergency_id",
     )
-    list_display = (
-        "at",
-        "stands_out",
-        "who",
-        "role",
-        "action",
-        "outcome",
-        "kind",
-        "object_id",
-        "patient_id",
-        "channel",
-    )
+    list_display = ("at", "stands_out", "who_acted", "what", "patient_id", "channel")
     list_select_related = ("actor",)
     list_filter = ("emergency", "outcome", "action", "role", "channel", "at")
     link_filters = ("patient_id__exact",)
@@ -209,6 +199,18 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
             if event.emergency
             else ""
         )
+
+    @admin.display(description="who")
+    def who_acted(self, event: AuditEvent) -> SafeString:
+        """Return who acted, and in which role."""
+        return two_lines(self.who(event) or "-", event.get_role_display())
+
+    @admin.display(description="what")
+    def what(self, event: AuditEvent) -> SafeString:
+        """Return the action, whether it was denied, and the kind and number of the row."""
+        denied = " (denied)" if event.outcome == AuditEvent.Outcome.DENIED else ""
+        row = "" if event.object_id is None else f" {event.object_id}"
+        return two_lines(f"{event.get_action_display()}{denied}", f"{event.kind}{row}")
 
     @admin.display(description="who", empty_value="-")
     def who(self, event: AuditEvent) -> str:

@@ -30,7 +30,7 @@ def sign_in(code: str, password: str = PASSWORD, client: Client | None = None, *
 def is_let_in(answer: Any) -> bool:
     """Return whether the login redirects and the admin opens."""
     client = answer.client
-    return answer.status_code == 302 and client.get("/admin/").status_code == 200
+    return answer.status_code == 302 and client.get("/admin/records/").status_code == 200
 
 
 def page(client: Client, verb: str = "", **typed: str) -> str:

@@ -92,7 +92,7 @@ def test_an_ended_account_signs_in_nowhere_and_stays(
     user.refresh_from_db()
     assert (user.is_active, user.is_staff) == (False, True)
     assert phone.get("/api/auth/profile/").status_code == 401
-    assert browser.get("/admin/").status_code == 302
+    assert browser.get("/admin/records/").status_code == 302
     assert not AuthToken.objects.filter(user=user).exists()
     entry = LogEntry.objects.latest("pk")
     assert (entry.object_repr, entry.change_message) == (f"account {user.pk}", "Account ended.")

@@ -163,7 +163,7 @@ def test_a_code_verifies_only_the_session_in_which_it_was_typed(
     superuser_account: User,
 ) -> None:
     assert is_let_in(sign_in(code_of(enrolled(superuser_account))))
-    assert signed_in(superuser_account).get("/admin/").status_code == 302
+    assert signed_in(superuser_account).get("/admin/records/").status_code == 302
 
 
 @pytest.mark.usefixtures("required", "clock")
@@ -171,14 +171,14 @@ def test_a_change_of_password_ends_the_session_with_its_code(superuser_account: 
     answer = sign_in(code_of(enrolled(superuser_account)))
     assert is_let_in(answer)
     superuser_account.change_password(PASSWORD, "another horse battery")
-    assert answer.client.get("/admin/").status_code == 302
+    assert answer.client.get("/admin/records/").status_code == 302
 
 
 @pytest.mark.usefixtures("required", "clock")
 def test_the_session_ends_with_the_device_that_proved_it(superuser_account: User) -> None:
     answer = sign_in(code_of(enrolled(superuser_account)))
     TOTPDevice.objects.all().delete()
-    assert answer.client.get("/admin/").status_code == 302
+    assert answer.client.get("/admin/records/").status_code == 302
 
 
 @pytest.mark.usefixtures("required", "clock")

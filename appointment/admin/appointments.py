@@ -27,6 +27,7 @@ from appointment.models.event import LIVE
 from doctor.models import Location, Slot
 from doctor.models.search import shown_start
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
+from extensions.admin.columns import two_lines
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from extensions.search import Term
@@ -85,17 +86,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     )
     autocomplete_fields = ("patient", "slot")
     site_choices = {"slot": Slot.objects.at_sites_of}
-    list_display = (
-        "start",
-        "status",
-        "patient",
-        "phone_number",
-        "doctor",
-        "location",
-        "checked_in",
-        "moved",
-        "needs_rebooking",
-    )
+    list_display: tuple[str, ...] = ("start", "person", "who_and_where", "state")
     list_display_links = ("start",)
     list_select_related = ("patient", "doctor", "location")
     list_filter = (
@@ -103,7 +94,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     )  # fmt: skip
     link_filters: tuple[str, ...] = ("patient__id__exact", "slot__id__exact")
     date_hierarchy = "date"
-    ordering = ("-date", "-starts_at", "-pk")  # only the date has an index
+    ordering = ("-date", "starts_at", "pk")  # only the date has an index
     search_fields = (
         "id__exact",
         "patient__last_name",
@@ -264,6 +255,29 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     def phone_number(self, appointment: Appointment) -> str:
         """Return the phone number of the patient."""
         return str(appointment.patient.phone_number) if appointment.patient else ""
+
+    @admin.display(description="patient")
+    def person(self, appointment: Appointment) -> SafeString | str:
+        """Return the patient, and the phone number on a line of its own."""
+        patient = appointment.patient
+        if patient is None:
+            return "-"
+        number: Any = patient.phone_number
+        return two_lines(patient, number.as_international if number else "")
+
+    @admin.display(description="doctor and location")
+    def who_and_where(self, appointment: Appointment) -> SafeString:
+        """Return the doctor, and the location on a line of its own."""
+        return two_lines(appointment.doctor, appointment.location)
+
+    @admin.display(description="state", ordering="status")
+    def state(self, appointment: Appointment) -> SafeString:
+        """Return the status, and below it: when the patient came, moved, to rebook."""
+        came = appointment.checked_in_at
+        notes = [f"came {came.astimezone(appointment.location.zone):%H:%M}"] if came else []
+        notes += ["moved"] if appointment.moved else []
+        notes += ["to rebook"] if appointment.needs_rebooking else []
+        return two_lines(appointment.get_status_display(), ", ".join(notes))
 
     @admin.display(description="checked in", empty_value="-", ordering="checked_in_at")
     def checked_in(self, appointment: Appointment) -> str:

@@ -5,12 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
 from appointment.admin.appointments import actor_name, local_time
 from appointment.models import Appointment, AppointmentEvent
 from doctor.admin.sites import SiteAdminMixin
 from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.columns import two_lines
 
 
 @admin.register(AppointmentEvent)
@@ -33,15 +35,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "override_reason",
         "after_deadline",
     )
-    list_display = (
-        "local_time",
-        "appointment",
-        "kind",
-        "from_status",
-        "to_status",
-        "who",
-        "by",
-    )
+    list_display = ("local_time", "appointment", "change", "who_acted")
     list_select_related = ("appointment__location", "appointment__patient", "actor")
     list_filter = ("kind", "after_deadline", "at")
     date_hierarchy = "at"
@@ -52,7 +46,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "appointment__patient__first_name",
         "appointment__patient__date_of_birth",
     )
-    search_help_text = "Number of the appointment, or patient."
+    search_help_text = "Number of the visit, or patient."
 
     def get_search_fields(self, request: HttpRequest) -> Any:
         """Return the fields to search by: names of patients only for viewers of appointments.
@@ -81,6 +75,18 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     def local_time(self, event: AppointmentEvent) -> str:
         """Return the time of the event on the clock of the location."""
         return local_time(event.at, event.appointment.location)
+
+    @admin.display(description="what")
+    def change(self, event: AppointmentEvent) -> SafeString:
+        """Return what happened, and the change of status if there is one."""
+        was, became = event.get_from_status_display(), event.get_to_status_display()
+        return two_lines(event.get_kind_display(), was != became and f"{was or 'new'} to {became}")
+
+    @admin.display(description="by")
+    def who_acted(self, event: AppointmentEvent) -> SafeString:
+        """Return who acted, and in which role."""
+        who, role = actor_name(event), event.get_by_display()
+        return two_lines(who, "" if who == "the patient" else role) if who else two_lines(role, "")
 
     @admin.display(description="by", empty_value="-")
     def who(self, event: AppointmentEvent) -> str:

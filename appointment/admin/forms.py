@@ -15,8 +15,8 @@ OVERRIDE_HELP = (
     "to book a time that has begun, or to move a visit into or out of one. The history keeps it."
 )
 SQUEEZE_HELP = (
-    "If the time is full, add a place to it for this patient. This needs an override reason. The "
-    "slot box finds full times if you type their date or time of day."
+    "If the time is full, add a place to it for this patient. Say above why. The box "
+    "of times finds full ones if you type their date or time of day."
 )
 
 
@@ -42,8 +42,15 @@ class WideReasonField(ReasonField):
 class AppointmentForm(PartialUpdateForm):
     """A visit, and the reason for which staff set aside a rule of the location."""
 
-    override_reason = WideReasonField(help_text=OVERRIDE_HELP)
-    squeeze_in = forms.BooleanField(required=False, help_text=SQUEEZE_HELP)
+    override_reason = WideReasonField(label="Book anyway because", help_text=OVERRIDE_HELP)
+    squeeze_in = forms.BooleanField(
+        required=False, label="Squeeze the patient in", help_text=SQUEEZE_HELP
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk and "override_reason" in self.fields:
+            self.fields["override_reason"].label = "Move it anyway because"
 
     def clean(self) -> dict[str, Any]:
         """Put the override reason and the squeeze-in on the visit, where the verbs read them.
@@ -67,10 +74,10 @@ class OverridingActionForm(ActionForm):
     location needs more notice.
     """
 
-    override_reason = ReasonField(label="Override reason (to cancel or undo):")
+    override_reason = ReasonField(label="Cancel or undo anyway because:")
 
 
 class WorkListActionForm(OverridingActionForm):
     """The choice of an action on the work list, and the reason for which staff keep visits."""
 
-    keep_reason = ReasonField(label="Reason (to keep):")
+    keep_reason = ReasonField(label="Keep because:")

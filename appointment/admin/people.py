@@ -13,26 +13,18 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.audit.context import current_context
-from accounts.audit.denials import record_denied_search
-from accounts.exceptions import Throttled
 from accounts.privacy import sees_all_sites
 from accounts.requests import signed_in_user
-from appointment.models.acting import named
 from appointment.models.merging import colliding_visits, duplicate_entries
 from appointment.models.site_patients import has_something_at_sites_of, patients_for_staff
-from appointment.throttles import DailyNamedSearchThrottle, NamedSearchThrottle
+from appointment.named_search import HOW_TO_NAME, bookable_patients, find_named, remember
 from doctor.admin.sites import SiteAdminMixin
-from doctor.wall_time import earliest_date
-from extensions.search import typed_terms
 from patient.admin.emergency import EmergencyAccessAdmin
 from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 
-FOUND = "patients_found"  # in the session: keys of patients whom the user named exactly
-MOST_FOUND = 20
 COLLISION = "Both have a visit at this time. Cancel or move one of the two: {}"
 ELSEWHERE = "Both have a visit at the same time at another site. Staff of all sites can merge them."
-HOW_TO_NAME = "Last name and birth date find any patient: García 1984-12-03."
 
 
 class PatientChoiceMixin(SiteAdminMixin):
@@ -41,42 +33,12 @@ class PatientChoiceMixin(SiteAdminMixin):
     def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
         if db_field.name != "patient" or sees_all_sites(request):
             return super().get_field_queryset(db, db_field, request)
-        here = has_something_at_sites_of(signed_in_user(request))
-        return Patient.objects.filter(here | Q(pk__in=request.session.get(FOUND, [])))
+        return bookable_patients(request)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "patient" and not sees_all_sites(request):
             kwargs.setdefault("help_text", HOW_TO_NAME)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
-
-
-def remember(request: HttpRequest, keys: list[int]) -> None:
-    """Let the user select these patients until the session ends."""
-    others = [key for key in request.session.get(FOUND, []) if key not in keys]
-    request.session[FOUND] = [*others, *keys][-MOST_FOUND:]
-
-
-def count_named_search(request: HttpRequest) -> None:
-    """Count a search by name; over a limit record a denied event and raise Throttled."""
-    throttles = (NamedSearchThrottle(), DailyNamedSearchThrottle())
-    over = [each for each in throttles if not each.allow_request(request, None)]
-    if over:
-        record_denied_search(request, Patient)
-        raise Throttled(wait=int(max(each.wait() for each in over)) + 1)
-
-
-def named_in(term: str) -> Q | None:
-    """Return the condition for a term such as "García 1984-12-03"; None for any other term.
-
-    The date may be typed in any way that a search reads, before or after the name. A year of two
-    digits is the past one, if only one is; otherwise the text names no date.
-    """
-    terms, today = typed_terms(term), earliest_date(timezone.now())
-    names = [each for each in terms if each.word]
-    days = [day for each in terms for day in each.days if len(each.days) == 1 or day <= today]
-    if len(days) != 1 or not names or len(names) + 1 < len(terms):
-        return None
-    return named(" ".join(each.word for each in names), days[0])
 
 
 class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
@@ -97,14 +59,9 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Patient], search_term: str
     ) -> tuple[QuerySet[Patient], bool]:
-        exactly = named_in(search_term)
-        if exactly and signed_in_user(request).sites and self._books(request):
-            count_named_search(request)
-            keys = list(Patient.objects.filter(exactly).values_list("pk", flat=True)[:MOST_FOUND])
-            if keys:
-                remember(request, keys)
-                return Patient.objects.filter(pk__in=keys), False
-            record_denied_search(request, Patient)
+        keys = find_named(request, search_term) if self._books(request) else None
+        if keys:
+            return Patient.objects.filter(pk__in=keys), False
         return super().get_search_results(request, queryset, search_term)
 
     def _books(self, request: HttpRequest) -> bool:

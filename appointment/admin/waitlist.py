@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.requests import signed_in_user
@@ -28,8 +29,10 @@ from doctor.models.search import shown_start
 from doctor.wall_time import validate_date
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.columns import two_lines
 from extensions.admin.forms import PartialUpdateForm
 from extensions.exceptions import DomainError
+from extensions.formats import date_text
 from extensions.search import Term
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -38,7 +41,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 class AcceptingActionForm(ActionForm):
     """The choice of an admin action, and the reason for which staff set rules aside to accept."""
 
-    override_reason = ReasonField(label="Override reason (to accept):")
+    override_reason = ReasonField(label="Accept anyway because:")
 
 
 class WaitlistEntryForm(PartialUpdateForm):
@@ -114,17 +117,8 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         "specialty": specialties_at_sites_of,
         "replaces": Appointment.objects.at_sites_of,
     }
-    list_display = (
-        "patient",
-        "doctor",
-        "specialty",
-        "first_date",
-        "last_date",
-        "weekdays_shown",
-        "current_status",
-        "position",
-        "offer",
-    )
+    list_display = ("patient", "wish", "days", "place_in_line", "offer")
+    list_select_related = ("patient", "doctor", "specialty")
     list_filter = (StatusFilter, "specialty", "doctor")
     ordering = ("pk",)
     search_fields = (
@@ -212,6 +206,22 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         return str(appointments.error_message(error))
 
     # --- Columns ---
+
+    @admin.display(description="waits for")
+    def wish(self, entry: WaitlistEntry) -> str:
+        """Return the doctor or the specialty."""
+        return str(entry.doctor or entry.specialty)
+
+    @admin.display(description="days", ordering="first_date")
+    def days(self, entry: WaitlistEntry) -> SafeString:
+        """Return the first and the last date, and the weekdays if not every day will do."""
+        dates = f"{date_text(entry.first_date)} to {date_text(entry.last_date)}"
+        return two_lines(dates, self.weekdays_shown(entry))
+
+    @admin.display(description="place in line")
+    def place_in_line(self, entry: Any) -> SafeString:
+        """Return the status that the entry has now and, while it is in line, its position."""
+        return two_lines(self.current_status(entry), entry.position and f"number {entry.position}")
 
     @admin.display(description="weekdays", empty_value="any")
     def weekdays_shown(self, entry: WaitlistEntry) -> str:

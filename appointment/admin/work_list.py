@@ -134,10 +134,8 @@ class WorkListAdmin(AppointmentAdmin):
     autocomplete_fields: ClassVar[Any] = ()
     list_display: Any = (
         "start",
-        "patient",
-        "phone_number",
-        "doctor",
-        "location",
+        "person",
+        "who_and_where",
         "cause",
         "alternatives",
     )

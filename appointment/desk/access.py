@@ -1,17 +1,21 @@
 """Who may see the desk, and which page is the first of the admin for a user."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
-from doctor.models import Doctor
+from doctor.models import Doctor, Schedule
 
 VIEW_VISITS = "appointment.view_appointment"
 ADD_VISITS = "appointment.add_appointment"
 CHANGE_VISITS = "appointment.change_appointment"
 VIEW_OWN_DAY = "appointment.view_own_day"
+TWO_YEARS = timedelta(days=731)
 
 
 def may_see_desk(user: Any) -> bool:
@@ -36,3 +40,16 @@ def front_page(request: HttpRequest) -> str | None:
     if own_doctor(request.user):
         return reverse("desk:mine")
     return reverse("desk:day") if may_see_desk(request.user) else None
+
+
+def doctors_seen_by(user: Any) -> QuerySet[Doctor]:
+    """Return the doctors whose lists and figures this user sees, those who have left included.
+
+    For staff of a site, those with sessions there, now or in the last two years: the cost does not
+    grow with the history.
+    """
+    if user.sites is None:
+        return Doctor.objects.all()
+    since = timezone.now().date() - TWO_YEARS
+    sessions = Schedule.objects.at_sites_of(user).filter(date__gte=since)
+    return Doctor.objects.filter(pk__in=sessions.values("doctor"))

@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_VISITS
 from appointment.desk.day_query import Day
 from appointment.desk.finding import VIEW_PATIENTS
-from appointment.desk.navigation import CHANGE_HOURS
+from appointment.desk.navigation import VIEW_HOURS
 from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage
 from doctor.models import Slot
 
@@ -39,7 +39,7 @@ class DayBase(DeskPage):
         return super().context(
             may_add=self.user.is_staff_with(ADD_VISITS),
             home=home,
-            may_change_hours=self.user.is_staff_with(CHANGE_HOURS),
+            may_see_hours=self.user.is_staff_with(VIEW_HOURS),
             hours_url=reverse("desk:hours"),
             people_url=f"{home}people/" if self.user.is_staff_with(VIEW_PATIENTS) else "",
             **more,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, may_see_desk, own_doctor
+from appointment.imports import kinds_for
 
-CHANGE_HOURS = "doctor.change_weeklyhours"
+VIEW_HOURS = "doctor.view_weeklyhours"
 VIEW_LINE = "appointment.view_waitlistentry"
-ADD_PATIENTS = "patient.add_patient"
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ ENTRIES = (
     Entry("desk:book", "New booking", _staff_with(ADD_VISITS), key="n"),
     Entry("desk:away", "Away", _staff_with(CHANGE_VISITS)),
     Entry("desk:line", "Waitlist", _staff_with(VIEW_LINE)),
-    Entry("desk:hours", "Hours", _staff_with(CHANGE_HOURS)),
+    Entry("desk:hours", "Hours", _staff_with(VIEW_HOURS)),
     Entry("desk:figures", "Figures", may_see_desk),
-    Entry("desk:import", "Import", _staff_with(ADD_PATIENTS)),
+    Entry("desk:import", "Import", lambda user: bool(kinds_for(user))),
 )
 
 

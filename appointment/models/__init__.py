@@ -6,6 +6,7 @@ from appointment.models.event import AppointmentEvent, Status
 from appointment.models.idempotency import IdempotencyKey
 from appointment.models.offer import Offer, OfferStatus
 from appointment.models.proposal import Proposal
+from appointment.models.staged_import import StagedImport
 from appointment.models.waitlist import WaitlistEntry
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from appointment.models.work_list import WorkListItem
@@ -19,6 +20,7 @@ __all__ = [
     "Offer",
     "OfferStatus",
     "Proposal",
+    "StagedImport",
     "Status",
     "WaitlistEntry",
     "WaitlistStatus",

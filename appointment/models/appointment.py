@@ -160,7 +160,7 @@ class Appointment(Lifecycle):
         help_text="Empty once the person has been erased.",
     )
     slot = models.ForeignKey(
-        Slot, on_delete=models.SET_NULL, null=True, related_name="appointments"
+        Slot, models.SET_NULL, null=True, related_name="appointments", verbose_name="time"
     )
     doctor = models.ForeignKey(
         Doctor, on_delete=models.PROTECT, related_name="appointments", db_index=False
@@ -179,6 +179,7 @@ class Appointment(Lifecycle):
     cancel_reason = models.CharField(max_length=500, blank=True)
     checked_in_at = models.DateTimeField(null=True, editable=False)
     needs_rebooking = models.BooleanField(
+        "to rebook",
         default=False,
         editable=False,
         help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
@@ -198,6 +199,7 @@ class Appointment(Lifecycle):
 
     class Meta:
         ordering = ("-starts_at", "-pk")
+        verbose_name = "visit"
         permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
             models.Index(fields=["patient", "-starts_at"], name="appointment_of_patient"),
@@ -256,7 +258,7 @@ class Appointment(Lifecycle):
 
     def __str__(self) -> str:
         start = instant_text(self.starts_at, self.location.zone)
-        return f"Appointment {self.pk}, {start}"  # no name: the admin logs it
+        return f"Visit {self.pk}, {start}"  # no name: the admin logs it
 
     # --- Questions ---
 

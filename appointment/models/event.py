@@ -112,6 +112,8 @@ class AppointmentEvent(InsertOnlyModel):
 
     class Meta:
         ordering = ("at", "pk")
+        verbose_name = "event of a visit"
+        verbose_name_plural = "events of visits"
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {instant_text(self.at, self.appointment.location.zone)}"

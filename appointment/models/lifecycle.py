@@ -30,6 +30,7 @@ Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
 
+WALK_IN = "Walk-in"  # why staff set rules aside for a patient who stands at the desk
 COPIED_COLUMNS = ("doctor_id", "location_id", "starts_at", "ends_at")  # of a slot
 
 # The legal changes of status. Only staff change one final status into another, to correct it. A
@@ -48,11 +49,13 @@ class Lifecycle(models.Model):
     patient: Any
     location: Any
     status: Any
+    booked_by: Any
     needs_rebooking: Any
     closures_kept: Any
     location_id: int
     starts_at: Any
     checked_in_at: Any
+    book: Callable[..., Any]
     _record: Callable[..., None]  # of `Appointment`, for all its verbs
     slot: Any
     replacing_entries: Any
@@ -93,6 +96,21 @@ class Lifecycle(models.Model):
 
     # --- The day of the visit: conditional updates that lock the appointment alone. Where an entry
     # of the waitlist would replace the visit, its offered slot and the entry are locked first. ---
+
+    @retry_on_stale_lock
+    @transaction.atomic
+    def walk_in(
+        self, at: datetime | None = None, override_reason: str = WALK_IN, squeeze_in: bool = False
+    ) -> Self:
+        """Book `self.slot` for a patient who has come without a visit, and check the patient in.
+
+        One transaction: if the check-in is refused, nothing is booked. Staff (`booked_by`) set
+        aside what `Appointment.book` lets them with an `override_reason`; a slot that has begun can
+        be booked until it ends. Raises as `book`, and InvalidTransition for a slot of another day.
+        """
+        at = at or timezone.now()
+        self.book(at, override_reason, squeeze_in)
+        return self.check_in(by=self.booked_by, at=at)
 
     @retry_on_stale_lock
     def check_in(self, by: User | None = None, at: datetime | None = None) -> Self:

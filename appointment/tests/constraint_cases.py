@@ -39,6 +39,12 @@ def twin(factory: Any, field: str) -> Case:
     return second, {field: getattr(first, field)}
 
 
+def imported_twice(make: Any) -> Case:
+    """Return the second of two new rows, and a change to the first row's external id."""
+    make(external_id="7")
+    return make(), {"external_id": "7"}
+
+
 def a_slot() -> Slot:
     slot: Slot = ScheduleFactory().slots.earliest("starts_at")
     return slot
@@ -179,6 +185,9 @@ BREAKS: dict[str, Callable[[], Case]] = {
     ),
     "doctor_sitestaff_once_per_site": second_membership,
     "doctor_doctor_license_number_unique": lambda: twin(DoctorFactory, "license_number"),
+    "doctor_doctor_external_id_unique": lambda: imported_twice(DoctorFactory),
+    "patient_patient_external_id_unique": lambda: imported_twice(PatientFactory),
+    "doctor_weeklyhours_external_id_unique": lambda: imported_twice(weekly_hours),
     "doctor_schedule_ends_after_it_starts": lambda: (ScheduleFactory(), {"end_time": time(9)}),
     "doctor_schedule_capacity_in_range": lambda: (ScheduleFactory(), {"capacity": 1001}),
     "doctor_schedule_slot_minutes_in_range": lambda: (ScheduleFactory(), {"slot_minutes": 4}),

@@ -228,7 +228,7 @@ def test_bulk_deletion_gives_every_place_back(superuser: User) -> None:
     visits = [AppointmentFactory(slot=slot) for _ in range(3)]
     elsewhere = AppointmentFactory()
     answer = AdminClient(superuser).delete_all(*visits, elsewhere)
-    assert messages_of(answer) == ["Successfully deleted 4 appointments."]
+    assert messages_of(answer) == ["Successfully deleted 4 visits."]
     assert not Appointment.objects.exists()
     for each in Slot.objects.all():
         assert_balanced(each)

@@ -94,7 +94,7 @@ def test_the_reason_beside_an_action_is_one_line_that_can_be_seen(
 ) -> None:
     [refusal] = act(staff, visit, "cancel", override_reason=reason)
     no_reason = "give an override reason"
-    assert (no_reason if reason.isspace() else "Override reason (to cancel or undo): ") in refusal
+    assert (no_reason if reason.isspace() else "Cancel or undo anyway because: ") in refusal
     assert status(visit) == "scheduled"
 
 

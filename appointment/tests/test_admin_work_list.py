@@ -49,9 +49,9 @@ def test_the_list_shows_flagged_visits_soonest_first(reception: AdminClient) -> 
 
 def test_a_row_shows_the_patient_the_cause_and_alternatives(reception: AdminClient) -> None:
     visit = flagged()
-    visit.patient.revise(phone_number="+34612345678")
+    visit.patient.revise(phone_number="+34 612 34 56 78")
     html = reception.get(LIST).content.decode()
-    for words in (str(visit.patient), "+34612345678", "the doctor is away"):
+    for words in (str(visit.patient), "+34 612 34 56 78", "the doctor is away"):
         assert words in html
     assert html.count(f"{day_text(visit.date + timedelta(days=1))}") == 3
 

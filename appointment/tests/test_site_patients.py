@@ -11,9 +11,9 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
-from appointment.admin.people import named_in
 from appointment.models import Appointment, WaitlistEntry
 from appointment.models.site_patients import patients_for_staff
+from appointment.named_search import named_in
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.models import Doctor, Location
 from doctor.tests.factories import (

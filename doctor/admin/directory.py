@@ -87,7 +87,7 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
 
     fields = (
         ("title", "first_name", "last_name"),
-        "license_number",
+        ("license_number", "external_id"),
         "specialties",
         "languages",
         "bio",

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -22,14 +22,15 @@ from doctor.admin.confirmations import (
 from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
 from doctor.exceptions import HoursInUse
-from doctor.models import Doctor, Location, Schedule, Slot, WeeklyHours
+from doctor.models import Schedule, WeeklyHours
 from doctor.models.hours_preview import HoursPreview, preview_change
 from doctor.wall_time import instant_of
+from extensions.admin.columns import two_lines
 from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.dates import TypedDateField
 from extensions.admin.links import change_link, list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
-from extensions.formats import day_text
+from extensions.formats import date_text, day_text
 
 MOST_DAYS_LISTED = 10
 FIRST_DATE_STAYS = (
@@ -112,13 +113,13 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         ("start_time", "end_time"),
         ("slot_minutes", "capacity"),
         ("valid_from", "valid_until"),
-        "every_weeks",
+        ("every_weeks", "external_id"),
         CONFIRMED,
     )
     readonly_fields = ("sessions",)
     autocomplete_fields = ("doctor", "location")
     site_choices = CALENDAR_CHOICES
-    list_display = ("day", "hours", "doctor", "location", "valid_from", "valid_until", "recurs")
+    list_display = ("day", "hours", "doctor", "location", "valid")
     list_display_links = ("day", "hours")
     list_select_related = ("doctor", "location")
     list_filter = ("weekday", "location", "doctor")
@@ -160,9 +161,12 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def hours(self, hours: WeeklyHours) -> str:
         return f"{hours.start_time:%H:%M}-{hours.end_time:%H:%M}"
 
-    @admin.display(description="every", ordering="every_weeks")
-    def recurs(self, hours: WeeklyHours) -> str:
-        return "week" if hours.every_weeks == 1 else f"{hours.every_weeks} weeks"
+    @admin.display(description="valid", ordering="valid_from")
+    def valid(self, hours: WeeklyHours) -> SafeString:
+        """Return the first date and, if there is one, the last, and how often they recur."""
+        until = f" to {date_text(hours.valid_until)}" if hours.valid_until else ""
+        weeks = "" if hours.every_weeks == 1 else f"every {hours.every_weeks} weeks"
+        return two_lines(f"from {date_text(hours.valid_from)}{until}", weeks)
 
     @admin.display(description="sessions")
     def sessions(self, hours: WeeklyHours) -> SafeString:
@@ -213,15 +217,7 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def delete_model(self, request: HttpRequest, obj: WeeklyHours) -> None:
         obj.unpublish()
 
-    def lock_rows(self, queryset: QuerySet[WeeklyHours]) -> None:
-        """Lock the hours, their sessions, locations and doctors, then all slots in one statement.
-
-        If each deletion locked its own slots, they would not be locked by ascending primary key.
-        """
-        rows = list(queryset.select_for_update(no_key=True, of=("self",)).order_by("pk"))
-        sessions = Schedule.objects.filter(weekly_hours__in=rows).order_by("pk").only("pk")
-        list(sessions.select_for_update(no_key=True))
-        Location.objects.lock({hours.location_id for hours in rows})
-        Doctor.objects.lock({hours.doctor_id for hours in rows})
-        kept = Q(doctor__in={hours.doctor_id for hours in rows}, kept_over=True)
-        Slot.objects.filter(Q(schedule__in=sessions.order_by()) | kept).lock()
+    def lock_rows(self, queryset: QuerySet[Any]) -> None:
+        """Lock all that the deletions lock, the slots in one statement."""
+        rows: Any = queryset  # of the model's own class
+        rows.lock_calendars()

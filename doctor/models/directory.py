@@ -125,6 +125,11 @@ class LocationQuerySet(SmallTableMixin, SiteQuerySet["Location"]):
         countries = set(known.values_list("country", flat=True).distinct())
         return bool(countries) and all(map(writes_day_first, countries))
 
+    def phone_region(self) -> str | None:
+        """Return the country of these locations; None if they are in several, or have none."""
+        countries = set(self.order_by().values_list("country", flat=True).distinct()) - {None, ""}
+        return countries.pop() if len(countries) == 1 else None
+
     def with_rules(self) -> "LocationQuerySet":
         """Return the locations with a minimum notice or a horizon."""
         return self.filter(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
 from doctor.wall_time import earliest_date
-from extensions.db.fields import free_text, one_line
+from extensions.db.fields import external_id_field, free_text, one_line, unique_external_id
 from extensions.db.locks import lock_rows
 from extensions.db.names import FoldedModel, FoldedNameField, FoldedQuerySet, FoldedWordsField
 from extensions.search import Term
@@ -153,6 +153,7 @@ class Doctor(FoldedModel, CalendarModel):
     last_name = one_line(150)
     bio = free_text(blank=True)
     license_number = one_line(50)
+    external_id = external_id_field()
     specialties = models.ManyToManyField(Specialty, related_name="doctors", blank=True)
     languages = models.ManyToManyField(Language, related_name="doctors", blank=True)
     accepts_patients = models.BooleanField(
@@ -178,6 +179,10 @@ class Doctor(FoldedModel, CalendarModel):
                 name="doctor_doctor_license_number_unique",
                 violation_error_code="unique",
                 violation_error_message="A doctor with this license number exists already.",
+            ),
+            unique_external_id(
+                "doctor_doctor_external_id_unique",
+                "A doctor with this external id exists already.",
             ),
         )
 

@@ -166,6 +166,7 @@ class Schedule(SessionTimesModel):
 
     class Meta:
         ordering = ("date", "start_time", "pk")
+        verbose_name = "session"
         indexes = (
             models.Index(fields=["doctor", "date"], name="doctor_schedule_doctor_date"),
             models.Index(fields=["location", "date"], name="doctor_schedule_location_date"),

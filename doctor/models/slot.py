@@ -290,6 +290,7 @@ class Slot(models.Model):
 
     class Meta:
         ordering = ("starts_at", "pk")
+        verbose_name = "time"
         indexes = (
             models.Index(fields=["starts_at", "id"], name="doctor_slot_start"),
             models.Index(fields=["location", "starts_at"], name="doctor_slot_location_start"),

@@ -1,6 +1,10 @@
 """Leave of a doctor, and closures of a location."""
 
-from datetime import UTC, date, datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
+from functools import reduce
+from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +16,7 @@ from django.utils import timezone
 from doctor.exceptions import AlreadyAway
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor, DoctorLocationModel
-from doctor.wall_time import spans_of_days
+from doctor.wall_time import A_DAY, Span, enclosing_span, instant_of, spans_of_days
 from extensions.formats import instant_text
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -46,6 +50,56 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
             on_days |= Q(location__in=pks, starts_at__lt=end, ends_at__gt=start)
         return self.filter(on_days)
 
+    def close_days(
+        self, days_of: Mapping[Location, Mapping[date, str]], at: datetime
+    ) -> dict[Location, list[date]]:
+        """Close each location on its days, each day with its reason; return the days that are new.
+
+        A day runs from midnight to midnight on the clocks of the location. A day on which it is
+        closed already stays as it is, so a second call adds nothing. One transaction. Appointments
+        on the closed slots go to the work list of visits that staff must rebook. Raises
+        ValidationError, and DoesNotExist if a location is gone. Locks the locations, then the
+        slots.
+        """
+        with transaction.atomic():
+            locked = {row: row for row in Location.objects.lock({row.pk for row in days_of})}
+            if len(locked) < len(days_of):
+                raise Location.DoesNotExist
+            closures = self._new_closures({locked[row]: days for row, days in days_of.items()})
+            if closures:
+                slots = _slots_of(closures, at)
+                pks = slots.lock_keys()
+                TimeOff.objects.bulk_create(closures)
+                slots.recompute_open(at, changed=pks)
+        return {
+            place: [row.local_day() for row in closures if row.location == place]
+            for place in days_of
+        }
+
+    def _new_closures(self, days_of: Mapping[Location, Mapping[date, str]]) -> "list[TimeOff]":
+        """Return an unsaved closure for each of these days on which no closure lasts all day."""
+        rows = [
+            TimeOff(
+                location=place,
+                starts_at=instant_of(day, time(), place.zone),
+                ends_at=instant_of(day + A_DAY, time(), place.zone),
+                reason=reason,
+            )
+            for place, days in days_of.items()
+            for day, reason in sorted(days.items())
+        ]
+        for row in rows:
+            row.clean_fields(exclude=["doctor", "location"])  # the location is locked
+            row.clean()
+        if not rows:
+            return []
+        stored: dict[int, list[Span]] = defaultdict(list)
+        around = enclosing_span((row.starts_at, row.ends_at) for row in rows)
+        closures = self.filter(location__in=days_of).overlapping(*around)
+        for place, start, end in closures.values_list("location", "starts_at", "ends_at"):
+            stored[place].append((start, end))
+        return [row for row in rows if not row.lies_in_one_of(stored[row.location_id])]
+
     def with_names(self) -> "TimeOffQuerySet":
         """Load the doctor and the location in the same statement."""
         return self.select_related("doctor", "location")
@@ -68,7 +122,8 @@ class TimeOff(DoctorLocationModel):
 
     class Meta:
         ordering = ("-starts_at", "-pk")
-        verbose_name_plural = "time off"
+        verbose_name = "leave or closure"
+        verbose_name_plural = "leave and closures"
         indexes = (
             models.Index(fields=["doctor", "ends_at"], name="doctor_timeoff_doctor_ends"),
             models.Index(fields=["location", "ends_at"], name="doctor_timeoff_location_ends"),
@@ -100,6 +155,14 @@ class TimeOff(DoctorLocationModel):
         for name in ("starts_at", "ends_at"):
             if (value := getattr(self, name)) and not FIRST <= value <= LAST:
                 raise ValidationError({name: ValidationError(OUT_OF_RANGE, code="date_range")})
+
+    def local_day(self) -> date:
+        """Return the day on which the closure begins, on the clocks of its location."""
+        return self.starts_at.astimezone(self.location.zone).date()
+
+    def lies_in_one_of(self, spans: Iterable[Span]) -> bool:
+        """Tell whether one of the spans covers all of the leave."""
+        return any(start <= self.starts_at and self.ends_at <= end for start, end in spans)
 
     def slots(self, at: datetime) -> Any:
         """Return the slots that the leave closes, without those that have ended at the instant."""
@@ -146,3 +209,18 @@ class TimeOff(DoctorLocationModel):
             pks = slots.lock_keys()
             self.delete()
             slots.recompute_open(at, changed=pks)
+
+
+def _slots_of(closures: list[TimeOff], at: datetime) -> Any:
+    """Return the slots that these closures close, without those that have ended at the instant.
+
+    Locations that are closed at the same times share a term of the condition: SQLite limits how
+    many it can have.
+    """
+    places: dict[Span, list[int]] = defaultdict(list)
+    for row in closures:
+        places[row.starts_at, row.ends_at].append(row.location_id)
+    slots: Any = closures[0].location.slots.model.objects  # slot.py imports this module
+    coming = slots.coming(at)
+    terms = (coming.filter(location__in=keys).overlapping(*span) for span, keys in places.items())
+    return reduce(or_, terms)

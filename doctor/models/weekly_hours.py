@@ -1,6 +1,6 @@
 """Weekly hours: when a doctor works week by week, and the sessions generated from that."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from doctor.models.session_plan import SkippedDay
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot import Slot
 from doctor.wall_time import A_DAY, MIDNIGHT, Span, ends_after, extent_of, validate_date
+from extensions.db.fields import external_id_field, unique_external_id
 from extensions.db.locks import lock_rows
 
 TEN_YEARS = timedelta(days=3653)
@@ -48,6 +49,25 @@ class WeeklyHoursQuerySet(SiteQuerySet["WeeklyHours"]):
     def valid_on_or_after(self, day: date) -> "WeeklyHoursQuerySet":
         """Return those that have not ended before the day."""
         return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day))
+
+    def lock_calendars(
+        self, locations: Iterable[int] = (), doctors: Iterable[int] = ()
+    ) -> "list[WeeklyHours]":
+        """Lock these hours, their sessions, locations and doctors, then all slots in one statement.
+
+        `locations` and `doctors`: keys of others that new hours will have. A transaction that
+        changes several hours calls this first: if each change locked its own slots, they would not
+        be locked by ascending primary key.
+        """
+        rows = list(self.select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        sessions = Schedule.objects.filter(weekly_hours__in=rows).order_by("pk").only("pk")
+        list(sessions.select_for_update(no_key=True))
+        Location.objects.lock({*locations, *(hours.location_id for hours in rows)})
+        keys = {*doctors, *(hours.doctor_id for hours in rows)}
+        Doctor.objects.lock(keys)
+        kept = Q(doctor__in=keys, kept_over=True)
+        Slot.objects.filter(Q(schedule__in=sessions.order_by()) | kept).lock()
+        return rows
 
     def extend(
         self, doctor: int, days: int, at: datetime
@@ -97,6 +117,7 @@ class WeeklyHours(SessionTimesModel):
         validators=[MinValueValidator(1), MaxValueValidator(52)],
         help_text="2 is every other week, counted from the first session.",
     )
+    external_id = external_id_field()
 
     skipped: Sequence[SkippedDay] = ()  # days without a session and the reason; `publish` sets it
 
@@ -130,6 +151,10 @@ class WeeklyHours(SessionTimesModel):
                 name="doctor_weeklyhours_every_weeks_in_range",
                 violation_error_code="every_weeks_range",
                 violation_error_message="Hours recur every 1 to 52 weeks.",
+            ),
+            unique_external_id(
+                "doctor_weeklyhours_external_id_unique",
+                "Weekly hours with this external id exist already.",
             ),
         )
 
@@ -275,6 +300,35 @@ class WeeklyHours(SessionTimesModel):
             version.skipped = tuple(version._update_sessions(first, last, keep, at).skipped)
         return version
 
+    def begin(self, at: datetime) -> None:
+        """Save new hours that begin after today, and generate their sessions, as `publish` does.
+
+        Visits that are kept at times which these hours have get their slot back: they leave the
+        work list. Locks as `publish` does.
+        """
+        with atomic_or_schedule_overlap():
+            self.lock_calendar()
+            self.full_clean()
+            self._refuse_overlap(at)
+            self.save()
+            last = self.location.today(at) + A_DAY * settings.HOURS_AHEAD_DAYS
+            self.skipped = tuple(self._update_sessions(self.valid_from, last, True, at).skipped)
+
+    def end(self, first: date, *, keep: bool = False, at: datetime | None = None) -> None:
+        """End the hours on the day before a date after today; sessions before it do not change.
+
+        Hours that begin on that date or later are deleted. `keep` and errors as in `publish`.
+        """
+        at = at or timezone.now()
+        with transaction.atomic():
+            self.lock_calendar()
+            self.refresh_from_db()
+            if self.valid_from >= first:
+                self.unpublish(keep, at)
+                return
+            self._end_before(first)
+            SessionUpdate(self._session_template(), first, at).apply((), keep)
+
     def lock_children(self) -> None:
         """Lock the generated sessions first: an edit of one also locks it before its location."""
         if self.pk:
@@ -285,9 +339,10 @@ class WeeklyHours(SessionTimesModel):
 
         Hours that still recur every `every_weeks` weeks on the same weekday keep their weeks: the
         copy begins on the first of their days from the date on, if that is not the next weekday.
+        The external id stays with the stored hours.
         """
         values = {row.attname: getattr(self, row.attname) for row in self._meta.concrete_fields}
-        version = WeeklyHours(**{**values, "id": None})
+        version = WeeklyHours(**{**values, "id": None, "external_id": ""})
         for name, value in {**changes, "valid_from": first}.items():
             setattr(version, name, value)
         same = (version.weekday, version.every_weeks) == (self.weekday, self.every_weeks)

@@ -139,8 +139,8 @@ def test_some_of_many_blocking_sessions_are_named_and_the_rest_counted(
 ) -> None:
     doctor = ScheduleFactory(slot_minutes=5).doctor
     html = admin_client.get(page(doctor, "delete")).content.decode()
-    assert html.count("Slot: <a") == 10
-    assert "14 more slots" in html
+    assert html.count("Time: <a") == 10
+    assert "14 more times" in html
 
 
 def test_deleting_a_specialty_leaves_its_doctors(admin_client: AdminClient) -> None:

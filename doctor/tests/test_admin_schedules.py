@@ -175,7 +175,7 @@ def test_a_bulk_deletion_with_one_in_use_deletes_none(superuser: User) -> None:
 @pytest.mark.usefixtures("row_by_row")
 def test_a_bulk_deletion_takes_all_slots(superuser: User) -> None:
     answer = AdminClient(superuser).delete_all(*(ScheduleFactory() for _ in range(3)))
-    assert messages_of(answer) == ["Successfully deleted 3 schedules."]
+    assert messages_of(answer) == ["Successfully deleted 3 sessions."]
     assert not Slot.objects.exists()
 
 

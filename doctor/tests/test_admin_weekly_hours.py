@@ -192,7 +192,7 @@ def test_hours_are_found_by_doctor_and_location(admin_client: AdminClient, term:
     answer = admin_client.get(page(WeeklyHours), q=term)
     assert list(answer.context["cl"].result_list) == [wanted]
     assert "Monday" in answer.content.decode()
-    assert ">2 weeks<" in answer.content.decode()
+    assert "<br>every 2 weeks<" in answer.content.decode()
 
 
 def test_a_visit_to_a_kept_session_is_shown_like_any_other(

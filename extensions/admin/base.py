@@ -13,6 +13,7 @@ from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import DataError, transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.form_keys import FormKeyMixin
@@ -45,6 +46,9 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     show_full_result_count = False  # saves a count of the whole table
     formfield_overrides = DATE_FIELDS
     show_facets = admin.ShowFacets.NEVER  # each choice would count the whole table
+
+    class Media:
+        js = ("extensions/first_field.js",)
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
         """Do nothing; an admin that audits reads overrides this to record the rows a page shows.
@@ -120,6 +124,7 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
             raise refusal(error, request, self) from error
         if cut and request.method == "GET":
             self.message_user(request, TOO_MANY, messages.WARNING)
+        changelist.title = str(capfirst(self.opts.verbose_name_plural))
         return changelist
 
     def changelist_view(

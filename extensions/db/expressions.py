@@ -1,7 +1,7 @@
 """Conditions that Django cannot write for both databases."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import BooleanField, F, Func
@@ -29,3 +29,37 @@ class AmongKeys(Func):
         form = "%(expressions)s = ANY(%%s::bigint[])"
         sql, given = self.as_sql(compiler, connection, template=form, **options)
         return sql, (*given, f"{{{self.keys[1:-1]}}}")
+
+
+class AmongRows(Func):
+    """The condition that the columns have together the texts of one of these rows.
+
+    The database gets the rows as one value, and looks for each by an index. A date is its ISO text;
+    `casts` names the columns to which PostgreSQL must convert a text, with their type.
+    """
+
+    def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[str]], **casts: str) -> None:
+        super().__init__(*map(F, columns), output_field=BooleanField())
+        self.columns, self.casts = columns, casts
+        self.rows = json.dumps([list(row) for row in rows])
+
+    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        """Return the condition for SQLite."""
+        values = (f"json_extract(value, '$[{place}]')" for place in range(len(self.columns)))
+        return self._among(compiler, connection, values, "json_each(%%s)", options)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        """Return the condition for PostgreSQL."""
+        values = (
+            f"(value->>{place})::{self.casts.get(name, 'text')}"
+            for place, name in enumerate(self.columns)
+        )
+        rows = "jsonb_array_elements(%%s::jsonb) AS value"
+        return self._among(compiler, connection, values, rows, options)
+
+    def _among(
+        self, compiler: Any, connection: Any, values: Iterable[str], rows: str, options: Any
+    ) -> Any:
+        form = f"(%(expressions)s) IN (SELECT {', '.join(values)} FROM {rows})"  # noqa: S608  # nosec B608  (no value)
+        sql, given = self.as_sql(compiler, connection, template=form, **options)
+        return sql, (*given, self.rows)

@@ -48,6 +48,30 @@ def validate_dialable(number: Any) -> None:
         )
 
 
+def external_id_field() -> "models.CharField[str, str]":
+    """Return a field for the key of the row in another system, empty without one."""
+    return models.CharField(
+        "external id",
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_one_line],
+        help_text="The number in another system. An import finds the row by it.",
+    )
+
+
+def unique_external_id(name: str, message: str) -> models.UniqueConstraint:
+    """Return the constraint of this name that no two rows have one external id."""
+    return models.UniqueConstraint(
+        fields=["external_id"],
+        condition=~models.Q(external_id=""),
+        name=name,
+        violation_error_code="unique",
+        violation_error_message=message,
+    )
+
+
 def free_text(limit: int = FREE_TEXT, **options: Any) -> "models.TextField[str, str]":
     """Return a TextField that validation limits to `limit` characters.
 

@@ -59,6 +59,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         "preferred_language",
         "emergency_contact_name",
         "emergency_contact_phone",
+        "external_id",
         CONFIRMED,
         "user",
         "is_dependent",

@@ -147,6 +147,7 @@ class PatientMerge:
         kept, gone = self._lock()
         refuse_merge(kept, gone, self.by)
         self._move_account(kept, gone)
+        self._move_external_id(kept, gone)
         sent = {"patient": kept, "other": gone, "by": self.by, "at": self.at}
         patients_merging.send(sender=type(kept), **sent)
         for rows in (gone.history, gone.emergency_accesses, gone.merged_records):
@@ -195,3 +196,14 @@ class PatientMerge:
         rows = type(kept)._base_manager
         rows.filter(pk=gone.pk).update(user=None, is_dependent=False)
         rows.filter(pk=kept.pk).update(user=kept.user_id, is_dependent=kept.is_dependent)
+
+    def _move_external_id(self, kept: Any, gone: Any) -> None:
+        """Give the external id of `gone` to `kept` if that has none, so that imports find it.
+
+        The record that goes loses it first, since no two rows have one external id.
+        """
+        if gone.external_id and not kept.external_id:
+            rows = type(kept)._base_manager
+            rows.filter(pk=gone.pk).update(external_id="")
+            rows.filter(pk=kept.pk).update(external_id=gone.external_id)
+            kept.external_id = gone.external_id

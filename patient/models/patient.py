@@ -16,12 +16,14 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from extensions.db.constraints import violates
-from extensions.db.expressions import AmongKeys
+from extensions.db.expressions import AmongKeys, AmongRows
 from extensions.db.fields import (
     MAX_KEY,
+    external_id_field,
     free_text,
     one_line,
     phone_number_field,
+    unique_external_id,
     validate_language_tag,
 )
 from extensions.db.locks import lock_rows
@@ -39,6 +41,7 @@ from patient.signals import patient_deceased, patient_erasing
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
 TOO_MANY_DEPENDENTS = f"An account books for at most {MAX_DEPENDENTS} dependents."
 Action = AuditEvent.Action
+COMPARED_AT_ONCE = 100  # patients of an import; SQLite limits the depth of a condition
 DEPENDENT_WITHOUT_ACCOUNT = "A dependent needs an account that books for them."
 
 
@@ -114,6 +117,47 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
         if patient.phone_number:
             same |= models.Q(pk__in=PatientWord.objects.of_phone(patient.phone_number))
         return self.filter(same).exclude(pk=patient.pk)
+
+    def maybe_same_as(self, patients: "Sequence[Patient]") -> "dict[int, Patient]":
+        """Return, for each of these unsaved patients who may be there already, one such patient.
+
+        As `maybe_same`, for many at once: the keys are positions in `patients`.
+        """
+        found: dict[int, Patient] = {}
+        for first in range(0, len(patients), COMPARED_AT_ONCE):
+            some = patients[first : first + COMPARED_AT_ONCE]
+            wanted = [each.identities() for each in some]
+            known: dict[tuple[Any, ...], Patient] = {}
+            named = self.filter(_names_and_births(some)).order_by("-pk")
+            phones = PatientWord.objects.of_phones([each.phone_number for each in some])
+            for other in (*named, *self.filter(pk__in=phones).order_by("-pk")):
+                known |= dict.fromkeys(other.identities(), other)
+            for position, identities in enumerate(wanted, first):
+                if other := next((known[each] for each in identities if each in known), None):
+                    found[position] = other
+        return found
+
+    def with_external_ids(self, keys: Iterable[str]) -> "PatientQuerySet":
+        """Return the patients with one of these external ids, of which an empty one is none."""
+        # The exclusion names the condition of the partial index.
+        return self.filter(external_id__in={*keys}).exclude(external_id="")
+
+    # --- Verbs for many rows ---
+
+    def enroll_all(self, patients: "Sequence[Patient]") -> None:
+        """Save new patients without an account in one transaction, with an audit event of each."""
+        with transaction.atomic():
+            self.bulk_create(patients)
+            AuditEvent.objects.record(Action.CREATE, Patient, patients)
+
+    def revise_all(self, patients: "Sequence[Patient]", columns: Collection[str]) -> None:
+        """Write these columns of patients whom the caller has locked, with an audit event of each.
+
+        `columns`: neither `user` nor `is_dependent`, which `Patient.revise` changes.
+        """
+        with transaction.atomic():
+            self.bulk_update(patients, columns)
+            AuditEvent.objects.record(Action.CHANGE, Patient, patients)
 
     # --- Locks ---
 
@@ -201,6 +245,7 @@ class Patient(FoldedModel, PartialUpdateModel):
     )
     emergency_contact_name = one_line(300, blank=True)
     emergency_contact_phone = phone_number_field(blank=True)
+    external_id = external_id_field()
     marked_deceased_at = models.DateTimeField(
         "deceased",
         null=True,
@@ -239,6 +284,10 @@ class Patient(FoldedModel, PartialUpdateModel):
                 violation_error_code="dependent_of_nobody",
                 violation_error_message=DEPENDENT_WITHOUT_ACCOUNT,
             ),
+            unique_external_id(
+                "patient_patient_external_id_unique",
+                "A patient with this external id exists already.",
+            ),
         )
 
     def __str__(self) -> str:
@@ -265,6 +314,16 @@ class Patient(FoldedModel, PartialUpdateModel):
     def wrongly_folded(cls, rows: list[Any]) -> set[int]:
         """Return the keys of those of the patients who have a wrong key or wrong words."""
         return super().wrongly_folded(rows) | PatientWord.objects.wrong(rows)
+
+    def identities(self) -> list[tuple[Any, ...]]:
+        """Return what another record of this person may share: birth date and names, or a phone."""
+        found: list[tuple[Any, ...]] = []
+        if self.date_of_birth:
+            names = (FoldedNameField.fold(self.last_name), FoldedNameField.fold(self.first_name))
+            found.append((self.date_of_birth, *sorted(names)))
+        if self.phone_number:
+            found.append((str(self.phone_number),))
+        return found
 
     def enroll(self) -> None:
         """Save a new patient. Raises ProfileExists if the user already has a profile.
@@ -395,6 +454,17 @@ class Patient(FoldedModel, PartialUpdateModel):
 def last_name_is(last_name: str) -> models.Q:
     """Return the condition that a patient has this last name, folded."""
     return models.Q(last_name_key=FoldedNameField.fold(last_name))
+
+
+def _names_and_births(patients: Iterable[Patient]) -> models.Q:
+    """Return the condition of the names, in either order, and birth date of one of these."""
+    rows = []
+    for each in patients:
+        names = [FoldedNameField.fold(name) for name in (each.last_name, each.first_name)]
+        if born := each.date_of_birth:
+            rows += [(*order, born.isoformat()) for order in (names, names[::-1])]
+    columns = ("last_name_key", "first_name_key", "date_of_birth")
+    return models.Q(AmongRows(columns, rows, date_of_birth="date"))
 
 
 def _lock_account(pk: int) -> None:

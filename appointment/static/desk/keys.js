@@ -45,3 +45,7 @@ document.addEventListener("htmx:responseError", () => showOffline(true));
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) showOffline(false);
 });
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = (("appointment", "0026_called"),)
+    dependencies = (("appointment", "0027_called"),)
     operations = (
         migrations.CreateModel(
             name="Proposal",

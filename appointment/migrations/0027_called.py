@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = (("appointment", "0025_doctor_group"),)
+    dependencies = (("appointment", "0026_words_of_staff"),)
     operations = (
         migrations.AlterField(
             model_name="appointmentevent",

@@ -1,0 +1,137 @@
+"""Panels of the day page that book: a walk-in, a free time of the grid, a place in a full time."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.http import Http404
+
+from appointment.desk.access import CHANGE_VISITS
+from appointment.desk.booking_form import BookingView, Choice
+from appointment.desk.booking_query import OfferedTime, context_for, offered
+from appointment.models import Appointment
+from appointment.models.lifecycle import WALK_IN
+from doctor.models import Doctor, Location, Slot
+
+FULL = "full"
+
+
+class PanelView(BookingView):
+    """A panel that offers a few times."""
+
+    template_name = "desk/booking/panel_page.html"
+    because_label: ClassVar[str] = ""  # of the field for a reason; "" shows none
+
+    @property
+    def heading(self) -> str:
+        """The heading of the panel."""
+        raise NotImplementedError
+
+    def region_context(self) -> dict[str, Any]:
+        """Add the heading, the times and whether the panel asks for a reason."""
+        offers = self.offers()
+        because = self.because_label or any(each.may_be_waived for each in offers)
+        more = {"heading": self.heading, "offers": offers, "asks_because": because}
+        return {**super().region_context(), **more}
+
+
+class FreePanel(PanelView):
+    """Book one free time of the grid."""
+
+    title = "Book a time"
+    kind = "desk.free"
+    carried = ("slot",)
+
+    @cached_property
+    def slot(self) -> Slot:
+        """The time; raises Http404 for one that the user does not see."""
+        return self.slot_of(self.key("slot") or 0)
+
+    @property
+    def heading(self) -> str:
+        """Name the time, the doctor and the site."""
+        return str(self.slot)
+
+    def offers(self) -> list[OfferedTime]:
+        """Return the time, with the first rule against it for this person."""
+        context = context_for(self.person, self.at, [self.slot.location])
+        return offered(Slot.objects.of_key(self.slot.pk), context)
+
+
+class SqueezeInPanel(FreePanel):
+    """Add a place to a full time and book it."""
+
+    title = "Squeeze in"
+    kind = "desk.squeeze_in"
+    because_label = "Squeeze in because"
+
+    def offers(self) -> list[OfferedTime]:
+        """Return the time with the button that adds a place."""
+        context = context_for(self.person, self.at, [self.slot.location], waive=True)
+        times = offered(Slot.objects.of_key(self.slot.pk), context)
+        return [squeezed(each) if each.reason == FULL else each for each in times]
+
+    def book_visit(self, visit: Appointment, choice: Choice) -> None:
+        """Squeeze the patient in, with the reason."""
+        visit.book(override_reason=self.because, squeeze_in=True)
+
+
+class WalkInPanel(PanelView):
+    """Book the time under way, or the next one of today, for a person who has come."""
+
+    title = "Walk-in"
+    kind = "desk.walk_in"
+    carried = ("doctor", "location")
+    because_label = "Rules are set aside because"
+
+    def may_open(self) -> bool:
+        """Whether the user may book and check in."""
+        return super().may_open() and self.user.is_staff_with(CHANGE_VISITS)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """The doctor of the column; raises Http404 for one who is not there."""
+        found = Doctor.objects.active().filter(pk=self.key("doctor") or 0).first()
+        if found is None:
+            raise Http404("There is no such doctor.")
+        return found
+
+    @property
+    def place(self) -> Location:
+        """The site of the column; raises Http404 while there is none."""
+        if self.site is None:
+            raise Http404("There is no location.")
+        return self.site
+
+    @property
+    def heading(self) -> str:
+        """Name the doctor and the site."""
+        return f"{self.doctor}, {self.place}"
+
+    @property
+    def because(self) -> str:
+        """Why staff set rules aside."""
+        return super().because or WALK_IN
+
+    def offers(self) -> list[OfferedTime]:
+        """Return the next free time of today and, if the present one is full, a place in that."""
+        today = self.place.today(self.at)
+        slots = Slot.objects.filter(doctor=self.doctor).between(today, today, [self.place])
+        context = context_for(self.person, self.at, [self.place], waive=True)
+        times = offered(slots.coming(self.at), context)
+        free = [each for each in times if each.reason is None][:1]
+        present = [squeezed(each) for each in times[:1] if each.reason == FULL]
+        return [*present, *free] or times[:1]
+
+    def book_visit(self, visit: Appointment, choice: Choice) -> None:
+        """Book and check in, or neither."""
+        visit.walk_in(override_reason=self.because, squeeze_in=choice.squeeze)
+
+    @property
+    def done(self) -> str:
+        """What the sentence says of the person."""
+        return "is booked and checked in"
+
+
+def squeezed(offer: OfferedTime) -> OfferedTime:
+    """Return the time with a button that adds a place to it."""
+    return OfferedTime(offer.slot, offer.reason, squeeze=True)

@@ -1,0 +1,241 @@
+"""The free times of the desk's booking page: what is wanted, and the next times that fit."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import cached_property, reduce
+from operator import or_
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from appointment.models.booking import booking_context
+from doctor.exceptions import REFUSALS
+from doctor.models import Doctor, Location, Slot, Specialty
+from doctor.models.booking_rules import WAIVABLE, BookingContext
+from doctor.models.directory import earliest_today
+from doctor.models.doctor import DoctorQuerySet
+from doctor.models.slot import SlotQuerySet
+from doctor.wall_time import end_instant_of, instant_of
+from extensions.formats import instant_text
+from extensions.search import typed_terms
+from extensions.text import fold, search_words
+from patient.models import Patient
+
+TIMES_SHOWN = 12
+MOST_TIMES = 120
+MOST_NAMES = 20  # doctors proposed while one types
+A_DAY = timedelta(days=1)
+DAYS_OF_PART = 62  # days in which a morning, an afternoon or an evening is looked for
+PARTS = {
+    "morning": (time(0), time(12)),
+    "afternoon": (time(12), time(17)),
+    "evening": (time(17), time(0)),
+}
+PART_WORDS = {"": "any time", "morning": "morning", "afternoon": "afternoon", "evening": "evening"}
+RULE_WORDS = {  # of the rules that staff may set aside
+    "past": "has begun",
+    "too_soon": "short notice",
+    "too_far": "far ahead",
+    "too_many": "over the limit",
+}
+
+
+@dataclass(frozen=True)
+class OfferedTime:
+    """A time as a button shows it. `reason`: the first rule against it, or None."""
+
+    slot: Slot
+    reason: str | None = None
+    squeeze: bool = False
+
+    @property
+    def value(self) -> str:
+        """What the button sends."""
+        return f"{self.slot.pk} squeeze" if self.squeeze else str(self.slot.pk)
+
+    @property
+    def start(self) -> str:
+        """The start on the clock of the site."""
+        return instant_text(self.slot.starts_at, self.slot.location.zone)
+
+    @property
+    def clock(self) -> str:
+        """The time of day of the start on the clock of the site, such as 09:20."""
+        return self.slot.starts_at.astimezone(self.slot.location.zone).strftime("%H:%M")
+
+    @property
+    def rule(self) -> str:
+        """In words, the rule that the booking sets aside; "" if there is none."""
+        return RULE_WORDS.get(self.reason or "", "")
+
+    @property
+    def refusal(self) -> str:
+        """The sentence that says why the time cannot be booked; "" if it can be."""
+        return REFUSALS[self.reason].staff_message if self.reason else ""
+
+    @property
+    def may_be_waived(self) -> bool:
+        """Whether staff may set the rule against it aside with a reason."""
+        return self.reason in WAIVABLE
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the caller on the phone wants.
+
+    `who`: a doctor or a specialty, as typed. `doctor`: the key of the doctor who is meant, if the
+    page was opened for one. `part`: a key of PARTS, or "". `because`: why staff set rules aside.
+    """
+
+    who: str = ""
+    doctor: int | None = None
+    location: Location | None = None
+    first: date | None = None
+    part: str = ""
+    because: str = ""
+    shown: int = TIMES_SHOWN
+
+
+@dataclass
+class FreeTimes:
+    """The next times that fit the wish and that this person, if one is chosen, can book.
+
+    Its statements grow with the words typed, not with the rows. `sites`: those of the user.
+    """
+
+    wish: Wish
+    user: Any
+    sites: Sequence[Location]
+    at: datetime
+    person: Patient | None = None
+    has_more: bool = field(default=False, init=False)
+
+    @cached_property
+    def times(self) -> list[OfferedTime]:
+        """The times, soonest first."""
+        wish = self.wish
+        # A time is shorter than two days. Without this bound the index is read from its beginning
+        # where a reason lets times that have begun be booked.
+        slots = Slot.objects.filter(starts_at__gt=self.at - 2 * A_DAY)
+        if self.doctors is not None:
+            slots = slots.filter(doctor__in=self.doctors.order_by().values("pk"))
+        if wish.location or self.user.sites is not None:
+            slots = slots.filter(location__in=self._locations)
+        if wish.first:
+            slots = slots.between(wish.first, None, self._locations)
+        if wish.part:
+            slots = slots.filter(self._within_part())
+        context = context_for(self.person, self.at, self.sites, waive=bool(wish.because))
+        rows: Any = slots.bookable_in(context).select_related("doctor", "location")
+        if wish.because:
+            rows = rows.explained(context_without_waiver(context))
+        found = list(rows.order_by("starts_at", "pk")[: wish.shown + 1])
+        self.has_more = len(found) > wish.shown and wish.shown < MOST_TIMES
+        return [OfferedTime(row, getattr(row, "reason", None)) for row in found[: wish.shown]]
+
+    @property
+    def shown_next(self) -> int:
+        """How many times "More times" shows."""
+        return min(self.wish.shown + TIMES_SHOWN, MOST_TIMES)
+
+    @property
+    def note(self) -> str:
+        """A sentence for a list without a time."""
+        if self.wish.who and not self.proposed:
+            return "No doctor and no specialty has this name."
+        if self.wish.part:
+            return f"No free {PART_WORDS[self.wish.part]} within {DAYS_OF_PART} days."
+        return "No free time fits."
+
+    @cached_property
+    def proposed(self) -> list[str]:
+        """Specialties, then doctors, whom the typed text may mean, for the list under the field."""
+        typed = [term.word for term in typed_terms(self.wish.who)]
+        names = [name for name in self._specialties.values() if _begins_words_of(name, typed)]
+        doctors = Doctor.objects.active() if self.doctors is None else self.doctors
+        doctors = doctors.at_sites_of(self.user, self.at)
+        ordered = doctors.order_by("last_name_key", "first_name_key", "pk")[:MOST_NAMES]
+        return names + [doctor.name for doctor in ordered]
+
+    @cached_property
+    def doctors(self) -> DoctorQuerySet | None:
+        """The doctors who are meant; None for any."""
+        doctors, who = Doctor.objects.active(), self.wish.who.strip()
+        if self.wish.doctor is not None:
+            return doctors.filter(pk=self.wish.doctor)
+        if not who:
+            return None
+        exactly = [pk for pk, name in self._specialties.items() if fold(name) == fold(who)]
+        if exactly:
+            return doctors.filter(pk__in=Doctor.objects.filter(specialties__in=exactly))
+        return doctors.matching(typed_terms(who))
+
+    @cached_property
+    def _specialties(self) -> dict[int, str]:
+        return dict(Specialty.objects.values_list("pk", "name"))
+
+    @property
+    def _locations(self) -> Sequence[Location]:
+        return [self.wish.location] if self.wish.location else self.sites
+
+    def _within_part(self) -> Q:
+        """Return the condition that a slot starts in this part of a day, on the clock of its site.
+
+        Python makes the instants, so that the database converts no wall time.
+        """
+        begins, ends = PARTS[self.wish.part]
+        by_zone: dict[str, list[int]] = defaultdict(list)
+        for location in self._locations:
+            by_zone[location.time_zone].append(location.pk)
+        first = self.wish.first or earliest_today(list(self._locations), self.at)
+        days = [first + number * A_DAY for number in range(DAYS_OF_PART)]
+        found = Q(pk__in=())
+        for name, keys in by_zone.items():
+            zone = ZoneInfo(name)
+            spans = (
+                (instant_of(day, begins, zone), end_instant_of(day, ends, zone)) for day in days
+            )
+            within = reduce(
+                or_, (Q(starts_at__gte=start, starts_at__lt=end) for start, end in spans)
+            )
+            found |= Q(location__in=keys) & within
+        return found
+
+
+def _begins_words_of(name: str, typed: Iterable[str]) -> bool:
+    """Whether each of the typed words begins a word of the name."""
+    words = search_words(name)
+    return all(any(word.startswith(each) for word in words) for each in typed)
+
+
+def context_for(
+    person: Patient | None, at: datetime, locations: Iterable[Location], waive: bool = False
+) -> BookingContext:
+    """Return the booking context of the person, or that of any patient while none is chosen.
+
+    So what the page lists can be booked.
+    """
+    if person is None:
+        return BookingContext(at, tuple(locations), waived=WAIVABLE if waive else frozenset())
+    return booking_context(person, at, locations, (at, at), waive=waive)
+
+
+def context_without_waiver(context: BookingContext) -> BookingContext:
+    """Return the same context with all rules, to say which of them a booking sets aside."""
+    return BookingContext(
+        context.at,
+        context.locations,
+        context.booked,
+        context.visits,
+        context.at_limit,
+        is_deceased=context.is_deceased,
+    )
+
+
+def offered(slots: SlotQuerySet, context: BookingContext) -> list[OfferedTime]:
+    """Return these slots as times, each with the first reason against it in the context."""
+    rows: Any = slots.explained(context).select_related("doctor", "location")
+    return [OfferedTime(row, row.reason) for row in rows.order_by("starts_at", "pk")]

@@ -1,0 +1,241 @@
+"""The figures of a period: what was offered, booked, kept and missed.
+
+The database adds up and returns a row a doctor, site or day. A session and a visit have a `date` at
+their location, so no statement converts a wall time. Python makes weeks and months of the days.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    When,
+)
+from django.db.models.functions import Coalesce
+
+from appointment.models import Appointment
+from appointment.models.appointment import HOLDING_STATUSES
+from appointment.models.event import Status
+from doctor.models import Doctor, Location, Schedule, Slot
+from doctor.wall_time import earliest_date
+from extensions.formats import date_text, instant_text
+
+A_DAY = timedelta(days=1)
+DOCTOR, SITE, WEEK, MONTH = "doctor", "site", "week", "month"
+GROUPS = {DOCTOR: "Doctor", SITE: "Site", WEEK: "Week", MONTH: "Month"}
+
+# A time that is open offers all its places, those that staff have added included. Of one that is
+# closed (leave, an inactive session, hours that have changed) only the places held count.
+PLACES = Coalesce(
+    Sum(Case(When(is_open=True, then=F("capacity")), default=F("taken"))),
+    0,
+    output_field=IntegerField(),
+)
+HELD = Coalesce(Sum("taken"), 0, output_field=IntegerField())
+HOLDS = Q(status__in=HOLDING_STATUSES)
+VISITS = {
+    "booked": Count("pk", filter=HOLDS),
+    "done": Count("pk", filter=Q(status=Status.COMPLETED)),
+    "no_show": Count("pk", filter=Q(status=Status.NO_SHOW)),
+    "canceled": Count("pk", filter=Q(status=Status.CANCELED)),
+    "lead": Avg(F("starts_at") - F("created_at"), filter=HOLDS),
+}
+
+
+@dataclass
+class Figures:
+    """The figures of one doctor, site, week or month, or of them all."""
+
+    label: str
+    start: date | None = None  # the first day of a week or month
+    places: int = 0
+    held: int = 0
+    booked: int = 0
+    done: int = 0
+    no_show: int = 0
+    canceled: int = 0
+    waited: timedelta = field(default_factory=timedelta)  # from booking to visit, of all booked
+
+    @property
+    def use(self) -> float | None:
+        """The share of the places that are held, in percent; None without a place."""
+        return 100 * self.held / self.places if self.places else None
+
+    @property
+    def lead_days(self) -> float | None:
+        """The mean number of days from booking to visit; None without a booked visit.
+
+        A visit that staff enter after it has begun counts as booked at its start.
+        """
+        return max(self.waited / self.booked / A_DAY, 0.0) if self.booked else None
+
+    @property
+    def due(self) -> int:
+        """The booked visits of which nothing is recorded yet."""
+        return self.booked - self.done - self.no_show
+
+    @property
+    def offered(self) -> int:
+        """The places that are held for patients who wait."""
+        return max(self.held - self.booked, 0)
+
+    @property
+    def free(self) -> int:
+        """The places that no patient holds."""
+        return max(self.places - self.held, 0)
+
+    def add(self, lead: timedelta | None = None, **numbers: int) -> None:
+        """Add a row of the database; `lead` is the mean of its booked visits."""
+        for name, number in numbers.items():
+            setattr(self, name, getattr(self, name) + number)
+        if lead is not None:
+            self.waited += lead * numbers["booked"]
+
+
+@dataclass(frozen=True)
+class FiguresOfPeriod:
+    """The figures from one date to another, both included, for a member of staff.
+
+    `by`: one of GROUPS. `location` and `doctor` are primary keys, and narrow the figures. Staff of
+    a site get those of their sites.
+    """
+
+    user: Any
+    first: date
+    last: date
+    by: str = DOCTOR
+    location: int | None = None
+    doctor: int | None = None
+
+    def rows(self) -> list[Figures]:
+        """Return the figures in three statements: doctors and sites by name, else by time.
+
+        A week or month without a time or visit has a row of zeros, a doctor or site has none.
+        """
+        found: dict[Any, Figures] = defaultdict(lambda: Figures(""))
+        for key, numbers in (*self._sums_of_slots(), *self._sums_of_visits()):
+            found[self._group_of(key)].add(**numbers)
+        labels = dict(self._labels(found))
+        for group, label in labels.items():
+            found[group].label = label
+            found[group].start = group if isinstance(group, date) else None
+        return [found[group] for group in labels]
+
+    def _sums_of_slots(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        slots = self._narrowed(Slot.objects.at_sites_of(self.user))
+        slots = slots.filter(schedule__date__range=(self.first, self.last))
+        return _sums(slots, self._column("schedule__date"), places=PLACES, held=HELD)
+
+    def _sums_of_visits(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        visits = self._narrowed(Appointment.objects.at_sites_of(self.user))
+        visits = visits.filter(date__range=(self.first, self.last))
+        return _sums(visits, self._column("date"), **VISITS)
+
+    def _narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = {"location": self.location, "doctor": self.doctor}
+        return rows.filter(**{name: key for name, key in chosen.items() if key is not None})
+
+    def _column(self, day: str) -> str:
+        return {DOCTOR: "doctor", SITE: "location"}.get(self.by, day)
+
+    def _group_of(self, key: Any) -> Any:
+        """Return the group of a row of the database: its key, or the first day of week or month."""
+        if self.by == WEEK:
+            return key - key.weekday() * A_DAY
+        return key.replace(day=1) if self.by == MONTH else key
+
+    def _labels(self, found: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+        """Yield each group with its name, in the order of the table."""
+        if self.by in (DOCTOR, SITE):
+            model: Any = Doctor if self.by == DOCTOR else Location
+            yield from ((row.pk, str(row)) for row in model.objects.filter(pk__in=list(found)))
+            return
+        days = (self.first + n * A_DAY for n in range((self.last - self.first).days + 1))
+        for group in dict.fromkeys(map(self._group_of, days)):
+            start = date_text(group)
+            yield group, f"Week of {start}" if self.by == WEEK else start.partition(" ")[2]
+
+
+def total_of(rows: Iterable[Figures]) -> Figures:
+    """Return the sum of the figures, as one row."""
+    total = Figures("All")
+    names = ("places", "held", "booked", "done", "no_show", "canceled")
+    for row in rows:
+        total.add(**{name: getattr(row, name) for name in names})
+        total.waited += row.waited
+    return total
+
+
+def _sums(rows: QuerySet[Any], column: str, **sums: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield each value of the column with the sums of its rows; one statement."""
+    for row in rows.order_by().values(column).annotate(**sums):
+        yield row.pop(column), row
+
+
+@dataclass(frozen=True)
+class NextFree:
+    """The next time of a specialty that any patient can book; `slot` is None if there is none."""
+
+    specialty: str
+    slot: Slot | None
+    at: datetime
+
+    @property
+    def start(self) -> str:
+        """When it starts, on the clock of its site; empty if there is none."""
+        slot = self.slot
+        return instant_text(slot.starts_at, slot.location.zone) if slot else ""
+
+    @property
+    def days(self) -> float | None:
+        """The days from now to that time."""
+        return (self.slot.starts_at - self.at) / A_DAY if self.slot else None
+
+
+def next_free_by_specialty(
+    user: Any, at: datetime, location: int | None = None, doctor: int | None = None
+) -> list[NextFree]:
+    """Return the next free time of each specialty that doctors at these sites have, by name.
+
+    The database looks for the next time of each doctor, by the index of the doctor's times, in
+    three statements. `location` and `doctor` are primary keys, and narrow the times.
+    """
+    free = _next_free_of_doctors(user, at, location, doctor)
+    slots = Slot.objects.select_related("doctor", "location").in_bulk(
+        {pk for _, pk in free if pk is not None}
+    )
+    by_specialty: dict[str, list[Slot]] = defaultdict(list)
+    for name, pk in free:
+        by_specialty[name] += [slots[pk]] if pk in slots else []
+    return [
+        NextFree(name, min(found, key=lambda slot: (slot.starts_at, slot.pk), default=None), at)
+        for name, found in sorted(by_specialty.items())
+    ]
+
+
+def _next_free_of_doctors(
+    user: Any, at: datetime, location: int | None, doctor: int | None
+) -> list[tuple[str, int | None]]:
+    """Return (name of a specialty, key of the next free slot) of each doctor and specialty."""
+    doctors = Doctor.objects.active().at_sites_of(user).filter(specialties__isnull=False)
+    free = Slot.objects.at_sites_of(user).bookable(at).filter(doctor=OuterRef("pk"))
+    if location is not None:
+        coming = Schedule.objects.filter(location=location, date__gte=earliest_date(at))
+        doctors = doctors.filter(pk__in=coming.values("doctor"))
+        free = free.filter(location=location)
+    if doctor is not None:
+        doctors = doctors.filter(pk=doctor)
+    first = Subquery(free.order_by("starts_at", "pk").values("pk")[:1])
+    return list(doctors.order_by().values_list("specialties__name", first))

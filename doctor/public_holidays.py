@@ -1,0 +1,46 @@
+"""The public holidays of a country and its subdivisions, from the library `holidays`."""
+
+from datetime import date
+from functools import cache
+
+import holidays
+import pycountry
+
+FIRST_YEAR, LAST_YEAR = 2000, 2099  # of leave and closures
+ENGLISH = "en_US"
+
+
+@cache
+def public_holidays(country: str, subdivision: str | None, year: int) -> dict[date, str] | None:
+    """Map each public holiday of the year to its name; None for a country without a calendar.
+
+    `country` and `subdivision` are codes of ISO 3166, such as ES and ES-MD. A province takes the
+    calendar of its region, if it has none of its own. The names are English where the library has
+    them in English, whatever the language of the server.
+    """
+    calendars = holidays.list_supported_countries()
+    if country not in calendars:
+        return None
+    languages = holidays.list_localized_countries().get(country, [])
+    known = holidays.country_holidays(
+        country,
+        subdiv=calendar_of(country, subdivision),
+        years=year,
+        language=ENGLISH if ENGLISH in languages else None,
+    )
+    return {day: known[day] for day in sorted(known) if day.year == year}
+
+
+def calendar_of(country: str, subdivision: str | None) -> str | None:
+    """Return the library's code of the subdivision, or of the one around it that has a calendar.
+
+    None where no calendar is known but that of the whole country.
+    """
+    known = holidays.list_supported_countries().get(country, [])
+    while subdivision:
+        code = subdivision.partition("-")[2]
+        if code in known:
+            return code
+        found = pycountry.subdivisions.get(code=subdivision)
+        subdivision = found.parent_code if found else None
+    return None
