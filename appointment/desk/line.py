@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
 from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.booking_people import spoken_phone
 from appointment.desk.line_query import Line, Offers
 from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
@@ -54,8 +55,10 @@ class OffersPart(LineParts):
     """The open offers of one site, for the panel of the day."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the offers; without a script, on the page of the line."""
+        """Show the offers, or with `count` how many; without a script, on the page of the line."""
         offers = Offers(self.user, self.at, [self.site] if self.site else [])
+        if request.GET.get("count"):
+            return self.page(template="desk/offers_count.html", number=offers.number)
         if request.htmx:  # type: ignore[attr-defined]
             return self.page(template="desk/offers.html", offers=offers)
         return self.page(line=self.line(), offers=offers)
@@ -134,8 +137,8 @@ class Decline(EntryAction):
             return Said(f"{declined} No other person in line can have it: the time is free.")
         until = following.expires_at.astimezone(slot.location.zone)
         person = following.entry.patient
-        phone = f", {person.phone_number}" if person.phone_number else ""
-        return Said(f"{declined} It is offered to {person.name}{phone} now, until {until:%H:%M}.")
+        name = ", ".join(filter(None, (person.name, spoken_phone(person.phone_number))))
+        return Said(f"{declined} It is offered to {name} now, until {until:%H:%M}.")
 
 
 class TakeOff(EntryPanel):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from appointment.desk.booking_people import spoken_phone
 from appointment.desk.cards import minutes
 from appointment.models import Offer, WaitlistEntry
 from appointment.models.offer import with_state
@@ -30,11 +31,12 @@ def open_offers(user: Any, at: datetime, sites: list[Location]) -> Any:
 
 
 class Person:
-    """A patient as the line shows one."""
+    """A patient as the line shows one. `phone` is written for people, `tel` for a telephone."""
 
     def __init__(self, patient: Any) -> None:
         self.name = patient.name
-        self.phone = str(patient.phone_number)
+        self.tel = str(patient.phone_number)
+        self.phone = spoken_phone(patient.phone_number)
         self.birth_year = str(patient.date_of_birth.year) if patient.date_of_birth else ""
 
 
@@ -73,6 +75,11 @@ class Offers:
 
     def __init__(self, user: Any, at: datetime, sites: list[Location]) -> None:
         self.user, self.at, self.sites = user, at, sites
+
+    @property
+    def number(self) -> int:
+        """How many there are, in one statement."""
+        return int(open_offers(self.user, self.at, self.sites).count())
 
     @cached_property
     def rows(self) -> list[OfferRow]:

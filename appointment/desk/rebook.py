@@ -63,12 +63,8 @@ class RebookParts(AwayParts):
         }
 
     def answer_list(self, said: Said, **more: Any) -> HttpResponse:
-        """Answer with the sentence and the results.
-
-        The panel is emptied if visits were moved, canceled or kept: it may show one of them.
-        """
-        changed = self.request.POST.get("do") != CALLED
-        done = changed and (not said.refused or "results" in more)
+        """Answer with the sentence and the results; the panel is emptied if it sent the form."""
+        done = bool(self.request.POST.get("panel")) and not said.refused
         return self.answer(said, "desk/away_said.html", empty_panel=done, **more)
 
 
