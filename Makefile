@@ -22,8 +22,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -u -m pytest
 # It says loudly, at the end of a run, that the tests in a browser found none.
 NO_BROWSER := $(BIN)/python -m tests.browser.chromium
-# One worker for each core, four at most. Each has a database of its own.
-WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# One worker for each core, four at most. Each has a database of its own. conftest.py orders the files.
+WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 RUNS := 5
 # Static checks need neither the developer's settings nor a database file.
 CHECKS := env ENVIRONMENT=demo DEBUG= THROTTLE= DATABASE_URL=sqlite://:memory: CACHE_URL=locmemcache://

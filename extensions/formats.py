@@ -25,10 +25,12 @@ def day_text(day: date) -> str:
 
 def instant_text(instant: datetime, zone: tzinfo) -> str:
     """Return an instant on the clock of this zone, such as Tue 1 Dec 2026, 09:00 CET."""
-    return format_date(instant.astimezone(zone), INSTANT)
+    local = instant.astimezone(zone)
+    # Django's format `e` is empty in the hour that comes twice in autumn, where it is needed most.
+    return f"{format_date(local, f'{DAY}, {TIME}')} {local.tzname()}"
 
 
 def span_text(start: datetime, end: datetime, zone: tzinfo) -> str:
     """Return a span of one day on the clock of this zone: Tue 1 Dec 2026, 09:00-09:30 CET."""
     first, last = start.astimezone(zone), end.astimezone(zone)
-    return f"{format_date(first, f'{DAY}, {TIME}')}-{format_date(last, f'{TIME} e')}"
+    return f"{format_date(first, f'{DAY}, {TIME}')}-{format_date(last, TIME)} {last.tzname()}"

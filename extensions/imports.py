@@ -30,6 +30,7 @@ KINDS = {
 }
 MOST_LISTED = 500  # rows of each kind that a report names
 ROWS_PER_BATCH = 500
+LABEL = 100  # characters of a refused row's name that a report repeats
 NO_EXTERNAL_ID = "Every row needs one: the next import finds the row by it."
 COLLISION = "Another user has changed the same rows at the same moment. Check the file again."
 
@@ -157,7 +158,7 @@ class CsvResource(ModelResource):
         readable = [row for row in rows if not row.trouble]
         self.lines = [row.line for row in readable]
         found = [
-            Outcome(row.line, REFUSED, self.label_of(row.cells), [Note(row.trouble)])
+            Outcome(row.line, REFUSED, self.label_of(row.cells)[:LABEL], [Note(row.trouble)])
             for row in rows
             if row.trouble
         ]
@@ -174,7 +175,7 @@ class CsvResource(ModelResource):
         instance = result.instance
         refusals = getattr(instance, "refusals", None) or self._refusals(result)
         if refusals:
-            return Outcome(row.line, REFUSED, self.label_of(row.cells), refusals)
+            return Outcome(row.line, REFUSED, self.label_of(row.cells)[:LABEL], refusals)
         kind = KINDS[result.import_type]
         notes = self._changes_of(instance) if kind == CHANGED else []
         return Outcome(row.line, kind, str(instance), notes + self.notes_of(instance))

@@ -19,6 +19,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import sys
 from collections.abc import Generator
 from contextlib import closing
 from functools import partial
@@ -62,6 +63,7 @@ FOREIGN = (
     "NUM_PROXIES",
     "PGBOUNCER",
     "PORT",
+    "PYTHONDONTWRITEBYTECODE",
     "SECRET_KEY",
     "TRUSTED_PROXIES",
 )
@@ -167,6 +169,7 @@ def _stand_on_a_database(config: pytest.Config, kind: str | None) -> None:
     os.environ.update(ENVIRONMENT, DATABASE_URL=database.url())
     for name in FOREIGN:
         os.environ.pop(name, None)
+    sys.dont_write_bytecode = False  # else every process compiles every test module again
     if isinstance(database, pgbouncer.Through):
         os.environ["PGBOUNCER"] = "1"
 

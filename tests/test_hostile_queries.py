@@ -1,15 +1,14 @@
 """A hostile query string gets a good page or a clear problem, and never a 5xx."""
 
 import json
-from functools import cache
 from itertools import product
 from typing import Any
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from patient.tests.factories import MedicalHistoryFactory
+from tests.document import document
 from tests.matrix.rows import stored
 from tests.problems import assert_invalid, assert_problem
 from tests.routes import api_routes
@@ -92,16 +91,9 @@ def answered(client: APIClient, path: str, **query: object) -> Any:
 # --- Query strings --------------------------------------------------------------------------------
 
 
-@cache
-def documented() -> dict[str, Any]:
-    """Return the paths of the OpenAPI document."""
-    paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
-    return paths
-
-
 def parameters_of(route: str) -> dict[str, str]:
     """Map each query parameter of a GET to its name and schema as JSON."""
-    described = documented()[route]["get"].get("parameters", ())
+    described = document()["paths"][route]["get"].get("parameters", ())
     return {
         parameter["name"]: json.dumps([parameter["name"], parameter["schema"]], sort_keys=True)
         for parameter in described

@@ -136,7 +136,8 @@ def conclude_past(at: datetime) -> int:
     ended = list(visits.filter(ends_at__lt=at - RECENT - timedelta(days=1)).order_by("pk"))
     reception = User.objects.filter(email=RECEPTION.email).first() if ended else None
     for visit in ended:
-        came = Random(visit.pk).random() < COMPLETED_SHARE  # noqa: S311  # nosec B311
+        share = Random(visit.pk).random()  # noqa: S311  # nosec B311
+        came = share < COMPLETED_SHARE or visit.checked_in_at is not None
         _conclude(visit, Status.COMPLETED if came else Status.NO_SHOW, reception)
     return len(ended)
 

@@ -13,7 +13,10 @@ from doctor.models import Doctor
 
 
 class PrintPage(DeskPage):
-    """A doctor's day on paper: `?doctor=` and `?date=`, today at the site without it."""
+    """A doctor's day on paper: `?doctor=`, `?date=` (else today at the site), `?location=`.
+
+    Without a location there is a sheet for each site where the doctor works on that day.
+    """
 
     title = "A doctor's day on paper"
     template_name = "desk/print.html"
@@ -47,4 +50,5 @@ class PrintPage(DeskPage):
         """Return the sheets, none without a doctor."""
         if self.doctor is None:
             return []
-        return DoctorsDay(self.user, self.doctor, self.date(), self.at, self.site).sheets()
+        only = self.key("location")
+        return DoctorsDay(self.user, self.doctor, self.date(), self.at, self.site, only).sheets()

@@ -66,7 +66,8 @@ class Sheet:
 class DoctorsDay:
     """The visits, free times and leave of a doctor on one date, as a member of staff sees them.
 
-    `site`: where the sheet puts leave on a day without times and visits.
+    `site`: where the sheet puts leave on a day without times and visits. `only`: primary key of
+    the site whose sheet is wanted; None for one of each site.
     """
 
     user: Any
@@ -74,12 +75,15 @@ class DoctorsDay:
     day: date
     at: datetime
     site: Location | None = None
+    only: int | None = None
 
     def sheets(self) -> list[Sheet]:
         """Return a sheet for each site where the doctor has times or visits, by name."""
         lines: dict[int, list[Line]] = {}
         locations: dict[int, Location] = {}
         for site, line in (*self._visits(), *self._free()):
+            if self.only not in (None, site.pk):
+                continue
             locations[site.pk] = site
             lines.setdefault(site.pk, []).extend(line)
         if not locations and self.site:

@@ -28,6 +28,7 @@ from doctor.tests.factories import (
     ScheduleFactory,
     SiteStaffFactory,
     SpecialtyFactory,
+    day_ahead,
 )
 from tests.statements import counted_statements
 
@@ -147,14 +148,18 @@ def test_staff_of_a_site_get_the_figures_of_their_sites(
     november: tuple[Doctor, Doctor], desk: Client, staff: User
 ) -> None:
     there = ScheduleFactory(doctor__last_name="Elsewhere", date=LAST)
-    SiteStaffFactory(user=staff, location=Slot.objects.earliest("pk").location)
+    here = Slot.objects.earliest("pk").location
+    SiteStaffFactory(user=staff, location=here)
+    left = ScheduleFactory(doctor__last_name="Long gone", location=here, date=day_ahead(-800))
     days = {"from": "2026-11-01", "to": "2026-11-30"}
     page = desk.get(PAGE, days).content.decode()
     assert "Abad" in page
     assert "Elsewhere" not in page
     # The doctor has a session here in December and one elsewhere in November.
     assert '<th scope="row">Dr. Elena Zamora' not in page
-    for name, row in (("doctor", there.doctor), ("location", there.location)):
+    assert "Long gone" not in page
+    refused = (("doctor", there.doctor), ("doctor", left.doctor), ("location", there.location))
+    for name, row in refused:
         assert desk.get(PAGE, {name: row.pk}).status_code == 404
 
 

@@ -88,13 +88,20 @@ def test_the_page_records_one_event_and_no_reason_of_leave(desk: Client) -> None
     assert list(events) == [("desk.print", "read", None)]
 
 
-def test_staff_of_a_site_print_what_is_at_their_site(desk: Client, staff: User) -> None:
+def test_the_sheet_of_a_site_has_what_is_there_and_staff_of_a_site_print_no_other(
+    desk: Client, staff: User
+) -> None:
     here, there = AppointmentFactory(), AppointmentFactory()
     afternoon = {"start_time": time(15), "end_time": time(16)}
     elsewhere = ScheduleFactory(doctor=here.doctor, date=here.date, **afternoon)
     hidden = AppointmentFactory(slot=elsewhere.slots.first())
-    SiteStaffFactory(user=staff, location=here.location)
     query = {"doctor": here.doctor_id, "date": here.date.isoformat()}
+    page = desk.get(PAGE, query).content.decode()
+    assert page.count('class="sheet-head"') == 2
+    page = desk.get(PAGE, {**query, "location": here.location_id}).content.decode()
+    assert page.count('class="sheet-head"') == 1
+    assert hidden.patient.name not in page
+    SiteStaffFactory(user=staff, location=here.location)
     page = desk.get(PAGE, query).content.decode()
     assert here.patient.name in page
     assert hidden.patient.name not in page

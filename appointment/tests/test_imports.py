@@ -17,12 +17,14 @@ from doctor.tests.factories import (
     DoctorFactory,
     LanguageFactory,
     LocationFactory,
+    ScheduleFactory,
     SiteStaffFactory,
     SpecialtyFactory,
 )
 from extensions.dates import REFUSALS
 from extensions.imports import Report
-from patient.models import Patient
+from patient.imports import PatientResource
+from patient.models import Patient, PatientQuerySet
 from patient.tests.factories import PatientFactory
 from tests.statements import counted_statements
 
@@ -186,6 +188,35 @@ def test_numbers_are_read_as_the_sites_write_them_and_rows_without_a_key_are_ref
     ]
 
 
+@pytest.mark.both_databases
+def test_a_row_that_another_import_inserts_at_the_same_moment_is_found_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported("patients", REED)
+    load, calls = PatientResource.load, iter("12")
+
+    def load_later(resource: PatientResource, rows: list[dict[str, str]]) -> None:
+        if next(calls, None) is None:  # not in the check, nor before the first attempt to write
+            load(resource, rows)
+
+    monkeypatch.setattr(PatientResource, "load", load_later)
+    ticked = {"adds_doubted": True}
+    assert imported("patients", REED | {"first_name": "Luz"}, **ticked).counts == {"changed": 1}
+    assert [patient.name for patient in Patient.objects.all()] == ["Luz Reed"]
+
+
+def test_an_import_ends_at_a_row_that_was_right_when_it_was_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = PatientFactory()
+    found = iter([{}, {1: known}])  # by the check, and then by the import
+    monkeypatch.setattr(PatientQuerySet, "maybe_same_as", lambda self, patients: next(found))
+    report = imported("patients", REED, {"external_id": "P-2", "last_name": "Roe"})
+    assert (report.stopped, [each.line for each in report.listed]) == (True, [3])
+    assert Patient.objects.get() == known
+    assert AuditEvent.objects.count() == 0
+
+
 def test_a_merged_record_keeps_the_external_id_by_which_the_import_finds_it() -> None:
     imported("patients", REED)
     [gone] = Patient.objects.all()
@@ -304,6 +335,11 @@ def test_staff_of_a_site_import_hours_of_their_site_alone() -> None:
     north = HOURS | {"external_id": "H-2", "location": "North"}
     assert refusals(imported("hours", north, user=member.user)) == ["There is no site “North”."]
     imported("hours", north)
+    beside = HOURS | {"external_id": "H-3"}
+    own = WeeklyHours.objects.get().doctor
+    ScheduleFactory(doctor=own, location=member.location, start_time=time(18), end_time=time(19))
+    [refused] = refusals(imported("hours", beside, user=member.user))
+    assert refused.endswith("In the way: hours at another site.")
     DoctorFactory(external_id="D-2")
     taken = HOURS | {"external_id": "H-2", "doctor": "D-2"}
     assert refusals(imported("hours", taken, user=member.user)) == [

@@ -9,11 +9,14 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.conf import settings
+from django.urls import reverse
 from gunicorn.config import Config
 
 from config import worker as module
 from config.connections import MAX_HEAD, Connection, RequestBuffer
 from config.tests.bench import CHUNKED, CLIENT, GET, MAX_BODY, POST, Bench, received, status
+from config.uploads import longest_body
 from config.worker import SECONDS, Worker
 
 
@@ -346,6 +349,20 @@ def test_a_request_is_complete_at_the_same_byte_however_it_is_cut() -> None:
             buffer.feed(sent[start : start + size])
         assert buffer.is_complete
         assert next(buffer.parser()).body.read() == b"0123456789x"
+
+
+def test_a_file_to_import_may_be_larger_than_any_other_body() -> None:
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    longest = settings.UPLOAD_MAX_SIZE
+    for path, length, excess in (
+        (settings.UPLOAD_PATH, longest, None),
+        (settings.UPLOAD_PATH, longest + 1, longest + 1),
+        (f"{settings.UPLOAD_PATH}x", MAX_BODY + 1, MAX_BODY + 1),
+    ):
+        buffer = RequestBuffer(Config(), CLIENT, MAX_BODY, longest_body)
+        buffer.feed(head % (path.encode(), length))
+        assert buffer.excess == excess
+    assert reverse("desk:import") == settings.UPLOAD_PATH
 
 
 def test_gunicorn_never_reads_from_the_socket_of_a_client() -> None:

@@ -197,7 +197,10 @@ class HoursResource(CsvResource):
         text = super().refusal_text(error)
         if isinstance(error, HoursOverlap):
             hours = WeeklyHours.objects.filter(pk__in=error.extra["weekly_hours"])
-            names = map(str, hours.select_related("doctor", "location"))
+            seen = hours if self.user is None else hours.at_sites_of(self.user)
+            names = [str(each) for each in seen.select_related("doctor", "location")]
+            if len(names) < len(error.extra["weekly_hours"]):
+                names.append("hours at another site")
             return f"{text} In the way: {'; '.join(names)}."
         if isinstance(error, ScheduleInUse):
             return f"{text} Visits in the way: {len(error.extra['appointments'])}."

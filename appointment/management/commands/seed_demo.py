@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from appointment.demo import examples, people, sessions, visits
+from appointment.demo import examples, people, sessions, today, visits
 
 
 class Command(BaseCommand):
@@ -28,6 +28,9 @@ class Command(BaseCommand):
         self.add_days()
         with transaction.atomic():
             visits.conclude_past(timezone.now())
+        with transaction.atomic():
+            if today.open_desks(timezone.now()):
+                self.stdout.write("Demo data: a day at the desk of each clinic")
         self.add_examples()
 
     def add_days(self) -> None:
