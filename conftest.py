@@ -4,6 +4,7 @@ import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -61,7 +62,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: (item.path.name not in LONGEST, -tests[item.path]))
+        items.sort(key=lambda item: (_rank(item.path), -tests[item.path]))
+
+
+def _rank(path: Path) -> int:
+    """Return 0 for a test in the browser, which a worker starts once for all, then 1, then 2."""
+    if path.parent.name == "browser":
+        return 0
+    return 1 if path.name in LONGEST else 2
 
 
 def pytest_collection_finish() -> None:

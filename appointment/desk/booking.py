@@ -1,5 +1,6 @@
 """The booking page: a person, what they want, and the next free times to click."""
 
+import re
 from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar
@@ -121,5 +122,9 @@ class BookPage(BookingView):
         return self.site if sent.get("location") else None
 
     def _first(self) -> date | None:
-        sent = {**self.request.POST.dict(), **self.request.GET.dict()}
-        return self.date("from") if sent.get("from") else None
+        """Return the first day that is wanted; None for a year that is still being typed."""
+        typed = str({**self.request.POST.dict(), **self.request.GET.dict()}.get("from", ""))
+        by_script = bool(self.request.htmx)  # type: ignore[attr-defined]
+        if not typed or (by_script and re.fullmatch("0[0-9]{3}-[0-9]{2}-[0-9]{2}", typed)):
+            return None
+        return self.date("from")

@@ -27,6 +27,7 @@ from appointment.desk.booking_people import (
     FoundPeople,
     NewPersonForm,
     find_people,
+    is_long_enough,
     person_line,
     spoken_phone,
     typed_person,
@@ -164,8 +165,9 @@ class BookingView(DeskPage):
         if not self.user.is_staff_with(VIEW_PATIENTS):
             raise PermissionDenied
         text = self.request.GET.get("q", "")
-        found = find_people(self.request, text, named="typing" not in self.request.GET)
-        if text.strip():
+        typing = "typing" in self.request.GET
+        found = find_people(self.request, text, named=not typing)
+        if is_long_enough(text) or (text.strip() and not typing):
             self.record_page("desk.search")
         return {"view": self, "found": found, "rows": self.rows_of(found)}
 

@@ -19,6 +19,7 @@ from extensions.search import Term, typed_terms
 from patient.models import Patient, PatientQuerySet
 
 MOST_PEOPLE = 12  # in the list of a search
+FEWEST_TYPED = 2  # characters
 MOST_SAME = 5  # who may be the new person
 NO_PERSON = "No person is found."
 MORE_PEOPLE = "More people are found: type more of the name, the birth date or the phone number."
@@ -43,7 +44,7 @@ def find_people(request: HttpRequest, text: str, named: bool) -> FoundPeople:
     search is limited, so it is not made at each key that is typed.
     """
     terms = typed_terms(text)
-    if not terms:
+    if not terms or not (named or is_long_enough(text)):
         return FoundPeople()
     try:
         keys = find_named(request, text) if named else None
@@ -58,6 +59,11 @@ def find_people(request: HttpRequest, text: str, named: bool) -> FoundPeople:
     elif not keys and not sees_all_sites(request):
         note = f"{note} {HOW_TO_NAME} Then press Enter.".strip()
     return FoundPeople(people[:MOST_PEOPLE], _in_doubt(people), note)
+
+
+def is_long_enough(text: str) -> bool:
+    """Whether a search as one types begins with this text; one letter finds too many people."""
+    return len(text.strip()) >= FEWEST_TYPED
 
 
 def _matching(rows: PatientQuerySet, terms: list[Term]) -> PatientQuerySet:

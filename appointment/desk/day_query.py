@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from django.db.models import CharField, ExpressionWrapper, F, Q
+from django.db.models import CharField, ExpressionWrapper, F, Func, IntegerField, Q, Subquery
 from phonenumber_field.phonenumber import to_python
 
 from appointment.desk.cards import VisitCard
@@ -25,7 +25,7 @@ from doctor.models.booking_rules import places_left
 from doctor.wall_time import spans_of_days
 
 COLUMNS_OF_VISIT = (
-    "pk", "slot", "doctor", "starts_at", "ends_at", "date", "status", "reason", "cancel_reason",
+    "pk", "slot", "doctor", "starts_at", "ends_at", "status", "reason", "cancel_reason",
     "checked_in_at", "needs_rebooking", "patient", "patient__first_name", "patient__last_name",
     "patient__date_of_birth", "phone",
 )  # fmt: skip
@@ -78,13 +78,13 @@ class VisitRow:
     doctor: int
     starts_at: datetime
     ends_at: datetime
-    date: date
     status: str
     reason: str
     cancel_reason: str
     checked_in_at: datetime | None
     needs_rebooking: bool
     patient: Person | None
+    date: date
     location: Location
 
 
@@ -103,10 +103,13 @@ class SlotRow(NamedTuple):
 
 
 class Card(NamedTuple):
-    """What a cell shows of one visit. `time`: only where it differs from the time of the row."""
+    """What a cell shows of one visit. `time`: only where it differs from the time of the row.
 
-    pk: int
-    patient: int | None
+    Keys are texts: a template would look up how to write a number.
+    """
+
+    pk: str
+    patient: str
     person: str
     birth_year: str
     phone: str
@@ -121,13 +124,13 @@ class Card(NamedTuple):
 class Cell(NamedTuple):
     """A time of a doctor in the table: over `rows` rows, with its visits and its free places.
 
-    `key`: the id of the element. `slot`: None for a visit that has lost its time. `closed`: why
+    `key`: the id of the element. `slot`: empty for a visit that has lost its time. `closed`: why
     no more can be booked. `held`: places that are offered to the waitlist.
     """
 
     key: str
     rows: int
-    slot: int | None = None
+    slot: str = ""
     cards: tuple[Card, ...] = ()
     canceled: tuple[Card, ...] = ()
     free: int = 0
@@ -188,8 +191,8 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
     """Return what the desk shows of a visit: an `Appointment` or a `VisitRow`."""
     card = VisitCard(visit, at, may_change)
     return Card(
-        visit.pk,
-        visit.patient and visit.patient.pk,
+        str(visit.pk),
+        str(visit.patient.pk) if visit.patient else "",
         card.person,
         card.birth_year,
         card.phone,
@@ -202,23 +205,34 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
     )
 
 
+def number_of(rows: Any) -> Subquery:
+    """Return the number of these rows as an expression, so that one statement counts several."""
+    counted = rows.order_by().annotate(number=Func("pk", function="COUNT"))
+    return Subquery(counted.values("number"), output_field=IntegerField())
+
+
 class Day:
     """One day at one site, as of an instant (UTC), for a user who may change visits or only look.
 
     Doctors have a column if they have sessions there that day or visits, also inactive doctors.
     """
 
-    def __init__(self, site: Location, day: date, at: datetime, may_change: bool) -> None:
-        """Read the day in five statements, whatever its size."""
+    def __init__(
+        self, site: Location, day: date, at: datetime, may_change: bool, offers: Any
+    ) -> None:
+        """Read the day in five statements, whatever its size; `offers` are the open ones."""
         self.site, self.day, self.at, self.may_change = site, day, at, may_change
         self.zone: ZoneInfo = site.zone
         [self.span] = spans_of_days(day, day, {site.pk: site.time_zone})
         self.visits = list(self._read_visits())
         slots = list(self._read_slots())
-        keys = {row.doctor for row in (*self.visits, *slots)}
-        self.columns = self._read_doctors(keys, {visit.doctor for visit in self.visits})
+        with_visits = {visit.doctor for visit in self.visits}
+        keys = with_visits | {slot.doctor for slot in slots}
+        self.columns = self._read_doctors(keys, with_visits)
         self.leaves = self._read_leaves(keys)
-        self.flagged = Appointment.objects.filter(location=site).to_rebook().count()
+        flagged = Appointment.objects.filter(location=site).to_rebook()
+        counts: Any = Location.objects.filter(pk=site.pk)
+        [(self.flagged, self.offers)] = counts.values_list(number_of(flagged), number_of(offers))
         self._arrange(slots)
 
     # --- Read ---
@@ -229,7 +243,7 @@ class Day:
         for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
             number = Phone(phone) if phone else None
             person = Person(patient, first, last, born, number) if patient else None
-            yield VisitRow(*columns, person, self.site)
+            yield VisitRow(*(*columns, person, self.day, self.site))
 
     def _read_slots(self) -> Iterator[SlotRow]:
         rows: Any = Slot.objects.between(self.day, self.day, [self.site])
@@ -300,7 +314,8 @@ class Day:
             yield last
 
     def _cell(self, column: Column, block: Block) -> Cell:
-        standing, canceled = [], []
+        standing: list[Card] = []
+        canceled: list[Card] = []
         for visit in block.visits:
             time = "" if visit.starts_at == block.starts_at else self.clock(visit.starts_at)
             card = card_of(visit, self.at, self.may_change, time)
@@ -321,7 +336,7 @@ class Day:
         return Cell(
             f"s{slot.pk}",
             1,
-            slot.pk,
+            str(slot.pk),
             free=0 if closed or over else max(0, slot.left),
             begun=slot.starts_at <= self.at,
             closed=closed,
@@ -345,6 +360,11 @@ class Day:
         return "Closed" if column.accepts_patients else "Takes no patients"
 
     # --- What the page shows ---
+
+    @property
+    def is_today(self) -> bool:
+        """Whether it is today on the calendar of the site."""
+        return self.day == self.site.today(self.at)
 
     def clock(self, at: datetime) -> str:
         """Return the time on the clock of the site, with its zone on a day that has two."""
@@ -400,7 +420,7 @@ class Day:
     @cached_property
     def digest_of_counts(self) -> str:
         """A digest of the numbers above the table."""
-        return f"{crc32(repr((self.counts, self.flagged)).encode()):08x}"
+        return f"{crc32(repr((self.counts, self.flagged, self.offers)).encode()):08x}"
 
     @cached_property
     def digests(self) -> list[tuple[str, str]]:

@@ -64,6 +64,8 @@ def test_a_person_found_by_name_is_booked_with_a_doctor_found_by_specialty(
     ScheduleFactory()
     page = desk.get(BOOK)
     assert "autofocus" in page.content.decode()
+    letter = desk.get(BOOK, {"fragment": "people", "q": "g", "typing": 1}, headers=SCRIPT)
+    assert letter.context["rows"] == []
     found = desk.get(BOOK, {"fragment": "people", "q": "garcia mar", "typing": 1}, headers=SCRIPT)
     assert "Maria García, born 3 Dec 1984, +34 612 34 56 78" in found.content.decode()
     for who in ("derma", "Dermatology", "web", "Dr. Anna Weber"):
@@ -234,7 +236,9 @@ def test_what_no_row_can_have_is_absent_and_junk_is_no_error(desk: Client) -> No
             assert desk.get(BOOK, {name: made_up}).status_code == 404, (name, made_up)
     for junk in ({"from": "9999-12-31"}, {"from": "x"}):
         assert desk.get(BOOK, junk).status_code == 400
-    far = {"from": "2199-12-31", "part": "evening", "show": "10" * 20, "who": "\0", "q": "\0"}
+    half_typed = {"fragment": "times", "from": "0020-12-01"}
+    assert desk.get(BOOK, half_typed, headers=SCRIPT).status_code == 200
+    far = {"from": "2199-12-31", "part": "evening", "show": "1" * 5000, "who": "\0", "q": "\0"}
     assert desk.get(BOOK, far).status_code == 200
     assert desk.get(BOOK, {"part": ["x", "evening"], "because": "a\nb" * 300}).status_code == 200
 

@@ -17,6 +17,7 @@ from doctor.tests.factories import LocationFactory, ScheduleFactory, SiteStaffFa
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
+from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
 WALK_IN, SQUEEZE_IN, FREE = (f"/admin/desk/{name}/" for name in ("walk-in", "squeeze-in", "free"))
@@ -63,7 +64,7 @@ def test_a_walk_in_is_booked_now_and_checked_in(
 ) -> None:
     with under_way(today[0]):
         panel = desk.get(WALK_IN, column(today[0], patient=person.pk)).content.decode()
-        assert f'value="{today[0].pk}">Now, 09:00</button>' in panel
+        assert f'value="{today[0].pk}" autofocus>Now, 09:00</button>' in panel
         answer = desk.post(WALK_IN, column(today[0], patient=person.pk, time=today[0].pk))
     visit = Appointment.objects.get()
     assert (visit.slot, visit.patient, visit.booked_by) == (today[0], person, staff)
@@ -151,7 +152,7 @@ def test_a_full_time_takes_one_more_with_a_reason(
     form = {"slot": today[3].pk, "patient": person.pk}
     with under_way(today[0]):
         page = desk.get(SQUEEZE_IN, form).content.decode()
-        assert f'value="{today[3].pk} squeeze">Squeeze in at 10:30</button>' in page
+        assert f'value="{today[3].pk} squeeze" autofocus>Squeeze in at 10:30</button>' in page
         press = {**form, "time": f"{today[3].pk} squeeze"}
         assert "give the reason" in said(desk.post(SQUEEZE_IN, press))
         answer = desk.post(SQUEEZE_IN, {**press, "because": "A burn"})
@@ -219,3 +220,29 @@ def test_a_chosen_person_is_recorded_once_and_a_search_once(
         ("desk.search", "read", None),
         ("patient.patient", "read", person.pk),
     ]
+
+
+def test_the_statements_of_a_panel_do_not_grow_with_times_and_visits(
+    desk: Client, person: Patient, today: list[Slot]
+) -> None:
+    asked = column(today[0], patient=person.pk)
+    with under_way(today[0]):
+        desk.get(WALK_IN, asked)
+        with counted_statements() as few:
+            desk.get(WALK_IN, asked)
+        AppointmentFactory(slot=today[0])
+        ScheduleFactory(
+            doctor=today[0].doctor,
+            location=today[0].location,
+            date=day_ahead(0),
+            start_time=time(12),
+            end_time=time(14),
+            slot_minutes=5,
+        )
+        for days in (5, 6):
+            AppointmentFactory(
+                patient=person, slot=ScheduleFactory(date=day_ahead(days)).slots.first()
+            )
+        with counted_statements() as many:
+            desk.get(WALK_IN, asked)
+    assert len(many) == len(few) <= 14

@@ -111,6 +111,10 @@ def test_without_a_script_a_click_leads_back_to_the_page_with_the_sentence(
     page = desk.get(f"/admin/desk/visits/{visit.pk}/move/")
     assert "<html" in page.content.decode()
     assert 'name="slot"' in page.content.decode()
+    canceled = {"panel": 1, "reason": "Doctor ill"}
+    assert (
+        desk.post(f"/admin/desk/visits/{visit.pk}/cancel/", canceled)["Location"] == "/admin/desk/"
+    )
 
 
 def test_a_visit_is_canceled_for_a_reason_from_the_list(desk: Client, visit: Appointment) -> None:
@@ -124,7 +128,10 @@ def test_a_visit_is_canceled_for_a_reason_from_the_list(desk: Client, visit: App
     assert said(html) == sentence("is canceled")
     assert (visit.status, visit.cancel_reason) == (Status.CANCELED, "Doctor ill: flu")
     assert '<div id="panel" hx-swap-oob="innerHTML"></div>' in html
-    assert said(click(desk, visit, "cancel", panel=1, reason="Other")) == sentence("is canceled")
+    again = click(desk, visit, "cancel", panel=1, reason="Doctor ill", detail="flu")
+    assert said(again) == sentence("is canceled")  # a double click; then another desk
+    other = click(desk, visit, "cancel", panel=1, reason="Patient asked")
+    assert said(other) == sentence("was already canceled")
     assert said(click(desk, visit, "undo")) == sentence("is due again")
     assert_balanced(visit.slot)
 
@@ -152,7 +159,7 @@ def test_to_cancel_a_visit_that_has_begun_takes_a_reason(
     assert "Cancel anyway because" in html
     html = click(desk, visit, "cancel", reason="Patient asked", **ANYWAY)
     assert said(html) == sentence("is canceled")
-    assert visit.events.last().override_reason == ANYWAY["override_reason"]  # type: ignore[union-attr]
+    assert visit.events.last().override_reason == ANYWAY["override_reason"]
 
 
 def test_a_visit_moves_by_a_click_on_a_free_time_of_the_week_and_back(

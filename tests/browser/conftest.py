@@ -15,7 +15,7 @@ import time_machine
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from accounts.models import User
 from tests.browser import chromium, price
@@ -26,6 +26,7 @@ from tests.browser.watch import Watch
 # Every test begins at this time of the sites that factories make: a Tuesday.
 NOW = datetime(2026, 12, 1, 10, 0, tzinfo=ZoneInfo("Europe/Madrid"))
 WIDTH, HEIGHT = 1280, 800
+PATIENCE = 15_000  # milliseconds; what a test waits for comes at once unless the machine is busy
 # In a page the clock starts at NOW and goes on: scripts measure by it how long nothing was typed.
 DATE = """{{
     const ahead = {milliseconds} - Date.now();
@@ -69,6 +70,7 @@ def browser(
 ) -> Iterator[Browser]:
     """Start the browser. Options of pytest-playwright, as `--headed`, have their effect."""
     arguments = {"executable_path": browser_path, "args": chromium.ARGUMENTS}
+    expect.set_options(timeout=PATIENCE)
     started = playwright.chromium.launch(**{**browser_type_launch_args, **arguments})
     yield started
     started.close()
@@ -122,6 +124,7 @@ def visit(
     ) -> Page:
         viewport = {"width": width, "height": HEIGHT}
         context = new_context(viewport=viewport, color_scheme=theme)
+        context.set_default_timeout(PATIENCE)
         watches.append(Watch(context, served.url))
         price.count(context)
         context.add_init_script(DATE.format(milliseconds=int(NOW.timestamp() * 1000)))

@@ -5,11 +5,12 @@ from weakref import WeakKeyDictionary
 
 from playwright.sync_api import BrowserContext, Page
 
-# A click counts when a pointer makes it; a key that presses a button is typing. Playwright chooses
-# an option without the two clicks that a person makes, so its change of a <select> counts as two.
+# A press of a pointer is a click; a key that presses a button is typing. (The event `click` comes
+# twice for a label.) Playwright chooses an option without the two clicks that a person makes, so
+# its change of a <select> counts as two.
 COUNTER = """
-addEventListener("click", (event) => {
-    if (event.isTrusted && event.detail > 0) countedClicks(1);
+addEventListener("pointerdown", (event) => {
+    if (event.isTrusted) countedClicks(1);
 }, true);
 addEventListener("change", (event) => {
     if (!event.isTrusted && event.target.localName === "select") countedClicks(2);

@@ -20,6 +20,7 @@ from tests.browser.watch import watch_of
 
 PAGE = """<!doctype html><html lang="en"><title>Page</title><main><h1>Page</h1>
 <a href="?again">link</a> <a href="file">file</a> <button type="button">button</button>
+<label><input type="checkbox"> box</label>
 <label>choice <select><option>one<option>two</select></label>{more}</main></html>"""
 BAD = '<img src="/favicon.ico"><hr width="2000">'  # no text says what the picture shows
 
@@ -57,8 +58,9 @@ FAULTS = {
         "console error: .*Content Security Policy"
     ),
     "fetch('fails')": "status 500: GET .*/fails",
-    "location.assign('http://elsewhere.example/x')": "request to another host: http://elsewhere",
     "fetch('refused').catch(() => {})": "failed request: GET .*/refused",
+    # The last one, since the page goes there.
+    "location.assign('http://elsewhere.example/x')": "request to another host: http://elsewhere",
 }
 
 
@@ -68,10 +70,11 @@ def faults_of(page: Page, script: str) -> Iterator[str]:
     page.goto("/tools/")
     assert watch.faults == []
     page.evaluate(f"() => {{ {script} }}")
-    while not watch.faults:
-        page.wait_for_timeout(20)
+    for _ in range(100):
+        if not watch.faults:
+            page.wait_for_timeout(20)  # handles what the browser reports
     page.wait_for_timeout(20)
-    yield from watch.faults
+    yield from [*watch.faults]
     watch.faults.clear()
 
 
@@ -96,16 +99,18 @@ def test_a_price_counts_clicks_and_pages_but_neither_keys_nor_files(visit: Visit
     page.get_by_role("button").click()
     page.get_by_role("button").press("Enter")
     assert (price.clicks, price.pages) == (1, 0)
+    page.get_by_text("box").click()
+    assert (price.clicks, price.pages) == (2, 0)
     page.get_by_role("combobox").select_option("two")  # a person clicks the list, then the option
-    assert (price.clicks, price.pages) == (3, 0)
+    assert (price.clicks, price.pages) == (4, 0)
     with page.expect_download():
         page.get_by_role("link", name="file").click()
-    assert (price.clicks, price.pages) == (4, 0)
+    assert (price.clicks, price.pages) == (5, 0)
     page.get_by_role("link", name="link").press("Enter")
     page.wait_for_url("**/?again")
     with page.expect_navigation():
         page.get_by_role("link", name="link").click()
-    assert (price.clicks, price.pages) == (5, 2)
+    assert (price.clicks, price.pages) == (6, 2)
     assert (Price(page).clicks, Price(page).pages) == (0, 0)
 
 
@@ -138,8 +143,9 @@ def test_a_missing_browser_is_said_or_fails_the_run(
     chromium.main()
     assert "NO BROWSER" in capsys.readouterr().out
     monkeypatch.setenv("BROWSER", "required")
-    with pytest.raises(pytest.fail.Exception, match="BROWSER=required"):
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception)) as ended:
         chromium.path_or_end()
+    assert ended.type is pytest.fail.Exception
 
 
 def test_a_picture_keeps_its_pixels_with_a_palette(visit: Visit) -> None:
