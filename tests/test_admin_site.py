@@ -133,6 +133,29 @@ def test_the_site_bears_the_name_of_the_clinic(superuser: User) -> None:
     assert front.status_code == 200
 
 
+def listed_beside(admin_client: AdminClient, path: str) -> set[type[Model]]:
+    """Return the models whose lists the sidebar of the page links to."""
+    sidebar = admin_client.get(path).content.decode().partition('id="nav-sidebar"')[2]
+    links = sidebar.partition("</nav>")[0]
+    return {model for model in MODELS if f'href="{page(model)}"' in links}
+
+
+def test_the_sidebar_lists_what_its_reader_may_view(superuser: User, staff: User) -> None:
+    assert listed_beside(AdminClient(superuser), page(Location)) == set(MODELS)
+    viewed = {model for model, may in RECEPTION.items() if "view" in may}
+    assert listed_beside(AdminClient(staff), page(Location)) == viewed
+    assert viewed < set(MODELS)
+
+
+@pytest.mark.parametrize("path", ["/admin/desk/figures/", "/admin/doctor/language/add/?_popup=1"])
+def test_a_page_without_a_sidebar_makes_no_list_of_models(
+    path: str, superuser: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list costs as much as a small page: a permission and three URLs for each model."""
+    monkeypatch.setattr(admin.site, "_build_app_dict", lambda *args: 1 / 0)
+    assert AdminClient(superuser).status(path) == 200
+
+
 @of_every_model
 def test_a_superuser_opens_every_page(
     superuser: User, rows: dict[type[Model], Model], model: type[Model]

@@ -164,17 +164,24 @@ def class_of(described: dict[str, Any]) -> str:
 
 
 def fields_by_class(method: str) -> Iterator[tuple[str, str]]:
-    """Yield (route, name) of one field of each class that the method can write."""
+    """Yield (route, name) of one field of each class that the method can write.
+
+    PATCH reads a field as PUT does, so that only classes that no PUT has are left to it.
+    """
     found: set[str] = set()
-    for route in (route for verb, route in WITH_BODY if verb == method):
-        for name, described in writable(method, route).items():
-            if class_of(described) not in found:
-                found.add(class_of(described))
-                yield route, name
+    for verb in ("PUT", "PATCH") if method == "PATCH" else (method,):
+        for route in (route for each, route in WITH_BODY if each == verb):
+            for name, described in writable(verb, route).items():
+                if class_of(described) not in found:
+                    found.add(class_of(described))
+                    if verb == method:
+                        yield route, name
 
 
-@pytest.mark.both_databases
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+# On SQLite too, since numbers of over 64 bits, dates and odd characters reach a statement.
+@pytest.mark.parametrize(
+    "method", [pytest.param("POST", marks=pytest.mark.both_databases), "PUT", "PATCH"]
+)
 def test_no_value_of_a_field_causes_a_server_error_or_breaks_later_reads(
     method: str, sample_data: SampleData
 ) -> None:
@@ -199,13 +206,16 @@ def test_a_value_that_no_field_takes_causes_no_server_error(
         sample_data.body(method, route),
     )
     assert right is not None
-    for field in (*right, *KEYS):
+    for fields in (
+        right.keys(),
+        *([key] for key in KEYS),
+    ):  # a call reads all fields before it ends
         with rolled_back():
             others = {} if method == "PATCH" else right
-            assert_clear(call(client, method, path, {**others, field: VALUES[-1]}), field)
+            wrong = dict.fromkeys(fields, VALUES[-1])
+            assert_clear(call(client, method, path, {**others, **wrong}), *fields)
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize(("method", "route"), WITH_BODY)
 def test_a_field_with_a_nul_is_refused_by_name(
     method: str, route: str, sample_data: SampleData

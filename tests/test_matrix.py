@@ -10,9 +10,9 @@ import pytest
 from django.template.response import SimpleTemplateResponse
 
 from tests.answers import faults
-from tests.matrix.callers import CALLERS, SEE_ALL, SITE_STAFF, STAFF, WHOSE, Callers
+from tests.matrix.callers import CALLERS, SEE_ALL, SHUT_OUT, SITE_STAFF, STAFF, WHOSE, Callers
 from tests.matrix.calls import Answer, Calls, cells_of, distinguishable, is_keyed
-from tests.matrix.tables import METHODS, api_lines, api_table, page_line, pages_table
+from tests.matrix.tables import METHODS, WRITING, api_lines, api_table, page_line, pages_table
 from tests.problems import MEDIA_TYPE
 from tests.routes import DOCUMENTS, api_routes, routes
 from tests.sample_data import rolled_back
@@ -65,11 +65,12 @@ def test_the_tables_name_exactly_the_methods_and_callers() -> None:
 def test_each_caller_gets_the_listed_status_from_the_api(
     route: str, calls: Calls, request: pytest.FixtureRequest
 ) -> None:
+    """The test asks ten callers. `make drill` asks all twelve by every method."""
     if route in DOCUMENTS:
         request.getfixturevalue("undrawn")
-    """The test asks ten callers. `make drill` asks all twelve by every method."""
     answers = calls.of_api(route)
-    assert api_lines(API[route] | cells_of(answers, of_api)) == api_lines(API[route])
+    found = cells_of(route, answers, of_api, API[route])
+    assert api_lines(API[route] | found) == api_lines(API[route])
     assert list(distinguishable(answers, of_api)) == []
 
 
@@ -91,16 +92,18 @@ def test_each_caller_gets_the_listed_status_for_a_page(
 ) -> None:
     """The test asks one caller of each kind. `make drill` asks all twelve by every method."""
     answers = calls.of_page(route)
-    of_some = {call: answer for call, answer in answers.items() if call[1] in SITE_STAFF}
-    found = cells_of({call: answers[call] for call in answers if call not in of_some}, of_page)
-    reported = {place: PAGES[route][place] for place in found}
+    found = cells_of(route, answers, of_page, PAGES[route])
     assert page_line(route, PAGES[route] | found) == page_line(route, PAGES[route])
-    assert found == reported
+    assert found == {place: PAGES[route][place] for place in found}
     assert list(distinguishable(answers, of_page)) == []
-    for (method, caller, whose), answer in of_some.items():
-        listed = PAGES[route][method, caller].split("/")
-        expected = listed[WHOSE.index(whose) % len(listed)]
-        assert of_page(answer) == expected, (method, caller, whose)
+
+
+@pytest.mark.parametrize("caller", SHUT_OUT)
+def test_a_session_that_has_ended_opens_no_page(caller: str, calls: Calls, undrawn: None) -> None:
+    """The session is read in one place, for all pages. `make drill` asks for each of them."""
+    for route in ("/admin/", "/admin/desk/", "/admin/patient/patient/"):
+        assert PAGES[route]["GET", caller] == "login"
+        assert of_page(calls.get(route, caller)) == "login"
 
 
 def of_api(answer: Answer) -> str:
@@ -136,8 +139,7 @@ def test_another_patients_row_looks_absent_to_everybody_but_staff() -> None:
 
 
 def test_what_staff_write_at_another_site_looks_absent() -> None:
-    written = ("POST", "PUT", "PATCH", "DELETE")
-    for route, method, caller in product(filter(is_keyed, API), written, SITE_STAFF):
+    for route, method, caller in product(filter(is_keyed, API), WRITING, SITE_STAFF):
         own, other, absent = (API[route][method, caller].split("/") * 3)[:3]
         if route not in NOT_PERSONAL:
             assert other == absent, (route, method, caller)

@@ -15,7 +15,7 @@ def test_each_caller_gets_the_listed_status_for_every_page(calls, undrawn, sampl
     made = 0
     for route in sampled(sorted(PAGES)):
         answers = calls.of_route(route)
-        found = cells_of(answers, of_page)
+        found = cells_of(route, answers, of_page, PAGES[route])
         assert page_line(route, found) == page_line(route, PAGES[route])
         assert found == PAGES[route]
         assert list(distinguishable(answers, of_page)) == []
@@ -29,7 +29,7 @@ def test_each_caller_gets_the_listed_status_from_the_whole_api(
     made = 0
     for route in sampled(sorted(API)):
         answers = calls.of_route(route)
-        assert api_lines(cells_of(answers, of_api)) == api_lines(API[route])
+        assert api_lines(cells_of(route, answers, of_api, API[route])) == api_lines(API[route])
         assert list(distinguishable(answers, of_api)) == []
         made += len(answers)
     report(f"{made:,} calls, each answered as the table says")

@@ -39,9 +39,9 @@ CALLERS = (
 SITE_STAFF = ("staff here", "staff there")  # they have every permission but view_all_sites
 SEE_ALL = ("reception", "superuser")
 STAFF = (*SEE_ALL, *SITE_STAFF)
-# One caller of each kind among those who are not staff.
-ONE_OF_EACH = ("anonymous", "expired", "deactivated", "patient A", "carer", "doctor of A")
-SHUT_OUT = ("expired", "deactivated")
+# One caller of each kind among those who are not staff. Pages know neither carers nor dependents.
+NOT_STAFF = ("anonymous", "patient A", "doctor of A")
+SHUT_OUT = ("expired", "deactivated")  # a request by their session is that of a stranger
 MIRRORED = ("patient B", "doctor of B")  # of patient A and the doctor of A
 LET_IN = tuple(caller for caller in CALLERS if caller not in (*SHUT_OUT, *MIRRORED))
 WHOSE = ("own", "other", "absent")  # whose row a call names

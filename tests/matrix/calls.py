@@ -20,14 +20,22 @@ from config.wsgi import Handler
 from tests.matrix.callers import (
     CALLERS,
     LET_IN,
-    ONE_OF_EACH,
-    SEE_ALL,
+    NOT_STAFF,
     SHUT_OUT,
     SITE_STAFF,
     WHOSE,
     Callers,
 )
-from tests.matrix.tables import METHODS, OF_PAGES, OFF_PAGES, READING, Cells, cell
+from tests.matrix.tables import (
+    METHODS,
+    OF_PAGES,
+    OFF_PAGES,
+    READING,
+    WRITING,
+    Cells,
+    cell,
+    entries_of,
+)
 from tests.problems import MEDIA_TYPE
 from tests.routes import api_routes
 from tests.sample_data import rolled_back
@@ -36,7 +44,7 @@ from tests.sample_data import rolled_back
 SAMPLES = {"app_label": "patient", "url": "nothing/", "content_type_id": "1"}
 # The content type of a body, by whether the path is of the API.
 KINDS = {True: "application/json", False: "application/x-www-form-urlencoded"}
-OF_SITE_STAFF = ("GET", "POST")  # the methods by which they ask for a page
+ONE_OF_STAFF = ("superuser",)  # asks for what depends on no right
 BY_CALL = {"X-Request-ID"}  # a header that differs between any two answers
 
 
@@ -91,28 +99,36 @@ class Calls:
 
         A method that the route does not have is refused before the view looks for a row, and so is
         a caller whose login does not count: these ask for rows of the caller's own only. Patient B
-        and the doctor of B get what patient A and the doctor of A get.
+        and the doctor of B get what patient A and the doctor of A get. HEAD is GET without the
+        body, and one handler refuses all methods that a route does not have. The answer to OPTIONS
+        depends on the caller, and on no row.
         """
-        served = api_routes().get(route, {"GET"}) | {"HEAD", "OPTIONS"}
-        refused = [method for method in METHODS if method not in served]
+        served = sorted(api_routes().get(route, {"GET"}))
+        refused = [method for method in (*WRITING, "GET") if method not in served]
         with time_machine.travel(timezone.now(), tick=False):
-            answers = self._answers(route, [*served], LET_IN, WHOSE)
-            answers |= self._answers(route, [*served], SHUT_OUT, WHOSE[:1])
-            return answers | self._answers(route, refused, (*LET_IN, *SHUT_OUT), WHOSE[:1])
+            answers = self._answers(route, served, LET_IN, WHOSE)
+            answers |= self._answers(route, served, SHUT_OUT, WHOSE[:1])
+            by_all = ("OPTIONS", *refused[:1])
+            answers |= self._answers(route, by_all, (*LET_IN, *SHUT_OUT), WHOSE[:1])
+            return answers | self._answers(route, ("HEAD", *refused[1:]), ONE_OF_STAFF, WHOSE[:1])
 
     def of_page(self, route: str) -> Answers:
         """Return the answers of a page to one caller of each kind. The drill asks for all callers.
 
         A caller who is not staff gets the login page before the admin looks for a row. A page has
-        only three methods. Staff here ask for rows of their sites and of others, staff there for
+        only two methods, and HEAD is GET without the body. Those who see all sites get the same for
+        any row that exists. Staff here ask for rows of their sites and of others, staff there for
         rows of others only.
         """
+        own, _, absent = WHOSE
         with time_machine.travel(timezone.now(), tick=False):
-            answers = self._answers(route, OF_PAGES, SEE_ALL, WHOSE)
-            answers |= self._answers(route, OF_SITE_STAFF, SITE_STAFF[:1], WHOSE[:2])
-            answers |= self._answers(route, OF_SITE_STAFF, SITE_STAFF[1:], WHOSE[:1])
-            answers |= self._answers(route, OF_PAGES, ONE_OF_EACH, WHOSE[:1])
-            return answers | self._answers(route, OFF_PAGES, SEE_ALL[-1:], WHOSE[:1])
+            answers = self._answers(route, OF_PAGES, ONE_OF_STAFF, (own, absent))
+            answers |= self._answers(route, ("GET",), ("reception",), WHOSE[1:])
+            answers |= self._answers(route, ("POST",), ("reception",), (own,))
+            answers |= self._answers(route, OF_PAGES, ("staff here",), WHOSE[:2])
+            answers |= self._answers(route, ("GET",), ("staff there",), (own,))
+            answers |= self._answers(route, OF_PAGES, NOT_STAFF, (own,))
+            return answers | self._answers(route, ("HEAD", *OFF_PAGES), ONE_OF_STAFF, (own,))
 
     def get(self, route: str, caller: str) -> Answer:
         """Return the answer of a route to a caller who asks for a row of their own."""
@@ -200,12 +216,22 @@ def absent_key_like(row: Any) -> Any:
     return next(absent for absent in range(first, 10 * first) if absent not in taken)
 
 
-def cells_of(answers: Answers, read: Callable[[Answer], str]) -> Cells:
-    """Map (method, caller) to the cell of the table; `read` gives an answer's entry."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for (method, caller, _), answer in answers.items():
-        found.setdefault((method, caller), []).append(read(answer))
-    return {place: cell(entries) for place, entries in found.items()}
+def cells_of(route: str, answers: Answers, read: Callable[[Answer], str], listed: Cells) -> Cells:
+    """Map (method, caller) to the cell of the table; `read` gives an answer's entry.
+
+    For a row that the caller did not ask for, the cell has the listed entry.
+    """
+    asked = WHOSE if is_keyed(route) else WHOSE[:1]
+    found: Cells = {}
+    for method, caller, _ in answers:
+        entries = dict(zip(WHOSE, entries_of(listed[method, caller]), strict=True))
+        got = {
+            whose: read(answers[method, caller, whose])
+            for whose in asked
+            if (method, caller, whose) in answers
+        }
+        found[method, caller] = cell([(entries | got)[whose] for whose in asked])
+    return found
 
 
 def distinguishable(answers: Answers, read: Callable[[Answer], str]) -> Iterator[str]:

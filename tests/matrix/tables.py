@@ -7,8 +7,9 @@ from tests.matrix.callers import CALLERS, STAFF
 
 FOLDER = Path(__file__).parent
 READING = ("GET", "HEAD")
-METHODS = (*READING, "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-OF_PAGES = (*READING, "POST")
+WRITING = ("POST", "PUT", "PATCH", "DELETE")
+METHODS = (*READING, "OPTIONS", *WRITING)
+OF_PAGES = ("GET", "POST")  # HEAD is GET without the body
 OFF_PAGES = ("OPTIONS", "PUT", "PATCH", "DELETE")  # no page has these methods: 405 for every caller
 OTHERS = tuple(caller for caller in CALLERS if caller not in STAFF)
 COLUMNS = 1 + len(STAFF)  # of pages.txt, by method
@@ -65,6 +66,12 @@ def _lines(name: str) -> list[str]:
 def cell(answers: list[str]) -> str:
     """Join the answers for own, other and absent rows in one cell."""
     return answers[0] if len(set(answers)) == 1 else "/".join(answers)
+
+
+def entries_of(cell: str) -> list[str]:
+    """Return the three entries of a cell: for own, other and absent rows."""
+    entries = cell.split("/")
+    return entries * 3 if len(entries) == 1 else entries
 
 
 def api_lines(cells: Cells) -> list[str]:
