@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts.audit.views import record_read
 from accounts.models import AuditEvent
-from appointment.desk.access import own_doctor
+from appointment.desk.access import own_doctor, sites_of_doctor
 from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.cards import VisitCard
 from appointment.desk.pages import DeskPage
@@ -163,8 +163,7 @@ class OwnPage(DeskPage):
     @cached_property
     def sites(self) -> list[Location]:
         """The locations where the doctor has sessions, by name."""
-        places: list[Location] = Doctor.objects.locations_of(self.own.pk)
-        return sorted(places, key=lambda place: (place.name, place.pk))
+        return sites_of_doctor(self.own)
 
     @property
     def own(self) -> Doctor:
@@ -172,10 +171,10 @@ class OwnPage(DeskPage):
         assert self.doctor is not None  # noqa: S101
         return self.doctor
 
-    def record_page(self, kind: str = "") -> None:
-        """Record that the doctor opened the page."""
-        known = {"kind": kind or self.kind, "role": AuditEvent.Role.DOCTOR}
-        AuditEvent.objects.record("read", self.audited_model, **known)
+    @property
+    def role(self) -> str:
+        """The role in which the user opens the page."""
+        return str(AuditEvent.Role.DOCTOR)
 
 
 class MinePage(OwnPage):
@@ -189,7 +188,8 @@ class MinePage(OwnPage):
             return HttpResponse(status=204)
         part = "desk/mine_part.html" if request.htmx else ""  # type: ignore[attr-defined]
         days = {"before": day - A_DAY, "after": day + A_DAY}
-        return self.page(template=part, day=day, days=days, own=own, leave_form=LeaveForm())
+        known: dict[str, Any] = {"days": days, "doctor": self.own, "leave_form": LeaveForm()}
+        return self.page(template=part, day=day, own=own, **known)
 
 
 class OwnVisitAction(OwnPage):

@@ -1,9 +1,9 @@
 """A doctor's own day: who signs in, what is seen and done there, and nothing else."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +13,12 @@ from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, TimeOff
-from doctor.tests.factories import DoctorFactory, PublishedScheduleFactory
+from doctor.tests.factories import (
+    DoctorFactory,
+    PublishedScheduleFactory,
+    ScheduleFactory,
+    SiteStaffFactory,
+)
 from patient.tests.factories import MedicalHistoryFactory
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +203,39 @@ def test_the_group_holds_one_permission(db: None) -> None:
     group = Group.objects.get(name="Doctor")
     assert [each.codename for each in group.permissions.all()] == ["view_own_day"]
     assert not User.objects.filter(groups=group).exists()
+
+
+def test_doctors_print_the_own_day_at_every_site_and_no_other(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    afternoon = {"date": visit.date, "start_time": time(15), "end_time": time(16)}
+    elsewhere = ScheduleFactory(doctor=own, **afternoon)
+    other = AppointmentFactory(slot__schedule__date=visit.date)
+    SiteStaffFactory()  # once there is one, `at_sites_of` finds nothing for users who are not staff
+    page = client.get("/admin/desk/mine/", {"date": visit.date}).content.decode()
+    link = f"/admin/desk/print/?doctor={own.pk}&amp;date={visit.date}"
+    assert f'href="{link}"' in page
+    sheet = client.get(link.replace("&amp;", "&")).content.decode()
+    assert visit.patient.name in sheet
+    assert elsewhere.location.name in sheet
+    assert other.doctor.name not in sheet
+    assert "My day" in sheet
+    event = AuditEvent.objects.get(kind="desk.print")
+    assert (event.role, event.action, event.patient_id) == ("doctor", "read", None)
+    for query in ({"doctor": other.doctor_id}, {"location": other.location_id}):
+        assert client.get("/admin/desk/print/", query).status_code == 404
+    Doctor.objects.filter(pk=own.pk).update(is_active=False)
+    assert client.get("/admin/desk/print/", {"doctor": own.pk}).status_code == 403
+
+
+def test_staff_who_are_doctors_print_the_own_day_and_those_of_their_sites(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    here = AppointmentFactory()
+    own.user.revise(is_staff=True)
+    own.user.user_permissions.add(Permission.objects.get(codename="view_appointment"))
+    SiteStaffFactory(user=own.user, location=here.location)
+    for doctor, role in ((own, "doctor"), (here.doctor, "staff")):
+        assert client.get("/admin/desk/print/", {"doctor": doctor.pk}).status_code == 200
+        assert AuditEvent.objects.latest("pk").role == role
+    assert "Choose a doctor" in client.get("/admin/desk/print/").content.decode()
