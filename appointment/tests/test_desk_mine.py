@@ -103,6 +103,8 @@ def test_the_day_shows_the_own_visits_and_records_one_event(
     page = client.get("/admin/desk/mine/", {"date": visit.date}).content.decode()
     assert visit.patient.name in page
     assert "late 7 min" in page
+    # The part around the link is swapped as a whole, and htmx inherits this.
+    assert 'hx-target="#panel" hx-swap="innerHTML">History' in page
     assert other.patient.name not in page
     events = AuditEvent.objects.values_list("kind", "role", "patient_id")
     assert list(events) == [("desk.mine", "doctor", None)]
