@@ -55,7 +55,7 @@ class Outcome:
 
     line: int
     kind: str
-    label: str = ""
+    label: Any = ""  # a text, or what becomes one when it is shown
     notes: list[Note] = field(default_factory=list)
 
     @property
