@@ -1,9 +1,9 @@
 """The access log of a patient in words: a line for each person, patient and day."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, overload
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -38,6 +38,7 @@ KINDS = {
     "accounts.user": "the account",
 }
 OTHER_KIND = "other data"
+GROUPED = ("at", "actor_id", "role", "whose", "action", "kind", "emergency")
 NAMELESS = {
     Role.PATIENT: "You",
     Role.DOCTOR: "A doctor",
@@ -49,17 +50,19 @@ NAMELESS = {
 
 @dataclass(frozen=True)
 class AccessLine:
-    """What one person did with one patient's data on one day; `events` are the latest first.
+    """What one person did with one patient's data on one day.
 
-    Its other attributes are those of the latest event, such as `at`, `action` and `actor_name`.
+    `events` are the columns GROUPED of the events, the latest first. Its other attributes are those
+    of the latest event, such as `at`, `action` and `actor_name`.
     """
 
     date: date
     zone: ZoneInfo
     events: list[Any]
+    latest: AuditEvent
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.events[0], name)
+        return getattr(self.latest, name)
 
     @property
     def emergency(self) -> bool:
@@ -78,9 +81,8 @@ class AccessLine:
         return f"{self._who()} {self._what()} {self._when()}.{emergency}"
 
     def _who(self) -> str:
-        event = self.events[0]
-        name = event.public_name
-        return f"{name} ({event.role})" if name else NAMELESS[Role(event.role)]
+        name, role = self.latest.public_name, Role(self.latest.role)
+        return f"{name} ({role})" if name else NAMELESS[role]
 
     def _what(self) -> str:
         done: dict[str, list[str]] = {}
@@ -100,20 +102,44 @@ class AccessLine:
         return f"on {day_text(self.date)} between {first.astimezone(self.zone):%H:%M} and {clock}"
 
 
-def lines_of(events: Iterable[Any], patients: QuerySet[Patient]) -> list[AccessLine]:
-    """Return the lines of these events, which have `whose`, the key of their patient; latest first.
+class AccessLines(Sequence[AccessLine]):
+    """The lines of these events, which have `whose`, the key of their patient; latest first.
 
     A day is that of the clinic: of the location of the patient's latest visit or, without one, of
-    the first location by name.
+    the first location by name. Of all events only the columns GROUPED are read, in one statement,
+    and of the latest events of the lines that are asked for all columns, in another.
     """
-    zones = dict(clinic_zones(patients))
-    groups: dict[tuple[Any, ...], list[Any]] = {}
-    for event in events:
-        zone = ZoneInfo(zones.get(event.whose) or settings.TIME_ZONE)
-        day = event.at.astimezone(zone).date()
-        role = event.role if event.actor_id is None else ""
-        groups.setdefault((day, zone, event.actor_id, role, event.whose), []).append(event)
-    return [AccessLine(day, zone, rows) for (day, zone, *_), rows in groups.items()]
+
+    def __init__(self, events: QuerySet[AuditEvent], patients: QuerySet[Patient]) -> None:
+        self.events = events
+        zones = {key: ZoneInfo(zone) for key, zone in clinic_zones(patients) if zone}
+        default = ZoneInfo(settings.TIME_ZONE)
+        groups: dict[tuple[Any, ...], list[Any]] = {}
+        for event in events.values_list("pk", *GROUPED, named=True):
+            zone = zones.get(event.whose, default)
+            day = event.at.astimezone(zone).date()
+            role = event.role if event.actor_id is None else ""
+            groups.setdefault((day, zone, event.actor_id, role, event.whose), []).append(event)
+        self.groups = [(day, zone, rows) for (day, zone, *_), rows in groups.items()]
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @overload
+    def __getitem__(self, place: int) -> AccessLine: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[AccessLine]: ...
+    def __getitem__(self, place: Any) -> Any:
+        """Return the line, or those of a page; a line whose latest event was purged is left out."""
+        if not isinstance(place, slice):
+            return self[place : place + 1 or None][0]
+        shown = self.groups[place]
+        latest = self.events.in_bulk([rows[0].pk for *_, rows in shown])
+        return [
+            AccessLine(day, zone, rows, latest[rows[0].pk])
+            for day, zone, rows in shown
+            if rows[0].pk in latest
+        ]
 
 
 def clinic_zones(patients: QuerySet[Patient]) -> QuerySet[Any]:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import tablib
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.functional import lazystr
 from import_export.resources import ModelResource
 from import_export.results import RowResult
 
@@ -54,7 +55,7 @@ class Outcome:
 
     line: int
     kind: str
-    label: str = ""
+    label: Any = ""  # a text, or what becomes one when it is shown
     notes: list[Note] = field(default_factory=list)
 
     @property
@@ -178,7 +179,8 @@ class CsvResource(ModelResource):
             return Outcome(row.line, REFUSED, self.label_of(row.cells)[:LABEL], refusals)
         kind = KINDS[result.import_type]
         notes = self._changes_of(instance) if kind == CHANGED else []
-        return Outcome(row.line, kind, str(instance), notes + self.notes_of(instance))
+        # The name of a row that the report does not list is not made.
+        return Outcome(row.line, kind, lazystr(instance), notes + self.notes_of(instance))
 
     def label_of(self, cells: dict[str, str]) -> str:
         """Return how the report names a row that is not stored."""

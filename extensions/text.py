@@ -1,6 +1,7 @@
 """Invisible characters, and text of one line."""
 
 import unicodedata
+from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 
@@ -12,6 +13,7 @@ IGNORABLE = (
     (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3),
     (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
 )  # fmt: skip
+FIRST_IGNORABLE = chr(IGNORABLE[0][0])
 # The property Bidi_Control: these change the order in which other characters are shown.
 BIDIRECTIONAL = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -25,6 +27,8 @@ HIDDEN_CHARACTER = "This contains an invisible character."
 
 def is_ignorable(character: str) -> bool:
     """Whether programs show nothing for the character, such as a soft hyphen or a joiner."""
+    if character < FIRST_IGNORABLE:  # nearly every letter
+        return False
     return any(first <= ord(character) <= last for first, last in IGNORABLE)
 
 
@@ -40,7 +44,10 @@ def validate_one_line(text: str) -> None:
     It needs one visible character, and has no control character, line break or control of the
     direction of writing. Joiners, which Persian and several Indian scripts need, are kept.
     """
-    if any(unicodedata.category(each) in CONTROLS or each in BIDIRECTIONAL for each in text):
+    # A text that Python calls printable has neither.
+    if not text.isprintable() and any(
+        unicodedata.category(each) in CONTROLS or each in BIDIRECTIONAL for each in text
+    ):
         raise ValidationError(
             "Write one line, without control characters or changes of direction.", "control"
         )
@@ -92,8 +99,8 @@ def folded_words(text: str) -> list[str]:
         letters = "".join(each for each in folded if not _is_dropped(each)).translate(FOLDED)
         kept = unicodedata.normalize("NFC", letters)
     spaced = "".join(each if _is_part_of_word(each) else " " for each in kept)
-    whole = "".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return [word[:WORD_LENGTH] for word in spaced.split() or [whole] if word]
+    words = spaced.split() or ["".join(unicodedata.normalize("NFKC", text).casefold().split())]
+    return [word[:WORD_LENGTH] for word in words if word]
 
 
 def fold(text: str) -> str:
@@ -130,6 +137,7 @@ def _is_dropped(character: str) -> bool:
     return mark or unicodedata.category(character) == "Me" or is_ignorable(character)
 
 
+@lru_cache(maxsize=4096)
 def _is_part_of_word(character: str) -> bool:
     category = unicodedata.category(character)
     return category[0] in "LNMS" and category != "Sk" and character != BLANK

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from doctor.models import Doctor, Schedule
+from doctor.models import Doctor, Location, Schedule
 
 VIEW_VISITS = "appointment.view_appointment"
 ADD_VISITS = "appointment.add_appointment"
@@ -28,6 +28,12 @@ def own_doctor(user: Any) -> Doctor | None:
     if not user.has_perm(VIEW_OWN_DAY):
         return None
     return Doctor.objects.active().filter(user=user).first()
+
+
+def sites_of_doctor(doctor: Doctor) -> list[Location]:
+    """Return the locations where the doctor has sessions, by name."""
+    places: list[Location] = Doctor.objects.locations_of(doctor.pk)
+    return sorted(places, key=lambda place: (place.name, place.pk))
 
 
 def front_page(request: HttpRequest) -> str | None:

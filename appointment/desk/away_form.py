@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from doctor.models import Doctor, Location, TimeOff
 from doctor.models.time_off import OUT_OF_RANGE
-from doctor.wall_time import MIDNIGHT, end_instant_of, instant_of
+from doctor.wall_time import MIDNIGHT, Span, end_instant_of, instant_of
 from extensions.rest.converters import IdConverter
 
 REST, TODAY, DATES = "rest", "today", "dates"
@@ -17,6 +17,7 @@ REASONS = ("Ill", "Holiday", "Training", "Meeting", "Public holiday", "Other")
 CANCEL_REASONS = ("Doctor ill", "Doctor away", "Site closed", "Other")  # of the visits it hits
 DOCTOR, SITE = "doctor", "site"  # the first word of `who`, before the key
 OVER = "This time is over."
+NO_FIRST_DAY = "Choose the first day."
 CHOOSE = "Choose the doctor who is away, or the site that is closed."
 
 
@@ -69,27 +70,22 @@ class AwayForm(forms.Form):
         leave = TimeOff(doctor=self.doctor, location=self.location, reason=self._reason())
         leave.starts_at, leave.ends_at = starts_at, ends_at
         leave.full_clean()
-        if ends_at <= self.at:
-            raise ValidationError(OVER)
+        refuse_past(leave, self.at)
         return leave
 
-    def _times(self, span: str) -> tuple[datetime, datetime]:
+    def _times(self, span: str) -> Span:
         """Return the start and the end of the leave, on the clock of the site."""
-        zone, today = self.clock.zone, self.clock.today(self.at)
         if span == REST:
-            start = self.at.replace(second=0, microsecond=0)
-            return start, end_instant_of(today, MIDNIGHT, zone)
+            return rest_of_today(self.clock, self.at)
+        today = self.clock.today(self.at)
         if span == TODAY:
-            return instant_of(today, time(), zone), end_instant_of(today, MIDNIGHT, zone)
+            return span_of_days(today, today, self.clock)
         first: date | None = self.cleaned_data["first"]
         if span != DATES or first is None:
-            raise ValidationError("Choose the first day.")
+            raise ValidationError(NO_FIRST_DAY)
         last = self.cleaned_data["last"] or first
-        try:
-            start = instant_of(first, self.cleaned_data["first_time"] or time(), zone)
-            return start, end_instant_of(last, self.cleaned_data["last_time"] or MIDNIGHT, zone)
-        except OverflowError as error:  # of the years 1 and 9999
-            raise ValidationError(OUT_OF_RANGE) from error
+        starts, ends = (self.cleaned_data[name] for name in ("first_time", "last_time"))
+        return span_of_days(first, last, self.clock, starts or MIDNIGHT, ends or MIDNIGHT)
 
     def _reason(self) -> str:
         """Return the chosen reason and what was typed."""
@@ -97,3 +93,28 @@ class AwayForm(forms.Form):
         if why == "Other" and typed:
             return typed
         return ": ".join(filter(None, (why, typed)))
+
+
+def rest_of_today(clock: Location, at: datetime) -> Span:
+    """Return the span from this minute to the end of the day at the site."""
+    start = at.replace(second=0, microsecond=0)
+    return start, end_instant_of(clock.today(at), MIDNIGHT, clock.zone)
+
+
+def span_of_days(
+    first: date, last: date, clock: Location, starts: time = MIDNIGHT, ends: time = MIDNIGHT
+) -> Span:
+    """Return the span of these days on the clock of the site, whole days unless times are given.
+
+    Raises ValidationError for the years 1 and 9999.
+    """
+    try:
+        return instant_of(first, starts, clock.zone), end_instant_of(last, ends, clock.zone)
+    except OverflowError as error:
+        raise ValidationError(OUT_OF_RANGE) from error
+
+
+def refuse_past(leave: TimeOff, at: datetime) -> None:
+    """Raise ValidationError for leave that is over."""
+    if leave.ends_at <= at:
+        raise ValidationError(OVER)

@@ -145,7 +145,6 @@ class FiguresPage(DeskPage):
         """Return the tables and the plots of the page."""
         known, total = self.form.cleaned_data, total_of(self.rows)
         free = next_free_by_specialty(self.user, self.at, **self.chosen)
-        csv = self.link(known["from"], known["to"])
         return {
             "first": known["from"],
             "last": known["to"],
@@ -153,21 +152,18 @@ class FiguresPage(DeskPage):
             "rows": self.rows,
             "total": total,
             "free": free,
-            "csv": f"{csv}&by={known['by']}&format=csv",
+            "csv": f"{self.link(known['from'], known['to'])}&format=csv",
             "plots": plots(self.rows, free),
         }
 
     def file(self) -> HttpResponse:
         """Return the table as CSV, and record the export."""
         known = self.form.cleaned_data
-        role = AuditEvent.Role.STAFF
-        AuditEvent.objects.record(
-            AuditEvent.Action.EXPORT, self.audited_model, kind=self.kind, role=role
-        )
+        self.record_page(action=AuditEvent.Action.EXPORT)
         header = (GROUPS[known["by"]], *COLUMNS)
         days = f"{known['from']}-to-{known['to']}"
         name = f"figures-by-{known['by']}-{days}.csv"
-        text = csv_text(header, map(cells, self.rows))
+        text = csv_text(header, map(cells, (*self.rows, total_of(self.rows))))
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 

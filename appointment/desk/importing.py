@@ -19,7 +19,10 @@ TOO_LARGE = (
     "operator of the server import it by its command."
 )
 NO_FILE = "Choose a file first."
-NOT_KEPT = "The file is not kept any more. Choose it again."
+NOT_KEPT = (
+    "The file is not kept any more: it is written already, or an hour has passed. Choose it again "
+    "to see: rows that are there already are not written twice."
+)
 NOTHING_NEW = "Every row is there already: there is nothing to write."
 
 

@@ -1,7 +1,7 @@
 """A doctor's own day: the visits, the own leave, and the histories that the doctor may read."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -13,19 +13,23 @@ from django.urls import reverse
 
 from accounts.audit.views import record_read
 from accounts.models import AuditEvent
-from appointment.desk.access import own_doctor
+from appointment.desk.access import own_doctor, sites_of_doctor
 from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.away_form import NO_FIRST_DAY, refuse_past, rest_of_today, span_of_days
+from appointment.desk.away_query import when_text
 from appointment.desk.cards import VisitCard
-from appointment.desk.pages import DeskPage
+from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage
 from appointment.models import Appointment
 from appointment.models.event import LIVE, Status
 from appointment.models.treatment import readable_patient
+from doctor.exceptions import AlreadyAway
 from doctor.models import Doctor, Location, TimeOff
-from doctor.wall_time import instant_of, validate_date
-from extensions.formats import date_text, instant_text
+from extensions.formats import date_text
 from patient.models import MedicalHistory, Patient
 
 A_DAY = timedelta(days=1)
+NO_SITE = "You have no sessions at any site yet."
+ALREADY_AWAY = "This is entered already: you are away in all of this time."
 
 # What a doctor does with a visit: the verb, the words of the button, and of the sentence.
 OWN_VERBS: dict[str, tuple[Callable[..., Appointment], str, str]] = {
@@ -66,7 +70,15 @@ class OwnVisit(VisitCard):
     def shown(self) -> tuple[Any, ...]:
         """All that the page shows of the visit."""
         facts = (self.visit.pk, self.start, self.visit.location.name, self.visit.reason)
-        return (*facts, self.person, self.born, self.phone, self.state_text, self.buttons)
+        return (
+            *facts,
+            self.visit.patient_id,
+            self.person,
+            self.born,
+            self.phone,
+            self.state_text,
+            self.buttons,
+        )
 
     @property
     def start(self) -> str:
@@ -88,7 +100,7 @@ class OwnDay:
         self.visits = [OwnVisit(visit, at) for visit in rows.order_by("starts_at", "pk")]
         coming = TimeOff.objects.filter(doctor=doctor, ends_at__gt=at)
         leave = list(coming.order_by("starts_at", "pk")) if clock else []
-        self.leave = [(each, span(each, clock)) for each in leave if clock]
+        self.leave = [(each, when_text(each, clock)) for each in leave if clock]
 
     @property
     def version(self) -> str:
@@ -124,24 +136,23 @@ class LeaveForm(forms.Form):
             return cleaned
         first, last = cleaned.get("first_day"), cleaned.get("last_day") or cleaned.get("first_day")
         if first is None or last is None:
-            raise ValidationError("Give the first day of the leave.")
+            raise ValidationError(NO_FIRST_DAY)
         if last < first:
             raise ValidationError("The last day comes before the first.")
-        for day in (first, last):
-            validate_date(day)
         return {**cleaned, "first_day": first, "last_day": last}
 
     def leave_of(self, doctor: Doctor, clock: Location, at: datetime) -> TimeOff:
-        """Return the unsaved leave, from now on or of whole days on the clock of the site."""
-        cleaned, today = self.cleaned_data, clock.today(at)
-        rest = cleaned["rest_of_today"]
-        first, last = (today, today) if rest else (cleaned["first_day"], cleaned["last_day"])
-        return TimeOff(
-            doctor=doctor,
-            starts_at=at if rest else instant_of(first, time(), clock.zone),
-            ends_at=instant_of(last + A_DAY, time(), clock.zone),
-            reason=cleaned["reason"],
-        )
+        """Return the unsaved leave, from now on or of whole days on the clock of the site.
+
+        Raises ValidationError for leave that is over.
+        """
+        known = self.cleaned_data
+        days = known["first_day"], known["last_day"]
+        rest = known["rest_of_today"]
+        start, end = rest_of_today(clock, at) if rest else span_of_days(*days, clock)
+        leave = TimeOff(doctor=doctor, starts_at=start, ends_at=end, reason=known["reason"])
+        refuse_past(leave, at)
+        return leave
 
 
 class OwnPage(DeskPage):
@@ -163,8 +174,7 @@ class OwnPage(DeskPage):
     @cached_property
     def sites(self) -> list[Location]:
         """The locations where the doctor has sessions, by name."""
-        places: list[Location] = Doctor.objects.locations_of(self.own.pk)
-        return sorted(places, key=lambda place: (place.name, place.pk))
+        return sites_of_doctor(self.own)
 
     @property
     def own(self) -> Doctor:
@@ -172,10 +182,17 @@ class OwnPage(DeskPage):
         assert self.doctor is not None  # noqa: S101
         return self.doctor
 
-    def record_page(self, kind: str = "") -> None:
-        """Record that the doctor opened the page."""
-        known = {"kind": kind or self.kind, "role": AuditEvent.Role.DOCTOR}
-        AuditEvent.objects.record("read", self.audited_model, **known)
+    @property
+    def clock(self) -> Location:
+        """The site on whose clock leave is entered; raises ValidationError without one."""
+        if self.site is None:
+            raise ValidationError(NO_SITE)
+        return self.site
+
+    @property
+    def role(self) -> str:
+        """The role in which the user opens the page."""
+        return str(AuditEvent.Role.DOCTOR)
 
 
 class MinePage(OwnPage):
@@ -188,8 +205,10 @@ class MinePage(OwnPage):
         if request.htmx and request.GET.get("version") == own.version:  # type: ignore[attr-defined]
             return HttpResponse(status=204)
         part = "desk/mine_part.html" if request.htmx else ""  # type: ignore[attr-defined]
-        days = {"before": day - A_DAY, "after": day + A_DAY}
-        return self.page(template=part, day=day, days=days, own=own, leave_form=LeaveForm())
+        around = {"before": day - A_DAY, "after": day + A_DAY}
+        days = {name: each for name, each in around.items() if FIRST_DATE <= each < LAST_DATE}
+        known: dict[str, Any] = {"days": days, "doctor": self.own, "leave_form": LeaveForm()}
+        return self.page(template=part, day=day, own=own, **known)
 
 
 class OwnVisitAction(OwnPage):
@@ -243,36 +262,36 @@ class OwnLeave(OwnPage):
         """Save the leave of the form; raises ValidationError."""
         if not form.is_valid():
             raise ValidationError([text for texts in form.errors.values() for text in texts])
-        if self.site is None:
-            raise ValidationError("You have no sessions at any site yet.")
-        leave = form.leave_of(self.own, self.site, self.at)
+        clock = self.clock
+        leave = form.leave_of(self.own, clock, self.at)
+        try:
+            leave.enter(self.at)
+        except AlreadyAway:
+            raise ValidationError(ALREADY_AWAY) from None
         hit = Appointment.objects.affected_by(leave, self.at).filter(status=LIVE).count()
-        leave.publish(at=self.at)
-        undo = reverse("desk:mine-leave-end", args=[leave.pk])
-        return Said(f"You are away {span(leave, self.site)}. {_visits_hit(hit)}", undo=undo)
+        undo = f"{reverse('desk:mine-leave-end', args=[leave.pk])}?location={clock.pk}"
+        return Said(f"You are away {when_text(leave, clock)}. {_visits_hit(hit)}", undo=undo)
 
 
 class OwnLeaveEnd(OwnPage):
     """Take coming leave of the own back."""
 
     def post(self, request: HttpRequest, timeoff_id: int) -> HttpResponse:
-        """Delete the leave; its times are open again. Raises Http404 for leave of another."""
-        found = TimeOff.objects.filter(doctor=self.own, pk=timeoff_id, ends_at__gt=self.at).first()
-        if found is None:
+        """Delete the leave. Raises Http404 for leave of another doctor."""
+        if TimeOff.objects.filter(pk=timeoff_id).exclude(doctor=self.own).exists():
             raise Http404("The doctor has no such leave.")
-        return self.answer(self.attempt(lambda: self.end(found)))
+        return self.answer(self.attempt(lambda: self.end(timeoff_id)))
 
-    def end(self, leave: TimeOff) -> Said:
-        """Delete the leave, and say so."""
-        text = span(leave, self.site) if self.site else ""
+    def end(self, pk: int) -> Said:
+        """Delete the leave, and say so; raises DoesNotExist if it has been taken back meanwhile."""
+        leave = TimeOff.objects.with_names().get(doctor=self.own, pk=pk)
+        refuse_past(leave, self.at)
+        text = f"Your leave {when_text(leave, self.clock)} is taken back."
         leave.unpublish(at=self.at)
-        return Said(f"You are not away any more {text}.")
-
-
-def span(leave: TimeOff, clock: Location) -> str:
-    """Return the times of the leave on the clock of the site."""
-    starts, ends = (instant_text(at, clock.zone) for at in (leave.starts_at, leave.ends_at))
-    return f"from {starts} to {ends}"
+        others = TimeOff.objects.filter(doctor=self.own, ends_at__gt=self.at)
+        still = others.overlapping(leave.starts_at, leave.ends_at).order_by("starts_at", "pk")
+        times = " and ".join(when_text(each, self.clock) for each in still)
+        return Said(f"{text} You are still away {times}." if times else text)
 
 
 def _visits_hit(count: int) -> str:

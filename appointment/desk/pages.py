@@ -171,10 +171,15 @@ class DeskPage(View):
         name = template or self.template_name
         return render(self.request, name, self.context(**more), status=status)
 
-    def record_page(self, kind: str = "") -> None:
+    @property
+    def role(self) -> str:
+        """The role in which the user opens the page."""
+        return str(AuditEvent.Role.STAFF)
+
+    def record_page(self, kind: str = "", action: str = AuditEvent.Action.READ) -> None:
         """Record that the user opened the page, or did what `kind` names: one event, no patient."""
-        known = {"kind": kind or self.kind, "role": AuditEvent.Role.STAFF}
-        AuditEvent.objects.record("read", self.audited_model, **known)
+        known = {"kind": kind or self.kind, "role": self.role}
+        AuditEvent.objects.record(action, self.audited_model, **known)
 
     def attempt(self, verb: Callable[[], Said]) -> Said:
         """Call the verb in one transaction; return what it says, or the reason of the refusal."""

@@ -66,6 +66,7 @@ class Sheet:
 class DoctorsDay:
     """The visits, free times and leave of a doctor on one date, as a member of staff sees them.
 
+    `user`: the member of staff; None for the doctor, who sees the own day at every site.
     `site`: where the sheet puts leave on a day without times and visits. `only`: primary key of
     the site whose sheet is wanted; None for one of each site.
     """
@@ -93,8 +94,11 @@ class DoctorsDay:
         by_name = sorted(locations.values(), key=lambda site: (site.name, site.pk))
         return [Sheet(site, with_times(lines.get(site.pk, []), site)) for site in by_name]
 
+    def _seen(self, rows: Any) -> Any:
+        return rows if self.user is None else rows.at_sites_of(self.user)
+
     def _visits(self) -> Iterator[tuple[Location, list[Line]]]:
-        visits = Appointment.objects.at_sites_of(self.user).with_names()
+        visits = self._seen(Appointment.objects.with_names())
         visits = visits.filter(doctor=self.doctor, date=self.day).exclude(status=Status.CANCELED)
         for visit in visits:
             line = Line(visit.starts_at, visit.ends_at, card=VisitCard(visit, self.at))
@@ -105,7 +109,7 @@ class DoctorsDay:
 
         Free times that follow one another are one line.
         """
-        slots = Slot.objects.at_sites_of(self.user).select_related("location")
+        slots = self._seen(Slot.objects.select_related("location"))
         slots = slots.filter(doctor=self.doctor, schedule__date=self.day)
         rows: Any = slots.annotate(left=places_left(self.at)).order_by("starts_at", "pk")
         runs: list[tuple[Slot, datetime, int]] = []

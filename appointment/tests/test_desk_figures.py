@@ -219,10 +219,14 @@ def test_the_file_has_numbers_no_formula_and_an_event_of_its_export(
     rows = list(csv.reader(StringIO(text)))
     assert rows[1] == ["'=1+1 Abad", "10", "4", "4", "1", "1", "1", "40.0", "4.0"]
     assert rows[2][-2:] == ["0.0", ""]
+    assert rows[3:] == [["All", "12", "4", "4", "1", "1", "1", "33.3", "4.0"]]
     name = "figures-by-doctor-2026-11-01-to-2026-11-30.csv"
     assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     events = AuditEvent.objects.values_list("kind", "action", "role", "patient_id")
     assert list(events) == [("desk.figures", "export", "staff", None)]
+    link = '?from=2026-11-01&amp;to=2026-11-30&amp;by=week&amp;format=csv"'
+    assert link in desk.get(PAGE, {**query, "by": "week", "format": ""}).content.decode()
     weeks = desk.get(PAGE, {**query, "by": "week"}).content.decode().splitlines()
     assert weeks[1].startswith("2026-10-26,0,")
+    assert weeks[-1].startswith("All,12,")

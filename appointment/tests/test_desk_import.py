@@ -62,7 +62,9 @@ def test_a_file_is_checked_confirmed_and_written_once(admin: Client) -> None:
     written = confirmed(admin, refused, good_rows_only="on")
     assert "Patients written: 1 new, 0 changed. The others: 0 unchanged, 1 refused." in written
     assert [patient.name for patient in Patient.objects.all()] == ["Lucía Reed"]
-    assert "The file is not kept any more." in confirmed(admin, refused, good_rows_only="on")
+    assert "not kept any more: it is written already" in confirmed(
+        admin, refused, good_rows_only="on"
+    )
     assert set(AuditEvent.objects.filter(role="staff", channel="admin").values_list("kind")) == {
         ("desk.import",),
         ("import.patients",),

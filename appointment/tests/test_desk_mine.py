@@ -1,9 +1,10 @@
 """A doctor's own day: who signs in, what is seen and done there, and nothing else."""
 
-from datetime import timedelta
+import re
+from datetime import time, timedelta
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +14,13 @@ from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, TimeOff
-from doctor.tests.factories import DoctorFactory, PublishedScheduleFactory
+from doctor.tests.factories import (
+    DoctorFactory,
+    LocationFactory,
+    PublishedScheduleFactory,
+    ScheduleFactory,
+    SiteStaffFactory,
+)
 from patient.tests.factories import MedicalHistoryFactory
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +103,8 @@ def test_the_day_shows_the_own_visits_and_records_one_event(
     page = client.get("/admin/desk/mine/", {"date": visit.date}).content.decode()
     assert visit.patient.name in page
     assert "late 7 min" in page
+    # The part around the link is swapped as a whole, and htmx inherits this.
+    assert 'hx-target="#panel" hx-swap="innerHTML">History' in page
     assert other.patient.name not in page
     events = AuditEvent.objects.values_list("kind", "role", "patient_id")
     assert list(events) == [("desk.mine", "doctor", None)]
@@ -179,9 +188,11 @@ def test_leave_of_another_doctor_is_absent(client: Client, visit: Appointment) -
 @pytest.mark.parametrize(
     ("first", "last", "says"),
     [
-        ("", "", "Give the first day"),
+        ("", "", "Choose the first day"),
         ("2027-02-02", "2027-02-01", "before the first"),
-        ("9999-12-31", "", "ten years ahead"),
+        ("9999-12-31", "", "1 January 2100"),
+        ("2100-06-01", "", "1 January 2100"),
+        ("2020-02-01", "2020-02-02", "This time is over"),
         ("x", "", "Enter a valid date"),
     ],
 )
@@ -198,3 +209,125 @@ def test_the_group_holds_one_permission(db: None) -> None:
     group = Group.objects.get(name="Doctor")
     assert [each.codename for each in group.permissions.all()] == ["view_own_day"]
     assert not User.objects.filter(groups=group).exists()
+
+
+def test_doctors_print_the_own_day_at_every_site_and_no_other(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    afternoon = {"date": visit.date, "start_time": time(15), "end_time": time(16)}
+    elsewhere = ScheduleFactory(doctor=own, **afternoon)
+    other = AppointmentFactory(slot__schedule__date=visit.date)
+    SiteStaffFactory()  # once there is one, `at_sites_of` finds nothing for users who are not staff
+    page = client.get("/admin/desk/mine/", {"date": visit.date}).content.decode()
+    link = f"/admin/desk/print/?doctor={own.pk}&amp;date={visit.date}"
+    assert f'href="{link}"' in page
+    sheet = client.get(link.replace("&amp;", "&")).content.decode()
+    assert visit.patient.name in sheet
+    assert elsewhere.location.name in sheet
+    assert other.doctor.name not in sheet
+    assert "My day" in sheet
+    event = AuditEvent.objects.get(kind="desk.print")
+    assert (event.role, event.action, event.patient_id) == ("doctor", "read", None)
+    for query in ({"doctor": other.doctor_id}, {"location": other.location_id}):
+        assert client.get("/admin/desk/print/", query).status_code == 404
+    Doctor.objects.filter(pk=own.pk).update(is_active=False)
+    assert client.get("/admin/desk/print/", {"doctor": own.pk}).status_code == 403
+
+
+def test_staff_who_are_doctors_print_the_own_day_and_those_of_their_sites(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    here = AppointmentFactory()
+    own.user.revise(is_staff=True)
+    own.user.user_permissions.add(Permission.objects.get(codename="view_appointment"))
+    SiteStaffFactory(user=own.user, location=here.location)
+    for doctor, role in ((own, "doctor"), (here.doctor, "staff")):
+        assert client.get("/admin/desk/print/", {"doctor": doctor.pk}).status_code == 200
+        assert AuditEvent.objects.latest("pk").role == role
+    assert "Choose a doctor" in client.get("/admin/desk/print/").content.decode()
+
+
+def test_leave_sent_twice_is_entered_once_and_taken_back_once(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    htmx = {"hx-request": "true"}
+    day = visit.location.today() + A_DAY * 9
+    session = PublishedScheduleFactory(doctor=own, location=visit.location, date=day)
+    sent: list[dict[str, object]] = [{"first_day": day}, {"rest_of_today": "on"}]
+    for number, typed in enumerate(sent, start=1):
+        first, second = (
+            client.post(reverse("desk:mine-leave"), typed, headers=htmx).content.decode()
+            for _ in range(2)
+        )
+        assert "You are away from" in first
+        assert "This is entered already" in second
+        assert "Undo" not in second
+        assert TimeOff.objects.count() == number
+    # Leave that overlaps is another leave: the time stays closed until both are taken back.
+    longer = client.post(reverse("desk:mine-leave"), {"first_day": day, "last_day": day + A_DAY})
+    assert longer.status_code == 302
+    leave = TimeOff.objects.latest("pk")
+    undo = reverse("desk:mine-leave-end", args=[leave.pk])
+    said = client.post(undo, headers=htmx).content.decode()
+    assert "is taken back. You are still away from" in said
+    assert not session.slots.filter(is_open=True).exists()
+    gone = client.post(undo, headers=htmx)
+    assert (gone.status_code, "It is not there any more" in gone.content.decode()) == (200, True)
+
+
+def test_leave_is_on_the_clock_of_the_site_that_is_chosen_and_so_is_its_undo(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    far = LocationFactory(name="Far", time_zone="Pacific/Auckland")
+    ScheduleFactory(doctor=own, location=far, date=visit.date + A_DAY * 3)
+    page = client.get("/admin/desk/mine/", {"location": far.pk}).content.decode()
+    assert f"&amp;location={far.pk}&amp;version=" in page
+    assert f'name="location" value="{far.pk}"' in page
+    client.get("/admin/desk/mine/", {"location": visit.location_id})  # in another window
+    htmx, day = {"hx-request": "true"}, far.today() + A_DAY * 20
+    typed = {"first_day": day, "location": far.pk}
+    said = client.post(reverse("desk:mine-leave"), typed, headers=htmx).content.decode()
+    leave = TimeOff.objects.get()
+    assert leave.starts_at.astimezone(far.zone).time() == time()
+    assert re.search("00:00 NZ[SD]T", said)
+    undo = re.search('hx-post="([^"]+)"', said)
+    assert undo
+    assert re.search("00:00 NZ[SD]T", client.post(undo[1], headers=htmx).content.decode())
+    assert not TimeOff.objects.exists()
+
+
+def test_leave_that_is_over_is_not_taken_back(
+    client: Client, own: Doctor, visit: Appointment
+) -> None:
+    now = timezone.now()
+    leave = TimeOff(doctor=own, starts_at=now - A_DAY, ends_at=now - timedelta(minutes=1))
+    leave.publish()
+    undo = reverse("desk:mine-leave-end", args=[leave.pk])
+    said = client.post(undo, headers={"hx-request": "true"}).content.decode()
+    assert "This time is over" in said
+    assert TimeOff.objects.exists()
+
+
+def test_a_doctor_without_a_site_enters_and_takes_back_no_leave(
+    client: Client, own: Doctor
+) -> None:
+    now = timezone.now()
+    leave = TimeOff(doctor=own, starts_at=now, ends_at=now + A_DAY)
+    leave.publish()
+    assert "You have no sessions" in client.get("/admin/desk/mine/").content.decode()
+    for path in (reverse("desk:mine-leave"), reverse("desk:mine-leave-end", args=[leave.pk])):
+        said = client.post(path, {"rest_of_today": "on"}, headers={"hx-request": "true"})
+        assert "You have no sessions" in said.content.decode()
+    assert TimeOff.objects.get() == leave
+
+
+def test_the_first_and_the_last_day_of_the_desk_link_to_no_day_beyond(
+    client: Client, visit: Appointment
+) -> None:
+    for day, other, words in (
+        ("2000-01-01", "2000-01-02", "The day before"),
+        ("2199-12-31", "2199-12-30", "The day after"),
+    ):
+        page = client.get("/admin/desk/mine/", {"date": day}).content.decode()
+        assert f"?date={other}" in page
+        assert words not in page

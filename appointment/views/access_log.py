@@ -8,7 +8,7 @@ from rest_framework.generics import ListAPIView
 
 from accounts.audit.views import AuditedListMixin, record_read
 from accounts.models import AuditEvent
-from appointment.access_log import lines_of
+from appointment.access_log import AccessLines
 from appointment.serializers import AccessLineSerializer
 from patient.filters import AccessLogFilter
 from patient.models import Patient
@@ -36,7 +36,7 @@ class AccessLogView(AuditedListMixin, ListAPIView[AuditEvent]):
     def filter_queryset(self, queryset: Any) -> Any:
         """Return the lines of the events that the filter leaves."""
         patients = Patient.objects.cared_for_by(self.request.user)
-        return lines_of(super().filter_queryset(queryset), patients)
+        return AccessLines(super().filter_queryset(queryset), patients)
 
     def record_read(self, of: Any, rows: Iterable[Any]) -> None:
         """Record the read in the role `patient`: all rows concern the caller or dependents."""

@@ -15,6 +15,7 @@ from patient.models import Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory
 from tests.admin_client import AdminClient, page
 from tests.problems import assert_problem
+from tests.statements import counted_statements
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +158,23 @@ def test_the_clock_is_that_of_the_latest_visit_and_pages_count_lines(
     answer = client.get(LOG, {"page_size": 1}).json()
     assert answer["count"] == 2
     assert "CET" in answer["results"][0]["text"]
+
+
+def test_a_long_log_reads_whole_events_of_the_lines_of_its_page_alone(
+    patient: Patient, doctor_event: Any, client_of: Any
+) -> None:
+    LocationFactory()
+    for day in range(1, 7):
+        for hour in ("08", "10", "10"):
+            doctor_event(f"2025-12-0{day}T{hour}:00+00:00", "read", "patient.patient")
+    client = client_of(patient.user)
+    with counted_statements() as statements:
+        rows = reported(client, page=2, page_size=2)
+    assert [row["date"] for row in rows] == ["2025-12-04", "2025-12-03"]
+    assert {row["events"] for row in rows} == {3}
+    whole = [each for each in statements if '"accounts_auditevent"."address"' in each]
+    reads = [each for each in whole if each.startswith("SELECT")]
+    assert len(reads) == 1
+    newest = AuditEvent.objects.filter(at__date__in=("2025-12-03", "2025-12-04"), at__hour=10)
+    keys = ", ".join(str(each) for each in newest.order_by("-pk").values_list("pk", flat=True)[::2])
+    assert f'"accounts_auditevent"."id" IN ({keys})' in reads[0]
