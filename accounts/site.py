@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import user_login_failed
@@ -145,6 +146,14 @@ class ClinicAdminSite(OTPAdminSite):
     def records(self, request: HttpRequest) -> HttpResponse:
         """Show the list of all kinds of records that the user may see: Django's own index."""
         return super().index(request, {"title": "All records"})
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the kinds of records of one app, under its name."""
+        names = [app.verbose_name for app in apps.get_app_configs() if app.label == app_label]
+        title = {"title": names[0]} if names else {}
+        return super().app_index(request, app_label, {**title, **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         from accounts.admin.second_factor import (  # noqa: PLC0415  (it registers admins here)

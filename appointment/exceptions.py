@@ -10,8 +10,8 @@ class NotCancelable(DomainError):
     code = "not_cancelable"
     message = "Only an appointment that is scheduled and has not begun can be canceled."
     staff_message = (
-        "Only a scheduled visit can be canceled or moved. Once it has begun, give an override "
-        "reason for it."
+        "Only a scheduled visit can be canceled or moved. To do it although it has begun, give a "
+        "reason (override reason)."
     )
 
 
@@ -44,7 +44,7 @@ class CheckedIn(DomainError):
     message = "You have checked in for this appointment. Speak to the reception."
     staff_message = (
         "The patient has checked in. If that was a mistake, undo the check-in first. To cancel or "
-        "move the visit all the same, give an override reason."
+        "move the visit anyway, give a reason (override reason)."
     )
 
 
@@ -67,7 +67,8 @@ class AppointmentMoved(StaleLock, NotCancelable):
 class AppointmentDeleted(NotCancelable):
     """The appointment was deleted while the verb waited for its lock."""
 
-    message = staff_message = "The appointment has been deleted."
+    message = "The appointment has been deleted."
+    staff_message = "The visit has been deleted."
 
 
 class CancelDeadlinePassed(DomainError):
@@ -76,8 +77,8 @@ class CancelDeadlinePassed(DomainError):
     code = "cancel_deadline_passed"
     message = "It is too late to cancel or move this appointment. Call the location."
     staff_message = (
-        "The location's deadline to cancel or move has passed. Give an override reason to do it "
-        "all the same."
+        "The location's deadline to cancel or move has passed. To do it anyway, give a reason "
+        "(override reason)."
     )
 
 
@@ -85,7 +86,7 @@ class VisitsCollide(DomainError):
     """Live visits of two records that are merged share some time."""
 
     code = "patient_overlap"
-    message = "Both records have an appointment at the same time. Cancel or move one of them first."
+    message = "Both records have a visit at the same time. Cancel or move one of them first."
 
 
 class PlaceAvailable(DomainError):

@@ -23,8 +23,8 @@ class PatientOverlap(DomainError):
     code = "patient_overlap"
     message = "The patient has another appointment at that time."
     staff_message = (
-        "The patient has another appointment at that time. Move or cancel that one first, or "
-        "choose another time."
+        "The patient has another visit at that time. Move or cancel that one first, or choose "
+        "another time."
     )
 
 
@@ -42,8 +42,8 @@ class SlotInPast(DomainError):
     code = "slot_in_past"
     message = "This time has already begun."
     staff_message = (
-        "This time has already begun. Until it ends, give an override reason to book it all the "
-        "same."
+        "This time has already begun. To book it anyway until it ends, give a reason (override "
+        "reason)."
     )
 
 
@@ -51,8 +51,8 @@ class TooSoon(DomainError):
     code = "too_soon"
     message = "It is too late to book this time: the location needs more notice."
     staff_message = (
-        "It is too late to book this time: the location needs more notice. Give an override reason "
-        "to book it all the same."
+        "It is too late to book this time: the location needs more notice. To book it anyway, give "
+        "a reason (override reason)."
     )
 
 
@@ -60,8 +60,8 @@ class TooFar(DomainError):
     code = "too_far"
     message = "It is too early to book this time: the location does not take bookings so far ahead."
     staff_message = (
-        "It is too early to book this time: the location does not take bookings so far ahead. Give "
-        "an override reason to book it all the same."
+        "It is too early to book this time: the location does not take bookings so far ahead. To "
+        "book it anyway, give a reason (override reason)."
     )
 
 
@@ -74,8 +74,8 @@ class TooManyAppointments(DomainError):
         "account as many for all its people, as are allowed at once."
     )
     staff_message = (
-        "The patient has as many appointments at this location, or the account as many for all its "
-        "people, as are allowed at once. Give an override reason to book one more."
+        "The patient has as many visits at this location, or the account as many for all its "
+        "people, as are allowed at once. To book one more anyway, give a reason (override reason)."
     )
 
 
@@ -86,7 +86,7 @@ class SlotFull(DomainError):
     message = "No place is left at this time."
     staff_message = (
         "No place is left at this time. Choose another time, put the patient on the waitlist, or "
-        "squeeze the patient in with an override reason."
+        "squeeze the patient in with a reason (override reason)."
     )
 
 
@@ -121,7 +121,7 @@ class ScheduleInUse(DomainError):
 
     code = "schedule_in_use"
     message = (
-        "Appointments are booked in this session. Move or cancel them first. To take no more "
+        "Visits are booked in this session. Move or cancel them first. To take no more "
         "bookings, make the session inactive: what is booked stays."
     )
 
@@ -130,7 +130,7 @@ class HoursInUse(ScheduleInUse):
     """A change of weekly hours would leave appointments without a place."""
 
     message = (
-        "Appointments are booked outside the changed hours. Move or cancel them first, or keep "
+        "Visits are booked outside the changed hours. Move or cancel them first, or keep "
         "them: they then stay at their times and go to the work list."
     )
 

@@ -49,7 +49,7 @@ def leave(first: int, last: int) -> dict[str, Any]:
 
 ASKED = [
     (Schedule, lambda: hours(date=day_ahead(-330)), "This session begins in the past: "),
-    (TimeOff, lambda: leave(-330, -329), "This time off is over: it ended on "),
+    (TimeOff, lambda: leave(-330, -329), "This leave is over: it ended on "),
     (
         WeeklyHours,
         lambda: hours(

@@ -1,13 +1,20 @@
-"""The admins of groups (Django) and logins (django-axes), registered again on BaseAdmin."""
+"""The admins of groups (Django) and logins (django-axes), registered again on BaseAdmin.
+
+And the names under which staff see the models of other packages.
+"""
 
 from typing import Any
 
 from axes import admin as axes
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from knox.models import AuthToken
 
 from accounts.privacy import AllSitesAdminMixin
 from extensions.admin.base import BaseAdmin
@@ -36,19 +43,30 @@ class GroupAdmin(SuperusersWriteMixin, auth.GroupAdmin):
         """Return the groups with the content types that the name of a permission shows."""
         return super().get_queryset(request).prefetch_related("permissions__content_type")
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return what the page of deletion lists: the groups, and no row that joins them."""
+        rows = list(objs)
+        _, counts, lacking, protected = super().get_deleted_objects(rows, request)
+        return [f"Group: {row}" for row in rows], counts, lacking, protected
+
 
 class AccessAttemptAdmin(SuperusersWriteMixin, axes.AccessAttemptAdmin):
     """Wrong passwords. To delete them lifts a lock-out, so that guessing may go on."""
 
+    list_display = ("attempt_time", "username", "ip_address", "failures_since_start")
     actions = ()  # axes' own action deletes rows, and any viewer could call it
 
 
 class AccessLogAdmin(SuperusersWriteMixin, axes.AccessLogAdmin):
     """Logins and logouts of the admin."""
 
+    list_display = ("attempt_time", "logout_time", "username", "ip_address")
+
 
 class AccessFailureLogAdmin(SuperusersWriteMixin, axes.AccessFailureLogAdmin):
     """Failed logins."""
+
+    list_display = ("attempt_time", "username", "ip_address", "locked_out")
 
 
 ADMINS = {
@@ -57,6 +75,30 @@ ADMINS = {
     axes.AccessLog: AccessLogAdmin,
     axes.AccessFailureLog: AccessFailureLogAdmin,
 }
+
+# What staff read instead of the packages' own names. Django's migrations read the names that the
+# class was made with, so that these make none.
+APPS = {
+    "auth": "Groups",
+    "axes": "Sign-ins",
+    "knox": "Signed-in devices",
+    "otp_static": "Second factor: recovery codes",
+    "otp_totp": "Second factor: apps",
+}
+MODELS = {
+    axes.AccessAttempt: ("wrong password", "wrong passwords"),
+    axes.AccessLog: ("sign-in", "sign-ins"),
+    axes.AccessFailureLog: ("failed sign-in", "failed sign-ins"),
+    AuthToken: ("signed-in device", "signed-in devices"),
+    StaticDevice: ("set of recovery codes", "sets of recovery codes"),
+    TOTPDevice: ("authenticator app", "authenticator apps"),
+}
+
+for label, words in APPS.items():
+    apps.get_app_config(label).verbose_name = words
+
+for named, (one, many) in MODELS.items():
+    named._meta.verbose_name, named._meta.verbose_name_plural = one, many
 
 for model, model_admin in ADMINS.items():
     admin.site.unregister(model)

@@ -120,7 +120,7 @@ class DeviceAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
     Only superusers may delete one.
     """
 
-    list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
+    list_display = ("user", "confirmed", "created_at", "last_used_at")
     list_select_related = ("user",)
     list_filter = ("confirmed",)
     search_fields = ("user__email", "user__first_name", "user__last_name")

@@ -43,11 +43,11 @@ class AuthTokenAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
 
     def row_label(self, row: Any) -> str:
         """Name a token by its owner: its primary key is its digest, which no page shows."""
-        return f"Token of {row.user}"
+        return f"Device of {row.user}"
 
     def name_in_log(self, row: Any) -> str:
         return f"token of account {row.user_id}"
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
         # `obj_display` holds the token's digest, and the message on the page would show it.
-        return super().response_delete(request, "of the device", obj_id)
+        return super().response_delete(request, "of the account", obj_id)

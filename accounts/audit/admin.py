@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
@@ -158,14 +159,14 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "channel",
         "action",
         "outcome",
-        "kind",
-        "object_id",
+        "of",
+        "number",
         "patient_id",
         "address",
         "request_id",
         "emergency_id",
     )
-    list_display = ("at", "stands_out", "who_acted", "what", "patient_id", "channel")
+    list_display = ("at", "who_acted", "what", "patient_id", "stands_out")
     list_select_related = ("actor",)
     list_filter = ("emergency", "outcome", "action", "role", "channel", "at")
     link_filters = ("patient_id__exact",)
@@ -210,7 +211,20 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         """Return the action, whether it was denied, and the kind and number of the row."""
         denied = " (denied)" if event.outcome == AuditEvent.Outcome.DENIED else ""
         row = "" if event.object_id is None else f" {event.object_id}"
-        return two_lines(f"{event.get_action_display()}{denied}", f"{event.kind}{row}")
+        return two_lines(f"{event.get_action_display()}{denied}", f"{self.of(event)}{row}")
+
+    @admin.display(description="of")
+    def of(self, event: AuditEvent) -> str:
+        """Return the kind of the row in the words of staff, or the page of the desk."""
+        try:
+            return str(apps.get_model(event.kind)._meta.verbose_name)
+        except LookupError:
+            return event.kind.replace(".", ": ").replace("_", " ")
+
+    @admin.display(description="its number", empty_value="-")
+    def number(self, event: AuditEvent) -> int | None:
+        """Return the key of the row; None for a list."""
+        return event.object_id
 
     @admin.display(description="who", empty_value="-")
     def who(self, event: AuditEvent) -> str:

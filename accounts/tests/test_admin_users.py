@@ -180,7 +180,7 @@ def test_only_superusers_change_superusers(manager: AdminClient) -> None:
 def test_an_account_without_patients_is_deleted_with_its_tokens(admin_client: AdminClient) -> None:
     user = UserFactory()
     user.issue_token()
-    assert "Auth tokens: 1" in admin_client.get(page(user, "delete")).content.decode()
+    assert "Signed-in devices: 1" in admin_client.get(page(user, "delete")).content.decode()
     admin_client.delete(user)
     assert not User.objects.filter(pk=user.pk).exists()
     assert not AuthToken.objects.exists()
@@ -273,7 +273,7 @@ def test_tokens_are_listed_and_revoked_but_never_made_or_shown(admin_client: Adm
     assert admin_client.status(page(AuthToken, "add")) == 403
     assert admin_client.client.post(page(token, "change"), {"expiry": ""}).status_code == 403
     assert messages_of(admin_client.delete(token)) == [
-        "The auth token “of the device” was deleted successfully."
+        "The signed-in device “of the account” was deleted successfully."
     ]
     assert not AuthToken.objects.exists()
 
@@ -282,7 +282,7 @@ def test_several_tokens_are_revoked_at_once(admin_client: AdminClient) -> None:
     for _ in range(3):
         UserFactory().issue_token()
     answer = admin_client.delete_all(*AuthToken.objects.all())
-    assert messages_of(answer) == ["Successfully deleted 3 auth tokens."]
+    assert messages_of(answer) == ["Successfully deleted 3 signed-in devices."]
     assert not AuthToken.objects.exists()
 
 

@@ -165,31 +165,29 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     def lock_rows(self, queryset: QuerySet[Appointment]) -> None:
         Appointment.objects.filter(pk__in=queryset.order_by()).lock_slots()
 
-    @admin.action(permissions=["change"], description="Check in selected appointments")
+    @admin.action(permissions=["change"], description="Check in selected visits")
     def check_in(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the patients have come, also those who were marked as no-show."""
         self._run_on_each(request, queryset, Appointment.check_in, "checked in")
 
-    @admin.action(permissions=["change"], description="Cancel selected appointments")
+    @admin.action(permissions=["change"], description="Cancel selected visits")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Cancel the visits and release their places; those that have begun need a reason."""
         override = self.typed_text(request, "override_reason")
         cancel = partial(Appointment.cancel, override_reason=override)
         self._run_on_each(request, queryset, cancel, "canceled")
 
-    @admin.action(permissions=["change"], description="Complete selected appointments")
+    @admin.action(permissions=["change"], description="Complete selected visits")
     def complete(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the visits took place."""
         self._run_on_each(request, queryset, Appointment.complete, "completed")
 
-    @admin.action(permissions=["change"], description="Mark selected appointments as no-show")
+    @admin.action(permissions=["change"], description="Mark selected visits as no-show")
     def mark_no_show(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the patients did not come."""
         self._run_on_each(request, queryset, Appointment.mark_no_show, "marked as no-show")
 
-    @admin.action(
-        permissions=["change"], description="Undo the last change of selected appointments"
-    )
+    @admin.action(permissions=["change"], description="Undo the last change of selected visits")
     def undo(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Take back the last check-in, completion, no-show or cancelation of each visit."""
         override = self.typed_text(request, "override_reason")

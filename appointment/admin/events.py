@@ -8,9 +8,11 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.audit.admin import AuditedAdminMixin
+from accounts.audit.context import current_context
 from appointment.admin.appointments import actor_name, local_time
 from appointment.models import Appointment, AppointmentEvent
 from doctor.admin.sites import SiteAdminMixin
+from doctor.models import Slot
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
 
@@ -29,8 +31,8 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "from_status",
         "to_status",
         "undoes",
-        "from_slot",
-        "to_slot",
+        "moved_from",
+        "moved_to",
         "detail",
         "override_reason",
         "after_deadline",
@@ -88,7 +90,25 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         who, role = actor_name(event), event.get_by_display()
         return two_lines(who, "" if who == "the patient" else role) if who else two_lines(role, "")
 
+    @admin.display(description="moved from", empty_value="-")
+    def moved_from(self, event: AppointmentEvent) -> str:
+        """Return the time that the visit left."""
+        return _time(event.from_slot)
+
+    @admin.display(description="moved to", empty_value="-")
+    def moved_to(self, event: AppointmentEvent) -> str:
+        """Return the time to which the visit went."""
+        return _time(event.to_slot)
+
     @admin.display(description="by", empty_value="-")
     def who(self, event: AppointmentEvent) -> str:
         """Return who acted: the patient, or a name."""
         return actor_name(event)
+
+
+def _time(key: int | None) -> str:
+    """Return the time with this key in words, if it is still there and the user may see it."""
+    if key is None:
+        return ""
+    slots = Slot.objects.at_sites_of(current_context().user).select_related("doctor", "location")
+    return next(map(str, slots.filter(pk=key)), "a time that is no longer there, or elsewhere")

@@ -80,4 +80,5 @@ class OverridingActionForm(ActionForm):
 class WorkListActionForm(OverridingActionForm):
     """The choice of an action on the work list, and the reason for which staff keep visits."""
 
+    override_reason = ReasonField(label="Cancel anyway because:")
     keep_reason = ReasonField(label="Keep because:")

@@ -207,7 +207,10 @@ def doctors_of(affected: list[AffectedAppointment]) -> dict[int, Doctor]:
     )
 
 
-def slot_label(slot: dict[str, Any], doctors: dict[int, Doctor]) -> str:
-    """Return the label of a slot, given as an API row: its start at the location, its doctor."""
-    starts_at, doctor = datetime.fromisoformat(slot["starts_at"]), doctors[slot["doctor"]]
-    return f"{instant_text(starts_at, ZoneInfo(slot['time_zone']))}, {doctor}"
+def slot_label(slot: dict[str, Any], doctors: dict[int, Doctor], but: int | None = None) -> str:
+    """Return the label of a slot, given as an API row: its start at the location, its doctor.
+
+    `but`: the key of the doctor who is not named.
+    """
+    start = instant_text(datetime.fromisoformat(slot["starts_at"]), ZoneInfo(slot["time_zone"]))
+    return start if slot["doctor"] == but else f"{start}, {doctors[slot['doctor']]}"

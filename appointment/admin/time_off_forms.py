@@ -92,7 +92,7 @@ class TimeOffForm(PastAwareForm):
         if ends_at is None or ends_at > at:
             return None
         when = instant_text(ends_at, ZoneInfo(self.instance.clock_zone))
-        return f"This time off is over: it ended on {when}", ends_at
+        return f"This leave is over: it ended on {when}", ends_at
 
     def _set_instants(self, cleaned: dict[str, Any], clock: Any) -> None:
         self.instance.clock_zone = clock.time_zone

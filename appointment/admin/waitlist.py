@@ -160,14 +160,14 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
     def add_row(self, request: HttpRequest, obj: WaitlistEntry) -> None:
         obj.join()
 
-    @admin.action(permissions=["answer"], description="Accept the offers of selected entries")
+    @admin.action(permissions=["answer"], description="Accept the offers for selected patients")
     def accept(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
         """Book the offered places for patients who have accepted, for example by telephone."""
         override = self.typed_text(request, "override_reason")
         accept = partial(WaitlistEntry.accept, override_reason=override)
         self._answer(request, queryset, accept, "accepted")
 
-    @admin.action(permissions=["answer"], description="Decline the offers of selected entries")
+    @admin.action(permissions=["answer"], description="Decline the offers for selected patients")
     def decline(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
         """Decline the offered places; the entries keep their positions in line."""
         self._answer(request, queryset, WaitlistEntry.decline, "declined")

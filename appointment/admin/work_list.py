@@ -56,6 +56,7 @@ class RebookingForm(GuardedForm):
     cancel_because = WideReasonField()
     keep_because = WideReasonField()
     override_reason = WideReasonField(
+        label="Anyway because",
         help_text="To move or cancel a visit that has begun, and to set aside a rule of the "
         "location for the new time. The history keeps it.",
     )
@@ -103,11 +104,17 @@ class RebookingForm(GuardedForm):
 
 
 def alternative_labels(visits: list[Any], user: User) -> dict[int, list[tuple[int, str]]]:
-    """Map the key of each visit to its alternatives for this user, each as (slot key, label)."""
+    """Map the key of each visit to its alternatives for this user, each as (slot key, label).
+
+    A label names the doctor only if it is another one than that of the visit.
+    """
     affected = work_list_alternatives(visits, timezone.now(), user)
     doctors = doctors_of(affected)
     return {
-        each.id: [(slot["id"], slot_label(slot, doctors)) for slot in each.alternatives]
+        each.id: [
+            (slot["id"], slot_label(slot, doctors, but=each.appointment.doctor_id))
+            for slot in each.alternatives
+        ]
         for each in affected
     }
 

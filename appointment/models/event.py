@@ -72,7 +72,7 @@ class AppointmentEvent(InsertOnlyModel):
         SYSTEM = "system"
 
     appointment = models.ForeignKey(
-        "appointment.Appointment", on_delete=models.CASCADE, related_name="events"
+        "appointment.Appointment", models.CASCADE, related_name="events", verbose_name="visit"
     )
     kind = models.CharField(max_length=12, choices=Kind)
     at = models.DateTimeField(default=timezone.now)
@@ -99,7 +99,10 @@ class AppointmentEvent(InsertOnlyModel):
     to_slot = models.BigIntegerField(null=True, help_text="Key of the slot it was moved to.")
     detail = models.CharField(max_length=500, blank=True)
     override_reason = models.CharField(
-        max_length=500, blank=True, help_text="Why staff set a rule of the location aside."
+        "anyway because",
+        max_length=500,
+        blank=True,
+        help_text="Why staff set a rule of the location aside.",
     )
     after_deadline = models.BooleanField(
         default=False,

@@ -40,7 +40,7 @@ VIEW_ENTRY = "appointment.view_waitlistentry"
 MAX_ENTRIES = 10  # in line, of one account or of a patient without one
 NOTHING_EARLIER = (
     "The patient can no longer move this visit, so the patient cannot wait for an earlier time. "
-    "Staff can move the visit itself, with an override reason."
+    "Staff can move the visit itself, with a reason (override reason)."
 )
 
 

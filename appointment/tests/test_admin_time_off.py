@@ -144,7 +144,7 @@ def test_leave_on_another_clock_is_at_another_time(reception: AdminClient) -> No
 
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({}, "Choose the location on whose clock you typed the times."),
-    ({"ends_0": str(day_ahead(2))}, "Time off ends after it starts."),
+    ({"ends_0": str(day_ahead(2))}, "Leave ends after it starts."),
     ({"starts_0": "1999-12-31"}, OUT_OF_RANGE),
     ({"starts_0": "9999-12-31"}, OUT_OF_RANGE),
     ({"starts_0": "2000-01-01"}, OUT_OF_RANGE),  # an hour earlier in UTC

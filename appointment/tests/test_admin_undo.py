@@ -93,7 +93,7 @@ def test_the_reason_beside_an_action_is_one_line_that_can_be_seen(
     visit: Appointment, staff: User, reason: str
 ) -> None:
     [refusal] = act(staff, visit, "cancel", override_reason=reason)
-    no_reason = "give an override reason"
+    no_reason = "give a reason (override reason)"
     assert (no_reason if reason.isspace() else "Cancel or undo anyway because: ") in refusal
     assert status(visit) == "scheduled"
 

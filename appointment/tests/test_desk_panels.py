@@ -173,7 +173,7 @@ def test_a_free_time_of_the_grid_is_booked_and_says_why_a_person_cannot_have_it(
         overlaps = desk.get(FREE, {"slot": other.pk, "patient": person.pk}).content.decode()
         begun = desk.get(FREE, {"slot": today[0].pk, "patient": person.pk}).content.decode()
     assert person.appointments.get().reason == "Cough"
-    assert "another appointment at that time" in overlaps
+    assert "another visit at that time" in overlaps
     assert "</button>" not in overlaps.partition('id="times-part"')[2]
     assert ">Book 09:00 anyway</button>" in begun
     assert 'name="because"' in begun

@@ -35,7 +35,7 @@ def minutes_between(start: time, end: time) -> int:
 
 
 def one_visit_text(row: Schedule | WeeklyHours) -> str:
-    """Return what a session without a slot length is, as part of a sentence."""
+    """Return what a session without a length of its times is, as part of a sentence."""
     length = length_text(minutes_between(row.start_time, row.end_time))
     if row.capacity > 1:
         return f"one time of {length}, for {row.capacity} visits at once"
@@ -50,7 +50,7 @@ def one_visit_fact(form: Any, change: bool) -> list[str]:
         return []
     times = f"{row.start_time:%H:%M} to {row.end_time:%H:%M}"
     each = "Each session is" if isinstance(row, WeeklyHours) else "The session is"
-    return [f"The slot length is empty. {each} {one_visit_text(row)}, {times}."]
+    return [f"The length of each time is empty. {each} {one_visit_text(row)}, {times}."]
 
 
 class SlotLengthMixin:

@@ -20,6 +20,7 @@ from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.models.hours_preview import preview_session
+from extensions.admin.columns import two_lines
 from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.links import change_link, list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
@@ -80,8 +81,8 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     readonly_fields = ("made_from", "slot_table")
     autocomplete_fields = ("doctor", "location")
     site_choices = CALENDAR_CHOICES
-    list_display = ("day", "hours", "doctor", "location", "places", "is_active")
-    list_display_links = ("day", "hours")
+    list_display = ("day", "hours", "who_and_where", "places", "is_active")
+    list_display_links = ("day",)
     list_select_related = ("doctor", "location")
     list_filter = (SessionPeriodFilter, "is_active", "location", "doctor")
     link_filters = ("weekly_hours__id__exact",)
@@ -97,9 +98,8 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), or several of them."
     deleted_by_verb = True
     deletion_note = (
-        "Its slots are deleted with it. A session with appointments cannot be deleted. A session "
-        "made from weekly hours stays, inactive and without slots, so that they do not make it "
-        "again."
+        "Its times are deleted with it. A session with visits cannot be deleted. A session made "
+        "from weekly hours stays, inactive and without times, so that they do not make it again."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
@@ -113,11 +113,16 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def day(self, schedule: Schedule) -> str:
         return day_text(schedule.date)
 
-    @admin.display(description="hours at the location", ordering="start_time")
+    @admin.display(description="hours", ordering="start_time")
     def hours(self, schedule: Schedule) -> str:
         return f"{schedule.start_time:%H:%M}-{schedule.end_time:%H:%M}"
 
-    @admin.display(description="bookable / places")
+    @admin.display(description="doctor and location")
+    def who_and_where(self, schedule: Schedule) -> SafeString:
+        """Return the doctor, and the location on a line of its own."""
+        return two_lines(schedule.doctor, schedule.location)
+
+    @admin.display(description="free / places")
     def places(self, schedule: Any) -> str:
         """Return how many places can still be booked, and how many there are."""
         return f"{schedule.available_slots} / {schedule.total_slots}"
@@ -130,7 +135,7 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         note = ", edited by hand: they no longer change it" if schedule.is_exception else ""
         return format_html("{}{}", change_link(schedule.weekly_hours), note)
 
-    @admin.display(description="slots")
+    @admin.display(description="times")
     def slot_table(self, schedule: Schedule) -> SafeString:
         """Return an HTML table of the slots, from one query: a session may have hundreds."""
         zone = schedule.location.zone
@@ -151,7 +156,7 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
             "<table><thead><tr><th>Time</th><th>Places</th><th>Taken</th><th>State</th></tr></thead>"
             "<tbody>{}</tbody></table><p>{}</p>",
             format_html_join("", line, lines),
-            list_link(Slot, "All slots of this session", schedule__id__exact=schedule.pk),
+            list_link(Slot, "All times of this session", schedule__id__exact=schedule.pk),
         )
 
     def question(self, request: HttpRequest, form: Any, change: bool) -> Question | None:

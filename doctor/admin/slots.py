@@ -14,6 +14,7 @@ from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.search import shown_start
 from extensions.admin.base import ReadOnlyAdmin
+from extensions.admin.columns import two_lines
 from extensions.admin.links import list_link
 from extensions.formats import span_text
 from extensions.search import Term
@@ -47,7 +48,7 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         "schedule",
         "appointments",
     )
-    list_display = ("time", "doctor", "location", "capacity", "taken", "is_open")
+    list_display = ("time", "who_and_where", "places", "is_open")
     list_select_related = ("doctor", "location")
     list_filter = (BookableFilter, "is_open", "location", "doctor")
     link_filters = ("schedule__id__exact",)
@@ -96,7 +97,19 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     def time(self, slot: Slot) -> str:
         return span_text(slot.starts_at, slot.ends_at, slot.location.zone)
 
-    @admin.display(description="appointments")
+    @admin.display(description="doctor and location")
+    def who_and_where(self, slot: Slot) -> SafeString:
+        """Return the doctor, and the location on a line of its own."""
+        return two_lines(slot.doctor, slot.location)
+
+    @admin.display(description="taken / places")
+    def places(self, slot: Slot) -> str:
+        """Return how many places are taken, and how many there are."""
+        return f"{slot.taken} / {slot.capacity}"
+
+    @admin.display(description="visits")
     def appointments(self, slot: Slot) -> SafeString:
-        """Return a link to the list of the slot's appointments."""
-        return list_link(slot.appointments.model, "All appointments", slot__id__exact=slot.pk)
+        """Return a link to the list of the visits at this time."""
+        return list_link(
+            slot.appointments.model, "All visits at this time", slot__id__exact=slot.pk
+        )

@@ -62,7 +62,7 @@ class WeeklyHoursForm(SlotLengthMixin, PastAwareForm):
         required=False,
         label="Keep booked times",
         help_text=(
-            "Appointments outside the new hours stay at their time and go to the work list. "
+            "Visits outside the new hours stay at their time and go to the work list. "
             "Without it such a change is refused."
         ),
     )
@@ -119,8 +119,8 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     readonly_fields = ("sessions",)
     autocomplete_fields = ("doctor", "location")
     site_choices = CALENDAR_CHOICES
-    list_display = ("day", "hours", "doctor", "location", "valid")
-    list_display_links = ("day", "hours")
+    list_display = ("day", "hours", "who_and_where", "valid")
+    list_display_links = ("day",)
     list_select_related = ("doctor", "location")
     list_filter = ("weekday", "location", "doctor")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "start_time")
@@ -128,7 +128,7 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     deleted_by_verb = True
     deletion_note = (
         "Its sessions from tomorrow on are deleted with it, except those edited by hand. Hours "
-        "with appointments cannot be deleted: first give them a last date and keep booked times."
+        "with visits cannot be deleted: first give them a last date and keep booked times."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WeeklyHours]:
@@ -157,9 +157,14 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def day(self, hours: WeeklyHours) -> str:
         return hours.get_weekday_display()
 
-    @admin.display(description="hours at the location", ordering="start_time")
+    @admin.display(description="hours", ordering="start_time")
     def hours(self, hours: WeeklyHours) -> str:
         return f"{hours.start_time:%H:%M}-{hours.end_time:%H:%M}"
+
+    @admin.display(description="doctor and location")
+    def who_and_where(self, hours: WeeklyHours) -> SafeString:
+        """Return the doctor, and the location on a line of its own."""
+        return two_lines(hours.doctor, hours.location)
 
     @admin.display(description="valid", ordering="valid_from")
     def valid(self, hours: WeeklyHours) -> SafeString:

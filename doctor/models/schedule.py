@@ -100,16 +100,16 @@ class SessionTimesModel(DoctorLocationModel):
         help_text="On the clocks of the location, the same day; 00:00 is midnight at its end."
     )
     slot_minutes = models.PositiveSmallIntegerField(
-        "slot length",
+        "length of each time",
         null=True,
         blank=True,
         validators=[MinValueValidator(5), MaxValueValidator(720)],
-        help_text="Minutes; empty makes one slot of the whole session.",
+        help_text="Minutes; empty makes one time of the whole session.",
     )
     capacity = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Places per slot.",
+        help_text="Places at each time.",
     )
 
     class Meta:
@@ -119,14 +119,14 @@ class SessionTimesModel(DoctorLocationModel):
                 condition=Q(capacity__gte=1, capacity__lte=1000),
                 name="%(app_label)s_%(class)s_capacity_in_range",
                 violation_error_code="capacity_range",
-                violation_error_message="A slot has 1 to 1000 places.",
+                violation_error_message="A time has 1 to 1000 places.",
             ),
             models.CheckConstraint(
                 condition=Q(slot_minutes__isnull=True)
                 | Q(slot_minutes__gte=5, slot_minutes__lte=720),
                 name="%(app_label)s_%(class)s_slot_minutes_in_range",
                 violation_error_code="slot_minutes_range",
-                violation_error_message="A slot lasts 5 to 720 minutes.",
+                violation_error_message="A time lasts 5 to 720 minutes.",
             ),
         )
 
@@ -200,7 +200,7 @@ class Schedule(SessionTimesModel):
         except OverflowError:
             return  # the validators refuse such a date or length
         if too_short:
-            raise ValidationError("The session is too short for a slot.", code="no_slots")
+            raise ValidationError("The session is too short for a single visit.", code="no_slots")
 
     @property
     def begins_at(self) -> datetime.datetime:

@@ -255,7 +255,7 @@ class Slot(models.Model):
     `Schedule.publish` and the verbs of `WeeklyHours` create slots; nothing else does.
     """
 
-    schedule = models.ForeignKey("doctor.Schedule", on_delete=models.PROTECT, related_name="slots")
+    schedule = models.ForeignKey("doctor.Schedule", models.PROTECT, "slots", verbose_name="session")
     doctor = models.ForeignKey(
         Doctor, on_delete=models.PROTECT, related_name="slots", db_index=False
     )  # the unique constraint's index serves it

@@ -140,7 +140,7 @@ class TimeOff(DoctorLocationModel):
                 condition=Q(ends_at__gt=F("starts_at")),
                 name="doctor_timeoff_ends_after_it_starts",
                 violation_error_code="end_before_start",
-                violation_error_message="Time off ends after it starts.",
+                violation_error_message="Leave ends after it starts.",
             ),
         )
 

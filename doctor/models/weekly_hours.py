@@ -176,7 +176,7 @@ class WeeklyHours(SessionTimesModel):
         if times[1] == MIDNIGHT:
             ends += A_DAY
         if ends - starts < timedelta(minutes=self.slot_minutes):
-            raise ValidationError("The hours are too short for a slot.", code="no_slots")
+            raise ValidationError("The hours are too short for a single visit.", code="no_slots")
 
     # --- Recurrence ---
 

@@ -168,7 +168,7 @@ def test_an_edit_of_a_session_that_would_be_refused_is_not_asked_about(
 ) -> None:
     visit = AppointmentFactory(slot=ScheduleFactory(date=THIRD).slots.first())
     [fault] = form_errors(admin_client.change(visit.slot.schedule, start_time="10:00"))
-    assert fault.startswith("Appointments are booked in this session.")
+    assert fault.startswith("Visits are booked in this session.")
 
 
 def test_the_deletion_page_of_a_session_counts_free_times_and_visits(
@@ -206,8 +206,9 @@ def test_an_empty_slot_length_is_called_one_visit_before_it_is_saved(
 ) -> None:
     path = page(model, "add")
     asked = admin_client.send(path, **form(slot_minutes="", **typed))
-    assert f"The slot length is empty. {'Each' if form is weekly else 'The'} session is {said}" in (
-        text_of(asked)
+    assert (
+        f"The length of each time is empty. {'Each' if form is weekly else 'The'} session is {said}"
+        in (text_of(asked))
     )
     assert not model.objects.exists()
     confirm(admin_client, path, asked)

@@ -57,7 +57,7 @@ def test_an_overlap_of_the_doctor_is_reported_and_nothing_typed_is_lost(
     ("typed", "fault"),
     [
         ({"end_time": "08:00"}, "A session ends after it starts, on the same day."),
-        ({"slot_minutes": "90"}, "The session is too short for a slot."),
+        ({"slot_minutes": "90"}, "The session is too short for a single visit."),
         ({"capacity": "0"}, "Ensure this value is greater than or equal to 1."),
         ({"date": "1999-12-31"}, "Use a date from 2000 to ten years ahead."),
     ],
@@ -85,7 +85,7 @@ def test_a_change_that_strands_an_appointment_is_refused_with_a_link_to_it(
     visit = AppointmentFactory(slot=schedule.slots.first())
     refused = reception.change(schedule, start_time="10:00", capacity="5")
     [fault] = form_errors(refused)
-    assert fault.startswith("Appointments are booked in this session. Move or cancel them first.")
+    assert fault.startswith("Visits are booked in this session. Move or cancel them first.")
     assert f'In the way: <a href="{page(visit, "change")}">{visit}</a>.' in fault
     assert fault in refused.content.decode(), "shown as a link, not as its source"
     assert 'value="5"' in refused.content.decode()
@@ -141,7 +141,7 @@ def test_deactivating_closes_slots_and_keeps_booked_visits(reception: AdminClien
 def test_deleting_a_session_takes_its_slots_with_it(superuser: User) -> None:
     schedule = ScheduleFactory()
     assert (
-        "Its slots are deleted with it."
+        "Its times are deleted with it."
         in AdminClient(superuser).get(page(schedule, "delete")).content.decode()
     )
     AdminClient(superuser).delete(schedule)

@@ -48,7 +48,7 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     show_facets = admin.ShowFacets.NEVER  # each choice would count the whole table
 
     class Media:
-        js = ("extensions/first_field.js",)
+        js = ("extensions/forms.js",)
 
     def rows_shown(self, of: Model | type[Model], rows: Iterable[Any]) -> None:
         """Do nothing; an admin that audits reads overrides this to record the rows a page shows.

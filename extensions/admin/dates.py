@@ -63,7 +63,8 @@ class SplitDateTimeWidget(AdminSplitDateTime):
     """A date and a time."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        forms.MultiWidget.__init__(self, [DateWidget, TimeWidget], attrs)
+        time = TimeWidget({"aria-label": "Time"})
+        forms.MultiWidget.__init__(self, [DateWidget, time], attrs)
 
 
 # --- Fields ---------------------------------------------------------------------------------------

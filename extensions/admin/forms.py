@@ -37,7 +37,13 @@ class Autocomplete(PrivateLabelsMixin, AutocompleteSelect):
 
 
 class AutocompleteMultiple(PrivateLabelsMixin, AutocompleteSelectMultiple):
-    """Django's autocomplete for several rows."""
+    """Django's autocomplete for several rows, without Select2's button that removes all of them.
+
+    That button stands in a list between its entries, where HTML allows none.
+    """
+
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
+        return {**super().build_attrs(base_attrs, extra_attrs), "data-allow-clear": "false"}
 
 
 def shows_labels(field: forms.Field) -> bool:

@@ -1,5 +1,6 @@
 """The admin pages of emergency access to a medical history."""
 
+from datetime import UTC
 from typing import Any
 
 from django import forms
@@ -15,8 +16,9 @@ from accounts.audit.context import current_context
 from accounts.privacy import display_name
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.columns import two_lines
 from extensions.admin.forms import PartialUpdateForm
-from extensions.formats import date_text
+from extensions.formats import date_text, instant_text
 from patient.models import EmergencyAccess, MedicalHistory
 
 
@@ -36,7 +38,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     form = EmergencyForm
     fields = ("patient", "who", "reason", "began_at", "expires_at", "ended_at", "history")
     autocomplete_fields = ("patient",)
-    list_display = ("began_at", "patient", "who", "reason", "expires_at", "ended_at")
+    list_display = ("began_at", "patient", "why", "until")
     list_select_related = ("patient", "user")
     list_filter = ("began_at",)
     date_hierarchy = "began_at"
@@ -111,6 +113,16 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
     def who(self, access: EmergencyAccess) -> str:
         """Return the name of the user who began the access."""
         return display_name(access.user_id, access.user_name, access.user)
+
+    @admin.display(description="why and by whom")
+    def why(self, access: EmergencyAccess) -> SafeString:
+        """Return the reason, and who gave it on a line of its own."""
+        return two_lines(access.reason, self.who(access))
+
+    @admin.display(description="until (UTC)", ordering="expires_at")
+    def until(self, access: EmergencyAccess) -> str:
+        """Return when the access ended or will end."""
+        return instant_text(access.ended_at or access.expires_at, UTC)
 
     @admin.display(description="medical history")
     def history(self, access: EmergencyAccess) -> SafeString | str:

@@ -1,8 +1,10 @@
 """The admin pages of patients and of medical histories."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -15,12 +17,35 @@ from accounts.models import AuditEvent
 from accounts.privacy import HiddenAccountsMixin
 from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
+from extensions.admin.columns import two_lines
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.forms import GuardedForm
 from extensions.admin.links import change_link, list_link
 from patient.admin.duplicates import CONFIRMED, SamePersonForm
 from patient.admin.record_pages import RecordPagesMixin
 from patient.models import MedicalHistory, Patient
+
+
+class DeletionBox(forms.CheckboxInput):
+    """The checkbox that deletes an entry, with a name for screen readers."""
+
+    def __init__(self, attrs: Any = None) -> None:
+        super().__init__({"aria-label": "Delete this entry", **(attrs or {})})
+
+
+class HistoryFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    """The entries on the page of a patient."""
+
+    deletion_widget = DeletionBox
+
+
+class LanguageFilter(admin.AllValuesFieldListFilter):
+    """A filter by language, in which patients without one have a name too."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield the choices; the one of the empty text is "None given"."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "None given"}
 
 
 class HistoryInline(admin.TabularInline):
@@ -32,6 +57,7 @@ class HistoryInline(admin.TabularInline):
 
     model = MedicalHistory
     form = GuardedForm
+    formset = HistoryFormSet
     patient_path = "patient"
     fields = ("kind", "description", "status", "diagnosed_on", "notes")
     formfield_overrides = DATE_FIELDS
@@ -85,14 +111,14 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         "is_dependent",
         ("marked_deceased_at", admin.EmptyFieldListFilter),
         "sex",
-        "preferred_language",
+        ("preferred_language", LanguageFilter),
     )
     search_fields = ("last_name", "first_name", "date_of_birth", "phone_number", "user__email")
     search_help_text = "Name, date of birth (17 May 1990) or phone number, or several of them."
     deleted_by_verb = True
     deletion_note = (
-        "Coming appointments are canceled, personal and medical data are erased, past appointments "
-        "are kept without the person. The account and others of the family stay."
+        "Coming visits are canceled, personal and medical data are erased, past visits are kept "
+        "without the person. The account and others of the family stay."
     )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -151,14 +177,12 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         """Return the other patients of the account."""
         return Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk)
 
-    @admin.display(description="appointments")
+    @admin.display(description="visits")
     def appointments(self, patient: Patient) -> SafeString | str:
         """Return a link to the appointments of the patient."""
         if not patient.pk:
             return self.get_empty_value_display()
-        return list_link(
-            patient.appointments.model, "All appointments", patient__id__exact=patient.pk
-        )
+        return list_link(patient.appointments.model, "All visits", patient__id__exact=patient.pk)
 
     @admin.display(description="read and changed")
     def audit(self, patient: Patient) -> SafeString:
@@ -210,8 +234,8 @@ class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     fields = ("patient", "kind", "description", "status", "diagnosed_on", "notes")
     autocomplete_fields = ("patient",)
-    list_display = ("patient", "kind", "description", "status", "diagnosed_on", "updated_at")
-    list_display_links = ("kind", "description")
+    list_display = ("patient", "entry", "status", "diagnosed_on")
+    list_display_links = ("entry",)
     list_filter = ("kind", "status")
     list_select_related = ("patient",)
     date_hierarchy = "created_at"
@@ -228,6 +252,11 @@ class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.fields, "created_at", "updated_at") if obj else self.fields
+
+    @admin.display(description="entry", ordering="kind")
+    def entry(self, entry: MedicalHistory) -> SafeString:
+        """Return the kind, and the description on a line of its own."""
+        return two_lines(entry.get_kind_display(), entry.description)
 
     def add_row(self, request: HttpRequest, obj: MedicalHistory) -> None:
         obj.add()

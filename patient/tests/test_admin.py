@@ -217,7 +217,7 @@ def test_deleting_a_patient_erases_the_person_and_keeps_the_counts(
     MedicalHistoryFactory(patient=patient)
     visit, account = AppointmentFactory(patient=patient), patient.user
     confirm = admin_client.get(page(patient, "delete")).content.decode()
-    assert "Coming appointments are canceled" in confirm
+    assert "Coming visits are canceled" in confirm
     admin_client.delete(patient)
     assert not Patient.objects.exists()
     assert not MedicalHistory.objects.exists()
