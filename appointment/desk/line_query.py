@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from appointment.desk.booking_people import spoken_phone
 from appointment.desk.cards import minutes
 from appointment.models import Offer, WaitlistEntry
 from appointment.models.offer import with_state
@@ -33,7 +34,7 @@ class Person:
 
     def __init__(self, patient: Any) -> None:
         self.name = patient.name
-        self.phone = str(patient.phone_number)
+        self.phone = spoken_phone(patient.phone_number)
         self.birth_year = str(patient.date_of_birth.year) if patient.date_of_birth else ""
 
 
