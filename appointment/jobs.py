@@ -1,5 +1,4 @@
-"""Background jobs: expire offers and entries, offer free places, delete old idempotency keys
-and proposals.
+"""Background jobs: expire offers and entries, offer free places, delete what has run out.
 
 The API gives the same answers whether or not they have run. A job finds rows without a lock and
 checks each again under its lock. So several processes may run it at once, and one does the work.

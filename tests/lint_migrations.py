@@ -75,7 +75,6 @@ OF_MIGRATION: dict[Migration, dict[str, str]] = {
         "CREATE_INDEX": NO_ROW_YET,
         "CREATE_INDEX_EXCLUSIVE": NO_ROW_YET,
     },
-    ("appointment", "0028_proposals"): {"ADD_UNIQUE": NEW_TABLE},
     ("doctor", "0002_weekly_hours_time_off_rules"): {
         "NOT_NULL": BEFORE_SERVICE,
         "ADD_UNIQUE": NEW_TABLE,

@@ -19,6 +19,7 @@ from appointment.models import Appointment, Offer
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import TimeOff, WeeklyHours
 from doctor.models.hours_preview import preview_deletion
+from doctor.models.week import Week, WeekSession
 from doctor.tests.factories import (
     DoctorFactory,
     LocationFactory,
@@ -142,6 +143,21 @@ def ending_hours() -> Verb:
     return hours.unpublish
 
 
+def changing_a_week() -> Verb:
+    """Prepare a change that ends one session, changes another and adds a third."""
+    hours, visit = hours_of_a_visit()
+    day, at = visit.starts_at.date(), timezone.now()
+    WeeklyHoursFactory(
+        doctor=hours.doctor, location=hours.location, weekday=(hours.weekday + 1) % 7
+    )
+    wanted = [
+        WeekSession(hours.weekday, time(start), time(end), 30, 1)
+        for start, end in ((10, 11), (14, 15))
+    ]
+    week = Week(hours.doctor, hours.location)
+    return lambda: week.change(day, wanted, at=at, keep=True)
+
+
 def extending_hours() -> Verb:
     hours, at = WeeklyHoursFactory(), timezone.now()
     return lambda: WeeklyHours.objects.extend(hours.doctor_id, 200, at)
@@ -162,6 +178,12 @@ def closing_a_place() -> Verb:
     visit, other = AppointmentFactory(), LocationFactory()
     leave = TimeOffFactory(doctor=visit.doctor)
     return lambda: leave.revise(doctor=None, location=other)
+
+
+def closing_days() -> Verb:
+    visit, other = AppointmentFactory(), LocationFactory()
+    days = {visit.date: "Epiphany"}
+    return lambda: TimeOff.objects.close_days({visit.location: days, other: days}, timezone.now())
 
 
 def coming_back() -> Verb:
@@ -279,11 +301,13 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "hours.preview": (previewing_a_deletion, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "hours.unpublish": (ending_hours, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "hours.extend": (extending_hours, [*CALENDAR, SLOTS]),
+    "week.change": (changing_a_week, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "doctor.publish": (closing, ["lock doctor_doctor", SLOTS, f"change {VISIT}"]),
     "doctor.revise": (lambda: DoctorFactory().revise, ["lock doctor_doctor", SLOTS]),
     "leave.publish": (going_away, ["lock doctor_doctor", SLOTS, f"change {VISIT}"]),
     "leave.revise": (closing_a_place, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "leave.unpublish": (coming_back, ["lock doctor_location", SLOTS, f"change {VISIT}"]),
+    "leave.close_days": (closing_days, ["lock doctor_location", SLOTS, f"change {VISIT}"]),
     "location.publish": (moving, ["lock doctor_location"]),
     "location.revise": (lambda: LocationFactory().revise, ["lock doctor_location"]),
 }
@@ -322,7 +346,7 @@ def test_a_session_is_locked_before_its_calendars(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["hours.revise", "hours.add_version", "hours.unpublish", "hours.extend"]
+    "name", ["hours.revise", "hours.add_version", "hours.unpublish", "hours.extend", "week.change"]
 )
 def test_hours_and_their_sessions_are_locked_before_their_calendars(name: str) -> None:
     """A member of staff who edits a session by hand locks it before its calendar, too."""

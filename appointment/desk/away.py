@@ -153,10 +153,11 @@ class TakeBack(AwayParts):
 
     permission_to_change = DELETE_LEAVE
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, timeoff_id: int) -> HttpResponse:
         """Delete the leave by its verb."""
         leaves = TimeOff.objects.at_sites_of(self.user).with_names()
-        return self.answer(self.attempt(partial(self._delete, get_object_or_404(leaves, pk=pk))))
+        leave = get_object_or_404(leaves, pk=timeoff_id)
+        return self.answer(self.attempt(partial(self._delete, leave)))
 
     def _delete(self, leave: TimeOff) -> Said:
         clock = leave.location or self.site

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.dateformat import format as format_date
 from django.utils.http import urlencode
@@ -42,10 +42,28 @@ class DayBase(DeskPage):
             may_add=self.user.is_staff_with(ADD_VISITS),
             home=home,
             may_see_hours=self.user.is_staff_with(VIEW_HOURS),
-            hours_url=reverse("desk:hours"),
+            free_url=reverse("desk:free"),
+            squeeze_in_url=reverse("desk:squeeze-in"),
+            walk_in_url=reverse("desk:walk-in"),
             people_url=f"{home}people/" if self.user.is_staff_with(VIEW_PATIENTS) else "",
             **more,
         )
+
+    def _link(self, day: date) -> str:
+        query: dict[str, Any] = {"location": self.site.pk} if self.site else {}
+        query["date"] = day.isoformat()
+        return f"{reverse('desk:day')}?{urlencode(query)}"
+
+    def _next_with_hours(self, day: Day) -> dict[str, Any] | None:
+        """Return the next day with hours at the site and its link, if this day has none."""
+        if day.columns:
+            return None
+        later = Slot.objects.filter(location=day.site, starts_at__gte=day.span[1])
+        first = later.order_by("starts_at").values_list("starts_at", flat=True).first()
+        if first is None:
+            return None
+        found = first.astimezone(day.zone).date()
+        return {"day": found, "url": self._link(found)}
 
 
 class DayPage(DayBase):
@@ -68,22 +86,8 @@ class DayPage(DayBase):
             "before": self._link(shown - A_DAY) if shown > FIRST_DATE else "",
             "after": self._link(shown + A_DAY) if shown + A_DAY < LAST_DATE else "",
             "today": self._link(today),
-            "next_with_hours": self._next_with_hours(day) if day and not day.columns else None,
-            "link_of_next": self._link,
+            "next_with_hours": self._next_with_hours(day) if day else None,
         }
-
-    def _link(self, day: date) -> str:
-        query = {"location": self.site.pk, "date": day} if self.site else {"date": day}
-        return f"{reverse('desk:day')}?{urlencode(query)}"
-
-    def _next_with_hours(self, day: Day) -> dict[str, Any] | None:
-        """Return the next day on which a doctor has hours at the site, and the link to it."""
-        later = Slot.objects.filter(location=day.site, starts_at__gte=day.span[1])
-        first = later.order_by("starts_at").values_list("starts_at", flat=True).first()
-        if first is None:
-            return None
-        found = first.astimezone(day.zone).date()
-        return {"day": found, "url": self._link(found)}
 
 
 class DayChanges(DayBase):
@@ -100,10 +104,15 @@ class DayChanges(DayBase):
         day = self.day_of(self.date())
         if day is None:
             raise BadRequest("There is no location.")
-        if request.POST.get("structure") != day.structure:
-            return self.page(template="desk/day_changes.html", day=day, whole=True)
-        sent = dict(each.partition(":")[::2] for each in request.POST.getlist("column"))
-        if not (changed := day.changed_columns(sent)):
+        parts = self._changes(day, request.POST)
+        if not parts:
             return HttpResponse(status=204)
-        known = {"columns": changed, "cells": day.changed_cells(sent)}
-        return self.page(template="desk/day_changes.html", day=day, **known)
+        return self.page(template="desk/day_changes.html", day=day, **parts)
+
+    def _changes(self, day: Day, sent: QueryDict) -> dict[str, Any]:
+        """Return what the template shows of the changes; nothing if there are none."""
+        if sent.get("structure") != day.structure:
+            return {"whole": True, "next_with_hours": self._next_with_hours(day)}
+        known = dict(each.partition(":")[::2] for each in sent.getlist("column"))
+        changed = day.changed_columns(known)
+        return {"columns": changed, "cells": day.changed_cells(known)} if changed else {}

@@ -25,7 +25,7 @@ from doctor.models.booking_rules import places_left
 from doctor.wall_time import spans_of_days
 
 COLUMNS_OF_VISIT = (
-    "pk", "slot", "doctor", "starts_at", "ends_at", "date", "status", "reason", "cancel_reason",
+    "pk", "slot", "doctor", "starts_at", "ends_at", "status", "reason", "cancel_reason",
     "checked_in_at", "needs_rebooking", "patient", "patient__first_name", "patient__last_name",
     "patient__date_of_birth", "phone",
 )  # fmt: skip
@@ -78,13 +78,13 @@ class VisitRow:
     doctor: int
     starts_at: datetime
     ends_at: datetime
-    date: date
     status: str
     reason: str
     cancel_reason: str
     checked_in_at: datetime | None
     needs_rebooking: bool
     patient: Person | None
+    date: date
     location: Location
 
 
@@ -103,10 +103,13 @@ class SlotRow(NamedTuple):
 
 
 class Card(NamedTuple):
-    """What a cell shows of one visit. `time`: only where it differs from the time of the row."""
+    """What a cell shows of one visit. `time`: only where it differs from the time of the row.
 
-    pk: int
-    patient: int | None
+    Keys are texts: a template would look up how to write a number.
+    """
+
+    pk: str
+    patient: str
     person: str
     birth_year: str
     phone: str
@@ -121,13 +124,13 @@ class Card(NamedTuple):
 class Cell(NamedTuple):
     """A time of a doctor in the table: over `rows` rows, with its visits and its free places.
 
-    `key`: the id of the element. `slot`: None for a visit that has lost its time. `closed`: why
+    `key`: the id of the element. `slot`: empty for a visit that has lost its time. `closed`: why
     no more can be booked. `held`: places that are offered to the waitlist.
     """
 
     key: str
     rows: int
-    slot: int | None = None
+    slot: str = ""
     cards: tuple[Card, ...] = ()
     canceled: tuple[Card, ...] = ()
     free: int = 0
@@ -188,8 +191,8 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
     """Return what the desk shows of a visit: an `Appointment` or a `VisitRow`."""
     card = VisitCard(visit, at, may_change)
     return Card(
-        visit.pk,
-        visit.patient and visit.patient.pk,
+        str(visit.pk),
+        str(visit.patient.pk) if visit.patient else "",
         card.person,
         card.birth_year,
         card.phone,
@@ -223,8 +226,9 @@ class Day:
         [self.span] = spans_of_days(day, day, {site.pk: site.time_zone})
         self.visits = list(self._read_visits())
         slots = list(self._read_slots())
-        keys = {row.doctor for row in (*self.visits, *slots)}
-        self.columns = self._read_doctors(keys, {visit.doctor for visit in self.visits})
+        with_visits = {visit.doctor for visit in self.visits}
+        keys = with_visits | {slot.doctor for slot in slots}
+        self.columns = self._read_doctors(keys, with_visits)
         self.leaves = self._read_leaves(keys)
         flagged = Appointment.objects.filter(location=site).to_rebook()
         counts: Any = Location.objects.filter(pk=site.pk)
@@ -239,7 +243,7 @@ class Day:
         for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
             number = Phone(phone) if phone else None
             person = Person(patient, first, last, born, number) if patient else None
-            yield VisitRow(*columns, person, self.site)
+            yield VisitRow(*(*columns, person, self.day, self.site))
 
     def _read_slots(self) -> Iterator[SlotRow]:
         rows: Any = Slot.objects.between(self.day, self.day, [self.site])
@@ -310,7 +314,8 @@ class Day:
             yield last
 
     def _cell(self, column: Column, block: Block) -> Cell:
-        standing, canceled = [], []
+        standing: list[Card] = []
+        canceled: list[Card] = []
         for visit in block.visits:
             time = "" if visit.starts_at == block.starts_at else self.clock(visit.starts_at)
             card = card_of(visit, self.at, self.may_change, time)
@@ -331,7 +336,7 @@ class Day:
         return Cell(
             f"s{slot.pk}",
             1,
-            slot.pk,
+            str(slot.pk),
             free=0 if closed or over else max(0, slot.left),
             begun=slot.starts_at <= self.at,
             closed=closed,
@@ -355,6 +360,11 @@ class Day:
         return "Closed" if column.accepts_patients else "Takes no patients"
 
     # --- What the page shows ---
+
+    @property
+    def is_today(self) -> bool:
+        """Whether it is today on the calendar of the site."""
+        return self.day == self.site.today(self.at)
 
     def clock(self, at: datetime) -> str:
         """Return the time on the clock of the site, with its zone on a day that has two."""

@@ -36,12 +36,15 @@ class Found:
 
 
 def find_people(user: Any, typed: str, at: datetime) -> list[Found]:
-    """Return the first patients of this member of staff whom every typed word finds, by name."""
+    """Return the first patients of this member of staff whom every typed word finds, by name.
+
+    One more than MOST_FOUND, if there are more.
+    """
     mine: Any = patients_for_staff(user)
     condition = mine.search_condition(typed_terms(typed), SEARCHED)
     if condition is None:
         return []
-    patients = list(mine.filter(condition)[:MOST_FOUND])
+    patients = list(mine.filter(condition)[: MOST_FOUND + 1])
     coming = _next_visits(user, patients, at)
     return [Found(patient, coming.get(patient.pk, "")) for patient in patients]
 
@@ -66,14 +69,18 @@ class Search(DeskPage):
     kind = "desk.search"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show who is found; a search that is made writes one audit event."""
+        """Show who is found."""
         typed = " ".join(request.GET.get("q", "").replace("\0", " ").split())
-        found = None
-        if len(typed) >= FEWEST_TYPED:
-            found = find_people(self.user, typed, self.at)
-            self.record_page()
+        found = self._search(typed) if len(typed) >= FEWEST_TYPED else None
+        more = bool(found and len(found) > MOST_FOUND)
         template = "desk/found.html" if request.htmx else self.template_name  # type: ignore[attr-defined]
-        return self.page(template=template, typed=typed, found=found)
+        shown = found and found[:MOST_FOUND]
+        return self.page(template=template, typed=typed, found=shown, more=more)
+
+    def _search(self, typed: str) -> list[Found]:
+        """Search; this writes one audit event."""
+        self.record_page()
+        return find_people(self.user, typed, self.at)
 
 
 class PersonPanel(Panel):

@@ -22,6 +22,7 @@ from appointment.desk.hours_query import (
     DoctorList,
     Preview,
     SiteHours,
+    hours_named,
     preview_of,
 )
 from appointment.desk.navigation import VIEW_HOURS
@@ -195,7 +196,8 @@ class WeekPage(WeekForm):
 
     def _look(self, typed: TypedWeek, found: list[Preview]) -> Said:
         week = Week(self.doctor, self.clinic)
-        change = week.preview(typed.first_day, typed.sessions, at=self.at)
+        with hours_named(self.user):
+            change = week.preview(typed.first_day, typed.sessions, at=self.at)
         found.append(preview_of(change, self.user, self.at))
         return Said("")
 
@@ -207,9 +209,10 @@ class WeekPage(WeekForm):
         return self.answer_saved(said, self.doctor, typed.first_day)
 
     def _change(self, typed: TypedWeek) -> Said:
-        week, seen = Week(self.doctor, self.clinic), self.request.POST.get("seen", "")
+        week, seen = Week(self.doctor, self.clinic), self.request.POST.get("seen")
         first, sessions = typed.first_day, typed.sessions
-        change = week.change(first, sessions, at=self.at, keep=typed.keep, seen=seen)
+        with hours_named(self.user):
+            change = week.change(first, sessions, at=self.at, keep=typed.keep, seen=seen)
         return saved_sentence(change, self.doctor, self.clinic, typed)
 
 

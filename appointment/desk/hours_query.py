@@ -1,5 +1,7 @@
 """What the pages of weekly hours read, each in a fixed number of statements."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -8,10 +10,11 @@ from typing import Any
 from accounts.models import User
 from appointment.desk.cards import VisitCard
 from appointment.models import Appointment
+from doctor.exceptions import HoursOverlap
 from doctor.models import Doctor, Location, WeeklyHours
 from doctor.models.week import WeekChange, stamp_of, standing_on
 from doctor.wall_time import A_DAY, earliest_date
-from extensions.formats import instant_text
+from extensions.formats import day_text, instant_text
 from extensions.search import typed_terms
 
 MOST_DOCTORS = 300
@@ -61,7 +64,7 @@ class DoctorHours:
         self.at = at
         rows = WeeklyHours.objects.at_sites_of(user).filter(doctor=doctor)
         coming = rows.valid_on_or_after(earliest_date(at))
-        self.every = list(coming.select_related("doctor", "location").order_by("start_time", "pk"))
+        self.every = list(coming.order_by("start_time", "pk"))
 
     def site_keys(self) -> set[int]:
         """Return the keys of the sites where the doctor has hours."""
@@ -147,3 +150,16 @@ def preview_of(change: WeekChange, user: User, at: datetime) -> Preview:
 
 def _time(visit: Appointment) -> str:
     return instant_text(visit.starts_at, visit.location.zone)
+
+
+@contextmanager
+def hours_named(user: User) -> Iterator[None]:
+    """Name the weekly hours that are in the way of a change, as far as the user sees them."""
+    try:
+        yield
+    except HoursOverlap as error:
+        rows = WeeklyHours.objects.at_sites_of(user).filter(pk__in=error.extra["weekly_hours"])
+        found = rows.select_related("doctor", "location")
+        named = "; ".join(f"{hours}, from {day_text(hours.valid_from)}" for hours in found)
+        message = error.staff_message + (f" In the way: {named}." if named else "")
+        raise HoursOverlap(staff_message=message) from error

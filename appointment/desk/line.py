@@ -1,6 +1,7 @@
 """Who waits, and which offers are open: staff answer them on the phone."""
 
 from functools import partial
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -8,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
 from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.booking_people import spoken_phone
 from appointment.desk.line_query import Line, Offers
 from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
@@ -53,8 +55,10 @@ class OffersPart(LineParts):
     """The open offers of one site, for the panel of the day."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the offers; without a script, on the page of the line."""
+        """Show the offers, or with `count` how many; without a script, on the page of the line."""
         offers = Offers(self.user, self.at, [self.site] if self.site else [])
+        if request.GET.get("count"):
+            return self.page(template="desk/offers_count.html", number=offers.number)
         if request.htmx:  # type: ignore[attr-defined]
             return self.page(template="desk/offers.html", offers=offers)
         return self.page(line=self.line(), offers=offers)
@@ -65,10 +69,10 @@ class EntryAction(LineParts):
 
     permission_to_change = CHANGE_ENTRY
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, waitlistentry_id: int) -> HttpResponse:
         """Call the verb and say what it did."""
         try:
-            said = self.attempt(partial(self.act, self.entry(pk)))
+            said = self.attempt(partial(self.act, self.entry(waitlistentry_id)))
         except Http404:
             if not request.htmx:  # type: ignore[attr-defined]
                 raise
@@ -92,9 +96,9 @@ class EntryPanel(EntryAction):
 
     panel = ""
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def get(self, request: HttpRequest, waitlistentry_id: int) -> HttpResponse:
         """Ask in the panel; without a script, on the page of the line."""
-        entry = self.entry(pk)
+        entry = self.entry(waitlistentry_id)
         AuditEvent.objects.record("read", entry, [entry.patient])
         if request.htmx:  # type: ignore[attr-defined]
             return self.page(template=self.panel, entry=entry)
@@ -122,7 +126,7 @@ class Decline(EntryAction):
     def act(self, entry: WaitlistEntry) -> Said:
         """Call the verb; returns to whom the place goes."""
         offers = entry.offers.acceptable(self.at).answerable_by(self.user)
-        offer = offers.select_related("slot__doctor", "slot__location").first()
+        offer: Any = offers.select_related("slot__doctor", "slot__location").first()
         entry.decline(by=self.user, at=self.at)
         slot = offer.slot
         start = instant_text(slot.starts_at, slot.location.zone)
@@ -133,8 +137,8 @@ class Decline(EntryAction):
             return Said(f"{declined} No other person in line can have it: the time is free.")
         until = following.expires_at.astimezone(slot.location.zone)
         person = following.entry.patient
-        phone = f", {person.phone_number}" if person.phone_number else ""
-        return Said(f"{declined} It is offered to {person.name}{phone} now, until {until:%H:%M}.")
+        name = ", ".join(filter(None, (person.name, spoken_phone(person.phone_number))))
+        return Said(f"{declined} It is offered to {name} now, until {until:%H:%M}.")
 
 
 class TakeOff(EntryPanel):

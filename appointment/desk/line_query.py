@@ -17,6 +17,7 @@ from extensions.formats import day_text, instant_text
 
 MOST_ENTRIES = 200  # shown at once
 MOST_OFFERS = 100
+BY_WISH = ("doctor__last_name_key", "doctor__first_name_key", "specialty__name", "pk")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -30,10 +31,11 @@ def open_offers(user: Any, at: datetime, sites: list[Location]) -> Any:
 
 
 class Person:
-    """A patient as the line shows one."""
+    """A patient as the line shows one. `phone` is written for people, `tel` for a telephone."""
 
     def __init__(self, patient: Any) -> None:
         self.name = patient.name
+        self.tel = str(patient.phone_number)
         self.phone = spoken_phone(patient.phone_number)
         self.birth_year = str(patient.date_of_birth.year) if patient.date_of_birth else ""
 
@@ -73,6 +75,11 @@ class Offers:
 
     def __init__(self, user: Any, at: datetime, sites: list[Location]) -> None:
         self.user, self.at, self.sites = user, at, sites
+
+    @property
+    def number(self) -> int:
+        """How many there are, in one statement."""
+        return int(open_offers(self.user, self.at, self.sites).count())
 
     @cached_property
     def rows(self) -> list[OfferRow]:
@@ -133,7 +140,9 @@ class EntryRow:
 
 
 class Line:
-    """Who waits at the sites of the user, in the order of joining, at most MOST_ENTRIES.
+    """Who waits at the sites of the user, by doctor or specialty, at most MOST_ENTRIES.
+
+    Those who wait for the same are in the order of joining.
 
     `doctor`, `specialty`: the keys of the ones waited for, if only these are asked for. The number
     of statements does not grow with the entries.
@@ -158,7 +167,7 @@ class Line:
     def rows(self) -> list[EntryRow]:
         """The entries with what people see of them."""
         shown = Offer.objects.answerable_by(self.user)
-        entries = with_state(self.found, self.at, shown).order_by("pk")[:MOST_ENTRIES]
+        entries = with_state(self.found, self.at, shown).order_by(*BY_WISH)[:MOST_ENTRIES]
         return [EntryRow(entry, self.at, self.clock) for entry in entries]
 
     @cached_property

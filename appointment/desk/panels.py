@@ -1,9 +1,11 @@
 """The base class of what the desk shows in its panel: the details of one visit or person."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 
 from accounts.models import AuditEvent
 from appointment.desk.answers import Said
@@ -34,6 +36,8 @@ class Panel(DeskPage):
         """
         if not part and not self.request.POST.get("panel"):
             return self.answer(said)
+        if not said.refused and not self.request.htmx:  # type: ignore[attr-defined]
+            said = replace(said, then=reverse("desk:day"))  # and not to the form once more
         return self.answer(said, "desk/said_and_panel.html", part=part, **more)
 
 

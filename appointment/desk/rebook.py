@@ -24,6 +24,7 @@ from extensions.rest.converters import IdConverter
 
 MOVE, CANCEL, KEEP, CALLED = "move", "cancel", "keep", "called"
 PAIR = re.compile(rf"({IdConverter.regex}):({IdConverter.regex})")
+NO_ACTION = "The form names no action."
 NOT_LISTED = "is not on the list any more: another user has moved, canceled or kept it"
 
 
@@ -70,24 +71,28 @@ class RebookParts(AwayParts):
 class RebookVisit(RebookParts):
     """One visit to rebook: the panel with what needs a reason, and the actions."""
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def get(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Show the visit in the panel; without a script, on the whole page."""
-        visit = get_object_or_404(self.visits(), pk=pk)
+        visit = get_object_or_404(self.visits(), pk=appointment_id)
         AuditEvent.objects.record("read", visit, [visit.patient])
         found = Rebooking(self.user, self.at)
         found.visits = [visit]
         slot = str(self.key("slot") or "")
-        panel = {"row": found.rows[0], "slot": slot, "do": request.GET.get("do", MOVE)}
+        panel: dict[str, Any] = {
+            "row": found.rows[0],
+            "slot": slot,
+            "do": request.GET.get("do", MOVE),
+        }
         if request.htmx:  # type: ignore[attr-defined]
             return self.page(template="desk/rebook.html", **panel)
         return self.page(rebooking=self.rebooking(), typed={}, panel=True, **panel)
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Do with the visit what the form says."""
         verbs = {MOVE: self._move, KEEP: self._keep, CALLED: self._note_call}
+        visit = self._visit(appointment_id)
         if (verb := verbs.get(request.POST.get("do", ""))) is None:
-            raise BadRequest("The form names no action.")
-        visit = self._visit(pk)
+            raise BadRequest(NO_ACTION)
         said = self.attempt(partial(verb, visit))
         if said.refused and verb == self._move:
             said = self._lost(visit, said)
@@ -135,7 +140,9 @@ class RebookAll(RebookParts):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Do it, and show a line for each visit."""
-        moves = request.POST.get("do") == MOVE
+        if (do := request.POST.get("do")) not in (MOVE, CANCEL):
+            raise BadRequest(NO_ACTION)
+        moves = do == MOVE
         results = self._move_all() if moves else self._cancel_all()
         done = sum(not said.refused for said in results)
         words = "moved" if moves else "canceled"

@@ -157,9 +157,11 @@ class Cancel(AskingPanel):
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence."""
         reason = self._reason()
-        if visit.status != Status.CANCELED:  # a second click is answered as the first
-            override = self.override() or self._past_deadline(visit, reason)
-            visit.cancel(by=self.user, reason=reason, at=self.at, override_reason=override)
+        if visit.status == Status.CANCELED:  # a second click is answered as the first
+            done = "is" if visit.cancel_reason == reason else "was already"
+            return Said(visit_sentence(visit, f"{done} canceled"), undo=undo_url(visit))
+        override = self.override() or self._past_deadline(visit, reason)
+        visit.cancel(by=self.user, reason=reason, at=self.at, override_reason=override)
         return Said(visit_sentence(visit, "is canceled"), undo=undo_url(visit))
 
     def _past_deadline(self, visit: Appointment, reason: str) -> str:
@@ -202,7 +204,7 @@ class Move(AskingPanel):
         start = instant_text(visit.starts_at, zone)
         override = self.override()
         visit.reschedule(to=slot, by=self.user, at=self.at, override_reason=override)
-        free = Slot.objects.filter(pk=old).bookable(self.at).exists()
+        free = Slot.objects.of_key(old).bookable(self.at).exists()
         back = f"{reverse('desk:visit-move', args=[visit.pk])}?slot={old}" if free else ""
         return Said(visit_sentence(visit, f"is moved from {start}"), undo=back)
 

@@ -41,13 +41,12 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         since the caller chose it. The unique constraints decide between two that store at once; no
         slot is locked, so that no booking waits.
         """
-        until, places = at + PROPOSED_FOR, {}
-        for rows in wanted.values():
-            places |= {row["id"]: row["available"] for row in rows}
+        until = at + PROPOSED_FOR
+        places = {row["id"]: row["available"] for rows in wanted.values() for row in rows}
         pairs = {(visit, row["id"]) for visit, rows in wanted.items() for row in rows}
         with transaction.atomic():
             self.over(at).filter(Q(visit__in=wanted) | Q(slot__in=places)).delete()
-            new = self._new_rows(wanted, places, at)
+            new: Any = self._new_rows(wanted, places, at)
             self.filter(visit__in=wanted, slot__in=places).update(until=until)
             for row in new:
                 row.until = until

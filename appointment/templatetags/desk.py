@@ -11,12 +11,12 @@ KEY = "{key}"  # stands for the key of the visit in what `_acts` returns
 
 
 @register.simple_tag
-def acts(actions: tuple[str, ...], visit: int, of: str = "v") -> SafeString:
+def acts(actions: tuple[str, ...], visit: str, of: str = "v") -> SafeString:
     """Return the buttons of a visit. `of`: the first letter of the ids, another one in a panel.
 
     The page of a day has hundreds of them and few kinds, so that each kind is made once.
     """
-    return mark_safe(_acts(actions, of).replace(KEY, str(visit)))  # noqa: S308  (a number)
+    return mark_safe(_acts(actions, of).replace(KEY, visit))  # noqa: S308  (a key)
 
 
 @cache

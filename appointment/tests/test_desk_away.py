@@ -42,7 +42,7 @@ def a_day(visits: int = 3, **session: Any) -> list[Appointment]:
     """Return visits of half an hour from 09:00 three days ahead, with free times a week later."""
     session = {"end_time": time(9 + visits // 2, visits % 2 * 30), **session}
     day = ScheduleFactory(**session)
-    hit = [AppointmentFactory(slot=slot) for slot in day.slots.order_by("starts_at")]
+    hit: list[Any] = [AppointmentFactory(slot=slot) for slot in day.slots.order_by("starts_at")]
     later = {"date": day.date + timedelta(days=7), "location": day.location}
     ScheduleFactory(doctor=day.doctor, end_time=time(9 + visits), slot_minutes=20, **later)
     return hit

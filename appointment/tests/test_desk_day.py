@@ -64,7 +64,7 @@ def text_of(html: str) -> str:
 
 def cell(html: str, slot: Slot | None, key: str = "") -> str:
     """Return the text of the cell of a slot."""
-    found = re.search(f'<td id="{key or f"s{slot.pk}"}"(.*?</td>)', html, re.DOTALL)  # type: ignore[union-attr]
+    found = re.search(f'<td id="{key or f"s{slot.pk}"}"(.*?</td>)', html, re.DOTALL)
     assert found, html
     return text_of(f"<td {found[1]}")
 
@@ -110,6 +110,8 @@ def test_each_visit_stands_at_its_time_with_its_state_and_what_can_be_done(
     assert cell(html, slots[3]).endswith("due Check-up Check in Move Cancel Squeeze in")
     assert cell(html, slots[4]).startswith("Free canceled Ana")
     assert cell(html, slots[5]).endswith("done Check-up Undo Squeeze in")
+    assert f"/admin/desk/walk-in/?doctor={late.doctor_id}&amp;location={here.pk}" in html
+    assert "/walk-in/" not in open_day(desk, here, DAY + timedelta(days=1))
     counts = "1 due 1 waiting 1 late 1 done 0 no-show 1 canceled 0 to rebook"
     assert counts in text_of(html)
     assert html.count('aria-current="time"') == 1

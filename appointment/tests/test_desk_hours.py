@@ -26,7 +26,9 @@ pytestmark = pytest.mark.django_db
 HOURS, NEW, HOLIDAYS = "/admin/desk/hours/", "/admin/desk/hours/new/", "/admin/desk/hours/holidays/"
 MONDAY = date(2026, 11, 30)
 JANUARY = date(2027, 1, 4)  # a Monday
-TYPED = {"0": [("09:00", "13:00", "30", "1"), ("14:00", "17:00", "30", "1")]}
+TYPED: dict[str, list[tuple[str, ...]]] = {
+    "0": [("09:00", "13:00", "30", "1"), ("14:00", "17:00", "30", "1")]
+}
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +77,7 @@ def filled(desk: Client, path: str, **typed: Any) -> dict[str, Any]:
 
 
 def test_other_hours_from_january_leave_december_as_it_is(desk: Client, hours: WeeklyHours) -> None:
-    week = {"0": [("9", "1000", "30", "1"), ("23:00", "24:00", "30", "2")]}
+    week: Any = {"0": [("9", "1000", "30", "1"), ("23:00", "24:00", "30", "2")]}
     typed = filled(desk, path_of(hours), **form(week, **{"from": "2027-01-04", "copy-to": "1"}))
     december = list(hours.schedules.filter(date__lt=JANUARY).values())
     answer = desk.post(path_of(hours), {**typed, "save": "1"}, headers={"hx-request": "true"})
@@ -96,7 +98,11 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_typed_is_lost(
     desk: Client, hours: WeeklyHours
 ) -> None:
     before = list(WeeklyHours.objects.values())
-    rows = [("10:00", "09:00", "30", "1"), ("25:00", "\0", "9" * 23, "0"), ("13", "17", "", "")]
+    rows: Any = [
+        ("10:00", "09:00", "30", "1"),
+        ("25:00", "\0", "9" * 23, "0"),
+        ("13", "17", "", ""),
+    ]
     page = desk.post(path_of(hours), form({"3": rows}, **{"from": "31 February 2027"}))
     shown = page.content.decode()
     for error in (
@@ -150,6 +156,13 @@ def test_two_desks_that_save_one_week_learn_of_each_other(desk: Client, hours: W
     assert WeeklyHours.objects.get().end_time == time(10)
     desk.post(path_of(hours), {**second, "seen": late.context["seen"], "save": "1"})
     assert WeeklyHours.objects.get().end_time == time(12)
+
+
+def test_hours_elsewhere_that_are_in_the_way_are_named(desk: Client, hours: WeeklyHours) -> None:
+    other = WeeklyHoursFactory(doctor=hours.doctor, weekday=1)
+    typed = filled(desk, path_of(hours), **form({"1": [("10", "12", "30", "1")]}))
+    said = desk.post(path_of(hours), {**typed, "preview": "1"}).content.decode()
+    assert f"In the way: Tuesday 09:00-11:00, {other.doctor}, {other.location}, from" in said
 
 
 def test_the_pages_of_hours_read_in_a_fixed_number_of_statements(

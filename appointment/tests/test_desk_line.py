@@ -58,6 +58,11 @@ def test_the_offers_of_a_site_are_a_part_with_their_clock(desk: Client, offer: A
     assert "No offer is open" in said(
         desk.get(OFFERS, {"location": LocationFactory().pk}, headers=HTMX)
     )
+    counted = {"location": site, "count": 1}
+    assert "1 offer<" in said(desk.get(OFFERS, counted, headers=HTMX))
+    assert f"{OFFERS}?count=1&amp;location={site}" in said(
+        desk.get("/admin/desk/", {"location": site})
+    )
     assert not AuditEvent.objects.filter(kind="desk.line").exists()
     assert "Following" in said(desk.get(LINE))
     assert AuditEvent.objects.filter(kind="desk.line").count() == 1

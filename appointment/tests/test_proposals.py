@@ -96,4 +96,4 @@ def test_a_slot_of_several_places_is_proposed_as_often_as_it_has_places(staff: U
     propose_times(visits, timezone.now(), staff)
     for_each = [proposed(visit, staff) for visit in visits]
     assert [len(slots) for slots in for_each] == [2, 2, 2]
-    assert Proposal.objects.values("slot").distinct().count() == 3
+    assert Proposal.objects.count() == 6

@@ -1,7 +1,7 @@
 """Leave of a doctor, and closures of a location."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import reduce
 from operator import or_
@@ -98,7 +98,7 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
         closures = self.filter(location__in=days_of).overlapping(*around)
         for place, start, end in closures.values_list("location", "starts_at", "ends_at"):
             stored[place].append((start, end))
-        return [row for row in rows if not row.lies_in_one_of(stored[row.location_id])]
+        return [row for row in rows if not row.lies_in_one_of(stored[row.location_id or 0])]
 
     def with_names(self) -> "TimeOffQuerySet":
         """Load the doctor and the location in the same statement."""
@@ -158,7 +158,7 @@ class TimeOff(DoctorLocationModel):
 
     def local_day(self) -> date:
         """Return the day on which the closure begins, on the clocks of its location."""
-        return self.starts_at.astimezone(self.location.zone).date()
+        return self.starts_at.astimezone(self.location.zone).date()  # type: ignore[union-attr]
 
     def lies_in_one_of(self, spans: Iterable[Span]) -> bool:
         """Tell whether one of the spans covers all of the leave."""
@@ -211,7 +211,7 @@ class TimeOff(DoctorLocationModel):
             slots.recompute_open(at, changed=pks)
 
 
-def _slots_of(closures: list[TimeOff], at: datetime) -> Any:
+def _slots_of(closures: Sequence[Any], at: datetime) -> Any:
     """Return the slots that these closures close, without those that have ended at the instant.
 
     Locations that are closed at the same times share a term of the condition: SQLite limits how

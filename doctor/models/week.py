@@ -20,6 +20,7 @@ from doctor.models.slot import Slot, refuse_stranding
 from doctor.models.weekly_hours import Weekday, WeeklyHours
 from doctor.wall_time import A_DAY, MIDNIGHT, instant_of, validate_date
 from extensions.db.locks import lock_rows
+from extensions.formats import day_text
 
 MINUTES_A_DAY = 24 * 60
 COMPARED = ("start_time", "end_time", "slot_minutes", "capacity")
@@ -98,10 +99,17 @@ class WeekPlan:
     """Which stored hours stay, change and end, and which are new, so that a week is as wanted.
 
     Hours that differ from what is wanted change into the session with which they share most of
-    their time. Hours of every second week or rarer stay as they are.
+    their time. Hours of every second week or rarer stay as they are, and so do `later` ones: a new
+    session ends before the first of those that take its time.
     """
 
-    def __init__(self, standing: Iterable[WeeklyHours], wanted: Iterable[WeekSession]) -> None:
+    def __init__(
+        self,
+        standing: Iterable[WeeklyHours],
+        wanted: Iterable[WeekSession],
+        later: Iterable[WeeklyHours] = (),
+    ) -> None:
+        self.later = list(later)
         rows = {hours: WeekSession.of(hours) for hours in standing if hours.every_weeks == 1}
         self.added = [session for session in wanted if session not in rows.values()]
         kept = set(wanted)
@@ -122,6 +130,12 @@ class WeekPlan:
             for session in self.added
         ]
         return sorted((pair for pair in pairs if pair[0]), key=lambda pair: -pair[0])
+
+    def until(self, session: WeekSession) -> date | None:
+        """Return the last day of a new session: the day before later hours take its time."""
+        begin = (h.valid_from for h in self.later if session.shared_minutes(WeekSession.of(h)))
+        first = min(begin, default=None)
+        return first - A_DAY if first else None
 
     def changed_in_order(self) -> list[tuple[WeeklyHours, WeekSession]]:
         """Return the changes in an order in which no changed hours meet others yet unchanged.
@@ -154,11 +168,18 @@ class WeekPlan:
             )
             for hours, session in self.changed
         ]
-        added = [(session, f"{session} is new: {_described(session)}") for session in self.added]
+        added = [
+            (session, f"{session} is new: {_described(session)}{self._until_text(session)}")
+            for session in self.added
+        ]
         every = sorted(
             [*ended, *changed, *added], key=lambda each: (each[0].weekday, each[0].start_time)
         )
         return [f"{sentence}." for _, sentence in every]
+
+    def _until_text(self, session: WeekSession) -> str:
+        last = self.until(session)
+        return f", until {day_text(last)}, as other hours begin then" if last else ""
 
 
 def _described(session: WeekSession) -> str:
@@ -204,19 +225,21 @@ class Week:
 
         What stands then and is not wanted ends the day before; no session before the date changes.
         Hours as wanted, those of every second week or rarer, and hours that begin later stay as
-        they are. `seen`: the `stamp_of` the hours that the page showed. Raises ValidationError for
-        the date, for wrong times, and if `seen` is out of date; HoursOverlap; HoursInUse with
-        the visits that would lose their slot: with `keep` they stay and go to the work list. One
-        transaction. Locks the weekly hours, their sessions, the location, the doctor, then the
-        slots.
+        they are; a new session ends before later hours take its time. `seen`: the `stamp_of` the
+        hours that the page showed. Raises ValidationError for the date, for wrong times, and if
+        `seen` is out of date; HoursOverlap; HoursInUse with the visits that would lose their slot:
+        with `keep` they stay and go to the work list. One transaction. Locks the weekly hours,
+        their sessions, the location, the doctor, then the slots.
         """
         with atomic_or_schedule_overlap():
             self._refuse_date(first, at)
             self._lock(first, at)
-            standing = standing_on(self._hours(), first)
+            every = list(self._hours())
+            standing = standing_on(every, first)
             if seen not in (None, stamp_of(standing)):
                 raise ValidationError(STALE, code="stale")
-            plan = WeekPlan(standing, wanted)
+            later = [hours for hours in every if hours.valid_from > first]
+            plan = WeekPlan(standing, wanted, later)
             sentences = plan.in_words()  # before the hours change
             kept_before = {slot.pk for slot in self._kept_over(first)}
             skipped = self._apply(plan, first, at)
@@ -255,7 +278,7 @@ class Week:
         for hours, session in plan.changed_in_order():
             skipped += self._revise(hours, session, first, at).skipped
         for session in plan.added:
-            skipped += self._begin(session, first, at).skipped
+            skipped += self._begin(session, first, plan.until(session), at).skipped
         return sorted(set(skipped))
 
     def _revise(
@@ -267,12 +290,15 @@ class Week:
             return hours
         return hours.add_version(first, keep=True, at=at, **session.times())
 
-    def _begin(self, session: WeekSession, first: date, at: datetime) -> WeeklyHours:
+    def _begin(
+        self, session: WeekSession, first: date, last: date | None, at: datetime
+    ) -> WeeklyHours:
         hours = WeeklyHours(
             doctor=self.doctor,
             location=self.location,
             weekday=session.weekday,
             valid_from=first,
+            valid_until=last,
             **session.times(),
         )
         hours.begin(at)

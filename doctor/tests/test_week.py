@@ -83,6 +83,16 @@ def test_a_preview_counts_what_the_change_does_and_writes_nothing(booked: Appoin
     ]
 
 
+def test_a_new_session_ends_before_later_hours_take_its_time(hours: WeeklyHours) -> None:
+    change(hours, THIRD, session(14, 16))
+    week = Week(hours.doctor, hours.location)
+    told = week.preview(TOMORROW, [session(15, 17)], at=timezone.now())
+    assert "until Sun 24 Jan 2027, as other hours begin then." in told.sentences[1]
+    change(hours, TOMORROW, session(15, 17))
+    assert slot_times_on(SECOND) == ["15:00", "15:30", "16:00", "16:30"]
+    assert slot_times_on(THIRD) == ["14:00", "14:30", "15:00", "15:30"]
+
+
 def test_hours_that_end_before_they_begin_are_deleted(hours: WeeklyHours) -> None:
     change(hours, SECOND, session(9, 10))
     version = WeeklyHours.objects.exclude(pk=hours.pk).get()

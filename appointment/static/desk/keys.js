@@ -14,6 +14,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (typing(event.target)) return;
+  if (event.target.matches(".desk-box") && event.key.startsWith("Arrow")) return;  // they scroll it
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (!target) return;
   event.preventDefault();
@@ -24,14 +25,16 @@ document.addEventListener("keydown", (event) => {
 // A button that has done its work may be gone after the swap. Then the element that data-next names
 // gets the focus, or what the button describes: the person of its visit, and not the top of the page.
 let next = null;
-document.addEventListener("htmx:oobBeforeSwap", () => {
+function rememberFocus() {
   const button = document.activeElement;
   next = button.closest("[data-next]")?.dataset.next ?? button.getAttribute("aria-describedby");
-});
-document.addEventListener("htmx:oobAfterSwap", () => {
+}
+function keepFocus() {
   if (!next || document.activeElement !== document.body) return;
   document.getElementById(next)?.focus({ preventScroll: true });
-});
+}
+for (const swap of ["htmx:beforeSwap", "htmx:oobBeforeSwap"]) document.addEventListener(swap, rememberFocus);
+for (const swap of ["htmx:afterSwap", "htmx:oobAfterSwap"]) document.addEventListener(swap, keepFocus);
 
 function showOffline(offline) {
   const notice = document.getElementById("offline");
