@@ -29,7 +29,7 @@ class Link:
 LINKS = (
     Link("/api/docs/", "API docs", "Every call, to read and to try (Swagger UI)."),
     Link("/api/doctor/doctors/", "Browsable API", "Click through the data, starting at doctors."),
-    Link("/admin/", "Admin", "Calendars, patients and appointments, for staff."),
+    Link("/admin/", "Desk and admin", "A reception's day, a doctor's day, and all records."),
     Link("/api-auth/login/", "API login", "Sign in to the browsable API."),
     Link("/api/schema/", "OpenAPI schema", "The contract, for code generators."),
 )

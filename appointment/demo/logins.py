@@ -13,9 +13,9 @@ class Login:
     sees: str
 
 
-ADMIN = Login("admin@example.com", "everything in the admin")
-RECEPTION = Login("reception@example.com", "the reception's part of the admin")
-DOCTOR = Login("doctor@example.com", "the own day in the admin, and the API as a doctor")
+ADMIN = Login("admin@example.com", "the desk, and all records in the admin")
+RECEPTION = Login("reception@example.com", "the desk of a reception")
+DOCTOR = Login("doctor@example.com", "the own day at the desk, and the API as a doctor")
 PATIENT = Login("patient@example.com", "the API as a patient with visits")
 
 LOGINS = (ADMIN, RECEPTION, DOCTOR, PATIENT)
