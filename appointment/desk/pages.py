@@ -24,7 +24,8 @@ from accounts.audit.models import AuditEvent
 from accounts.models import User
 from accounts.requests import signed_in_user
 from appointment.desk.access import CHANGE_VISITS, VIEW_VISITS, may_see_desk
-from appointment.desk.answers import Said
+from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.cards import VisitCard
 from appointment.desk.navigation import entries_for
 from appointment.models import Appointment
 from doctor.models import Location
@@ -105,15 +106,16 @@ class DeskPage(View):
         None while there is no location. Raises Http404 for one that the user does not see.
         """
         by_key = {str(site.pk): site for site in self.sites}
+        in_session = self.request.session.get(SITE_IN_SESSION, "")
+        last = by_key.get(in_session) or next(iter(self.sites), None)
         named = self.request.GET.get("location") or self.request.POST.get("location")
         if named:
             if named not in by_key:
                 raise Http404("There is no such location.")
-            if self.request.session.get(SITE_IN_SESSION) != named and not self.request.htmx:  # type: ignore[attr-defined]
+            if by_key[named] != last and not self.request.htmx:  # type: ignore[attr-defined]
                 self.request.session[SITE_IN_SESSION] = named
             return by_key[named]
-        last = self.request.session.get(SITE_IN_SESSION, "")
-        return by_key.get(last) or next(iter(self.sites), None)
+        return last
 
     def date(self, name: str = "date") -> date:
         """Return the date that this parameter names, else today at the site.
@@ -176,13 +178,25 @@ class DeskPage(View):
         known = {"kind": kind or self.kind, "role": AuditEvent.Role.STAFF}
         AuditEvent.objects.record("read", self.audited_model, **known)
 
-    def attempt(self, verb: Callable[[], Said]) -> Said:
-        """Call the verb in one transaction; return what it says, or the reason of the refusal."""
+    def attempt(self, verb: Callable[[], Said], visit: Appointment | None = None) -> Said:
+        """Call the verb in one transaction; return what it says, or the reason of the refusal.
+
+        A refusal of an action on a visit also says how the visit stands now.
+        """
         try:
             with transaction.atomic():
                 return verb()
         except REFUSALS as error:
-            return Said(refusal_text(error), refused=True)
+            stands = [self._stands(visit)] if visit else []
+            return Said(" ".join([refusal_text(error), *stands]), refused=True)
+
+    def _stands(self, visit: Appointment) -> str:
+        """Return the sentence that says how the visit stands now; it may be deleted."""
+        try:
+            visit.reload()
+        except ObjectDoesNotExist:
+            return visit_sentence(visit, "had this visit")
+        return visit_sentence(visit, f"is {VisitCard(visit, self.at).stands}")
 
     def answer(self, said: Said, template: str = "desk/said.html", **more: Any) -> HttpResponse:
         """Answer an action: a sentence in the live region, and the page reads its data again.

@@ -82,7 +82,7 @@ def test_each_click_is_answered_by_a_sentence_and_a_way_back(
 ) -> None:
     html = click(desk, visit, "check-in")
     assert said(html) == sentence("is checked in")
-    assert f'action="/admin/desk/visits/{visit.pk}/undo/"' in html
+    assert f'action="/admin/desk/visits/{visit.pk}/undo/?of=checked_in"' in html
     assert said(click(desk, visit, "check-in")) == sentence("is checked in")  # a double click
     html = click(desk, visit, "undo")
     assert said(html) == sentence("is due again")
@@ -123,7 +123,8 @@ def test_a_visit_is_canceled_for_a_reason_from_the_list(desk: Client, visit: App
         "Patient asked", "Doctor ill", "Booked by mistake", "Other",
     ]  # fmt: skip
     assert "override_reason" not in asked
-    assert said(click(desk, visit, "cancel", panel=1, reason="made up")) == "Choose a reason."
+    refused = said(click(desk, visit, "cancel", panel=1, reason="made up"))
+    assert refused == f"Choose a reason. {sentence('is due')}"
     html = click(desk, visit, "cancel", panel=1, reason="Doctor ill", detail="flu")
     assert said(html) == sentence("is canceled")
     assert (visit.status, visit.cancel_reason) == (Status.CANCELED, "Doctor ill: flu")
@@ -243,3 +244,82 @@ def test_a_person_shows_visits_today_and_ahead_the_last_ones_and_the_way_to_book
     assert f"/admin/desk/visits/{visit.pk}/check-in/" in ahead
     assert "Mon 23 Nov 2026" in before
     assert f'/admin/desk/book/?patient={visit.patient_id}"' in html
+
+
+# --- Two desks at once ----------------------------------------------------------------------------
+
+
+def test_a_refusal_names_the_visit_and_how_it_stands(
+    desk: Client, staff: User, visit: Appointment, slots: list[Slot]
+) -> None:
+    visit.check_in()
+    assert said(click(desk, visit, "no-show")).endswith(f"first. {sentence('is waiting')}")
+    visit.cancel(by=staff, override_reason="Asked")
+    assert said(click(desk, visit, "done")).endswith(sentence("is canceled"))
+    html = click(desk, visit, "move", panel=1, slot=slots[2].pk)
+    assert said(html).endswith(sentence("is canceled"))
+    assert "This visit is canceled by now." in html
+    assert "anyway" not in html  # no reason makes it possible
+
+
+def test_an_undo_takes_back_what_the_page_has_shown_and_no_other_change(
+    desk: Client, visit: Appointment
+) -> None:
+    visit.check_in()
+    visit.complete()
+    checked_in, done = "undo/?of=checked_in", "undo/?of=completed"
+
+    def undo(path: str) -> str:
+        answer = desk.post(f"/admin/desk/visits/{visit.pk}/{path}", headers=HTMX)
+        return said(answer.content.decode())
+
+    refused = f"Another user has changed this visit meanwhile: that is not taken back. {{}}"
+    assert undo(checked_in) == refused.format(sentence("is done"))
+    assert undo(done) == sentence("is waiting again")
+    assert undo(done) == sentence("is waiting again")  # a double click
+    assert undo(checked_in).startswith("There is nothing to undo")
+    again = click(desk, visit, "check-in")
+    assert said(again) == sentence("is checked in")
+    assert "Undo" not in again  # an undo is not undone
+
+
+def test_undo_is_offered_where_there_is_one(
+    desk: Client, staff: User, visit: Appointment, slots: list[Slot]
+) -> None:
+    def offered() -> list[str]:
+        day = desk.get("/admin/desk/").content.decode()
+        person = desk.get(f"/admin/desk/people/{visit.patient_id}/", headers=HTMX)
+        found = [re.findall(r'formaction="[^"]*undo/\?of=(\w+)"', html)
+                 for html in (day, person.content.decode())]  # fmt: skip
+        assert found[0] == found[1]
+        return found[0]
+
+    assert offered() == []
+    visit.check_in()
+    assert offered() == ["checked_in"]
+    visit.complete()
+    assert offered() == ["completed"]
+    visit.undo()
+    assert offered() == []
+    visit.reschedule(slots[1], by=staff, override_reason="Asked")
+    assert offered() == []  # though the patient has checked in
+    visit.cancel(by=staff, override_reason="Asked")
+    assert offered() == ["canceled"]
+    Appointment.objects.update(slot=None)
+    assert offered() == []
+
+
+def test_a_move_leaves_a_visit_that_another_desk_has_moved(
+    desk: Client, visit: Appointment, slots: list[Slot]
+) -> None:
+    panel = desk.get(f"/admin/desk/visits/{visit.pk}/move/", headers=HTMX).content.decode()
+    assert f'name="was" value="{slots[0].pk}"' in panel
+    visit.reschedule(slots[1])
+    html = click(desk, visit, "move", panel=1, slot=slots[2].pk, was=slots[0].pk)
+    assert said(html).startswith("Another user has moved this visit meanwhile. Ana Ruiz is due:")
+    assert "13:30 CET" in said(html)
+    assert (visit.slot_id, visit.events.count()) == (slots[1].pk, 2)
+    assert f'name="was" value="{slots[1].pk}"' in html
+    moved = click(desk, visit, "move", panel=1, slot=slots[2].pk, was=slots[1].pk)
+    assert f"move/?slot={slots[1].pk}&amp;was={slots[2].pk}" in moved
+    assert_balanced(slots[1])
