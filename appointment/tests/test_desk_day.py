@@ -240,6 +240,21 @@ def test_a_refresh_sends_the_whole_table_when_its_times_have_changed(
     )
 
 
+def test_a_page_left_open_past_midnight_says_that_the_day_is_over(
+    staff: User, here: Location, noon: Any
+) -> None:
+    session(here, 14, 15)
+    noon.move_to(datetime(2026, 12, 2, 22, 59, tzinfo=UTC))
+    desk = signed_in(staff)
+    html = open_day(desk, here)
+    assert 'id="day-when"><span class="desk-tag">today</span>' in html
+    assert f'href="/admin/desk/?location={here.pk}">Today' in html  # of the day it is then
+    noon.move_to(datetime(2026, 12, 2, 23, 1, tzinfo=UTC))  # 00:01 in Madrid
+    sent = refresh(desk, html).content.decode()
+    assert "this day is over" in sent
+    assert "/walk-in/" not in sent
+
+
 # --- The audit ------------------------------------------------------------------------------------
 
 
