@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +17,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
@@ -57,13 +58,17 @@ class DeskPage(View):
         """Return the view, for users whom the admin site admits.
 
         A part of a page that a script asks for after the user has signed out is answered with the
-        way to the login page: a redirect would put that page into the part.
+        way to the login page: a redirect would put that page into the part. From there the user
+        comes back to the page, and not to the URL of a part or of an action.
         """
         inner: Any = admin.site.admin_view(super().as_view(**initkwargs))
 
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-            if request.htmx and not admin.site.has_permission(request):  # type: ignore[attr-defined]
-                return HttpResponseClientRedirect(reverse("admin:login"))
+            if not admin.site.has_permission(request):
+                if request.htmx:  # type: ignore[attr-defined]
+                    return HttpResponseClientRedirect(_login_url(request))
+                if request.method == "POST":
+                    return HttpResponseRedirect(_login_url(request))
             answer: HttpResponseBase = inner(request, **kwargs)
             return answer
 
@@ -212,14 +217,19 @@ class DeskPage(View):
             return trigger_client_event(response, CHANGED)
         level = messages.ERROR if said.refused else messages.SUCCESS
         messages.add_message(self.request, level, said.text)
-        return HttpResponseRedirect(said.then or self._came_from())
+        return HttpResponseRedirect(said.then or page_of(self.request))
 
-    def _came_from(self) -> str:
-        """Return the page of this host whose form was sent, or the day."""
-        referrer = self.request.headers.get("Referer", "")
-        hosts = {self.request.get_host()}
-        safe = url_has_allowed_host_and_scheme(referrer, hosts, self.request.is_secure())
-        return referrer if safe else reverse("desk:day")
+
+def page_of(request: HttpRequest) -> str:
+    """Return the page of this host that has sent the request, or the day."""
+    page = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    safe = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
+    return page if safe else reverse("desk:day")
+
+
+def _login_url(request: HttpRequest) -> str:
+    """Return the URL of the login page that leads back to the page of the request."""
+    return f"{reverse('admin:login')}?{urlencode({REDIRECT_FIELD_NAME: page_of(request)})}"
 
 
 def refusal_text(error: Exception) -> str:
