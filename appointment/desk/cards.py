@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from appointment.models import Appointment
-from appointment.models.event import LIVE, Status
+from appointment.models.event import LIVE, AppointmentEvent, Status
 
 LATE_AFTER = timedelta(minutes=5)  # from the start on, a patient who has not come is late
+STANDS = {"late": "due", "no-show": "a no-show"}  # what a sentence says instead of the state
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,25 @@ class VisitCard:
         return self.state
 
     @property
+    def stands(self) -> str:
+        """How the visit stands, as a sentence says it: due, waiting, done, a no-show, canceled."""
+        return STANDS.get(self.state, self.state)
+
+    @property
     def is_today(self) -> bool:
         """Whether the visit is today by the calendar of its site."""
         return bool(self.visit.date == self.visit.location.today(self.at))
+
+    @property
+    def takes_back(self) -> str:
+        """The kind of the event that `undo` takes back, or "". The visit has a `latest_kind`.
+
+        A canceled visit whose time no longer exists cannot have it again.
+        """
+        visit: Any = self.visit
+        lost = visit.status == Status.CANCELED and visit.slot_id is None
+        kind: str = visit.latest_kind
+        return "" if lost or kind not in AppointmentEvent.UNDOABLE else kind
 
     @property
     def actions(self) -> list[str]:
@@ -79,7 +96,7 @@ class VisitCard:
             and ((live and not come) or self.visit.status == Status.NO_SHOW),
             "complete": live and (come or begun),
             "no_show": live and begun and not come,
-            "undo": not live or come,
+            "undo": self.takes_back,
             "move": live,
             "cancel": live,
         }

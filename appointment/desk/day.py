@@ -46,12 +46,15 @@ class DayBase(DeskPage):
             squeeze_in_url=reverse("desk:squeeze-in"),
             walk_in_url=reverse("desk:walk-in"),
             people_url=f"{home}people/" if self.user.is_staff_with(VIEW_PATIENTS) else "",
+            today_url=self._link(),
             **more,
         )
 
-    def _link(self, day: date) -> str:
+    def _link(self, day: date | None = None) -> str:
+        """Return the link to a day at the site; without one to today, whenever it is followed."""
         query: dict[str, Any] = {"location": self.site.pk} if self.site else {}
-        query["date"] = day.isoformat()
+        if day:
+            query["date"] = day.isoformat()
         return f"{reverse('desk:day')}?{urlencode(query)}"
 
     def _next_with_hours(self, day: Day) -> dict[str, Any] | None:
@@ -80,12 +83,9 @@ class DayPage(DayBase):
 
     def _around(self, shown: date, day: Day | None) -> dict[str, Any]:
         """Return the links to other days, and to the next one with hours if this one has none."""
-        today = self.site.today(self.at) if self.site else self.at.date()
         return {
-            "is_today": shown == today,
             "before": self._link(shown - A_DAY) if shown > FIRST_DATE else "",
             "after": self._link(shown + A_DAY) if shown + A_DAY < LAST_DATE else "",
-            "today": self._link(today),
             "next_with_hours": self._next_with_hours(day) if day else None,
         }
 

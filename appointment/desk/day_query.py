@@ -25,9 +25,9 @@ from doctor.models.booking_rules import places_left
 from doctor.wall_time import spans_of_days
 
 COLUMNS_OF_VISIT = (
-    "pk", "slot", "doctor", "starts_at", "ends_at", "status", "reason", "cancel_reason",
-    "checked_in_at", "needs_rebooking", "patient", "patient__first_name", "patient__last_name",
-    "patient__date_of_birth", "phone",
+    "pk", "slot_id", "doctor", "starts_at", "ends_at", "status", "reason", "cancel_reason",
+    "checked_in_at", "needs_rebooking", "latest_kind", "patient", "patient__first_name",
+    "patient__last_name", "patient__date_of_birth", "phone",
 )  # fmt: skip
 # The text of the column: a PhoneNumber of each row takes longer than all the rest of the page.
 PHONE = ExpressionWrapper(F("patient__phone_number"), CharField())
@@ -74,7 +74,7 @@ class VisitRow:
     """A visit with the attributes of an `Appointment` that a `VisitCard` reads."""
 
     pk: int
-    slot: int | None
+    slot_id: int | None
     doctor: int
     starts_at: datetime
     ends_at: datetime
@@ -83,6 +83,7 @@ class VisitRow:
     cancel_reason: str
     checked_in_at: datetime | None
     needs_rebooking: bool
+    latest_kind: str
     patient: Person | None
     date: date
     location: Location
@@ -118,7 +119,8 @@ class Card(NamedTuple):
     state_text: str
     to_rebook: bool
     time: str
-    actions: tuple[str, ...]  # of `VisitCard`
+    actions: tuple[str, ...]  # as `takes_back`, of `VisitCard`
+    takes_back: str
 
 
 class Cell(NamedTuple):
@@ -202,6 +204,7 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
         visit.needs_rebooking and card.state in {"due", "late", "waiting"},
         time,
         tuple(card.actions),
+        card.takes_back,
     )
 
 
@@ -220,7 +223,10 @@ class Day:
     def __init__(
         self, site: Location, day: date, at: datetime, may_change: bool, offers: Any
     ) -> None:
-        """Read the day in five statements, whatever its size; `offers` are the open ones."""
+        """Read the day in at most four statements, whatever its size; `offers` are the open ones.
+
+        Visits, times, doctors with the numbers above the table, and leave if it can show.
+        """
         self.site, self.day, self.at, self.may_change = site, day, at, may_change
         self.zone: ZoneInfo = site.zone
         [self.span] = spans_of_days(day, day, {site.pk: site.time_zone})
@@ -228,18 +234,18 @@ class Day:
         slots = list(self._read_slots())
         with_visits = {visit.doctor for visit in self.visits}
         keys = with_visits | {slot.doctor for slot in slots}
-        self.columns = self._read_doctors(keys, with_visits)
-        self.leaves = self._read_leaves(keys)
         flagged = Appointment.objects.filter(location=site).to_rebook()
-        counts: Any = Location.objects.filter(pk=site.pk)
-        [(self.flagged, self.offers)] = counts.values_list(number_of(flagged), number_of(offers))
+        numbers = (number_of(flagged), number_of(offers))
+        self.flagged, self.offers, self.columns = self._read_doctors(keys, with_visits, numbers)
+        self.leaves = [] if all(slot.is_open for slot in slots) else self._read_leaves(keys)
         self._arrange(slots)
 
     # --- Read ---
 
     def _read_visits(self) -> Iterator[VisitRow]:
         rows: Any = Appointment.objects.filter(location=self.site, date=self.day)
-        rows = rows.annotate(phone=PHONE).order_by("starts_at", "patient__last_name_key", "pk")
+        rows = rows.with_latest_kind().annotate(phone=PHONE)
+        rows = rows.order_by("starts_at", "patient__last_name_key", "pk")
         for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
             number = Phone(phone) if phone else None
             person = Person(patient, first, last, born, number) if patient else None
@@ -251,16 +257,24 @@ class Day:
         rows = rows.annotate(left=places_left(self.at)).order_by("starts_at", "pk")
         return map(SlotRow._make, rows.values_list(*columns, "schedule__is_active", "left"))
 
-    def _read_doctors(self, keys: set[int], with_visits: set[int]) -> list[Column]:
-        """Return the columns by the doctors' names, without cells."""
+    def _read_doctors(
+        self, keys: set[int], with_visits: set[int], numbers: tuple[Subquery, Subquery]
+    ) -> tuple[int, int, list[Column]]:
+        """Return these two numbers, and the columns by the doctors' names, without cells.
+
+        The numbers come with the rows of the doctors, or alone where there is no doctor.
+        """
         shown = Q(is_active=True) | Q(pk__in=with_visits)
         doctors: Any = Doctor.objects.filter(shown, pk__in=keys)
         doctors = doctors.order_by("last_name_key", "first_name_key", "pk", "specialties__name")
+        rows = list(doctors.values_list(*numbers, *COLUMNS_OF_DOCTOR))
         columns: dict[int, Column] = {}
-        for pk, *name, active, accepts, specialty in doctors.values_list(*COLUMNS_OF_DOCTOR):
+        for _, _, pk, *name, active, accepts, specialty in rows:
             column = Column(pk, " ".join(filter(None, name)), [], active, accepts)
             columns.setdefault(pk, column).specialties.append(specialty or "")
-        return list(columns.values())
+        alone = Location.objects.filter(pk=self.site.pk).values_list(*numbers)
+        flagged, open_offers, *_ = rows[0] if rows else alone.get()
+        return flagged, open_offers, list(columns.values())
 
     def _read_leaves(self, keys: set[int]) -> list[TimeOff]:
         """Return the leave of these doctors and the closures of the site on this day."""
@@ -291,7 +305,7 @@ class Day:
             by_slot[slot.pk] = Block(slot.starts_at, slot.ends_at, slot)
             blocks[slot.doctor].append(by_slot[slot.pk])
         for visit in self.visits:
-            block = by_slot.get(visit.slot) or _block_at(blocks[visit.doctor], visit)
+            block = by_slot.get(visit.slot_id) or _block_at(blocks[visit.doctor], visit)
             block.visits.append(visit)
         for each in blocks.values():
             each.sort(key=lambda block: block.starts_at)
@@ -316,19 +330,20 @@ class Day:
     def _cell(self, column: Column, block: Block) -> Cell:
         standing: list[Card] = []
         canceled: list[Card] = []
+        slot, in_slot = block.slot, 0
         for visit in block.visits:
             time = "" if visit.starts_at == block.starts_at else self.clock(visit.starts_at)
             card = card_of(visit, self.at, self.may_change, time)
             (canceled if card.state == "canceled" else standing).append(card)
-        slot = block.slot
+            in_slot += card.state != "canceled" and visit.slot_id is not None
         if slot is None:
             cell = Cell(f"v{block.visits[0].pk}", 1, closed="no such time any more")
         else:
-            cell = self._cell_of_slot(column, slot, len(standing))
+            cell = self._cell_of_slot(column, slot, in_slot)
         return cell._replace(cards=tuple(standing), canceled=tuple(canceled))
 
-    def _cell_of_slot(self, column: Column, slot: SlotRow, standing: int) -> Cell:
-        """Return the cell without its visits."""
+    def _cell_of_slot(self, column: Column, slot: SlotRow, visits: int) -> Cell:
+        """Return the cell without its visits, of which so many hold a place of the slot."""
         over = slot.ends_at <= self.at
         closed = "" if slot.is_open else self._reason(column, slot)
         if slot.is_open and over and slot.left > 0:
@@ -340,7 +355,7 @@ class Day:
             free=0 if closed or over else max(0, slot.left),
             begun=slot.starts_at <= self.at,
             closed=closed,
-            held=max(0, slot.capacity - slot.left - standing),
+            held=max(0, slot.capacity - slot.left - visits),
             full=slot.is_open and not over and slot.left <= 0,
         )
 
@@ -365,6 +380,11 @@ class Day:
     def is_today(self) -> bool:
         """Whether it is today on the calendar of the site."""
         return self.day == self.site.today(self.at)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the day has ended on the calendar of the site."""
+        return self.day < self.site.today(self.at)
 
     def clock(self, at: datetime) -> str:
         """Return the time on the clock of the site, with its zone on a day that has two."""
@@ -411,10 +431,10 @@ class Day:
 
     @cached_property
     def structure(self) -> str:
-        """A digest of the doctors, the times and where each cell stands."""
+        """A digest of the doctors, the times, where each cell stands, and whether it is today."""
         cells = [[(n, c.key, c.rows) for n, c in each.cells.items()] for each in self.columns]
         heads = [(each.doctor, each.name, each.specialties) for each in self.columns]
-        text = repr((heads, self.edges, cells))
+        text = repr((heads, self.edges, cells, self.is_today, self.is_over))
         return f"{crc32(text.encode()):08x}"
 
     @cached_property

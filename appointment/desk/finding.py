@@ -99,7 +99,8 @@ class PersonPanel(Panel):
 
     def _visits(self, patient: Patient) -> dict[str, Any]:
         """Return the visits from today on, the soonest first, and those before, latest first."""
-        rows: Any = Appointment.objects.at_sites_of(self.user).with_names().filter(patient=patient)
+        mine = Appointment.objects.at_sites_of(self.user).with_names()
+        rows: Any = mine.with_latest_kind().filter(patient=patient)
         # Today begins at different instants at the sites: a visit of the last day may be of today.
         near = list(rows.filter(date__gte=self.at.date() - A_DAY).order_by("starts_at", "pk"))
         ahead = [visit for visit in near if visit.date >= visit.location.today(self.at)]

@@ -96,7 +96,7 @@ class OwnDay:
     """The visits of one doctor on one date, and the coming leave, read in two statements."""
 
     def __init__(self, doctor: Doctor, day: date, clock: Location | None, at: datetime) -> None:
-        rows = Appointment.objects.filter(doctor=doctor, date=day).with_names()
+        rows = Appointment.objects.filter(doctor=doctor, date=day).with_names().with_latest_kind()
         self.visits = [OwnVisit(visit, at) for visit in rows.order_by("starts_at", "pk")]
         coming = TimeOff.objects.filter(doctor=doctor, ends_at__gt=at)
         leave = list(coming.order_by("starts_at", "pk")) if clock else []
@@ -221,7 +221,7 @@ class OwnVisitAction(OwnPage):
         visit = Appointment.objects.filter(doctor=self.own, pk=appointment_id).with_names().first()
         if visit is None:
             raise Http404("The doctor has no such visit.")
-        return self.answer(self.attempt(lambda: self.perform(visit)))
+        return self.answer(self.attempt(lambda: self.perform(visit), visit))
 
     def perform(self, visit: Appointment) -> Said:
         """Call the verb, and say what happened; raises DomainError."""

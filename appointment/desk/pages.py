@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +17,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
@@ -24,7 +25,8 @@ from accounts.audit.models import AuditEvent
 from accounts.models import User
 from accounts.requests import signed_in_user
 from appointment.desk.access import CHANGE_VISITS, VIEW_VISITS, may_see_desk
-from appointment.desk.answers import Said
+from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.cards import VisitCard
 from appointment.desk.navigation import entries_for
 from appointment.models import Appointment
 from doctor.models import Location
@@ -56,13 +58,17 @@ class DeskPage(View):
         """Return the view, for users whom the admin site admits.
 
         A part of a page that a script asks for after the user has signed out is answered with the
-        way to the login page: a redirect would put that page into the part.
+        way to the login page: a redirect would put that page into the part. From there the user
+        comes back to the page, and not to the URL of a part or of an action.
         """
         inner: Any = admin.site.admin_view(super().as_view(**initkwargs))
 
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-            if request.htmx and not admin.site.has_permission(request):  # type: ignore[attr-defined]
-                return HttpResponseClientRedirect(reverse("admin:login"))
+            if not admin.site.has_permission(request):
+                if request.htmx:  # type: ignore[attr-defined]
+                    return HttpResponseClientRedirect(_login_url(request))
+                if request.method == "POST":
+                    return HttpResponseRedirect(_login_url(request))
             answer: HttpResponseBase = inner(request, **kwargs)
             return answer
 
@@ -105,15 +111,16 @@ class DeskPage(View):
         None while there is no location. Raises Http404 for one that the user does not see.
         """
         by_key = {str(site.pk): site for site in self.sites}
+        in_session = self.request.session.get(SITE_IN_SESSION, "")
+        last = by_key.get(in_session) or next(iter(self.sites), None)
         named = self.request.GET.get("location") or self.request.POST.get("location")
         if named:
             if named not in by_key:
                 raise Http404("There is no such location.")
-            if self.request.session.get(SITE_IN_SESSION) != named and not self.request.htmx:  # type: ignore[attr-defined]
+            if by_key[named] != last and not self.request.htmx:  # type: ignore[attr-defined]
                 self.request.session[SITE_IN_SESSION] = named
             return by_key[named]
-        last = self.request.session.get(SITE_IN_SESSION, "")
-        return by_key.get(last) or next(iter(self.sites), None)
+        return last
 
     def date(self, name: str = "date") -> date:
         """Return the date that this parameter names, else today at the site.
@@ -181,13 +188,25 @@ class DeskPage(View):
         known = {"kind": kind or self.kind, "role": self.role}
         AuditEvent.objects.record(action, self.audited_model, **known)
 
-    def attempt(self, verb: Callable[[], Said]) -> Said:
-        """Call the verb in one transaction; return what it says, or the reason of the refusal."""
+    def attempt(self, verb: Callable[[], Said], visit: Appointment | None = None) -> Said:
+        """Call the verb in one transaction; return what it says, or the reason of the refusal.
+
+        A refusal of an action on a visit also says how the visit stands now.
+        """
         try:
             with transaction.atomic():
                 return verb()
         except REFUSALS as error:
-            return Said(refusal_text(error), refused=True)
+            stands = [self._stands(visit)] if visit else []
+            return Said(" ".join([refusal_text(error), *stands]), refused=True)
+
+    def _stands(self, visit: Appointment) -> str:
+        """Return the sentence that says how the visit stands now; it may be deleted."""
+        try:
+            visit.reload()
+        except ObjectDoesNotExist:
+            return visit_sentence(visit, "had this visit")
+        return visit_sentence(visit, f"is {VisitCard(visit, self.at).stands}")
 
     def answer(self, said: Said, template: str = "desk/said.html", **more: Any) -> HttpResponse:
         """Answer an action: a sentence in the live region, and the page reads its data again.
@@ -203,14 +222,19 @@ class DeskPage(View):
             return trigger_client_event(response, CHANGED)
         level = messages.ERROR if said.refused else messages.SUCCESS
         messages.add_message(self.request, level, said.text)
-        return HttpResponseRedirect(said.then or self._came_from())
+        return HttpResponseRedirect(said.then or page_of(self.request))
 
-    def _came_from(self) -> str:
-        """Return the page of this host whose form was sent, or the day."""
-        referrer = self.request.headers.get("Referer", "")
-        hosts = {self.request.get_host()}
-        safe = url_has_allowed_host_and_scheme(referrer, hosts, self.request.is_secure())
-        return referrer if safe else reverse("desk:day")
+
+def page_of(request: HttpRequest) -> str:
+    """Return the page of this host that has sent the request, or the day."""
+    page = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    safe = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
+    return page if safe else reverse("desk:day")
+
+
+def _login_url(request: HttpRequest) -> str:
+    """Return the URL of the login page that leads back to the page of the request."""
+    return f"{reverse('admin:login')}?{urlencode({REDIRECT_FIELD_NAME: page_of(request)})}"
 
 
 def refusal_text(error: Exception) -> str:

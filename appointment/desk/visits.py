@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from appointment.admin.forms import ReasonField
+from appointment.desk.access import CHANGE_VISITS
 from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.cards import VisitCard
 from appointment.desk.moving import FreeTimes
 from appointment.desk.panels import VisitPanel, visit_line
-from appointment.exceptions import CancelDeadlinePassed, NotCancelable
+from appointment.exceptions import CancelDeadlinePassed, NotCancelable, NothingToUndo
 from appointment.models import Appointment
 from appointment.models.event import Status
 from doctor.exceptions import SlotInPast, TooFar, TooManyAppointments, TooSoon
@@ -34,7 +35,6 @@ WAIVED_WITH_A_REASON = (
 BEGUN = "The visit has begun."
 TOO_LATE = "The site's deadline to cancel or move has passed."
 TAKEN_BACK = "The cancelation was taken back at the desk."
-NOW = {"due": "due", "late": "due", "waiting": "waiting", "done": "done", "no-show": "a no-show"}
 
 
 class VisitAction(VisitPanel):
@@ -52,7 +52,7 @@ class VisitAction(VisitPanel):
         visit = self.visit(appointment_id)
         if VisitCard(visit, self.at).state in self.after:
             return self.answer(self.said(visit))
-        return self.answer(self.attempt(partial(self.act, visit)))
+        return self.answer(self.attempt(partial(self.act, visit), visit))
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence."""
@@ -88,12 +88,16 @@ class AskingPanel(VisitPanel):
     Where the verb refuses for want of one, the panel asks for it and sends the form once more.
     """
 
+    permission = CHANGE_VISITS
+
     def override(self) -> str:
         """Return the reason for which the user sets a rule aside; raises ValidationError."""
         return ReasonField().clean(self.request.POST.get("override_reason", ""))
 
-    def attempt_or_ask(self, act: Callable[[], Said], words: str, **fields: Any) -> HttpResponse:
-        """Call the verb; where it needs a reason, ask for it in the panel.
+    def attempt_or_ask(
+        self, act: Callable[[Appointment], Said], visit: Appointment, words: str, **fields: Any
+    ) -> HttpResponse:
+        """Call the verb on the visit; where it needs a reason, ask for it in the panel.
 
         `words`: of the button, such as "Move". `fields`: what the form sends again.
         """
@@ -102,13 +106,13 @@ class AskingPanel(VisitPanel):
         def verb() -> Said:
             nonlocal waivable
             try:
-                return act()
-            except WAIVED_WITH_A_REASON:
-                waivable = not self.request.POST.get("override_reason")
+                return act(visit)
+            except WAIVED_WITH_A_REASON as refusal:
+                waivable = _is_waivable(refusal, visit)
                 raise
 
-        said = self.attempt(verb)
-        if said.refused and waivable:
+        said = self.attempt(verb, visit)
+        if said.refused and waivable and not self.request.POST.get("override_reason"):
             return self.answer_panel(said, "desk/anyway.html", words=words, fields=fields)
         return self.answer_panel(said, **self.after(said))
 
@@ -118,21 +122,34 @@ class AskingPanel(VisitPanel):
 
 
 class Undo(AskingPanel):
-    """Take back the last check-in, done, no-show or cancelation of a visit."""
+    """Take back the last check-in, done, no-show or cancelation of a visit.
+
+    `?of=` names the kind of the event that the page has shown: what another user has done since is
+    not taken back.
+    """
+
+    @property
+    def of(self) -> str:
+        """The kind of event to take back; an empty text means the last one, whatever it is."""
+        return self.request.GET.get("of") or self.request.POST.get("of") or ""
 
     def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Take it back and say how the visit stands now."""
-        return self.attempt_or_ask(partial(self.act, self.visit(appointment_id)), "Undo")
+        visit = self.visit(appointment_id)
+        return self.attempt_or_ask(self.act, visit, "Undo", of=self.of)
 
     def act(self, visit: Appointment) -> Said:
-        """Call the verb; returns the sentence."""
+        """Call the verb; returns the sentence. A second click is answered as the first."""
+        undo = partial(visit.undo, by=self.user, at=self.at, of=self.of)
         try:
-            visit.undo(by=self.user, at=self.at, override_reason=self.override())
+            undo(override_reason=self.override())
         except (SlotInPast, TooSoon, TooFar):  # the visit was booked in time, or with a reason
-            visit.undo(by=self.user, at=self.at, override_reason=TAKEN_BACK)
+            undo(override_reason=TAKEN_BACK)
+        except NothingToUndo:
+            if not visit.events.was_undone(self.of):
+                raise
         visit.reload()
-        state = NOW.get(VisitCard(visit, self.at).state, "as before")
-        return Said(visit_sentence(visit, f"is {state} again"))
+        return Said(visit_sentence(visit, f"is {VisitCard(visit, self.at).stands} again"))
 
 
 class Cancel(AskingPanel):
@@ -151,8 +168,7 @@ class Cancel(AskingPanel):
         """Cancel the visit."""
         reason = request.POST.get("reason", "")
         fields = {"reason": reason, "detail": request.POST.get("detail", "")}
-        act = partial(self.act, self.visit(appointment_id))
-        return self.attempt_or_ask(act, "Cancel", **fields)
+        return self.attempt_or_ask(self.act, self.visit(appointment_id), "Cancel", **fields)
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence."""
@@ -180,7 +196,11 @@ class Cancel(AskingPanel):
 
 
 class Move(AskingPanel):
-    """Move a visit to another time of the week."""
+    """Move a visit to another time of the week.
+
+    `was`: the key of the time that the page has shown. A visit that another user has moved since
+    stays where it is.
+    """
 
     part = "desk/move.html"
 
@@ -191,21 +211,24 @@ class Move(AskingPanel):
 
     def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Move the visit to the chosen time."""
-        visit, slot = self.visit(appointment_id), self.key("slot")
-        self.moved = visit
-        act = partial(self.act, visit, slot or 0)
-        return self.attempt_or_ask(act, "Move", slot=slot or "")
+        self.moved = self.visit(appointment_id)
+        fields = {name: self.key(name) or "" for name in ("slot", "was")}
+        return self.attempt_or_ask(self.act, self.moved, "Move", **fields)
 
-    def act(self, visit: Appointment, slot: int) -> Said:
+    def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence, with the way back if the old time can be booked."""
+        slot, was = self.key("slot") or 0, self.key("was")
         if visit.slot_id == slot and visit.moved:  # a second click is answered as the first
             return Said(visit_sentence(visit, "is moved"))
         old, zone = visit.slot_id, visit.location.zone
         start = instant_text(visit.starts_at, zone)
         override = self.override()
         visit.reschedule(to=slot, by=self.user, at=self.at, override_reason=override)
+        if was not in {None, visit.events.latest("pk").from_slot}:
+            raise ValidationError("Another user has moved this visit meanwhile.")
         free = Slot.objects.of_key(old).bookable(self.at).exists()
-        back = f"{reverse('desk:visit-move', args=[visit.pk])}?slot={old}" if free else ""
+        query = f"?slot={old}&was={slot}" if free else ""
+        back = query and reverse("desk:visit-move", args=[visit.pk]) + query
         return Said(visit_sentence(visit, f"is moved from {start}"), undo=back)
 
     def after(self, said: Said) -> dict[str, Any]:
@@ -227,8 +250,16 @@ class Move(AskingPanel):
 
 
 def undo_url(visit: Appointment) -> str:
-    """Return the URL that takes back the last change of the visit."""
-    return reverse("desk:visit-undo", args=[visit.pk])
+    """Return the URL that takes back the last change of the visit; "" if it cannot be undone."""
+    event = visit.events.latest_undoable()
+    return f"{reverse('desk:visit-undo', args=[visit.pk])}?of={event.kind}" if event else ""
+
+
+def _is_waivable(refusal: DomainError, visit: Appointment) -> bool:
+    """Whether a reason sets the refusal aside: only a visit that is scheduled can be changed."""
+    if not isinstance(refusal, NotCancelable):
+        return True
+    return Appointment.objects.filter(pk=visit.pk, status=Status.SCHEDULED).exists()
 
 
 def needs_a_reason(visit: Appointment, at: Any) -> str:

@@ -108,6 +108,16 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
         """Load the doctor, the location and the patient in the same query."""
         return self.select_related("doctor", "location", "patient")
 
+    def with_latest_kind(self) -> "AppointmentQuerySet":
+        """Add `latest_kind`: that of the latest event; empty for one that is due, as it was booked.
+
+        A call without an answer is passed over.
+        """
+        events: Any = AppointmentEvent.objects.filter(appointment=models.OuterRef("pk"))
+        due = models.When(status=LIVE, checked_in_at=None, then=models.Value(""))
+        kind: Any = models.Case(due, default=models.Subquery(events.kind_of_latest()))
+        return self.annotate(latest_kind=kind)
+
     # --- Verbs ---
 
     @retry_on_stale_lock

@@ -1,6 +1,6 @@
 """The statuses of an appointment, and the append-only events of its history."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -34,8 +34,20 @@ class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
 
         A call without an answer changes nothing of the visit, and is passed over.
         """
-        latest = self.exclude(kind=self.model.Kind.CALLED).order_by("pk").last()
+        latest = self._changes().last()
         return latest if latest and latest.kind in latest.UNDOABLE else None
+
+    def was_undone(self, kind: str) -> bool:
+        """Whether the latest of these events, of one visit, took back one of this kind."""
+        latest = self._changes().last()
+        return bool(latest and latest.undoes and latest.undoes == kind)
+
+    def kind_of_latest(self) -> models.QuerySet[Any, str]:
+        """Return the kind of the latest of these events, as a subquery of one value."""
+        return self._changes().reverse().values("kind")[:1]
+
+    def _changes(self) -> Self:
+        return self.exclude(kind=self.model.Kind.CALLED).order_by("pk")
 
     def blank_free_text(self, appointments: models.QuerySet[Any]) -> None:
         """Blank the free text in the events of these appointments, whose patient is erased."""

@@ -30,6 +30,7 @@ Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
 
+CHANGED_SINCE = "Another user has changed this visit meanwhile: that is not taken back."
 WALK_IN = "Walk-in"  # why staff set rules aside for a patient who stands at the desk
 COPIED_COLUMNS = ("doctor_id", "location_id", "starts_at", "ends_at")  # of a slot
 
@@ -230,24 +231,29 @@ class Lifecycle(models.Model):
 
     @retry_on_stale_lock
     def undo(
-        self, by: User | None = None, at: datetime | None = None, override_reason: str = ""
+        self,
+        by: User | None = None,
+        at: datetime | None = None,
+        override_reason: str = "",
+        of: str = "",
     ) -> Self:
         """Take back the latest event of the visit: check-in, completion, no-show or cancelation.
 
-        A canceled visit takes its place again by the booking rules; with an `override_reason` staff
-        set aside those that staff may. Raises NothingToUndo for any other latest event,
-        InvalidTransition once the patient has been erased, the first booking rule against the
-        visit, as one of `doctor.exceptions.REFUSALS`, and PermissionDenied for an `override_reason`
-        of a doctor. Locks the user, the patient, the slot, waitlist entries, then the appointment.
+        `of`: the kind of that event, where the caller means no other one. A canceled visit takes
+        its place again by the booking rules; with an `override_reason` staff set aside those that
+        staff may. Raises NothingToUndo for any other latest event, InvalidTransition once the
+        patient has been erased, the first booking rule against the visit, as one of
+        `doctor.exceptions.REFUSALS`, and PermissionDenied for an `override_reason` of a doctor.
+        Locks the user, the patient, the slot, waitlist entries, then the appointment.
         """
         at = at or timezone.now()
         acts_as_staff(by, CHANGE_PERMISSION, self.patient, override_reason, self.location_id)
         restore = RestoreAppointment(self, at, waive=bool(override_reason))
         with restore.transaction():
-            self._undoable()
+            self._undoable(of)
             restore.lock_patient_of_visit(InvalidTransition)
             slots = self._lock_slot()
-            event = self._undoable()
+            event = self._undoable(of)
             changes: dict[str, Any] = {"status": event.from_status}
             if event.kind == Kind.CHECKED_IN:
                 changes["checked_in_at"] = None
@@ -262,11 +268,13 @@ class Lifecycle(models.Model):
             self._save_undone(event, changes, by, at, override_reason)
         return self
 
-    def _undoable(self) -> AppointmentEvent:
+    def _undoable(self, of: str = "") -> AppointmentEvent:
         """Return the latest event of the visit; raises NothingToUndo if it cannot be undone."""
         event = AppointmentEvent.objects.filter(appointment=self.pk).latest_undoable()
         if event is None:
             raise NothingToUndo
+        if of not in {"", event.kind}:
+            raise NothingToUndo(staff_message=CHANGED_SINCE)
         return event
 
     def _scheduled_again(self, slots: list[Slot]) -> dict[str, Any]:

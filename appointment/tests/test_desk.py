@@ -1,5 +1,7 @@
 """The frame of the desk: who may open its pages, where `/admin/` leads, what is recorded."""
 
+from urllib.parse import quote
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -35,5 +37,13 @@ def test_a_page_records_one_event_of_its_kind_and_a_made_up_site_is_absent(desk:
 
 
 def test_a_part_asked_for_after_signing_out_leads_to_the_login_page() -> None:
-    answer = Client().get("/admin/desk/", headers={"hx-request": "true"})
-    assert answer["HX-Redirect"] == reverse("admin:login")
+    page = "http://testserver/admin/desk/?date=2026-12-02"
+    login = f"/admin/login/?next={quote(page, safe='')}"
+    part = Client().post(
+        "/admin/desk/changes/", headers={"hx-request": "true", "hx-current-url": page}
+    )
+    assert part["HX-Redirect"] == login
+    action = Client().post("/admin/desk/visits/1/check-in/", headers={"referer": page})
+    assert action["Location"] == login
+    foreign = Client().post("/admin/desk/changes/", headers={"referer": "http://other.example/"})
+    assert foreign["Location"] == "/admin/login/?next=%2Fadmin%2Fdesk%2F"

@@ -9,6 +9,8 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 12, 2, 11, 0, tzinfo=UTC)  # a Wednesday; 12:00 in Madrid
 DAY = NOON.date()
 HTMX = {"hx-request": "true"}
-STATEMENTS = 12  # of a page; its refresh records nothing and needs one less
+STATEMENTS = 12  # of a page, at most; its refresh records nothing and needs one less
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +101,7 @@ def test_each_visit_stands_at_its_time_with_its_state_and_what_can_be_done(
     waiting = AppointmentFactory(slot=slots[2], checked_in_at=NOON - timedelta(minutes=12))
     AppointmentFactory(slot=slots[3])
     gone = AppointmentFactory(slot=slots[4], status=Status.CANCELED, canceled_at=NOON)
-    AppointmentFactory(slot=slots[5], status=Status.COMPLETED)
+    AppointmentFactory(slot=slots[5]).check_in().complete()
     Slot.objects.filter(pk=gone.slot_id).update(taken=0)
     html = open_day(desk, here)
     assert cell(html, slots[0]) == (
@@ -197,6 +199,8 @@ def test_staff_who_may_only_look_see_no_button(here: Location) -> None:
     assert "<button" not in html.partition('id="day"')[2]
     assert desk.post(f"/admin/desk/visits/{visit.pk}/check-in/").status_code == 403
     assert desk.get("/admin/desk/search/", {"q": "Ruiz"}).status_code == 403
+    for panel in ("move", "cancel"):
+        assert desk.get(f"/admin/desk/visits/{visit.pk}/{panel}/").status_code == 403
 
 
 # --- The refresh ----------------------------------------------------------------------------------
@@ -236,6 +240,21 @@ def test_a_refresh_sends_the_whole_table_when_its_times_have_changed(
         ).status_code
         == 200
     )
+
+
+def test_a_page_left_open_past_midnight_says_that_the_day_is_over(
+    staff: User, here: Location, noon: Any
+) -> None:
+    session(here, 14, 15)
+    noon.move_to(datetime(2026, 12, 2, 22, 59, tzinfo=UTC))
+    desk = signed_in(staff)
+    html = open_day(desk, here)
+    assert 'id="day-when"><span class="desk-tag">today</span>' in html
+    assert f'href="/admin/desk/?location={here.pk}">Today' in html  # of the day it is then
+    noon.move_to(datetime(2026, 12, 2, 23, 1, tzinfo=UTC))  # 00:01 in Madrid
+    sent = refresh(desk, html).content.decode()
+    assert "this day is over" in sent
+    assert "/walk-in/" not in sent
 
 
 # --- The audit ------------------------------------------------------------------------------------
@@ -291,9 +310,17 @@ def fill(site: Location, doctors: int, visits: int) -> None:
 
 @pytest.mark.both_databases
 def test_a_day_takes_as_many_statements_for_thirty_doctors_as_for_one(
-    desk: Client, here: Location
+    member: User, here: Location, settings: Any
 ) -> None:
-    desk.get("/admin/desk/", {"location": here.pk})  # the session keeps the site
+    settings.ADMIN_SECOND_FACTOR = True
+    code = TOTPDevice.objects.create(user=member, name="App", confirmed=True)
+    desk, training = signed_in(member), session(here, 14, 16)
+    browser = desk.session
+    browser[DEVICE_ID_SESSION_KEY] = code.persistent_id
+    browser.save()
+    TimeOffFactory(
+        doctor=training[0].doctor, starts_at=training[0].starts_at, ends_at=training[3].ends_at
+    )
     for doctors, visits in ((1, 1), (29, 3)):
         fill(here, doctors, visits)
         with counted_statements() as page:

@@ -17,6 +17,7 @@ from doctor.tests.factories import DoctorFactory, ScheduleFactory, SpecialtyFact
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
+from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 12, 2, 11, 0, tzinfo=UTC)  # a Wednesday; 12:00 in Madrid
@@ -82,7 +83,7 @@ def test_each_click_is_answered_by_a_sentence_and_a_way_back(
 ) -> None:
     html = click(desk, visit, "check-in")
     assert said(html) == sentence("is checked in")
-    assert f'action="/admin/desk/visits/{visit.pk}/undo/"' in html
+    assert f'action="/admin/desk/visits/{visit.pk}/undo/?of=checked_in"' in html
     assert said(click(desk, visit, "check-in")) == sentence("is checked in")  # a double click
     html = click(desk, visit, "undo")
     assert said(html) == sentence("is due again")
@@ -123,7 +124,8 @@ def test_a_visit_is_canceled_for_a_reason_from_the_list(desk: Client, visit: App
         "Patient asked", "Doctor ill", "Booked by mistake", "Other",
     ]  # fmt: skip
     assert "override_reason" not in asked
-    assert said(click(desk, visit, "cancel", panel=1, reason="made up")) == "Choose a reason."
+    refused = said(click(desk, visit, "cancel", panel=1, reason="made up"))
+    assert refused == f"Choose a reason. {sentence('is due')}"
     html = click(desk, visit, "cancel", panel=1, reason="Doctor ill", detail="flu")
     assert said(html) == sentence("is canceled")
     assert (visit.status, visit.cancel_reason) == (Status.CANCELED, "Doctor ill: flu")
@@ -243,3 +245,123 @@ def test_a_person_shows_visits_today_and_ahead_the_last_ones_and_the_way_to_book
     assert f"/admin/desk/visits/{visit.pk}/check-in/" in ahead
     assert "Mon 23 Nov 2026" in before
     assert f'/admin/desk/book/?patient={visit.patient_id}"' in html
+
+
+# --- Two desks at once ----------------------------------------------------------------------------
+
+
+def test_a_refusal_names_the_visit_and_how_it_stands(
+    desk: Client, staff: User, visit: Appointment, slots: list[Slot]
+) -> None:
+    visit.check_in()
+    assert said(click(desk, visit, "no-show")).endswith(f"first. {sentence('is waiting')}")
+    visit.cancel(by=staff, override_reason="Asked")
+    assert said(click(desk, visit, "done")).endswith(sentence("is canceled"))
+    html = click(desk, visit, "move", panel=1, slot=slots[2].pk)
+    assert said(html).endswith(sentence("is canceled"))
+    assert "This visit is canceled by now." in html
+    assert "anyway" not in html  # no reason makes it possible
+
+
+def test_an_undo_takes_back_what_the_page_has_shown_and_no_other_change(
+    desk: Client, visit: Appointment
+) -> None:
+    visit.check_in()
+    visit.complete()
+    checked_in, done = "undo/?of=checked_in", "undo/?of=completed"
+
+    def undo(path: str) -> str:
+        answer = desk.post(f"/admin/desk/visits/{visit.pk}/{path}", headers=HTMX)
+        return said(answer.content.decode())
+
+    refused = "Another user has changed this visit meanwhile: that is not taken back. {}"
+    assert undo(checked_in) == refused.format(sentence("is done"))
+    assert undo(done) == sentence("is waiting again")
+    assert undo(done) == sentence("is waiting again")  # a double click
+    assert undo(checked_in).startswith("There is nothing to undo")
+    again = click(desk, visit, "check-in")
+    assert said(again) == sentence("is checked in")
+    assert "Undo" not in again  # an undo is not undone
+
+
+def test_undo_is_offered_where_there_is_one(
+    desk: Client, staff: User, visit: Appointment, slots: list[Slot]
+) -> None:
+    def offered() -> list[str]:
+        day = desk.get("/admin/desk/").content.decode()
+        person = desk.get(f"/admin/desk/people/{visit.patient_id}/", headers=HTMX)
+        found = [re.findall(r'formaction="[^"]*undo/\?of=(\w+)"', html)
+                 for html in (day, person.content.decode())]  # fmt: skip
+        assert found[0] == found[1]
+        return found[0]
+
+    assert offered() == []
+    visit.check_in()
+    assert offered() == ["checked_in"]
+    visit.complete()
+    assert offered() == ["completed"]
+    visit.undo()
+    assert offered() == []
+    visit.reschedule(slots[1], by=staff, override_reason="Asked")
+    assert offered() == []  # though the patient has checked in
+    visit.cancel(by=staff, override_reason="Asked")
+    assert offered() == ["canceled"]
+    Appointment.objects.update(slot=None)
+    assert offered() == []
+
+
+def test_a_move_leaves_a_visit_that_another_desk_has_moved(
+    desk: Client, visit: Appointment, slots: list[Slot]
+) -> None:
+    panel = desk.get(f"/admin/desk/visits/{visit.pk}/move/", headers=HTMX).content.decode()
+    assert f'name="was" value="{slots[0].pk}"' in panel
+    visit.reschedule(slots[1])
+    html = click(desk, visit, "move", panel=1, slot=slots[2].pk, was=slots[0].pk)
+    assert said(html).startswith("Another user has moved this visit meanwhile. Ana Ruiz is due:")
+    assert "13:30 CET" in said(html)
+    assert (visit.slot_id, visit.events.count()) == (slots[1].pk, 2)
+    assert f'name="was" value="{slots[1].pk}"' in html
+    moved = click(desk, visit, "move", panel=1, slot=slots[2].pk, was=slots[1].pk)
+    assert f"move/?slot={slots[1].pk}&amp;was={slots[2].pk}" in moved
+    assert_balanced(slots[1])
+
+
+def at_once(staff: User, visit: Appointment, *requests: tuple[str, dict[str, Any]]) -> list[str]:
+    """Send the requests from as many desks at the same moment; return their sentences."""
+    desks = [Client(headers=HTMX) for _ in requests]
+    for each in desks:
+        each.force_login(staff)
+
+    def send(number: int) -> str:
+        verb, form = requests[number]
+        answer = desks[number].post(f"/admin/desk/visits/{visit.pk}/{verb}/", form)
+        return said(answer.content.decode())
+
+    outcomes = run_together(len(desks), send)
+    visit.refresh_from_db()
+    return [str(each) for each in outcomes]
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_of_two_desks_that_change_a_visit_at_once_one_is_told_how_it_stands(
+    staff: User, visit: Appointment, slots: list[Slot], noon: Any
+) -> None:
+    was = {"panel": 1, "was": slots[0].pk}
+    moves = [("move", {**was, "slot": slots[n].pk}) for n in (1, 2)]
+    answers = at_once(staff, visit, *moves)
+    [lost] = [n for n, text in enumerate(answers) if "is moved from" not in text]
+    assert answers[lost].startswith("Another user has moved this visit meanwhile. Ana Ruiz is due")
+    assert (visit.slot, visit.events.count()) == (slots[2 - lost], 2)
+    for slot in slots[:3]:
+        assert_balanced(slot)
+    noon.move_to(visit.starts_at)
+    visit.check_in()
+    undone, done = at_once(staff, visit, ("undo", {"of": "checked_in"}), ("done", {}))
+    kinds = list(visit.events.order_by("pk").values_list("kind", flat=True)[3:])
+    if "is due again" in undone:
+        assert kinds == ["undone", "completed"]  # the visit has begun
+    else:
+        assert "that is not taken back" in undone
+        assert kinds == ["completed"]
+    assert "is done" in done
