@@ -406,12 +406,16 @@ class BookingView(DeskPage):
     def _said_of(self, answer: Answer, choice: Choice) -> tuple[Said, Appointment | None]:
         """Return the sentence about the booked visit, and the visit.
 
-        A form that was sent again with another time has booked nothing more: the sentence says so.
+        A form that was sent again with another time or person has booked nothing more: the sentence
+        says so. It says how the visit stands now.
         """
         first = json.loads(answer.body)
         visit = Appointment.objects.at_sites_of(self.user).with_names().get(pk=first["visit"])
-        if answer.is_replay and choice.slot != first["slot"]:
+        person = choice.patient or (self.person and self.person.pk) or visit.patient_id
+        if (choice.slot, person) != (first["slot"], visit.patient_id):
             return Said(BOOKED_BEFORE, refused=True, links=(self._new_booking(),)), None
+        if visit.status != LIVE:
+            return Said(visit_sentence(visit, f"is {visit.get_status_display().lower()}")), visit
         return Said(visit_sentence(visit, self.done)), visit
 
     @property

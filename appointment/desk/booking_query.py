@@ -28,6 +28,7 @@ TIMES_SHOWN = 12
 MOST_TIMES = 120
 MOST_NAMES = 20  # doctors proposed while one types
 A_DAY = timedelta(days=1)
+LONGEST = 2 * A_DAY  # a time is shorter
 DAYS_OF_PART = 62  # days in which a morning, an afternoon or an evening is looked for
 PARTS = {
     "morning": (time(0), time(12)),
@@ -127,9 +128,9 @@ class FreeTimes:
     def times(self) -> list[OfferedTime]:
         """The times, soonest first."""
         wish = self.wish
-        # A time is shorter than two days. Without this bound the index is read from its beginning
-        # where a reason lets times that have begun be booked.
-        slots = Slot.objects.filter(starts_at__gt=self.at - 2 * A_DAY)
+        # Without this bound the index is read from its beginning where a reason lets times that
+        # have begun be booked.
+        slots = Slot.objects.filter(starts_at__gt=self.at - LONGEST)
         if self.doctors is not None:
             slots = slots.filter(doctor__in=self.doctors.order_by().values("pk"))
         if wish.location or self.user.sites is not None:
@@ -261,7 +262,8 @@ def context_for(
     """
     if person is None:
         return BookingContext(at, tuple(locations), waived=WAIVABLE if waive else frozenset())
-    return booking_context(person, at, locations, (at, at), waive=waive)
+    # A time that has begun can be booked with a reason: a visit that is over may overlap it.
+    return booking_context(person, at, locations, (at - LONGEST, at), waive=waive)
 
 
 def context_without_waiver(context: BookingContext) -> BookingContext:

@@ -1,9 +1,11 @@
 """The booking page of the desk: a person, what they want, and the next free times to click."""
 
-from datetime import time
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import AuditEvent, User
@@ -130,6 +132,10 @@ def test_a_form_that_is_sent_twice_books_once(desk: Client, maria: Patient) -> N
     assert "has booked before" in other.context["said"].text
     assert Appointment.objects.count() == 1
     assert_balanced(first)
+    nora = {**form, "patient": PatientFactory(user=None).pk}
+    assert "has booked before" in desk.post(BOOK, nora, headers=SCRIPT).context["said"].text
+    Appointment.objects.get().cancel()
+    assert "Maria García is canceled" in desk.post(BOOK, form, headers=SCRIPT).context["said"].text
     Appointment.objects.get().discard()
     assert desk.post(BOOK, form, headers=SCRIPT).context["said"].refused
 
@@ -443,3 +449,54 @@ def test_staff_of_a_site_enter_a_person_of_another_site_without_learning_of_the_
     assert done.status_code == 302
     visit = Appointment.objects.get(slot=slot)
     assert visit.patient != maria
+
+
+def test_a_time_that_has_begun_is_not_listed_beside_a_visit_that_is_over(
+    desk: Client, maria: Patient
+) -> None:
+    session = {"date": day_ahead(0), "end_time": time(10, 30)}
+    over = ScheduleFactory(**session, start_time=time(9)).slots.earliest("starts_at")
+    long = ScheduleFactory(**session, start_time=time(9, 15), slot_minutes=60).slots.get()
+    AppointmentFactory(slot=over, patient=maria)
+    with time_machine.travel(over.ends_at + timedelta(minutes=5), tick=False):
+        wanted = {"because": "Urgent", "doctor": long.doctor_id}
+        assert times(desk, **wanted) == [long.pk]
+        assert times(desk, **wanted, patient=maria.pk) == []
+        free = desk.get("/admin/desk/free/", {"slot": long.pk, "patient": maria.pk})
+    assert "another appointment at that time" in free.content.decode()
+
+
+def test_both_hours_of_the_night_that_has_one_twice_are_listed(desk: Client) -> None:
+    autumn = date(2027, 10, 31)
+    hours = {"start_time": time(2), "end_time": time(3), "slot_minutes": 30}
+    ScheduleFactory(date=autumn, location=LocationFactory(horizon_days=None), **hours)
+    page = desk.get(BOOK, {"from": autumn}).content.decode()
+    for start in ("02:30 CEST", "02:30 CET"):
+        assert page.count(f"Sun 31 Oct 2027, {start}") == 1
+
+
+def test_staff_who_may_book_and_not_change_get_no_way_to_change_and_no_one_else_books(
+    desk: Client, staff: User, maria: Patient, doctor_user: User
+) -> None:
+    slot, free, *_ = ScheduleFactory().slots.order_by("starts_at")
+    group = staff.groups.get()
+    change = Permission.objects.get(codename="change_appointment")
+    group.permissions.remove(change)
+    html = desk.post(BOOK, {"patient": maria.pk, "time": slot.pk}, headers=SCRIPT).content.decode()
+    assert "Maria García is booked" in html
+    assert "Undo" not in html
+    assert "/cancel/" not in html
+    group.permissions.remove(Permission.objects.get(codename="add_appointment"))
+    group.permissions.add(change)
+    assert desk.get(BOOK).status_code == 403
+    assert desk.post(BOOK, {"patient": maria.pk, "time": free.pk}).status_code == 403
+    as_doctor = Client()
+    as_doctor.force_login(doctor_user)
+    assert as_doctor.get(BOOK).status_code in {302, 403}
+    assert as_doctor.post(BOOK, {"patient": maria.pk, "time": free.pk}).status_code in {302, 403}
+    assert Appointment.objects.count() == 1
+
+
+def test_the_browser_loads_a_whole_page_when_the_user_goes_back(desk: Client) -> None:
+    """A part of a page in place of the whole would have neither heading nor style."""
+    assert '"refreshOnHistoryMiss": true' in desk.get(BOOK).content.decode()
