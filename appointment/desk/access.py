@@ -14,6 +14,7 @@ from doctor.models import Doctor, Location, Schedule
 VIEW_VISITS = "appointment.view_appointment"
 ADD_VISITS = "appointment.add_appointment"
 CHANGE_VISITS = "appointment.change_appointment"
+VIEW_PATIENTS = "patient.view_patient"
 VIEW_OWN_DAY = "appointment.view_own_day"
 TWO_YEARS = timedelta(days=731)
 

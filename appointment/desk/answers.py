@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from appointment.models import Appointment
+from doctor.models import Slot
 from extensions.formats import instant_text
 
 
@@ -28,5 +29,16 @@ def visit_sentence(visit: Appointment, done: str) -> str:
     `done`: what happened, such as "is booked". The time is on the clock of the site.
     """
     person = visit.patient.name if visit.patient else "A person who has been erased"
-    start = instant_text(visit.starts_at, visit.location.zone)
-    return f"{person} {done}: {visit.doctor}, {start}, {visit.location}."
+    return _sentence(person, done, visit)
+
+
+def not_booked_sentence(person: str, slot: Slot | None, why: str) -> str:
+    """Return the sentences that say for whom which time was not booked, and why."""
+    if slot is None:
+        return f"{person} is not booked: {why}"
+    return f"{_sentence(person, 'is not booked', slot)} {why}"
+
+
+def _sentence(person: str, done: str, place: Appointment | Slot) -> str:
+    start = instant_text(place.starts_at, place.location.zone)
+    return f"{person} {done}: {place.doctor}, {start}, {place.location}."

@@ -68,9 +68,9 @@ class BookPage(BookingView):
             raise Http404("There is no such visit.")
         if self.request.GET.get("fragment") == "confirmation":
             template = "desk/booking/confirmation.html"
-            return self.page(template=template, **confirmation_of(visit))
+            return self.page(template=template, **confirmation_of(visit, self.at))
         self.record_person(visit.patient)
-        return self.page(**confirmation_of(visit))
+        return self.page(**confirmation_of(visit, self.at))
 
     # --- What is wanted ---
 
@@ -85,7 +85,7 @@ class BookPage(BookingView):
         shown = sent.get("show", "")
         more = int(shown) if shown.isascii() and shown.isdecimal() and len(shown) < 4 else 0
         return Wish(
-            who=doctor.name if doctor else (who or "")[:200],
+            who=doctor.name if doctor else (who or "").replace("\0", "")[:200],
             doctor=doctor.pk if doctor else None,
             location=self._location(),
             first=self._first(),
@@ -102,17 +102,16 @@ class BookPage(BookingView):
     @cached_property
     def chosen(self) -> list[OfferedTime]:
         """The time that the page was opened for, with the first rule against it, or nothing."""
-        key = self.key("slot")
-        if key is None:
+        slot = self.named_slot
+        if slot is None:
             return []
-        slot = self.slot_of(key)
         context = context_for(self.person, self.at, [slot.location], waive=bool(self.because))
-        return offered(Slot.objects.of_key(key), context)
+        return offered(Slot.objects.of_key(slot.pk), context)
 
     def _doctor(self) -> Doctor | None:
         key = self.key("doctor")
         found = None if key is None else Doctor.objects.active().filter(pk=key).first()
-        if key is not None and found is None:
+        if key is not None and found is None and self.is_opened:
             raise Http404("There is no such doctor.")
         return found
 

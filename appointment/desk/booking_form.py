@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
@@ -21,19 +22,13 @@ from django_htmx.http import push_url, trigger_client_event
 
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
-from appointment.desk.access import ADD_VISITS
-from appointment.desk.answers import Said, visit_sentence
-from appointment.desk.booking_people import (
-    FoundPeople,
-    NewPersonForm,
-    find_people,
-    is_long_enough,
-    person_line,
-    spoken_phone,
-    typed_person,
-)
+from appointment.desk.access import ADD_VISITS, VIEW_PATIENTS
+from appointment.desk.answers import Said, not_booked_sentence, visit_sentence
+from appointment.desk.booking_people import NewPersonForm, find_bookable, typed_person
 from appointment.desk.booking_query import OfferedTime
 from appointment.desk.pages import CHANGED, REFUSALS, DeskPage, refusal_text
+from appointment.desk.people import FoundPeople, is_long_enough, person_line, spoken_phone
+from appointment.desk.visits import BEGUN, BOOKED_BY_MISTAKE, needs_a_reason
 from appointment.models import Appointment
 from appointment.models.event import LIVE, Status
 from appointment.models.idempotency import save_form_once
@@ -44,7 +39,6 @@ from extensions.rest.converters import IdConverter
 from extensions.rest.idempotency import Answer
 from patient.models import Patient
 
-VIEW_PATIENTS = "patient.view_patient"
 ADD_PATIENTS = "patient.add_patient"
 FORM_KEY = re.compile("[A-Za-z0-9_-]{22}")
 TIME = re.compile(f"({IdConverter.regex})( squeeze)?")  # what the button of a time sends
@@ -53,6 +47,11 @@ ANOTHER = re.compile("([0-9,]*) (.+)")  # the people whom the page asked about, 
 CHOOSE_PERSON = "Choose a person first, or enter a new one."
 CHOOSE_TIME = "Choose a time."
 CORRECT_PERSON = "The new person cannot be saved yet: correct the fields in question."
+PERSON_GONE = (
+    "The person is not there any more: another user has merged or erased the record. Choose the "
+    "person again."
+)
+TIME_GONE = "This time is not there any more: another user has deleted it. Choose another one."
 ASK_SAME = "This person may be there already, with this name and birth date or phone number."
 BOOKED = "is booked"
 # The heading of the confirmation, and what its sentence says of the person.
@@ -110,6 +109,7 @@ class BookingView(DeskPage):
     carried: ClassVar[tuple[str, ...]] = ()
     typed: ClassVar[tuple[str, ...]] = ()
     asked: tuple[list[Patient], Choice] | None = None  # who may be the new person
+    has_gone = False  # whether the form names a person or a time that is not there, or elsewhere
 
     # --- Requests ---
 
@@ -118,40 +118,89 @@ class BookingView(DeskPage):
         fragment = request.GET.get("fragment")
         if fragment == "people":
             return self.page(template="desk/booking/people.html", **self.search())
+        said = None
         if self.person is not None:
             self.record_person(self.person)
-        return self.show("desk/booking/person_part.html" if fragment == "person" else "")
+        elif self.person_is_gone:
+            said = Said(PERSON_GONE, refused=True)
+        part = "desk/booking/person_part.html" if fragment == "person" else ""
+        return self.show(part, said=said)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Book the time of the pressed button."""
         said, visit = self.book_once(Choice.of(request.POST))
         return self.confirmed(said, visit) if visit else self.refused(said)
 
+    @property
+    def is_opened(self) -> bool:
+        """Whether the page is opened by its URL: a key without a row is 404 then.
+
+        In a form, and in a part of an open page, the row may have gone since: a sentence says so.
+        """
+        return self.request.method == "GET" and "fragment" not in self.request.GET
+
+    @cached_property
+    def named_slot(self) -> Slot | None:
+        """The time for which the page was opened; None without one, or if it has gone since.
+
+        Raises Http404 where an opened page names a time that is not at a site of the user.
+        """
+        key = self.key("slot")
+        found = self._slot_of(key)
+        if key is not None and found is None and self.is_opened:
+            raise Http404("There is no such time.")
+        return found
+
+    @cached_property
+    def wanted(self) -> Slot | None:
+        """The time of the pressed button, else that for which the page was opened, else None."""
+        choice = Choice.of(self.request.POST)
+        return self._slot_of(choice.slot) if choice else self.named_slot
+
+    def _slot_of(self, key: int | None) -> Slot | None:
+        rows = Slot.objects.at_sites_of(self.user).select_related("doctor", "location")
+        return None if key is None else rows.filter(pk=key).first()
+
     # --- Who ---
 
     @cached_property
     def person(self) -> Patient | None:
-        """The chosen person; raises Http404 for one for whom the user may not book."""
+        """The chosen person; None without one, or if the person has gone since.
+
+        Raises Http404 where an opened page names a person for whom the user may not book.
+        """
         key = self.key("patient")
-        return None if key is None else self.person_of(key)
+        try:
+            return None if key is None else self.person_of(key)
+        except Patient.DoesNotExist:
+            if self.is_opened:
+                raise Http404("There is no such person.") from None
+            return None
+
+    @property
+    def person_is_gone(self) -> bool:
+        """Whether the form or the part names a person who is not there, or out of reach."""
+        return self.person is None and self.key("patient") is not None
 
     def person_of(self, key: int) -> Patient:
-        """Return the person with this key; raises Http404 unless the user may book for them."""
-        found = bookable_patients(self.request).filter(pk=key).first()
-        if found is None or not self.user.is_staff_with(VIEW_PATIENTS):
-            raise Http404("There is no such person.")
-        return found
+        """Return the person with this key; raises DoesNotExist for one out of the user's reach."""
+        if not self.user.is_staff_with(VIEW_PATIENTS):
+            raise Patient.DoesNotExist
+        return bookable_patients(self.request).get(pk=key)
 
     @cached_property
     def new_person(self) -> NewPersonForm | None:
         """The form of a new person, as typed; None while no form is open."""
-        data = self.request.POST if "last_name" in self.request.POST else None
-        opened = data is not None or "new" in self.request.GET
+        sent = self.request.POST.dict() if "last_name" in self.request.POST else None
+        opened = sent is not None or "new" in self.request.GET
         if self.person is not None or not opened or not self.may_add_people:
             return None
+        # Dates and phone numbers are read as the country of the booked site writes them.
+        site = self.wanted.location if self.wanted else self.site
+        data = sent and {**sent, "location": str(site.pk) if site else ""}
         first = typed_person(self.request.GET.get("q", ""))
         restricted = self.user.sites is not None
-        form = NewPersonForm(data, initial=first, site=self.site, restricted=restricted)
+        form = NewPersonForm(data, initial=first, site=site, restricted=restricted)
         form.focus_first()
         return form
 
@@ -166,7 +215,7 @@ class BookingView(DeskPage):
             raise PermissionDenied
         text = self.request.GET.get("q", "")
         typing = "typing" in self.request.GET
-        found = find_people(self.request, text, named=not typing)
+        found = find_bookable(self.request, text, named=not typing)
         if is_long_enough(text) or (text.strip() and not typing):
             self.record_page("desk.search")
         return {"view": self, "found": found, "rows": self.rows_of(found)}
@@ -182,10 +231,6 @@ class BookingView(DeskPage):
             }
             for each in found.people
         ]
-
-    def record_person(self, person: Patient) -> None:
-        """Record that the user has opened this person's data."""
-        AuditEvent.objects.record("read", person, [person], role=AuditEvent.Role.STAFF)
 
     # --- What the templates show ---
 
@@ -288,7 +333,16 @@ class BookingView(DeskPage):
         try:
             return self._said_of(self._save_once(choice), choice)
         except REFUSALS as error:
-            return Said(refusal_text(error), refused=True), None
+            return Said(self._not_booked(error), refused=True), None
+
+    def _not_booked(self, error: Exception) -> str:
+        """Return the sentences that name person, doctor, time and site, and say why not."""
+        self.has_gone = isinstance(error, Patient.DoesNotExist | Slot.DoesNotExist)
+        if isinstance(error, Patient.DoesNotExist):
+            return PERSON_GONE
+        person = self.person or (self.new_person and self.new_person.instance)
+        why = TIME_GONE if isinstance(error, Slot.DoesNotExist) else refusal_text(error)
+        return not_booked_sentence(person.name if person else "The person", self.wanted, why)
 
     def record_people(self, people: list[Patient]) -> None:
         """Record that the user sees these people."""
@@ -300,6 +354,9 @@ class BookingView(DeskPage):
             return " ".join(str(text) for texts in self.reasons.errors.values() for text in texts)
         if choice.patient is not None or self.person is not None:
             return ""
+        if self.person_is_gone:
+            self.has_gone = True
+            return PERSON_GONE
         if self.new_person is None:
             return CHOOSE_PERSON
         return "" if self.new_person.is_valid() else CORRECT_PERSON
@@ -324,9 +381,11 @@ class BookingView(DeskPage):
 
     def _save(self, choice: Choice) -> Answer:
         """Save the new person, if there is one, and book, in the transaction of the caller."""
+        if self.wanted is None:
+            raise Slot.DoesNotExist
         visit = Appointment(
             patient=self._patient(choice),
-            slot=self.slot_of(choice.slot),
+            slot=self.wanted,
             reason=self.reasons.cleaned_data["reason"],
             booked_by=self.user,
         )
@@ -344,23 +403,19 @@ class BookingView(DeskPage):
         patient.enroll()
         return patient
 
-    def slot_of(self, key: int) -> Slot:
-        """Return the slot with this key at a site of the user; raises Http404 without one."""
-        rows = Slot.objects.at_sites_of(self.user).select_related("doctor", "location")
-        found = rows.filter(pk=key).first()
-        if found is None:
-            raise Http404("There is no such time.")
-        return found
-
     def _said_of(self, answer: Answer, choice: Choice) -> tuple[Said, Appointment | None]:
         """Return the sentence about the booked visit, and the visit.
 
-        A form that was sent again with another time has booked nothing more: the sentence says so.
+        A form that was sent again with another time or person has booked nothing more: the sentence
+        says so. It says how the visit stands now.
         """
         first = json.loads(answer.body)
         visit = Appointment.objects.at_sites_of(self.user).with_names().get(pk=first["visit"])
-        if answer.is_replay and choice.slot != first["slot"]:
+        person = choice.patient or (self.person and self.person.pk) or visit.patient_id
+        if (choice.slot, person) != (first["slot"], visit.patient_id):
             return Said(BOOKED_BEFORE, refused=True, links=(self._new_booking(),)), None
+        if visit.status != LIVE:
+            return Said(visit_sentence(visit, f"is {visit.get_status_display().lower()}")), visit
         return Said(visit_sentence(visit, self.done)), visit
 
     @property
@@ -383,32 +438,41 @@ class BookingView(DeskPage):
         place = f"{reverse('desk:book')}?booked={visit.pk}"
         if not self.request.htmx:  # type: ignore[attr-defined]
             return HttpResponseRedirect(place)
-        context = confirmation_of(visit)
+        context = confirmation_of(visit, self.at)
         response = self.answer(said, "desk/booking/booked.html", region=self.region, **context)
         return push_url(response, place) if self.region == "booking" else response
 
     def refused(self, said: Said) -> HttpResponse:
         """Answer a refusal: the times are read again, and what was typed stays."""
+        vars(self).pop("person", None)  # another user may have changed the record: read it again
         if not self.request.htmx:  # type: ignore[attr-defined]
-            return self.show(said=said)
+            return self.show(said=said, status=404 if self.has_gone else 200)
         context = {**self.region_context(), "said": said}
         response = self.page(template="desk/booking/refused.html", **context)
         return trigger_client_event(response, CHANGED)
 
 
-def confirmation_of(visit: Appointment) -> dict[str, Any]:
-    """Return the context of the confirmation: what the user reads out, and what may follow."""
+def confirmation_of(visit: Appointment, at: datetime) -> dict[str, Any]:
+    """Return the context of the confirmation: what the user reads out, and what may follow.
+
+    `mistake`: what the button sends that cancels a visit booked by mistake.
+    """
     site = visit.location
     where = ", ".join(filter(None, (" ".join(site.address.split()), spoken_phone(site.phone))))
     start = instant_text(visit.starts_at, site.zone)
     place = ", ".join(filter(None, (str(visit.doctor), start, str(site), where)))
     person = visit.patient.name if visit.patient else "A person who has been erased"
     heading, words = WORDS.get(visit.status, OVER)
+    mistake = {"reason": BOOKED_BY_MISTAKE}
+    if needs_a_reason(visit, at) == BEGUN:
+        mistake["override_reason"] = BOOKED_BY_MISTAKE
     return {
         "visit": visit,
         "heading": heading,
         "sentence": f"{person} {words} {place}.",
+        "is_live": visit.status == LIVE,
         "is_coming": visit.status == LIVE and visit.checked_in_at is None,
+        "mistake": mistake,
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.http import Http404
 
 from appointment.desk.access import CHANGE_VISITS
-from appointment.desk.booking_form import BookingView, Choice
+from appointment.desk.booking_form import TIME_GONE, BookingView, Choice
 from appointment.desk.booking_query import OfferedTime, context_for, offered
 from appointment.models import Appointment
 from appointment.models.lifecycle import WALK_IN
@@ -18,7 +18,7 @@ FULL = "full"
 class PanelView(BookingView):
     """A panel that offers a few times."""
 
-    template_name = "desk/booking/panel_page.html"
+    template_name = "desk/panel.html"
     because_label: ClassVar[str] = ""  # of the field for a reason; "" shows none
 
     @property
@@ -31,7 +31,7 @@ class PanelView(BookingView):
         offers = self.offers()
         because = self.because_label or any(each.may_be_waived for each in offers)
         more = {"heading": self.heading, "offers": offers, "asks_because": because}
-        return {**super().region_context(), **more}
+        return {**super().region_context(), "part": self.region_template, **more}
 
 
 class FreePanel(PanelView):
@@ -40,21 +40,24 @@ class FreePanel(PanelView):
     title = "Book a time"
     kind = "desk.free"
     carried = ("slot",)
-
-    @cached_property
-    def slot(self) -> Slot:
-        """The time; raises Http404 for one that the user does not see."""
-        return self.slot_of(self.key("slot") or 0)
+    waives: ClassVar[bool] = False  # whether the panel shows what a reason makes possible
 
     @property
     def heading(self) -> str:
         """Name the time, the doctor and the site."""
-        return str(self.slot)
+        return str(self.named_slot) if self.named_slot else TIME_GONE
 
     def offers(self) -> list[OfferedTime]:
-        """Return the time, with the first rule against it for this person."""
-        context = context_for(self.person, self.at, [self.slot.location])
-        return offered(Slot.objects.of_key(self.slot.pk), context)
+        """Return the time, with the first rule against it for this person.
+
+        Raises Http404 for a panel without a time.
+        """
+        if self.key("slot") is None:
+            raise Http404("There is no such time.")
+        if self.named_slot is None:
+            return []
+        context = context_for(self.person, self.at, [self.named_slot.location], waive=self.waives)
+        return offered(Slot.objects.of_key(self.named_slot.pk), context)
 
 
 class SqueezeInPanel(FreePanel):
@@ -63,12 +66,11 @@ class SqueezeInPanel(FreePanel):
     title = "Squeeze in"
     kind = "desk.squeeze_in"
     because_label = "Squeeze in because"
+    waives = True
 
     def offers(self) -> list[OfferedTime]:
         """Return the time with the button that adds a place."""
-        context = context_for(self.person, self.at, [self.slot.location], waive=True)
-        times = offered(Slot.objects.of_key(self.slot.pk), context)
-        return [squeezed(each) if each.reason == FULL else each for each in times]
+        return [squeezed(each) if each.reason == FULL else each for each in super().offers()]
 
     def book_visit(self, visit: Appointment, choice: Choice) -> None:
         """Squeeze the patient in, with the reason."""
@@ -89,8 +91,12 @@ class WalkInPanel(PanelView):
 
     @cached_property
     def doctor(self) -> Doctor:
-        """The doctor of the column; raises Http404 for one who is not there."""
-        found = Doctor.objects.active().filter(pk=self.key("doctor") or 0).first()
+        """The doctor of the column; raises Http404 for one who is not there.
+
+        A form that was opened before names a doctor who may have become inactive since.
+        """
+        doctors = Doctor.objects.active() if self.is_opened else Doctor.objects.all()
+        found = doctors.filter(pk=self.key("doctor") or 0).first()
         if found is None:
             raise Http404("There is no such doctor.")
         return found

@@ -1,7 +1,6 @@
 """The person of a booking: found by a search as one types, or new, with who may be the same."""
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import phonenumbers
@@ -11,72 +10,33 @@ from phonenumber_field.formfields import PhoneNumberField
 
 from accounts.exceptions import Throttled
 from accounts.privacy import sees_all_sites
+from appointment.desk.people import MORE_PEOPLE, FoundPeople, find_people, is_long_enough
 from appointment.named_search import HOW_TO_NAME, bookable_patients, find_named
 from doctor.models import Location
 from extensions.admin.dates import TypedDateField
-from extensions.formats import date_text
-from extensions.search import Term, typed_terms
+from extensions.search import typed_terms
+from extensions.text import folded_words
 from patient.models import Patient, PatientQuerySet
 
-MOST_PEOPLE = 12  # in the list of a search
-FEWEST_TYPED = 2  # characters
 MOST_SAME = 5  # who may be the new person
-NO_PERSON = "No person is found."
-MORE_PEOPLE = "More people are found: type more of the name, the birth date or the phone number."
 
 
-@dataclass(frozen=True)
-class FoundPeople:
-    """The people of a search. `in_doubt`: keys of those whose name another one has too.
-
-    `note`: a sentence below them.
-    """
-
-    people: list[Patient] = field(default_factory=list)
-    in_doubt: frozenset[int] = frozenset()
-    note: str = ""
-
-
-def find_people(request: HttpRequest, text: str, named: bool) -> FoundPeople:
+def find_bookable(request: HttpRequest, text: str, named: bool) -> FoundPeople:
     """Return the people whom the text finds and the user may book for.
 
     `named`: whether staff of a site also search all sites for an exact name and birth date. This
     search is limited, so it is not made at each key that is typed.
     """
-    terms = typed_terms(text)
-    if not terms or not (named or is_long_enough(text)):
+    if not typed_terms(text) or not (named or is_long_enough(text)):
         return FoundPeople()
     try:
         keys = find_named(request, text) if named else None
     except Throttled as error:
         return FoundPeople(note=str(error))
-    rows = bookable_patients(request)
-    rows = rows.filter(pk__in=keys) if keys else _matching(rows, terms)
-    people = list(rows.order_by("last_name_key", "first_name_key", "pk")[: MOST_PEOPLE + 1])
-    note = "" if people else NO_PERSON
-    if len(people) > MOST_PEOPLE:
-        note = MORE_PEOPLE
-    elif not keys and not sees_all_sites(request):
-        note = f"{note} {HOW_TO_NAME} Then press Enter.".strip()
-    return FoundPeople(people[:MOST_PEOPLE], _in_doubt(people), note)
-
-
-def is_long_enough(text: str) -> bool:
-    """Whether a search as one types begins with this text; one letter finds too many people."""
-    return len(text.strip()) >= FEWEST_TYPED
-
-
-def _matching(rows: PatientQuerySet, terms: list[Term]) -> PatientQuerySet:
-    condition = rows.search_condition(terms, rows.search_columns)
-    return rows.none() if condition is None else rows.filter(condition)
-
-
-def _in_doubt(people: list[Patient]) -> frozenset[int]:
-    """Return the keys of those with the name of another one: their address tells them apart."""
-    names = Counter((each.last_name_key, each.first_name_key) for each in people)
-    return frozenset(
-        each.pk for each in people if names[each.last_name_key, each.first_name_key] > 1
-    )
+    found = find_people(bookable_patients(request), text, keys or ())
+    if keys or found.note == MORE_PEOPLE or sees_all_sites(request):
+        return found
+    return replace(found, note=f"{found.note} {HOW_TO_NAME} Then press Enter.".strip())
 
 
 class NewPersonForm(forms.ModelForm):
@@ -128,25 +88,34 @@ def _region_of(site: Location | None) -> str | None:
 
 
 def typed_person(text: str) -> dict[str, str]:
-    """Return what was typed into the search as the first values of the form of a new person."""
+    """Return what was typed into the search as the first values of the form of a new person.
+
+    The last word is the last name; with a comma it is what stands before that. The form reads the
+    birth date as typed: the search reads numbers that could be mistaken for another date.
+    """
     terms = typed_terms(text)
-    names = list(dict.fromkeys(each.raw for each in terms if each.word and not each.digits))
-    days = [each.days[0] for each in terms if len(each.days) == 1]
+    before, comma, after = text.partition(",")
+    last, first = _typed_names(before), _typed_names(after)
+    if not (comma and last and first):
+        names = _typed_names(text)
+        last, first = names[-1:], names[:-1]
+    days = [each.raw for each in terms if each.days]
     phones = [each.raw for each in terms if each.digits and not each.word]
     return {
-        "first_name": " ".join(names[:-1]),
-        "last_name": names[-1] if names else "",
-        "date_of_birth": days[0].isoformat() if days else "",
+        "first_name": " ".join(first),
+        "last_name": " ".join(last),
+        "date_of_birth": days[0] if days else "",
         "phone_number": phones[0] if phones else "",
     }
 
 
-def person_line(patient: Patient) -> str:
-    """Return the name, the birth date and the phone number on one line."""
-    born = f"born {date_text(patient.date_of_birth)}" if patient.date_of_birth else ""
-    return ", ".join(filter(None, (patient.name, born, spoken_phone(patient.phone_number))))
-
-
-def spoken_phone(number: Any) -> str:
-    """Return a phone number in groups of digits, as a person reads it out; "" for none."""
-    return str(getattr(number, "as_international", "") or number or "")
+def _typed_names(text: str) -> list[str]:
+    """Return the names in a text, each once: one with a hyphen is several terms of the search."""
+    names, rest = [], 0
+    for term in typed_terms(text):
+        if rest or not term.word or term.digits:
+            rest = max(0, rest - 1)
+            continue
+        names.append(term.raw)
+        rest = len(folded_words(term.raw)) - 1
+    return names

@@ -1,6 +1,6 @@
 """The free times of the desk's booking page: what is wanted, and the next times that fit."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -14,7 +14,7 @@ from django.db.models import Q
 from appointment.models.booking import booking_context
 from doctor.exceptions import REFUSALS
 from doctor.models import Doctor, Location, Slot, Specialty
-from doctor.models.booking_rules import WAIVABLE, BookingContext
+from doctor.models.booking_rules import WAIVABLE, BookingContext, places_left
 from doctor.models.directory import earliest_today
 from doctor.models.doctor import DoctorQuerySet
 from doctor.models.slot import SlotQuerySet
@@ -28,6 +28,7 @@ TIMES_SHOWN = 12
 MOST_TIMES = 120
 MOST_NAMES = 20  # doctors proposed while one types
 A_DAY = timedelta(days=1)
+LONGEST = 2 * A_DAY  # a time is shorter
 DAYS_OF_PART = 62  # days in which a morning, an afternoon or an evening is looked for
 PARTS = {
     "morning": (time(0), time(12)),
@@ -45,11 +46,21 @@ RULE_WORDS = {  # of the rules that staff may set aside
 
 @dataclass(frozen=True)
 class OfferedTime:
-    """A time as a button shows it. `reason`: the first rule against it, or None."""
+    """A time as a button shows it. `reason`: the first rule against it, or None.
 
-    slot: Slot
+    `specialties`: those of the doctor, where another doctor of the list has the same name.
+    """
+
+    slot: Any
     reason: str | None = None
     squeeze: bool = False
+    specialties: str = ""
+
+    @property
+    def places(self) -> str:
+        """How many places are free, of a time that has several; "" for one place."""
+        left: int = self.slot.left
+        return f"{left} of {self.slot.capacity} places free" if self.slot.capacity > 1 else ""
 
     @property
     def value(self) -> str:
@@ -117,9 +128,9 @@ class FreeTimes:
     def times(self) -> list[OfferedTime]:
         """The times, soonest first."""
         wish = self.wish
-        # A time is shorter than two days. Without this bound the index is read from its beginning
-        # where a reason lets times that have begun be booked.
-        slots = Slot.objects.filter(starts_at__gt=self.at - 2 * A_DAY)
+        # Without this bound the index is read from its beginning where a reason lets times that
+        # have begun be booked.
+        slots = Slot.objects.filter(starts_at__gt=self.at - LONGEST)
         if self.doctors is not None:
             slots = slots.filter(doctor__in=self.doctors.order_by().values("pk"))
         if wish.location or self.user.sites is not None:
@@ -129,12 +140,22 @@ class FreeTimes:
         if wish.part:
             slots = slots.filter(self._within_part())
         context = context_for(self.person, self.at, self.sites, waive=bool(wish.because))
-        rows: Any = slots.bookable_in(context).select_related("doctor", "location")
+        rows: Any = slots.bookable_in(context)
         if wish.because:
             rows = rows.explained(context_without_waiver(context))
-        found = list(rows.order_by("starts_at", "pk")[: wish.shown + 1])
-        self.has_more = len(found) > wish.shown and wish.shown < MOST_TIMES
-        return [OfferedTime(row, getattr(row, "reason", None)) for row in found[: wish.shown]]
+        found = list(_as_shown(rows, self.at)[: wish.shown + 1])
+        self.has_more = len(found) > wish.shown
+        shown = found[: wish.shown]
+        alike = _specialties_of_namesakes([row.doctor for row in shown])
+        return [
+            OfferedTime(row, getattr(row, "reason", None), specialties=alike.get(row.doctor_id, ""))
+            for row in shown
+        ]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more times than a list shows."""
+        return self.has_more and self.wish.shown >= MOST_TIMES
 
     @property
     def shown_next(self) -> int:
@@ -157,8 +178,11 @@ class FreeTimes:
         names = [name for name in self._specialties.values() if _begins_words_of(name, typed)]
         doctors = Doctor.objects.active() if self.doctors is None else self.doctors
         doctors = doctors.at_sites_of(self.user, self.at)
-        ordered = doctors.order_by("last_name_key", "first_name_key", "pk")[:MOST_NAMES]
-        return names + [doctor.name for doctor in ordered]
+        rows = doctors.order_by("last_name_key", "first_name_key", "pk")
+        ordered = list(rows.prefetch_related("specialties")[:MOST_NAMES])
+        alike = _specialties_of_namesakes(ordered)
+        shown = [", ".join(filter(None, (each.name, alike.get(each.pk)))) for each in ordered]
+        return names + list(dict.fromkeys(shown))
 
     @cached_property
     def doctors(self) -> DoctorQuerySet | None:
@@ -190,7 +214,8 @@ class FreeTimes:
         by_zone: dict[str, list[int]] = defaultdict(list)
         for location in self._locations:
             by_zone[location.time_zone].append(location.pk)
-        first = self.wish.first or earliest_today(list(self._locations), self.at)
+        today = earliest_today(list(self._locations), self.at)
+        first = max(self.wish.first or today, today)
         days = [first + number * A_DAY for number in range(DAYS_OF_PART)]
         found = Q(pk__in=())
         for name, keys in by_zone.items():
@@ -211,6 +236,23 @@ def _begins_words_of(name: str, typed: Iterable[str]) -> bool:
     return all(any(word.startswith(each) for word in words) for each in typed)
 
 
+def _as_shown(slots: SlotQuerySet, at: datetime) -> Any:
+    """Return the slots soonest first, with what a button shows of each."""
+    rows = slots.select_related("doctor", "location").prefetch_related("doctor__specialties")
+    return rows.annotate(left=places_left(at)).order_by("starts_at", "pk")
+
+
+def _specialties_of_namesakes(doctors: Iterable[Doctor]) -> dict[int, str]:
+    """Map the keys of doctors of one name to their specialties, which tell them apart."""
+    by_key = {doctor.pk: doctor for doctor in doctors}
+    names = Counter(doctor.name for doctor in by_key.values())
+    return {
+        key: " ".join(sorted(each.name for each in doctor.specialties.all()))
+        for key, doctor in by_key.items()
+        if names[doctor.name] > 1
+    }
+
+
 def context_for(
     person: Patient | None, at: datetime, locations: Iterable[Location], waive: bool = False
 ) -> BookingContext:
@@ -220,7 +262,8 @@ def context_for(
     """
     if person is None:
         return BookingContext(at, tuple(locations), waived=WAIVABLE if waive else frozenset())
-    return booking_context(person, at, locations, (at, at), waive=waive)
+    # A time that has begun can be booked with a reason: a visit that is over may overlap it.
+    return booking_context(person, at, locations, (at - LONGEST, at), waive=waive)
 
 
 def context_without_waiver(context: BookingContext) -> BookingContext:
@@ -237,5 +280,5 @@ def context_without_waiver(context: BookingContext) -> BookingContext:
 
 def offered(slots: SlotQuerySet, context: BookingContext) -> list[OfferedTime]:
     """Return these slots as times, each with the first reason against it in the context."""
-    rows: Any = slots.explained(context).select_related("doctor", "location")
-    return [OfferedTime(row, row.reason) for row in rows.order_by("starts_at", "pk")]
+    rows = _as_shown(slots.explained(context), context.at)
+    return [OfferedTime(row, row.reason) for row in rows]

@@ -10,9 +10,8 @@ from django.utils.dateformat import format as format_date
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
-from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_VISITS
+from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_PATIENTS, VIEW_VISITS
 from appointment.desk.day_query import Day
-from appointment.desk.finding import VIEW_PATIENTS
 from appointment.desk.line_query import open_offers
 from appointment.desk.navigation import VIEW_HOURS
 from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage

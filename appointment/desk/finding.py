@@ -9,44 +9,41 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from appointment.desk.access import ADD_VISITS
+from appointment.desk.access import ADD_VISITS, VIEW_PATIENTS
 from appointment.desk.day_query import Card, card_of
 from appointment.desk.pages import DeskPage
 from appointment.desk.panels import Panel
+from appointment.desk.people import FoundPeople, find_people, is_long_enough, person_facts
 from appointment.models import Appointment
 from appointment.models.site_patients import patients_for_staff
 from extensions.formats import instant_text
-from extensions.search import typed_terms
 from patient.models import Patient
 
-VIEW_PATIENTS = "patient.view_patient"
 A_DAY = timedelta(days=1)
-MOST_FOUND = 12  # people; a user who wants others types more
 MOST_PAST = 5  # visits of a person that are over
-FEWEST_TYPED = 2  # characters
-SEARCHED = ("last_name", "date_of_birth", "phone_number")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A person whom the search found, with the next visit in words."""
+    """A person whom the search found, with birth date, phone and next visit in words."""
 
     patient: Patient
+    facts: str
     next_visit: str
 
 
-def find_people(user: Any, typed: str, at: datetime) -> list[Found]:
-    """Return the first patients of this member of staff whom every typed word finds, by name.
+def with_next_visits(user: Any, found: FoundPeople, at: datetime) -> list[Found]:
+    """Return the people with the next visit at a site of the user."""
+    coming = _next_visits(user, found.people, at)
+    return [
+        Found(each, _facts(each, each.pk in found.in_doubt), coming.get(each.pk, ""))
+        for each in found.people
+    ]
 
-    One more than MOST_FOUND, if there are more.
-    """
-    mine: Any = patients_for_staff(user)
-    condition = mine.search_condition(typed_terms(typed), SEARCHED)
-    if condition is None:
-        return []
-    patients = list(mine.filter(condition)[: MOST_FOUND + 1])
-    coming = _next_visits(user, patients, at)
-    return [Found(patient, coming.get(patient.pk, "")) for patient in patients]
+
+def _facts(patient: Patient, in_doubt: bool) -> str:
+    address = " ".join(patient.address.split())[:80] if in_doubt else ""
+    return ", ".join(filter(None, (person_facts(patient), address)))
 
 
 def _next_visits(user: Any, patients: Iterable[Patient], at: datetime) -> dict[int, str]:
@@ -71,16 +68,13 @@ class Search(DeskPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show who is found."""
         typed = " ".join(request.GET.get("q", "").replace("\0", " ").split())
-        found = self._search(typed) if len(typed) >= FEWEST_TYPED else None
-        more = bool(found and len(found) > MOST_FOUND)
+        found, note = None, ""
+        if is_long_enough(typed):
+            people = find_people(patients_for_staff(self.user), typed)
+            found, note = with_next_visits(self.user, people, self.at), people.note
+            self.record_page()
         template = "desk/found.html" if request.htmx else self.template_name  # type: ignore[attr-defined]
-        shown = found and found[:MOST_FOUND]
-        return self.page(template=template, typed=typed, found=shown, more=more)
-
-    def _search(self, typed: str) -> list[Found]:
-        """Search; this writes one audit event."""
-        self.record_page()
-        return find_people(self.user, typed, self.at)
+        return self.page(template=template, typed=typed, found=found, note=note)
 
 
 class PersonPanel(Panel):

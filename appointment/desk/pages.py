@@ -32,6 +32,7 @@ from appointment.models import Appointment
 from doctor.models import Location
 from extensions.exceptions import DomainError
 from extensions.rest.converters import IdConverter
+from patient.models import Patient
 
 SITE_IN_SESSION = "desk_location"  # the key of the site that the user chose last
 FIRST_DATE, LAST_DATE = date(2000, 1, 1), date(2200, 1, 1)  # leave room for date arithmetic
@@ -187,6 +188,10 @@ class DeskPage(View):
         """Record that the user opened the page, or did what `kind` names: one event, no patient."""
         known = {"kind": kind or self.kind, "role": self.role}
         AuditEvent.objects.record(action, self.audited_model, **known)
+
+    def record_person(self, person: Patient) -> None:
+        """Record that the user has opened this person's data."""
+        AuditEvent.objects.record("read", person, [person], role=self.role)
 
     def attempt(self, verb: Callable[[], Said], visit: Appointment | None = None) -> Said:
         """Call the verb in one transaction; return what it says, or the reason of the refusal.

@@ -7,7 +7,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from accounts.models import AuditEvent
 from appointment.desk.answers import Said
 from appointment.desk.pages import DeskPage
 from appointment.models import Appointment
@@ -24,7 +23,7 @@ class Panel(DeskPage):
     def panel(self, opened: Patient | None, **more: Any) -> HttpResponse:
         """Show the panel; to open it for a patient writes one audit event for that patient."""
         if opened is not None:
-            AuditEvent.objects.record("read", opened, [opened])
+            self.record_person(opened)
         if self.request.htmx:  # type: ignore[attr-defined]
             return self.page(template=self.part, **more)
         return self.page(template=self.template_name, part=self.part, **more)

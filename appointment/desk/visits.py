@@ -22,7 +22,8 @@ from doctor.models import Slot
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 
-CANCEL_REASONS = ("Patient asked", "Doctor ill", "Booked by mistake", "Other")
+BOOKED_BY_MISTAKE = "Booked by mistake"
+CANCEL_REASONS = ("Patient asked", "Doctor ill", BOOKED_BY_MISTAKE, "Other")
 # Staff set these aside with a reason. NotCancelable: of a visit that has begun.
 WAIVED_WITH_A_REASON = (
     SlotInPast,

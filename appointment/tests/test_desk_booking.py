@@ -1,12 +1,15 @@
 """The booking page of the desk: a person, what they want, and the next free times to click."""
 
-from datetime import time
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import AuditEvent, User
+from appointment.desk.booking_people import typed_person
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
@@ -18,6 +21,7 @@ from doctor.tests.factories import (
     SpecialtyFactory,
     day_ahead,
 )
+from extensions.formats import instant_text
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.admin_client import FormReader
@@ -128,6 +132,10 @@ def test_a_form_that_is_sent_twice_books_once(desk: Client, maria: Patient) -> N
     assert "has booked before" in other.context["said"].text
     assert Appointment.objects.count() == 1
     assert_balanced(first)
+    nora = {**form, "patient": PatientFactory(user=None).pk}
+    assert "has booked before" in desk.post(BOOK, nora, headers=SCRIPT).context["said"].text
+    Appointment.objects.get().cancel()
+    assert "Maria García is canceled" in desk.post(BOOK, form, headers=SCRIPT).context["said"].text
     Appointment.objects.get().discard()
     assert desk.post(BOOK, form, headers=SCRIPT).context["said"].refused
 
@@ -301,3 +309,194 @@ def test_the_confirmation_shows_the_visit_as_it_is_now(desk: Client, maria: Pati
     visit.cancel()
     assert "is not booked with" in desk.get(BOOK, shown, headers=SCRIPT).content.decode()
     assert not AuditEvent.objects.filter(action="read").exists()
+
+
+def test_a_refusal_names_the_person_and_the_time(desk: Client, maria: Patient) -> None:
+    slot = ScheduleFactory().slots.earliest("starts_at")
+    AppointmentFactory(slot=slot)
+    time = f"{slot.doctor}, {instant_text(slot.starts_at, slot.location.zone)}, {slot.location}."
+    full = desk.post(BOOK, {"patient": maria.pk, "time": slot.pk}, headers=SCRIPT).context["said"]
+    assert full.text.startswith(f"Maria García is not booked: {time} No place is left")
+    new = {"first_name": "Nora", "last_name": "O'Hara", "time": slot.pk}
+    refused = desk.post(BOOK, new).context["said"].text
+    assert refused.startswith(f"Nora O'Hara is not booked: {time}")
+
+
+def test_a_person_merged_erased_or_marked_meanwhile_ends_in_a_true_page(
+    desk: Client, maria: Patient
+) -> None:
+    slot, other = ScheduleFactory().slots.order_by("starts_at")[:2]
+    form = {"patient": maria.pk, "time": slot.pk, "reason": "Rash"}
+    maria.mark_deceased()
+    marked = desk.post(BOOK, form, headers=SCRIPT)
+    assert "Maria García is not booked" in marked.context["said"].text
+    assert '<span class="desk-tag">deceased</span>' in marked.content.decode()
+    maria.erase()
+    gone = desk.post(BOOK, form)
+    assert gone.status_code == 404
+    for html in (gone.content.decode(), desk.post(BOOK, form, headers=SCRIPT).content.decode()):
+        assert "The person is not there any more" in html
+        assert 'id="person-search"' in html
+    assert 'name="reason" value="Rash"' in gone.content.decode()
+    part = desk.get(BOOK, {"fragment": "person", "patient": maria.pk}, headers=SCRIPT)
+    assert "The person is not there any more" in part.content.decode()
+    same = {"same": f"{maria.pk} {other.pk}", "first_name": "Nora", "last_name": "Ibarra"}
+    kept = desk.post(BOOK, same, headers=SCRIPT).content.decode()
+    assert "The person is not there any more" in kept
+    assert 'value="Ibarra"' in kept
+    assert not Appointment.objects.exists()
+
+
+def test_a_time_or_doctor_gone_meanwhile_leaves_the_page_true(desk: Client, maria: Patient) -> None:
+    slot, free, *_ = ScheduleFactory().slots.order_by("starts_at")
+    form = {"patient": maria.pk, "time": slot.pk, "slot": slot.pk, "reason": "Rash"}
+    slot.delete()
+    for headers, status in (SCRIPT, 200), ({}, 404):
+        gone = desk.post(BOOK, form, headers=headers)
+        assert gone.status_code == status
+        assert "Maria García is not booked: This time is not there" in gone.context["said"].text
+        assert free.pk in listed(gone)
+    free.doctor.revise(is_active=False)
+    sent = {"patient": maria.pk, "doctor": free.doctor_id, "who": free.doctor.name}
+    closed = desk.post(BOOK, {**sent, "time": free.pk}, headers=SCRIPT)
+    assert "not open for booking" in closed.context["said"].text
+    assert "No doctor and no specialty has this name" in closed.content.decode()
+    assert times(desk, **sent) == []
+
+
+def test_a_booking_by_mistake_is_taken_back_by_one_click(desk: Client, maria: Patient) -> None:
+    slot = ScheduleFactory().slots.earliest("starts_at")
+    done = desk.post(BOOK, {"patient": maria.pk, "time": slot.pk})["Location"]
+    visit = maria.appointments.get()
+    cancel = f"/admin/desk/visits/{visit.pk}/cancel/"
+    page = desk.get(done).content.decode()
+    assert f'action="{cancel}"' in page
+    assert '<input type="hidden" name="reason" value="Booked by mistake">' in page
+    taken_back = desk.post(cancel, {"reason": "Booked by mistake"}, headers=SCRIPT)
+    assert "Maria García is canceled: Dr. Elena García" in taken_back.context["said"].text
+    assert taken_back.context["said"].undo
+    assert_balanced(slot)
+    assert cancel not in desk.get(done).content.decode()
+
+
+def test_doctors_of_one_name_are_told_apart_by_specialty(desk: Client) -> None:
+    webers = [DoctorFactory(first_name="Anna", last_name="Weber") for _ in range(2)]
+    for doctor, name in zip(webers, ("Cardiología", "Dermatology"), strict=True):
+        doctor.specialties.add(SpecialtyFactory(name=name))
+        ScheduleFactory(doctor=doctor, capacity=2)
+    page = desk.get(BOOK, {"who": "weber anna"})
+    assert page.context["free"].proposed == [
+        "Dr. Anna Weber, Cardiología",
+        "Dr. Anna Weber, Dermatology",
+    ]
+    html = page.content.decode()
+    assert "Dr. Anna Weber (Dermatology), " in html
+    assert ", 2 of 2 places free" in html
+    for who in ("Dr. Anna Weber, Cardiología", "cardiologia", "weber cardio"):
+        found = desk.get(BOOK, {"fragment": "times", "who": who}, headers=SCRIPT)
+        assert {offer.slot.doctor for offer in found.context["free"].times} == {webers[0]}
+
+
+def test_a_first_day_in_the_past_counts_as_today_for_a_part_of_the_day(desk: Client) -> None:
+    ScheduleFactory()
+    assert len(times(desk, part="morning", **{"from": "2001-01-01"})) == 4
+
+
+def test_a_list_that_is_cut_says_so(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appointment.desk.booking.MOST_TIMES", 12)
+    monkeypatch.setattr("appointment.desk.booking_query.MOST_TIMES", 12)
+    ScheduleFactory(slot_minutes=5)
+    cut = desk.get(BOOK).content.decode()
+    assert "These are the first 12 times" in cut
+    assert "More times" not in cut
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "born"),
+    [
+        ("Li Li", "Li", "Li", ""),
+        ("García López, Ana María", "Ana María", "García López", ""),
+        ("Anna-Maria O'Hara 3/12/1984", "Anna-Maria", "O'Hara", "3/12/1984"),
+        ("Madonna 3.12.84", "", "Madonna", "3.12.84"),
+        ("3 Dec 1984 Ana, 612345678", "", "Ana", "3 Dec 1984"),
+    ],
+)
+def test_what_was_typed_into_the_search_is_in_the_fields_of_a_new_person(
+    text: str, first: str, last: str, born: str
+) -> None:
+    typed = typed_person(text)
+    assert (typed["first_name"], typed["last_name"]) == (first, last)
+    assert typed["date_of_birth"] == born
+
+
+def test_a_new_person_is_read_by_the_country_of_the_booked_site(desk: Client) -> None:
+    LocationFactory(name="Alpha", country="US")
+    slot = ScheduleFactory(location=LocationFactory(name="Beta", country="ES")).slots.first()
+    typed = {"phone_number": "612 345 678", "date_of_birth": "3/12/1984", "first_name": "Nora"}
+    desk.post(BOOK, {**typed, "last_name": "Ibarra", "time": slot.pk}, headers=SCRIPT)
+    nora = Patient.objects.get(last_name="Ibarra")
+    assert (str(nora.phone_number), str(nora.date_of_birth)) == ("+34612345678", "1984-12-03")
+
+
+def test_staff_of_a_site_enter_a_person_of_another_site_without_learning_of_the_record(
+    desk: Client, staff: User, maria: Patient
+) -> None:
+    AppointmentFactory(patient=maria)
+    slot = ScheduleFactory().slots.earliest("starts_at")
+    SiteStaffFactory(user=staff, location=slot.location)
+    twin = {"first_name": "Maria", "last_name": "García", "phone_number": "+34612345678", **BIRTH}
+    done = desk.post(BOOK, {**twin, "time": slot.pk})
+    assert done.status_code == 302
+    visit = Appointment.objects.get(slot=slot)
+    assert visit.patient != maria
+
+
+def test_a_time_that_has_begun_is_not_listed_beside_a_visit_that_is_over(
+    desk: Client, maria: Patient
+) -> None:
+    session = {"date": day_ahead(0), "end_time": time(10, 30)}
+    over = ScheduleFactory(**session, start_time=time(9)).slots.earliest("starts_at")
+    long = ScheduleFactory(**session, start_time=time(9, 15), slot_minutes=60).slots.get()
+    AppointmentFactory(slot=over, patient=maria)
+    with time_machine.travel(over.ends_at + timedelta(minutes=5), tick=False):
+        wanted = {"because": "Urgent", "doctor": long.doctor_id}
+        assert times(desk, **wanted) == [long.pk]
+        assert times(desk, **wanted, patient=maria.pk) == []
+        free = desk.get("/admin/desk/free/", {"slot": long.pk, "patient": maria.pk})
+    assert "another appointment at that time" in free.content.decode()
+
+
+def test_both_hours_of_the_night_that_has_one_twice_are_listed(desk: Client) -> None:
+    autumn = date(2027, 10, 31)
+    hours = {"start_time": time(2), "end_time": time(3), "slot_minutes": 30}
+    ScheduleFactory(date=autumn, location=LocationFactory(horizon_days=None), **hours)
+    page = desk.get(BOOK, {"from": autumn}).content.decode()
+    for start in ("02:30 CEST", "02:30 CET"):
+        assert page.count(f"Sun 31 Oct 2027, {start}") == 1
+
+
+def test_staff_who_may_book_and_not_change_get_no_way_to_change_and_no_one_else_books(
+    desk: Client, staff: User, maria: Patient, doctor_user: User
+) -> None:
+    slot, free, *_ = ScheduleFactory().slots.order_by("starts_at")
+    group = staff.groups.get()
+    change = Permission.objects.get(codename="change_appointment")
+    group.permissions.remove(change)
+    html = desk.post(BOOK, {"patient": maria.pk, "time": slot.pk}, headers=SCRIPT).content.decode()
+    assert "Maria García is booked" in html
+    assert "Undo" not in html
+    assert "/cancel/" not in html
+    group.permissions.remove(Permission.objects.get(codename="add_appointment"))
+    group.permissions.add(change)
+    assert desk.get(BOOK).status_code == 403
+    assert desk.post(BOOK, {"patient": maria.pk, "time": free.pk}).status_code == 403
+    as_doctor = Client()
+    as_doctor.force_login(doctor_user)
+    assert as_doctor.get(BOOK).status_code in {302, 403}
+    assert as_doctor.post(BOOK, {"patient": maria.pk, "time": free.pk}).status_code in {302, 403}
+    assert Appointment.objects.count() == 1
+
+
+def test_the_browser_loads_a_whole_page_when_the_user_goes_back(desk: Client) -> None:
+    """A part of a page in place of the whole would have neither heading nor style."""
+    assert '"refreshOnHistoryMiss": true' in desk.get(BOOK).content.decode()

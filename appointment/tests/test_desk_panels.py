@@ -188,14 +188,17 @@ def test_panels_open_only_what_is_of_the_users_sites(
                 assert desk.get(path, {**form, name: made_up}).status_code == 404
         assert desk.get(path, {**form, "patient": 10**17}).status_code == 404
         sent = {**form, "patient": person.pk, "time": 10**17}
-        assert desk.post(path, sent).status_code == 404
+        assert "not there any more" in said(desk.post(path, sent))
+        assert desk.post(path, sent, headers={"hx-request": ""}).status_code == 404
     SiteStaffFactory(user=staff, location=LocationFactory())
     assert desk.get(FREE, {"slot": today[0].pk}).status_code == 404
     assert desk.get(WALK_IN, column(today[0])).status_code == 404
     mine = ScheduleFactory(location=staff.site_memberships.get().location).slots.first()
+    own = {"slot": mine.pk, "time": mine.pk}
     assert desk.get(FREE, {"slot": mine.pk}).status_code == 200
     assert desk.get(FREE, {"slot": mine.pk, "patient": person.pk}).status_code == 404
-    assert desk.post(FREE, {"time": mine.pk, "patient": person.pk}).status_code == 404
+    assert "not there any more" in said(desk.post(FREE, {**own, "patient": person.pk}))
+    assert not Appointment.objects.exists()
 
 
 def test_walking_in_needs_the_right_to_check_in(
@@ -246,3 +249,46 @@ def test_the_statements_of_a_panel_do_not_grow_with_times_and_visits(
         with counted_statements() as many:
             desk.get(WALK_IN, asked)
     assert len(many) == len(few) <= 14
+
+
+def test_a_walk_in_entered_by_mistake_is_taken_back_by_one_click(
+    desk: Client, person: Patient, today: list[Slot]
+) -> None:
+    with under_way(today[0]):
+        done = desk.post(WALK_IN, column(today[0], patient=person.pk, time=today[0].pk))
+        visit = person.appointments.get()
+        cancel = f"/admin/desk/visits/{visit.pk}/cancel/"
+        sent = dict.fromkeys(("reason", "override_reason"), "Booked by mistake")
+        for name, value in sent.items():
+            assert f'<input type="hidden" name="{name}" value="{value}">' in done.content.decode()
+        undone = desk.post(cancel, sent)
+    assert said(undone).startswith(f"{person.name} is canceled: Dr. Elena García")
+    assert undone.context["said"].undo
+    visit.refresh_from_db()
+    assert (visit.status, visit.cancel_reason) == ("canceled", "Booked by mistake")
+    assert visit.events.latest("pk").override_reason == "Booked by mistake"
+    assert_balanced(today[0])
+
+
+def test_a_panel_whose_doctor_or_time_has_gone_says_so_and_keeps_what_is_typed(
+    desk: Client, person: Patient, today: list[Slot]
+) -> None:
+    key = today[3].pk
+    with under_way(today[0]):
+        typed = {"patient": person.pk, "reason": "Cough"}
+        today[0].doctor.revise(is_active=False)
+        closed = desk.post(WALK_IN, column(today[0], time=today[0].pk, **typed))
+        assert f"{person.name} is not booked: Dr. Elena García" in said(closed)
+        assert "not open for booking" in said(closed)
+        today[3].delete()
+        for headers, status in ({}, 200), ({"hx-request": ""}, 404):
+            gone = desk.post(FREE, {"slot": key, "time": key, **typed}, headers=headers)
+            assert gone.status_code == status
+            assert said(gone).startswith(f"{person.name} is not booked: This time is not there")
+        assert 'name="reason" value="Cough"' in gone.content.decode()
+
+
+def test_a_time_of_several_places_says_how_many_are_free(desk: Client) -> None:
+    slot = ScheduleFactory(capacity=3).slots.earliest("starts_at")
+    AppointmentFactory(slot=slot)
+    assert "Book 09:00, 2 of 3 places free" in desk.get(FREE, {"slot": slot.pk}).content.decode()
