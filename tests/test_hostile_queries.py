@@ -1,7 +1,7 @@
 """A hostile query string gets a good page or a clear problem, and never a 5xx.
 
-On SQLite too: values that reach a statement, such as dates at the ends of the calendar, keys of more
-than 64 bits, and searches. What the parser or a filter's form refuses never reaches one.
+On SQLite too: values that reach a statement, such as dates at the ends of the calendar, keys of
+more than 64 bits, and searches. What the parser or a filter's form refuses never reaches one.
 """
 
 import json
