@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
 from appointment.desk.answers import Said, visit_sentence
-from appointment.desk.booking_people import spoken_phone
 from appointment.desk.line_query import Line, Offers
 from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
+from appointment.desk.people import spoken_phone
 from appointment.models import Offer, WaitlistEntry
 from appointment.models.waitlist import ADD_ENTRY, CHANGE_ENTRY, DELETE_ENTRY
 from extensions.formats import instant_text

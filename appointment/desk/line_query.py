@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from appointment.desk.booking_people import spoken_phone
 from appointment.desk.cards import minutes
+from appointment.desk.people import spoken_phone
 from appointment.models import Offer, WaitlistEntry
 from appointment.models.offer import with_state
 from appointment.models.waitlist import today_everywhere

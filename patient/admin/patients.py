@@ -33,7 +33,7 @@ class DeletionBox(forms.CheckboxInput):
         super().__init__({"aria-label": "Delete this entry", **(attrs or {})})
 
 
-class HistoryFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+class HistoryFormSet(forms.BaseInlineFormSet):
     """The entries on the page of a patient."""
 
     deletion_widget = DeletionBox

@@ -45,7 +45,7 @@ def check_a_file(page: Page) -> None:
     page.goto("/admin/desk/import/")
     page.get_by_role("radio", name="Patients").check()
     file = {"name": "patients.csv", "mimeType": "text/csv", "buffer": PEOPLE_TO_IMPORT.encode()}
-    page.set_input_files("#import-file", files=[file])  # type: ignore[list-item]
+    page.set_input_files("#import-file", files=[file])
     page.get_by_role("button", name="Check the file").click()
     expect(page.locator("#said")).to_contain_text("Nothing is written yet")
 
