@@ -500,3 +500,17 @@ def test_staff_who_may_book_and_not_change_get_no_way_to_change_and_no_one_else_
 def test_the_browser_loads_a_whole_page_when_the_user_goes_back(desk: Client) -> None:
     """A part of a page in place of the whole would have neither heading nor style."""
     assert '"refreshOnHistoryMiss": true' in desk.get(BOOK).content.decode()
+
+
+def test_a_person_erased_while_the_form_is_handled_is_not_shown_as_chosen(
+    desk: Client, maria: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erase(*_: Any) -> None:
+        Patient.objects.filter(pk=maria.pk).erase_all()
+        raise Patient.DoesNotExist
+
+    monkeypatch.setattr("appointment.desk.booking_form.BookingView._save_once", erase)
+    slot = ScheduleFactory().slots.first()
+    html = desk.post(BOOK, {"patient": maria.pk, "time": slot.pk}).content.decode()
+    assert "The person is not there any more" in html
+    assert 'id="person-search"' in html
