@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from appointment.admin.forms import ReasonField
+from appointment.desk.access import CHANGE_VISITS
 from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.cards import VisitCard
 from appointment.desk.moving import FreeTimes
@@ -86,6 +87,8 @@ class AskingPanel(VisitPanel):
 
     Where the verb refuses for want of one, the panel asks for it and sends the form once more.
     """
+
+    permission = CHANGE_VISITS
 
     def override(self) -> str:
         """Return the reason for which the user sets a rule aside; raises ValidationError."""

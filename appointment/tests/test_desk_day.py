@@ -199,6 +199,8 @@ def test_staff_who_may_only_look_see_no_button(here: Location) -> None:
     assert "<button" not in html.partition('id="day"')[2]
     assert desk.post(f"/admin/desk/visits/{visit.pk}/check-in/").status_code == 403
     assert desk.get("/admin/desk/search/", {"q": "Ruiz"}).status_code == 403
+    for panel in ("move", "cancel"):
+        assert desk.get(f"/admin/desk/visits/{visit.pk}/{panel}/").status_code == 403
 
 
 # --- The refresh ----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from tests.browser.conftest import Visit
 from tests.browser.judge import assert_accessible, assert_fits
 from tests.browser.price import Price
 from tests.browser.prices import TASKS, assert_price, table
+from tests.browser.watch import watch_of
 from tests.live import ROOT
 
 
@@ -182,6 +183,35 @@ def test_a_walk_in_is_checked_in_and_a_squeeze_in_has_a_place(
     said(page, "Iris Blanco", "11:00", "Retiro")
     assert_price(price, "squeeze_in")
     assert Appointment.objects.get(patient=other).starts_at == clinic.due.starts_at
+
+
+def test_keys_focus_and_typing_survive_what_the_page_reads_again(
+    visit: Visit, staff: User, clinic: Clinic, settings: Any
+) -> None:
+    settings.DESK_REFRESH_SECONDS = 1
+    page = visit(staff, "/admin/desk/")
+    page.keyboard.press("Shift+/")  # as on a German or Spanish keyboard
+    page.keyboard.type("n/ib")
+    clinic.due.check_in()
+    expect(card(page, "Marta Vidal")).to_contain_text("waiting")
+    expect(page.locator("#day-search")).to_have_value("n/ib")
+    expect(page.locator("#day-search")).to_be_focused()
+    page.keyboard.press("Escape")
+    card(page, "Marta Vidal").get_by_role("link", name="Move").click()
+    page.locator(".panel-close").click()
+    expect(card(page, "Marta Vidal").get_by_role("link", name="Move")).to_be_focused()
+    page.locator("#keys").click()
+    page.keyboard.press("/")
+    expect(page.locator("#keys")).to_be_focused()
+    watch_of(page).allow("status of 404|Error Code 404|ERR_INTERNET|failed request")
+    watch_of(page).allow("console error")  # htmx names each failed request
+    Appointment.objects.filter(pk=clinic.due.pk).delete()
+    card(page, "Marta Vidal").get_by_role("button", name="Done").click()
+    expect(page.locator("#refused")).to_be_visible()
+    page.context.set_offline(True)
+    expect(page.locator("#offline")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#offline")).to_be_hidden()
 
 
 def test_two_desks_at_once_end_in_the_true_page(visit: Visit, staff: User, clinic: Clinic) -> None:
