@@ -26,8 +26,8 @@ from doctor.wall_time import spans_of_days
 
 COLUMNS_OF_VISIT = (
     "pk", "slot_id", "doctor", "starts_at", "ends_at", "status", "reason", "cancel_reason",
-    "checked_in_at", "needs_rebooking", "latest_kind", "patient", "patient__first_name", "patient__last_name",
-    "patient__date_of_birth", "phone",
+    "checked_in_at", "needs_rebooking", "latest_kind", "patient", "patient__first_name",
+    "patient__last_name", "patient__date_of_birth", "phone",
 )  # fmt: skip
 # The text of the column: a PhoneNumber of each row takes longer than all the rest of the page.
 PHONE = ExpressionWrapper(F("patient__phone_number"), CharField())
@@ -244,7 +244,8 @@ class Day:
 
     def _read_visits(self) -> Iterator[VisitRow]:
         rows: Any = Appointment.objects.filter(location=self.site, date=self.day)
-        rows = rows.with_latest_kind().annotate(phone=PHONE).order_by("starts_at", "patient__last_name_key", "pk")
+        rows = rows.with_latest_kind().annotate(phone=PHONE)
+        rows = rows.order_by("starts_at", "patient__last_name_key", "pk")
         for *columns, patient, first, last, born, phone in rows.values_list(*COLUMNS_OF_VISIT):
             number = Phone(phone) if phone else None
             person = Person(patient, first, last, born, number) if patient else None
@@ -266,16 +267,14 @@ class Day:
         shown = Q(is_active=True) | Q(pk__in=with_visits)
         doctors: Any = Doctor.objects.filter(shown, pk__in=keys)
         doctors = doctors.order_by("last_name_key", "first_name_key", "pk", "specialties__name")
+        rows = list(doctors.values_list(*numbers, *COLUMNS_OF_DOCTOR))
         columns: dict[int, Column] = {}
-        for *found, pk, title, first, last, active, accepts, specialty in doctors.values_list(
-            *numbers, *COLUMNS_OF_DOCTOR
-        ):
-            name = " ".join(filter(None, (title, first, last)))
-            column = columns.setdefault(pk, Column(pk, name, [], active, accepts))
-            column.specialties.append(specialty or "")
-        if not columns:
-            found = Location.objects.values_list(*numbers).get(pk=self.site.pk)
-        return *found, list(columns.values())
+        for _, _, pk, *name, active, accepts, specialty in rows:
+            column = Column(pk, " ".join(filter(None, name)), [], active, accepts)
+            columns.setdefault(pk, column).specialties.append(specialty or "")
+        alone = Location.objects.filter(pk=self.site.pk).values_list(*numbers)
+        flagged, open_offers, *_ = rows[0] if rows else alone.get()
+        return flagged, open_offers, list(columns.values())
 
     def _read_leaves(self, keys: set[int]) -> list[TimeOff]:
         """Return the leave of these doctors and the closures of the site on this day."""

@@ -42,7 +42,7 @@ class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
         latest = self._changes().last()
         return bool(latest and latest.undoes and latest.undoes == kind)
 
-    def kind_of_latest(self) -> models.QuerySet[Any, str]:
+    def kind_of_latest(self) -> models.QuerySet[Any, Any]:
         """Return the kind of the latest of these events, as a subquery of one value."""
         return self._changes().reverse().values("kind")[:1]
 

@@ -17,6 +17,7 @@ from doctor.tests.factories import DoctorFactory, ScheduleFactory, SpecialtyFact
 from patient.models import Patient
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
+from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 12, 2, 11, 0, tzinfo=UTC)  # a Wednesday; 12:00 in Madrid
@@ -273,7 +274,7 @@ def test_an_undo_takes_back_what_the_page_has_shown_and_no_other_change(
         answer = desk.post(f"/admin/desk/visits/{visit.pk}/{path}", headers=HTMX)
         return said(answer.content.decode())
 
-    refused = f"Another user has changed this visit meanwhile: that is not taken back. {{}}"
+    refused = "Another user has changed this visit meanwhile: that is not taken back. {}"
     assert undo(checked_in) == refused.format(sentence("is done"))
     assert undo(done) == sentence("is waiting again")
     assert undo(done) == sentence("is waiting again")  # a double click
@@ -323,3 +324,44 @@ def test_a_move_leaves_a_visit_that_another_desk_has_moved(
     moved = click(desk, visit, "move", panel=1, slot=slots[2].pk, was=slots[1].pk)
     assert f"move/?slot={slots[1].pk}&amp;was={slots[2].pk}" in moved
     assert_balanced(slots[1])
+
+
+def at_once(staff: User, visit: Appointment, *requests: tuple[str, dict[str, Any]]) -> list[str]:
+    """Send the requests from as many desks at the same moment; return their sentences."""
+    desks = [Client(headers=HTMX) for _ in requests]
+    for each in desks:
+        each.force_login(staff)
+
+    def send(number: int) -> str:
+        verb, form = requests[number]
+        answer = desks[number].post(f"/admin/desk/visits/{visit.pk}/{verb}/", form)
+        return said(answer.content.decode())
+
+    outcomes = run_together(len(desks), send)
+    visit.refresh_from_db()
+    return [str(each) for each in outcomes]
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_of_two_desks_that_change_a_visit_at_once_one_is_told_how_it_stands(
+    staff: User, visit: Appointment, slots: list[Slot], noon: Any
+) -> None:
+    was = {"panel": 1, "was": slots[0].pk}
+    moves = [("move", {**was, "slot": slots[n].pk}) for n in (1, 2)]
+    answers = at_once(staff, visit, *moves)
+    [lost] = [n for n, text in enumerate(answers) if "is moved from" not in text]
+    assert answers[lost].startswith("Another user has moved this visit meanwhile. Ana Ruiz is due")
+    assert (visit.slot, visit.events.count()) == (slots[2 - lost], 2)
+    for slot in slots[:3]:
+        assert_balanced(slot)
+    noon.move_to(visit.starts_at)
+    visit.check_in()
+    undone, done = at_once(staff, visit, ("undo", {"of": "checked_in"}), ("done", {}))
+    kinds = list(visit.events.order_by("pk").values_list("kind", flat=True)[3:])
+    if "is due again" in undone:
+        assert kinds == ["undone", "completed"]  # the visit has begun
+    else:
+        assert "that is not taken back" in undone
+        assert kinds == ["completed"]
+    assert "is done" in done
