@@ -172,11 +172,9 @@ class DeskPage(View):
     def page(self, status: int = 200, template: str = "", **more: Any) -> HttpResponse:
         """Return the page, or the part of it that this `template` makes.
 
-        A page that is opened records one audit event, and so does a part that a browser opens by
-        itself; a part that a script asks for records none.
+        A whole page that is opened records one audit event; a part records none by itself.
         """
-        part = template and self.request.htmx  # type: ignore[attr-defined]
-        if not part and self.request.method == "GET":
+        if not template and self.request.method == "GET":
             self.record_page()
         name = template or self.template_name
         return render(self.request, name, self.context(**more), status=status)
