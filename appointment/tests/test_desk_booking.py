@@ -12,6 +12,7 @@ from accounts.models import AuditEvent, User
 from appointment.desk.booking_people import typed_person
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import PatientOverlap
 from doctor.models import Slot
 from doctor.tests.factories import (
     DoctorFactory,
@@ -463,7 +464,7 @@ def test_a_time_that_has_begun_is_not_listed_beside_a_visit_that_is_over(
         assert times(desk, **wanted) == [long.pk]
         assert times(desk, **wanted, patient=maria.pk) == []
         free = desk.get("/admin/desk/free/", {"slot": long.pk, "patient": maria.pk})
-    assert "another appointment at that time" in free.content.decode()
+    assert PatientOverlap.staff_message in free.content.decode()
 
 
 def test_both_hours_of_the_night_that_has_one_twice_are_listed(desk: Client) -> None:
