@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_PATIENTS, VIEW_VISITS
 from appointment.desk.day_query import Day
 from appointment.desk.line_query import open_offers
-from appointment.desk.navigation import VIEW_HOURS
+from appointment.desk.navigation import VIEW_HOURS, VIEW_LINE
 from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage
 from doctor.models import Slot
 
@@ -41,6 +41,7 @@ class DayBase(DeskPage):
             may_add=self.user.is_staff_with(ADD_VISITS),
             home=home,
             may_see_hours=self.user.is_staff_with(VIEW_HOURS),
+            may_see_line=self.user.is_staff_with(VIEW_LINE),
             free_url=reverse("desk:free"),
             squeeze_in_url=reverse("desk:squeeze-in"),
             walk_in_url=reverse("desk:walk-in"),

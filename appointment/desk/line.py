@@ -55,10 +55,8 @@ class OffersPart(LineParts):
     """The open offers of one site, for the panel of the day."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the offers, or with `count` how many; without a script, on the page of the line."""
+        """Show the offers; without a script, on the page of the line."""
         offers = Offers(self.user, self.at, [self.site] if self.site else [])
-        if request.GET.get("count"):
-            return self.page(template="desk/offers_count.html", number=offers.number)
         if request.htmx:  # type: ignore[attr-defined]
             return self.page(template="desk/offers.html", offers=offers)
         return self.page(line=self.line(), offers=offers)

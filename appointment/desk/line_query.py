@@ -71,15 +71,10 @@ class OfferRow:
 
 
 class Offers:
-    """The open offers of these sites. Two statements, however many there are."""
+    """The open offers of these sites, in one statement, however many there are."""
 
     def __init__(self, user: Any, at: datetime, sites: list[Location]) -> None:
         self.user, self.at, self.sites = user, at, sites
-
-    @property
-    def number(self) -> int:
-        """How many there are, in one statement."""
-        return int(open_offers(self.user, self.at, self.sites).count())
 
     @cached_property
     def rows(self) -> list[OfferRow]:
