@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
@@ -13,7 +14,9 @@ from appointment.desk.booking_people import spoken_phone
 from appointment.desk.line_query import Line, Offers
 from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
-from appointment.models import Offer, WaitlistEntry
+from appointment.exceptions import NoOpenOffer
+from appointment.models import Appointment, Offer, WaitlistEntry
+from appointment.models.offer import OfferStatus
 from appointment.models.waitlist import ADD_ENTRY, CHANGE_ENTRY, DELETE_ENTRY
 from extensions.formats import instant_text
 
@@ -72,7 +75,10 @@ class EntryAction(LineParts):
     def post(self, request: HttpRequest, waitlistentry_id: int) -> HttpResponse:
         """Call the verb and say what it did."""
         try:
-            said = self.attempt(partial(self.act, self.entry(waitlistentry_id)))
+            entry = self.entry(waitlistentry_id)
+            said = self.attempt(partial(self.act, entry))
+            if said.refused:
+                said = Said(f"{entry.patient.name}: {said.text}", refused=True)
         except Http404:
             if not request.htmx:  # type: ignore[attr-defined]
                 raise
@@ -115,9 +121,26 @@ class Accept(EntryPanel):
         """Call the verb; returns the sentence of the visit."""
         override = ReasonField().clean(self.request.POST.get("override_reason", ""))
         moves = entry.replaces_id is not None
-        visit = entry.accept(by=self.user, at=self.at, override_reason=override)
+        try:
+            with transaction.atomic():
+                visit = entry.accept(by=self.user, at=self.at, override_reason=override)
+        except NoOpenOffer:
+            accepted = self._accepted(entry)
+            if accepted is None:
+                raise
+            return Said(visit_sentence(accepted, "has this time already"))
         visit.reload()
         return Said(visit_sentence(visit, "is moved" if moves else "is booked"))
+
+    def _accepted(self, entry: WaitlistEntry) -> Appointment | None:
+        """Return the visit of an offer that was accepted already: by the patient, or a first click.
+
+        None for one at a site that the user does not see.
+        """
+        accepted = entry.offers.filter(status=OfferStatus.ACCEPTED)
+        visits = Appointment.objects.active().at_sites_of(self.user).with_names()
+        found = visits.filter(patient=entry.patient_id, slot__in=accepted.values("slot"))
+        return found.order_by("-pk").first()
 
 
 class Decline(EntryAction):
@@ -132,9 +155,10 @@ class Decline(EntryAction):
         start = instant_text(slot.starts_at, slot.location.zone)
         declined = f"{entry.patient.name} declined: {slot.doctor}, {start}, {slot.location}."
         made = Offer.objects.acceptable(self.at).filter(slot=slot, created_at=self.at)
-        following = made.select_related("entry__patient").order_by("-pk").first()
+        following = made.answerable_by(self.user).select_related("entry__patient").last()
         if following is None:
-            return Said(f"{declined} No other person in line can have it: the time is free.")
+            free = "No other person in line can have it: the time is free."
+            return Said(f"{declined} {'It is offered to the next in line.' if made else free}")
         until = following.expires_at.astimezone(slot.location.zone)
         person = following.entry.patient
         name = ", ".join(filter(None, (person.name, spoken_phone(person.phone_number))))

@@ -81,7 +81,8 @@ def test_an_offer_is_accepted_by_one_click_and_the_sentence_names_the_visit(
     assert visit.events.get().by == "staff"
     assert_balanced(offer.slot)
     again = said(desk.post(f"{LINE}{offer.entry_id}/accept/", headers=HTMX))
-    assert "Nothing is being offered" in again
+    assert f"{visit.patient.name} has this time already" in again
+    assert Appointment.objects.filter(slot=offer.slot, status="scheduled").count() == 1
 
 
 def test_a_declined_offer_says_to_whom_the_place_goes(desk: Client, offer: Any) -> None:
