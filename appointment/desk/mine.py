@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from django import forms
@@ -15,7 +14,7 @@ from accounts.audit.views import record_read
 from accounts.models import AuditEvent
 from appointment.desk.access import own_doctor
 from appointment.desk.answers import Said, visit_sentence
-from appointment.desk.cards import VisitCard
+from appointment.desk.cards import VisitCard, version_of
 from appointment.desk.pages import DeskPage
 from appointment.models import Appointment
 from appointment.models.event import LIVE, Status
@@ -97,7 +96,7 @@ class OwnDay:
             [card.shown for card in self.visits],
             [(each.pk, text) for each, text in self.leave],
         ]
-        return sha256(repr(shown).encode()).hexdigest()[:16]
+        return version_of(shown)
 
     def count(self, state: str) -> int:
         """Return how many visits are in this state (`VisitCard.state`)."""
