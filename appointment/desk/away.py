@@ -78,7 +78,10 @@ class AwayPage(AwayParts):
         """Show the form, who is away, and the visits to rebook."""
         rebooking, doctor = self.rebooking(), self.key("doctor")
         typed = {"who": f"{DOCTOR}-{doctor}"} if doctor else {}
-        shown = self._hits(self.form(typed)) if typed and self.site else []
+        form = self.form(typed) if typed else None
+        if form and not form.is_valid():
+            raise Http404("There is no such doctor.")
+        shown = hits(form) if form else []
         return self.page(rebooking=rebooking, typed=typed, hits=shown, opened=True)
 
     def post(self, request: HttpRequest) -> HttpResponse:

@@ -96,6 +96,17 @@ class EntryAction(LineParts):
         """Call the verb; returns the sentence."""
         raise NotImplementedError
 
+    def offer(self, entry: WaitlistEntry) -> Offer:
+        """Return the offer that the user answers now; raises NoOpenOffer.
+
+        Also where the page has shown another one, which has run out meanwhile.
+        """
+        offers = entry.offers.acceptable(self.at).answerable_by(self.user)
+        found: Any = offers.select_related("slot__doctor", "slot__location").first()
+        if found is None or self.key("offer") not in {None, found.pk}:
+            raise NoOpenOffer
+        return found
+
 
 class EntryPanel(EntryAction):
     """An action for which the panel asks something first."""
@@ -122,6 +133,7 @@ class Accept(EntryPanel):
         override = ReasonField().clean(self.request.POST.get("override_reason", ""))
         moves = entry.replaces_id is not None
         try:
+            self.offer(entry)
             with transaction.atomic():
                 visit = entry.accept(by=self.user, at=self.at, override_reason=override)
         except NoOpenOffer:
@@ -137,7 +149,8 @@ class Accept(EntryPanel):
 
         None for one at a site that the user does not see.
         """
-        accepted = entry.offers.filter(status=OfferStatus.ACCEPTED)
+        shown = {"pk": offer} if (offer := self.key("offer")) else {}
+        accepted = entry.offers.filter(status=OfferStatus.ACCEPTED, **shown)
         visits = Appointment.objects.active().at_sites_of(self.user).with_names()
         found = visits.filter(patient=entry.patient_id, slot__in=accepted.values("slot"))
         return found.order_by("-pk").first()
@@ -148,10 +161,8 @@ class Decline(EntryAction):
 
     def act(self, entry: WaitlistEntry) -> Said:
         """Call the verb; returns to whom the place goes."""
-        offers = entry.offers.acceptable(self.at).answerable_by(self.user)
-        offer: Any = offers.select_related("slot__doctor", "slot__location").first()
+        slot = self.offer(entry).slot
         entry.decline(by=self.user, at=self.at)
-        slot = offer.slot
         start = instant_text(slot.starts_at, slot.location.zone)
         declined = f"{entry.patient.name} declined: {slot.doctor}, {start}, {slot.location}."
         made = Offer.objects.acceptable(self.at).filter(slot=slot, created_at=self.at)

@@ -85,6 +85,21 @@ def test_an_offer_is_accepted_by_one_click_and_the_sentence_names_the_visit(
     assert Appointment.objects.filter(slot=offer.slot, status="scheduled").count() == 1
 
 
+def test_an_offer_that_the_page_no_longer_shows_truly_is_not_answered(
+    desk: Client, offer: Any
+) -> None:
+    """The offer on the page has run out, and the person has got another one meanwhile."""
+    for verb in ("accept", "decline"):
+        url = f"{LINE}{offer.entry_id}/{verb}/"
+        stale = said(desk.post(url, {"offer": offer.pk + 1}, headers=HTMX))
+        assert f"{offer.entry.patient.name}: Nothing is being offered" in stale
+    assert not Appointment.objects.filter(status="scheduled").exists()
+    page = said(desk.get(LINE))
+    assert page.count(f'name="offer" value="{offer.pk}"') == 2
+    accepted = said(desk.post(f"{LINE}{offer.entry_id}/accept/", {"offer": offer.pk}))
+    assert Appointment.objects.filter(status="scheduled").count() == 1, accepted
+
+
 def test_a_declined_offer_says_to_whom_the_place_goes(desk: Client, offer: Any) -> None:
     sentence = said(desk.post(f"{LINE}{offer.entry_id}/decline/", headers=HTMX))
     assert f"{offer.entry.patient.name} declined" in sentence
