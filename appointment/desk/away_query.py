@@ -178,8 +178,11 @@ class Rebooking:
 
     @property
     def sentence(self) -> str:
-        """The sentence about the leave whose visits are shown."""
-        return leave_sentence(self.leave, self.clock) if self.leave and self.clock else ""
+        """The sentence about the leave whose visits are shown, on the clock of their site."""
+        clock = self.clock
+        if self.leave and self.leave.doctor and self.visits:
+            clock = self.visits[0].location
+        return leave_sentence(self.leave, clock) if self.leave and clock else ""
 
     @cached_property
     def found(self) -> Any:

@@ -11,6 +11,7 @@ from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
 from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.booking_people import spoken_phone
+from appointment.desk.cards import version_of
 from appointment.desk.line_query import Line, Offers
 from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
@@ -48,10 +49,14 @@ class LinePage(LineParts):
     """Who waits, and the open offers of all sites of the user."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the page; a refresh gets the part that changes."""
+        """Show the page; a refresh gets the part that changes, and 204 if nothing has changed."""
         part = "desk/line_rows.html" if request.htmx else ""  # type: ignore[attr-defined]
-        offers = Offers(self.user, self.at, self.sites)
-        return self.page(template=part, line=self.line(), offers=offers)
+        line, offers = self.line(), Offers(self.user, self.at, self.sites)
+        rows = [row.shown for row in (*offers.rows, *(line.rows if line else ()))]
+        version = version_of((line and line.number, rows))
+        if part and request.GET.get("version") == version:
+            return HttpResponse(status=204)
+        return self.page(template=part, line=line, offers=offers, version=version)
 
 
 class OffersPart(LineParts):
@@ -173,7 +178,7 @@ class Decline(EntryAction):
         until = following.expires_at.astimezone(slot.location.zone)
         person = following.entry.patient
         name = ", ".join(filter(None, (person.name, spoken_phone(person.phone_number))))
-        return Said(f"{declined} It is offered to {name} now, until {until:%H:%M}.")
+        return Said(f"{declined} It is offered to {name} now, until {until:%H:%M %Z}.")
 
 
 class TakeOff(EntryPanel):

@@ -321,7 +321,10 @@ def test_today_is_on_the_clock_of_the_site_where_the_doctor_is(desk: Client, sta
     with time_machine.travel(at, tick=False):
         today = tokyo.today(at)
         doctor = ScheduleFactory(location=tokyo, date=today, doctor=DoctorFactory()).doctor
-        desk.post(AWAY, form(doctor, desk, when="rest", location=madrid.pk))
+        AppointmentFactory(slot=doctor.slots.first())
+        typed = form(doctor, desk, when="rest", location=madrid.pk)
+        page = desk.post(AWAY, typed, follow=True).content.decode()
+        assert page.count("to Tue 3 Nov 2026, 00:00 JST") == 3  # the message, the page, its button
         leave = TimeOff.objects.get()
         assert leave.ends_at == datetime(2026, 11, 2, 15, tzinfo=UTC)  # midnight in Tokyo
         ScheduleFactory(
