@@ -147,7 +147,7 @@ class EntryRow:
     @property
     def shown(self) -> tuple[Any, ...]:
         """All that the page shows of the entry."""
-        entry, offers = self.entry, [offer.shown for offer in self.offers]
+        entry, offers = self.entry, [(each.start, each.clock) for each in self.offers]
         place = (entry.pk, entry.position, entry.replaces_id, self.since, self.days_waited)
         return (*place, self.person.shown, self.wish, self.days, self.hours, offers)
 
