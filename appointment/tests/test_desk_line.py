@@ -119,6 +119,19 @@ def test_a_declined_offer_says_to_whom_the_place_goes(desk: Client, offer: Any) 
     assert_balanced(offer.slot)
 
 
+def test_the_next_person_is_not_named_if_the_visit_to_move_is_at_another_site(
+    desk: Client, staff: User, offer: Any
+) -> None:
+    following = WaitlistEntry.objects.order_by("pk").last()
+    elsewhere = only_visit(date=day_ahead(9))
+    Appointment.objects.filter(pk=elsewhere.pk).update(patient=following.patient)
+    WaitlistEntry.objects.filter(pk=following.pk).update(replaces=elsewhere)
+    SiteStaffFactory(user=staff, location=offer.slot.location)
+    sentence = said(desk.post(f"{LINE}{offer.entry_id}/decline/", headers=HTMX))
+    assert "It is offered to the next in line." in sentence
+    assert "Following" not in sentence
+
+
 def test_staff_set_a_rule_aside_with_a_reason_in_the_panel(desk: Client, offer: Any) -> None:
     site = offer.slot.location
     site.revise(max_live_per_patient=1)
