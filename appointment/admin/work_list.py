@@ -208,12 +208,13 @@ class WorkListAdmin(AppointmentAdmin):
         user, decision = signed_in_user(request), data["decision"]
         override = data["override_reason"]
         if decision == CANCEL:
-            visit.cancel(by=user, reason=data["cancel_because"], override_reason=override)
+            because = data["cancel_because"]
+            visit.cancel(by=user, reason=because, override_reason=override, listed=True)
         elif decision == KEEP:
             visit.keep(data["keep_because"], by=user)
         else:
             to = data["other_slot"].pk if decision == OTHER else int(decision)
-            visit.reschedule(to=to, by=user, override_reason=override)
+            visit.reschedule(to=to, by=user, override_reason=override, listed=True)
 
     @admin.action(permissions=["change"], description="Keep selected visits as booked")
     def keep(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -4,22 +4,28 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
-from django_htmx.http import trigger_client_event
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from appointment.desk.access import CHANGE_VISITS
-from appointment.desk.answers import Said
+from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.away_form import CANCEL_REASONS, DOCTOR, REASONS, SPANS, AwayForm
 from appointment.desk.away_query import Away, Hit, Rebooking, hits, leave_sentence
 from appointment.desk.pages import CHANGED, DeskPage
+from appointment.models import Appointment
 from appointment.models.alternatives import propose_times
+from doctor.exceptions import AlreadyAway
 from doctor.models import TimeOff
 
 ADD_LEAVE, DELETE_LEAVE = "doctor.add_timeoff", "doctor.delete_timeoff"
+TAKEN_BACK = "This leave is not there any more: it has been taken back."
+LOST = "had a time proposed that is no longer free"
+MOST_NAMES = 3  # in one sentence
 
 
 class AwayParts(DeskPage):
@@ -72,7 +78,10 @@ class AwayPage(AwayParts):
         """Show the form, who is away, and the visits to rebook."""
         rebooking, doctor = self.rebooking(), self.key("doctor")
         typed = {"who": f"{DOCTOR}-{doctor}"} if doctor else {}
-        shown = self._hits(self.form(typed)) if typed and self.site else []
+        form = self.form(typed) if typed else None
+        if form and not form.is_valid():
+            raise Http404("There is no such doctor.")
+        shown = hits(form) if form else []
         return self.page(rebooking=rebooking, typed=typed, hits=shown, opened=True)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -81,23 +90,25 @@ class AwayPage(AwayParts):
         hit = Hit(span, form) if form.is_valid() and span in SPANS else None
         if hit is None or hit.error or hit.key != request.POST.get(f"seen_{span}"):
             return self._ask(form, hit)
-        said = self.attempt(partial(self._enter, hit.leave))
+        said = self.attempt(partial(self._enter, hit))
         if not said.refused:
-            self._propose(hit.leave)
+            propose_times(Rebooking(self.user, self.at, hit.leave).visits, self.at, self.user)
         return self.answer(said)
 
-    def _enter(self, leave: TimeOff) -> Said:
-        """Publish the leave; the answer leads to its visits."""
-        leave.enter(self.at)
-        clock = leave.location or self.site
-        assert clock is not None  # noqa: S101  # `form` has seen to it
+    def _enter(self, hit: Hit) -> Said:
+        """Publish the leave; the answer leads to its visits, also where the leave was there."""
+        leave = hit.leave
+        try:
+            leave.enter(self.at)
+        except AlreadyAway as refusal:
+            stored = leave.stored_over()
+            if stored is None:
+                raise
+            there = f"{leave_sentence(stored, hit.clock)} {refusal.staff_message}"
+            return Said(there, refused=True, then=leave_url(stored))
         number = Rebooking(self.user, self.at, leave).number
-        text = f"{leave_sentence(leave, clock)} {number} visit{pluralize(number)} to rebook."
-        return Said(text, then=f"{reverse('desk:away')}?{urlencode({'leave': leave.pk})}#visits")
-
-    def _propose(self, leave: TimeOff) -> None:
-        """Store the times proposed for the visits, each visit of those that the page shows."""
-        propose_times(Rebooking(self.user, self.at, leave).visits, self.at, self.user)
+        text = f"{leave_sentence(leave, hit.clock)} {number} visit{pluralize(number)} to rebook."
+        return Said(text, then=leave_url(leave))
 
     def _ask(self, form: AwayForm, hit: Hit | None) -> HttpResponse:
         """Show the form as it was typed, and what the leave would hit."""
@@ -129,8 +140,24 @@ class Visits(AwayParts):
     """The visits to rebook, read again after a change."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the visits, with the times proposed for them."""
-        return self.page(template="desk/away_visits.html", rebooking=self.rebooking())
+        """Show the visits, with the times proposed for them; 204 if nothing has changed."""
+        try:
+            rebooking = self.rebooking()
+        except TimeOff.DoesNotExist:
+            messages.warning(request, TAKEN_BACK)
+            return HttpResponseClientRedirect(reverse("desk:away"))
+        if request.GET.get("version") == rebooking.version:
+            return HttpResponse(status=204)
+        return self.page(template="desk/away_visits.html", rebooking=rebooking)
+
+    def leave(self) -> TimeOff | None:
+        """Return the leave; raises DoesNotExist if it is gone while a script shows its visits."""
+        try:
+            return super().leave()
+        except Http404 as error:
+            if self.request.htmx:  # type: ignore[attr-defined]
+                raise TimeOff.DoesNotExist from error
+            raise
 
 
 class Propose(AwayParts):
@@ -142,10 +169,17 @@ class Propose(AwayParts):
         lost = propose_times(rebooking.visits, self.at, self.user)
         if request.htmx and not lost:  # type: ignore[attr-defined]
             return trigger_client_event(HttpResponse(status=204), CHANGED)
-        number = len({visit for visit, _ in lost})
-        text = f"{number} visit{pluralize(number)} had a time that is no longer free."
-        text = f"{text} Other times are proposed for them now." if lost else "Times are proposed."
-        return self.answer(Said(text, refused=bool(lost)))
+        if not lost:
+            return self.answer(Said("Times are proposed."))
+        return self.answer(Said(self._lost({visit for visit, _ in lost}), refused=True))
+
+    def _lost(self, keys: set[int]) -> str:
+        """Return the sentences about the visits for which a time was proposed that is gone."""
+        visits = [visit for visit in self.rebooking().visits if visit.pk in keys]
+        named = [visit_sentence(visit, LOST) for visit in visits[:MOST_NAMES]]
+        more = len(visits) - len(named)
+        named += [f"So it is with {more} more visit{pluralize(more)}."] if more else []
+        return " ".join([*named, "Other times are proposed now, where there are any."])
 
 
 class TakeBack(AwayParts):
@@ -155,14 +189,28 @@ class TakeBack(AwayParts):
 
     def post(self, request: HttpRequest, timeoff_id: int) -> HttpResponse:
         """Delete the leave by its verb."""
-        leaves = TimeOff.objects.at_sites_of(self.user).with_names()
-        leave = get_object_or_404(leaves, pk=timeoff_id)
-        return self.answer(self.attempt(partial(self._delete, leave)))
+        leave = TimeOff.objects.at_sites_of(self.user).with_names().filter(pk=timeoff_id).first()
+        if leave is not None:
+            return self.answer(self.attempt(partial(self._delete, leave)))
+        if not request.htmx:  # type: ignore[attr-defined]
+            raise Http404("There is no such leave.")
+        # A script shows the reader no page with status 404.
+        return self.answer(Said(TAKEN_BACK, refused=True, then=reverse("desk:away")))
 
     def _delete(self, leave: TimeOff) -> Said:
         clock = leave.location or self.site
         if clock is None:
             raise PermissionDenied
         sentence = leave_sentence(leave, clock, done="is no longer away")
+        hit = [visit.pk for visit in Rebooking(self.user, self.at, leave).found]
         leave.unpublish(self.at)
-        return Said(f"{sentence} Their visits take place.", then=reverse("desk:away"))
+        left = Appointment.objects.to_rebook().filter(pk__in=hit).count()
+        back = len(hit) - left
+        again = f"{back} visit{pluralize(back)} take{pluralize(back, 's,')} place again."
+        still = f" {left} still to rebook, for another cause." if left else ""
+        return Said(f"{sentence} {again}{still}", then=reverse("desk:away"))
+
+
+def leave_url(leave: TimeOff) -> str:
+    """Return the URL of the page with the visits that this leave hits."""
+    return f"{reverse('desk:away')}?{urlencode({'leave': leave.pk})}"

@@ -1,11 +1,13 @@
 """What the user types to enter leave: who is away, from when to when, and why."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from appointment.desk.reasons import reason_text
 from doctor.models import Doctor, Location, TimeOff
 from doctor.models.time_off import OUT_OF_RANGE
 from doctor.wall_time import MIDNIGHT, Span, end_instant_of, instant_of
@@ -19,12 +21,14 @@ DOCTOR, SITE = "doctor", "site"  # the first word of `who`, before the key
 OVER = "This time is over."
 NO_FIRST_DAY = "Choose the first day."
 CHOOSE = "Choose the doctor who is away, or the site that is closed."
+A_DAY_ANYWHERE = timedelta(hours=36)  # within it lies the rest of today, whatever the zone
 
 
 class AwayForm(forms.Form):
     """Who is away, and the days and reason. `site` is the location on whose clock the times are.
 
-    A closure is on the clock of the site that is closed. `who` is such as doctor-12 or site-3.
+    A closure is on the clock of the site that is closed, and today is on that of the site where the
+    doctor is. `who` is such as doctor-12 or site-3.
     """
 
     who = forms.RegexField(
@@ -61,6 +65,24 @@ class AwayForm(forms.Form):
             raise ValidationError(CHOOSE)
         return who
 
+    def clock_of(self, span: str) -> Location:
+        """Return the site on whose clock the times of this span are; the form is valid."""
+        return self.clock if span == DATES else self._site_of_today
+
+    @cached_property
+    def _site_of_today(self) -> Location:
+        """The site where the doctor has times left today; `clock` if it is one, or without any."""
+        if self.doctor is None:
+            return self.clock
+        left = self.doctor.slots.coming(self.at).filter(starts_at__lt=self.at + A_DAY_ANYWHERE)
+        times = left.filter(location__in=self.sites).order_by("starts_at", "pk")
+        found = [
+            site
+            for key, start in times.values_list("location", "starts_at")
+            if start.astimezone((site := self.sites[key]).zone).date() == site.today(self.at)
+        ]
+        return found[0] if found and self.clock not in found else self.clock
+
     def leave(self, span: str) -> TimeOff:
         """Return the leave, not saved; the form is valid. Raises ValidationError.
 
@@ -75,24 +97,22 @@ class AwayForm(forms.Form):
 
     def _times(self, span: str) -> Span:
         """Return the start and the end of the leave, on the clock of the site."""
+        clock = self.clock_of(span)
         if span == REST:
-            return rest_of_today(self.clock, self.at)
-        today = self.clock.today(self.at)
+            return rest_of_today(clock, self.at)
+        today = clock.today(self.at)
         if span == TODAY:
-            return span_of_days(today, today, self.clock)
+            return span_of_days(today, today, clock)
         first: date | None = self.cleaned_data["first"]
         if span != DATES or first is None:
             raise ValidationError(NO_FIRST_DAY)
         last = self.cleaned_data["last"] or first
         starts, ends = (self.cleaned_data[name] for name in ("first_time", "last_time"))
-        return span_of_days(first, last, self.clock, starts or MIDNIGHT, ends or MIDNIGHT)
+        return span_of_days(first, last, clock, starts or MIDNIGHT, ends or MIDNIGHT)
 
     def _reason(self) -> str:
         """Return the chosen reason and what was typed."""
-        why, typed = self.cleaned_data["why"], self.cleaned_data["reason"].strip()
-        if why == "Other" and typed:
-            return typed
-        return ": ".join(filter(None, (why, typed)))
+        return reason_text(self.cleaned_data["why"], self.cleaned_data["reason"].strip())
 
 
 def rest_of_today(clock: Location, at: datetime) -> Span:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 
 from appointment.desk.away_form import DATES, DOCTOR, REST, SITE, SPANS, TODAY, AwayForm
-from appointment.desk.cards import VisitCard
+from appointment.desk.cards import VisitCard, version_of
 from appointment.models import Appointment, AppointmentEvent, Proposal, WorkListItem
 from doctor.models import Doctor, Location, Slot, TimeOff
 from extensions.formats import instant_text
@@ -40,7 +40,8 @@ class Hit:
         self.elsewhere = visits.count() - self.visits if user.sites is not None else 0
         free = self.leave.slots(at).filter(is_open=True, taken__lt=F("capacity"))
         self.times = free.count()
-        self.when = when_text(self.leave, form.clock)
+        self.clock = form.clock_of(span)
+        self.when = when_text(self.leave, self.clock)
 
     @property
     def key(self) -> str:
@@ -129,6 +130,11 @@ class RebookRow:
         return bool(self.visit.starts_at <= self.at)
 
     @property
+    def movable(self) -> bool:
+        """Whether there is a person who could come at another time: not erased, not deceased."""
+        return self.visit.patient is not None and not self.visit.patient.is_deceased
+
+    @property
     def call_texts(self) -> list[str]:
         """When and by whom the patient was called, on the clock of the site."""
         zone = self.visit.location.zone
@@ -136,6 +142,15 @@ class RebookRow:
             f"{instant_text(call.at, zone)}{f' by {call.actor_name}' if call.actor_name else ''}"
             for call in self.calls
         ]
+
+    @property
+    def shown(self) -> tuple[Any, ...]:
+        """All that the page shows of the visit."""
+        person = (self.card.person, self.card.birth_year, self.card.phone, self.visit.patient_id)
+        what = (str(self.visit.doctor), str(self.visit.location), self.visit.cause)
+        times = [(time.slot.pk, time.text, time.other) for time in self.times]
+        about = (self.visit.reason, self.begun, self.movable)
+        return (self.visit.pk, *person, self.start, *what, *about, times)
 
     @property
     def first(self) -> str:
@@ -163,8 +178,11 @@ class Rebooking:
 
     @property
     def sentence(self) -> str:
-        """The sentence about the leave whose visits are shown."""
-        return leave_sentence(self.leave, self.clock) if self.leave and self.clock else ""
+        """The sentence about the leave whose visits are shown, on the clock of their site."""
+        clock = self.clock
+        if self.leave and self.leave.doctor and self.visits:
+            clock = self.visits[0].location
+        return leave_sentence(self.leave, clock) if self.leave and clock else ""
 
     @cached_property
     def found(self) -> Any:
@@ -195,11 +213,15 @@ class Rebooking:
             row, slot = rows[proposal.visit], slots.get(proposal.slot)
             if slot is None:
                 row.lost = True
-            elif self.user.works_at(slot.location_id) and len(row.times) < MOST_TIMES:
+            elif self._may_propose(row, slot):
                 row.times.append(ProposedTime(slot, row.visit))
         for call in self._calls:
             rows[call.appointment_id].calls.append(call)
         return list(rows.values())
+
+    def _may_propose(self, row: RebookRow, slot: Slot) -> bool:
+        here = self.user.works_at(slot.location_id)
+        return here and row.movable and len(row.times) < MOST_TIMES
 
     @property
     def firsts(self) -> list[str]:
@@ -209,7 +231,7 @@ class Rebooking:
     @property
     def without_a_time(self) -> int:
         """How many of the visits have no time proposed."""
-        return sum(not row.times for row in self.rows)
+        return sum(row.movable and not row.times for row in self.rows)
 
     @property
     def lost(self) -> bool:
@@ -217,10 +239,16 @@ class Rebooking:
         return any(row.lost for row in self.rows)
 
     @property
-    def to_renew(self) -> bool:
-        """Whether a visit has no time proposed, or a proposal runs out soon."""
+    def runs_out(self) -> bool:
+        """Whether a proposal runs out soon."""
         soon = self.at + RENEW_BEFORE
-        return bool(self.without_a_time) or any(each.until < soon for each in self._proposals)
+        return any(each.until < soon for each in self._proposals)
+
+    @property
+    def version(self) -> str:
+        """A text that changes with what the page shows."""
+        rows = [(row.shown, row.call_texts) for row in self.rows]
+        return version_of((self.number, self.lost, self.runs_out, rows))
 
     @cached_property
     def _proposals(self) -> list[Proposal]:

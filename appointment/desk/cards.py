@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from appointment.models import Appointment
@@ -101,6 +102,11 @@ class VisitCard:
             "cancel": live,
         }
         return [verb for verb, may in offered.items() if may]
+
+
+def version_of(shown: object) -> str:
+    """Return a text that changes with what a page shows; a refresh sends it to ask for changes."""
+    return sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 def minutes(span: timedelta) -> int:

@@ -3,17 +3,21 @@
 from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
 from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.cards import version_of
 from appointment.desk.line_query import Line, Offers
 from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
 from appointment.desk.people import spoken_phone
-from appointment.models import Offer, WaitlistEntry
+from appointment.exceptions import NoOpenOffer
+from appointment.models import Appointment, Offer, WaitlistEntry
+from appointment.models.offer import OfferStatus
 from appointment.models.waitlist import ADD_ENTRY, CHANGE_ENTRY, DELETE_ENTRY
 from extensions.formats import instant_text
 
@@ -45,10 +49,14 @@ class LinePage(LineParts):
     """Who waits, and the open offers of all sites of the user."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the page; a refresh gets the part that changes."""
+        """Show the page; a refresh gets the part that changes, and 204 if nothing has changed."""
         part = "desk/line_rows.html" if request.htmx else ""  # type: ignore[attr-defined]
-        offers = Offers(self.user, self.at, self.sites)
-        return self.page(template=part, line=self.line(), offers=offers)
+        line, offers = self.line(), Offers(self.user, self.at, self.sites)
+        rows = [row.shown for row in (*offers.rows, *(line.rows if line else ()))]
+        version = version_of((line and line.number, rows))
+        if part and request.GET.get("version") == version:
+            return HttpResponse(status=204)
+        return self.page(template=part, line=line, offers=offers, version=version)
 
 
 class OffersPart(LineParts):
@@ -70,7 +78,10 @@ class EntryAction(LineParts):
     def post(self, request: HttpRequest, waitlistentry_id: int) -> HttpResponse:
         """Call the verb and say what it did."""
         try:
-            said = self.attempt(partial(self.act, self.entry(waitlistentry_id)))
+            entry = self.entry(waitlistentry_id)
+            said = self.attempt(partial(self.act, entry))
+            if said.refused:
+                said = Said(f"{entry.patient.name}: {said.text}", refused=True)
         except Http404:
             if not request.htmx:  # type: ignore[attr-defined]
                 raise
@@ -87,6 +98,17 @@ class EntryAction(LineParts):
     def act(self, entry: WaitlistEntry) -> Said:
         """Call the verb; returns the sentence."""
         raise NotImplementedError
+
+    def offer(self, entry: WaitlistEntry) -> Offer:
+        """Return the offer that the user answers now; raises NoOpenOffer.
+
+        Also where the page has shown another one, which has run out meanwhile.
+        """
+        offers = entry.offers.acceptable(self.at).answerable_by(self.user)
+        found: Any = offers.select_related("slot__doctor", "slot__location").first()
+        if found is None or self.key("offer") not in {None, found.pk}:
+            raise NoOpenOffer
+        return found
 
 
 class EntryPanel(EntryAction):
@@ -113,9 +135,28 @@ class Accept(EntryPanel):
         """Call the verb; returns the sentence of the visit."""
         override = ReasonField().clean(self.request.POST.get("override_reason", ""))
         moves = entry.replaces_id is not None
-        visit = entry.accept(by=self.user, at=self.at, override_reason=override)
+        try:
+            self.offer(entry)
+            with transaction.atomic():
+                visit = entry.accept(by=self.user, at=self.at, override_reason=override)
+        except NoOpenOffer:
+            accepted = self._accepted(entry)
+            if accepted is None:
+                raise
+            return Said(visit_sentence(accepted, "has this time already"))
         visit.reload()
         return Said(visit_sentence(visit, "is moved" if moves else "is booked"))
+
+    def _accepted(self, entry: WaitlistEntry) -> Appointment | None:
+        """Return the visit of an offer that was accepted already: by the patient, or a first click.
+
+        None for one at a site that the user does not see.
+        """
+        shown = {"pk": offer} if (offer := self.key("offer")) else {}
+        accepted = entry.offers.filter(status=OfferStatus.ACCEPTED, **shown)
+        visits = Appointment.objects.active().at_sites_of(self.user).with_names()
+        found = visits.filter(patient=entry.patient_id, slot__in=accepted.values("slot"))
+        return found.order_by("-pk").first()
 
 
 class Decline(EntryAction):
@@ -123,20 +164,19 @@ class Decline(EntryAction):
 
     def act(self, entry: WaitlistEntry) -> Said:
         """Call the verb; returns to whom the place goes."""
-        offers = entry.offers.acceptable(self.at).answerable_by(self.user)
-        offer: Any = offers.select_related("slot__doctor", "slot__location").first()
+        slot = self.offer(entry).slot
         entry.decline(by=self.user, at=self.at)
-        slot = offer.slot
         start = instant_text(slot.starts_at, slot.location.zone)
         declined = f"{entry.patient.name} declined: {slot.doctor}, {start}, {slot.location}."
         made = Offer.objects.acceptable(self.at).filter(slot=slot, created_at=self.at)
-        following = made.select_related("entry__patient").order_by("-pk").first()
+        following = made.answerable_by(self.user).select_related("entry__patient").last()
         if following is None:
-            return Said(f"{declined} No other person in line can have it: the time is free.")
+            free = "No other person in line can have it: the time is free."
+            return Said(f"{declined} {'It is offered to the next in line.' if made else free}")
         until = following.expires_at.astimezone(slot.location.zone)
         person = following.entry.patient
         name = ", ".join(filter(None, (person.name, spoken_phone(person.phone_number))))
-        return Said(f"{declined} It is offered to {name} now, until {until:%H:%M}.")
+        return Said(f"{declined} It is offered to {name} now, until {until:%H:%M %Z}.")
 
 
 class TakeOff(EntryPanel):

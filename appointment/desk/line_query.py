@@ -39,6 +39,11 @@ class Person:
         self.phone = spoken_phone(patient.phone_number)
         self.birth_year = str(patient.date_of_birth.year) if patient.date_of_birth else ""
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """All that the page shows of the patient."""
+        return (self.name, self.phone, self.birth_year)
+
 
 @dataclass(frozen=True)
 class OfferRow:
@@ -61,7 +66,13 @@ class OfferRow:
     def clock(self) -> str:
         """Until when it can be accepted, and the minutes left."""
         until = self.offer.expires_at.astimezone(self.offer.slot.location.zone)
-        return f"until {until:%H:%M}, {minutes(self.offer.expires_at - self.at)} min left"
+        return f"until {until:%H:%M %Z}, {minutes(self.offer.expires_at - self.at)} min left"
+
+    @property
+    def shown(self) -> tuple[Any, ...]:
+        """All that the page shows of the offer."""
+        where = (str(self.offer.slot.doctor), str(self.offer.slot.location), self.start)
+        return (self.offer.pk, self.person.shown, *where, self.clock, self.replaces)
 
     @property
     def replaces(self) -> str:
@@ -127,6 +138,13 @@ class EntryRow:
     def days_waited(self) -> int:
         """How many days ago that was."""
         return (self.at - self.entry.created_at).days
+
+    @property
+    def shown(self) -> tuple[Any, ...]:
+        """All that the page shows of the entry."""
+        entry, offers = self.entry, [(each.start, each.clock) for each in self.offers]
+        place = (entry.pk, entry.position, entry.replaces_id, self.since, self.days_waited)
+        return (*place, self.person.shown, self.wish, self.days, self.hours, offers)
 
     @property
     def offers(self) -> list[OfferRow]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from django import forms
@@ -17,7 +16,7 @@ from appointment.desk.access import own_doctor, sites_of_doctor
 from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.away_form import NO_FIRST_DAY, refuse_past, rest_of_today, span_of_days
 from appointment.desk.away_query import when_text
-from appointment.desk.cards import VisitCard
+from appointment.desk.cards import VisitCard, version_of
 from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage
 from appointment.models import Appointment
 from appointment.models.event import LIVE, Status
@@ -109,7 +108,7 @@ class OwnDay:
             [card.shown for card in self.visits],
             [(each.pk, text) for each, text in self.leave],
         ]
-        return sha256(repr(shown).encode()).hexdigest()[:16]
+        return version_of(shown)
 
     def count(self, state: str) -> int:
         """Return how many visits are in this state (`VisitCard.state`)."""

@@ -219,13 +219,13 @@ class DeskPage(View):
         Without a script the browser goes on to `said.then` or to the page it came from, which shows
         the sentence as a message.
         """
+        level = messages.ERROR if said.refused else messages.SUCCESS
         if self.request.htmx:  # type: ignore[attr-defined]
             if said.then:
-                messages.success(self.request, said.text)
+                messages.add_message(self.request, level, said.text)
                 return HttpResponseClientRedirect(said.then)
             response = render(self.request, template, self.context(said=said, **more))
             return trigger_client_event(response, CHANGED)
-        level = messages.ERROR if said.refused else messages.SUCCESS
         messages.add_message(self.request, level, said.text)
         return HttpResponseRedirect(said.then or page_of(self.request))
 

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import BadRequest, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import pluralize
 
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
@@ -15,8 +16,10 @@ from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.away import AwayParts
 from appointment.desk.away_form import CANCEL_REASONS
 from appointment.desk.away_query import MOST_VISITS, ProposedTime, Rebooking
+from appointment.desk.reasons import chosen_reason
 from appointment.models import Appointment
 from appointment.models.alternatives import propose_times
+from appointment.models.event import LIVE, Status
 from doctor.models import Slot
 from extensions.db.retry import retry_on_conflict
 from extensions.formats import instant_text
@@ -25,15 +28,20 @@ from extensions.rest.converters import IdConverter
 MOVE, CANCEL, KEEP, CALLED = "move", "cancel", "keep", "called"
 PAIR = re.compile(rf"({IdConverter.regex}):({IdConverter.regex})")
 NO_ACTION = "The form names no action."
-NOT_LISTED = "is not on the list any more: another user has moved, canceled or kept it"
+NOT_LISTED = "is not to be rebooked any more"
+NONE_PROPOSED = "No visit is named: no time is proposed for any."
 
 
 class RebookParts(AwayParts):
     """What the actions on one visit and on all of them share."""
 
+    def known(self) -> Any:
+        """The visits at the sites of the user, on the list or not."""
+        return Appointment.objects.at_sites_of(self.user).with_names()
+
     def visits(self) -> Any:
         """The visits to rebook at the sites of the user."""
-        return Appointment.objects.at_sites_of(self.user).with_names().to_rebook()
+        return self.known().to_rebook()
 
     def typed(self, name: str) -> str:
         """Return the text typed into this field; raises ValidationError."""
@@ -43,7 +51,11 @@ class RebookParts(AwayParts):
         """Move the visit; returns the sentence."""
         start = instant_text(visit.starts_at, visit.location.zone)
         override = self.typed("override_reason")
-        visit.reschedule(to=slot, by=self.user, at=self.at, override_reason=override)
+        try:
+            visit.reschedule(slot, self.user, self.at, override, listed=True)
+        except Appointment.DoesNotExist:  # moved, canceled or kept at the same moment
+            visit.reload()
+            return off_the_list(visit, slot)
         return Said(visit_sentence(visit, f"is moved from {start}"))
 
     def instead(self, visits: Iterable[Appointment]) -> dict[int, str]:
@@ -73,8 +85,12 @@ class RebookVisit(RebookParts):
 
     def get(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Show the visit in the panel; without a script, on the whole page."""
-        visit = get_object_or_404(self.visits(), pk=appointment_id)
-        AuditEvent.objects.record("read", visit, [visit.patient])
+        visit = self._visit(appointment_id)
+        if not visit.is_to_rebook:
+            if not request.htmx:  # type: ignore[attr-defined]
+                raise Http404(NOT_LISTED)
+            return self.answer(off_the_list(visit))
+        AuditEvent.objects.record("read", visit, [visit.patient] if visit.patient else [])
         found = Rebooking(self.user, self.at)
         found.visits = [visit]
         slot = str(self.key("slot") or "")
@@ -100,19 +116,19 @@ class RebookVisit(RebookParts):
 
     def _visit(self, pk: int) -> Appointment:
         """Return the visit, whether or not it is on the list; raises Http404 for another site's."""
-        return get_object_or_404(Appointment.objects.at_sites_of(self.user).with_names(), pk=pk)
+        return get_object_or_404(self.known(), pk=pk)
 
     def _move(self, visit: Appointment) -> Said:
         slot = self.key("slot")
-        if slot is not None and visit.slot_id == slot and visit.moved:  # a second click
-            return Said(visit_sentence(visit, "is moved"))
-        if not self.visits().filter(pk=visit.pk).exists():
-            raise ValidationError(visit_sentence(visit, NOT_LISTED))
+        if not visit.is_to_rebook:
+            return off_the_list(visit, slot)
         return self.move(visit, slot or 0)
 
     def _keep(self, visit: Appointment) -> Said:
         if not (reason := self.typed("reason")):
             raise ValidationError("Say why the visit takes place all the same.")
+        if not visit.is_to_rebook:
+            return off_the_list(visit)
         visit.keep(reason, by=self.user, at=self.at)
         return Said(visit_sentence(visit, "is kept as booked"))
 
@@ -147,9 +163,10 @@ class RebookAll(RebookParts):
         done = sum(not said.refused for said in results)
         words = "moved" if moves else "canceled"
         left = f", {len(results) - done} not" if done < len(results) else ""
-        said = Said(f"{done} of {len(results)} visits {words}{left}.", refused=done < len(results))
+        text = f"{done} of {len(results)} visits {words}{left}." if results else NONE_PROPOSED
+        said = Said(text, refused=done < len(results) or not results)
         if request.htmx:  # type: ignore[attr-defined]
-            return self.answer_list(said, results=results)
+            return self.answer_list(said, results=results, rebooking=self.rebooking())
         return self.page(rebooking=self.rebooking(), typed={}, said=said, results=results)
 
     def _move_all(self) -> list[Said]:
@@ -161,18 +178,18 @@ class RebookAll(RebookParts):
         for pk, sentence in instead.items():
             stays = visit_sentence(visits[pk], "is not moved")
             results[pk] = Said(f"{stays} {results[pk].text} {sentence}", refused=True)
-        return [*results.values(), *self._gone(len(pairs) - len(visits))]
+        return [*results.values(), *self._off_the_list(pairs, visits)]
 
     def _cancel_all(self) -> list[Said]:
         """Cancel each visit that the page has shown."""
         pks = self._keys()
         visits = self.visits().in_bulk(pks)
         results = {pk: self._try(self._cancel, visits[pk]) for pk in pks if pk in visits}
-        for pk, said in results.items():
-            if said.refused:
-                stays = visit_sentence(visits[pk], "is not canceled")
-                results[pk] = Said(f"{stays} {said.text}", refused=True)
-        return [*results.values(), *self._gone(len(pks) - len(visits))]
+        refused = [pk for pk, said in results.items() if said.refused]
+        for pk, visit in self.known().in_bulk(refused).items():
+            stays = f"{visit_sentence(visit, 'is not canceled')} {results[pk].text}"
+            results[pk] = Said(stays, True) if visit.is_to_rebook else off_the_list(visit)
+        return [*results.values(), *self._off_the_list(dict.fromkeys(pks), visits)]
 
     def _try(self, verb: Any, visit: Appointment, *args: Any) -> Said:
         """Call the verb in a transaction; once more where the database broke a deadlock."""
@@ -180,33 +197,46 @@ class RebookAll(RebookParts):
         return said
 
     def _cancel(self, visit: Appointment) -> Said:
-        visit.cancel(by=self.user, reason=self._cancel_reason(), at=self.at)
+        reason = chosen_reason(self.request.POST, CANCEL_REASONS)
+        visit.cancel(by=self.user, reason=reason, at=self.at, listed=True)
         return Said(visit_sentence(visit, "is canceled"))
 
-    def _cancel_reason(self) -> str:
-        """Return the chosen reason and what was typed; raises ValidationError."""
-        chosen, typed = self.request.POST.get("reason", ""), self.typed("detail")
-        if chosen not in CANCEL_REASONS:
-            raise ValidationError("Choose a reason.")
-        if chosen == "Other":
-            return typed or chosen
-        return f"{chosen}: {typed}"[:500] if typed else chosen
+    def _off_the_list(self, slots: dict[int, Any], listed: dict[int, Any]) -> list[Said]:
+        """Return the lines about visits that were dealt with meanwhile: at another desk, or here.
 
-    def _gone(self, number: int) -> list[Said]:
-        """Return the line about visits that another user has dealt with meanwhile."""
-        text = f"{number} of them: another user has moved, canceled or kept them meanwhile."
-        return [Said(text, refused=True)] if number else []
+        `slots` maps the keys that were sent to the time that was wanted, or to None.
+        """
+        known = self.known().in_bulk([pk for pk in slots if pk not in listed])
+        lines = [off_the_list(visit, slots[pk]) for pk, visit in known.items()]
+        gone = len(slots) - len(listed) - len(known)
+        text = f"{gone} visit{pluralize(gone)} not there any more."
+        return [*lines, Said(text, refused=True)] if gone else lines
 
     def _pairs(self) -> dict[int, int]:
         """Return the slot for each visit, as the page has shown them; raises BadRequest."""
-        found = [PAIR.fullmatch(pair) for pair in self.request.POST.get("firsts", "").split()]
+        found = [PAIR.fullmatch(pair) for pair in self._words("firsts")]
         if None in found or len(found) > MOST_VISITS:
             raise BadRequest("These are no visits of the page.")
         return {int(pair[1]): int(pair[2]) for pair in found if pair}
 
     def _keys(self) -> list[int]:
         """Return the keys of the visits that the page has shown; raises BadRequest."""
-        keys = self.request.POST.get("visits", "").split()
+        keys = self._words("visits")
         if len(keys) > MOST_VISITS or not all(re.fullmatch(IdConverter.regex, key) for key in keys):
             raise BadRequest("These are no visits of the page.")
         return [int(key) for key in dict.fromkeys(keys)]
+
+    def _words(self, name: str) -> list[str]:
+        return " ".join(self.request.POST.getlist(name)).split()
+
+
+def off_the_list(visit: Appointment, slot: int | None = None) -> Said:
+    """Return what to say of a visit that is not to be rebooked any more; `slot`: the one wanted.
+
+    A visit that is in this slot has been moved by the first of two clicks.
+    """
+    if visit.status == LIVE and visit.moved and visit.slot_id == slot:
+        return Said(visit_sentence(visit, "is moved"))
+    if visit.status == Status.CANCELED:
+        return Said(visit_sentence(visit, "is canceled already"), refused=True)
+    return Said(visit_sentence(visit, NOT_LISTED), refused=True)

@@ -14,6 +14,7 @@ from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.cards import VisitCard
 from appointment.desk.moving import FreeTimes
 from appointment.desk.panels import VisitPanel, visit_line
+from appointment.desk.reasons import chosen_reason
 from appointment.exceptions import CancelDeadlinePassed, NotCancelable, NothingToUndo
 from appointment.models import Appointment
 from appointment.models.event import Status
@@ -173,7 +174,7 @@ class Cancel(AskingPanel):
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence."""
-        reason = self._reason()
+        reason = chosen_reason(self.request.POST, CANCEL_REASONS)
         if visit.status == Status.CANCELED:  # a second click is answered as the first
             done = "is" if visit.cancel_reason == reason else "was already"
             return Said(visit_sentence(visit, f"{done} canceled"), undo=undo_url(visit))
@@ -184,16 +185,6 @@ class Cancel(AskingPanel):
     def _past_deadline(self, visit: Appointment, reason: str) -> str:
         """Return the reason if only the deadline of the site is in the way: it sets that aside."""
         return reason if needs_a_reason(visit, self.at) == TOO_LATE else ""
-
-    def _reason(self) -> str:
-        """Return the chosen reason and what the user typed; raises ValidationError."""
-        chosen = self.request.POST.get("reason", "")
-        detail = ReasonField().clean(self.request.POST.get("detail", ""))
-        if chosen not in CANCEL_REASONS:
-            raise ValidationError("Choose a reason.")
-        if chosen != "Other":
-            return f"{chosen}: {detail}"[:500] if detail else chosen
-        return detail or chosen
 
 
 class Move(AskingPanel):

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -79,9 +79,10 @@ def work_list_alternatives(
 def propose_times(visits: Iterable[Appointment], at: datetime, user: Any) -> list[tuple[int, int]]:
     """Store the alternatives of these visits of the work list as proposals that run 15 minutes.
 
-    Returns the keys of visit and slot of the stored proposals that cannot be booked any more;
-    others take their place. The caller has no transaction open: where another desk proposes at the
-    same moment, the times are chosen again from what that desk has stored.
+    Returns the keys of visit and slot of the stored proposals that cannot be booked any more, by
+    anybody or by this patient; others take their place. The caller has no transaction open: where
+    another desk proposes at the same moment, the times are chosen again from what that desk has
+    stored.
     """
     visits = list(visits)
     own = Proposal.objects.live(at).filter(visit__in=[visit.pk for visit in visits])
@@ -90,10 +91,29 @@ def propose_times(visits: Iterable[Appointment], at: datetime, user: Any) -> lis
     if lost:
         own.filter(slot__in=[slot for _, slot in lost]).delete()
     for _ in range(PROPOSING_ATTEMPTS):
+        stored = list(own.filter(slot__in=Slot.objects.at_sites_of(user).values("pk")))
         chosen = work_list_alternatives(visits, at, user)
-        if Proposal.objects.store({each.id: each.alternatives for each in chosen}, at):
+        wanted = {each.id: each.alternatives for each in chosen}
+        lost += _drop_unfit(stored, wanted)
+        if Proposal.objects.store(wanted, at):
             break
     return lost
+
+
+def _drop_unfit(
+    stored: Sequence[Proposal], wanted: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> list[tuple[int, int]]:
+    """Delete those of the stored proposals that were not chosen again; return visits and slots.
+
+    They do not fit the patient any more, unless the visit has as many other proposals as it may.
+    """
+    pairs = {(visit, row["id"]) for visit, rows in wanted.items() for row in rows}
+    kept = Counter(row.visit for row in stored if (row.visit, row.slot) in pairs)
+    left_out = [row for row in stored if (row.visit, row.slot) not in pairs]
+    unfit = [row for row in left_out if kept[row.visit] < MAX_ALTERNATIVES]
+    if unfit:
+        Proposal.objects.filter(pk__in=[row.pk for row in unfit]).delete()
+    return [(row.visit, row.slot) for row in unfit]
 
 
 def with_alternatives(
@@ -311,6 +331,8 @@ class AlternativeAssigner:
 
     def _next_for(self, visit: Any, assigned: list[SlotOption]) -> SlotOption | None:
         """Return the nearest fitting slot with a place that has not been proposed yet, or None."""
+        if visit.patient_id is None:  # the person has been erased
+            return None
         for timeline in self.candidates.timelines[visit.doctor_id]:
             for option in timeline.nearest_unused(visit.starts_at, self.uses):
                 if option not in assigned and self._fits(visit, option):

@@ -277,6 +277,11 @@ class Appointment(Lifecycle):
         """Whether the visit is counted in `slot.taken`."""
         return self.status in HOLDING_STATUSES
 
+    @property
+    def is_to_rebook(self) -> bool:
+        """Whether the visit is on the work list."""
+        return self.status == LIVE and bool(self.needs_rebooking)
+
     # --- Whether it can be canceled or moved ---
 
     def can_cancel(self, at: datetime | None = None) -> bool:
@@ -370,15 +375,20 @@ class Appointment(Lifecycle):
         reason: str = "",
         at: datetime | None = None,
         override_reason: str = "",
+        *,
+        listed: bool = False,
     ) -> "Appointment":
         """Cancel a scheduled visit; its place is free, or offered to the waitlist.
 
-        Raises as `refuse_change`. Of several calls at once only the one that changes the status
-        releases the place. Locks the slot, waitlist entries, then the appointment.
+        Raises as `refuse_change`; with `listed` DoesNotExist for a visit that is not on the work
+        list any more: the patient or another user may have moved it meanwhile. Of several calls at
+        once only the one that changes the status releases the place. Locks the slot, waitlist
+        entries, then the appointment.
         """
         at = at or timezone.now()
         waiting = self._waiting_to_replace()
         slots = self._lock_slot(waiting.values())
+        self._require_listed(listed)
         as_patient = self.acts_as_patient(by)
         self.refuse_change(at, override_reason, as_patient=as_patient)
         freed = self._expire_replacing(waiting, at) if waiting else []
@@ -402,10 +412,12 @@ class Appointment(Lifecycle):
         by: User | None = None,
         at: datetime | None = None,
         override_reason: str = "",
+        *,
+        listed: bool = False,
     ) -> "Appointment":
         """Move the visit to another slot, of any doctor, in one transaction; its id stays.
 
-        Raises as `refuse_change` for the old time, AlreadyBooked for its own slot,
+        Raises as `cancel` for the old time, AlreadyBooked for its own slot,
         Slot.DoesNotExist for a slot that the public does not see or, where staff move the visit of
         another, at a site that they do not see, and as `book` does for the new time. Locks the
         user, the patient, both slots, waitlist entries, then the appointment.
@@ -413,8 +425,13 @@ class Appointment(Lifecycle):
         key = to.pk if isinstance(to, Slot) else to
         waive = bool(override_reason)
         move = RescheduleAppointment(self, at or timezone.now(), waive, override_reason)
-        moved: Appointment = move.move(key, by)
+        moved: Appointment = move.move(key, by, lambda: self._require_listed(listed))
         return moved
+
+    def _require_listed(self, listed: bool) -> None:
+        """Raise DoesNotExist if `listed` and the visit, whose slot is locked, is not."""
+        if listed and not self.is_to_rebook:
+            raise Appointment.DoesNotExist
 
     def save_booked(self, slot: Slot, at: datetime) -> None:
         """Insert the appointment and its event; `BookAppointment` has taken its place in `slot`."""

@@ -4,7 +4,7 @@ The module does not import `Appointment`, which inherits from `Lifecycle`.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models, transaction
@@ -31,6 +31,7 @@ Role = AppointmentEvent.Role
 Action = AuditEvent.Action
 
 CHANGED_SINCE = "Another user has changed this visit meanwhile: that is not taken back."
+A_CALL = timedelta(seconds=30)  # staff do not let a telephone ring twice within it
 WALK_IN = "Walk-in"  # why staff set rules aside for a patient who stands at the desk
 COPIED_COLUMNS = ("doctor_id", "location_id", "starts_at", "ends_at")  # of a slot
 
@@ -352,12 +353,16 @@ class Lifecycle(models.Model):
     def note_call(self, by: User | None = None, at: datetime | None = None) -> Self:
         """Record that staff have called the patient about the visit, without an answer.
 
-        Changes nothing else. Raises InvalidTransition for a visit that is not scheduled or whose
+        Changes nothing else. A second call of the same user within A_CALL is a second click, and is
+        not recorded. Raises InvalidTransition for a visit that is not scheduled or whose
         patient is erased. Locks the appointment.
         """
         with transaction.atomic():
             rows = self._rows.active().filter(pk=self.pk, patient__isnull=False)
             if not rows.select_for_update(no_key=True).order_by("pk").exists():
                 raise InvalidTransition("This visit is not scheduled any more.")
-            self._record(Kind.CALLED, by, at or timezone.now())
+            at = at or timezone.now()
+            calls = AppointmentEvent.objects.filter(appointment=self.pk, kind=Kind.CALLED)
+            if not calls.filter(actor=by, at__gt=at - A_CALL).exists():
+                self._record(Kind.CALLED, by, at)
         return self

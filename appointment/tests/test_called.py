@@ -1,6 +1,7 @@
 """Staff note that they have called a patient without an answer."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -22,6 +23,7 @@ def test_a_call_without_an_answer_is_an_event_that_undo_passes_over(
     with time_machine.travel(visit.starts_at, tick=False):
         visit.check_in(by=staff)
         visit.note_call(by=staff)
+        visit.note_call(by=staff)  # a second click
         patient = client_of(visit.patient.user)
         history = patient.get(f"/api/appointment/my-appointments/{visit.pk}/").json()["events"]
         assert [(each["kind"], each["by"]) for each in history[1:]] == [
@@ -29,6 +31,11 @@ def test_a_call_without_an_answer_is_an_event_that_undo_passes_over(
             ("called", "staff"),
         ]
         visit.undo(by=StaffFactory(is_superuser=True))
+        later = visit.starts_at + timedelta(minutes=1)
+        visit.note_call(by=staff, at=later)
+        visit.note_call(by=StaffFactory(), at=later)  # at another desk
+    calls = visit.events.filter(kind="called")
+    assert list(calls.values_list("detail", "by")) == [("", "staff")] * 3
     visit.refresh_from_db()
     assert visit.checked_in_at is None
     assert visit.events.get(kind="undone").undoes == "checked_in"

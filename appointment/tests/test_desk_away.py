@@ -174,7 +174,7 @@ def test_one_click_moves_a_visit_and_a_lost_time_is_replaced_with_a_message(
     assert "by " in called.call_texts[0]
     assert_balanced(booked.slot)
     late = desk.post(url, {"do": "move", "slot": replaced[1].slot.pk}, headers=HTMX)
-    assert "not on the list any more" in late.content.decode()
+    assert "not to be rebooked any more" in late.content.decode()
 
 
 @pytest.mark.usefixtures("row_by_row")
@@ -198,7 +198,11 @@ def test_all_are_moved_to_what_the_page_showed_and_a_lost_one_stays_alone(
     for slot in shown.values():
         assert_balanced(slot)
     twice = desk.post(ALL, sent, headers=HTMX).content.decode()
-    assert "another user has moved, canceled or kept" in twice
+    assert "2 of 3 visits moved, 1 not." in twice  # a second click is answered as the first
+    elsewhere = {"do": "move", "firsts": f"{others[0]}:{shown[others[1]].pk} {10**17}:1"}
+    late = desk.post(ALL, elsewhere, headers=HTMX).content.decode()
+    assert f"{rebooking.rows[1].card.person} is not to be rebooked any more" in late
+    assert "1 visit not there any more." in late
 
 
 def test_all_are_canceled_for_a_reason_and_one_that_has_begun_stays(desk: Client) -> None:
@@ -221,6 +225,156 @@ def test_all_are_canceled_for_a_reason_and_one_that_has_begun_stays(desk: Client
         assert Appointment.objects.get(pk=first.pk).slot_id == first.slot_id
         desk.post(url, {"do": "move", "slot": slot.pk, "override_reason": "Never began"})
         assert Appointment.objects.get(pk=first.pk).slot_id == slot.pk
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(
+    desk: Client, ill: list[Appointment]
+) -> None:
+    part = f"{AWAY}visits/"
+    version = listed(desk).version
+
+    def refresh() -> Any:
+        return desk.get(part, {"version": version}, headers=HTMX)
+
+    assert refresh().status_code == 204
+    ill[0].note_call()
+    changed = refresh()
+    html = changed.content.decode()
+    assert "Called, no answer: " in html
+    assert '<span id="number-to-move" hx-swap-oob="true">3 visits</span>' in html
+    version = changed.context["rebooking"].version
+    with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
+        assert 'hx-trigger="load, submit"' in refresh().content.decode()  # they run out soon
+        desk.post(f"{AWAY}propose/", headers=HTMX)
+        assert 'hx-trigger="submit"' in desk.get(part, headers=HTMX).content.decode()
+    leave = TimeOff.objects.get()
+    shown = {"leave": leave.pk}
+    leave.unpublish()
+    gone = desk.get(part, shown, headers=HTMX)
+    assert gone["HX-Redirect"] == AWAY
+    assert "has been taken back" in desk.get(AWAY).content.decode()
+
+
+def test_what_is_typed_stands_outside_of_what_a_refresh_swaps(
+    desk: Client, ill: list[Appointment]
+) -> None:
+    html = desk.get(AWAY).content.decode()
+    before, swapped = html.split('<div id="visits"')
+    assert 'name="detail"' in before
+    assert "detail" not in swapped.split("</section>")[0]
+    assert f'form="cancel-all-form" name="visits" value="{ill[0].pk} ' in swapped
+    assert 'form="move-all-form" name="firsts"' in swapped
+
+
+def test_a_visit_that_was_moved_meanwhile_is_not_moved_or_canceled_by_another_desk(
+    ill: list[Appointment],
+) -> None:
+    """Each desk has read the visit while it was on the list."""
+    mine, theirs, last = (Appointment.objects.with_names().get(pk=ill[0].pk) for _ in range(3))
+    first, second = Slot.objects.bookable(timezone.now())[:2]
+    mine.reschedule(first, listed=True)
+    with pytest.raises(Appointment.DoesNotExist):
+        theirs.reschedule(second, listed=True)
+    with pytest.raises(Appointment.DoesNotExist):
+        last.cancel(listed=True)
+    stands = Appointment.objects.get(pk=mine.pk)
+    assert (stands.slot_id, stands.status) == (first.pk, "scheduled")
+    for slot in (first, second, ill[0].slot):
+        assert_balanced(slot)
+
+
+def test_a_second_click_on_enter_leads_to_the_same_visits(desk: Client) -> None:
+    first, *_ = a_day()
+    sent = form(first.doctor, desk, when="dates", first=first.date.isoformat())
+    once, twice = (desk.post(AWAY, sent) for _ in range(2))
+    assert once["Location"] == twice["Location"]
+    assert "leave=" in once["Location"]
+    assert TimeOff.objects.count() == 1
+
+
+def test_leave_that_is_taken_back_says_how_many_visits_take_place_again(
+    desk: Client, ill: list[Appointment]
+) -> None:
+    moved = listed(desk).rows[0]
+    slot = moved.times[0].slot
+    desk.post(f"{AWAY}visits/{moved.visit.pk}/", {"do": "move", "slot": slot.pk})
+    other = ScheduleFactory(doctor=ill[0].doctor, date=day_ahead(20)).slots.first()
+    leave = TimeOff.objects.get()
+    second = TimeOffFactory(doctor=ill[0].doctor, starts_at=ill[2].starts_at, ends_at=other.ends_at)
+    url = f"{AWAY}leave/{leave.pk}/take-back/"
+    answer = desk.post(url, follow=True)
+    assert "1 visit takes place again. 1 still to rebook" in messages_of(answer)[-1]
+    assert Appointment.objects.get(pk=moved.visit.pk).slot_id == slot.pk
+    assert not Appointment.objects.get(pk=ill[1].pk).needs_rebooking
+    assert Slot.objects.get(pk=ill[1].slot_id).is_open
+    assert desk.post(url).status_code == 404
+    twice = desk.post(url, headers=HTMX)
+    assert twice["HX-Redirect"] == AWAY
+    assert "has been taken back" in messages_of(desk.get(AWAY))[0]
+    assert TimeOff.objects.get() == second
+
+
+def test_today_is_on_the_clock_of_the_site_where_the_doctor_is(desk: Client, staff: User) -> None:
+    madrid = LocationFactory(name="A")
+    tokyo = LocationFactory(name="B", time_zone="Asia/Tokyo")
+    at = datetime(2026, 11, 1, 20, tzinfo=UTC)  # Monday 05:00 in Tokyo, Sunday in Madrid
+    with time_machine.travel(at, tick=False):
+        today = tokyo.today(at)
+        doctor = ScheduleFactory(location=tokyo, date=today, doctor=DoctorFactory()).doctor
+        AppointmentFactory(slot=doctor.slots.first())
+        typed = form(doctor, desk, when="rest", location=madrid.pk)
+        page = desk.post(AWAY, typed, follow=True).content.decode()
+        assert page.count("to Tue 3 Nov 2026, 00:00 JST") == 3  # the message, the page, its button
+        leave = TimeOff.objects.get()
+        assert leave.ends_at == datetime(2026, 11, 2, 15, tzinfo=UTC)  # midnight in Tokyo
+        ScheduleFactory(
+            location=madrid,
+            date=madrid.today(at),
+            start_time=time(22),
+            doctor=doctor,
+            end_time=time(23),
+        )
+        desk.post(AWAY, form(doctor, desk, when="today", location=madrid.pk))
+        assert TimeOff.objects.latest("pk").ends_at == datetime(2026, 11, 1, 23, tzinfo=UTC)
+
+
+def test_a_time_that_no_longer_fits_the_patient_is_replaced_too(
+    desk: Client, ill: list[Appointment]
+) -> None:
+    row = listed(desk).rows[0]
+    slot = row.times[0].slot
+    span = {"date": slot.starts_at.date(), "location": slot.location}
+    other = ScheduleFactory(**span).slots.first()  # of another doctor, at the same time
+    AppointmentFactory(slot=other, patient=row.visit.patient)
+    url = f"{AWAY}visits/{row.visit.pk}/"
+    said = desk.post(url, {"do": "move", "slot": slot.pk}, headers=HTMX).content.decode()
+    assert f"{row.card.person} is not moved" in said
+    instead = listed(desk).rows[0].times
+    assert f"Proposed instead: {instead[0].label}" in said
+    assert slot.pk not in {time.slot.pk for time in instead}
+    assert instead
+
+
+def test_persons_who_cannot_come_have_no_times_but_leave_the_list(desk: Client) -> None:
+    dead, erased, left = a_day(3, date=day_ahead(0))
+    with time_machine.travel(erased.ends_at - timedelta(minutes=1), tick=False):
+        TimeOffFactory(doctor=dead.doctor, starts_at=dead.starts_at)
+        Appointment.objects.filter(pk=dead.pk).update(needs_rebooking=True)
+        dead.patient.mark_deceased()
+        Appointment.objects.filter(pk=erased.pk).update(patient=None)
+        desk.post(f"{AWAY}propose/")
+        first, second, third = listed(desk).rows
+        assert [first.times, second.times] == [[], []]
+        assert third.times
+        assert listed(desk).firsts == [third.first]
+        html = desk.get(AWAY).content.decode()
+        assert "deceased: cancel or keep" in html
+        assert "the person has been erased: cancel or keep" in html
+        for visit in (dead, erased):
+            url = f"{AWAY}visits/{visit.pk}/"
+            assert "Keep as booked" in desk.get(url, {"do": "keep"}, headers=HTMX).content.decode()
+            desk.post(url, {"do": "keep", "reason": "Nothing to move"})
+        assert [row.visit.pk for row in listed(desk).rows] == [left.pk]
 
 
 def test_a_kept_visit_needs_a_reason_and_leaves_the_list(

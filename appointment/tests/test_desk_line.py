@@ -66,7 +66,16 @@ def test_the_offers_of_a_site_are_a_part_with_their_clock(desk: Client, offer: A
     viewer.force_login(looker)
     assert "offer open" not in said(viewer.get("/admin/desk/", {"location": site}))
     assert not AuditEvent.objects.filter(kind="desk.line").exists()
-    assert "Following" in said(desk.get(LINE))
+    page = desk.get(LINE)
+    assert "Following" in said(page)
+    shown = {"version": page.context["version"]}
+    with time_machine.travel(offer.expires_at - timedelta(minutes=10), tick=False):
+        later = desk.get(LINE, shown, headers=HTMX)
+        assert "10 min left" in said(later)
+        shown = {"version": later.context["version"]}
+        assert desk.get(LINE, shown, headers=HTMX).status_code == 204
+        WaitlistEntry.objects.order_by("pk").last().leave()
+        assert "Following" not in said(desk.get(LINE, shown, headers=HTMX))
     assert AuditEvent.objects.filter(kind="desk.line").count() == 1
 
 
@@ -83,7 +92,23 @@ def test_an_offer_is_accepted_by_one_click_and_the_sentence_names_the_visit(
     assert visit.events.get().by == "staff"
     assert_balanced(offer.slot)
     again = said(desk.post(f"{LINE}{offer.entry_id}/accept/", headers=HTMX))
-    assert "Nothing is being offered" in again
+    assert f"{visit.patient.name} has this time already" in again
+    assert Appointment.objects.filter(slot=offer.slot, status="scheduled").count() == 1
+
+
+def test_an_offer_that_the_page_no_longer_shows_truly_is_not_answered(
+    desk: Client, offer: Any
+) -> None:
+    """The offer on the page has run out, and the person has got another one meanwhile."""
+    for verb in ("accept", "decline"):
+        url = f"{LINE}{offer.entry_id}/{verb}/"
+        stale = said(desk.post(url, {"offer": offer.pk + 1}, headers=HTMX))
+        assert f"{offer.entry.patient.name}: Nothing is being offered" in stale
+    assert not Appointment.objects.filter(status="scheduled").exists()
+    page = said(desk.get(LINE))
+    assert page.count(f'name="offer" value="{offer.pk}"') == 2
+    accepted = said(desk.post(f"{LINE}{offer.entry_id}/accept/", {"offer": offer.pk}))
+    assert Appointment.objects.filter(status="scheduled").count() == 1, accepted
 
 
 def test_a_declined_offer_says_to_whom_the_place_goes(desk: Client, offer: Any) -> None:
@@ -94,6 +119,19 @@ def test_a_declined_offer_says_to_whom_the_place_goes(desk: Client, offer: Any) 
     last = said(desk.post(f"{LINE}{second.pk}/decline/", headers=HTMX))
     assert "the time is free" in last
     assert_balanced(offer.slot)
+
+
+def test_the_next_person_is_not_named_if_the_visit_to_move_is_at_another_site(
+    desk: Client, staff: User, offer: Any
+) -> None:
+    following = WaitlistEntry.objects.order_by("pk").last()
+    elsewhere = only_visit(date=day_ahead(9))
+    Appointment.objects.filter(pk=elsewhere.pk).update(patient=following.patient)
+    WaitlistEntry.objects.filter(pk=following.pk).update(replaces=elsewhere)
+    SiteStaffFactory(user=staff, location=offer.slot.location)
+    sentence = said(desk.post(f"{LINE}{offer.entry_id}/decline/", headers=HTMX))
+    assert "It is offered to the next in line." in sentence
+    assert "Following" not in sentence
 
 
 def test_staff_set_a_rule_aside_with_a_reason_in_the_panel(desk: Client, offer: Any) -> None:

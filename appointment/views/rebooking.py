@@ -83,7 +83,7 @@ class RebookingMoveView(WorkListItemView):
         With an `override_reason` also one that has begun.
         """
         appointment, body = self.get_object(), self.read_body(request)
-        appointment.reschedule(to=body.pop("slot_id"), by=request.user, **body)
+        appointment.reschedule(body.pop("slot_id"), request.user, listed=True, **body)
         return Response(AppointmentSerializer(appointment).data)
 
 
@@ -97,7 +97,7 @@ class RebookingCancelView(WorkListItemView):
     def post(self, request: SignedInRequest, appointment_id: int) -> Response:
         """Cancel a visit of the work list; with an `override_reason` also one that has begun."""
         appointment = self.get_object()
-        appointment.cancel(by=request.user, **self.read_body(request))
+        appointment.cancel(by=request.user, listed=True, **self.read_body(request))
         return Response(AppointmentSerializer(appointment).data)
 
 

@@ -189,10 +189,15 @@ class TimeOff(DoctorLocationModel):
         at = at or timezone.now()
         with transaction.atomic():
             self.lock_calendar()
-            stored = TimeOff.objects.filter(doctor=self.doctor, location=self.location)
-            if stored.filter(starts_at__lte=self.starts_at, ends_at__gte=self.ends_at).exists():
+            if self.stored_over():
                 raise AlreadyAway
             self.publish(at)
+
+    def stored_over(self) -> "TimeOff | None":
+        """Return a stored leave or closure of the same doctor or location that covers all of it."""
+        stored = TimeOff.objects.filter(doctor=self.doctor, location=self.location).with_names()
+        covering = stored.filter(starts_at__lte=self.starts_at, ends_at__gte=self.ends_at)
+        return covering.order_by("starts_at", "pk").first()
 
     def publish(self, at: datetime | None = None) -> None:
         """Save the leave, close the slots it overlaps and open those it no longer overlaps.
