@@ -6,13 +6,13 @@ from functools import cache
 import holidays
 import pycountry
 
-FIRST_YEAR, LAST_YEAR = 2000, 2099  # of leave and closures
+FIRST_YEAR, LAST_YEAR = 2000, 2098  # in every zone, closures end before 2100 in UTC
 ENGLISH = "en_US"
 
 
 @cache
 def public_holidays(country: str, subdivision: str | None, year: int) -> dict[date, str] | None:
-    """Map each public holiday of the year to its name; None for a country without a calendar.
+    """Map each public holiday of the year to its name; None if the library knows none.
 
     `country` and `subdivision` are codes of ISO 3166, such as ES and ES-MD. A province takes the
     calendar of its region, if it has none of its own. The names are English where the library has
@@ -28,7 +28,12 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> dict[da
         years=year,
         language=ENGLISH if ENGLISH in languages else None,
     )
-    return {day: known[day] for day in sorted(known) if day.year == year}
+    return {day: known[day] for day in sorted(known) if day.year == year} or None
+
+
+def has_regional_holidays(country: str) -> bool:
+    """Return whether a subdivision of the country may have holidays of its own."""
+    return bool(holidays.list_supported_countries().get(country))
 
 
 def calendar_of(country: str, subdivision: str | None) -> str | None:

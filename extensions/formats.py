@@ -3,7 +3,8 @@
 The constants are formats of `django.utils.dateformat`; the settings' formats are made of them.
 """
 
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from django.utils.dateformat import format as format_date
 
@@ -28,6 +29,20 @@ def instant_text(instant: datetime, zone: tzinfo) -> str:
     local = instant.astimezone(zone)
     # Django's format `e` is empty in the hour that comes twice in autumn, where it is needed most.
     return f"{format_date(local, f'{DAY}, {TIME}')} {local.tzname()}"
+
+
+def clock_text(instant: datetime, zone: tzinfo) -> str:
+    """Return the time on the clock of this zone: 09:00, or 02:00 CEST on a day with two of them."""
+    local = instant.astimezone(zone)
+    clock = f"{local:%H:%M}"
+    return f"{clock} {local.tzname()}" if _clocks_change(local.date(), zone) else clock
+
+
+@lru_cache(maxsize=1_000)
+def _clocks_change(day: date, zone: tzinfo) -> bool:
+    """Whether the clocks of the zone change on this day: one time may come twice."""
+    first, last = (datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1)))
+    return first.utcoffset() != last.utcoffset()
 
 
 def span_text(start: datetime, end: datetime, zone: tzinfo) -> str:

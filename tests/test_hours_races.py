@@ -1,18 +1,22 @@
 """Races of weekly hours with bookings, with staff who edit a session, and with each other."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import time, timedelta
 from functools import partial
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.utils import timezone
 
 from appointment.models import Appointment
-from doctor.exceptions import HoursOverlap
-from doctor.models import Schedule, Slot, WeeklyHours
+from doctor.exceptions import HoursInUse, HoursOverlap
+from doctor.models import Doctor, Schedule, Slot, TimeOff, WeeklyHours
 from doctor.models.slot import SlotQuerySet
+from doctor.models.week import Week, WeekChange, WeekPlan, WeekSession, stamp_of
 from doctor.tests.factories import DoctorFactory, LocationFactory, WeeklyHoursFactory, day_ahead
 from tests.race_bodies import (
     assert_apart,
@@ -164,3 +168,82 @@ def test_hours_changed_extended_ended_and_edited_at_once_end_in_order() -> None:
         )
         assert_in_order()
         assert_not_stranded(Appointment.objects.active())
+
+
+# --- A whole week ---------------------------------------------------------------------------------
+
+
+def week_change(hours: WeeklyHours, *wanted: WeekSession, **how: Any) -> Callable[[], WeekChange]:
+    """Return a call that changes the week of these hours from their first session on."""
+    week = Week(hours.doctor, hours.location)
+    return partial(week.change, coming(hours).date, wanted, at=timezone.now(), **how)
+
+
+def assert_one_of_two_weeks_is_saved() -> None:
+    """Let two desks save different weeks from one page, then the same week twice."""
+    hours = WeeklyHoursFactory()
+    stands, seen = WeekSession.of(hours), stamp_of([hours])
+    weeks = [replace(stands, start_time=time(10)), replace(stands, end_time=time(10))]
+    outcomes = race(*(week_change(hours, each, seen=seen) for each in weeks))
+    assert sorted(type(each).__name__ for each in outcomes) == ["ValidationError", "WeekChange"]
+    [stored] = WeeklyHours.objects.filter(valid_until=None, doctor=hours.doctor)
+    twice = [week_change(stored, stands, seen=stamp_of([stored])) for _ in range(2)]
+    assert sorted(len(made.sentences) for made in race(*twice)) == [0, 1]
+
+
+def test_of_two_desks_that_change_one_week_one_saves_and_a_double_click_saves_once() -> None:
+    assert_one_of_two_weeks_is_saved()
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.usefixtures("direct")
+def test_two_weeks_are_both_saved_where_nothing_is_locked_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: both desks read the stored week before either writes."""
+    both, in_words = Barrier(2), WeekPlan.in_words
+
+    def wait_and_tell(plan: WeekPlan) -> list[str]:
+        both.wait(SECONDS)
+        return in_words(plan)
+
+    monkeypatch.setattr(Week, "_lock", lambda *args: None)
+    monkeypatch.setattr(WeekPlan, "in_words", wait_and_tell)
+    with pytest.raises(AssertionError):
+        assert_one_of_two_weeks_is_saved()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_week_that_changes_amid_bookings_leave_and_other_changes_strands_nobody(
+    keep: bool,
+) -> None:
+    hours = WeeklyHoursFactory()
+    first, stands = coming(hours), WeekSession.of(hours)
+    slots, patients = first.slots.order_by("starts_at"), people(4)
+    calls = [booking(patient, slot) for patient, slot in zip(patients, slots, strict=True)]
+    away = TimeOff(
+        doctor=hours.doctor, starts_at=slots[3].starts_at, ends_at=slots[3].ends_at
+    ).publish
+    extend = partial(WeeklyHours.objects.extend, hours.doctor_id, 60, timezone.now())
+    elsewhere = WeeklyHoursFactory.build(doctor=hours.doctor, location=LocationFactory())
+    change = week_change(hours, replace(stands, start_time=time(10)), keep=keep)
+    revise = partial(copies_of(hours, 1)[0].revise, keep=keep, capacity=2)
+    made, *others = race(change, revise, away, extend, elsewhere.publish, *calls)
+    assert isinstance(made, WeekChange | (NONE if keep else HoursInUse))
+    count_by_type(others)
+    assert_in_order()
+    assert_not_stranded(Appointment.objects.active())
+    assert_apart(hours.doctor.slots.filter(kept_over=False))
+
+
+def test_a_doctor_who_is_deleted_meanwhile_gets_no_week() -> None:
+    for _ in ROUNDS:
+        doctor, location = DoctorFactory(), LocationFactory()
+        week = Week(doctor, location)
+        wanted = WeekSession(0, time(9), time(10), 30, 1)
+        save = partial(week.change, day_ahead(2), [wanted], at=timezone.now())
+        made, deleted = race(save, Doctor.objects.get(pk=doctor.pk).delete)
+        assert isinstance(made, WeekChange) is isinstance(deleted, IntegrityError), (made, deleted)
+        assert isinstance(made, WeekChange | Doctor.DoesNotExist)
+        assert WeeklyHours.objects.count() == Doctor.objects.filter(pk=doctor.pk).count()
+        WeeklyHours.objects.all().delete()

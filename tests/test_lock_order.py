@@ -186,6 +186,13 @@ def closing_days() -> Verb:
     return lambda: TimeOff.objects.close_days({visit.location: days, other: days}, timezone.now())
 
 
+def reopening_days() -> Verb:
+    visit = AppointmentFactory()
+    at, days = timezone.now(), {visit.date: "Epiphany"}
+    TimeOff.objects.close_days({visit.location: days, LocationFactory(): days}, at)
+    return lambda: TimeOff.objects.reopen(at)
+
+
 def coming_back() -> Verb:
     leave = TimeOffFactory(location=LocationFactory())
     ScheduleFactory(location=leave.location)
@@ -308,6 +315,7 @@ VERBS: dict[str, tuple[Callable[[], Verb], list[str]]] = {
     "leave.revise": (closing_a_place, [*CALENDAR, SLOTS, f"change {VISIT}"]),
     "leave.unpublish": (coming_back, ["lock doctor_location", SLOTS, f"change {VISIT}"]),
     "leave.close_days": (closing_days, ["lock doctor_location", SLOTS, f"change {VISIT}"]),
+    "leave.reopen": (reopening_days, ["lock doctor_location", SLOTS, f"change {VISIT}"]),
     "location.publish": (moving, ["lock doctor_location"]),
     "location.revise": (lambda: LocationFactory().revise, ["lock doctor_location"]),
 }

@@ -15,7 +15,7 @@ OVERRIDE_HELP = (
     "to book a time that has begun, or to move a visit into or out of one. The history keeps it."
 )
 SQUEEZE_HELP = (
-    "If the time is full, add a place to it for this patient. Say above why. The box "
+    "If the time is full, add a place to it for this patient. Say below why. The box "
     "of times finds full ones if you type their date or time of day."
 )
 

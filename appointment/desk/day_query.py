@@ -23,6 +23,7 @@ from appointment.models.event import Status
 from doctor.models import Doctor, Location, Slot, TimeOff
 from doctor.models.booking_rules import places_left
 from doctor.wall_time import spans_of_days
+from extensions.formats import clock_text
 
 COLUMNS_OF_VISIT = (
     "pk", "slot_id", "doctor", "starts_at", "ends_at", "status", "reason", "cancel_reason",
@@ -388,14 +389,7 @@ class Day:
 
     def clock(self, at: datetime) -> str:
         """Return the time on the clock of the site, with its zone on a day that has two."""
-        local = at.astimezone(self.zone)
-        return f"{local:%H:%M %Z}" if self._changes_clocks else f"{local:%H:%M}"
-
-    @cached_property
-    def _changes_clocks(self) -> bool:
-        """Whether the clocks of the site change on this day: one time may come twice."""
-        offsets = {edge.astimezone(self.zone).utcoffset() for edge in self.span}
-        return len(offsets) > 1
+        return clock_text(at, self.zone)
 
     @cached_property
     def rows(self) -> list[Row]:

@@ -1,7 +1,8 @@
 """The public holidays of a year, and the closures that the user makes of them."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import reduce
@@ -13,33 +14,39 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from appointment.desk.answers import Said
 from appointment.desk.pages import DeskPage
 from appointment.models import Appointment
 from doctor.countries import country_names
 from doctor.models import Location, TimeOff
-from doctor.public_holidays import FIRST_YEAR, LAST_YEAR, calendar_of, public_holidays
+from doctor.public_holidays import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    calendar_of,
+    has_regional_holidays,
+    public_holidays,
+)
 from doctor.wall_time import A_DAY, instant_of
 from extensions.formats import day_text
 
 ADD_CLOSURES = "doctor.add_timeoff"
-CHANGE_SITES = "doctor.change_location"
+DELETE_CLOSURES = "doctor.delete_timeoff"
+KEYS = re.compile("[0-9]{1,18}(,[0-9]{1,18}){0,399}")  # of closures to take back, in a URL
 YEARS_SHOWN = 3  # this one and the next ones
 NEXT_YEAR_FROM = 7  # the month from which the page opens with the next year
 
 
 @dataclass
 class HolidayDay:
-    """A public holiday, and the sites that are closed on it already."""
+    """A public holiday, whether it is ticked, and the sites that are closed on it already."""
 
     day: date
     name: str
     closed: list[Location] = field(default_factory=list)
-
-    def closes_all(self, sites: list[Location]) -> bool:
-        """Whether none of these sites is left to be closed."""
-        return len(self.closed) == len(sites)
+    closes_all: bool = False  # whether no site is left to be closed
+    ticked: bool = True
 
 
 @dataclass
@@ -68,16 +75,21 @@ class HolidayCalendar:
         return bool(self.subdivision) and calendar_of(self.country, self.subdivision) is None
 
     @property
-    def open_days(self) -> list[HolidayDay]:
-        """The days on which not all sites are closed already."""
-        return [each for each in self.days if not each.closes_all(self.sites)]
+    def lacks_regional_days(self) -> bool:
+        """Whether no subdivision is given, though some have holidays of their own."""
+        return not self.subdivision and has_regional_holidays(self.country)
 
 
 class HolidayQuery:
-    """The public holidays of a year at these sites, and which are entered: one statement."""
+    """The public holidays of a year at these sites, and which are entered: one statement.
 
-    def __init__(self, sites: list[Location], year: int, at: datetime) -> None:
-        self.year, self.at, self.sites = year, at, sites
+    `sent`: the form, whose ticks stay as they were sent; else all days are ticked, and no site.
+    """
+
+    def __init__(self, sites: list[Location], year: int, at: datetime, sent: Any = None) -> None:
+        self.year, self.at, self.sites, self.sent = year, at, sites, sent
+        keys = set(sent.getlist("site")) if sent else set()
+        self.ticked_sites = {site.pk for site in sites if str(site.pk) in keys}
         grouped: defaultdict[tuple[str, str], list[Location]] = defaultdict(list)
         for site in sites:
             grouped[site.country or "", site.subdivision or ""].append(site)
@@ -88,7 +100,7 @@ class HolidayQuery:
         self.calendars = [each for each, days in found if days is not None]
         closures = self._closures()
         for calendar, days in found:
-            calendar.days = list(self._days(calendar.sites, days or {}, closures))
+            calendar.days = list(self._days(calendar, days or {}, closures))
 
     @property
     def years(self) -> list[int]:
@@ -97,14 +109,18 @@ class HolidayQuery:
         return sorted({self.year, *range(this, min(this + YEARS_SHOWN, LAST_YEAR + 1))})
 
     def _days(
-        self, sites: list[Location], days: dict[date, str], closures: dict[int, Any]
+        self, calendar: HolidayCalendar, days: dict[date, str], closures: dict[int, Any]
     ) -> Iterable[HolidayDay]:
         """Yield the holidays that are not over, each with the sites that are closed on it."""
+        sites = calendar.sites
+        ticked = {str(day) for day in days} if not self.sent else _ticked(self.sent, calendar)
         first = min(site.today(self.at) for site in sites) + A_DAY
         for day, name in days.items():
             if day >= first:
                 closed = [site for site in sites if _is_closed(site, day, closures[site.pk])]
-                yield HolidayDay(day, name, closed)
+                closes_all = len(closed) == len(sites)
+                is_ticked = str(day) in ticked and not closes_all
+                yield HolidayDay(day, name, closed, closes_all, is_ticked)
 
     def _closures(self) -> "defaultdict[int, list[tuple[datetime, datetime]]]":
         """Read the closures of these sites in the year, by site."""
@@ -119,6 +135,11 @@ class HolidayQuery:
 
 def _codes(calendar: HolidayCalendar) -> tuple[str, str | None]:
     return calendar.country, calendar.subdivision or None
+
+
+def _ticked(sent: Any, calendar: HolidayCalendar) -> set[str]:
+    """Return the dates of the calendar that are ticked in the form."""
+    return set(sent.getlist(f"day-{calendar.key}"))
 
 
 def _is_closed(site: Location, day: date, closures: list[tuple[datetime, datetime]]) -> bool:
@@ -155,18 +176,24 @@ class HolidaysPage(DeskPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Close the ticked sites on the ticked days."""
         said = self.close_sites()
-        return self.answer(said, "desk/holidays_said.html", holidays=self.query())
+        if not said.refused and not request.htmx:  # type: ignore[attr-defined]
+            return self.answer(said)
+        holidays = self.query(request.POST)
+        if not said.refused:
+            holidays.ticked_sites = set()
+        part = "desk/holidays_said.html" if request.htmx else ""  # type: ignore[attr-defined]
+        return self.page(template=part, said=said, holidays=holidays, current="desk:hours")
 
-    def query(self) -> HolidayQuery:
-        """Read the holidays of the year that the request names."""
+    def query(self, sent: Any = None) -> HolidayQuery:
+        """Read the holidays of the year that the request names; `sent` as in the query."""
         typed = self.request.GET.get("year") or self.request.POST.get("year")
-        return HolidayQuery(self.sites, shown_year(typed, self.at), self.at)
+        return HolidayQuery(self.sites, shown_year(typed, self.at), self.at, sent)
 
     def close_sites(self) -> Said:
         """Close each ticked site on the ticked days of its country, all in one transaction."""
         ticked = self.ticked_sites()
         days_of = {
-            site: self.ticked_days(calendar)
+            site: self.ticked_days(calendar, site)
             for calendar in self.query().calendars
             for site in calendar.sites
             if site.pk in ticked
@@ -183,22 +210,61 @@ class HolidaysPage(DeskPage):
             raise Http404("There is no such location.")
         return {keys[each] for each in typed}
 
-    def ticked_days(self, calendar: HolidayCalendar) -> dict[date, str]:
-        """Return the ticked days of a calendar, with their names."""
-        ticked = set(self.request.POST.getlist(f"day-{calendar.key}"))
-        return {each.day: each.name for each in calendar.days if each.day.isoformat() in ticked}
+    def ticked_days(self, calendar: HolidayCalendar, site: Location) -> dict[date, str]:
+        """Return the ticked days of a calendar after today at the site, with their names."""
+        ticked, today = _ticked(self.request.POST, calendar), site.today(self.at)
+        days = (each for each in calendar.days if each.day > today and str(each.day) in ticked)
+        return {each.day: each.name for each in days}
 
     def close(self, days_of: dict[Location, dict[date, str]]) -> Said:
         """Close the sites, and say so, with the number of visits that must be rebooked."""
-        new = TimeOff.objects.close_days(days_of, self.at)
+        closures = TimeOff.objects.close_days(days_of, self.at)
+        new = {site: [row.local_day() for row in rows] for site, rows in closures.items()}
         text = " ".join(closed_sentence(site, days) for site, days in new.items())
+        undo = self.undo([row for rows in closures.values() for row in rows])
         on_days = [Q(location=site, date__in=days) for site, days in new.items()]
         hit = Appointment.objects.to_rebook().filter(reduce(or_, on_days)).count()
         if not hit:
-            return Said(text)
+            return Said(text, undo=undo)
         text += f" {hit} visit{pluralize(hit)} must be rebooked."
         work_list = reverse("admin:appointment_worklistitem_changelist")
-        return Said(text, links=((work_list, "Visits to rebook"),))
+        return Said(text, undo=undo, links=((work_list, "Visits to rebook"),))
+
+    def undo(self, closures: Sequence[TimeOff]) -> str:
+        """Return the URL that takes these closures back, or "" for a user who may not."""
+        keys = ",".join(str(row.pk) for row in closures)
+        if not KEYS.fullmatch(keys) or not self.user.is_staff_with(DELETE_CLOSURES):
+            return ""
+        query = urlencode({"closures": keys, "year": str(closures[0].local_day().year)})
+        return f"{reverse('desk:holidays_back')}?{query}"
+
+
+class TakeBack(DeskPage):
+    """Holidays that were just entered are taken back: the sites are open on these days again."""
+
+    permission_to_change = DELETE_CLOSURES
+    audited_model = TimeOff
+    http_method_names = ("post",)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Take back the closures of `?closures=`, as far as they are there."""
+        keys = request.GET.get("closures", "")
+        if not KEYS.fullmatch(keys):
+            raise Http404("There is no such closure.")
+        return self.answer(self.attempt(lambda: self.reopen(set(map(int, keys.split(","))))))
+
+    def reopen(self, keys: set[int]) -> Said:
+        """Delete the closures of the user's sites, and say which sites are open again."""
+        mine = TimeOff.objects.filter(pk__in=keys, location__in=[each.pk for each in self.sites])
+        days_of: defaultdict[Location, list[date]] = defaultdict(list)
+        for closure in mine.reopen(self.at):
+            days_of[closure.location].append(closure.local_day())  # type: ignore[index]
+        if not days_of:
+            return Said("These holidays are taken back already.", refused=True)
+        text = " ".join(reopened_sentence(site, days) for site, days in days_of.items())
+        year = shown_year(self.request.GET.get("year"), self.at)
+        url = f"{reverse('desk:holidays')}?{urlencode({'year': year})}"
+        return Said(f"{text} Visits booked on these days take place.", then=url)
 
 
 def closed_sentence(site: Location, days: list[date]) -> str:
@@ -210,6 +276,12 @@ def closed_sentence(site: Location, days: list[date]) -> str:
         return f"{site}: nothing new to enter."
     holidays = f"{len(days)} public holiday{pluralize(len(days))}"
     return f"{site} is closed on {holidays}, {days_text(days)}."
+
+
+def reopened_sentence(site: Location, days: list[date]) -> str:
+    """Return the sentence that says on how many days a site is open again."""
+    number = f"{len(days)} public holiday{pluralize(len(days))}"
+    return f"{site} is no longer closed on {number}, {days_text(days)}."
 
 
 def days_text(days: list[date]) -> str:

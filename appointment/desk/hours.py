@@ -1,11 +1,13 @@
 """The weekly hours of doctors: choose a doctor, change a week, and add a doctor with a week."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import pluralize
@@ -16,7 +18,7 @@ from django_htmx.http import push_url
 from accounts.models import User
 from appointment.desk.answers import Said
 from appointment.desk.holidays import holidays_for
-from appointment.desk.hours_form import TypedWeek
+from appointment.desk.hours_form import TypedWeek, sessions_from, sessions_text
 from appointment.desk.hours_query import (
     DoctorHours,
     DoctorList,
@@ -32,6 +34,7 @@ from doctor.models.week import Week, WeekChange, WeekSession, add_doctor
 from doctor.models.weekly_hours import Weekday
 from doctor.wall_time import A_DAY
 from extensions.formats import day_text
+from extensions.rest.converters import IdConverter
 
 CHANGE_WEEK = (
     "doctor.add_weeklyhours",
@@ -40,6 +43,7 @@ CHANGE_WEEK = (
 )
 ADD_DOCTOR = ("doctor.add_doctor", *CHANGE_WEEK)
 MOST_DAYS_LISTED = 10
+LONGEST_UNDO = 2000  # characters of sessions in a URL, which servers limit
 
 
 def holds(user: User, permissions: tuple[str, ...]) -> bool:
@@ -103,8 +107,7 @@ class WeekForm(DeskPage):
         """Show the week of the doctor as it stands now on the date, and its address."""
         everywhere = DoctorHours(doctor, self.user, self.at)
         typed = TypedWeek(everywhere.at_site(self.clinic).standing(first), first)
-        place = urlencode({"location": str(self.clinic.pk), "from": first.isoformat()})
-        url = f"{reverse('desk:week', args=[doctor.pk])}?{place}"
+        url = week_url("desk:week", doctor, self.clinic, first)
         if not self.request.htmx:  # type: ignore[attr-defined]
             return self.answer(replace(said, then=url))
         week = self.week(doctor, everywhere, typed)
@@ -213,10 +216,53 @@ class WeekPage(WeekForm):
         first, sessions = typed.first_day, typed.sessions
         with hours_named(self.user):
             change = week.change(first, sessions, at=self.at, keep=typed.keep, seen=seen)
-        return saved_sentence(change, self.doctor, self.clinic, typed)
+        said = saved_sentence(change, self.doctor, self.clinic, typed)
+        earlier = sessions_text(change.before or ())
+        if change.before is None or len(earlier) > LONGEST_UNDO:
+            return said
+        place = (self.doctor, self.clinic, first)
+        return replace(
+            said, undo=week_url("desk:week_back", *place, seen=change.stamp, week=earlier)
+        )
+
+
+class TakeBack(WeekPage):
+    """The change of a week is taken back: the sessions before it stand again.
+
+    Refused if other hours stand by now, and if a visit was booked that would lose its time.
+    """
+
+    http_method_names = ("post",)
+
+    def post(self, request: HttpRequest, doctor_id: int) -> HttpResponse:
+        """Let the sessions of `?week=` stand from `?from=` on."""
+        try:
+            sessions = sessions_from(request.GET.get("week", ""))
+        except ValueError as error:
+            raise BadRequest("These are no sessions of a week.") from error
+        return self.answer(self.attempt(lambda: self._back(self.date("from"), sessions)))
+
+    def _back(self, first: date, sessions: list[WeekSession]) -> Said:
+        seen = self.request.GET.get("seen", "")
+        with hours_named(self.user):
+            Week(self.doctor, self.clinic).change(first, sessions, at=self.at, seen=seen)
+        text = f"{self.doctor}, {self.clinic}, from {day_text(first)} on, as before the change: "
+        url = week_url("desk:week", self.doctor, self.clinic, first)
+        return Said(f"{text}{week_text(sessions)}.", then=url)
 
 
 # --- A new doctor ---------------------------------------------------------------------------------
+
+
+class RowsField(forms.ModelMultipleChoiceField):
+    """Rows that are ticked; a key that no column can hold is none of them."""
+
+    def clean(self, value: Any) -> Any:
+        for key in value or ():
+            if not re.fullmatch(IdConverter.regex, key):
+                code = "invalid_pk_value"
+                raise forms.ValidationError(self.error_messages[code], code, {"pk": key[:40]})
+        return super().clean(value)
 
 
 class DoctorForm(forms.ModelForm):
@@ -225,6 +271,7 @@ class DoctorForm(forms.ModelForm):
     class Meta:
         model = Doctor
         fields = ("title", "first_name", "last_name", "license_number", "specialties", "languages")
+        field_classes = {"specialties": RowsField, "languages": RowsField}
         widgets = {
             "specialties": forms.CheckboxSelectMultiple,
             "languages": forms.CheckboxSelectMultiple,
@@ -310,10 +357,18 @@ class NewDoctorPage(WeekForm):
         first, sessions = typed.first_day, typed.sessions
         related = self.form.related
         change = add_doctor(doctor, self.clinic, first, sessions, at=self.at, **related)
+        if not sessions:
+            return Said(f"{doctor} is entered, without weekly hours.")
         return saved_sentence(change, doctor, self.clinic, typed)
 
 
-# --- Sentences ------------------------------------------------------------------------------------
+# --- Addresses and sentences ----------------------------------------------------------------------
+
+
+def week_url(name: str, doctor: Doctor, clinic: Location, first: date, **more: str) -> str:
+    """Return the URL with this name about the doctor's week at a site, from a date on."""
+    place = {"location": str(clinic.pk), "from": first.isoformat(), **more}
+    return f"{reverse(name, args=[doctor.pk])}?{urlencode(place)}"
 
 
 def wrong(typed: TypedWeek, form: DoctorForm | None = None) -> Said:
@@ -331,10 +386,10 @@ def _label(form: Any, name: str) -> str:
 
 def saved_sentence(change: WeekChange, doctor: Doctor, clinic: Location, typed: TypedWeek) -> Said:
     """Return the sentence that says which week the doctor has now, and what follows from it."""
-    if not change.sentences:
-        return Said(f"{doctor}, {clinic}: there was nothing to change.")
     first = day_text(typed.first_day)
     text = f"{doctor}, {clinic}, from {first} on: {week_text(typed.sessions)}."
+    if not change.sentences:
+        return Said(f"{text} These hours stood already.")
     number = len(change.appointments)
     if number:
         text += f" {number} visit{pluralize(number)} must be rebooked."

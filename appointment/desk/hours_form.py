@@ -19,39 +19,41 @@ from doctor.models.weekly_hours import Weekday
 from doctor.wall_time import MIDNIGHT, validate_date
 from extensions.dates import parse_date
 
-FEWEST_ROWS, MOST_ROWS = 2, 12  # of a day; one is always left empty, up to the most
+FEWEST_ROWS, MOST_ROWS = 2, 12  # of a day; an empty one is added, up to the most
 PARTS = ("start", "end", "minutes", "places")
 MINUTES = 30  # of a visit, where nothing tells what is usual
 AN_HOUR = 60
 MINUTES_RANGE, PLACES_RANGE = (5, 720), (1, 1000)
-TIME = re.compile(r"([0-9]{1,2})(?:[:.h]?([0-9]{2}))?")
+TIME = re.compile(r"([0-9]{1,2})(?:[:.h]?([0-9]{2})(?:[:.]([0-9]{2}))?)?")
+SESSION = re.compile(r"([0-6])-([0-9]{6})-([0-9]{6})-([0-9]{1,4})-([0-9]{1,4})")
 NO_TIME = "Type a time such as 09:00 or 9."
 
 
-def parse_time(text: str) -> tuple[int, int]:
-    """Return the hour and minute that 09:00, 9:00, 9.00, 0900, 900 and 9 mean; 24:00 is one too.
+def parse_time(text: str) -> tuple[int, int, int]:
+    """Return the hour, minute and second that a text means; 24:00 is a time too.
 
-    Raises ValidationError for anything else.
+    09:00, 9:00, 9.00, 0900, 900 and 9 mean the same. Seconds (09:00:30) are rare: hours that came
+    by the API may have them. Raises ValidationError for anything else.
     """
     found = TIME.fullmatch(text.strip())
-    hour, minute = (int(found[1]), int(found[2] or 0)) if found else (99, 0)
-    if (hour, minute) != (24, 0) and (hour > 23 or minute > 59):
+    hour, minute, second = map(int, found.groups("0")) if found else (99, 0, 0)
+    if (hour, minute, second) != (24, 0, 0) and (hour > 23 or minute > 59 or second > 59):
         raise ValidationError(NO_TIME)
-    return hour, minute
+    return hour, minute, second
 
 
 def start_of(text: str) -> time:
     """Return the time at which a session starts; raises ValidationError."""
-    hour, minute = parse_time(text)
+    hour, minute, second = parse_time(text)
     if hour == 24:
         raise ValidationError("A session starts before midnight.")
-    return time(hour, minute)
+    return time(hour, minute, second)
 
 
 def end_of(text: str) -> time:
     """Return the time at which a session ends; 24:00 and 00:00 are midnight at the day's end."""
-    hour, minute = parse_time(text)
-    return time(hour % 24, minute)
+    hour, minute, second = parse_time(text)
+    return time(hour % 24, minute, second)
 
 
 def number_of(text: str, bounds: tuple[int, int], what: str) -> int:
@@ -227,10 +229,36 @@ class TypedWeek:
 
 def _typed(hours: WeeklyHours, number: int) -> TypedSession:
     """Return the row that shows these hours; midnight at the end of the day is 24:00."""
-    end = "24:00" if hours.end_time == MIDNIGHT else f"{hours.end_time:%H:%M}"
+    end = "24:00" if hours.end_time == MIDNIGHT else _time_text(hours.end_time)
     minutes = "" if hours.slot_minutes is None else str(hours.slot_minutes)
-    texts = (f"{hours.start_time:%H:%M}", end, minutes, str(hours.capacity))
+    texts = (_time_text(hours.start_time), end, minutes, str(hours.capacity))
     return TypedSession(hours.weekday, number, *texts)
+
+
+def sessions_text(sessions: Iterable[WeekSession]) -> str:
+    """Return the sessions as a text for a URL, which `sessions_from` reads."""
+    return ".".join(
+        f"{each.weekday}-{each.start_time:%H%M%S}-{each.end_time:%H%M%S}"
+        f"-{each.slot_minutes or 0}-{each.capacity}"
+        for each in sessions
+    )
+
+
+def sessions_from(text: str) -> list[WeekSession]:
+    """Return the sessions of such a text; raises ValueError for any other text."""
+    sessions = []
+    for each in text.split(".") if text else ():
+        found = SESSION.fullmatch(each)
+        if not found:
+            raise ValueError(each)
+        weekday, *walls, minutes, places = found.groups()
+        start, end = (time(int(wall[:2]), int(wall[2:4]), int(wall[4:])) for wall in walls)
+        sessions.append(WeekSession(int(weekday), start, end, int(minutes) or None, int(places)))
+    return sessions
+
+
+def _time_text(wall: time) -> str:
+    return f"{wall:%H:%M:%S}" if wall.second else f"{wall:%H:%M}"
 
 
 def _usual_minutes(hours: Iterable[WeeklyHours]) -> str:
@@ -239,20 +267,23 @@ def _usual_minutes(hours: Iterable[WeeklyHours]) -> str:
 
 
 def _rows_in(data: Mapping[str, str], weekday: int) -> Iterable[TypedSession]:
-    """Yield the rows of a weekday in which a time is typed."""
-    number = 0
-    for sent in range(MOST_ROWS):
-        start, end, minutes, places = (data.get(f"{part}-{weekday}-{sent}", "") for part in PARTS)
-        row = TypedSession(weekday, number, start, end, minutes, places)
-        if row.is_used:
-            yield row
-            number += 1
+    """Yield the rows of a weekday that were sent, in order, those without a time included.
+
+    A page of a day with many sessions has more rows than MOST_ROWS: one that was not read would
+    end its session.
+    """
+    sent = re.compile(rf"(?:{'|'.join(PARTS)})-{weekday}-([0-9]{{1,4}})")
+    numbers = {int(found[1]) for name in data if (found := sent.fullmatch(name))}
+    for number, row in enumerate(sorted(numbers)):
+        start, end, minutes, places = (data.get(f"{part}-{weekday}-{row}", "") for part in PARTS)
+        yield TypedSession(weekday, number, start, end, minutes, places)
 
 
 def _check(day: TypedDay, standing: set[WeekSession]) -> None:
     """Check the rows of a day, and that no two of them overlap."""
     for row in day.rows:
-        row.check(standing)
+        if row.is_used:
+            row.check(standing)
     good = sorted(
         (row for row in day.rows if row.session),
         key=lambda row: row.session.extent,  # type: ignore[union-attr]

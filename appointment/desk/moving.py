@@ -12,7 +12,7 @@ from appointment.models.booking import booking_context
 from doctor.models import Doctor, Slot
 from doctor.models.booking_rules import WAIVABLE
 from doctor.wall_time import enclosing_span, spans_of_days
-from extensions.formats import day_text
+from extensions.formats import clock_text, day_text
 
 A_WEEK = timedelta(days=7)
 MOST_TIMES = 150  # in the panel; the week of one doctor has fewer
@@ -102,4 +102,4 @@ class FreeTimes:
         return f"{day}, {row.doctor}" if self.others else day
 
     def _clock(self, row: Any) -> str:
-        return f"{row.starts_at.astimezone(self.visit.location.zone):%H:%M}"
+        return clock_text(row.starts_at, self.visit.location.zone)

@@ -12,6 +12,7 @@ from accounts.models import AuditEvent, User
 from appointment.desk.booking_people import typed_person
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
+from doctor.exceptions import PatientOverlap
 from doctor.models import Slot
 from doctor.tests.factories import (
     DoctorFactory,
@@ -463,7 +464,7 @@ def test_a_time_that_has_begun_is_not_listed_beside_a_visit_that_is_over(
         assert times(desk, **wanted) == [long.pk]
         assert times(desk, **wanted, patient=maria.pk) == []
         free = desk.get("/admin/desk/free/", {"slot": long.pk, "patient": maria.pk})
-    assert "another appointment at that time" in free.content.decode()
+    assert PatientOverlap.staff_message in free.content.decode()
 
 
 def test_both_hours_of_the_night_that_has_one_twice_are_listed(desk: Client) -> None:
@@ -500,3 +501,17 @@ def test_staff_who_may_book_and_not_change_get_no_way_to_change_and_no_one_else_
 def test_the_browser_loads_a_whole_page_when_the_user_goes_back(desk: Client) -> None:
     """A part of a page in place of the whole would have neither heading nor style."""
     assert '"refreshOnHistoryMiss": true' in desk.get(BOOK).content.decode()
+
+
+def test_a_person_erased_while_the_form_is_handled_is_not_shown_as_chosen(
+    desk: Client, maria: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erase(*_: Any) -> None:
+        Patient.objects.filter(pk=maria.pk).erase_all()
+        raise Patient.DoesNotExist
+
+    monkeypatch.setattr("appointment.desk.booking_form.BookingView._save_once", erase)
+    slot = ScheduleFactory().slots.first()
+    html = desk.post(BOOK, {"patient": maria.pk, "time": slot.pk}).content.decode()
+    assert "The person is not there any more" in html
+    assert 'id="person-search"' in html

@@ -161,13 +161,19 @@ def test_a_visit_that_has_lost_its_time_and_that_of_a_doctor_who_left_are_shown(
 
 
 def test_the_hour_that_the_clocks_show_twice_has_two_names(
-    desk: Client, here: Location, noon: Any
+    staff: User, here: Location, noon: Any
 ) -> None:
-    session(here, 1, 4, date=date(2026, 10, 25), slot_minutes=60)
+    noon.move_to(datetime(2026, 10, 24, 10, tzinfo=UTC))
+    slots = session(here, 1, 4, date=date(2026, 10, 25), slot_minutes=60)
+    desk = signed_in(staff)
     heads = re.findall(
         r'<th scope="row" id="t\d+">([^<]*)', open_day(desk, here, date(2026, 10, 25))
     )
-    assert heads == ["01:00 CEST", "02:00 CEST", "02:00 CET", "03:00 CET"]
+    times = ["01:00 CEST", "02:00 CEST", "02:00 CET", "03:00 CET"]
+    assert heads == times
+    visit = AppointmentFactory(slot=slots[0])
+    panel = desk.get(f"/admin/desk/visits/{visit.pk}/move/", headers=HTMX).content.decode()
+    assert re.findall(r">(\d\d:\d\d \w+)</button>", panel) == times[1:]
 
 
 def test_an_empty_day_leads_to_the_next_one_with_hours(desk: Client, here: Location) -> None:

@@ -1,5 +1,6 @@
 """The desk's pages of hours: a doctor's week, a new doctor, and the holidays of the sites."""
 
+import re
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from accounts.models import AuditEvent, User
 from appointment.desk.hours_form import end_of, start_of
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, TimeOff, WeeklyHours
+from doctor.models.week import WeekSession
 from doctor.tests.factories import (
     LanguageFactory,
     LocationFactory,
@@ -211,6 +213,68 @@ def test_a_time_may_be_typed_in_many_ways(text: str) -> None:
     assert end_of("24:00") == end_of("0:00") == end_of("24") == time(0)
 
 
+def as_shown(desk: Client, path: str, **typed: Any) -> dict[str, Any]:
+    """Return the form with the rows that the page shows, and what is typed over them."""
+    html = desk.get(path).content.decode()
+    rows = dict(re.findall(r'name="([a-z]+-[0-6]-[0-9]+)" value="([^"]*)"', html))
+    return filled(desk, path, **{"from": "2026-12-01", **rows, **typed})
+
+
+def test_a_week_of_many_sessions_and_of_seconds_is_not_changed_by_saving_it(
+    desk: Client, hours: WeeklyHours
+) -> None:
+    place = {"doctor": hours.doctor, "location": hours.location, "slot_minutes": 30}
+    for hour in range(8, 21):
+        WeeklyHoursFactory(**place, weekday=2, start_time=time(hour), end_time=time(hour, 45))
+    WeeklyHoursFactory(**place, weekday=3, start_time=time(8, 0, 30), end_time=time(9, 0, 30))
+    before = list(WeeklyHours.objects.values())
+    typed = as_shown(desk, path_of(hours), save="1")
+    said = desk.post(path_of(hours), typed, follow=True).content.decode()
+    assert "These hours stood already." in said
+    assert list(WeeklyHours.objects.values()) == before
+
+
+def test_what_is_typed_in_a_row_without_a_time_stays_in_that_row(
+    desk: Client, hours: WeeklyHours
+) -> None:
+    typed = as_shown(desk, path_of(hours), **{"end-0-0": "x", "minutes-0-1": "17", "save": "1"})
+    page = desk.post(path_of(hours), typed).content.decode()
+    assert 'name="minutes-0-1" value="17"' in page
+    assert "Monday, session 2:" not in page.partition('role="status"')[2].partition("</div>")[0]
+
+
+def test_a_week_that_is_sent_twice_is_saved_once(desk: Client, hours: WeeklyHours) -> None:
+    typed = as_shown(desk, path_of(hours), **{"end-0-0": "10", "save": "1"})
+    said = [desk.post(path_of(hours), typed, follow=True).content.decode() for _ in range(2)]
+    assert ["stood already" in each for each in said] == [False, True]
+    assert "another user" not in said[1]
+    assert WeeklyHours.objects.get().end_time == time(10)
+
+
+def test_a_saved_week_is_taken_back_unless_it_has_changed_since(
+    desk: Client, hours: WeeklyHours
+) -> None:
+    path, script = path_of(hours), {"hx-request": "true"}
+    late = ("23:00", "24:00", "", "3")
+    typed = filled(desk, path, **form({"0": [("9", "10", "20", "2")], "4": [late]}))
+    undo = desk.post(path, {**typed, "save": "1"}, headers=script).context["said"].undo
+    answer = desk.post(undo, headers=script)
+    assert answer["HX-Redirect"].startswith(path)
+    assert "as before the change: Monday 09:00-11:00." in desk.get(path).content.decode()
+    assert WeekSession.of(WeeklyHours.objects.get()) == WeekSession.of(hours)
+    undo = desk.post(path, {**typed, "seen": "", "save": "1"}, headers=script).context["said"]
+    assert undo.refused
+    typed = filled(desk, path, **typed)
+    typed["seen"] = desk.get(path).context["seen"]
+    undo = desk.post(path, {**typed, "save": "1"}, headers=script).context["said"].undo
+    WeeklyHours.objects.get(weekday=4).revise(capacity=4)
+    refused = desk.post(undo, headers=script).content.decode()
+    assert "Nothing is saved" in refused
+    assert WeeklyHours.objects.count() == 2
+    for wrong in ("x", "0-090000-990000-30-1", "0-090000-100000-30-1." * 2, "\0", "7" * 3000):
+        assert desk.post(f"{path}take-back/", query_params={"week": wrong}).status_code == 400
+
+
 # --- A new doctor ---------------------------------------------------------------------------------
 
 
@@ -233,6 +297,18 @@ def test_a_new_doctor_is_saved_with_a_week_or_not_at_all(desk: Client) -> None:
     assert "Dr. Ana Pérez has this license number already." in again
     assert 'value="14:00"' in again
     assert Doctor.objects.count() == 1
+
+
+def test_a_new_doctor_needs_no_hours_and_made_up_specialties_are_refused(desk: Client) -> None:
+    LocationFactory()
+    typed = form({}, last_name="Pérez", license_number="L-1")
+    for key in (str(10**22), "9" * 5000, "x", "\0", "0"):
+        page = desk.post(NEW, {**typed, "specialties": key})
+        assert (page.status_code, Doctor.objects.count()) == (200, 0), key
+    said = desk.post(NEW, typed, follow=True).content.decode()
+    assert "Pérez is entered, without weekly hours." in said
+    Doctor.objects.get().revise(is_active=False)
+    assert "no longer active" in desk.get(f"{HOURS}{Doctor.objects.get().pk}/").content.decode()
 
 
 def test_staff_of_a_site_choose_no_specialty_of_a_new_doctor(staff: User) -> None:
@@ -284,4 +360,50 @@ def test_a_years_holidays_close_the_ticked_sites_once_and_tell_the_visits(
     for path in (f"{HOLIDAYS}?year=x", f"{HOLIDAYS}?year=9999", f"{HOURS}?year=20x7"):
         assert desk.get(path).status_code == 400
     assert desk.post(HOLIDAYS, {"site": [10**22]}).status_code == 404
-    assert "Tick the sites" in desk.post(HOLIDAYS, follow=True).content.decode()
+    assert "Tick the sites" in desk.post(HOLIDAYS).content.decode()
+
+
+def test_ticks_stay_after_a_refusal_and_each_site_closes_on_days_that_are_to_come_there(
+    desk: Client, superuser: User
+) -> None:
+    LocationFactory(country="LK")
+    home = {"country": "US", "subdivision": "US-NY"}
+    west = LocationFactory(**home, time_zone="Pacific/Honolulu")
+    east = LocationFactory(**home, time_zone="Pacific/Kiritimati")  # it is Christmas there
+    sent = {"year": "2026", "day-US-NY": ["2026-12-25", "2026-12-31"]}
+    with time_machine.travel("2026-12-24 12:00Z", tick=False):
+        desk.force_login(superuser)
+        for more in ({}, {"HTTP_HX_REQUEST": "true"}):
+            page = desk.post(HOLIDAYS, sent, **more).content.decode()
+            assert "Tick the sites" in page
+            assert page.count('" checked') == 1  # New Year's Eve is no holiday
+        desk.post(HOLIDAYS, {**sent, "site": [west.pk, east.pk]})
+        unknown = "No public holidays of 2027 are known for Sri Lanka"
+        assert unknown in desk.get(HOLIDAYS, {"year": "2027"}).content.decode()
+    assert [row.location for row in TimeOff.objects.all()] == [west]
+
+
+def test_entered_holidays_are_taken_back_and_the_visits_take_place(
+    staff: User, hours: WeeklyHours
+) -> None:
+    site, elsewhere = hours.location, LocationFactory(country="ES")
+    site.revise(country="ES")
+    SiteStaffFactory(user=staff, location=site)
+    desk = Client()
+    desk.force_login(staff)
+    visit = AppointmentFactory(slot=hours.schedules.get(date=date(2026, 12, 7)).slots.first())
+    TimeOff.objects.close_days({elsewhere: {date(2026, 12, 8): "x"}}, visit.starts_at)
+    foreign = TimeOff.objects.get()
+    TimeOff.objects.close_days({site: {date(2026, 12, 7): "x"}}, visit.created_at)
+    sent = {"year": "2026", "site": [site.pk], "day-ES": ["2026-12-08", "2026-12-25"]}
+    said = desk.post(HOLIDAYS, sent, headers={"hx-request": "true"}).context["said"]
+    assert TimeOff.objects.count() == 4
+    both = f"{said.undo.partition('&')[0]}%2C{foreign.pk}"
+    answer = desk.post(both, follow=True).content.decode()
+    assert "no longer closed on 2 public holidays, Tue 8 Dec 2026 to Fri 25 Dec 2026." in answer
+    assert {row.pk for row in TimeOff.objects.filter(location=elsewhere)} == {foreign.pk}
+    assert TimeOff.objects.count() == 2
+    again = desk.post(said.undo, headers={"hx-request": "true"}).content.decode()
+    assert "taken back already" in again
+    for wrong in ("", "x", "1,,2", "9" * 30, "1," * 500 + "1"):
+        assert desk.post(f"{HOLIDAYS}take-back/?closures={wrong}").status_code == 404

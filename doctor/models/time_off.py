@@ -52,8 +52,8 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
 
     def close_days(
         self, days_of: Mapping[Location, Mapping[date, str]], at: datetime
-    ) -> dict[Location, list[date]]:
-        """Close each location on its days, each day with its reason; return the days that are new.
+    ) -> "dict[Location, list[TimeOff]]":
+        """Close each location on its days, each day with its reason; return the new closures.
 
         A day runs from midnight to midnight on the clocks of the location. A day on which it is
         closed already stays as it is, so a second call adds nothing. One transaction. Appointments
@@ -71,10 +71,22 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
                 pks = slots.lock_keys()
                 TimeOff.objects.bulk_create(closures)
                 slots.recompute_open(at, changed=pks)
-        return {
-            place: [row.local_day() for row in closures if row.location == place]
-            for place in days_of
-        }
+        return {place: [row for row in closures if row.location == place] for place in days_of}
+
+    def reopen(self, at: datetime) -> "list[TimeOff]":
+        """Delete these closures and open the slots that nothing else closes; return what was there.
+
+        One transaction. Locks the locations, then the slots.
+        """
+        with transaction.atomic():
+            Location.objects.lock(set(self.order_by().values_list("location", flat=True)))
+            closures = list(self.with_names().order_by("starts_at", "pk"))
+            if closures:
+                slots = _slots_of(closures, at)
+                pks = slots.lock_keys()
+                self.model.objects.filter(pk__in=[row.pk for row in closures]).delete()
+                slots.recompute_open(at, changed=pks)
+        return closures
 
     def _new_closures(self, days_of: Mapping[Location, Mapping[date, str]]) -> "list[TimeOff]":
         """Return an unsaved closure for each of these days on which no closure lasts all day."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from hashlib import sha256
 from typing import Any
@@ -100,7 +100,7 @@ class WeekPlan:
 
     Hours that differ from what is wanted change into the session with which they share most of
     their time. Hours of every second week or rarer stay as they are, and so do `later` ones: a new
-    session ends before the first of those that take its time.
+    session ends before the first of those that take its time. `before`: the sessions that stand.
     """
 
     def __init__(
@@ -111,6 +111,7 @@ class WeekPlan:
     ) -> None:
         self.later = list(later)
         rows = {hours: WeekSession.of(hours) for hours in standing if hours.every_weeks == 1}
+        self.before = list(rows.values())
         self.added = [session for session in wanted if session not in rows.values()]
         kept = set(wanted)
         self.ended = [hours for hours, session in rows.items() if session not in kept]
@@ -130,6 +131,23 @@ class WeekPlan:
             for session in self.added
         ]
         return sorted((pair for pair in pairs if pair[0]), key=lambda pair: -pair[0])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the week is as wanted already."""
+        return not (self.ended or self.changed or self.added)
+
+    @property
+    def can_be_taken_back(self) -> bool:
+        """Whether a change to the sessions `before` would restore all that this one changes.
+
+        It would not restore the last date of hours that end, nor an external id of hours whose
+        place new ones take.
+        """
+        touched = [*self.ended, *(hours for hours, _ in self.changed)]
+        return not any(hours.external_id for hours in touched) and all(
+            hours.valid_until == self.until(WeekSession.of(hours)) for hours in self.ended
+        )
 
     def until(self, session: WeekSession) -> date | None:
         """Return the last day of a new session: the day before later hours take its time."""
@@ -194,6 +212,8 @@ class WeekChange:
     `sentences`: for each session that ends, changes or is new. `skipped`: days without a session,
     and the reason. `appointments`: keys of the visits that no session has a slot for any more: they
     stay at their times and go to the work list. The counts are of coming sessions, by their days.
+    `before`: the sessions to which the week can be changed back, or None; `stamp`: that of the
+    hours that stand now, so that only this change is taken back.
     """
 
     sentences: list[str]
@@ -202,6 +222,8 @@ class WeekChange:
     sessions_removed: int = 0
     sessions_changed: int = 0
     sessions_added: int = 0
+    before: list[WeekSession] | None = None
+    stamp: str = ""
 
 
 class Week:
@@ -227,28 +249,33 @@ class Week:
         Hours as wanted, those of every second week or rarer, and hours that begin later stay as
         they are; a new session ends before later hours take its time. `seen`: the `stamp_of` the
         hours that the page showed. Raises ValidationError for the date, for wrong times, and if
-        `seen` is out of date; HoursOverlap; HoursInUse with the visits that would lose their slot:
-        with `keep` they stay and go to the work list. One transaction. Locks the weekly hours,
-        their sessions, the location, the doctor, then the slots.
+        `seen` is out of date, unless the week is as wanted already (the form was sent twice);
+        DoesNotExist if the doctor or the location is gone; HoursOverlap; HoursInUse with the visits
+        that would lose their slot: with `keep` they stay and go to the work list. One transaction.
+        Locks the weekly hours, their sessions, the location, the doctor, then the slots.
         """
         with atomic_or_schedule_overlap():
             self._refuse_date(first, at)
             self._lock(first, at)
             every = list(self._hours())
             standing = standing_on(every, first)
-            if seen not in (None, stamp_of(standing)):
-                raise ValidationError(STALE, code="stale")
             later = [hours for hours in every if hours.valid_from > first]
             plan = WeekPlan(standing, wanted, later)
+            if plan.is_empty:
+                return WeekChange([], [], [])
+            if seen not in (None, stamp_of(standing)):
+                raise ValidationError(STALE, code="stale")
             sentences = plan.in_words()  # before the hours change
+            earlier = plan.before if plan.can_be_taken_back else None
             kept_before = {slot.pk for slot in self._kept_over(first)}
             skipped = self._apply(plan, first, at)
             stranded = [slot for slot in self._kept_over(first) if slot.pk not in kept_before]
             if not keep:
                 refuse_stranding(stranded, HoursInUse)
+            stamp = stamp_of(standing_on(self._hours(), first))
         visits = [visit for slot in stranded for visit in slot.appointments.all()]
         keys = sorted(visit.pk for visit in visits if visit.holds_a_place)
-        return WeekChange(sentences, skipped, keys)
+        return WeekChange(sentences, skipped, keys, before=earlier, stamp=stamp)
 
     def preview(self, first: date, wanted: Sequence[WeekSession], *, at: datetime) -> WeekChange:
         """Make the change with `keep`, roll it back, and say what it did; raises as `change`."""
@@ -264,7 +291,10 @@ class Week:
             both = min(len(old), len(new))
             for index, number in enumerate((len(old) - both, both, len(new) - both)):
                 counts[index] += number
-        return WeekChange(change.sentences, change.skipped, change.appointments, *counts)
+        removed, changed, added = counts
+        return replace(
+            change, sessions_removed=removed, sessions_changed=changed, sessions_added=added
+        )
 
     def _apply(self, plan: WeekPlan, first: date, at: datetime) -> list[SkippedDay]:
         """Write the plan: first what ends, then what changes, then what is new.
@@ -286,7 +316,7 @@ class Week:
     ) -> WeeklyHours:
         """Change the hours in place if this acts from the date on, else add a version from then."""
         if first == max(self.location.today(at) + A_DAY, hours.valid_from):
-            hours.revise(keep=True, **session.times())
+            hours.revise(keep=True, at=at, **session.times())
             return hours
         return hours.add_version(first, keep=True, at=at, **session.times())
 
@@ -319,10 +349,13 @@ class Week:
         mine = WeeklyHours.objects.filter(doctor=self.doctor, location=self.location)
         rows = lock_rows(mine)
         sessions = lock_rows(Schedule.objects.filter(weekly_hours__in=rows).only("pk"))
-        for location in Location.objects.lock({self.location.pk}):
-            self.location = location
-        for doctor in Doctor.objects.lock({self.doctor.pk}):
-            self.doctor = doctor
+        locations = Location.objects.lock({self.location.pk})
+        doctors = Doctor.objects.lock({self.doctor.pk})
+        if not locations:
+            raise Location.DoesNotExist
+        if not doctors:
+            raise Doctor.DoesNotExist
+        [self.location], [self.doctor] = locations, doctors
         keys = [session.pk for session in sessions]
         coming = Q(schedule__in=keys, starts_at__gte=self._midnight(first))
         kept_over = Q(doctor=self.doctor, kept_over=True, starts_at__gt=at)

@@ -248,14 +248,14 @@ class WeeklyHours(SessionTimesModel):
             self.save()
             self.skipped = tuple(self._generate(before, keep, at).skipped)
 
-    def revise(self, *, keep: bool = False, **changes: Any) -> None:
+    def revise(self, *, keep: bool = False, at: datetime | None = None, **changes: Any) -> None:
         """Change these fields of the stored hours and publish them; `keep` as in `publish`."""
         with transaction.atomic():
             self.lock_calendar(**changes)
             self.refresh_from_db()
             for name, value in changes.items():
                 setattr(self, name, value)
-            self.publish(keep=keep)
+            self.publish(keep=keep, at=at)
 
     def unpublish(self, keep: bool = False, at: datetime | None = None) -> None:
         """Delete the hours and their sessions from tomorrow on; raises ScheduleInUse.

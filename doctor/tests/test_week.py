@@ -150,7 +150,8 @@ def test_closed_days_last_from_midnight_to_midnight_once_and_flag_the_visits(
 ) -> None:
     site, at = booked.location, timezone.now()
     days = {SECOND: "Blue Monday", THIRD: "Moon", date(2027, 3, 28): "Easter Sunday"}
-    assert TimeOff.objects.close_days({site: days}, at) == {site: sorted(days)}
+    [closures] = TimeOff.objects.close_days({site: days}, at).values()
+    assert [row.local_day() for row in closures] == sorted(days)
     spring = TimeOff.objects.get(reason="Easter Sunday")
     assert spring.ends_at - spring.starts_at == timedelta(hours=23)
     booked.refresh_from_db()
@@ -159,3 +160,48 @@ def test_closed_days_last_from_midnight_to_midnight_once_and_flag_the_visits(
         assert TimeOff.objects.close_days({site: days}, at) == {site: []}
     assert (TimeOff.objects.count(), len(first)) == (3, 2)
     assert TimeOff.objects.close_days({LocationFactory(): {}}, at) != {}
+    mine = TimeOff.objects.filter(pk__in=[row.pk for row in closures])
+    assert mine.reopen(at) == closures
+    booked.refresh_from_db()
+    assert (booked.needs_rebooking, booked.slot.is_open, mine.reopen(at)) == (False, True, [])
+
+
+# --- A form that is sent twice, and a change that is taken back -----------------------------------
+
+
+def test_a_week_that_is_as_wanted_already_needs_no_stamp(hours: WeeklyHours) -> None:
+    seen = stamp_of([hours])
+    for sentences in (1, 0):
+        made = change(hours, TOMORROW, session(9, 10), seen=seen)
+        assert len(made.sentences) == sentences
+
+
+def test_a_change_is_taken_back_by_the_sessions_before_it(hours: WeeklyHours) -> None:
+    change(hours, TOMORROW, session(9, 11), session(14, 16))
+    slot = hours.schedules.get(date=SECOND).slots.latest("starts_at")
+    visit = AppointmentFactory(slot=slot)
+    made = change(hours, SECOND, session(9, 10), session(8, 9, weekday=2), keep=True)
+    visit.refresh_from_db()
+    assert visit.needs_rebooking
+    change(hours, SECOND, *made.before, seen=made.stamp)
+    visit.refresh_from_db()
+    assert not visit.needs_rebooking
+    morning, afternoon = ["09:00", "09:30", "10:00", "10:30"], ["14:00", "14:30", "15:00", "15:30"]
+    assert slot_times_on(SECOND) == slot_times_on(MONDAY + 14 * A_DAY) == morning + afternoon
+    assert slot_times_on(SECOND + 2 * A_DAY) == []
+
+
+def test_what_a_second_change_would_not_restore_is_not_offered_to_be_taken_back(
+    hours: WeeklyHours,
+) -> None:
+    WeeklyHours.objects.update(valid_until=THIRD)
+    assert change(hours, SECOND).before is None
+    WeeklyHours.objects.update(valid_until=None, external_id="H-1")
+    assert change(hours, SECOND, session(9, 10)).before is None
+
+
+def test_a_change_acts_from_its_date_on_the_clock_of_the_caller(hours: WeeklyHours) -> None:
+    week, yesterday = Week(hours.doctor, hours.location), timezone.now() - A_DAY
+    WeeklyHours.objects.update(valid_from=MONDAY - 7 * A_DAY)
+    week.change(MONDAY, [session(9, 10)], at=yesterday)
+    assert slot_times_on(MONDAY) == ["09:00", "09:30"]

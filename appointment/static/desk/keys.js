@@ -84,13 +84,12 @@ function show(id, shown) {
 }
 
 for (const lost of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(lost, () => show("offline", true));
-document.addEventListener("htmx:responseError", (event) => {
-  show(event.detail.xhr.status < 500 ? "refused" : "offline", true);
-});
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (!event.detail.successful) return;
+// htmx sends its event of an error to the button, which a refresh may have taken away; this one not.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.xhr.status >= 400) show(detail.xhr.status < 500 ? "refused" : "offline", true);
+  if (!detail.successful) return;
   show("offline", false);
-  const refreshes = event.detail.elt.getAttribute("hx-trigger")?.includes("every");
+  const refreshes = detail.elt.getAttribute("hx-trigger")?.includes("every");
   if (!refreshes) show("refused", false);  // a refresh that succeeds says nothing of what was clicked
 });
 
