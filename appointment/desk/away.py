@@ -59,6 +59,7 @@ class AwayParts(DeskPage):
         """Add what the form offers."""
         parts = {
             "away": Away(self.user, self.at, self.site, self.sites) if self.site else None,
+            "proof": self.proof(),
             "reasons": REASONS,
             "cancel_reasons": CANCEL_REASONS,
             "spans": SPANS,
@@ -148,6 +149,7 @@ class Visits(AwayParts):
             return HttpResponseClientRedirect(reverse("desk:away"))
         if request.GET.get("version") == rebooking.version:
             return HttpResponse(status=204)
+        self.record_unless_opened()
         return self.page(template="desk/away_visits.html", rebooking=rebooking)
 
     def leave(self) -> TimeOff | None:

@@ -79,7 +79,8 @@ class DayPage(DayBase):
         shown = self.date()
         day = self.day_of(shown)
         title = format_date(shown, "l j F Y")
-        return self.page(title=title, day=day, shown=shown, **self._around(shown, day))
+        known = {"proof": self.proof(day.site.pk, shown) if day else "", **self._around(shown, day)}
+        return self.page(title=title, day=day, shown=shown, **known)
 
     def _around(self, shown: date, day: Day | None) -> dict[str, Any]:
         """Return the links to other days, and to the next one with hours if this one has none."""
@@ -107,6 +108,7 @@ class DayChanges(DayBase):
         parts = self._changes(day, request.POST)
         if not parts:
             return HttpResponse(status=204)
+        self.record_unless_opened(day.site.pk, day.day)
         return self.page(template="desk/day_changes.html", day=day, **parts)
 
     def _changes(self, day: Day, sent: QueryDict) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class LineParts(DeskPage):
         """Add what the user may do."""
         rights = {"may_answer": CHANGE_ENTRY, "may_take_off": DELETE_ENTRY, "may_join": ADD_ENTRY}
         may = {name: self.user.is_staff_with(right) for name, right in rights.items()}
-        return super().context(**may, **more)
+        return super().context(proof=self.proof(), **may, **more)
 
 
 class LinePage(LineParts):
@@ -56,7 +56,10 @@ class LinePage(LineParts):
         version = version_of((line and line.number, rows))
         if part and request.GET.get("version") == version:
             return HttpResponse(status=204)
-        return self.page(template=part, line=line, offers=offers, version=version)
+        if part:
+            self.record_unless_opened()
+        shown: dict[str, Any] = {"line": line, "offers": offers, "version": version}
+        return self.page(template=part, **shown)
 
 
 class OffersPart(LineParts):

@@ -204,10 +204,12 @@ class MinePage(OwnPage):
         if request.htmx and request.GET.get("version") == own.version:  # type: ignore[attr-defined]
             return HttpResponse(status=204)
         part = "desk/mine_part.html" if request.htmx else ""  # type: ignore[attr-defined]
+        if part:
+            self.record_unless_opened(day)
         around = {"before": day - A_DAY, "after": day + A_DAY}
         days = {name: each for name, each in around.items() if FIRST_DATE <= each < LAST_DATE}
         known: dict[str, Any] = {"days": days, "doctor": self.own, "leave_form": LeaveForm()}
-        return self.page(template=part, day=day, own=own, **known)
+        return self.page(template=part, day=day, own=own, proof=self.proof(day), **known)
 
 
 class OwnVisitAction(OwnPage):

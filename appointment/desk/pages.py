@@ -10,12 +10,14 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.core.signing import Signer
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_date
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.generic import View
@@ -188,6 +190,19 @@ class DeskPage(View):
         """Record that the user opened the page, or did what `kind` names: one event, no patient."""
         known = {"kind": kind or self.kind, "role": self.role}
         AuditEvent.objects.record(action, self.audited_model, **known)
+
+    def proof(self, *shown: object) -> str:
+        """Return a signature which proves that this user has opened the page of what is `shown`."""
+        return Signer(salt=self.kind).signature(" ".join(map(str, (self.user.pk, *shown))))
+
+    def record_unless_opened(self, *shown: object) -> None:
+        """Record a refresh without the `proof` that the page gives to its refreshes.
+
+        A refresh records nothing, so that a request made by hand would show names unrecorded.
+        """
+        sent = self.request.POST.get("proof") or self.request.GET.get("proof", "")
+        if not constant_time_compare(sent, self.proof(*shown)):
+            self.record_page()
 
     def record_person(self, person: Patient) -> None:
         """Record that the user has opened this person's data."""

@@ -68,11 +68,11 @@ def test_the_offers_of_a_site_are_a_part_with_their_clock(desk: Client, offer: A
     assert not AuditEvent.objects.filter(kind="desk.line").exists()
     page = desk.get(LINE)
     assert "Following" in said(page)
-    shown = {"version": page.context["version"]}
+    shown = {"version": page.context["version"], "proof": page.context["proof"]}
     with time_machine.travel(offer.expires_at - timedelta(minutes=10), tick=False):
         later = desk.get(LINE, shown, headers=HTMX)
         assert "10 min left" in said(later)
-        shown = {"version": later.context["version"]}
+        shown |= {"version": later.context["version"]}
         assert desk.get(LINE, shown, headers=HTMX).status_code == 204
         WaitlistEntry.objects.order_by("pk").last().leave()
         assert "Following" not in said(desk.get(LINE, shown, headers=HTMX))

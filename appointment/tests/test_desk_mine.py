@@ -1,5 +1,6 @@
 """A doctor's own day: who signs in, what is seen and done there, and nothing else."""
 
+import html
 import re
 from datetime import time, timedelta
 
@@ -114,14 +115,16 @@ def test_a_refresh_answers_204_until_something_changes_and_records_nothing(
     client: Client, visit: Appointment
 ) -> None:
     htmx = {"hx-request": "true"}
-    path, query = "/admin/desk/mine/", {"date": visit.date}
-    first = client.get(path, query, headers=htmx)
-    version = first.content.decode().split("version=")[1].split('"')[0]
-    assert client.get(path, {**query, "version": version}, headers=htmx).status_code == 204
+    page = client.get("/admin/desk/mine/", {"date": visit.date}).content.decode()
+    [refresh] = re.findall('hx-get="(/admin/desk/mine/[?][^"]*)" hx-trigger="every', page)
+    refresh = html.unescape(refresh)
+    assert client.get(refresh, headers=htmx).status_code == 204
     visit.check_in()
-    changed = client.get(path, {**query, "version": version}, headers=htmx)
-    assert "waiting 0 min" in changed.content.decode()
-    assert not AuditEvent.objects.filter(kind="desk.mine").exists()
+    assert "waiting 0 min" in client.get(refresh, headers=htmx).content.decode()
+    assert AuditEvent.objects.filter(kind="desk.mine").count() == 1  # of the page
+    forged = re.sub("proof=[^&]*", "proof=x", refresh)
+    assert client.get(forged, headers=htmx).status_code == 200
+    assert AuditEvent.objects.filter(kind="desk.mine").count() == 2
 
 
 def test_arrived_done_and_undo_are_the_doctors(client: Client, visit: Appointment) -> None:
