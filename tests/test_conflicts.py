@@ -107,7 +107,7 @@ def test_an_admin_action_is_retried_after_a_deadlock() -> None:
     )
     assert response.status_code == 200
     assert [str(message) for message in response.context["messages"]] == [
-        "Successfully deleted 1 appointment."
+        "Successfully deleted 1 visit."
     ]
     assert not Appointment.objects.exists()
     assert_balanced(visit.slot)

@@ -118,7 +118,7 @@ def test_with_check_then_write_two_undos_take_two_places(monkeypatch: Patch) -> 
         Appointment.objects.filter(pk=self.pk).update(**changes)
         self._record("undone", by, at, "canceled", "scheduled", undoes="canceled")
 
-    then_wait(monkeypatch, RestoreAppointment, "refuse_other_visits", gate(2))
+    then_wait(monkeypatch, RestoreAppointment, "load_candidates", gate(2))
     monkeypatch.setattr(Appointment, "_save_undone", write)
     assert undo_together(visit, 2) == ["Appointment"] * 2
     assert Slot.objects.get(pk=visit.slot_id).taken == 2
@@ -152,10 +152,10 @@ def test_the_latest_event_is_read_again_under_the_lock(monkeypatch: Patch, guard
     other, undoable = copy(visit), Appointment._undoable
     reads: list[Any] = []
 
-    def amended_after_the_second(self: Appointment) -> Any:
+    def amended_after_the_second(self: Appointment, of: str = "") -> Any:
         if len(reads) == 2 and not guarded:
             return reads[-1]
-        reads.append(undoable(self))
+        reads.append(undoable(self, of))
         if len(reads) == 2:
             run_together(1, lambda n: other.amend("Test results"))
         return reads[-1]

@@ -1,5 +1,6 @@
 """`manage.py extend_schedules` makes the missing sessions of coming days, and none twice."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 from typing import Any
@@ -27,8 +28,11 @@ AUTUMN = {MADRID: date(2027, 10, 31), NEW_YORK: date(2027, 11, 7)}
 
 
 @pytest.fixture(autouse=True)
-def a_fortnight(settings) -> None:
+def a_fortnight(settings) -> Iterator[None]:
+    """It is a Wednesday at noon: on no clock of a clinic is it another day."""
     settings.HOURS_AHEAD_DAYS = 14
+    with noon(2026, 12, 2):
+        yield
 
 
 def extend(**options: Any) -> str:

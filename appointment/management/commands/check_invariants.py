@@ -1,5 +1,6 @@
 """Check the invariants of `appointment.invariants` on a live database."""
 
+import re
 import time
 from argparse import ArgumentParser
 from collections import Counter
@@ -48,8 +49,12 @@ class Command(BaseCommand):
             for line in violations[: max(0, MAX_LISTED - self.violations[check])]:
                 self.stdout.write(line)
             self.violations[check] += len(violations)
-        self.rows[str(checks[0].model._meta.verbose_name_plural)] += window.rows
+        self.rows[self.name_of(checks[0].model)] += window.rows
         self.print_progress()
+
+    def name_of(self, model: Any) -> str:
+        """Return the name of the rows for operators, who read the tables: slots, not times."""
+        return re.sub("(?<!^)(?=[A-Z])", " ", model._meta.object_name).lower() + "s"
 
     def print_progress(self) -> None:
         """Print, at most every PROGRESS_INTERVAL, how many rows have been read."""
