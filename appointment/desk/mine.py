@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -178,8 +178,7 @@ class OwnPage(DeskPage):
     @property
     def own(self) -> Doctor:
         """The doctor of this account; `may_open` has made sure that there is one."""
-        assert self.doctor is not None  # noqa: S101
-        return self.doctor
+        return cast(Doctor, self.doctor)
 
     @property
     def clock(self) -> Location:
