@@ -301,7 +301,7 @@ class Lifecycle(models.Model):
             self.slot.offers.restore_entries(self.replacing_entries.all(), at)
         rows = self._rows.filter(pk=self.pk, status=event.to_status, patient__isnull=False)
         if not rows.update(**changes) or self._undoable() != event:
-            raise NothingToUndo
+            raise NothingToUndo(staff_message=CHANGED_SINCE)
         details = {"undoes": event.kind, "override_reason": override_reason}
         self._record(Kind.UNDONE, by, at, event.to_status, event.from_status, **details)
         for name, value in changes.items():
