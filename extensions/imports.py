@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import tablib
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, transaction
-from django.utils.functional import lazystr
 from import_export.resources import ModelResource
 from import_export.results import RowResult
 
@@ -55,7 +54,7 @@ class Outcome:
 
     line: int
     kind: str
-    label: Any = ""  # a text, or what becomes one when it is shown
+    label: Any = ""  # a text, or the row, whose `str` is its name
     notes: list[Note] = field(default_factory=list)
 
     @property
@@ -179,8 +178,8 @@ class CsvResource(ModelResource):
             return Outcome(row.line, REFUSED, self.label_of(row.cells)[:LABEL], refusals)
         kind = KINDS[result.import_type]
         notes = self._changes_of(instance) if kind == CHANGED else []
-        # The name of a row that the report does not list is not made.
-        return Outcome(row.line, kind, lazystr(instance), notes + self.notes_of(instance))
+        # `lazystr` would make a class for each row; a row that is not listed needs no name.
+        return Outcome(row.line, kind, instance, notes + self.notes_of(instance))
 
     def label_of(self, cells: dict[str, str]) -> str:
         """Return how the report names a row that is not stored."""
