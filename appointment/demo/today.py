@@ -56,11 +56,13 @@ def _open_out_of_hours(location: Location, at: datetime) -> None:
 
 
 def _hours_around(location: Location, at: datetime) -> tuple[date, time, time]:
-    """Return today and full hours around now on the clock of the location, within the day."""
-    now = at.astimezone(location.zone)
-    first = max(0, now.hour - 2)
-    last = now.hour + 5
-    return now.date(), time(first), time(last) if last < 24 else time()
+    """Return today and hours around now on the clock of the location, within the day.
+
+    None ends at midnight, which the first releases cannot hold: they could not be put back.
+    """
+    hour = at.astimezone(location.zone).hour
+    end = time(hour + 5) if hour + 5 < 24 else time(23, 40)
+    return location.today(at), time(max(0, hour - 2)), end
 
 
 def _fill(

@@ -1,6 +1,6 @@
 """The demo's day at the desk has a patient in each state, at any hour of any day."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from io import StringIO
 
 import pytest
@@ -10,7 +10,7 @@ from django.core.management import call_command
 from appointment.demo import people, today
 from appointment.desk.cards import VisitCard
 from appointment.models import Appointment
-from doctor.models import Location
+from doctor.models import Location, Schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +26,7 @@ def test_the_desk_of_the_demo_is_alive_on_a_sunday_night_and_is_opened_once() ->
         states = {VisitCard(visit, SUNDAY_NIGHT).state for visit in visits}
         assert states >= {"done", "waiting", "due"}
         assert {visit.date for visit in visits} == {madrid.today(SUNDAY_NIGHT)}
+        assert not Schedule.objects.filter(end_time=time()).exists()  # no release before knows it
         before = Appointment.objects.count()
         assert not today.open_desks(SUNDAY_NIGHT)
         assert Appointment.objects.count() == before

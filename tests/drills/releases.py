@@ -135,5 +135,5 @@ def leaves(server: Server) -> dict[str, str]:
 def done(server: Server, *arguments: str) -> str:
     """Return the output of a command that must succeed."""
     command = server.manage(*arguments)
-    assert command.returncode == 0, command.stderr
+    assert command.returncode == 0, command.stdout + command.stderr
     return command.stdout
