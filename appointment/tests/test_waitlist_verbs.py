@@ -1,5 +1,6 @@
 """Joining and leaving the waitlist, and accepting and declining offers."""
 
+from collections.abc import Callable
 from datetime import time, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from appointment.tests.waitlist import HALF_AN_HOUR, HOLD, holders, only_visit, waiting
 from doctor.exceptions import PatientOverlap, SlotFull, TooManyAppointments
-from doctor.models import Doctor
+from doctor.models import Doctor, Schedule
 from doctor.tests.factories import ScheduleFactory, SpecialtyFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import MedicalHistoryFactory, PatientFactory
@@ -84,19 +85,21 @@ def test_joining_is_refused_if_a_matching_place_can_be_booked_now() -> None:
 @pytest.mark.parametrize(
     "criteria",
     [
-        {"last_date": day_ahead(2)},
-        {"first_date": day_ahead(4)},
-        {"weekday_bits": 127 - (1 << day_ahead(3).weekday())},
-        {"start_time": time(11)},
-        {"end_time": time(9, 29)},
-        {"start_time": time(9, 1), "end_time": time(9, 45)},
+        lambda session: {"last_date": session.date - timedelta(days=1)},
+        lambda session: {"first_date": session.date + timedelta(days=1)},
+        lambda session: {"weekday_bits": 127 - (1 << session.date.weekday())},
+        lambda session: {"start_time": time(11)},
+        lambda session: {"end_time": time(9, 29)},
+        lambda session: {"start_time": time(9, 1), "end_time": time(9, 45)},
     ],
 )
-def test_a_free_place_that_does_not_fit_does_not_prevent_joining(criteria: dict[str, Any]) -> None:
+def test_a_free_place_that_does_not_fit_does_not_prevent_joining(
+    criteria: Callable[[Schedule], dict[str, Any]],
+) -> None:
     session = ScheduleFactory(slot_minutes=30)
     with pytest.raises(PlaceAvailable):
         would_join(doctor=session.doctor).join()
-    assert would_join(doctor=session.doctor, **criteria).join().pk
+    assert would_join(doctor=session.doctor, **criteria(session)).join().pk
 
 
 def test_the_hours_of_free_places_are_those_of_the_location() -> None:

@@ -120,13 +120,17 @@ def test_the_capacity_can_shrink_to_the_taken_places(
         {"slot_minutes": 20},
         {"slot_minutes": None},
         {"start_time": time(9, 10)},
-        {"date": day_ahead(4)},
     ],
 )
 def test_hours_without_the_booked_slot_are_refused(
     schedule: Schedule, booked: Appointment, changes: dict[str, Any]
 ) -> None:
     refuses(schedule, booked, **changes)
+    assert_balanced(booked.slot)
+
+
+def test_another_date_is_refused(schedule: Schedule, booked: Appointment) -> None:
+    refuses(schedule, booked, date=schedule.date + timedelta(days=1))
     assert_balanced(booked.slot)
 
 
