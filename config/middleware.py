@@ -15,11 +15,11 @@ from accounts.audit.context import ADMIN, RequestContext, use_context
 from accounts.audit.context import API as OF_API
 from accounts.audit.denials import record_denial
 from config import problems
+from config.page_middleware import is_under_api
 from config.problems import Problem, api_problem, problem_of
 from config.uploads import longest_body
 from extensions.rest.throttling import client_address, count_call
 
-API = "/api/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORMS = ("/admin/", "/api-auth/")
 METHODS_OF_FORMS = ("GET", "HEAD", "POST")
@@ -39,7 +39,7 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         context = RequestContext(
-            channel=OF_API if _is_api(request) else ADMIN,
+            channel=OF_API if is_under_api(request) else ADMIN,
             address=client_address(request),
             request_id=uuid.uuid4().hex,
             get_user=lambda: getattr(request, "user", None),
@@ -66,7 +66,7 @@ class ApiMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not _is_api(request):
+        if not is_under_api(request):
             return _refused_page(request) or self.get_response(request)
         if problem := _refused_call(request):
             return _counted(request, problem.response(request))
@@ -79,7 +79,7 @@ class ApiMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the problem for an error of an API view or of its rendering, else None."""
-        problem = problem_of(error) if _is_api(request) else None
+        problem = problem_of(error) if is_under_api(request) else None
         return problem.response(request) if problem else None
 
 
@@ -90,14 +90,9 @@ class CommonMiddleware(common.CommonMiddleware):
     """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
-        if _is_api(request) and request.method not in SAFE_METHODS:
+        if is_under_api(request) and request.method not in SAFE_METHODS:
             return False
         return super().should_redirect_with_slash(request)
-
-
-def _is_api(request: HttpRequest) -> bool:
-    """Whether the path is under /api/; /api itself counts, and /apiary does not."""
-    return f"{request.path}/".startswith(API)
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

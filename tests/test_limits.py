@@ -220,7 +220,11 @@ def test_the_end_of_a_request_asks_no_broken_database(monkeypatch: pytest.Monkey
     assert ask("SELECT 1") == 1
 
 
-def test_limits_end_with_the_transaction_as_pgbouncer_needs() -> None:
+def test_limits_end_with_the_transaction_as_pgbouncer_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    connection.close()
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
     with use_timeouts(), transaction.atomic():
         assert [ask(f"SHOW {name}") for name in names] == ["1ms", "2min", "2min"]

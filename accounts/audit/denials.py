@@ -19,6 +19,7 @@ from extensions.rest.throttling import PerAddressThrottle, PerCallerThrottle
 logger = logging.getLogger("accounts.audit")
 
 DENIED = (401, 403, 404)
+REDIRECTS = (301, 302, 303, 307, 308)
 OVER_LIMIT = "A refusal over the limit is not in the audit trail"
 KEYS = ("pk", "appointment_id", "object_id")  # arguments in the path that hold the key of a row
 QUERY_KEY = "appointment"  # a query parameter that does
@@ -104,11 +105,15 @@ def _is_denial(request: HttpRequest, response: HttpResponseBase) -> bool:
 
     The admin redirects to its login page, and from a row that is absent or hidden to its index.
     """
-    to = response.get("Location", "")
-    absent = request.method in READ_METHODS and to == reverse("admin:index")
     if response.status_code == 404 and request.method in READ_METHODS:
         return _names_row_or_patient(request)  # else 404 is for a page number past the last
-    return response.status_code in DENIED or absent or to.startswith(reverse("admin:login"))
+    return response.status_code in DENIED or _is_redirect_of_admin(request, response)
+
+
+def _is_redirect_of_admin(request: HttpRequest, response: HttpResponseBase) -> bool:
+    to = response.get("Location", "") if response.status_code in REDIRECTS else ""
+    absent = request.method in READ_METHODS and to == reverse("admin:index")
+    return bool(to) and (absent or to.startswith(reverse("admin:login")))
 
 
 def _names_row_or_patient(request: HttpRequest) -> bool:

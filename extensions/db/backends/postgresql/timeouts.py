@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 from django.conf import settings
 
@@ -24,16 +25,34 @@ class Timeouts:
     idle: float
     answer: float = 0
 
-    def sql(self, of_transaction: bool = True) -> str:
-        """Return the SQL that sets the timeouts for one transaction, or for one statement.
+    @cached_property
+    def of_server(self) -> dict[str, int]:
+        """PostgreSQL's settings, in milliseconds."""
+        seconds = {
+            "lock_timeout": self.lock,
+            "statement_timeout": self.statement,
+            "idle_in_transaction_session_timeout": self.idle,
+        }
+        return {name: round(value * 1000) for name, value in seconds.items()}
+
+    @cached_property
+    def of_transaction(self) -> str:
+        """The SQL that sets the timeouts for one transaction.
 
         SET LOCAL ends with the transaction, so it works through PgBouncer. Sent in one message with
         the first statement, it costs no round trip.
         """
-        of_server = {"lock_timeout": self.lock, "statement_timeout": self.statement}
-        if of_transaction:
-            of_server["idle_in_transaction_session_timeout"] = self.idle
-        return "".join(f"SET LOCAL {k} = {round(v * 1000)}; " for k, v in of_server.items())
+        return "".join(f"SET LOCAL {name} = {value}; " for name, value in self.of_server.items())
+
+    @cached_property
+    def of_statement(self) -> str:
+        """The SQL that sets the timeouts for one statement in autocommit."""
+        return self.of_transaction.partition("SET LOCAL idle")[0]
+
+    @cached_property
+    def options(self) -> str:
+        """The options of libpq that set the timeouts for a whole connection."""
+        return " ".join(f"-c {name}={value}" for name, value in self.of_server.items())
 
 
 _timeouts: ContextVar[Timeouts | None] = ContextVar("timeouts", default=None)
@@ -41,8 +60,17 @@ _timeouts: ContextVar[Timeouts | None] = ContextVar("timeouts", default=None)
 
 def request_timeouts() -> Timeouts:
     """Return the timeouts of a request: DATABASE_LIMITS, and GRACE on `statement` for `answer`."""
-    timeouts = Timeouts(**settings.DATABASE_LIMITS)
-    return replace(timeouts, answer=timeouts.statement and timeouts.statement + GRACE)
+    return _of_request(**settings.DATABASE_LIMITS)
+
+
+@cache
+def _of_request(lock: float, statement: float, idle: float) -> Timeouts:
+    return Timeouts(lock, statement, idle, answer=statement and statement + GRACE)
+
+
+@cache
+def _of_command(of_request: Timeouts) -> Timeouts:
+    return replace(of_request, statement=0, answer=0)
 
 
 def in_request() -> bool:
@@ -52,7 +80,7 @@ def in_request() -> bool:
 
 def current_timeouts() -> Timeouts:
     """Return the timeouts in force; outside a request only those for locks and pauses."""
-    return _timeouts.get() or replace(request_timeouts(), statement=0, answer=0)
+    return _timeouts.get() or _of_command(request_timeouts())
 
 
 @contextmanager
