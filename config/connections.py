@@ -218,6 +218,8 @@ class Connection(TConn):
     excess: int | None = None  # length of the body that is too large
     discarded = 0  # bytes
     accounted = 0  # bytes that the worker has counted as held
+    queued_at = 0.0  # when the request was handed to the threads
+    is_late = False  # the request has waited too long for a thread
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)

@@ -28,6 +28,10 @@ NO_DATABASE_URL = (
     "DATABASE_URL must read sqlite:///path/to/file or postgres://user:password@host:5432/name, "
     "special characters of the password percent-encoded."
 )
+NO_REPLICA_URL = (
+    "DATABASE_REPLICA_URL must read postgres://user:password@host:5432/name, beside a DATABASE_URL "
+    "of PostgreSQL: it names a standby of that server."
+)
 
 
 def text(name: str, default: str = "") -> str:
@@ -155,6 +159,20 @@ def database(url: str, base: Path) -> dict[str, Any]:
     config["DISABLE_SERVER_SIDE_CURSORS"] = flag("PGBOUNCER")
     config["OPTIONS"] = LIBPQ | config.get("OPTIONS", {})
     return config
+
+
+def replica(url: str, primary: str, base: Path) -> dict[str, Any]:
+    """Return the entry of DATABASES for the standby of `primary`; both are URLs of PostgreSQL.
+
+    Raises ImproperlyConfigured for any other.
+    """
+    try:
+        found = [database(each, base) for each in (url, primary)]
+    except ImproperlyConfigured:
+        found = []
+    if not found or any(each["ENGINE"] == "django.db.backends.sqlite3" for each in found):
+        raise ImproperlyConfigured(NO_REPLICA_URL)
+    return found[0]
 
 
 def mail(url: str, base: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from config.replica import replica_state
 from extensions.db.backends.postgresql.timeouts import short_timeouts
 
 RETRY_AFTER = 5  # seconds
@@ -117,11 +118,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if the database takes writes and has all its tables, and pages their files."""
+    """Answer 200 if the database takes writes and has all its tables, and pages their files.
+
+    Without its standby, whose state it tells, the server serves from the primary.
+    """
     reason = reason_to_wait()
     if reason:
         return _answer(503, status="unavailable", reason=reason)
-    return _answer(200, status="ok")
+    return _answer(200, status="ok", **replica_state())
 
 
 def _answer(code: int, **body: str) -> HttpResponse:

@@ -1,13 +1,14 @@
 """What the server itself answers to a request that never reaches the application."""
 
 import json
+import random
 from http import HTTPStatus
 
 from django.utils.encoding import escape_uri_path
 
 API = b"/api/"
 MAX_INSTANCE = 1_000  # bytes of a path that the answer repeats
-CODES = {403: "permission_denied", 500: "server_error"}  # else parse_error
+CODES = {403: "permission_denied", 500: "server_error", 503: "unavailable"}  # else parse_error
 DETAILS = {
     400: "The request is not valid HTTP.",
     408: "The request took too long to arrive.",
@@ -16,7 +17,10 @@ DETAILS = {
     431: "The headers are too long, or too many.",
     500: "Something went wrong here. It has been logged.",
     501: "The server does not know this Transfer-Encoding.",
+    503: "The server is busy. Try again in a moment.",
 }
+# Seconds; each client gets another number, so that they do not all come back at once.
+RETRY_AFTER = range(2, 9)
 
 
 def refusal(status: int, request_line: bytes) -> bytes:
@@ -37,6 +41,9 @@ def refusal(status: int, request_line: bytes) -> bytes:
         f"Content-Type: {media_type}",
         f"Content-Length: {len(body)}",
     ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        seconds = random.choice(RETRY_AFTER)  # noqa: S311  # nosec B311  # no secret
+        lines.append(f"Retry-After: {seconds}")
     head = "\r\n".join([*lines, "", ""])
     return (head if method == b"HEAD" else head + body).encode()
 

@@ -111,6 +111,15 @@ TEMPLATES = [
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": environment.database(DATABASE_URL, BASE_DIR)}
+DATABASE_ROUTERS: list[str] = []
+
+# A standby of PostgreSQL for public reads; nothing of it is loaded where none is named.
+DATABASE_REPLICA_URL = environment.text("DATABASE_REPLICA_URL")
+DATABASE_REPLICA_MAX_LAG = environment.number("DATABASE_REPLICA_MAX_LAG", 5)  # seconds
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = environment.replica(DATABASE_REPLICA_URL, DATABASE_URL, BASE_DIR)
+    DATABASE_ROUTERS.append("config.routers.ReplicaRouter")
+    MIDDLEWARE.append("config.replica.ReplicaMiddleware")
 
 # Seconds, for PostgreSQL; the statements of commands have no limit (extensions/db/backends/).
 DATABASE_LIMITS = {
@@ -125,7 +134,7 @@ if not PRODUCTION and not CACHE_URL:
     # A demo counts calls in another file, so that reading never waits for SQLite's one writer.
     limits = environment.limits_file(DATABASES["default"], DATABASE_URL, VAR_DIR)
     DATABASES["limits"] = environment.sqlite(limits, synchronous="OFF")
-    DATABASE_ROUTERS = ["config.routers.LimitsRouter"]
+    DATABASE_ROUTERS.insert(0, "config.routers.LimitsRouter")
 
 # --- People ---------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from config.backlog import LONGEST_WAIT, Backlog, is_probe
 from config.connections import ClientSocket, Connection, Recorder
 from config.refusals import refusal
 
@@ -45,6 +46,7 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self.waiting: dict[Connection, None] = {}  # connections that the loop watches
         self.held = 0  # bytes of these
+        self.backlog = Backlog(self.cfg.threads)
         self.checked_at = 0.0
 
     @classmethod
@@ -109,11 +111,15 @@ class Worker(ThreadWorker):
         """Hand the request to a thread if it is complete with this data; else wait for the rest."""
         request = conn.request
         request.feed(data)
-        if request.is_complete:
+        if request.is_complete and not self.backlog.admits(request.line):
+            self.refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE)
+        elif request.is_complete:
             self.unwatch(conn)
             conn.sock.request_line, conn.sock.is_answered = request.line, False
             conn.parser, conn.excess = request.parser(), request.excess
             conn.clear_request()
+            conn.queued_at, conn.is_late = monotonic(), False
+            self.backlog.begin()
             self.enqueue_req(conn)
         elif request.is_head_too_long:
             self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -136,6 +142,18 @@ class Worker(ThreadWorker):
 
     # --- Answering --------------------------------------------------------------------------------
 
+    def handle(self, conn: Connection) -> Any:
+        """Answer the request, in a thread; refuse one that has waited too long for a thread.
+
+        Its client may have given up, and those behind it wait as long.
+        """
+        line = conn.sock.request_line
+        conn.is_late = monotonic() - conn.queued_at > LONGEST_WAIT and not is_probe(line)
+        if not conn.is_late:
+            return super().handle(conn)
+        conn.sock.sendall(refusal(HTTPStatus.SERVICE_UNAVAILABLE, line))
+        return False
+
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer the request, in a thread. The application gets no body that is too large."""
         req._expected_100_continue = False  # the loop has asked for the body, or wants none
@@ -148,6 +166,8 @@ class Worker(ThreadWorker):
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """Send what the client has not yet taken of the answer that a thread has made."""
+        self.backlog.end(monotonic(), not conn.is_late)
+        self.backlog.refused += conn.is_late
         conn.keeps_alive = not fs.cancelled() and not fs.exception() and bool(fs.result())
         self._enter(conn, "answer")
         self.send(conn)
@@ -260,6 +280,8 @@ class Worker(ThreadWorker):
         if not force and now < self.checked_at + CHECKED_EVERY:
             return
         self.checked_at = now
+        if refused := self.backlog.refused_since_logged(now):
+            self.log.warning("Busy: refused %s requests with 503.", refused)
         for conn in [each for each in self.waiting if force or each.deadline <= now]:
             if conn in self.waiting:
                 self._cut_off(conn, force)

@@ -45,6 +45,26 @@ def test_a_postgres_url_names_its_server(scheme: str) -> None:
     assert (config["HOST"], config["PORT"], config["PASSWORD"]) == ("host", 5433, "p@ss")
 
 
+@pytest.mark.parametrize(
+    ("url", "primary"),
+    [
+        ("nonsense", "postgres://host/clinic"),
+        ("sqlite:///x", "postgres://host/clinic"),
+        ("postgres://user:s3cret@host/clinic", "sqlite:///x"),
+    ],
+)
+def test_a_standby_is_one_of_postgresql(url: str, primary: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URL must read") as refusal:
+        environment.replica(url, primary, Path("/base"))
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_standby_has_the_limits_of_its_primary() -> None:
+    primary = "postgres://host/clinic"
+    standby = environment.replica("postgres://other/clinic", primary, Path("/base"))
+    assert standby == {**environment.database(primary, Path("/base")), "HOST": "other"}
+
+
 # --- CACHE_URL ------------------------------------------------------------------------------------
 
 

@@ -126,8 +126,12 @@ class Cluster:
             self._process.wait()
         self._process = None
 
+    def suspend(self) -> None:
+        """Stop every process of the server, as a machine that hangs: connections stay, silent."""
+        self._signal(signal.SIGSTOP)
+
     def resume(self) -> None:
-        """Let the processes that `hold_back` stopped go on."""
+        """Let the processes that `hold_back` or `suspend` stopped go on."""
         self._signal(signal.SIGCONT)
 
     # --- Databases and values ---------------------------------------------------------------------
