@@ -83,9 +83,8 @@ class AgendaFilter(filters.FilterSet):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """Keep the appointments on the date, or on today's date at their location."""
-        if self.form.cleaned_data["date"] is None:
-            return queryset.today(timezone.now())
-        return super().filter_queryset(queryset)
+        day = self.form.cleaned_data["date"]
+        return queryset.today(timezone.now()) if day is None else queryset.on(day)
 
 
 class WaitlistFilter(filters.FilterSet):

@@ -194,6 +194,13 @@ def spans_of_days(
     return spans
 
 
+def span_anywhere(first: date, last: date) -> Span:
+    """Return a span (UTC) that encloses these days, both included, in every time zone."""
+    start = datetime.combine(_within_range(first), time(), UTC)
+    end = datetime.combine(_within_range(last), time(), UTC)
+    return start - A_DAY, end + 2 * A_DAY
+
+
 def enclosing_span(spans: Iterable[Span]) -> Span:
     """Return the smallest span that encloses all of these."""
     starts, ends = zip(*spans, strict=True)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -58,5 +58,5 @@ def doctors_seen_by(user: Any) -> QuerySet[Doctor]:
     if user.sites is None:
         return Doctor.objects.all()
     since = timezone.now().date() - TWO_YEARS
-    sessions = Schedule.objects.at_sites_of(user).filter(date__gte=since)
-    return Doctor.objects.filter(pk__in=sessions.values("doctor"))
+    sessions = Schedule.objects.at_sites_of(user).filter(doctor=OuterRef("pk"), date__gte=since)
+    return Doctor.objects.filter(Exists(sessions))

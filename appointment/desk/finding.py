@@ -96,7 +96,8 @@ class PersonPanel(Panel):
         mine = Appointment.objects.at_sites_of(self.user).with_names()
         rows: Any = mine.with_latest_kind().filter(patient=patient)
         # Today begins at different instants at the sites: a visit of the last day may be of today.
-        near = list(rows.filter(date__gte=self.at.date() - A_DAY).order_by("starts_at", "pk"))
+        near = rows.filter(date__gte=self.at.date() - A_DAY, starts_at__gt=self.at - 3 * A_DAY)
+        near = list(near.order_by("starts_at", "pk"))
         ahead = [visit for visit in near if visit.date >= visit.location.today(self.at)]
         before = self._before(rows, [visit.pk for visit in ahead])
         return {"ahead": self._cards(ahead), "past": self._cards(before)}

@@ -95,7 +95,7 @@ class OwnDay:
     """The visits of one doctor on one date, and the coming leave, read in two statements."""
 
     def __init__(self, doctor: Doctor, day: date, clock: Location | None, at: datetime) -> None:
-        rows = Appointment.objects.filter(doctor=doctor, date=day).with_names().with_latest_kind()
+        rows = Appointment.objects.filter(doctor=doctor).on(day).with_names().with_latest_kind()
         self.visits = [OwnVisit(visit, at) for visit in rows.order_by("starts_at", "pk")]
         coming = TimeOff.objects.filter(doctor=doctor, ends_at__gt=at)
         leave = list(coming.order_by("starts_at", "pk")) if clock else []

@@ -99,7 +99,7 @@ class DoctorsDay:
 
     def _visits(self) -> Iterator[tuple[Location, list[Line]]]:
         visits = self._seen(Appointment.objects.with_names())
-        visits = visits.filter(doctor=self.doctor, date=self.day).exclude(status=Status.CANCELED)
+        visits = visits.filter(doctor=self.doctor).on(self.day).exclude(status=Status.CANCELED)
         for visit in visits:
             line = Line(visit.starts_at, visit.ends_at, card=VisitCard(visit, self.at))
             yield visit.location, [line]
@@ -110,7 +110,7 @@ class DoctorsDay:
         Free times that follow one another are one line.
         """
         slots = self._seen(Slot.objects.select_related("location"))
-        slots = slots.filter(doctor=self.doctor, schedule__date=self.day)
+        slots = slots.filter(doctor=self.doctor).of_sessions_on(self.day)
         rows: Any = slots.annotate(left=places_left(self.at)).order_by("starts_at", "pk")
         runs: list[tuple[Slot, datetime, int]] = []
         for slot in rows:

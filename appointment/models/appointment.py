@@ -5,7 +5,7 @@ are in `appointment.models.booking`, the verbs of its day in `appointment.models
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,7 @@ from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
 from appointment.models.work_list_scopes import WorkListScopes
 from doctor.models import Doctor, Location, Slot
+from doctor.wall_time import span_anywhere
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
 from extensions.exceptions import DomainError
@@ -46,6 +47,7 @@ SET_BY_MOVE: dict[str, Any] = {
     "closures_kept": 0,
     "moved": True,
 }
+A_DAY = timedelta(days=1)
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -78,7 +80,16 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
         """Appointments whose date is today in the time zone of their location."""
-        return self.filter(Location.objects.compared_with_today("date", at))
+        near = self.filter(starts_at__gt=at - 2 * A_DAY, starts_at__lt=at + 2 * A_DAY)
+        return near.filter(Location.objects.compared_with_today("date", at))
+
+    def on(self, day: date) -> "AppointmentQuerySet":
+        """Appointments on this date of their location.
+
+        The bounds of the start let the index of a doctor's visits serve.
+        """
+        start, end = span_anywhere(day, day)
+        return self.filter(date=day, starts_at__gte=start, starts_at__lt=end)
 
     # --- By person ---
 
@@ -175,7 +186,9 @@ class Appointment(Lifecycle):
     doctor = models.ForeignKey(
         Doctor, on_delete=models.PROTECT, related_name="appointments", db_index=False
     )
-    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="appointments")
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="appointments", db_index=False
+    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     date = models.DateField(help_text="At the location.")
@@ -214,6 +227,7 @@ class Appointment(Lifecycle):
         indexes = (
             models.Index(fields=["patient", "-starts_at"], name="appointment_of_patient"),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
+            models.Index(fields=["location", "date"], name="appointment_at_location"),
             models.Index(fields=["date"], name="appointment_date"),
             models.Index(
                 fields=["starts_at"],

@@ -250,7 +250,7 @@ class Location(CalendarModel):
         Location.objects.lock({self.pk})
 
     def _has_coming_slots(self, at: datetime | None) -> bool:
-        return bool(self.slots.filter(ends_at__gt=at or timezone.now()).exists())
+        return bool(self.slots.coming(at or timezone.now()).exists())
 
 
 def earliest_today(locations: list[Location], at: datetime, only: int | None = None) -> date:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
 from doctor.wall_time import earliest_date
+from extensions.db.expressions import RowsOf
 from extensions.db.fields import external_id_field, free_text, one_line, unique_external_id
 from extensions.db.locks import lock_rows
 from extensions.db.names import FoldedModel, FoldedNameField, FoldedQuerySet, FoldedWordsField
@@ -33,18 +34,15 @@ class DoctorQuerySet(FoldedQuerySet["Doctor"]):
         sessions = location.schedules.filter(is_active=True, date__gte=location.today(at))
         return self.filter(pk__in=sessions.values("doctor"))
 
-    def with_directory(self, last_sessions: models.QuerySet[Any]) -> "DoctorQuerySet":
-        """Prefetch the related rows that a list of doctors shows, in a fixed number of queries.
+    def with_directory(self, locations: models.QuerySet[Location]) -> "DoctorQuerySet":
+        """Read what a list of doctors shows of related rows, in a fixed number of statements.
 
-        `last_sessions`: the queryset `Schedule.objects.last_at_each_location()`; its rows become
-        the attribute `last_sessions` of each doctor.
+        `locations`: of an outer doctor, as `ScheduleQuerySet.where_doctors_practise` returns them;
+        each doctor gets them as the attribute `current_locations`, with `id` and `name`.
         """
-        # The class declares the attribute's type, which mypy takes for a second attribute.
-        return self.prefetch_related(  # type: ignore[no-redef]
-            "specialties",
-            "languages",
-            models.Prefetch("schedules", last_sessions, to_attr="last_sessions"),
-        )
+        shown = RowsOf(locations, id="pk", name="name")
+        found = self.annotate(current_locations=shown)
+        return found.prefetch_related("specialties", "languages")
 
     def matching(self, terms: Sequence[Term]) -> "DoctorQuerySet":
         """Return the doctors of whose title, names and specialties every term begins a word.
@@ -74,8 +72,8 @@ class DoctorQuerySet(FoldedQuerySet["Doctor"]):
 
         Raises DoesNotExist if the doctor is not in this queryset.
         """
-        of_doctor = models.Q(schedules__doctor=pk) & models.Q(schedules__doctor__in=self)
-        locations = list(Location.objects.filter(of_doctor).distinct())
+        here = self.order_by().filter(pk=pk, schedules__location=models.OuterRef("pk"))
+        locations = list(Location.objects.filter(models.Exists(here)))
         if not locations and not self.filter(pk=pk).exists():
             raise self.model.DoesNotExist
         return locations
@@ -167,8 +165,6 @@ class Doctor(FoldedModel, CalendarModel):
     first_name_key = FoldedNameField(("first_name",))
     search_words = FoldedWordsField(("last_name", "first_name", "title"))
 
-    last_sessions: list[Any]  # sessions with their locations; `with_directory` sets it
-
     objects = DoctorQuerySet.as_manager()
 
     class Meta:
@@ -193,14 +189,6 @@ class Doctor(FoldedModel, CalendarModel):
     def name(self) -> str:
         """Title, first name and last name."""
         return " ".join(filter(None, (self.title, self.first_name, self.last_name)))
-
-    def current_locations(self, at: datetime | None = None) -> list[Location]:
-        """Return the locations with an active session today (their date) or later, by name.
-
-        The doctor must come from `with_directory`.
-        """
-        current = (s.location for s in self.last_sessions if s.date >= s.location.today(at))
-        return sorted(current, key=lambda location: (location.name, location.pk))
 
     def publish(self, at: datetime | None = None) -> None:
         """Save the doctor and open or close their coming slots to match, in one transaction.

@@ -51,16 +51,15 @@ class ScheduleQuerySet(SiteQuerySet["Schedule"]):
             return self.filter(public)
         return self if user.sites is None else self.filter(public | Q(location__in=user.sites))
 
-    def last_at_each_location(self) -> "ScheduleQuerySet":
-        """Return each doctor's last active session at each location, with the location.
+    def where_doctors_practise(self, at: datetime.datetime) -> models.QuerySet[Location]:
+        """Return the locations where an outer doctor has one of these sessions on today or later.
 
-        Its date tells the directory whether the doctor still practises there.
+        Today is that of the location. Inside a subquery over doctors; one look-up in the index of
+        doctor, location and date for each location, however many sessions there have been.
         """
-        later = Q(date__gt=OuterRef("date")) | Q(date=OuterRef("date"), pk__gt=OuterRef("pk"))
-        same_pair = Schedule.objects.active().filter(
-            doctor=OuterRef("doctor"), location=OuterRef("location")
-        )
-        return self.active().filter(~Exists(same_pair.filter(later))).select_related("location")
+        here = {"doctor": OuterRef(OuterRef("pk")), "location": OuterRef("pk")}
+        coming = Location.objects.compared_with_today("date__gte", at)
+        return Location.objects.filter(Exists(self.filter(coming, **here))).order_by("name", "pk")
 
     def with_places(self, at: datetime.datetime | None = None) -> "ScheduleQuerySet":
         """Annotate `total_slots` (all places) and `available_slots` (bookable at the instant)."""
@@ -171,6 +170,9 @@ class Schedule(SessionTimesModel):
             models.Index(fields=["doctor", "date"], name="doctor_schedule_doctor_date"),
             models.Index(fields=["location", "date"], name="doctor_schedule_location_date"),
             models.Index(fields=["date", "start_time"], name="doctor_schedule_date_start"),
+            models.Index(
+                fields=["doctor", "location", "date"], name="doctor_schedule_practises"
+            ),
         )
         constraints = (
             models.UniqueConstraint(
@@ -301,7 +303,7 @@ class Schedule(SessionTimesModel):
         does, under the lock of the doctor.
         """
         slots = Slot.objects.filter(doctor=self.doctor_id).exclude(schedule=self.pk)
-        around = slots.filter(starts_at__lt=spans[-1][1], ends_at__gt=spans[0][0])
+        around = slots.overlapping(spans[0][0], spans[-1][1])
         for starts_at, ends_at in around.values_list("starts_at", "ends_at"):
             if any(starts_at < end and start < ends_at for start, end in spans):
                 raise ScheduleOverlap

@@ -29,7 +29,7 @@ from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot_availability import called_off, closures, may_open
 from doctor.signals import slots_changed, slots_closing
-from doctor.wall_time import enclosing_span, spans_of_days
+from doctor.wall_time import enclosing_span, span_anywhere, spans_of_days
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.locks import lock_rows
@@ -85,6 +85,16 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
         earliest, latest = enclosing_span(spans)
         return self.filter(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
 
+    def of_sessions_on(self, first: date, last: date | None = None) -> "SlotQuerySet":
+        """Return the slots whose sessions are on these dates, both included; by default on one.
+
+        The bounds of the start let an index serve, since a slot has no date.
+        """
+        last = last or first
+        start, end = span_anywhere(first, last)
+        near = self.filter(starts_at__gte=start, starts_at__lt=end)
+        return near.filter(schedule__date__range=(first, last))
+
     def of_key(self, pk: int | None) -> "SlotQuerySet":
         """Return the slot with this primary key; an empty queryset for None.
 
@@ -93,8 +103,11 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
         return self.filter(pk=pk) if pk else self.none()
 
     def coming(self, at: datetime) -> "SlotQuerySet":
-        """Return the slots that have not ended at the instant: only these open and close."""
-        return self.filter(ends_at__gt=at)
+        """Return the slots that have not ended at the instant: only these open and close.
+
+        With the lower bound of `overlapping`, the cost does not grow with the slots that are over.
+        """
+        return self.filter(ends_at__gt=at, starts_at__gt=at - 2 * A_DAY)
 
     def overlapping(self, starts_at: datetime, ends_at: datetime) -> "SlotQuerySet":
         """Return the slots that overlap the span; a slot that only touches it does not.

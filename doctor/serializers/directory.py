@@ -1,8 +1,6 @@
 """Serializers of doctors, specialties, languages and locations."""
 
-from typing import Any
-
-from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from doctor.models import Doctor, Language, Location, Specialty
@@ -103,8 +101,11 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
     name = serializers.CharField(read_only=True, help_text="Title, first and last name.")
     specialties = SpecialtyNameSerializer(many=True, read_only=True)
     languages = LanguageSerializer(many=True, read_only=True)
-    locations = serializers.SerializerMethodField(
-        help_text="Locations where the doctor has an active session today or later."
+    locations = LocationNameSerializer(
+        source="current_locations",
+        many=True,
+        read_only=True,
+        help_text="Locations where the doctor has an active session today or later.",
     )
 
     class Meta:
@@ -121,9 +122,3 @@ class DoctorSerializer(serializers.ModelSerializer[Doctor]):
             "locations",
             "accepts_patients",
         )
-
-    @extend_schema_field(LocationNameSerializer(many=True))
-    def get_locations(self, doctor: Doctor) -> list[dict[str, Any]]:
-        return [
-            {"id": location.pk, "name": location.name} for location in doctor.current_locations()
-        ]

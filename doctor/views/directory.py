@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.generics import ListAPIView, get_object_or_404
 from rest_framework.permissions import SAFE_METHODS, AllowAny
@@ -22,8 +23,9 @@ from extensions.rest.permissions import IsReading, IsStaffWithModelPermission
 
 
 def doctors_of_directory() -> QuerySet[Doctor]:
-    """Return the active doctors, with the related rows that the API shows prefetched."""
-    return Doctor.objects.active().with_directory(Schedule.objects.last_at_each_location())
+    """Return the active doctors, with what the API shows of related rows."""
+    locations = Schedule.objects.active().where_doctors_practise(timezone.now())
+    return Doctor.objects.active().with_directory(locations)
 
 
 class PublicReadOnly(ReadOnlyModelViewSet[Any]):
@@ -37,11 +39,15 @@ class PublicReadOnly(ReadOnlyModelViewSet[Any]):
 class DoctorViewSet(PublicReadOnly):
     """List and retrieve active doctors, by last name."""
 
-    queryset = doctors_of_directory()
+    queryset = Doctor.objects.active()
     serializer_class = DoctorSerializer
     filter_backends = (DjangoFilterBackend, NameSearchFilter)
     filterset_class = DoctorFilter
     search_fields = ("title", "first_name", "last_name", "specialties__name")
+
+    def get_queryset(self) -> QuerySet[Doctor]:
+        """Return the active doctors, with the locations where they practise today or later."""
+        return doctors_of_directory()
 
 
 class SpecialtyViewSet(PublicReadOnly):
@@ -71,11 +77,11 @@ class DoctorsBySpecialtyView(ListAPIView[Doctor]):
     is_public = True
     permission_classes = (AllowAny,)
     serializer_class = DoctorSerializer
-    queryset = doctors_of_directory()
+    queryset = Doctor.objects.active()
 
     def get_queryset(self) -> QuerySet[Doctor]:
         specialty = get_object_or_404(Specialty, pk=self.kwargs["specialty_id"])
-        return super().get_queryset().filter(specialties=specialty)
+        return doctors_of_directory().filter(specialties=specialty)
 
 
 class ScheduleViewSet(ModelViewSet[Schedule]):
@@ -99,9 +105,17 @@ class ScheduleViewSet(ModelViewSet[Schedule]):
     }
 
     def get_queryset(self) -> QuerySet[Schedule]:
-        user, sessions = self.request.user, Schedule.objects.with_places()
+        user, sessions = self.request.user, Schedule.objects.all()
+        if self.action != "list":
+            sessions = sessions.with_places()
         reads = self.request.method in SAFE_METHODS
         return sessions.visible_to(user) if reads else sessions.at_sites_of(user)
+
+    def paginate_queryset(self, queryset: Any) -> list[Schedule]:
+        """Return the page; the places are summed for its sessions, and for none before it."""
+        keys = super().paginate_queryset(queryset.values_list("pk", flat=True)) or []
+        found = Schedule.objects.with_places().in_bulk(keys)
+        return [found[key] for key in keys if key in found]
 
     def perform_destroy(self, instance: Schedule) -> None:
         instance.unpublish()

@@ -1,10 +1,11 @@
-"""Conditions that Django cannot write for both databases."""
+"""Conditions and columns that Django cannot write for both databases."""
 
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import BooleanField, F, Func
+from django.db.models import BooleanField, F, Func, JSONField, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 
 class AmongKeys(Func):
@@ -63,3 +64,21 @@ class AmongRows(Func):
         form = f"(%(expressions)s) IN (SELECT {', '.join(values)} FROM {rows})"  # noqa: S608  # nosec B608  (no value)
         sql, given = self.as_sql(compiler, connection, template=form, **options)
         return sql, (*given, self.rows)
+
+
+class RowsOf(Subquery):
+    """The rows of another queryset for each row, as a list of dictionaries, in its order.
+
+    `columns`: the keys of the dictionaries, each with a field. Unlike a prefetch, it costs no
+    statement, and the database reads no more of each row than these columns.
+    """
+
+    template = """(SELECT COALESCE(JSONB_AGG("row"), '[]') FROM (%(subquery)s) AS found)"""
+
+    def __init__(self, rows: QuerySet[Any], **columns: str) -> None:
+        super().__init__(rows.values(row=JSONObject(**columns)), output_field=JSONField())
+
+    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        """Return the column for SQLite."""
+        template = """(SELECT JSON_GROUP_ARRAY(JSON("row")) FROM (%(subquery)s))"""
+        return self.as_sql(compiler, connection, template=template, **options)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.postgres.operations import AddIndexConcurrently
-from django.db.migrations import AddIndex
+from django.db.migrations import AddIndex, AlterField
 
 
 class AddIndexWhileWriting(AddIndexConcurrently):
@@ -32,3 +32,37 @@ class AddIndexWhileWriting(AddIndexConcurrently):
             super().database_backwards(app_label, schema_editor, from_state, to_state)
         else:
             AddIndex.database_backwards(self, app_label, schema_editor, from_state, to_state)
+
+
+class DropKeyIndexWhileWriting(AlterField):
+    """Set `db_index=False` on a foreign key, whose index another one replaces.
+
+    On PostgreSQL it drops the index without locking the table, and makes it so when reversed; on
+    SQLite it does as AlterField. Its migration is not atomic.
+    """
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Drop the index."""
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model, field = self._field(app_label, from_state)
+        name = schema_editor._create_index_name(model._meta.db_table, [field.column], suffix="")
+        schema_editor.execute(schema_editor._delete_index_sql(model, name, concurrently=True))
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Make the index again."""
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        model, field = self._field(app_label, to_state)
+        sql = schema_editor._create_index_sql(model, fields=[field], concurrently=True)
+        schema_editor.execute(sql)
+
+    def _field(self, app_label: str, state: Any) -> tuple[Any, Any]:
+        model = state.apps.get_model(app_label, self.model_name)
+        return model, model._meta.get_field(self.name)
