@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import generator, report
+from benchmarks import documents, generator, report
 from benchmarks.generator import Failed
 from benchmarks.run import Plan, run
 
@@ -63,7 +63,7 @@ def write(results: dict[str, Any], asked: argparse.Namespace) -> None:
     asked.json.write_text(text)
     if asked.publish:
         (ROOT / "docs/performance.json").write_text(text)
-        report.publish(results, ROOT / "docs")
+        documents.publish(results, ROOT / "docs")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from benchmarks.generator import Failed, headers_of, host_of, http_request
 from benchmarks.rounds import Bench, Place
 from benchmarks.rows import BOOK, PRODUCT, SLOTS
 
+BURSTS = 5
 PROBES = 4  # other clients who read while accounts sign in
 IDLE_READS = 60  # of each
 
@@ -72,7 +73,7 @@ def races(bench: Bench) -> dict[str, Any]:
     }
 
 
-def sign_ins(bench: Bench, bursts: int) -> dict[str, Any]:
+def sign_ins(bench: Bench, bursts: int = BURSTS) -> dict[str, Any]:
     """Let 32 accounts sign in at once, several times, while others read free slots.
 
     Returns the growth of the workers' memory at its highest (MiB), and the others' p95 (ms) while

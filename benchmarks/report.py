@@ -39,7 +39,3 @@ def line_of(results: dict[str, Any], row: str) -> str:
         cells.append(f"{found.median:7.3f}" if found else f"{'-':>7}")
     cells.append(f"{probe['statements']:7.1f}{probe['buffers']:8.1f}" if probe else "")
     return f"{row:<20}{''.join(cells)}"
-
-
-def publish(results: dict[str, Any], folder: Any) -> None:
-    raise NotImplementedError

@@ -1,7 +1,7 @@
 """Interleaved rounds: each round measures each row once, in another order."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,9 @@ class Bench:
     probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)  # by side
 
-    def rounds(self, rows: Sequence[Row], number: int) -> None:
-        """Measure the rows so many times, each round beginning with another row."""
+    def rounds(self, rows: Sequence[Row], number: int) -> Iterator[int]:
+        """Measure the rows so many times, each round beginning with another row; yield its turn."""
+        rows = [row for row in rows if row.is_timed]
         for turn in range(number):
             shift = turn * max(1, len(rows) // number)
             began = time.monotonic()
@@ -48,6 +49,7 @@ class Bench:
                 if row.name not in self.failures:
                     self.sample(row)
             print(f"  round {turn + 1} of {number}: {time.monotonic() - began:.0f} s", flush=True)
+            yield turn
 
     def sample(self, row: Row) -> None:
         """Measure a row once, and note its figures or why they do not count."""

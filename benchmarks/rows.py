@@ -22,7 +22,8 @@ class Row:
     """One row: its name in the results, a label for people, and what is sent.
 
     `requests`: makes the requests from the clinic, the server and a number; for pgbench the name of
-    its script. `books`: the list that its bookings use up: "" for none.
+    its script. `books`: the list that its bookings use up: "" for none. `is_timed`: whether the
+    rounds measure it; else only its statements are counted.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Row:
     clients: int = CLIENTS
     status: int = 200
     books: str = ""
+    is_timed: bool = True
 
 
 def reads(path: str, people: str = "", **headers: str) -> Requests:
@@ -66,11 +68,11 @@ def later_page(clinic: Any, server: Any, number: int) -> list[bytes]:
     return clinic.reads(server.base, path)
 
 
-def bookings(path: str = BOOK, *, of_one: bool = False) -> Requests:
+def bookings(path: str = BOOK, *, of_one: bool = False, reason: str = "") -> Requests:
     """Return bookings of times that are free, each with a key of its own."""
 
     def made(clinic: Any, server: Any, number: int) -> list[bytes]:
-        return clinic.bookings(server.base, path, number, of_one=of_one)
+        return clinic.bookings(server.base, path, number, of_one=of_one, reason=reason)
 
     return made
 
@@ -114,8 +116,18 @@ CALLS = (
     Row("slots", "200 free slots of a doctor, 14 days", PRODUCT, reads(SLOTS)),
     Row("unchanged", "the same, If-None-Match", PRODUCT, unchanged(SLOTS), status=304),
     Row("soonest", "soonest slots of all doctors", PRODUCT, reads(SEARCH)),
-    Row("soonest_later", "the same, 25 pages of 100 later", PRODUCT, later_page),
+    Row("soonest_100", "the same, 100 a page", PRODUCT, reads(f"{SEARCH}?page_size=100")),
+    Row("soonest_later", "the same, 25 pages later", PRODUCT, later_page),
     Row("book", "book with a key", PRODUCT, bookings(), status=201, books="many"),
+    Row(
+        "book_reason",
+        "the same with a reason",
+        PRODUCT,
+        bookings(reason="Check-up"),
+        status=201,
+        books="many",
+        is_timed=False,
+    ),
     Row("book_64", "the same, 64 clients", PRODUCT, bookings(), 64, 201, "many"),
     Row("book_8", "the same, 8 clients", PRODUCT, bookings(), 8, 201, "many"),
     Row(

@@ -25,7 +25,6 @@ from benchmarks.servers import (
 )
 
 STARTS = 3
-BURSTS = 5
 MOST_BOOKINGS = 700  # a second, for which times are prepared
 DATABASE_NAME = "clinic"
 
@@ -95,33 +94,45 @@ def measure(plan: Plan, bench: Bench, results: dict[str, Any]) -> None:
     for row in rows:
         bench.probe(row)
     product = bench.places[PRODUCT]
-    results["memory"] = {"first": product.server.workers()}
     say(f"{plan.rounds} rounds of {len(rows)} rows, {plan.seconds:g} s each")
-    bench.rounds(rows, plan.rounds)
-    results["memory"].update(last=product.server.workers(), requests=bench.answered.get(PRODUCT, 0))
-    results["bursts"] = {}
-    if plan.with_bursts:
-        say("64 for one place, and 32 sign-ins at once")
-        for name, burst in (
-            ("races", bursts.races),
-            ("sign_ins", lambda b: bursts.sign_ins(b, BURSTS)),
-        ):
-            try:
-                results["bursts"][name] = burst(bench)
-            except Failed as failed:
-                bench.failures[name] = str(failed)
+    results["memory"] = {}
+    for _ in bench.rounds(rows, plan.rounds):
+        results["memory"].setdefault("first", product.server.workers())
+        results["memory"].setdefault("before", bench.answered.get(PRODUCT, 0))
+    answered = bench.answered.get(PRODUCT, 0) - results["memory"].pop("before", 0)
+    results["memory"].update(last=product.server.workers(), requests=answered)
+    results["bursts"] = come_at_once(bench) if plan.with_bursts else {}
     say("Checking the bookings and the invariants")
-    checks = results["checks"] = {}
-    for side, place in bench.places.items():
-        if side != YARDSTICK:
-            try:
-                checks[side] = {
-                    "acknowledged": verify.acknowledged_bookings(place),
-                    "invariants": verify.invariants(place),
-                }
-            except Failed as failed:
-                bench.failures[f"check of {side}"] = str(failed)
+    results["checks"] = checks(bench)
     results.update(samples=bench.samples, probes=bench.probes, failures=bench.failures)
+
+
+def come_at_once(bench: Bench) -> dict[str, Any]:
+    """Run the races and the sign-ins; return their figures."""
+    say("64 for one place, and 32 sign-ins at once")
+    found = {}
+    for name, burst in {"races": bursts.races, "sign_ins": bursts.sign_ins}.items():
+        try:
+            found[name] = burst(bench)
+        except Failed as failed:
+            bench.failures[name] = str(failed)
+    return found
+
+
+def checks(bench: Bench) -> dict[str, Any]:
+    """Check what the bookings of each database have left; return what was counted."""
+    found = {}
+    for side, place in bench.places.items():
+        if side == YARDSTICK:  # it has the product's database
+            continue
+        try:
+            found[side] = {
+                "acknowledged": verify.acknowledged_bookings(place),
+                "invariants": verify.invariants(place),
+            }
+        except Failed as failed:
+            bench.failures[f"check of {side}"] = str(failed)
+    return found
 
 
 @contextmanager

@@ -106,22 +106,26 @@ class Server:
         """Run a command of manage.py on its database; return what it prints. Raises Failed."""
         return self.run("manage.py", *words, **variables)
 
-    def run(self, *words: str, **variables: str) -> str:
-        """Run Python in its folder with its environment; return what it prints. Raises Failed."""
+    def run(self, *words: str, is_shown: bool = False, **variables: str) -> str:
+        """Run Python in its folder with its environment; return what it prints. Raises Failed.
+
+        With `is_shown` the terminal shows its standard output instead.
+        """
         environment = {**self.environ, **variables}
         done = subprocess.run(
             [sys.executable, *words],
             cwd=self.root,
             env=environment,
-            capture_output=True,
+            stdout=None if is_shown else subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
         )
         if done.returncode:
-            said = (done.stderr or done.stdout).strip()[-1500:]
+            said = (done.stderr or done.stdout or "").strip()[-1500:]
             name = " ".join(words[:3])
             raise Failed(f"{self.name}: {name} ended with {done.returncode}: {said}")
-        return done.stdout
+        return done.stdout or ""
 
     def start(self) -> float:
         """Start it and wait until /readyz answers 200; return the seconds. Raises Failed."""
