@@ -143,11 +143,15 @@ class PatientWord(models.Model):
 
 def texts_of(patient: Any) -> set[str]:
     """Return the texts of the patient's words, for a row of this release or of a migration."""
-    words = search_words(patient.last_name, patient.first_name) if patient.last_name else []
+    names = search_words(patient.last_name, patient.first_name) if patient.last_name else []
     # Before it is read again, a row may have the date as text.
-    if born := patient._meta.get_field("date_of_birth").to_python(patient.date_of_birth):
-        words.append(f"{BORN}{born.isoformat()}")
-    numbers = dialed(patient.phone_number)
+    born = patient._meta.get_field("date_of_birth").to_python(patient.date_of_birth)
+    return texts_of_words(names, born and born.isoformat(), dialed(patient.phone_number))
+
+
+def texts_of_words(names: list[str], born: str | None, numbers: list[str]) -> set[str]:
+    """Return the texts for these words of names, ISO birth date, and forms of a phone number."""
+    words = [*names, f"{BORN}{born}"] if born else [*names]
     words += [f"{PHONE}{digits}" for digits in numbers]
     words += [f"{BACKWARDS}{digits[::-1]}" for digits in numbers[:1]]
     line = " ".join(words)
