@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stress test-all drill drill-short pictures lint format lock clean audit sbom mutants hops clients
+.PHONY: help run test test-stress test-all drill drill-short bench pictures lint format lock clean audit sbom mutants hops clients
 
 # A stamp says that these requirements are installed for this Python. Its name has their checksum,
 # so that neither a clone's file times nor a change of branch mislead. It is made last, so that half
@@ -116,6 +116,11 @@ drill-short: $(DEV)  ## run every drill once at small size, both databases at on
 	echo "=== $$((SECONDS - began)) s"; \
 	test -z "$$failed" || { echo "FAILED:$$failed"; exit 1; }; \
 	echo "All drills passed on SQLite and on PostgreSQL."
+
+# Its own PostgreSQL and servers on 127.0.0.1, in temporary folders that go away at the end. An
+# interrupted run leaves nothing.
+bench: $(DEV)  ## measure the product beside its yardsticks: 15 minutes (ARGS="--rows noop,book --rounds 3")
+	@$(BIN)/python -u -m benchmarks $(ARGS)
 
 # The pictures of the docs, of the demo's clinic on a day that never changes.
 pictures: $(DEV)  ## remake docs/pictures/ in the browser (CHROMIUM=)

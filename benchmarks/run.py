@@ -1,0 +1,200 @@
+"""One run: databases, servers, rounds, bursts, checks; everything is gone at its end."""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bursts, data, verify
+from benchmarks.database import Database, running
+from benchmarks.generator import Failed
+from benchmarks.rounds import Bench, Place
+from benchmarks.rows import BEFORE, DATABASE, PRODUCT, YARDSTICK, Row, chosen
+from benchmarks.servers import (
+    YARDSTICKS_WSGI,
+    Server,
+    copy_of_working_tree,
+    folder_for_code,
+    revision,
+    tree_of_revision,
+)
+
+STARTS = 3
+MOST_BOOKINGS = 700  # a second, for which times are prepared
+DATABASE_NAME = "clinic"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run measures."""
+
+    rows: tuple[Row, ...]
+    rounds: int
+    seconds: float
+    appointments: int
+    against: str
+    with_bursts: bool
+    command: str
+
+    @classmethod
+    def of(cls, asked: argparse.Namespace) -> "Plan":
+        """Return the plan of the options."""
+        rows = chosen(asked.rows)
+        is_whole = not asked.rows
+        return cls(
+            tuple(row for row in rows if asked.against or row.side != BEFORE),
+            asked.rounds,
+            asked.seconds,
+            asked.appointments,
+            asked.against if any(row.side == BEFORE for row in rows) else "",
+            is_whole and not asked.no_bursts,
+            f"python -m benchmarks --rounds {asked.rounds} --seconds {asked.seconds:g} "
+            f"--appointments {asked.appointments}",
+        )
+
+    def times_needed(self, books: str) -> int:
+        """Return how many free times the bookings of these rows may need."""
+        rows = sum(row.books == books and row.side != BEFORE for row in self.rows)
+        return int(MOST_BOOKINGS * (rows * (self.rounds * self.seconds + 1)) + 2000)
+
+
+BEGAN = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Print what the bench does now, and the seconds since it began."""
+    print(f"{time.monotonic() - BEGAN:5.0f} s  {text}", flush=True)
+
+
+def run(plan: Plan) -> dict[str, Any]:
+    """Measure everything of the plan; return the results. Raises Failed."""
+    with folder_for_code() as folder, running() as database:
+        say(f"PostgreSQL {database.value('SHOW server_version')}, {database.durability()}")
+        with places(plan, folder, database) as (found, notes):
+            bench = Bench(found, database, folder, plan.seconds)
+            results: dict[str, Any] = {"notes": notes}
+            results["start"] = bursts.starts(found[PRODUCT].server, STARTS)
+            for place in found.values():
+                if place.server.process is None:
+                    place.server.start()
+            measure(plan, bench, results)
+            results["run"] = about(plan, bench, database)
+    return results
+
+
+def measure(plan: Plan, bench: Bench, results: dict[str, Any]) -> None:
+    """Run the rounds and the bursts, and check what they left; fill the results."""
+    rows = [row for row in plan.rows if row.side in (*bench.places, DATABASE)]
+    say("Counting the statements of each row")
+    for row in rows:
+        bench.probe(row)
+    product = bench.places[PRODUCT]
+    say(f"{plan.rounds} rounds of {len(rows)} rows, {plan.seconds:g} s each")
+    results["memory"] = {}
+    for _ in bench.rounds(rows, plan.rounds):
+        results["memory"].setdefault("first", product.server.workers())
+        results["memory"].setdefault("before", bench.answered.get(PRODUCT, 0))
+    answered = bench.answered.get(PRODUCT, 0) - results["memory"].pop("before", 0)
+    results["memory"].update(last=product.server.workers(), requests=answered)
+    results["bursts"] = come_at_once(bench) if plan.with_bursts else {}
+    say("Checking the bookings and the invariants")
+    results["checks"] = checks(bench)
+    results.update(samples=bench.samples, probes=bench.probes, failures=bench.failures)
+
+
+def come_at_once(bench: Bench) -> dict[str, Any]:
+    """Run the races and the sign-ins; return their figures."""
+    say("64 for one place, and 32 sign-ins at once")
+    found = {}
+    for name, burst in {"races": bursts.races, "sign_ins": bursts.sign_ins}.items():
+        try:
+            found[name] = burst(bench)
+        except Failed as failed:
+            bench.failures[name] = str(failed)
+    return found
+
+
+def checks(bench: Bench) -> dict[str, Any]:
+    """Check what the bookings of each database have left; return what was counted."""
+    found = {}
+    for side, place in bench.places.items():
+        if side == YARDSTICK:  # it has the product's database
+            continue
+        try:
+            found[side] = {
+                "acknowledged": verify.acknowledged_bookings(place),
+                "invariants": verify.invariants(place),
+            }
+        except Failed as failed:
+            bench.failures[f"check of {side}"] = str(failed)
+    return found
+
+
+@contextmanager
+def places(
+    plan: Plan, folder: Path, database: Database
+) -> Iterator[tuple[dict[str, Place], list[str]]]:
+    """Seed, copy and name the databases; yield the servers, which do not run yet, and notes."""
+    url, notes = database.create_database(DATABASE_NAME), []
+    tree = copy_of_working_tree(folder / "product")
+    product = Server("product", tree, url)
+    say(f"Seeding {plan.appointments:,} visits")
+    notes.append(data.seed(product, plan.appointments))
+    say("Adding the people and calendars of the rows")
+    clinic = data.prepare(
+        product, folder / "clinic.json", plan.times_needed("many"), plan.times_needed("one")
+    )
+    product.manage("collectstatic", "--no-input", "--verbosity=0")
+    found = {PRODUCT: Place(product, clinic, DATABASE_NAME)}
+    if plan.against:
+        try:
+            found[BEFORE] = before(plan, folder, database, product, clinic)
+        except Failed as failed:
+            say(f"  The rows of what stood before are left out: {failed}")
+            notes.append(f"without the rows of {plan.against}: {failed}")
+    yardsticks = Server("yardsticks", tree, url, YARDSTICKS_WSGI)
+    found[YARDSTICK] = Place(yardsticks, clinic, DATABASE_NAME)
+    try:
+        yield found, notes
+    finally:
+        for place in found.values():
+            place.server.stop()
+
+
+def before(plan: Plan, folder: Path, database: Database, product: Server, clinic: Any) -> Place:
+    """Return the place of the revision that stood before, on a copy of the product's database."""
+    say(f"Copying the database for {plan.against}")
+    tree = tree_of_revision(plan.against, folder / "before")
+    url = data.copy_for_revision(database, product, tree, "before")
+    server = Server("before", tree, url)
+    server.manage("collectstatic", "--no-input", "--verbosity=0")
+    return Place(server, clinic.copy(), "before")
+
+
+def about(plan: Plan, bench: Bench, database: Database) -> dict[str, Any]:
+    """Return what the figures depend on."""
+    sizes = bench.places[PRODUCT].clinic.found["sizes"]
+    return {
+        "revision": revision(),
+        "against": plan.against,
+        "command": plan.command,
+        "rounds": plan.rounds,
+        "row_seconds": plan.seconds,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "database": database.durability(),
+        "sizes": sizes,
+        "rows": {row.name: row_facts(row) for row in plan.rows},
+    }
+
+
+def row_facts(row: Row) -> dict[str, Any]:
+    """Return what the documents say of a row."""
+    facts = asdict(row)
+    del facts["requests"]
+    return facts

@@ -1,0 +1,1 @@
+"""What the product's calls are compared with: views that no product has, served in the same run."""
