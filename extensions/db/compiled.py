@@ -1,0 +1,262 @@
+"""Querysets that Django compiles to SQL once in a process, and that run with new values each time.
+
+    @compiled
+    def _visits_of(patient: int, since: datetime) -> QuerySet[Appointment]:
+        return Appointment.objects.active().filter(patient=patient, ends_at__gt=since)
+
+    visits = _visits_of(patient.pk, timezone.now())  # a list, of one statement
+
+Django spends more time on building a queryset and on writing its SQL than the database spends on a
+row by its key. The decorated function builds the queryset as everywhere else, so that a rule stands
+once. It sees a Parameter in place of each value, and runs again only for arguments of a new shape.
+It must take every value that changes, the present instant too, from its arguments.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from datetime import date, datetime, time
+from functools import update_wrapper
+from itertools import count
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, models, router
+from django.db.models import Expression, F, Q, QuerySet
+from django.db.models.sql import UpdateQuery
+from django.db.transaction import TransactionManagementError
+
+P = ParamSpec("P")
+Row = TypeVar("Row")
+
+MOST_SHAPES = 200  # of the arguments of one query; then its cache begins again
+FIELDS: dict[type, Callable[[], "models.Field[Any, Any]"]] = {
+    str: models.TextField,
+    int: models.BigIntegerField,
+    datetime: models.DateTimeField,
+    date: models.DateField,
+    time: models.TimeField,
+}
+ADAPTERS = {
+    datetime: "adapt_datetimefield_value",
+    date: "adapt_datefield_value",
+    time: "adapt_timefield_value",
+}
+
+
+class Parameter(Expression):
+    """The place of a value in a compiled queryset: the `number`-th value, of this Python type."""
+
+    def __init__(self, number: int, kind: type) -> None:
+        super().__init__(output_field=FIELDS[kind]())
+        self.number, self.kind = number, kind
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        """Return a placeholder, with the parameter itself as its value."""
+        return "%s", (self,)
+
+
+class CompiledQuery(Generic[P, Row]):
+    """A function that returns a queryset, compiled; a call returns the list of its rows.
+
+    An argument is a Q, a value of a type in FIELDS, or a list of such values. None, a truth value
+    and the length of a list belong to the shape: each gets SQL of its own. A call raises TypeError
+    for other arguments.
+    """
+
+    def __init__(self, build: Callable[P, Any]) -> None:
+        self.build = build
+        self.querysets: dict[Any, Any] = {}
+        self.statements: dict[Any, Statement | None] = {}
+        update_wrapper(self, build)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
+        """Return the rows of the queryset with these values, by one statement."""
+        values: list[Any] = []
+        shape = _shape_of((*args, *kwargs.values()), values)
+        queryset = self._queryset(shape, args, kwargs)
+        statement = self._statement(shape, queryset.db, queryset)
+        return [] if statement is None else statement.rows(queryset, values)
+
+    def _queryset(self, shape: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the queryset for the shape, with parameters in place of its values."""
+        if shape not in self.querysets:
+            if len(self.querysets) >= MOST_SHAPES:
+                self.querysets, self.statements = {}, {}
+            numbers = count()
+            given = [_with_parameters(each, numbers) for each in (*args, *kwargs.values())]
+            named = dict(zip(kwargs, given[len(args) :], strict=True))
+            build: Callable[..., Any] = self.build
+            self.querysets[shape] = build(*given[: len(args)], **named)
+        return self.querysets[shape]
+
+    def _statement(self, shape: Any, using: str, queryset: Any) -> "Statement | None":
+        """Return the SQL for the shape in this database; None where no row can match."""
+        key = (shape, using)
+        if key not in self.statements:
+            try:
+                self.statements[key] = Statement(queryset.query.get_compiler(using))
+            except EmptyResultSet:
+                self.statements[key] = None
+        return self.statements[key]
+
+
+class CompiledUpdate(CompiledQuery[P, int]):
+    """A function that returns a queryset and the columns to write, compiled to an UPDATE.
+
+    The columns are a dictionary of the keyword arguments of `QuerySet.update`.
+    """
+
+    def run(self, *args: P.args, **kwargs: P.kwargs) -> int:
+        """Update the rows with these values, by one statement; return how many it found."""
+        values: list[Any] = []
+        shape = _shape_of((*args, *kwargs.values()), values)
+        queryset, columns = self._queryset(shape, args, kwargs)
+        using = router.db_for_write(queryset.model)
+        statement = self._statement(shape, using, _Updated(queryset, columns))
+        return 0 if statement is None else statement.update(using, values)
+
+
+class _Updated:
+    """A queryset with the columns that an UPDATE writes; `query` is Django's UpdateQuery."""
+
+    def __init__(self, queryset: Any, columns: dict[str, Any]) -> None:
+        self.query = queryset.query.chain(UpdateQuery)
+        self.query.add_update_values(columns)
+
+
+class Statement:
+    """The SQL of a compiled queryset in one database, with the compiler that reads its rows."""
+
+    def __init__(self, compiler: Any) -> None:
+        self.compiler = compiler
+        self.sql, self.params = compiler.as_sql()
+        self.locks = getattr(compiler.query, "select_for_update", False)
+
+    def rows(self, queryset: Any, values: list[Any]) -> list[Any]:
+        """Run a SELECT; return what the queryset makes of its rows.
+
+        Raises TransactionManagementError for a lock outside of a transaction, as Django does.
+        """
+        connection = connections[queryset.db]
+        if self.locks and not connection.in_atomic_block:
+            raise TransactionManagementError(
+                "select_for_update cannot be used outside a transaction."
+            )
+        compiler = self._bound(connection, values)
+        return list(queryset._iterable_class(_Compiled(queryset, compiler)))
+
+    def update(self, using: str, values: list[Any]) -> int:
+        """Run an UPDATE; return the number of rows that it found."""
+        connection = connections[using]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, _bound(self.params, values, connection))
+            return cast(int, cursor.rowcount)
+
+    def _bound(self, connection: Any, values: list[Any]) -> Any:
+        """Return the compiler with these values; its SQL is not written again."""
+        compiler, params = copy(self.compiler), _bound(self.params, values, connection)
+        compiler.connection = connection
+        compiler.as_sql = lambda *args, **kwargs: (self.sql, params)
+        return compiler
+
+
+class _Compiled:
+    """A queryset as its iterable class sees it, whose query has a compiler already."""
+
+    def __init__(self, queryset: Any, compiler: Any) -> None:
+        self._queryset, self._compiler = queryset, compiler
+        self.query = _CompiledQuery(queryset.query, compiler)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queryset, name)
+
+
+class _CompiledQuery:
+    """A query that answers `get_compiler` with the compiler that it is given."""
+
+    def __init__(self, query: Any, compiler: Any) -> None:
+        self._query = query
+        self.get_compiler = lambda *args, **kwargs: compiler
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._query, name)
+
+
+def compiled(build: Callable[P, "QuerySet[Any, Row]"]) -> CompiledQuery[P, Row]:
+    """Compile the queryset that the function returns; a call returns a list of its rows."""
+    return CompiledQuery(build)
+
+
+def compiled_update(
+    build: Callable[P, "tuple[QuerySet[Any, Any], dict[str, Any]]"],
+) -> Callable[P, int]:
+    """Compile an UPDATE: the function returns the queryset and the columns to write.
+
+    A call returns the number of rows found.
+    """
+    return CompiledUpdate(build).run
+
+
+def _shape_of(value: Any, values: list[Any]) -> Any:
+    """Return a hashable shape of the argument, and add the values in it to `values`."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, Q):
+        leaves = (
+            (leaf[0], _shape_of(leaf[1], values))
+            if isinstance(leaf, tuple)
+            else _shape_of(leaf, values)
+            for leaf in value.children
+        )
+        return (value.connector, value.negated, *leaves)
+    if isinstance(value, (list, tuple)):
+        return (len(value), *(_shape_of(each, values) for each in value))
+    if isinstance(value, F):
+        return value
+    values.append(value)
+    return _kind_of(value)
+
+
+def _with_parameters(value: Any, numbers: Iterator[int]) -> Any:
+    """Return the argument with a Parameter in place of each value, in the order of `_shape_of`."""
+    if value is None or value is True or value is False or isinstance(value, F):
+        return value
+    if isinstance(value, Q):
+        leaves = [
+            (leaf[0], _with_parameters(leaf[1], numbers))
+            if isinstance(leaf, tuple)
+            else _with_parameters(leaf, numbers)
+            for leaf in value.children
+        ]
+        return Q.create(leaves, value.connector, value.negated)
+    if isinstance(value, (list, tuple)):
+        return [_with_parameters(each, numbers) for each in value]
+    return Parameter(next(numbers), _kind_of(value))
+
+
+def _kind_of(value: Any) -> type:
+    """Return the type in FIELDS of which the value is; raises TypeError for any other."""
+    kind = type(value)
+    if kind in FIELDS:
+        return kind
+    for known in FIELDS:
+        if isinstance(value, known):
+            return known
+    raise TypeError(f"A compiled query takes no {kind.__name__}.")
+
+
+def _bound(params: Iterable[Any], values: list[Any], connection: Any) -> tuple[Any, ...]:
+    """Return the parameters of the SQL, with the values in their places."""
+    return tuple(
+        _adapted(values[each.number], each.kind, connection)
+        if isinstance(each, Parameter)
+        else each
+        for each in params
+    )
+
+
+def _adapted(value: Any, kind: type, connection: Any) -> Any:
+    """Return the value as the database takes it."""
+    if kind in ADAPTERS:
+        return getattr(connection.ops, ADAPTERS[kind])(value)
+    return value if type(value) is kind else kind(value)
