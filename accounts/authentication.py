@@ -1,11 +1,13 @@
 """API tokens and passwords: how a caller is authenticated."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import authenticate, user_logged_in
 from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -21,10 +23,18 @@ from accounts.fields import fold_email
 from accounts.login_limits import is_locked_out, refuse_locked_out
 from accounts.models import Device, User
 from accounts.models.device import USE_RECORDED_AFTER
+from extensions.db.compiled import compiled
 from extensions.rest.query import refuse_repeated
 from extensions.rest.throttling import count_call
 
 TOKEN = re.compile(rb"[0-9a-f]{64,128}")
+
+
+@compiled
+def token_of(digest: str, now: datetime) -> QuerySet[AuthToken]:
+    """Return the valid token with this digest, its primary key, with its user and its device."""
+    valid = AuthToken.objects.filter(digest=digest, expiry__gt=now, user__is_active=True)
+    return valid.select_related("user", "device")
 
 
 class TokenAuthentication(auth.TokenAuthentication):
@@ -55,13 +65,10 @@ class TokenAuthentication(auth.TokenAuthentication):
     def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
         """Return the user and the token; raises the same AuthenticationFailed for every reason."""
         now = timezone.now()
-        found = TOKEN.fullmatch(token) and (
-            AuthToken.objects.select_related("user", "device")
-            .filter(digest=hash_token(token.decode()), expiry__gt=now, user__is_active=True)
-            .first()
-        )
-        if not found:
+        known = bool(TOKEN.fullmatch(token)) and token_of(hash_token(token.decode()), now)
+        if not known:
             raise AuthenticationFailed("Invalid token.")
+        [found] = known
         self.renew_token(found)
         return found.user, found
 

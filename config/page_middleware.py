@@ -3,14 +3,13 @@
 Subclasses, so that Django's checks of the settings still find each of them.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django_htmx import middleware as htmx
 from django_otp import middleware as otp
 
@@ -39,14 +38,14 @@ def needs_session(request: HttpRequest) -> bool:
 class SkippedWithoutSession:
     """Pass the request on, untouched, if it needs no session."""
 
-    get_response: Callable[[HttpRequest], HttpResponseBase]
+    get_response: Any
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: HttpRequest) -> Any:
         known = vars(request)
         if "needs_session" not in known:
             known["needs_session"] = needs_session(request)
         if known["needs_session"]:
-            return super().__call__(request)  # type: ignore[misc,no-any-return]
+            return super().__call__(request)  # type: ignore[misc]
         return self.get_response(request)
 
 

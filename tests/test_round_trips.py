@@ -131,12 +131,18 @@ def test_a_connection_that_was_silent_for_a_second_is_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr(DatabaseWrapper, "is_usable", lambda _: bool(asked.append(True)) or True)
+    wrapper: Any = connection
+
+    def answers(_: DatabaseWrapper) -> bool:
+        asked.append(True)
+        return True
+
+    monkeypatch.setattr(DatabaseWrapper, "is_usable", answers)
     with use_timeouts():
         statement_timeout()
-        connection.health_check_enabled = True
+        wrapper.health_check_enabled = True
         for silent in (0.0, 1.1):
-            connection.health_check_done = False
-            connection.connection.answered_at -= silent
-            connection.close_if_health_check_failed()
+            wrapper.health_check_done = False
+            wrapper.connection.answered_at -= silent
+            wrapper.close_if_health_check_failed()
     assert asked == [True]

@@ -111,6 +111,23 @@ def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
         assert increment_counter("caller", 3600) == 2
 
 
+@pytest.mark.only_on("postgres")
+@pytest.mark.usefixtures("in_table")
+def test_no_count_waits_for_the_disk_also_in_a_table_of_an_earlier_release() -> None:
+    def is_logged() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT relpersistence = 'p' FROM pg_class WHERE relname = %s", [TABLE])
+            return bool(cursor.fetchone()[0])
+
+    assert not is_logged()
+    increment_counter("caller", 3600)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {TABLE} SET LOGGED")
+    call_command("createcachetable", verbosity=0)
+    assert not is_logged()
+    assert increment_counter("caller", 3600) == 2
+
+
 @pytest.mark.usefixtures("in_table", "clock")
 def test_control_rest_framework_s_own_throttle_lets_more_pass(
     monkeypatch: pytest.MonkeyPatch,

@@ -53,28 +53,38 @@ class DatabaseCache(db.DatabaseCache):
         "WHERE expires < %s ORDER BY expires LIMIT {limit} {for_update})"
     )
 
+    def __init__(self, table: str, params: dict[str, Any]) -> None:
+        super().__init__(table, params)
+        self._statements: dict[tuple[str, str], str] = {}
+
     def count(self, key: str, seconds: int) -> int:
         """Add one to the counter of this key in one statement, and return the new count."""
-        [[value]] = self._execute(self.COUNT, self.make_and_validate_key(key), self._after(seconds))
+        [[value]] = self._execute(self.COUNT, self.make_key(key), self._after(seconds))
         if value == "1":
             self._execute(self.DELETE_EXPIRED, self._after(0))
         return int(value)
 
     def uncount(self, key: str) -> None:
         """Subtract one from the counter of this key in one statement, if it is above zero."""
-        self._execute(self.UNCOUNT, self.make_and_validate_key(key))
+        self._execute(self.UNCOUNT, self.make_key(key))
 
     def _execute(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         connection = connections[router.db_for_write(self.cache_model_class)]
-        skips = connection.features.has_select_for_update_skip_locked
-        words = {
-            "table": connection.ops.quote_name(self.cache_model_class._meta.db_table),
-            "limit": EXPIRED_DELETED,
-            "for_update": "FOR UPDATE SKIP LOCKED" if skips else "",
-        }
         with connection.cursor() as cursor:
-            cursor.execute(sql.format(**words), parameters)
+            cursor.execute(self._written(sql, connection), parameters)
             return list(cursor.fetchall()) if cursor.description else []
+
+    def _written(self, sql: str, connection: Any) -> str:
+        """Return the SQL for this table in this database; Django makes one cache a thread."""
+        key = (sql, connection.vendor)
+        if key not in self._statements:
+            skips = connection.features.has_select_for_update_skip_locked
+            self._statements[key] = sql.format(
+                table=connection.ops.quote_name(self.cache_model_class._meta.db_table),
+                limit=EXPIRED_DELETED,
+                for_update="FOR UPDATE SKIP LOCKED" if skips else "",
+            )
+        return self._statements[key]
 
     def _after(self, seconds: int) -> Any:
         """Return the instant this many seconds from now, in the form that the database stores."""

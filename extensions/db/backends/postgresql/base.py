@@ -17,6 +17,8 @@ PROBE_SECONDS = 1.2
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's wrapper, whose connections set the timeouts in force and are cut off past them."""
 
+    health_check_done: bool
+
     def get_connection_params(self) -> dict[str, Any]:
         factories = {"connection_factory": Connection, "cursor_factory": Cursor}
         return {**super().get_connection_params(), **factories}
