@@ -27,9 +27,14 @@ class Backlog:
         """How many requests wait for a thread."""
         return max(0, self.size - self.threads)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a new request would have to wait too long."""
+        return self.waiting * self.pace > MAX_WAIT
+
     def admits(self, line: bytes) -> bool:
         """Whether a request with this line may wait; counts a refusal."""
-        if self.waiting * self.pace <= MAX_WAIT or is_probe(line):
+        if not self.is_full or is_probe(line):
             return True
         self.refused += 1
         return False

@@ -17,7 +17,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from config.backlog import LONGEST_WAIT, Backlog, is_probe
-from config.connections import ClientSocket, Connection, Recorder
+from config.connections import END_OF_HEAD, ClientSocket, Connection, Recorder
 from config.refusals import refusal
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -29,6 +29,7 @@ STEP = 64 * 1024  # bytes read at once
 MAX_DISCARDED = 16 * 1024 * 1024  # bytes of a body that is too large
 MAX_HELD = 64 * 1024 * 1024  # bytes of all connections that wait
 CHECKED_EVERY = 0.25  # seconds
+REFUSED_AT_ONCE = 32  # connections
 NO_CONNECTION = (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE)
 
 
@@ -70,18 +71,29 @@ class Worker(ThreadWorker):
         listener.close()
 
     def accept(self, listener: socket.socket) -> None:
+        """Accept a connection, or many where the backlog is full.
+
+        Else each worker takes one at a time, so that all workers get some. Those that are to be
+        refused must not wait for it in the queue of the port.
+        """
+        many = REFUSED_AT_ONCE if self.backlog.is_full else 1
+        while many and self._accept(listener):
+            many -= 1
+
+    def _accept(self, listener: socket.socket) -> bool:
         """Accept a connection; of too many, the one with the least time left makes room."""
         try:
             client_socket, client = listener.accept()
         except OSError as error:
             if error.errno not in NO_CONNECTION:
                 raise
-            return
+            return False
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections and self.waiting:
             self.drop(min(self.waiting, key=lambda conn: conn.deadline))
         conn = Connection(self.cfg, client_socket, client, listener.getsockname())
         self.await_request(conn, "head")
+        return self.nr_conns < self.worker_connections
 
     # --- Reading ----------------------------------------------------------------------------------
 
@@ -110,6 +122,12 @@ class Worker(ThreadWorker):
     def _take(self, conn: Connection, data: bytes) -> None:
         """Hand the request to a thread if it is complete with this data; else wait for the rest."""
         request = conn.request
+        if self.backlog.is_full and not request.data and END_OF_HEAD.search(data):
+            request.data += data  # unparsed: to parse it costs more than to refuse it
+            if not self.backlog.admits(request.line):
+                self.refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE)
+                return
+            request.data.clear()
         request.feed(data)
         if request.is_complete and not self.backlog.admits(request.line):
             self.refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE)

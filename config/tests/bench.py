@@ -4,6 +4,7 @@ import selectors
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future
+from errno import EAGAIN
 from typing import Any
 from unittest.mock import Mock
 
@@ -76,7 +77,7 @@ class Bench:
         client, accepted = socket.socketpair()
         client.setblocking(False)
         listener = Mock(getsockname=lambda: ("127.0.0.1", 8000))
-        listener.accept.return_value = (accepted, CLIENT)
+        listener.accept.side_effect = [(accepted, CLIENT), BlockingIOError(EAGAIN, "no more")]
         self.worker.accept(listener)
         self.clients.append(client)
         return client

@@ -1,14 +1,18 @@
 """A worker refuses a request that would wait too long for a thread, and says when to come back."""
 
 import json
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from config.backlog import FIRST_PACE, LOGGED_EVERY, LONGEST_WAIT, MAX_WAIT, Backlog
-from config.tests.bench import GET, Bench, received, status
+from config.connections import RequestBuffer
+from config.tests.bench import CLIENT, GET, Bench, received, status
+from config.worker import REFUSED_AT_ONCE
 
 THREADS = 2
 CALL = b"GET /api/doctor/doctors/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -135,3 +139,36 @@ def test_a_request_that_has_waited_too_long_is_refused_by_its_thread(busy: Bench
     assert busy.worker.backlog.size == 0
     busy.turn(1)
     busy.worker.log.warning.assert_called_once_with("Busy: refused %s requests with 503.", 1)
+
+
+def test_a_full_worker_accepts_many_at_once_and_parses_none(
+    busy: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [socket.socketpair() for _ in range(REFUSED_AT_ONCE + 1)]
+    listener = Mock(getsockname=lambda: ("127.0.0.1", 8000))
+    listener.accept.side_effect = [(accepted, CLIENT) for _, accepted in pairs]
+    for client, _ in pairs:
+        client.setblocking(False)
+        client.sendall(CALL)
+    busy.clients += [client for client, _ in pairs]
+    busy.worker.accept(listener)
+    assert listener.accept.call_count == 1
+    busy.worker.backlog.size, busy.worker.backlog.pace = THREADS + 2, MAX_WAIT
+    monkeypatch.setattr(RequestBuffer, "feed", Mock(side_effect=AssertionError("parsed")))
+    busy.worker.worker_connections = len(pairs) + 2
+    busy.worker.accept(listener)
+    assert listener.accept.call_count == 1 + REFUSED_AT_ONCE
+    assert {status(client) for client, _ in pairs[1:]} == {"503"}
+    busy.worker.backlog.size = 1
+    busy.worker.tpool.run()
+    busy.turn()
+
+
+def test_a_full_worker_still_answers_health_checks(busy: Bench) -> None:
+    busy.worker.backlog.size, busy.worker.backlog.pace = THREADS + 2, MAX_WAIT
+    client = busy.connect()
+    client.sendall(PROBE)
+    busy.turn()
+    busy.worker.tpool.run()
+    busy.turn()
+    assert status(client) == "200"
