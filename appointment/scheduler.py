@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import delete_old_mail, send_due
 from appointment import jobs
-from appointment.models import StagedImport
+from appointment.models import StagedImport, SummedDay
 from extensions.db.retry import retry_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ JOBS: tuple[Job, ...] = (
     ("free places offered", jobs.offer_free_places),
     ("idempotency keys deleted", jobs.delete_old_keys),
     ("proposals deleted", jobs.delete_old_proposals),
+    ("days summed", SummedDay.objects.sum_days),
     ("files to import deleted", StagedImport.objects.delete_expired),
     MAIL_JOB,
     ("mails deleted", delete_old_mail),

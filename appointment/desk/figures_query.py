@@ -1,7 +1,9 @@
 """The figures of a period: what was offered, booked, kept and missed.
 
-The database adds up and returns a row a doctor, site or day. A session and a visit have a `date` at
-their location, so no statement converts a wall time. Python makes weeks and months of the days.
+The database adds up and returns a row a doctor, site or day. Days that are over have their totals
+stored (`appointment.models.day_totals`); of the others, slots and visits are counted. A session and
+a visit have a `date` at their location, so no statement converts a wall time. Python makes weeks
+and months of the days.
 """
 
 from collections import defaultdict
@@ -10,48 +12,19 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import (
-    Avg,
-    Case,
-    Count,
-    F,
-    IntegerField,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Sum,
-    When,
-)
-from django.db.models.functions import Coalesce
+from django.db.models import F, OuterRef, Subquery, Sum
+from django.template.defaultfilters import floatformat
 
-from appointment.models import Appointment
-from appointment.models.appointment import HOLDING_STATUSES
-from appointment.models.event import Status
+from appointment.models import Appointment, DayTotals, SummedDay
+from appointment.models.day_totals import A_MILLISECOND, NUMBERS, OF_SLOTS, OF_VISITS, sums_by
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.wall_time import earliest_date
 from extensions.formats import date_text, instant_text
 
 A_DAY = timedelta(days=1)
+MOST_RUNS = 4  # of days that are counted, each with two statements
 DOCTOR, SITE, WEEK, MONTH = "doctor", "site", "week", "month"
 GROUPS = {DOCTOR: "Doctor", SITE: "Site", WEEK: "Week", MONTH: "Month"}
-
-# A time that is open offers all its places, those that staff have added included. Of one that is
-# closed (leave, an inactive session, hours that have changed) only the places held count.
-PLACES = Coalesce(
-    Sum(Case(When(is_open=True, then=F("capacity")), default=F("taken"))),
-    0,
-    output_field=IntegerField(),
-)
-HELD = Coalesce(Sum("taken"), 0, output_field=IntegerField())
-HOLDS = Q(status__in=HOLDING_STATUSES)
-VISITS = {
-    "booked": Count("pk", filter=HOLDS),
-    "done": Count("pk", filter=Q(status=Status.COMPLETED)),
-    "no_show": Count("pk", filter=Q(status=Status.NO_SHOW)),
-    "canceled": Count("pk", filter=Q(status=Status.CANCELED)),
-    "lead": Avg(F("starts_at") - F("created_at"), filter=HOLDS),
-}
 
 
 @dataclass
@@ -82,6 +55,16 @@ class Figures:
         return max(self.waited / self.booked / A_DAY, 0.0) if self.booked else None
 
     @property
+    def use_text(self) -> str:
+        """The use as the page shows it."""
+        return "-" if self.use is None else f"{floatformat(self.use, 0)}%"
+
+    @property
+    def lead_text(self) -> str:
+        """The lead time as the page shows it."""
+        return floatformat(self.lead_days, 1) or "-"
+
+    @property
     def due(self) -> int:
         """The booked visits of which nothing is recorded yet."""
         return self.booked - self.done - self.no_show
@@ -96,12 +79,10 @@ class Figures:
         """The places that no patient holds."""
         return max(self.places - self.held, 0)
 
-    def add(self, lead: timedelta | None = None, **numbers: int) -> None:
-        """Add a row of the database; `lead` is the mean of its booked visits."""
+    def add(self, **numbers: Any) -> None:
+        """Add a row of the database."""
         for name, number in numbers.items():
             setattr(self, name, getattr(self, name) + number)
-        if lead is not None:
-            self.waited += lead * numbers["booked"]
 
 
 @dataclass(frozen=True)
@@ -120,35 +101,56 @@ class FiguresOfPeriod:
     doctor: int | None = None
 
     def rows(self) -> list[Figures]:
-        """Return the figures in three statements: doctors and sites by name, else by time.
+        """Return the figures in five statements at most: doctors and sites by name, else by time.
 
         A week or month without a time or visit has a row of zeros, a doctor or site has none.
         """
         found: dict[Any, Figures] = defaultdict(lambda: Figures(""))
-        for key, numbers in (*self._sums_of_slots(), *self._sums_of_visits()):
-            found[self._group_of(key)].add(**numbers)
+        for row in self._sums():
+            found[self._group_of(row.pop(self._column))].add(**row)
         labels = dict(self._labels(found))
         for group, label in labels.items():
             found[group].label = label
             found[group].start = group if isinstance(group, date) else None
         return [found[group] for group in labels]
 
-    def _sums_of_slots(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        slots = self._narrowed(Slot.objects.at_sites_of(self.user))
-        slots = slots.filter(schedule__date__range=(self.first, self.last))
-        return _sums(slots, self._column("schedule__date"), places=PLACES, held=HELD)
+    def _sums(self) -> Iterator[dict[str, Any]]:
+        """Yield sums of the stored totals, and of the slots and visits of the days without them."""
+        days = [self.first + n * A_DAY for n in range((self.last - self.first).days + 1)]
+        summed = SummedDay.objects.current().filter(pk__range=(self.first, self.last))
+        stored = set(summed.values_list("pk", flat=True))
+        counted = [day for day in days if day not in stored]
+        if stored:
+            yield from self._stored(counted)
+        for run in runs_of(counted):
+            yield from self._counted(run)
 
-    def _sums_of_visits(self) -> Iterator[tuple[Any, dict[str, Any]]]:
-        visits = self._narrowed(Appointment.objects.at_sites_of(self.user))
-        visits = visits.filter(date__range=(self.first, self.last))
-        return _sums(visits, self._column("date"), **VISITS)
+    def _stored(self, left_out: list[date]) -> Iterator[dict[str, Any]]:
+        totals = self._narrowed(DayTotals.objects.at_sites_of(self.user))
+        totals = totals.filter(date__range=(self.first, self.last)).exclude(date__in=left_out)
+        sums = {name: Sum(name) for name in NUMBERS}
+        for row in sums_by(totals, (self._column,), **sums):
+            yield {**row, "waited": int(row["waited"]) * A_MILLISECOND}
 
-    def _narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def _counted(self, days: list[date]) -> Iterator[dict[str, Any]]:
+        """Yield the sums of these days; all that lie between the first and the last, or some."""
+        ends, all_days = (days[0], days[-1]), len(days) == (days[-1] - days[0]).days + 1
+        slots = self._narrowed(Slot.objects.at_sites_of(self.user)).of_sessions_on(*ends)
+        slots = slots.annotate(date=F("schedule__date"))
+        visits = self._narrowed(Appointment.objects.at_sites_of(self.user)).filter(date__range=ends)
+        for rows, sums in ((slots, OF_SLOTS), (visits, OF_VISITS)):
+            these = rows if all_days else rows.filter(date__in=days)
+            for row in sums_by(these, (self._column,), **sums):
+                lead = row.pop("lead", None)
+                yield {**row, "waited": lead * row["booked"] if lead else timedelta()}
+
+    def _narrowed(self, rows: Any) -> Any:
         chosen = {"location": self.location, "doctor": self.doctor}
         return rows.filter(**{name: key for name, key in chosen.items() if key is not None})
 
-    def _column(self, day: str) -> str:
-        return {DOCTOR: "doctor", SITE: "location"}.get(self.by, day)
+    @property
+    def _column(self) -> str:
+        return {DOCTOR: "doctor", SITE: "location"}.get(self.by, "date")
 
     def _group_of(self, key: Any) -> Any:
         """Return the group of a row of the database: its key, or the first day of week or month."""
@@ -171,17 +173,20 @@ class FiguresOfPeriod:
 def total_of(rows: Iterable[Figures]) -> Figures:
     """Return the sum of the figures, as one row."""
     total = Figures("All")
-    names = ("places", "held", "booked", "done", "no_show", "canceled")
     for row in rows:
-        total.add(**{name: getattr(row, name) for name in names})
-        total.waited += row.waited
+        total.add(**{name: getattr(row, name) for name in NUMBERS})
     return total
 
 
-def _sums(rows: QuerySet[Any], column: str, **sums: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield each value of the column with the sums of its rows; one statement."""
-    for row in rows.order_by().values(column).annotate(**sums):
-        yield row.pop(column), row
+def runs_of(days: list[date]) -> list[list[date]]:
+    """Return the days, which are sorted, in runs without a gap; as one run if they were many."""
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and day - runs[-1][-1] == A_DAY:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return runs if len(runs) <= MOST_RUNS else [days]
 
 
 @dataclass(frozen=True)

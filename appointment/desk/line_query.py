@@ -31,7 +31,10 @@ def open_offers(user: Any, at: datetime, sites: list[Location]) -> Any:
 
 
 class Person:
-    """A patient as the line shows one. `phone` is written for people, `tel` for a telephone."""
+    """A patient as the line shows one. `phone` is written for people, `tel` for a telephone.
+
+    The rows below ask for it, and for each text, several times: they compute it once.
+    """
 
     def __init__(self, patient: Any) -> None:
         self.name = patient.name
@@ -52,29 +55,29 @@ class OfferRow:
     offer: Offer
     at: datetime
 
-    @property
+    @cached_property
     def person(self) -> Person:
         """The patient to whom the place is offered."""
         return Person(self.offer.entry.patient)
 
-    @property
+    @cached_property
     def start(self) -> str:
         """The time that is offered, on the clock of its site."""
         return instant_text(self.offer.slot.starts_at, self.offer.slot.location.zone)
 
-    @property
+    @cached_property
     def clock(self) -> str:
         """Until when it can be accepted, and the minutes left."""
         until = self.offer.expires_at.astimezone(self.offer.slot.location.zone)
         return f"until {until:%H:%M %Z}, {minutes(self.offer.expires_at - self.at)} min left"
 
-    @property
+    @cached_property
     def shown(self) -> tuple[Any, ...]:
         """All that the page shows of the offer."""
         where = (str(self.offer.slot.doctor), str(self.offer.slot.location), self.start)
         return (self.offer.pk, self.person.shown, *where, self.clock, self.replaces)
 
-    @property
+    @cached_property
     def replaces(self) -> str:
         """The time of the visit that moves if the patient accepts; "" if none does."""
         visit = self.offer.entry.replaces
@@ -103,17 +106,17 @@ class EntryRow:
     at: datetime
     clock: Location
 
-    @property
+    @cached_property
     def person(self) -> Person:
         """The patient."""
         return Person(self.entry.patient)
 
-    @property
+    @cached_property
     def wish(self) -> str:
         """The doctor or the specialty."""
         return str(self.entry.doctor or self.entry.specialty)
 
-    @property
+    @cached_property
     def days(self) -> str:
         """The days that fit, with the weekdays."""
         entry = self.entry
@@ -122,31 +125,31 @@ class EntryRow:
         names = [name for n, name in enumerate(WEEKDAYS) if entry.weekday_bits >> n & 1]
         return f"{span}, {', '.join(names)}" if names else span
 
-    @property
+    @cached_property
     def hours(self) -> str:
         """The times of day that fit; "" for any."""
         start, end = self.entry.start_time, self.entry.end_time
         parts = (f"from {start:%H:%M}" if start else "", f"until {end:%H:%M}" if end else "")
         return " ".join(filter(None, parts))
 
-    @property
+    @cached_property
     def since(self) -> str:
         """When the patient joined, on the clock of the site that the user has chosen."""
         return instant_text(self.entry.created_at, self.clock.zone)
 
-    @property
+    @cached_property
     def days_waited(self) -> int:
         """How many days ago that was."""
         return (self.at - self.entry.created_at).days
 
-    @property
+    @cached_property
     def shown(self) -> tuple[Any, ...]:
         """All that the page shows of the entry."""
         entry, offers = self.entry, [(each.start, each.clock) for each in self.offers]
         place = (entry.pk, entry.position, entry.replaces_id, self.since, self.days_waited)
         return (*place, self.person.shown, self.wish, self.days, self.hours, offers)
 
-    @property
+    @cached_property
     def offers(self) -> list[OfferRow]:
         """The place that is offered now, if one is."""
         return [OfferRow(offer, self.at) for offer in self.entry.acceptable_offers]

@@ -1,6 +1,7 @@
 """Appointments and their events, the waitlist and its offers, and idempotency keys."""
 
 from appointment.models.appointment import Appointment
+from appointment.models.day_totals import DayTotals, StaleDay, SummedDay
 from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
 from appointment.models.idempotency import IdempotencyKey
@@ -15,13 +16,16 @@ __all__ = [
     "IN_LINE",
     "Appointment",
     "AppointmentEvent",
+    "DayTotals",
     "DeclinedSlot",
     "IdempotencyKey",
     "Offer",
     "OfferStatus",
     "Proposal",
     "StagedImport",
+    "StaleDay",
     "Status",
+    "SummedDay",
     "WaitlistEntry",
     "WaitlistStatus",
     "WorkListItem",

@@ -12,10 +12,12 @@ from accounts.models.mail import MailKind
 from accounts.tests.factories import UserFactory
 from appointment.models import (
     Appointment,
+    DayTotals,
     DeclinedSlot,
     IdempotencyKey,
     Offer,
     Proposal,
+    StaleDay,
     WaitlistEntry,
 )
 from appointment.tests.factories import AppointmentFactory
@@ -126,6 +128,11 @@ def declined_again() -> Case:
     for row in (first, second):
         row.save()
     return second, {"doctor": first.doctor, "starts_at": first.starts_at}
+
+
+def totals_of_a_day(day: date) -> DayTotals:
+    """Return the totals of one doctor at one site on a day."""
+    return DayTotals.objects.create(date=day, doctor_id=1, location_id=1)
 
 
 def proposal(number: int = 0) -> Proposal:
@@ -246,6 +253,15 @@ BREAKS: dict[str, Callable[[], Case]] = {
     "appointment_proposal_once_per_visit_and_slot": lambda: (
         proposal(number=1),
         {"visit": proposal().visit},
+    ),
+    "appointment_daytotals_once_a_day": lambda: (
+        (totals_of_a_day(date(2026, 11, 2)) and totals_of_a_day(date(2026, 11, 3))),
+        {"date": date(2026, 11, 2)},
+    ),
+    "appointment_staleday_once_a_change": lambda: (
+        StaleDay.objects.create(date=date(2026, 11, 2), change=1)
+        and StaleDay.objects.create(date=date(2026, 11, 2), change=2),
+        {"change": 1},
     ),
     "appointment_proposal_once_per_place": lambda: (
         proposal(number=1),

@@ -1,7 +1,8 @@
 """A clinic with years of visits, written by PostgreSQL itself: a million visits in a minute.
 
-What the pages show of a day, a month, a doctor or a patient is the same in a clinic of any age: only
-the years before it differ. So a page that reads more in the older clinic reads what it need not.
+What the pages show of a day, a month, a doctor or a patient is the same in a clinic of any age:
+only the years before it differ. So a page that reads more in the older clinic reads what it need
+not.
 """
 
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ INSERT INTO doctor_schedule (id, date, start_time, end_time, slot_minutes, capac
 SELECT day * {doctors} + doctor, DATE '{first}' + day, '08:00', '18:00', 30, 1, true,
        doctor + 1, (doctor + CASE WHEN day % 5 = 0 THEN 1 ELSE 0 END) % {sites} + 1, false
 FROM generate_series(0, {all_days} - 1) AS day, generate_series(0, {doctors} - 1) AS doctor
+ORDER BY 1
 """
 SLOTS = """
 INSERT INTO doctor_slot (id, schedule_id, doctor_id, location_id, starts_at, ends_at, capacity,
@@ -61,6 +63,7 @@ SELECT s.id * {times} + n, s.id, s.doctor_id, s.location_id,
        CASE WHEN (s.id * 7 + n * 3) % 10 < {busy} AND (s.id + n) % 11 > 0 THEN 1 ELSE 0 END,
        true, false, 0, 0
 FROM doctor_schedule s, generate_series(0, {times} - 1) AS n
+ORDER BY 1
 """
 VISITS = """
 INSERT INTO appointment_appointment (id, patient_id, slot_id, doctor_id, location_id, starts_at,
@@ -76,6 +79,7 @@ SELECT t.id, t.id * 48271 % {patients} + 1, t.id, t.doctor_id, t.location_id, t.
     false, false, 0
 FROM doctor_slot t JOIN doctor_schedule s ON s.id = t.schedule_id
 WHERE (s.id * 7 + (t.id % {times}) * 3) % 10 < {busy}
+ORDER BY 1
 """
 EVENTS = """
 INSERT INTO appointment_appointmentevent (appointment_id, kind, at, from_status, to_status, detail,
@@ -101,10 +105,10 @@ FROM (SELECT n, (string_to_array('{first_names}', ' '))[n % 12 + 1] AS first,
 WORDS = """
 INSERT INTO patient_patientword (patient_id, text)
 SELECT p.id, w.word || ' ' || p.line
-FROM (SELECT id, replace(last_name_key, ' ', ' ') || ' ' || first_name_key || E' \\n'
-             || date_of_birth || E' \\t34' || substr(phone_number, 4) || E' \\t'
-             || substr(phone_number, 4) || ' ' || chr(11) || reverse('34' || substr(phone_number, 4))
-             AS line FROM patient_patient) AS p,
+FROM (SELECT id, last_name_key || ' ' || first_name_key || E' \\n' || date_of_birth
+             || E' \\t34' || substr(phone_number, 4) || E' \\t' || substr(phone_number, 4)
+             || ' ' || chr(11) || reverse('34' || substr(phone_number, 4)) AS line
+      FROM patient_patient) AS p,
      LATERAL unnest(string_to_array(p.line, ' ')) AS w(word)
 """
 AUDIT = """
@@ -128,6 +132,11 @@ SELECT n, n % {doctors} + 1, d.first, d.first + 30, 0,
 FROM (SELECT n, DATE '{today}' - (n % {days}) AS first
       FROM generate_series(1, {patients} / 20 + 200) AS n) AS d
 """
+AWAY = """
+UPDATE appointment_appointment SET needs_rebooking = true
+WHERE doctor_id = 2 AND date BETWEEN DATE '{today}' + 1 AND DATE '{today}' + 10
+  AND status = 'scheduled'
+"""
 SEQUENCES = (
     "doctor_schedule", "doctor_slot", "appointment_appointment", "patient_patient",
 )  # fmt: skip
@@ -149,7 +158,7 @@ def fill(size: Size, at: datetime) -> dict[str, Any]:
     }  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        for sql in (PATIENTS, WORDS, SESSIONS, SLOTS, VISITS, EVENTS, AUDIT, HISTORY, WAITS):
+        for sql in (PATIENTS, WORDS, SESSIONS, SLOTS, VISITS, EVENTS, AUDIT, HISTORY, WAITS, AWAY):
             cursor.execute(sql.format(**words))
         for table in SEQUENCES:
             cursor.execute(
@@ -163,9 +172,7 @@ def fill(size: Size, at: datetime) -> dict[str, Any]:
 def _people() -> int:
     """Add the administrator and the accounts of the first patients; return the first key."""
     root = User.objects.create_superuser("root@example.com", "a long enough sentence")
-    User.objects.bulk_create(
-        User(email=f"p{n}@example.com", last_name="P") for n in range(1, 51)
-    )
+    User.objects.bulk_create(User(email=f"p{n}@example.com", last_name="P") for n in range(1, 51))
     return root.pk
 
 

@@ -27,7 +27,8 @@ class Command(BaseCommand):
 
     help = (
         "Send mail, end expired waitlist offers and offer their places to the next in line, expire "
-        "waitlist entries whose dates have passed, offer free places, delete idempotency keys "
+        "waitlist entries whose dates have passed, offer free places, sum the days that are over, "
+        "for the figures of the desk, delete idempotency keys "
         "older than a day, proposals that have run out, unconfirmed files to import and mails "
         "older than a week. Safe to "
         "repeat, and in several processes at once. The API gives the same answers whether or not "
