@@ -92,15 +92,18 @@ class Clinic:
         ]
 
 
-def seed(server: Server, appointments: int, audit_events: int = 0) -> str:
-    """Migrate the server's database and fill it; return a sentence on how."""
+def seed(server: Server, appointments: int, **more: int) -> str:
+    """Migrate the server's database and fill it; return a sentence on how.
+
+    `more`: other options of seed_load, left out where they are 0.
+    """
     server.manage("migrate", "--verbosity=0")
     server.manage("createcachetable")
     if not appointments:
         return "without a seed"
     words = ["seed_load", "--appointments", str(appointments)]
-    if audit_events:
-        words += ["--audit-events", str(audit_events)]
+    for option, number in more.items():
+        words += [f"--{option.replace('_', '-')}", str(number)] if number else []
     # Production refuses invented visits. The command prints its progress.
     server.run("manage.py", *words, is_shown=True, ENVIRONMENT="demo")
     return f"seeded by manage.py {' '.join(words)}"

@@ -74,6 +74,7 @@ class Bench:
             "generator_cpu": load.generator_cpu,
         }
         per_request = {name: 1000 * cpu / load.requests for name, cpu in shown.items()}
+        per_request["cpu"] = per_request["server_cpu"] + per_request["database_cpu"]
         latencies = {name: getattr(load, name) for name in ("p50", "p95", "p99", "max")}
         return {"rate": load.rate, "requests": load.requests, **latencies, **per_request}
 
@@ -126,21 +127,26 @@ class Bench:
         if set(statuses) != {row.status}:
             self.failures[row.name] = f"answers {sorted(set(statuses))} instead of {row.status}"
             return
+        self.probes[row.name] = self.count(place, PROBED, with_queries=True)
+
+    def count(self, place: Place, requests: int, *, with_queries: bool = False) -> dict[str, Any]:
+        """Return statements and buffers a request since the counts were forgotten."""
         found = self.database.statements(place.database)
         counted = [each for each in found if is_counted(each["query"])]
-        self.probes[row.name] = {
-            "statements": sum(each["calls"] for each in counted) / PROBED,
-            "with_transactions": sum(each["calls"] for each in found) / PROBED,
-            "buffers": float(sum(each["buffers"] for each in found)) / PROBED,
-            "queries": [
+        counts: dict[str, Any] = {
+            "statements": sum(each["calls"] for each in counted) / requests,
+            "buffers": float(sum(each["buffers"] for each in found)) / requests,
+        }
+        if with_queries:
+            counts["queries"] = [
                 {
-                    "calls": each["calls"] / PROBED,
-                    "buffers": float(each["buffers"]) / PROBED,
+                    "calls": each["calls"] / requests,
+                    "buffers": float(each["buffers"]) / requests,
                     "query": " ".join(each["query"].split())[:300],
                 }
                 for each in found[:25]
-            ],
-        }
+            ]
+        return counts
 
 
 def send_one_by_one(bench: Bench, row: Row, place: Place, number: int) -> list[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PRODUCT, YARDSTICK, BEFORE, DATABASE = "product", "yardsticks", "before", "database"
+SMALL = "small"  # the product on a database of half a million visits, in `make bench-growth`
 CLIENTS = 16
 BOOK = "/api/appointment/book/{}/"
 SLOTS = "/api/doctor/doctors/{list_doctor}/available-slots/"
