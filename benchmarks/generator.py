@@ -8,7 +8,7 @@ corrects for coordinated omission), which makes p95 and p99 rather too high than
 import json
 import os
 import shutil
-import subprocess
+import subprocess  # nosec B404  # it starts servers
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ def require_wrk() -> str:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for words in (["update"], ["-y", "install", "--no-install-recommends", "wrk"]):
             command = ["apt-get", "-qq", *words]
-            subprocess.run(command, env=environment, capture_output=True, check=False, timeout=300)
+            subprocess.run(command, env=environment, capture_output=True, check=False, timeout=300)  # nosec B603  # fixed words
         found = shutil.which("wrk")
     if found is None:
         raise Failed(MISSING)
@@ -93,7 +93,7 @@ def run(
     command = [require_wrk(), "-t1", f"-c{clients}", f"-d{rounded}s", "--timeout", "10s"]
     command += ["-s", str(SCRIPT), base, "--", str(file), "once" if once else "cycle"]
     before = time.process_time(), children_cpu()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)  # nosec B603  # fixed words
     used = children_cpu() - before[1]
     return parse(done.stdout, done.stderr, used)
 
@@ -123,7 +123,7 @@ def address(number: int) -> str:
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
-def headers_of(number: int, token: str = "", **more: str) -> dict[str, str]:
+def headers_of(number: int, token: str = "", **more: str) -> dict[str, str]:  # nosec B107  # none by default
     """Return the headers that the proxy sends for a client, who may be signed in."""
     found = {"X-Forwarded-For": address(number), "X-Forwarded-Proto": "https"}
     found["Accept"] = "application/json"

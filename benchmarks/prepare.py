@@ -40,7 +40,7 @@ from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
 
-PASSWORD = "a passphrase of the bench"
+PASSWORD = "a passphrase of the bench"  # nosec B105  # of invented people
 PEOPLE = 6000  # who book in turn
 DOCTORS = 40  # with whom they book in turn
 OF_EACH = 20  # accounts with few, and with many past visits
@@ -81,7 +81,7 @@ class Clinic:
 
     # --- People ---
 
-    def people(self, number: int, name: str, password: str = "") -> list[Patient]:
+    def people(self, number: int, name: str, password: str = "") -> list[Patient]:  # nosec B107  # none by default
         """Create verified accounts with a profile each."""
         users = User.objects.bulk_create(
             User(
