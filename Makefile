@@ -119,7 +119,7 @@ drill-short: $(DEV)  ## run every drill once at small size, both databases at on
 
 # Its own PostgreSQL and servers on 127.0.0.1, in temporary folders that go away at the end. An
 # interrupted run leaves nothing.
-bench: $(DEV)  ## measure the product beside its yardsticks: 15 minutes (ARGS="--rows noop,book --rounds 3")
+bench: $(DEV)  ## measure calls beside yardsticks: 15 minutes, needs wrk (ARGS="--rows noop,book --rounds 3")
 	@$(BIN)/python -u -m benchmarks --publish $(ARGS)
 
 # Half a million and 10 million visits, 5 audit events each, side by side: hours, and 40 GB of disk.

@@ -27,6 +27,7 @@ class Clinic:
     booked: int = 0
     booked_of_one: int = 0
     acknowledged: list[int] = field(default_factory=list)
+    later_page: str = ""  # of the search, once the links that lead to it were followed
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -14,7 +14,7 @@ from benchmarks.rows import DATABASE, PRODUCT, Row
 from benchmarks.servers import Server
 
 MOST_A_SECOND = 2500  # bookings that are prepared for a second of a row
-PROBED = 40  # requests whose statements are counted
+WARMING, PROBED = 10, 30  # requests before the statements of a request are counted, and then
 
 
 @dataclass
@@ -117,10 +117,9 @@ class Bench:
         if row.side == DATABASE or row.name in self.failures:
             return
         try:
-            for is_counted_now in (False, True):  # the first requests warm the connections
-                if is_counted_now:
-                    self.database.forget_statements()
-                statuses = send_one_by_one(self, row, place, PROBED)
+            send_one_by_one(row, place, WARMING)
+            self.database.forget_statements()
+            statuses = send_one_by_one(row, place, PROBED)
         except Failed as failed:
             self.failures[row.name] = str(failed)
             return
@@ -149,7 +148,7 @@ class Bench:
         return counts
 
 
-def send_one_by_one(bench: Bench, row: Row, place: Place, number: int) -> list[int]:
+def send_one_by_one(row: Row, place: Place, number: int) -> list[int]:
     """Send so many requests of a row, one after the other; return the statuses."""
     requests = row.requests(place.clinic, place.server, number + 1)
     with place.server.connection() as connection:

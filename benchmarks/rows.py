@@ -59,13 +59,14 @@ def unchanged(path: str) -> Requests:
 
 
 def later_page(clinic: Any, server: Any, number: int) -> list[bytes]:
-    """Return the requests for the page that 25 links `next` lead to."""
-    path = f"{SEARCH}?page_size=100"
-    for _ in range(25):
+    """Return the requests for the page that 25 links `next` lead to, or the last one before."""
+    path = clinic.later_page or f"{SEARCH}?page_size=100"
+    for _ in range(0 if clinic.later_page else 25):
         following = server.json(path)["next"]
         if not following:
             break
         path = following[following.index(SEARCH) :]
+    clinic.later_page = path
     return clinic.reads(server.base, path)
 
 
