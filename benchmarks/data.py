@@ -49,7 +49,8 @@ class Clinic:
         pairs = (self.of_one if of_one else self.book)[used : used + number]
         if not pairs:
             raise Failed("Too few free times were prepared for so many bookings.")
-        host, people, size = host_of(base), self.tokens, len(self.tokens)
+        people = self.tokens_of_one if of_one else self.tokens
+        host, size = host_of(base), len(people)
         return [
             self.booking(host, path, pair, people[(used + n) % size], used + n, reason)
             for n, pair in enumerate(pairs)
@@ -64,10 +65,10 @@ class Clinic:
 
     def refused(self, base: str, number: int) -> list[bytes]:
         """Return bookings of full times, by people in turn."""
-        host, size = host_of(base), len(self.tokens)
-        path = "/api/appointment/book/{}/"
+        host, path = host_of(base), "/api/appointment/book/{}/"
+        people, full = self.tokens_refused, self.full
         return [
-            self.booking(host, path, self.full[n % len(self.full)], self.tokens[n % size], n)
+            self.booking(host, path, full[n % len(full)], people[n % len(people)], n)
             for n in range(number)
         ]
 

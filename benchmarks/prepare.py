@@ -42,6 +42,8 @@ from patient.models import Patient
 
 PASSWORD = "a passphrase of the bench"  # nosec B105  # of invented people
 PEOPLE = 6000  # who book in turn
+# Others, whose visits do not overlap those: who book with one doctor, and who find only full times.
+PEOPLE_OF_ONE, REFUSED = 2000, 1000
 DOCTORS = 40  # with whom they book in turn
 OF_EACH = 20  # accounts with few, and with many past visits
 FEW, MANY = 10, 2000
@@ -131,6 +133,7 @@ class Clinic:
                 [slot.doctor_id, slot.pk] for slots in zip(*each, strict=True) for slot in slots
             ],
             "of_one": [[one.pk, slot.pk] for slot in self.busy_days(one, of_one)],
+            "tokens_of_one": self.tokens(self.people(PEOPLE_OF_ONE, "other")),
         }
 
     def for_refusals(self) -> dict[str, Any]:
@@ -139,7 +142,8 @@ class Clinic:
         slots = self.busy_days(doctor, FULL + 100)
         for slot, holder in zip(slots, self.people(FULL, "holder"), strict=False):
             Appointment.objects.book_own(holder.user, doctor.pk, slot_id=slot.pk)
-        return {"full": [[doctor.pk, slot.pk] for slot in slots[:FULL]]}
+        tokens = self.tokens(self.people(REFUSED, "late"))
+        return {"full": [[doctor.pk, slot.pk] for slot in slots[:FULL]], "tokens_refused": tokens}
 
     def for_races(self) -> dict[str, Any]:
         """Fifteen times with one place each, and 64 people."""

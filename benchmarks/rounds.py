@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import generator, limits
 from benchmarks.data import Clinic
 from benchmarks.database import Database, is_counted
-from benchmarks.generator import Failed, Load
+from benchmarks.generator import Failed, Load, Sending
 from benchmarks.rows import DATABASE, PRODUCT, Row
 from benchmarks.servers import Server
 
@@ -83,14 +83,8 @@ class Bench:
         number = int(MOST_A_SECOND * seconds) if row.books else 4000
         requests = row.requests(place.clinic, place.server, number)
         before = place.server.cpu_seconds(), self.database.cpu_seconds()
-        load = generator.run(
-            place.server.base,
-            requests,
-            self.folder,
-            clients=row.clients,
-            seconds=seconds,
-            once=bool(row.books),
-        )
+        sending = Sending(row.clients, seconds, bool(row.books), row.code)
+        load = generator.run(place.server.base, requests, self.folder, sending)
         after = place.server.cpu_seconds(), self.database.cpu_seconds()
         self.answered[row.side] = self.answered.get(row.side, 0) + load.requests
         if row.books:
@@ -104,8 +98,8 @@ class Bench:
         before = self.database.cpu_seconds()
         script = limits.script(str(row.requests), place.clinic)
         found = self.database.pgbench(script, place.database, row.clients, self.seconds)
-        if found.get("failures"):
-            raise Failed(f"{found['failures']:.0f} transactions of pgbench failed")
+        if found.get("failures") or not found.get("requests"):
+            raise Failed(f"pgbench reports {found}")
         used = self.database.cpu_seconds() - before
         return {**found, "database_cpu": 1000 * used / found["requests"]}
 

@@ -24,7 +24,7 @@ class Row:
 
     `requests`: makes the requests from the clinic, the server and a number; for pgbench the name of
     its script. `books`: the list that its bookings use up: "" for none. `is_timed`: whether the
-    rounds measure it; else only its statements are counted.
+    rounds measure it; else only its statements are counted. `code`: what every answer must say.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Row:
     status: int = 200
     books: str = ""
     is_timed: bool = True
+    code: str = ""
 
 
 def reads(path: str, people: str = "", **headers: str) -> Requests:
@@ -141,7 +142,7 @@ CALLS = (
         201,
         "one",
     ),
-    Row("refused", "refused booking (full)", PRODUCT, refused, status=409),
+    Row("refused", "refused booking (full)", PRODUCT, refused, status=409, code="slot_full"),
     Row("mine_10", "my appointments, 10 past", PRODUCT, reads(MINE, "few")),
     Row("mine_2000", "my appointments, 2,000 past", PRODUCT, reads(MINE, "many")),
 )

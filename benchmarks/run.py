@@ -25,7 +25,7 @@ from benchmarks.servers import (
 )
 
 STARTS = 3
-MOST_BOOKINGS = 700  # a second, for which times are prepared
+MOST_BOOKINGS = 500  # a second, for which times are prepared
 DATABASE_NAME = "clinic"
 
 

@@ -197,7 +197,7 @@ class Server:
         return cpu_seconds(self.pid)
 
     def workers(self) -> list[dict[str, float]]:
-        """Return the memory of each worker (MiB)."""
+        """Return the memory of each worker (MB)."""
         return [memory(pid) for pid in children(self.pid)]
 
 
