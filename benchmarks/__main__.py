@@ -28,9 +28,15 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=2, help="of each row in each round")
+    parser.add_argument(
+        "--minutes", type=float, default=11, help="after which no round begins; 0 for no limit"
+    )
     parser.add_argument("--appointments", type=int, default=500_000, help="visits of the seed")
     parser.add_argument("--against", default=BEFORE, help="revision that stood before; '' for none")
     parser.add_argument("--small", type=int, default=0, help="visits of a second, small database")
+    parser.add_argument(
+        "--requests", type=int, default=0, help="over which the memory is watched, at least"
+    )
     parser.add_argument("--doctors", type=int, default=0, help="of the seed; by default its own")
     parser.add_argument("--audit-events", type=int, default=0, help="of each visit of the seed")
     parser.add_argument("--no-bursts", action="store_true", help="leave out races and sign-ins")

@@ -16,7 +16,7 @@ from benchmarks.generator import Failed, address, host_of, http_request
 from benchmarks.rounds import Bench, Place
 from benchmarks.rows import PRODUCT, ROWS, SMALL, Row
 
-TRIES = 7  # of each page on each database, after one that warms it
+TRIES = 5  # of each page on each database, after one that warms it
 MOST_MS = 150  # of server time, for a page of staff
 MOST_GROWTH = 1.15
 Results = Mapping[str, Any]

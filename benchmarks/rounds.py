@@ -10,7 +10,7 @@ from benchmarks import generator, limits
 from benchmarks.data import Clinic
 from benchmarks.database import Database, is_counted
 from benchmarks.generator import Failed, Load, Sending
-from benchmarks.rows import DATABASE, PRODUCT, Row
+from benchmarks.rows import CALLS, DATABASE, PRODUCT, Row
 from benchmarks.servers import Server
 
 MOST_A_SECOND = 2500  # bookings that are prepared for a second of a row
@@ -91,6 +91,16 @@ class Bench:
             place.clinic.use(load.sent + 1, of_one=row.books == "one")
             place.clinic.acknowledged += load.created
         return load, (after[0] - before[0], after[1] - before[1])
+
+    def send_until(self, number: int) -> None:
+        """Read free slots at the product until it has answered so many requests in all."""
+        row = next(each for each in CALLS if each.name == "slots")
+        while self.answered.get(PRODUCT, 0) < number:
+            load, _ = self.load(row, self.places[PRODUCT], 10)
+            reason = generator.refusal(load, row.status, row.clients)
+            if reason:
+                self.failures["memory"] = reason
+                return
 
     def pgbench(self, row: Row) -> dict[str, Any]:
         """Run the row's statement by pgbench on the product's database."""

@@ -43,6 +43,8 @@ class Plan:
     small: int = 0  # visits of the small database, for the growth
     audit_events: int = 0  # of each visit
     doctors: int = 0
+    minutes: float = 0  # after which no round begins
+    requests: int = 0  # over which the memory of the workers is watched, at least
 
     @classmethod
     def of(cls, asked: argparse.Namespace) -> "Plan":
@@ -64,6 +66,8 @@ class Plan:
             asked.small,
             asked.audit_events,
             asked.doctors,
+            asked.minutes,
+            asked.requests,
         )
 
     def seed(self, server: Server, visits: int) -> str:
@@ -109,13 +113,7 @@ def measure(plan: Plan, bench: Bench, results: dict[str, Any]) -> None:
     for row in rows:
         bench.probe(row)
     product = bench.places[PRODUCT]
-    say(f"{plan.rounds} rounds of {len(rows)} rows, {plan.seconds:g} s each")
-    results["memory"] = {}
-    for _ in bench.rounds(rows, plan.rounds):
-        results["memory"].setdefault("first", product.server.workers())
-        results["memory"].setdefault("before", bench.answered.get(PRODUCT, 0))
-    answered = bench.answered.get(PRODUCT, 0) - results["memory"].pop("before", 0)
-    results["memory"].update(last=product.server.workers(), requests=answered)
+    results["memory"] = rounds(plan, bench, rows)
     results["bursts"] = come_at_once(bench) if plan.with_bursts else {}
     if plan.small:
         say(f"Opening {len(product.clinic.pages)} pages on both databases")
@@ -123,6 +121,24 @@ def measure(plan: Plan, bench: Bench, results: dict[str, Any]) -> None:
     say("Checking the bookings and the invariants")
     results["checks"] = checks(bench)
     results.update(samples=bench.samples, probes=bench.probes, failures=bench.failures)
+
+
+def rounds(plan: Plan, bench: Bench, rows: list[Row]) -> dict[str, Any]:
+    """Run the rounds; return the memory of the workers after the first and at the end."""
+    workers = bench.places[PRODUCT].server.workers
+    memory, before = dict[str, Any](), 0
+    say(f"{plan.rounds} rounds of {len(rows)} rows, {plan.seconds:g} s each")
+    for turn in bench.rounds(rows, plan.rounds):
+        if turn == 0:
+            memory["first"], before = workers(), bench.answered.get(PRODUCT, 0)
+        if plan.minutes and time.monotonic() - BEGAN > 60 * plan.minutes:
+            say(f"No other round begins after {plan.minutes:g} minutes")
+            break
+    if plan.requests:
+        say(f"Sending until {plan.requests:,} requests are answered, for the memory")
+        bench.send_until(before + plan.requests)
+    memory.update(last=workers(), requests=bench.answered.get(PRODUCT, 0) - before)
+    return memory
 
 
 def come_at_once(bench: Bench) -> dict[str, Any]:
@@ -212,7 +228,7 @@ def about(plan: Plan, bench: Bench, database: Database) -> dict[str, Any]:
         "revision": revision(),
         "against": plan.against,
         "command": plan.command,
-        "rounds": plan.rounds,
+        "rounds": max((len(each) for each in bench.samples.values()), default=0),
         "row_seconds": plan.seconds,
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import documents, generator, processes, rows, targets
+from benchmarks import documents, generator, growth, processes, rows, targets
 from benchmarks.database import is_counted, parse_pgbench
 from benchmarks.figures import Spread, percentile, ratio, spread
 from benchmarks.svg import Bar, bars
@@ -187,6 +187,21 @@ def test_every_section_of_the_page_is_made() -> None:
     page = (Path(__file__).parent.parent / "docs" / documents.PAGE).read_text()
     asked = {name for _, name, _ in documents.SECTION.findall(page)}
     assert asked == {*documents.sections(results()), "growth"}
+
+
+def test_growth_compares_the_cost_on_both_databases() -> None:
+    found = results()
+    for name, cpu in (("slots", 2.2), ("small_slots", 2.0), ("book", 3.0), ("small_book", 2.0)):
+        found["samples"][name] = [{"rate": 100.0, "cpu": cpu, "p95": 9.0}]
+    size = {"ms": 40.0, "statements": 3, "buffers": 50.0}
+    found["pages"] = {"/admin/": {"large": size, "small": size, "growth": 1.0}}
+    lines = [line for line in growth.section(found).splitlines() if "|" in line]
+    verdicts = {
+        line.split(" | ")[0].strip("| "): line.split(" | ")[-1].strip("| ") for line in lines
+    }
+    assert verdicts["200 free slots of a doctor, 14 days"] == "yes"
+    assert verdicts["book with a key"] == "**no**"
+    assert verdicts["`/admin/`"] == "yes"
 
 
 def test_the_plots_are_well_formed_and_name_their_rows() -> None:
