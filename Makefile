@@ -8,7 +8,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-stress test-all drill drill-short bench pictures lint format lock clean audit sbom mutants hops clients
+.PHONY: help run test test-stress test-all drill drill-short bench bench-growth pictures lint format lock clean audit sbom mutants hops clients
 
 # A stamp says that these requirements are installed for this Python. Its name has their checksum,
 # so that neither a clone's file times nor a change of branch mislead. It is made last, so that half
@@ -119,8 +119,14 @@ drill-short: $(DEV)  ## run every drill once at small size, both databases at on
 
 # Its own PostgreSQL and servers on 127.0.0.1, in temporary folders that go away at the end. An
 # interrupted run leaves nothing.
-bench: $(DEV)  ## measure the product beside its yardsticks: 15 minutes (ARGS="--rows noop,book --rounds 3")
-	@$(BIN)/python -u -m benchmarks $(ARGS)
+bench: $(DEV)  ## measure calls beside yardsticks: 15 minutes, needs wrk (ARGS="--rows noop,book --rounds 3")
+	@$(BIN)/python -u -m benchmarks --publish $(ARGS)
+
+# Half a million and 10 million visits, 5 audit events each, side by side: hours, and 40 GB of disk.
+GROWTH := --appointments 10000000 --small 500000 --audit-events 5 --against "" --minutes 0 --requests 100000
+
+bench-growth: $(DEV)  ## measure what grows with the data: a drill of hours (ARGS="--appointments 1000000")
+	@$(BIN)/python -u -m benchmarks --publish $(GROWTH) $(ARGS)
 
 # The pictures of the docs, of the demo's clinic on a day that never changes.
 pictures: $(DEV)  ## remake docs/pictures/ in the browser (CHROMIUM=)

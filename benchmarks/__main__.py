@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import documents, generator, report
+from benchmarks import documents, generator, growth, report
 from benchmarks.generator import Failed
 from benchmarks.run import Plan, run
 
@@ -28,8 +28,17 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=2, help="of each row in each round")
+    parser.add_argument(
+        "--minutes", type=float, default=11, help="after which no round begins; 0 for no limit"
+    )
     parser.add_argument("--appointments", type=int, default=500_000, help="visits of the seed")
     parser.add_argument("--against", default=BEFORE, help="revision that stood before; '' for none")
+    parser.add_argument("--small", type=int, default=0, help="visits of a second, small database")
+    parser.add_argument(
+        "--requests", type=int, default=0, help="over which the memory is watched, at least"
+    )
+    parser.add_argument("--doctors", type=int, default=0, help="of the seed; by default its own")
+    parser.add_argument("--audit-events", type=int, default=0, help="of each visit of the seed")
     parser.add_argument("--no-bursts", action="store_true", help="leave out races and sign-ins")
     parser.add_argument("--json", type=Path, default=ROOT / "var/bench/results.json")
     parser.add_argument("--publish", action="store_true", help="write docs/performance.*")
@@ -61,9 +70,20 @@ def write(results: dict[str, Any], asked: argparse.Namespace) -> None:
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=1, sort_keys=True) + "\n"
     asked.json.write_text(text)
-    if asked.publish:
-        (ROOT / "docs/performance.json").write_text(text)
-        documents.publish(results, ROOT / "docs")
+    if asked.publish and not asked.rows:  # the page has all rows or stays as it is
+        publish(results, text)
+
+
+def publish(results: dict[str, Any], text: str) -> None:
+    """Write docs/performance.json and the page, or of a run with --small the section on growth."""
+    docs = ROOT / "docs"
+    if "pages" in results:
+        (docs / "performance-growth.json").write_text(text)
+        page = docs / documents.PAGE
+        page.write_text(documents.filled(page.read_text(), {"growth": growth.section(results)}))
+    else:
+        (docs / "performance.json").write_text(text)
+        documents.publish(results, docs)
 
 
 if __name__ == "__main__":

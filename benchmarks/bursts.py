@@ -76,7 +76,7 @@ def races(bench: Bench) -> dict[str, Any]:
 def sign_ins(bench: Bench, bursts: int = BURSTS) -> dict[str, Any]:
     """Let 32 accounts sign in at once, several times, while others read free slots.
 
-    Returns the growth of the workers' memory at its highest (MiB), and the others' p95 (ms) while
+    Returns the growth of the workers' memory at its highest (MB), and the others' p95 (ms) while
     nothing else runs and during the bursts.
     """
     place = bench.places[PRODUCT]
@@ -150,7 +150,7 @@ class Readers:
 
 
 def total_memory(place: Place) -> float:
-    """Return MiB of all workers together, shared pages counted once."""
+    """Return MB of all workers together, shared pages counted once."""
     return sum(worker["pss"] for worker in place.server.workers())
 
 

@@ -27,6 +27,7 @@ class Clinic:
     booked: int = 0
     booked_of_one: int = 0
     acknowledged: list[int] = field(default_factory=list)
+    later_page: str = ""  # of the search, once the links that lead to it were followed
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -48,7 +49,8 @@ class Clinic:
         pairs = (self.of_one if of_one else self.book)[used : used + number]
         if not pairs:
             raise Failed("Too few free times were prepared for so many bookings.")
-        host, people, size = host_of(base), self.tokens, len(self.tokens)
+        people = self.tokens_of_one if of_one else self.tokens
+        host, size = host_of(base), len(people)
         return [
             self.booking(host, path, pair, people[(used + n) % size], used + n, reason)
             for n, pair in enumerate(pairs)
@@ -63,10 +65,10 @@ class Clinic:
 
     def refused(self, base: str, number: int) -> list[bytes]:
         """Return bookings of full times, by people in turn."""
-        host, size = host_of(base), len(self.tokens)
-        path = "/api/appointment/book/{}/"
+        host, path = host_of(base), "/api/appointment/book/{}/"
+        people, full = self.tokens_refused, self.full
         return [
-            self.booking(host, path, self.full[n % len(self.full)], self.tokens[n % size], n)
+            self.booking(host, path, full[n % len(full)], people[n % len(people)], n)
             for n in range(number)
         ]
 
@@ -92,15 +94,18 @@ class Clinic:
         ]
 
 
-def seed(server: Server, appointments: int, audit_events: int = 0) -> str:
-    """Migrate the server's database and fill it; return a sentence on how."""
+def seed(server: Server, appointments: int, **more: int) -> str:
+    """Migrate the server's database and fill it; return a sentence on how.
+
+    `more`: other options of seed_load, left out where they are 0.
+    """
     server.manage("migrate", "--verbosity=0")
     server.manage("createcachetable")
     if not appointments:
         return "without a seed"
     words = ["seed_load", "--appointments", str(appointments)]
-    if audit_events:
-        words += ["--audit-events", str(audit_events)]
+    for option, number in more.items():
+        words += [f"--{option.replace('_', '-')}", str(number)] if number else []
     # Production refuses invented visits. The command prints its progress.
     server.run("manage.py", *words, is_shown=True, ENVIRONMENT="demo")
     return f"seeded by manage.py {' '.join(words)}"

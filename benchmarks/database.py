@@ -5,7 +5,7 @@ disk rather than in memory: a commit waits until the disk has it.
 """
 
 import os
-import subprocess
+import subprocess  # nosec B404  # it starts servers
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +20,7 @@ from tests import binaries, scratch
 from tests.drills.cluster import Cluster
 from tests.programs import Programs, Unusable
 
-DISK = "/var/tmp"  # a disk on every system, where /tmp may be memory
+DISK = "/var/tmp"  # a disk on every system, where /tmp may be memory  # nosec B108
 # fsync, synchronous_commit and full_page_writes stay as PostgreSQL has them: on.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -48,7 +48,7 @@ class Database(Cluster):
 
     def cpu_seconds(self) -> float:
         """Return the CPU that all its processes have used."""
-        assert self._process is not None
+        assert self._process is not None  # nosec B101  # a condition of the bench itself
         return cpu_seconds(self._process.pid)
 
     def durability(self) -> dict[str, str]:
@@ -88,7 +88,7 @@ class Database(Cluster):
         command = [str(self.program("pgbench")), "-n", "-M", "prepared", "-j", "1"]
         command += ["-c", str(clients), "-T", str(max(1, round(seconds))), "-f", "/dev/stdin"]
         command += [self.url(database)]
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603  # fixed words
             command, input=script, capture_output=True, text=True, check=False, timeout=600
         )
         if done.returncode or "failed" not in done.stdout:

@@ -205,7 +205,7 @@ def bursts(results: Results) -> str:
         waits = f"{each['others_p95']:.0f} ms, idle {each['others_idle_p95']:.0f} ms"
         lines.append(
             f"{each['clients']} sign-ins at once, {each['bursts']} times: "
-            f"{each['memory_more']:.0f} MiB more, the slowest {each['slowest']:.0f} ms; "
+            f"{each['memory_more']:.0f} MB more, the slowest {each['slowest']:.0f} ms; "
             f"p95 of {each['others']} other answers {waits}."
         )
     memory = results["memory"]
@@ -214,7 +214,7 @@ def bursts(results: Results) -> str:
         for when in ("first", "last")
     }
     lines.append(
-        f"Memory of the workers, MiB (shared pages divided): {sizes['first']} after one round, "
+        f"Memory of the workers, MB (shared pages divided): {sizes['first']} after one round, "
         f"{sizes['last']} after {memory['requests']:,} more requests."
     )
     lines.append(f"Ready after {', '.join(f'{each:.1f}' for each in results['start'])} s.")

@@ -8,8 +8,7 @@ corrects for coordinated omission), which makes p95 and p99 rather too high than
 import json
 import os
 import shutil
-import subprocess
-import time
+import subprocess  # nosec B404  # it starts servers
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +63,7 @@ def require_wrk() -> str:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for words in (["update"], ["-y", "install", "--no-install-recommends", "wrk"]):
             command = ["apt-get", "-qq", *words]
-            subprocess.run(command, env=environment, capture_output=True, check=False, timeout=300)
+            subprocess.run(command, env=environment, capture_output=True, check=False, timeout=300)  # nosec B603  # fixed words
         found = shutil.which("wrk")
     if found is None:
         raise Failed(MISSING)
@@ -83,19 +82,30 @@ def http_request(
     return "\r\n".join([*lines, "", ""]).encode() + data
 
 
-def run(
-    base: str, requests: Iterable[bytes], folder: Path, *, clients: int, seconds: float, once: bool
-) -> Load:
-    """Send the requests from so many clients for so long, and return what they got."""
+@dataclass(frozen=True)
+class Sending:
+    """How requests are sent: by so many clients at once, for so many seconds.
+
+    `once`: send none twice. `code`: what every answer must say; others count with the status 0.
+    """
+
+    clients: int
+    seconds: float
+    once: bool = False
+    code: str = ""
+
+
+def run(base: str, requests: Iterable[bytes], folder: Path, sending: Sending) -> Load:
+    """Send the requests, and return what they got."""
     file = folder / "requests"
     file.write_bytes(SEPARATOR.join(requests))
-    rounded = max(1, round(seconds))  # wrk counts whole seconds
-    command = [require_wrk(), "-t1", f"-c{clients}", f"-d{rounded}s", "--timeout", "10s"]
-    command += ["-s", str(SCRIPT), base, "--", str(file), "once" if once else "cycle"]
-    before = time.process_time(), children_cpu()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    used = children_cpu() - before[1]
-    return parse(done.stdout, done.stderr, used)
+    seconds = max(1, round(sending.seconds))  # wrk counts whole seconds
+    command = [require_wrk(), "-t1", f"-c{sending.clients}", f"-d{seconds}s", "--timeout", "10s"]
+    command += ["-s", str(SCRIPT), base, "--", str(file)]
+    command += ["once" if sending.once else "cycle", sending.code]
+    before = children_cpu()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)  # nosec B603  # fixed words
+    return parse(done.stdout, done.stderr, children_cpu() - before)
 
 
 def children_cpu() -> float:
@@ -123,7 +133,7 @@ def address(number: int) -> str:
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
-def headers_of(number: int, token: str = "", **more: str) -> dict[str, str]:
+def headers_of(number: int, token: str = "", **more: str) -> dict[str, str]:  # nosec B107  # none by default
     """Return the headers that the proxy sends for a client, who may be signed in."""
     found = {"X-Forwarded-For": address(number), "X-Forwarded-Proto": "https"}
     found["Accept"] = "application/json"
@@ -146,7 +156,7 @@ def refusal(load: Load, expected: int, clients: int) -> str:
     others = load.others_than(expected)
     if others:
         return f"answers {others} instead of {expected} from {clients} clients: {load.refused}"
-    return "" if load.requests else "no answer"
+    return "" if load.requests else "no answer in the time of the row"
 
 
 def repeated(records: Sequence[bytes], number: int) -> list[bytes]:

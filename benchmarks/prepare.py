@@ -23,19 +23,27 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 from django.utils import timezone
+from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.plugins.otp_static.models import StaticDevice
 from knox.models import AuthToken, get_digest_token
 
 from accounts.models import Device, User
 from appointment.models import Appointment, AppointmentEvent
+from benchmarks.staff_pages import pages
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
 
-PASSWORD = "a passphrase of the bench"
+PASSWORD = "a passphrase of the bench"  # nosec B105  # of invented people
 PEOPLE = 6000  # who book in turn
+# Others, whose visits do not overlap those: who book with one doctor, and who find only full times.
+PEOPLE_OF_ONE, REFUSED = 2000, 1000
 DOCTORS = 40  # with whom they book in turn
 OF_EACH = 20  # accounts with few, and with many past visits
 FEW, MANY = 10, 2000
@@ -75,7 +83,7 @@ class Clinic:
 
     # --- People ---
 
-    def people(self, number: int, name: str, password: str = "") -> list[Patient]:
+    def people(self, number: int, name: str, password: str = "") -> list[Patient]:  # nosec B107  # none by default
         """Create verified accounts with a profile each."""
         users = User.objects.bulk_create(
             User(
@@ -125,6 +133,7 @@ class Clinic:
                 [slot.doctor_id, slot.pk] for slots in zip(*each, strict=True) for slot in slots
             ],
             "of_one": [[one.pk, slot.pk] for slot in self.busy_days(one, of_one)],
+            "tokens_of_one": self.tokens(self.people(PEOPLE_OF_ONE, "other")),
         }
 
     def for_refusals(self) -> dict[str, Any]:
@@ -133,7 +142,8 @@ class Clinic:
         slots = self.busy_days(doctor, FULL + 100)
         for slot, holder in zip(slots, self.people(FULL, "holder"), strict=False):
             Appointment.objects.book_own(holder.user, doctor.pk, slot_id=slot.pk)
-        return {"full": [[doctor.pk, slot.pk] for slot in slots[:FULL]]}
+        tokens = self.tokens(self.people(REFUSED, "late"))
+        return {"full": [[doctor.pk, slot.pk] for slot in slots[:FULL]], "tokens_refused": tokens}
 
     def for_races(self) -> dict[str, Any]:
         """Fifteen times with one place each, and 64 people."""
@@ -222,6 +232,23 @@ class Clinic:
             "limit_location": self.location.pk,
         }
 
+    def for_staff(self) -> dict[str, Any]:
+        """A superuser who is signed in to the admin with a code, and the pages to open."""
+        user = User.objects.create_superuser("staff@bench.example", None)
+        device = StaticDevice.objects.create(user=user, name="bench")
+        session: Any = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session[DEVICE_ID_SESSION_KEY] = device.persistent_id
+        session.save()
+        known = Patient.objects.exclude(last_name="Ruiz").order_by("pk").first()
+        name = known.last_name if known else "Ruiz"
+        return {
+            "cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}",
+            "pages": pages(user, name, self.location.pk),
+        }
+
     def sizes(self) -> dict[str, int]:
         """Count what the database holds."""
         models = (Appointment, AppointmentEvent, Slot, Schedule, Doctor, Patient, User)
@@ -247,6 +274,7 @@ def main() -> None:
         ):
             found.update(made)
     found.update(clinic.for_refusals())
+    found.update(clinic.for_staff())
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-MIB = 1024  # KiB
+MB = 1000**2 / 1024  # KiB
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def children(root: int) -> list[int]:
 
 
 def memory(pid: int) -> dict[str, float]:
-    """Return MiB of a process: `rss`, all its pages, and `pss`, its share of the pages.
+    """Return MB of a process: `rss`, all its pages, and `pss`, its share of the pages.
 
     The pages that a worker shares with its siblings since the fork count in `rss` of each.
     """
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     sizes = {line.split(":")[0]: line.split()[1] for line in lines[1:]}
-    return {"rss": int(sizes["Rss"]) / MIB, "pss": int(sizes["Pss"]) / MIB}
+    return {"rss": int(sizes["Rss"]) / MB, "pss": int(sizes["Pss"]) / MB}

@@ -9,12 +9,12 @@ from typing import Any
 from benchmarks import generator, limits
 from benchmarks.data import Clinic
 from benchmarks.database import Database, is_counted
-from benchmarks.generator import Failed, Load
-from benchmarks.rows import DATABASE, PRODUCT, Row
+from benchmarks.generator import Failed, Load, Sending
+from benchmarks.rows import CALLS, DATABASE, PRODUCT, Row
 from benchmarks.servers import Server
 
 MOST_A_SECOND = 2500  # bookings that are prepared for a second of a row
-PROBED = 40  # requests whose statements are counted
+WARMING, PROBED = 10, 30  # requests before the statements of a request are counted, and then
 
 
 @dataclass
@@ -74,6 +74,7 @@ class Bench:
             "generator_cpu": load.generator_cpu,
         }
         per_request = {name: 1000 * cpu / load.requests for name, cpu in shown.items()}
+        per_request["cpu"] = per_request["server_cpu"] + per_request["database_cpu"]
         latencies = {name: getattr(load, name) for name in ("p50", "p95", "p99", "max")}
         return {"rate": load.rate, "requests": load.requests, **latencies, **per_request}
 
@@ -82,14 +83,8 @@ class Bench:
         number = int(MOST_A_SECOND * seconds) if row.books else 4000
         requests = row.requests(place.clinic, place.server, number)
         before = place.server.cpu_seconds(), self.database.cpu_seconds()
-        load = generator.run(
-            place.server.base,
-            requests,
-            self.folder,
-            clients=row.clients,
-            seconds=seconds,
-            once=bool(row.books),
-        )
+        sending = Sending(row.clients, seconds, bool(row.books), row.code)
+        load = generator.run(place.server.base, requests, self.folder, sending)
         after = place.server.cpu_seconds(), self.database.cpu_seconds()
         self.answered[row.side] = self.answered.get(row.side, 0) + load.requests
         if row.books:
@@ -97,14 +92,24 @@ class Bench:
             place.clinic.acknowledged += load.created
         return load, (after[0] - before[0], after[1] - before[1])
 
+    def send_until(self, number: int) -> None:
+        """Read free slots at the product until it has answered so many requests in all."""
+        row = next(each for each in CALLS if each.name == "slots")
+        while self.answered.get(PRODUCT, 0) < number:
+            load, _ = self.load(row, self.places[PRODUCT], 10)
+            reason = generator.refusal(load, row.status, row.clients)
+            if reason:
+                self.failures["memory"] = reason
+                return
+
     def pgbench(self, row: Row) -> dict[str, Any]:
         """Run the row's statement by pgbench on the product's database."""
         place = self.places[PRODUCT]
         before = self.database.cpu_seconds()
         script = limits.script(str(row.requests), place.clinic)
         found = self.database.pgbench(script, place.database, row.clients, self.seconds)
-        if found.get("failures"):
-            raise Failed(f"{found['failures']:.0f} transactions of pgbench failed")
+        if found.get("failures") or not found.get("requests"):
+            raise Failed(f"pgbench reports {found}")
         used = self.database.cpu_seconds() - before
         return {**found, "database_cpu": 1000 * used / found["requests"]}
 
@@ -116,34 +121,38 @@ class Bench:
         if row.side == DATABASE or row.name in self.failures:
             return
         try:
-            for is_counted_now in (False, True):  # the first requests warm the connections
-                if is_counted_now:
-                    self.database.forget_statements()
-                statuses = send_one_by_one(self, row, place, PROBED)
+            send_one_by_one(row, place, WARMING)
+            self.database.forget_statements()
+            statuses = send_one_by_one(row, place, PROBED)
         except Failed as failed:
             self.failures[row.name] = str(failed)
             return
         if set(statuses) != {row.status}:
             self.failures[row.name] = f"answers {sorted(set(statuses))} instead of {row.status}"
             return
+        self.probes[row.name] = self.count(place, PROBED, with_queries=True)
+
+    def count(self, place: Place, requests: int, *, with_queries: bool = False) -> dict[str, Any]:
+        """Return statements and buffers a request since the counts were forgotten."""
         found = self.database.statements(place.database)
         counted = [each for each in found if is_counted(each["query"])]
-        self.probes[row.name] = {
-            "statements": sum(each["calls"] for each in counted) / PROBED,
-            "with_transactions": sum(each["calls"] for each in found) / PROBED,
-            "buffers": float(sum(each["buffers"] for each in found)) / PROBED,
-            "queries": [
+        counts: dict[str, Any] = {
+            "statements": sum(each["calls"] for each in counted) / requests,
+            "buffers": float(sum(each["buffers"] for each in found)) / requests,
+        }
+        if with_queries:
+            counts["queries"] = [
                 {
-                    "calls": each["calls"] / PROBED,
-                    "buffers": float(each["buffers"]) / PROBED,
+                    "calls": each["calls"] / requests,
+                    "buffers": float(each["buffers"]) / requests,
                     "query": " ".join(each["query"].split())[:300],
                 }
                 for each in found[:25]
-            ],
-        }
+            ]
+        return counts
 
 
-def send_one_by_one(bench: Bench, row: Row, place: Place, number: int) -> list[int]:
+def send_one_by_one(row: Row, place: Place, number: int) -> list[int]:
     """Send so many requests of a row, one after the other; return the statuses."""
     requests = row.requests(place.clinic, place.server, number + 1)
     with place.server.connection() as connection:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PRODUCT, YARDSTICK, BEFORE, DATABASE = "product", "yardsticks", "before", "database"
+SMALL = "small"  # the product on a database of half a million visits, in `make bench-growth`
 CLIENTS = 16
 BOOK = "/api/appointment/book/{}/"
 SLOTS = "/api/doctor/doctors/{list_doctor}/available-slots/"
@@ -23,7 +24,7 @@ class Row:
 
     `requests`: makes the requests from the clinic, the server and a number; for pgbench the name of
     its script. `books`: the list that its bookings use up: "" for none. `is_timed`: whether the
-    rounds measure it; else only its statements are counted.
+    rounds measure it; else only its statements are counted. `code`: what every answer must say.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Row:
     status: int = 200
     books: str = ""
     is_timed: bool = True
+    code: str = ""
 
 
 def reads(path: str, people: str = "", **headers: str) -> Requests:
@@ -58,13 +60,14 @@ def unchanged(path: str) -> Requests:
 
 
 def later_page(clinic: Any, server: Any, number: int) -> list[bytes]:
-    """Return the requests for the page that 25 links `next` lead to."""
-    path = f"{SEARCH}?page_size=100"
-    for _ in range(25):
+    """Return the requests for the page that 25 links `next` lead to, or the last one before."""
+    path = clinic.later_page or f"{SEARCH}?page_size=100"
+    for _ in range(0 if clinic.later_page else 25):
         following = server.json(path)["next"]
         if not following:
             break
         path = following[following.index(SEARCH) :]
+    clinic.later_page = path
     return clinic.reads(server.base, path)
 
 
@@ -139,7 +142,7 @@ CALLS = (
         201,
         "one",
     ),
-    Row("refused", "refused booking (full)", PRODUCT, refused, status=409),
+    Row("refused", "refused booking (full)", PRODUCT, refused, status=409, code="slot_full"),
     Row("mine_10", "my appointments, 10 past", PRODUCT, reads(MINE, "few")),
     Row("mine_2000", "my appointments, 2,000 past", PRODUCT, reads(MINE, "many")),
 )

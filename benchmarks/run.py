@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bursts, data, verify
+from benchmarks import bursts, data, growth, verify
 from benchmarks.database import Database, running
 from benchmarks.generator import Failed
 from benchmarks.rounds import Bench, Place
-from benchmarks.rows import BEFORE, DATABASE, PRODUCT, YARDSTICK, Row, chosen
+from benchmarks.rows import BEFORE, DATABASE, PRODUCT, SMALL, YARDSTICK, Row, chosen
 from benchmarks.servers import (
     YARDSTICKS_WSGI,
     Server,
@@ -25,7 +25,7 @@ from benchmarks.servers import (
 )
 
 STARTS = 3
-MOST_BOOKINGS = 700  # a second, for which times are prepared
+MOST_BOOKINGS = 500  # a second, for which times are prepared
 DATABASE_NAME = "clinic"
 
 
@@ -40,12 +40,19 @@ class Plan:
     against: str
     with_bursts: bool
     command: str
+    small: int = 0  # visits of the small database, for the growth
+    audit_events: int = 0  # of each visit
+    doctors: int = 0
+    minutes: float = 0  # after which no round begins
+    requests: int = 0  # over which the memory of the workers is watched, at least
 
     @classmethod
     def of(cls, asked: argparse.Namespace) -> "Plan":
         """Return the plan of the options."""
         rows = chosen(asked.rows)
         is_whole = not asked.rows
+        if asked.small:
+            rows = [*rows, *growth.small_twins(rows)]
         return cls(
             tuple(row for row in rows if asked.against or row.side != BEFORE),
             asked.rounds,
@@ -54,12 +61,24 @@ class Plan:
             asked.against if any(row.side == BEFORE for row in rows) else "",
             is_whole and not asked.no_bursts,
             f"python -m benchmarks --rounds {asked.rounds} --seconds {asked.seconds:g} "
-            f"--appointments {asked.appointments}",
+            f"--appointments {asked.appointments}"
+            + (f" --small {asked.small}" if asked.small else ""),
+            asked.small,
+            asked.audit_events,
+            asked.doctors,
+            asked.minutes,
+            asked.requests,
         )
+
+    def seed(self, server: Server, visits: int) -> str:
+        """Fill the server's database with so many visits; return a sentence on how."""
+        more = {"audit_events": self.audit_events * visits, "doctors": self.doctors}
+        return data.seed(server, visits, **more)
 
     def times_needed(self, books: str) -> int:
         """Return how many free times the bookings of these rows may need."""
-        rows = sum(row.books == books and row.side != BEFORE for row in self.rows)
+        apart = (BEFORE, SMALL)  # on databases of their own
+        rows = sum(row.books == books and row.side not in apart for row in self.rows)
         return int(MOST_BOOKINGS * (rows * (self.rounds * self.seconds + 1)) + 2000)
 
 
@@ -94,17 +113,32 @@ def measure(plan: Plan, bench: Bench, results: dict[str, Any]) -> None:
     for row in rows:
         bench.probe(row)
     product = bench.places[PRODUCT]
-    say(f"{plan.rounds} rounds of {len(rows)} rows, {plan.seconds:g} s each")
-    results["memory"] = {}
-    for _ in bench.rounds(rows, plan.rounds):
-        results["memory"].setdefault("first", product.server.workers())
-        results["memory"].setdefault("before", bench.answered.get(PRODUCT, 0))
-    answered = bench.answered.get(PRODUCT, 0) - results["memory"].pop("before", 0)
-    results["memory"].update(last=product.server.workers(), requests=answered)
+    results["memory"] = rounds(plan, bench, rows)
     results["bursts"] = come_at_once(bench) if plan.with_bursts else {}
+    if plan.small:
+        say(f"Opening {len(product.clinic.pages)} pages on both databases")
+        results["pages"] = growth.open_pages(bench)
     say("Checking the bookings and the invariants")
     results["checks"] = checks(bench)
     results.update(samples=bench.samples, probes=bench.probes, failures=bench.failures)
+
+
+def rounds(plan: Plan, bench: Bench, rows: list[Row]) -> dict[str, Any]:
+    """Run the rounds; return the memory of the workers after the first and at the end."""
+    workers = bench.places[PRODUCT].server.workers
+    memory, before = dict[str, Any](), 0
+    say(f"{plan.rounds} rounds of {len(rows)} rows, {plan.seconds:g} s each")
+    for turn in bench.rounds(rows, plan.rounds):
+        if turn == 0:
+            memory["first"], before = workers(), bench.answered.get(PRODUCT, 0)
+        if plan.minutes and time.monotonic() - BEGAN > 60 * plan.minutes:
+            say(f"No other round begins after {plan.minutes:g} minutes")
+            break
+    if plan.requests:
+        say(f"Sending until {plan.requests:,} requests are answered, for the memory")
+        bench.send_until(before + plan.requests)
+    memory.update(last=workers(), requests=bench.answered.get(PRODUCT, 0) - before)
+    return memory
 
 
 def come_at_once(bench: Bench) -> dict[str, Any]:
@@ -144,7 +178,7 @@ def places(
     tree = copy_of_working_tree(folder / "product")
     product = Server("product", tree, url)
     say(f"Seeding {plan.appointments:,} visits")
-    notes.append(data.seed(product, plan.appointments))
+    notes.append(plan.seed(product, plan.appointments))
     say("Adding the people and calendars of the rows")
     clinic = data.prepare(
         product, folder / "clinic.json", plan.times_needed("many"), plan.times_needed("one")
@@ -157,6 +191,8 @@ def places(
         except Failed as failed:
             say(f"  The rows of what stood before are left out: {failed}")
             notes.append(f"without the rows of {plan.against}: {failed}")
+    if plan.small:
+        found[SMALL] = small(plan, folder, database, tree)
     yardsticks = Server("yardsticks", tree, url, YARDSTICKS_WSGI)
     found[YARDSTICK] = Place(yardsticks, clinic, DATABASE_NAME)
     try:
@@ -176,6 +212,15 @@ def before(plan: Plan, folder: Path, database: Database, product: Server, clinic
     return Place(server, clinic.copy(), "before")
 
 
+def small(plan: Plan, folder: Path, database: Database, tree: Path) -> Place:
+    """Return the place of the same code with the small database."""
+    say(f"Seeding {plan.small:,} visits beside it")
+    server = Server("small", tree, database.create_database("small"))
+    plan.seed(server, plan.small)
+    needed = plan.times_needed("many"), plan.times_needed("one")
+    return Place(server, data.prepare(server, folder / "small.json", *needed), "small")
+
+
 def about(plan: Plan, bench: Bench, database: Database) -> dict[str, Any]:
     """Return what the figures depend on."""
     sizes = bench.places[PRODUCT].clinic.found["sizes"]
@@ -183,7 +228,7 @@ def about(plan: Plan, bench: Bench, database: Database) -> dict[str, Any]:
         "revision": revision(),
         "against": plan.against,
         "command": plan.command,
-        "rounds": plan.rounds,
+        "rounds": max((len(each) for each in bench.samples.values()), default=0),
         "row_seconds": plan.seconds,
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from html import escape
 
 LABELS, PLOT, VALUES, ROW, TOP = 300, 440, 140, 26, 58
 WIDTH = LABELS + PLOT + VALUES

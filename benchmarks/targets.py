@@ -88,7 +88,7 @@ def slowest_of_race(found: Mapping[str, float], results: Results) -> float | Non
 
 
 def memory(results: Results) -> Spread | None:
-    """Return MiB of each worker at the end, shared pages counted in each."""
+    """Return MB of each worker at the end, shared pages counted in each."""
     return spread([worker["rss"] for worker in results["memory"]["last"]])
 
 

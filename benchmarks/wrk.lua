@@ -1,9 +1,10 @@
 -- Send prepared requests with wrk, count the statuses, and keep the ids of what was created.
 --
 -- Arguments: FILE (whole HTTP requests, with the byte 1 between them), then `cycle` to send them
--- again and again or `once` to stop after the last one. One thread only: the script keeps one count.
+-- again and again or `once` to stop after the last one, then a code that every answer must have in
+-- its body, or nothing. One thread only: the script keeps one count.
 
-local requests, position, is_once = {}, 0, false
+local requests, position, is_once, code = {}, 0, false, nil
 local threads = {}
 
 function setup(thread)
@@ -17,6 +18,9 @@ function init(args)
   end
   file:close()
   is_once = args[2] == "once"
+  if args[3] and args[3] ~= "" then
+    code = '"code":"' .. args[3] .. '"'
+  end
   statuses, created, exhausted, sent, refused = {}, {}, 0, 0, ""
 end
 
@@ -34,6 +38,9 @@ function request()
 end
 
 function response(status, headers, body)
+  if code and not body:find(code, 1, true) then
+    status, refused = 0, body:sub(1, 300)
+  end
   statuses[status] = (statuses[status] or 0) + 1
   if status == 201 then
     created[#created + 1] = tonumber(body:match('"id":(%d+)'))
