@@ -69,17 +69,6 @@ class DoctorQuerySet(FoldedQuerySet["Doctor"]):
             return models.Q(pk__in=())
         return models.Q(search_words__contains=f" {term.word}")
 
-    def locations_of(self, pk: int) -> list[Location]:
-        """Return the locations where this doctor has sessions.
-
-        Raises DoesNotExist if the doctor is not in this queryset.
-        """
-        of_doctor = models.Q(schedules__doctor=pk) & models.Q(schedules__doctor__in=self)
-        locations = list(Location.objects.filter(of_doctor).distinct())
-        if not locations and not self.filter(pk=pk).exists():
-            raise self.model.DoesNotExist
-        return locations
-
     # --- By site ---
 
     def at_sites_of(self, user: Any, at: datetime | None = None) -> "DoctorQuerySet":
