@@ -1,19 +1,22 @@
 """Headers of every answer: no caching, and what its page may do in the browser."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from config.csp import OF_REST_FRAMEWORK, PERMISSIONS_POLICY, STYLE_ATTRIBUTES
+from extensions.rest.conditional import REVALIDATE
 
 
 class NoStoreMiddleware:
     """Forbid caches to store any answer, and set the Permissions-Policy of pages.
 
-    Most answers hold patients' data, and free times are stale in a second. One rule covers views
-    that are added later. WhiteNoise answers static files further out, and caches may store those.
+    Most answers hold patients' data. One rule covers views that are added later. A view that gives
+    everybody the same answer may say REVALIDATE: a cache stores it, and asks each time whether it
+    still holds. WhiteNoise answers static files further out, and caches may store those.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -21,8 +24,11 @@ class NoStoreMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if "no-store" not in response.get("Cache-Control", ""):
+        stated = response.get("Cache-Control", "")
+        if stated != REVALIDATE and "no-store" not in stated:
             response["Cache-Control"] = "no-store"
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
+            del response["Content-Length"]  # of the answer that the client has, not 0
         if not is_data(response):
             response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response

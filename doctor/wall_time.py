@@ -7,7 +7,7 @@ Time zones are those of the IANA time zone database. Python reads them from the 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
@@ -105,6 +105,17 @@ def offsets_between(
             offset = changed
         at = next_week
     return found
+
+
+@lru_cache(maxsize=8_192)  # the starts and ends of some weeks: slots of many doctors share them
+def local_text(instant: datetime | str, zone: str) -> str:
+    """Return the instant in ISO 8601 with the offset of the zone, an IANA name.
+
+    A text is an instant as a database writes it, in UTC if it has no offset.
+    """
+    at = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(ZoneInfo(zone)).isoformat()
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:

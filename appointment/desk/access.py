@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from doctor.models import Doctor, Location, Schedule
+from doctor.models.free_slots import locations_of
 
 VIEW_VISITS = "appointment.view_appointment"
 ADD_VISITS = "appointment.add_appointment"
@@ -33,8 +34,7 @@ def own_doctor(user: Any) -> Doctor | None:
 
 def sites_of_doctor(doctor: Doctor) -> list[Location]:
     """Return the locations where the doctor has sessions, by name."""
-    places: list[Location] = Doctor.objects.locations_of(doctor.pk)
-    return sorted(places, key=lambda place: (place.name, place.pk))
+    return sorted(locations_of(doctor.pk), key=lambda place: (place.name, place.pk))
 
 
 def front_page(request: HttpRequest) -> str | None:

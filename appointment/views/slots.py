@@ -13,11 +13,18 @@ from accounts.audit.views import record_read
 from appointment.models import Appointment
 from appointment.models.booking import RescheduleAppointment, booking_context
 from appointment.serializers import ExplainedSlotsSerializer, SlotsQuerySerializer
-from doctor.models import Doctor, Location, Slot
+from doctor.models import Location, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.directory import earliest_today
+from doctor.models.free_slots import FreeSlots, locations_of
 from doctor.models.slot import SlotQuerySet
 from doctor.wall_time import enclosing_span, spans_of_days
+from extensions.rest.conditional import (
+    ETAG,
+    IF_NONE_MATCH,
+    NOT_MODIFIED,
+    answer_if_changed,
+)
 from patient.models import Patient
 
 
@@ -29,28 +36,34 @@ class AvailableSlotsView(APIView):
     is_public = login_is_optional = True
     permission_classes = (AllowAny,)
 
-    @extend_schema(parameters=[SlotsQuerySerializer], responses=ExplainedSlotsSerializer)
+    @extend_schema(
+        parameters=[SlotsQuerySerializer, IF_NONE_MATCH, ETAG],
+        responses={200: ExplainedSlotsSerializer, 304: NOT_MODIFIED},
+    )
     def get(self, request: Request, doctor_id: int) -> Response:
         """List the slots of a doctor that can be booked now, earliest first, on one page.
 
-        With `explain=true`, list every slot with the first reason why the caller, or the dependent
-        in `patient`, cannot book it. Without a login, only reasons that hold for all patients. With
-        `appointment` as well, the reason why that visit cannot be moved there.
+        The plain list is the same for every caller and has an ETag: with it in If-None-Match the
+        answer is 304 as long as nothing in the list has changed. With `explain=true`, list every
+        slot with the first reason why the caller, or the dependent in `patient`, cannot book it.
+        Without a login, only reasons that hold for all patients. With `appointment` as well, the
+        reason why that visit cannot be moved there.
         """
         serializer = SlotsQuerySerializer(data=request.query_params)
         serializer.is_valid(raise_exception=True)
         query, at = serializer.validated_data, timezone.now()
-        locations = Doctor.objects.active().locations_of(doctor_id)
+        locations = locations_of(doctor_id, active=True)
         first, last = serializer.dates(earliest_today(locations, at, query.get("location")))
         locations = [each for each in locations if query.get("location") in (None, each.pk)]
-        slots = Slot.objects.filter(doctor=doctor_id).between(first, last, locations)
-        slots = slots.order_by("starts_at", "pk")
+        answer = {"doctor": doctor_id, "from": first, "to": last}
         subject = self.read_subject(request, serializer)
         if query["explain"]:
-            rows = self.explain(slots, subject, at, locations, first, last).to_list(at, "reason")
-        else:
-            rows = slots.bookable_in(BookingContext(at, tuple(locations))).to_list(at)
-        return Response({"doctor": doctor_id, "from": first, "to": last, "results": rows})
+            slots = Slot.objects.filter(doctor=doctor_id).between(first, last, locations)
+            rows = self.explain(slots, subject, at, locations, first, last)
+            listed = rows.order_by("starts_at", "pk").to_list(at, "reason")
+            return Response({**answer, "results": listed})
+        free = FreeSlots.read(doctor_id, first, last, locations, at)
+        return answer_if_changed(request, answer, free, public="patient" not in query)
 
     def explain(
         self,

@@ -67,17 +67,6 @@ class DoctorQuerySet(FoldedQuerySet["Doctor"]):
             return models.Q(pk__in=())
         return models.Q(search_words__contains=f" {term.word}")
 
-    def locations_of(self, pk: int) -> list[Location]:
-        """Return the locations where this doctor has sessions.
-
-        Raises DoesNotExist if the doctor is not in this queryset.
-        """
-        here = self.order_by().filter(pk=pk, schedules__location=models.OuterRef("pk"))
-        locations = list(Location.objects.filter(models.Exists(here)))
-        if not locations and not self.filter(pk=pk).exists():
-            raise self.model.DoesNotExist
-        return locations
-
     # --- By site ---
 
     def at_sites_of(self, user: Any, at: datetime | None = None) -> "DoctorQuerySet":

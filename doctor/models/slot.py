@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import RangeOperators
 from django.core.exceptions import ValidationError
@@ -29,7 +28,7 @@ from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot_availability import called_off, closures, may_open
 from doctor.signals import slots_changed, slots_closing
-from doctor.wall_time import enclosing_span, span_anywhere, spans_of_days
+from doctor.wall_time import enclosing_span, local_text, span_anywhere, spans_of_days
 from extensions.db.batches import batches
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.locks import lock_rows
@@ -72,18 +71,10 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
     ) -> "SlotQuerySet":
         """Return slots at these locations that start on one of these days, both included.
 
-        Days are local dates of each location; None leaves the range open. The condition is on
-        the slot's own start, which is indexed, and not on the date of its session.
+        Days are local dates of each location; None leaves the range open.
         """
-        spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
-        if not spans:
-            return self.none()
-        days = (
-            Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
-            for (start, end), pks in spans.items()
-        )
-        earliest, latest = enclosing_span(spans)
-        return self.filter(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
+        days = starts_on_days(first, last, locations)
+        return self.filter(days) if days else self.none()
 
     def of_sessions_on(self, first: date, last: date | None = None) -> "SlotQuerySet":
         """Return the slots whose sessions are on these dates, both included; by default on one.
@@ -214,20 +205,49 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
         return {pk for pk, _, _ in stale}
 
 
-def serialize_slot_row(zone: str, available: int, **row: Any) -> dict[str, Any]:
-    """Return a row of `slot_rows` as the API shows it, its times with the offset of the zone.
+def starts_on_days(
+    first: date | None, last: date | None, locations: Iterable[Location]
+) -> Q | None:
+    """Return the condition of `SlotQuerySet.between`; None without a location.
 
-    A slot with a reason against it shows 0 available places.
+    It is on the slot's own start, which is indexed, and not on the date of its session.
     """
-    clock = ZoneInfo(zone)
-    times = {name: row.pop(name).astimezone(clock).isoformat() for name in TIMES}
+    spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
+    if not spans:
+        return None
+    days = (
+        Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
+        for (start, end), pks in spans.items()
+    )
+    earliest, latest = enclosing_span(spans)
+    return Q(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
+
+
+def serialize_slot_row(  # noqa: PLR0913, PLR0917  (the columns, in the order of a row)
+    zone: str,
+    id: int,
+    schedule: int,
+    location: int,
+    starts_at: datetime | str,
+    ends_at: datetime | str,
+    capacity: int,
+    available: int,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a slot as the API shows it, its times with the offset of the zone, an IANA name.
+
+    A slot with a `reason` against it shows 0 available places.
+    """
     return {
-        **{name: row.pop(name) for name in ("id", "schedule", "location")},
-        **times,
+        "id": id,
+        "schedule": schedule,
+        "location": location,
+        "starts_at": local_text(starts_at, zone),
+        "ends_at": local_text(ends_at, zone),
         "time_zone": zone,
-        "capacity": row.pop("capacity"),
-        "available": 0 if row.get("reason") else available,
-        **row,
+        "capacity": capacity,
+        "available": 0 if more.get("reason") else available,
+        **more,
     }
 
 

@@ -55,6 +55,24 @@ class Parameter(Expression):
         return "%s", (self,)
 
 
+class Parameters(Expression):
+    """The places of a list of values, for a look-up with `in`.
+
+    Of a list of Parameter, the look-up of a foreign key would convert each to a number first.
+    """
+
+    def __init__(self, parameters: list[Parameter]) -> None:
+        super().__init__(output_field=parameters[0].output_field)
+        self.parameters = parameters
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        """Return the placeholders in parentheses, with the parameters themselves as the values."""
+        return f"({', '.join(['%s'] * len(self.parameters))})", tuple(self.parameters)
+
+
 class CompiledQuery(Generic[P, Row]):
     """A function that returns a queryset, compiled; a call returns the list of its rows.
 
@@ -230,7 +248,7 @@ def _with_parameters(value: Any, numbers: Iterator[int]) -> Any:
         ]
         return Q.create(leaves, value.connector, value.negated)
     if isinstance(value, (list, tuple)):
-        return [_with_parameters(each, numbers) for each in value]
+        return Parameters([_with_parameters(each, numbers) for each in value]) if value else []
     return Parameter(next(numbers), _kind_of(value))
 
 
