@@ -14,6 +14,7 @@ It must take every value that changes, the present instant too, from its argumen
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import update_wrapper
 from itertools import count
@@ -53,6 +54,24 @@ class Parameter(Expression):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         """Return a placeholder, with the parameter itself as its value."""
         return "%s", (self,)
+
+
+class Parameters(Expression):
+    """The places of a list of values, for a look-up with `in`.
+
+    Of a list of Parameter, the look-up of a foreign key would convert each to a number first.
+    """
+
+    def __init__(self, parameters: list[Parameter]) -> None:
+        super().__init__(output_field=parameters[0].output_field)
+        self.parameters = parameters
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        """Return the placeholders in parentheses, with the parameters themselves as the values."""
+        return f"({', '.join(['%s'] * len(self.parameters))})", tuple(self.parameters)
 
 
 class CompiledQuery(Generic[P, Row]):
@@ -106,14 +125,19 @@ class CompiledUpdate(CompiledQuery[P, int]):
     The columns are a dictionary of the keyword arguments of `QuerySet.update`.
     """
 
-    def run(self, *args: P.args, **kwargs: P.kwargs) -> int:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> int:  # type: ignore[override]
         """Update the rows with these values, by one statement; return how many it found."""
+        bound = self.bind(*args, **kwargs)
+        return 0 if bound is None else bound.run()
+
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> "BoundStatement | None":
+        """Return the UPDATE with these values, to be run later; None where it can find no row."""
         values: list[Any] = []
         shape = _shape_of((*args, *kwargs.values()), values)
         queryset, columns = self._queryset(shape, args, kwargs)
         using = router.db_for_write(queryset.model)
         statement = self._statement(shape, using, _Updated(queryset, columns))
-        return 0 if statement is None else statement.update(using, values)
+        return None if statement is None else statement.bound(using, values)
 
 
 class _Updated:
@@ -145,12 +169,9 @@ class Statement:
         compiler = self._bound(connection, values)
         return list(queryset._iterable_class(_Compiled(queryset, compiler)))
 
-    def update(self, using: str, values: list[Any]) -> int:
-        """Run an UPDATE; return the number of rows that it found."""
-        connection = connections[using]
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, _bound(self.params, values, connection))
-            return cast(int, cursor.rowcount)
+    def bound(self, using: str, values: list[Any]) -> "BoundStatement":
+        """Return an UPDATE with these values."""
+        return BoundStatement(using, self.sql, _bound(self.params, values, connections[using]))
 
     def _bound(self, connection: Any, values: list[Any]) -> Any:
         """Return the compiler with these values; its SQL is not written again."""
@@ -158,6 +179,21 @@ class Statement:
         compiler.connection = connection
         compiler.as_sql = lambda *args, **kwargs: (self.sql, params)
         return compiler
+
+
+@dataclass(frozen=True)
+class BoundStatement:
+    """The SQL of a compiled UPDATE, with its values."""
+
+    using: str
+    sql: str
+    params: tuple[Any, ...]
+
+    def run(self) -> int:
+        """Run the UPDATE; return the number of rows that it found."""
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(self.sql, self.params)
+            return cast(int, cursor.rowcount)
 
 
 class _Compiled:
@@ -189,12 +225,12 @@ def compiled(build: Callable[P, "QuerySet[Any, Row]"]) -> CompiledQuery[P, Row]:
 
 def compiled_update(
     build: Callable[P, "tuple[QuerySet[Any, Any], dict[str, Any]]"],
-) -> Callable[P, int]:
+) -> CompiledUpdate[P]:
     """Compile an UPDATE: the function returns the queryset and the columns to write.
 
-    A call returns the number of rows found.
+    A call returns the number of rows found; `bind` returns the statement for a later run.
     """
-    return CompiledUpdate(build).run
+    return CompiledUpdate(build)
 
 
 def _shape_of(value: Any, values: list[Any]) -> Any:
@@ -230,7 +266,7 @@ def _with_parameters(value: Any, numbers: Iterator[int]) -> Any:
         ]
         return Q.create(leaves, value.connector, value.negated)
     if isinstance(value, (list, tuple)):
-        return [_with_parameters(each, numbers) for each in value]
+        return Parameters([_with_parameters(each, numbers) for each in value]) if value else []
     return Parameter(next(numbers), _kind_of(value))
 
 
