@@ -52,7 +52,9 @@ LOCK = re.compile(r'^SELECT .*? FROM "(\w+)" .*FOR (NO KEY )?UPDATE', re.DOTALL)
 BY_KEY = re.compile(  # LIMIT: one row needs no order; ORDER BY 1: Django's form for a lone column
     r'ORDER BY "\w+"\."id" ASC|^SELECT "\w+"\."id" AS "pk" FROM .* ORDER BY 1 ASC|LIMIT (1|21)\b'
 )
-WRITE = re.compile(r'^(?:UPDATE|DELETE FROM) "(\w+)"')
+# With the place of a slot, its UPDATE is the first part of the statement that writes the visit.
+WRITE = re.compile(r'^(?:WITH \w+ AS \()?(?:UPDATE|DELETE FROM) "(\w+)"')
+LOCKED = re.compile(r'FOR NO KEY UPDATE OF ("\w+"(?:, "\w+")+)')
 Verb = Callable[[], object]
 
 
@@ -66,6 +68,10 @@ def touched_by(verb: Verb) -> list[str]:
     """Return the first `lock <table>` or `change <table>` of each table of ORDER, as they come."""
     touched: dict[str, str] = {}
     for sql in statements(verb):
+        if several := LOCKED.search(sql):  # PostgreSQL locks the rows in this order
+            for table in re.findall(r"\w+", several[1]):
+                touched.setdefault(table, f"lock {table}")
+            continue
         for how, pattern in (("lock", LOCK), ("change", WRITE)):
             if match := pattern.match(sql):
                 touched.setdefault(match[1], f"{how} {match[1]}")

@@ -24,6 +24,7 @@ from appointment.models.event import LIVE
 from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.doctor import DoctorQuerySet
+from extensions.db.inserts import insert_together
 from patient.models import PatientQuerySet
 from patient.tests.factories import PatientFactory
 from tests import race_bodies
@@ -62,12 +63,13 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
     """All 20 find the slot empty. No constraint stops it: each writes that one place is taken."""
     read = after_all(20, Slot.objects.get)
 
-    def take(self: Slot, context: BookingContext) -> None:
+    def take(self: Slot, context: BookingContext, rows: Any) -> None:
         slot = read(pk=self.pk)
         if refusal := slot.refusal(context=context):
             raise refusal
         slot.taken += 1
         slot.save(update_fields=["taken"])
+        insert_together(rows)
 
     monkeypatch.setattr(Slot, "take", take)
     seen = lost(partial(race_bodies.assert_five_win, 20))
@@ -79,10 +81,11 @@ def test_the_database_refuses_the_sixth_place_that_no_code_guards(monkeypatch: P
     """No code guards the count, so doctor_slot_taken_within_capacity has to stop it."""
     read = after_all(20, Slot.objects.get)
 
-    def take(self: Slot, context: BookingContext) -> None:
+    def take(self: Slot, context: BookingContext, rows: Any) -> None:
         if refusal := read(pk=self.pk).refusal(context=context):
             raise refusal
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
+        insert_together(rows)
 
     monkeypatch.setattr(Slot, "take", take)
     assert "doctor_slot_taken_within_capacity" in lost(partial(race_bodies.assert_five_win, 20))

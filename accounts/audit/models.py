@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
 from accounts.fields import name_that_day
+from extensions.db.inserts import KeyOf, insert_together
 from extensions.db.triggers import purging
 
 ROWS_PER_PURGE = 1000  # deleted in one transaction
@@ -28,24 +29,35 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     ) -> None:
         """Record in the current transaction what the caller does with these patients' data.
 
-        Adds one event for each patient, in one statement. `of`: the row, or the model of a list.
+        Adds one event for each patient, in one statement. The arguments are those of `unsaved`.
+        """
+        events = self.unsaved(action, of, patients, **known)
+        if len(events) == 1:
+            insert_together(events)  # bulk_create would open a transaction: two statements more
+        else:
+            self.bulk_create(events)
+
+    def unsaved(
+        self,
+        action: str,
+        of: models.Model | type[models.Model],
+        patients: Iterable[Any] = (None,),
+        **known: Any,
+    ) -> "list[AuditEvent]":
+        """Return the events that `record` would add, for a verb that inserts them with other rows.
+
+        `of`: the row, or the model of a list. A row without a key is inserted with the events.
         `patients`: patients, None for one who is unknown or erased, or keys if `role` is given.
         `known`: columns of the events. `actor` replaces the caller. `role` sets the actor's role;
         `otherwise` is their role towards a patient who is not their own (see `AuditEvent.role_of`).
         """
         kind = of._meta.concrete_model._meta.label_lower  # type: ignore[union-attr]
-        row = None if isinstance(of, type) else of.pk
+        row = None if isinstance(of, type) else of.pk or KeyOf(of)
         context = current_context()
-        events: list[Any] = [
+        return [
             AuditEvent.build(context, patient, action, **{"kind": kind, "object_id": row, **known})
             for patient in patients
         ]
-        if len(events) == 1:
-            events[0].save(
-                force_insert=True
-            )  # bulk_create would open a transaction: two statements more
-        else:
-            self.bulk_create(events)
 
     def access_log_of(self, patients: Any) -> "AuditEventQuerySet":
         """Return the events that patients may see of their own records.

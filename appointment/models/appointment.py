@@ -31,8 +31,10 @@ from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
 from appointment.models.work_list_scopes import WorkListScopes
 from doctor.models import Doctor, Location, Slot
+from doctor.models.booking_rules import BookingContext
 from doctor.wall_time import span_anywhere
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
+from extensions.db.inserts import insert_together
 from extensions.db.retry import retry_on_stale_lock
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
@@ -149,7 +151,7 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
         as `Appointment.book`. Locks the user, the patient, then the slot.
         """
         wanted = {"pk": slot_id} if schedule_id is None else {"schedule": schedule_id}
-        slots = Slot.objects.filter(doctor=doctor, doctor__is_active=True, **wanted)
+        slots = Q(doctor=doctor, doctor__is_active=True, **wanted)
         appointment = self.model(reason=reason, booked_by=user)
         booking = BookAppointment(appointment, timezone.now())
         with booking.transaction():
@@ -378,7 +380,7 @@ class Appointment(Lifecycle):
         booking = BookAppointment(self, at or timezone.now(), waive, squeeze_in=squeeze_in)
         with booking.transaction():
             self.patient = Patient.objects.lock(self.patient_id)
-            booking.book(Slot.objects.of_key(self.slot_id))
+            booking.book(Q(pk=self.slot_id))
         return self
 
     @retry_on_stale_lock
@@ -447,13 +449,20 @@ class Appointment(Lifecycle):
         if listed and not self.is_to_rebook:
             raise Appointment.DoesNotExist
 
-    def save_booked(self, slot: Slot, at: datetime) -> None:
-        """Insert the appointment and its event; `BookAppointment` has taken its place in `slot`."""
+    def save_booked(self, slot: Slot, at: datetime, context: BookingContext | None = None) -> None:
+        """Insert the appointment, its event and its audit event.
+
+        With a `context`, PostgreSQL takes the place in `slot` by the same statement; this raises as
+        `Slot.take`. Without one, `BookAppointment` has taken it.
+        """
         self._copy_slot(slot)
         self.status, self.created_at = LIVE, at
-        self.save(force_insert=True)
-        override = self.override_reason
-        self._record(Kind.BOOKED, self.booked_by, at, "", to_slot=slot.pk, override_reason=override)
+        details = {"to_slot": slot.pk, "override_reason": self.override_reason}
+        rows = [self, *self._events(Kind.BOOKED, self.booked_by, at, "", **details)]
+        if context is None:
+            insert_together(rows)
+        else:
+            slot.take(context=context, rows=rows)
 
     def save_moved(
         self, old: Slot, new: Slot, by: User | None, at: datetime, override_reason: str
@@ -516,7 +525,11 @@ class Appointment(Lifecycle):
         self.starts_at, self.ends_at = slot.starts_at, slot.ends_at
         self.date = timezone.localdate(slot.starts_at, ZoneInfo(slot.location.time_zone))
 
-    def _record(
+    def _record(self, *args: Any, **kwargs: Any) -> None:
+        """Insert the rows of `_events`."""
+        insert_together(self._events(*args, **kwargs))
+
+    def _events(
         self,
         kind: Kind,
         by: User | None,
@@ -524,10 +537,10 @@ class Appointment(Lifecycle):
         from_status: str = LIVE,
         to_status: str = LIVE,
         **details: Any,
-    ) -> None:
-        """Record a verb twice: as an event of the appointment and as an audit event."""
+    ) -> list[models.Model]:
+        """Return what records a verb, unsaved: an event of the appointment and an audit event."""
         role = self._role_of(by, kind, bool(details.get("override_reason")))
-        AppointmentEvent.objects.create(
+        event = AppointmentEvent(
             appointment=self,
             kind=kind,
             actor=by,
@@ -539,7 +552,8 @@ class Appointment(Lifecycle):
             **details,
         )
         action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
-        AuditEvent.objects.record(action, self, [self.patient], actor=by, role=str(role))
+        audit = AuditEvent.objects.unsaved(action, self, [self.patient], actor=by, role=str(role))
+        return [event, *audit]
 
     def _role_of(
         self, by: User | None, kind: Kind = Kind.CANCELED, overrides: bool = False

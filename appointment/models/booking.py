@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, Exists, F, Q, QuerySet, Value
+from django.db.models import CharField, Exists, Q, Value
 
 from appointment.exceptions import NotCancelable
 from appointment.models.acting import (
@@ -24,6 +25,7 @@ from appointment.models.acting import (
     acts_as_staff,
     lock_patient_for,
 )
+from appointment.models.event import LIVE
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from doctor.exceptions import (
     REFUSALS,
@@ -36,8 +38,10 @@ from doctor.exceptions import (
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
 from doctor.models.slot import SlotQuerySet
+from extensions.db.compiled import compiled
 from extensions.db.constraints import violates
 from extensions.db.retry import StaleLock
+from extensions.db.transactions import after_rollback, atomic
 from extensions.exceptions import DomainError
 from patient.models import Patient
 
@@ -78,7 +82,8 @@ def booking_context(
     locks of the user and the patient.
     """
     locations = tuple(locations)
-    relevant = Q(ends_at__gt=at) | Q(starts_at__lt=window[1], ends_at__gt=window[0])
+    ends, starts = "appointments__ends_at__gt", "appointments__starts_at__lt"
+    relevant = Q(**{ends: at}) | Q(**{starts: window[1], ends: window[0]})
     of_account, at_cap = _visits_of_account(patient, at, relevant)
     own = [visit for visit in of_account if visit.patient == patient.pk]
     others = [visit for visit in own if visit.pk != exclude_appointment]
@@ -105,10 +110,8 @@ def _visits_of_account(patient: Patient, at: datetime, relevant: Q) -> tuple[lis
     MAX_AHEAD_PER_ACCOUNT allows, and MAX_AHEAD_UNVERIFIED if its address is not verified. A setting
     of 0 lifts the cap. A patient without an account has none.
     """
-    whose = Q(patient__user=patient.user_id) if patient.user_id else Q(patient=patient.pk)
-    rows = patient.appointments.model.objects.active().filter(whose, relevant)
-    rows = rows.annotate(verified_at=F("patient__user__email_verified_at"))
-    visits = [LiveVisit(*row) for row in rows.values_list(*LiveVisit._fields)]
+    whose = Q(user=patient.user_id) if patient.user_id else Q(pk=patient.pk)
+    visits = [LiveVisit(*row) for row in _live_visits(whose, relevant)]
     ahead = [visit for visit in visits if visit.ends_at > at]
     caps = [settings.MAX_AHEAD_PER_ACCOUNT]
     if ahead and ahead[0].verified_at is None:
@@ -171,11 +174,11 @@ class PlaceRequest:
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
-            with transaction.atomic():
+            with atomic():
                 yield
         except SlotFull as full:
-            alternatives = self._alternatives()
-            raise SlotFull(full.message, full.staff_message, alternatives=alternatives) from full
+            after_rollback(partial(self._add_alternatives, full.extra))
+            raise
         except IntegrityError as error:
             for constraint, domain_error in CONSTRAINT_ERRORS.items():
                 if violates(error, constraint):
@@ -197,7 +200,7 @@ class PlaceRequest:
         if visit.patient_id != expected:
             raise StaleLock
 
-    def load_candidates(self, slots: QuerySet[Slot]) -> None:
+    def load_candidates(self, wanted: Q) -> None:
         """Set `candidates` to these slots, and `context`; raises Slot.DoesNotExist without any.
 
         A slot at a site that the staff `by` do not see looks absent. Raises PermissionDenied if
@@ -206,10 +209,8 @@ class PlaceRequest:
         if self.waive:
             self._acts_as_staff()
         if self.sites is not None:
-            slots = slots.filter(location__in=self.sites)
-        in_line = self.appointment.patient.waitlist_entries.filter(status__in=IN_LINE)
-        found: Any = slots.select_related("doctor", "location").annotate(waits=Exists(in_line))
-        self.candidates = list(found.order_by("starts_at", "pk"))
+            wanted &= Q(location__in=sorted(self.sites))
+        self.candidates = _candidates(wanted, self.appointment.patient.pk)
         if not self.candidates:
             raise Slot.DoesNotExist
         self.waits = self.candidates[0].waits  # type: ignore[attr-defined]  # annotated
@@ -244,11 +245,12 @@ class PlaceRequest:
         visit = self.appointment
         return booking_context(visit.patient, self.at, locations, window, visit.pk, self.waive)
 
-    def _alternatives(self) -> list[dict[str, Any]]:
-        """Return up to three other slots of the doctor that the patient can book, as API rows."""
+    def _add_alternatives(self, extra: dict[str, Any]) -> None:
+        """Add up to three other slots of the doctor that the patient can book, as API rows."""
         wanted = self.candidates[0]
         window = (wanted.starts_at, wanted.ends_at)
-        return wanted.alternatives(self._context(Location.objects.all(), window), self.sites)
+        context = self._context(_locations(), window)
+        extra["alternatives"] = wanted.alternatives(context, self.sites)
 
 
 @dataclass
@@ -293,8 +295,8 @@ class BookAppointment(PlaceRequest):
             raise StaleLock from None
         self.appointment.patient = entry.patient
 
-    def book(self, slots: QuerySet[Slot], *, earliest: bool = False) -> Any:
-        """Take a place in the only slot, or the `earliest` that the rules allow; save the visit.
+    def book(self, wanted: Q, *, earliest: bool = False) -> Any:
+        """Take a place in the wanted slot, or the `earliest` of them that can be booked; save it.
 
         Raises Slot.DoesNotExist where there is no such slot, and the first booking rule that
         refuses it, as one of `doctor.exceptions.REFUSALS`. With `squeeze_in`, raises
@@ -303,26 +305,23 @@ class BookAppointment(PlaceRequest):
         self.by = self.appointment.booked_by
         if self.squeeze_in:
             self._check_squeeze_in()
-        self.load_candidates(slots)
+        self.load_candidates(wanted)
         if self.waits and not self.locked:
             self.lock_places(slot.pk for slot in self.candidates)
+        slot, context = self.candidates[0], None
         if earliest:
             slot = self._take_earliest()
+        elif self.squeeze_in:
+            self._squeeze_into(slot)
+        elif self.waits:
+            slot.take(context=self.context)
         else:
-            slot = self.candidates[0]
-            self._take(slot)
+            context = self.context  # nothing comes between the place and the visit: one statement
         freed = self.leave_line(slot) if self.waits else []
-        self.appointment.save_booked(slot, self.at)
+        self.appointment.save_booked(slot, self.at, context)
         if freed:
             slot.offers.offer_places(freed, self.at)
         return self.appointment
-
-    def _take(self, slot: Slot) -> None:
-        """Take a place in the slot by the rules, or squeeze the patient in."""
-        if self.squeeze_in:
-            self._squeeze_into(slot)
-        else:
-            slot.take(context=self.context)
 
     def _check_squeeze_in(self) -> None:
         """Raise PermissionDenied unless `by` may act as staff, ValidationError without a reason."""
@@ -356,7 +355,10 @@ class BookAppointment(PlaceRequest):
         for slot in possible:
             try:
                 with transaction.atomic():  # releases the slot's lock when the take fails
-                    self._take(slot)
+                    if self.squeeze_in:
+                        self._squeeze_into(slot)
+                    else:
+                        slot.take(context=self.context)
                 return slot
             except (DomainError, Slot.DoesNotExist):
                 reasons[slot.pk] = "full"  # another patient took the place since it was read
@@ -405,7 +407,7 @@ class RescheduleAppointment(PlaceRequest):
             old, new = self._lock_slots(to)
             if when_locked:
                 when_locked()
-            self.load_candidates(Slot.objects.of_key(new.pk))
+            self.load_candidates(Q(pk=new.pk))
             if self.sites is not None and old.location_id not in self.sites:
                 raise Slot.DoesNotExist
             old.release()
@@ -507,5 +509,31 @@ class RestoreAppointment(PlaceRequest):
         self.refuse_other_visits()
         if not any(visit.has_times_of(slot) for slot in slots):
             raise SlotClosed
-        self.load_candidates(Slot.objects.of_key(visit.slot_id))
+        self.load_candidates(Q(pk=visit.slot_id))
         self.candidates[0].take(context=self.context)
+
+
+# --- Statements, compiled once --------------------------------------------------------------------
+
+
+@compiled
+def _live_visits(whose: Q, relevant: Q) -> Any:
+    """Read the LiveVisits of these patients."""
+    rows = Patient.objects.filter(whose, relevant, appointments__status=LIVE)
+    visit = ("pk", "slot", "starts_at", "ends_at", "location")
+    columns = [f"appointments__{name}" for name in visit]
+    return rows.order_by().values_list(*columns, "pk", "user__email_verified_at")
+
+
+@compiled
+def _candidates(wanted: Q, patient: int) -> Any:
+    """Read the wanted slots, the earliest first, and whether the patient `waits` for anything."""
+    in_line = Patient.objects.filter(pk=patient, waitlist_entries__status__in=IN_LINE)
+    slots = Slot.objects.filter(wanted).annotate(waits=Exists(in_line))
+    named = slots.select_related("doctor", "location").defer("doctor__bio")
+    return named.order_by("starts_at", "pk")
+
+
+@compiled
+def _locations() -> Any:
+    return Location.objects.all()

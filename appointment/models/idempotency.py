@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import models, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from appointment.exceptions import IdempotencyKeyReused
+from extensions.db.compiled import compiled_update
+from extensions.db.inserts import insert_unless_present
+from extensions.db.retry import StaleLock, retry_on_stale_lock
+from extensions.db.transactions import one_transaction
 from extensions.rest.idempotency import Answer
 from patient.models import Patient
 
@@ -24,9 +29,14 @@ class PatientAnswer(Answer):
     patient: int | None = None
 
 
+class _KeyExpired(Exception):
+    """The key was first used so long ago that it can be used again."""
+
+
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     """Idempotency keys; `answer` handles a request at most once for each."""
 
+    @retry_on_stale_lock
     def answer(
         self, user: User, key: str, fingerprint: str, work: Callable[[], PatientAnswer]
     ) -> PatientAnswer:
@@ -35,31 +45,68 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         Both in one transaction: a second request with the key waits at the unique constraint until
         the first commits, and then gets the same response. If `work` raises or the process dies,
         the key stays unused and the second request calls `work`. Raises IdempotencyKeyReused for
-        another fingerprint. Locks the key before `work` locks anything.
+        another fingerprint. Locks the key before `work` locks anything. `work` lets each error
+        through, since the verbs in it set no savepoint.
         """
-        return cast(PatientAnswer, self.answer_unless_none(user, key, fingerprint, work))
+        answer = self._answer_once(one_transaction, user, key, fingerprint, work)
+        return cast(PatientAnswer, answer)
 
     def answer_unless_none(
         self, user: User, key: str, fingerprint: str, work: Callable[[], Answer | None]
     ) -> Answer | None:
-        """Do as `answer`; if `work` returns None, commit what it did and leave the key unused."""
+        """Do as `answer`; if `work` returns None, commit what it did and leave the key unused.
+
+        `work` may handle the errors of verbs: each verb in it has a savepoint.
+        """
+        return self._answer_once(transaction.atomic, user, key, fingerprint, work)
+
+    def _answer_once(
+        self,
+        begin: Callable[[], Any],
+        user: User,
+        key: str,
+        fingerprint: str,
+        work: Callable[[], Answer | None],
+    ) -> Answer | None:
+        """Store the response of `work` with the key, in the transaction that `begin` opens."""
         at = timezone.now()
-        # Outside the transaction: an erasure, which locks the user first, may want this row. `work`
-        # locks the user, and the two would deadlock.
-        self.filter(user=user, key=key).expired(at).delete()
-        with transaction.atomic():
-            defaults = {"fingerprint": fingerprint, "created_at": at}
-            row, is_new = self.get_or_create(user=user, key=key, defaults=defaults)
-            if not is_new:
-                return row.replay(fingerprint)
-            answer = work()
-            if answer is None:
-                self.filter(pk=row.pk).delete()
-                return None
-            columns = {"status": answer.status, "body": answer.body, "location": answer.location}
-            patient = getattr(answer, "patient", None)
-            self.filter(pk=row.pk).update(patient=patient, **columns)
-            return answer
+        try:
+            with begin():
+                return self._answer(user, key, fingerprint, work, at)
+        except _KeyExpired:
+            # Outside the transaction: an erasure, which locks the user first, may want this row.
+            # `work` locks the user, and the two would deadlock.
+            self.filter(user=user, key=key).expired(at).delete()
+        with begin():
+            return self._answer(user, key, fingerprint, work, at)
+
+    def _answer(
+        self,
+        user: User,
+        key: str,
+        fingerprint: str,
+        work: Callable[[], Answer | None],
+        at: datetime,
+    ) -> Answer | None:
+        row = self.model(user=user, key=key, fingerprint=fingerprint, created_at=at)
+        if not insert_unless_present(row):
+            return self._present(user, key, at).replay(fingerprint)
+        answer = work()
+        if answer is None:
+            self.filter(pk=row.pk).delete()
+            return None
+        patient = getattr(answer, "patient", None)
+        _store_answer(row.pk, answer.status, answer.body, answer.location, patient)
+        return answer
+
+    def _present(self, user: User, key: str, at: datetime) -> "IdempotencyKey":
+        """Return the row of a used key; raises _KeyExpired if it can be used again."""
+        row = self.filter(user=user, key=key).first()
+        if row is None:  # deleted since the INSERT found it: with the patient, or as expired
+            raise StaleLock
+        if row.created_at <= at - KEPT_FOR:
+            raise _KeyExpired
+        return row
 
     def expired(self, at: datetime) -> "IdempotencyKeyQuerySet":
         """Keys that were first used 24 hours or more before the instant."""
@@ -110,6 +157,14 @@ class IdempotencyKey(models.Model):
         if self.fingerprint != fingerprint or self.status is None:
             raise IdempotencyKeyReused
         return PatientAnswer(self.status, self.body, self.location, True, self.patient_id)
+
+
+@compiled_update
+def _store_answer(
+    key: int, status: int, body: str, location: str, patient: int | None
+) -> tuple[QuerySet[IdempotencyKey], dict[str, Any]]:
+    columns = {"status": status, "body": body, "location": location, "patient": patient}
+    return IdempotencyKey.objects.filter(pk=key), columns
 
 
 def save_form_once(user: User, key: str, save: Callable[[], Answer | None]) -> Answer | None:

@@ -328,7 +328,7 @@ class WaitlistEntry(models.Model):
             offer = self._acceptable_offer(by, at)
             booking.lock_places([offer.slot_id])
             self._end_offer(offer, at)
-            booked: Appointment = booking.book(Slot.objects.of_key(offer.slot_id))
+            booked: Appointment = booking.book(Q(pk=offer.slot_id))
         return booked
 
     def decline(self, by: User | None = None, at: datetime | None = None) -> None:

@@ -21,7 +21,7 @@ from doctor.models.directory import Location
 from doctor.wall_time import Span, instant_of
 from extensions.db.batches import batches
 
-__all__ = ["REASONS", "WAIVABLE", "BookingContext", "Span", "places_left"]
+__all__ = ["REASONS", "WAIVABLE", "BookingContext", "Span", "first_failure", "places_left"]
 
 SPANS_AT_ONCE = 100  # spans in one OR: SQLite limits the depth of an expression to 1000
 
@@ -66,8 +66,13 @@ class BookingContext:
 
     def reason(self) -> Any:
         """Return a CASE expression: the first reason why a slot cannot be booked, or null."""
-        whens = [When(~q, then=Value(str(name))) for name, q in self.conditions.items()]
-        return Case(*whens, default=None, output_field=CharField(null=True))
+        return first_failure((Value(name), q) for name, q in self.conditions.items())
+
+
+def first_failure(conditions: Iterable[tuple[Any, Q]]) -> Any:
+    """Return a CASE expression: the first reason whose condition is false for a slot, or null."""
+    whens = [When(~q, then=reason) for reason, q in conditions]
+    return Case(*whens, default=None, output_field=CharField(null=True))
 
 
 def places_left(at: datetime) -> Any:

@@ -1,6 +1,6 @@
 """Slots: spans of a doctor's time with places that patients book."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -22,7 +22,7 @@ from doctor.exceptions import (
     SlotFull,
     SlotInPast,
 )
-from doctor.models.booking_rules import BookingContext, places_left
+from doctor.models.booking_rules import BookingContext, first_failure, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
@@ -30,7 +30,9 @@ from doctor.models.slot_availability import called_off, closures, may_open
 from doctor.signals import slots_changed, slots_closing
 from doctor.wall_time import enclosing_span, local_text, span_anywhere, spans_of_days
 from extensions.db.batches import batches
+from extensions.db.compiled import compiled, compiled_update
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
+from extensions.db.inserts import insert_together
 from extensions.db.locks import lock_rows
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
@@ -38,6 +40,7 @@ from extensions.formats import instant_text
 TIMES = ("starts_at", "ends_at")
 PLACES = ("taken", "capacity", "extra_places")
 A_DAY = timedelta(days=1)
+MOST_ALTERNATIVES = 3
 MOST_PLACES = 1000  # of a slot, places that staff have added included
 NO_MORE_PLACES = f"A time has at most {MOST_PLACES} places, and this one has as many."
 
@@ -382,8 +385,15 @@ class Slot(models.Model):
         """Whether what is taken fits in this many places and those that staff have added."""
         return self.taken <= capacity + self.extra_places
 
-    def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
+    def take(
+        self,
+        at: datetime | None = None,
+        context: BookingContext | None = None,
+        rows: Sequence[models.Model] = (),
+    ) -> None:
         """Take one place, by the booking rules in the context or for anyone at the instant.
+
+        `rows`: rows to insert with it, by the same statement on PostgreSQL (`insert_together`).
 
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`, or DoesNotExist
         if the slot is no longer at the time that was read: `repair_times` moves slots. One
@@ -395,14 +405,21 @@ class Slot(models.Model):
         lapsed = self.hold_lapses_at is not None and self.hold_lapses_at <= context.at
         if lapsed and not self.extra_places:  # else the place goes back to the staff who added one
             self.lock().offers.end_lapsed(self, context.at)
+        elif self.taken >= self.capacity:  # as read: most callers need not wait for the row
+            self._refuse(context)
+        update = _taking.bind(self.pk, self.starts_at, self.ends_at, context.guard)
+        if not update or not (insert_together(rows, update) if rows else update.run()):
+            self._refuse(context)
+            raise SlotFull
+
+    def _refuse(self, context: BookingContext) -> None:
+        """Raise the first reason against the stored slot, if there is one, as `take` does."""
         times = {"starts_at": self.starts_at, "ends_at": self.ends_at}
-        as_read = Slot.objects.filter(pk=self.pk, **times)
-        row = as_read.bookable_in(context).filter(taken__lt=F("capacity"))
-        if not row.update(taken=F("taken") + 1):
-            refusal = self.refusal(context=context)
-            if refusal is None and not as_read.exists():
-                raise Slot.DoesNotExist
-            raise refusal or SlotFull
+        refusal = self.refusal(context=context)
+        if refusal is None and not Slot.objects.filter(pk=self.pk, **times).exists():
+            raise Slot.DoesNotExist
+        if refusal is not None:
+            raise refusal
 
     def lock(self) -> "Slot":
         """Lock the row until the transaction ends and return it as stored; raises DoesNotExist."""
@@ -468,29 +485,50 @@ class Slot(models.Model):
         Raises DoesNotExist if the slot is gone.
         """
         context = context or self._context_for_anyone(at)
-        reasons = Slot.objects.filter(pk=self.pk).reasons(context)
-        if not reasons:
+        found = _reason_against(self.pk, list(context.conditions), context.guard)
+        if not found:
             raise Slot.DoesNotExist
-        reason = reasons[self.pk]
+        [reason] = found
         return REFUSALS[reason]() if reason else None
 
     def alternatives(
-        self, context: BookingContext, sites: frozenset[int] | None = None, limit: int = 3
+        self, context: BookingContext, sites: frozenset[int] | None = None
     ) -> list[dict[str, Any]]:
-        """Return other slots of the doctor, bookable in the context, as the API shows them.
+        """Return up to three other slots of the doctor, bookable in the context, as API rows.
 
         Slots from this slot's start on come first, then earlier ones; the soonest first in each
         part. `sites`: keys of the only locations that count.
         """
-        others = Slot.objects.filter(doctor=self.doctor_id).bookable_in(context)
-        if sites is not None:
-            others = others.filter(location__in=sites)
-        later = others.filter(starts_at__gte=self.starts_at).order_by("starts_at", "pk")
-        earlier = others.filter(starts_at__lt=self.starts_at).order_by("starts_at", "pk")
-        found: list[dict[str, Any]] = later[:limit].to_list(context.at, "doctor")
-        if len(found) < limit:
-            found += earlier[: limit - len(found)].to_list(context.at, "doctor")
-        return found
+        wanted = context.guard if sites is None else context.guard & Q(location__in=sorted(sites))
+        rows = _alternatives(self.doctor_id, wanted, self.starts_at, context.at, True)
+        if len(rows) < MOST_ALTERNATIVES:
+            rows += _alternatives(self.doctor_id, wanted, self.starts_at, context.at, False)
+        return [serialize_slot_row(**row) for row in rows[:MOST_ALTERNATIVES]]
 
     def _context_for_anyone(self, at: datetime | None) -> BookingContext:
         return BookingContext(at or timezone.now(), (self.location,))
+
+
+# --- Statements, compiled once --------------------------------------------------------------------
+
+
+@compiled_update
+def _taking(
+    pk: int, starts_at: datetime, ends_at: datetime, guard: Q
+) -> tuple[SlotQuerySet, dict[str, Any]]:
+    as_read = Slot.objects.filter(guard, pk=pk, starts_at=starts_at, ends_at=ends_at)
+    return as_read.filter(taken__lt=F("capacity")), {"taken": F("taken") + 1}
+
+
+@compiled
+def _reason_against(pk: int, reasons: list[str], guard: Q) -> Any:
+    """Return the first of the reasons against the slot; the conditions are the parts of `guard`."""
+    reason = first_failure(zip(reasons, guard.children, strict=True))
+    return Slot.objects.filter(pk=pk).values_list(reason, flat=True)
+
+
+@compiled
+def _alternatives(doctor: int, wanted: Q, start: datetime, at: datetime, later: bool) -> Any:
+    side = Q(starts_at__gte=start) if later else Q(starts_at__lt=start)
+    slots = Slot.objects.filter(wanted, side, doctor=doctor).order_by("starts_at", "pk")
+    return slots[:MOST_ALTERNATIVES].slot_rows(at, "doctor")

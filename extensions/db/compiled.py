@@ -14,6 +14,7 @@ It must take every value that changes, the present instant too, from its argumen
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import update_wrapper
 from itertools import count
@@ -124,14 +125,19 @@ class CompiledUpdate(CompiledQuery[P, int]):
     The columns are a dictionary of the keyword arguments of `QuerySet.update`.
     """
 
-    def run(self, *args: P.args, **kwargs: P.kwargs) -> int:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> int:  # type: ignore[override]
         """Update the rows with these values, by one statement; return how many it found."""
+        bound = self.bind(*args, **kwargs)
+        return 0 if bound is None else bound.run()
+
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> "BoundStatement | None":
+        """Return the UPDATE with these values, to be run later; None where it can find no row."""
         values: list[Any] = []
         shape = _shape_of((*args, *kwargs.values()), values)
         queryset, columns = self._queryset(shape, args, kwargs)
         using = router.db_for_write(queryset.model)
         statement = self._statement(shape, using, _Updated(queryset, columns))
-        return 0 if statement is None else statement.update(using, values)
+        return None if statement is None else statement.bound(using, values)
 
 
 class _Updated:
@@ -163,12 +169,9 @@ class Statement:
         compiler = self._bound(connection, values)
         return list(queryset._iterable_class(_Compiled(queryset, compiler)))
 
-    def update(self, using: str, values: list[Any]) -> int:
-        """Run an UPDATE; return the number of rows that it found."""
-        connection = connections[using]
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, _bound(self.params, values, connection))
-            return cast(int, cursor.rowcount)
+    def bound(self, using: str, values: list[Any]) -> "BoundStatement":
+        """Return an UPDATE with these values."""
+        return BoundStatement(using, self.sql, _bound(self.params, values, connections[using]))
 
     def _bound(self, connection: Any, values: list[Any]) -> Any:
         """Return the compiler with these values; its SQL is not written again."""
@@ -176,6 +179,21 @@ class Statement:
         compiler.connection = connection
         compiler.as_sql = lambda *args, **kwargs: (self.sql, params)
         return compiler
+
+
+@dataclass(frozen=True)
+class BoundStatement:
+    """The SQL of a compiled UPDATE, with its values."""
+
+    using: str
+    sql: str
+    params: tuple[Any, ...]
+
+    def run(self) -> int:
+        """Run the UPDATE; return the number of rows that it found."""
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(self.sql, self.params)
+            return cast(int, cursor.rowcount)
 
 
 class _Compiled:
@@ -207,12 +225,12 @@ def compiled(build: Callable[P, "QuerySet[Any, Row]"]) -> CompiledQuery[P, Row]:
 
 def compiled_update(
     build: Callable[P, "tuple[QuerySet[Any, Any], dict[str, Any]]"],
-) -> Callable[P, int]:
+) -> CompiledUpdate[P]:
     """Compile an UPDATE: the function returns the queryset and the columns to write.
 
-    A call returns the number of rows found.
+    A call returns the number of rows found; `bind` returns the statement for a later run.
     """
-    return CompiledUpdate(build).run
+    return CompiledUpdate(build)
 
 
 def _shape_of(value: Any, values: list[Any]) -> Any:

@@ -9,6 +9,8 @@ from typing import ParamSpec, TypeVar
 import psycopg2
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
+from extensions.db.transactions import in_one_transaction
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -103,8 +105,9 @@ retry_on_conflict = retry(is_conflict, attempts=attempts_outside_transaction, wa
 
 # StaleLock: run the function again. Use it above `transaction.atomic`: the rollback releases the
 # locks taken so far, and the next attempt locks all rows in their order. The caller gets the error
-# only if the rows changed during all ten attempts.
-retry_on_stale_lock = retry(is_stale_lock, attempts=lambda: 10)
+# only if the rows changed during all ten attempts. Inside `one_transaction` there is no savepoint
+# to return to: the function that began it is run again.
+retry_on_stale_lock = retry(is_stale_lock, attempts=lambda: 1 if in_one_transaction() else 10)
 
 
 def _sqlstate(error: BaseException | None) -> str:

@@ -52,8 +52,26 @@ class Answer:
         headers = {"Location": self.location} if self.location else {}
         if self.is_replay:
             headers[REPLAYED] = "true"
-        data = json.loads(self.body) if self.body else None
-        return Response(data, self.status, headers=headers)
+        return StoredResponse(self.body, self.status, headers=headers)
+
+
+class StoredResponse(Response):
+    """A response whose body is JSON text already; only another format than JSON is rendered."""
+
+    def __init__(self, text: str, status: int, headers: dict[str, str]) -> None:
+        super().__init__(None, status, headers=headers)
+        self.text = text
+
+    @property
+    def rendered_content(self) -> Any:
+        """Return the text as it is, or in the format that the client asked for."""
+        renderer: Any = self.accepted_renderer
+        plain = renderer.media_type == self.accepted_media_type == JSONRenderer.media_type
+        if self.text and plain:
+            self["Content-Type"] = JSONRenderer.media_type
+            return self.text.encode()
+        self.data = json.loads(self.text) if self.text else None
+        return super().rendered_content
 
 
 Handler = Callable[..., Response]

@@ -15,6 +15,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
+from extensions.db.compiled import compiled
 from extensions.db.constraints import violates
 from extensions.db.expressions import AmongKeys, AmongRows
 from extensions.db.fields import (
@@ -40,6 +41,10 @@ from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
 TOO_MANY_DEPENDENTS = f"An account books for at most {MAX_DEPENDENTS} dependents."
+# The columns of an account that no verb of a patient reads.
+UNUSED = tuple(
+    f"user__{name}" for name in ("password", "search_words", "last_name_key", "first_name_key")
+)
 Action = AuditEvent.Action
 COMPARED_AT_ONCE = 100  # patients of an import; SQLite limits the depth of a condition
 DEPENDENT_WITHOUT_ACCOUNT = "A dependent needs an account that books for them."
@@ -168,7 +173,8 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
         """
         if pk is None:
             raise self.model.DoesNotExist
-        lock_rows(User.objects.filter(patients=pk))
+        for patient in _lock_with_account(models.Q(pk=pk)):
+            return patient
         return _only(lock_rows(self.filter(pk=pk)))
 
     def lock_for(self, user: User, patient_id: int | None = None) -> "Patient":
@@ -177,6 +183,9 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
         Creates the own profile, with the account's names, if it is missing. Raises DoesNotExist for
         a patient of another user, as for one who does not exist.
         """
+        own_or_named = {"is_dependent": False} if patient_id is None else {"pk": patient_id}
+        for patient in _lock_with_account(models.Q(user=user.pk, **own_or_named)):
+            return patient
         _lock_account(user.pk)
         if patient_id is not None:
             return _only(lock_rows(self.cared_for_by(user).filter(pk=patient_id)))
@@ -465,6 +474,19 @@ def _names_and_births(patients: Iterable[Patient]) -> models.Q:
             rows += [(*order, born.isoformat()) for order in (names, names[::-1])]
     columns = ("last_name_key", "first_name_key", "date_of_birth")
     return models.Q(AmongRows(columns, rows, date_of_birth="date"))
+
+
+@compiled
+def _lock_with_account(whose: models.Q) -> PatientQuerySet:
+    """Lock the account, then the patient, by one statement; none without an account.
+
+    PostgreSQL locks the rows of a result one after the other in the order of `of`. If another
+    transaction has changed one of them meanwhile, it reads both again, and leaves them out if the
+    patient has another account by now.
+    """
+    has_account = models.Q(user__date_joined__isnull=False)  # an inner join: only such a row locks
+    rows = Patient.objects.filter(whose, has_account).select_related("user").defer(*UNUSED)
+    return rows.order_by("pk").select_for_update(no_key=True, of=("user", "self"))
 
 
 def _lock_account(pk: int) -> None:

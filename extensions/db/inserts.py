@@ -1,0 +1,164 @@
+"""INSERT statements that Django does not write: of one row unless it is there, of several rows.
+
+The columns and values are those that `Model.save(force_insert=True)` would write; no signal of a
+save is sent.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django.db import connections, models, router
+from django.db.models.constants import OnConflict
+from django.db.models.sql import InsertQuery
+
+from extensions.db.compiled import BoundStatement
+
+
+class KeyOf:
+    """The place of the key of a row that `insert_together` writes earlier in the same call."""
+
+    def __init__(self, row: models.Model) -> None:
+        self.row = row
+
+
+def insert_unless_present(row: models.Model) -> bool:
+    """Insert the row and set its key; return False where a unique constraint has another row.
+
+    Waits for a transaction that has inserted such a row, until its end. One statement, without a
+    savepoint: an INSERT that fails would abort the transaction on PostgreSQL.
+    """
+    using = router.db_for_write(type(row))
+    connection = connections[using]
+    sql, fields = _insert_sql(type(row), row.pk is not None, using, OnConflict.IGNORE)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _values(row, fields, connection))
+        found = cursor.fetchone()
+    if found is None:
+        return False
+    _mark_saved(row, found[0], using)
+    return True
+
+
+def insert_together(rows: Sequence[models.Model], after: BoundStatement | None = None) -> bool:
+    """Insert these rows and set their keys.
+
+    With `after`, an UPDATE of one row, only if that finds its row; else this returns False. A
+    foreign key to an earlier row, or a KeyOf it, becomes its key. On PostgreSQL it is one
+    statement, in which each row is selected from those before it: so they are written, and their
+    locks taken, in this order. Elsewhere it is one statement each.
+    """
+    using = router.db_for_write(type(rows[0]))
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return _insert_one_by_one(rows, after, using)
+    values: list[Any] = [] if after is None else [*after.params]
+    shape = []
+    for row in rows:
+        fields = _fields(type(row), row.pk is not None)
+        given = [_reference(row, field, rows) for field in fields]
+        positions = tuple(
+            rows.index(each.row) if isinstance(each, KeyOf) else None for each in given
+        )
+        shape.append((type(row), row.pk is not None, positions))
+        plain = [field for field, at in zip(fields, positions, strict=True) if at is None]
+        values += _values(row, plain, connection)
+    sql = _together_sql(tuple(shape), using, "" if after is None else after.sql)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        keys = cursor.fetchone()
+    if keys is None:
+        return False
+    for row, key in zip(rows, keys, strict=True):
+        _mark_saved(row, key, using)
+    _set_references(rows)
+    return True
+
+
+def _insert_one_by_one(
+    rows: Sequence[models.Model], after: BoundStatement | None, using: str
+) -> bool:
+    if after is not None and not after.run():
+        return False
+    connection = connections[using]
+    for row in rows:
+        _set_references(rows)
+        sql, fields = _insert_sql(type(row), row.pk is not None, using)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _values(row, fields, connection))
+            _mark_saved(row, cursor.fetchone()[0], using)
+    return True
+
+
+def _reference(row: Any, field: Any, rows: Sequence[Any]) -> KeyOf | None:
+    """Return a KeyOf the row of `rows` to which this field of the row refers, if it does."""
+    value = getattr(row, field.attname)
+    if isinstance(value, KeyOf):
+        return value
+    if value is None and field.is_relation and field.is_cached(row):
+        target = field.get_cached_value(row)
+        return KeyOf(target) if any(target is each for each in rows) else None
+    return None
+
+
+def _set_references(rows: Sequence[Any]) -> None:
+    """Set the keys that are known by now in the columns that refer to earlier rows."""
+    for row in rows:
+        for field in _fields(type(row), False):
+            if reference := _reference(row, field, rows):
+                setattr(row, field.attname, reference.row.pk or reference)
+
+
+@cache
+def _fields(model: type[models.Model], has_key: bool) -> "list[models.Field[Any, Any]]":
+    """Return the fields of all columns; without the key, if the database makes it."""
+    fields = model._meta.local_concrete_fields
+    return [field for field in fields if has_key or not field.primary_key]
+
+
+def _values(row: Any, fields: Any, connection: Any) -> list[Any]:
+    """Return the values of these fields as the database takes them."""
+    return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+
+
+@cache
+def _insert_sql(
+    model: type[models.Model], has_key: bool, using: str, on_conflict: OnConflict | None = None
+) -> "tuple[str, list[models.Field[Any, Any]]]":
+    """Return the SQL that inserts one row and returns its key, and the fields of its values."""
+    fields = _fields(model, has_key)
+    query = InsertQuery(model, on_conflict=on_conflict)
+    query.insert_values(fields, [model()])
+    compiler: Any = query.get_compiler(using)
+    compiler.returning_fields = [model._meta.pk]
+    [(sql, _)] = compiler.as_sql()
+    return sql, fields
+
+
+@cache
+def _together_sql(
+    shape: tuple[tuple[type[models.Model], bool, tuple[int | None, ...]], ...],
+    using: str,
+    after: str,
+) -> str:
+    """Return the SQL of `insert_together` for these models and references, on PostgreSQL."""
+    quote = connections[using].ops.quote_name
+    parts = [f"changed AS ({after} RETURNING 1)"] if after else []
+    earlier = ["changed"] if after else []
+    for number, (model, has_key, references) in enumerate(shape):
+        columns = ", ".join(quote(field.column) for field in _fields(model, has_key))
+        values = ", ".join("%s" if at is None else f"row{at}.key" for at in references)
+        source = f" FROM {', '.join(earlier)}" if earlier else ""
+        table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
+        parts.append(
+            f"row{number} AS (INSERT INTO {table} ({columns}) "
+            f"SELECT {values}{source} RETURNING {key} AS key)"
+        )
+        earlier.append(f"row{number}")
+    names = [f"row{number}" for number in range(len(shape))]
+    keys = ", ".join(f"{name}.key" for name in names)
+    return f"WITH {', '.join(parts)} SELECT {keys} FROM {', '.join(names)}"  # noqa: S608  # nosec
+
+
+def _mark_saved(row: Any, key: Any, using: str) -> None:
+    row.pk, row._state.adding, row._state.db = key, False, using
