@@ -39,7 +39,7 @@ class Size:
 
     @classmethod
     def least_patients(cls, doctors: int) -> int:
-        """Return how many patients so many doctors need: nobody has two live visits on a day."""
+        """Return how many patients so many doctors need: one has one live visit a day at most."""
         return 40 * (doctors + 12)
 
 
