@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from config.connections import ClientSocket, Connection, Recorder
 from config.refusals import refusal
+from config.sign_ins import SignIns
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # How long a client may take. `head`: for the whole head; `body`: for the whole body after it;
@@ -45,6 +46,7 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self.waiting: dict[Connection, None] = {}  # connections that the loop watches
         self.held = 0  # bytes of these
+        self.sign_ins = SignIns()
         self.checked_at = 0.0
 
     @classmethod
@@ -134,6 +136,11 @@ class Worker(ThreadWorker):
         else:
             self.watch(conn, READ, self.receive)
 
+    def enqueue_req(self, conn: Connection) -> None:
+        """Hand the request to a thread; one that hashes a password may have to wait for others."""
+        if self.sign_ins.admit(conn, conn.sock.request_line):
+            super().enqueue_req(conn)
+
     # --- Answering --------------------------------------------------------------------------------
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
@@ -148,6 +155,8 @@ class Worker(ThreadWorker):
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """Send what the client has not yet taken of the answer that a thread has made."""
+        if following := self.sign_ins.end(conn):
+            super().enqueue_req(following)
         conn.keeps_alive = not fs.cancelled() and not fs.exception() and bool(fs.result())
         self._enter(conn, "answer")
         self.send(conn)
