@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from config.backlog import LONGEST_WAIT, Backlog, is_probe
 from config.connections import END_OF_HEAD, ClientSocket, Connection, Recorder
 from config.refusals import refusal
+from config.sign_ins import SignIns
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # How long a client may take. `head`: for the whole head; `body`: for the whole body after it;
@@ -48,6 +49,7 @@ class Worker(ThreadWorker):
         self.waiting: dict[Connection, None] = {}  # connections that the loop watches
         self.held = 0  # bytes of these
         self.backlog = Backlog(self.cfg.threads)
+        self.sign_ins = SignIns()
         self.checked_at = 0.0
 
     @classmethod
@@ -136,8 +138,6 @@ class Worker(ThreadWorker):
             conn.sock.request_line, conn.sock.is_answered = request.line, False
             conn.parser, conn.excess = request.parser(), request.excess
             conn.clear_request()
-            conn.queued_at, conn.is_late = monotonic(), False
-            self.backlog.begin()
             self.enqueue_req(conn)
         elif request.is_head_too_long:
             self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -157,6 +157,17 @@ class Worker(ThreadWorker):
             self.drop(conn)
         else:
             self.watch(conn, READ, self.receive)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Hand the request to a thread; one that hashes a password may have to wait for others."""
+        if self.sign_ins.admit(conn, conn.sock.request_line):
+            self.queue(conn)
+
+    def queue(self, conn: Connection) -> None:
+        """Hand the request to the next free thread. From now on it counts in the backlog."""
+        conn.queued_at, conn.is_late = monotonic(), False
+        self.backlog.begin()
+        super().enqueue_req(conn)
 
     # --- Answering --------------------------------------------------------------------------------
 
@@ -186,6 +197,8 @@ class Worker(ThreadWorker):
         """Send what the client has not yet taken of the answer that a thread has made."""
         self.backlog.end(monotonic(), not conn.is_late)
         self.backlog.refused += conn.is_late
+        if following := self.sign_ins.end(conn):
+            self.queue(following)
         conn.keeps_alive = not fs.cancelled() and not fs.exception() and bool(fs.result())
         self._enter(conn, "answer")
         self.send(conn)

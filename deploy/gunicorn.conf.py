@@ -3,6 +3,7 @@
 An option on gunicorn's command line (`--bind 127.0.0.1:9000`) overrides this file.
 """
 
+import gc
 import logging
 import signal
 import sys
@@ -58,6 +59,9 @@ def when_ready(server: Any) -> None:
         host, port = server.LISTENERS[0].getsockname()[:2]
         sys.stdout.write(pages.Welcome.to(f"http://{host}:{port}").box())
         sys.stdout.flush()
+    # The workers share these objects with the master as long as no collection marks them.
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -6,6 +6,9 @@ from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
+JSON = "application/json"
+PLAIN = ("", "*/*", JSON)  # Accept headers
+
 
 class ContentNegotiation(DefaultContentNegotiation):
     """REST framework's negotiation, for which an empty Accept header counts as an absent one.
@@ -15,14 +18,23 @@ class ContentNegotiation(DefaultContentNegotiation):
     is 404, as if the row did not exist.
     """
 
-    def select_renderer(self, request: Request, *arguments: Any, **named: Any) -> Any:
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
         """Return the renderer and its media type; raises NotAcceptable.
+
+        Most clients accept anything or ask for JSON alone, which is the first renderer's: then
+        there is nothing to compare.
 
         REST framework chooses before it authenticates. A refusal asks who calls first, so that the
         call counts for its user.
         """
+        first, accepted = renderers[0], request._request.META.get("HTTP_ACCEPT", "")
+        plain = accepted in PLAIN and first.media_type == JSON
+        if plain and not (format_suffix or request.query_params.get("format")):
+            return first, JSON
         try:
-            return super().select_renderer(request, *arguments, **named)
+            return super().select_renderer(request, renderers, format_suffix)
         except NotAcceptable:
             request.user  # noqa: B018
             raise

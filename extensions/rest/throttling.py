@@ -1,7 +1,7 @@
 """Throttles that count exactly, by user or by client address."""
 
 import time
-from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -14,6 +14,22 @@ from extensions.db.cache import decrement_counter, increment_counter
 IPV6_PREFIX = 64  # bits of an IPv6 address that one household or one server shares
 
 
+@lru_cache(maxsize=10_000)
+def parsed(text: str) -> tuple[str, str] | None:
+    """Return the address in its usual spelling, and what it counts as; None if it is none.
+
+    An IPv6 address counts as its /64, which one client owns; with an IPv4 address in it, as that.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if not isinstance(address, IPv6Address):
+        return str(address), str(address)
+    network = ip_network((address, IPV6_PREFIX), strict=False).network_address
+    return str(address), str(address.ipv4_mapped or network)
+
+
 def client_address(request: HttpRequest) -> str:
     """Return the client's IP address, or "" if there is none.
 
@@ -23,20 +39,13 @@ def client_address(request: HttpRequest) -> str:
     forwarded = BaseThrottle().get_ident(request) or ""  # type: ignore[arg-type]
     direct = request.META.get("REMOTE_ADDR", "")  # absent in `Client.force_login`
     spellings = (forwarded.strip("[]"), forwarded.rpartition(":")[0].strip("[]"), direct)
-    for spelling in spellings:
-        with suppress(ValueError):
-            return str(ip_address(spelling))
-    return ""
+    return next((known[0] for known in map(parsed, spellings) if known), "")
 
 
 def counted_address(request: HttpRequest) -> str:
     """Return what calls are counted by: an IPv4 address, or an IPv6 /64, which one client owns."""
-    address = client_address(request)
-    parsed = ip_address(address) if address else None
-    if not isinstance(parsed, IPv6Address):
-        return address
-    network = ip_network((parsed, IPV6_PREFIX), strict=False).network_address
-    return str(parsed.ipv4_mapped or network)
+    known = parsed(client_address(request))
+    return known[1] if known else ""
 
 
 class CountingThrottle(SimpleRateThrottle):
