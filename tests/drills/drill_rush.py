@@ -28,7 +28,7 @@ MEASURED = 5  # seconds
 IDLE = 4  # callers at once, whose waits are those of an idle server
 FULL = 32  # callers at once, who use it fully: its threads
 TIMES = 10
-LONGEST = LONGEST_WAIT + 4.0  # seconds: with the answer itself, on a machine that others use
+LONGEST = LONGEST_WAIT + 5.0  # seconds: with the answer itself, on a machine that others use
 
 
 @pytest.fixture
