@@ -4,8 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +17,7 @@ from doctor.models.booking_rules import WAIVABLE, BookingContext, places_left
 from doctor.models.directory import earliest_today
 from doctor.models.doctor import DoctorQuerySet
 from doctor.models.slot import SlotQuerySet
-from doctor.wall_time import end_instant_of, instant_of
+from doctor.wall_time import Span, enclosing_span, end_instant_of, instant_of
 from extensions.formats import instant_text
 from extensions.search import typed_terms
 from extensions.text import fold, search_words
@@ -137,10 +136,10 @@ class FreeTimes:
             slots = slots.filter(location__in=self._locations)
         if wish.first:
             slots = slots.between(wish.first, None, self._locations)
-        if wish.part:
-            slots = slots.filter(self._within_part())
         context = context_for(self.person, self.at, self.sites, waive=bool(wish.because))
         rows: Any = slots.bookable_in(context)
+        if wish.part:
+            rows = rows.filter(pk__in=self._first_of_part(rows))
         if wish.because:
             rows = rows.explained(context_without_waiver(context))
         found = list(_as_shown(rows, self.at)[: wish.shown + 1])
@@ -205,8 +204,35 @@ class FreeTimes:
     def _locations(self) -> Sequence[Location]:
         return [self.wish.location] if self.wish.location else self.sites
 
-    def _within_part(self) -> Q:
-        """Return the condition that a slot starts in this part of a day, on the clock of its site.
+    def _first_of_part(self, slots: SlotQuerySet) -> list[int]:
+        """Return the keys of the first of these slots that start in this part of a day.
+
+        The spans of some days are asked for together, without an order, so that PostgreSQL reads
+        the slots within them. In the order of time it would read the slots of all days until it has
+        met enough, which is all of them where nobody works in the evening.
+        """
+        spans = self._spans_of_part()
+        begin, last = enclosing_span(spans)
+        found: list[tuple[datetime, int]] = []
+        days = 1
+        while begin < last and len(found) <= self.wish.shown:
+            end = begin + days * A_DAY
+            rows = slots.filter(self._within(spans, begin, end)).order_by()
+            found += sorted(rows.values_list("starts_at", "pk"))
+            begin, days = end, 2 * days
+        return [pk for _, pk in found[: self.wish.shown + 1]]
+
+    def _within(self, spans: dict[Span, list[int]], since: datetime, until: datetime) -> Q:
+        """Return the condition that a slot starts in one of these spans, between two instants."""
+        found = Q(pk__in=())
+        for (start, end), keys in spans.items():
+            first, last = max(start, since), min(end, until)
+            if first < last:
+                found |= Q(location__in=keys, starts_at__gte=first, starts_at__lt=last)
+        return found
+
+    def _spans_of_part(self) -> dict[Span, list[int]]:
+        """Map the span of this part of each day, on the clocks of some sites, to their keys.
 
         Python makes the instants, so that the database converts no wall time.
         """
@@ -217,16 +243,12 @@ class FreeTimes:
         today = earliest_today(list(self._locations), self.at)
         first = max(self.wish.first or today, today)
         days = [first + number * A_DAY for number in range(DAYS_OF_PART)]
-        found = Q(pk__in=())
+        found: dict[Span, list[int]] = defaultdict(list)
         for name, keys in by_zone.items():
             zone = ZoneInfo(name)
-            spans = (
-                (instant_of(day, begins, zone), end_instant_of(day, ends, zone)) for day in days
-            )
-            within = reduce(
-                or_, (Q(starts_at__gte=start, starts_at__lt=end) for start, end in spans)
-            )
-            found |= Q(location__in=keys) & within
+            for day in days:
+                span = instant_of(day, begins, zone), end_instant_of(day, ends, zone)
+                found[span] += keys
         return found
 
 
