@@ -110,6 +110,8 @@ class Bench:
         found = self.database.pgbench(script, place.database, row.clients, self.seconds)
         if found.get("failures") or not found.get("requests"):
             raise Failed(f"pgbench reports {found}")
+        if self.database.value(limits.USED, place.database) >= place.clinic.limit_pairs:
+            raise Failed("the pairs that pgbench books did not last")
         used = self.database.cpu_seconds() - before
         return {**found, "database_cpu": 1000 * used / found["requests"]}
 
