@@ -5,6 +5,7 @@ disk rather than in memory: a commit waits until the disk has it.
 """
 
 import os
+import shutil
 import subprocess  # nosec B404  # it starts servers
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ SETTINGS = {
     "checkpoint_timeout": "30min",
     "timezone": "UTC",
 }
+BYTES_OF_VISIT, BYTES_OF_EVENT = 1800, 400  # on the disk, with slots, events and indexes
 STATISTICS = {
     "shared_preload_libraries": "pg_stat_statements",
     "pg_stat_statements.track": "top",
@@ -121,9 +123,8 @@ def is_counted(query: str) -> bool:
 def running(settings: dict[str, str] | None = None) -> Iterator[Database]:
     """Start an empty server with the first binaries that work, on a disk. Raises Failed."""
     tried: list[str] = []
-    disk = DISK if Path(DISK).is_dir() else tempfile.gettempdir()
     for source in binaries.find(os.environ.get("TEST_POSTGRES", "").strip()):
-        folder = scratch.Folder("clinic-bench-", disk)
+        folder = scratch.Folder("clinic-bench-", place())
         try:
             made = start(Programs(source, folder.path), {**SETTINGS, **(settings or {})})
         except Unusable as error:
@@ -137,6 +138,20 @@ def running(settings: dict[str, str] | None = None) -> Iterator[Database]:
             folder.close()
         return
     raise Failed(f"No PostgreSQL could be started for the bench: {tried or 'no programs found'}")
+
+
+def require_disk(visits: int, audit_events: int) -> None:
+    """Raise Failed if the disk has no room for so many rows, with their indexes and the WAL."""
+    needed = (8 << 30) + visits * BYTES_OF_VISIT + audit_events * BYTES_OF_EVENT
+    free = shutil.disk_usage(place()).free
+    if free < needed:
+        sizes = f"{needed >> 30} GB in {place()}, which has {free >> 30}"
+        raise Failed(f"The databases need about {sizes}.")
+
+
+def place() -> str:
+    """Return the folder on a disk in which the bench makes its own."""
+    return DISK if Path(DISK).is_dir() else tempfile.gettempdir()
 
 
 def start(programs: Programs, settings: dict[str, str]) -> Database:

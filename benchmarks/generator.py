@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 SCRIPT = Path(__file__).with_name("wrk.lua")
 SEPARATOR = b"\x01"
 MISSING = (
-    "The bench needs wrk, and finds none. On Debian: apt-get install wrk. It is a small program "
-    "that sends the load; the bench itself runs without it only with --rows none."
+    "The bench needs wrk, which sends the load, and finds none. On Debian: apt-get install wrk."
 )
 
 

@@ -36,11 +36,14 @@ def open_pages(bench: Bench) -> dict[str, dict[str, Any]]:
     large, small = bench.places[PRODUCT], bench.places[SMALL]
     paths = dict(zip(large.clinic.pages, small.clinic.pages, strict=True))
     found = {}
-    for path, path_of_small in paths.items():
+    for number, (path, path_of_small) in enumerate(paths.items(), 1):
         try:
             found[path] = both(bench, (large, path), (small, path_of_small))
         except (Failed, OSError) as failed:
             bench.failures[path] = str(failed)
+            print(f"  {path} FAILED: {failed}", flush=True)
+        if number % 25 == 0:
+            print(f"  {number} pages of {len(paths)}", flush=True)
     return found
 
 

@@ -39,6 +39,7 @@ WITH pair AS (
 )
 SELECT id FROM visit;
 """
+USED = "SELECT last_value FROM bench.turn"  # of the pairs that were prepared
 LIST = """
 SELECT s.id, s.schedule_id, s.location_id, s.starts_at, s.ends_at, l.time_zone, s.capacity,
     s.capacity - s.taken AS available

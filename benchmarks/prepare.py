@@ -229,6 +229,7 @@ class Clinic:
         return {
             "limit_doctor": doctor.pk,
             "limit_user": user.pk,
+            "limit_pairs": LIMIT_SLOTS * LIMIT_PLACES,
             "limit_location": self.location.pk,
         }
 

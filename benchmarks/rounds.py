@@ -81,7 +81,7 @@ class Bench:
     def load(self, row: Row, place: Place, seconds: float) -> tuple[Load, tuple[float, float]]:
         """Run wrk on the row; return what it saw, and the CPU of server and database (seconds)."""
         number = int(MOST_A_SECOND * seconds) if row.books else 4000
-        requests = row.requests(place.clinic, place.server, number)
+        requests = row.made(place, number)
         before = place.server.cpu_seconds(), self.database.cpu_seconds()
         sending = Sending(row.clients, seconds, bool(row.books), row.code)
         load = generator.run(place.server.base, requests, self.folder, sending)
@@ -106,10 +106,12 @@ class Bench:
         """Run the row's statement by pgbench on the product's database."""
         place = self.places[PRODUCT]
         before = self.database.cpu_seconds()
-        script = limits.script(str(row.requests), place.clinic)
+        script = limits.script(row.script, place.clinic)
         found = self.database.pgbench(script, place.database, row.clients, self.seconds)
         if found.get("failures") or not found.get("requests"):
             raise Failed(f"pgbench reports {found}")
+        if self.database.value(limits.USED, place.database) >= place.clinic.limit_pairs:
+            raise Failed("the pairs that pgbench books did not last")
         used = self.database.cpu_seconds() - before
         return {**found, "database_cpu": 1000 * used / found["requests"]}
 
@@ -154,7 +156,7 @@ class Bench:
 
 def send_one_by_one(row: Row, place: Place, number: int) -> list[int]:
     """Send so many requests of a row, one after the other; return the statuses."""
-    requests = row.requests(place.clinic, place.server, number + 1)
+    requests = row.made(place, number + 1)
     with place.server.connection() as connection:
         statuses = [connection.send(request)[0] for request in requests[:number]]
     if row.books:

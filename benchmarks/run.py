@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import bursts, data, growth, verify
-from benchmarks.database import Database, running
+from benchmarks.database import Database, require_disk, running
 from benchmarks.generator import Failed
 from benchmarks.rounds import Bench, Place
 from benchmarks.rows import BEFORE, DATABASE, PRODUCT, SMALL, YARDSTICK, Row, chosen
@@ -92,6 +92,8 @@ def say(text: str) -> None:
 
 def run(plan: Plan) -> dict[str, Any]:
     """Measure everything of the plan; return the results. Raises Failed."""
+    visits = plan.appointments * (2 if plan.against else 1) + plan.small
+    require_disk(visits, plan.audit_events * (plan.appointments + plan.small))
     with folder_for_code() as folder, running() as database:
         say(f"PostgreSQL {database.value('SHOW server_version')}, {database.durability()}")
         with places(plan, folder, database) as (found, notes):

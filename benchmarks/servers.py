@@ -102,9 +102,9 @@ class Server:
         system = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environ = {**system, **production, **self.variables}
 
-    def manage(self, *words: str, **variables: str) -> str:
+    def manage(self, *words: str) -> str:
         """Run a command of manage.py on its database; return what it prints. Raises Failed."""
-        return self.run("manage.py", *words, **variables)
+        return self.run("manage.py", *words)
 
     def run(self, *words: str, is_shown: bool = False, **variables: str) -> str:
         """Run Python in its folder with its environment; return what it prints. Raises Failed.

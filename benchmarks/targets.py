@@ -66,7 +66,9 @@ def probed(row: str, name: str) -> Callable[[Results], Spread | None]:
     return lambda results: exact(results["probes"].get(row, {}).get(name))
 
 
-def burst(name: str, figure: Callable[[Mapping[str, float], Results], float | None]) -> Any:
+def burst(
+    name: str, figure: Callable[[Mapping[str, float], Results], float | None]
+) -> Callable[[Results], Spread | None]:
     """Return a reader of a figure of the races or the sign-ins."""
 
     def reads(results: Results) -> Spread | None:
@@ -122,6 +124,7 @@ ONE_DOCTOR = "distinct slots of one doctor, 8 clients"
 RACE = "64 for one slot, 15 times, exact"
 MINE = "my appointments with 2,000 past"
 SIGN_INS = "32 sign-ins at once"
+# fmt: off
 TARGETS = (
     *of_noops(SLOTS, "slots", 0.25),
     Target(SLOTS, "≥ 5 times the ModelSerializer twin", "slots", to("slots", "plain_slots"), 5),
@@ -131,50 +134,45 @@ TARGETS = (
     Target(SOONEST, "≤ 60 buffers", "soonest", probed("soonest", "buffers"), 60, False, ".1f"),
     Target(SOONEST, "p95 ≤ 3 times the list", "soonest", to("soonest", "slots", "p95"), 3, False),
     Target(
-        *(SOONEST, "later pages as fast: p50 at most 1.15 times", "soonest_later"),
-        *(to("soonest_later", "soonest_100", "p50"), 1.15, False),
+        SOONEST, "later pages as fast: p50 at most 1.15 times", "soonest_later",
+        to("soonest_later", "soonest_100", "p50"), 1.15, False,
     ),
     *of_noops("authenticated no-op", "signed_in", 0.4),
     *of_noops(BOOK, "book", 0.15),
     Target(BOOK, "≥ 4 times what stood before", "book", to("book", "before_book"), 4),
     Target(BOOK, "≤ 8 statements", "book", probed("book", "statements"), 8, False, ".1f"),
     Target(
-        *(BOOK, "≤ 10 statements with a reason", "book_reason"),
-        *(probed("book_reason", "statements"), 10, False, ".1f"),
+        BOOK, "≤ 10 statements with a reason", "book_reason",
+        probed("book_reason", "statements"), 10, False, ".1f",
     ),
     Target(BOOK, "64 clients ≥ 0.9 of 16", "book_64", to("book_64", "book"), 0.9),
     Target(
-        *(ONE_DOCTOR, "≥ 0.8 of distinct doctors, none refused", "book_one_doctor"),
-        *(to("book_one_doctor", "book_8"), 0.8),
+        ONE_DOCTOR, "≥ 0.8 of distinct doctors, none refused", "book_one_doctor",
+        to("book_one_doctor", "book_8"), 0.8,
     ),
     Target(
-        *(RACE, "slowest ≤ 3 times the median booking at 64", "races"),
-        *(burst("races", slowest_of_race), 3, False),
+        RACE, "slowest ≤ 3 times the median booking at 64", "races",
+        burst("races", slowest_of_race), 3, False,
     ),
     *of_noops("refused booking (full)", "refused", 0.2),
     Target(MINE, "≤ 4 statements", "mine_2000", probed("mine_2000", "statements"), 4, False, ".1f"),
     Target(
-        *(MINE, "p95 flat from 10 to 2,000: at most 1.15 times", "mine_2000"),
-        *(to("mine_2000", "mine_10", "p95"), 1.15, False),
+        MINE, "p95 flat from 10 to 2,000: at most 1.15 times", "mine_2000",
+        to("mine_2000", "mine_10", "p95"), 1.15, False,
     ),
     Target(
-        *(SIGN_INS, "≤ 300 MB more", "sign_ins"),
-        *(burst("sign_ins", lambda found, _: found["memory_more"]), 300, False, ".0f"),
+        SIGN_INS, "≤ 300 MB more", "sign_ins",
+        burst("sign_ins", lambda found, _: found["memory_more"]), 300, False, ".0f",
     ),
     Target(
-        *(SIGN_INS, "others' p95 ≤ 3 times idle", "sign_ins"),
-        *(
-            burst("sign_ins", lambda each, _: each["others_p95"] / each["others_idle_p95"]),
-            3,
-            False,
-        ),
+        SIGN_INS, "others' p95 ≤ 3 times idle", "sign_ins",
+        burst("sign_ins", lambda each, _: each["others_p95"] / each["others_idle_p95"]), 3, False,
     ),
     Target("memory", "≤ 120 MB a worker", "memory", memory, 120, False, ".0f"),
     Target("memory", "flat: at most 1.05 times", "memory", memory_growth, 1.05, False),
-    Target(
-        *("start", "ready in 3 s", "start", lambda results: spread(results["start"]), 3, False),
-    ),
+    Target("start", "ready in 3 s", "start", lambda results: spread(results["start"]), 3, False),
 )
+# fmt: on
 
 
 def verdicts(results: Results) -> list[Verdict]:

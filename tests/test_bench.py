@@ -89,7 +89,7 @@ def test_a_spread_is_median_least_and_greatest() -> None:
 
 def test_the_figures_of_wrk_are_read() -> None:
     load = generator.parse(OF_WRK, used=0.5)
-    assert (load.rate, load.p95, load.created) == (pytest.approx(691.54, abs=0.01), 40.0, [7, 8])
+    assert (round(load.rate, 2), load.p95, load.created) == (691.54, 40.0, [7, 8])
     assert load.others_than(201) == {409: 2}
     assert "409" in generator.refusal(load, 201, 16)
 
@@ -211,6 +211,6 @@ def test_the_plots_are_well_formed_and_name_their_rows() -> None:
 
 
 def test_a_plot_escapes_its_labels_and_draws_nothing_beyond_its_width() -> None:
-    root = ElementTree.fromstring(bars("A & B", "<", [Bar("<x>", (1.0, 2.0), 2.5, 3.5, 9.0)]))
+    root = ElementTree.fromstring(bars("A & B", "<", [Bar("<x>", (1.0, 2.0), 2.5, 3.5)]))
     ends = [float(e.get("x", 0)) + float(e.get("width", 0)) for e in root.iter() if e.get("width")]
     assert max(ends) <= float(root.get("viewBox", "").split()[2])
