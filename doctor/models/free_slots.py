@@ -43,7 +43,7 @@ class FreeSlots:
         days = starts_on_days(first, last, locations)
         guard = BookingContext(at, tuple(locations)).guard
         texts = _rows_of(doctor, days, guard, at) if days else []
-        return cls(*(texts or ["[]"]), {place.pk: place.time_zone for place in locations})
+        return cls("".join(texts) or "[]", {place.pk: place.time_zone for place in locations})
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the slots as the API shows them, earliest first."""

@@ -15,6 +15,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, User
+from extensions.db.compiled import compiled
 from extensions.db.constraints import violates
 from extensions.db.expressions import AmongKeys, AmongRows
 from extensions.db.fields import (
@@ -478,3 +479,9 @@ def _only(patients: list[Patient]) -> Patient:
     if not patients:
         raise Patient.DoesNotExist
     return patients[0]
+
+
+@compiled
+def keys_cared_for_by(user: int | None) -> models.QuerySet[Patient, int]:
+    """Return the keys of the user's own profile and dependents."""
+    return Patient.objects.cared_for_by(user).order_by("pk").values_list("pk", flat=True)
