@@ -155,7 +155,7 @@ def _named(row: Doctor | Location | Patient) -> dict[str, Any]:
 
 def _on_clock(instant: datetime | None, zone: ZoneInfo) -> str | None:
     """Return the instant with the offset of the zone; None for an absent one."""
-    return instant and in_seconds(instant.astimezone(zone))
+    return in_seconds(instant.astimezone(zone)) if instant else None
 
 
 @extend_schema_serializer(component_name="SeenPatient")

@@ -1,12 +1,12 @@
 """A paginator that reads a page and the number of all rows by one statement."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Func, IntegerField, Subquery
 
 
-class CountedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
+class CountedPaginator(Paginator):
     """Django's Paginator, for a queryset of models without groups: each row brings the count.
 
     Only a page beyond the last row needs a statement more.
@@ -14,13 +14,13 @@ class CountedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
 
     def page(self, number: int | str) -> "Page[Any]":
         """Return the page; raises EmptyPage for one beyond the last row."""
-        wanted, queryset = int(number), self.object_list
+        wanted, queryset = int(number), cast(Any, self.object_list)
         first = (wanted - 1) * self.per_page
         counted = queryset.annotate(rows_in_all=_count_of(queryset))
         rows = list(counted[first : first + self.per_page])
         if rows or not first:
             self.__dict__["count"] = rows[0].rows_in_all if rows else 0  # instead of a statement
-        return self._get_page(rows, self.validate_number(wanted), self)
+        return Page(rows, self.validate_number(wanted), self)
 
 
 def _count_of(queryset: Any) -> Subquery:
