@@ -6,6 +6,7 @@ from django.utils import timezone
 from django_filters import rest_framework as filters
 
 from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
+from appointment.models.appointment import is_upcoming
 from appointment.models.treatment import readable_patient
 from doctor.models import TimeOff
 from extensions.rest.filters import (
@@ -39,8 +40,8 @@ class AppointmentFilter(DateRangeFilter):
 
     def filter_upcoming(self, queryset: Any, name: str, value: bool) -> Any:
         """Keep the upcoming appointments, or all others."""
-        upcoming = Appointment.objects.upcoming(timezone.now())
-        return queryset.filter(pk__in=upcoming) if value else queryset.exclude(pk__in=upcoming)
+        upcoming = is_upcoming(timezone.now())
+        return queryset.filter(upcoming) if value else queryset.exclude(upcoming)
 
     def filter_queryset(self, queryset: Any) -> Any:
         """Filter, and complete the ordering by start and key, so that it is total."""

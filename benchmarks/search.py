@@ -160,10 +160,10 @@ def free(slots: Any) -> Any:
 
 
 def page_far_on() -> Any:
-    from doctor.pagination import Cursor
+    from doctor.models.search import beyond
 
     row = everything()[FAR - 1]
-    return Cursor(row["starts_at"], row["id"]).narrow(everything())[:21]
+    return beyond(everything(), row["starts_at"], row["id"], forward=True)[:21]
 
 
 WHEN, FAR = FIRST + timedelta(days=400), 50_000

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from doctor.models.search import SlotSearch
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -47,18 +48,6 @@ class Cursor:
             raise ValueError(text)
         return cursor
 
-    def narrow(self, slots: Any) -> Any:
-        """Return the slots after the position, or before it, the nearest first.
-
-        The condition on `starts_at` is a range that the index serves; the other condition
-        distinguishes slots with the same start.
-        """
-        if self.forward:
-            later = Q(starts_at__gt=self.starts_at) | Q(pk__gt=self.pk)
-            return slots.filter(later, starts_at__gte=self.starts_at).order_by("starts_at", "pk")
-        earlier = Q(starts_at__lt=self.starts_at) | Q(pk__lte=self.pk)
-        return slots.filter(earlier, starts_at__lte=self.starts_at).order_by("-starts_at", "-pk")
-
 
 @dataclass(frozen=True)
 class Page:
@@ -69,10 +58,11 @@ class Page:
     previous: Cursor | None
 
     @classmethod
-    def of(cls, slots: Any, cursor: Cursor | None, size: int) -> "Page":
-        """Read `size` slots from the cursor on, or the first ones, in one statement."""
+    def of(cls, search: SlotSearch, at: datetime, cursor: Cursor | None, size: int) -> "Page":
+        """Read `size` slots found at the instant from the cursor on, or the first ones."""
         position = cursor or Cursor()
-        found = list(position.narrow(slots)[: size + 1])
+        start, forward = (position.starts_at, position.pk), position.forward
+        found = search.rows(at, *start, forward=forward, most=size + 1)
         rows, more = found[:size], len(found) > size
         if not position.forward:
             rows.reverse()

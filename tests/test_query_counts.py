@@ -149,6 +149,24 @@ def test_a_list_of_weekly_hours_takes_as_many_statements_for_8_rows_as_for_1(
     assert listed() == before
 
 
+@pytest.mark.parametrize("family", [False, True])
+def test_own_visits_take_four_statements_with_their_count(
+    family: bool, rows: Rows, client_of
+) -> None:
+    client, path = client_of(rows.patient.user), "/api/appointment/my-appointments/"
+    rows.new_visit(0)
+    if family:
+        DependentFactory(user=rows.patient.user)
+    costs, pages = [], []
+    for page in (1, 2):
+        with counted_statements() as statements:
+            answer = client.get(path, query_params={"page": page})
+        costs.append(len(statements))
+        pages.append((answer.status_code, answer.json().get("count")))
+    assert pages == [(200, 1), (404, None)]
+    assert costs[0] == 4  # the token, the patients, the page with the count, the audit event
+
+
 # --- Free slots -----------------------------------------------------------------------------------
 
 

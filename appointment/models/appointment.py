@@ -4,7 +4,7 @@ An appointment, or visit, is one patient's place in a slot. The transactions tha
 are in `appointment.models.booking`, the verbs of its day in `appointment.models.lifecycle`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,6 +55,11 @@ Role = AppointmentEvent.Role
 Action = AuditEvent.Action
 
 
+def is_upcoming(at: datetime) -> Q:
+    """Return the condition that an appointment is live and has not begun at the instant."""
+    return Q(status=LIVE, starts_at__gt=at)
+
+
 class AppointmentQuerySet(WorkListScopes["Appointment"]):
     """Scopes of appointments."""
 
@@ -66,7 +71,7 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
 
     def upcoming(self, at: datetime) -> "AppointmentQuerySet":
         """Live appointments that have not begun at the instant."""
-        return self.active().filter(starts_at__gt=at)
+        return self.filter(is_upcoming(at))
 
     def not_ended(self, at: datetime) -> "AppointmentQuerySet":
         """Live appointments that have not ended at the instant."""
@@ -95,9 +100,9 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
 
     # --- By person ---
 
-    def visible_to(self, user: Any) -> "AppointmentQuerySet":
-        """Appointments of the user and of the user's dependents."""
-        return self.filter(patient__user=user)
+    def of_patients(self, keys: Sequence[int]) -> "AppointmentQuerySet":
+        """Appointments of these patients; of a single one, an index yields them in their order."""
+        return self.filter(patient=keys[0]) if len(keys) == 1 else self.filter(patient__in=keys)
 
     def concerning(self, user: Any) -> "AppointmentQuerySet":
         """Appointments that the user may act on: for staff who may change them, at their sites.

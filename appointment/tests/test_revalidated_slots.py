@@ -151,7 +151,8 @@ def wait(doctor: Doctor, clock: Any) -> None:
     clock.shift(timedelta(minutes=random.choice([1, 25, 60, 700])))
 
 
-STEPS = [book, book, cancel, offer, add_place, close, close, wait, wait]
+Step = Callable[[Doctor, Any], None]
+STEPS: list[Step] = [book, book, cancel, offer, add_place, close, close, wait, wait]
 STEPS += [
     rule("min_notice_minutes", (None, 60, 3000)),
     rule("horizon_days", (None, 0, 8)),

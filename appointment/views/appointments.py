@@ -1,5 +1,7 @@
 """List and read the appointments of the caller and the caller's dependents."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
@@ -7,6 +9,8 @@ from accounts.audit.views import AuditedViewMixin
 from appointment.filters import AppointmentFilter
 from appointment.models import Appointment
 from appointment.serializers import AppointmentDetailSerializer, AppointmentSerializer
+from extensions.rest.pagination import CountedPaginator
+from patient.models.patient import keys_cared_for_by
 
 
 class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
@@ -22,6 +26,13 @@ class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
         """Return the serializer with events for one appointment."""
         return AppointmentDetailSerializer if self.action == "retrieve" else AppointmentSerializer
 
+    @property
+    def paginator(self) -> Any:
+        """Return the usual pagination, with the paginator that reads page and count at once."""
+        pagination: Any = super().paginator
+        pagination.django_paginator_class = CountedPaginator
+        return pagination
+
     def get_queryset(self) -> QuerySet[Appointment]:
         """Return the appointments of the caller and the caller's dependents."""
-        return Appointment.objects.visible_to(self.request.user).with_names()
+        return Appointment.objects.of_patients(keys_cared_for_by(self.request.user.pk)).with_names()

@@ -85,6 +85,15 @@ def places_left(at: datetime) -> Any:
     return ExpressionWrapper(F("capacity") - F("taken") + lapsed, IntegerField())
 
 
+def may_be_free() -> Q:
+    """Return a condition of an index that every slot meets which anyone can book, at any instant.
+
+    PostgreSQL sees that `guard` implies it, and reads the index.
+    """
+    held = Q(hold_lapses_at__isnull=False)
+    return Q(Q(taken__lt=F("capacity")) | held, is_open=True)
+
+
 # --- The conditions -------------------------------------------------------------------------------
 
 

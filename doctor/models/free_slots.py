@@ -13,11 +13,10 @@ from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.schedule import Schedule
-from doctor.models.slot import Slot, serialize_slot_row, starts_on_days
+from doctor.models.slot import SHOWN, Slot, serialize_slot_row, starts_on_days
 from extensions.db.compiled import compiled
 from extensions.db.json_rows import JsonRows
 
-COLUMNS = ("id", "schedule", "location", "starts_at", "ends_at", "capacity")
 ORDER = ("starts_at", "id")
 # A row as this release writes it: another release may write the same slot otherwise.
 SAMPLE = serialize_slot_row("UTC", 1, 1, 1, "2000-01-01T00:00:00+00:00", "2000-01-01", 1, 1)
@@ -43,7 +42,7 @@ class FreeSlots:
         days = starts_on_days(first, last, locations)
         guard = BookingContext(at, tuple(locations)).guard
         texts = _rows_of(doctor, days, guard, at) if days else []
-        return cls(*(texts or ["[]"]), {place.pk: place.time_zone for place in locations})
+        return cls("".join(texts) or "[]", {place.pk: place.time_zone for place in locations})
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the slots as the API shows them, earliest first."""
@@ -69,7 +68,7 @@ def locations_of(doctor: int, *, active: bool = False) -> list[Location]:
 @compiled
 def _rows_of(doctor: int, days: Q, guard: Q, at: datetime) -> QuerySet[Slot, str]:
     slots: Any = Slot.objects.filter(days, guard, doctor=doctor).order_by()
-    return slots.values_list(JsonRows(*COLUMNS, places_left(at), order_by=ORDER), flat=True)
+    return slots.values_list(JsonRows(*SHOWN, places_left(at), order_by=ORDER), flat=True)
 
 
 @compiled

@@ -5,17 +5,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from doctor.models.booking_rules import BookingContext
+from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.slot import Slot, SlotQuerySet
+from doctor.models.slot import SHOWN, Slot, starts_on_days
 from doctor.wall_time import instant_of
+from extensions.db.compiled import CompiledQuery, compiled
 from extensions.db.fields import MAX_KEY
 from extensions.search import Term
 
@@ -81,22 +83,81 @@ class SlotSearch:
     first: date | None = None
     last: date | None = None
 
-    def slots(self, at: datetime) -> SlotQuerySet:
-        """Return the matching slots that anyone can book at the instant; queries the locations."""
-        keys = (self.specialty, self.language, self.doctor, self.location)
-        if not all(0 <= key <= MAX_KEY for key in keys if key is not None):
-            return Slot.objects.none()  # the database cannot compare such a key
-        by_key = {} if self.location is None else {"pk": self.location}
-        locations = tuple(Location.objects.filter(**by_key))
-        context = BookingContext(at, locations)
-        slots = Slot.objects.filter(doctor__in=self._doctors()).bookable_in(context)
-        anywhere_any_day = not by_key and not (self.first or self.last)
-        return slots if anywhere_any_day else slots.between(self.first, self.last, locations)
+    def rows(
+        self, at: datetime, starts_at: datetime, pk: int, *, forward: bool, most: int
+    ) -> list[dict[str, Any]]:
+        """Return slots that match and that anyone can book at the instant, with their doctor.
 
-    def _doctors(self) -> QuerySet[Doctor, Any]:
-        """Return a subquery of the matching doctors' keys: a join could repeat a slot."""
-        criteria = {"pk": self.doctor, "specialties": self.specialty, "languages": self.language}
-        doctors = Doctor.objects.active()
-        for name, key in criteria.items():
-            doctors = doctors if key is None else doctors.filter(**{name: key})
-        return doctors.values("pk")
+        `most` of them, the nearest first, after the position of this start and key, or before it.
+        The rows are arguments of `serialize_slot_row`. Queries the locations.
+        """
+        criteria = (self.specialty, self.language, self.doctor)
+        keys = [key for key in (*criteria, self.location) if key is not None]
+        if not all(0 <= key <= MAX_KEY for key in keys):
+            return []  # the database cannot compare such a key
+        anywhere, at_key = self.location is None, {"pk": self.location}
+        locations = _locations() if anywhere else list(Location.objects.filter(**at_key))
+        days = starts_on_days(self.first, self.last, locations)
+        if days is None:
+            return []
+        within = Q() if anywhere and not (self.first or self.last) else days
+        guard = BookingContext(at, tuple(locations)).guard
+        page = _page_query(most, forward)
+        zones = {place.pk: place.time_zone for place in locations}
+        rows = page(*criteria, within, guard, starts_at, pk, at)
+        return [{**row, "zone": zones[row["location"]]} for row in rows]
+
+
+@lru_cache(maxsize=256)
+def _page_query(most: int, forward: bool) -> CompiledQuery[Any, dict[str, Any]]:
+    """Return the query of pages of this size. It reads no doctor: an open slot has an active one.
+
+    `doctor_slot_free_start` yields the slots in their order.
+    """
+
+    @compiled
+    def page(  # noqa: PLR0913, PLR0917  (a compiled query takes every value)
+        specialty: int | None,
+        language: int | None,
+        doctor: int | None,
+        within: Q,
+        guard: Q,
+        starts_at: datetime,
+        pk: int,
+        at: datetime,
+    ) -> Any:
+        slots: Any = Slot.objects.filter(within, guard)
+        if doctor is not None:
+            slots = slots.filter(doctor=doctor)
+        if specialty is not None or language is not None:
+            slots = slots.filter(doctor__in=_doctors(specialty, language))
+        slots = beyond(slots, starts_at, pk, forward=forward)
+        return slots.values(*SHOWN, "doctor", available=places_left(at))[:most]
+
+    return page
+
+
+def beyond(slots: Any, starts_at: datetime, pk: int, *, forward: bool) -> Any:
+    """Return the slots after the position of this start and key, or before it, the nearest first.
+
+    The condition on `starts_at` is a range that the index serves; the other condition distinguishes
+    slots with the same start.
+    """
+    if forward:
+        later = Q(starts_at__gt=starts_at) | Q(pk__gt=pk)
+        return slots.filter(later, starts_at__gte=starts_at).order_by("starts_at", "pk")
+    earlier = Q(starts_at__lt=starts_at) | Q(pk__lte=pk)
+    return slots.filter(earlier, starts_at__lte=starts_at).order_by("-starts_at", "-pk")
+
+
+@compiled
+def _locations() -> QuerySet[Location, Location]:
+    return Location.objects.order_by()
+
+
+def _doctors(specialty: int | None, language: int | None) -> QuerySet[Doctor, Any]:
+    """Return a subquery of the keys of the matching doctors: a join could repeat a slot."""
+    doctors: Any = Doctor.objects.order_by()
+    for name, key in {"specialties": specialty, "languages": language}.items():
+        doctors = doctors if key is None else doctors.filter(**{name: key})
+    return doctors.values("pk")

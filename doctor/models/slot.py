@@ -22,7 +22,7 @@ from doctor.exceptions import (
     SlotFull,
     SlotInPast,
 )
-from doctor.models.booking_rules import BookingContext, first_failure, places_left
+from doctor.models.booking_rules import BookingContext, first_failure, may_be_free, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
@@ -38,6 +38,7 @@ from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 
 TIMES = ("starts_at", "ends_at")
+SHOWN = ("id", "schedule", "location", *TIMES, "capacity")  # in a row of the API
 PLACES = ("taken", "capacity", "extra_places")
 A_DAY = timedelta(days=1)
 MOST_ALTERNATIVES = 3
@@ -126,8 +127,7 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
         """Return dictionaries: the arguments of `serialize_slot_row`, and the columns `more`."""
         slots: Any = self
         rows = slots.annotate(available=places_left(at), zone=F("location__time_zone"))
-        columns = ("schedule", "location", *TIMES, "capacity")
-        return rows.values("id", *columns, "zone", "available", *more)
+        return rows.values(*SHOWN, "zone", "available", *more)
 
     def to_list(self, at: datetime, *more: str) -> list[dict[str, Any]]:
         """Return the slots as dictionaries for the API, without creating model objects."""
@@ -329,6 +329,11 @@ class Slot(models.Model):
         verbose_name = "time"
         indexes = (
             models.Index(fields=["starts_at", "id"], name="doctor_slot_start"),
+            # Not one of the full slots before the soonest free one is in it. A booking that fills a
+            # slot therefore takes its row out of the index.
+            models.Index(
+                fields=["starts_at", "id"], condition=may_be_free(), name="doctor_slot_free_start"
+            ),
             models.Index(fields=["location", "starts_at"], name="doctor_slot_location_start"),
         )
         constraints = (

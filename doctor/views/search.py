@@ -31,8 +31,7 @@ class SlotSearchView(APIView):
         """
         query = SearchSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        at = timezone.now()
-        rows = query.search().slots(at).slot_rows(at, "doctor")
-        page = Page.of(rows, query.validated_data["cursor"], query.validated_data["page_size"])
+        cursor, size = (query.validated_data[name] for name in ("cursor", "page_size"))
+        page = Page.of(query.search(), timezone.now(), cursor, size)
         results = [serialize_slot_row(**row) for row in page.rows]
         return Response({**page.links(request), "results": results})

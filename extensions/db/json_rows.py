@@ -24,7 +24,7 @@ class JsonRows(Func):
         super().__init__(*columns, output_field=TextField())
         self.places = [columns.index(name) for name in order_by]
 
-    def as_sql(self, compiler: Any, connection: Any, **options: Any) -> Any:
+    def as_postgresql(self, compiler: Any, connection: Any, **options: Any) -> Any:
         """Return the column for PostgreSQL."""
         columns, params = self._columns(compiler)
         order = ", ".join(columns[place] for place in self.places)

@@ -500,3 +500,9 @@ def _only(patients: list[Patient]) -> Patient:
     if not patients:
         raise Patient.DoesNotExist
     return patients[0]
+
+
+@compiled
+def keys_cared_for_by(user: int | None) -> models.QuerySet[Patient, int]:
+    """Return the keys of the user's own profile and dependents."""
+    return Patient.objects.cared_for_by(user).order_by("pk").values_list("pk", flat=True)
