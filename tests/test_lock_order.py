@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable
 from datetime import time, timedelta
 from functools import partial
+from threading import Event
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -27,7 +29,9 @@ from doctor.tests.factories import (
     TimeOffFactory,
     WeeklyHoursFactory,
 )
+from patient.models import Patient
 from patient.tests.factories import DependentFactory, MedicalHistoryFactory, PatientFactory
+from tests.threads import SECONDS, becomes_true, elsewhere, run_together, somebody_waits
 from tests.waitlist_verbs import (
     booking_in_line,
     cancel_for_waitlist,
@@ -406,3 +410,35 @@ def test_all_slots_of_a_person_are_locked_in_one_statement() -> None:
         AppointmentFactory(patient=patient, slot=slot)
     sql = statements(patient.erase)
     assert keys(sql[first(sql, LOCK, "doctor_slot")]) == {slot.pk for slot in slots}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("held", ["accounts_user", "patient_patient"])
+def test_one_statement_locks_the_account_and_then_the_patient(held: str) -> None:
+    """PostgreSQL takes the two locks in the order in which the statement names the tables."""
+    patient = PatientFactory()
+    keys = {"accounts_user": patient.user_id, "patient_patient": patient.pk}
+
+    def is_free(cursor: Any, table: str) -> bool:
+        locking = f"SELECT 1 FROM {table} WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
+        cursor.execute(locking, [keys[table]])
+        return bool(cursor.fetchone())
+
+    def lock(_: int) -> None:
+        with transaction.atomic():
+            Patient.objects.lock(patient.pk)
+
+    def hold(_: int) -> tuple[bool, bool]:
+        with elsewhere() as one, elsewhere() as another:
+            assert is_free(one.cursor(), held)
+            held_at.set()
+            assert becomes_true(somebody_waits)
+            return tuple(is_free(another.cursor(), table) for table in keys)  # type: ignore[return-value]
+
+    held_at = Event()
+    calls = [hold, lambda number: held_at.wait(SECONDS) and lock(number)]
+    free, locked = run_together(2, lambda number: calls[number](number))
+    assert locked is None
+    # Whoever waits for the account has not locked the patient; whoever waits for the patient has
+    # locked the account.
+    assert free == ((False, True) if held == "accounts_user" else (False, False))

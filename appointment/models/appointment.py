@@ -5,13 +5,13 @@ are in `appointment.models.booking`, the verbs of its day in `appointment.models
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.postgres.fields import RangeOperators
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -32,24 +32,24 @@ from appointment.models.waitlist_status import IN_LINE
 from appointment.models.work_list_scopes import WorkListScopes
 from doctor.models import Doctor, Location, Slot
 from doctor.models.booking_rules import BookingContext
-from doctor.wall_time import span_anywhere
+from extensions.db.compiled import compiled, compiled_update
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.inserts import insert_together
 from extensions.db.retry import retry_on_stale_lock
+from extensions.db.transactions import in_transaction
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from patient.models import Patient
 
 HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 # The columns that `_copy_slot` sets.
-SLOT_COLUMNS = ("slot", "doctor", "location", "starts_at", "ends_at", "date")
+SLOT_COLUMNS = ("slot_id", "doctor_id", "location_id", "starts_at", "ends_at", "date")
 SET_BY_MOVE: dict[str, Any] = {
     "checked_in_at": None,
     "needs_rebooking": False,
     "closures_kept": 0,
     "moved": True,
 }
-A_DAY = timedelta(days=1)
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -85,19 +85,6 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
         """Appointments that share some time with the span; those that only touch it do not."""
         return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
 
-    def today(self, at: datetime) -> "AppointmentQuerySet":
-        """Appointments whose date is today in the time zone of their location."""
-        near = self.filter(starts_at__gt=at - 2 * A_DAY, starts_at__lt=at + 2 * A_DAY)
-        return near.filter(Location.objects.compared_with_today("date", at))
-
-    def on(self, day: date) -> "AppointmentQuerySet":
-        """Appointments on this date of their location.
-
-        The bounds of the start let the index of a doctor's visits serve.
-        """
-        start, end = span_anywhere(day, day)
-        return self.filter(date=day, starts_at__gte=start, starts_at__lt=end)
-
     # --- By person ---
 
     def of_patients(self, keys: Sequence[int]) -> "AppointmentQuerySet":
@@ -126,16 +113,6 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
         """Load the doctor, the location and the patient in the same query."""
         return self.select_related("doctor", "location", "patient")
 
-    def with_latest_kind(self) -> "AppointmentQuerySet":
-        """Add `latest_kind`: that of the latest event; empty for one that is due, as it was booked.
-
-        A call without an answer is passed over.
-        """
-        events: Any = AppointmentEvent.objects.filter(appointment=models.OuterRef("pk"))
-        due = models.When(status=LIVE, checked_in_at=None, then=models.Value(""))
-        kind: Any = models.Case(due, default=models.Subquery(events.kind_of_latest()))
-        return self.annotate(latest_kind=kind)
-
     # --- Verbs ---
 
     @retry_on_stale_lock
@@ -163,17 +140,6 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
             booking.lock_named_patient(**whom)
             booked: Appointment = booking.book(slots, earliest=slot_id is None)
         return booked
-
-    def lock_slots(self) -> None:
-        """Lock the slots of these appointments, before a bulk action calls a verb on each.
-
-        Also those offered to waitlist entries that would replace one of them. One statement locks
-        all by primary key; the verbs would lock them in the order of the appointments, and two bulk
-        actions could deadlock.
-        """
-        offered = self.filter(replacing_entries__offers__status="open")
-        keys = {*self.values_list("slot"), *offered.values_list("replacing_entries__offers__slot")}
-        Slot.objects.filter(pk__in=sorted(pk for (pk,) in keys if pk)).lock()
 
 
 class Appointment(Lifecycle):
@@ -347,17 +313,16 @@ class Appointment(Lifecycle):
         deadline = timedelta(minutes=self.location.cancel_deadline_minutes or 0)
         return self.needs_rebooking or self.starts_at - deadline >= at
 
-    def _changeable(self, at: datetime, override_reason: str, *, as_patient: bool) -> Any:
-        """Return this visit for the UPDATE that cancels or moves it, by the rules of its columns.
+    def _changeable(self, at: datetime, override_reason: str, *, as_patient: bool) -> Q:
+        """Return the condition of the UPDATE that cancels or moves this visit: it may be changed.
 
         It repeats `refuse_change` but for the deadline: a check-in or a completion locks the
         appointment alone, and may be written after `refuse_change` has read the row.
         """
-        rows = Appointment.objects.active().filter(pk=self.pk)
         if override_reason:
-            return rows
+            return Q(pk=self.pk)
         arrived = {"checked_in_at__isnull": True} if as_patient else {}
-        return rows.filter(starts_at__gt=at, **arrived)
+        return Q(pk=self.pk, starts_at__gt=at, **arrived)
 
     def _overtaken(self, at: datetime, override_reason: str, *, as_patient: bool) -> DomainError:
         """Return why the UPDATE of `_changeable` found no row; reads the visit again."""
@@ -389,7 +354,7 @@ class Appointment(Lifecycle):
         return self
 
     @retry_on_stale_lock
-    @transaction.atomic
+    @in_transaction
     def cancel(
         self,
         by: User | None = None,
@@ -416,12 +381,13 @@ class Appointment(Lifecycle):
         for slot in slots:
             slot.release()
             slot.offers.offer_places([slot, *freed], at)
-        changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
-        if not self._changeable(at, override_reason, as_patient=as_patient).update(**changes):
-            raise self._overtaken(at, override_reason, as_patient=as_patient)
         details: dict[str, Any] = {"detail": reason, "override_reason": override_reason}
         details["after_deadline"] = not self._is_before_deadline(at)
-        self._record(Kind.CANCELED, by, at, to_status=Status.CANCELED, **details)
+        changeable = self._changeable(at, override_reason, as_patient=as_patient)
+        events = self._events(Kind.CANCELED, by, at, to_status=Status.CANCELED, **details)
+        changes = {"status": Status.CANCELED, "canceled_at": at, "cancel_reason": reason}
+        if not insert_together(events, _changing.bind(changeable, **changes)):
+            raise self._overtaken(at, override_reason, as_patient=as_patient)
         for name, value in changes.items():
             setattr(self, name, value)
         return self
@@ -481,20 +447,23 @@ class Appointment(Lifecycle):
         self._copy_slot(new)
         for name, value in SET_BY_MOVE.items():
             setattr(self, name, value)
-        changes = {name: getattr(self, name) for name in (*SLOT_COLUMNS, *SET_BY_MOVE)}
-        rows = self._changeable(at, override_reason, as_patient=as_patient).filter(slot=old)
-        if not rows.update(**changes):
-            raise self._overtaken(at, override_reason, as_patient=as_patient)
         detail = f"{old} to {new}"[:500]
         texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
-        self._record(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)
+        changeable = self._changeable(at, override_reason, as_patient=as_patient) & Q(slot=old.pk)
+        events = self._events(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)
+        columns = {name: getattr(self, name) for name in SLOT_COLUMNS}
+        if not insert_together(events, _changing.bind(changeable, **columns, **SET_BY_MOVE)):
+            raise self._overtaken(at, override_reason, as_patient=as_patient)
 
     # --- Shared by the verbs ---
 
     def reload(self) -> None:
         """Read the row again, with the doctor, the location and the patient."""
-        self.refresh_from_db(from_queryset=Appointment.objects.with_names())
+        rows = _with_names(self.pk)
+        if not rows:
+            raise Appointment.DoesNotExist
+        vars(self).update(vars(rows[0]), _prefetched_objects_cache={})
 
     def _lock_slot(self, others: Iterable[int | None] = ()) -> list[Slot]:
         """Lock the slot of the visit, if it has one, and read the visit again; return the slot.
@@ -531,7 +500,7 @@ class Appointment(Lifecycle):
         self.date = timezone.localdate(slot.starts_at, ZoneInfo(slot.location.time_zone))
 
     def _record(self, *args: Any, **kwargs: Any) -> None:
-        """Insert the rows of `_events`."""
+        """Insert what `_events` returns."""
         insert_together(self._events(*args, **kwargs))
 
     def _events(
@@ -576,3 +545,13 @@ class Appointment(Lifecycle):
         if self.patient and self.patient.user_id == by.pk and not as_staff:
             return Role.PATIENT
         return Role.DOCTOR if self.doctor.user_id == by.pk and not overrides else Role.STAFF
+
+
+@compiled_update
+def _changing(changeable: Q, **columns: Any) -> tuple[Any, dict[str, Any]]:
+    return Appointment.objects.active().filter(changeable), columns
+
+
+@compiled
+def _with_names(pk: int) -> Any:
+    return Appointment.objects.with_names().filter(pk=pk)

@@ -225,7 +225,8 @@ class PlaceRequest:
         """
         offered = self.appointment.patient.waitlist_entries.filter(offers__status="open")
         wanted = {*keys, *offered.values_list("offers__slot", flat=True)}
-        self.locked = {slot.pk: slot for slot in Slot.objects.filter(pk__in=sorted(wanted)).lock()}
+        named = Slot.objects.select_related("doctor", "location")
+        self.locked = {slot.pk: slot for slot in named.filter(pk__in=sorted(wanted)).lock()}
         return self.locked
 
     def leave_line(self, slot: Slot) -> list[Slot]:
@@ -408,7 +409,8 @@ class RescheduleAppointment(PlaceRequest):
             if when_locked:
                 when_locked()
             self.load_candidates(Q(pk=new.pk))
-            if self.sites is not None and old.location_id not in self.sites:
+            is_public = self.candidates[0].doctor.is_active or new.pk == old.pk
+            if not is_public or (self.sites is not None and old.location_id not in self.sites):
                 raise Slot.DoesNotExist
             old.release()
             new.take(context=self.context)
@@ -460,8 +462,7 @@ class RescheduleAppointment(PlaceRequest):
         visit.reload()  # it may have been canceled while this transaction waited for its slot
         as_patient = visit.acts_as_patient(self.by)
         visit.refuse_change(self.at, self.override_reason, as_patient=as_patient)
-        public = Slot.objects.filter(pk=to, doctor__is_active=True)
-        if to != present and not public.exists():
+        if to not in locked:
             raise Slot.DoesNotExist
         if visit.slot_id not in locked:
             raise NotCancelable

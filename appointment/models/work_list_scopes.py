@@ -1,27 +1,52 @@
-"""Scopes and flags of the work list: visits that cannot take place as booked.
+"""Scopes and locks of lists of visits, and flags of those that cannot take place as booked.
 
 The module does not import `Appointment`, whose queryset inherits from `WorkListScopes`.
 """
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from django.db import models
 
-from appointment.models.event import LIVE
-from doctor.models import Slot, TimeOff
+from appointment.models.event import LIVE, AppointmentEvent
+from doctor.models import Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
+from doctor.wall_time import span_anywhere
 from extensions.db.batches import batches
 
 Row = TypeVar("Row", bound=models.Model)
+TWO_DAYS = timedelta(days=2)
 
 
 class WorkListScopes(SiteQuerySet[Row]):
-    """Appointments that leave, changed hours or a departed doctor affect."""
+    """What lists show of appointments, and those that leave or changed hours affect."""
 
     active: Any  # of `AppointmentQuerySet`
     not_ended: Any
     holding_a_place: Any
+
+    def today(self, at: datetime) -> Self:
+        """Appointments whose date is today in the time zone of their location."""
+        near = self.filter(starts_at__gt=at - TWO_DAYS, starts_at__lt=at + TWO_DAYS)
+        return near.filter(Location.objects.compared_with_today("date", at))
+
+    def on(self, day: date) -> Self:
+        """Appointments on this date of their location.
+
+        The bounds of the start let the index of a doctor's visits serve.
+        """
+        start, end = span_anywhere(day, day)
+        return self.filter(date=day, starts_at__gte=start, starts_at__lt=end)
+
+    def with_latest_kind(self) -> Self:
+        """Add `latest_kind`: that of the latest event; empty for one that is due, as it was booked.
+
+        A call without an answer is passed over.
+        """
+        events: Any = AppointmentEvent.objects.filter(appointment=models.OuterRef("pk"))
+        due = models.When(status=LIVE, checked_in_at=None, then=models.Value(""))
+        kind: Any = models.Case(due, default=models.Subquery(events.kind_of_latest()))
+        return self.annotate(latest_kind=kind)
 
     def to_rebook(self) -> Self:
         """The work list: live appointments with `needs_rebooking`, soonest first.
@@ -63,3 +88,14 @@ class WorkListScopes(SiteQuerySet[Row]):
             if visit.status != LIVE:  # the flag is computed when the visit is scheduled again
                 del changes["needs_rebooking"]
             self.filter(pk=visit.pk, closures_kept=visit.closures_kept).update(**changes)
+
+    def lock_slots(self) -> None:
+        """Lock the slots of these appointments, before a bulk action calls a verb on each.
+
+        Also those offered to waitlist entries that would replace one of them. One statement locks
+        all by primary key; the verbs would lock them in the order of the appointments, and two bulk
+        actions could deadlock.
+        """
+        offered = self.filter(replacing_entries__offers__status="open")
+        keys = {*self.values_list("slot"), *offered.values_list("replacing_entries__offers__slot")}
+        Slot.objects.filter(pk__in=sorted(pk for (pk,) in keys if pk)).lock()

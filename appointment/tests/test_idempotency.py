@@ -182,13 +182,21 @@ def test_without_the_header_nothing_is_kept(client, slot: Slot) -> None:
     assert not IdempotencyKey.objects.exists()
 
 
-@pytest.mark.parametrize("step", ["save_booked", "_record", "save"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "appointment.Appointment.save_booked",
+        "appointment.Appointment._events",
+        "idempotency._store_answer",
+    ],
+)
 def test_a_crash_between_statements_leaves_nothing(
     client, slot: Slot, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     client.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr(Appointment, step, Mock(side_effect=RuntimeError("the power went")))
+        stop = Mock(side_effect=RuntimeError("the power went"))
+        patch.setattr(f"appointment.models.{step}", stop)
         assert_problem(book(client, slot), 500, "server_error")
     assert not Appointment.objects.exists()
     assert not IdempotencyKey.objects.exists()

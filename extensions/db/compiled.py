@@ -91,7 +91,7 @@ class CompiledQuery(Generic[P, Row]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
         """Return the rows of the queryset with these values, by one statement."""
         values: list[Any] = []
-        shape = _shape_of((*args, *kwargs.values()), values)
+        shape = (*kwargs, _shape_of((*args, *kwargs.values()), values))
         queryset = self._queryset(shape, args, kwargs)
         statement = self._statement(shape, queryset.db, queryset)
         return [] if statement is None else statement.rows(queryset, values)
@@ -133,7 +133,7 @@ class CompiledUpdate(CompiledQuery[P, int]):
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "BoundStatement | None":
         """Return the UPDATE with these values, to be run later; None where it can find no row."""
         values: list[Any] = []
-        shape = _shape_of((*args, *kwargs.values()), values)
+        shape = (*kwargs, _shape_of((*args, *kwargs.values()), values))
         queryset, columns = self._queryset(shape, args, kwargs)
         using = router.db_for_write(queryset.model)
         statement = self._statement(shape, using, _Updated(queryset, columns))
