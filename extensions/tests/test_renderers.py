@@ -13,6 +13,7 @@ from django.utils.functional import lazystr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import renderers
+from rest_framework.serializers import Serializer
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from extensions.rest.renderers import JSONRenderer
@@ -32,7 +33,7 @@ VALUES = [
     {"key": UUID(int=7), "status": Status.OPEN, "lazy": lazystr("so"), "yes": True},
     {1: "a number is the key", None: 1},
     {"rows": [OrderedDict(b=1, a=(2, 3))], "set": {4}, "all": (n for n in range(2))},
-    ReturnDict({"id": 1}, serializer=None),
+    ReturnDict({"id": 1}, serializer=Serializer()),
     [],
     "",
     None,
