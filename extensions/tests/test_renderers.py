@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 
 AT = datetime(2026, 12, 1, 9, 0, 0, 123456, tzinfo=UTC)
-VALUES = [
+VALUES: list[Any] = [
     {"name": 'Dr. Müller 李 \u2028 \u2029 \x00 \x1f \x7f " \\ / </script> 🩺'},
     {"at": AT, "on": date(2026, 12, 1), "from": time(9, 30), "lasts": timedelta(minutes=20)},
     {"price": Decimal("10.50"), "ratio": 0.1, "most": 2**63, "big": 2**70, "none": None},
