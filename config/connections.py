@@ -42,6 +42,7 @@ class RequestBuffer:
         self.is_complete = self.is_head_too_long = self.awaits_continue = False
         self.excess: int | None = None
         self._body: _SizedBody | _ChunkedBody | None = None
+        self._parsed: tuple[Request, IterUnreader, int] | None = None
 
     @property
     def has_head(self) -> bool:
@@ -68,7 +69,11 @@ class RequestBuffer:
 
     def parser(self) -> RequestParser:
         """Return gunicorn's parser of these bytes, which never waits for more."""
-        return RequestParser(self.cfg, [bytes(self.data)], self.client)
+        if self._parsed is None:
+            return RequestParser(self.cfg, [bytes(self.data)], self.client)
+        request, unreader, length = self._parsed
+        unreader.unread(unreader.take_buffered() + self.data[length:])  # what came after the head
+        return _ParserOfParsed(self.cfg, self.client, request, unreader)
 
     def _parse_head(self) -> None:
         """Let gunicorn say how the body ends, so that both understand the head in the same way."""
@@ -79,11 +84,29 @@ class RequestBuffer:
             self.is_complete = True
             return
         self.max_body = self.limit_of(request.path) if self.limit_of else self.max_body
-        start = len(self.data) - len(unreader.take_buffered())
+        rest = unreader.take_buffered()
+        unreader.unread(rest)
+        self._parsed = request, unreader, len(self.data)
+        start = len(self.data) - len(rest)
         reader = request.body.reader
         chunked = isinstance(reader, ChunkedReader)
         self._body = _ChunkedBody(start) if chunked else _SizedBody(start, reader.length)
         self.awaits_continue = request._expected_100_continue
+
+
+class _ParserOfParsed(RequestParser):
+    """gunicorn's parser, the head of whose first request is parsed already."""
+
+    def __init__(self, cfg: Any, client: Any, request: Request, unreader: IterUnreader) -> None:
+        super().__init__(cfg, [], client)
+        self.unreader, self._first = unreader, request
+
+    def __next__(self) -> Request:
+        if self._first is None:
+            return super().__next__()
+        self.mesg, self._first = self._first, None
+        self.req_count += 1
+        return self.mesg
 
 
 class _SizedBody:

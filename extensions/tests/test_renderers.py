@@ -13,6 +13,7 @@ from django.utils.functional import lazystr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework import renderers
+from rest_framework.serializers import Serializer
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from extensions.rest.renderers import JSONRenderer
@@ -25,14 +26,14 @@ class Status(StrEnum):
 
 
 AT = datetime(2026, 12, 1, 9, 0, 0, 123456, tzinfo=UTC)
-VALUES = [
+VALUES: list[Any] = [
     {"name": 'Dr. Müller 李 \u2028 \u2029 \x00 \x1f \x7f " \\ / </script> 🩺'},
     {"at": AT, "on": date(2026, 12, 1), "from": time(9, 30), "lasts": timedelta(minutes=20)},
     {"price": Decimal("10.50"), "ratio": 0.1, "most": 2**63, "big": 2**70, "none": None},
     {"key": UUID(int=7), "status": Status.OPEN, "lazy": lazystr("so"), "yes": True},
     {1: "a number is the key", None: 1},
     {"rows": [OrderedDict(b=1, a=(2, 3))], "set": {4}, "all": (n for n in range(2))},
-    ReturnDict({"id": 1}, serializer=None),
+    ReturnDict({"id": 1}, serializer=Serializer()),
     [],
     "",
     None,
