@@ -31,7 +31,7 @@ from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
 from appointment.models.work_list_scopes import WorkListScopes
 from doctor.models import Doctor, Location, Slot
-from doctor.wall_time import span_anywhere
+from doctor.wall_time import A_DAY, span_anywhere
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
 from extensions.db.retry import retry_on_stale_lock
 from extensions.exceptions import DomainError
@@ -47,7 +47,6 @@ SET_BY_MOVE: dict[str, Any] = {
     "closures_kept": 0,
     "moved": True,
 }
-A_DAY = timedelta(days=1)
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -84,10 +83,7 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
         return near.filter(Location.objects.compared_with_today("date", at))
 
     def on(self, day: date) -> "AppointmentQuerySet":
-        """Appointments on this date of their location.
-
-        The bounds of the start let the index of a doctor's visits serve.
-        """
+        """Appointments on this date of their location; the index of a doctor's visits serves."""
         start, end = span_anywhere(day, day)
         return self.filter(date=day, starts_at__gte=start, starts_at__lt=end)
 
@@ -174,21 +170,17 @@ class Appointment(Lifecycle):
 
     patient = models.ForeignKey(
         Patient,
-        on_delete=models.PROTECT,
+        models.PROTECT,
+        "appointments",
         null=True,
-        related_name="appointments",
         db_index=False,
         help_text="Empty once the person has been erased.",
     )
     slot = models.ForeignKey(
         Slot, models.SET_NULL, null=True, related_name="appointments", verbose_name="time"
     )
-    doctor = models.ForeignKey(
-        Doctor, on_delete=models.PROTECT, related_name="appointments", db_index=False
-    )
-    location = models.ForeignKey(
-        Location, on_delete=models.PROTECT, related_name="appointments", db_index=False
-    )
+    doctor = models.ForeignKey(Doctor, models.PROTECT, "appointments", db_index=False)
+    location = models.ForeignKey(Location, models.PROTECT, "appointments", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     date = models.DateField(help_text="At the location.")
