@@ -79,8 +79,8 @@ class AppointmentQuerySet(WorkListScopes["Appointment"]):
 
     def today(self, at: datetime) -> "AppointmentQuerySet":
         """Appointments whose date is today in the time zone of their location."""
-        near = self.filter(starts_at__gt=at - 2 * A_DAY, starts_at__lt=at + 2 * A_DAY)
-        return near.filter(Location.objects.compared_with_today("date", at))
+        today = Location.objects.compared_with_today("date", at)
+        return self.filter(today, starts_at__range=(at - 2 * A_DAY, at + 2 * A_DAY))
 
     def on(self, day: date) -> "AppointmentQuerySet":
         """Appointments on this date of their location; the index of a doctor's visits serves."""
@@ -176,9 +176,7 @@ class Appointment(Lifecycle):
         db_index=False,
         help_text="Empty once the person has been erased.",
     )
-    slot = models.ForeignKey(
-        Slot, models.SET_NULL, null=True, related_name="appointments", verbose_name="time"
-    )
+    slot = models.ForeignKey(Slot, models.SET_NULL, "appointments", null=True, verbose_name="time")
     doctor = models.ForeignKey(Doctor, models.PROTECT, "appointments", db_index=False)
     location = models.ForeignKey(Location, models.PROTECT, "appointments", db_index=False)
     starts_at = models.DateTimeField()
