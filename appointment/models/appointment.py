@@ -147,21 +147,15 @@ class Appointment(Lifecycle):
 
     patient = models.ForeignKey(
         Patient,
-        on_delete=models.PROTECT,
+        models.PROTECT,
+        "appointments",
         null=True,
-        related_name="appointments",
         db_index=False,
         help_text="Empty once the person has been erased.",
     )
-    slot = models.ForeignKey(
-        Slot, models.SET_NULL, null=True, related_name="appointments", verbose_name="time"
-    )
-    doctor = models.ForeignKey(
-        Doctor, on_delete=models.PROTECT, related_name="appointments", db_index=False
-    )
-    location = models.ForeignKey(
-        Location, on_delete=models.PROTECT, related_name="appointments", db_index=False
-    )
+    slot = models.ForeignKey(Slot, models.SET_NULL, "appointments", null=True, verbose_name="time")
+    doctor = models.ForeignKey(Doctor, models.PROTECT, "appointments", db_index=False)
+    location = models.ForeignKey(Location, models.PROTECT, "appointments", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     date = models.DateField(help_text="At the location.")

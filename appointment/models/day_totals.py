@@ -48,7 +48,7 @@ OF_VISITS = {
 NUMBERS = ("places", "held", "booked", "done", "no_show", "canceled", "waited")
 
 
-class SummedDayQuerySet(models.QuerySet["SummedDay"]):
+class SummedDayQuerySet(models.QuerySet[Any]):
     """Which days are summed, and the job that sums them."""
 
     def current(self) -> "SummedDayQuerySet":
@@ -85,7 +85,7 @@ class SummedDayQuerySet(models.QuerySet["SummedDay"]):
         The StaleDays are deleted before the rows are read: a change that commits in between leaves
         one that stays, and the day is summed once more.
         """
-        self.bulk_create([SummedDay(day)], ignore_conflicts=True)
+        SummedDay.objects.bulk_create([SummedDay(date=day)], ignore_conflicts=True)
         self.select_for_update().get(pk=day)
         StaleDay.objects.filter(pk__in=list(StaleDay.objects.of(day))).delete()
         DayTotals.objects.filter(date=day).delete()

@@ -3,7 +3,7 @@
 The module does not import `Appointment`, whose queryset inherits from `WorkListScopes`.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Self, TypeVar
 
 from django.db import models
@@ -11,11 +11,10 @@ from django.db import models
 from appointment.models.event import LIVE, AppointmentEvent
 from doctor.models import Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
-from doctor.wall_time import span_anywhere
+from doctor.wall_time import A_DAY, span_anywhere
 from extensions.db.batches import batches
 
 Row = TypeVar("Row", bound=models.Model)
-TWO_DAYS = timedelta(days=2)
 
 
 class WorkListScopes(SiteQuerySet[Row]):
@@ -27,14 +26,11 @@ class WorkListScopes(SiteQuerySet[Row]):
 
     def today(self, at: datetime) -> Self:
         """Appointments whose date is today in the time zone of their location."""
-        near = self.filter(starts_at__gt=at - TWO_DAYS, starts_at__lt=at + TWO_DAYS)
-        return near.filter(Location.objects.compared_with_today("date", at))
+        today = Location.objects.compared_with_today("date", at)
+        return self.filter(today, starts_at__range=(at - 2 * A_DAY, at + 2 * A_DAY))
 
     def on(self, day: date) -> Self:
-        """Appointments on this date of their location.
-
-        The bounds of the start let the index of a doctor's visits serve.
-        """
+        """Appointments on this date of their location; the index of a doctor's visits serves."""
         start, end = span_anywhere(day, day)
         return self.filter(date=day, starts_at__gte=start, starts_at__lt=end)
 

@@ -111,7 +111,7 @@ class ScheduleViewSet(ModelViewSet[Schedule]):
         reads = self.request.method in SAFE_METHODS
         return sessions.visible_to(user) if reads else sessions.at_sites_of(user)
 
-    def paginate_queryset(self, queryset: Any) -> list[Schedule]:
+    def paginate_queryset(self, queryset: Any) -> Any:
         """Return the page; the places are summed for its sessions, and for none before it."""
         keys = super().paginate_queryset(queryset.values_list("pk", flat=True)) or []
         found = Schedule.objects.with_places().in_bulk(keys)

@@ -154,7 +154,7 @@ def figures(of: Subject) -> list[tuple[str, str, dict[str, Any], bool]]:
     """The figures of a day, a month, a year, and their files."""
     today = of.site.today(of.at)
     last_month = (today.replace(day=1) - A_DAY).replace(day=1)
-    spans = {
+    spans: dict[str, dict[str, Any]] = {
         "month": {},
         "day": {"from": today.isoformat(), "to": today.isoformat()},
         "last month": {
@@ -168,7 +168,7 @@ def figures(of: Subject) -> list[tuple[str, str, dict[str, Any], bool]]:
         for name, span in spans.items()
         for by in (("doctor", "week") if name != "year" else ("doctor", "site", "week", "month"))
     ]
-    one = {"doctor": of.doctor.pk, "location": of.site.pk}
+    one: dict[str, Any] = {"doctor": of.doctor.pk, "location": of.site.pk}
     pages.append(("figures: year of a doctor at a site", "figures/",
                   {**spans["year"], **one}, False))  # fmt: skip
     pages.append(("figures: file of the year", "figures/",
