@@ -180,7 +180,7 @@ class VisitRows:
     ) -> Actor:
         """Add a visit of a patient and the event of its booking; return who booked it."""
         account = self.people.account_of(number)
-        actor = self.actors[slot.site]
+        actor: Actor = self.actors[slot.site]
         if account is not None and self.rng.random() >= BY_DESK_SHARE:
             actor = (account, None, BY_PATIENT)
         self.visit += 1
