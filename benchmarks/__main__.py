@@ -41,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--audit-events", type=int, default=0, help="of each visit of the seed")
     parser.add_argument("--no-bursts", action="store_true", help="leave out races and sign-ins")
     parser.add_argument("--json", type=Path, default=ROOT / "var/bench/results.json")
+    parser.add_argument("--from", dest="results", type=Path, help="publish these results only")
     parser.add_argument("--publish", action="store_true", help="write docs/performance.*")
     return parser.parse_args()
 
@@ -48,6 +49,10 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the bench, print the figures, and write them. Return the exit status."""
     asked = arguments()
+    if asked.results:
+        text = asked.results.read_text()
+        publish(json.loads(text), text)
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all servers are ended
     began = time.monotonic()
     try:

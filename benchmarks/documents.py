@@ -112,7 +112,7 @@ def about(results: Results) -> str:
     for side, check in results["checks"].items():
         number = f"{check['acknowledged']:,} acknowledged bookings"
         lines.append(f"Checked ({side}): {number}, each in the database; {check['invariants']}")
-    lines += [f"**Failed:** {name}: {why}." for name, why in results["failures"].items()]
+    lines += [f"**Failed:** {name}: {why[:160]}." for name, why in results["failures"].items()]
     return "\n".join(f"- {line}" for line in lines)
 
 
@@ -120,7 +120,7 @@ def targets(results: Results) -> str:
     """Return the table of targets, figures and verdicts."""
     words = {True: "yes", False: "**no**", None: NONE}
     lines = [
-        (each.target.work, each.target.wanted, each.text.replace("|", "/")[:160], words[each.met])
+        (each.target.work, each.target.wanted, each.text.replace("|", "/")[:60], words[each.met])
         for each in verdicts(results)
     ]
     return table(("work", "target", "figure", "met?"), lines)
@@ -139,8 +139,9 @@ def yardsticks(results: Results) -> str:
 
 
 def measured(results: Results) -> list[Row]:
-    """Return the rows that the run has figures of."""
-    return [row for row in ROWS if row.name in results["samples"]]
+    """Return the rows that the run has figures of, without those that failed."""
+    failed = results["failures"]
+    return [row for row in ROWS if row.name in results["samples"] and row.name not in failed]
 
 
 def rows_of(results: Results, chosen: Sequence[Row]) -> str:

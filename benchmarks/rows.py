@@ -122,7 +122,7 @@ YARDSTICKS = (
     Row("limit_slots", "the same slots by one SELECT of pgbench", DATABASE, None, script="list"),
     Row(
         "limit_book",
-        "the rows of a booking by one statement of pgbench",
+        "the same rows by one statement of pgbench",
         DATABASE,
         None,
         script="book",

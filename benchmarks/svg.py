@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-LABELS, PLOT, VALUES, ROW, TOP = 300, 440, 140, 26, 58
+LABELS, PLOT, VALUES, ROW, TOP = 320, 440, 140, 26, 58
 WIDTH = LABELS + PLOT + VALUES
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }

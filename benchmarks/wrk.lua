@@ -19,7 +19,7 @@ function init(args)
   file:close()
   is_once = args[2] == "once"
   if args[3] and args[3] ~= "" then
-    code = '"code":"' .. args[3] .. '"'
+    code = '"code":%s*"' .. args[3] .. '"'
   end
   statuses, created, exhausted, sent, refused = {}, {}, 0, 0, ""
 end
@@ -38,7 +38,7 @@ function request()
 end
 
 function response(status, headers, body)
-  if code and not body:find(code, 1, true) then
+  if code and not body:find(code) then
     status, refused = 0, body:sub(1, 300)
   end
   statuses[status] = (statuses[status] or 0) + 1
