@@ -46,6 +46,7 @@ SET_BY_MOVE: dict[str, Any] = {
     "closures_kept": 0,
     "moved": True,
 }
+LISTED = ["-date", "starts_at", "id"]  # the order of the lists of staff
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -172,10 +173,10 @@ class Appointment(Lifecycle):
     slot = models.ForeignKey(
         Slot, models.SET_NULL, null=True, related_name="appointments", verbose_name="time"
     )
-    doctor = models.ForeignKey(
-        Doctor, on_delete=models.PROTECT, related_name="appointments", db_index=False
+    doctor = models.ForeignKey(Doctor, models.PROTECT, related_name="appointments", db_index=False)
+    location = models.ForeignKey(
+        Location, models.PROTECT, related_name="appointments", db_index=False
     )
-    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="appointments")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     date = models.DateField(help_text="At the location.")
@@ -213,8 +214,11 @@ class Appointment(Lifecycle):
         permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
             models.Index(fields=["patient", "-starts_at"], name="appointment_of_patient"),
-            models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
-            models.Index(fields=["date"], name="appointment_date"),
+            models.Index(fields=LISTED, name="appointment_by_date"),
+            models.Index(fields=["doctor", *LISTED], name="appointment_doctor_date"),
+            models.Index(fields=["location", *LISTED], name="appointment_location_date"),
+            models.Index(fields=["status", *LISTED], name="appointment_status_date"),
+            models.Index(fields=LISTED, condition=Q(moved=True), name="appointment_moved_by_date"),
             models.Index(
                 fields=["starts_at"],
                 condition=Q(needs_rebooking=True),

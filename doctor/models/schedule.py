@@ -171,6 +171,7 @@ class Schedule(SessionTimesModel):
             models.Index(fields=["doctor", "date"], name="doctor_schedule_doctor_date"),
             models.Index(fields=["location", "date"], name="doctor_schedule_location_date"),
             models.Index(fields=["date", "start_time"], name="doctor_schedule_date_start"),
+            models.Index(fields=["doctor", "location", "date"], name="doctor_schedule_practises"),
         )
         constraints = (
             models.UniqueConstraint(

@@ -75,15 +75,19 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
         Days are local dates of each location; None leaves the range open. The condition is on
         the slot's own start, which is indexed, and not on the date of its session.
         """
+        return self.filter(self.on_days(first, last, locations))
+
+    def on_days(self, first: date | None, last: date | None, locations: Iterable[Location]) -> Q:
+        """Return the condition of `between`."""
         spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
         if not spans:
-            return self.none()
+            return Q(pk__in=())
         days = (
             Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
             for (start, end), pks in spans.items()
         )
         earliest, latest = enclosing_span(spans)
-        return self.filter(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
+        return Q(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
 
     def of_key(self, pk: int | None) -> "SlotQuerySet":
         """Return the slot with this primary key; an empty queryset for None.
@@ -294,6 +298,9 @@ class Slot(models.Model):
         indexes = (
             models.Index(fields=["starts_at", "id"], name="doctor_slot_start"),
             models.Index(fields=["location", "starts_at"], name="doctor_slot_location_start"),
+            models.Index(
+                fields=["starts_at", "id"], condition=Q(is_open=False), name="doctor_slot_closed"
+            ),
         )
         constraints = (
             models.CheckConstraint(
