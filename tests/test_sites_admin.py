@@ -30,6 +30,7 @@ from doctor.models import (
     WeeklyHours,
 )
 from doctor.tests.factories import SiteStaffFactory
+from extensions.admin.periods import ALL, PERIOD
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 from patient.tests.factories import PatientFactory
 from tests.admin_client import AdminClient, page
@@ -111,6 +112,8 @@ def of(models: Iterable[type[Model]]) -> Any:
 
 def keys_in_list(user: User, model: type[Model], **query: Any) -> Any:
     """Return the set of keys of the rows that the list shows, or its status if it is refused."""
+    if admin.site.get_model_admin(model).date_hierarchy:
+        query = {PERIOD: ALL, **query}
     answer = AdminClient(User.objects.get(pk=user.pk)).get(page(model), **query)
     if answer.status_code != 200:
         return int(answer.status_code)

@@ -6,6 +6,7 @@ And the names under which staff see the models of other packages.
 from typing import Any
 
 from axes import admin as axes
+from axes.admin import IsLockedOutFilter
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import admin as auth
@@ -54,6 +55,11 @@ class AccessAttemptAdmin(SuperusersWriteMixin, axes.AccessAttemptAdmin):
     """Wrong passwords. To delete them lifts a lock-out, so that guessing may go on."""
 
     list_display = ("attempt_time", "username", "ip_address", "failures_since_start")
+    list_filter = ("attempt_time", IsLockedOutFilter)
+    unindexed_filters = ("locked_out",)
+    search_fields = ("username", "ip_address")
+    ordering = ("-attempt_time", "-pk")
+    sortable_by = ("attempt_time",)
     actions = ()  # axes' own action deletes rows, and any viewer could call it
 
 
@@ -61,12 +67,21 @@ class AccessLogAdmin(SuperusersWriteMixin, axes.AccessLogAdmin):
     """Logins and logouts of the admin."""
 
     list_display = ("attempt_time", "logout_time", "username", "ip_address")
+    list_filter = ("attempt_time",)
+    search_fields = ("username", "ip_address")
+    ordering = ("-attempt_time", "-pk")
+    sortable_by = ("attempt_time",)
 
 
 class AccessFailureLogAdmin(SuperusersWriteMixin, axes.AccessFailureLogAdmin):
     """Failed logins."""
 
     list_display = ("attempt_time", "username", "ip_address", "locked_out")
+    list_filter = ("attempt_time", "locked_out")
+    unindexed_filters = ("locked_out__exact",)
+    search_fields = ("username", "ip_address")
+    ordering = ("-attempt_time", "-pk")
+    sortable_by = ("attempt_time",)
 
 
 ADMINS = {

@@ -24,7 +24,9 @@ class AuthTokenAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
     date_hierarchy = "created"
     search_fields = ("user__email", "user__first_name", "user__last_name")
     fields = readonly_fields = ("user", "created", "expiry")
-    ordering = ("-created",)
+    unindexed_filters = ("expiry__gte", "expiry__lt")
+    ordering = ("-created", "pk")
+    sortable_by = ("created",)
     deletion_note = "The device is signed out at once."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuthToken]:

@@ -51,6 +51,19 @@ class NewPasswordForm(AdminPasswordChangeForm):
         return user
 
 
+class MembersFilter(admin.RelatedFieldListFilter):
+    """A filter by group. It offers no choice of those without one: they are all patients."""
+
+    @property
+    def include_empty_choice(self) -> bool:
+        return False
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        """Return the members of the group, each once."""
+        rows: Any = super().queryset(request, queryset)
+        return queryset.filter(pk__in=rows.order_by().values("pk")) if self.lookup_val else queryset
+
+
 def record_new_credentials(user: User) -> None:
     """Record for each patient of the account that staff set what opens it, for the access log."""
     AuditEvent.objects.record("change", user, user.patients.all(), role=AuditEvent.Role.STAFF)
@@ -85,10 +98,11 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
         "is_staff",
         "last_login",
     )
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    list_filter = ("is_active", "is_staff", "is_superuser", ("groups", MembersFilter))
     date_hierarchy = "date_joined"
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
+    sortable_by = ("email", "sorted_first_name", "sorted_last_name")
     actions = ("end_accounts", "delete_selected")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

@@ -14,13 +14,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.audit.models import AuditEvent
+from accounts.audit.models import RARE_ACTIONS, AuditEvent
 from accounts.audit.views import record_read
 from accounts.exceptions import Throttled
 from accounts.privacy import AllSitesAdminMixin, display_name, sees_all_sites
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
 from extensions.admin.forms import shows_labels, valid_keys
+from extensions.admin.lists import MOST_READ
 
 
 class AuditedAdminMixin:
@@ -171,7 +172,12 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     list_filter = ("emergency", "outcome", "action", "role", "channel", "at")
     link_filters = ("patient_id__exact",)
     date_hierarchy = "at"
+    opens_with_this_month = True
+    bounding_filters = ("at__gte", "emergency__exact")
+    unindexed_filters = ("outcome__exact", "action__exact", "role__exact", "channel__exact")
+    unindexed_search = frozenset({"request_id__exact", "actor_name"})
     ordering = ("-at", "-pk")
+    sortable_by = ("at",)
     search_fields = (
         "patient_id__exact",
         "request_id__exact",
@@ -179,7 +185,10 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "actor__first_name",
         "actor_name",
     )
-    search_help_text = "Number of the patient, id of the request, or who it was."
+    search_help_text = (
+        "Number of the patient, or who it was. The id of a request, and the name of a deleted "
+        f"account, are looked for in the latest {MOST_READ:,} events: choose the day before."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         """Return the events, joined with their actors; the actor of a deleted account is None.
@@ -187,6 +196,14 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         Without the join, reading that actor would raise DoesNotExist.
         """
         return super().get_queryset(request).select_related("actor")
+
+    def most_read(self, request: HttpRequest) -> int | None:
+        """Return None also for denied calls and rare actions, of which there is an index."""
+        asked = request.GET
+        is_denied = asked.get("outcome__exact") == AuditEvent.Outcome.DENIED
+        if is_denied or asked.get("action__exact") in RARE_ACTIONS:
+            return None
+        return super().most_read(request)
 
     def rows_shown(self, of: Any, rows: Any) -> None:
         """Record one read: of the patient of the event shown, or of no patient for a list."""

@@ -17,6 +17,9 @@ from extensions.db.triggers import purging
 ROWS_PER_PURGE = 1000  # deleted in one transaction
 
 
+RARE_ACTIONS = ("delete", "erase", "export", "merge")  # of which there is an index
+
+
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """Adds events. The database refuses to change one, and deletes one by `purge` only."""
 
@@ -140,6 +143,7 @@ class AuditEvent(models.Model):
         on_delete=models.DO_NOTHING,
         null=True,
         db_constraint=False,
+        db_index=False,
         related_name="+",
     )
     actor_name = name_that_day()
@@ -162,6 +166,15 @@ class AuditEvent(models.Model):
         indexes = (
             models.Index(fields=["patient_id", "-at", "-id"], name="accounts_audit_of_patient"),
             models.Index(fields=["-at", "-id"], name="accounts_audit_at"),
+            models.Index(fields=["actor", "-at", "-id"], name="accounts_audit_of_actor"),
+            models.Index(
+                fields=["-at", "-id"], condition=Q(outcome="denied"), name="accounts_audit_denied"
+            ),
+            models.Index(
+                fields=["action", "-at", "-id"],
+                condition=Q(action__in=RARE_ACTIONS),
+                name="accounts_audit_rare_action",
+            ),
             models.Index(
                 fields=["-at", "-id"], condition=Q(emergency=True), name="accounts_audit_emergency"
             ),

@@ -25,14 +25,18 @@ from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
 from accounts.models.device import Device, KnownDevice, device_name
 from accounts.models.mail import MailKind, OutgoingMail
+from accounts.models.named_users import UserQuerySet
 from accounts.passwords import in_nfc
 from accounts.privacy import display_name
 from accounts.signals import account_ended
 from extensions.db.fields import one_line
 from extensions.db.models import PartialUpdateModel
-from extensions.db.names import FoldedModel, FoldedNameField, FoldedQuerySet, FoldedWordsField
+from extensions.db.names import (
+    FoldedModel,
+    FoldedNameField,
+    FoldedWordsField,
+)
 from extensions.exceptions import DomainError
-from extensions.search import Term
 
 WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
 
@@ -59,18 +63,6 @@ class LastAdministrator(DomainError):
 
 
 ADMINISTRATOR = ("is_active", "is_staff", "is_superuser")
-
-
-class UserQuerySet(FoldedQuerySet["User"]):
-    """Users by name."""
-
-    search_columns = frozenset({"last_name", "first_name"})
-
-    def search_keys(self, term: Term) -> "models.QuerySet[User, Any] | None":
-        """Return a subquery of the keys of the users of whose names the term begins a word."""
-        if not term.word:
-            return None
-        return self.filter(search_words__contains=f" {term.word}").order_by().values("pk")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -230,6 +222,18 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     class Meta:
         ordering = ("email",)
+        indexes = (
+            models.Index(fields=["last_name_key", "email"], name="accounts_user_last_name"),
+            models.Index(fields=["first_name_key", "email"], name="accounts_user_first_name"),
+            models.Index(fields=["date_joined", "id"], name="accounts_user_joined"),
+            models.Index(fields=["email"], condition=Q(is_staff=True), name="accounts_user_staff"),
+            models.Index(
+                fields=["email"], condition=Q(is_superuser=True), name="accounts_user_superusers"
+            ),
+            models.Index(
+                fields=["email"], condition=Q(is_active=False), name="accounts_user_inactive"
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 Lower("email"),

@@ -5,14 +5,15 @@ Admin actions check in, cancel and conclude the selected appointments, and undo 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -25,13 +26,14 @@ from appointment.admin.people import PatientChoiceMixin
 from appointment.models import Appointment, AppointmentEvent
 from appointment.models.event import LIVE
 from doctor.models import Location, Slot
-from doctor.models.search import shown_start
+from doctor.models.search import A_YEAR, shown_start
 from extensions.admin.actions import HANDLED_ERRORS, DomainActionAdmin
 from extensions.admin.columns import two_lines
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from extensions.search import Term
 
+A_MONTH = 31  # days back and ahead
 MAX_REFUSALS_SHOWN = 20  # each with a message of its own
 
 
@@ -94,7 +96,10 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     )  # fmt: skip
     link_filters: tuple[str, ...] = ("patient__id__exact", "slot__id__exact")
     date_hierarchy = "date"
-    ordering = ("-date", "starts_at", "pk")  # only the date has an index
+    opens_with_this_month = True
+    bounding_filters: tuple[str, ...] = ("when", "needs_rebooking__exact")
+    ordering = ("-date", "starts_at", "pk")
+    sortable_by: ClassVar[Any] = ("start", "state")
     search_fields = (
         "id__exact",
         "patient__last_name",
@@ -122,8 +127,17 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         return rows.select_related("patient", "doctor", "location", "booked_by")
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
-        """Find visits by the time at which they start at their location, such as 09:00."""
-        return shown_start(term, terms)
+        """Find visits by the time at which they start at their location, such as 09:00.
+
+        Without a date, they are of a year, or of a month if no name is typed beside the time: so
+        many dates are searched one by one.
+        """
+        around = A_YEAR if any(each.word for each in terms) else A_MONTH
+        found = shown_start(term, terms, around=around)
+        if found is None or any(each.days for each in terms):
+            return found
+        today, most = timezone.now().date(), timedelta(days=around)
+        return found & Q(date__range=(today - most, today + most))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser and super().has_delete_permission(request, obj)
@@ -244,7 +258,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
 
     # --- Columns ---
 
-    @admin.display(description="time at the location", ordering="starts_at")
+    @admin.display(description="time at the location", ordering="date")
     def start(self, appointment: Appointment) -> str:
         """Return the start on the clock of the location."""
         return local_time(appointment.starts_at, appointment.location)
@@ -277,7 +291,7 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         notes += ["to rebook"] if appointment.needs_rebooking else []
         return two_lines(appointment.get_status_display(), ", ".join(notes))
 
-    @admin.display(description="checked in", empty_value="-", ordering="checked_in_at")
+    @admin.display(description="checked in", empty_value="-")
     def checked_in(self, appointment: Appointment) -> str:
         """Return when the patient checked in, on the clock of the location."""
         return local_time(appointment.checked_in_at, appointment.location)

@@ -41,6 +41,11 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     list_select_related = ("appointment__location", "appointment__patient", "actor")
     list_filter = ("kind", "after_deadline", "at")
     date_hierarchy = "at"
+    opens_with_this_month = True
+    bounding_filters = ("at__gte",)
+    unindexed_filters = ("kind__exact", "after_deadline__exact")
+    most_read_for_sites = 5000
+    sortable_by = ("local_time",)
     ordering = ("-at", "-pk")
     search_fields = (
         "appointment__id__exact",

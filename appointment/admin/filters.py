@@ -1,10 +1,13 @@
 """Filters of the admin list of appointments."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+
+A_DAY = timedelta(days=1)  # between the dates of all time zones at one instant
 
 
 class AppointmentPeriodFilter(admin.SimpleListFilter):
@@ -23,9 +26,12 @@ class AppointmentPeriodFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         now = timezone.now()
         if self.value() == "today":
-            return queryset.today(now)
+            near = queryset.filter(date__range=(now.date() - A_DAY, now.date() + A_DAY))
+            return near.today(now)
+        # The bounds of the date let the index of status and date serve.
         if self.value() == "upcoming":
-            return queryset.upcoming(now)
+            return queryset.upcoming(now).filter(date__gte=now.date() - A_DAY)
         if self.value() == "unconcluded":
-            return queryset.active().filter(starts_at__lte=now)
+            begun = queryset.active().filter(starts_at__lte=now)
+            return begun.filter(date__lte=now.date() + A_DAY)
         return queryset

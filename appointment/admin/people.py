@@ -16,9 +16,15 @@ from accounts.audit.context import current_context
 from accounts.privacy import sees_all_sites
 from accounts.requests import signed_in_user
 from appointment.models.merging import colliding_visits, duplicate_entries
-from appointment.models.site_patients import has_something_at_sites_of, patients_for_staff
+from appointment.models.site_patients import (
+    has_something_at_sites_of,
+    latest_patients_of,
+    patients_for_staff,
+)
 from appointment.named_search import HOW_TO_NAME, bookable_patients, find_named, remember
 from doctor.admin.sites import SiteAdminMixin
+from extensions.admin.lists import MOST_COUNTED
+from extensions.db.expressions import AmongKeys
 from patient.admin.emergency import EmergencyAccessAdmin
 from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
 from patient.models import EmergencyAccess, MedicalHistory, Patient
@@ -41,7 +47,30 @@ class PatientChoiceMixin(SiteAdminMixin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
-class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
+class LatestPatientsMixin:
+    """An admin of rows of patients, whose list shows staff of a site those with recent visits."""
+
+    few_rows_note = (
+        "Patients with one of the latest visits at your sites are listed. A search finds all who "
+        "have something there."
+    )
+
+    def few_rows(self, request: HttpRequest) -> Q | None:
+        """Return the condition of these rows; None for users who see all sites."""
+        if sees_all_sites(request):
+            return None
+        found: Q | None = getattr(request, "few_rows", None)
+        if found is None:
+            found = self.rows_of_patients(latest_patients_of(signed_in_user(request)))
+            request.few_rows = found  # type: ignore[attr-defined]
+        return found
+
+    def rows_of_patients(self, keys: list[int]) -> Q:
+        """Return the condition of the rows of these patients."""
+        return Q(AmongKeys("pk", keys))
+
+
+class SitePatientAdmin(LatestPatientsMixin, SiteAdminMixin, PatientAdmin):
     """Patients with something at the sites of the user.
 
     The search of a form that books also finds others, by last name and birth date. It counts, and
@@ -115,8 +144,12 @@ class SitePatientAdmin(SiteAdminMixin, PatientAdmin):
         return super().relatives(patient).filter(here)
 
 
-class SiteMedicalHistoryAdmin(SiteAdminMixin, MedicalHistoryAdmin):
+class SiteMedicalHistoryAdmin(LatestPatientsMixin, SiteAdminMixin, MedicalHistoryAdmin):
     """The histories of patients with something at the sites of the user."""
+
+    def rows_of_patients(self, keys: list[int]) -> Q:
+        entries = MedicalHistory.objects.filter(AmongKeys("patient", keys)).order_by()
+        return Q(AmongKeys("pk", list(entries.values_list("pk", flat=True)[:MOST_COUNTED])))
 
     site_choices = {"patient": patients_for_staff}
 

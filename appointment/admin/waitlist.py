@@ -121,6 +121,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
     list_select_related = ("patient", "doctor", "specialty")
     list_filter = (StatusFilter, "specialty", "doctor")
     ordering = ("pk",)
+    sortable_by = ()  # they are in line
     search_fields = (
         "id__exact",
         "patient__last_name",
@@ -254,7 +255,10 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     list_display = ("start", "doctor", "patient", "status", "open_until")
     list_select_related = ("slot__location", "slot__doctor", "entry__patient")
     list_filter = ("status",)
+    unindexed_filters = ("status__exact",)
+    most_read_for_sites = 5000
     ordering = ("-pk",)
+    sortable_by = ()  # they are the newest first
     search_fields = (
         "entry__patient__last_name",
         "entry__patient__first_name",

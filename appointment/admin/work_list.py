@@ -149,6 +149,9 @@ class WorkListAdmin(AppointmentAdmin):
     list_filter: ClassVar[Any] = ("location", "doctor")
     link_filters = ()
     date_hierarchy: ClassVar[Any] = None
+    opens_with_this_month = False
+    bounding_filters = ()
+    sortable_by: ClassVar[Any] = ()  # the work list is soonest first
     ordering: ClassVar[Any] = ("starts_at", "pk")
     actions: Any = ("cancel", "keep")
     action_form = WorkListActionForm

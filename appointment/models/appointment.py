@@ -50,6 +50,7 @@ SET_BY_MOVE: dict[str, Any] = {
     "closures_kept": 0,
     "moved": True,
 }
+LISTED = ["-date", "starts_at", "id"]  # the order of the lists of staff
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -161,9 +162,7 @@ class Appointment(Lifecycle):
     date = models.DateField(help_text="At the location.")
     status = models.CharField(max_length=9, choices=Status, default=Status.SCHEDULED)
     reason = models.CharField(max_length=500, blank=True)
-    booked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
+    booked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, "+", null=True)
     created_at = models.DateTimeField(default=timezone.now)
     canceled_at = models.DateTimeField(null=True)
     cancel_reason = models.CharField(max_length=500, blank=True)
@@ -194,8 +193,11 @@ class Appointment(Lifecycle):
         indexes = (
             models.Index(fields=["patient", "-starts_at"], name="appointment_of_patient"),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
-            models.Index(fields=["location", "date"], name="appointment_at_location"),
-            models.Index(fields=["date"], name="appointment_date"),
+            models.Index(fields=LISTED, name="appointment_by_date"),
+            models.Index(fields=["doctor", *LISTED], name="appointment_doctor_date"),
+            models.Index(fields=["location", *LISTED], name="appointment_location_date"),
+            models.Index(fields=["status", *LISTED], name="appointment_status_date"),
+            models.Index(fields=LISTED, condition=Q(moved=True), name="appointment_moved_by_date"),
             models.Index(
                 fields=["starts_at"],
                 condition=Q(needs_rebooking=True),
@@ -403,8 +405,7 @@ class Appointment(Lifecycle):
         another, at a site that they do not see, and as `book` does for the new time. Locks the
         user, the patient, both slots, waitlist entries, then the appointment.
         """
-        key = to.pk if isinstance(to, Slot) else to
-        waive = bool(override_reason)
+        key, waive = to.pk if isinstance(to, Slot) else to, bool(override_reason)
         move = RescheduleAppointment(self, at or timezone.now(), waive, override_reason)
         moved: Appointment = move.move(key, by, lambda: self._require_listed(listed))
         return moved
@@ -523,9 +524,7 @@ class Appointment(Lifecycle):
         audit = AuditEvent.objects.unsaved(action, self, [self.patient], actor=by, role=str(role))
         return [event, *audit]
 
-    def _role_of(
-        self, by: User | None, kind: Kind = Kind.CANCELED, overrides: bool = False
-    ) -> Role:
+    def _role_of(self, by: Any, kind: Kind = Kind.CANCELED, overrides: bool = False) -> Role:
         """The role in which a user acts on this visit; the system acts where there is no user.
 
         In the admin, with an override reason and in all that patients cannot do, staff act as staff

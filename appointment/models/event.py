@@ -129,6 +129,7 @@ class AppointmentEvent(InsertOnlyModel):
         ordering = ("at", "pk")
         verbose_name = "event of a visit"
         verbose_name_plural = "events of visits"
+        indexes = (models.Index(fields=["-at", "-id"], name="appointment_event_at"),)
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {instant_text(self.at, self.appointment.location.zone)}"

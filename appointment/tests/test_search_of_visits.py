@@ -91,14 +91,28 @@ def test_a_visit_is_found_by_its_number(reception: AdminClient, visit: Appointme
     assert visit in found(reception, Appointment, str(visit.pk))
 
 
-def test_many_patients_of_a_name_are_searched_in_the_rows_that_are_left(
+def test_of_many_patients_of_a_name_the_first_are_searched_with_a_warning(
     reception: AdminClient, visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patient.models.patient.MANY_ELSEWHERE", 1)
-    PatientFactory(last_name="Reed")
-    PatientFactory(last_name="Reed")
-    assert len(found(reception, Appointment, "reed")) == 2
+    monkeypatch.setattr("patient.models.patient.MANY", 1)
+    PatientFactory(first_name="Zoe", last_name="Reed")
+    PatientFactory(first_name="Zoe", last_name="Reed")
+    answer = reception.get(page(Appointment), q="reed")
+    assert len(answer.context["cl"].result_list) == 2
+    assert "Many people have such a name" in answer.content.decode()
     assert found(reception, Appointment, "reed obrien") == [visit]
+
+
+def test_on_a_day_every_patient_of_a_common_name_is_searched(
+    reception: AdminClient, visit: Appointment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patient.models.patient.MANY", 1)
+    PatientFactory(first_name="Ana", last_name="Reed")  # the first, who has no visit
+    PatientFactory(first_name="Bea", last_name="Reed")
+    assert found(reception, Appointment, "reed") == []
+    answer = reception.get(page(Appointment), q=f"reed {visit.date}")
+    assert list(answer.context["cl"].result_list) == [visit]
+    assert "Many people have such a name" not in answer.content.decode()
 
 
 def test_events_and_entries_are_found_by_the_patient_too(reception: AdminClient) -> None:

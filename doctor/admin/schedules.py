@@ -1,10 +1,11 @@
 """The admin of sessions."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -20,11 +21,13 @@ from doctor.admin.refusals import LinkedRefusalAdmin
 from doctor.admin.sites import CALENDAR_CHOICES, SiteAdminMixin
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.models.hours_preview import preview_session
+from doctor.models.search import A_YEAR
 from extensions.admin.columns import two_lines
 from extensions.admin.confirmation import ConfirmingAdmin, Question
 from extensions.admin.links import change_link, list_link
 from extensions.admin.past import CONFIRMED, PastAwareForm
 from extensions.formats import day_text, instant_text
+from extensions.search import Term
 
 
 class ScheduleForm(SlotLengthMixin, PastAwareForm):
@@ -87,13 +90,16 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     list_filter = (SessionPeriodFilter, "is_active", "location", "doctor")
     link_filters = ("weekly_hours__id__exact",)
     date_hierarchy = "date"
+    opens_with_this_month = True
+    bounding_filters = ("when", "doctor__id__exact")
+    unindexed_filters = ("is_active__exact",)
     ordering = ("-date", "start_time", "pk")
+    sortable_by = ("day",)
     search_fields = (
         "doctor__last_name",
         "doctor__first_name",
         "location__name",
         "date",
-        "start_time",
     )
     search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), or several of them."
     deleted_by_verb = True
@@ -108,6 +114,16 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.fields, "made_from", "slot_table") if obj else self.fields
+
+    def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
+        """Find sessions by their first time, such as 09:00; without a date, those of a year."""
+        if term.clock is None:
+            return None
+        today, most = timezone.now().date(), timedelta(days=A_YEAR)
+        days = [day for each in terms for day in each.days]
+        return Q(start_time=term.clock, date__range=(
+            min(days, default=today - most), max(days, default=today + most)
+        ))  # fmt: skip
 
     @admin.display(description="date", ordering="date")
     def day(self, schedule: Schedule) -> str:

@@ -1,6 +1,9 @@
 """The read-only admin of slots: they change through sessions and appointments only."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib import admin
@@ -10,9 +13,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from doctor.admin.sites import SiteAdminMixin
-from doctor.models import Schedule, Slot
+from doctor.models import Location, Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.search import shown_start
+from doctor.models.slot import starts_on_days
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
 from extensions.admin.links import list_link
@@ -53,16 +57,24 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     list_filter = (BookableFilter, "is_open", "location", "doctor")
     link_filters = ("schedule__id__exact",)
     date_hierarchy = "schedule__date"
+    period_column = "starts_at"
+    opens_with_this_month = True
+    bounding_filters = ("booking",)
+    sortable_by = ("time",)
     search_fields = (
         "doctor__last_name",
         "doctor__first_name",
         "location__name",
-        "schedule__date",
     )
     search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), or several of them."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).select_related("doctor", "location")
+
+    def in_period(self, rows: Any, first: date, end: date) -> QuerySet[Slot]:
+        """Return the slots of these days at their locations, by the index of the start."""
+        slots: QuerySet[Slot] = rows.between(first, end - timedelta(days=1), Location.objects.all())
+        return slots
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -77,6 +89,8 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         if match and match.url_name == "autocomplete":
             waived = {"past", "full"} if any(map(str.isdecimal, search_term)) else {"past"}
             context = BookingContext(timezone.now(), locations=(), waived=frozenset(waived))
+            # A slot lasts less than two days: the bound lets the index of the start serve.
+            queryset = queryset.filter(starts_at__gt=context.at - timedelta(days=2))
             queryset = queryset.bookable_in(context).order_by("starts_at", "pk")
         return super().get_search_results(request, queryset, search_term)
 
@@ -85,8 +99,14 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         return f"{slot} (full)" if slot.available <= 0 else str(slot)
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
-        """Find slots by the time at which they start at their location, such as 09:00."""
-        return shown_start(term, terms)
+        """Find slots by the time at which they start at their location, such as 09:00, or the day.
+
+        By the index of the start: the date is that of the session.
+        """
+        if not term.days:
+            return shown_start(term, terms)
+        places = list(Location.objects.all())
+        return reduce(or_, (starts_on_days(day, day, places) or Q(pk__in=()) for day in term.days))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow all who may view sessions."""

@@ -58,7 +58,7 @@ class DoctorQuerySet(FoldedQuerySet["Doctor"]):
             found = found.filter(matches)
         return found
 
-    def search_keys(self, term: Term) -> set[int]:
+    def search_keys(self, term: Term, terms: Any = ()) -> set[int]:
         """Return the keys of the doctors of whose title and names the term begins a word."""
         return set(self.filter(self._in_name(term)).order_by().values_list("pk", flat=True))
 

@@ -25,17 +25,20 @@ A_YEAR = 366  # days back and ahead, in which a time of day alone finds a slot o
 NAME_OF_ZONE = re.compile("[A-Z]{2,5}|[+-][0-9]{2,4}")  # as pages show it: CET, +0545
 
 
-def shown_start(term: Term, terms: Sequence[Term], path: str = "") -> Q | None:
+def shown_start(
+    term: Term, terms: Sequence[Term], path: str = "", around: int = A_YEAR
+) -> Q | None:
     """Return the condition that a row starts at the time typed, or in the time zone typed.
 
     As pages show it: "09:00 CET". None if the term is neither. `path`: from a row to the slot or
-    visit with `location` and `starts_at`, such as `slot__`.
+    visit with `location` and `starts_at`, such as `slot__`. `around`: how many days back and ahead
+    a time without a date means.
     """
     if term.clock is not None:
         if len({each.clock for each in terms if each.clock is not None}) > 1:
             return Q(pk__in=())  # nothing starts twice
         days = [day for each in terms for day in each.days]
-        return starting_at(term.clock, days, Location.objects.all(), path)
+        return starting_at(term.clock, days, Location.objects.all(), path, around)
     if not NAME_OF_ZONE.fullmatch(term.raw):
         return None
     keys = [row.pk for row in Location.objects.all() if term.raw in _names_of(row.zone)]
@@ -49,15 +52,19 @@ def _names_of(zone: ZoneInfo) -> set[str | None]:
 
 
 def starting_at(
-    clock: time, days: Sequence[date], locations: Iterable[Location], path: str = ""
+    clock: time,
+    days: Sequence[date],
+    locations: Iterable[Location],
+    path: str = "",
+    around: int = A_YEAR,
 ) -> Q:
     """Return the condition that a row starts at this time on the clock of its location.
 
-    On one of these days, or, if there are none, from a year ago to a year ahead. Python makes the
+    On one of these days, or, if there are none, at most `around` days from today. Python makes the
     instants, so that the database converts no wall time. `path`: as of `shown_start`.
     """
     today = timezone.now().date()
-    days = days or [today + timedelta(days=number) for number in range(-A_YEAR, A_YEAR)]
+    days = days or [today + timedelta(days=number) for number in range(-around, around)]
     by_zone: dict[str, list[int]] = defaultdict(list)
     for location in locations:
         by_zone[location.time_zone].append(location.pk)

@@ -335,6 +335,9 @@ class Slot(models.Model):
                 fields=["starts_at", "id"], condition=may_be_free(), name="doctor_slot_free_start"
             ),
             models.Index(fields=["location", "starts_at"], name="doctor_slot_location_start"),
+            models.Index(
+                fields=["starts_at", "id"], condition=Q(is_open=False), name="doctor_slot_closed"
+            ),
         )
         constraints = (
             models.CheckConstraint(

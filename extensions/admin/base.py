@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,6 +20,7 @@ from django.utils.text import capfirst
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.form_keys import FormKeyMixin
 from extensions.admin.forms import Autocomplete, AutocompleteMultiple, GuardedForm
+from extensions.admin.lists import MOST_COUNTED, MOST_READ, BoundedChangeList
 from extensions.admin.log import PrivateLogEntryMixin
 from extensions.admin.lookups import (
     LOOKUP_ERRORS,
@@ -26,22 +29,32 @@ from extensions.admin.lookups import (
     refuse_the_rest,
     refused_page,
 )
-from extensions.admin.search import MOST_LISTED, NOTHING, LimitedPaginator, search_condition
+from extensions.admin.periods import PERIOD, PeriodFilter, date_parameters, within
+from extensions.admin.search import LimitedPaginator, Search, most_listed
 from extensions.db.retry import is_outage
+from extensions.formats import day_text, instant_text
 from extensions.search import Term, typed_terms
 
-TYPED = (SEARCH_VAR, "term")  # parameters of a list and of an autocomplete field
-TOO_MANY = f"More than {MOST_LISTED:,} match, of which {MOST_LISTED:,} are listed. Type more."
+TERM = "term"  # what is typed into an autocomplete field
+TOO_MANY = "More than {0:,} match, of which {0:,} are listed. Type more."
+OF_MANY_PEOPLE = "Many people have such a name: what the first of them have is listed. Type more."
+LATEST = "So many rows are searched one by one: only those since {} are. Choose a shorter period."
 
 
 class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     """A ModelAdmin whose pages answer a made-up URL or form with 400 or 404, never with 500.
 
     The filters of its list are `list_filter`, `date_hierarchy` and `link_filters`; others are 400.
+    The cost of a list does not grow with its table: `extensions.admin.lists` says how.
     """
 
     form: Any = GuardedForm
     link_filters: tuple[str, ...] = ()  # parameters with which other pages link to this list
+    opens_with_this_month = False  # whether the list shows no other month without a choice
+    bounding_filters: tuple[str, ...] = ()  # parameters that leave few rows of any date
+    unindexed_filters: tuple[str, ...] = ()  # parameters by which no index finds rows
+    few_rows_note = ""  # what the user reads where `few_rows` bounds the list
+    unindexed_search: frozenset[str] = frozenset()  # of `search_fields`
     list_per_page = 50
     show_full_result_count = False  # saves a count of the whole table
     formfield_overrides = DATE_FIELDS
@@ -56,16 +69,63 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         `of`: the row whose page it is, or the model of a list.
         """
 
+    # --- Period and search ---
+
+    @property
+    def period_column(self) -> str:
+        """The indexed column of the date or instant of a row, or its key if it has none."""
+        return str(self.date_hierarchy or "pk")
+
+    def in_period(self, rows: QuerySet[Any], first: date, end: date) -> QuerySet[Any]:
+        """Return the rows from the day `first` on and before the day `end`."""
+        return within(rows, self.period_column, first, end)
+
+    def most_read(self, request: HttpRequest) -> int | None:
+        """Return how many of the latest rows the list reads; None if an index serves its filters.
+
+        A user who may see few of the rows makes it read many, too: such an admin overrides it.
+        """
+        unindexed = any(request.GET.get(name) for name in self.unindexed_filters)
+        return MOST_READ if unindexed else None
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Keep the rows that match every typed term; all rows for a blank text."""
         fields = self.get_search_fields(request)
         if not fields or not search_term.strip():
-            return queryset, False
+            few = self.few_rows(request)
+            return queryset if few is None else queryset.filter(few), False
         terms = typed_terms(search_term)
-        found = search_condition(queryset, fields, terms, self.more_conditions)
-        return queryset.filter(found if terms else NOTHING), self._joins_many(fields)
+        if not terms:
+            return queryset.none(), False
+        latest = partial(self._latest, request, queryset)
+        slow = self.unindexed_search
+        search = Search(queryset, fields, terms, self.more_conditions, slow, latest)
+        return search.rows(), self._joins_many(fields)
+
+    def few_rows(self, request: HttpRequest) -> Q | None:
+        """Return None; the condition of the rows that a list without a search is about, if few.
+
+        An admin overrides it for a user who sees few of very many rows, which no index tells apart.
+        """
+        return None
+
+    def latest_since(self, rows: QuerySet[Any], most: int) -> Any:
+        """Return the date or instant of the first of the latest rows; None if they are fewer."""
+        column = self.period_column
+        dates = rows.order_by(f"-{column}").values_list(column, flat=True)
+        return next(iter(dates[most : most + 1]), None)
+
+    def _latest(self, request: HttpRequest, rows: QuerySet[Any]) -> Q:
+        """Return the condition of the latest MOST_READ rows, of which a search reads each.
+
+        They are those of the period, if the user has chosen one.
+        """
+        chosen = {PERIOD, *date_parameters(self.date_hierarchy)} & request.GET.keys()
+        of_period = rows if chosen else self.model._default_manager.all()
+        since = self.latest_since(of_period, MOST_READ)
+        return Q() if since is None else Q(**{f"{self.period_column}__gte": since})
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Return None; an admin that finds rows by something else returns the term's condition."""
@@ -75,24 +135,24 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         """Whether a search by these columns may find a row twice."""
         return any(lookup_spawns_duplicates(self.opts, name) for name in fields)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
+
     def get_paginator(
         self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
     ) -> Any:
-        """Return the pages: of a search the first MOST_LISTED rows, so that it counts no more."""
-        if any(request.GET.get(name, "").strip() for name in TYPED):
-            return LimitedPaginator(queryset, per_page, *args, **kwargs)
-        return super().get_paginator(request, queryset, per_page, *args, **kwargs)
+        """Return the pages of the first MOST_COUNTED rows; of a search, of MOST_LISTED."""
+        typed = TERM in request.GET or request.GET.get(SEARCH_VAR, "").strip()
+        most = most_listed() if typed else MOST_COUNTED
+        return LimitedPaginator(queryset, per_page, *args, most=most, **kwargs)
 
     def response_action(self, request: HttpRequest, queryset: Any, *args: Any) -> Any:
         """Run the action; refuse one on all rows of a search that is too long to be listed."""
-        if request.POST.get("select_across") == "1" and self._is_cut(request, queryset):
-            self.message_user(request, TOO_MANY, messages.ERROR)
+        pages = self.get_paginator(request, queryset, self.list_per_page)
+        if request.POST.get("select_across") == "1" and pages.is_cut:
+            self.message_user(request, TOO_MANY.format(pages.most), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset, *args)
-
-    def _is_cut(self, request: HttpRequest, queryset: Any) -> bool:
-        pages = self.get_paginator(request, queryset, self.list_per_page)
-        return isinstance(pages, LimitedPaginator) and pages.is_cut
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Whether a popup may choose rows by this column: the key, or one that a relation names.
@@ -103,8 +163,9 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         return to_field in columns and super().to_field_allowed(request, to_field)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """Return the filters of the list, and last the one that refuses every other parameter."""
-        return (*super().get_list_filter(request), refuse_the_rest)
+        """Return the filters: by period, the admin's own, and one that refuses all others."""
+        period = (PeriodFilter,) if self.date_hierarchy else ()
+        return (*period, *super().get_list_filter(request), refuse_the_rest)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Load the page's rows now, so that a filter that the database refuses is no 500.
@@ -116,16 +177,26 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         try:
             with transaction.atomic() if inside else nullcontext():
                 changelist = super().get_changelist_instance(request)
-                len(changelist.result_list)
-                cut = getattr(changelist.paginator, "is_cut", False)
         except (*LOOKUP_ERRORS, DisallowedModelAdminLookup, DisallowedModelAdminToField) as error:
             if is_outage(error):
                 raise
             raise refusal(error, request, self) from error
-        if cut and request.method == "GET":
-            self.message_user(request, TOO_MANY, messages.WARNING)
+        if request.method == "GET":
+            self._tell_what_is_left_out(request, changelist)
         changelist.title = str(capfirst(self.opts.verbose_name_plural))
         return changelist
+
+    def _tell_what_is_left_out(self, request: HttpRequest, changelist: Any) -> None:
+        """Tell the user of a search that is cut, and since when a list has its rows."""
+        pages = changelist.paginator
+        if changelist.query and pages.is_cut:
+            self.message_user(request, TOO_MANY.format(pages.most), messages.WARNING)
+        elif pages.leaves_out:
+            self.message_user(request, OF_MANY_PEOPLE, messages.WARNING)
+        if not changelist.query and self.few_rows(request) is not None:
+            self.message_user(request, self.few_rows_note, messages.INFO)
+        if since := changelist.latest_since:
+            self.message_user(request, LATEST.format(_text(since)), messages.WARNING)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -188,6 +259,15 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         except ValidationError:
             return False
         return "\0" not in value
+
+
+def _text(since: date | datetime | int) -> str:
+    match since:
+        case datetime():
+            return instant_text(since, UTC)
+        case date():
+            return day_text(since)
+    return f"number {since}"
 
 
 class ReadOnlyAdmin(BaseAdmin):

@@ -65,17 +65,10 @@ def refuse_the_rest(
     filter by any column: a list that does not show a column would tell it by the rows that match.
     """
     params.pop(PRESERVED, None)
-    known = {*model_admin.link_filters, *_date_parameters(model_admin.date_hierarchy)}
-    unknown = [name for name in params if name not in known]
+    unknown = [name for name in params if name not in model_admin.link_filters]
     unknown = [name for name in unknown if not _limits_choices(model, name, params[name])]
     if unknown:
         raise UnknownFilters(unknown)
-
-
-def _date_parameters(date_hierarchy: str | None) -> list[str]:
-    """Return the parameters of the links above a list with a `date_hierarchy`."""
-    parts = ("year", "month", "day") if date_hierarchy else ()
-    return [f"{date_hierarchy}__{part}" for part in parts]
 
 
 def _limits_choices(model: type[Model], name: str, values: list[str]) -> bool:

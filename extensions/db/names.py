@@ -7,7 +7,7 @@ FoldedQuerySet. PostgreSQL and SQLite order and find them in the same way, by an
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Q, QuerySet
 
 from extensions.db.batches import ROWS_PER_QUERY, batches
@@ -26,6 +26,17 @@ def beginning(column: str, text: str) -> Q:
     LIKE would not use the index of SQLite, whose LIKE ignores case.
     """
     return Q(**{f"{column}__gte": text, f"{column}__lt": f"{text}{LAST}"})
+
+
+def begins_with(column: str, text: str) -> Q:
+    """Return the condition that a column begins with this text, by its index on both databases.
+
+    The column may have any collation, unlike that of `beginning`: PostgreSQL compares by the index
+    that Django makes for LIKE.
+    """
+    if connection.vendor == "postgresql":
+        return Q(**{f"{column}__startswith": text})
+    return beginning(column, text)
 
 
 class BytewiseCharField(models.CharField):
@@ -121,7 +132,7 @@ class SmallTableMixin:
 
     search_columns = frozenset({"name"})
 
-    def search_keys(self: Any, term: Term) -> set[int]:
+    def search_keys(self: Any, term: Term, terms: Any = ()) -> set[int]:
         """Return the primary keys of the rows of whose name the term begins a word."""
         if not term.word:
             return set()

@@ -13,12 +13,13 @@ from django.http import HttpRequest
 from accounts.audit.admin import AuditEventAdmin
 from accounts.models import AuditEvent
 from extensions.admin.forms import valid_keys
+from extensions.admin.lists import BoundedChangeList
 from patient.models import MergedPatient
 
 PATIENT = "patient_id__exact"
 
 
-class MergedChangeList(ChangeList):
+class MergedChangeList(BoundedChangeList):
     """The list of audit events. Filtered by a patient, it has the merged records' events too."""
 
     def get_filters(self, request: HttpRequest) -> Any:

@@ -58,6 +58,7 @@ class MedicalHistory(PartialUpdateModel):
         verbose_name_plural = "medical history"
         indexes = (
             models.Index(fields=["patient", "-created_at"], name="patient_history_of_patient"),
+            models.Index(fields=["-created_at", "-id"], name="patient_history_created"),
         )
 
     def __str__(self) -> str:

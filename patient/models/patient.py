@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from extensions.db.compiled import compiled
 from extensions.db.constraints import violates
-from extensions.db.expressions import AmongKeys, AmongRows
+from extensions.db.expressions import AmongKeys, AmongRows, FirstOnly
 from extensions.db.fields import (
     MAX_KEY,
     external_id_field,
@@ -36,7 +36,7 @@ from extensions.search import Term
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.models.merging import PatientMerge
-from patient.models.word import MANY, MANY_ELSEWHERE, PatientWord, first_patients
+from patient.models.word import MANY, MOST_COMPARED, PatientWord, first_patients
 from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
@@ -84,24 +84,43 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
     # --- Search ---
 
     def search_condition(
-        self, terms: Sequence[Term], columns: Collection[str], path: str = "pk"
+        self,
+        terms: Sequence[Term],
+        columns: Collection[str],
+        path: str = "pk",
+        few_rows: bool = False,
     ) -> models.Q | None:
         """Return the condition that a row's patient is found by every term in these columns.
 
         None if no patient is found. `path`: from a row to the key of its patient; for `pk` the rows
-        are those of this queryset, of which the condition finds the first MANY and one more. If the
-        patients are few, the condition lists their keys: the planner estimates wrongly how many
-        names have a given beginning.
+        are those of this queryset, of which the condition finds the first MANY and one more. For
+        another path it finds what the first MANY patients have, and is then a FirstOnly, or, of
+        `few_rows`, compares the words of each row's patient. The condition lists keys: the planner
+        estimates wrongly how many names have a given beginning.
         """
         ranges = PatientWord.objects.matching(terms, columns)
-        most = MANY if path == "pk" else MANY_ELSEWHERE
-        keys = first_patients(ranges, most + 1)
-        if len(keys) > most and path != "pk":
+        keys = first_patients(ranges, MANY + 1)
+        if len(keys) <= MANY:
+            return models.Q(AmongKeys(path, keys)) if keys else None
+        if path == "pk" and self.query.where:
+            return self._among_these(ranges)
+        if path == "pk":
+            return models.Q(AmongKeys(path, keys))
+        if few_rows:
             return reduce(or_, (words.of_row(path) for words in ranges))
-        if len(keys) > most and self.query.where:
-            mine = self.order_by().values("pk")
-            keys = first_patients([each.filter(patient__in=mine) for each in ranges], most + 1)
-        return models.Q(AmongKeys(path, keys)) if keys else None
+        return FirstOnly(AmongKeys(path, keys[:MANY]))
+
+    def _among_these(self, ranges: Sequence[Any]) -> models.Q | None:
+        """Return the condition of the first MANY of these patients, and one more, with such words.
+
+        Of more than MOST_COMPARED patients with such words the others are left out.
+        """
+        keys = first_patients(ranges, MOST_COMPARED)
+        mine = set(self.order_by().filter(AmongKeys("pk", keys)).values_list("pk", flat=True))
+        first = [key for key in keys if key in mine][: MANY + 1]
+        if len(keys) == MOST_COMPARED and len(first) <= MANY:
+            return FirstOnly(AmongKeys("pk", first))
+        return models.Q(AmongKeys("pk", first)) if first else None
 
     def maybe_same(self, patient: "Patient") -> "PatientQuerySet":
         """Return the other patients who may be this person.
@@ -277,6 +296,23 @@ class Patient(FoldedModel, PartialUpdateModel):
         indexes = (
             models.Index(
                 fields=["last_name_key", "first_name_key", "id"], name="patient_patient_name_keys"
+            ),
+            models.Index(
+                fields=["sex", "last_name_key", "first_name_key", "id"], name="patient_of_sex"
+            ),
+            models.Index(
+                fields=["preferred_language", "last_name_key", "first_name_key", "id"],
+                name="patient_of_language",
+            ),
+            models.Index(
+                fields=["last_name_key", "first_name_key", "id"],
+                condition=models.Q(is_dependent=True),
+                name="patient_dependents",
+            ),
+            models.Index(
+                fields=["last_name_key", "first_name_key", "id"],
+                condition=models.Q(marked_deceased_at__isnull=False),
+                name="patient_deceased",
             ),
         )
         constraints = (

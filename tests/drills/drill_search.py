@@ -24,7 +24,7 @@ from accounts.models import User
 from appointment.models import Appointment
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import DoctorFactory, ScheduleFactory
-from extensions.admin.search import LimitedPaginator
+from extensions.admin.search import MOST_LISTED, LimitedPaginator
 from extensions.db.batches import batches
 from patient.models import Patient
 from patient.models.word import texts_of
@@ -173,7 +173,7 @@ def page_of(model: type[Model], typed: str, user: User) -> tuple[int, list[Any]]
     ordering = model_admin.ordering or model._meta.ordering
     rows = model_admin.get_queryset(request).order_by(*ordering)
     found, _ = model_admin.get_search_results(request, rows, typed)
-    pages = LimitedPaginator(found, 50)
+    pages = LimitedPaginator(found, 50, most=MOST_LISTED)
     return pages.count, list(pages.page(1).object_list)
 
 

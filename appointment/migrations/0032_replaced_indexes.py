@@ -1,21 +1,18 @@
-"""The index of the day of a site, in place of the one of the site alone."""
+"""Drop the indexes of visits that longer ones replace, while others write to the table."""
 
 import django.db.models.deletion
 from django.db import migrations, models
 
-from extensions.db.indexes import AddIndexWhileWriting, DropKeyIndexWhileWriting
+from extensions.db.indexes import DropKeyIndexWhileWriting, RemoveIndexWhileWriting
 
 
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("appointment", "0030_plain_words"), ("doctor", "0014_practises")]
+    dependencies = [("appointment", "0031_lists_by_index")]
 
     operations = [
-        AddIndexWhileWriting(
-            model_name="appointment",
-            index=models.Index(fields=["location", "date"], name="appointment_at_location"),
-        ),
+        RemoveIndexWhileWriting(model_name="appointment", name="appointment_date"),
         DropKeyIndexWhileWriting(
             model_name="appointment",
             name="location",

@@ -6,6 +6,6 @@ from appointment.day_triggers import install, remove
 
 
 class Migration(migrations.Migration):
-    dependencies = [("appointment", "0032_day_totals"), ("doctor", "0014_practises")]
+    dependencies = [("appointment", "0033_day_totals"), ("doctor", "0014_lists_by_index")]
 
     operations = [migrations.RunPython(install, remove)]

@@ -6,8 +6,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("appointment", "0031_visits_at_location"),
-        ("doctor", "0014_practises"),
+        ("appointment", "0032_replaced_indexes"),
+        ("doctor", "0014_lists_by_index"),
     ]
 
     operations = [

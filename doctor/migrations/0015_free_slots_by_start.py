@@ -8,7 +8,7 @@ from extensions.db.indexes import AddIndexWhileWriting
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("doctor", "0013_plain_words")]
+    dependencies = [("doctor", "0014_lists_by_index")]
 
     operations = [
         AddIndexWhileWriting(

@@ -1,6 +1,10 @@
-"""The index that says where a doctor practises, made while others write to the table."""
+"""The indexes by which lists of staff find closed times, and the doctors with sessions at a site.
+
+They are made while others write to the tables.
+"""
 
 from django.db import migrations, models
+from django.db.models import Q
 
 from extensions.db.indexes import AddIndexWhileWriting
 
@@ -11,6 +15,12 @@ class Migration(migrations.Migration):
     dependencies = [("doctor", "0013_plain_words")]
 
     operations = [
+        AddIndexWhileWriting(
+            model_name="slot",
+            index=models.Index(
+                fields=["starts_at", "id"], condition=Q(is_open=False), name="doctor_slot_closed"
+            ),
+        ),
         AddIndexWhileWriting(
             model_name="schedule",
             index=models.Index(
