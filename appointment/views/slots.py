@@ -25,6 +25,7 @@ from extensions.rest.conditional import (
     NOT_MODIFIED,
     answer_if_changed,
 )
+from extensions.rest.query import validated_query
 from patient.models import Patient
 
 
@@ -49,8 +50,7 @@ class AvailableSlotsView(APIView):
         Without a login, only reasons that hold for all patients. With `appointment` as well, the
         reason why that visit cannot be moved there.
         """
-        serializer = SlotsQuerySerializer(data=request.query_params)
-        serializer.is_valid(raise_exception=True)
+        serializer = validated_query(SlotsQuerySerializer, request)
         query, at = serializer.validated_data, timezone.now()
         locations = locations_of(doctor_id, active=True)
         first, last = serializer.dates(earliest_today(locations, at, query.get("location")))

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from doctor.models.slot import serialize_slot_row
 from doctor.pagination import Page
 from doctor.serializers import FoundSlotsSerializer, SearchSerializer
+from extensions.rest.query import validated_query
 
 
 class SlotSearchView(APIView):
@@ -29,8 +30,7 @@ class SlotSearchView(APIView):
         Follow `next` for the next page. While other patients book, no slot appears twice and no
         free slot is skipped.
         """
-        query = SearchSerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
+        query = validated_query(SearchSerializer, request)
         cursor, size = (query.validated_data[name] for name in ("cursor", "page_size"))
         page = Page.of(query.search(), timezone.now(), cursor, size)
         results = [serialize_slot_row(**row) for row in page.rows]
