@@ -1,7 +1,5 @@
 """Every read, write or refusal of a patient's data at the API leaves an audit event."""
 
-from typing import Any
-
 import pytest
 from django.db import DatabaseError, OperationalError
 from django.test import Client
@@ -140,10 +138,10 @@ def test_a_replayed_answer_is_recorded_as_a_read(sample_data: SampleData) -> Non
 def test_a_read_or_write_whose_audit_event_fails_fails_too(
     sample_data: SampleData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Any, **kwargs: Any) -> None:
+    def refuse(rows: object) -> None:
         raise OperationalError("the disk is full")
 
-    monkeypatch.setattr(AuditEvent, "save", refuse)
+    monkeypatch.setattr("accounts.audit.models.insert_together", refuse)
     client = sample_data.client("owner")
     assert_problem(client.get("/api/patient/medical-history/"), 503, "unavailable")
     history = "/api/patient/medical-history/{id}/"
@@ -156,10 +154,10 @@ def test_a_read_or_write_whose_audit_event_fails_fails_too(
 def test_a_refusal_whose_audit_event_fails_stays_a_refusal(
     sample_data: SampleData, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(self: Any, **kwargs: Any) -> None:
+    def refuse(rows: object) -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(AuditEvent, "save", refuse)
+    monkeypatch.setattr("accounts.audit.models.insert_together", refuse)
     answer = Client().get("/api/patient/profile/")
     assert_problem(answer, 401, "not_authenticated")
     assert answer["X-Request-ID"] in caplog.text

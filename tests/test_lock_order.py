@@ -424,20 +424,21 @@ def test_one_statement_locks_the_account_and_then_the_patient(held: str) -> None
         cursor.execute(locking, [keys[table]])
         return bool(cursor.fetchone())
 
-    def lock(_: int) -> None:
-        with transaction.atomic():
-            Patient.objects.lock(patient.pk)
-
-    def hold(_: int) -> tuple[bool, bool]:
+    def hold() -> tuple[bool, ...]:
         with elsewhere() as one, elsewhere() as another:
             assert is_free(one.cursor(), held)
             held_at.set()
             assert becomes_true(somebody_waits)
-            return tuple(is_free(another.cursor(), table) for table in keys)  # type: ignore[return-value]
+            return tuple(is_free(another.cursor(), table) for table in keys)
+
+    def lock() -> None:
+        assert held_at.wait(SECONDS)
+        with transaction.atomic():
+            Patient.objects.lock(patient.pk)
 
     held_at = Event()
-    calls = [hold, lambda number: held_at.wait(SECONDS) and lock(number)]
-    free, locked = run_together(2, lambda number: calls[number](number))
+    calls: list[Callable[[], object]] = [hold, lock]
+    free, locked = run_together(2, lambda number: calls[number]())
     assert locked is None
     # Whoever waits for the account has not locked the patient; whoever waits for the patient has
     # locked the account.

@@ -34,7 +34,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
         Adds one event for each patient, in one statement. The arguments are those of `unsaved`.
         """
-        events = self.unsaved(action, of, patients, **known)
+        events: list[Any] = self.unsaved(action, of, patients, **known)
         if len(events) == 1:
             insert_together(events)  # bulk_create would open a transaction: two statements more
         else:

@@ -423,7 +423,7 @@ class Appointment(Lifecycle):
         """
         self._copy_slot(slot)
         self.status, self.created_at = LIVE, at
-        details = {"to_slot": slot.pk, "override_reason": self.override_reason}
+        details: dict[str, Any] = {"to_slot": slot.pk, "override_reason": self.override_reason}
         rows = [self, *self._events(Kind.BOOKED, self.booked_by, at, "", **details)]
         if context is None:
             insert_together(rows)

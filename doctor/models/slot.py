@@ -416,7 +416,7 @@ class Slot(models.Model):
         elif self.taken >= self.capacity:  # as read: most callers need not wait for the row
             self._refuse(context)
         update = _taking.bind(self.pk, self.starts_at, self.ends_at, context.guard)
-        if not update or not (insert_together(rows, update) if rows else update.run()):
+        if not (insert_together(rows, update) if rows else update.run()):
             self._refuse(context)
             raise SlotFull
 
@@ -531,7 +531,8 @@ def _taking(
 @compiled
 def _reason_against(pk: int, reasons: list[str], guard: Q) -> Any:
     """Return the first of the reasons against the slot; the conditions are the parts of `guard`."""
-    reason = first_failure(zip(reasons, guard.children, strict=True))
+    conditions: Any = guard.children
+    reason = first_failure(zip(reasons, conditions, strict=True))
     return Slot.objects.filter(pk=pk).values_list(reason, flat=True)
 
 

@@ -127,17 +127,16 @@ class CompiledUpdate(CompiledQuery[P, int]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> int:  # type: ignore[override]
         """Update the rows with these values, by one statement; return how many it found."""
-        bound = self.bind(*args, **kwargs)
-        return 0 if bound is None else bound.run()
+        return self.bind(*args, **kwargs).run()
 
-    def bind(self, *args: P.args, **kwargs: P.kwargs) -> "BoundStatement | None":
-        """Return the UPDATE with these values, to be run later; None where it can find no row."""
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> "BoundStatement":
+        """Return the UPDATE with these values, to be run later."""
         values: list[Any] = []
         shape = (*kwargs, _shape_of((*args, *kwargs.values()), values))
         queryset, columns = self._queryset(shape, args, kwargs)
         using = router.db_for_write(queryset.model)
         statement = self._statement(shape, using, _Updated(queryset, columns))
-        return None if statement is None else statement.bound(using, values)
+        return BoundStatement(using) if statement is None else statement.bound(using, values)
 
 
 class _Updated:
@@ -183,14 +182,16 @@ class Statement:
 
 @dataclass(frozen=True)
 class BoundStatement:
-    """The SQL of a compiled UPDATE, with its values."""
+    """The SQL of a compiled UPDATE, with its values; empty where it can find no row."""
 
     using: str
-    sql: str
-    params: tuple[Any, ...]
+    sql: str = ""
+    params: tuple[Any, ...] = ()
 
     def run(self) -> int:
         """Run the UPDATE; return the number of rows that it found."""
+        if not self.sql:
+            return 0
         with connections[self.using].cursor() as cursor:
             cursor.execute(self.sql, self.params)
             return cast(int, cursor.rowcount)

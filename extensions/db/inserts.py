@@ -50,6 +50,8 @@ def insert_together(rows: Sequence[models.Model], after: BoundStatement | None =
     """
     using = router.db_for_write(type(rows[0]))
     connection = connections[using]
+    if after is not None and not after.sql:
+        return False
     if connection.vendor != "postgresql":
         return _insert_one_by_one(rows, after, using)
     values: list[Any] = [] if after is None else [*after.params]
@@ -104,7 +106,8 @@ def _reference(row: Any, field: Any, rows: Sequence[Any]) -> KeyOf | None:
 def _set_references(rows: Sequence[Any]) -> None:
     """Set the keys that are known by now in the columns that refer to earlier rows."""
     for row in rows:
-        for field in _fields(type(row), False):
+        model: Any = type(row)
+        for field in _fields(model, False):
             if reference := _reference(row, field, rows):
                 setattr(row, field.attname, reference.row.pk or reference)
 
@@ -142,7 +145,7 @@ def _together_sql(
     after: str,
 ) -> str:
     """Return the SQL of `insert_together` for these models and references, on PostgreSQL."""
-    quote = connections[using].ops.quote_name
+    quote: Any = connections[using].ops.quote_name
     parts = [f"changed AS ({after} RETURNING 1)"] if after else []
     earlier = ["changed"] if after else []
     for number, (model, has_key, references) in enumerate(shape):

@@ -64,7 +64,7 @@ def test_a_row_that_is_present_is_left_as_it_is() -> None:
 
 
 def test_a_refused_row_raises_the_error_of_the_database() -> None:
-    nameless = AuditEvent(role=None, action="read", kind="group")  # type: ignore[misc]
+    nameless = AuditEvent(role=None, action="read", kind="group")
     with pytest.raises(IntegrityError, match="role"), transaction.atomic():
         insert_together([nameless])
 
@@ -79,15 +79,14 @@ def test_verbs_in_one_transaction_set_no_savepoint_and_undo_all_with_the_first_e
         with one_transaction():
             Group.objects.create(name="Guests")
             with atomic():
-                assert connection.savepoint_ids[-1] is None
                 after_rollback(lambda: order.append(f"{named.count()} rows are left"))
-                order.append("refused")
+                order.append(f"savepoint {connection.savepoint_ids[-1]}")
                 raise ValueError("refused")
 
     named = Group.objects.filter(name="Guests")
     with pytest.raises(ValueError, match="refused"):
         refused()
-    assert order == ["refused", "0 rows are left"]
+    assert order == ["savepoint None", "0 rows are left"]
 
 
 def test_after_rollback_runs_at_once_where_the_verb_had_a_transaction_of_its_own() -> None:

@@ -57,9 +57,8 @@ client.post("{path}", {{"slot_id": {slot}}}, headers={{"Idempotency-Key": "{key}
 # What is done when the code stops, and the function that it replaces to stop there.
 STEPS = {
     "the key is claimed": "booking.booking_context",
-    "the place is taken": "Appointment.save_booked",
-    "the visit is written": "Appointment._record",
-    "the answer is ready": "idempotent._to_answer",
+    "the patient is locked": "Appointment.save_booked",
+    "the place is taken and the visit written": "idempotent._to_answer",
 }
 
 
