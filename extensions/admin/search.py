@@ -188,7 +188,7 @@ class Search:
         of_people, ordered = self._ways()
         keys = dict.fromkeys(self._keys(of_people, MOST_FOUND))
         self.leaves_out |= len(keys) > MOST_FOUND
-        order: Sequence[Any] = self.all_rows.query.order_by
+        order = self._order()
         if len(ordered) == 1 and not keys and not self._sorts(order):
             return self.all_rows.filter(ordered[0])
         keys |= dict.fromkeys(self._first_keys(ordered, order))
@@ -250,6 +250,16 @@ class Search:
         if not isinstance(self.all_rows.model._meta.pk, IntegerField):
             return Q(pk__in=keys)
         return Q(AmongKeys("pk", keys)) if keys else NOTHING
+
+    def _order(self) -> list[Any]:
+        """Return the order of the list, each column once.
+
+        A second one would keep PostgreSQL from merging the rows of several conditions by indexes.
+        """
+        columns: dict[str, Any] = {}
+        for each in self.all_rows.query.order_by:
+            columns.setdefault(str(each).lstrip("-"), each)
+        return list(columns.values())
 
     def _sorts(self, order: Sequence[Any]) -> bool:
         return bool(order) and all(isinstance(each, str) for each in order)
