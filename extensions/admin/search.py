@@ -21,6 +21,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.paginator import Paginator
 from django.core.validators import validate_ipv46_address
+from django.db import connection
 from django.db.models import (
     CharField,
     DateField,
@@ -290,6 +291,9 @@ class Search:
         ways = [
             rows.filter(each).annotate(**columns).values_list("pk", *names) for each in conditions
         ]
+        if connection.features.supports_slicing_ordering_in_compound:
+            # PostgreSQL would otherwise read and sort all rows of each condition.
+            ways = [each.order_by(*sorts)[: MOST_LISTED + 1] for each in ways]
         found = ways[0].union(*ways[1:], all=True).order_by(*sorts)
         return [key for key, *_ in found[: MOST_LISTED + 1]]
 
