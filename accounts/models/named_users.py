@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q
-
 from extensions.db.names import FoldedQuerySet, beginning
 from extensions.search import Term
 
@@ -28,10 +26,13 @@ class UserQuerySet(FoldedQuerySet[Any]):
 
         Of the first or the last name; of those who work here, of any word of it.
         """
-        here = Q(is_staff=True) | Q(doctor__isnull=False)
-        anyone, staff = self.order_by(), self.order_by().filter(here)
+        rows = anyone = self.order_by()
         for word in words:
             begun = beginning("last_name_key", word) | beginning("first_name_key", word)
-            anyone, staff = anyone.filter(begun), staff.filter(search_words__contains=f" {word}")
-        found = [rows.values_list("pk", flat=True)[: self.most_found] for rows in (anyone, staff)]
-        return {*found[0], *found[1]}
+            anyone = anyone.filter(begun)
+        found = set(anyone.values_list("pk", flat=True)[: self.most_found])
+        # They are few: PostgreSQL would compare all accounts to find the first of them.
+        for here in (rows.filter(is_staff=True), rows.filter(doctor__isnull=False)):
+            names = here.values_list("pk", "search_words")
+            found |= {pk for pk, text in names if all(f" {word}" in text for word in words)}
+        return found

@@ -94,7 +94,7 @@ def test_a_visit_is_found_by_its_number(reception: AdminClient, visit: Appointme
 def test_of_many_patients_of_a_name_the_first_are_searched_with_a_warning(
     reception: AdminClient, visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patient.models.patient.MANY", 1)
+    monkeypatch.setattr("patient.models.patient.MANY_ELSEWHERE", 1)
     PatientFactory(first_name="Zoe", last_name="Reed")
     PatientFactory(first_name="Zoe", last_name="Reed")
     answer = reception.get(page(Appointment), q="reed")
@@ -106,7 +106,7 @@ def test_of_many_patients_of_a_name_the_first_are_searched_with_a_warning(
 def test_on_a_day_every_patient_of_a_common_name_is_searched(
     reception: AdminClient, visit: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patient.models.patient.MANY", 1)
+    monkeypatch.setattr("patient.models.patient.MANY_ELSEWHERE", 1)
     PatientFactory(first_name="Ana", last_name="Reed")  # the first, who has no visit
     PatientFactory(first_name="Bea", last_name="Reed")
     assert found(reception, Appointment, "reed") == []

@@ -21,6 +21,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.paginator import Paginator
 from django.core.validators import validate_ipv46_address
+from django.db import connection
 from django.db.models import (
     CharField,
     DateField,
@@ -188,7 +189,7 @@ class Search:
         of_people, ordered = self._ways()
         keys = dict.fromkeys(self._keys(of_people, MOST_FOUND))
         self.leaves_out |= len(keys) > MOST_FOUND
-        order: Sequence[Any] = self.all_rows.query.order_by
+        order = self._order()
         if len(ordered) == 1 and not keys and not self._sorts(order):
             return self.all_rows.filter(ordered[0])
         keys |= dict.fromkeys(self._first_keys(ordered, order))
@@ -251,6 +252,16 @@ class Search:
             return Q(pk__in=keys)
         return Q(AmongKeys("pk", keys)) if keys else NOTHING
 
+    def _order(self) -> list[Any]:
+        """Return the order of the list, each column once.
+
+        A second one would keep PostgreSQL from merging the rows of several conditions by indexes.
+        """
+        columns: dict[str, Any] = {}
+        for each in self.all_rows.query.order_by:
+            columns.setdefault(str(each).lstrip("-"), each)
+        return list(columns.values())
+
     def _sorts(self, order: Sequence[Any]) -> bool:
         return bool(order) and all(isinstance(each, str) for each in order)
 
@@ -280,6 +291,9 @@ class Search:
         ways = [
             rows.filter(each).annotate(**columns).values_list("pk", *names) for each in conditions
         ]
+        if connection.features.supports_slicing_ordering_in_compound:
+            # PostgreSQL would otherwise read and sort all rows of each condition.
+            ways = [each.order_by(*sorts)[: MOST_LISTED + 1] for each in ways]
         found = ways[0].union(*ways[1:], all=True).order_by(*sorts)
         return [key for key, *_ in found[: MOST_LISTED + 1]]
 

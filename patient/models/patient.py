@@ -36,7 +36,7 @@ from extensions.search import Term
 from patient.exceptions import ProfileExists
 from patient.models.dates import validate_past_date
 from patient.models.merging import PatientMerge
-from patient.models.word import MANY, MOST_COMPARED, PatientWord, first_patients
+from patient.models.word import MANY, MANY_ELSEWHERE, MOST_COMPARED, PatientWord, first_patients
 from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
@@ -94,13 +94,14 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
 
         None if no patient is found. `path`: from a row to the key of its patient; for `pk` the rows
         are those of this queryset, of which the condition finds the first MANY and one more. For
-        another path it finds what the first MANY patients have, and is then a FirstOnly, or, of
+        another path it finds what the first MANY_ELSEWHERE have, and is then a FirstOnly, or, of
         `few_rows`, compares the words of each row's patient. The condition lists keys: the planner
         estimates wrongly how many names have a given beginning.
         """
         ranges = PatientWord.objects.matching(terms, columns)
-        keys = first_patients(ranges, MANY + 1)
-        if len(keys) <= MANY:
+        most = MANY if path == "pk" else MANY_ELSEWHERE
+        keys = first_patients(ranges, most + 1)
+        if len(keys) <= most:
             return models.Q(AmongKeys(path, keys)) if keys else None
         if path == "pk" and self.query.where:
             return self._among_these(ranges)
@@ -108,7 +109,7 @@ class PatientQuerySet(FoldedQuerySet["Patient"]):
             return models.Q(AmongKeys(path, keys))
         if few_rows:
             return reduce(or_, (words.of_row(path) for words in ranges))
-        return FirstOnly(AmongKeys(path, keys[:MANY]))
+        return FirstOnly(AmongKeys(path, keys[:most]))
 
     def _among_these(self, ranges: Sequence[Any]) -> models.Q | None:
         """Return the condition of the first MANY of these patients, and one more, with such words.
