@@ -44,7 +44,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     opens_with_this_month = True
     bounding_filters = ("at__gte",)
     unindexed_filters = ("kind__exact", "after_deadline__exact")
-    most_read_for_sites = 5000
+    most_read_for_sites = 1000
     sortable_by = ("local_time",)
     ordering = ("-at", "-pk")
     search_fields = (

@@ -256,7 +256,7 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     list_select_related = ("slot__location", "slot__doctor", "entry__patient")
     list_filter = ("status",)
     unindexed_filters = ("status__exact",)
-    most_read_for_sites = 5000
+    most_read_for_sites = 1000
     ordering = ("-pk",)
     sortable_by = ()  # they are the newest first
     search_fields = (

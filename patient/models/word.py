@@ -20,7 +20,7 @@ from extensions.text import search_words
 TEXT_LENGTH = 400  # characters: an index row of PostgreSQL has a limit
 MANY = 1000  # patients whose keys a search for patients reads
 MANY_ELSEWHERE = 300  # and a search for what patients have, such as visits
-MOST_COMPARED = 10_000  # patients of a common name of whom a filtered search reads the rows
+MOST_COMPARED = 2000  # patients of a common name of whom a filtered search reads the rows
 SHORT = 2  # characters: many words begin with a term as short as this
 PROBED = 5000  # words counted at most, to find the term of the fewest patients
 # They stand before a date, the digits of a phone number, and these digits backwards. A folded word

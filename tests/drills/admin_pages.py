@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.db.models import Model
 from django.test import RequestFactory
 from django.urls import reverse
@@ -91,11 +92,17 @@ def _commonest_name() -> str:
     return max(set(found), key=found.count)
 
 
+def request_of(user: User, **query: str) -> Any:
+    """Return a GET request of the user, which takes messages."""
+    request: Any = RequestFactory().get("/", query)
+    request.user, request._messages = user, CookieStorage(request)
+    return request
+
+
 def pages_of(user: User, words: Words, models: Any = None) -> Iterator[Page]:
     """Yield every page that this user may open: lists, rows, histories, forms, suggestions."""
     for model in models or sorted(admin.site._registry, key=lambda each: each._meta.label):
-        request = RequestFactory().get("/")
-        request.user = user
+        request = request_of(user)
         model_admin: Any = admin.site.get_model_admin(model)
         if not model_admin.has_view_or_change_permission(request):
             continue
@@ -219,6 +226,5 @@ class ListPages:
         return {PERIOD: ALL} if self.model_admin.date_hierarchy else {}
 
     def _whole_list(self) -> Any:
-        request = RequestFactory().get("/", self._everything())
-        request.user = self.request.user
+        request = request_of(self.request.user, **self._everything())
         return self.model_admin.get_changelist_instance(request)
