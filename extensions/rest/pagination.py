@@ -5,6 +5,8 @@ from typing import Any, cast
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Func, IntegerField, Subquery
 
+from extensions.db.fields import MAX_KEY
+
 
 class CountedPaginator(Paginator):
     """Django's Paginator, for a queryset of models without groups: each row brings the count.
@@ -16,6 +18,8 @@ class CountedPaginator(Paginator):
         """Return the page; raises EmptyPage for one beyond the last row."""
         wanted, queryset = int(number), cast(Any, self.object_list)
         first = (wanted - 1) * self.per_page
+        if first > MAX_KEY:
+            return super().page(number)  # the database cannot count so far
         counted = queryset.annotate(rows_in_all=_count_of(queryset))
         rows = list(counted[first : first + self.per_page])
         if rows or not first:

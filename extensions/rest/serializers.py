@@ -1,7 +1,7 @@
 """Serializers that write only the fields that a client sent, or that share their fields."""
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import models
 from drf_spectacular.utils import PolymorphicProxySerializer
@@ -44,7 +44,7 @@ class SharedFieldsMixin:
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """Return the row, as REST framework does."""
         row: dict[str, Any] = {}
-        for name, field in _shared_fields(type(self)):
+        for name, field in _shared_fields(cast(Any, type(self))):
             value = field.get_attribute(instance)
             row[name] = None if value is None else field.to_representation(value)
         return row
