@@ -20,7 +20,7 @@ from extensions.rest.fields import (
     TextField,
     ZonedDateTimeField,
 )
-from extensions.rest.serializers import SharedFieldsMixin, one_of
+from extensions.rest.serializers import SharedBodySerializer, SharedFieldsMixin, one_of
 from extensions.text import validate_one_line
 from patient.models import Patient
 from patient.serializers import PatientNameSerializer
@@ -177,7 +177,7 @@ class AppointmentDetailSerializer(AppointmentSerializer):
 # --- Request bodies ---
 
 
-class OverridingSerializer(serializers.Serializer[Any]):
+class OverridingSerializer(SharedBodySerializer):
     """The base of bodies with which staff may set rules aside."""
 
     override_reason = TextField(

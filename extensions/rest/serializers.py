@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 from django.db import models
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
+from rest_framework.utils.serializer_helpers import BindingDict
 
 from extensions.db.models import PartialUpdateModel
 from extensions.rest.fields import TextField
@@ -44,12 +45,29 @@ class SharedFieldsMixin:
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """Return the row, as REST framework does."""
         row: dict[str, Any] = {}
-        for name, field in _shared_fields(cast(Any, type(self))):
+        for name, field in _shared_fields(cast(Any, type(self))).items():
             value = field.get_attribute(instance)
             row[name] = None if value is None else field.to_representation(value)
         return row
 
 
+class SharedBodySerializer(serializers.Serializer[Any]):
+    """A body whose serializers share one set of fields, as SharedFieldsMixin does for rows.
+
+    No field may read the context, and a body is never partial.
+    """
+
+    @property
+    def fields(self) -> Any:
+        """Return the fields that all serializers of this class share."""
+        return _shared_fields(cast(Any, type(self)))
+
+
 @cache
-def _shared_fields(serializer: type[Any]) -> list[tuple[str, Any]]:
-    return list(serializer().fields.items())
+def _shared_fields(serializer: type[Any]) -> Any:
+    """Return the fields of a serializer of this class by their names, in their order."""
+    first = serializer()
+    fields = BindingDict(first)
+    for name, field in first.get_fields().items():
+        fields[name] = field
+    return fields
