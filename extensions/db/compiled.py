@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import update_wrapper
 from itertools import count
+from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
@@ -30,6 +31,7 @@ from django.db.transaction import TransactionManagementError
 P = ParamSpec("P")
 Row = TypeVar("Row")
 
+UNKNOWN = object()
 MOST_SHAPES = 200  # of the arguments of one query; then its cache begins again
 FIELDS: dict[type, Callable[[], "models.Field[Any, Any]"]] = {
     str: models.TextField,
@@ -87,6 +89,7 @@ class CompiledQuery(Generic[P, Row]):
         self.build = build
         self.querysets: dict[Any, Any] = {}
         self.statements: dict[Any, Statement | None] = {}
+        self.lock = RLock()  # held to build and to compile: Django changes a query meanwhile
         update_wrapper(self, build)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
@@ -99,14 +102,15 @@ class CompiledQuery(Generic[P, Row]):
 
     def _queryset(self, shape: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the queryset for the shape, with parameters in place of its values."""
-        if shape not in self.querysets:
+        if (known := self.querysets.get(shape)) is not None:
+            return known
+        with self.lock:
             if len(self.querysets) >= MOST_SHAPES:
                 self.querysets, self.statements = {}, {}
             numbers = count()
             given = [_with_parameters(each, numbers) for each in (*args, *kwargs.values())]
             named = dict(zip(kwargs, given[len(args) :], strict=True))
-            self.querysets[shape] = self._built(*given[: len(args)], **named)
-        return self.querysets[shape]
+            return self.querysets.setdefault(shape, self._built(*given[: len(args)], **named))
 
     def _built(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the decorated function makes of the parameters."""
@@ -116,12 +120,15 @@ class CompiledQuery(Generic[P, Row]):
     def _statement(self, shape: Any, using: str, queryset: Any) -> "Statement | None":
         """Return the SQL for the shape in this database; None where no row can match."""
         key = (shape, using)
-        if key not in self.statements:
-            try:
-                self.statements[key] = Statement(queryset, using)
-            except EmptyResultSet:
-                self.statements[key] = None
-        return self.statements[key]
+        if (known := self.statements.get(key, UNKNOWN)) is not UNKNOWN:
+            return cast("Statement | None", known)
+        with self.lock:
+            if key not in self.statements:
+                try:
+                    self.statements[key] = Statement(queryset, using)
+                except EmptyResultSet:
+                    self.statements[key] = None
+            return self.statements[key]
 
 
 class CompiledUpdate(CompiledQuery[P, int]):
