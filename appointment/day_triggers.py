@@ -42,7 +42,7 @@ def remove(apps: Any, schema_editor: Any) -> None:
 def removed() -> Iterator[None]:
     """Remove the triggers and make them again, in the transaction that the caller has opened.
 
-    For a load of days that nobody has summed. If it fails, the transaction brings the triggers back.
+    For a load of days that are not summed yet. A rollback brings the triggers back.
     """
     editor = connection.schema_editor()
     remove(installed_apps, editor)
