@@ -29,7 +29,7 @@ from django.utils import timezone
 from knox.models import AuthToken, get_digest_token
 
 from accounts.models import Device, User
-from appointment.models import Appointment, AppointmentEvent
+from appointment.models import Appointment, AppointmentEvent, SummedDay
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
@@ -252,6 +252,7 @@ def main() -> None:
         ):
             found.update(made)
     found.update(clinic.for_refusals())
+    SummedDay.objects.sum_days(clinic.now, most=MANY)  # those of the visits that lie in the past
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")
