@@ -1,4 +1,4 @@
-"""Serializers that write only the fields that a client sent, or that share their fields."""
+"""Serializers that write only the fields that a client sent."""
 
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -35,37 +35,22 @@ class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
         return instance
 
 
-class SharedFieldsMixin:
-    """A serializer of read-only fields, whose instances share one set of them for writing rows.
-
-    REST framework makes the fields again for each instance, which takes longer than to write a row.
-    A shared field sees no request: none of them may read the context.
-    """
-
-    def to_representation(self, instance: Any) -> dict[str, Any]:
-        """Return the row, as REST framework does."""
-        row: dict[str, Any] = {}
-        for name, field in _shared_fields(cast(Any, type(self))).items():
-            value = field.get_attribute(instance)
-            row[name] = None if value is None else field.to_representation(value)
-        return row
-
-
 class SharedBodySerializer(serializers.Serializer[Any]):
-    """A body whose serializers share one set of fields, as SharedFieldsMixin does for rows.
+    """A body whose serializers share one set of fields.
 
+    REST framework makes the fields again for each instance, which takes longer than to read a body.
     No field may read the context, and a body is never partial.
     """
 
     @property
     def fields(self) -> Any:
         """Return the fields that all serializers of this class share."""
-        return _shared_fields(cast(Any, type(self)))
+        return _fields_of(cast(Any, type(self)))
 
 
 @cache
-def _shared_fields(serializer: type[Any]) -> Any:
-    """Return the fields of a serializer of this class by their names, in their order."""
+def _fields_of(serializer: type[Any]) -> BindingDict:
+    """Return the fields of the serializers of this class, by name, in their order."""
     first = serializer()
     fields = BindingDict(first)
     for name, field in first.get_fields().items():
