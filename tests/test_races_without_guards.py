@@ -258,14 +258,14 @@ def test_once_a_doctor_has_closed_no_booking_succeeds() -> None:
 def test_with_check_then_write_patients_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
     wait = gate(6)  # passed twice: all have looked, and the doctor has closed
 
-    def look_then_take(self: Slot, rows: Any, context: BookingContext) -> bool:
+    def look_then_take(self: Slot, context: BookingContext, rows: Any) -> None:
         assert Slot.objects.get(pk=self.pk).refusal(context=context) is None
         wait()
         wait()
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
-        return insert_together(rows)
+        insert_together(rows)
 
-    monkeypatch.setattr(Slot, "take_with", look_then_take)
+    monkeypatch.setattr(Slot, "take", look_then_take)
     done, once_closed, in_the_end = race_to_close(5, before=wait, after=wait)
     assert {type(outcome) for outcome in done} == {Appointment}
     assert (once_closed, in_the_end) == (0, 5)

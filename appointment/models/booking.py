@@ -37,7 +37,7 @@ from doctor.exceptions import (
 )
 from doctor.models import Location, Slot
 from doctor.models.booking_rules import REASONS, WAIVABLE, BookingContext, Span
-from doctor.models.slot import SlotQuerySet
+from doctor.models.slot import PlaceLost, SlotQuerySet
 from extensions.db.compiled import compiled
 from extensions.db.constraints import violates
 from extensions.db.retry import StaleLock
@@ -118,10 +118,6 @@ def _visits_of_account(patient: Patient, at: datetime, relevant: Q) -> tuple[lis
         caps.append(settings.MAX_AHEAD_UNVERIFIED)
     at_cap = patient.user_id is not None and any(cap and len(ahead) >= cap for cap in caps)
     return visits, at_cap
-
-
-class PlaceLost(Exception):
-    """The guard of the first candidate found no place; `PlaceRequest.transaction` reads why."""
 
 
 @dataclass

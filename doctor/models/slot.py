@@ -283,6 +283,10 @@ def refuse_stranding(slots: "Iterable[Slot]", refusal: type[ScheduleInUse] = Sch
         raise refusal(appointments=sorted(v.pk for v in visits if v.holds_a_place))
 
 
+class PlaceLost(Exception):
+    """The guard of `Slot.take` found no place; `Slot.refuse` says why."""
+
+
 class Slot(models.Model):
     """A span of a doctor's time with a number of places, which patients book.
 
@@ -391,33 +395,35 @@ class Slot(models.Model):
         """Whether what is taken fits in this many places and those that staff have added."""
         return self.taken <= capacity + self.extra_places
 
-    def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
+    def take(
+        self,
+        at: datetime | None = None,
+        context: BookingContext | None = None,
+        rows: Sequence[models.Model] = (),
+    ) -> None:
         """Take one place, by the booking rules in the context or for anyone at the instant.
 
+        `rows`: rows to insert with it, by the same statement on PostgreSQL (`insert_together`).
+
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`, or DoesNotExist
-        if the slot is no longer at the time that was read: `repair_times` moves slots.
+        if the slot is no longer at the time that was read: `repair_times` moves slots. One
+        conditional UPDATE is guard and lock: the second of two callers for the last place waits for
+        the first, then the condition is false. That caller holds the lock of the row by then: with
+        `rows` this raises PlaceLost, and the caller reads the reason by `refuse` after its
+        rollback, while the next one tries. If the hold of an offer has lapsed, this first locks the
+        slot and ends the offer, because its place counts in `taken` until then.
         """
         context = context or self._context_for_anyone(at)
-        if not self.take_with((), context):
-            self.refuse(context)
-
-    def take_with(self, rows: Sequence[models.Model], context: BookingContext) -> bool:
-        """Take one place by the rules in the context, and insert the rows if that succeeds.
-
-        On PostgreSQL this is one statement (`insert_together`). One conditional UPDATE is guard and
-        lock: the second of two callers for the last place waits for the first, then the condition
-        is false and this returns False. That caller holds the lock of the row by then: it reads the
-        reason, by `refuse`, best after its rollback, while the next one tries. If the hold of an
-        offer has lapsed, this first locks the slot and ends the offer, because its place counts in
-        `taken` until then. A slot that is read as full is refused at once, as `take` does.
-        """
         lapsed = self.hold_lapses_at is not None and self.hold_lapses_at <= context.at
         if lapsed and not self.extra_places:  # else the place goes back to the staff who added one
             self.lock().offers.end_lapsed(self, context.at)
         elif self.taken >= self.capacity:  # as read: most callers need not wait for the row
             self._refuse_if_against(context)
         update = _taking.bind(self.pk, self.starts_at, self.ends_at, context.guard)
-        return insert_together(rows, update) if rows else bool(update.run())
+        if not (insert_together(rows, update) if rows else update.run()):
+            if rows:
+                raise PlaceLost
+            self.refuse(context)
 
     def refuse(self, context: BookingContext) -> NoReturn:
         """Raise the first reason against the stored slot, as `take` does; by default SlotFull."""
