@@ -46,7 +46,7 @@ class Existing(Database):
                 return cursor.fetchone()[0] if cursor.description and cursor.rowcount else None
 
     def cpu_seconds(self) -> float:
-        """Return the CPU that the backends of the bench's servers have used, ended ones included."""
+        """Return the CPU of all backends of the bench, those included that have ended."""
         with closing(psycopg2.connect(self.url())) as connection, connection.cursor() as cursor:
             cursor.execute(BACKENDS, [APPLICATION])
             self._used.update({pid: on_cpu(pid) for (pid,) in cursor.fetchall()})
