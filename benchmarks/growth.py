@@ -65,7 +65,7 @@ def has_grown(small: Mapping[str, Any], large: Mapping[str, Any]) -> bool:
 
 def section(results: Results) -> str:
     """Return the tables of docs/performance.md: the rows, and the pages that cost the most."""
-    samples, lines = results["samples"], []
+    samples, lines = results["samples"], list[tuple[str, ...]]()
     for row in ROWS:
         twin = f"small_{row.name}"
         cost, time = ratio(samples, row.name, twin, "cpu"), ratio(samples, twin, row.name)
