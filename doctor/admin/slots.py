@@ -15,13 +15,15 @@ from django.utils.safestring import SafeString
 from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Location, Schedule, Slot
 from doctor.models.booking_rules import BookingContext
-from doctor.models.search import shown_start
+from doctor.models.search import A_YEAR, shown_start
 from doctor.models.slot import starts_on_days
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
 from extensions.admin.links import list_link
 from extensions.formats import span_text
 from extensions.search import Term
+
+THREE_MONTHS = 92  # days
 
 
 class BookableFilter(admin.SimpleListFilter):
@@ -101,10 +103,12 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Find slots by the time at which they start at their location, such as 09:00, or the day.
 
-        By the index of the start: the date is that of the session.
+        By the index of the start: the date is that of the session. A time without a date or a name
+        finds those of three months back and ahead.
         """
         if not term.days:
-            return shown_start(term, terms)
+            around = A_YEAR if any(each.word for each in terms) else THREE_MONTHS
+            return shown_start(term, terms, around=around)
         places = list(Location.objects.all())
         return reduce(or_, (starts_on_days(day, day, places) or Q(pk__in=()) for day in term.days))
 

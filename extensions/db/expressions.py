@@ -33,6 +33,19 @@ class AmongKeys(Func):
         return sql, (*given, f"{{{self.keys[1:-1]}}}")
 
 
+class AmongFewKeys(AmongKeys):
+    """The same condition, by which PostgreSQL looks up each key.
+
+    Beside `AmongKeys`, it may read the whole index of another condition to combine the two.
+    """
+
+    def as_postgresql(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        """Return the condition for PostgreSQL."""
+        form = "%(expressions)s IN (SELECT unnest(%%s::bigint[]))"
+        sql, given = self.as_sql(compiler, connection, template=form, **options)
+        return sql, (*given, f"{{{self.keys[1:-1]}}}")
+
+
 class FirstOnly(Q):
     """A condition that finds what the first of many have, and not what the others have."""
 
