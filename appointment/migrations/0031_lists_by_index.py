@@ -11,7 +11,7 @@ from extensions.db.indexes import AddIndexWhileWriting
 IN_ORDER = ["-date", "starts_at", "id"]
 BY_SITE = [*IN_ORDER, "location"]
 OF_VISITS = (
-    models.Index(fields=IN_ORDER, name="appointment_by_date"),
+    models.Index(fields=BY_SITE, name="appointment_by_date"),
     models.Index(fields=["doctor", *BY_SITE], name="appointment_doctor_date"),
     models.Index(fields=["location", *IN_ORDER], name="appointment_location_date"),
     models.Index(fields=["status", *BY_SITE], name="appointment_status_date"),

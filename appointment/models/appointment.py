@@ -197,7 +197,7 @@ class Appointment(Lifecycle):
                 fields=["patient", "-starts_at", "location"], name="appointment_patient_start"
             ),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
-            models.Index(fields=LISTED, name="appointment_by_date"),
+            models.Index(fields=LISTED_BY_SITE, name="appointment_by_date"),
             models.Index(fields=["doctor", *LISTED_BY_SITE], name="appointment_doctor_date"),
             models.Index(fields=["location", *LISTED], name="appointment_location_date"),
             models.Index(fields=["status", *LISTED_BY_SITE], name="appointment_status_date"),

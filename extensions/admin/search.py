@@ -36,7 +36,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from extensions.db.expressions import AmongKeys, FirstOnly
+from extensions.db.expressions import AmongKeys, ComparedKeys, FirstOnly
 from extensions.db.fields import MAX_KEY
 from extensions.db.names import begins_with
 from extensions.search import Term
@@ -163,9 +163,9 @@ class Way:
         both = Way(keys, self.condition & other.condition, self.is_slow or other.is_slow)
         return both if all(keys.values()) else None
 
-    def whole(self) -> Q:
+    def whole(self, kind: type[AmongKeys] = AmongKeys) -> Q:
         """Return all of it as one condition."""
-        among = (Q(AmongKeys(path, sorted(keys))) for path, keys in self.keys.items())
+        among = (Q(kind(path, sorted(keys))) for path, keys in self.keys.items())
         return reduce(and_, among, self.condition)
 
     def parts(self) -> list[Q]:
@@ -409,8 +409,8 @@ def _exactly(owner: Any, path: str, term: Term) -> Q | None:
 
 
 def _any(ways: Sequence[Way]) -> Q:
-    """Return the condition that one of these holds."""
-    return reduce(or_, (way.whole() for way in ways))
+    """Return the condition that one of these holds, of the rows of people."""
+    return reduce(or_, (way.whole(ComparedKeys) for way in ways))
 
 
 def _is_address(text: str) -> bool:
