@@ -16,7 +16,6 @@ OF_VISITS = (
     models.Index(fields=["location", *IN_ORDER], name="appointment_location_date"),
     models.Index(fields=["status", *BY_SITE], name="appointment_status_date"),
     models.Index(fields=BY_SITE, condition=Q(moved=True), name="appointment_moved_by_date"),
-    models.Index(fields=["patient", "-starts_at", "location"], name="appointment_patient_start"),
 )
 
 

@@ -13,7 +13,6 @@ class Migration(migrations.Migration):
 
     operations = [
         RemoveIndexWhileWriting(model_name="appointment", name="appointment_date"),
-        RemoveIndexWhileWriting(model_name="appointment", name="appointment_of_patient"),
         DropKeyIndexWhileWriting(
             model_name="appointment",
             name="location",

@@ -194,7 +194,8 @@ class Appointment(Lifecycle):
         permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
             models.Index(
-                fields=["patient", "-starts_at", "location"], name="appointment_patient_start"
+                fields=["patient", "-starts_at", "-id", "location"],
+                name="appointment_patient_start",
             ),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
             models.Index(fields=LISTED_BY_SITE, name="appointment_by_date"),
