@@ -170,7 +170,9 @@ def test_no_search_and_no_filter_leads_to_another_site(
 
 
 def test_the_times_of_a_doctor_are_those_of_ones_own_sites(clinics: Clinics) -> None:
-    elsewhere, here = (rows[Slot] for rows in clinics.rows)
+    of_a, of_b = clinics.rows
+    elsewhere: Any = of_a[Slot]
+    here: Any = of_b[Slot]
     client = AdminClient(clinics.restricted)
     for slot, is_listed in ((elsewhere, False), (here, True)):
         query = {"doctor__id__exact": slot.doctor_id, PERIOD: ALL}
