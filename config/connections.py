@@ -58,8 +58,10 @@ class RequestBuffer:
     @property
     def hashes_password(self) -> bool:
         """Whether the request is one that config.sign_ins names."""
-        request = self._parsed and self._parsed[0]
-        return bool(request) and hashes_password(request.method, request.path)
+        if self._parsed is None:
+            return False
+        request = self._parsed[0]
+        return hashes_password(request.method, request.path)
 
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""

@@ -10,7 +10,6 @@ import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.db import connection
-from django.db.backends.postgresql import base
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
@@ -119,7 +118,7 @@ def test_a_server_does_not_start_where_a_proxy_does_not_keep_the_limits(
     db: None, monkeypatch: pytest.MonkeyPatch, does: str
 ) -> None:
     """Connect as through a PgBouncer that refuses libpq's options, ignores or passes them."""
-    connect = base.Database.connect
+    connect = psycopg2.connect
 
     def through_proxy(options: str = "", **params: Any) -> Any:
         if does == "refuses":
@@ -127,7 +126,7 @@ def test_a_server_does_not_start_where_a_proxy_does_not_keep_the_limits(
         return connect(**params, options=options if does == "keeps" else "")
 
     with monkeypatch.context() as patch:
-        patch.setattr(base.Database, "connect", through_proxy)
+        patch.setattr(psycopg2, "connect", through_proxy)
         patch.setattr(health, "reason_to_wait", lambda: None)
         assert ("PGBOUNCER=1" in str(health.reason_to_refuse())) is (does != "keeps")
         patch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
