@@ -1,7 +1,10 @@
 """Query parameters of appointments, leave, the waitlist and medical histories."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 from django_filters import rest_framework as filters
 
@@ -9,6 +12,7 @@ from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatu
 from appointment.models.appointment import is_upcoming
 from appointment.models.treatment import readable_patient
 from doctor.models import TimeOff
+from extensions.db.fields import MAX_KEY
 from extensions.rest.filters import (
     DateRangeFilter,
     DateRangeForm,
@@ -27,7 +31,7 @@ class AppointmentFilter(DateRangeFilter):
     )
     status = filters.ChoiceFilter(choices=Status.choices)
     upcoming = StrictBooleanFilter(
-        method="filter_upcoming", help_text="true: scheduled and not begun; false: all others."
+        help_text="true: scheduled and not begun; false: all others.",
     )
     ordering = filters.OrderingFilter(
         fields=("starts_at", "created_at"), help_text="Prefix with - for descending."
@@ -38,15 +42,33 @@ class AppointmentFilter(DateRangeFilter):
         form = DateRangeForm
         fields = ("patient", "status")
 
-    def filter_upcoming(self, queryset: Any, name: str, value: bool) -> Any:
-        """Keep the upcoming appointments, or all others."""
-        upcoming = is_upcoming(timezone.now())
-        return queryset.filter(upcoming) if value else queryset.exclude(upcoming)
-
     def filter_queryset(self, queryset: Any) -> Any:
-        """Filter, and complete the ordering by start and key, so that it is total."""
-        queryset = super().filter_queryset(queryset)
-        return queryset.order_by(*queryset.query.order_by, "-starts_at", "-pk")
+        """Filter and order as `condition_of` and `order_of` say."""
+        values = self.form.cleaned_data
+        return queryset.filter(condition_of(values, timezone.now())).order_by(*order_of(values))
+
+
+def condition_of(values: Mapping[str, Any], at: datetime) -> Q:
+    """Return the condition of visits at the instant that these values of AppointmentFilter mean."""
+    looked_up = {"patient": "patient", "status": "status", "from": "date__gte", "to": "date__lte"}
+    given = {
+        path: values[name] for name, path in looked_up.items() if values[name] not in {None, ""}
+    }
+    if not 0 <= given.get("patient", 0) <= MAX_KEY:
+        return Q(pk__in=[])  # the database cannot compare such a key
+    upcoming = {None: Q(), True: is_upcoming(at), False: ~is_upcoming(at)}[values["upcoming"]]
+    return Q(upcoming, **given)
+
+
+def order_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns to order by, completed by start and key, so that the order is total.
+
+    A column that is named again decides nothing, and is left out.
+    """
+    order = {
+        name.lstrip("-"): name for name in reversed((*(values["ordering"] or ()), "-starts_at"))
+    }
+    return (*reversed(order.values()), "-pk")
 
 
 class TimeOffFilter(DateRangeFilter):

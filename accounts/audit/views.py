@@ -64,11 +64,14 @@ class AuditedListMixin(AuditedMixin):
     """REST framework's ListModelMixin for lists with pages; records the read before it answers."""
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        queryset = self.filter_queryset(self.get_queryset())  # type: ignore[attr-defined]
-        rows = self.paginate_queryset(queryset)  # type: ignore[attr-defined]
+        rows = self.paginate_queryset(self.get_listed())  # type: ignore[attr-defined]
         self.record_read(self.audited_model, rows or self.rows_for_empty_list())
         data = self.get_serializer(rows, many=True).data  # type: ignore[attr-defined]
         return self.get_paginated_response(data)  # type: ignore[attr-defined]
+
+    def get_listed(self) -> Any:
+        """Return the queryset to list, or something else that the view's paginator takes."""
+        return self.filter_queryset(self.get_queryset())  # type: ignore[attr-defined]
 
     def rows_for_empty_list(self) -> Iterable[Any]:
         """Return an unsaved row of each patient to record as read if the list is empty.

@@ -191,7 +191,7 @@ class Appointment(Lifecycle):
         verbose_name = "visit"
         permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
-            models.Index(fields=["patient", "-starts_at"], name="appointment_of_patient"),
+            models.Index(fields=["patient", "-starts_at", "-id"], name="appointment_patient_start"),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
             models.Index(fields=LISTED, name="appointment_by_date"),
             models.Index(fields=["doctor", *LISTED], name="appointment_doctor_date"),

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.models import Appointment
+from appointment.serializers import AppointmentSerializer
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
@@ -209,3 +210,24 @@ def test_doctors_and_staff_see_only_their_own_visits(
 def test_appointments_are_changed_by_their_actions_alone(method: str, client, visits) -> None:
     for path in (MINE, f"{MINE}{visits['far'].pk}/"):
         assert_problem(getattr(client, method)(path, {}), 405, "method_not_allowed")
+
+
+def test_a_row_is_what_its_fields_describe(visits: dict[str, Appointment]) -> None:
+    for visit in (*visits.values(), visits["far"].check_in(at=visits["far"].starts_at)):
+        written = AppointmentSerializer(visit)
+        described = super(AppointmentSerializer, written).to_representation(visit)
+        assert list(written.data.items()) == list(described.items())
+
+
+def test_a_column_named_again_in_the_order_decides_nothing(client, visits) -> None:
+    again = ",".join(["starts_at", "-starts_at", "created_at", "-created_at"] * 9)
+    assert found(client, visits, ordering=again) == list(visits)
+
+
+def test_pages_beyond_the_last_visit_are_absent_and_an_empty_list_is_a_page(
+    client, visits, other_patient, client_of
+) -> None:
+    for page in (4, 10**9, 10**30):
+        assert_problem(client.get(MINE, {"page": page, "page_size": 2}), 404, "not_found")
+    empty = client_of(other_patient.user).get(MINE).json()
+    assert (empty["count"], empty["results"]) == (0, [])

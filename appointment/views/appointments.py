@@ -3,14 +3,17 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from accounts.audit.views import AuditedViewMixin
-from appointment.filters import AppointmentFilter
+from appointment.filters import AppointmentFilter, condition_of, order_of
 from appointment.models import Appointment
+from appointment.models.own_visits import OwnVisits
 from appointment.serializers import AppointmentDetailSerializer, AppointmentSerializer
+from extensions.rest.filters import valid_values
 from extensions.rest.pagination import CountedPaginator
-from patient.models.patient import keys_cared_for_by
+from patient.models.patient import patients_cared_for_by
 
 
 class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
@@ -35,4 +38,11 @@ class AppointmentViewSet(AuditedViewMixin, ReadOnlyModelViewSet[Appointment]):
 
     def get_queryset(self) -> QuerySet[Appointment]:
         """Return the appointments of the caller and the caller's dependents."""
-        return Appointment.objects.of_patients(keys_cared_for_by(self.request.user.pk)).with_names()
+        keys = [patient.pk for patient in patients_cared_for_by(self.request.user.pk)]
+        return Appointment.objects.of_patients(keys).with_names()
+
+    def get_listed(self) -> OwnVisits:
+        """Return the same appointments as the query chooses, to be read page by page."""
+        values = valid_values(AppointmentFilter, self.request)
+        patients = patients_cared_for_by(self.request.user.pk)
+        return OwnVisits(patients, condition_of(values, timezone.now()), order_of(values))

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +16,7 @@ from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
 from doctor.models.slot import SHOWN, Slot, starts_on_days
 from doctor.wall_time import instant_of
-from extensions.db.compiled import CompiledQuery, compiled
+from extensions.db.compiled import compiled
 from extensions.db.fields import MAX_KEY
 from extensions.search import Term
 
@@ -109,39 +108,34 @@ class SlotSearch:
             return []
         within = Q() if anywhere and not (self.first or self.last) else days
         guard = BookingContext(at, tuple(locations)).guard
-        page = _page_query(most, forward)
         zones = {place.pk: place.time_zone for place in locations}
-        rows = page(*criteria, within, guard, starts_at, pk, at)
+        rows = _found.part(0, most, *criteria, within, guard, starts_at, pk, at, forward)
         return [{**row, "zone": zones[row["location"]]} for row in rows]
 
 
-@lru_cache(maxsize=256)
-def _page_query(most: int, forward: bool) -> CompiledQuery[Any, dict[str, Any]]:
-    """Return the query of pages of this size. It reads no doctor: an open slot has an active one.
+@compiled
+def _found(  # noqa: PLR0913, PLR0917  (a compiled query takes every value)
+    specialty: int | None,
+    language: int | None,
+    doctor: int | None,
+    within: Q,
+    guard: Q,
+    starts_at: datetime,
+    pk: int,
+    at: datetime,
+    forward: bool,
+) -> Any:
+    """Return the slots found. It reads no doctor: an open slot has an active one.
 
     `doctor_slot_free_start` yields the slots in their order.
     """
-
-    @compiled
-    def page(  # noqa: PLR0913, PLR0917  (a compiled query takes every value)
-        specialty: int | None,
-        language: int | None,
-        doctor: int | None,
-        within: Q,
-        guard: Q,
-        starts_at: datetime,
-        pk: int,
-        at: datetime,
-    ) -> Any:
-        slots: Any = Slot.objects.filter(within, guard)
-        if doctor is not None:
-            slots = slots.filter(doctor=doctor)
-        if specialty is not None or language is not None:
-            slots = slots.filter(doctor__in=_doctors(specialty, language))
-        slots = beyond(slots, starts_at, pk, forward=forward)
-        return slots.values(*SHOWN, "doctor", available=places_left(at))[:most]
-
-    return page
+    slots: Any = Slot.objects.filter(within, guard)
+    if doctor is not None:
+        slots = slots.filter(doctor=doctor)
+    if specialty is not None or language is not None:
+        slots = slots.filter(doctor__in=_doctors(specialty, language))
+    slots = beyond(slots, starts_at, pk, forward=forward)
+    return slots.values(*SHOWN, "doctor", available=places_left(at))
 
 
 def beyond(slots: Any, starts_at: datetime, pk: int, *, forward: bool) -> Any:

@@ -148,9 +148,7 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
 
         Places that staff have added go first: no other patient books one. One statement.
         """
-        added = Least(F("extra_places"), number)
-        places = {"capacity": F("capacity") - added, "extra_places": F("extra_places") - added}
-        return self.update(taken=F("taken") - number, **places, **columns)
+        return self.update(**_given_back(number), **columns)
 
     def lock(self) -> "list[Slot]":
         """Lock all by ascending primary key until the transaction ends, and return them."""
@@ -438,7 +436,7 @@ class Slot(models.Model):
 
         A place that staff have added is given up: it was for one person and is never sold.
         """
-        if not Slot.objects.filter(pk=self.pk, taken__gt=0).release_places():
+        if not _releasing(self.pk):
             raise NothingToRelease
 
     def add_place(self, by: Any, reason: str, at: datetime | None = None) -> None:
@@ -526,6 +524,18 @@ def _taking(
 ) -> tuple[SlotQuerySet, dict[str, Any]]:
     as_read = Slot.objects.filter(guard, pk=pk, starts_at=starts_at, ends_at=ends_at)
     return as_read.filter(taken__lt=F("capacity")), {"taken": F("taken") + 1}
+
+
+@compiled_update
+def _releasing(pk: int) -> tuple[SlotQuerySet, dict[str, Any]]:
+    return Slot.objects.filter(pk=pk, taken__gt=0), _given_back(1)
+
+
+def _given_back(number: int) -> dict[str, Any]:
+    """Return the columns of a slot that gives back this many places, added ones first."""
+    added = Least(F("extra_places"), number)
+    places = {"capacity": F("capacity") - added, "extra_places": F("extra_places") - added}
+    return {"taken": F("taken") - number, **places}
 
 
 @compiled

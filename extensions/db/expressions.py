@@ -5,7 +5,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, F, Func, JSONField, Model, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    F,
+    Func,
+    IntegerField,
+    JSONField,
+    Model,
+    Q,
+    QuerySet,
+    Subquery,
+)
 from django.db.models.functions import JSONObject
 
 
@@ -69,6 +79,17 @@ class AmongRows(Func):
         form = f"(%(expressions)s) IN (SELECT {', '.join(values)} FROM {rows})"  # noqa: S608  # nosec B608  (no value)
         sql, given = self.as_sql(compiler, connection, template=form, **options)
         return sql, (*given, self.rows)
+
+
+class CountOf(Subquery):
+    """The number of rows of a queryset without groups, which the database counts once.
+
+    It counts rows and not keys, so that PostgreSQL may read an index alone.
+    """
+
+    def __init__(self, queryset: Any) -> None:
+        number = Func(template="COUNT(*)", output_field=IntegerField())
+        super().__init__(queryset.order_by().annotate(number=number).values("number"))
 
 
 class RowsOf(Subquery):

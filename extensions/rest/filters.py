@@ -1,11 +1,14 @@
 """Filters by query parameters; a value that does not parse is answered with 400."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError as FormError
+from django.http import QueryDict
 from django_filters import rest_framework as filters
+from django_filters.utils import translate_validation
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
@@ -13,6 +16,7 @@ from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 
 from extensions.db.fields import MAX_KEY
+from extensions.rest.query import LONGEST_KEPT
 from extensions.search import MAX_SEARCH_LENGTH, MAX_SEARCH_TERMS, typed_terms
 
 PAGE_SIZE = 20
@@ -65,6 +69,7 @@ class StrictBooleanFormField(forms.Field):
         return str(value).lower() == "true"
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class StrictBooleanFilter(filters.Filter):
     """Filter by `true` or `false`; any other value is 400."""
 
@@ -102,6 +107,26 @@ DateRangeFilter: Any = type(filters.FilterSet)(
         "to": IsoDateFilter(field_name="date", lookup_expr="lte", help_text="Last date."),
     },
 )
+
+
+def valid_values(filterset: type[Any], request: Request) -> dict[str, Any]:
+    """Return what the query of the request says to the filters; raises ValidationError.
+
+    Equal queries are checked once: nobody changes the dictionary.
+    """
+    text, encoding = request.query_params.urlencode(), str(request.query_params.encoding)
+    check: Any = _values_of if len(text) <= LONGEST_KEPT else _values_of.__wrapped__
+    values: dict[str, Any] = check(filterset, text, encoding)
+    return values
+
+
+@lru_cache(maxsize=1_000)
+def _values_of(filterset: type[Any], text: str, encoding: str) -> dict[str, Any]:
+    checked = filterset(QueryDict(text, encoding=encoding))
+    if not checked.is_valid():
+        raise translate_validation(checked.errors)
+    values: dict[str, Any] = checked.form.cleaned_data
+    return values
 
 
 # --- Search ---------------------------------------------------------------------------------------

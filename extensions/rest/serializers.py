@@ -1,6 +1,5 @@
-"""Serializers that write only the fields that a client sent, or that share their fields."""
+"""Serializers that write only the fields that a client sent."""
 
-from functools import cache
 from typing import Any, TypeVar
 
 from django.db import models
@@ -32,24 +31,3 @@ class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
     def update(self, instance: Row, validated_data: dict[str, Any]) -> Row:
         instance.revise(**validated_data)
         return instance
-
-
-class SharedFieldsMixin:
-    """A serializer of read-only fields, whose instances share one set of them for writing rows.
-
-    REST framework makes the fields again for each instance, which takes longer than to write a row.
-    A shared field sees no request: none of them may read the context.
-    """
-
-    def to_representation(self, instance: Any) -> dict[str, Any]:
-        """Return the row, as REST framework does."""
-        row: dict[str, Any] = {}
-        for name, field in _shared_fields(type(self)):
-            value = field.get_attribute(instance)
-            row[name] = None if value is None else field.to_representation(value)
-        return row
-
-
-@cache
-def _shared_fields(serializer: type[Any]) -> list[tuple[str, Any]]:
-    return list(serializer().fields.items())

@@ -540,6 +540,7 @@ def _only(patients: list[Patient]) -> Patient:
 
 
 @compiled
-def keys_cared_for_by(user: int | None) -> models.QuerySet[Patient, int]:
-    """Return the keys of the user's own profile and dependents."""
-    return Patient.objects.cared_for_by(user).order_by("pk").values_list("pk", flat=True)
+def patients_cared_for_by(user: int | None) -> models.QuerySet[Patient, Patient]:
+    """Return the user's own profile and dependents, with their names only."""
+    shown = ("first_name", "last_name", "user")
+    return Patient.objects.cared_for_by(user).order_by("pk").only(*shown)

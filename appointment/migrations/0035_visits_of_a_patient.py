@@ -1,0 +1,21 @@
+"""Index a patient's visits in the whole order of their list, while others write to the table."""
+
+from django.db import migrations, models
+
+from extensions.db.indexes import AddIndexWhileWriting, RemoveIndexWhileWriting
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [("appointment", "0034_note_stale_days")]
+
+    operations = [
+        AddIndexWhileWriting(
+            model_name="appointment",
+            index=models.Index(
+                fields=["patient", "-starts_at", "-id"], name="appointment_patient_start"
+            ),
+        ),
+        RemoveIndexWhileWriting(model_name="appointment", name="appointment_of_patient"),
+    ]
