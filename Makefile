@@ -123,7 +123,7 @@ bench: $(DEV)  ## measure calls beside yardsticks: 15 minutes, needs wrk (ARGS="
 	@$(BIN)/python -u -m benchmarks --publish $(ARGS)
 
 # Half a million and 10 million visits, 5 audit events each, side by side: hours, and 40 GB of disk.
-GROWTH := --appointments 10000000 --small 500000 --audit-events 5 --against "" --minutes 0 --requests 100000
+GROWTH := --appointments 10000000 --small 500000 --doctors 400 --audit-events 5 --against "" --minutes 0 --requests 100000
 
 bench-growth: $(DEV)  ## measure what grows with the data: a drill of hours (ARGS="--appointments 1000000")
 	@$(BIN)/python -u -m benchmarks --publish $(GROWTH) $(ARGS)

@@ -53,12 +53,16 @@ class TokenAuthentication(auth.TokenAuthentication):
         """Return the user and the token, or None without a token.
 
         Counts the call as the user's, the session's user's or the address's; raises Throttled over
-        the limit. A wrong token raises AuthenticationFailed, and ApiMiddleware counts it. A query
-        parameter that is given twice raises ValidationError.
+        the limit. A call with a token counts toward limits of the view too: see `count_call`. A
+        wrong token raises AuthenticationFailed, and ApiMiddleware counts it. A query parameter that
+        is given twice raises ValidationError.
         """
         found: tuple[User, AuthToken] | None = super().authenticate(request)
         of_session = getattr(request._request, "user", None)
-        count_call(request._request, found[0] if found else of_session)
+        if found:
+            count_call(request._request, found[0], request.parser_context.get("view"))
+        else:
+            count_call(request._request, of_session)
         refuse_repeated(request._request)
         return found
 

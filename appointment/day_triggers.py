@@ -5,7 +5,12 @@ anew, without its triggers, to change a column of it: a migration that does so t
 ends with `install`, as `appointment/tests/test_day_totals.py` checks.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from django.apps import apps as installed_apps
+from django.db import connection
 
 TABLES = ("appointment_appointment", "doctor_slot", "doctor_schedule")
 OF_VISIT = ("status", "date", "doctor_id", "location_id", "starts_at", "created_at")
@@ -31,6 +36,18 @@ def remove(apps: Any, schema_editor: Any) -> None:
         for name in ("visit", "slot", "session"):
             schema_editor.execute(f"DROP FUNCTION IF EXISTS appointment_note_{name}()", params=None)
         schema_editor.execute("DROP FUNCTION IF EXISTS appointment_note_day(date)", params=None)
+
+
+@contextmanager
+def removed() -> Iterator[None]:
+    """Remove the triggers and make them again, in the transaction that the caller has opened.
+
+    For a load of days that are not summed yet. A rollback brings the triggers back.
+    """
+    editor = connection.schema_editor()
+    remove(installed_apps, editor)
+    yield
+    install(installed_apps, editor)
 
 
 def _changed(columns: tuple[str, ...], unequal: str) -> str:

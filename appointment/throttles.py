@@ -9,6 +9,7 @@ class BookingThrottle(PerUserThrottle):
     """Limits the bookings and moves of one user per minute."""
 
     scope = "booking"
+    counted_with_call = True
 
 
 class NamedSearchThrottle(PerUserThrottle):

@@ -40,6 +40,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--doctors", type=int, default=0, help="of the seed; by default its own")
     parser.add_argument("--audit-events", type=int, default=0, help="of each visit of the seed")
     parser.add_argument("--no-bursts", action="store_true", help="leave out races and sign-ins")
+    parser.add_argument("--no-pages", action="store_true", help="leave out the pages of staff")
+    parser.add_argument(
+        "--databases",
+        nargs=2,
+        default=(),
+        metavar=("SMALL", "LARGE"),
+        help="URLs of two databases of seed_load on a PostgreSQL of this machine, to measure these",
+    )
     parser.add_argument("--json", type=Path, default=ROOT / "var/bench/results.json")
     parser.add_argument("--from", dest="results", type=Path, help="publish these results only")
     parser.add_argument("--publish", action="store_true", help="write docs/performance.*")

@@ -23,19 +23,13 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.hashers import make_password
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 from django.utils import timezone
-from django_otp import DEVICE_ID_SESSION_KEY
-from django_otp.plugins.otp_static.models import StaticDevice
 from knox.models import AuthToken, get_digest_token
 
 from accounts.models import Device, User
-from appointment.models import Appointment, AppointmentEvent
-from benchmarks.staff_pages import pages
+from appointment.models import Appointment, AppointmentEvent, SummedDay
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import ScheduleFactory
 from patient.models import Patient
@@ -233,23 +227,6 @@ class Clinic:
             "limit_location": self.location.pk,
         }
 
-    def for_staff(self) -> dict[str, Any]:
-        """A superuser who is signed in to the admin with a code, and the pages to open."""
-        user = User.objects.create_superuser("staff@bench.example", None)
-        device = StaticDevice.objects.create(user=user, name="bench")
-        session: Any = SessionStore()
-        session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        session[DEVICE_ID_SESSION_KEY] = device.persistent_id
-        session.save()
-        known = Patient.objects.exclude(last_name="Ruiz").order_by("pk").first()
-        name = known.last_name if known else "Ruiz"
-        return {
-            "cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}",
-            "pages": pages(user, name, self.location.pk),
-        }
-
     def sizes(self) -> dict[str, int]:
         """Count what the database holds."""
         models = (Appointment, AppointmentEvent, Slot, Schedule, Doctor, Patient, User)
@@ -275,7 +252,7 @@ def main() -> None:
         ):
             found.update(made)
     found.update(clinic.for_refusals())
-    found.update(clinic.for_staff())
+    SummedDay.objects.sum_days(clinic.now, most=MANY)  # those of the visits that lie in the past
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")

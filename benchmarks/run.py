@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import bursts, data, growth, verify
 from benchmarks.database import Database, require_disk, running
+from benchmarks.existing import Existing, named, prepared
 from benchmarks.generator import Failed
 from benchmarks.rounds import Bench, Place
 from benchmarks.rows import BEFORE, DATABASE, PRODUCT, SMALL, YARDSTICK, Row, chosen
@@ -45,13 +46,16 @@ class Plan:
     doctors: int = 0
     minutes: float = 0  # after which no round begins
     requests: int = 0  # over which the memory of the workers is watched, at least
+    with_pages: bool = True
+    databases: tuple[str, ...] = ()  # URLs of the small and the large one, if they stand already
 
     @classmethod
     def of(cls, asked: argparse.Namespace) -> "Plan":
         """Return the plan of the options."""
         rows = chosen(asked.rows)
         is_whole = not asked.rows
-        if asked.small:
+        compares = bool(asked.small or asked.databases)
+        if compares:
             rows = [*rows, *growth.small_twins(rows)]
         return cls(
             tuple(row for row in rows if asked.against or row.side != BEFORE),
@@ -68,7 +72,14 @@ class Plan:
             asked.doctors,
             asked.minutes,
             asked.requests,
+            not asked.no_pages,
+            tuple(asked.databases),
         )
+
+    @property
+    def compares(self) -> bool:
+        """Whether it compares two databases."""
+        return bool(self.small or self.databases)
 
     def seed(self, server: Server, visits: int) -> str:
         """Fill the server's database with so many visits; return a sentence on how."""
@@ -92,34 +103,60 @@ def say(text: str) -> None:
 
 def run(plan: Plan) -> dict[str, Any]:
     """Measure everything of the plan; return the results. Raises Failed."""
+    if plan.databases:
+        return on_existing(plan)
     visits = plan.appointments * (2 if plan.against else 1) + plan.small
     require_disk(visits, plan.audit_events * (plan.appointments + plan.small))
     with folder_for_code() as folder, running() as database:
         say(f"PostgreSQL {database.value('SHOW server_version')}, {database.durability()}")
         with places(plan, folder, database) as (found, notes):
-            bench = Bench(found, database, folder, plan.seconds)
-            results: dict[str, Any] = {"notes": notes}
-            results["start"] = bursts.starts(found[PRODUCT].server, STARTS)
+            return all_results(plan, Bench(found, database, folder, plan.seconds), notes)
+
+
+def on_existing(plan: Plan) -> dict[str, Any]:
+    """Measure on the databases of the plan; return the results. Raises Failed."""
+    database = Existing(plan.databases[1])
+    needed = plan.times_needed("many"), plan.times_needed("one")
+    with folder_for_code() as folder:
+        tree, found = copy_of_working_tree(folder / "product"), dict[str, Place]()
+        try:
+            for side, url in zip((SMALL, PRODUCT), plan.databases, strict=True):
+                server = Server(side, tree, named(url))
+                say(f"Adding the people and calendars of the rows ({side})")
+                server.manage("createcachetable")
+                clinic = prepared(server, database, folder / f"{side}.json", *needed)
+                found[side] = Place(server, clinic, url.rpartition("/")[2])
+            found[PRODUCT].server.manage("collectstatic", "--no-input", "--verbosity=0")
+            return all_results(plan, Bench(found, database, folder, plan.seconds), [])
+        finally:
             for place in found.values():
-                if place.server.process is None:
-                    place.server.start()
-            measure(plan, bench, results)
-            results["run"] = about(plan, bench, database)
+                place.server.stop()
+
+
+def all_results(plan: Plan, bench: Bench, notes: list[str]) -> dict[str, Any]:
+    """Start the servers, and measure; return the results."""
+    results: dict[str, Any] = {"notes": notes}
+    results["start"] = bursts.starts(bench.places[PRODUCT].server, STARTS)
+    for place in bench.places.values():
+        if place.server.process is None:
+            place.server.start()
+    measure(plan, bench, results)
+    results["run"] = about(plan, bench, bench.database)
     return results
 
 
 def measure(plan: Plan, bench: Bench, results: dict[str, Any]) -> None:
     """Run the rounds and the bursts, and check what they left; fill the results."""
-    rows = [row for row in plan.rows if row.side in (*bench.places, DATABASE)]
+    sides = tuple(bench.places) if plan.databases else (*bench.places, DATABASE)
+    rows = [row for row in plan.rows if row.side in sides]
     say("Counting the statements of each row")
     for row in rows:
         bench.probe(row)
-    product = bench.places[PRODUCT]
     results["memory"] = rounds(plan, bench, rows)
     results["bursts"] = come_at_once(bench) if plan.with_bursts else {}
-    if plan.small:
-        say(f"Opening {len(product.clinic.pages)} pages on both databases")
-        results["pages"] = growth.open_pages(bench)
+    if plan.compares and plan.with_pages:
+        say("Opening each page on both databases")
+        results["pages"] = growth.pages(bench)
     say("Checking the bookings and the invariants")
     results["checks"] = checks(bench)
     results.update(samples=bench.samples, probes=bench.probes, failures=bench.failures)

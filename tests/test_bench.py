@@ -193,15 +193,21 @@ def test_growth_compares_the_cost_on_both_databases() -> None:
     found = results()
     for name, cpu in (("slots", 2.2), ("small_slots", 2.0), ("book", 3.0), ("small_book", 2.0)):
         found["samples"][name] = [{"rate": 100.0, "cpu": cpu, "p95": 9.0}]
-    size = {"ms": 40.0, "statements": 3, "buffers": 50.0}
-    found["pages"] = {"/admin/": {"large": size, "small": size, "growth": 1.0}}
+    size = {"python_ms": 30.0, "database_ms": 9.0, "statements": 3, "buffers": 500}
+    more = size | {"buffers": 900}
+    late = size | {"database_ms": 130.0}
+    found["pages"] = {
+        name: {"small": small, "large": large}
+        for name, small, large in (("flat", size, size), ("more", size, more), ("late", late, late))
+    }
     lines = [line for line in growth.section(found).splitlines() if "|" in line]
     verdicts = {
         line.split(" | ")[0].strip("| "): line.split(" | ")[-1].strip("| ") for line in lines
     }
     assert verdicts["200 free slots of a doctor, 14 days"] == "yes"
     assert verdicts["book with a key"] == "**no**"
-    assert verdicts["`/admin/`"] == "yes"
+    assert verdicts["flat"] == "yes"
+    assert (verdicts["more"], verdicts["late"]) == ("**grows**", "**slow**")
 
 
 def test_the_plots_are_well_formed_and_name_their_rows() -> None:

@@ -18,7 +18,7 @@ from accounts.tests.factories import UserFactory
 from accounts.views import LoginView, VerifyEmailView
 from extensions.rest import throttling
 from extensions.rest.permissions import IsStaffWithModelPermission
-from extensions.rest.throttling import AnonymousThrottle, UserThrottle, count_call
+from extensions.rest.throttling import UserThrottle, count_call
 from tests.problems import assert_problem
 from tests.routes import api_routes, api_views
 from tests.sample_data import SampleData, call, rolled_back
@@ -92,11 +92,11 @@ def counted(limits: dict[str, str | None], monkeypatch: pytest.MonkeyPatch) -> l
     """Return a list of the keys that calls add to. No call reaches a limit."""
     keys: list[str] = []
 
-    def note(key: str, seconds: int) -> int:
-        keys.append(key)
-        return 1
+    def note(counters: list[tuple[str, int]]) -> list[int]:
+        keys.extend(key for key, _ in counters)
+        return [1] * len(counters)
 
-    monkeypatch.setattr(throttling, "increment_counter", note)
+    monkeypatch.setattr(throttling, "increment_counters", note)
     return keys
 
 
@@ -181,6 +181,24 @@ def test_every_call_of_every_route_counts_once(
             assert counted == [expected], (method, route)
 
 
+def test_a_booking_is_counted_toward_both_of_its_limits_at_once(
+    limits: dict[str, str | None], client_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits["booking"] = "2/minute"
+    counted, count = [], throttling.increment_counters
+
+    def note(counters: list[tuple[str, int]]) -> list[int]:
+        counted.append([key for key, _ in counters])
+        return count(counters)
+
+    monkeypatch.setattr(throttling, "increment_counters", note)
+    user = UserFactory()
+    client = client_of(user)
+    statuses = [client.post("/api/appointment/book/1/", {}).status_code for _ in range(3)]
+    assert statuses == [400, 400, 429]
+    assert counted == [[f"throttle_user_{user.pk}", f"throttle_booking_{user.pk}"]] * 3
+
+
 def test_the_first_authentication_class_of_every_view_counts_the_call() -> None:
     first = {path: view.cls.authentication_classes[0] for path, view in api_views().items()}
     assert len(first) > 30
@@ -206,10 +224,10 @@ def test_the_second_attempt_of_a_view_after_a_deadlock_is_the_same_call(
 def test_an_answer_that_needs_no_database_stands_without_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(self: Any, identity: str) -> int:
+    def refuse(counters: list[tuple[str, int]]) -> list[int]:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(AnonymousThrottle, "count", refuse)
+    monkeypatch.setattr(throttling, "increment_counters", refuse)
     assert_problem(APIClient().get("/api/secret/"), 404, "not_found")
     assert_problem(APIClient().get(LANGUAGES), 503, "unavailable")
 

@@ -17,7 +17,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.models import User
 from accounts.throttles import LoginThrottle, MailThrottle, RegistrationThrottle
-from extensions.db.cache import increment_counter
+from extensions.db.cache import increment_counters
 from extensions.rest import throttling
 from extensions.rest.throttling import AnonymousThrottle, CountingThrottle, UserThrottle
 from tests.threads import run_together
@@ -99,16 +99,17 @@ def test_each_window_of_the_clock_starts_at_zero(clock: Any) -> None:
 def test_the_table_holds_few_expired_counters(clock: Any) -> None:
     for minute in range(5):
         for caller in range(20):
-            increment_counter(f"caller-{caller}", 60)
+            increment_counters([(f"caller-{caller}", 60)])
         assert rows() <= 40, minute
         clock.shift(timedelta(minutes=2))
 
 
 @pytest.mark.usefixtures("in_table")
-def test_a_count_costs_one_statement(django_assert_num_queries: Any) -> None:
-    increment_counter("caller", 3600)
+def test_counts_cost_one_statement(django_assert_num_queries: Any) -> None:
+    increment_counters([("caller", 3600), ("address", 60)])
     with django_assert_num_queries(1):
-        assert increment_counter("caller", 3600) == 2
+        counters = [("stranger", 60), ("caller", 3600), ("address", 60)]
+        assert increment_counters(counters) == [1, 2, 2]
 
 
 @pytest.mark.only_on("postgres")
@@ -120,12 +121,12 @@ def test_no_count_waits_for_the_disk_also_in_a_table_of_an_earlier_release() -> 
             return bool(cursor.fetchone()[0])
 
     assert not is_logged()
-    increment_counter("caller", 3600)
+    increment_counters([("caller", 3600)])
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {TABLE} SET LOGGED")
     call_command("createcachetable", verbosity=0)
     assert not is_logged()
-    assert increment_counter("caller", 3600) == 2
+    assert increment_counters([("caller", 3600)]) == [2]
 
 
 @pytest.mark.usefixtures("in_table", "clock")

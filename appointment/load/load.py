@@ -11,12 +11,14 @@ from django.db import connection
 from django.db.models import Max
 
 from accounts.models import User
+from appointment import day_triggers
 from appointment.load.audit import AUDIT, AuditRows
 from appointment.load.directory import DOMAIN, Directory
 from appointment.load.people import PATIENTS, USERS, WORDS, WORDS_EACH, People, PeopleRows
 from appointment.load.plan import Plan
 from appointment.load.progress import Progress
 from appointment.load.visits import EVENTS, SCHEDULES, SLOTS, VISITS, VisitRows
+from appointment.models import SummedDay
 from doctor.models import Doctor, Language, Location, Specialty
 from extensions.db.bulk_load import COSTS, Row, Table, loading
 
@@ -59,7 +61,7 @@ def load(size: Size, at: datetime, seed: int, out: Any) -> None:
     """Load that much around the instant; the same rows for the same seed and day."""
     tables = [*TABLES, AUDIT] if size.audit_events else list(TABLES)
     progress = Progress(out, 0)
-    with loading(tables, progress.advance) as target:
+    with loading(tables, progress.advance) as target, day_triggers.removed():
         directory = Directory.create(size.doctors)
         plan = Plan(size.visits, directory.places, at.astimezone(UTC).date())
         days = list(plan.days())
@@ -82,6 +84,7 @@ def load(size: Size, at: datetime, seed: int, out: Any) -> None:
                 target.append(table, rows)
                 progress.copied(len(rows))
     progress.finish()
+    SummedDay.objects.sum_days(at, most=len(days))
 
 
 def in_turn(*sources: Iterator[T]) -> Iterator[T]:

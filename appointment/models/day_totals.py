@@ -24,7 +24,8 @@ from doctor.models.site_staff import SiteQuerySet
 A_DAY = timedelta(days=1)
 A_MILLISECOND = timedelta(milliseconds=1)
 LIVE_DAYS = 2  # today and yesterday, in UTC, which change most, are never summed
-MOST_DAYS = 100  # summed at once; a clinic of years takes some minutes to catch up
+MOST_DAYS = 100  # summed by one run of the job; a clinic of years catches up within half an hour
+DAYS_AT_ONCE = 25  # in one transaction
 
 # A time that is open offers all its places, those that staff have added included. Of one that is
 # closed (leave, an inactive session, hours that have changed) only the places held count.
@@ -58,12 +59,12 @@ class SummedDayQuerySet(models.QuerySet[Any]):
     def sum_days(self, at: datetime, most: int = MOST_DAYS) -> int:
         """Sum the days that are over and not summed, or stale, the latest first; return how many.
 
-        One transaction a day. Any number of processes may do it at once.
+        One transaction for each few days. Any number of processes may do it at once.
         """
         days = self._to_sum(at.date() - LIVE_DAYS * A_DAY)[:most]
-        for day in days:
+        for first, last in _spans(days):
             with transaction.atomic():
-                self._sum(day)
+                self._sum(first, last)
         return len(days)
 
     def _to_sum(self, last: date) -> list[date]:
@@ -79,17 +80,19 @@ class SummedDayQuerySet(models.QuerySet[Any]):
         days = (last - n * A_DAY for n in range((last - first).days + 1))
         return [day for day in days if day not in summed]
 
-    def _sum(self, day: date) -> None:
-        """Sum one day. The caller has opened a transaction.
+    def _sum(self, first: date, last: date) -> None:
+        """Sum the days from the first to the last. The caller has opened a transaction.
 
         The StaleDays are deleted before the rows are read: a change that commits in between leaves
         one that stays, and the day is summed once more.
         """
-        SummedDay.objects.bulk_create([SummedDay(date=day)], ignore_conflicts=True)
-        self.select_for_update().get(pk=day)
-        StaleDay.objects.filter(pk__in=list(StaleDay.objects.of(day))).delete()
-        DayTotals.objects.filter(date=day).delete()
-        DayTotals.objects.bulk_create(totals_of(day))
+        days = [SummedDay(date=first + n * A_DAY) for n in range((last - first).days + 1)]
+        SummedDay.objects.bulk_create(days, ignore_conflicts=True)
+        locked = self.select_for_update().filter(pk__range=(first, last)).order_by("pk")
+        list(locked)
+        StaleDay.objects.filter(pk__in=list(StaleDay.objects.of(first, last))).delete()
+        DayTotals.objects.filter(date__range=(first, last)).delete()
+        DayTotals.objects.bulk_create(totals_of(first, last))
 
 
 class SummedDay(models.Model):
@@ -110,9 +113,9 @@ class SummedDay(models.Model):
 class StaleDayQuerySet(models.QuerySet["StaleDay"]):
     """The notes that something of a day that is over has changed."""
 
-    def of(self, day: date) -> models.QuerySet[Any, Any]:
-        """Return the keys of the notes about this day."""
-        return self.filter(date=day).values_list("pk", flat=True)
+    def of(self, first: date, last: date) -> models.QuerySet[Any, Any]:
+        """Return the keys of the notes about these days, both included."""
+        return self.filter(date__range=(first, last)).values_list("pk", flat=True)
 
 
 class StaleDay(models.Model):
@@ -183,15 +186,28 @@ class DayTotals(models.Model):
         return f"{self.date}, doctor {self.doctor_id}, location {self.location_id}"
 
 
-def totals_of(day: date) -> list[DayTotals]:
-    """Return the totals of a day, unsaved, from its slots and its visits, in two statements."""
-    found: dict[tuple[int, int], DayTotals] = defaultdict(lambda: DayTotals(date=day))
-    slots = Slot.objects.of_sessions_on(day)
-    visits = Appointment.objects.filter(date=day)
+def _spans(days: list[date]) -> Iterator[tuple[date, date]]:
+    """Yield the first and last days of the spans without a gap; the days come the latest first."""
+    span: list[date] = []
+    for day in days:
+        if span and (span[-1] - day != A_DAY or len(span) == DAYS_AT_ONCE):
+            yield span[-1], span[0]
+            span = []
+        span.append(day)
+    if span:
+        yield span[-1], span[0]
+
+
+def totals_of(first: date, last: date) -> list[DayTotals]:
+    """Return the totals of these days, unsaved, from their slots and visits, in two statements."""
+    found: dict[tuple[date, int, int], DayTotals] = defaultdict(DayTotals)
+    slots = Slot.objects.of_sessions_on(first, last).annotate(date=F("schedule__date"))
+    visits = Appointment.objects.filter(date__range=(first, last))
     for rows, sums in ((slots, OF_SLOTS), (visits, OF_VISITS)):
-        for row in sums_by(rows, ("doctor", "location"), **sums):
-            totals = found[row["doctor"], row["location"]]
-            totals.doctor_id, totals.location_id = row.pop("doctor"), row.pop("location")
+        for row in sums_by(rows, ("date", "doctor", "location"), **sums):
+            key = row.pop("date"), row.pop("doctor"), row.pop("location")
+            totals = found[key]
+            totals.date, totals.doctor_id, totals.location_id = key
             if lead := row.pop("lead", None):
                 totals.waited = round(lead * row["booked"] / A_MILLISECOND)
             for name, number in row.items():

@@ -154,9 +154,9 @@ def test_a_change_while_a_day_is_summed_makes_it_stale(
         Appointment.objects.filter(pk=visit.pk).update(status="completed")
         connection.close()
 
-    def changed_meanwhile(day: date) -> list[DayTotals]:
-        found = totals_of(day)
-        if day == SECOND:
+    def changed_meanwhile(first: date, last: date) -> list[DayTotals]:
+        found = totals_of(first, last)
+        if first <= SECOND <= last:
             other = threading.Thread(target=commit)
             other.start()
             other.join()

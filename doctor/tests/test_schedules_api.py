@@ -13,6 +13,7 @@ from accounts.tests.factories import StaffFactory
 from appointment.tests.factories import AppointmentFactory
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.tests.factories import DoctorFactory, LocationFactory, ScheduleFactory, day_ahead
+from extensions.rest import pagination
 from tests.balance import assert_balanced
 from tests.problems import assert_invalid, assert_problem
 
@@ -47,6 +48,20 @@ def body(db: None) -> dict[str, Any]:
 
 def path_of(schedule: Schedule) -> str:
     return f"{SCHEDULES}{schedule.pk}/"
+
+
+def test_a_list_too_long_to_count_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pagination, "MOST_COUNTED", 2)
+    made = {ScheduleFactory(date=day_ahead(n)).pk for n in range(5)}
+    client, pages = APIClient(), list[dict[str, Any]]()
+    path: str | None = f"{SCHEDULES}?page_size=2"
+    while path:
+        pages.append(client.get(path).json())
+        path = pages[-1]["next"]
+    assert [page["count"] for page in pages] == [3, 5, 5]
+    assert {row["id"] for page in pages for row in page["results"]} == made
+    for beyond in (4, 10**30):
+        assert client.get(f"{SCHEDULES}?page_size=2&page={beyond}").status_code == 404
 
 
 def test_posting_publishes_the_session_and_its_slots(reception, body) -> None:

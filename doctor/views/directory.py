@@ -19,6 +19,7 @@ from doctor.serializers import (
     SpecialtySerializer,
 )
 from extensions.rest.filters import NameSearchFilter
+from extensions.rest.pagination import LongPaginator
 from extensions.rest.permissions import IsReading, IsStaffWithModelPermission
 
 
@@ -87,7 +88,8 @@ class DoctorsBySpecialtyView(ListAPIView[Doctor]):
 class ScheduleViewSet(ModelViewSet[Schedule]):
     """Sessions. Anyone reads the active sessions of active doctors; staff read and write all.
 
-    Staff who are restricted to their sites read and write all sessions there.
+    Staff who are restricted to their sites read and write all sessions there. `count` is exact up
+    to 10,000; of a longer list it is a number that the list has at least, and `next` leads on.
     """
 
     is_public = login_is_optional = True
@@ -110,6 +112,13 @@ class ScheduleViewSet(ModelViewSet[Schedule]):
             sessions = sessions.with_places()
         reads = self.request.method in SAFE_METHODS
         return sessions.visible_to(user) if reads else sessions.at_sites_of(user)
+
+    @property
+    def paginator(self) -> Any:
+        """Return the usual pagination, with the paginator that does not count years of sessions."""
+        pagination: Any = super().paginator
+        pagination.django_paginator_class = LongPaginator
+        return pagination
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """Return the page; the places are summed for its sessions, and for none before it."""

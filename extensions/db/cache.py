@@ -1,36 +1,49 @@
 """Counters that all processes share, each increased in one atomic step."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from django.core.cache import cache
 from django.core.cache.backends import db
 from django.db import connections, router
 
-EXPIRED_DELETED = 2  # expired rows for each new counter, so that they do not pile up
+# A process deletes up to so many expired rows at every tenth counter that it begins. That is twice
+# as many as it adds, so that they do not pile up, by few statements.
+EXPIRED_DELETED = 20
+BEGUN_BETWEEN = 10
+_begun = count(1)  # the counters that this process has begun; its `next` is atomic
 
 
-def increment_counter(key: str, seconds: int) -> int:
-    """Add one to the key's counter in the current window and return the new count.
+def increment_counters(counters: Sequence[tuple[str, int]]) -> list[int]:
+    """Add one to each of these counters in its current window and return the new counts.
 
-    `seconds`: length of a window; each begins at a multiple of it on the UTC clock. Two calls at
-    the same moment, in any process, never get the same count.
+    A counter is a key and the length of its windows in seconds; each window begins at a multiple of
+    it on the UTC clock. Two calls at the same moment, in any process, never get the same count. In
+    a table the counters are increased by one statement.
     """
-    key = f"{key}_{int(time.time() // seconds)}"
+    windows = [(_in_window(key, seconds), seconds) for key, seconds in counters]
     if hasattr(cache, "count"):
-        return int(cache.count(key, seconds))
-    cache.add(key, 0, 2 * seconds)
-    return cache.incr(key)
+        return list(cache.count(windows))
+    for key, seconds in windows:
+        cache.add(key, 0, 2 * seconds)
+    return [cache.incr(key) for key, _ in windows]
 
 
 def decrement_counter(key: str, seconds: int) -> None:
     """Subtract one from the key's counter in the current window, if it is above zero."""
-    key = f"{key}_{int(time.time() // seconds)}"
+    key = _in_window(key, seconds)
     if hasattr(cache, "uncount"):
         cache.uncount(key)
     elif cache.get(key, 0) > 0:
         cache.decr(key)
+
+
+def _in_window(key: str, seconds: int) -> str:
+    """Return the key of the counter in the current window."""
+    return f"{key}_{int(time.time() // seconds)}"
 
 
 class DatabaseCache(db.DatabaseCache):
@@ -40,9 +53,9 @@ class DatabaseCache(db.DatabaseCache):
     """
 
     COUNT = (
-        "INSERT INTO {table} AS counted (cache_key, value, expires) VALUES (%s, '1', %s) "
+        "INSERT INTO {table} AS counted (cache_key, value, expires) VALUES {rows} "
         "ON CONFLICT (cache_key) DO UPDATE "
-        "SET value = CAST(CAST(counted.value AS integer) + 1 AS text) RETURNING value"
+        "SET value = CAST(CAST(counted.value AS integer) + 1 AS text) RETURNING cache_key, value"
     )
     UNCOUNT = (
         "UPDATE {table} SET value = CAST(CAST(value AS integer) - 1 AS text) "
@@ -55,14 +68,21 @@ class DatabaseCache(db.DatabaseCache):
 
     def __init__(self, table: str, params: dict[str, Any]) -> None:
         super().__init__(table, params)
-        self._statements: dict[tuple[str, str], str] = {}
+        self._statements: dict[tuple[str, int, str], str] = {}
 
-    def count(self, key: str, seconds: int) -> int:
-        """Add one to the counter of this key in one statement, and return the new count."""
-        [[value]] = self._execute(self.COUNT, self.make_key(key), self._after(seconds))
-        if value == "1":
+    def count(self, counters: Sequence[tuple[str, int]]) -> list[int]:
+        """Add one to each of the counters, by one statement; return the new counts.
+
+        A counter is a key and the seconds that it is kept. The statement takes them in the order of
+        their keys, so that two calls with the same ones do not deadlock.
+        """
+        keys = [self.make_key(key) for key, _ in counters]
+        kept = dict(zip(keys, (self._after(seconds) for _, seconds in counters), strict=True))
+        values = [value for row in sorted(kept.items()) for value in row]
+        counted = dict(self._execute(self.COUNT, *values))
+        if any(counted[key] == "1" and next(_begun) % BEGUN_BETWEEN == 0 for key in keys):
             self._execute(self.DELETE_EXPIRED, self._after(0))
-        return int(value)
+        return [int(counted[key]) for key in keys]
 
     def uncount(self, key: str) -> None:
         """Subtract one from the counter of this key in one statement, if it is above zero."""
@@ -71,16 +91,20 @@ class DatabaseCache(db.DatabaseCache):
     def _execute(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         connection = connections[router.db_for_write(self.cache_model_class)]
         with connection.cursor() as cursor:
-            cursor.execute(self._written(sql, connection), parameters)
+            cursor.execute(self._written(sql, len(parameters) // 2, connection), parameters)
             return list(cursor.fetchall()) if cursor.description else []
 
-    def _written(self, sql: str, connection: Any) -> str:
-        """Return the SQL for this table in this database; Django makes one cache a thread."""
-        key = (sql, connection.vendor)
+    def _written(self, sql: str, rows: int, connection: Any) -> str:
+        """Return the SQL for this table in this database; Django makes one cache a thread.
+
+        `rows`: the number of rows that an INSERT has.
+        """
+        key = (sql, rows, connection.vendor)
         if key not in self._statements:
             skips = connection.features.has_select_for_update_skip_locked
             self._statements[key] = sql.format(
                 table=connection.ops.quote_name(self.cache_model_class._meta.db_table),
+                rows=", ".join(["(%s, '1', %s)"] * rows),
                 limit=EXPIRED_DELETED,
                 for_update="FOR UPDATE SKIP LOCKED" if skips else "",
             )

@@ -1,6 +1,7 @@
 """Throttles that count exactly, by user or by client address."""
 
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
-from extensions.db.cache import decrement_counter, increment_counter
+from extensions.db.cache import decrement_counter, increment_counters
 
 IPV6_PREFIX = 64  # bits of an IPv6 address that one household or one server shares
 
@@ -58,6 +59,9 @@ class CountingThrottle(SimpleRateThrottle):
 
     duration: int
     num_requests: int
+    # Whether `count_call` counts the call of a user with a token, in the statement that counts it
+    # toward `user`: also a call that a permission then refuses.
+    counted_with_call = False
 
     def allow_request(self, request: Any, view: Any) -> bool:
         """Count the call, once, and return whether it is within the limit."""
@@ -72,17 +76,13 @@ class CountingThrottle(SimpleRateThrottle):
             return True
         counted = _counted_scopes(request)
         if self.scope not in counted:
-            counted[self.scope] = self.count(identity) <= self.num_requests
+            _count(request, [(self, identity)])
         return counted[self.scope]
 
     def take_back(self, request: Any) -> None:
         """Take the call off the counter again, if this throttle has counted it."""
         if _counted_scopes(request).pop(self.scope, None) is not None:
             decrement_counter(self._key(str(self.identity(request))), self.duration)
-
-    def count(self, identity: str) -> int:
-        """Add one to the calls of this caller in the window, and return the new count."""
-        return increment_counter(self._key(identity), self.duration)
 
     def wait(self) -> float:
         """Return the seconds until the next window."""
@@ -136,19 +136,34 @@ class AnonymousThrottle(PerAddressThrottle):
     scope = "anon"
 
 
-def count_call(request: HttpRequest, user: Any = None) -> None:
+def count_call(request: HttpRequest, user: Any = None, view: Any = None) -> None:
     """Count the call as the user's, or else as its address's; raises Throttled over the limit.
 
     Counts a call once, and only the first time: a middleware may count what no view has counted.
     REST framework's own order is too late for this: it checks throttles last, so that a wrong
-    token, a refused permission or an unknown path would count for nothing.
+    token, a refused permission or an unknown path would count for nothing. With a `view`, a user's
+    call is counted by the same statement for its throttles that are `counted_with_call`; REST
+    framework asks them later whether it is within their limits.
     """
     if {UserThrottle.scope, AnonymousThrottle.scope} & _counted_scopes(request).keys():
         return
     is_known = user is not None and user.is_authenticated
     throttle = UserThrottle() if is_known else AnonymousThrottle()
-    if not throttle.allow(request, str(user.pk) if is_known else counted_address(request)):
+    identity = str(user.pk) if is_known else counted_address(request)
+    classes = getattr(view, "throttle_classes", ()) if is_known else ()
+    others = [(each(), identity) for each in classes if getattr(each, "counted_with_call", False)]
+    _count(request, [(throttle, identity), *others])
+    if not throttle.allow(request, identity):
         raise Throttled(throttle.wait())
+
+
+def _count(request: Any, calls: Iterable[tuple[CountingThrottle, str]]) -> None:
+    """Count the call for each throttle that has a limit, by one statement, as of these callers."""
+    limited = [(throttle, identity) for throttle, identity in calls if throttle.rate]
+    counters = [(throttle._key(identity), throttle.duration) for throttle, identity in limited]
+    counts = increment_counters(counters) if counters else []
+    for (throttle, _), number in zip(limited, counts, strict=True):
+        _counted_scopes(request)[throttle.scope] = number <= throttle.num_requests
 
 
 def _counted_scopes(request: Any) -> dict[str | None, bool]:
