@@ -119,6 +119,17 @@ def test_rules_that_a_process_knew_before_change_no_answer(
         assert query or answer.json()["from"] == "2026-12-01"
 
 
+def test_a_last_date_alone_is_valid_by_the_rules_as_they_are(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    """In New York it is still the last of November, in UTC and in Tokyo the first of December."""
+    Location.objects.update(time_zone="America/New_York")
+    clock.move_to(datetime(2026, 12, 1, 3, tzinfo=UTC))
+    known = '[[1, null, null, "Asia/Tokyo"]]'
+    monkeypatch.setattr("doctor.models.free_slots._LastRead.rules", known)
+    assert ask(doctor, query="?to=2026-11-30").json()["from"] == "2026-11-30"
+
+
 def test_an_absent_doctor_is_absent_whatever_the_query(doctor: Doctor) -> None:
     doctor.is_active = False
     doctor.publish()
