@@ -40,8 +40,7 @@ from extensions.formats import instant_text
 TIMES = ("starts_at", "ends_at")
 SHOWN = ("id", "schedule", "location", *TIMES, "capacity")  # in a row of the API
 PLACES = ("taken", "capacity", "extra_places")
-A_DAY = timedelta(days=1)
-MOST_ALTERNATIVES = 3
+A_DAY, MOST_ALTERNATIVES = timedelta(days=1), 3
 MOST_PLACES = 1000  # of a slot, places that staff have added included
 NO_MORE_PLACES = f"A time has at most {MOST_PLACES} places, and this one has as many."
 
@@ -207,21 +206,19 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
 
 
 def starts_on_days(
-    first: date | None, last: date | None, locations: Iterable[Location]
+    first: date | None, last: date | None, locations: Iterable[Location], *, anywhere: bool = False
 ) -> Q | None:
-    """Return the condition of `SlotQuerySet.between`; None without a location.
+    """Return the condition of `SlotQuerySet.between` on the slot's start; None without a location.
 
-    It is on the slot's own start, which is indexed, and not on the date of its session.
+    `anywhere`: these are all locations there are, so that those of one zone need no names.
     """
     spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
     if not spans:
         return None
-    days = (
-        Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
-        for (start, end), pks in spans.items()
-    )
-    earliest, latest = enclosing_span(spans)
-    return Q(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
+    days = [Q(location__in=pks, starts_at__gte=a, starts_at__lt=b) for (a, b), pks in spans.items()]
+    some = [] if anywhere and len(days) == 1 else [reduce(or_, days)]
+    start, end = enclosing_span(spans)
+    return Q(*some, starts_at__gte=start, starts_at__lt=end)
 
 
 def serialize_slot_row(  # noqa: PLR0913, PLR0917  (the columns, in the order of a row)
