@@ -120,6 +120,10 @@ def _visits_of_account(patient: Patient, at: datetime, relevant: Q) -> tuple[lis
     return visits, at_cap
 
 
+class PlaceLost(Exception):
+    """The guard of the first candidate found no place; `PlaceRequest.transaction` reads why."""
+
+
 @dataclass
 class PlaceRequest:
     """The base of booking and moving: the patient of `appointment` wants a place, as of `at` (UTC).
@@ -176,6 +180,9 @@ class PlaceRequest:
         try:
             with atomic():
                 yield
+        except PlaceLost:  # the rollback lets the next booking try, before the reason is read
+            after_rollback(self._refuse_lost)
+            raise
         except SlotFull as full:
             after_rollback(partial(self._add_alternatives, full.extra))
             raise
@@ -241,6 +248,16 @@ class PlaceRequest:
             entries, WaitlistStatus.ACCEPTED, self.locked.values(), self.at
         )
         return found
+
+    def _refuse_lost(self) -> None:
+        """Raise why the first candidate was not to be had; SlotFull with its `alternatives`."""
+        try:
+            self.candidates[0].refuse(self.context)
+        except DomainError as error:
+            error.to_staff = self.by is not None and self._acts_as_staff()
+            if isinstance(error, SlotFull):
+                self._add_alternatives(error.extra)
+            raise
 
     def _context(self, locations: Iterable[Location], window: Span) -> BookingContext:
         visit = self.appointment

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.postgres.fields import RangeOperators
 from django.core.exceptions import ValidationError
@@ -388,35 +388,41 @@ class Slot(models.Model):
         """Whether what is taken fits in this many places and those that staff have added."""
         return self.taken <= capacity + self.extra_places
 
-    def take(
-        self,
-        at: datetime | None = None,
-        context: BookingContext | None = None,
-        rows: Sequence[models.Model] = (),
-    ) -> None:
+    def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
         """Take one place, by the booking rules in the context or for anyone at the instant.
 
-        `rows`: rows to insert with it, by the same statement on PostgreSQL (`insert_together`).
-
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`, or DoesNotExist
-        if the slot is no longer at the time that was read: `repair_times` moves slots. One
-        conditional UPDATE is guard and lock: the second of two callers for the last place waits for
-        the first, then the condition is false. If the hold of an offer has lapsed, this first locks
-        the slot and ends the offer, because its place counts in `taken` until then.
+        if the slot is no longer at the time that was read: `repair_times` moves slots.
         """
         context = context or self._context_for_anyone(at)
+        if not self.take_with((), context):
+            self.refuse(context)
+
+    def take_with(self, rows: Sequence[models.Model], context: BookingContext) -> bool:
+        """Take one place by the rules in the context, and insert the rows if that succeeds.
+
+        On PostgreSQL this is one statement (`insert_together`). One conditional UPDATE is guard and
+        lock: the second of two callers for the last place waits for the first, then the condition
+        is false and this returns False. That caller holds the lock of the row by then: it reads the
+        reason, by `refuse`, best after its rollback, while the next one tries. If the hold of an
+        offer has lapsed, this first locks the slot and ends the offer, because its place counts in
+        `taken` until then. A slot that is read as full is refused at once, as `take` does.
+        """
         lapsed = self.hold_lapses_at is not None and self.hold_lapses_at <= context.at
         if lapsed and not self.extra_places:  # else the place goes back to the staff who added one
             self.lock().offers.end_lapsed(self, context.at)
         elif self.taken >= self.capacity:  # as read: most callers need not wait for the row
-            self._refuse(context)
+            self._refuse_if_against(context)
         update = _taking.bind(self.pk, self.starts_at, self.ends_at, context.guard)
-        if not (insert_together(rows, update) if rows else update.run()):
-            self._refuse(context)
-            raise SlotFull
+        return insert_together(rows, update) if rows else bool(update.run())
 
-    def _refuse(self, context: BookingContext) -> None:
-        """Raise the first reason against the stored slot, if there is one, as `take` does."""
+    def refuse(self, context: BookingContext) -> NoReturn:
+        """Raise the first reason against the stored slot, as `take` does; by default SlotFull."""
+        self._refuse_if_against(context)
+        raise SlotFull
+
+    def _refuse_if_against(self, context: BookingContext) -> None:
+        """Raise the first reason against the stored slot, if there is one."""
         times = {"starts_at": self.starts_at, "ends_at": self.ends_at}
         refusal = self.refusal(context=context)
         if refusal is None and not Slot.objects.filter(pk=self.pk, **times).exists():
