@@ -443,8 +443,7 @@ class Appointment(Lifecycle):
         self._copy_slot(new)
         for name, value in SET_BY_MOVE.items():
             setattr(self, name, value)
-        detail = f"{old} to {new}"[:500]
-        texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
+        texts = {"detail": f"{old} to {new}"[:500], "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
         changeable = self._changeable(at, override_reason, as_patient=as_patient) & Q(slot=old.pk)
         events = self._events(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)

@@ -14,7 +14,8 @@ from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location, earliest_today
 from doctor.models.doctor import Doctor
 from doctor.models.schedule import Schedule
-from doctor.models.slot import SHOWN, Slot, serialize_slot_row, starts_on_days
+from doctor.models.slot import SHOWN, Slot, serialize_slot_row
+from doctor.wall_time import starts_on_days
 from extensions.db.compiled import compiled
 from extensions.db.json_rows import JsonRows
 

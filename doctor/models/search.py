@@ -14,8 +14,8 @@ from django.utils import timezone
 from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.slot import SHOWN, Slot, starts_on_days
-from doctor.wall_time import instant_of
+from doctor.models.slot import SHOWN, Slot
+from doctor.wall_time import instant_of, starts_on_days
 from extensions.db.compiled import compiled
 from extensions.db.fields import MAX_KEY
 from extensions.search import Term

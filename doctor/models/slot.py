@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any, NoReturn
 
 from django.contrib.postgres.fields import RangeOperators
@@ -28,7 +26,7 @@ from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot_availability import called_off, closures, may_open
 from doctor.signals import slots_changed, slots_closing
-from doctor.wall_time import enclosing_span, local_text, span_anywhere, spans_of_days
+from doctor.wall_time import local_text, span_anywhere, starts_on_days
 from extensions.db.batches import batches
 from extensions.db.compiled import compiled, compiled_update
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
@@ -203,22 +201,6 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
             if flipped:
                 Slot.objects.filter(pk__in=flipped).update(is_open=is_open)
         return {pk for pk, _, _ in stale}
-
-
-def starts_on_days(
-    first: date | None, last: date | None, locations: Iterable[Location], *, anywhere: bool = False
-) -> Q | None:
-    """Return the condition of `SlotQuerySet.between` on the slot's start; None without a location.
-
-    `anywhere`: these are all locations there are, so that those of one zone need no names.
-    """
-    spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
-    if not spans:
-        return None
-    days = [Q(location__in=pks, starts_at__gte=a, starts_at__lt=b) for (a, b), pks in spans.items()]
-    some = [] if anywhere and len(days) == 1 else [reduce(or_, days)]
-    start, end = enclosing_span(spans)
-    return Q(*some, starts_at__gte=start, starts_at__lt=end)
 
 
 def serialize_slot_row(  # noqa: PLR0913, PLR0917  (the columns, in the order of a row)
