@@ -154,7 +154,7 @@ class PlaceRequest:
         """
         if self.by is None or not self.by.is_staff or not self._acts_as_staff():
             return None
-        return self.by.sites  # type: ignore[no-any-return]
+        return self.by.sites
 
     def _acts_as_staff(self) -> bool:
         """Whether `by` acts as staff; raises PermissionDenied where only staff may `waive`."""

@@ -243,7 +243,8 @@ class _Instances:
         self.using, self.model = compiler.using, info["model"]
         self.columns = slice(first, last + 1)
         self.names = [column[0].target.attname for column in select[self.columns]]
-        self.related = get_related_populators(info, select, compiler.using)
+        # The types are those of a later Django.
+        self.related = get_related_populators(info, select, compiler.using)  # type: ignore[call-arg]
         self.annotations = [*(compiler.annotation_col_map or {}).items()]
         converted = compiler.get_converters(())
         self.converters = [(at, found, column) for at, (found, column) in converted.items()]
