@@ -25,7 +25,7 @@ from appointment.exceptions import (
     NotCancelable,
 )
 from appointment.models.acting import CHANGE_PERMISSION
-from appointment.models.booking import BookAppointment, RescheduleAppointment
+from appointment.models.booking import BookAppointment, PlaceLost, RescheduleAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
@@ -50,7 +50,8 @@ SET_BY_MOVE: dict[str, Any] = {
     "closures_kept": 0,
     "moved": True,
 }
-LISTED = ["-date", "starts_at", "id"]  # the order of the lists of staff
+LISTED = ["-date", "starts_at", "id", "location"]  # by staff; the index alone tells the site
+OF_A_PATIENT = ["patient", "-starts_at", "-id", "location"]
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -183,7 +184,6 @@ class Appointment(Lifecycle):
 
     override_reason = ""  # why staff set rules aside; stored in the event only
     squeeze_in = False  # whether staff add a place to a full slot; read by the admin only
-
     objects = AppointmentQuerySet.as_manager()
 
     class Meta:
@@ -191,11 +191,11 @@ class Appointment(Lifecycle):
         verbose_name = "visit"
         permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
-            models.Index(fields=["patient", "-starts_at", "-id"], name="appointment_patient_start"),
+            models.Index(fields=OF_A_PATIENT, name="appointment_patient_start"),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
             models.Index(fields=LISTED, name="appointment_by_date"),
             models.Index(fields=["doctor", *LISTED], name="appointment_doctor_date"),
-            models.Index(fields=["location", *LISTED], name="appointment_location_date"),
+            models.Index(fields=["location", *LISTED[:3]], name="appointment_location_date"),
             models.Index(fields=["status", *LISTED], name="appointment_status_date"),
             models.Index(fields=LISTED, condition=Q(moved=True), name="appointment_moved_by_date"),
             models.Index(
@@ -418,8 +418,9 @@ class Appointment(Lifecycle):
     def save_booked(self, slot: Slot, at: datetime, context: BookingContext | None = None) -> None:
         """Insert the appointment, its event and its audit event.
 
-        With a `context`, PostgreSQL takes the place in `slot` by the same statement; this raises as
-        `Slot.take`. Without one, `BookAppointment` has taken it.
+        With a `context`, PostgreSQL takes the place in `slot` by the same statement; this raises
+        PlaceLost where the guard finds no place, else as `Slot.take`. Without one,
+        `BookAppointment` has taken it.
         """
         self._copy_slot(slot)
         self.status, self.created_at = LIVE, at
@@ -427,8 +428,8 @@ class Appointment(Lifecycle):
         rows = [self, *self._events(Kind.BOOKED, self.booked_by, at, "", **details)]
         if context is None:
             insert_together(rows)
-        else:
-            slot.take(context=context, rows=rows)
+        elif not slot.take_with(rows, context):
+            raise PlaceLost
 
     def save_moved(
         self, old: Slot, new: Slot, by: User | None, at: datetime, override_reason: str
@@ -442,8 +443,7 @@ class Appointment(Lifecycle):
         self._copy_slot(new)
         for name, value in SET_BY_MOVE.items():
             setattr(self, name, value)
-        detail = f"{old} to {new}"[:500]
-        texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
+        texts = {"detail": f"{old} to {new}"[:500], "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
         changeable = self._changeable(at, override_reason, as_patient=as_patient) & Q(slot=old.pk)
         events = self._events(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)

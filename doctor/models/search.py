@@ -8,14 +8,14 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.utils import timezone
 
 from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.slot import SHOWN, Slot, starts_on_days
-from doctor.wall_time import instant_of
+from doctor.models.slot import SHOWN, Slot
+from doctor.wall_time import instant_of, starts_on_days
 from extensions.db.compiled import compiled
 from extensions.db.fields import MAX_KEY
 from extensions.search import Term
@@ -107,13 +107,13 @@ class SlotSearch:
             return []  # the database cannot compare such a key
         anywhere, at_key = self.location is None, {"pk": self.location}
         locations = _locations() if anywhere else list(Location.objects.filter(**at_key))
-        days = starts_on_days(self.first, self.last, locations)
+        days = starts_on_days(self.first, self.last, locations, anywhere=anywhere)
         if days is None:
             return []
         within = Q() if anywhere and not (self.first or self.last) else days
         guard = BookingContext(at, tuple(locations)).guard
         zones = {place.pk: place.time_zone for place in locations}
-        rows = _found.part(0, most, *criteria, within, guard, starts_at, pk, at, forward)
+        rows = _found.first(most, *criteria, within, guard, starts_at, pk, at, forward)
         return [{**row, "zone": zones[row["location"]]} for row in rows]
 
 
@@ -137,7 +137,8 @@ def _found(  # noqa: PLR0913, PLR0917  (a compiled query takes every value)
     if doctor is not None:
         slots = slots.filter(doctor=doctor)
     if specialty is not None or language is not None:
-        slots = slots.filter(doctor__in=_doctors(specialty, language))
+        match = When(doctor__in=_doctors(specialty, language), then=True)
+        slots = slots.filter(Case(match, default=False))  # read once; a join reads it per slot
     slots = beyond(slots, starts_at, pk, forward=forward)
     return slots.values(*SHOWN, "doctor", available=places_left(at))
 
