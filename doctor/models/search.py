@@ -60,17 +60,21 @@ def starting_at(
     """Return the condition that a row starts at this time on the clock of its location.
 
     On one of these days, or, if there are none, at most `around` days from today. Python makes the
-    instants, so that the database converts no wall time. `path`: as of `shown_start`.
+    instants, so that the database converts no wall time. The first and the last one bound them all,
+    for the database would begin at the first row of the table. `path`: as of `shown_start`.
     """
     today = timezone.now().date()
     days = days or [today + timedelta(days=number) for number in range(-around, around)]
     by_zone: dict[str, list[int]] = defaultdict(list)
     for location in locations:
         by_zone[location.time_zone].append(location.pk)
-    found = Q(pk__in=())
+    found, all_instants = Q(pk__in=()), list[datetime]()
     for name, keys in by_zone.items():
         instants = [instant_of(day, clock, ZoneInfo(name)) for day in days]
         found |= Q(**{f"{path}location__in": keys, f"{path}starts_at__in": instants})
+        all_instants += instants
+    if all_instants:
+        found &= Q(**{f"{path}starts_at__range": (min(all_instants), max(all_instants))})
     return found
 
 
