@@ -92,7 +92,7 @@ def section(results: Results) -> str:
 
 def pages_table(pages: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of the pages that miss a target or come close, the slowest first."""
-    lines: list[list[str]] = []
+    lines: list[tuple[str, ...]] = []
     late = grown = 0
     for name, each in sorted(pages.items(), key=lambda item: -milliseconds(item[1]["large"])):
         large, small = each["large"], each["small"]
