@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from appointment.models import Appointment, AppointmentEvent
 from appointment.tests.factories import AppointmentFactory
-from doctor.models import Schedule, Slot
+from doctor.models import Location, Schedule, Slot
+from doctor.models.search import starting_at
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from extensions.admin.periods import ALL, PERIOD
 from patient.models import MedicalHistory, Patient
@@ -242,3 +243,11 @@ def test_the_tables_of_other_packages_have_their_indexes() -> None:
         "accounts_token_created", "accounts_attempt_time", "accounts_access_time",
         "accounts_failure_time", "accounts_log_of_row", "accounts_log_of_user",
     } <= present  # fmt: skip
+
+
+def test_a_time_of_day_has_a_first_and_a_last_instant() -> None:
+    """PostgreSQL would begin at the first slot of the table: the list is in their order."""
+    sites = [Location(pk=1, time_zone="Asia/Tokyo"), Location(pk=2, time_zone="Europe/Madrid")]
+    days = [date(2026, 3, 18), date(2026, 3, 19)]
+    found = str(Slot.objects.filter(starting_at(time(9), days, sites)).query)
+    assert "BETWEEN 2026-03-18 00:00:00+00:00 AND 2026-03-19 08:00:00+00:00" in found

@@ -16,6 +16,7 @@ from accounts.authentication import IgnoreCredentials, TokenAuthentication
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import UserFactory
 from accounts.views import LoginView, VerifyEmailView
+from extensions.db.cache import increment_counters
 from extensions.rest import throttling
 from extensions.rest.permissions import IsStaffWithModelPermission
 from extensions.rest.throttling import UserThrottle, count_call
@@ -185,7 +186,7 @@ def test_a_booking_is_counted_toward_both_of_its_limits_at_once(
     limits: dict[str, str | None], client_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits["booking"] = "2/minute"
-    counted, count = [], throttling.increment_counters
+    counted, count = [], increment_counters
 
     def note(counters: list[tuple[str, int]]) -> list[int]:
         counted.append([key for key, _ in counters])

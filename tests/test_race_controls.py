@@ -63,15 +63,15 @@ def test_places_are_oversold_when_a_slot_is_read_then_saved(monkeypatch: Patch) 
     """All 20 find the slot empty. No constraint stops it: each writes that one place is taken."""
     read = after_all(20, Slot.objects.get)
 
-    def take(self: Slot, context: BookingContext, rows: Any) -> None:
+    def take_with(self: Slot, rows: Any, context: BookingContext) -> bool:
         slot = read(pk=self.pk)
         if refusal := slot.refusal(context=context):
             raise refusal
         slot.taken += 1
         slot.save(update_fields=["taken"])
-        insert_together(rows)
+        return insert_together(rows)
 
-    monkeypatch.setattr(Slot, "take", take)
+    monkeypatch.setattr(Slot, "take_with", take_with)
     seen = lost(partial(race_bodies.assert_five_win, 20))
     assert seen == "1 places taken, 20 appointments hold one"
 
@@ -81,13 +81,13 @@ def test_the_database_refuses_the_sixth_place_that_no_code_guards(monkeypatch: P
     """No code guards the count, so doctor_slot_taken_within_capacity has to stop it."""
     read = after_all(20, Slot.objects.get)
 
-    def take(self: Slot, context: BookingContext, rows: Any) -> None:
+    def take_with(self: Slot, rows: Any, context: BookingContext) -> bool:
         if refusal := read(pk=self.pk).refusal(context=context):
             raise refusal
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
-        insert_together(rows)
+        return insert_together(rows)
 
-    monkeypatch.setattr(Slot, "take", take)
+    monkeypatch.setattr(Slot, "take_with", take_with)
     assert "doctor_slot_taken_within_capacity" in lost(partial(race_bodies.assert_five_win, 20))
     assert_balanced(Slot.objects.get())
     assert Appointment.objects.count() == 5

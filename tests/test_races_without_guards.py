@@ -24,6 +24,7 @@ from doctor.models import Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.slot import SlotQuerySet
 from doctor.tests.factories import ScheduleFactory
+from extensions.db.inserts import insert_together
 from patient.models import Patient, PatientQuerySet
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
@@ -257,13 +258,14 @@ def test_once_a_doctor_has_closed_no_booking_succeeds() -> None:
 def test_with_check_then_write_patients_book_with_a_closed_doctor(monkeypatch: Patch) -> None:
     wait = gate(6)  # passed twice: all have looked, and the doctor has closed
 
-    def look_then_take(self: Slot, context: BookingContext) -> None:
+    def look_then_take(self: Slot, rows: Any, context: BookingContext) -> bool:
         assert Slot.objects.get(pk=self.pk).refusal(context=context) is None
         wait()
         wait()
         Slot.objects.filter(pk=self.pk).update(taken=F("taken") + 1)
+        return insert_together(rows)
 
-    monkeypatch.setattr(Slot, "take", look_then_take)
+    monkeypatch.setattr(Slot, "take_with", look_then_take)
     done, once_closed, in_the_end = race_to_close(5, before=wait, after=wait)
     assert {type(outcome) for outcome in done} == {Appointment}
     assert (once_closed, in_the_end) == (0, 5)

@@ -25,7 +25,7 @@ from appointment.exceptions import (
     NotCancelable,
 )
 from appointment.models.acting import CHANGE_PERMISSION
-from appointment.models.booking import BookAppointment, RescheduleAppointment
+from appointment.models.booking import BookAppointment, PlaceLost, RescheduleAppointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
@@ -418,8 +418,9 @@ class Appointment(Lifecycle):
     def save_booked(self, slot: Slot, at: datetime, context: BookingContext | None = None) -> None:
         """Insert the appointment, its event and its audit event.
 
-        With a `context`, PostgreSQL takes the place in `slot` by the same statement; this raises as
-        `Slot.take`. Without one, `BookAppointment` has taken it.
+        With a `context`, PostgreSQL takes the place in `slot` by the same statement; this raises
+        PlaceLost where the guard finds no place, else as `Slot.take`. Without one,
+        `BookAppointment` has taken it.
         """
         self._copy_slot(slot)
         self.status, self.created_at = LIVE, at
@@ -427,8 +428,8 @@ class Appointment(Lifecycle):
         rows = [self, *self._events(Kind.BOOKED, self.booked_by, at, "", **details)]
         if context is None:
             insert_together(rows)
-        else:
-            slot.take(context=context, rows=rows)
+        elif not slot.take_with(rows, context):
+            raise PlaceLost
 
     def save_moved(
         self, old: Slot, new: Slot, by: User | None, at: datetime, override_reason: str
@@ -442,8 +443,7 @@ class Appointment(Lifecycle):
         self._copy_slot(new)
         for name, value in SET_BY_MOVE.items():
             setattr(self, name, value)
-        detail = f"{old} to {new}"[:500]
-        texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
+        texts = {"detail": f"{old} to {new}"[:500], "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
         changeable = self._changeable(at, override_reason, as_patient=as_patient) & Q(slot=old.pk)
         events = self._events(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)

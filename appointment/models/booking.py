@@ -120,6 +120,10 @@ def _visits_of_account(patient: Patient, at: datetime, relevant: Q) -> tuple[lis
     return visits, at_cap
 
 
+class PlaceLost(Exception):
+    """The guard of the first candidate found no place; `PlaceRequest.transaction` reads why."""
+
+
 @dataclass
 class PlaceRequest:
     """The base of booking and moving: the patient of `appointment` wants a place, as of `at` (UTC).
@@ -146,12 +150,11 @@ class PlaceRequest:
     def sites(self) -> frozenset[int] | None:
         """The keys of the locations that `by` is bound to; None for all of them.
 
-        Only staff are bound, and not where they act as patients or as the doctor of the visit.
+        Only staff are bound, and not as patients or as the doctor of the visit.
         """
         if self.by is None or not self.by.is_staff or not self._acts_as_staff():
             return None
-        sites: frozenset[int] | None = self.by.sites
-        return sites
+        return self.by.sites
 
     def _acts_as_staff(self) -> bool:
         """Whether `by` acts as staff; raises PermissionDenied where only staff may `waive`."""
@@ -176,6 +179,9 @@ class PlaceRequest:
         try:
             with atomic():
                 yield
+        except PlaceLost:  # the rollback lets the next booking try, before the reason is read
+            after_rollback(self._refuse_lost)
+            raise
         except SlotFull as full:
             after_rollback(partial(self._add_alternatives, full.extra))
             raise
@@ -215,8 +221,7 @@ class PlaceRequest:
             raise Slot.DoesNotExist
         self.waits = self.candidates[0].waits  # type: ignore[attr-defined]  # annotated
         window = (self.candidates[0].starts_at, max(slot.ends_at for slot in self.candidates))
-        locations = {slot.location for slot in self.candidates}
-        self.context = self._context(locations, window)
+        self.context = self._context({slot.location for slot in self.candidates}, window)
 
     def lock_places(self, keys: Iterable[int]) -> dict[int, Slot]:
         """Lock these slots and those offered to the patient, by primary key in one statement.
@@ -237,10 +242,19 @@ class PlaceRequest:
         offer of a slot that is not locked.
         """
         entries = self.appointment.patient.waitlist_entries.matching(slot)
-        found: list[Slot] = slot.offers.end_entries(
-            entries, WaitlistStatus.ACCEPTED, self.locked.values(), self.at
-        )
+        ending = (WaitlistStatus.ACCEPTED, self.locked.values(), self.at)
+        found: list[Slot] = slot.offers.end_entries(entries, *ending)
         return found
+
+    def _refuse_lost(self) -> None:
+        """Raise why the first candidate was not to be had; SlotFull with its `alternatives`."""
+        try:
+            self.candidates[0].refuse(self.context)
+        except DomainError as error:
+            error.to_staff = self.by is not None and self._acts_as_staff()
+            if isinstance(error, SlotFull):
+                self._add_alternatives(error.extra)
+            raise
 
     def _context(self, locations: Iterable[Location], window: Span) -> BookingContext:
         visit = self.appointment
@@ -514,16 +528,12 @@ class RestoreAppointment(PlaceRequest):
         self.candidates[0].take(context=self.context)
 
 
-# --- Statements, compiled once --------------------------------------------------------------------
-
-
 @compiled
 def _live_visits(whose: Q, relevant: Q) -> Any:
     """Read the LiveVisits of these patients."""
-    rows = Patient.objects.filter(whose, relevant, appointments__status=LIVE)
-    visit = ("pk", "slot", "starts_at", "ends_at", "location")
-    columns = [f"appointments__{name}" for name in visit]
-    return rows.order_by().values_list(*columns, "pk", "user__email_verified_at")
+    rows = Patient.objects.filter(whose, relevant, appointments__status=LIVE).order_by()
+    columns = [f"appointments__{name}" for name in LiveVisit._fields[:5]]
+    return rows.values_list(*columns, "pk", "user__email_verified_at")
 
 
 @compiled
@@ -531,8 +541,8 @@ def _candidates(wanted: Q, patient: int) -> Any:
     """Read the wanted slots, the earliest first, and whether the patient `waits` for anything."""
     in_line = Patient.objects.filter(pk=patient, waitlist_entries__status__in=IN_LINE)
     slots = Slot.objects.filter(wanted).annotate(waits=Exists(in_line))
-    named = slots.select_related("doctor", "location").defer("doctor__bio")
-    return named.order_by("starts_at", "pk")
+    slots = slots.select_related("doctor", "location").defer("doctor__bio")
+    return slots.order_by("starts_at", "pk")
 
 
 @compiled

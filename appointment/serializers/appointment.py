@@ -22,7 +22,7 @@ from extensions.rest.fields import (
     ZonedDateTimeField,
     in_seconds,
 )
-from extensions.rest.serializers import one_of
+from extensions.rest.serializers import SharedBodySerializer, one_of
 from extensions.text import validate_one_line
 from patient.models import Patient
 from patient.serializers import PatientNameSerializer
@@ -219,7 +219,7 @@ class AppointmentDetailSerializer(AppointmentSerializer):
 # --- Request bodies ---
 
 
-class OverridingSerializer(serializers.Serializer[Any]):
+class OverridingSerializer(SharedBodySerializer):
     """The base of bodies with which staff may set rules aside."""
 
     override_reason = TextField(

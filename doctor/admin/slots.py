@@ -18,7 +18,7 @@ from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Location, Schedule, Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.models.search import A_YEAR, shown_start
-from doctor.models.slot import starts_on_days
+from doctor.wall_time import starts_on_days
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
 from extensions.admin.links import list_link

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.postgres.fields import RangeOperators
 from django.core.exceptions import ValidationError
@@ -28,7 +26,7 @@ from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot_availability import called_off, closures, may_open
 from doctor.signals import slots_changed, slots_closing
-from doctor.wall_time import enclosing_span, local_text, span_anywhere, spans_of_days
+from doctor.wall_time import local_text, span_anywhere, starts_on_days
 from extensions.db.batches import batches
 from extensions.db.compiled import compiled, compiled_update
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
@@ -40,8 +38,7 @@ from extensions.formats import instant_text
 TIMES = ("starts_at", "ends_at")
 SHOWN = ("id", "schedule", "location", *TIMES, "capacity")  # in a row of the API
 PLACES = ("taken", "capacity", "extra_places")
-A_DAY = timedelta(days=1)
-MOST_ALTERNATIVES = 3
+A_DAY, MOST_ALTERNATIVES = timedelta(days=1), 3
 MOST_PLACES = 1000  # of a slot, places that staff have added included
 NO_MORE_PLACES = f"A time has at most {MOST_PLACES} places, and this one has as many."
 
@@ -204,24 +201,6 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
             if flipped:
                 Slot.objects.filter(pk__in=flipped).update(is_open=is_open)
         return {pk for pk, _, _ in stale}
-
-
-def starts_on_days(
-    first: date | None, last: date | None, locations: Iterable[Location]
-) -> Q | None:
-    """Return the condition of `SlotQuerySet.between`; None without a location.
-
-    It is on the slot's own start, which is indexed, and not on the date of its session.
-    """
-    spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
-    if not spans:
-        return None
-    days = (
-        Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
-        for (start, end), pks in spans.items()
-    )
-    earliest, latest = enclosing_span(spans)
-    return Q(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
 
 
 def serialize_slot_row(  # noqa: PLR0913, PLR0917  (the columns, in the order of a row)
@@ -391,35 +370,41 @@ class Slot(models.Model):
         """Whether what is taken fits in this many places and those that staff have added."""
         return self.taken <= capacity + self.extra_places
 
-    def take(
-        self,
-        at: datetime | None = None,
-        context: BookingContext | None = None,
-        rows: Sequence[models.Model] = (),
-    ) -> None:
+    def take(self, at: datetime | None = None, context: BookingContext | None = None) -> None:
         """Take one place, by the booking rules in the context or for anyone at the instant.
 
-        `rows`: rows to insert with it, by the same statement on PostgreSQL (`insert_together`).
-
         Raises the first reason against it as one of `doctor.exceptions.REFUSALS`, or DoesNotExist
-        if the slot is no longer at the time that was read: `repair_times` moves slots. One
-        conditional UPDATE is guard and lock: the second of two callers for the last place waits for
-        the first, then the condition is false. If the hold of an offer has lapsed, this first locks
-        the slot and ends the offer, because its place counts in `taken` until then.
+        if the slot is no longer at the time that was read: `repair_times` moves slots.
         """
         context = context or self._context_for_anyone(at)
+        if not self.take_with((), context):
+            self.refuse(context)
+
+    def take_with(self, rows: Sequence[models.Model], context: BookingContext) -> bool:
+        """Take one place by the rules in the context, and insert the rows if that succeeds.
+
+        On PostgreSQL this is one statement (`insert_together`). One conditional UPDATE is guard and
+        lock: the second of two callers for the last place waits for the first, then the condition
+        is false and this returns False. That caller holds the lock of the row by then: it reads the
+        reason, by `refuse`, best after its rollback, while the next one tries. If the hold of an
+        offer has lapsed, this first locks the slot and ends the offer, because its place counts in
+        `taken` until then. A slot that is read as full is refused at once, as `take` does.
+        """
         lapsed = self.hold_lapses_at is not None and self.hold_lapses_at <= context.at
         if lapsed and not self.extra_places:  # else the place goes back to the staff who added one
             self.lock().offers.end_lapsed(self, context.at)
         elif self.taken >= self.capacity:  # as read: most callers need not wait for the row
-            self._refuse(context)
+            self._refuse_if_against(context)
         update = _taking.bind(self.pk, self.starts_at, self.ends_at, context.guard)
-        if not (insert_together(rows, update) if rows else update.run()):
-            self._refuse(context)
-            raise SlotFull
+        return insert_together(rows, update) if rows else bool(update.run())
 
-    def _refuse(self, context: BookingContext) -> None:
-        """Raise the first reason against the stored slot, if there is one, as `take` does."""
+    def refuse(self, context: BookingContext) -> NoReturn:
+        """Raise the first reason against the stored slot, as `take` does; by default SlotFull."""
+        self._refuse_if_against(context)
+        raise SlotFull
+
+    def _refuse_if_against(self, context: BookingContext) -> None:
+        """Raise the first reason against the stored slot, if there is one."""
         times = {"starts_at": self.starts_at, "ends_at": self.ends_at}
         refusal = self.refusal(context=context)
         if refusal is None and not Slot.objects.filter(pk=self.pk, **times).exists():

@@ -18,17 +18,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import update_wrapper
 from itertools import count
+from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
 from django.db.models import Expression, F, Q, QuerySet
+from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
 from django.db.transaction import TransactionManagementError
 
 P = ParamSpec("P")
 Row = TypeVar("Row")
 
+UNKNOWN = object()
 MOST_SHAPES = 200  # of the arguments of one query; then its cache begins again
 FIELDS: dict[type, Callable[[], "models.Field[Any, Any]"]] = {
     str: models.TextField,
@@ -92,46 +95,55 @@ class CompiledQuery(Generic[P, Row]):
         self.build = build
         self.querysets: dict[Any, Any] = {}
         self.statements: dict[Any, Statement | None] = {}
+        self.lock = RLock()  # held to build and to compile: Django changes a query meanwhile
         update_wrapper(self, build)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
         """Return the rows of the queryset with these values, by one statement."""
         return self._rows((), args, kwargs)
 
-    def part(self, first: int, most: int, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
-        """Return at most `most` of the rows from this index on: a slice of any size has one SQL."""
-        return self._rows((most, first), args, kwargs)
+    def first(self, most: int, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
+        """Return at most `most` rows: with any number the statement is the same."""
+        return self._rows((most,), args, kwargs)
 
     def _rows(
-        self, part: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, most: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> list[Row]:
         values: list[Any] = []
         shape = (*kwargs, _shape_of((*args, *kwargs.values()), values))
         queryset = self._queryset(shape, args, kwargs)
         statement = self._statement(shape, queryset.db, queryset)
-        return [] if statement is None else statement.rows(queryset, values, part)
+        return [] if statement is None else statement.rows(queryset, values, most)
 
     def _queryset(self, shape: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the queryset for the shape, with parameters in place of its values."""
-        if shape not in self.querysets:
+        if (known := self.querysets.get(shape)) is not None:
+            return known
+        with self.lock:
             if len(self.querysets) >= MOST_SHAPES:
                 self.querysets, self.statements = {}, {}
             numbers = count()
             given = [_with_parameters(each, numbers) for each in (*args, *kwargs.values())]
             named = dict(zip(kwargs, given[len(args) :], strict=True))
-            build: Callable[..., Any] = self.build
-            self.querysets[shape] = build(*given[: len(args)], **named)
-        return self.querysets[shape]
+            return self.querysets.setdefault(shape, self._built(*given[: len(args)], **named))
+
+    def _built(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the decorated function makes of the parameters."""
+        build: Callable[..., Any] = self.build
+        return build(*args, **kwargs)
 
     def _statement(self, shape: Any, using: str, queryset: Any) -> "Statement | None":
         """Return the SQL for the shape in this database; None where no row can match."""
         key = (shape, using)
-        if key not in self.statements:
-            try:
-                self.statements[key] = Statement(queryset.query.get_compiler(using))
-            except EmptyResultSet:
-                self.statements[key] = None
-        return self.statements[key]
+        if (known := self.statements.get(key, UNKNOWN)) is not UNKNOWN:
+            return cast("Statement | None", known)
+        with self.lock:
+            if key not in self.statements:
+                try:
+                    self.statements[key] = Statement(queryset, using)
+                except EmptyResultSet:
+                    self.statements[key] = None
+            return self.statements[key]
 
 
 class CompiledUpdate(CompiledQuery[P, int]):
@@ -148,16 +160,20 @@ class CompiledUpdate(CompiledQuery[P, int]):
         """Return the UPDATE with these values, to be run later."""
         values: list[Any] = []
         shape = (*kwargs, _shape_of((*args, *kwargs.values()), values))
-        queryset, columns = self._queryset(shape, args, kwargs)
-        using = router.db_for_write(queryset.model)
-        statement = self._statement(shape, using, _Updated(queryset, columns))
+        updated = self._queryset(shape, args, kwargs)
+        using = router.db_for_write(updated.model)
+        statement = self._statement(shape, using, updated)
         return BoundStatement(using) if statement is None else statement.bound(using, values)
+
+    def _built(self, *args: Any, **kwargs: Any) -> "_Updated":
+        return _Updated(*super()._built(*args, **kwargs))
 
 
 class _Updated:
     """A queryset with the columns that an UPDATE writes; `query` is Django's UpdateQuery."""
 
     def __init__(self, queryset: Any, columns: dict[str, Any]) -> None:
+        self.model = queryset.model
         self.query = queryset.query.chain(UpdateQuery)
         self.query.add_update_values(columns)
 
@@ -165,15 +181,24 @@ class _Updated:
 class Statement:
     """The SQL of a compiled queryset in one database, with the compiler that reads its rows."""
 
-    def __init__(self, compiler: Any) -> None:
-        self.compiler = compiler
+    def __init__(self, queryset: Any, using: str) -> None:
+        self.compiler = compiler = queryset.query.get_compiler(using)
         self.sql, self.params = compiler.as_sql()
-        self.locks = getattr(compiler.query, "select_for_update", False)
+        if isinstance(queryset, _Updated):
+            return
+        self.locks = queryset.query.select_for_update
+        # Django looks for the converters of each column, of which few have any, at each query.
+        fields = [column[0] for column in compiler.select[: compiler.col_count]]
+        converters = compiler.get_converters(fields)
+        compiler.get_converters = lambda expressions: converters
+        of_models = queryset._iterable_class is ModelIterable
+        has_related = bool(queryset._known_related_objects)
+        self.instances = _Instances(compiler) if of_models and not has_related else None
 
-    def rows(self, queryset: Any, values: list[Any], part: tuple[int, ...] = ()) -> list[Any]:
+    def rows(self, queryset: Any, values: list[Any], most: tuple[int, ...] = ()) -> list[Any]:
         """Run a SELECT; return what the queryset makes of its rows.
 
-        `part`: how many rows, and after how many others; by default all.
+        `most`: the number of rows, by default all.
         Raises TransactionManagementError for a lock outside of a transaction, as Django does.
         """
         connection = connections[queryset.db]
@@ -181,20 +206,63 @@ class Statement:
             raise TransactionManagementError(
                 "select_for_update cannot be used outside a transaction."
             )
-        compiler = self._bound(connection, values, part)
+        if self.instances is not None:
+            sql, params = self._sql(connection, values, most)
+            with connection.cursor() as cursor:
+                cursor.execute(sql, params)
+                return self.instances.of(cursor.fetchall(), connection)
+        compiler = self._bound(connection, values, most)
         return list(queryset._iterable_class(_Compiled(queryset, compiler)))
 
     def bound(self, using: str, values: list[Any]) -> "BoundStatement":
         """Return an UPDATE with these values."""
         return BoundStatement(using, self.sql, _bound(self.params, values, connections[using]))
 
-    def _bound(self, connection: Any, values: list[Any], part: tuple[int, ...]) -> Any:
+    def _bound(self, connection: Any, values: list[Any], most: tuple[int, ...]) -> Any:
         """Return the compiler with these values; its SQL is not written again."""
-        compiler, params = copy(self.compiler), _bound(self.params, values, connection)
-        sql = f"{self.sql} LIMIT %s OFFSET %s" if part else self.sql
+        compiler, bound = copy(self.compiler), self._sql(connection, values, most)
         compiler.connection = connection
-        compiler.as_sql = lambda *args, **kwargs: (sql, (*params, *part))
+        compiler.as_sql = lambda *args, **kwargs: bound
         return compiler
+
+    def _sql(self, connection: Any, values: list[Any], most: tuple[int, ...]) -> tuple[str, Any]:
+        """Return the SQL and its parameters with these values, for at most so many rows."""
+        sql = f"{self.sql} LIMIT %s" if most else self.sql
+        return sql, (*_bound(self.params, values, connection), *most)
+
+
+class _Instances:
+    """Makes the objects of the rows of a SELECT as Django's ModelIterable does.
+
+    What that finds out at each query, this finds out once.
+    """
+
+    def __init__(self, compiler: Any) -> None:
+        info, select = compiler.klass_info, compiler.select
+        first, last = info["select_fields"][0], info["select_fields"][-1]
+        self.using, self.model = compiler.using, info["model"]
+        self.columns = slice(first, last + 1)
+        self.names = [column[0].target.attname for column in select[self.columns]]
+        # The types are those of a later Django.
+        self.related = get_related_populators(info, select, compiler.using)  # type: ignore[call-arg]
+        self.annotations = [*(compiler.annotation_col_map or {}).items()]
+        converted = compiler.get_converters(())
+        self.converters = [(at, found, column) for at, (found, column) in converted.items()]
+
+    def of(self, rows: list[tuple[Any, ...]], connection: Any) -> list[Any]:
+        """Return the objects, with those of `select_related`."""
+        return [self._object(list(row), connection) for row in rows]
+
+    def _object(self, row: list[Any], connection: Any) -> Any:
+        for at, converters, column in self.converters:
+            for convert in converters:
+                row[at] = convert(row[at], column, connection)
+        found = self.model.from_db(self.using, self.names, row[self.columns])
+        for populator in self.related:
+            populator.populate(row, found)
+        for name, at in self.annotations:
+            setattr(found, name, row[at])
+        return found
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ save is sent.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import connections, models, router
@@ -13,6 +13,8 @@ from django.db.models.constants import OnConflict
 from django.db.models.sql import InsertQuery
 
 from extensions.db.compiled import BoundStatement
+
+MOST_STATEMENTS = 200
 
 
 class KeyOf:
@@ -55,15 +57,16 @@ def insert_together(rows: Sequence[models.Model], after: BoundStatement | None =
     if connection.vendor != "postgresql":
         return _insert_one_by_one(rows, after, using)
     values: list[Any] = [] if after is None else [*after.params]
-    shape = []
+    shape, references = [], []
     for row in rows:
         fields = _fields(type(row), row.pk is not None)
-        given = [_reference(row, field, rows) for field in fields]
+        found = {field: each for field in fields if (each := _reference(row, field, rows))}
+        references += [(row, field, each) for field, each in found.items()]
         positions = tuple(
-            rows.index(each.row) if isinstance(each, KeyOf) else None for each in given
+            rows.index(found[field].row) if field in found else None for field in fields
         )
         shape.append((type(row), row.pk is not None, positions))
-        plain = [field for field, at in zip(fields, positions, strict=True) if at is None]
+        plain = [field for field in fields if field not in found] if found else fields
         values += _values(row, plain, connection)
     sql = _together_sql(tuple(shape), using, "" if after is None else after.sql)
     with connection.cursor() as cursor:
@@ -73,7 +76,8 @@ def insert_together(rows: Sequence[models.Model], after: BoundStatement | None =
         return False
     for row, key in zip(rows, keys, strict=True):
         _mark_saved(row, key, using)
-    _set_references(rows)
+    for row, field, reference in references:
+        setattr(row, field.attname, reference.row.pk)
     return True
 
 
@@ -121,7 +125,11 @@ def _fields(model: type[models.Model], has_key: bool) -> "list[models.Field[Any,
 
 def _values(row: Any, fields: Any, connection: Any) -> list[Any]:
     """Return the values of these fields as the database takes them."""
-    return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+    values = ((field, field.pre_save(row, True)) for field in fields)
+    return [
+        None if value is None else field.get_db_prep_save(value, connection)
+        for field, value in values
+    ]
 
 
 @cache
@@ -138,7 +146,7 @@ def _insert_sql(
     return sql, fields
 
 
-@cache
+@lru_cache(MOST_STATEMENTS)  # the UPDATE before them has many shapes
 def _together_sql(
     shape: tuple[tuple[type[models.Model], bool, tuple[int | None, ...]], ...],
     using: str,

@@ -1,5 +1,6 @@
 """Compiled querysets: the rows of the queryset, with the values of each call."""
 
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from doctor.models.booking_rules import BookingContext
 from doctor.tests.factories import PublishedScheduleFactory
 from extensions.db.compiled import CompiledQuery, compiled, compiled_update
 from tests.statements import counted_statements
+from tests.threads import run_together
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -60,6 +62,30 @@ def test_a_compiled_queryset_returns_the_rows_of_the_queryset_for_each_guard(
             assert [each.doctor.name for each in found] == [each.doctor.name for each in expected]
         assert not statements  # `select_related` loaded both
     assert len(query.querysets) == 4  # three of the contexts have the shape of another
+
+
+@pytest.mark.only_on("postgres")
+def test_threads_that_compile_a_query_at_once_get_the_whole_sql(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    interval = sys.getswitchinterval()
+    shape, at = (int, ("AND", False), datetime), timezone.now()
+    arguments = (1, Q(), at)
+    expected = str(compiled(guarded)._statement(shape, "default", guarded(*arguments)).sql)
+
+    def sql_of(query: CompiledQuery[Any, Any]) -> str:
+        queryset = query._queryset(shape, arguments, {})
+        return str(query._statement(shape, "default", queryset).sql)
+
+    try:
+        sys.setswitchinterval(1e-6)
+        for _ in range(15):
+            query: CompiledQuery[Any, Any] = compiled(guarded)
+            found = run_together(8, lambda _, query=query: sql_of(query))
+            assert len(set(found)) == 1, found
+            assert str(found[0]).count("JOIN") == expected.count("JOIN") == 2
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_lists_and_truth_values_belong_to_the_shape(slots: list[Slot]) -> None:
