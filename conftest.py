@@ -148,7 +148,7 @@ def direct(database: Database) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> Iterator[None]:
     """Hash passwords by MD5, since Argon2 is slow. Only the test of the hasher needs Argon2."""
-    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+    with override_settings(PASSWORD_HASHERS=["tests.quick_passwords.QuickHasher"]):
         yield
 
 

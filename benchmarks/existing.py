@@ -28,7 +28,7 @@ class Existing(Database):
     """The PostgreSQL of a URL, as the bench sees it."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url, self._used = url, dict[int, float]()  # seconds of each backend
         self.has_statistics = bool(
             self.value("SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'")
         )
@@ -46,10 +46,11 @@ class Existing(Database):
                 return cursor.fetchone()[0] if cursor.description and cursor.rowcount else None
 
     def cpu_seconds(self) -> float:
-        """Return the CPU that the backends of the bench's servers have used."""
+        """Return the CPU of all backends of the bench, those included that have ended."""
         with closing(psycopg2.connect(self.url())) as connection, connection.cursor() as cursor:
             cursor.execute(BACKENDS, [APPLICATION])
-            return sum(on_cpu(pid) for (pid,) in cursor.fetchall())
+            self._used.update({pid: on_cpu(pid) for (pid,) in cursor.fetchall()})
+        return sum(self._used.values())
 
 
 def on_cpu(pid: int) -> float:

@@ -158,7 +158,7 @@ def measure(plan: Plan, bench: Bench, results: dict[str, Any]) -> None:
         say("Opening each page on both databases")
         results["pages"] = growth.pages(bench)
     say("Checking the bookings and the invariants")
-    results["checks"] = checks(bench)
+    results["checks"] = checks(bench, with_invariants=not plan.databases)
     results.update(samples=bench.samples, probes=bench.probes, failures=bench.failures)
 
 
@@ -192,8 +192,11 @@ def come_at_once(bench: Bench) -> dict[str, Any]:
     return found
 
 
-def checks(bench: Bench) -> dict[str, Any]:
-    """Check what the bookings of each database have left; return what was counted."""
+def checks(bench: Bench, *, with_invariants: bool) -> dict[str, Any]:
+    """Check what the bookings of each database have left; return what was counted.
+
+    Those of a database that others write to at the same time do not hold still.
+    """
     found = {}
     for side, place in bench.places.items():
         if side == YARDSTICK:  # it has the product's database
@@ -201,7 +204,7 @@ def checks(bench: Bench) -> dict[str, Any]:
         try:
             found[side] = {
                 "acknowledged": verify.acknowledged_bookings(place),
-                "invariants": verify.invariants(place),
+                **({"invariants": verify.invariants(place)} if with_invariants else {}),
             }
         except Failed as failed:
             bench.failures[f"check of {side}"] = str(failed)

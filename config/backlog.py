@@ -16,10 +16,9 @@ class Backlog:
     come.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, max_wait: float = MAX_WAIT, pace: float = FIRST_PACE) -> None:
+        self.threads, self.max_wait, self.pace = threads, max_wait, pace
         self.size = self.refused = 0
-        self.pace = FIRST_PACE
         self._ended_at = self._logged_at = 0.0
 
     @property
@@ -30,7 +29,7 @@ class Backlog:
     @property
     def is_full(self) -> bool:
         """Whether a new request would have to wait too long."""
-        return self.waiting * self.pace > MAX_WAIT
+        return self.waiting * self.pace > self.max_wait
 
     def admits(self, line: bytes) -> bool:
         """Whether a request with this line may wait; counts a refusal."""

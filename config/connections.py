@@ -12,6 +12,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gthread import TConn
 
+from config.sign_ins import hashes_password
 from config.uploads import longest_body
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers
@@ -53,6 +54,14 @@ class RequestBuffer:
     def line(self) -> bytes:
         """The request line, as far as it has arrived."""
         return bytes(self.data[:MAX_HEAD]).lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
+
+    @property
+    def hashes_password(self) -> bool:
+        """Whether the request is one that config.sign_ins names."""
+        if self._parsed is None:
+            return False
+        request = self._parsed[0]
+        return hashes_password(request.method, request.path)
 
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""
@@ -242,6 +251,7 @@ class Connection(TConn):
     discarded = 0  # bytes
     accounted = 0  # bytes that the worker has counted as held
     queued_at = 0.0  # when the request was handed to the threads
+    hashes_password = False  # the request takes turns with others that do
     is_late = False  # the request has waited too long for a thread
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:

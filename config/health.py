@@ -18,12 +18,20 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from config.replica import replica_state
-from extensions.db.backends.postgresql.timeouts import short_timeouts
+from extensions.db.backends.postgresql.timeouts import (
+    request_timeouts,
+    short_timeouts,
+    use_timeouts,
+)
 
 RETRY_AFTER = 5  # seconds
 TIMEOUT = 2  # seconds
 REMEDIES = {
     "cache_table": "Run `manage.py createcachetable` first: the API counts calls in that table.",
+    "pgbouncer": (
+        "Set PGBOUNCER=1: DATABASE_URL names a PgBouncer, or another proxy, whose connections do "
+        "not keep the limits of requests."
+    ),
     "static": "Run `manage.py collectstatic` first: production serves collected files only.",
 }
 
@@ -66,6 +74,26 @@ def lacks_cache_table() -> bool:
     return False
 
 
+def loses_limits() -> bool:
+    """Whether connections do not keep the limits of requests, as those of a PgBouncer.
+
+    It refuses a connection that states them, or ignores them, as it is configured.
+    """
+    if connection.vendor != "postgresql" or connection.is_pooled:  # type: ignore[attr-defined]
+        return False
+    expected = request_timeouts().of_server
+    new = connection.copy()
+    try:
+        with use_timeouts(), new.cursor() as cursor:
+            cursor.execute("SELECT name, setting FROM pg_settings WHERE name LIKE '%timeout'")
+            found = dict(cursor.fetchall())
+    except Error as error:
+        return "unsupported startup parameter" in str(error)
+    finally:
+        new.close()
+    return any(int(found[name]) != value for name, value in expected.items())
+
+
 @cache
 def lacks_static_files() -> bool:
     """Whether production lacks a collected static file, so that a page of the admin would be 500.
@@ -105,6 +133,8 @@ def reason_to_refuse() -> str | None:
     """
     if lacks_static_files():
         return REMEDIES["static"]
+    if loses_limits():
+        return REMEDIES["pgbouncer"]
     return REMEDIES["cache_table"] if reason_to_wait() == "cache_table" else None
 
 

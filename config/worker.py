@@ -17,7 +17,13 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from config.backlog import LONGEST_WAIT, Backlog, is_probe
-from config.connections import END_OF_HEAD, ClientSocket, Connection, Recorder
+from config.connections import (
+    END_OF_HEAD,
+    ClientSocket,
+    Connection,
+    Recorder,
+    RequestBuffer,
+)
 from config.refusals import refusal
 from config.sign_ins import SignIns
 
@@ -131,18 +137,26 @@ class Worker(ThreadWorker):
                 return
             request.data.clear()
         request.feed(data)
-        if request.is_complete and not self.backlog.admits(request.line):
+        if request.is_complete and not self._admits(request):
             self.refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE)
         elif request.is_complete:
             self.unwatch(conn)
             conn.sock.request_line, conn.sock.is_answered = request.line, False
             conn.parser, conn.excess = request.parser(), request.excess
+            conn.hashes_password = request.hashes_password
             conn.clear_request()
             self.enqueue_req(conn)
         elif request.is_head_too_long:
             self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         else:
             self._await_rest(conn)
+
+    def _admits(self, request: RequestBuffer) -> bool:
+        """Whether the request may wait for a thread, and for its turn if it hashes a password."""
+        if self.sign_ins.is_full and request.hashes_password:
+            self.backlog.refused += 1
+            return False
+        return self.backlog.admits(request.line)
 
     def _await_rest(self, conn: Connection) -> None:
         stage = "body" if conn.request.has_head else "head"
@@ -160,7 +174,7 @@ class Worker(ThreadWorker):
 
     def enqueue_req(self, conn: Connection) -> None:
         """Hand the request to a thread; one that hashes a password may have to wait for others."""
-        if self.sign_ins.admit(conn, conn.sock.request_line):
+        if not conn.hashes_password or self.sign_ins.admit(conn, monotonic()):
             self.queue(conn)
 
     def queue(self, conn: Connection) -> None:
@@ -197,7 +211,7 @@ class Worker(ThreadWorker):
         """Send what the client has not yet taken of the answer that a thread has made."""
         self.backlog.end(monotonic(), not conn.is_late)
         self.backlog.refused += conn.is_late
-        if following := self.sign_ins.end(conn):
+        if following := self.sign_ins.end(conn, monotonic()):
             self.queue(following)
         conn.keeps_alive = not fs.cancelled() and not fs.exception() and bool(fs.result())
         self._enter(conn, "answer")
@@ -214,9 +228,12 @@ class Worker(ThreadWorker):
         if not client.is_answered:
             client.sendall(refusal(answer.status, client.request_line))
 
-    def refuse(self, conn: Connection, status: HTTPStatus) -> None:
-        """Answer a request that never reaches the application, and end the connection."""
-        conn.sock.unsent += refusal(status, conn.request.line)
+    def refuse(self, conn: Connection, status: HTTPStatus, line: bytes | None = None) -> None:
+        """Answer a request that never reaches the application, and end the connection.
+
+        `line`: its request line, if it is no longer the one that arrives.
+        """
+        conn.sock.unsent += refusal(status, conn.request.line if line is None else line)
         conn.keeps_alive = False
         conn.clear_request()
         self._enter(conn, "answer")
@@ -311,6 +328,9 @@ class Worker(ThreadWorker):
         if not force and now < self.checked_at + CHECKED_EVERY:
             return
         self.checked_at = now
+        for conn in self.sign_ins.give_up(now):
+            self.backlog.refused += 1
+            self.refuse(conn, HTTPStatus.SERVICE_UNAVAILABLE, conn.sock.request_line)
         if refused := self.backlog.refused_since_logged(now):
             self.log.warning("Busy: refused %s requests with 503.", refused)
         for conn in [each for each in self.waiting if force or each.deadline <= now]:

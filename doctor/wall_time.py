@@ -7,10 +7,13 @@ Time zones are those of the IANA time zone database. Python reads them from the 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
+from operator import or_
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 
 FIRST_DATE = date(2000, 1, 1)
@@ -220,3 +223,19 @@ def enclosing_span(spans: Iterable[Span]) -> Span:
 
 def _within_range(day: date) -> date:
     return min(max(day, RANGE_START), RANGE_END)
+
+
+def starts_on_days(
+    first: date | None, last: date | None, locations: Iterable[Any], *, anywhere: bool = False
+) -> Q | None:
+    """Return the condition of `SlotQuerySet.between` on the slot's start; None without a location.
+
+    `anywhere`: these are all locations there are, so that those of one zone need no names.
+    """
+    spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
+    if not spans:
+        return None
+    days = [Q(location__in=pks, starts_at__gte=a, starts_at__lt=b) for (a, b), pks in spans.items()]
+    some = [] if anywhere and len(days) == 1 else [reduce(or_, days)]
+    start, end = enclosing_span(spans)
+    return Q(*some, starts_at__gte=start, starts_at__lt=end)

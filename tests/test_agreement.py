@@ -7,7 +7,7 @@ import pytest
 from django.db.models import Q
 
 from appointment.models.booking import RescheduleAppointment, booking_context
-from doctor.models import Slot, booking_rules
+from doctor.models import Slot, booking_rules, free_slots
 from doctor.models.booking_rules import REASONS, BookingContext
 from doctor.models.slot import SlotQuerySet
 from tests.drills.agreement import agree
@@ -65,10 +65,13 @@ def test_a_place_sold_beside_an_added_one_is_detected(monkeypatch: pytest.Monkey
 def test_a_list_that_lacks_a_condition_is_detected(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(self: SlotQuerySet, context: BookingContext) -> SlotQuerySet:
-        return self.filter(*(q for name, q in context.conditions.items() if name != reason))
+    class Careless(BookingContext):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            rest = (q for name, q in self.conditions.items() if name != reason)
+            object.__setattr__(self, "guard", Q(*rest))
 
-    monkeypatch.setattr(SlotQuerySet, "bookable_in", careless)
+    monkeypatch.setattr(free_slots, "BookingContext", Careless)
     with pytest.raises(AssertionError, match=r"^plain list"):
         agree(CASES, FOUND_IN_LISTS.get(reason, 0))
 

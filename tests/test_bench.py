@@ -193,8 +193,8 @@ def test_growth_compares_the_cost_on_both_databases() -> None:
     found = results()
     for name, cpu in (("slots", 2.2), ("small_slots", 2.0), ("book", 3.0), ("small_book", 2.0)):
         found["samples"][name] = [{"rate": 100.0, "cpu": cpu, "p95": 9.0}]
-    size = {"python_ms": 30.0, "database_ms": 9.0, "statements": 3, "buffers": 500}
-    more = size | {"buffers": 900}
+    size = {"python_ms": 30.0, "database_ms": 9.0, "statements": 3, "buffers": 5000}
+    more = size | {"database_ms": 40.0}
     late = size | {"database_ms": 130.0}
     found["pages"] = {
         name: {"small": small, "large": large}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
@@ -109,6 +110,27 @@ def test_a_server_is_not_ready_without_a_collected_file_of_the_code(
 
 def test_a_server_may_start_while_its_database_is_away(unreachable: None) -> None:
     assert health.reason_to_refuse() is None
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.parametrize("does", ["refuses", "ignores", "keeps"])
+def test_a_server_does_not_start_where_a_proxy_does_not_keep_the_limits(
+    db: None, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    """Connect as through a PgBouncer that refuses libpq's options, ignores or passes them."""
+    connect = psycopg2.connect
+
+    def through_proxy(options: str = "", **params: Any) -> Any:
+        if does == "refuses":
+            raise psycopg2.OperationalError("FATAL:  unsupported startup parameter: options")
+        return connect(**params, options=options if does == "keeps" else "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg2, "connect", through_proxy)
+        patch.setattr(health, "reason_to_wait", lambda: None)
+        assert ("PGBOUNCER=1" in str(health.reason_to_refuse())) is (does != "keeps")
+        patch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+        assert health.loses_limits() is False
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

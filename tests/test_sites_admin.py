@@ -169,6 +169,16 @@ def test_no_search_and_no_filter_leads_to_another_site(
             assert list(answer.context["cl"].result_list) == []
 
 
+def test_the_times_of_a_doctor_are_those_of_ones_own_sites(clinics: Clinics) -> None:
+    of_a, of_b = clinics.rows
+    elsewhere: Any = of_a[Slot]
+    here: Any = of_b[Slot]
+    client = AdminClient(clinics.restricted)
+    for slot, is_listed in ((elsewhere, False), (here, True)):
+        query = {"doctor__id__exact": slot.doctor_id, PERIOD: ALL}
+        assert (slot in client.get(page(Slot), **query).context["cl"].result_list) == is_listed
+
+
 @of(OF_SITES)
 def test_no_page_of_a_row_of_another_site_opens(clinics: Clinics, model: type[Model]) -> None:
     of_a, of_b = clinics.rows

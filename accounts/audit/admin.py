@@ -133,7 +133,11 @@ class AuditedAutocompleteView(AutocompleteJsonView):
             return rows
         source = site.get_model_admin(self.source_field.model)
         accepted = source.get_field_queryset(None, self.source_field, self.request)
-        return rows if accepted is None else rows.filter(pk__in=accepted.order_by().values("pk"))
+        if accepted is None:
+            return rows
+        # Both conditions side by side read only these rows; those of a subquery could be all.
+        plain = not (accepted.query.distinct or rows.query.distinct)
+        return rows & accepted.order_by() if plain else rows.filter(pk__in=accepted.values("pk"))
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, Any]:
         """Return a suggestion, with the text that the admin's `suggestion` makes, if it has one."""

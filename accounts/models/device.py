@@ -85,6 +85,7 @@ class KnownDevice(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
         related_name="known_devices",
+        db_index=False,
         db_constraint=False,  # the previous version deletes accounts without these rows
     )
     name = models.CharField(max_length=MAX_NAME_LENGTH)

@@ -24,7 +24,7 @@ from appointment.models.site_patients import (
 from appointment.named_search import HOW_TO_NAME, bookable_patients, find_named, remember
 from doctor.admin.sites import SiteAdminMixin
 from extensions.admin.lists import MOST_COUNTED
-from extensions.db.expressions import AmongKeys
+from extensions.db.expressions import AmongFewKeys, AmongKeys
 from patient.admin.emergency import EmergencyAccessAdmin
 from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
 from patient.models import EmergencyAccess, MedicalHistory, Patient
@@ -67,7 +67,7 @@ class LatestPatientsMixin:
 
     def rows_of_patients(self, keys: list[int]) -> Q:
         """Return the condition of the rows of these patients."""
-        return Q(AmongKeys("pk", keys))
+        return Q(AmongFewKeys("pk", keys))
 
 
 class SitePatientAdmin(LatestPatientsMixin, SiteAdminMixin, PatientAdmin):
@@ -149,7 +149,7 @@ class SiteMedicalHistoryAdmin(LatestPatientsMixin, SiteAdminMixin, MedicalHistor
 
     def rows_of_patients(self, keys: list[int]) -> Q:
         entries = MedicalHistory.objects.filter(AmongKeys("patient", keys)).order_by()
-        return Q(AmongKeys("pk", list(entries.values_list("pk", flat=True)[:MOST_COUNTED])))
+        return Q(AmongFewKeys("pk", list(entries.values_list("pk", flat=True)[:MOST_COUNTED])))
 
     site_choices = {"patient": patients_for_staff}
 

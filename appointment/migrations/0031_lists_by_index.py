@@ -9,12 +9,13 @@ from django.db.models import Q
 from extensions.db.indexes import AddIndexWhileWriting
 
 IN_ORDER = ["-date", "starts_at", "id"]
+BY_SITE = [*IN_ORDER, "location"]
 OF_VISITS = (
-    models.Index(fields=IN_ORDER, name="appointment_by_date"),
-    models.Index(fields=["doctor", *IN_ORDER], name="appointment_doctor_date"),
+    models.Index(fields=BY_SITE, name="appointment_by_date"),
+    models.Index(fields=["doctor", *BY_SITE], name="appointment_doctor_date"),
     models.Index(fields=["location", *IN_ORDER], name="appointment_location_date"),
-    models.Index(fields=["status", *IN_ORDER], name="appointment_status_date"),
-    models.Index(fields=IN_ORDER, condition=Q(moved=True), name="appointment_moved_by_date"),
+    models.Index(fields=["status", *BY_SITE], name="appointment_status_date"),
+    models.Index(fields=BY_SITE, condition=Q(moved=True), name="appointment_moved_by_date"),
 )
 
 

@@ -50,7 +50,8 @@ SET_BY_MOVE: dict[str, Any] = {
     "closures_kept": 0,
     "moved": True,
 }
-LISTED = ["-date", "starts_at", "id"]  # the order of the lists of staff
+LISTED = ["-date", "starts_at", "id", "location"]  # by staff; the index alone tells the site
+OF_A_PATIENT = ["patient", "-starts_at", "-id", "location"]
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
@@ -183,7 +184,6 @@ class Appointment(Lifecycle):
 
     override_reason = ""  # why staff set rules aside; stored in the event only
     squeeze_in = False  # whether staff add a place to a full slot; read by the admin only
-
     objects = AppointmentQuerySet.as_manager()
 
     class Meta:
@@ -191,11 +191,11 @@ class Appointment(Lifecycle):
         verbose_name = "visit"
         permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
-            models.Index(fields=["patient", "-starts_at", "-id"], name="appointment_patient_start"),
+            models.Index(fields=OF_A_PATIENT, name="appointment_patient_start"),
             models.Index(fields=["doctor", "starts_at"], name="appointment_of_doctor"),
             models.Index(fields=LISTED, name="appointment_by_date"),
             models.Index(fields=["doctor", *LISTED], name="appointment_doctor_date"),
-            models.Index(fields=["location", *LISTED], name="appointment_location_date"),
+            models.Index(fields=["location", *LISTED[:3]], name="appointment_location_date"),
             models.Index(fields=["status", *LISTED], name="appointment_status_date"),
             models.Index(fields=LISTED, condition=Q(moved=True), name="appointment_moved_by_date"),
             models.Index(
@@ -442,8 +442,7 @@ class Appointment(Lifecycle):
         self._copy_slot(new)
         for name, value in SET_BY_MOVE.items():
             setattr(self, name, value)
-        detail = f"{old} to {new}"[:500]
-        texts: dict[str, Any] = {"detail": detail, "override_reason": override_reason}
+        texts = {"detail": f"{old} to {new}"[:500], "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
         changeable = self._changeable(at, override_reason, as_patient=as_patient) & Q(slot=old.pk)
         events = self._events(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)

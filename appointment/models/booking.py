@@ -146,12 +146,11 @@ class PlaceRequest:
     def sites(self) -> frozenset[int] | None:
         """The keys of the locations that `by` is bound to; None for all of them.
 
-        Only staff are bound, and not where they act as patients or as the doctor of the visit.
+        Only staff are bound, and not as patients or as the doctor of the visit.
         """
         if self.by is None or not self.by.is_staff or not self._acts_as_staff():
             return None
-        sites: frozenset[int] | None = self.by.sites
-        return sites
+        return self.by.sites
 
     def _acts_as_staff(self) -> bool:
         """Whether `by` acts as staff; raises PermissionDenied where only staff may `waive`."""
@@ -218,8 +217,7 @@ class PlaceRequest:
             raise Slot.DoesNotExist
         self.waits = self.candidates[0].waits  # type: ignore[attr-defined]  # annotated
         window = (self.candidates[0].starts_at, max(slot.ends_at for slot in self.candidates))
-        locations = {slot.location for slot in self.candidates}
-        self.context = self._context(locations, window)
+        self.context = self._context({slot.location for slot in self.candidates}, window)
 
     def lock_places(self, keys: Iterable[int]) -> dict[int, Slot]:
         """Lock these slots and those offered to the patient, by primary key in one statement.
@@ -240,9 +238,8 @@ class PlaceRequest:
         offer of a slot that is not locked.
         """
         entries = self.appointment.patient.waitlist_entries.matching(slot)
-        found: list[Slot] = slot.offers.end_entries(
-            entries, WaitlistStatus.ACCEPTED, self.locked.values(), self.at
-        )
+        ending = (WaitlistStatus.ACCEPTED, self.locked.values(), self.at)
+        found: list[Slot] = slot.offers.end_entries(entries, *ending)
         return found
 
     def _refuse_lost(self) -> None:
@@ -527,16 +524,12 @@ class RestoreAppointment(PlaceRequest):
         self.candidates[0].take(context=self.context)
 
 
-# --- Statements, compiled once --------------------------------------------------------------------
-
-
 @compiled
 def _live_visits(whose: Q, relevant: Q) -> Any:
     """Read the LiveVisits of these patients."""
-    rows = Patient.objects.filter(whose, relevant, appointments__status=LIVE)
-    visit = ("pk", "slot", "starts_at", "ends_at", "location")
-    columns = [f"appointments__{name}" for name in visit]
-    return rows.order_by().values_list(*columns, "pk", "user__email_verified_at")
+    rows = Patient.objects.filter(whose, relevant, appointments__status=LIVE).order_by()
+    columns = [f"appointments__{name}" for name in LiveVisit._fields[:5]]
+    return rows.values_list(*columns, "pk", "user__email_verified_at")
 
 
 @compiled
@@ -544,8 +537,8 @@ def _candidates(wanted: Q, patient: int) -> Any:
     """Read the wanted slots, the earliest first, and whether the patient `waits` for anything."""
     in_line = Patient.objects.filter(pk=patient, waitlist_entries__status__in=IN_LINE)
     slots = Slot.objects.filter(wanted).annotate(waits=Exists(in_line))
-    named = slots.select_related("doctor", "location").defer("doctor__bio")
-    return named.order_by("starts_at", "pk")
+    slots = slots.select_related("doctor", "location").defer("doctor__bio")
+    return slots.order_by("starts_at", "pk")
 
 
 @compiled

@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from appointment.models.appointment import Appointment
+from doctor.models import Doctor, Location
 from extensions.db.compiled import CompiledQuery, compiled
 from extensions.db.expressions import CountOf
 from patient.models import Patient
 
 # What a row of the list shows of the doctor and the location, and what `can_cancel` needs.
-SHOWN = (
-    *(field.attname for field in Appointment._meta.concrete_fields),
-    *(f"doctor__{name}" for name in ("title", "first_name", "last_name")),
-    *(f"location__{name}" for name in ("name", "time_zone", "cancel_deadline_minutes")),
-)
+OF_DOCTOR = ("id", "title", "first_name", "last_name")
+OF_LOCATION = ("id", "name", "time_zone", "cancel_deadline_minutes")
+COLUMNS = {
+    f"{path}_of_visit_{name}": F(f"{path}__{name}")
+    for path, names in (("doctor", OF_DOCTOR), ("location", OF_LOCATION))
+    for name in names
+}
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,23 @@ class OwnVisits:
         visits = _page_query(self.order, first, most)(
             [each.pk for each in self.patients], self.condition
         )
+        known: dict[Any, Any] = {}
         for visit in visits:
             visit.patient = patients[visit.patient_id]
+            visit.doctor = _referred(visit, "doctor", Doctor, OF_DOCTOR, known)
+            visit.location = _referred(visit, "location", Location, OF_LOCATION, known)
         return visits
+
+
+def _referred(
+    visit: Any, path: str, model: Any, names: tuple[str, ...], known: dict[Any, Any]
+) -> Any:
+    """Return the row to which the visit refers, made of COLUMNS once for all visits of a page."""
+    key = (path, getattr(visit, f"{path}_id"))
+    if key not in known:
+        values = [getattr(visit, f"{path}_of_visit_{name}") for name in names]
+        known[key] = model.from_db(visit._state.db, names, values)
+    return known[key]
 
 
 @lru_cache(maxsize=16)  # mostly the first page, in one order
@@ -56,7 +73,7 @@ def _page_query(order: tuple[str, ...], first: int, most: int) -> CompiledQuery[
     def page(patients: Any, condition: Q) -> Any:
         own = Appointment.objects.of_patients(patients).filter(condition)
         keys = own.order_by(*order).values("pk")[first : first + most]
-        visits = Appointment.objects.filter(pk__in=keys).select_related("doctor", "location")
-        return visits.only(*SHOWN).annotate(rows_in_all=CountOf(own)).order_by(*order)
+        visits = Appointment.objects.filter(pk__in=keys).order_by(*order)
+        return visits.annotate(rows_in_all=CountOf(own), **COLUMNS)
 
     return page

@@ -10,7 +10,7 @@ from appointment.models.appointment import Appointment
 from appointment.models.waitlist import WaitlistEntry
 from patient.models import Patient
 
-MOST_LATEST = 2000  # visits at the sites of staff, whose patients a list without a search has
+MOST_LATEST = 1000  # visits at the sites of staff, whose patients a list without a search has
 
 
 def has_something_at_sites_of(user: Any, patient: str = "pk") -> Q:

@@ -68,6 +68,11 @@ class SlotsQuerySerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError({"patient": "The visit belongs to another patient."})
         return visit
 
+    @property
+    def ends_without_start(self) -> bool:
+        """Whether the query has a last date and no first: then `dates` depends on today."""
+        return "to" in self.validated_data and "from" not in self.validated_data
+
     def dates(self, today: datetime.date) -> tuple[datetime.date, datetime.date]:
         """Return the first and last date, by default `today` and 13 days after the first.
 

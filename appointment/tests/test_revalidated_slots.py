@@ -102,6 +102,41 @@ def test_the_next_release_may_write_a_slot_otherwise(
     assert ask(doctor, etag).status_code == 200
 
 
+@pytest.mark.parametrize("known", ["", "[]", '[[1, null, null, "Asia/Tokyo"]]'])
+def test_rules_that_a_process_knew_before_change_no_answer(
+    known: str, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    """In Auckland it is the first of December, in UTC and in Tokyo the last of November."""
+    Location.objects.update(time_zone="Pacific/Auckland", min_notice_minutes=1500, horizon_days=4)
+    for query in ("", "?to=2026-11-30", "?to=2026-12-03", "?from=2026-11-30", "?location=0"):
+        clock.move_to(datetime(2026, 11, 30, 12, tzinfo=UTC))
+        expected = ask(doctor, query=query)
+        monkeypatch.setattr("doctor.models.free_slots._LastRead.rules", known)
+        answer = ask(doctor, query=query)
+        assert (answer.status_code, answer.content) == (expected.status_code, expected.content)
+        assert answer.get("ETag") == expected.get("ETag")
+        assert query != "?to=2026-11-30" or answer.status_code == 400
+        assert query or answer.json()["from"] == "2026-12-01"
+
+
+def test_a_last_date_alone_is_valid_by_the_rules_as_they_are(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    """In New York it is still the last of November, in UTC and in Tokyo the first of December."""
+    Location.objects.update(time_zone="America/New_York")
+    clock.move_to(datetime(2026, 12, 1, 3, tzinfo=UTC))
+    known = '[[1, null, null, "Asia/Tokyo"]]'
+    monkeypatch.setattr("doctor.models.free_slots._LastRead.rules", known)
+    assert ask(doctor, query="?to=2026-11-30").json()["from"] == "2026-11-30"
+
+
+def test_an_absent_doctor_is_absent_whatever_the_query(doctor: Doctor) -> None:
+    doctor.is_active = False
+    doctor.publish()
+    for query in ("", "?location=0", "?from=2026-11-30", "?to=2026-12-24"):
+        assert ask(doctor, "*", query=query).status_code == 404
+
+
 # --- Whatever happens, the same ETag is the same list -------------------------------------------
 
 

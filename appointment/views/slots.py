@@ -52,18 +52,21 @@ class AvailableSlotsView(APIView):
         """
         serializer = validated_query(SlotsQuerySerializer, request)
         query, at = serializer.validated_data, timezone.now()
+        location = query.get("location")
+        if not query["explain"]:
+            known = not serializer.ends_without_start
+            free = FreeSlots.read(doctor_id, serializer.dates, at, location, known=known)
+            self.read_subject(request, serializer)
+            answer = {"doctor": doctor_id, "from": free.first, "to": free.last}
+            return answer_if_changed(request, answer, free, public="patient" not in query)
         locations = locations_of(doctor_id, active=True)
-        first, last = serializer.dates(earliest_today(locations, at, query.get("location")))
-        locations = [each for each in locations if query.get("location") in (None, each.pk)]
-        answer = {"doctor": doctor_id, "from": first, "to": last}
+        first, last = serializer.dates(earliest_today(locations, at, location))
+        locations = [each for each in locations if location in (None, each.pk)]
+        slots = Slot.objects.filter(doctor=doctor_id).between(first, last, locations)
         subject = self.read_subject(request, serializer)
-        if query["explain"]:
-            slots = Slot.objects.filter(doctor=doctor_id).between(first, last, locations)
-            rows = self.explain(slots, subject, at, locations, first, last)
-            listed = rows.order_by("starts_at", "pk").to_list(at, "reason")
-            return Response({**answer, "results": listed})
-        free = FreeSlots.read(doctor_id, first, last, locations, at)
-        return answer_if_changed(request, answer, free, public="patient" not in query)
+        rows = self.explain(slots, subject, at, locations, first, last)
+        listed = rows.order_by("starts_at", "pk").to_list(at, "reason")
+        return Response({"doctor": doctor_id, "from": first, "to": last, "results": listed})
 
     def explain(
         self,

@@ -7,21 +7,25 @@ from operator import or_
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts.requests import signed_in_user
 from doctor.admin.sites import SiteAdminMixin
 from doctor.models import Location, Schedule, Slot
 from doctor.models.booking_rules import BookingContext
-from doctor.models.search import shown_start
-from doctor.models.slot import starts_on_days
+from doctor.models.search import A_YEAR, shown_start
+from doctor.wall_time import starts_on_days
 from extensions.admin.base import ReadOnlyAdmin
 from extensions.admin.columns import two_lines
 from extensions.admin.links import list_link
 from extensions.formats import span_text
 from extensions.search import Term
+
+THREE_MONTHS = 92  # days
 
 
 class BookableFilter(admin.SimpleListFilter):
@@ -71,6 +75,20 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).select_related("doctor", "location")
 
+    def narrow(self, request: HttpRequest, rows: Any) -> QuerySet[Slot]:
+        """Return the slots at the sites of the user.
+
+        Of a doctor's, PostgreSQL compares the site of each: it would otherwise combine the index of
+        the doctor with that of the site, and read all of the site's.
+        """
+        if not request.GET.get("doctor__id__exact"):
+            return super().narrow(request, rows)
+        site = Coalesce(F("location"), F("location"))
+        narrowed: QuerySet[Slot] = rows.alias(site=site).filter(
+            site__in=signed_in_user(request).sites
+        )
+        return narrowed
+
     def in_period(self, rows: Any, first: date, end: date) -> QuerySet[Slot]:
         """Return the slots of these days at their locations, by the index of the start."""
         slots: QuerySet[Slot] = rows.between(first, end - timedelta(days=1), Location.objects.all())
@@ -101,10 +119,12 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Find slots by the time at which they start at their location, such as 09:00, or the day.
 
-        By the index of the start: the date is that of the session.
+        By the index of the start: the date is that of the session. A time without a date or a name
+        finds those of three months back and ahead.
         """
         if not term.days:
-            return shown_start(term, terms)
+            around = A_YEAR if any(each.word for each in terms) else THREE_MONTHS
+            return shown_start(term, terms, around=around)
         places = list(Location.objects.all())
         return reduce(or_, (starts_on_days(day, day, places) or Q(pk__in=()) for day in term.days))
 

@@ -8,14 +8,14 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.utils import timezone
 
 from doctor.models.booking_rules import BookingContext, places_left
 from doctor.models.directory import Location
 from doctor.models.doctor import Doctor
-from doctor.models.slot import SHOWN, Slot, starts_on_days
-from doctor.wall_time import instant_of
+from doctor.models.slot import SHOWN, Slot
+from doctor.wall_time import instant_of, starts_on_days
 from extensions.db.compiled import compiled
 from extensions.db.fields import MAX_KEY
 from extensions.search import Term
@@ -60,17 +60,21 @@ def starting_at(
     """Return the condition that a row starts at this time on the clock of its location.
 
     On one of these days, or, if there are none, at most `around` days from today. Python makes the
-    instants, so that the database converts no wall time. `path`: as of `shown_start`.
+    instants, so that the database converts no wall time. The first and the last one bound them all,
+    for the database would begin at the first row of the table. `path`: as of `shown_start`.
     """
     today = timezone.now().date()
     days = days or [today + timedelta(days=number) for number in range(-around, around)]
     by_zone: dict[str, list[int]] = defaultdict(list)
     for location in locations:
         by_zone[location.time_zone].append(location.pk)
-    found = Q(pk__in=())
+    found, all_instants = Q(pk__in=()), list[datetime]()
     for name, keys in by_zone.items():
         instants = [instant_of(day, clock, ZoneInfo(name)) for day in days]
         found |= Q(**{f"{path}location__in": keys, f"{path}starts_at__in": instants})
+        all_instants += instants
+    if all_instants:
+        found &= Q(**{f"{path}starts_at__range": (min(all_instants), max(all_instants))})
     return found
 
 
@@ -103,13 +107,13 @@ class SlotSearch:
             return []  # the database cannot compare such a key
         anywhere, at_key = self.location is None, {"pk": self.location}
         locations = _locations() if anywhere else list(Location.objects.filter(**at_key))
-        days = starts_on_days(self.first, self.last, locations)
+        days = starts_on_days(self.first, self.last, locations, anywhere=anywhere)
         if days is None:
             return []
         within = Q() if anywhere and not (self.first or self.last) else days
         guard = BookingContext(at, tuple(locations)).guard
         zones = {place.pk: place.time_zone for place in locations}
-        rows = _found.part(0, most, *criteria, within, guard, starts_at, pk, at, forward)
+        rows = _found.first(most, *criteria, within, guard, starts_at, pk, at, forward)
         return [{**row, "zone": zones[row["location"]]} for row in rows]
 
 
@@ -133,7 +137,8 @@ def _found(  # noqa: PLR0913, PLR0917  (a compiled query takes every value)
     if doctor is not None:
         slots = slots.filter(doctor=doctor)
     if specialty is not None or language is not None:
-        slots = slots.filter(doctor__in=_doctors(specialty, language))
+        match = When(doctor__in=_doctors(specialty, language), then=True)
+        slots = slots.filter(Case(match, default=False))  # read once; a join reads it per slot
     slots = beyond(slots, starts_at, pk, forward=forward)
     return slots.values(*SHOWN, "doctor", available=places_left(at))
 

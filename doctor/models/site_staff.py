@@ -50,6 +50,7 @@ class SiteStaff(PartialUpdateModel):
         on_delete=models.PROTECT,
         related_name="site_memberships",
         limit_choices_to={"is_staff": True},
+        db_index=False,
         help_text="A member of staff. One who works at several sites has a row for each.",
     )
     location = models.ForeignKey(

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any, NoReturn
 
 from django.contrib.postgres.fields import RangeOperators
@@ -28,7 +26,7 @@ from doctor.models.doctor import Doctor
 from doctor.models.site_staff import SiteQuerySet
 from doctor.models.slot_availability import called_off, closures, may_open
 from doctor.signals import slots_changed, slots_closing
-from doctor.wall_time import enclosing_span, local_text, span_anywhere, spans_of_days
+from doctor.wall_time import local_text, span_anywhere, starts_on_days
 from extensions.db.batches import batches
 from extensions.db.compiled import compiled, compiled_update
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
@@ -40,8 +38,7 @@ from extensions.formats import instant_text
 TIMES = ("starts_at", "ends_at")
 SHOWN = ("id", "schedule", "location", *TIMES, "capacity")  # in a row of the API
 PLACES = ("taken", "capacity", "extra_places")
-A_DAY = timedelta(days=1)
-MOST_ALTERNATIVES = 3
+A_DAY, MOST_ALTERNATIVES = timedelta(days=1), 3
 MOST_PLACES = 1000  # of a slot, places that staff have added included
 NO_MORE_PLACES = f"A time has at most {MOST_PLACES} places, and this one has as many."
 
@@ -204,24 +201,6 @@ class SlotQuerySet(SiteQuerySet["Slot"]):
             if flipped:
                 Slot.objects.filter(pk__in=flipped).update(is_open=is_open)
         return {pk for pk, _, _ in stale}
-
-
-def starts_on_days(
-    first: date | None, last: date | None, locations: Iterable[Location]
-) -> Q | None:
-    """Return the condition of `SlotQuerySet.between`; None without a location.
-
-    It is on the slot's own start, which is indexed, and not on the date of its session.
-    """
-    spans = spans_of_days(first, last, {place.pk: place.time_zone for place in locations})
-    if not spans:
-        return None
-    days = (
-        Q(location__in=pks, starts_at__gte=start, starts_at__lt=end)
-        for (start, end), pks in spans.items()
-    )
-    earliest, latest = enclosing_span(spans)
-    return Q(reduce(or_, days), starts_at__gte=earliest, starts_at__lt=latest)
 
 
 def serialize_slot_row(  # noqa: PLR0913, PLR0917  (the columns, in the order of a row)

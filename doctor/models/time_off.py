@@ -121,10 +121,20 @@ class TimeOff(DoctorLocationModel):
     """Leave of a doctor, or closure of a location: no slot that overlaps it is open."""
 
     doctor = models.ForeignKey(
-        Doctor, on_delete=models.PROTECT, null=True, blank=True, related_name="time_off"
+        Doctor,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="time_off",
+        db_index=False,
     )
     location = models.ForeignKey(
-        Location, on_delete=models.PROTECT, null=True, blank=True, related_name="time_off"
+        Location,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="time_off",
+        db_index=False,
     )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()

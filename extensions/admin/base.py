@@ -30,7 +30,7 @@ from extensions.admin.lookups import (
     refused_page,
 )
 from extensions.admin.periods import PERIOD, PeriodFilter, date_parameters, within
-from extensions.admin.search import LimitedPaginator, Search, most_listed
+from extensions.admin.search import LimitedPaginator, Search, all_rows_of, most_listed
 from extensions.db.retry import is_outage
 from extensions.formats import day_text, instant_text
 from extensions.search import Term, typed_terms
@@ -100,8 +100,8 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         if not terms:
             return queryset.none(), False
         latest = partial(self._latest, request, queryset)
-        slow = self.unindexed_search
-        search = Search(queryset, fields, terms, self.more_conditions, slow, latest)
+        slow, seen = self.unindexed_search, partial(self._seen, request)
+        search = Search(queryset, fields, terms, self.more_conditions, slow, latest, seen)
         return search.rows(), self._joins_many(fields)
 
     def few_rows(self, request: HttpRequest) -> Q | None:
@@ -126,6 +126,12 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         of_period = rows if chosen else self.model._default_manager.all()
         since = self.latest_since(of_period, MOST_READ)
         return Q() if since is None else Q(**{f"{self.period_column}__gte": since})
+
+    def _seen(self, request: HttpRequest, model: type[Model]) -> QuerySet[Any]:
+        """Return the rows of another model that its own admin shows the user; all without one."""
+        if not self.admin_site.is_registered(model):
+            return all_rows_of(model)
+        return self.admin_site.get_model_admin(model).get_queryset(request)
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Return None; an admin that finds rows by something else returns the term's condition."""

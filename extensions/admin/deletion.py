@@ -10,6 +10,7 @@ from django.utils.html import format_html
 
 from extensions.admin.base import BaseAdmin
 from extensions.admin.links import change_link
+from extensions.admin.lists import MOST_COUNTED
 
 MAX_NAMED = 10
 
@@ -24,13 +25,13 @@ class DeletionSummary:
     def __init__(self, rows: Sequence[Any], request: HttpRequest, site: AdminSite) -> None:
         self.rows, self.request, self.site = rows, request, site
 
-    def model_count(self) -> dict[str, int]:
+    def model_count(self) -> dict[str, str]:
         """Map the plural name of each model to the number of its rows that would be deleted."""
-        counts = {str(self.rows[0]._meta.verbose_name_plural): len(self.rows)} if self.rows else {}
+        name = str(self.rows[0]._meta.verbose_name_plural) if self.rows else ""
+        counts = {name: str(len(self.rows))} if self.rows else {}
         for related in self._related(CASCADE):
-            count = related.count()
-            if count:
-                counts[str(related.model._meta.verbose_name_plural)] = count
+            if count := _count(related):
+                counts[str(related.model._meta.verbose_name_plural)] = _text(count)
         return counts
 
     def protected(self) -> list[str]:
@@ -46,12 +47,12 @@ class DeletionSummary:
                 yield rows.filter(**{f"{relation.field.name}__in": self.rows})
 
     def _lines(self, related: QuerySet[Any]) -> list[str]:
-        count = related.count()
+        count = _count(related)
         lines = [_line(row) for row in self._visible(related)]
         if count > len(lines):
             options = related.model._meta
             kind = options.verbose_name if count - len(lines) == 1 else options.verbose_name_plural
-            lines.append(f"{count - len(lines)} {'more ' if lines else ''}{kind}")
+            lines.append(f"{_text(count - len(lines))} {'more ' if lines else ''}{kind}")
         return lines
 
     def _visible(self, related: QuerySet[Any]) -> Iterable[Model]:
@@ -61,11 +62,20 @@ class DeletionSummary:
         model_admin = self.site.get_model_admin(related.model)
         if not model_admin.has_view_permission(self.request):
             return []
-        keys = related.values("pk")
-        rows = model_admin.get_queryset(self.request).filter(pk__in=keys)[:MAX_NAMED]
+        # In no order: the database would otherwise read the whole table in that of the list.
+        rows = (model_admin.get_queryset(self.request) & related).order_by()[:MAX_NAMED]
         if isinstance(model_admin, BaseAdmin):
             model_admin.rows_shown(related.model, rows)
         return rows
+
+
+def _count(rows: QuerySet[Any]) -> int:
+    """Return how many rows there are, counted up to a limit."""
+    return rows.order_by()[: MOST_COUNTED + MAX_NAMED + 1].count()
+
+
+def _text(count: int) -> str:
+    return f"{count:,}" if count <= MOST_COUNTED else f"{MOST_COUNTED:,}+"
 
 
 def _line(row: Model) -> str:

@@ -19,6 +19,8 @@ from django.utils.text import capfirst
 
 PERIOD = "dates"  # the parameter
 ALL, NEAR = "all", "near"
+NEAR_TEXT, ALL_TEXT = "This month and the next", "All dates"
+A_DAY = timedelta(days=1)
 MOST_YEARS = 50  # with links of their own
 Link = tuple[str, str | None, bool]  # text, query or None, whether it leads to a longer period
 
@@ -51,7 +53,7 @@ class PeriodFilter(admin.ListFilter):
 
     def lookups(self) -> list[tuple[str, str]]:
         """Return the values of the parameter with their labels."""
-        return [(NEAR, "This month and the next"), (ALL, "All dates")]
+        return [(NEAR, NEAR_TEXT), (ALL, ALL_TEXT)]
 
     def expected_parameters(self) -> list[str | None]:
         return [PERIOD, *date_parameters(self.column)]
@@ -109,31 +111,31 @@ class PeriodFilter(admin.ListFilter):
     # --- The links above the list ---
 
     def links(self, changelist: Any) -> list[Link]:
-        """Return the links to longer and to shorter periods."""
-        shown = self._shown()
-        if shown is None:
-            return [(str(year), self._link(changelist, [year]), False) for year in self._years()]
-        year, *rest = shown
-        longer = [("All dates", self._link(changelist, []), True)]
-        if not rest:
-            months = (date(year, number, 1) for number in range(1, 13))
-            return [*longer, *((_month(each), self._link(changelist, [year, each.month]), False)
-                               for each in months)]  # fmt: skip
-        longer.append((str(year), self._link(changelist, [year]), True))
-        first = date(year, rest[0], 1)
-        if len(rest) > 1:
-            longer.append((_month(first), self._link(changelist, [year, first.month]), True))
-            return [*longer, (_day(first.replace(day=rest[1])), None, False)]
-        numbers = range(1, (_month_after(first) - first).days + 1)
-        days = ((str(day), self._link(changelist, [*shown, day]), False) for day in numbers)
-        return [*longer, (_month(first), None, False), *days]
-
-    def _shown(self) -> list[int] | None:
-        """Return year, month and day of the period, as far as it has them; None for all dates."""
+        """Return the links to longer and to shorter periods, around the name of the shown one."""
         if self.bounds is None:
-            return None
-        first = self.bounds[0]
-        return self._of_calendar() or [first.year, first.month]
+            years = ((str(year), self._link(changelist, [year]), False) for year in self._years())
+            return [(ALL_TEXT, None, False), *years]
+        longer = [(ALL_TEXT, self._link(changelist, []), True)]
+        asked, first = self._of_calendar(), self.bounds[0]
+        of_year = (str(first.year), self._link(changelist, [first.year]), True)
+        if not asked:
+            months = (first, _month_after(first))
+            near = [self._month_link(changelist, month) for month in months]
+            return [*longer, of_year, (NEAR_TEXT, None, False), *near]
+        if len(asked) == 1:
+            months_of_year = (date(first.year, number, 1) for number in range(1, 13))
+            shorter = [self._month_link(changelist, month) for month in months_of_year]
+            return [*longer, (str(first.year), None, False), *shorter]
+        if len(asked) == 2:
+            last = _month_after(first) - A_DAY
+            days = range(1, last.day + 1)
+            of_days = ((str(day), self._link(changelist, [*asked, day]), False) for day in days)
+            return [*longer, of_year, (_month(first), None, False), *of_days]
+        of_month = (_month(first), self._link(changelist, asked[:2]), True)
+        return [*longer, of_year, of_month, (_day(first), None, False)]
+
+    def _month_link(self, changelist: Any, month: date) -> Link:
+        return _month(month), self._link(changelist, [month.year, month.month]), False
 
     def _link(self, changelist: Any, parts: list[int]) -> str:
         given: dict[str, Any] = dict(zip(date_parameters(self.column), parts, strict=False))
@@ -175,7 +177,7 @@ def _calendar_bounds(parts: list[int]) -> tuple[date, date]:
                 return first, first.replace(year=first.year + 1)
             case 2:
                 return first, _month_after(first)
-        return first, first + timedelta(days=1)
+        return first, first + A_DAY
     except (ValueError, OverflowError, TypeError) as error:
         raise IncorrectLookupParameters(error) from error
 

@@ -36,7 +36,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from extensions.db.expressions import AmongKeys, FirstOnly
+from extensions.db.expressions import AmongKeys, ComparedKeys, FirstOnly
 from extensions.db.fields import MAX_KEY
 from extensions.db.names import begins_with
 from extensions.search import Term
@@ -88,6 +88,15 @@ class LimitedPaginator(Paginator):
         return int(rows.order_by()[: self.most + 1].count())
 
 
+RowsOfModel = Callable[[Any], QuerySet[Any]]
+
+
+def all_rows_of(model: Any) -> QuerySet[Any]:
+    """Return all rows of the model."""
+    rows: QuerySet[Any] = model._default_manager.all()
+    return rows
+
+
 @dataclass(frozen=True)
 class Source:
     """A relation of the model, "" for the row itself, and the queryset that finds by columns."""
@@ -101,11 +110,12 @@ class Source:
     def is_large(self) -> bool:
         return hasattr(self.rows, "search_condition")
 
-    def large(self, terms: Sequence[Term], few_rows: bool) -> Q | None:
+    def large(self, terms: Sequence[Term], few_rows: bool, seen: "RowsOfModel") -> Q | None:
         """Return the condition that all the terms match; None if they match no row.
 
         `few_rows`: another condition leaves so few rows that each of them can be compared. Rows
-        that lie between, such as the visits of people, are found first, by their keys.
+        that lie between, such as the visits of people, are found first, by their keys, among those
+        that are `seen`.
         """
         between, _, last = (self.path or "pk").rpartition("__")
         if not between:
@@ -114,7 +124,7 @@ class Source:
         condition: Q | None = self.rows.search_condition(terms, self.columns, last)
         if condition is None:
             return None
-        rows = _rows_at(self.model, between).order_by().filter(condition)
+        rows = seen(_model_at(self.model, between)).order_by().filter(condition)
         keys = list(rows.values_list("pk", flat=True)[: MOST_FOUND + 1])
         kind = FirstOnly if len(keys) > MOST_FOUND or isinstance(condition, FirstOnly) else Q
         return kind(AmongKeys(between, keys)) if keys else None
@@ -136,21 +146,26 @@ class Source:
 
 @dataclass(frozen=True)
 class Way:
-    """What one or several terms may mean: keys of small models by their paths, and a condition."""
+    """What one or several terms may mean: keys of small models by their paths, and a condition.
+
+    `is_slow`: whether no index serves the condition, so that it is about the latest rows only.
+    """
 
     keys: dict[str, frozenset[int]]
     condition: Q = field(default_factory=Q)
+    is_slow: bool = False
 
     def narrowed(self, other: "Way") -> "Way | None":
         """Return what is both this and the other; None if it is known that no row is."""
         keys = dict(self.keys)
         for path, found in other.keys.items():
             keys[path] = keys.get(path, found) & found
-        return Way(keys, self.condition & other.condition) if all(keys.values()) else None
+        both = Way(keys, self.condition & other.condition, self.is_slow or other.is_slow)
+        return both if all(keys.values()) else None
 
-    def whole(self) -> Q:
+    def whole(self, kind: type[AmongKeys] = AmongKeys) -> Q:
         """Return all of it as one condition."""
-        among = (Q(AmongKeys(path, sorted(keys))) for path, keys in self.keys.items())
+        among = (Q(kind(path, sorted(keys))) for path, keys in self.keys.items())
         return reduce(and_, among, self.condition)
 
     def parts(self) -> list[Q]:
@@ -170,6 +185,7 @@ class Search:
     `all_rows`: those of the list, in its order. `names`: as in `search_fields`. `more`: returns a
     further condition of a term, given all terms, or None. `slow`: names of columns without an
     index, whose rows are searched as far as the condition that `latest` returns leaves them.
+    `seen`: returns the rows of another model through which the user may find rows of this one.
     """
 
     all_rows: QuerySet[Any]
@@ -178,6 +194,7 @@ class Search:
     more: Callable[[Term, Sequence[Term]], Q | None]
     slow: frozenset[str] = frozenset()
     latest: Callable[[], Q] = Q
+    seen: RowsOfModel = all_rows_of
     leaves_out: bool = field(default=False, init=False)
 
     def rows(self) -> QuerySet[Any]:
@@ -197,6 +214,11 @@ class Search:
         setattr(found.query, LEFT_OUT, self.leaves_out)
         return found.order_by(*map(_as_expression, order)) if self._sorts(order) else found
 
+    @cached_property
+    def _latest(self) -> Q:
+        """The condition of the latest rows, for which `latest` asks the database."""
+        return self.latest()
+
     def _ways(self) -> tuple[list[Q], list[Q]]:
         """Return the conditions that find people, and those whose rows an index has in order.
 
@@ -213,22 +235,30 @@ class Search:
                 continue
             beside = [*self.terms[:first], *self.terms[last:]]
             few_rows = any(term.days for term in beside)
-            condition = large.large(self.terms[first:last], few_rows) if large else None
+            words = self.terms[first:last]
+            condition = large.large(words, few_rows, self.seen) if large else None
             if condition is not None:
                 self.leaves_out |= isinstance(condition, FirstOnly)
                 of_people.append(reduce(and_, map(_any, others), condition))
         return of_people, self._combined(rest)
 
     def _combined(self, rest: list[list[Way]]) -> list[Q]:
-        """Return the conditions of which one holds if each term has a way that holds."""
+        """Return the conditions of which one holds if each term has a way that holds.
+
+        Those that compare the latest rows are one, so that these are read once.
+        """
         ways = [Way({})]
         for term in rest:
             both = (known.narrowed(way) for known in ways for way in term)
             ways = [each for each in both if each is not None]
             self.leaves_out |= len(ways) > MOST_COMBINED
             ways = ways[:MOST_COMBINED]
-        parts = [part for way in ways for part in way.parts()]
-        return parts if len(parts) <= MOST_WAYS else [way.whole() for way in ways]
+        slow = [way.condition for way in ways if way.is_slow and not way.keys]
+        indexed = [way for way in ways if way.keys or not way.is_slow]
+        parts = [part for way in indexed for part in way.parts()]
+        if len(parts) > MOST_WAYS:
+            parts = [way.whole() for way in indexed]
+        return [*parts, reduce(or_, slow)] if slow else parts
 
     def _alternatives(self, sources: list[Source], columns: list[str], term: Term) -> list[Way]:
         """Return the ways to find rows of which the term means something but a person."""
@@ -239,9 +269,10 @@ class Search:
                 found.append(way)
         for name in columns:
             condition = _plain(self.all_rows.model, name, term)
-            if condition is not None and name in self.slow:
-                condition &= self.latest()
-            found.append(None if condition is None else Way({}, condition))
+            is_slow = name in self.slow
+            if condition is not None and is_slow:
+                condition &= self._latest
+            found.append(None if condition is None else Way({}, condition, is_slow))
         further = self.more(term, self.terms)
         found.append(None if further is None else Way({}, further))
         return [way for way in found if way is not None]
@@ -331,7 +362,7 @@ def _sources(rows: QuerySet[Any], names: Iterable[str]) -> tuple[list[Source], l
 def _rows_at(model: type[Model], path: str) -> Any:
     """Return all rows of the model that a path of relations leads to; None if it leads to none."""
     related = _model_at(model, path)
-    return related and related._default_manager.all()
+    return related and all_rows_of(related)
 
 
 def _model_at(model: Any, path: str) -> Any:
@@ -378,8 +409,8 @@ def _exactly(owner: Any, path: str, term: Term) -> Q | None:
 
 
 def _any(ways: Sequence[Way]) -> Q:
-    """Return the condition that one of these holds."""
-    return reduce(or_, (way.whole() for way in ways))
+    """Return the condition that one of these holds, of the rows of people."""
+    return reduce(or_, (way.whole(ComparedKeys) for way in ways))
 
 
 def _is_address(text: str) -> bool:

@@ -102,18 +102,18 @@ class CompiledQuery(Generic[P, Row]):
         """Return the rows of the queryset with these values, by one statement."""
         return self._rows((), args, kwargs)
 
-    def part(self, first: int, most: int, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
-        """Return at most `most` of the rows from this index on: a slice of any size has one SQL."""
-        return self._rows((most, first), args, kwargs)
+    def first(self, most: int, *args: P.args, **kwargs: P.kwargs) -> list[Row]:
+        """Return at most `most` rows: with any number the statement is the same."""
+        return self._rows((most,), args, kwargs)
 
     def _rows(
-        self, part: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, most: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> list[Row]:
         values: list[Any] = []
         shape = (*kwargs, _shape_of((*args, *kwargs.values()), values))
         queryset = self._queryset(shape, args, kwargs)
         statement = self._statement(shape, queryset.db, queryset)
-        return [] if statement is None else statement.rows(queryset, values, part)
+        return [] if statement is None else statement.rows(queryset, values, most)
 
     def _queryset(self, shape: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the queryset for the shape, with parameters in place of its values."""
@@ -195,10 +195,10 @@ class Statement:
         has_related = bool(queryset._known_related_objects)
         self.instances = _Instances(compiler) if of_models and not has_related else None
 
-    def rows(self, queryset: Any, values: list[Any], part: tuple[int, ...] = ()) -> list[Any]:
+    def rows(self, queryset: Any, values: list[Any], most: tuple[int, ...] = ()) -> list[Any]:
         """Run a SELECT; return what the queryset makes of its rows.
 
-        `part`: how many rows, and after how many others; by default all.
+        `most`: the number of rows, by default all.
         Raises TransactionManagementError for a lock outside of a transaction, as Django does.
         """
         connection = connections[queryset.db]
@@ -206,24 +206,29 @@ class Statement:
             raise TransactionManagementError(
                 "select_for_update cannot be used outside a transaction."
             )
-        if self.instances is not None and not part:
+        if self.instances is not None:
+            sql, params = self._sql(connection, values, most)
             with connection.cursor() as cursor:
-                cursor.execute(self.sql, _bound(self.params, values, connection))
+                cursor.execute(sql, params)
                 return self.instances.of(cursor.fetchall(), connection)
-        compiler = self._bound(connection, values, part)
+        compiler = self._bound(connection, values, most)
         return list(queryset._iterable_class(_Compiled(queryset, compiler)))
 
     def bound(self, using: str, values: list[Any]) -> "BoundStatement":
         """Return an UPDATE with these values."""
         return BoundStatement(using, self.sql, _bound(self.params, values, connections[using]))
 
-    def _bound(self, connection: Any, values: list[Any], part: tuple[int, ...]) -> Any:
+    def _bound(self, connection: Any, values: list[Any], most: tuple[int, ...]) -> Any:
         """Return the compiler with these values; its SQL is not written again."""
-        compiler, params = copy(self.compiler), _bound(self.params, values, connection)
-        sql = f"{self.sql} LIMIT %s OFFSET %s" if part else self.sql
+        compiler, bound = copy(self.compiler), self._sql(connection, values, most)
         compiler.connection = connection
-        compiler.as_sql = lambda *args, **kwargs: (sql, (*params, *part))
+        compiler.as_sql = lambda *args, **kwargs: bound
         return compiler
+
+    def _sql(self, connection: Any, values: list[Any], most: tuple[int, ...]) -> tuple[str, Any]:
+        """Return the SQL and its parameters with these values, for at most so many rows."""
+        sql = f"{self.sql} LIMIT %s" if most else self.sql
+        return sql, (*_bound(self.params, values, connection), *most)
 
 
 class _Instances:
@@ -238,8 +243,8 @@ class _Instances:
         self.using, self.model = compiler.using, info["model"]
         self.columns = slice(first, last + 1)
         self.names = [column[0].target.attname for column in select[self.columns]]
-        related: Any = get_related_populators  # the stubs know that of a later Django
-        self.related = related(info, select, compiler.using)
+        # The types are those of a later Django.
+        self.related = get_related_populators(info, select, compiler.using)  # type: ignore[call-arg]
         self.annotations = [*(compiler.annotation_col_map or {}).items()]
         converted = compiler.get_converters(())
         self.converters = [(at, found, column) for at, (found, column) in converted.items()]

@@ -26,19 +26,40 @@ class AmongKeys(Func):
     the statement than to run it.
     """
 
+    column = "%(expressions)s"
+
     def __init__(self, path: str, keys: Sequence[int]) -> None:
         super().__init__(F(path), output_field=BooleanField())
         self.keys = json.dumps(list(keys))
 
     def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
         """Return the condition for SQLite."""
-        form = "%(expressions)s IN (SELECT value FROM json_each(%%s))"
+        form = f"{self.column} IN (SELECT value FROM json_each(%%s))"  # noqa: S608  # nosec B608  (no value)
         sql, given = self.as_sql(compiler, connection, template=form, **options)
         return sql, (*given, self.keys)
 
     def as_postgresql(self, compiler: Any, connection: Any, **options: Any) -> Any:
         """Return the condition for PostgreSQL, which estimates rows by an array's length."""
-        form = "%(expressions)s = ANY(%%s::bigint[])"
+        form = f"{self.column} = ANY(%%s::bigint[])"
+        sql, given = self.as_sql(compiler, connection, template=form, **options)
+        return sql, (*given, f"{{{self.keys[1:-1]}}}")
+
+
+class ComparedKeys(AmongKeys):
+    """The same condition, compared with each row that another condition finds: no index serves."""
+
+    column = "(%(expressions)s + 0)"
+
+
+class AmongFewKeys(AmongKeys):
+    """The same condition, by which PostgreSQL looks up each key.
+
+    Beside `AmongKeys`, it may read the whole index of another condition to combine the two.
+    """
+
+    def as_postgresql(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        """Return the condition for PostgreSQL."""
+        form = "%(expressions)s IN (SELECT unnest(%%s::bigint[]))"
         sql, given = self.as_sql(compiler, connection, template=form, **options)
         return sql, (*given, f"{{{self.keys[1:-1]}}}")
 

@@ -105,32 +105,33 @@ class AddIndexOfPackage(Operation):
 class DropKeyIndexWhileWriting(AlterField):
     """Set `db_index=False` on a foreign key, whose index another one replaces.
 
-    On PostgreSQL it drops the index without locking the table, and makes it so when reversed; on
-    SQLite it does as AlterField. Its migration is not atomic.
+    On PostgreSQL it drops the index without locking the table, and makes it so when reversed. On
+    SQLite too it drops the index alone: AlterField would make the table again there, without the
+    triggers that keep it append-only. Its migration is not atomic.
     """
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
         """Drop the index."""
-        if schema_editor.connection.vendor != "postgresql":
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-            return
         model, field = self._field(app_label, from_state)
         name = schema_editor._create_index_name(model._meta.db_table, [field.column], suffix="")
-        schema_editor.execute(schema_editor._delete_index_sql(model, name, concurrently=True))
+        sql = schema_editor._delete_index_sql(model, name, **_concurrently(schema_editor))
+        schema_editor.execute(sql)
 
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
         """Make the index again."""
-        if schema_editor.connection.vendor != "postgresql":
-            super().database_backwards(app_label, schema_editor, from_state, to_state)
-            return
         model, field = self._field(app_label, to_state)
-        sql = schema_editor._create_index_sql(model, fields=[field], concurrently=True)
-        schema_editor.execute(sql)
+        how = _concurrently(schema_editor)
+        schema_editor.execute(schema_editor._create_index_sql(model, fields=[field], **how))
 
     def _field(self, app_label: str, state: Any) -> tuple[Any, Any]:
         model = state.apps.get_model(app_label, self.model_name)
         return model, model._meta.get_field(self.name)
+
+
+def _concurrently(schema_editor: Any) -> dict[str, bool]:
+    """Return how PostgreSQL makes or drops an index while others write."""
+    return {"concurrently": True} if schema_editor.connection.vendor == "postgresql" else {}

@@ -1,4 +1,4 @@
-"""Serializers that write only the fields that a client sent."""
+"""Serializers that write only the fields that a client sent, or that share their fields."""
 
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -36,21 +36,20 @@ class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
 
 
 class SharedBodySerializer(serializers.Serializer[Any]):
-    """A body whose serializers share one set of fields.
+    """A body whose serializers share one set of fields: REST framework makes them each time.
 
-    REST framework makes the fields again for each instance, which takes longer than to read a body.
     No field may read the context, and a body is never partial.
     """
 
     @property
     def fields(self) -> Any:
         """Return the fields that all serializers of this class share."""
-        return _fields_of(cast(Any, type(self)))
+        return _shared_fields(cast(Any, type(self)))
 
 
 @cache
-def _fields_of(serializer: type[Any]) -> BindingDict:
-    """Return the fields of the serializers of this class, by name, in their order."""
+def _shared_fields(serializer: type[Any]) -> Any:
+    """Return the fields of a serializer of this class by their names, in their order."""
     first = serializer()
     fields = BindingDict(first)
     for name, field in first.get_fields().items():

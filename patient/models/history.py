@@ -42,7 +42,9 @@ class MedicalHistory(PartialUpdateModel):
         ACTIVE = "active"
         RESOLVED = "resolved"
 
-    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="history")
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="history", db_index=False
+    )
     kind = models.CharField(max_length=12, choices=Kind)
     description = free_text()
     status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)

@@ -204,11 +204,18 @@ class ListPages:
         for form in forms:
             for field in form.autocomplete_fields:
                 model = form.model if form is not self.model_admin else self.model
+                if not self._may_choose(model, field):
+                    continue
                 asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
                 for name, text in {"blank": "", **words.all()}.items():
                     query = urlencode({**asked, "field_name": field, "term": text})
                     path = f"{reverse('admin:autocomplete')}?{query}"
                     yield Page(model._meta.label, f"suggestions of {field}: {name}", path)
+
+    def _may_choose(self, model: Any, field: str) -> bool:
+        """Whether the user may see what the field suggests."""
+        related = model._meta.get_field(field).related_model
+        return bool(admin.site.get_model_admin(related).has_view_permission(self.request))
 
     def _links_of_patient(self) -> Iterator[Page]:
         key = Appointment.objects.filter(patient__isnull=False).latest("pk").patient_id

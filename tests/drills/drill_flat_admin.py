@@ -1,11 +1,14 @@
 """Every page of the admin reads as much of a clinic with 10 times the years as of the younger one.
 
 Buffers and rows are counted from PostgreSQL's plans, so that the drill needs no quiet machine. At
-`--scale=1` the clinics have 100,000 and a million visits.
+`--scale=1` the clinics have 100,000 and a million visits; at a smaller scale, as many of the pages
+are opened.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+from zlib import crc32
 
 import pytest
 from django.db import connection
@@ -14,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from doctor.models import Location, SiteStaff
+from extensions.admin.lists import MOST_COUNTED
 from tests.drills.admin_pages import Page, pages_of, words_of_clinic
 from tests.drills.conftest import Sized
 from tests.drills.grown_clinic import Size, fill
@@ -34,28 +38,39 @@ TABLES = (
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def only_ours(settings: Any) -> None:
+    """Measure without the middleware of the suite."""
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.startswith("zeal")]
+
+
 @pytest.mark.parametrize("who", ["superuser", "staff of a site"])
 def test_a_page_of_the_admin_reads_no_more_of_an_older_clinic(
     who: str, sized: Sized, report: Callable[[str], None]
 ) -> None:
     if connection.vendor != "postgresql":
-        return
-    number = sized(VISITS)
-    few = measured(Size(number, DOCTORS), who)
-    many = measured(Size(number * TIMES_AS_MANY, DOCTORS), who)
+        pytest.skip("SQLite has no count of what it reads")
+    number, one_of = sized(VISITS), 1000 // min(1000, sized(1000))
+    few = measured(Size(number, DOCTORS), who, one_of)
+    many = measured(Size(number * TIMES_AS_MANY, DOCTORS), who, one_of)
+    assert many
+    slack = SLACK if number >= VISITS else MOST_COUNTED  # a small table is read whole, or by rows
     grown = []
     for (model, name), cost in many.items():
         before = few.get((model, name))
         old = before.buffers if before else 0
         report(f"{model:28} {name[:56]:56} {cost.statements:3} statements {old:6} {cost.buffers:6}")
         assert cost.status == 200, (model, name, cost.status)
-        if (before and cost.buffers > GROWTH * old + SLACK) or cost.buffers > MOST:
+        if (before and cost.buffers > GROWTH * old + slack) or cost.buffers > MOST:
             grown.append((model, name, old, cost.buffers, cost.plans[0][2][:300]))
     assert not grown
 
 
-def measured(size: Size, who: str) -> dict[tuple[str, str], Cost]:
-    """Return the cost of every page, by its model and name, in a clinic of this size."""
+def measured(size: Size, who: str, one_of: int) -> dict[tuple[str, str], Cost]:
+    """Return the costs of pages, by their model and name, in a clinic of this size.
+
+    `one_of`: of so many pages one is opened, in each clinic the same.
+    """
     with clinic(size):
         user = User.objects.get(is_superuser=True)
         if who != "superuser":
@@ -65,7 +80,8 @@ def measured(size: Size, who: str) -> dict[tuple[str, str], Cost]:
         client = Client()
         client.force_login(user)
         pages = pages_of(User.objects.get(pk=user.pk), words_of_clinic())
-        return {(page.model, page.name): cost_of(client, page) for page in list(pages)}
+        some = [each for each in pages if not crc32(f"{each.model} {each.name}".encode()) % one_of]
+        return {(page.model, page.name): cost_of(client, page) for page in some}
 
 
 @contextmanager

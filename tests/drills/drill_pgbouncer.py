@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.drills import http_race
 from tests.drills.load import Load
-from tests.live import ROOT, UNCAPPED, Server, environ
+from tests.live import ROOT, UNCAPPED, BareServer, Server, environ
 from tests.pgbouncer import BouncerMissing, Through
 from tests.programs import tied_to_this_process
 from tests.threads import becomes_true
@@ -41,6 +42,14 @@ def bounced(
     server = Server(url, log, THROTTLE="off", PGBOUNCER="1", **UNCAPPED)
     with server.running():
         yield server
+
+
+def test_a_server_without_the_variable_says_so_and_does_not_start(
+    through: Through, clinic: Server, tmp_path: Path
+) -> None:
+    url = through.url(urlsplit(clinic.url).path.strip("/"))
+    with pytest.raises(AssertionError, match="PGBOUNCER=1"):
+        BareServer(url, tmp_path / "log").start()
 
 
 def test_144_tries_at_5_places_sell_5_through_pgbouncer(bounced: Server) -> None:

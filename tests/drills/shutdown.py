@@ -1,14 +1,23 @@
 """A server that gets SIGTERM under load, and starts again."""
 
+import json
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from threading import Barrier
 
 from tests.drills.load import Answer, Load
-from tests.live import BareServer
+from tests.live import BareServer, printed_value
 
 LOAD_SECONDS = 1
+ACCOUNT = {"email": "ana@example.com", "password": "correct-horse-battery"}
+CREATE = f"""
+from accounts.models import User
+print("CREATED", User.objects.create_user(**{ACCOUNT}).pk)
+"""
 
 
 def end_in_mid_load(load: Load, server: BareServer, rounds: int) -> list[Answer]:
@@ -20,6 +29,26 @@ def end_in_mid_load(load: Load, server: BareServer, rounds: int) -> list[Answer]
             server.process.wait(30)
     load.unsettled.clear()  # the server rightly refused the last requests of each round
     return load.answers
+
+
+def signed_in_while_it_ends(server: BareServer, people: int) -> Counter[int]:
+    """Send SIGTERM while so many people sign in; count the statuses that they get."""
+    printed_value(server, "CREATED", CREATE)
+    sent = Barrier(people + 1)
+
+    def sign_in() -> int:
+        line = HTTPConnection(server.base.removeprefix("http://"), timeout=60)
+        headers = {"Content-Type": "application/json"}
+        line.request("POST", "/api/auth/login/", json.dumps(ACCOUNT), headers)
+        sent.wait(60)
+        return line.getresponse().status
+
+    with server.running(), ThreadPoolExecutor(people) as pool:
+        answers = [pool.submit(sign_in) for _ in range(people)]
+        sent.wait(60)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(60)
+        return Counter(answer.result() for answer in answers)
 
 
 def cut_off(answers: list[Answer]) -> Counter[str]:
