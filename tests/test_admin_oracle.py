@@ -257,7 +257,7 @@ def test_the_secrets_are_those_of_the_models() -> None:
 # Filters of the API by what the answer shows in another form.
 SHOWN_OTHERWISE = {
     "date": "starts_at",
-    "method:upcoming": "starts_at",
+    "upcoming": "starts_at",
     "method:patient": "patient",
     "method:location": "id",  # the sessions of a doctor are public
     "specialties__name": "specialties",
