@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.models import AuditEvent
 from extensions.db.fields import validate_language_tag
 from extensions.rest.fields import OPTIONAL_KEY, OptionalChoiceField, OptionalTextField, TextField
-from extensions.rest.serializers import PartialUpdateSerializer
+from extensions.rest.serializers import PartialUpdateSerializer, RowSerializer
 from patient.models import MedicalHistory, Patient
 
 PROFILE_EXAMPLE = {
@@ -107,7 +107,7 @@ class ClaimSerializer(serializers.Serializer[Any]):
     date_of_birth = serializers.DateField()
 
 
-class PatientNameSerializer(serializers.ModelSerializer[Patient]):
+class PatientNameSerializer(RowSerializer):
     """A patient: id and name."""
 
     name = serializers.CharField(read_only=True)

@@ -23,6 +23,7 @@ from doctor.tests.factories import (
     TimeOffFactory,
     day_ahead,
 )
+from patient.tests.factories import PatientFactory
 from tests.admin_client import AdminClient, form_errors, page
 from tests.balance import assert_balanced
 from tests.people import reception_group
@@ -158,14 +159,14 @@ def test_a_proposal_taken_since_gives_a_message_and_another_one(
 def test_a_proposal_taken_at_the_last_moment_gives_another_one_too(
     reception: AdminClient, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visit, lost = ill(doctor)[0], free(doctor)[0]
+    visit, lost, other = ill(doctor)[0], free(doctor)[0], PatientFactory()
     form, show = reception.open(page(visit, "change")), WorkListAdmin.as_validation_error
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise SlotFull
 
     def taken_by_another(self: WorkListAdmin, error: Exception) -> Any:
-        AppointmentFactory(slot=lost)  # here, since the transaction of the form is rolled back
+        AppointmentFactory(slot=lost, patient=other, booked_by=None)  # here, since the transaction of the form is rolled back
         return show(self, error)
 
     monkeypatch.setattr(Appointment, "reschedule", refuse)

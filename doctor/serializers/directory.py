@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from doctor.models import Doctor, Language, Location, Specialty
 from extensions.rest.fields import OptionalTextField
+from extensions.rest.serializers import RowSerializer
 
 
 @extend_schema_serializer(
@@ -68,7 +69,7 @@ class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):
         fields = ("id", "name")
 
 
-class LocationNameSerializer(serializers.ModelSerializer[Location]):
+class LocationNameSerializer(RowSerializer):
     """The id and name of a location."""
 
     class Meta:
