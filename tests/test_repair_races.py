@@ -15,6 +15,7 @@ from appointment.tests.factories import AppointmentFactory
 from doctor.models import Slot
 from doctor.models.displaced import displaced
 from doctor.tests.factories import LocationFactory, PublishedScheduleFactory
+from extensions.db.inserts import insert_together
 from extensions.db.retry import retry_on_conflict
 from patient.tests.factories import PatientFactory
 from tests.race_bodies import assert_apart
@@ -121,6 +122,7 @@ def test_a_booking_that_waits_for_a_repair_gets_no_time_that_is_gone(
     assert Appointment.objects.count() == 1
 
 
-def take_by_key(slot: Slot, at: Any = None, context: Any = None) -> None:
+def take_by_key(slot: Slot, at: Any = None, context: Any = None, rows: Any = ()) -> None:
     """Take a place as `Slot.take` does, but at whatever time the slot is by now."""
     Slot.objects.bookable_in(context).filter(pk=slot.pk).update(taken=F("taken") + 1)
+    insert_together(rows)

@@ -17,6 +17,7 @@ from doctor.exceptions import PatientOverlap, SlotFull
 from doctor.models import Slot
 from doctor.models.booking_rules import BookingContext
 from doctor.tests.factories import ScheduleFactory
+from extensions.db.inserts import insert_together
 from patient.models import Patient, PatientQuerySet
 from patient.tests.factories import PatientFactory
 from tests.balance import assert_balanced
@@ -62,12 +63,16 @@ def test_a_freed_place_is_either_booked_or_taken_back_by_an_undo() -> None:
 def test_with_check_then_write_the_place_is_sold_twice(monkeypatch: Patch) -> None:
     wait = gate(2)
 
-    def take(self: Slot, at: Any = None, context: BookingContext | None = None) -> None:
+    def take(
+        self: Slot, at: Any = None, context: BookingContext | None = None, rows: Any = ()
+    ) -> None:
         free = Slot.objects.bookable_in(context).filter(pk=self.pk).exists()
         wait()
         if not free:
             raise SlotFull
         Slot.objects.filter(pk=self.pk).update(taken=1)
+        if rows:
+            insert_together(rows)
 
     monkeypatch.setattr(Slot, "take", take)
     monkeypatch.setattr(
