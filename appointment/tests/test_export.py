@@ -37,6 +37,7 @@ EXEMPT = {
     "patient.PatientWord": "words of names, which are in it",
     "doctor.Doctor": "the clinic's public directory",
     "doctor.Schedule": "the clinic's calendar",
+    "appointment.DayTotals": "numbers of a doctor's day, and no person's",
     "doctor.SiteStaff": "where staff work",
     "doctor.Slot": "the clinic's calendar",
     "doctor.TimeOff": "the clinic's calendar",

@@ -166,7 +166,8 @@ def test_a_proposal_taken_at_the_last_moment_gives_another_one_too(
         raise SlotFull
 
     def taken_by_another(self: WorkListAdmin, error: Exception) -> Any:
-        AppointmentFactory(slot=lost, patient=other, booked_by=None)  # here, since the transaction of the form is rolled back
+        # Here, since the transaction of the form is rolled back.
+        AppointmentFactory(slot=lost, patient=other, booked_by=None)
         return show(self, error)
 
     monkeypatch.setattr(Appointment, "reschedule", refuse)
