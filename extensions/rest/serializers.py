@@ -68,9 +68,10 @@ def _writers(serializer: type[Any]) -> list[tuple[str, Callable[[Any], Any]]]:
 
 def _writer(field: Any) -> Callable[[Any], Any]:
     """Return the function that makes the value of this field of a row."""
+    source = cast(str, field.source)
     if type(field) is ZonedDateTimeField:
-        return _zoned(attrgetter(field.source), attrgetter(".".join(field.zone_path)))
-    get: Callable[[Any], Any] = attrgetter(field.source) if field.source != "*" else _itself
+        return _zoned(attrgetter(source), attrgetter(".".join(field.zone_path)))
+    get: Callable[[Any], Any] = attrgetter(source) if source != "*" else _itself
     if isinstance(field, RowSerializer):
         convert: Callable[[Any], Any] = field.to_representation
     elif type(field) in WRITTEN_AS_THEY_ARE:
