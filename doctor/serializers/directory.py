@@ -5,7 +5,6 @@ from rest_framework import serializers
 
 from doctor.models import Doctor, Language, Location, Specialty
 from extensions.rest.fields import OptionalTextField
-from extensions.rest.serializers import RowSerializer
 
 
 @extend_schema_serializer(
@@ -69,7 +68,7 @@ class SpecialtyNameSerializer(serializers.ModelSerializer[Specialty]):
         fields = ("id", "name")
 
 
-class LocationNameSerializer(RowSerializer):
+class LocationNameSerializer(serializers.ModelSerializer[Location]):
     """The id and name of a location."""
 
     class Meta:
