@@ -183,7 +183,8 @@ class Rush:
     """The people of one slice, and the places that they want."""
 
     def __init__(self, clinic: Clinic, morning: Morning, slices: int, seed: int) -> None:
-        self.clinic, self.morning, self.random = clinic, morning, Random(seed)
+        self.clinic, self.morning = clinic, morning
+        self.random = Random(seed)  # nosec B311  # no secret
         self.left = [20] * max(1, morning.places // slices // 20)  # slots of 20 places
         self.soonest = 0  # the first slot that may have a place
         self.people = morning.people // slices
@@ -279,7 +280,7 @@ def fixed_rate(
     clinic: Clinic, rate: float, seconds: float, calls: Iterator[str], seed: int = 1
 ) -> Result:
     """Let requests come at this rate, whatever becomes of them, as tests/drills/rush.py does."""
-    random, at = Random(seed), 0.0
+    random, at = Random(seed), 0.0  # nosec B311  # no secret
     for slot in range(round(rate * seconds)):
         row = next(calls)
         books = slot + 1 if row == "book" else -1

@@ -230,7 +230,8 @@ class SqliteLoad(Load):
         places = ", ".join(["%s"] * len(table.columns))
         into = f"{connection.ops.quote_name(table.name)} ({table.quoted_columns()})"
         with connection.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)  # noqa: S608
+            sql = f"INSERT INTO {into} VALUES ({places})"  # noqa: S608  # nosec B608  (names of models)
+            cursor.executemany(sql, rows)
 
     @staticmethod
     def _execute(statement: str) -> None:
