@@ -132,6 +132,8 @@ def test_a_process_is_read_with_brackets_in_its_name() -> None:
         ("commit;", False),
         ('SAVEPOINT "s1"', False),
         ("SET LOCAL lock_timeout = 3", False),
+        ('SELECT $2 FROM ONLY "doctor_slot" x WHERE "id" = $1 FOR KEY SHARE OF x', False),
+        ('SELECT "id" FROM "doctor_slot" WHERE "id" = $1 FOR NO KEY UPDATE', True),
         ("WITH a AS (UPDATE t SET b = 1 RETURNING b) SELECT 1", True),
     ],
 )
