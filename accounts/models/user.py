@@ -18,6 +18,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
 from accounts.exceptions import CredentialsChanged
@@ -209,6 +210,14 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         null=True, editable=False, help_text="Every session that began before is dead."
     )
     is_staff = models.BooleanField("staff", default=False, help_text="May open the admin site.")
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("In which the account gets its mails; empty: that of the clinic."),
+    )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     last_name_key = FoldedNameField(("last_name",))

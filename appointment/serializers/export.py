@@ -33,7 +33,7 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ("id", "email", "email_verified_at", "first_name", "last_name", "date_joined",
-                  "last_login")  # fmt: skip
+                  "last_login", "language")  # fmt: skip
 
 
 class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):

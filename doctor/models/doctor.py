@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
@@ -148,6 +149,12 @@ class Doctor(FoldedModel, CalendarModel):
     )
     is_active = models.BooleanField(
         "active", default=True, help_text="Without it the public does not see the doctor."
+    )
+    wants_daysheet = models.BooleanField(
+        _("day sheet by mail"),
+        default=False,
+        db_default=False,
+        help_text=_("Each morning with visits, at the address of the account."),
     )
 
     last_name_key = FoldedNameField(("last_name",))
