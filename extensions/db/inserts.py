@@ -103,8 +103,9 @@ def _columns(
 ) -> tuple[tuple[tuple[str, int | None], ...], list[Any], list[tuple[str, Any]]]:
     """Return the columns to insert, the values of those that refer to no other row, and the others.
 
-    The others are pairs of an attribute and the row to which it refers. With a column stands the position of the row to which it refers, or None. A column that is NULL
-    anyway is left out: PostgreSQL plans and reads less.
+    The others are pairs of an attribute and the row to which it refers. With a column stands the
+    position of that row, or None. A column that is NULL anyway is left out: PostgreSQL plans and
+    reads less.
     """
     columns, values, referring = [], [], []
     for field in _fields(type(row), row.pk is not None):
