@@ -17,6 +17,7 @@ from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     DeclinedSlot,
     IdempotencyKey,
     WaitlistEntry,
@@ -72,6 +73,7 @@ class Export:
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
             "known_devices": KnownDevice.objects.filter(user=account),
+            "calendar_feeds": CalendarFeed.objects.filter(user=account),
             "mails": OutgoingMail.objects.about(account),
             "refused_logins": AccessAttempt.objects.filter(username=email),
             "patients": self.patients,

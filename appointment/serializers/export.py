@@ -11,6 +11,7 @@ from accounts.models import KnownDevice, OutgoingMail, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     DeclinedSlot,
     IdempotencyKey,
     Offer,
@@ -56,6 +57,15 @@ class ExportedDeviceSerializer(serializers.ModelSerializer[KnownDevice]):
     class Meta:
         model = KnownDevice
         fields = ("name", "last_seen_at")
+
+
+@extend_schema_serializer(component_name="Feed")
+class ExportedFeedSerializer(serializers.ModelSerializer[CalendarFeed]):
+    """A calendar feed. The server keeps only a digest of its address, and never exports it."""
+
+    class Meta:
+        model = CalendarFeed
+        fields = ("kind", "created_at")
 
 
 @extend_schema_serializer(component_name="Mail")
@@ -227,6 +237,7 @@ class ClaimCodeSerializer(serializers.ModelSerializer[ClaimCode]):
                 "account": None,
                 "devices": [],
                 "known_devices": [],
+                "calendar_feeds": [],
                 "mails": [],
                 "refused_logins": [],
                 "patients": [
@@ -259,6 +270,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     account = AccountSerializer(allow_null=True)
     devices = SignedInDeviceSerializer(many=True)
     known_devices = ExportedDeviceSerializer(many=True)
+    calendar_feeds = ExportedFeedSerializer(many=True)
     mails = ExportedMailSerializer(many=True)
     refused_logins = RefusedLoginSerializer(many=True)
     patients = ExportedPatientSerializer(many=True)
