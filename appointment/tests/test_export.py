@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
 from accounts.tests.factories import UserFactory
 from appointment import export
-from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer
+from appointment.models import Appointment, CalendarFeed, DeclinedSlot, IdempotencyKey, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.db.batches import row_batches
@@ -58,6 +58,7 @@ HELD = {
     "accounts.Device",
     "accounts.KnownDevice",
     "accounts.OutgoingMail",
+    "appointment.CalendarFeed",
     "axes.AccessAttempt",
     "knox.AuthToken",
     "patient.Patient",
@@ -91,6 +92,7 @@ def family(patient: Patient) -> Patient:
         person.claim_codes.create(digest=str(person.pk), expires_at=at)
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
+    CalendarFeed.objects.make(user, "patient")
     OutgoingMail.objects.enqueue("verification", user.email)
     KnownDevice.objects.remember(user, "Firefox")
     refused = {"ip_address": "192.0.2.1", "user_agent": "curl/8", "failures_since_start": 1}

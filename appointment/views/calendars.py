@@ -3,6 +3,8 @@
 docs/calendars.md says what is in them, and who can read them.
 """
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 from drf_spectacular.types import OpenApiTypes
@@ -57,7 +59,13 @@ FILE = {(200, MEDIA_TYPE): OpenApiTypes.STR, 304: NOT_MODIFIED}
 DISPOSITION = OpenApiParameter(
     "Content-Disposition", str, "header", response=[200], description="`attachment`, with a name."
 )
-DESCRIBED = {
+SECRET = OpenApiParameter(
+    "secret",
+    {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+    "path",
+    description="Of the feed.",
+)
+DESCRIBED: dict[str, Any] = {
     "parameters": [IF_NONE_MATCH, ETAG, DISPOSITION],
     "responses": FILE,
     "examples": [EXAMPLE],
@@ -140,7 +148,8 @@ class FeedFileView(APIView):
     renderer_classes = (CalendarRenderer,)
     content_negotiation_class = OnlyFormat
 
-    @extend_schema(operation_id="appointment_calendar_feed_file", **DESCRIBED)
+    @extend_schema(operation_id="appointment_calendar_feed_file", parameters=[SECRET])
+    @extend_schema(**DESCRIBED)
     def get(self, request: Request, secret: str) -> Response:
         """Return the visits of a feed as a calendar file (RFC 5545).
 
