@@ -1,5 +1,7 @@
 """Domain errors of appointments and of the waitlist."""
 
+from django.utils.translation import gettext_lazy as _
+
 from extensions.db.retry import StaleLock
 from extensions.exceptions import DomainError
 
@@ -108,6 +110,13 @@ class TooManyEntries(DomainError):
 
     code = "too_many_entries"
     message = "The waitlist has the most entries of this account that are allowed at once."
+
+
+class TooManyFeeds(DomainError):
+    """The account has as many calendar feeds as it may have."""
+
+    code = "too_many_feeds"
+    message = _("This account has the most calendar feeds that are allowed. Revoke one first.")
 
 
 class NoOpenOffer(DomainError):

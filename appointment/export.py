@@ -13,10 +13,11 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.models import AuditEvent, KnownDevice, OutgoingMessage, User
+from accounts.models import AuditEvent, KnownDevice, NotificationChoice, OutgoingMessage, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     DeclinedSlot,
     IdempotencyKey,
     WaitlistEntry,
@@ -72,6 +73,8 @@ class Export:
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
             "known_devices": KnownDevice.objects.filter(user=account),
+            "calendar_feeds": CalendarFeed.objects.filter(user=account),
+            "notifications": NotificationChoice.objects.filter(user=account),
             "mails": OutgoingMessage.objects.about(account),
             "refused_logins": AccessAttempt.objects.filter(username=email),
             "patients": self.patients,

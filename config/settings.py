@@ -194,6 +194,7 @@ LINK_URL = environment.web_address("LINK_URL")  # of the client's pages, which m
 # --- Calendar -------------------------------------------------------------------------------------
 
 HOURS_AHEAD_DAYS = environment.number("HOURS_AHEAD_DAYS", 90)
+DOCTOR_FEED_NAMES = environment.flag("DOCTOR_FEED_NAMES")  # of patients, in doctors' calendars
 DEMO_DAYS = environment.number("DEMO_DAYS", 30)
 
 # --- Limits ---------------------------------------------------------------------------------------

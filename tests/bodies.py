@@ -75,6 +75,7 @@ class Bodies:
             "/api/appointment/cancel/": {"reason": "A cold"},
             "/api/appointment/reschedule/": {"slot_id": slot.pk},
             "/api/appointment/waitlist/": self.criteria(),
+            "/api/appointment/calendar-feeds/": {"kind": "patient"},
             f"{WORK_LIST}move/": {"slot_id": slot.pk},
             f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
             f"{WORK_LIST}keep/": {"reason": "The doctor comes for this patient"},

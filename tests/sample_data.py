@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import time
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     Offer,
     WaitlistEntry,
     WorkListItem,
@@ -68,6 +70,7 @@ class SampleData(Bodies):
     dependent: Patient
     claim_code: str  # of a record equal to the owner's profile
     device: Device
+    feed: CalendarFeed  # with its secret
     session: Schedule
     weekly_hours: WeeklyHours
     specialty: Specialty
@@ -116,6 +119,7 @@ class SampleData(Bodies):
             "dependent": DependentFactory(user=patient.user),
             "claim_code": cls.recorded_at_desk(patient),
             "device": cls.device_of(patient.user),
+            "feed": CalendarFeed.objects.make(patient.user, "patient"),
             "session": session,
             "weekly_hours": WeeklyHoursFactory(**hours, **over),
             "specialty": specialty,
@@ -213,6 +217,9 @@ class SampleData(Bodies):
             "/api/patient/dependents/{id}/": self.dependent,
             "/api/patient/medical-history/{id}/": self.entry,
             "/api/appointment/my-appointments/{id}/": self.appointment,
+            "/api/appointment/my-appointments/{id}/calendar.ics": self.appointment,
+            "/api/appointment/calendar-feeds/{id}/": self.feed,
+            "/api/appointment/calendar-feeds/{secret}.ics": SimpleNamespace(pk=self.feed.secret),
             "/api/appointment/book/{doctor_id}/": doctor,
             "/api/appointment/cancel/{appointment_id}/": self.appointment,
             "/api/appointment/reschedule/{appointment_id}/": self.appointment,

@@ -2,6 +2,7 @@
 
 from appointment.admin import (  # noqa: F401  (importing them registers them)
     appointments,
+    calendars,
     events,
     people,
     time_off,

@@ -1,6 +1,7 @@
 """Appointments and their events, the waitlist and its offers, and idempotency keys."""
 
 from appointment.models.appointment import Appointment
+from appointment.models.calendar_feed import CalendarFeed
 from appointment.models.day_totals import DayTotals, StaleDay, SummedDay
 from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
@@ -16,6 +17,7 @@ __all__ = [
     "IN_LINE",
     "Appointment",
     "AppointmentEvent",
+    "CalendarFeed",
     "DayTotals",
     "DeclinedSlot",
     "IdempotencyKey",

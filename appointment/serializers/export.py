@@ -7,10 +7,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from accounts.models import KnownDevice, OutgoingMessage, User
+from accounts.models import KnownDevice, NotificationChoice, OutgoingMessage, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     DeclinedSlot,
     IdempotencyKey,
     Offer,
@@ -44,9 +45,11 @@ class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
         source="device.last_used_at", read_only=True, allow_null=True, default=None
     )
 
+    push_token = OptionalTextField(source="device.push_token", read_only=True, default=None)
+
     class Meta:
         model = AuthToken
-        fields = ("name", "created", "last_used_at", "expiry")
+        fields = ("name", "created", "last_used_at", "expiry", "push_token")
 
 
 @extend_schema_serializer(component_name="KnownDevice")
@@ -56,6 +59,24 @@ class ExportedDeviceSerializer(serializers.ModelSerializer[KnownDevice]):
     class Meta:
         model = KnownDevice
         fields = ("name", "last_seen_at")
+
+
+@extend_schema_serializer(component_name="Feed")
+class ExportedFeedSerializer(serializers.ModelSerializer[CalendarFeed]):
+    """A calendar feed. The server keeps only a digest of its address, and never exports it."""
+
+    class Meta:
+        model = CalendarFeed
+        fields = ("kind", "created_at")
+
+
+@extend_schema_serializer(component_name="ChosenChannels")
+class ExportedChoiceSerializer(serializers.ModelSerializer[NotificationChoice]):
+    """The channels that the account has chosen for one kind of message."""
+
+    class Meta:
+        model = NotificationChoice
+        fields = ("kind", "email", "sms", "push")
 
 
 @extend_schema_serializer(component_name="Mail")
@@ -227,6 +248,8 @@ class ClaimCodeSerializer(serializers.ModelSerializer[ClaimCode]):
                 "account": None,
                 "devices": [],
                 "known_devices": [],
+                "calendar_feeds": [],
+                "notifications": [],
                 "mails": [],
                 "refused_logins": [],
                 "patients": [
@@ -259,6 +282,8 @@ class ExportSerializer(serializers.Serializer[Any]):
     account = AccountSerializer(allow_null=True)
     devices = SignedInDeviceSerializer(many=True)
     known_devices = ExportedDeviceSerializer(many=True)
+    calendar_feeds = ExportedFeedSerializer(many=True)
+    notifications = ExportedChoiceSerializer(many=True)
     mails = ExportedMailSerializer(many=True)
     refused_logins = RefusedLoginSerializer(many=True)
     patients = ExportedPatientSerializer(many=True)

@@ -11,6 +11,7 @@ from accounts.models import KnownDevice, MailKind, OutgoingMessage
 from accounts.tests.factories import UserFactory
 from appointment.models import (
     Appointment,
+    CalendarFeed,
     DayTotals,
     DeclinedSlot,
     IdempotencyKey,
@@ -148,6 +149,10 @@ def known_twice() -> Case:
     return device, {"name": "a"}
 
 
+def feed() -> CalendarFeed:
+    return CalendarFeed.objects.make(UserFactory(), "patient")
+
+
 def second_waiting_mail() -> Case:
     """Return a mail that waits, and a change that gives it the kind and address of another."""
     first, second = (
@@ -258,6 +263,8 @@ BREAKS: dict[str, Callable[[], Case]] = {
     ),
     "appointment_offer_status_known": lambda: (offer(), {"status": "lost"}),
     "appointment_idempotency_one_per_user_and_key": second_key,
+    "appointment_calendarfeed_digest_unique": lambda: twin(feed, "digest"),
+    "appointment_calendarfeed_kind_known": lambda: (feed(), {"kind": "all"}),
     "appointment_proposal_once_per_visit_and_slot": lambda: (
         proposal(number=1),
         {"visit": proposal().visit},

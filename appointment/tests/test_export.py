@@ -14,10 +14,10 @@ from django.core.management import CommandError, call_command
 from django.db.models import ForeignKey, Model
 from django.utils import timezone
 
-from accounts.models import AuditEvent, KnownDevice, OutgoingMessage, User
+from accounts.models import AuditEvent, KnownDevice, NotificationChoice, OutgoingMessage, User
 from accounts.tests.factories import UserFactory
 from appointment import export
-from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer
+from appointment.models import Appointment, CalendarFeed, DeclinedSlot, IdempotencyKey, Offer
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
 from doctor.tests.factories import LocationFactory, ScheduleFactory, day_ahead
 from extensions.db.batches import row_batches
@@ -57,7 +57,9 @@ HELD = {
     "accounts.AuditEvent",
     "accounts.Device",
     "accounts.KnownDevice",
+    "accounts.NotificationChoice",
     "accounts.OutgoingMessage",
+    "appointment.CalendarFeed",
     "axes.AccessAttempt",
     "knox.AuthToken",
     "patient.Patient",
@@ -92,6 +94,8 @@ def family(patient: Patient) -> Patient:
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
     OutgoingMessage.objects.enqueue("verification", user.email)
+    CalendarFeed.objects.make(user, "patient")
+    NotificationChoice.objects.choose(user, {"reminder": {"sms": True}})
     KnownDevice.objects.remember(user, "Firefox")
     refused = {"ip_address": "192.0.2.1", "user_agent": "curl/8", "failures_since_start": 1}
     AccessAttempt.objects.create(username=user.email, **refused)

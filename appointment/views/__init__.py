@@ -3,6 +3,7 @@
 from appointment.views.access_log import AccessLogView
 from appointment.views.appointments import AppointmentViewSet
 from appointment.views.booking import BookView, CancelView, RescheduleView
+from appointment.views.calendars import CalendarFeedViewSet, FeedFileView, VisitCalendarView
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView, UndoView
 from appointment.views.export import ExportView
 from appointment.views.medical_history import MedicalHistoryViewSet
@@ -23,11 +24,13 @@ __all__ = [
     "AppointmentViewSet",
     "AvailableSlotsView",
     "BookView",
+    "CalendarFeedViewSet",
     "CancelView",
     "CheckInView",
     "CompleteView",
     "DeclineView",
     "ExportView",
+    "FeedFileView",
     "MedicalHistoryViewSet",
     "NoShowView",
     "RebookingCancelView",
@@ -37,5 +40,6 @@ __all__ = [
     "RescheduleView",
     "TimeOffViewSet",
     "UndoView",
+    "VisitCalendarView",
     "WaitlistViewSet",
 ]

@@ -165,6 +165,8 @@ class Calls:
         return "" if body is None else json.dumps(body)
 
     def _path(self, route: str, caller: str, whose: str) -> str:
+        if "{secret}" in route:  # whoever has it may read what is behind it
+            return self.callers.own["patient A"].path(route)
         if not is_keyed(route):
             return re.sub(r"{(\w+)}", lambda match: SAMPLES[match[1]], route)
         own, other = self._rows(route, caller)
