@@ -40,7 +40,8 @@ class Message:
 
     `to`: an e-mail address, a telephone number (E.164) or the token of a device, by the channel.
     `also_to`: the tokens of the person's other devices. `alternatives`: further forms of the text,
-    as pairs of content and media type. `attachments`: name, content and media type of each.
+    as pairs of content and media type. `attachments`: name, content and media type of each. `key`:
+    the same in all tries of a row; the queue sets it.
     """
 
     channel: str
@@ -51,6 +52,7 @@ class Message:
     attachments: tuple[tuple[str, bytes, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     also_to: tuple[str, ...] = ()
+    key: str = ""
 
 
 class PutOff(Exception):

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from accounts.models import delete_old_mail, send_due
 from appointment import jobs
+from appointment.messages.daysheets import queue_daysheets
+from appointment.messages.reminders import queue_reminders
 from appointment.models import StagedImport, SummedDay
 from extensions.db.retry import retry_on_conflict
 
@@ -28,6 +30,8 @@ JOBS: tuple[Job, ...] = (
     ("proposals deleted", jobs.delete_old_proposals),
     ("days summed", SummedDay.objects.sum_days),
     ("files to import deleted", StagedImport.objects.delete_expired),
+    ("reminders queued", queue_reminders),
+    ("day sheets queued", queue_daysheets),
     MAIL_JOB,
     ("mails deleted", delete_old_mail),
 )

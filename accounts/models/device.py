@@ -77,6 +77,11 @@ class Device(models.Model):
     def __str__(self) -> str:
         return f"Device {self.pk}"
 
+    @property
+    def gets_push(self) -> bool:
+        """Whether push messages are sent to it."""
+        return bool(self.push_token)
+
     @transaction.atomic
     def register_push_token(self, token: str) -> None:
         """Send push messages to the app that has this token; "" ends them.

@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from accounts.audit.views import record_read
 from accounts.models import AuditEvent
@@ -292,6 +293,23 @@ class OwnLeaveEnd(OwnPage):
         still = others.overlapping(leave.starts_at, leave.ends_at).order_by("starts_at", "pk")
         times = " and ".join(when_text(each, self.clock) for each in still)
         return Said(f"{text} You are still away {times}." if times else text)
+
+
+class OwnDaySheet(OwnPage):
+    """Whether the doctor gets the sheet of the day by mail."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Turn the sheet on or off, as the button says."""
+        return self.answer(self.attempt(lambda: self.choose(request.POST.get("wanted") == "on")))
+
+    def choose(self, wanted: bool) -> Said:
+        """Store the choice, and say what follows."""
+        self.own.choose_daysheet(wanted)
+        if not wanted:
+            return Said(gettext("You get no day sheet by mail any more."))
+        if not self.user.has_verified_email:
+            return Said(gettext("Saved. The sheet comes once your e-mail address is verified."))
+        return Said(gettext("You get the day sheet by mail each morning with visits."))
 
 
 def _visits_hit(count: int) -> str:

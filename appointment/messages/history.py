@@ -7,12 +7,12 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.models import OutgoingMessage
-from accounts.models.message import KEPT_FOR
 from appointment.models import Appointment, AppointmentEvent
 from doctor.models import Slot
 from doctor.wall_time import A_DAY
 
 Kind = AppointmentEvent.Kind
+A_WEEK = 7 * A_DAY  # older than this, a message was sent or has died
 BOOKED, MOVED, CANCELED, REMINDER = "booked", "moved", "canceled", "reminder"
 UNCANCELED = Q(kind=Kind.UNDONE, undoes=Kind.CANCELED)
 # The events that change when or whether the visit takes place: what was said before is not true.
@@ -59,7 +59,7 @@ def news_of(visit: Appointment, cause: int, at: datetime) -> News | None:
     told = _told(visit)
     if latest.kind == Kind.UNDONE:
         canceled = earlier[0] if earlier else None
-        heard = canceled is None or canceled.pk in told or canceled.at <= at - KEPT_FOR
+        heard = canceled is None or canceled.pk in told or canceled.at <= at - A_WEEK
         return News(latest, is_back=True) if heard else None
     if latest.kind not in MOVES:
         return News(latest, is_new=latest.kind == Kind.BOOKED)

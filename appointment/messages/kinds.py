@@ -8,6 +8,7 @@ from django.utils import translation
 
 from accounts.letters import Letter
 from accounts.messages import EMAIL, Message, MessageKind, PutOff
+from appointment.calendars.visit import invitation
 from appointment.messages.history import BOOKED, CANCELED, MOVED, REMINDER, news_of, overtaken
 from appointment.messages.letters import letter_of, offer_letter, time_text
 from appointment.messages.quiet import end_of_quiet
@@ -54,10 +55,10 @@ class PatientMessage(MessageKind):
             letter = self.write(row, found, at)
             if letter is None or channel != EMAIL:
                 return letter and letter.shortly_to(channel, targets)
-            return letter.to(targets[0], **self.calendar_parts(row, found, targets[0]))
+            return letter.to(targets[0], **self.parts_for_calendar(row, found, targets[0]))
 
-    def calendar_parts(self, row: Any, found: Any, address: str) -> dict[str, Any]:
-        """Return the parts of the mail for the recipient's calendar."""
+    def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
+        """Return the further parts of the mail, by which a calendar keeps the visit."""
         return {}
 
 
@@ -87,6 +88,13 @@ class VisitMessage(PatientMessage):
 
     def patient_of(self, found: Any) -> Any:
         return found.patient
+
+    def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
+        """Return the invitation as a form of the text, and as a file for clients that ignore it."""
+        method, content = invitation(found, address, up_to=row.cause)
+        form = (content.decode(), f"text/calendar; method={method}; charset=UTF-8")
+        name = "cancel.ics" if found.status == Status.CANCELED else "visit.ics"
+        return {"alternatives": (form,), "attachments": ((name, content, "text/calendar"),)}
 
     def is_news(self, row: Any, visit: Appointment, at: datetime) -> bool:
         """Whether the patient does not know it already."""
@@ -124,6 +132,9 @@ class Reminder(VisitMessage):
         if visit and (due := hours_before(visit.starts_at, place.reminder_hours, place.zone)) > at:
             raise PutOff(due)
         return visit
+
+    def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
+        return {}  # the calendar has the visit already
 
     def is_news(self, row: Any, visit: Appointment, at: datetime) -> bool:
         return True

@@ -119,7 +119,7 @@ def _standing(
         heading=heading,
         paragraphs=texts,
         facts=about.facts(),
-        link=_page(f"visits/{visit.pk}"),
+        link=_client_page(f"visits/{visit.pk}"),
         button=gettext("See, move or cancel the visit"),
         notes=_how_to_change(about, visit, at),
         footer=_why(),
@@ -181,7 +181,7 @@ def _canceled(about: Subject, news: News, times: list[str]) -> Letter:
         paragraphs=(text,),
         list_title=gettext("Other times"),
         items=tuple(times),
-        link=_page("book"),
+        link=_client_page("book"),
         button=gettext("Book another time"),
         notes=notes,
         **known,
@@ -213,7 +213,7 @@ def offer_letter(offer: Offer) -> Letter:
         heading=heading,
         paragraphs=tuple(texts),
         facts=about.facts(),
-        link=_page(f"waitlist/{entry.pk}"),
+        link=_client_page(f"waitlist/{entry.pk}"),
         button=gettext("Take this time"),
         notes=(how, no),
         footer=_why(),
@@ -248,7 +248,7 @@ def _how_to_change(about: Subject, visit: Appointment, at: datetime) -> tuple[st
     return (how, late) if has_deadline else (how,)
 
 
-def _page(path: str) -> str:
+def _client_page(path: str) -> str:
     """Return the address of a page of the clients, or an empty string without LINK_URL."""
     return f"{settings.LINK_URL}/{path}" if settings.LINK_URL else ""
 

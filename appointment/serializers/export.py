@@ -38,18 +38,21 @@ class AccountSerializer(serializers.ModelSerializer[User]):
 
 
 class SignedInDeviceSerializer(serializers.ModelSerializer[AuthToken]):
-    """A signed-in device. The server keeps only a digest of its token, and never exports it."""
+    """A signed-in device. The server keeps only a digest of its token, and never exports it.
+
+    Nor does it export what the provider of push messages calls the device.
+    """
 
     name = serializers.CharField(source="device.name", read_only=True, default="")
     last_used_at = serializers.DateTimeField(
         source="device.last_used_at", read_only=True, allow_null=True, default=None
     )
 
-    push_token = OptionalTextField(source="device.push_token", read_only=True, default=None)
+    gets_push = serializers.BooleanField(source="device.gets_push", read_only=True, default=False)
 
     class Meta:
         model = AuthToken
-        fields = ("name", "created", "last_used_at", "expiry", "push_token")
+        fields = ("name", "created", "last_used_at", "expiry", "gets_push")
 
 
 @extend_schema_serializer(component_name="KnownDevice")

@@ -210,7 +210,7 @@ def test_the_export_holds_no_secret(family: Patient, client_of: Any) -> None:
     assert family.user.password not in text
     assert not {"password", "digest", "token"} & set(json.loads(text)["account"])
     [device] = json.loads(text)["devices"]
-    assert set(device) == {"name", "created", "last_used_at", "expiry"}
+    assert set(device) == {"name", "created", "last_used_at", "expiry", "gets_push"}
 
 
 def test_an_export_is_recorded_for_each_patient(family: Patient, client_of: Any) -> None:

@@ -7,6 +7,7 @@ from appointment.views.calendars import CalendarFeedViewSet, FeedFileView, Visit
 from appointment.views.day import AgendaView, CheckInView, CompleteView, NoShowView, UndoView
 from appointment.views.export import ExportView
 from appointment.views.medical_history import MedicalHistoryViewSet
+from appointment.views.notifications import NotificationsView
 from appointment.views.rebooking import (
     RebookingCancelView,
     RebookingKeepView,
@@ -33,6 +34,7 @@ __all__ = [
     "FeedFileView",
     "MedicalHistoryViewSet",
     "NoShowView",
+    "NotificationsView",
     "RebookingCancelView",
     "RebookingKeepView",
     "RebookingMoveView",

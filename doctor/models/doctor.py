@@ -207,6 +207,11 @@ class Doctor(FoldedModel, CalendarModel):
             active_changed = any(row.is_active is not self.is_active for row in before)
             coming.recompute_open(at, changed=pks if active_changed else ())
 
+    def choose_daysheet(self, wanted: bool) -> None:
+        """Send the doctor the sheet of each day with visits by mail from now on, or no more."""
+        Doctor.objects.filter(pk=self.pk).update(wants_daysheet=wanted)
+        self.wants_daysheet = wanted
+
     def lock_calendar(self, **changes: Any) -> None:
         """Lock the doctor until the transaction ends."""
         Doctor.objects.lock({self.pk})
