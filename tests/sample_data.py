@@ -203,6 +203,7 @@ class SampleData(Bodies):
         doctor = self.session.doctor
         return {
             "/api/auth/devices/{id}/": self.device,
+            "/api/auth/devices/{id}/push-token/": self.device,
             "/api/doctor/doctors/{id}/": doctor,
             "/api/doctor/specialties/{id}/": self.specialty,
             "/api/doctor/languages/{id}/": self.language,

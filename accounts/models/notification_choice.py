@@ -34,9 +34,16 @@ class NotificationChoiceQuerySet(models.QuerySet["NotificationChoice"]):
         """
         lock_rows(type(user)._default_manager.filter(pk=user.pk))
         before = self.of(user)
-        for kind, channels in changes.items():
-            chosen = before[kind] | channels
-            self.update_or_create(user=user, kind=kind, defaults=chosen)
+        rows = [
+            self.model(user=user, kind=kind, **(before[kind] | channels))
+            for kind, channels in changes.items()
+        ]
+        self.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["user", "kind"],
+            update_fields=CHANNELS,
+        )
         return self.of(user)
 
 
