@@ -106,7 +106,8 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
     def delete_unaddressed(self, at: datetime) -> None:
         """Delete, in one statement, what addresses without an active account asked for."""
         holders = get_user_model().objects.filter(email=OuterRef("address"), is_active=True)
-        self.due(at).filter(~Exists(holders), attempts=0, user=None).delete()
+        asked = self.due(at).filter(attempts=0, user=None, address__gt="")
+        asked.filter(~Exists(holders)).delete()
 
 
 class Turns:

@@ -1,8 +1,7 @@
 """What a patient has been told of a visit, and what has happened to it since."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import timedelta
 
 from django.db.models import Q
 
@@ -12,7 +11,7 @@ from doctor.models import Slot
 from doctor.wall_time import A_DAY
 
 Kind = AppointmentEvent.Kind
-A_WEEK = 7 * A_DAY  # older than this, a message was sent or has died
+A_MOMENT = timedelta(minutes=5)
 BOOKED, MOVED, CANCELED, REMINDER = "booked", "moved", "canceled", "reminder"
 UNCANCELED = Q(kind=Kind.UNDONE, undoes=Kind.CANCELED)
 # The events that change when or whether the visit takes place: what was said before is not true.
@@ -22,22 +21,29 @@ MOVES = (Kind.RESCHEDULED, Kind.ZONE_CHANGED)
 
 @dataclass(frozen=True)
 class News:
-    """An event of a visit as news to its patient.
+    """An event of a visit as news to its patient: what has changed since the patient was told.
 
     `event`: what the message tells of. `is_new`: the patient has not been told of the visit.
-    `is_back`: the patient has been told that it was canceled. `moved_from`: the slot of which the
-    patient was told last, if it is known.
+    `is_back`: the patient has been told that it was canceled, and it takes place. `moves`: the
+    events that have moved it since, the last first. `moved_from`: the slot of which the patient was
+    told last, if it is known.
     """
 
     event: AppointmentEvent
     is_new: bool = False
     is_back: bool = False
+    moves: tuple[AppointmentEvent, ...] = ()
     moved_from: Slot | None = None
 
     @property
     def is_own(self) -> bool:
         """Whether the patient has done it, or the owner of the account that books for them."""
         return self.event.by == AppointmentEvent.Role.PATIENT
+
+    @property
+    def keeps_wall_time(self) -> bool:
+        """Whether the visit has moved only because the rules of the clocks there have changed."""
+        return all(move.kind == Kind.ZONE_CHANGED for move in self.moves)
 
 
 def overtaken(visit: Appointment, cause: int) -> bool:
@@ -46,50 +52,54 @@ def overtaken(visit: Appointment, cause: int) -> bool:
     return later.exists()
 
 
-def news_of(visit: Appointment, cause: int, at: datetime) -> News | None:
-    """Return what the event `cause` is to the patient; None if it is no news.
+def news_of(visit: Appointment, cause: int) -> News | None:
+    """Return what the latest event, `cause`, is to the patient; None if it is no news.
 
-    A cancelation that was undone before the patient was told is none, nor is a move that leads
-    back to where the patient was told that the visit is.
+    No news are a visit that was booked and canceled within a moment by the same side, a cancelation
+    that was undone before the patient was told, and a move back to where the patient was told that
+    the visit is. A message of more than a day ago was sent, or its death was told to staff.
     """
     events = AppointmentEvent.objects.filter(CHANGES, appointment=visit.pk, pk__lte=cause)
     latest, *earlier = list(events.order_by("-pk")) or [None]
     if latest is None or latest.pk != cause:
         return None
-    told = _told(visit)
-    if latest.kind == Kind.UNDONE:
-        canceled = earlier[0] if earlier else None
-        heard = canceled is None or canceled.pk in told or canceled.at <= at - A_WEEK
-        return News(latest, is_back=True) if heard else None
-    if latest.kind not in MOVES:
-        return News(latest, is_new=latest.kind == Kind.BOOKED)
-    return _news_of_move(visit, latest, earlier, told)
+    sent, tried = _told(visit)
+    heard = (each.pk in sent or each.at < latest.at - A_DAY for each in earlier)
+    number = next((number for number, told in enumerate(heard) if told), len(earlier))
+    last = earlier[number] if number < len(earlier) else None
+    if latest.kind == Kind.CANCELED:
+        is_known = last is not None and last.kind == Kind.CANCELED
+        is_slip = not tried and last is None and _is_slip(earlier[-1:], latest)
+        return None if is_known or is_slip else News(latest)
+    if last is None:
+        return News(latest, is_new=True)
+    if last.kind == Kind.CANCELED:
+        return News(latest, is_back=True)
+    return _news_of_moves(visit, [latest, *earlier[:number]])
 
 
-def _news_of_move(
-    visit: Appointment, latest: AppointmentEvent, earlier: list[Any], told: set[int]
-) -> News | None:
-    """Return the move from where the patient was told last: moves that were not told are one."""
-    first = latest
-    for event in earlier:
-        if event.pk in told or event.at < latest.at - A_DAY:
-            if event.kind == Kind.CANCELED:
-                return News(latest, is_back=True)
-            break
-        if event.kind == Kind.BOOKED:
-            return News(latest, is_new=True)
-        if event.kind in MOVES:
-            first = event
-    slots = Slot.objects.select_related("location", "doctor")
-    before = slots.filter(pk=first.from_slot).first() if first.from_slot else None
-    if before and first.kind == Kind.RESCHEDULED and visit.has_times_of(before):
+def _news_of_moves(visit: Appointment, unheard: list[AppointmentEvent]) -> News | None:
+    """Return these events, the last first, as one move from where the patient was told last."""
+    moves = tuple(event for event in unheard if event.kind in MOVES)
+    if not moves:
         return None
-    return News(latest, moved_from=before)
+    slots = Slot.objects.select_related("location", "doctor")
+    before = slots.filter(pk=moves[-1].from_slot).first() if moves[-1].from_slot else None
+    news = News(unheard[0], moves=moves, moved_from=before)
+    is_back = before is not None and visit.has_times_of(before) and not news.keeps_wall_time
+    return None if is_back else news
 
 
-def _told(visit: Appointment) -> set[int]:
-    """Return the keys of the events of which a message about the visit was sent."""
-    sent = OutgoingMessage.objects.filter(
-        object_id=visit.pk, kind__in=(BOOKED, MOVED, CANCELED), sent_at__isnull=False
+def _is_slip(booked: list[AppointmentEvent], canceled: AppointmentEvent) -> bool:
+    """Whether who booked the visit canceled it within a moment."""
+    return any(each.by == canceled.by and canceled.at - each.at < A_MOMENT for each in booked)
+
+
+def _told(visit: Appointment) -> tuple[set[int], bool]:
+    """Return the keys of the events that a message was sent of, and whether any was tried."""
+    rows = OutgoingMessage.objects.filter(
+        object_id=visit.pk, kind__in=(BOOKED, MOVED, CANCELED, REMINDER), cause__isnull=False
     )
-    return {key for key in sent.values_list("cause", flat=True) if key}
+    found = list(rows.values_list("cause", "sent_at", "given_up_at"))
+    sent = {cause for cause, sent_at, _ in found if sent_at}
+    return sent, any(sent_at or given_up_at for _, sent_at, given_up_at in found)

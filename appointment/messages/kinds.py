@@ -10,7 +10,7 @@ from accounts.letters import Letter
 from accounts.messages import EMAIL, Message, MessageKind, PutOff
 from appointment.calendars.visit import invitation
 from appointment.messages.history import BOOKED, CANCELED, MOVED, REMINDER, news_of, overtaken
-from appointment.messages.letters import letter_of, offer_letter, time_text
+from appointment.messages.letters import letter_of, offer_letter, reminder_letter, time_text
 from appointment.messages.quiet import end_of_quiet
 from appointment.messages.reach import Reach
 from appointment.models import Appointment, Offer
@@ -79,10 +79,10 @@ class VisitMessage(PatientMessage):
         visit = Appointment.objects.with_names().filter(pk=row.object_id).first()
         if visit is None or visit.status != self.status or not _is_open(visit, at):
             return None
-        if overtaken(visit, row.cause) or not self.is_news(row, visit, at):
+        if overtaken(visit, row.cause) or not self.is_news(row, visit):
             return None
         quiet_until = end_of_quiet(visit.location, at)
-        if quiet_until and quiet_until < visit.starts_at and not self.answers(row, visit, at):
+        if quiet_until and quiet_until < visit.starts_at and not self.answers(row, visit):
             raise PutOff(quiet_until)
         return visit
 
@@ -96,18 +96,18 @@ class VisitMessage(PatientMessage):
         name = "cancel.ics" if found.status == Status.CANCELED else "visit.ics"
         return {"alternatives": (form,), "attachments": ((name, content, "text/calendar"),)}
 
-    def is_news(self, row: Any, visit: Appointment, at: datetime) -> bool:
+    def is_news(self, row: Any, visit: Appointment) -> bool:
         """Whether the patient does not know it already."""
-        return news_of(visit, row.cause, at) is not None
+        return news_of(visit, row.cause) is not None
 
-    def answers(self, row: Any, visit: Appointment, at: datetime) -> bool:
+    def answers(self, row: Any, visit: Appointment) -> bool:
         """Whether the message answers what the patient has done."""
-        news = news_of(visit, row.cause, at)
+        news = news_of(visit, row.cause)
         return news is not None and news.is_own
 
     def write(self, row: Any, found: Any, at: datetime) -> Letter | None:
         """Return the letter; where the clinic cancels, with other times."""
-        news = news_of(found, row.cause, at)
+        news = news_of(found, row.cause)
         if news is None:
             return None
         others = self.name == CANCELED and not news.is_own
@@ -136,10 +136,13 @@ class Reminder(VisitMessage):
     def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:
         return {}  # the calendar has the visit already
 
-    def is_news(self, row: Any, visit: Appointment, at: datetime) -> bool:
+    def write(self, row: Any, found: Any, at: datetime) -> Letter | None:
+        return reminder_letter(found, at)
+
+    def is_news(self, row: Any, visit: Appointment) -> bool:
         return True
 
-    def answers(self, row: Any, visit: Appointment, at: datetime) -> bool:
+    def answers(self, row: Any, visit: Appointment) -> bool:
         return False
 
 

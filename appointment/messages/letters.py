@@ -13,8 +13,8 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from accounts.letters import Letter, plain, plain_lines
-from appointment.messages.history import CANCELED, MOVED, REMINDER, News
-from appointment.models import Appointment, AppointmentEvent, Offer
+from appointment.messages.history import CANCELED, News
+from appointment.models import Appointment, Offer
 from doctor.models import Location
 from extensions.formats import clock_text, instant_text, span_text
 from patient.models import Patient
@@ -32,6 +32,11 @@ class Subject:
     location: Location
     starts_at: datetime
     ends_at: datetime
+
+    @classmethod
+    def of(cls, visit: Appointment) -> "Subject":
+        """Return what a message about the visit is about."""
+        return cls(visit.patient, visit.doctor, visit.location, visit.starts_at, visit.ends_at)
 
     @property
     def when(self) -> str:
@@ -84,29 +89,31 @@ def letter_of(
     kind: str, visit: Appointment, news: News, at: datetime, times: Iterable[str] = ()
 ) -> Letter:
     """Return the letter of this kind about the visit. `times`: other times, in words."""
-    about = Subject(visit.patient, visit.doctor, visit.location, visit.starts_at, visit.ends_at)
+    about = Subject.of(visit)
     if kind == CANCELED:
         return _canceled(about, news, [*times])
-    if kind == REMINDER:
-        return _standing(
-            about, visit, at, gettext("Reminder: %(when)s, %(place)s"), _your_visit(about)
-        )
-    if kind == MOVED and not news.is_new:
-        return _moved(about, visit, news, at)
     if news.is_back:
         heading = gettext("Your visit takes place after all")
-        note = gettext("We had told you that it was canceled. It stands again, as it was.")
-        return _standing(about, visit, at, gettext("Booked: %(when)s, %(place)s"), heading, note)
+        if about.dependent:
+            heading = gettext("A visit of %(name)s takes place after all")
+            heading %= {"name": about.dependent}
+        text = gettext("We had told you that it was canceled.")
+        return _standing(about, visit, at, gettext("Booked: %(when)s, %(place)s"), heading, text)
+    if not news.is_new:
+        return _moved(about, visit, news, at)
     heading = gettext("Your visit is booked")
     if about.dependent:
         heading = gettext("A visit for %(name)s is booked") % {"name": about.dependent}
     return _standing(about, visit, at, gettext("Booked: %(when)s, %(place)s"), heading)
 
 
-def _your_visit(about: Subject) -> str:
+def reminder_letter(visit: Appointment, at: datetime) -> Letter:
+    """Return the letter that reminds of the visit."""
+    about = Subject.of(visit)
+    heading = gettext("Your visit is coming up")
     if about.dependent:
-        return gettext("A visit of %(name)s is coming up") % {"name": about.dependent}
-    return gettext("Your visit is coming up")
+        heading = gettext("A visit of %(name)s is coming up") % {"name": about.dependent}
+    return _standing(about, visit, at, gettext("Reminder: %(when)s, %(place)s"), heading)
 
 
 def _standing(
@@ -133,14 +140,11 @@ def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Lett
     heading = gettext("Your visit has moved")
     if about.dependent:
         heading = gettext("A visit of %(name)s has moved") % {"name": about.dependent}
-    if news.event.kind == AppointmentEvent.Kind.ZONE_CHANGED:
+    if news.keeps_wall_time:
         text = gettext(
             "The rules of the clocks there have changed. Your visit keeps its time by the clock at "
             "the location; a calendar may have shown another one."
         )
-        return _standing(about, visit, at, subject, heading, text)
-    if news.is_back:
-        text = gettext("We had told you that it was canceled. It takes place after all.")
         return _standing(about, visit, at, subject, heading, text)
     texts = []
     if news.moved_from:
