@@ -4,8 +4,8 @@ The queue of messages (`accounts.models.message`) knows no visit: the kinds of m
 stand in `appointment.messages`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -37,7 +37,9 @@ class Message:
     """A message ready to be sent. The subject holds no secret and no medical detail.
 
     `to`: an e-mail address, a telephone number (E.164) or the token of a device, by the channel.
-    `alternatives`: further forms of the text, as pairs of content and media type.
+    `also_to`: the tokens of the person's other devices. `alternatives`: further forms of the text,
+    as pairs of content and media type. `attachments`: name, content and media type of each.
+    `key`: the same at each try of a row; the queue sets it.
     """
 
     channel: str
@@ -45,6 +47,10 @@ class Message:
     subject: str
     text: str
     alternatives: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[tuple[str, bytes, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    also_to: tuple[str, ...] = ()
+    key: str = ""
 
 
 class PutOff(Exception):
@@ -72,10 +78,18 @@ class MessageKind:
     is_urgent = False
     is_limited = False
 
-    def compose(self, row: Any, at: datetime) -> Message | None:
-        """Return what to send for this row of the queue; None if there is no reason any more.
+    def channels(self, row: Any, at: datetime) -> tuple[str, ...]:
+        """Return the channels by which to send this row, of which no channel is known yet.
 
-        Raises PutOff, and Unreachable.
+        None of them if the person does not want this kind. Raises Unreachable if the person has
+        chosen some but is reached by none of them.
+        """
+        return (EMAIL,)
+
+    def compose(self, row: Any, at: datetime) -> Message | None:
+        """Return what to send by the row's channel; None if there is no reason any more.
+
+        A row without a channel is written as a mail. Raises PutOff, and Unreachable.
         """
         raise NotImplementedError
 
@@ -85,9 +99,3 @@ def kinds() -> dict[str, MessageKind]:
     """Map the name of each kind that this version knows to it."""
     found: list[Iterable[MessageKind]] = [import_string(path) for path in settings.MESSAGE_KINDS]
     return {kind.name: kind for each in found for kind in each}
-
-
-@cache
-def urgent_kinds() -> list[str]:
-    """Return the names of the kinds that go before the others."""
-    return [name for name, kind in kinds().items() if kind.is_urgent]
