@@ -167,7 +167,7 @@ def patient_sender() -> Callable[[datetime], int]:
             return 0
         sending = Round(at)
         sent = sending.run()
-        resumes_at = timezone.now() + AWAY_PAUSE if sending.away else None
+        resumes_at = sending.now + AWAY_PAUSE if sending.away else None
         return sent
 
     return send

@@ -63,7 +63,7 @@ class HttpChannel(Channel):
                 connection.request("POST", target, json.dumps(body), self._headers(message))
                 with connection.getresponse() as answer:
                     return self._receipt(answer)
-        except (ConnectionRefusedError, ssl.SSLError, ValueError) as error:
+        except (ConnectionRefusedError, ssl.SSLError, ValueError, http.client.InvalidURL) as error:
             raise NotSent(Trouble.SERVER_AWAY, type(error).__name__) from error
         except (OSError, http.client.HTTPException) as error:
             raise NotSent(Trouble.MAYBE_AWAY, type(error).__name__) from error
