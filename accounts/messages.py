@@ -40,8 +40,8 @@ class Message:
 
     `to`: an e-mail address, a telephone number (E.164) or the token of a device, by the channel.
     `also_to`: the tokens of the person's other devices. `alternatives`: further forms of the text,
-    as pairs of content and media type. `attachments`: name, content and media type of each. `key`:
-    the same in all tries of a row; the queue sets it.
+    as pairs of content and media type. `attachments`: name, content and media type of each.
+    `key`: the same at each try of a row; the queue sets it.
     """
 
     channel: str
@@ -110,9 +110,3 @@ def kinds() -> dict[str, MessageKind]:
 def chosen_kinds() -> dict[str, MessageKind]:
     """Map the names of the kinds whose channels people choose to them."""
     return {name: kind for name, kind in kinds().items() if kind.is_chosen}
-
-
-@cache
-def urgent_kinds() -> list[str]:
-    """Return the names of the kinds that go before the others."""
-    return [name for name, kind in kinds().items() if kind.is_urgent]

@@ -3,7 +3,7 @@
 from accounts.audit.models import AuditEvent
 from accounts.messages import MailKind
 from accounts.models.device import Device, KnownDevice
-from accounts.models.message import OutgoingMessage, delete_old_mail, send_due
+from accounts.models.message import OutgoingMessage
 from accounts.models.notification_choice import NotificationChoice
 from accounts.models.second_factor import SecondFactor
 from accounts.models.user import User, UserManager
@@ -18,6 +18,4 @@ __all__ = [
     "SecondFactor",
     "User",
     "UserManager",
-    "delete_old_mail",
-    "send_due",
 ]

@@ -12,6 +12,7 @@ from appointment.models.staged_import import StagedImport
 from appointment.models.waitlist import WaitlistEntry
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
 from appointment.models.work_list import WorkListItem
+from appointment.models.worker_heartbeat import WorkerHeartbeat
 
 __all__ = [
     "IN_LINE",
@@ -31,4 +32,5 @@ __all__ = [
     "WaitlistEntry",
     "WaitlistStatus",
     "WorkListItem",
+    "WorkerHeartbeat",
 ]

@@ -8,7 +8,7 @@ from extensions.db.indexes import AddIndexWhileWriting
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("accounts", "0023_languages_choices_and_push_tokens")]
+    dependencies = [("accounts", "0025_languages_choices_and_push_tokens")]
 
     operations = [
         AddIndexWhileWriting(

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0022_messages_by_due_time"),
+        ("accounts", "0024_messages_by_urgency"),
         migrations.swappable_dependency(settings.KNOX_TOKEN_MODEL),
     ]
 
