@@ -261,7 +261,7 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
 @extend_schema_serializer(
     examples=[OpenApiExample("Of an app", {"token": "dQw4w9WgXcQ:APA91b"}, request_only=True)]
 )
-class PushTokenSerializer(serializers.Serializer[Any]):
+class PushTokenSerializer(Serializer):
     """What the provider of push messages calls the app on the device."""
 
     token = TextField(

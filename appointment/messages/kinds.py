@@ -16,7 +16,7 @@ from appointment.messages.reach import Reach
 from appointment.models import Appointment, Offer
 from appointment.models.alternatives import with_alternatives
 from appointment.models.event import Status
-from doctor.models import Doctor, Location
+from doctor.models import Doctor, Location, TimeOff
 from doctor.wall_time import hours_before
 
 EVERYWHERE = SimpleNamespace(sites=None)  # other times may be at any location
@@ -171,16 +171,15 @@ def other_times(visit: Appointment, at: datetime) -> list[str]:
 
     Of the same doctor, or of those who share a specialty; the time of the visit itself is left out.
     """
-    [affected] = with_alternatives([visit], at, user=EVERYWHERE)
+    own = TimeOff(doctor=visit.doctor, starts_at=visit.starts_at, ends_at=visit.ends_at)
+    [affected] = with_alternatives([visit], at, user=EVERYWHERE, planned_leave=own)
     rows = affected.alternatives
     doctors = Doctor.objects.in_bulk({row["doctor"] for row in rows})
     places = Location.objects.in_bulk({row["location"] for row in rows})
     times = []
     for row in rows:
         starts_at = datetime.fromisoformat(row["starts_at"])
-        if (starts_at, row["doctor"]) != (visit.starts_at, visit.doctor_id):
-            doctor = doctors[row["doctor"]].name
-            times.append(time_text(starts_at, places[row["location"]], doctor))
+        times.append(time_text(starts_at, places[row["location"]], doctors[row["doctor"]].name))
     return times
 
 

@@ -18,14 +18,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture
-def noon(time_machine: Any) -> Any:
-    """Stand still at a noon, outside of the quiet hours."""
-    now = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
-    time_machine.move_to(now, tick=False)
-    return now
-
-
-@pytest.fixture
 def visit(patient: Patient, noon: Any) -> Any:
     patient.user.revise(email_verified_at=noon)
     return booked_by(patient, patient.user)
