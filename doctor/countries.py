@@ -9,6 +9,7 @@ from functools import cache
 import pycountry
 from babel import Locale, UnknownLocaleError
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 
 @cache
@@ -30,13 +31,15 @@ def subdivision_codes() -> frozenset[str]:
 def validate_country(code: str) -> None:
     """Raise ValidationError unless the code is one of ISO 3166-1, in capital letters."""
     if code not in country_names():
-        raise ValidationError("Use a code of ISO 3166-1, such as ES.", code="country")
+        raise ValidationError(gettext("Use a code of ISO 3166-1, such as ES."), code="country")
 
 
 def validate_subdivision(code: str) -> None:
     """Raise ValidationError unless the code is one of ISO 3166-2, in capital letters."""
     if code not in subdivision_codes():
-        raise ValidationError("Use a code of ISO 3166-2, such as ES-MD.", code="subdivision")
+        raise ValidationError(
+            gettext("Use a code of ISO 3166-2, such as ES-MD."), code="subdivision"
+        )
 
 
 @cache

@@ -4,13 +4,15 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from django.utils.translation import gettext_lazy as _
+
 from doctor.models.schedule import Schedule
 from doctor.models.slot import Slot, SlotQuerySet
 from doctor.wall_time import Span
 
-OTHER_SESSION = "The doctor has another session at that time."
-SKIPPED_BY_CLOCKS = "The clocks skip these hours on that day."
-KEPT_OVER = "Appointments outside these hours take up all of that time."
+OTHER_SESSION = _("The doctor has another session at that time.")
+SKIPPED_BY_CLOCKS = _("The clocks skip these hours on that day.")
+KEPT_OVER = _("Appointments outside these hours take up all of that time.")
 
 SkippedDay = tuple[date, str]  # a day without a session, and the reason
 
