@@ -142,6 +142,7 @@ lint: $(DEV)  ## check style, types, imports, migrations, deployment, the OpenAP
 	step "ruff check" $(BIN)/python -m ruff check .; \
 	step "ruff format" $(BIN)/python -m ruff format --check .; \
 	step "mypy" $(CHECKS) $(BIN)/python -m mypy; \
+	step "translations" $(BIN)/python -m tools.translations check; \
 	step "import contracts" $(BIN)/python $(BIN)/lint-imports --no-logo; \
 	step "migrations" $(CHECKS) $(BIN)/python manage.py makemigrations --check --dry-run; \
 	step "migration linter" env DEBUG= CACHE_URL= $(BIN)/python -m tests.lint_migrations; \

@@ -315,7 +315,9 @@ if PRODUCTION:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 
-LANGUAGE_CODE = "en-us"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LANGUAGE_CODE = environment.text("LANGUAGE_CODE", "en")
+LOCALE_PATHS = [BASE_DIR / "extensions" / "locale"]
 TIME_ZONE = "UTC"
 FORMAT_MODULE_PATH = "config.formats"
 USE_I18N = True
