@@ -8,18 +8,32 @@ from functools import cache
 
 import pycountry
 from babel import Locale, UnknownLocaleError
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
+
+from extensions.text import fold
+
+
+def country_names() -> dict[str, str]:
+    """Map the code of each country (ISO 3166-1 alpha-2) to its name in the language in use.
+
+    They are sorted by name.
+    """
+    return _country_names(get_language() or settings.LANGUAGE_CODE)
 
 
 @cache
-def country_names() -> dict[str, str]:
-    """Map the code of each country (ISO 3166-1 alpha-2) to its English name, sorted by name."""
+def _country_names(language: str) -> dict[str, str]:
+    locale = Locale.parse(language, sep="-")
+    translated = {} if locale.language == "en" else locale.territories
     names = {
-        country.alpha_2: getattr(country, "common_name", country.name)
+        country.alpha_2: translated.get(
+            country.alpha_2, getattr(country, "common_name", country.name)
+        )
         for country in pycountry.countries
     }
-    return dict(sorted(names.items(), key=lambda item: item[1]))
+    return dict(sorted(names.items(), key=lambda item: fold(item[1]) if translated else item[1]))
 
 
 @cache

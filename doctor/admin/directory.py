@@ -48,6 +48,7 @@ class LocationForm(PartialUpdateForm):
     country = forms.TypedChoiceField(
         choices=lambda: [("", "---------"), *country_names().items()],
         required=False,
+        label=_("Country"),
         empty_value=None,
         help_text=Location._meta.get_field("country").help_text,
     )

@@ -54,22 +54,18 @@ class WeeklyHoursForm(SlotLengthMixin, PastAwareForm):
     first = TypedDateField(
         required=False,
         label=_("Only from a date on"),
-        help_text=(
-            _(
-                "Empty: the change is for all days from tomorrow on. With a date, these hours end "
-                "the day before it, and new hours with what you change begin."
-            )
+        help_text=_(
+            "Empty: the change is for all days from tomorrow on. With a date, these hours end "
+            "the day before it, and new hours with what you change begin."
         ),
     )
 
     keep = forms.BooleanField(
         required=False,
         label=_("Keep booked times"),
-        help_text=(
-            _(
-                "Visits outside the new hours stay at their time and go to the work list. "
-                "Without it such a change is refused."
-            )
+        help_text=_(
+            "Visits outside the new hours stay at their time and go to the work list. "
+            "Without it such a change is refused."
         ),
     )
 

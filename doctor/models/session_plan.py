@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -77,7 +78,7 @@ class SessionPlan:
         """Map the (start, end) of each planned slot to its local date."""
         return {span: day for day, spans in self.spans.items() for span in spans}
 
-    def _skip(self, reason: str, days: list[date]) -> None:
-        self.skipped += [(day, reason) for day in days]
+    def _skip(self, reason: Any, days: list[date]) -> None:
+        self.skipped += [(day, str(reason)) for day in days]
         for day in days:
             del self.spans[day]
