@@ -7,117 +7,261 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('appointment', '0035_visits_of_a_patient'),
-        ('doctor', '0017_words_of_fields'),
-        ('patient', '0014_index_of_history_patient'),
+        ("appointment", "0035_visits_of_a_patient"),
+        ("doctor", "0017_words_of_fields"),
+        ("patient", "0014_index_of_history_patient"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.AlterModelOptions(
-            name='waitlistentry',
-            options={'ordering': ('pk',), 'verbose_name': 'waitlist entry', 'verbose_name_plural': 'waitlist entries'},
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='actor',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='actor'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='after_deadline',
-            field=models.BooleanField(db_default=False, default=False, help_text="Canceled or moved when the location's deadline for it had passed. Kept when the person is erased.", verbose_name='after deadline'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='at',
-            field=models.DateTimeField(default=django.utils.timezone.now, verbose_name='at'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='by',
-            field=models.CharField(choices=[('patient', 'Patient'), ('staff', 'Staff'), ('doctor', 'Doctor'), ('system', 'System')], default='system', max_length=7, verbose_name='by'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='detail',
-            field=models.CharField(blank=True, max_length=500, verbose_name='detail'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='from_status',
-            field=models.CharField(blank=True, choices=[('scheduled', 'Scheduled'), ('completed', 'Completed'), ('canceled', 'Canceled'), ('no_show', 'No-show')], max_length=9, verbose_name='from status'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='kind',
-            field=models.CharField(choices=[('booked', 'Booked'), ('amended', 'Amended'), ('canceled', 'Canceled'), ('completed', 'Completed'), ('no_show', 'No-show'), ('rescheduled', 'Rescheduled'), ('checked_in', 'Checked in'), ('zone_changed', 'Clocks changed'), ('undone', 'Undone'), ('kept', 'Kept as booked'), ('called', 'Called, no answer')], max_length=12, verbose_name='kind'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='to_status',
-            field=models.CharField(choices=[('scheduled', 'Scheduled'), ('completed', 'Completed'), ('canceled', 'Canceled'), ('no_show', 'No-show')], max_length=9, verbose_name='to status'),
-        ),
-        migrations.AlterField(
-            model_name='appointmentevent',
-            name='undoes',
-            field=models.CharField(blank=True, choices=[('checked_in', 'Checked in'), ('completed', 'Completed'), ('no_show', 'No-show'), ('canceled', 'Canceled')], db_default='', default='', help_text='What an event of the kind `undone` took back.', max_length=11, verbose_name='undoes'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='created_at',
-            field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='doctor',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waitlist_entries', to='doctor.doctor', verbose_name='doctor'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='end_time',
-            field=models.TimeField(blank=True, help_text='Latest end, on the clocks of the location; 00:00 is midnight after that day.', null=True, verbose_name='end time'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='first_date',
-            field=models.DateField(help_text='At the location of the visit.', verbose_name='first date'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='last_date',
-            field=models.DateField(help_text='At the location of the visit.', verbose_name='last date'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='patient',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='waitlist_entries', to='patient.patient', verbose_name='patient'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='replaces',
-            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='A visit of the patient: accepting an offer moves it. Only earlier times fit.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='replacing_entries', to='appointment.appointment', verbose_name='replaces'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='specialty',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waitlist_entries', to='doctor.specialty', verbose_name='specialty'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='start_time',
-            field=models.TimeField(blank=True, help_text='Not earlier, on the clocks of the location.', null=True, verbose_name='start time'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='status',
-            field=models.CharField(choices=[('waiting', 'Waiting'), ('offered', 'Offered'), ('accepted', 'Accepted'), ('declined', 'Declined'), ('expired', 'Expired')], default='waiting', editable=False, max_length=8, verbose_name='status'),
-        ),
-        migrations.AlterField(
-            model_name='waitlistentry',
-            name='weekday_bits',
-            field=models.PositiveSmallIntegerField(default=0, help_text='Bit n is weekday n, 0 is Monday; no bit is any day.', verbose_name='weekday bits'),
+        # In one operation: no column changes, and each operation would load all models again.
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AlterModelOptions(
+                    name="waitlistentry",
+                    options={
+                        "ordering": ("pk",),
+                        "verbose_name": "waitlist entry",
+                        "verbose_name_plural": "waitlist entries",
+                    },
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="actor",
+                    field=models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="after_deadline",
+                    field=models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        help_text="Canceled or moved when the location's deadline for it had passed. Kept when the person is erased.",
+                        verbose_name="after deadline",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="at"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="by",
+                    field=models.CharField(
+                        choices=[
+                            ("patient", "Patient"),
+                            ("staff", "Staff"),
+                            ("doctor", "Doctor"),
+                            ("system", "System"),
+                        ],
+                        default="system",
+                        max_length=7,
+                        verbose_name="by",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="detail",
+                    field=models.CharField(blank=True, max_length=500, verbose_name="detail"),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="from_status",
+                    field=models.CharField(
+                        blank=True,
+                        choices=[
+                            ("scheduled", "Scheduled"),
+                            ("completed", "Completed"),
+                            ("canceled", "Canceled"),
+                            ("no_show", "No-show"),
+                        ],
+                        max_length=9,
+                        verbose_name="from status",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="kind",
+                    field=models.CharField(
+                        choices=[
+                            ("booked", "Booked"),
+                            ("amended", "Amended"),
+                            ("canceled", "Canceled"),
+                            ("completed", "Completed"),
+                            ("no_show", "No-show"),
+                            ("rescheduled", "Rescheduled"),
+                            ("checked_in", "Checked in"),
+                            ("zone_changed", "Clocks changed"),
+                            ("undone", "Undone"),
+                            ("kept", "Kept as booked"),
+                            ("called", "Called, no answer"),
+                        ],
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="to_status",
+                    field=models.CharField(
+                        choices=[
+                            ("scheduled", "Scheduled"),
+                            ("completed", "Completed"),
+                            ("canceled", "Canceled"),
+                            ("no_show", "No-show"),
+                        ],
+                        max_length=9,
+                        verbose_name="to status",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="appointmentevent",
+                    name="undoes",
+                    field=models.CharField(
+                        blank=True,
+                        choices=[
+                            ("checked_in", "Checked in"),
+                            ("completed", "Completed"),
+                            ("no_show", "No-show"),
+                            ("canceled", "Canceled"),
+                        ],
+                        db_default="",
+                        default="",
+                        help_text="What an event of the kind `undone` took back.",
+                        max_length=11,
+                        verbose_name="undoes",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="created_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="created at"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="doctor",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waitlist_entries",
+                        to="doctor.doctor",
+                        verbose_name="doctor",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="end_time",
+                    field=models.TimeField(
+                        blank=True,
+                        help_text="Latest end, on the clocks of the location; 00:00 is midnight after that day.",
+                        null=True,
+                        verbose_name="end time",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="first_date",
+                    field=models.DateField(
+                        help_text="At the location of the visit.", verbose_name="first date"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="last_date",
+                    field=models.DateField(
+                        help_text="At the location of the visit.", verbose_name="last date"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="patient",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waitlist_entries",
+                        to="patient.patient",
+                        verbose_name="patient",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="replaces",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="A visit of the patient: accepting an offer moves it. Only earlier times fit.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="replacing_entries",
+                        to="appointment.appointment",
+                        verbose_name="replaces",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="specialty",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waitlist_entries",
+                        to="doctor.specialty",
+                        verbose_name="specialty",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="start_time",
+                    field=models.TimeField(
+                        blank=True,
+                        help_text="Not earlier, on the clocks of the location.",
+                        null=True,
+                        verbose_name="start time",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="status",
+                    field=models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("offered", "Offered"),
+                            ("accepted", "Accepted"),
+                            ("declined", "Declined"),
+                            ("expired", "Expired"),
+                        ],
+                        default="waiting",
+                        editable=False,
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="waitlistentry",
+                    name="weekday_bits",
+                    field=models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Bit n is weekday n, 0 is Monday; no bit is any day.",
+                        verbose_name="weekday bits",
+                    ),
+                ),
+            ]
         ),
     ]

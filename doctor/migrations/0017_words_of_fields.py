@@ -2,224 +2,426 @@
 
 import django.core.validators
 import django.db.models.deletion
-import doctor.wall_time
-import extensions.text
 from django.conf import settings
 from django.db import migrations, models
 
+import doctor.wall_time
+import extensions.text
+
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('doctor', '0016_keys_indexed_twice'),
+        ("doctor", "0016_keys_indexed_twice"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.AlterModelOptions(
-            name='doctor',
-            options={'ordering': ('last_name_key', 'first_name_key', 'pk'), 'verbose_name': 'doctor', 'verbose_name_plural': 'doctors'},
-        ),
-        migrations.AlterModelOptions(
-            name='schedule',
-            options={'ordering': ('date', 'start_time', 'pk'), 'verbose_name': 'session', 'verbose_name_plural': 'sessions'},
-        ),
-        migrations.AlterModelOptions(
-            name='slot',
-            options={'ordering': ('starts_at', 'pk'), 'verbose_name': 'time', 'verbose_name_plural': 'times'},
-        ),
-        migrations.AlterModelOptions(
-            name='weeklyhours',
-            options={'ordering': ('doctor', 'weekday', 'start_time', 'pk'), 'verbose_name': 'weekly hours', 'verbose_name_plural': 'weekly hours'},
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='accepts_patients',
-            field=models.BooleanField(default=True, help_text='Without it nobody can book; what is booked stays.', verbose_name='accepts patients'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='bio',
-            field=models.TextField(blank=True, max_length=4000, validators=[django.core.validators.MaxLengthValidator(4000)], verbose_name='bio'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='first_name',
-            field=models.CharField(blank=True, help_text='Empty for a person with one name.', max_length=150, validators=[extensions.text.validate_one_line], verbose_name='first name'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='languages',
-            field=models.ManyToManyField(blank=True, related_name='doctors', to='doctor.language', verbose_name='languages'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='last_name',
-            field=models.CharField(max_length=150, validators=[extensions.text.validate_one_line], verbose_name='last name'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='license_number',
-            field=models.CharField(max_length=50, validators=[extensions.text.validate_one_line], verbose_name='license number'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='specialties',
-            field=models.ManyToManyField(blank=True, related_name='doctors', to='doctor.specialty', verbose_name='specialties'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='title',
-            field=models.CharField(blank=True, help_text='As in Dr. or Prof.', max_length=50, validators=[extensions.text.validate_one_line], verbose_name='title'),
-        ),
-        migrations.AlterField(
-            model_name='doctor',
-            name='user',
-            field=models.OneToOneField(blank=True, help_text='The account the doctor signs in with, if any.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='doctor', to=settings.AUTH_USER_MODEL, verbose_name='user'),
-        ),
-        migrations.AlterField(
-            model_name='schedule',
-            name='capacity',
-            field=models.PositiveSmallIntegerField(default=1, help_text='Places at each time.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)], verbose_name='capacity'),
-        ),
-        migrations.AlterField(
-            model_name='schedule',
-            name='date',
-            field=models.DateField(help_text='At the location.', validators=[doctor.wall_time.validate_date], verbose_name='date'),
-        ),
-        migrations.AlterField(
-            model_name='schedule',
-            name='doctor',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='schedules', to='doctor.doctor', verbose_name='doctor'),
-        ),
-        migrations.AlterField(
-            model_name='schedule',
-            name='end_time',
-            field=models.TimeField(help_text='On the clocks of the location, the same day; 00:00 is midnight at its end.', verbose_name='end time'),
-        ),
-        migrations.AlterField(
-            model_name='schedule',
-            name='location',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='schedules', to='doctor.location', verbose_name='location'),
-        ),
-        migrations.AlterField(
-            model_name='schedule',
-            name='start_time',
-            field=models.TimeField(help_text='On the clocks of the location.', verbose_name='start time'),
-        ),
-        migrations.AlterField(
-            model_name='sitestaff',
-            name='location',
-            field=models.ForeignKey(help_text='As soon as one row exists, staff without a row see nothing, unless they have the permission to see all sites.', on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='doctor.location', verbose_name='location'),
-        ),
-        migrations.AlterField(
-            model_name='sitestaff',
-            name='user',
-            field=models.ForeignKey(db_index=False, help_text='A member of staff. One who works at several sites has a row for each.', limit_choices_to={'is_staff': True}, on_delete=django.db.models.deletion.PROTECT, related_name='site_memberships', to=settings.AUTH_USER_MODEL, verbose_name='user'),
-        ),
-        migrations.AlterField(
-            model_name='slot',
-            name='capacity',
-            field=models.PositiveIntegerField(help_text='Places.', verbose_name='capacity'),
-        ),
-        migrations.AlterField(
-            model_name='slot',
-            name='doctor',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='slots', to='doctor.doctor', verbose_name='doctor'),
-        ),
-        migrations.AlterField(
-            model_name='slot',
-            name='ends_at',
-            field=models.DateTimeField(verbose_name='ends at'),
-        ),
-        migrations.AlterField(
-            model_name='slot',
-            name='extra_places',
-            field=models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text='Places that staff have added to this time alone; they count in the capacity.', verbose_name='extra places'),
-        ),
-        migrations.AlterField(
-            model_name='slot',
-            name='location',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='slots', to='doctor.location', verbose_name='location'),
-        ),
-        migrations.AlterField(
-            model_name='slot',
-            name='starts_at',
-            field=models.DateTimeField(verbose_name='starts at'),
-        ),
-        migrations.AlterField(
-            model_name='slot',
-            name='taken',
-            field=models.PositiveIntegerField(default=0, editable=False, help_text='Places held.', verbose_name='taken'),
-        ),
-        migrations.AlterField(
-            model_name='timeoff',
-            name='doctor',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='time_off', to='doctor.doctor', verbose_name='doctor'),
-        ),
-        migrations.AlterField(
-            model_name='timeoff',
-            name='ends_at',
-            field=models.DateTimeField(verbose_name='ends at'),
-        ),
-        migrations.AlterField(
-            model_name='timeoff',
-            name='location',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='time_off', to='doctor.location', verbose_name='location'),
-        ),
-        migrations.AlterField(
-            model_name='timeoff',
-            name='reason',
-            field=models.CharField(blank=True, help_text='For staff alone.', max_length=500, verbose_name='reason'),
-        ),
-        migrations.AlterField(
-            model_name='timeoff',
-            name='starts_at',
-            field=models.DateTimeField(verbose_name='starts at'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='capacity',
-            field=models.PositiveSmallIntegerField(default=1, help_text='Places at each time.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)], verbose_name='capacity'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='doctor',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='weekly_hours', to='doctor.doctor', verbose_name='doctor'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='end_time',
-            field=models.TimeField(help_text='On the clocks of the location, the same day; 00:00 is midnight at its end.', verbose_name='end time'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='every_weeks',
-            field=models.PositiveSmallIntegerField(default=1, help_text='2 is every other week, counted from the first session.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(52)], verbose_name='every weeks'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='location',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='weekly_hours', to='doctor.location', verbose_name='location'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='start_time',
-            field=models.TimeField(help_text='On the clocks of the location.', verbose_name='start time'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='valid_from',
-            field=models.DateField(help_text='The first session is on the first such weekday on or after this date.', verbose_name='valid from'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='valid_until',
-            field=models.DateField(blank=True, help_text='Last date; empty: until further notice.', null=True, verbose_name='valid until'),
-        ),
-        migrations.AlterField(
-            model_name='weeklyhours',
-            name='weekday',
-            field=models.PositiveSmallIntegerField(choices=[(0, 'Monday'), (1, 'Tuesday'), (2, 'Wednesday'), (3, 'Thursday'), (4, 'Friday'), (5, 'Saturday'), (6, 'Sunday')], verbose_name='weekday'),
+        # In one operation: no column changes, and each operation would load all models again.
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AlterModelOptions(
+                    name="doctor",
+                    options={
+                        "ordering": ("last_name_key", "first_name_key", "pk"),
+                        "verbose_name": "doctor",
+                        "verbose_name_plural": "doctors",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="schedule",
+                    options={
+                        "ordering": ("date", "start_time", "pk"),
+                        "verbose_name": "session",
+                        "verbose_name_plural": "sessions",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="slot",
+                    options={
+                        "ordering": ("starts_at", "pk"),
+                        "verbose_name": "time",
+                        "verbose_name_plural": "times",
+                    },
+                ),
+                migrations.AlterModelOptions(
+                    name="weeklyhours",
+                    options={
+                        "ordering": ("doctor", "weekday", "start_time", "pk"),
+                        "verbose_name": "weekly hours",
+                        "verbose_name_plural": "weekly hours",
+                    },
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="accepts_patients",
+                    field=models.BooleanField(
+                        default=True,
+                        help_text="Without it nobody can book; what is booked stays.",
+                        verbose_name="accepts patients",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="bio",
+                    field=models.TextField(
+                        blank=True,
+                        max_length=4000,
+                        validators=[django.core.validators.MaxLengthValidator(4000)],
+                        verbose_name="bio",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="first_name",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="Empty for a person with one name.",
+                        max_length=150,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="first name",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="languages",
+                    field=models.ManyToManyField(
+                        blank=True,
+                        related_name="doctors",
+                        to="doctor.language",
+                        verbose_name="languages",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="last_name",
+                    field=models.CharField(
+                        max_length=150,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="last name",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="license_number",
+                    field=models.CharField(
+                        max_length=50,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="license number",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="specialties",
+                    field=models.ManyToManyField(
+                        blank=True,
+                        related_name="doctors",
+                        to="doctor.specialty",
+                        verbose_name="specialties",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="title",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="As in Dr. or Prof.",
+                        max_length=50,
+                        validators=[extensions.text.validate_one_line],
+                        verbose_name="title",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="doctor",
+                    name="user",
+                    field=models.OneToOneField(
+                        blank=True,
+                        help_text="The account the doctor signs in with, if any.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="doctor",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="schedule",
+                    name="capacity",
+                    field=models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="Places at each time.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                        verbose_name="capacity",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="schedule",
+                    name="date",
+                    field=models.DateField(
+                        help_text="At the location.",
+                        validators=[doctor.wall_time.validate_date],
+                        verbose_name="date",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="schedule",
+                    name="doctor",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="schedules",
+                        to="doctor.doctor",
+                        verbose_name="doctor",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="schedule",
+                    name="end_time",
+                    field=models.TimeField(
+                        help_text="On the clocks of the location, the same day; 00:00 is midnight at its end.",
+                        verbose_name="end time",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="schedule",
+                    name="location",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="schedules",
+                        to="doctor.location",
+                        verbose_name="location",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="schedule",
+                    name="start_time",
+                    field=models.TimeField(
+                        help_text="On the clocks of the location.", verbose_name="start time"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="sitestaff",
+                    name="location",
+                    field=models.ForeignKey(
+                        help_text="As soon as one row exists, staff without a row see nothing, unless they have the permission to see all sites.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="staff",
+                        to="doctor.location",
+                        verbose_name="location",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="sitestaff",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        help_text="A member of staff. One who works at several sites has a row for each.",
+                        limit_choices_to={"is_staff": True},
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="site_memberships",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="slot",
+                    name="capacity",
+                    field=models.PositiveIntegerField(help_text="Places.", verbose_name="capacity"),
+                ),
+                migrations.AlterField(
+                    model_name="slot",
+                    name="doctor",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="slots",
+                        to="doctor.doctor",
+                        verbose_name="doctor",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="slot",
+                    name="ends_at",
+                    field=models.DateTimeField(verbose_name="ends at"),
+                ),
+                migrations.AlterField(
+                    model_name="slot",
+                    name="extra_places",
+                    field=models.PositiveIntegerField(
+                        db_default=0,
+                        default=0,
+                        editable=False,
+                        help_text="Places that staff have added to this time alone; they count in the capacity.",
+                        verbose_name="extra places",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="slot",
+                    name="location",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="slots",
+                        to="doctor.location",
+                        verbose_name="location",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="slot",
+                    name="starts_at",
+                    field=models.DateTimeField(verbose_name="starts at"),
+                ),
+                migrations.AlterField(
+                    model_name="slot",
+                    name="taken",
+                    field=models.PositiveIntegerField(
+                        default=0, editable=False, help_text="Places held.", verbose_name="taken"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="timeoff",
+                    name="doctor",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="time_off",
+                        to="doctor.doctor",
+                        verbose_name="doctor",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="timeoff",
+                    name="ends_at",
+                    field=models.DateTimeField(verbose_name="ends at"),
+                ),
+                migrations.AlterField(
+                    model_name="timeoff",
+                    name="location",
+                    field=models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="time_off",
+                        to="doctor.location",
+                        verbose_name="location",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="timeoff",
+                    name="reason",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="For staff alone.",
+                        max_length=500,
+                        verbose_name="reason",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="timeoff",
+                    name="starts_at",
+                    field=models.DateTimeField(verbose_name="starts at"),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="capacity",
+                    field=models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="Places at each time.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                        verbose_name="capacity",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="doctor",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="weekly_hours",
+                        to="doctor.doctor",
+                        verbose_name="doctor",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="end_time",
+                    field=models.TimeField(
+                        help_text="On the clocks of the location, the same day; 00:00 is midnight at its end.",
+                        verbose_name="end time",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="every_weeks",
+                    field=models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="2 is every other week, counted from the first session.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(52),
+                        ],
+                        verbose_name="every weeks",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="location",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="weekly_hours",
+                        to="doctor.location",
+                        verbose_name="location",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="start_time",
+                    field=models.TimeField(
+                        help_text="On the clocks of the location.", verbose_name="start time"
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="valid_from",
+                    field=models.DateField(
+                        help_text="The first session is on the first such weekday on or after this date.",
+                        verbose_name="valid from",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="valid_until",
+                    field=models.DateField(
+                        blank=True,
+                        help_text="Last date; empty: until further notice.",
+                        null=True,
+                        verbose_name="valid until",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="weeklyhours",
+                    name="weekday",
+                    field=models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "Monday"),
+                            (1, "Tuesday"),
+                            (2, "Wednesday"),
+                            (3, "Thursday"),
+                            (4, "Friday"),
+                            (5, "Saturday"),
+                            (6, "Sunday"),
+                        ],
+                        verbose_name="weekday",
+                    ),
+                ),
+            ]
         ),
     ]
