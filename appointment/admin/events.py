@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
@@ -89,7 +89,10 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
     def change(self, event: AppointmentEvent) -> SafeString:
         """Return what happened, and the change of status if there is one."""
         was, became = event.get_from_status_display(), event.get_to_status_display()
-        named = {"before": was or gettext("new"), "after": became}
+        named = {
+            "before": was or pgettext("a visit without an earlier status", "new"),
+            "after": became,
+        }
         change = gettext("%(before)s to %(after)s") % named if was != became else ""
         return two_lines(event.get_kind_display(), change)
 

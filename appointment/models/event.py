@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.fields import name_that_day
 from doctor.models.site_staff import SiteQuerySet
@@ -88,7 +89,7 @@ class AppointmentEvent(InsertOnlyModel):
         "appointment.Appointment", models.CASCADE, related_name="events", verbose_name=_("visit")
     )
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
-    at = models.DateTimeField(_("at"), default=timezone.now)
+    at = models.DateTimeField(pgettext_lazy("an event", "at"), default=timezone.now)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,  # the event keeps the key of a deleted account
