@@ -13,7 +13,7 @@ class Login:
     """A demo account; `sees` says what its user can see."""
 
     email: str
-    sees: Any  # a lazy text
+    sees: Any
 
 
 ADMIN = Login("admin@example.com", _("the desk, and all records in the admin"))
