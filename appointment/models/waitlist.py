@@ -280,7 +280,7 @@ class WaitlistEntry(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Entry {self.pk}"  # no name: the admin logs it
+        return gettext("Entry %(number)s") % {"number": self.pk}  # no name: the admin logs it
 
     # --- Verbs ---
 

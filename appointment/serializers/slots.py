@@ -10,6 +10,7 @@ from rest_framework import serializers
 from appointment.models import Appointment
 from doctor.models.booking_rules import REASONS
 from doctor.serializers import SLOT, SlotSerializer
+from extensions.error_params import Code
 from extensions.rest.fields import QueryBooleanField
 from extensions.rest.serializers import Serializer
 
@@ -89,8 +90,9 @@ class SlotsQuerySerializer(Serializer):
         default = min(datetime.timedelta(days=DEFAULT_DAYS - 1), datetime.date.max - first)
         last = query.get("date") or query.get("to") or first + default
         if not 0 <= (last - first).days <= MAX_DAYS_AFTER_FIRST:
-            limit = gettext("Use a date from the first date to %(days)s days after it.")
-            raise serializers.ValidationError({"to": limit % {"days": MAX_DAYS_AFTER_FIRST}})
+            named = {"days": MAX_DAYS_AFTER_FIRST}
+            limit = gettext("Use a date from the first date to %(days)s days after it.") % named
+            raise serializers.ValidationError({"to": limit}, Code("invalid", **named))
         return first, last
 
 
