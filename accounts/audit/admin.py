@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.models import RARE_ACTIONS, AuditEvent
@@ -243,7 +243,7 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         row = "" if event.object_id is None else f" {event.object_id}"
         return two_lines(action, f"{self.of(event)}{row}")
 
-    @admin.display(description=_("of"))
+    @admin.display(description=pgettext_lazy("what an event is about", "of"))
     def of(self, event: AuditEvent) -> str:
         """Return the kind of the row in the words of staff, or the page of the desk."""
         try:

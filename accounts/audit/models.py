@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
@@ -139,7 +139,7 @@ class AuditEvent(models.Model):
         ALLOWED = "allowed", _("Allowed")
         DENIED = "denied", _("Denied")
 
-    at = models.DateTimeField(_("at"), default=timezone.now)
+    at = models.DateTimeField(pgettext_lazy("instant", "at"), default=timezone.now)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
@@ -111,7 +111,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     # --- Fields ---
 
-    @admin.display(description=_("by"), empty_value="-")
+    @admin.display(description=pgettext_lazy("who acted", "by"), empty_value="-")
     def who(self, access: EmergencyAccess) -> str:
         """Return the name of the user who began the access."""
         return display_name(access.user_id, access.user_name, access.user)

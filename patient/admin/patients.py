@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
@@ -176,7 +176,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
     @admin.display(description="", empty_value="")
     def deceased(self, patient: Patient) -> str:
         """Return the mark of a person who is marked deceased."""
-        return gettext("deceased") if patient.is_deceased else ""
+        return pgettext("mark of a person", "deceased") if patient.is_deceased else ""
 
     @admin.display(description=_("family"))
     def family(self, patient: Patient) -> SafeString | str:

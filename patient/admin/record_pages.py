@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import has_a_site, may_view_accounts
@@ -140,6 +140,7 @@ class RecordPagesMixin(DomainActionAdmin):
         return {
             "other": other,
             "rows": [*rows, self._accounts(request, patient, other)],
+            "no_account": pgettext("account", "none"),
             "differing": [_label(name) for name in differing_identity(patient, other)],
             "moves": self.merge_moves(patient, other),
             "obstacles": self.merge_obstacles(request, patient, other),
@@ -150,7 +151,9 @@ class RecordPagesMixin(DomainActionAdmin):
         """Return the row of the accounts: addresses, or for most staff whether there is one."""
         named = may_view_accounts(request)
         kept, gone = (
-            (str(each.user) if named else gettext("yes")) if each.user else gettext("none")
+            (str(each.user) if named else gettext("yes"))
+            if each.user
+            else pgettext("account", "none")
             for each in pair
         )
         return gettext("account"), kept, gone, pair[0].user is None and pair[1].user is not None
