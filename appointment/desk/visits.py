@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from appointment.admin.forms import ReasonField
@@ -46,9 +46,9 @@ IS_MOVED_FROM = _("%(person)s is moved from %(start)s: %(visit)s.")
 IS_CANCELED = _("%(person)s is canceled: %(visit)s.")
 WAS_CANCELED = _("%(person)s was already canceled: %(visit)s.")
 # What the panel asks where a reason is needed: the label of the field, and the button.
-CANCEL_ANYWAY = _("Cancel anyway because"), _("Cancel")
-MOVE_ANYWAY = _("Move anyway because"), _("Move")
-UNDO_ANYWAY = _("Undo anyway because"), _("Undo")
+CANCEL_ANYWAY = _("Cancel anyway because"), pgettext_lazy("button", "Cancel")
+MOVE_ANYWAY = _("Move anyway because"), pgettext_lazy("button", "Move")
+UNDO_ANYWAY = _("Undo anyway because"), pgettext_lazy("button", "Undo")
 
 
 class VisitAction(VisitPanel):
