@@ -11,7 +11,12 @@ from accounts.fields import EmailField, fold_email, validate_address
 from accounts.models import Device, User
 from accounts.models.user import check_new_password
 from extensions.rest.fields import TextField
-from extensions.rest.serializers import TEXT_FIELD_MAPPING, PartialUpdateSerializer
+from extensions.rest.serializers import (
+    TEXT_FIELD_MAPPING,
+    ModelSerializer,
+    PartialUpdateSerializer,
+    Serializer,
+)
 
 USER = {
     "id": 7,
@@ -102,7 +107,7 @@ class FoldedEmailField(serializers.EmailField):
         )
     ]
 )
-class RegistrationSerializer(serializers.ModelSerializer[User]):
+class RegistrationSerializer(ModelSerializer[User]):
     """What a new account needs."""
 
     serializer_field_mapping = {**TEXT_FIELD_MAPPING, EmailField: FoldedEmailField}
@@ -132,7 +137,7 @@ class RegistrationSerializer(serializers.ModelSerializer[User]):
         )
     ]
 )
-class LoginSerializer(serializers.Serializer[Any]):
+class LoginSerializer(Serializer):
     """An address and its password."""
 
     email = TextField(max_length=254)
@@ -147,7 +152,7 @@ class LoginSerializer(serializers.Serializer[Any]):
         )
     ]
 )
-class PasswordChangeSerializer(serializers.Serializer[Any]):
+class PasswordChangeSerializer(Serializer):
     """The current password and the new one."""
 
     old_password = TextField(**PASSWORD)
@@ -161,7 +166,7 @@ class PasswordChangeSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(
     examples=[OpenApiExample("By the mailed code", {"token": MAILED}, request_only=True)]
 )
-class VerificationSerializer(serializers.Serializer[Any]):
+class VerificationSerializer(Serializer):
     """The token of the mail. A signed-in user who sends no token asks for the mail again."""
 
     token = TextField(max_length=200, required=False, allow_blank=True)
@@ -175,7 +180,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(
     examples=[OpenApiExample("A forgotten password", {"email": "ana@example.com"})]
 )
-class PasswordResetSerializer(serializers.Serializer[Any]):
+class PasswordResetSerializer(Serializer):
     """The address of the account whose password is forgotten."""
 
     email = FoldedEmailField(max_length=254)
@@ -186,7 +191,7 @@ class PasswordResetSerializer(serializers.Serializer[Any]):
         OpenApiExample("A new one", {"token": MAILED, "new_password": DEMO}),
     ]
 )
-class NewPasswordSerializer(serializers.Serializer[Any]):
+class NewPasswordSerializer(Serializer):
     """The token of the mail and the new password."""
 
     token = TextField(max_length=200)
@@ -194,7 +199,7 @@ class NewPasswordSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Delete the account", {"password": DEMO})])
-class PasswordSerializer(serializers.Serializer[Any]):
+class PasswordSerializer(Serializer):
     """The password in use, to show that it is its owner who asks."""
 
     password = TextField(**PASSWORD)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import translation
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from drf_spectacular.generators import SchemaGenerator
@@ -45,6 +46,7 @@ class DocumentView(SpectacularAPIView):
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
         response = HttpResponse(content, content_type=f"{renderer.media_type}{charset}")
         response["ETag"] = etag
+        response["Content-Language"] = "en"
         response["Content-Disposition"] = f'inline; filename="{TITLE}.{renderer.format}"'
         return get_conditional_response(request._request, etag, response=response)
 
@@ -71,5 +73,6 @@ def _rendered(format_name: str) -> tuple[bytes, str]:
 
 @cache
 def built() -> Any:
-    """Build the document of all operations, so that it is the same for every caller."""
-    return SchemaGenerator().get_schema(request=None, public=True)
+    """Build the document of all operations, so that it is the same for every caller: in English."""
+    with translation.override("en"):
+        return SchemaGenerator().get_schema(request=None, public=True)

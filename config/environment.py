@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -55,6 +56,15 @@ def number(name: str, default: int) -> int:
     if not value.isdecimal():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
     return int(value)
+
+
+def one_of(name: str, choices: Iterable[str]) -> str:
+    """Return one of the choices, by default the first; raises ImproperlyConfigured for another."""
+    known = list(choices)
+    value = text(name, known[0])
+    if value not in known:
+        raise ImproperlyConfigured(f"{name} is one of {', '.join(known)}, not {value!r}.")
+    return value
 
 
 def networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:

@@ -9,6 +9,7 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware import common
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import Throttled
 
 from accounts.audit.context import ADMIN, RequestContext, use_context
@@ -23,7 +24,7 @@ from extensions.rest.throttling import client_address, count_call
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORMS = ("/admin/", "/api-auth/")
 METHODS_OF_FORMS = ("GET", "HEAD", "POST")
-PLAIN = "Use https: plain http is refused here, since others can read it on the way."
+PLAIN = _("Use https: plain http is refused here, since others can read it on the way.")
 CHARSETS = ("utf-8", "ascii", "iso8859-1")
 
 

@@ -14,7 +14,7 @@ SENTENCES = {
     "validation_error": "Some fields are missing or wrong.",
     "throttled": "Request was throttled.",
 }
-FAULT = {"field": "a_field", "code": "required", "detail": "This field is required."}
+FAULT = {"field": "a_field", "code": "required", "detail": "This field is required.", "params": {}}
 FURTHER_MEMBERS: dict[str, dict[str, Any]] = {
     "validation_error": {"errors": [FAULT]},
     "slot_full": {"alternatives": [FOUND_SLOT]},
@@ -83,7 +83,7 @@ def _add_example(registry: ComponentRegistry, status: int, code: str) -> dict[st
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": SENTENCES.get(code) or DETAILS.get(status, title),
+        "detail": SENTENCES.get(code) or str(DETAILS.get(status, title)),
         "instance": "/api/appointment/book/12/",
         "code": code,
         **FURTHER_MEMBERS.get(code, {}),

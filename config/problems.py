@@ -11,6 +11,8 @@ from django.core import exceptions as django
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from django.utils.encoding import escape_uri_path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import exceptions as drf
 from rest_framework import serializers
@@ -20,6 +22,7 @@ from accounts.exceptions import CredentialsChanged, Throttled
 from appointment.exceptions import IdempotencyKeyReused
 from doctor.serializers import FoundSlotSerializer
 from extensions.db.retry import is_conflict, is_outage
+from extensions.error_params import public_params
 from extensions.exceptions import DomainError
 
 logger = logging.getLogger("config.problems")
@@ -42,24 +45,29 @@ CODES = {
     503: "unavailable",
 }
 DETAILS = {
-    400: "The request cannot be read.",
-    401: "Authentication credentials were not provided.",
-    403: "You do not have permission to do this.",
-    404: "Not found.",
-    413: "The body is larger than 512 KiB.",
-    422: "This Idempotency-Key was used for another request.",
-    500: "Something went wrong here. It has been logged.",
-    503: "The database is out of reach or busy. Try again in a moment.",
+    400: _("The request cannot be read."),
+    401: _("Authentication credentials were not provided."),
+    403: _("You do not have permission to do this."),
+    404: _("Not found."),
+    405: _("Method Not Allowed"),
+    406: _("Not Acceptable"),
+    413: _("The body is larger than 512 KiB."),
+    415: _("Unsupported Media Type"),
+    422: _("This Idempotency-Key was used for another request."),
+    429: _("Too Many Requests"),
+    500: _("Something went wrong here. It has been logged."),
+    503: _("The database is out of reach or busy. Try again in a moment."),
 }
 # In place of the library's sentence, which quotes what the client sent, perhaps a password.
-NEUTRAL_DETAILS = {"invalid_choice": "This is not one of the choices."}
+NEUTRAL_DETAILS = {"invalid_choice": _("This is not one of the choices.")}
 
 
 @dataclass(frozen=True)
 class Problem:
     """The content of an RFC 9457 problem; `extra`: further members of the document.
 
-    An empty `code` or `detail` stands for that of the status in CODES and DETAILS.
+    An empty `code` or `detail` stands for that of the status in CODES and DETAILS. `detail` is in
+    the language of the answer; `title` is the phrase of HTTP, which is the same in all languages.
     """
 
     status: int
@@ -74,7 +82,7 @@ class Problem:
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
-            "detail": self.detail or DETAILS.get(self.status, HTTPStatus(self.status).phrase),
+            "detail": str(self.detail or DETAILS.get(self.status, HTTPStatus(self.status).phrase)),
             "instance": escape_uri_path(request.path),
             "code": self.code or CODES.get(self.status, "error"),
             **self.extra,
@@ -150,14 +158,14 @@ def retry_after(seconds: float | None) -> dict[str, str]:
     return {"Retry-After": str(max(1, math.ceil(seconds or 0)))}
 
 
-def validation_problem(errors: Iterator[dict[str, str]]) -> Problem:
+def validation_problem(errors: Iterator[dict[str, Any]]) -> Problem:
     """Return a problem that lists the fields that are wrong."""
-    detail = "Some fields are missing or wrong."
+    detail = gettext("Some fields are missing or wrong.")
     return Problem(400, "validation_error", detail, extra={"errors": list(errors)})
 
 
-def serializer_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Yield field, code and detail of each error in REST framework's nested details.
+def serializer_errors(details: Any, path: str = "") -> Iterator[dict[str, Any]]:
+    """Yield field, code, detail and params of each error in REST framework's nested details.
 
     `path`: the dotted name of the field that `details` belong to.
     """
@@ -165,28 +173,32 @@ def serializer_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
         for entry in details:
             yield from serializer_errors(entry, path)
     elif isinstance(details.get("message"), str):
-        yield {
-            "field": path or "non_field_errors",
-            "code": details["code"] or "invalid",  # a form's own error may have none
-            "detail": NEUTRAL_DETAILS.get(details["code"], details["message"]),
-        }
+        code = details["code"] or "invalid"  # a form's own error may have none
+        yield field_error(path, code, details["message"], getattr(code, "params", {}))
     else:
         for name, entries in details.items():
             yield from serializer_errors(entries, f"{path}.{name}" if path else str(name))
 
 
-def model_errors(error: django.ValidationError) -> Iterator[dict[str, str]]:
-    """Yield field, code and detail of each error that Django's validation of a model found."""
+def model_errors(error: django.ValidationError) -> Iterator[dict[str, Any]]:
+    """Yield field, code, detail and params of each error that a model or a form of Django found."""
     by_field = hasattr(error, "error_dict")
     fields = error.error_dict if by_field else {django.NON_FIELD_ERRORS: error.error_list}
     for name, faults in fields.items():
-        shown = "non_field_errors" if name == django.NON_FIELD_ERRORS else name
+        path = "" if name == django.NON_FIELD_ERRORS else name
         for fault in faults:
-            yield {
-                "field": shown,
-                "code": fault.code or "invalid",
-                "detail": NEUTRAL_DETAILS.get(fault.code or "", " ".join(fault.messages)),
-            }
+            params = public_params(fault.code, fault.params)
+            yield field_error(path, fault.code or "invalid", " ".join(fault.messages), params)
+
+
+def field_error(path: str, code: str, detail: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Return what is wrong with one field; a client that words it itself needs no `detail`."""
+    return {
+        "field": path or "non_field_errors",
+        "code": str(code),
+        "detail": str(NEUTRAL_DETAILS.get(code, detail)),
+        "params": params,
+    }
 
 
 # The first row that matches decides, so a subclass stands before its base class.
@@ -216,7 +228,11 @@ class FieldProblemSerializer(serializers.Serializer[Any]):
 
     field = serializers.CharField()
     code = serializers.CharField()
-    detail = serializers.CharField()
+    detail = serializers.CharField(help_text="A sentence in the language of the answer.")
+    params = serializers.DictField(
+        help_text="What the sentence names, for a client that words it itself: a limit by the name "
+        'that is also its code, such as {"max_length": 500}. Empty where the code says all.',
+    )
 
 
 @extend_schema_serializer(

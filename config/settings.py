@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "config.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.languages.LanguageMiddleware",
     "config.headers.NoStoreMiddleware",
     "config.headers.ContentSecurityPolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -297,6 +298,7 @@ if PRODUCTION:
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
+    LANGUAGE_COOKIE_SECURE = True
     SESSION_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-sessionid"  # browsers accept it from this host over https only
     CSRF_COOKIE_SECURE = True
@@ -315,8 +317,12 @@ if PRODUCTION:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 
+# Each has catalogs (docs/translating.md) and formats of its own.
 LANGUAGES = [("en", "English"), ("es", "Español")]
-LANGUAGE_CODE = environment.text("LANGUAGE_CODE", "en")
+LANGUAGE_CODE = environment.one_of("LANGUAGE_CODE", dict(LANGUAGES))  # where nothing else is asked
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [BASE_DIR / "extensions" / "locale"]
 TIME_ZONE = "UTC"
 FORMAT_MODULE_PATH = "config.formats"

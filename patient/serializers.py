@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.models import AuditEvent
 from extensions.db.fields import validate_language_tag
 from extensions.rest.fields import OPTIONAL_KEY, OptionalChoiceField, OptionalTextField, TextField
-from extensions.rest.serializers import PartialUpdateSerializer, RowSerializer
+from extensions.rest.serializers import PartialUpdateSerializer, RowSerializer, Serializer
 from patient.models import MedicalHistory, Patient
 
 PROFILE_EXAMPLE = {
@@ -98,7 +98,7 @@ class DependentSerializer(PatientSerializer):
         OpenApiExample("A code", {"code": "7KQ2-M9XD", "date_of_birth": "1951-04-24"}),
     ]
 )
-class ClaimSerializer(serializers.Serializer[Any]):
+class ClaimSerializer(Serializer):
     """A code that the reception gave, and the date of birth of the person it is for."""
 
     code = TextField(

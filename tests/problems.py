@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import Resolver404, resolve
 
+from extensions.rest.serializers import LIMITS
 from tests.answers import faults
 from tests.routes import template_of
 
@@ -48,6 +49,9 @@ def assert_documented(response: Any) -> None:
 def assert_invalid(response: Any, *fields: str) -> dict[str, Any]:
     """Assert that the answer is 400 and blames exactly these fields. Return code by field."""
     errors = assert_problem(response, 400, "validation_error")["errors"]
-    assert all(set(error) == {"field", "code", "detail"} for error in errors)
+    for error in errors:
+        assert set(error) == {"field", "code", "detail", "params"}
+        limits = {error["code"]} & set(LIMITS)  # each comes with the limit, by the same name
+        assert limits <= set(error["params"]), error
     assert {error["field"] for error in errors} == set(fields), errors
     return {error["field"]: error["code"] for error in errors}

@@ -42,7 +42,7 @@ KEYWORDS: dict[str, Any] = {
 MARK = "Translators:"  # begins a comment for translators, on the line above the text
 # CLDR has a third form for whole millions, which no count of a clinic reaches.
 PLURAL_FORMS = {"es": "nplurals=2; plural=(n != 1);"}
-PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|(?<!\{)\{(\w+)\}")
+PLACEHOLDER = re.compile(r"%\((\w+)\)[^a-zA-Z]*[a-zA-Z]|\{(\w*(?::\w*)?)\}")
 TAG = re.compile(r"</?[a-z][a-z0-9]*")
 
 

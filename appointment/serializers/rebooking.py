@@ -13,7 +13,7 @@ from doctor.models import Doctor, Location, TimeOff
 from doctor.serializers import FOUND_SLOT, FoundSlotSerializer
 from doctor.serializers.fields import SiteKeyField
 from extensions.rest.fields import KEY, InstantField, QueryBooleanField, TextField
-from extensions.rest.serializers import TEXT_FIELD_MAPPING, one_of
+from extensions.rest.serializers import TEXT_FIELD_MAPPING, ModelSerializer, Serializer, one_of
 
 # A PUT that leaves the field out sets it to null.
 NULL_BY_DEFAULT: dict[str, Any] = {"allow_null": True, "default": None}
@@ -35,7 +35,7 @@ AFFECTED_EXAMPLE = {
 }
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class PreviewSerializer(Serializer):
     """The query parameter `preview`."""
 
     preview = QueryBooleanField(
@@ -62,7 +62,7 @@ class LeaveInstantField(InstantField):
         ),
     ]
 )
-class TimeOffSerializer(serializers.ModelSerializer[TimeOff]):
+class TimeOffSerializer(ModelSerializer[TimeOff]):
     """Leave of a doctor or closure of a location; give exactly one of the two."""
 
     serializer_field_mapping = TEXT_FIELD_MAPPING
@@ -187,7 +187,7 @@ class RebookingSerializer(AffectedAppointmentSerializer):
 @extend_schema_serializer(
     examples=[OpenApiExample("Why", {"reason": "The doctor comes for this patient."})]
 )
-class KeepSerializer(serializers.Serializer[Any]):
+class KeepSerializer(Serializer):
     """Keep a visit as booked."""
 
     reason = TextField(max_length=500, help_text="Why the visit takes place all the same.")

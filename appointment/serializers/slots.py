@@ -10,6 +10,7 @@ from appointment.models import Appointment
 from doctor.models.booking_rules import REASONS
 from doctor.serializers import SLOT, SlotSerializer
 from extensions.rest.fields import QueryBooleanField
+from extensions.rest.serializers import Serializer
 
 DEFAULT_DAYS = 14
 MAX_DAYS_AFTER_FIRST = 62
@@ -18,7 +19,7 @@ MOVE_REASONS = ("not_cancelable", "checked_in", "cancel_deadline_passed")
 ANSWER_EXAMPLE = {"doctor": 3, "from": "2026-11-23", "to": "2026-12-06"}
 
 
-class SlotsQuerySerializer(serializers.Serializer[Any]):
+class SlotsQuerySerializer(Serializer):
     """The query of a doctor's slots. Dates are dates at the location."""
 
     to = serializers.DateField(

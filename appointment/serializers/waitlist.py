@@ -15,7 +15,7 @@ from doctor.serializers import FOUND_SLOT
 from doctor.serializers.directory import SpecialtyNameSerializer
 from doctor.wall_time import ends_after
 from extensions.rest.fields import KEY, OPTIONAL_KEY, TextField, ZonedDateTimeField
-from extensions.rest.serializers import one_of
+from extensions.rest.serializers import ModelSerializer, Serializer, one_of
 from patient.serializers import PatientNameSerializer
 
 CRITERIA_EXAMPLE = {
@@ -121,7 +121,7 @@ class FromDateMixin(serializers.BaseSerializer[Any]):
         return named
 
 
-class WaitlistJoinSerializer(FromDateMixin, serializers.Serializer[Any]):
+class WaitlistJoinSerializer(FromDateMixin, Serializer):
     """Wait for a doctor or a specialty, from one date to another."""
 
     doctor = PrimaryKeyRelatedField[Any](
@@ -217,7 +217,7 @@ WAITLIST_BODY = one_of("WaitlistJoin", DoctorWaitSerializer, SpecialtyWaitSerial
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Somebody in line", ENTRY_EXAMPLE)])
-class WaitlistEntrySerializer(FromDateMixin, serializers.ModelSerializer[WaitlistEntry]):
+class WaitlistEntrySerializer(FromDateMixin, ModelSerializer[WaitlistEntry]):
     """A waitlist entry, read-only, with its present status, position and offer."""
 
     # `appointment.models.offer.with_state` adds these three to the rows.

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from doctor.models import Doctor, Location, Schedule
 from doctor.serializers.fields import SiteKeyField
 from extensions.rest.fields import StrictBooleanField
+from extensions.rest.serializers import ModelSerializer
 
 SLOT = {
     "id": 4711,
@@ -42,7 +43,7 @@ SCHEDULE = {
         ),
     ]
 )
-class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
+class ScheduleSerializer(ModelSerializer[Schedule]):
     """A session of a doctor on one day."""
 
     doctor = SiteKeyField(

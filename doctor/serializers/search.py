@@ -11,6 +11,7 @@ from doctor.models.search import SlotSearch
 from doctor.pagination import Cursor
 from doctor.serializers.calendar import FOUND_SLOT, SlotSerializer
 from extensions.rest.filters import MAX_PAGE_SIZE, PAGE_SIZE, positive_integer
+from extensions.rest.serializers import Serializer
 
 NEXT = "https://clinic.example/api/doctor/slots/?cursor=MTc5NjExMjAwMDAwMDAwMHw0NzExfG4"
 
@@ -41,7 +42,7 @@ class CursorField(TextField):
             raise serializers.ValidationError("Use a link of another page.") from error
 
 
-class SearchSerializer(serializers.Serializer[Any]):
+class SearchSerializer(Serializer):
     """The criteria of a search; one that is left out matches anything."""
 
     specialty = serializers.IntegerField(required=False, help_text="Id of a specialty.")

@@ -10,7 +10,7 @@ from doctor.models import Doctor, Location, WeeklyHours
 from doctor.models.hours_preview import HoursPreview, preview_change
 from doctor.serializers.fields import SiteKeyField
 from extensions.rest.fields import QueryBooleanField
-from extensions.rest.serializers import one_of
+from extensions.rest.serializers import ModelSerializer, Serializer, one_of
 
 HOURS = {
     "doctor": 3,
@@ -36,7 +36,7 @@ FROM = (
 )
 
 
-class HoursPreviewQuerySerializer(serializers.Serializer[Any]):
+class HoursPreviewQuerySerializer(Serializer):
     """The query parameter `preview`."""
 
     preview = QueryBooleanField(
@@ -63,7 +63,7 @@ class KeepSerializer(HoursPreviewQuerySerializer):
         OpenApiExample("Weekly hours", {"id": 12, **HOURS}, response_only=True),
     ]
 )
-class WeeklyHoursSerializer(serializers.ModelSerializer[WeeklyHours]):
+class WeeklyHoursSerializer(ModelSerializer[WeeklyHours]):
     """The hours of a doctor at a location, every n-th week on one weekday."""
 
     doctor = SiteKeyField(

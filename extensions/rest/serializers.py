@@ -11,12 +11,15 @@ from zoneinfo import ZoneInfo
 from django.db import models
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from extensions.db.models import PartialUpdateModel
+from extensions.error_params import Code
 from extensions.rest.fields import TextField, ZonedDateTimeField, in_seconds
 
 Row = TypeVar("Row", bound=PartialUpdateModel)
+ModelRow = TypeVar("ModelRow", bound=models.Model)
 
 # Fields whose columns hold what JSON shows.
 WRITTEN_AS_THEY_ARE = (
@@ -33,12 +36,61 @@ TEXT_FIELD_MAPPING: dict[Any, Any] = {
 }
 
 
+# Options of fields that are also the codes of the errors about them.
+LIMITS = ("max_length", "min_length", "max_value", "min_value")
+
+
+class LimitsMixin(serializers.Serializer[Any]):
+    """Say the limit of a field in an error about it, as the params of its code.
+
+    The sentence is made again: REST framework keeps that of a field which requests share in the
+    language of the first one.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the validated values; raises ValidationError with the limits."""
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            faults = cast(dict[str, Any], error.detail)
+            for name in faults:
+                faults[name] = _with_limits(faults[name], self.fields.get(name))
+            raise
+
+
+def _with_limits(faults: Any, field: Any) -> Any:
+    """Return the errors of a field, or of the entries of a list by their places, with limits."""
+    if isinstance(faults, list):
+        return [_with_limit(fault, field) for fault in faults]
+    if isinstance(field, serializers.ListField):
+        return {place: _with_limits(faults[place], field.child) for place in faults}
+    return faults
+
+
+def _with_limit(fault: Any, field: Any) -> Any:
+    """Return the error with its limit, if it is about one of the field's."""
+    code = getattr(fault, "code", "")
+    limit = getattr(field, code, None) if code in LIMITS else None
+    if limit is None:
+        return fault
+    sentence = str(field.error_messages[code]).format(**{code: limit})
+    return ErrorDetail(sentence, Code(code, **{code: limit}))
+
+
+class Serializer(LimitsMixin, serializers.Serializer[Any]):
+    """A body or a query that a client sends."""
+
+
+class ModelSerializer(LimitsMixin, serializers.ModelSerializer[ModelRow]):
+    """A row that a client sends."""
+
+
 def one_of(component: str, *serializers: Any) -> PolymorphicProxySerializer:
     """Return what describes, in the OpenAPI document, a body that one of the serializers reads."""
     return PolymorphicProxySerializer(component, list(serializers), resource_type_field_name=None)
 
 
-class PartialUpdateSerializer(serializers.ModelSerializer[Row]):
+class PartialUpdateSerializer(ModelSerializer[Row]):
     """Write only the columns that were sent, so that two clients can change different ones."""
 
     serializer_field_mapping = TEXT_FIELD_MAPPING
@@ -101,7 +153,7 @@ def _itself(value: Any) -> Any:
     return value
 
 
-class SharedBodySerializer(serializers.Serializer[Any]):
+class SharedBodySerializer(Serializer):
     """A body whose serializers share one set of fields: REST framework makes them each time.
 
     No field may read the context, and a body is never partial.
