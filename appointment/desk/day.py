@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.dateformat import format as format_date
 from django.utils.http import urlencode
 from django.utils.text import capfirst
-from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext, pgettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
 
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_PATIENTS, VIEW_VISITS
@@ -80,7 +80,7 @@ class DayPage(DayBase):
             return HttpResponseClientRedirect(request.get_full_path())
         shown = self.date()
         day = self.day_of(shown)
-        title = capfirst(format_date(shown, pgettext("format of a date", "l j F Y")))
+        title = capfirst(format_date(shown, gettext("l j F Y")))
         known = {"proof": self.proof(day.site.pk, shown) if day else "", **self._around(shown, day)}
         return self.page(title=title, day=day, shown=shown, **known)
 

@@ -176,7 +176,7 @@ class FiguresOfPeriod:
             if self.by == WEEK:
                 yield group, gettext("Week of %(day)s") % {"day": date_text(group)}
             else:
-                yield group, format_date(group, pgettext("format of a date", "M Y"))
+                yield group, format_date(group, gettext("M Y"))
 
 
 def total_of(rows: Iterable[Figures]) -> Figures:

@@ -21,7 +21,7 @@ from patient.models import Patient
 TOO_LARGE = _(
     "The file is larger than %(size)d MiB. Split it, or let the "
     "operator of the server import it by its command."
-) % {"size": settings.UPLOAD_MAX_SIZE // 1024**2}
+)
 NO_FILE = _("Choose a file first.")
 NOT_KEPT = _(
     "The file is not kept any more: it is written already, or an hour has passed. Choose it again "
@@ -45,7 +45,7 @@ class ImportPage(DeskPage):
         """Show the page, or return the template that `?template=` names."""
         if name := request.GET.get("template"):
             return self.template(self.kind_named(name))
-        return self.form(str(TOO_LARGE) if "too_large" in request.GET else "")
+        return self.form(too_large() if "too_large" in request.GET else "")
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Check the file that was sent, or write the one that was checked."""
@@ -118,6 +118,11 @@ class ImportPage(DeskPage):
         return self.page(
             said=said, import_kind=kind, report=report, staged=staged, most=MOST_LISTED, **shown
         )
+
+
+def too_large() -> str:
+    """Return the sentence about a file that is too large."""
+    return str(TOO_LARGE) % {"size": settings.UPLOAD_MAX_SIZE // 1024**2}
 
 
 def sentence(kind: Kind, report: Report, confirmed: bool) -> str:
