@@ -321,9 +321,8 @@ def union(path: Path, other: bytes | None = None) -> list[str]:
             catalog.take(message)
         elif not translated(mine) or (former and mine.string == former.string):
             mine.string, mine.flags = message.string, message.flags
-        elif translated(message) and mine.string != message.string:
-            if former is None or message.string != former.string:
-                said.append(f"kept {mine.string!r}, not {message.string!r}, for {mine.id!r}")
+        elif message.string not in (mine.string, former and former.string, ""):
+            said.append(f"kept {mine.string!r}, not {message.string!r}, for {mine.id!r}")
     path.write_bytes(catalog.text)
     return said
 
