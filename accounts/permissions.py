@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -14,7 +15,7 @@ class MayChangeOwnName(BasePermission):
     Their language they choose themselves.
     """
 
-    message = "An administrator changes the names of staff and doctors."
+    message = _("An administrator changes the names of staff and doctors.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user: Any = request.user

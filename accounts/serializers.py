@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import RegexValidator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
@@ -12,7 +13,7 @@ from rest_framework.fields import get_error_detail
 
 from accounts.fields import EmailField, fold_email, validate_address
 from accounts.models import Device, User
-from accounts.models.device import MAX_PUSH_TOKEN
+from accounts.models.device import MAX_PUSH_TOKEN, UNKNOWN_DEVICE
 from accounts.models.user import check_new_password
 from extensions.rest.fields import OptionalChoiceField, TextField
 from extensions.rest.serializers import (
@@ -253,6 +254,13 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
         model = Device
         fields = ("id", "name", "created", "last_used", "expiry", "current")
         read_only_fields = ("id", "name")
+
+    def to_representation(self, instance: Device) -> dict[str, Any]:
+        """Return the device; an unknown one has a name in the caller's language."""
+        shown = super().to_representation(instance)
+        if instance.name == UNKNOWN_DEVICE:
+            shown["name"] = gettext(UNKNOWN_DEVICE)
+        return shown
 
     def get_current(self, device: Device) -> bool:
         return device.token == self.context["request"].auth

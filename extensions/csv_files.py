@@ -6,8 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 DELIMITERS = ",;\t"
 NAMED_DELIMITER = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line, as Excel writes it
@@ -21,11 +25,13 @@ MOST_COLUMNS = 200
 NAME_SHOWN = 40  # characters of a column's name that a message repeats
 NAMES_SHOWN = 5
 
-EMPTY = "The file is empty."
-WORKBOOK = "This is a workbook, not a CSV file. Save it as “CSV UTF-8” in the spreadsheet program."
-NOT_TEXT = "This is not a CSV file: it has characters that no text has."
-NO_HEADER = "The first line must have the names of the columns, as in the template."
-NO_ROWS = "The file has names of columns and no row below them."
+EMPTY = _("The file is empty.")
+WORKBOOK = _(
+    "This is a workbook, not a CSV file. Save it as “CSV UTF-8” in the spreadsheet program."
+)
+NOT_TEXT = _("This is not a CSV file: it has characters that no text has.")
+NO_HEADER = _("The first line must have the names of the columns, as in the template.")
+NO_ROWS = _("The file has names of columns and no row below them.")
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ class Table:
         self.delimiter = self._delimiter(known)
         header = next(self._records(), (0, []))[1]
         if len(header) > MOST_COLUMNS:
-            raise unreadable(f"The first line has {len(header):,} columns. {NO_HEADER}")
+            number = number_format(len(header), force_grouping=True)
+            many = gettext("The first line has %(number)s columns.") % {"number": number}
+            raise unreadable(f"{many} {NO_HEADER}")
         self.columns = column_names(header)
         refuse_columns(self.columns, known, required)
 
@@ -68,10 +76,10 @@ class Table:
         width = len(self.columns)
         trouble = ""
         if len(cells) < width or any(map(str.strip, cells[width:])):
-            trouble = (
-                f"The row has {len(cells)} cells and the first line {width}. A text with the "
+            trouble = gettext(
+                "The row has %(cells)s cells and the first line %(columns)s. A text with the "
                 "character between the cells needs quotation marks around it."
-            )
+            ) % {"cells": len(cells), "columns": width}
         return Row(line, dict(zip(self.columns, cells, strict=False)), trouble)
 
     def _records(self, delimiter: str = "") -> Iterator[tuple[int, list[str]]]:
@@ -85,10 +93,11 @@ class Table:
             except StopIteration:
                 return
             except csv.Error:
-                raise unreadable(
-                    f"Line {first} cannot be read: a quotation mark does not close or stands "
+                sentence = gettext(
+                    "Line %(line)s cannot be read: a quotation mark does not close or stands "
                     "within a text, or a cell is too long."
-                ) from None
+                )
+                raise unreadable(sentence % {"line": first}) from None
             is_note = first == 1 and NAMED_DELIMITER.fullmatch((delimiter or ",").join(cells))
             if any(map(str.strip, cells)) and not is_note:
                 yield first, cells
@@ -109,7 +118,7 @@ class Table:
         return len({*column_names(header[:MOST_COLUMNS])} & {*known})
 
 
-def unreadable(sentence: str) -> ValidationError:
+def unreadable(sentence: Any) -> ValidationError:
     """Return the error that the file cannot be read, with a sentence for the user."""
     return ValidationError(sentence, code="unreadable_file")
 
@@ -125,10 +134,11 @@ def decoded(data: bytes) -> str:
         if b"\0" in data:
             raise unreadable(NOT_TEXT) from None
         line = data.count(b"\n", 0, error.start) + 1
-        raise unreadable(
-            f"Line {line} has a character that is not UTF-8, such as an accent of another "
+        sentence = gettext(
+            "Line %(line)s has a character that is not UTF-8, such as an accent of another "
             "encoding. Save the file as “CSV UTF-8” in the spreadsheet program."
-        ) from None
+        )
+        raise unreadable(sentence % {"line": line}) from None
     if "\0" in text:
         raise unreadable(NOT_TEXT)
     if not text.strip():
@@ -149,18 +159,30 @@ def refuse_columns(names: Sequence[str], known: Collection[str], required: Colle
     if not {*names} & {*known}:
         raise unreadable(NO_HEADER)
     if "" in names:
-        raise unreadable(f"Column {names.index('') + 1} has no name in the first line.")
+        sentence = gettext("Column %(number)s has no name in the first line.")
+        raise unreadable(sentence % {"number": names.index("") + 1})
     if unknown := [name for name in names if name not in known]:
-        raise unreadable(
-            f"{_listed('Unknown column', unknown)}. The columns are: {', '.join(known)}."
+        sentence = ngettext(
+            "Unknown column: %(names)s. The columns are: %(known)s.",
+            "Unknown columns: %(names)s. The columns are: %(known)s.",
+            len(unknown),
         )
+        raise unreadable(sentence % {"names": _listed(unknown), "known": ", ".join(known)})
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise unreadable(f"{_listed('Repeated column', repeated)}.")
+        sentence = ngettext(
+            "Repeated column: %(names)s.", "Repeated columns: %(names)s.", len(repeated)
+        )
+        raise unreadable(sentence % {"names": _listed(repeated)})
     if missing := [name for name in required if name not in names]:
-        raise unreadable(f"{_listed('Missing column', missing)}.")
+        sentence = ngettext(
+            "Missing column: %(names)s.", "Missing columns: %(names)s.", len(missing)
+        )
+        raise unreadable(sentence % {"names": _listed(missing)})
 
 
-def _listed(words: str, names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(f"“{name[:NAME_SHOWN]}”" for name in names[:NAMES_SHOWN])
-    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
-    return f"{words}{'s' if len(names) > 1 else ''}: {shown}{more}"
+    if len(names) <= NAMES_SHOWN:
+        return shown
+    number = number_format(len(names) - NAMES_SHOWN, force_grouping=True)
+    return gettext("%(names)s and %(number)s more") % {"names": shown, "number": number}

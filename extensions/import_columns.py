@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, time
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from import_export.fields import Field
 from import_export.widgets import Widget
 from phonenumber_field.phonenumber import PhoneNumber
@@ -14,8 +16,8 @@ from extensions.dates import parse_date
 from extensions.formats import date_text
 
 FORMULAS = ("=", "@")  # how a formula begins; a phone number begins with a plus
-FORMULA = "The cell begins as a formula does. Write its value instead."
-YES, NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
+FORMULA = _("The cell begins as a formula does. Write its value instead.")
+YES, NO = ("yes", "y", "true", "1", "s\u00ed", "si", "s"), ("no", "n", "false", "0")
 WALL_TIME = re.compile(r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])(?:[:.]00)?")
 END_OF_DAY = re.compile(r"24[:.]00(?:[:.]00)?")
 WHOLE = re.compile(r"[0-9]{1,9}")
@@ -67,7 +69,7 @@ class TimeCell(Cell):
             return time()
         if found := WALL_TIME.fullmatch(text):
             return time(int(found[1]), int(found[2]))
-        raise ValueError("Write the time as 09:00.")
+        raise ValueError(gettext("Write the time as 09:00."))
 
     def shown(self, value: time) -> str:
         return f"{value:%H:%M}"
@@ -82,7 +84,7 @@ class NumberCell(Cell):
 
     def read(self, text: str, row: Mapping[str, str]) -> int:
         if not WHOLE.fullmatch(text):
-            raise ValueError("Write a whole number.")
+            raise ValueError(gettext("Write a whole number."))
         return int(text)
 
 
@@ -93,11 +95,11 @@ class YesNoCell(Cell):
 
     def read(self, text: str, row: Mapping[str, str]) -> bool:
         if (word := text.casefold()) not in (*YES, *NO):
-            raise ValueError("Write yes or no.")
+            raise ValueError(gettext("Write yes or no."))
         return word in YES
 
     def shown(self, value: bool) -> str:
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
 
 
 class ChoiceCell(Cell):
@@ -106,9 +108,9 @@ class ChoiceCell(Cell):
     def __init__(
         self,
         words: Mapping[str, Any],
-        hint: str,
+        hint: Any,
         empty: Any = "",
-        labels: Mapping[Any, str] | None = None,
+        labels: Mapping[Any, Any] | None = None,
     ) -> None:
         super().__init__()
         self.words, self.hint, self.empty, self.labels = words, hint, empty, labels or {}
@@ -119,7 +121,7 @@ class ChoiceCell(Cell):
         return self.words[word]
 
     def shown(self, value: Any) -> str:
-        return self.labels.get(value, str(value))
+        return str(self.labels.get(value, value))
 
 
 class CheckedNumber(PhoneNumber):
@@ -154,9 +156,10 @@ class PhoneCell(Cell):
         except NumberParseException:
             number = None
         if number is None or not number.is_valid():
-            raise ValueError(
+            sentence = gettext(
                 "This is not a phone number. Write it with its country code: +34 612 345 678."
             )
+            raise ValueError(sentence)
         return number
 
 
@@ -166,7 +169,7 @@ class Column(Field):
     `meaning`: what the template says of it. `example`: its cell in the template's example row.
     """
 
-    def __init__(self, meaning: str, example: str = "", cell: Cell | None = None, **more: Any):
+    def __init__(self, meaning: Any, example: str = "", cell: Cell | None = None, **more: Any):
         super().__init__(widget=cell or Cell(), **more)
         self.meaning, self.example = meaning, example
 
@@ -182,5 +185,5 @@ class Column(Field):
 
     def shown(self, value: Any) -> str:
         """Return a value as the report shows it, at most SHOWN characters."""
-        text = self.widget.shown(value) if value not in (None, "", []) else "nothing"
+        text = self.widget.shown(value) if value not in (None, "", []) else gettext("nothing")
         return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 import tablib
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from import_export.resources import ModelResource
 from import_export.results import RowResult
 
@@ -31,8 +34,8 @@ KINDS = {
 MOST_LISTED = 500  # rows of each kind that a report names
 ROWS_PER_BATCH = 500
 LABEL = 100  # characters of a refused row's name that a report repeats
-NO_EXTERNAL_ID = "Every row needs one: the next import finds the row by it."
-COLLISION = "Another user has changed the same rows at the same moment. Check the file again."
+NO_EXTERNAL_ID = _("Every row needs one: the next import finds the row by it.")
+COLLISION = _("Another user has changed the same rows at the same moment. Check the file again.")
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class CsvResource(ModelResource):
     written; without it a batch is only checked, and its transaction is rolled back.
     """
 
-    words: ClassVar[str] = "rows"
+    words: ClassVar[Any] = _("rows")
     required: ClassVar[tuple[str, ...]] = ("external_id",)
     not_checked: ClassVar[frozenset[str]] = frozenset()  # fields that validation leaves out
     is_checked_by_writing: ClassVar[bool] = False  # the verb alone knows whether it refuses a row
@@ -224,7 +227,9 @@ class CsvResource(ModelResource):
     def once(self, column: str, value: Any) -> str:
         """Return the reason to refuse a value that another line of the file has too, or ""."""
         first = self.seen.setdefault((column, value), self.line)
-        return "" if first == self.line else f"Line {first} of the file has the same."
+        if first == self.line:
+            return ""
+        return gettext("Line %(line)s of the file has the same.") % {"line": first}
 
     # --- The library's hooks ---
 
@@ -359,10 +364,11 @@ class CsvImport:
     def _limited(rows: Iterator[Row], most: int) -> Iterator[Row]:
         yield from islice(rows, most)
         if next(rows, None) is not None:
-            raise unreadable(
-                f"The file has more than {most:,} rows. Split it, or let the operator of the "
+            sentence = gettext(
+                "The file has more than %(number)s rows. Split it, or let the operator of the "
                 "server import it by its command."
             )
+            raise unreadable(sentence % {"number": number_format(most, force_grouping=True)})
 
     def _batch(self, resource: CsvResource, rows: list[Row], keep: bool) -> list[Outcome]:
         """Import a batch in a transaction of its own; roll it back unless it is to be written.

@@ -4,6 +4,7 @@ import unicodedata
 from functools import lru_cache
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 # The property Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), which the
 # module unicodedata lacks.
@@ -22,7 +23,7 @@ BLANK = "\u2800"  # the Braille pattern without a dot: a symbol that shows nothi
 CONTROLS = ("Cc", "Zl", "Zp")  # general categories: control characters, line and paragraph breaks
 VISIBLE = ("L", "N", "P", "S")  # letters, numbers, punctuation, symbols
 
-HIDDEN_CHARACTER = "This contains an invisible character."
+HIDDEN_CHARACTER = _("This contains an invisible character.")
 
 
 def is_ignorable(character: str) -> bool:
@@ -49,10 +50,10 @@ def validate_one_line(text: str) -> None:
         unicodedata.category(each) in CONTROLS or each in BIDIRECTIONAL for each in text
     ):
         raise ValidationError(
-            "Write one line, without control characters or changes of direction.", "control"
+            _("Write one line, without control characters or changes of direction."), "control"
         )
     if text and not any(map(is_visible, text)):
-        raise ValidationError("Write at least one character that can be seen.", "invisible")
+        raise ValidationError(_("Write at least one character that can be seen."), "invisible")
 
 
 # --- Folding: texts that people take for the same become the same ---------------------------------

@@ -12,6 +12,8 @@ from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extensions.admin.base import BaseAdmin
 from extensions.admin.deletion import DeletionSummary
@@ -66,7 +68,7 @@ class DomainActionAdmin(BaseAdmin):
         for row in rows.order_by("pk"):
             self.delete_model(request, row)
 
-    @admin.action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
+    @admin.action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Delete the selected rows in one transaction: all of them, or none if one is refused."""
         with transaction.atomic():
@@ -158,10 +160,11 @@ class DomainActionAdmin(BaseAdmin):
             case DomainError():
                 return ValidationError(self.error_message(error), code=error.code)
             case ProtectedError():
-                return ValidationError("Other records still refer to this.")
+                return ValidationError(gettext("Other records still refer to this."))
             case ObjectDoesNotExist():
-                return ValidationError("Somebody deleted it, or what it refers to, meanwhile.")
-        return ValidationError("Somebody else changed this meanwhile. Look it over again.")
+                sentence = gettext("Somebody deleted it, or what it refers to, meanwhile.")
+                return ValidationError(sentence)
+        return ValidationError(gettext("Somebody else changed this meanwhile. Look it over again."))
 
     # --- Deletions ---
 

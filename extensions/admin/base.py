@@ -15,7 +15,10 @@ from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import DataError, transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.formats import number_format
 from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extensions.admin.dates import DATE_FIELDS
 from extensions.admin.form_keys import FormKeyMixin
@@ -36,9 +39,13 @@ from extensions.formats import day_text, instant_text
 from extensions.search import Term, typed_terms
 
 TERM = "term"  # what is typed into an autocomplete field
-TOO_MANY = "More than {0:,} match, of which {0:,} are listed. Type more."
-OF_MANY_PEOPLE = "Many people have such a name: what the first of them have is listed. Type more."
-LATEST = "So many rows are searched one by one: only those since {} are. Choose a shorter period."
+TOO_MANY = _("More than %(number)s match, of which %(number)s are listed. Type more.")
+OF_MANY_PEOPLE = _(
+    "Many people have such a name: what the first of them have is listed. Type more."
+)
+LATEST = _(
+    "So many rows are searched one by one: only those since %(start)s are. Choose a shorter period."
+)
 
 
 class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
@@ -53,7 +60,7 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
     opens_with_this_month = False  # whether the list shows no other month without a choice
     bounding_filters: tuple[str, ...] = ()  # parameters that leave few rows of any date
     unindexed_filters: tuple[str, ...] = ()  # parameters by which no index finds rows
-    few_rows_note = ""  # what the user reads where `few_rows` bounds the list
+    few_rows_note: Any = ""  # what the user reads where `few_rows` bounds the list
     unindexed_search: frozenset[str] = frozenset()  # of `search_fields`
     list_per_page = 50
     show_full_result_count = False  # saves a count of the whole table
@@ -156,7 +163,7 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         """Run the action; refuse one on all rows of a search that is too long to be listed."""
         pages = self.get_paginator(request, queryset, self.list_per_page)
         if request.POST.get("select_across") == "1" and pages.is_cut:
-            self.message_user(request, TOO_MANY.format(pages.most), messages.ERROR)
+            self.message_user(request, _too_many(pages), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset, *args)
 
@@ -196,13 +203,13 @@ class BaseAdmin(FormKeyMixin, PrivateLogEntryMixin):
         """Tell the user of a search that is cut, and since when a list has its rows."""
         pages = changelist.paginator
         if changelist.query and pages.is_cut:
-            self.message_user(request, TOO_MANY.format(pages.most), messages.WARNING)
+            self.message_user(request, _too_many(pages), messages.WARNING)
         elif pages.leaves_out:
             self.message_user(request, OF_MANY_PEOPLE, messages.WARNING)
         if not changelist.query and self.few_rows(request) is not None:
             self.message_user(request, self.few_rows_note, messages.INFO)
         if since := changelist.latest_since:
-            self.message_user(request, LATEST.format(_text(since)), messages.WARNING)
+            self.message_user(request, LATEST % {"start": _text(since)}, messages.WARNING)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -273,7 +280,11 @@ def _text(since: date | datetime | int) -> str:
             return instant_text(since, UTC)
         case date():
             return day_text(since)
-    return f"number {since}"
+    return gettext("number %(number)s") % {"number": since}
+
+
+def _too_many(pages: Any) -> str:
+    return TOO_MANY % {"number": number_format(pages.most, force_grouping=True)}
 
 
 class ReadOnlyAdmin(BaseAdmin):

@@ -7,13 +7,15 @@ from django.contrib import messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from extensions.admin.actions import DomainActionAdmin
 from extensions.admin.form_keys import CONFIRMED, NOT_TYPED
 
 BACK = "_back"  # the button that leads back to the form
 NOT_RESENT = (*NOT_TYPED, BACK)  # the page adds its own; CONFIRMED is `Question.asked`
-NOT_SAVED = "Nothing has been saved yet."
+YES = _("Yes, save it")
+NOT_SAVED = _("Nothing has been saved yet.")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Question:
     title: str
     asked: str
     facts: list[str]
-    button: str = "Yes, save it"
+    button: Any = YES
     context: dict[str, Any] = field(default_factory=dict)
 
 

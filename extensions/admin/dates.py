@@ -13,6 +13,8 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminDateWidget, AdminSplitDateTime, AdminTimeWidget
 from django.db import models
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extensions.dates import parse_date
 
@@ -22,7 +24,7 @@ class InstantFilter(admin.DateFieldListFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.title = f"{self.title} (days in UTC)"
+        self.title = gettext("%(title)s (days in UTC)") % {"title": self.title}
 
 
 admin.FieldListFilter.register(
@@ -48,7 +50,7 @@ class DateWidget(AdminDateWidget):
         js = SCRIPTS
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        shown = {"size": "18", "placeholder": "YYYY-MM-DD", **(attrs or {})}
+        shown = {"size": "18", "placeholder": _("YYYY-MM-DD"), **(attrs or {})}
         super().__init__(attrs=shown, format="%Y-%m-%d")
 
 
@@ -63,7 +65,7 @@ class SplitDateTimeWidget(AdminSplitDateTime):
     """A date and a time."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        time = TimeWidget({"aria-label": "Time"})
+        time = TimeWidget({"aria-label": _("Time")})
         forms.MultiWidget.__init__(self, [DateWidget, time], attrs)
 
 

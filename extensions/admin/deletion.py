@@ -6,7 +6,9 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.db.models import CASCADE, PROTECT, Model, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.html import format_html
+from django.utils.translation import gettext
 
 from extensions.admin.base import BaseAdmin
 from extensions.admin.links import change_link
@@ -52,7 +54,9 @@ class DeletionSummary:
         if count > len(lines):
             options = related.model._meta
             kind = options.verbose_name if count - len(lines) == 1 else options.verbose_name_plural
-            lines.append(f"{_text(count - len(lines))} {'more ' if lines else ''}{kind}")
+            further = {"number": _text(count - len(lines)), "rows": kind}
+            words = gettext("%(number)s more %(rows)s") if lines else "%(number)s %(rows)s"
+            lines.append(words % further)
         return lines
 
     def _visible(self, related: QuerySet[Any]) -> Iterable[Model]:
@@ -75,7 +79,8 @@ def _count(rows: QuerySet[Any]) -> int:
 
 
 def _text(count: int) -> str:
-    return f"{count:,}" if count <= MOST_COUNTED else f"{MOST_COUNTED:,}+"
+    number = number_format(min(count, MOST_COUNTED), force_grouping=True)
+    return number if count <= MOST_COUNTED else f"{number}+"
 
 
 def _line(row: Model) -> str:

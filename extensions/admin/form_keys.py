@@ -15,6 +15,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from extensions.rest.idempotency import Answer
 
@@ -22,8 +23,8 @@ FIELD = "_form_key"  # the template admin/change_form.html has it as a hidden in
 CONFIRMED = "_confirmed"  # what the user has confirmed (extensions/admin/confirmation.py)
 NOT_TYPED = (CONFIRMED, "csrfmiddlewaretoken")
 SHAPE = re.compile("[A-Za-z0-9_-]{22}")
-SENT_TWICE = "It was saved once, although the form was sent twice."
-SAVED_BEFORE = (
+SENT_TWICE = _("It was saved once, although the form was sent twice.")
+SAVED_BEFORE = _(
     "The form was saved before. What you typed since then was not saved: open what was saved, and "
     "change it there."
 )

@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import override
 
 
 class PrivateLogEntryMixin(admin.ModelAdmin):
@@ -29,18 +31,23 @@ class PrivateLogEntryMixin(admin.ModelAdmin):
     def _log_entries(
         self, request: HttpRequest, rows: Iterable[Any], flag: int, message: Any
     ) -> list[LogEntry]:
-        """Write an entry for each row in one statement, as `LogEntry.objects.log_actions` does."""
+        """Write an entry for each row in one statement, as `LogEntry.objects.log_actions` does.
+
+        In English, whoever acts: the page of a history translates what it shows.
+        """
         content_type = get_content_type_for_model(self.model)
-        text = message if isinstance(message, str) else json.dumps(message)
+        with override("en"):
+            text = str(message) if isinstance(message, (str, Promise)) else json.dumps(message)
+            named = [(row.pk, self.name_in_log(row)[:200]) for row in rows]
         entries = [
             LogEntry(
                 user_id=cast(int, request.user.pk),
                 content_type=content_type,
-                object_id=row.pk,
-                object_repr=self.name_in_log(row)[:200],
+                object_id=key,
+                object_repr=name,
                 action_flag=flag,
                 change_message=text,
             )
-            for row in rows
+            for key, name in named
         ]
         return LogEntry.objects.bulk_create(entries)

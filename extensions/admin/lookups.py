@@ -20,6 +20,7 @@ from django.db import DatabaseError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 PRESERVED = "_changelist_filters"  # on the page of a row: the query of the list it was opened from
 NOT_FILTERS = {*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG, PRESERVED}
@@ -37,8 +38,8 @@ MAX_NAME = 80  # characters of a made-up parameter that the page repeats
 class RefusedFilters(BadRequest):
     """The list does not take these parameters, or cannot use their values."""
 
-    title = "The list cannot use this filter"
-    sentence = "The list cannot use the value of one of these filters:"
+    title: Any = _("The list cannot use this filter")
+    sentence: Any = _("The list cannot use the value of one of these filters:")
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = list(names)
@@ -48,8 +49,8 @@ class RefusedFilters(BadRequest):
 class UnknownFilters(RefusedFilters):
     """The list does not take these parameters."""
 
-    title = "The list has no such filter"
-    sentence = "The list cannot be filtered by:"
+    title = _("The list has no such filter")
+    sentence = _("The list cannot be filtered by:")
 
 
 # --- What a list accepts --------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 from django.utils.timesince import timesince
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extensions.admin.forms import PartialUpdateForm
 
@@ -32,7 +34,7 @@ class PastAwareForm(PartialUpdateForm):
     """
 
     past_confirmed = forms.CharField(
-        required=False, label="Save it anyway", widget=forms.HiddenInput
+        required=False, label=_("Save it anyway"), widget=forms.HiddenInput
     )
     asked_fields: frozenset[str] = frozenset()
 
@@ -56,4 +58,5 @@ class PastAwareForm(PartialUpdateForm):
         if self.cleaned_data[CONFIRMED] != asked:
             self.fields[CONFIRMED].widget = Confirmation(asked)
             ago: Any = timesince(since, at, depth=1).replace("\xa0", " ")
-            self.add_error(CONFIRMED, f"{words}, {ago} ago.")
+            sentence = gettext("%(what)s, %(time)s ago.") % {"what": words, "time": ago}
+            self.add_error(CONFIRMED, sentence)

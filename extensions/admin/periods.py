@@ -16,13 +16,14 @@ from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 PERIOD = "dates"  # the parameter
 ALL, NEAR = "all", "near"
-NEAR_TEXT, ALL_TEXT = "This month and the next", "All dates"
+NEAR_TEXT, ALL_TEXT = _("This month and the next"), _("All dates")
 A_DAY = timedelta(days=1)
 MOST_YEARS = 50  # with links of their own
-Link = tuple[str, str | None, bool]  # text, query or None, whether it leads to a longer period
+Link = tuple[Any, str | None, bool]  # text, query or None, whether it leads to a longer period
 
 
 class PeriodFilter(admin.ListFilter):
@@ -34,7 +35,7 @@ class PeriodFilter(admin.ListFilter):
     that are selected one by one finds them at any date, although the month may have changed.
     """
 
-    title = "date"
+    title = _("date")
 
     def __init__(
         self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any
@@ -51,7 +52,7 @@ class PeriodFilter(admin.ListFilter):
     def has_output(self) -> bool:
         return True
 
-    def lookups(self) -> list[tuple[str, str]]:
+    def lookups(self) -> list[tuple[str, Any]]:
         """Return the values of the parameter with their labels."""
         return [(NEAR, NEAR_TEXT), (ALL, ALL_TEXT)]
 

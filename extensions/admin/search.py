@@ -35,6 +35,7 @@ from django.db.models import (
     TimeField,
 )
 from django.db.models.functions import Coalesce
+from django.utils.formats import number_format
 
 from extensions.db.expressions import AmongKeys, ComparedKeys, FirstOnly
 from extensions.db.fields import MAX_KEY
@@ -69,7 +70,8 @@ class LimitedPaginator(Paginator):
     @property
     def count_text(self) -> str:
         """The count as people read it: 312, or 10,000+."""
-        return f"{self.count:,}{'+' if self.is_cut else ''}"
+        number = number_format(self.count, force_grouping=True)
+        return f"{number}+" if self.is_cut else number
 
     @property
     def is_cut(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, RegexValidator
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 from phonenumber_field.phonenumber import PhoneNumber, to_python
 
@@ -17,7 +18,7 @@ DIALED = (
 )
 
 validate_language_tag = RegexValidator(
-    r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", "Use a BCP 47 tag, such as es or pt-BR."
+    r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", _("Use a BCP 47 tag, such as es or pt-BR.")
 )
 
 
@@ -42,8 +43,10 @@ def validate_dialable(number: Any) -> None:
     typed = parsed.raw_input or ""
     if not all(each.isdecimal() or each.isspace() or each in DIALED for each in typed):
         raise ValidationError(
-            "Write a number with its country code and nothing else, such as +34 612 345 678: an "
-            "extension or a word cannot be stored.",
+            _(
+                "Write a number with its country code and nothing else, such as +34 612 345 678: "
+                "an extension or a word cannot be stored."
+            ),
             "invalid",
         )
 
@@ -51,17 +54,17 @@ def validate_dialable(number: Any) -> None:
 def external_id_field() -> "models.CharField[str, str]":
     """Return a field for the key of the row in another system, empty without one."""
     return models.CharField(
-        "external id",
+        _("external id"),
         max_length=100,
         blank=True,
         default="",
         db_default="",
         validators=[validate_one_line],
-        help_text="The number in another system. An import finds the row by it.",
+        help_text=_("The number in another system. An import finds the row by it."),
     )
 
 
-def unique_external_id(name: str, message: str) -> models.UniqueConstraint:
+def unique_external_id(name: str, message: Any) -> models.UniqueConstraint:
     """Return the constraint of this name that no two rows have one external id."""
     return models.UniqueConstraint(
         fields=["external_id"],

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import ISO_8601, serializers
 from rest_framework.fields import empty, get_attribute
 
@@ -77,8 +78,8 @@ class InstantField(serializers.DateTimeField):
     format = ISO_8601  # in which the forms of the browsable API read what this field writes
 
     default_error_messages = {
-        "naive": "Give the offset from UTC, such as 2026-12-01T09:00:00+01:00.",
-        "range": "This is beyond what a calendar holds.",
+        "naive": _("Give the offset from UTC, such as 2026-12-01T09:00:00+01:00."),
+        "range": _("This is beyond what a calendar holds."),
     }
 
     def enforce_timezone(self, value: datetime) -> datetime:

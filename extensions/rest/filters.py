@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError as FormError
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django_filters import rest_framework as filters
 from django_filters.utils import translate_validation
 from drf_spectacular.types import OpenApiTypes
@@ -26,7 +27,7 @@ MAX_PAGE_SIZE = 100
 def positive_integer(text: str) -> int:
     """Parse a whole number of one or more; raises ValidationError for anything else."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 100 and int(text) > 0):
-        raise ValidationError("Use a whole number of one or more.")
+        raise ValidationError(gettext("Use a whole number of one or more."))
     return int(text)
 
 
@@ -65,7 +66,7 @@ class StrictBooleanFormField(forms.Field):
         if value in self.empty_values:
             return None
         if str(value).lower() not in {"true", "false"}:
-            raise FormError("Use true or false.", code="invalid")
+            raise FormError(gettext("Use true or false."), code="invalid")
         return str(value).lower() == "true"
 
 
@@ -92,7 +93,7 @@ class DateRangeForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         first, last = self.cleaned_data.get("from"), self.cleaned_data.get("to")
         if first and last and last < first:
-            reversed_range = FormError("The last date is before the first.", "date_range")
+            reversed_range = FormError(gettext("The last date is before the first."), "date_range")
             raise FormError({"to": reversed_range})
         return self.cleaned_data
 
@@ -139,8 +140,9 @@ class LimitedSearchFilter(SearchFilter):
         """Return the words to find; raises ValidationError above the limits and for a NUL."""
         text = request.query_params.get(self.search_param, "")
         if len(text) > MAX_SEARCH_LENGTH or len(text.split()) > MAX_SEARCH_TERMS or "\0" in text:
-            limits = f"{MAX_SEARCH_TERMS} words and {MAX_SEARCH_LENGTH} characters"
-            raise ValidationError({self.search_param: f"Search for at most {limits}."})
+            sentence = gettext("Search for at most %(words)s words and %(characters)s characters.")
+            limits = {"words": MAX_SEARCH_TERMS, "characters": MAX_SEARCH_LENGTH}
+            raise ValidationError({self.search_param: sentence % limits})
         return super().get_search_terms(request)
 
 

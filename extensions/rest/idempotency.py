@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
@@ -103,7 +104,7 @@ def key_of(request: Request) -> str:
     """Return the key; raises ValidationError unless it is 1 to 255 visible ASCII characters."""
     key: str = request.headers[HEADER]
     if not VISIBLE_ASCII.match(key):
-        raise ValidationError({HEADER: "Use 1 to 255 visible characters of ASCII."})
+        raise ValidationError({HEADER: gettext("Use 1 to 255 visible characters of ASCII.")})
     return key
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
@@ -43,8 +44,10 @@ class ContentNegotiation(DefaultContentNegotiation):
         """Return the renderers of this format; raises NotAcceptable without one."""
         found = [renderer for renderer in renderers if renderer.format == format]
         if not found:
-            formats = " or ".join(dict.fromkeys(renderer.format for renderer in renderers))
-            raise NotAcceptable(f"The format can be {formats}.", available_renderers=renderers)
+            formats = dict.fromkeys(renderer.format for renderer in renderers)
+            named = {"formats": gettext(" or ").join(formats)}
+            sentence = gettext("The format can be %(formats)s.") % named
+            raise NotAcceptable(sentence, available_renderers=renderers)
         return found
 
     def get_accept_list(self, request: Request) -> list[str]:

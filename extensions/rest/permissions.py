@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission, DjangoModelPermissions
 from rest_framework.request import Request
 
@@ -9,7 +10,7 @@ from rest_framework.request import Request
 class IsReading(BasePermission):
     """Allow GET, HEAD and OPTIONS."""
 
-    message = "This can only be read."
+    message: Any = _("This can only be read.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.method in SAFE_METHODS
@@ -18,7 +19,7 @@ class IsReading(BasePermission):
 class IsStaffWithModelPermission(DjangoModelPermissions):
     """Allow staff with the permission that the admin requires: to view, add, change or delete."""
 
-    message = "Only staff with the permission may do this."
+    message: Any = _("Only staff with the permission may do this.")
     perms_map = {
         **DjangoModelPermissions.perms_map,
         "GET": ["%(app_label)s.view_%(model_name)s"],

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
@@ -21,7 +22,7 @@ def refuse_repeated(request: HttpRequest) -> None:
     """
     repeated = [name for name, values in request.GET.lists() if len(values) > 1]
     if repeated:
-        fault = ErrorDetail("Give this once.", code="repeated")
+        fault = ErrorDetail(gettext("Give this once."), code="repeated")
         raise ValidationError({name: [fault] for name in repeated})
 
 
