@@ -52,6 +52,8 @@ class AccountMail(MessageKind):
             letter = self.write(instant_text(row.created_at, UTC))
             if token:
                 letter = replace(letter, link=link, code=token)
+                if not link:
+                    letter = replace(letter, before_code=gettext("Paste this code in the app:"))
             return letter.to(row.address)
 
 
@@ -66,10 +68,7 @@ def _verification(when: str) -> Letter:
             ),
         ),
         button=gettext("Confirm the address"),
-        before_code=gettext(
-            "The code, to be pasted where it is asked for (for developers: sent to "
-            "/api/auth/verify-email/):"
-        ),
+        before_code=gettext("Or paste this code where the app asks for it:"),
         notes=(
             gettext(
                 "The code is valid for one hour. Confirming signs out every device: sign in again "
@@ -94,11 +93,8 @@ def _password_reset(when: str) -> Letter:
                 "address."
             ),
         ),
-        button=gettext("Choose a new password"),
-        before_code=gettext(
-            "The code, to be pasted where it is asked for (for developers: sent to "
-            "/api/auth/password-reset/confirm/):"
-        ),
+        button=gettext("Choose the password"),
+        before_code=gettext("Or paste this code where the app asks for it:"),
         notes=(
             gettext(
                 "The code is valid for one hour and works once. It also confirms that this address "

@@ -45,6 +45,7 @@ class Letter:
     `facts`: pairs of a label and its lines. `items`: a list under `list_title`. `code`: a token,
     alone on its line. `link`: an address, and `button` what it does. `footer`: why it was sent.
     `short`: all of it in a sentence, for SMS and push.
+    `lists_times`: the lines of facts are all alike, none stands out.
     """
 
     subject: str
@@ -60,6 +61,7 @@ class Letter:
     notes: tuple[str, ...] = ()
     footer: str = ""
     short: str = ""
+    lists_times: bool = False
 
     def shortly_to(self, channel: str, targets: Sequence[str]) -> Message:
         """Return the letter as a short message, by SMS or to the devices with these tokens."""

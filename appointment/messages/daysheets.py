@@ -110,6 +110,7 @@ def _letter(day: date, visits: list[Appointment]) -> Letter:
         heading=gettext("Your day, %(day)s") % known,
         paragraphs=(count,),
         facts=tuple((plain(place.name), [_line(each) for each in some]) for place, some in places),
+        lists_times=True,
         notes=(gettext("As of now: the desk shows what changes during the day."),),
         footer=gettext("You get this because you asked for it at the desk, on the page “My day”."),
     )

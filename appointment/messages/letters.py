@@ -95,7 +95,7 @@ def letter_of(
     if news.is_back:
         heading = gettext("Your visit takes place after all")
         if about.dependent:
-            heading = gettext("A visit of %(name)s takes place after all")
+            heading = gettext("%(name)s's visit takes place after all")
             heading %= {"name": about.dependent}
         text = gettext("We had told you that it was canceled.")
         return _standing(about, visit, at, gettext("Booked: %(when)s, %(place)s"), heading, text)
@@ -103,7 +103,7 @@ def letter_of(
         return _moved(about, visit, news, at)
     heading = gettext("Your visit is booked")
     if about.dependent:
-        heading = gettext("A visit for %(name)s is booked") % {"name": about.dependent}
+        heading = gettext("%(name)s's visit is booked") % {"name": about.dependent}
     return _standing(about, visit, at, gettext("Booked: %(when)s, %(place)s"), heading)
 
 
@@ -112,7 +112,7 @@ def reminder_letter(visit: Appointment, at: datetime) -> Letter:
     about = Subject.of(visit)
     heading = gettext("Your visit is coming up")
     if about.dependent:
-        heading = gettext("A visit of %(name)s is coming up") % {"name": about.dependent}
+        heading = gettext("%(name)s's visit is coming up") % {"name": about.dependent}
     return _standing(about, visit, at, gettext("Reminder: %(when)s, %(place)s"), heading)
 
 
@@ -121,13 +121,14 @@ def _standing(
 ) -> Letter:
     """Return a letter about a visit that takes place."""
     subject %= {"when": about.when, "place": about.place}
+    is_open = visit.can_cancel(at)
     return Letter(
         subject=subject,
         heading=heading,
         paragraphs=texts,
         facts=about.facts(),
         link=_client_page(f"visits/{visit.pk}"),
-        button=gettext("See, move or cancel the visit"),
+        button=gettext("See, move or cancel the visit") if is_open else gettext("See the visit"),
         notes=_how_to_change(about, visit, at),
         footer=_why(),
         short=about.short(subject),
@@ -139,7 +140,7 @@ def _moved(about: Subject, visit: Appointment, news: News, at: datetime) -> Lett
     subject = gettext("Moved to %(when)s, %(place)s")
     heading = gettext("Your visit has moved")
     if about.dependent:
-        heading = gettext("A visit of %(name)s has moved") % {"name": about.dependent}
+        heading = gettext("%(name)s's visit has moved") % {"name": about.dependent}
     if news.keeps_wall_time:
         text = gettext(
             "The rules of the clocks there have changed. Your visit keeps its time by the clock at "
@@ -164,7 +165,7 @@ def _canceled(about: Subject, news: News, times: list[str]) -> Letter:
     subject = gettext("Canceled: %(when)s, %(place)s") % {"when": about.when, "place": about.place}
     heading = gettext("Your visit is canceled")
     if about.dependent:
-        heading = gettext("A visit of %(name)s is canceled") % {"name": about.dependent}
+        heading = gettext("%(name)s's visit is canceled") % {"name": about.dependent}
     known: dict[str, Any] = {
         "subject": subject,
         "heading": heading,

@@ -196,7 +196,7 @@ def test_the_account_of_today_is_told_of_a_dependent_or_a_merged_record(
     messages = post()
     assert {message.to[0] for message in messages} == {visit.patient.user.email}
     assert {str(message.body).splitlines()[0] for message in messages} == {
-        "A visit for Leo is booked",
+        "Leo's visit is booked",
         BOOKED,
     }
     assert "Leo" not in str([message.subject for message in messages])

@@ -12,12 +12,14 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.clinic import Clinic
 from tests.browser.conftest import Visit
+from tests.browser.mails import OF_ACCOUNTS, every_mail, side_by_side
 from tests.browser.pictures_folder import ROOT
 from tests.browser.png import with_palette
 from tests.browser.test_desk_pages import check_a_file
 
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 100_000
+TALL = {"width": 1280, "height": 1000}  # room for the longest mail
 
 
 @pytest.fixture
@@ -99,3 +101,26 @@ def test_the_check_of_a_file(visit: Visit, clinic: Clinic) -> None:
 
 def test_the_list_of_visits(visit: Visit, clinic: Clinic) -> None:
     save(visit(clinic.admin, "/admin/appointment/appointment/"), "visits")
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_mails(new_context: Any, clinic: Clinic, language: str) -> None:
+    mails = every_mail(clinic, language)
+    groups = {
+        "mails": [mails[kind] for kind in ("booked", "moved", "canceled")],
+        "mails-more": [mails[kind] for kind in ("offer", "reminder", "daysheet")],
+        "mails-account": [mails[kind] for kind in OF_ACCOUNTS],
+    }
+    for theme in ("light", "dark"):
+        for name, shown in groups.items():
+            page = new_context(color_scheme=theme, viewport=TALL).new_page()
+            page.set_content(side_by_side(shown, 390))
+            for frame in page.frames[1:]:
+                expect(frame.locator("h1")).to_be_visible()
+            save(page.locator("body"), f"{name}-{language}-{theme}")
+            page.context.close()
+    page = new_context(color_scheme="light", viewport=TALL).new_page()
+    page.set_content(side_by_side([mails["moved"]], 700))
+    expect(page.frames[1].locator("h1")).to_be_visible()
+    save(page.locator("body"), f"mail-wide-{language}")
+    page.context.close()
