@@ -128,7 +128,7 @@ class LatestMail:
             return None
         last = text.rstrip(b"-\n").rpartition(BETWEEN_MAILS)[2]
         subject = message_from_bytes(last.lstrip(), policy=policy.default)["Subject"]
-        return cls(str(subject or ""), str(newest))
+        return cls(" ".join(str(subject or "").split()), str(newest))
 
 
 def demo_logins() -> list[Login]:

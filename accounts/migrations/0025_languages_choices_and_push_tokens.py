@@ -67,7 +67,6 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="In which the account gets its mails; empty: that of the clinic.",
                 max_length=10,
                 verbose_name="language",
             ),

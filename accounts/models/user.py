@@ -217,14 +217,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     is_staff = models.BooleanField(
         _("staff"), default=False, help_text=_("May open the admin site.")
     )
-    language = models.CharField(
-        _("language"),
-        max_length=10,
-        blank=True,
-        default="",
-        db_default="",
-        help_text=_("In which the account gets its mails; empty: that of the clinic."),
-    )
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
     date_joined = models.DateTimeField(_("date joined"), default=timezone.now, editable=False)
 
     last_name_key = FoldedNameField(("last_name",))

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.models import KnownDevice, MailKind, OutgoingMessage
+from accounts.models import KnownDevice, NotificationChoice, MailKind, OutgoingMessage
 from accounts.tests.factories import UserFactory
 from appointment.models import (
     Appointment,
@@ -149,6 +149,13 @@ def known_twice() -> Case:
     return device, {"name": "a"}
 
 
+def chosen_twice() -> Case:
+    """Return a choice of an account, and a change that makes it one of another kind it has."""
+    user = UserFactory()
+    NotificationChoice.objects.choose(user, {"booked": {"sms": True}, "moved": {"sms": True}})
+    return NotificationChoice.objects.get(kind="moved"), {"kind": "booked"}
+
+
 def feed() -> CalendarFeed:
     return CalendarFeed.objects.make(UserFactory(), "patient")
 
@@ -194,6 +201,7 @@ def second_session_of_hours() -> Case:
 BREAKS: dict[str, Callable[[], Case]] = {
     "accounts_user_email_unique_ignoring_case": lambda: twin(UserFactory, "email"),
     "accounts_knowndevice_unique": known_twice,
+    "accounts_notificationchoice_unique": chosen_twice,
     "accounts_outgoingmail_one_waits": second_waiting_mail,
     "accounts_outgoingmessage_one_a_fact": second_message_of_a_fact,
     "doctor_specialty_name_unique": lambda: twin(SpecialtyFactory, "name"),
