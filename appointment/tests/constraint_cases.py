@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.models import KnownDevice, NotificationChoice, MailKind, OutgoingMessage
+from accounts.models import KnownDevice, MailKind, NotificationChoice, OutgoingMessage
 from accounts.tests.factories import UserFactory
 from appointment.models import (
     Appointment,

@@ -73,6 +73,10 @@ class LocationAdmin(SiteAdminMixin, PublishingAdmin):
                 ),
             },
         ),
+        (
+            _("Messages to patients"),
+            {"fields": ("reminder_hours", ("quiet_from", "quiet_until"))},
+        ),
     )
     list_display = ("name", "country", "time_zone", "phone", "address")
     list_filter = ("time_zone",)

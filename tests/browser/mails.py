@@ -103,10 +103,10 @@ def side_by_side(mails: list[str], width: int) -> str:
         f'<iframe width="{width}" srcdoc="{escape(each)}" frameborder="0"></iframe>'
         for each in mails
     )
-    style = f"body{{margin:0;display:flex;gap:{GAP}px;align-items:start;width:max-content}}"
+    style = f"body{{margin:0}}main{{display:flex;gap:{GAP}px;align-items:start;width:max-content}}"
     script = (
         "for(const f of document.querySelectorAll('iframe'))"
         "f.onload=()=>f.height=f.contentDocument.documentElement.scrollHeight"
     )
     meta = '<meta name="color-scheme" content="light dark">'
-    return f"{meta}<style>{style}</style>{frames}<script>{script}</script>"
+    return f"{meta}<style>{style}</style><main>{frames}</main><script>{script}</script>"

@@ -103,24 +103,20 @@ def test_the_list_of_visits(visit: Visit, clinic: Clinic) -> None:
     save(visit(clinic.admin, "/admin/appointment/appointment/"), "visits")
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
-def test_the_mails(new_context: Any, clinic: Clinic, language: str) -> None:
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("es", "dark")])
+def test_the_mails(new_context: Any, clinic: Clinic, language: str, theme: str) -> None:
     mails = every_mail(clinic, language)
-    groups = {
-        "mails": [mails[kind] for kind in ("booked", "moved", "canceled")],
-        "mails-more": [mails[kind] for kind in ("offer", "reminder", "daysheet")],
-        "mails-account": [mails[kind] for kind in OF_ACCOUNTS],
+    other = {"light": "dark", "dark": "light"}[theme]
+    shown = {
+        f"mails-{language}-{theme}": (theme, ("booked", "moved", "canceled"), 390),
+        f"mails-more-{language}-{other}": (other, ("offer", "reminder", "daysheet"), 390),
+        f"mails-account-{language}-{theme}": (theme, OF_ACCOUNTS, 390),
+        f"mail-wide-{language}": ("light", ("moved",), 700),
     }
-    for theme in ("light", "dark"):
-        for name, shown in groups.items():
-            page = new_context(color_scheme=theme, viewport=TALL).new_page()
-            page.set_content(side_by_side(shown, 390))
-            for frame in page.frames[1:]:
-                expect(frame.locator("h1")).to_be_visible()
-            save(page.locator("body"), f"{name}-{language}-{theme}")
-            page.context.close()
-    page = new_context(color_scheme="light", viewport=TALL).new_page()
-    page.set_content(side_by_side([mails["moved"]], 700))
-    expect(page.frames[1].locator("h1")).to_be_visible()
-    save(page.locator("body"), f"mail-wide-{language}")
-    page.context.close()
+    for name, (scheme, kinds, width) in shown.items():
+        page = new_context(color_scheme=scheme, viewport=TALL).new_page()
+        page.set_content(side_by_side([mails[kind] for kind in kinds], width))
+        for frame in page.frames[1:]:
+            expect(frame.locator("h1")).to_be_visible()
+        save(page.locator("main"), name)
+        page.context.close()
