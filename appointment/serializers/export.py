@@ -84,11 +84,11 @@ class ExportedChoiceSerializer(serializers.ModelSerializer[NotificationChoice]):
 
 @extend_schema_serializer(component_name="Mail")
 class ExportedMailSerializer(serializers.ModelSerializer[OutgoingMessage]):
-    """A mail of the last week to or about the account. The server does not keep its text."""
+    """A message to the account, or about a visit or offer. The server does not keep its text."""
 
     class Meta:
         model = OutgoingMessage
-        fields = ("kind", "created_at", "sent_at")
+        fields = ("kind", "channel", "created_at", "sent_at")
 
 
 class RefusedLoginSerializer(serializers.ModelSerializer[AccessAttempt]):

@@ -5,6 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
 
 from accounts.models import OutgoingMessage
 from accounts.tests.factories import UserFactory
@@ -109,3 +111,16 @@ def test_an_early_first_visit_is_told_an_hour_before(doctor: Any) -> None:
     AppointmentFactory(slot=early.slots.first())
     assert queue_daysheets(there("04:59")) == 0
     assert queue_daysheets(there("05:00")) == 1
+
+
+def test_a_doctor_chooses_the_sheet_at_the_desk(doctor: Any) -> None:
+    doctor.user.groups.add(Group.objects.get(name="Doctor"))
+    client = Client()
+    client.force_login(doctor.user)
+    for wanted in (False, True):
+        answer = client.post("/admin/desk/mine/day-sheet/", {"wanted": "on"} if wanted else {})
+        assert answer.status_code in {200, 302}
+        doctor.refresh_from_db()
+        assert doctor.wants_daysheet is wanted
+    page = client.get("/admin/desk/mine/").content.decode()
+    assert 'name="wanted" checked' in page
