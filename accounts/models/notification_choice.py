@@ -35,7 +35,7 @@ class NotificationChoiceQuerySet(models.QuerySet["NotificationChoice"]):
         lock_rows(type(user)._default_manager.filter(pk=user.pk))
         before = self.of(user)
         rows = [
-            self.model(user=user, kind=kind, **(before[kind] | channels))
+            self.model(user=user, kind=kind, **{**before[kind], **channels})
             for kind, channels in changes.items()
         ]
         self.bulk_create(

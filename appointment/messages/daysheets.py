@@ -86,8 +86,8 @@ class DaySheet(MessageKind):
         if doctor is None:
             return None
         day = date.fromordinal(row.cause)
-        visits = Appointment.objects.active().filter(doctor=doctor, date=day, starts_at__gt=at)
-        visits = list(visits.with_names().order_by("starts_at", "pk"))
+        coming = Appointment.objects.active().filter(doctor=doctor, date=day, starts_at__gt=at)
+        visits = list(coming.with_names().order_by("starts_at", "pk"))
         if not visits:
             return None
         if doctor.user is None:
@@ -119,5 +119,6 @@ def _letter(day: date, visits: list[Appointment]) -> Letter:
 def _line(visit: Appointment) -> str:
     zone = visit.location.zone
     span = f"{clock_text(visit.starts_at, zone)}-{clock_text(visit.ends_at, zone)}"
-    named = settings.DOCTOR_FEED_NAMES and visit.patient
-    return f"{span} {plain(visit.patient.name)}" if named else span
+    if not settings.DOCTOR_FEED_NAMES or visit.patient is None:
+        return span
+    return f"{span} {plain(visit.patient.name)}"

@@ -60,9 +60,10 @@ def news_of(visit: Appointment, cause: int) -> News | None:
     the visit is. A message of more than a day ago was sent, or its death was told to staff.
     """
     events = AppointmentEvent.objects.filter(CHANGES, appointment=visit.pk, pk__lte=cause)
-    latest, *earlier = list(events.order_by("-pk")) or [None]
-    if latest is None or latest.pk != cause:
+    known = list(events.order_by("-pk"))
+    if not known or known[0].pk != cause:
         return None
+    latest, *earlier = known
     sent, tried = _told(visit)
     heard = (each.pk in sent or each.at < latest.at - A_DAY for each in earlier)
     number = next((number for number, told in enumerate(heard) if told), len(earlier))
@@ -101,5 +102,5 @@ def _told(visit: Appointment) -> tuple[set[int], bool]:
         object_id=visit.pk, kind__in=(BOOKED, MOVED, CANCELED, REMINDER), cause__isnull=False
     )
     found = list(rows.values_list("cause", "sent_at", "given_up_at"))
-    sent = {cause for cause, sent_at, _ in found if sent_at}
+    sent = {cause for cause, sent_at, _ in found if cause and sent_at}
     return sent, any(sent_at or given_up_at for _, sent_at, given_up_at in found)

@@ -53,8 +53,10 @@ class PatientMessage(MessageKind):
         targets = reach.targets(channel)
         with translation.override(reach.language):
             letter = self.write(row, found, at)
-            if letter is None or channel != EMAIL:
-                return letter and letter.shortly_to(channel, targets)
+            if letter is None:
+                return None
+            if channel != EMAIL:
+                return letter.shortly_to(channel, targets)
             return letter.to(targets[0], **self.parts_for_calendar(row, found, targets[0]))
 
     def parts_for_calendar(self, row: Any, found: Any, address: str) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from appointment.messages.history import CANCELED, News
 from appointment.models import Appointment, Offer
 from doctor.models import Location
 from extensions.formats import clock_text, instant_text, span_text
-from patient.models import Patient
 
 LONGEST_PLACE = 60  # characters of a location's name in a subject
 Facts = tuple[tuple[str, list[str]], ...]
@@ -27,7 +26,7 @@ Facts = tuple[tuple[str, list[str]], ...]
 class Subject:
     """What a message is about: when, where, with whom, and whose visit it is."""
 
-    patient: Patient
+    patient: Any
     doctor: Any
     location: Location
     starts_at: datetime
@@ -246,11 +245,11 @@ def _how_to_change(about: Subject, visit: Appointment, at: datetime) -> tuple[st
         how = gettext("You can move or cancel it by the link above until %(until)s.")
     elif about.phone:
         how = gettext("To move or cancel it, use the app or call %(phone)s, until %(until)s.")
-    has_deadline = about.location.cancel_deadline_minutes and not visit.needs_rebooking
-    deadline = timedelta(minutes=about.location.cancel_deadline_minutes if has_deadline else 0)
+    minutes = 0 if visit.needs_rebooking else about.location.cancel_deadline_minutes or 0
+    deadline = timedelta(minutes=minutes)
     until = instant_text(about.starts_at - deadline, about.location.zone)
     how %= {"until": until, "phone": about.phone}
-    return (how, late) if has_deadline else (how,)
+    return (how, late) if deadline else (how,)
 
 
 def _client_page(path: str) -> str:
