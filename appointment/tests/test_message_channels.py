@@ -7,12 +7,13 @@ import pytest
 
 from accounts.messages import Unreachable
 from accounts.models import Device, NotificationChoice, OutgoingMessage
-from accounts.tests.factories import PASSWORD
+from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.messages.kinds import KINDS
 from appointment.tests.factories import AppointmentFactory
 from patient.models import Patient
 from patient.tests.factories import DependentFactory
 from tests.problems import assert_invalid
+from tests.threads import run_together
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +68,21 @@ def test_a_wrong_choice_is_refused_by_field(
 ) -> None:
     assert_invalid(client_of(patient.user).patch(PATH, body, format="json"), field)
     assert not NotificationChoice.objects.exists()
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_simultaneous_choices_of_one_kind_are_all_kept() -> None:
+    user = UserFactory()
+    for _ in range(3):
+        NotificationChoice.objects.all().delete()
+        changes: list[Any] = [{"reminder": {"sms": True}}, {"reminder": {"push": True}}]
+        run_together(2, lambda number, all=changes: choose(user, all[number]))
+        assert NotificationChoice.objects.of(user)["reminder"] == dict.fromkeys(MAIL, True)
+
+
+def choose(user: Any, changes: Any) -> None:
+    NotificationChoice.objects.choose(user, changes)
 
 
 # --- The channels ---------------------------------------------------------------------------------
