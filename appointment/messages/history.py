@@ -1,4 +1,4 @@
-"""What a patient has been told of a visit, and what has happened to it since."""
+"""What a patient has heard of a visit, and what has happened to it since."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,12 +21,12 @@ MOVES = (Kind.RESCHEDULED, Kind.ZONE_CHANGED)
 
 @dataclass(frozen=True)
 class News:
-    """An event of a visit as news to its patient: what has changed since the patient was told.
+    """An event of a visit as news to its patient: what has changed since the last message.
 
-    `event`: what the message tells of. `is_new`: the patient has not been told of the visit.
-    `is_back`: the patient has been told that it was canceled, and it takes place. `moves`: the
-    events that have moved it since, the last first. `moved_from`: the slot of which the patient was
-    told last, if it is known.
+    `event`: what the message tells of. `is_new`: the patient has no message about the visit.
+    `is_back`: the patient has a message that it was canceled, and it takes place. `moves`: the
+    events that have moved it since, the last first. `moved_from`: the slot that the last message
+    named, if it is known.
     """
 
     event: AppointmentEvent
@@ -56,8 +56,8 @@ def news_of(visit: Appointment, cause: int) -> News | None:
     """Return what the latest event, `cause`, is to the patient; None if it is no news.
 
     No news are a visit that was booked and canceled within a moment by the same side, a cancelation
-    that was undone before the patient was told, and a move back to where the patient was told that
-    the visit is. A message of more than a day ago was sent, or its death was told to staff.
+    that was undone before its message was sent, and a move back to where the last message
+    said. A message of more than a day ago was sent, or staff were asked to call.
     """
     events = AppointmentEvent.objects.filter(CHANGES, appointment=visit.pk, pk__lte=cause)
     known = list(events.order_by("-pk"))
@@ -80,7 +80,7 @@ def news_of(visit: Appointment, cause: int) -> News | None:
 
 
 def _news_of_moves(visit: Appointment, unheard: list[AppointmentEvent]) -> News | None:
-    """Return these events, the last first, as one move from where the patient was told last."""
+    """Return these events, the last first, as one move from where the last message said."""
     moves = tuple(event for event in unheard if event.kind in MOVES)
     if not moves:
         return None
