@@ -141,7 +141,8 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
     def retry(self, by: Any) -> int:
         """Try these dead messages again from the beginning; return how many.
 
-        One that is no longer true is deleted when it is due. A mail that an account or address asked for is queued as if it was asked for again.
+        One that is no longer true is deleted when it is due. A mail that an account or address
+        asked for is queued as if it was asked for again.
         """
         at, number = timezone.now(), 0
         for mail in self.dead().filter(object_id=None):
