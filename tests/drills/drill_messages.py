@@ -24,23 +24,30 @@ def test_killed_workers_and_a_moody_server_lose_no_message(
     workers = Workers(server, 4)
     with mails.running():
         began = time.monotonic()
-        with cancelations(server, 20, number / 60, number) as committed, workers.running():
-            moods, kills = cycle(MOODS), max(len(MOODS), sized(60))
-            for kill in range(1, kills + 1):
-                mails.mood = next(moods)
-                wait_for_mails(mails, number * 0.8 * kill / kills)
-                workers.kill_one()
-            mails.mood = "fine"
+        with workers.running():
+            wait_for_mails(mails, 1, 60)
+            with cancelations(server, 20, number / 60, number) as committed:
+                vex(workers, mails, sized(60), number)
             assert becomes_true(lambda: not left(server)[0], 600)
         took = time.monotonic() - began
-        send_the_rest(server, workers)
+        send_the_rest(server)
     report(f"{len(mails.accepted)} mails accepted, {took:.0f} s with {workers.kills} kills")
     assert_each_once(server, mails, committed, workers.kills, report)
 
 
-def wait_for_mails(mails: MoodyServer, number: float) -> None:
+def vex(workers: Workers, mails: MoodyServer, kills: int, number: int) -> None:
+    """Kill workers until most mails are accepted, while the server changes its mood."""
+    kills = max(len(MOODS), kills)
+    for kill, mood in zip(range(1, kills + 1), cycle(MOODS), strict=False):
+        mails.mood = mood
+        wait_for_mails(mails, number * 0.8 * kill / kills, 1 if mood == "away" else 4)
+        workers.kill_one()
+    mails.mood = "fine"
+
+
+def wait_for_mails(mails: MoodyServer, number: float, seconds: float) -> None:
     """Wait until the server has accepted so many mails, for some seconds at most."""
-    becomes_true(lambda: len(mails.accepted) >= number, 1 if mails.mood == "away" else 4)
+    becomes_true(lambda: len(mails.accepted) >= number, seconds)
 
 
 def assert_each_once(

@@ -176,10 +176,10 @@ def rows_of(server: BareServer) -> list[Row]:
     return [Row(*values) for values in json.loads(printed_value(server, "rows", ROWS))]
 
 
-def send_the_rest(server: BareServer, workers: Workers) -> None:
+def send_the_rest(server: BareServer) -> None:
     """Let the leases of the killed and the waits after failures end, until nothing is left."""
     deadline = time.monotonic() + 300
     while left(server, ends_waits=True)[1]:
         assert time.monotonic() < deadline, left(server)
-        with workers.running():
+        with Workers(server, 1).running():
             assert becomes_true(lambda: not left(server)[0], 120)
