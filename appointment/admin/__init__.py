@@ -3,6 +3,7 @@
 from appointment.admin import (  # noqa: F401  (importing them registers them)
     appointments,
     events,
+    messages,
     people,
     time_off,
     waitlist,
