@@ -10,8 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.messages import EMAIL, PUSH, SMS
 from accounts.models.message import OutgoingMessage, OutgoingMessageQuerySet
-from accounts.privacy import may_view_accounts
+from accounts.privacy import may_view_accounts, sees_all_sites
 from accounts.requests import signed_in_user
 from doctor.admin.sites import SiteAdminMixin
 from extensions.admin.base import ReadOnlyAdmin
@@ -46,6 +47,23 @@ class StateFilter(admin.SimpleListFilter):
         raise IncorrectLookupParameters
 
 
+class ChannelFilter(admin.SimpleListFilter):
+    """Filter by the way on which a message leaves."""
+
+    title = _("channel")
+    parameter_name = "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [(EMAIL, _("e-mail")), (SMS, _("SMS")), (PUSH, _("push"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        if self.value() in (EMAIL, SMS, PUSH):
+            return queryset.filter(channel=self.value())
+        if self.value() is None:
+            return queryset
+        raise IncorrectLookupParameters
+
+
 @admin.register(OutgoingMessage)
 class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
     """All messages, newest first; staff of a site see those about visits at their sites.
@@ -73,8 +91,8 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
         "receipt",
     )
     list_display = ("created_at", "what", "channel", "about", "state", "failure")
-    list_filter = (StateFilter, "channel")
-    unindexed_filters = ("channel",)
+    list_filter = (StateFilter, ChannelFilter)
+    unindexed_filters = ("state", "channel")
     most_read_for_sites = MOST_READ
     search_fields = ("object_id__exact",)
     search_help_text = _("Number of the visit.")
@@ -83,10 +101,9 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
     actions = ("retry", "send_again", "settle")
 
     def most_read(self, request: HttpRequest) -> int | None:
-        """Return how many of the latest rows the list reads; None if it has an index."""
-        if request.GET.get("state") in (WAITING, SENT):
-            return MOST_READ
-        return super().most_read(request)
+        """Return how many of the latest rows the list reads; None if an index has its rows."""
+        is_indexed = request.GET.get("state") == DEAD and not request.GET.get("channel")
+        return None if is_indexed and sees_all_sites(request) else super().most_read(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("user")
