@@ -20,6 +20,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.models import AuditEvent
@@ -336,12 +337,6 @@ class OutgoingMessage(QueuedModel):
         return f"Message {self.pk}"
 
     @property
-    def about_text(self) -> str:
-        """What it is about, as `visit 12`; "account" for a mail of an account."""
-        kind = kinds().get(self.kind)
-        return f"{kind.about} {self.object_id}" if kind and kind.about else "account"
-
-    @property
     def key(self) -> str:
         """The name of this message for a server that takes it: the same at each try.
 
@@ -449,7 +444,8 @@ class OutgoingMessage(QueuedModel):
         except PutOff:
             return
         except Unreachable as reason:
-            raise MessageIsOver(f"It reaches the person by no channel: {reason}.") from reason
+            text = gettext("It reaches the person by no channel: %(reason)s.")
+            raise MessageIsOver(text % {"reason": reason}) from reason
         if not stands:
             raise MessageIsOver
 

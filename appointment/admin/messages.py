@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.messages import EMAIL, PUSH, SMS
+from accounts.messages import EMAIL, PUSH, SMS, kinds
 from accounts.models.message import OutgoingMessage, OutgoingMessageQuerySet
 from accounts.privacy import may_view_accounts, sees_all_sites
 from accounts.requests import signed_in_user
@@ -21,6 +21,12 @@ from extensions.admin.lists import MOST_READ
 from extensions.exceptions import DomainError
 
 MAX_REFUSALS_SHOWN = 5
+ABOUT = {
+    "": _("account"),
+    "visit": _("visit %(number)s"),
+    "offer": _("offer %(number)s"),
+    "doctor": _("doctor %(number)s"),
+}
 DEAD, WAITING, SENT = "dead", "waiting", "sent"
 
 
@@ -131,7 +137,8 @@ class OutgoingMessageAdmin(SiteAdminMixin, ReadOnlyAdmin):
     @admin.display(description=_("about"))
     def about(self, row: OutgoingMessage) -> str:
         """Return what it is about, without a name: `visit 12`."""
-        return row.about_text
+        kind = kinds().get(row.kind)
+        return str(ABOUT[kind.about if kind else ""] % {"number": row.object_id})
 
     @admin.display(description=_("state"))
     def state(self, row: OutgoingMessage) -> str:

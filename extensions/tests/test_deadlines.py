@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from extensions import deadline
 from extensions.deadline import DeadlineReader, seconds_left, within
 from extensions.interrupts import Interrupts
 from extensions.smtp import LONGEST_REPLY, EmailBackend
@@ -39,7 +38,7 @@ def test_a_server_that_sends_a_byte_every_nine_seconds_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server: Any = Dribble()
-    monkeypatch.setattr(deadline.time, "monotonic", lambda: server.now)
+    monkeypatch.setattr("extensions.deadline.time.monotonic", lambda: server.now)
     reader = io.BufferedReader(DeadlineReader(server, 10))
     with within(60), within(600), pytest.raises(TimeoutError):
         reader.readline()
