@@ -354,7 +354,8 @@ class OutgoingMessage(QueuedModel):
         False if no channel is left.
         """
         with transaction.atomic():
-            chosen = [name for name in dict.fromkeys(names) if name not in self._channels_of_fact()]
+            told = self._channels_of_fact()
+            chosen = [name for name in dict.fromkeys(names) if name not in told]
             if not chosen:
                 self.claimed().delete()
                 return False
