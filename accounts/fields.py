@@ -96,7 +96,7 @@ def name_that_day() -> "models.CharField[str | None, str | None]":
     return models.CharField(max_length=MAX_FULL_NAME_LENGTH, null=True, editable=False)
 
 
-class UrgencyField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]
+class UrgencyField(models.PositiveSmallIntegerField):
     """1 for a message that a person waits for, 0 for any other: by its kind, when it is saved."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> int:

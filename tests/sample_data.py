@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Model
 from rest_framework.test import APIClient
 
-from accounts.models import Device, User
+from accounts.models import Device, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment.models import (
     Appointment,
@@ -256,6 +256,9 @@ class SampleData(Bodies):
             WorkListItem: WorkListItem.objects.get(pk=self.flagged.pk),
             WaitlistEntry: self.waiting,
             Offer: self.waiting.offers.get(),
+            OutgoingMessage: OutgoingMessage.objects.about_rows(
+                "offer", self.waiting.offers.all()
+            ).get(),
             Doctor: session.doctor,
             Location: session.location,
             SiteStaff: session.location.staff.get(),

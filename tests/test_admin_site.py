@@ -13,7 +13,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import (
     Appointment,
@@ -51,7 +51,7 @@ from tests.sample_data import rolled_back
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-OF_VERBS = {Slot, AppointmentEvent, Offer}
+OF_VERBS = {Slot, AppointmentEvent, Offer, OutgoingMessage}
 DEVICES = {TOTPDevice, StaticDevice}
 NEVER_ADDED = {
     *OF_VERBS,
@@ -75,6 +75,7 @@ RECEPTION: dict[type[Model], set[str]] = {
     Slot: VIEW,
     WaitlistEntry: {"view", "add", "delete"},
     Offer: VIEW,
+    OutgoingMessage: VIEW,
     TimeOff: {*WRITE, "delete"},
     WeeklyHours: VIEW,
     WorkListItem: {"view", "change"},

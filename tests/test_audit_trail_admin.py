@@ -12,7 +12,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
 from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry, WorkListItem
 from doctor.models import (
@@ -38,6 +38,7 @@ EXEMPT_MODELS = {
     User,
     Group,
     AuthToken,
+    OutgoingMessage,  # names the number of the visit and no patient
     AccessAttempt,
     AccessLog,
     AccessFailureLog,

@@ -56,27 +56,30 @@ class HttpChannel(Channel):
 
     def _post(self, message: Message, to: str) -> str:
         body = {"to": to, "title": message.subject, "text": message.text, "key": message.key}
-        try:
-            with within(LONGEST_CALL), closing(self._connect()) as connection:
-                path = self._url.path or "/"
-                target = f"{path}?{self._url.query}" if self._url.query else path
+        path = self._url.path or "/"
+        target = f"{path}?{self._url.query}" if self._url.query else path
+        with within(LONGEST_CALL), closing(self._connect()) as connection:
+            try:
                 connection.request("POST", target, json.dumps(body), self._headers(message))
                 with connection.getresponse() as answer:
                     return self._receipt(answer)
-        except (ConnectionRefusedError, ssl.SSLError, ValueError, http.client.InvalidURL) as error:
-            raise NotSent(Trouble.SERVER_AWAY, type(error).__name__) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise NotSent(Trouble.MAYBE_AWAY, type(error).__name__) from error
+            except (OSError, http.client.HTTPException) as error:
+                raise NotSent(Trouble.MAYBE_AWAY, type(error).__name__) from error
 
     def _connect(self) -> http.client.HTTPConnection:
-        """Return a connection, which opens at the request."""
+        """Return an open connection; raises NotSent."""
         host, timeout = self._url.netloc, seconds_left(TIMEOUT)
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            made = http.client.HTTPSConnection(host, timeout=timeout, context=context)
-        else:
-            made = http.client.HTTPConnection(host, timeout=timeout)
-        made.response_class = DeadlineResponse
+        made: http.client.HTTPConnection
+        try:
+            if self._url.scheme == "https":
+                context = ssl.create_default_context()
+                made = http.client.HTTPSConnection(host, timeout=timeout, context=context)
+            else:
+                made = http.client.HTTPConnection(host, timeout=timeout)
+            made.response_class = DeadlineResponse
+            made.connect()
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise NotSent(Trouble.SERVER_AWAY, type(error).__name__) from error
         return made
 
     def _headers(self, message: Message) -> dict[str, str]:

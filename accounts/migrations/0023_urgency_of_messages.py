@@ -15,5 +15,9 @@ class Migration(migrations.Migration):
             accounts.fields.UrgencyField(
                 db_default=1, editable=False, help_text="1 if a person waits for it."
             ),
-        )
+        ),
+        migrations.AlterModelOptions(
+            "OutgoingMessage",
+            options={"verbose_name": "message", "verbose_name_plural": "messages"},
+        ),
     ]

@@ -20,6 +20,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.models import AuditEvent
 from accounts.exceptions import AlreadySentAgain, MessageIsOver, MessageWaits, NotAboutAVisit
@@ -32,6 +34,7 @@ from accounts.messages import (
     Unreachable,
     kinds,
 )
+from extensions.db.batches import batches
 from extensions.db.queue import QueuedModel, QueuedQuerySet
 
 SIGHT = 1000  # of the newest or the oldest mails, from which the next one is chosen
@@ -129,19 +132,21 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
         return self.filter(given_up_at__isnull=False, settled_at=None)
 
     def not_reached(self) -> "OutgoingMessageQuerySet":
-        """Return the dead messages about visits of which nothing else told the person.
+        """Return the dead messages about visits of which nothing else told the person: one a fact.
 
-        That is another channel, or a copy that staff sent; one that waits may still reach them.
+        That is another channel, a copy that staff sent, or the telephone; one that waits may still
+        reach them.
         """
-        others = self.model.objects.filter(**{name: OuterRef(name) for name in FACT})
-        others = others.filter(given_up_at=None).exclude(pk=OuterRef("pk"))
+        told = Q(given_up_at=None) | Q(settled_at__isnull=False) | Q(pk__gt=OuterRef("pk"))
+        others = self.model.objects.filter(told, **{name: OuterRef(name) for name in FACT})
         named = [name for name, kind in kinds().items() if kind.about == "visit"]
-        return self.dead().filter(~Exists(others), kind__in=named)
+        return self.dead().filter(~Exists(others.exclude(pk=OuterRef("pk"))), kind__in=named)
 
     def retry(self, by: Any) -> int:
         """Try these dead messages again from the beginning; return how many.
 
-        One that is no longer true is deleted when it is due. A mail that an account or address asked for is queued as if it was asked for again.
+        One that is no longer true is deleted when it is due. A mail that an account or address
+        asked for is queued as if it was asked for again.
         """
         at, number = timezone.now(), 0
         for mail in self.dead().filter(object_id=None):
@@ -150,13 +155,14 @@ class OutgoingMessageQuerySet(QueuedQuerySet["OutgoingMessage"]):
                 number += mail._settle(at, by)
         until = Case(When(expires_at__lte=at, then=Value(at + AGAIN_FOR)), default=F("expires_at"))
         fresh = {"given_up_at": None, "attempts": 0, "tried_at": None, "due_at": at}
-        keys = list(self.dead().filter(object_id__isnull=False).values_list("pk", flat=True))
-        for key in keys:
+        keys = self.dead().filter(object_id__isnull=False).values_list("pk", flat=True)
+        for batch in batches(list(keys), ROWS_PER_STATEMENT):
             with transaction.atomic():
-                row = self.model.objects.dead().filter(pk=key)
-                if row.update(**fresh, expires_at=until):
-                    _record(self.model(pk=key), by)
-                    number += 1
+                dead = self.model.objects.dead().filter(pk__in=batch).order_by("pk")
+                rows = list(dead.select_for_update(no_key=True))
+                found = self.model.objects.filter(pk__in=[row.pk for row in rows])
+                number += found.update(**fresh, expires_at=until)
+                _record(rows, by)
         return number
 
     # --- The end ---
@@ -284,6 +290,8 @@ class OutgoingMessage(QueuedModel):
     objects = OutgoingMessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         # The name that the table had while it carried mails alone: the previous version uses it.
         db_table = "accounts_outgoingmail"
         constraints = (
@@ -346,7 +354,8 @@ class OutgoingMessage(QueuedModel):
         False if no channel is left.
         """
         with transaction.atomic():
-            chosen = [name for name in dict.fromkeys(names) if name not in self._channels_of_fact()]
+            told = self._channels_of_fact()
+            chosen = [name for name in dict.fromkeys(names) if name not in told]
             if not chosen:
                 self.claimed().delete()
                 return False
@@ -423,7 +432,7 @@ class OutgoingMessage(QueuedModel):
         try:
             with transaction.atomic():
                 copy.save(force_insert=True)
-                _record(copy, by)
+                _record([copy], by)
         except IntegrityError as error:
             raise AlreadySentAgain from error
         return copy
@@ -436,7 +445,8 @@ class OutgoingMessage(QueuedModel):
         except PutOff:
             return
         except Unreachable as reason:
-            raise MessageIsOver(f"It reaches the person by no channel: {reason}.") from reason
+            text = gettext("It reaches the person by no channel: %(reason)s.")
+            raise MessageIsOver(text % {"reason": reason}) from reason
         if not stands:
             raise MessageIsOver
 
@@ -448,13 +458,15 @@ class OutgoingMessage(QueuedModel):
     def _settle(self, at: datetime, by: Any) -> bool:
         if not type(self).objects.dead().filter(pk=self.pk).update(settled_at=at):
             return False
-        _record(self, by)
+        _record([self], by)
         return True
 
 
-def _record(message: OutgoingMessage, by: Any) -> None:
-    change = AuditEvent.Action.CHANGE
-    AuditEvent.objects.record(change, message, actor=by, role=AuditEvent.Role.STAFF)
+def _record(messages: Iterable[OutgoingMessage], by: Any) -> None:
+    """Record in the audit trail that staff did something with these messages."""
+    change, role = AuditEvent.Action.CHANGE, AuditEvent.Role.STAFF
+    events = [AuditEvent.objects.unsaved(change, row, actor=by, role=role) for row in messages]
+    AuditEvent.objects.bulk_create(event for [event] in events)
 
 
 def _batches_of_keys(rows: OutgoingMessageQuerySet) -> Iterator[list[int]]:

@@ -110,7 +110,7 @@ def test_a_provider_that_cannot_be_reached_is_away(url: str) -> None:
 
 def test_a_message_to_several_devices_is_sent_if_one_takes_it(provider: Provider) -> None:
     both = Message(SMS, "first", "Title", "text", also_to=("second",))
-    gone = (410, {}, b"")
+    gone: Any = (410, {}, b"")
     provider.answers = [gone, (200, {}, b'{"id": "b"}')]
     assert HttpChannel(provider.url).send(both) == "b"
     provider.answers = [gone, gone]

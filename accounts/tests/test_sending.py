@@ -21,7 +21,7 @@ from accounts.tests.mailbox import post
 from accounts.tests.probe import PROBE, ProbeKind, queue
 from extensions.db.queue import LEASE
 from tests.statements import counted_statements
-from tests.threads import run_together
+from tests.threads import elsewhere, run_together
 
 pytestmark = pytest.mark.django_db
 A_SECOND = timedelta(seconds=1)
@@ -254,6 +254,16 @@ def test_several_workers_send_each_message_once(probe: ProbeKind, folder: Path) 
     assert sum(count for count in sent if isinstance(count, int)) == 24, sent
     assert set(Counter(message.to[0] for message in mail.outbox).values()) == {1}
     assert len(mail.outbox) == 12
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_does_not_wait_for_another_one(probe: ProbeKind) -> None:
+    first, second = queue(1), queue(2)
+    with elsewhere() as other, other.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM accounts_outgoingmail WHERE id = {first.pk} FOR UPDATE")
+        claims = [OutgoingMessage.objects.claim_next(timezone.now()) for _ in range(2)]
+    assert claims == [second, None]
 
 
 # --- Order ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("appointment", "0037_worker_heartbeat"),
+        ("appointment", "0038_reception_sends_again"),
         ("doctor", "0019_words_of_fields"),
         ("patient", "0014_index_of_history_patient"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
