@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models.message import OutgoingMessage, OutgoingMessageQuerySet
-from appointment.messages.kinds import OVERTAKING
+from appointment.messages.history import CHANGES
 from appointment.models import Appointment, AppointmentEvent
 
 Kind = AppointmentEvent.Kind
@@ -19,7 +19,8 @@ def not_told(at: datetime) -> OutgoingMessageQuerySet:
     """
     visits = Appointment.objects.filter(pk=OuterRef("object_id"), starts_at__gt=at)
     events = AppointmentEvent.objects.filter(appointment=OuterRef("object_id"))
-    later = events.filter(pk__gt=OuterRef("cause"), kind__in=OVERTAKING)
+    over = CHANGES | Q(kind__in=(Kind.COMPLETED, Kind.NO_SHOW))
+    later = events.filter(over, pk__gt=OuterRef("cause"))
     known = events.filter(Q(by=AppointmentEvent.Role.PATIENT) | Q(kind=Kind.BOOKED))
     knew = Exists(known.filter(pk=OuterRef("cause"))) & ~Q(kind="reminder")
     return (
