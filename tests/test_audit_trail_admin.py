@@ -14,7 +14,14 @@ from knox.models import AuthToken
 
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
-from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry, WorkListItem
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    CalendarFeed,
+    Offer,
+    WaitlistEntry,
+    WorkListItem,
+)
 from doctor.models import (
     Doctor,
     Language,
@@ -38,6 +45,7 @@ EXEMPT_MODELS = {
     User,
     Group,
     AuthToken,
+    CalendarFeed,
     AccessAttempt,
     AccessLog,
     AccessFailureLog,

@@ -374,13 +374,13 @@ def test_a_program_reads_it_by_get_and_head_without_cookie_and_keeps_it_for_itse
 
 
 def test_an_unchanged_feed_costs_two_statements_and_a_new_one_the_same_for_any_number_of_visits(
-    api: APIClient, patient: Patient, django_assert_num_queries: Any
+    api: APIClient, patient: Patient
 ) -> None:
     path = made(api)
     costs = []
-    for _ in range(2):
-        AppointmentFactory(patient=patient)
-        AppointmentFactory(patient=DependentFactory(user=patient.user))
+    for day in (3, 4):
+        visit_on(day, patient=patient)
+        visit_on(day, patient=DependentFactory(user=patient.user))
         with counted_statements() as whole:
             answer = read(path)
         with counted_statements() as same:
