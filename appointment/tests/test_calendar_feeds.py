@@ -19,6 +19,7 @@ from config.log import SecretPathFilter
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
+from tests.admin_client import AdminClient, page
 from tests.calendars import Subscriber, entries
 from tests.problems import assert_problem
 from tests.statements import counted_statements
@@ -409,3 +410,25 @@ def test_no_log_has_the_secret(api: APIClient, caplog: Any) -> None:
     plain = logging.LogRecord("x", 20, "", 0, "GET %s", (f"{FEEDS}12/",), None)
     assert SecretPathFilter().filter(plain)
     assert plain.getMessage() == f"GET {FEEDS}12/"
+
+
+# --- In the admin ---------------------------------------------------------------------------------
+
+
+def test_the_admin_lists_and_revokes_feeds_and_shows_no_digest(
+    superuser: User, api: APIClient
+) -> None:
+    path, admin = made(api), AdminClient(superuser)
+    feed = CalendarFeed.objects.get()
+    for shown_at in (page(CalendarFeed), page(feed, "change"), page(feed, "delete")):
+        html = admin.get(shown_at).content.decode()
+        assert feed.user.email in html
+        assert feed.digest not in html
+    admin.delete(feed)
+    assert ended(path)
+    event = AuditEvent.objects.get(kind="appointment.calendarfeed", action="delete")
+    assert (event.actor, event.role, event.patient_id) == (
+        superuser,
+        "staff",
+        feed.user.patients.get().pk,
+    )
