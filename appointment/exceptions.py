@@ -1,5 +1,7 @@
 """Domain errors of appointments and of the waitlist."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from extensions.db.retry import StaleLock
@@ -116,7 +118,7 @@ class TooManyFeeds(DomainError):
     """The account has as many calendar feeds as it may have."""
 
     code = "too_many_feeds"
-    message = _("This account has the most calendar feeds that are allowed. Revoke one first.")
+    message: Any = _("This account has the most calendar feeds that are allowed. Revoke one first.")
 
 
 class NoOpenOffer(DomainError):

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard
+from icalendar import Calendar, Component, Event, Timezone, TimezoneDaylight, TimezoneStandard
 
 MEDIA_TYPE = "text/calendar"
 ZERO = timedelta(0)
@@ -85,7 +85,7 @@ def zone_component(key: str, first: int, last: int) -> Timezone:
     return component
 
 
-def _observance(onset: datetime, before: timedelta, zone: ZoneInfo) -> Timezone:
+def _observance(onset: datetime, before: timedelta, zone: ZoneInfo) -> Component:
     """Return the STANDARD or DAYLIGHT that begins at this instant (UTC)."""
     local = onset.astimezone(zone)
     component = TimezoneDaylight() if local.dst() else TimezoneStandard()

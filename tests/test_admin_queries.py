@@ -21,6 +21,7 @@ from accounts.tests.factories import StaffFactory, UserFactory
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     Offer,
     WaitlistEntry,
     WorkListItem,
@@ -114,6 +115,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     User: UserFactory,
     Group: lambda: Group.objects.create(name=f"Group {Group.objects.count()}"),
     AuthToken: lambda: UserFactory().issue_token(),
+    CalendarFeed: lambda: CalendarFeed.objects.make(UserFactory(), "patient"),
     TOTPDevice: lambda: TOTPDevice.objects.create(user=UserFactory(), name="App"),
     StaticDevice: lambda: StaticDevice.objects.create(user=UserFactory(), name="Codes"),
     AccessAttempt: made_access(AccessAttempt),

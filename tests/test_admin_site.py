@@ -18,6 +18,7 @@ from accounts.tests.factories import StaffFactory
 from appointment.models import (
     Appointment,
     AppointmentEvent,
+    CalendarFeed,
     Offer,
     WaitlistEntry,
     WorkListItem,
@@ -59,11 +60,20 @@ NEVER_ADDED = {
     *DEVICES,
     WorkListItem,
     AuthToken,
+    CalendarFeed,
     AccessAttempt,
     AccessLog,
     AccessFailureLog,
 }
-NEVER_CHANGED = {*OF_VERBS, *DEVICES, AuthToken, WaitlistEntry, AuditEvent, EmergencyAccess}
+NEVER_CHANGED = {
+    *OF_VERBS,
+    *DEVICES,
+    AuthToken,
+    CalendarFeed,
+    WaitlistEntry,
+    AuditEvent,
+    EmergencyAccess,
+}
 NEVER_DELETED = {*OF_VERBS, WorkListItem, AuditEvent, EmergencyAccess}
 VIEW, WRITE = {"view"}, {"view", "add", "change"}
 RECEPTION: dict[type[Model], set[str]] = {
@@ -107,6 +117,7 @@ def make_rows() -> None:
     visit = AppointmentFactory(patient=patient)
     TimeOffFactory(doctor=visit.doctor)
     patient.user.issue_token()
+    CalendarFeed.objects.make(patient.user, "patient")
     for device in DEVICES:
         device.objects.create(user=patient.user, name="Device")
     EmergencyAccess(patient=patient, user=staff, reason="Unconscious").begin(timezone.now())

@@ -14,7 +14,14 @@ from knox.models import AuthToken
 
 from accounts.models import AuditEvent, OutgoingMessage, User
 from accounts.tests.factories import StaffFactory
-from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry, WorkListItem
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    CalendarFeed,
+    Offer,
+    WaitlistEntry,
+    WorkListItem,
+)
 from doctor.models import (
     Doctor,
     Language,
@@ -39,6 +46,7 @@ EXEMPT_MODELS = {
     Group,
     AuthToken,
     OutgoingMessage,  # names the number of the visit and no patient
+    CalendarFeed,
     AccessAttempt,
     AccessLog,
     AccessFailureLog,

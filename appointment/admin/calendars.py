@@ -26,7 +26,7 @@ class CalendarFeedAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmi
     ordering = ("-created_at", "-pk")
     sortable_by = ("created_at",)
     deleted_by_verb = True
-    deletion_note = _("Calendars that read it stop showing new visits at once.")
+    deletion_note: Any = _("Calendars that read it stop showing new visits at once.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CalendarFeed]:
         """Return the feeds with their accounts, and the doctors of those."""

@@ -127,9 +127,9 @@ def language_of(preferred: str | None) -> str:
 
 def _sentences(visit: Appointment) -> list[str]:
     """Return what the entry tells the patient: for whom it is, and how to cancel or move it."""
-    patient = visit.patient
-    is_dependent = patient is not None and patient.is_dependent
-    first = [gettext("For %(name)s.") % {"name": patient.first_name}] if is_dependent else []
+    first = []
+    if visit.patient and visit.patient.is_dependent:
+        first = [gettext("For %(name)s.") % {"name": visit.patient.first_name}]
     if visit.status == Status.CANCELED:
         return [*first, gettext("This visit has been canceled.")]
     until = instant_text(_changeable_until(visit), visit.location.zone)

@@ -19,6 +19,7 @@ from config.log import SecretPathFilter
 from doctor.tests.factories import DoctorFactory, ScheduleFactory, day_ahead
 from patient.models import Patient
 from patient.tests.factories import DependentFactory, PatientFactory
+from tests.admin_client import AdminClient, page
 from tests.calendars import Subscriber, entries
 from tests.problems import assert_problem
 from tests.statements import counted_statements
@@ -374,13 +375,13 @@ def test_a_program_reads_it_by_get_and_head_without_cookie_and_keeps_it_for_itse
 
 
 def test_an_unchanged_feed_costs_two_statements_and_a_new_one_the_same_for_any_number_of_visits(
-    api: APIClient, patient: Patient, django_assert_num_queries: Any
+    api: APIClient, patient: Patient
 ) -> None:
     path = made(api)
     costs = []
-    for _ in range(2):
-        AppointmentFactory(patient=patient)
-        AppointmentFactory(patient=DependentFactory(user=patient.user))
+    for day in (3, 4):
+        visit_on(day, patient=patient)
+        visit_on(day, patient=DependentFactory(user=patient.user))
         with counted_statements() as whole:
             answer = read(path)
         with counted_statements() as same:
@@ -409,3 +410,25 @@ def test_no_log_has_the_secret(api: APIClient, caplog: Any) -> None:
     plain = logging.LogRecord("x", 20, "", 0, "GET %s", (f"{FEEDS}12/",), None)
     assert SecretPathFilter().filter(plain)
     assert plain.getMessage() == f"GET {FEEDS}12/"
+
+
+# --- In the admin ---------------------------------------------------------------------------------
+
+
+def test_the_admin_lists_and_revokes_feeds_and_shows_no_digest(
+    superuser: User, api: APIClient
+) -> None:
+    path, admin = made(api), AdminClient(superuser)
+    feed = CalendarFeed.objects.get()
+    for shown_at in (page(CalendarFeed), page(feed, "change"), page(feed, "delete")):
+        html = admin.get(shown_at).content.decode()
+        assert feed.user.email in html
+        assert feed.digest not in html
+    admin.delete(feed)
+    assert ended(path)
+    event = AuditEvent.objects.get(kind="appointment.calendarfeed", action="delete")
+    assert (event.actor, event.role, event.patient_id) == (
+        superuser,
+        "staff",
+        feed.user.patients.get().pk,
+    )

@@ -96,7 +96,7 @@ class VisitCalendarView(AuditedMixin, GenericAPIView[Appointment]):
         visit = self.get_object()
         self.record_read(visit, [visit])
         method = Method.CANCEL if visit.status == Status.CANCELED else Method.PUBLISH
-        language = language_of(visit.patient.preferred_language)
+        language = language_of(visit.patient.preferred_language if visit.patient else None)
         with translation.override(language):
             content = visit_file(visit, method, Revision.of(visit))
         headers = headers_of(f"visit-{visit.pk}.ics", PRIVATE_REVALIDATE, language)
@@ -169,7 +169,7 @@ def written(file: FeedFile) -> bytes:
     A program that has the file already learns nothing new, so only a new file is recorded.
     """
     feed = file.feed
-    known = {"actor": feed.user}
+    known: dict[str, Any] = {"actor": feed.user}
     if not file.is_of_doctor:
         AuditEvent.objects.record("read", feed, feed.people(), **known)
     elif file.shows_names:
