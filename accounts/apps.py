@@ -1,12 +1,13 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     """Accounts and the audit trail; every other app may import this one."""
 
     name = "accounts"
-    verbose_name = "Accounts and audit"
+    verbose_name = _("Accounts and audit")
     default = True
 
     def ready(self) -> None:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox import auth
 from knox.crypto import hash_token
@@ -71,7 +72,7 @@ class TokenAuthentication(auth.TokenAuthentication):
         now = timezone.now()
         known = bool(TOKEN.fullmatch(token)) and token_of(hash_token(token.decode()), now)
         if not known:
-            raise AuthenticationFailed("Invalid token.")
+            raise AuthenticationFailed(gettext("Invalid token."))
         [found] = known
         self.renew_token(found)
         return found.user, found
@@ -146,7 +147,7 @@ def sign_in(request: Request, email: str, password: str) -> User:
     with transaction.atomic():
         # Locked, since Django writes last_login while another call may delete the account.
         if user is None or User.objects.lock(user.pk) is None:
-            raise AuthenticationFailed("Wrong e-mail address or password.")
+            raise AuthenticationFailed(gettext("Wrong e-mail address or password."))
         user_logged_in.send(sender=User, request=request._request, user=user)
     return user
 

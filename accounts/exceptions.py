@@ -1,11 +1,13 @@
 """Errors of signing in."""
 
+from django.utils.translation import gettext
+
 
 class CredentialsChanged(Exception):
     """The password changed, or the account was closed, during a login with the old password."""
 
     def __init__(self) -> None:
-        super().__init__("The account has changed meanwhile. Sign in again.")
+        super().__init__(gettext("The account has changed meanwhile. Sign in again."))
 
 
 class Throttled(Exception):
@@ -13,4 +15,5 @@ class Throttled(Exception):
 
     def __init__(self, wait: int) -> None:
         self.wait = wait
-        super().__init__(f"Too many tries. Try again in {wait} seconds.")
+        sentence = gettext("Too many tries. Try again in %(wait)s seconds.")
+        super().__init__(sentence % {"wait": wait})

@@ -6,6 +6,7 @@ from typing import Any
 import idna
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext
 
 from extensions.text import HIDDEN_CHARACTER, is_ignorable
 
@@ -59,11 +60,11 @@ def validate_address(email: str) -> None:
     if any(map(is_ignorable, email)):
         raise ValidationError(HIDDEN_CHARACTER, "invalid")
     if not local.isascii():
-        raise ValidationError("Before the @, use letters without accents.", "invalid")
+        raise ValidationError(gettext("Before the @, use letters without accents."), "invalid")
     try:
         shown = in_unicode(a_labels(unicodedata.normalize("NFC", domain)))
     except idna.IDNAError as error:
-        raise ValidationError("No domain can have this name.", "invalid") from error
+        raise ValidationError(gettext("No domain can have this name."), "invalid") from error
     if any(map(is_ignorable, shown)):
         raise ValidationError(HIDDEN_CHARACTER, "invalid")
 

@@ -7,6 +7,7 @@ from typing import Any
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from accounts.exceptions import Throttled
 from accounts.fields import fold_email
@@ -45,16 +46,15 @@ def lockout_response(
     """
     if request.path.startswith("/api/"):
         return response
-    return throttled_page(
-        "Too many wrong passwords.", int(settings.AXES_COOLOFF_TIME.total_seconds())
-    )
+    wait = int(settings.AXES_COOLOFF_TIME.total_seconds())
+    return throttled_page(gettext("Too many wrong passwords."), wait)
 
 
 def throttled_page(reason: str, wait: int) -> HttpResponse:
     """Return a page with status 429; `wait`: seconds until the next attempt."""
-    sentence = f"{reason} Try again in {wait} seconds."
+    again = gettext("Try again in %(wait)s seconds.") % {"wait": wait}
     headers = {"Retry-After": str(wait)}
-    return HttpResponse(sentence, status=429, content_type="text/plain", headers=headers)
+    return HttpResponse(f"{reason} {again}", status=429, content_type="text/plain", headers=headers)
 
 
 def limits_logins(page: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +64,7 @@ def limits_logins(page: Callable[..., Any]) -> Callable[..., Any]:
     def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         throttle = LoginThrottle()
         if request.method == "POST" and not throttle.allow_request(request, None):
-            return throttled_page("Too many logins.", int(throttle.wait()) + 1)
+            return throttled_page(gettext("Too many logins."), int(throttle.wait()) + 1)
         return page(request, *args, **kwargs)
 
     return limited

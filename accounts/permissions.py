@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -12,7 +13,7 @@ class MayChangeOwnName(BasePermission):
     The access log tells patients the names of staff and doctors, so administrators change those.
     """
 
-    message = "An administrator changes the names of staff and doctors."
+    message = _("An administrator changes the names of staff and doctors.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user: Any = request.user

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 
 class HiddenAccountsMixin:
@@ -76,7 +78,7 @@ class NamedAccountsMixin:
         rows = [_without_address(request, row) for row in objs]
         return super().get_deleted_objects(rows, request)  # type: ignore[misc]
 
-    @admin.display(description="user", ordering="user__last_name_key")
+    @admin.display(description=_("user"), ordering="user__last_name_key")
     def owner(self, row: Any) -> str:
         """Return the name of the person, or the number of the account."""
         name: str = row.user.public_name
@@ -139,4 +141,5 @@ def display_name(key: int | None, that_day: str | None, user: Any) -> str:
     if key is None:
         return ""
     present = user.full_name if user else ""
-    return (present if that_day is None else that_day) or f"account {key}"
+    known = present if that_day is None else that_day
+    return known or gettext("account %(number)s") % {"number": key}

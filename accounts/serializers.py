@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.fields import get_error_detail
 
 from accounts.fields import EmailField, fold_email, validate_address
 from accounts.models import Device, User
+from accounts.models.device import UNKNOWN_DEVICE
 from accounts.models.user import check_new_password
 from extensions.rest.fields import TextField
 from extensions.rest.serializers import (
@@ -241,6 +243,13 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
         model = Device
         fields = ("id", "name", "created", "last_used", "expiry", "current")
         read_only_fields = ("id", "name")
+
+    def to_representation(self, instance: Device) -> dict[str, Any]:
+        """Return the device; an unknown one has a name in the caller's language."""
+        shown = super().to_representation(instance)
+        if instance.name == UNKNOWN_DEVICE:
+            shown["name"] = gettext(UNKNOWN_DEVICE)
+        return shown
 
     def get_current(self, device: Device) -> bool:
         return device.token == self.context["request"].auth

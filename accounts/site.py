@@ -18,9 +18,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_otp.admin import OTPAdminSite
 
-WRONG = (
+WRONG = _(
     "Wrong e-mail address, password or code. "
     "Each code works once; after a wrong one, wait a moment."
 )
@@ -44,6 +46,7 @@ class CodeForm(LoginForm):
 
     error_messages = {**AdminAuthenticationForm.error_messages, "invalid_login": WRONG}
     code = forms.CharField(
+        label=_("Code"),
         max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
     )
@@ -71,7 +74,7 @@ class ClinicAdminSite(OTPAdminSite):
     The code is asked for if ADMIN_SECOND_FACTOR is on.
     """
 
-    site_header = site_title = "Clinic appointments"
+    site_header = site_title = _("Clinic appointments")
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)  # django-otp's default is "otpadmin", but URLs are named "admin:..."
@@ -145,7 +148,7 @@ class ClinicAdminSite(OTPAdminSite):
 
     def records(self, request: HttpRequest) -> HttpResponse:
         """Show the list of all kinds of records that the user may see: Django's own index."""
-        return super().index(request, {"title": "All records"})
+        return super().index(request, {"title": gettext("All records")})
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None

@@ -17,7 +17,7 @@ from extensions.formats import date_text
 
 FORMULAS = ("=", "@")  # how a formula begins; a phone number begins with a plus
 FORMULA = _("The cell begins as a formula does. Write its value instead.")
-YES, NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
+YES, NO = ("yes", "y", "true", "1", "s\u00ed", "si", "s"), ("no", "n", "false", "0")
 WALL_TIME = re.compile(r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])(?:[:.]00)?")
 END_OF_DAY = re.compile(r"24[:.]00(?:[:.]00)?")
 WHOLE = re.compile(r"[0-9]{1,9}")

@@ -3,12 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from extensions.db.locks import lock_rows
 from extensions.import_columns import ChoiceCell, Column, DateCell, PhoneCell
 from extensions.imports import CsvResource, Note
 from patient.models import Patient
 
 SEXES = {"f": "female", "m": "male"} | {value: value for value in Patient.Sex.values}
+
+SAME_PHONE = _("Line %(line)s of the file may be the same person: the same phone number.")
+SAME_NAME = _("Line %(line)s of the file may be the same person: the same name and birth date.")
 
 
 class PatientResource(CsvResource):
@@ -19,20 +25,20 @@ class PatientResource(CsvResource):
     is refused, unless `adds_doubted`; nobody is merged.
     """
 
-    external_id = Column("The patient's number in your other system. Required.", "P-1001")
-    last_name = Column("Required.", "Reed")
-    first_name = Column("Empty for a person with one name.", "Lucía")
-    date_of_birth = Column("1990-05-17 or 17 May 1990.", "1990-05-17", DateCell())
+    external_id = Column(_("The patient's number in your other system. Required."), "P-1001")
+    last_name = Column(_("Required."), "Reed")
+    first_name = Column(_("Empty for a person with one name."), "Lucía")
+    date_of_birth = Column(_("1990-05-17 or 17 May 1990."), "1990-05-17", DateCell())
     sex = Column(
-        "female, male, other or unknown.",
+        _("female, male, other or unknown."),
         "female",
-        ChoiceCell(SEXES, "Write female, male, other or unknown."),
+        ChoiceCell(SEXES, _("Write female, male, other or unknown.")),
     )
-    phone_number = Column("With country code.", "+34 612 345 678", PhoneCell())
-    address = Column("Of one line or several.", "Calle Mayor 1, 28013 Madrid")
-    preferred_language = Column("BCP 47, such as es or pt-BR.", "es")
+    phone_number = Column(_("With country code."), "+34 612 345 678", PhoneCell())
+    address = Column(_("Of one line or several."), "Calle Mayor 1, 28013 Madrid")
+    preferred_language = Column(_("BCP 47, such as es or pt-BR."), "es")
     emergency_contact_name = Column("", "Conor Reed")
-    emergency_contact_phone = Column("With country code.", "+34 612 345 679", PhoneCell())
+    emergency_contact_phone = Column(_("With country code."), "+34 612 345 679", PhoneCell())
 
     class Meta:
         model = Patient
@@ -53,7 +59,7 @@ class PatientResource(CsvResource):
         skip_diff = True
         store_instance = True
 
-    words = "patients"
+    words = _("patients")
     required = ("external_id", "last_name")
     not_checked = frozenset({"user"})
 
@@ -114,12 +120,13 @@ class PatientResource(CsvResource):
         """Return why a new patient may be there already: in an earlier line, or stored."""
         found = []
         for identity in patient.identities():
-            shared = "phone number" if len(identity) == 1 else "name and birth date"
             line = self.people.setdefault(identity, patient.line)
             if line != patient.line:
-                text = f"Line {line} of the file may be the same person: the same {shared}."
-                found.append(Note(text, is_doubt=True))
+                sentence = SAME_PHONE if len(identity) == 1 else SAME_NAME
+                found.append(Note(sentence % {"line": line}, is_doubt=True))
         if stored is not None and not found:
-            text = f"May be there already: {stored}, with this name and birth date or phone."
-            found.append(Note(text, is_doubt=True, of=stored.pk))
+            sentence = gettext(
+                "May be there already: %(patient)s, with this name and birth date or phone."
+            )
+            found.append(Note(sentence % {"patient": stored}, is_doubt=True, of=stored.pk))
         return found

@@ -13,6 +13,8 @@ from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
@@ -47,8 +49,9 @@ class GroupAdmin(SuperusersWriteMixin, auth.GroupAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Return what the page of deletion lists: the groups, and no row that joins them."""
         rows = list(objs)
-        _, counts, lacking, protected = super().get_deleted_objects(rows, request)
-        return [f"Group: {row}" for row in rows], counts, lacking, protected
+        group = gettext("Group")
+        _lines, counts, lacking, protected = super().get_deleted_objects(rows, request)
+        return [f"{group}: {row}" for row in rows], counts, lacking, protected
 
 
 class AccessAttemptAdmin(SuperusersWriteMixin, axes.AccessAttemptAdmin):
@@ -94,19 +97,28 @@ ADMINS = {
 # What staff read instead of the packages' own names. Django's migrations read the names that the
 # class was made with, so that these make none.
 APPS = {
-    "auth": "Groups",
-    "axes": "Sign-ins",
-    "knox": "Signed-in devices",
-    "otp_static": "Second factor: recovery codes",
-    "otp_totp": "Second factor: apps",
+    "auth": _("Groups"),
+    "axes": _("Sign-ins"),
+    "knox": _("Signed-in devices"),
+    "otp_static": _("Second factor: recovery codes"),
+    "otp_totp": _("Second factor: apps"),
 }
 MODELS = {
-    axes.AccessAttempt: ("wrong password", "wrong passwords"),
-    axes.AccessLog: ("sign-in", "sign-ins"),
-    axes.AccessFailureLog: ("failed sign-in", "failed sign-ins"),
-    AuthToken: ("signed-in device", "signed-in devices"),
-    StaticDevice: ("set of recovery codes", "sets of recovery codes"),
-    TOTPDevice: ("authenticator app", "authenticator apps"),
+    axes.AccessAttempt: (_("wrong password"), _("wrong passwords")),
+    axes.AccessLog: (_("sign-in"), _("sign-ins")),
+    axes.AccessFailureLog: (_("failed sign-in"), _("failed sign-ins")),
+    AuthToken: (_("signed-in device"), _("signed-in devices")),
+    StaticDevice: (_("set of recovery codes"), _("sets of recovery codes")),
+    TOTPDevice: (_("authenticator app"), _("authenticator apps")),
+}
+FIELDS = {
+    "user": _("user"),
+    "name": _("name"),
+    "confirmed": _("confirmed"),
+    "created": _("created"),
+    "created_at": _("created at"),
+    "last_used_at": _("last used at"),
+    "expiry": _("expiry"),
 }
 
 for label, words in APPS.items():
@@ -114,6 +126,10 @@ for label, words in APPS.items():
 
 for named, (one, many) in MODELS.items():
     named._meta.verbose_name, named._meta.verbose_name_plural = one, many
+
+for named in (AuthToken, StaticDevice, TOTPDevice):
+    for field in named._meta.fields:
+        field.verbose_name = FIELDS.get(field.name, field.verbose_name)
 
 for model, model_admin in ADMINS.items():
     admin.site.unregister(model)

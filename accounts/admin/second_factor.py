@@ -8,6 +8,8 @@ from django.contrib.admin.sites import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -20,7 +22,7 @@ from accounts.requests import signed_in_user
 from extensions.admin.actions import DomainActionAdmin
 from extensions.exceptions import DomainError
 
-UNKNOWN = "No member of staff, and no doctor who may sign in here, has this address."
+UNKNOWN = _("No member of staff, and no doctor who may sign in here, has this address.")
 
 
 class SecondFactorView(View):
@@ -56,7 +58,7 @@ class SecondFactorView(View):
         """Return the page; `shown` adds new keys and codes to the context of this response only."""
         context = {
             **self.site.each_context(request),
-            "title": "Second factor",
+            "title": gettext("Second factor"),
             "factor": SecondFactor(signed_in_user(request)),
             **shown,
         }
@@ -73,19 +75,19 @@ class SecondFactorView(View):
         """Activate the app by its first code, verify this session, return new recovery codes."""
         codes = factor.confirm(_code(request))
         django_otp.login(request, factor.app)
-        self.log(request, factor.user, "Second factor set up.")
+        self.log(request, factor.user, _("Second factor set up."))
         return {"codes": codes}
 
     def renew(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
         """Replace the recovery codes: return the new ones."""
         codes = factor.renew_codes(_code(request))
-        self.log(request, factor.user, "Recovery codes renewed.")
+        self.log(request, factor.user, _("Recovery codes renewed."))
         return {"codes": codes}
 
     def remove(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
         """Remove the app and the recovery codes."""
         factor.remove(_code(request))
-        self.log(request, factor.user, "Second factor removed.")
+        self.log(request, factor.user, _("Second factor removed."))
         return {}
 
     def give(self, request: HttpRequest, factor: SecondFactor) -> dict[str, Any]:
@@ -101,10 +103,10 @@ class SecondFactorView(View):
         colleague = User.objects.filter(email=email, is_active=True).first()
         if colleague is None or not colleague.may_open_admin:
             raise DomainError(UNKNOWN)
-        self.log(request, colleague, "One-time code given.")
+        self.log(request, colleague, _("One-time code given."))
         return {"given": SecondFactor(colleague).give_code(), "colleague": colleague}
 
-    def log(self, request: HttpRequest, user: User, message: str) -> None:
+    def log(self, request: HttpRequest, user: User, message: Any) -> None:
         """Write the message to the admin's log of the account, and show it on the page."""
         self.site.get_model_admin(User).log_change(request, user, message)
         messages.success(request, message)
@@ -124,9 +126,9 @@ class DeviceAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
     list_select_related = ("user",)
     list_filter = ("confirmed",)
     search_fields = ("user__email", "user__first_name", "user__last_name")
-    fields = readonly_fields = ("user", "name", "confirmed", "created_at", "last_used_at")
+    fields = readonly_fields = ("user", "kind", "confirmed", "created_at", "last_used_at")
     ordering = ("-created_at",)
-    deletion_note = "They cannot sign in with it any more; sessions that it proved end."
+    deletion_note = _("They cannot sign in with it any more; sessions that it proved end.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
@@ -136,6 +138,11 @@ class DeviceAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description=_("name"))
+    def kind(self, row: Any) -> str:
+        """Return the stored name of the device, which is one of two."""
+        return gettext(row.name)
 
     def name_in_log(self, row: Any) -> str:
         return f"{row.name} of account {row.user_id}"

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from knox import admin as knox  # registers an admin that shows new tokens
 from knox.models import AuthToken
 
@@ -27,7 +29,7 @@ class AuthTokenAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
     unindexed_filters = ("expiry__gte", "expiry__lt")
     ordering = ("-created", "pk")
     sortable_by = ("created",)
-    deletion_note = "The device is signed out at once."
+    deletion_note = _("The device is signed out at once.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuthToken]:
         """Return the tokens with their accounts, and the doctors of those."""
@@ -45,11 +47,11 @@ class AuthTokenAdmin(AllSitesAdminMixin, NamedAccountsMixin, DomainActionAdmin):
 
     def row_label(self, row: Any) -> str:
         """Name a token by its owner: its primary key is its digest, which no page shows."""
-        return f"Device of {row.user}"
+        return gettext("Device of %(account)s") % {"account": row.user}
 
     def name_in_log(self, row: Any) -> str:
         return f"token of account {row.user_id}"
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
         # `obj_display` holds the token's digest, and the message on the page would show it.
-        return super().response_delete(request, "of the account", obj_id)
+        return super().response_delete(request, gettext("of the account"), obj_id)

@@ -12,6 +12,8 @@ from django.contrib.auth.forms import (
 from django.db import transaction
 from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.models import AuditEvent, User
 from accounts.models.user import ADMINISTRATOR, AccountKept
@@ -81,13 +83,13 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
     change_password_form = NewPasswordForm
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        ("Name", {"fields": ("first_name", "last_name")}),
-        ("Permissions", {"fields": ("is_active", *RIGHTS)}),
-        ("Dates", {"fields": ("email_verified_at", "last_login", "date_joined")}),
+        (_("Name"), {"fields": ("first_name", "last_name")}),
+        (_("Permissions"), {"fields": ("is_active", *RIGHTS)}),
+        (_("Dates"), {"fields": ("email_verified_at", "last_login", "date_joined")}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "first_name", "last_name")}),
-        ("Password", {"fields": ("usable_password", "password1", "password2")}),
+        (_("Password"), {"fields": ("usable_password", "password1", "password2")}),
     )
     readonly_fields = ("email_verified_at", "last_login", "date_joined")
     list_display = (
@@ -109,12 +111,12 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
         """Return the accounts with their doctors, which say whether an account works here."""
         return super().get_queryset(request).select_related("doctor")
 
-    @admin.display(description="first name", ordering="first_name_key", empty_value="-")
+    @admin.display(description=_("first name"), ordering="first_name_key", empty_value="-")
     def sorted_first_name(self, user: User) -> str:
         """Return the first name, sorted without case and accents."""
         return user.first_name
 
-    @admin.display(description="last name", ordering="last_name_key", empty_value="-")
+    @admin.display(description=_("last name"), ordering="last_name_key", empty_value="-")
     def sorted_last_name(self, user: User) -> str:
         """Return the last name, sorted without case and accents."""
         return user.last_name
@@ -154,14 +156,15 @@ class UserAdmin(AllSitesAdminMixin, DomainActionAdmin, auth.UserAdmin):
 
     # --- Ended, not deleted ---
 
-    @admin.action(permissions=["end"], description="End selected accounts")
+    @admin.action(permissions=["end"], description=_("End selected accounts"))
     def end_accounts(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """End all of these accounts, or none if one is the user's own."""
         with transaction.atomic():
             User.objects.end_all(queryset, by=signed_in_user(request))
             for user in queryset:
-                self.log_change(request, user, "Account ended.")
-        self.message_user(request, f"{len(queryset)} ended.", messages.SUCCESS)
+                self.log_change(request, user, _("Account ended."))
+        ended = ngettext("%(number)s ended.", "%(number)s ended.", len(queryset))
+        self.message_user(request, ended % {"number": len(queryset)}, messages.SUCCESS)
 
     def change_view(
         self,

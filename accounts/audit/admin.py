@@ -11,8 +11,11 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.models import RARE_ACTIONS, AuditEvent
 from accounts.audit.views import record_read
@@ -189,10 +192,15 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "actor__first_name",
         "actor_name",
     )
-    search_help_text = (
-        "Number of the patient, or who it was. The id of a request, and the name of a deleted "
-        f"account, are looked for in the latest {MOST_READ:,} events: choose the day before."
-    )
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override]
+        """Return what the search finds, and among how many events."""
+        sentence = gettext(
+            "Number of the patient, or who it was. The id of a request, and the name of a deleted "
+            "account, are looked for in the latest %(number)s events: choose the day before."
+        )
+        return sentence % {"number": number_format(MOST_READ, force_grouping=True)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         """Return the events, joined with their actors; the actor of a deleted account is None.
@@ -216,25 +224,26 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
 
     @admin.display(description="", empty_value="")
     def stands_out(self, event: AuditEvent) -> SafeString | str:
-        return (
-            format_html("<strong>EMERGENCY {}</strong>", event.emergency_id)
-            if event.emergency
-            else ""
-        )
+        if not event.emergency:
+            return ""
+        words = gettext("EMERGENCY %(number)s") % {"number": event.emergency_id}
+        return format_html("<strong>{}</strong>", words)
 
-    @admin.display(description="who")
+    @admin.display(description=_("who"))
     def who_acted(self, event: AuditEvent) -> SafeString:
         """Return who acted, and in which role."""
         return two_lines(self.who(event) or "-", event.get_role_display())
 
-    @admin.display(description="what")
+    @admin.display(description=_("what"))
     def what(self, event: AuditEvent) -> SafeString:
         """Return the action, whether it was denied, and the kind and number of the row."""
-        denied = " (denied)" if event.outcome == AuditEvent.Outcome.DENIED else ""
+        action = event.get_action_display()
+        if event.outcome == AuditEvent.Outcome.DENIED:
+            action = gettext("%(action)s (denied)") % {"action": action}
         row = "" if event.object_id is None else f" {event.object_id}"
-        return two_lines(f"{event.get_action_display()}{denied}", f"{self.of(event)}{row}")
+        return two_lines(action, f"{self.of(event)}{row}")
 
-    @admin.display(description="of")
+    @admin.display(description=pgettext_lazy("what an event is about", "of"))
     def of(self, event: AuditEvent) -> str:
         """Return the kind of the row in the words of staff, or the page of the desk."""
         try:
@@ -242,11 +251,11 @@ class AuditEventAdmin(AllSitesAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         except LookupError:
             return event.kind.replace(".", ": ").replace("_", " ")
 
-    @admin.display(description="its number", empty_value="-")
+    @admin.display(description=_("its number"), empty_value="-")
     def number(self, event: AuditEvent) -> int | None:
         """Return the key of the row; None for a list."""
         return event.object_id
 
-    @admin.display(description="who", empty_value="-")
+    @admin.display(description=_("who"), empty_value="-")
     def who(self, event: AuditEvent) -> str:
         return display_name(event.actor_id, event.actor_name, event.actor)

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.context import ADMIN, API, COMMAND, RequestContext, current_context
 from accounts.fields import name_that_day
@@ -105,39 +107,39 @@ class AuditEvent(models.Model):
     class Role(models.TextChoices):
         """The actor's role towards the patient; `patient` includes the carer of a dependent."""
 
-        PATIENT = "patient"
-        DOCTOR = "doctor"
-        STAFF = "staff"
-        SYSTEM = "system"
-        STRANGER = "stranger"
+        PATIENT = "patient", _("Patient")
+        DOCTOR = "doctor", _("Doctor")
+        STAFF = "staff", _("Staff")
+        SYSTEM = "system", _("System")
+        STRANGER = "stranger", _("Stranger")
 
     NAMED = (Role.DOCTOR, Role.STAFF)  # the access log tells the patient the names of these actors
 
     class Channel(models.TextChoices):
         """The channel of the call."""
 
-        API = API, "API"
-        ADMIN = ADMIN
-        COMMAND = COMMAND
+        API = API, _("API")
+        ADMIN = ADMIN, _("Admin")
+        COMMAND = COMMAND, _("Command")
 
     class Action(models.TextChoices):
         """What the actor did or tried to do."""
 
-        READ = "read"
-        CREATE = "create"
-        CHANGE = "change"
-        DELETE = "delete"
-        ERASE = "erase"
-        EXPORT = "export"
-        MERGE = "merge"
+        READ = "read", _("Read")
+        CREATE = "create", _("Create")
+        CHANGE = "change", _("Change")
+        DELETE = "delete", _("Delete")
+        ERASE = "erase", _("Erase")
+        EXPORT = "export", _("Export")
+        MERGE = "merge", _("Merge")
 
     class Outcome(models.TextChoices):
         """Whether the call was allowed."""
 
-        ALLOWED = "allowed"
-        DENIED = "denied"
+        ALLOWED = "allowed", _("Allowed")
+        DENIED = "denied", _("Denied")
 
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(pgettext_lazy("instant", "at"), default=timezone.now)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
@@ -145,23 +147,32 @@ class AuditEvent(models.Model):
         db_constraint=False,
         db_index=False,
         related_name="+",
+        verbose_name=_("actor"),
     )
     actor_name = name_that_day()
-    role = models.CharField(max_length=8, choices=Role)
-    channel = models.CharField(max_length=7, choices=Channel)
-    action = models.CharField(max_length=6, choices=Action)
-    outcome = models.CharField(max_length=7, choices=Outcome, default=Outcome.ALLOWED)
-    kind = models.CharField(max_length=60, help_text="The model, as patient.medicalhistory.")
-    object_id = models.BigIntegerField(null=True, help_text="Empty for a list.")
-    patient_id = models.BigIntegerField(null=True, help_text="Kept when the person is erased.")
-    address = models.CharField(max_length=45, blank=True)
-    request_id = models.CharField(max_length=32, blank=True)
-    emergency = models.BooleanField(default=False)
-    emergency_id = models.BigIntegerField(null=True, help_text="Key of the emergency access.")
+    role = models.CharField(_("role"), max_length=8, choices=Role)
+    channel = models.CharField(_("channel"), max_length=7, choices=Channel)
+    action = models.CharField(_("action"), max_length=6, choices=Action)
+    outcome = models.CharField(_("outcome"), max_length=7, choices=Outcome, default=Outcome.ALLOWED)
+    kind = models.CharField(
+        _("kind"), max_length=60, help_text=_("The model, as patient.medicalhistory.")
+    )
+    object_id = models.BigIntegerField(_("object id"), null=True, help_text=_("Empty for a list."))
+    patient_id = models.BigIntegerField(
+        _("patient id"), null=True, help_text=_("Kept when the person is erased.")
+    )
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    request_id = models.CharField(_("request id"), max_length=32, blank=True)
+    emergency = models.BooleanField(_("emergency"), default=False)
+    emergency_id = models.BigIntegerField(
+        _("emergency id"), null=True, help_text=_("Key of the emergency access.")
+    )
 
     objects = AuditEventQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
         ordering = ("-at", "-pk")
         indexes = (
             models.Index(fields=["patient_id", "-at", "-id"], name="accounts_audit_of_patient"),
@@ -181,7 +192,7 @@ class AuditEvent(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Event {self.pk}"
+        return gettext("Event %(number)s") % {"number": self.pk}
 
     @property
     def public_name(self) -> str | None:

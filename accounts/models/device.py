@@ -6,10 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from knox.models import AuthToken
 
 MAX_NAME_LENGTH = 100
-UNKNOWN_DEVICE = "Unknown device"
+UNKNOWN_DEVICE = gettext_noop("Unknown device")  # stored
 MAX_KNOWN = 20  # names an account; the one not seen for longest is forgotten
 USE_RECORDED_AFTER = timedelta(hours=1)
 
@@ -46,11 +48,15 @@ class Device(models.Model):
         AuthToken, on_delete=models.CASCADE, related_name="device", db_constraint=False
     )
     name = models.CharField(max_length=MAX_NAME_LENGTH, default=UNKNOWN_DEVICE)
-    last_used_at = models.DateTimeField(default=timezone.now, help_text="At most an hour behind.")
+    last_used_at = models.DateTimeField(
+        default=timezone.now, help_text=_("At most an hour behind.")
+    )
 
     objects = DeviceQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
         ordering = ("-last_used_at", "-pk")
 
     def __str__(self) -> str:
@@ -89,17 +95,19 @@ class KnownDevice(models.Model):
         db_constraint=False,  # the previous version deletes accounts without these rows
     )
     name = models.CharField(max_length=MAX_NAME_LENGTH)
-    last_seen_at = models.DateTimeField(help_text="When it last signed in.")
+    last_seen_at = models.DateTimeField(help_text=_("When it last signed in."))
 
     objects = KnownDeviceQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("known device")
+        verbose_name_plural = _("known devices")
         constraints = (
             models.UniqueConstraint(
                 fields=["user", "name"],
                 name="accounts_knowndevice_unique",
                 violation_error_code="unique",
-                violation_error_message="The account knows this device.",
+                violation_error_message=_("The account knows this device."),
             ),
         )
 

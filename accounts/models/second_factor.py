@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from django_otp.plugins.otp_static.lib import add_static_token
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -17,7 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from accounts.models.user import User
 from extensions.exceptions import DomainError
 
-APP, RECOVERY = "Authenticator app", "Recovery codes"
+APP, RECOVERY = gettext_noop("Authenticator app"), gettext_noop("Recovery codes")  # stored
 CODE_OF_APP = re.compile(r"[0-9]{6}")
 RECOVERY_CODE = re.compile(r"[a-z0-9]{1,16}")
 RECOVERY_CODES = 10
@@ -27,7 +29,7 @@ class WrongCode(DomainError):
     """The code is wrong or used, or came too soon after a wrong one."""
 
     code = "wrong_code"
-    message = "This code is wrong or was used before. After a wrong code, wait a moment."
+    message = _("This code is wrong or was used before. After a wrong code, wait a moment.")
 
 
 @dataclass(frozen=True)

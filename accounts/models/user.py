@@ -18,6 +18,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
 from accounts.exceptions import CredentialsChanged
@@ -39,28 +40,29 @@ from extensions.db.names import (
 )
 from extensions.exceptions import DomainError
 
-WORKS_HERE = "Only an administrator can close the account of a doctor or of staff."
+WORKS_HERE = _("Only an administrator can close the account of a doctor or of staff.")
+TAKEN = _("A user with this e-mail address already exists.")
 
 
 class AccountKept(DomainError):
     """The account works here or did, so records name it."""
 
     code = "account_kept"
-    message = "This account works here or did, and records name it. End the account instead."
+    message = _("This account works here or did, and records name it. End the account instead.")
 
 
 class OwnAccount(DomainError):
     """Administrators do not lock themselves out."""
 
     code = "own_account"
-    message = "You cannot end your own account. Another administrator can."
+    message = _("You cannot end your own account. Another administrator can.")
 
 
 class LastAdministrator(DomainError):
     """The last user who can give rights must stay one."""
 
     code = "last_administrator"
-    message = "This is the last active administrator. Make another one first."
+    message = _("This is the last active administrator. Make another one first.")
 
 
 ADMINISTRATOR = ("is_active", "is_staff", "is_superuser")
@@ -95,8 +97,7 @@ class UserManager(BaseUserManager["User"]):
                 user.send_verification_mail()
                 return user
         except IntegrityError as error:
-            taken = ValidationError("A user with this e-mail address already exists.", "unique")
-            raise ValidationError({"email": taken}) from error
+            raise ValidationError({"email": ValidationError(TAKEN, "unique")}) from error
 
     def verify_email(self, token: str, user_agent: str = "") -> None:
         """Mark the address as verified by the token mailed to it; end all API tokens and sessions.
@@ -132,7 +133,9 @@ class UserManager(BaseUserManager["User"]):
         """Lock and return the user of a mailed token; raises ValidationError on `token`."""
         user = self.lock(tokens.user_key(token))
         if user is None or not tokens.is_valid(user, token):
-            wrong = ValidationError("The token is wrong, was used or has expired.", code="invalid")
+            wrong = ValidationError(
+                _("The token is wrong, was used or has expired."), code="invalid"
+            )
             raise ValidationError({"token": wrong})
         return user
 
@@ -190,26 +193,31 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     """An account: of a patient, a doctor or a member of staff."""
 
     email = EmailField(
-        "e-mail",
+        _("e-mail"),
         unique=True,
-        error_messages={"unique": "A user with this e-mail address already exists."},
+        error_messages={"unique": TAKEN},
     )
-    first_name = one_line(150, blank=True)
-    last_name = one_line(150, blank=True)
+    first_name = one_line(150, verbose_name=_("first name"), blank=True)
+    last_name = one_line(150, verbose_name=_("last name"), blank=True)
     is_active = models.BooleanField(
-        "active", default=True, help_text="Take this away instead of deleting an account."
+        _("active"), default=True, help_text=_("Take this away instead of deleting an account.")
     )
     email_verified_at = models.DateTimeField(
-        null=True, editable=False, help_text="When its owner followed the link mailed to it, if so."
+        _("email verified at"),
+        null=True,
+        editable=False,
+        help_text=_("When its owner followed the link mailed to it, if so."),
     )
     password_changed_at = models.DateTimeField(
-        null=True, editable=False, help_text="Every link to reset it mailed before is dead."
+        null=True, editable=False, help_text=_("Every link to reset it mailed before is dead.")
     )
     signed_out_at = models.DateTimeField(
-        null=True, editable=False, help_text="Every session that began before is dead."
+        null=True, editable=False, help_text=_("Every session that began before is dead.")
     )
-    is_staff = models.BooleanField("staff", default=False, help_text="May open the admin site.")
-    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    is_staff = models.BooleanField(
+        _("staff"), default=False, help_text=_("May open the admin site.")
+    )
+    date_joined = models.DateTimeField(_("date joined"), default=timezone.now, editable=False)
 
     last_name_key = FoldedNameField(("last_name",))
     first_name_key = FoldedNameField(("first_name",))
@@ -222,6 +230,8 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         ordering = ("email",)
         indexes = (
             models.Index(fields=["last_name_key", "email"], name="accounts_user_last_name"),
@@ -240,7 +250,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
                 Lower("email"),
                 name="accounts_user_email_unique_ignoring_case",
                 violation_error_code="unique",
-                violation_error_message="A user with this e-mail address already exists.",
+                violation_error_message=TAKEN,
             ),
         )
 
@@ -370,7 +380,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         on `old_password` if it is wrong.
         """
         with transaction.atomic():
-            user = self._lock_by_password(old, "old_password", "The old password is wrong.")
+            user = self._lock_by_password(old, "old_password", _("The old password is wrong."))
             user.set_password(new)
             user.store_password()
             return user.issue_token(user_agent)
@@ -508,7 +518,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         doctors, and for those who have worked here and whose account is kept.
         """
         with transaction.atomic():
-            user = self._lock_by_password(password, "password", "The password is wrong.")
+            user = self._lock_by_password(password, "password", _("The password is wrong."))
             if User.objects.kept().filter(pk=user.pk).exists():
                 raise PermissionDenied(WORKS_HERE)
             user.patients.erase_all(by=user)
@@ -516,7 +526,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             AccessAttempt.objects.filter(username=user.email).delete()
             user.delete()
 
-    def _lock_by_password(self, password: str, field: str, sentence: str) -> "User":
+    def _lock_by_password(self, password: str, field: str, sentence: Any) -> "User":
         """Return the locked row; raises ValidationError on the field for a wrong password."""
         user = User.objects.lock(self.pk)
         if user is None or not user.check_password(password):

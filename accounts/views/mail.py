@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
@@ -21,12 +23,12 @@ from accounts.serializers import (
 from accounts.throttles import MailThrottle
 from accounts.views.account import user_agent
 
-MAIL_QUEUED = "If an account needs this mail, it is on its way."
+MAIL_QUEUED = _("If an account needs this mail, it is on its way.")
 
 
-def detail_response(sentence: str, status_code: int = status.HTTP_200_OK) -> Response:
+def detail_response(sentence: Any, status_code: int = status.HTTP_200_OK) -> Response:
     """Return a response with one sentence, as `detail`."""
-    return Response({"detail": sentence}, status_code)
+    return Response({"detail": str(sentence)}, status_code)
 
 
 class VerifyEmailView(GenericAPIView[User]):
@@ -54,7 +56,7 @@ class VerifyEmailView(GenericAPIView[User]):
         serializer.is_valid(raise_exception=True)
         if token := serializer.validated_data.get("token"):
             User.objects.verify_email(token, user_agent(request))
-            return detail_response("The address is verified.")
+            return detail_response(gettext("The address is verified."))
         request.user.send_verification_mail()
         return detail_response(MAIL_QUEUED, status.HTTP_202_ACCEPTED)
 
@@ -97,6 +99,7 @@ class PasswordResetConfirmView(GenericAPIView[User]):
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data
         User.objects.reset_password(given["token"], given["new_password"], user_agent(request))
-        return detail_response(
+        sentence = gettext(
             "The password is changed, and every device is signed out. Sign in with it."
         )
+        return detail_response(sentence)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from django import forms
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extensions.admin.forms import PartialUpdateForm
 from extensions.admin.links import change_link
@@ -28,7 +30,7 @@ class SamePersonForm(PartialUpdateForm):
     shown: Callable[[list[Patient]], None]
 
     same_confirmed = forms.CharField(
-        required=False, label="Save it all the same", widget=forms.HiddenInput
+        required=False, label=_("Save it all the same"), widget=forms.HiddenInput
     )
 
     def _post_clean(self) -> None:
@@ -46,5 +48,8 @@ class SamePersonForm(PartialUpdateForm):
         self.shown(found)
         self.fields[CONFIRMED].widget = Confirmation(asked)
         links = format_html_join(", ", "{}", ((change_link(patient),) for patient in found))
-        question = "This person may be there already, with this name and birth date or phone: {}."
-        self.add_error(CONFIRMED, forms.ValidationError(format_html(question, links), "maybe_same"))
+        question = gettext(
+            "This person may be there already, with this name and birth date or phone: %(links)s."
+        )
+        shown = format_html(question % {"links": "{}"}, links)
+        self.add_error(CONFIRMED, forms.ValidationError(shown, "maybe_same"))

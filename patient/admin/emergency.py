@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.audit.context import current_context
@@ -25,10 +27,10 @@ from patient.models import EmergencyAccess, MedicalHistory
 class EmergencyForm(PartialUpdateForm):
     """The patient and the reason; for an access that is under way, a checkbox that ends it."""
 
-    end_now = forms.BooleanField(required=False, label="End it now")
+    end_now = forms.BooleanField(required=False, label=_("End it now"))
 
     class Meta:
-        help_texts = {"patient": "The patient whose history you need to read."}
+        help_texts = {"patient": _("The patient whose history you need to read.")}
 
 
 @admin.register(EmergencyAccess)
@@ -50,7 +52,7 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
         "user__first_name",
         "user_name",
     )
-    search_help_text = "Patient, or name of the user who gave the reason."
+    search_help_text = _("Patient, or name of the user who gave the reason.")
     ordering = ("-began_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmergencyAccess]:
@@ -109,33 +111,38 @@ class EmergencyAccessAdmin(AuditedAdminMixin, DomainActionAdmin):
 
     # --- Fields ---
 
-    @admin.display(description="by", empty_value="-")
+    @admin.display(description=pgettext_lazy("who acted", "by"), empty_value="-")
     def who(self, access: EmergencyAccess) -> str:
         """Return the name of the user who began the access."""
         return display_name(access.user_id, access.user_name, access.user)
 
-    @admin.display(description="why and by whom")
+    @admin.display(description=_("why and by whom"))
     def why(self, access: EmergencyAccess) -> SafeString:
         """Return the reason, and who gave it on a line of its own."""
         return two_lines(access.reason, self.who(access))
 
-    @admin.display(description="until (UTC)", ordering="expires_at")
+    @admin.display(description=_("until (UTC)"), ordering="expires_at")
     def until(self, access: EmergencyAccess) -> str:
         """Return when the access ended or will end."""
         return instant_text(access.ended_at or access.expires_at, UTC)
 
-    @admin.display(description="medical history")
+    @admin.display(description=_("medical history"))
     def history(self, access: EmergencyAccess) -> SafeString | str:
         """Return the entries and record the read, if the user began the access and it lasts."""
         reader = current_context().user
         if access.patient is None or not access.is_open_to(reader, timezone.now()):
-            return "Not shown: this emergency access has ended, or belongs to another user."
+            return gettext(
+                "Not shown: this emergency access has ended, or belongs to another user."
+            )
         lines = ((_describe(entry),) for entry in access.read())
-        return format_html_join("", "{}<br>", lines) or "The history has no entries."
+        return format_html_join("", "{}<br>", lines) or gettext("The history has no entries.")
 
 
 def _describe(entry: MedicalHistory) -> str:
-    since = f", since {date_text(entry.diagnosed_on)}" if entry.diagnosed_on else ""
-    notes = f" ({entry.notes})" if entry.notes else ""
     kind, status = entry.get_kind_display(), entry.get_status_display().lower()
-    return f"{kind}, {status}{since}: {entry.description}{notes}"
+    words = f"{kind}, {status}"
+    if entry.diagnosed_on:
+        shown = {"kind": kind, "status": status, "date": date_text(entry.diagnosed_on)}
+        words = gettext("%(kind)s, %(status)s, since %(date)s") % shown
+    notes = f" ({entry.notes})" if entry.notes else ""
+    return f"{words}: {entry.description}{notes}"

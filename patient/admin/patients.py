@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.models import AuditEvent
@@ -33,7 +35,7 @@ class DeletionBox(forms.CheckboxInput):
     """The checkbox that deletes an entry, with a name for screen readers."""
 
     def __init__(self, attrs: Any = None) -> None:
-        super().__init__({"aria-label": "Delete this entry", **(attrs or {})})
+        super().__init__({"aria-label": _("Delete this entry"), **(attrs or {})})
 
 
 class HistoryFormSet(forms.BaseInlineFormSet):
@@ -56,7 +58,7 @@ class LanguageFilter(admin.AllValuesFieldListFilter):
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Yield the choices; the one of the empty text is "None given"."""
         for choice in super().choices(changelist):
-            yield {**choice, "display": choice["display"] or "None given"}
+            yield {**choice, "display": choice["display"] or gettext("None given")}
 
 
 class HistoryInline(admin.TabularInline):
@@ -126,9 +128,9 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         ("preferred_language", LanguageFilter),
     )
     search_fields = ("last_name", "first_name", "date_of_birth", "phone_number", "user__email")
-    search_help_text = "Name, date of birth (17 May 1990) or phone number, or several of them."
+    search_help_text = _("Name, date of birth (17 May 1990) or phone number, or several of them.")
     deleted_by_verb = True
-    deletion_note = (
+    deletion_note = _(
         "Coming visits are canceled, personal and medical data are erased, past visits are kept "
         "without the person. The account and others of the family stay."
     )
@@ -161,12 +163,12 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         form.shown = staticmethod(partial(self.rows_shown, Patient))
         return form
 
-    @admin.display(description="last name", ordering="last_name_key")
+    @admin.display(description=_("last name"), ordering="last_name_key")
     def sorted_last_name(self, patient: Patient) -> str:
         """Return the last name, sorted without case and accents."""
         return patient.last_name
 
-    @admin.display(description="first name", ordering="first_name_key", empty_value="-")
+    @admin.display(description=_("first name"), ordering="first_name_key", empty_value="-")
     def sorted_first_name(self, patient: Patient) -> str:
         """Return the first name, sorted without case and accents."""
         return patient.first_name
@@ -174,9 +176,9 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
     @admin.display(description="", empty_value="")
     def deceased(self, patient: Patient) -> str:
         """Return the mark of a person who is marked deceased."""
-        return "deceased" if patient.is_deceased else ""
+        return pgettext("mark of a person", "deceased") if patient.is_deceased else ""
 
-    @admin.display(description="family")
+    @admin.display(description=_("family"))
     def family(self, patient: Patient) -> SafeString | str:
         """Return links to the other patients of the account, and record that the user sees them."""
         others = list(self.relatives(patient))
@@ -189,25 +191,25 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
         """Return the other patients of the account."""
         return Patient.objects.cared_for_by(patient.user_id).exclude(pk=patient.pk)
 
-    @admin.display(description="visits")
+    @admin.display(description=_("visits"))
     def appointments(self, patient: Patient) -> SafeString | str:
         """Return a link to the appointments of the patient."""
         if not patient.pk:
             return self.get_empty_value_display()
-        return list_link(patient.appointments.model, "All visits", patient__id__exact=patient.pk)
+        visits = patient.appointments.model
+        return list_link(visits, gettext("All visits"), patient__id__exact=patient.pk)
 
-    @admin.display(description="read and changed")
+    @admin.display(description=_("read and changed"))
     def audit(self, patient: Patient) -> SafeString:
         """Return a link to the audit events of the patient."""
-        return list_link(AuditEvent, "By whom, and when", patient_id__exact=patient.pk)
+        return list_link(AuditEvent, gettext("By whom, and when"), patient_id__exact=patient.pk)
 
-    @admin.display(description="medical history")
+    @admin.display(description=_("medical history"))
     def emergency(self, patient: Patient) -> SafeString:
         """Return a link to the page that asks for the reason of an emergency access."""
         path = reverse("admin:patient_emergencyaccess_add")
-        return format_html(
-            '<a href="{}?patient={}">Emergency access: give a reason</a>', path, patient.pk
-        )
+        words = gettext("Emergency access: give a reason")
+        return format_html('<a href="{}?patient={}">{}</a>', path, patient.pk, words)
 
     def add_row(self, request: HttpRequest, obj: Patient) -> None:
         """Save a new patient by `enroll`, which also writes the audit event."""
@@ -237,7 +239,7 @@ class PatientAdmin(AuditedAdminMixin, HiddenAccountsMixin, RecordPagesMixin):
 
 
 def _role(patient: Patient) -> str:
-    return "dependent" if patient.is_dependent else "the account's own"
+    return gettext("dependent") if patient.is_dependent else gettext("the account's own")
 
 
 @admin.register(MedicalHistory)
@@ -268,7 +270,7 @@ class MedicalHistoryAdmin(AuditedAdminMixin, DomainActionAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.fields, "created_at", "updated_at") if obj else self.fields
 
-    @admin.display(description="entry", ordering="kind")
+    @admin.display(description=_("entry"), ordering="kind")
     def entry(self, entry: MedicalHistory) -> SafeString:
         """Return the kind, and the description on a line of its own."""
         return two_lines(entry.get_kind_display(), entry.description)

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import has_a_site, may_view_accounts
 from accounts.requests import signed_in_user
@@ -25,9 +27,9 @@ from patient.models.merging import COMPARED, differing_identity, filled_from, re
 
 # The pages: name in the URL, label of the link on the patient's page, and the permission.
 PAGES = {
-    "merge": ("Merge with another record", "patient.merge_patient"),
-    "claim-code": ("Code for the app", "patient.issue_claim_code"),
-    "deceased": ("Deceased", "patient.change_patient"),
+    "merge": (_("Merge with another record"), "patient.merge_patient"),
+    "claim-code": (_("Code for the app"), "patient.issue_claim_code"),
+    "deceased": (_("Deceased"), "patient.change_patient"),
 }
 
 
@@ -77,7 +79,7 @@ class RecordPagesMixin(DomainActionAdmin):
         patient = kept and self.get_queryset(request).filter(pk=kept).first()
         if not patient:
             return super()._get_obj_does_not_exist_redirect(request, opts, object_id)  # type: ignore[misc]
-        self.message_user(request, f"Record {key} was merged into this one.", messages.INFO)
+        self.message_user(request, _merged_text(key), messages.INFO)
         return HttpResponseRedirect(_path("change", patient))
 
     # --- Merge ---
@@ -101,7 +103,7 @@ class RecordPagesMixin(DomainActionAdmin):
                 self.rows_shown(Patient, found)
             context["found"] = found
         return TemplateResponse(
-            request, "patient/merge.html", {**context, "title": "Merge records"}
+            request, "patient/merge.html", {**context, "title": gettext("Merge records")}
         )
 
     def _merge_form(self, request: HttpRequest) -> forms.Form:
@@ -111,7 +113,9 @@ class RecordPagesMixin(DomainActionAdmin):
         given = request.POST if request.method == "POST" else request.GET
         form = forms.Form(given if "other" in given else None)
         form.fields["other"] = forms.ModelChoiceField(
-            self.get_queryset(request), label="Other record of the same person", widget=widget
+            self.get_queryset(request),
+            label=gettext("Other record of the same person"),
+            widget=widget,
         )
         return form
 
@@ -123,7 +127,7 @@ class RecordPagesMixin(DomainActionAdmin):
             self._show_error(request, error)
             return HttpResponseRedirect(f"{_path('merge', patient)}?other={gone}")
         self.log_change(request, patient, f"Merged with record {gone}.")
-        self.message_user(request, f"Record {gone} was merged into this one.", messages.SUCCESS)
+        self.message_user(request, _merged_text(gone), messages.SUCCESS)
         return HttpResponseRedirect(_path("change", patient))
 
     def _preview(self, request: HttpRequest, patient: Patient, other: Patient) -> dict[str, Any]:
@@ -136,6 +140,7 @@ class RecordPagesMixin(DomainActionAdmin):
         return {
             "other": other,
             "rows": [*rows, self._accounts(request, patient, other)],
+            "no_account": pgettext("account", "none"),
             "differing": [_label(name) for name in differing_identity(patient, other)],
             "moves": self.merge_moves(patient, other),
             "obstacles": self.merge_obstacles(request, patient, other),
@@ -146,14 +151,21 @@ class RecordPagesMixin(DomainActionAdmin):
         """Return the row of the accounts: addresses, or for most staff whether there is one."""
         named = may_view_accounts(request)
         kept, gone = (
-            (str(each.user) if named else "yes") if each.user else "none" for each in pair
+            (str(each.user) if named else gettext("yes"))
+            if each.user
+            else pgettext("account", "none")
+            for each in pair
         )
-        return "account", kept, gone, pair[0].user is None and pair[1].user is not None
+        return gettext("account"), kept, gone, pair[0].user is None and pair[1].user is not None
 
     def merge_moves(self, patient: Patient, other: Patient) -> list[str]:
         """Return sentences about what goes from `other` to `patient`."""
         visits, entries = other.appointments.count(), other.waitlist_entries.count()
-        return [f"Visits: {visits}", f"Waitlist entries: {entries}", "The medical history"]
+        return [
+            gettext("Visits: %(number)s") % {"number": visits},
+            gettext("Waitlist entries: %(number)s") % {"number": entries},
+            gettext("The medical history"),
+        ]
 
     def merge_obstacles(self, request: HttpRequest, patient: Patient, other: Patient) -> list[str]:
         """Return sentences about what prevents the merge."""
@@ -170,14 +182,14 @@ class RecordPagesMixin(DomainActionAdmin):
         patient = self._patient_of(request, object_id, "claim-code")
         if not isinstance(patient, Patient):
             return patient
-        context = {"title": "Code for the app", **self._page(request, patient)}
+        context = {"title": gettext("Code for the app"), **self._page(request, patient)}
         if request.method == "POST":
             try:
                 code = ClaimCode.objects.issue(patient, by=signed_in_user(request))
             except HANDLED_ERRORS as error:
                 self._show_error(request, error)
             else:
-                self.log_change(request, patient, "Gave a code for the app.")
+                self.log_change(request, patient, _("Gave a code for the app."))
                 context["code"] = code
         valid = ClaimCode.objects.valid_for(patient, timezone.now())
         return TemplateResponse(request, "patient/claim_code.html", {**context, "valid": valid})
@@ -195,7 +207,7 @@ class RecordPagesMixin(DomainActionAdmin):
         in_line = patient.waitlist_entries.filter(status__in=("waiting", "offered"))
         context = {
             **self._page(request, patient),
-            "title": "Deceased",
+            "title": gettext("Deceased"),
             "coming": coming.count(),
             "in_line": in_line.count(),
         }
@@ -205,10 +217,10 @@ class RecordPagesMixin(DomainActionAdmin):
         try:
             if "_unmark" in request.POST:
                 patient.unmark_deceased()
-                done = "The mark was taken back. Canceled visits stay canceled."
+                done = _("The mark was taken back. Canceled visits stay canceled.")
             else:
                 patient.mark_deceased(by=signed_in_user(request))
-                done = "The person was marked deceased."
+                done = _("The person was marked deceased.")
         except HANDLED_ERRORS as error:
             self._show_error(request, error)
         else:
@@ -232,6 +244,10 @@ class RecordPagesMixin(DomainActionAdmin):
     def _page(self, request: HttpRequest, patient: Patient) -> dict[str, Any]:
         site: admin.AdminSite = self.admin_site
         return {**site.each_context(request), "opts": self.opts, "patient": patient}
+
+
+def _merged_text(key: Any) -> str:
+    return gettext("Record %(number)s was merged into this one.") % {"number": key}
 
 
 def _url_name(page: str) -> str:

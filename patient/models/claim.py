@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from extensions.db.locks import lock_rows
@@ -22,10 +23,10 @@ LENGTH = 8
 GROUP = 4
 VALID_FOR = timedelta(days=7)
 SEPARATORS = re.compile(r"[\W_]+")
-HAS_ACCOUNT = "The record belongs to an account already."
-NO_BIRTH_DATE = "Enter the date of birth first: the person gives it together with the code."
-IS_DECEASED = "The person is marked deceased."
-MAY_NOT_CLAIM = "Verify your e-mail address first. A staff account cannot claim a record."
+HAS_ACCOUNT = _("The record belongs to an account already.")
+NO_BIRTH_DATE = _("Enter the date of birth first: the person gives it together with the code.")
+IS_DECEASED = _("The person is marked deceased.")
+MAY_NOT_CLAIM = _("Verify your e-mail address first. A staff account cannot claim a record.")
 
 
 def digest_of(code: str, key: str | bytes | None = None) -> str:
@@ -157,6 +158,8 @@ class ClaimCode(models.Model):
     objects = ClaimCodeQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("claim code")
+        verbose_name_plural = _("claim codes")
         ordering = ("pk",)
         default_permissions = ()  # the permission to give one belongs to the patient
         constraints = (
@@ -164,7 +167,7 @@ class ClaimCode(models.Model):
                 fields=["digest"],
                 name="patient_claimcode_one_per_digest",
                 violation_error_code="unique",
-                violation_error_message="There is such a code already.",
+                violation_error_message=_("There is such a code already."),
             ),
         )
 

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 EARLIEST_DATE = date(1900, 1, 1)
 
@@ -14,4 +15,4 @@ def validate_past_date(value: date) -> None:
     Tomorrow in UTC is the latest date that is today in some time zone.
     """
     if not EARLIEST_DATE <= value <= timezone.now().date() + timedelta(days=1):
-        raise ValidationError("Use a date from 1900 to today.", code="date_range")
+        raise ValidationError(gettext("Use a date from 1900 to today."), code="date_range")

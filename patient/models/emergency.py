@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import name_that_day
 from accounts.models import AuditEvent, User
@@ -28,7 +30,8 @@ class EmergencyAccess(models.Model):
         on_delete=models.SET_NULL,
         null=True,
         related_name="emergency_accesses",
-        help_text="Empty once the person has been erased.",
+        verbose_name=_("patient"),
+        help_text=_("Empty once the person has been erased."),
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -36,27 +39,32 @@ class EmergencyAccess(models.Model):
         null=True,
         db_constraint=False,
         related_name="+",
+        verbose_name=_("user"),
     )
     user_name = name_that_day()
     reason = free_text(
-        help_text="Why it cannot wait. The patient sees that there was an emergency access, and "
-        "those who review it read this."
+        verbose_name=_("reason"),
+        help_text=_(
+            "Why it cannot wait. The patient sees that there was an emergency access, and "
+            "those who review it read this."
+        ),
     )
-    began_at = models.DateTimeField("began", default=timezone.now, editable=False)
-    expires_at = models.DateTimeField("ends by itself", editable=False)
-    ended_at = models.DateTimeField("ended", null=True, editable=False)
+    began_at = models.DateTimeField(_("began"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("ends by itself"), editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
 
     class Meta:
         ordering = ("-began_at", "-pk")
-        verbose_name = "emergency access"
-        verbose_name_plural = "emergency accesses"
+        verbose_name = _("emergency access")
+        verbose_name_plural = _("emergency accesses")
         default_permissions = ("view",)
         permissions = (
             ("use_emergency_access", "Can read a medical history in an emergency, with a reason"),
         )
 
     def __str__(self) -> str:
-        return f"Emergency access {self.pk}"  # no name: the admin logs it
+        # No name: the admin logs it.
+        return gettext("Emergency access %(number)s") % {"number": self.pk}
 
     def begin(self, at: datetime | None = None) -> None:
         """Open the patient's history to the user for EMERGENCY_MINUTES.

@@ -5,6 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from extensions.db.fields import free_text
@@ -30,41 +32,49 @@ class MedicalHistory(PartialUpdateModel):
     class Kind(models.TextChoices):
         """The kind of an entry."""
 
-        CONDITION = "condition"
-        ALLERGY = "allergy"
-        MEDICATION = "medication"
-        SURGERY = "surgery"
-        IMMUNIZATION = "immunization"
+        CONDITION = "condition", _("Condition")
+        ALLERGY = "allergy", _("Allergy")
+        MEDICATION = "medication", _("Medication")
+        SURGERY = "surgery", _("Surgery")
+        IMMUNIZATION = "immunization", _("Immunization")
 
     class Status(models.TextChoices):
         """Whether the entry still applies."""
 
-        ACTIVE = "active"
-        RESOLVED = "resolved"
+        ACTIVE = "active", _("Active")
+        RESOLVED = "resolved", _("Resolved")
 
     patient = models.ForeignKey(
-        Patient, on_delete=models.PROTECT, related_name="history", db_index=False
+        Patient,
+        on_delete=models.PROTECT,
+        related_name="history",
+        db_index=False,
+        verbose_name=_("patient"),
     )
-    kind = models.CharField(max_length=12, choices=Kind)
-    description = free_text()
-    status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
-    diagnosed_on = models.DateField(null=True, blank=True, validators=[validate_past_date])
-    notes = free_text(limit=2000, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    description = free_text(verbose_name=_("description"))
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ACTIVE)
+    diagnosed_on = models.DateField(
+        _("diagnosed on"), null=True, blank=True, validators=[validate_past_date]
+    )
+    notes = free_text(limit=2000, verbose_name=_("notes"), blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now, editable=False)
 
     objects = MedicalHistoryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-pk")
-        verbose_name_plural = "medical history"
+        verbose_name = _("medical history")
+        verbose_name_plural = _("medical history")
         indexes = (
             models.Index(fields=["patient", "-created_at"], name="patient_history_of_patient"),
             models.Index(fields=["-created_at", "-id"], name="patient_history_created"),
         )
 
     def __str__(self) -> str:
-        return f"Entry {self.pk}"  # no health data: the admin logs it
+        # No health data: the admin logs it.
+        return gettext("Entry %(number)s") % {"number": self.pk}
 
     def add(self) -> None:
         """Save a new entry of `self.patient`. Locks the patient's user, then the patient.
@@ -104,7 +114,9 @@ class MedicalHistory(PartialUpdateModel):
         """Insert the row. The patient's lock keeps other calls from adding one after the count."""
         if self.patient.history.count() >= MAX_ENTRIES:
             raise ValidationError(
-                f"A medical history has at most {MAX_ENTRIES} entries.", "too_many_entries"
+                _("A medical history has at most %(limit)s entries."),
+                "too_many_entries",
+                {"limit": MAX_ENTRIES},
             )
         self.save(force_insert=True)
         self._record(Action.CREATE)

@@ -13,6 +13,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from extensions.db.compiled import compiled
@@ -40,14 +42,14 @@ from patient.models.word import MANY, MANY_ELSEWHERE, MOST_COMPARED, PatientWord
 from patient.signals import patient_deceased, patient_erasing
 
 MAX_DEPENDENTS = 20  # of one account; enough for a large family
-TOO_MANY_DEPENDENTS = f"An account books for at most {MAX_DEPENDENTS} dependents."
+TOO_MANY_DEPENDENTS = _("An account books for at most %(limit)s dependents.")
 # The columns of an account that no verb of a patient reads.
 UNUSED = tuple(
     f"user__{name}" for name in ("password", "search_words", "last_name_key", "first_name_key")
 )
 Action = AuditEvent.Action
 COMPARED_AT_ONCE = 100  # patients of an import; SQLite limits the depth of a condition
-DEPENDENT_WITHOUT_ACCOUNT = "A dependent needs an account that books for them."
+DEPENDENT_WITHOUT_ACCOUNT = _("A dependent needs an account that books for them.")
 
 
 class PatientQuerySet(FoldedQuerySet["Patient"]):
@@ -242,10 +244,10 @@ class Patient(FoldedModel, PartialUpdateModel):
     class Sex(models.TextChoices):
         """The codes of FHIR's value set administrative-gender."""
 
-        FEMALE = "female"
-        MALE = "male"
-        OTHER = "other"
-        UNKNOWN = "unknown"
+        FEMALE = "female", _("Female")
+        MALE = "male", _("Male")
+        OTHER = "other", _("Other")
+        UNKNOWN = "unknown", _("Unknown")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -253,33 +255,48 @@ class Patient(FoldedModel, PartialUpdateModel):
         null=True,
         blank=True,
         related_name="patients",
-        help_text="The account they book with, or that books for them, if any.",
+        verbose_name=_("user"),
+        help_text=_("The account they book with, or that books for them, if any."),
     )
     is_dependent = models.BooleanField(
-        "dependent",
+        _("dependent"),
         default=False,
-        help_text="Somebody the account books for, not its owner.",
+        help_text=_("Somebody the account books for, not its owner."),
     )
-    first_name = one_line(150, blank=True, help_text="Empty for a person with one name.")
-    last_name = one_line(150)
-    date_of_birth = models.DateField(null=True, blank=True, validators=[validate_past_date])
-    sex = models.CharField(max_length=7, choices=Sex, blank=True)
-    phone_number = phone_number_field(blank=True, help_text="With country code: +34 612 345 678.")
-    address = free_text(blank=True)
+    first_name = one_line(
+        150,
+        verbose_name=_("first name"),
+        blank=True,
+        help_text=_("Empty for a person with one name."),
+    )
+    last_name = one_line(150, verbose_name=_("last name"))
+    date_of_birth = models.DateField(
+        _("date of birth"), null=True, blank=True, validators=[validate_past_date]
+    )
+    sex = models.CharField(_("sex"), max_length=7, choices=Sex, blank=True)
+    phone_number = phone_number_field(
+        verbose_name=_("phone number"),
+        blank=True,
+        help_text=_("With country code: +34 612 345 678."),
+    )
+    address = free_text(verbose_name=_("address"), blank=True)
     preferred_language = models.CharField(
+        _("preferred language"),
         max_length=35,
         blank=True,
         validators=[validate_language_tag],
-        help_text="BCP 47, such as es or pt-BR.",
+        help_text=_("BCP 47, such as es or pt-BR."),
     )
-    emergency_contact_name = one_line(300, blank=True)
-    emergency_contact_phone = phone_number_field(blank=True)
+    emergency_contact_name = one_line(300, verbose_name=_("emergency contact name"), blank=True)
+    emergency_contact_phone = phone_number_field(
+        verbose_name=_("emergency contact phone"), blank=True
+    )
     external_id = external_id_field()
     marked_deceased_at = models.DateTimeField(
-        "deceased",
+        _("deceased"),
         null=True,
         editable=False,
-        help_text="When staff marked the person deceased; empty otherwise.",
+        help_text=_("When staff marked the person deceased; empty otherwise."),
     )
 
     last_name_key = FoldedNameField(("last_name",))
@@ -289,6 +306,8 @@ class Patient(FoldedModel, PartialUpdateModel):
     objects = PatientQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("patient")
+        verbose_name_plural = _("patients")
         ordering = ("last_name_key", "first_name_key", "pk")
         permissions = (
             ("merge_patient", "Can merge two records of one patient"),
@@ -322,7 +341,7 @@ class Patient(FoldedModel, PartialUpdateModel):
                 condition=models.Q(is_dependent=False),
                 name="patient_patient_one_own_profile",
                 violation_error_code="profile_exists",
-                violation_error_message="This user has a profile already.",
+                violation_error_message=_("This user has a profile already."),
             ),
             models.CheckConstraint(
                 condition=models.Q(is_dependent=False) | models.Q(user__isnull=False),
@@ -332,14 +351,19 @@ class Patient(FoldedModel, PartialUpdateModel):
             ),
             unique_external_id(
                 "patient_patient_external_id_unique",
-                "A patient with this external id exists already.",
+                _("A patient with this external id exists already."),
             ),
         )
 
     def __str__(self) -> str:
         """Return the name and birth date, by which staff tell people of the same name apart."""
-        born = f", born {date_text(self.date_of_birth)}" if self.date_of_birth else ""
-        return f"{self.name}{born}{', deceased' if self.is_deceased else ''}"
+        shown = {"name": self.name}
+        if self.date_of_birth:
+            shown["date"] = date_text(self.date_of_birth)
+            if self.is_deceased:
+                return gettext("%(name)s, born %(date)s, deceased") % shown
+            return gettext("%(name)s, born %(date)s") % shown
+        return gettext("%(name)s, deceased") % shown if self.is_deceased else self.name
 
     @property
     def name(self) -> str:
@@ -413,7 +437,8 @@ class Patient(FoldedModel, PartialUpdateModel):
                 yield Patient(pk=self.pk, user_id=present)
                 family = Patient.objects.filter(user__patients=self)
                 if family.filter(is_dependent=True).count() > MAX_DEPENDENTS:
-                    raise ValidationError(TOO_MANY_DEPENDENTS, code="too_many_dependents")
+                    limit = {"limit": MAX_DEPENDENTS}
+                    raise ValidationError(TOO_MANY_DEPENDENTS, "too_many_dependents", limit)
         except IntegrityError as error:
             if violates(error, "patient_patient_dependent_of_somebody"):
                 raise ValidationError(
