@@ -9,42 +9,51 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent
 from appointment.models import Appointment
 from doctor.models import Location
-from extensions.formats import day_text, instant_text
+from extensions.formats import day_text
 from patient.models import Patient
 
 Role = AuditEvent.Role
 
 ACTIONS = {
-    "read": "read",
-    "create": "added",
-    "change": "changed",
-    "delete": "deleted",
-    "erase": "erased",
-    "export": "exported",
-    "merge": "merged",
+    "read": _("read %(kinds)s"),
+    "create": _("added %(kinds)s"),
+    "change": _("changed %(kinds)s"),
+    "delete": _("deleted %(kinds)s"),
+    "erase": _("erased %(kinds)s"),
+    "export": _("exported %(kinds)s"),
+    "merge": _("merged %(kinds)s"),
 }
 KINDS = {
-    "patient.patient": "the record",
-    "patient.medicalhistory": "the medical history",
-    "patient.emergencyaccess": "an emergency access",
-    "patient.claimcode": "a code for the record",
-    "appointment.appointment": "visits",
-    "appointment.waitlistentry": "the waitlist",
-    "appointment.offer": "offers",
-    "accounts.user": "the account",
+    "patient.patient": _("the record"),
+    "patient.medicalhistory": _("the medical history"),
+    "patient.emergencyaccess": _("an emergency access"),
+    "patient.claimcode": _("a code for the record"),
+    "appointment.appointment": _("visits"),
+    "appointment.waitlistentry": _("the waitlist"),
+    "appointment.offer": _("offers"),
+    "accounts.user": _("the account"),
 }
-OTHER_KIND = "other data"
+OTHER_KIND = _("other data")
 GROUPED = ("at", "actor_id", "role", "whose", "action", "kind", "emergency")
+ROLES = {
+    Role.PATIENT: _("patient"),
+    Role.DOCTOR: _("doctor"),
+    Role.STAFF: _("staff"),
+    Role.SYSTEM: _("system"),
+    Role.STRANGER: _("stranger"),
+}
 NAMELESS = {
-    Role.PATIENT: "You",
-    Role.DOCTOR: "A doctor",
-    Role.STAFF: "A member of staff",
-    Role.SYSTEM: "The system",
-    Role.STRANGER: "A person without an account",
+    Role.PATIENT: _("You"),
+    Role.DOCTOR: _("A doctor"),
+    Role.STAFF: _("A member of staff"),
+    Role.SYSTEM: _("The system"),
+    Role.STRANGER: _("A person without an account"),
 }
 
 
@@ -77,29 +86,39 @@ class AccessLine:
     @property
     def text(self) -> str:
         """One sentence: who did what, when, on the clock of the clinic."""
-        emergency = " This includes an emergency access." if self.emergency else ""
-        return f"{self._who()} {self._what()} {self._when()}.{emergency}"
+        named = {"who": self._who(), "did": self._what(), "when": self._when()}
+        sentence = gettext("%(who)s %(did)s %(when)s.") % named
+        if not self.emergency:
+            return sentence
+        return f"{sentence} {gettext('This includes an emergency access.')}"
 
     def _who(self) -> str:
         name, role = self.latest.public_name, Role(self.latest.role)
-        return f"{name} ({role})" if name else NAMELESS[role]
+        return f"{name} ({ROLES[role]})" if name else str(NAMELESS[role])
 
     def _what(self) -> str:
         done: dict[str, list[str]] = {}
         for event in reversed(self.events):
-            kinds = done.setdefault(ACTIONS[event.action], [])
-            kind = KINDS.get(event.kind, OTHER_KIND)
+            kinds = done.setdefault(event.action, [])
+            kind = str(KINDS.get(event.kind, OTHER_KIND))
             if kind not in kinds:
                 kinds.append(kind)
-        parts = [f"{action} {_listed(kinds)}" for action, kinds in done.items()]
-        return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+        parts = [ACTIONS[action] % {"kinds": _listed(kinds)} for action, kinds in done.items()]
+        if len(parts) == 1:
+            return parts[0]
+        named = {"first": ", ".join(parts[:-1]), "last": parts[-1]}
+        return gettext("%(first)s, and %(last)s") % named
 
     def _when(self) -> str:
         first, last = self.events[-1].at, self.events[0].at
         clock = f"{last.astimezone(self.zone):%H:%M %Z}"
         if f"{first.astimezone(self.zone):%H:%M %Z}" == clock:
-            return f"on {instant_text(last, self.zone).replace(',', ' at')}"
-        return f"on {day_text(self.date)} between {first.astimezone(self.zone):%H:%M} and {clock}"
+            return gettext("on %(day)s at %(time)s") % {"day": day_text(self.date), "time": clock}
+        return gettext("on %(day)s between %(first)s and %(last)s") % {
+            "day": day_text(self.date),
+            "first": f"{first.astimezone(self.zone):%H:%M}",
+            "last": clock,
+        }
 
 
 class AccessLines(Sequence[AccessLine]):
@@ -152,4 +171,6 @@ def clinic_zones(patients: QuerySet[Patient]) -> QuerySet[Any]:
 
 
 def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    if len(words) == 1:
+        return words[0]
+    return gettext("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}

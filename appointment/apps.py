@@ -1,11 +1,12 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AppointmentConfig(AppConfig):
     """Appointments, their events, the waitlist, and all that needs doctors and patients both."""
 
     name = "appointment"
-    verbose_name = "Visits and waitlist"
+    verbose_name = _("Visits and waitlist")
 
     def ready(self) -> None:
         """Connect the receivers of signals."""

@@ -1,5 +1,7 @@
 """Domain errors of appointments and of the waitlist."""
 
+from django.utils.translation import gettext_lazy as _
+
 from extensions.db.retry import StaleLock
 from extensions.exceptions import DomainError
 
@@ -8,8 +10,8 @@ class NotCancelable(DomainError):
     """The appointment is not scheduled or has begun."""
 
     code = "not_cancelable"
-    message = "Only an appointment that is scheduled and has not begun can be canceled."
-    staff_message = (
+    message = _("Only an appointment that is scheduled and has not begun can be canceled.")
+    staff_message = _(
         "Only a scheduled visit can be canceled or moved. To do it although it has begun, give a "
         "reason (override reason)."
     )
@@ -19,8 +21,8 @@ class InvalidTransition(DomainError):
     """The table of transitions, or the time, does not allow the change of status."""
 
     code = "invalid_transition"
-    message = "The appointment cannot change to this status now."
-    staff_message = (
+    message = _("The appointment cannot change to this status now.")
+    staff_message = _(
         "The visit cannot change to this status now. Check a patient in on the day of the visit, "
         "complete it after the check-in or the start, and mark a no-show after the start. If its "
         "last change was a mistake, undo that first."
@@ -31,7 +33,7 @@ class NothingToUndo(DomainError):
     """The latest event of the visit is not a check-in, completion, no-show or cancelation."""
 
     code = "nothing_to_undo"
-    message = (
+    message = _(
         "There is nothing to undo: the last change of this visit is not a check-in, completion, "
         "no-show or cancelation."
     )
@@ -41,8 +43,8 @@ class CheckedIn(DomainError):
     """The patient has checked in: only staff cancel or move the visit."""
 
     code = "checked_in"
-    message = "You have checked in for this appointment. Speak to the reception."
-    staff_message = (
+    message = _("You have checked in for this appointment. Speak to the reception.")
+    staff_message = _(
         "The patient has checked in. If that was a mistake, undo the check-in first. To cancel or "
         "move the visit anyway, give a reason (override reason)."
     )
@@ -51,7 +53,7 @@ class CheckedIn(DomainError):
 class HasCome(CheckedIn):
     """The patient has checked in, so the visit is not a no-show; staff and doctors read this."""
 
-    message = staff_message = (
+    message = staff_message = _(
         "The patient has checked in, so this is not a no-show. If that was a mistake, undo the "
         "check-in first."
     )
@@ -67,16 +69,16 @@ class AppointmentMoved(StaleLock, NotCancelable):
 class AppointmentDeleted(NotCancelable):
     """The appointment was deleted while the verb waited for its lock."""
 
-    message = "The appointment has been deleted."
-    staff_message = "The visit has been deleted."
+    message = _("The appointment has been deleted.")
+    staff_message = _("The visit has been deleted.")
 
 
 class CancelDeadlinePassed(DomainError):
     """The cancel deadline of the location has passed."""
 
     code = "cancel_deadline_passed"
-    message = "It is too late to cancel or move this appointment. Call the location."
-    staff_message = (
+    message = _("It is too late to cancel or move this appointment. Call the location.")
+    staff_message = _(
         "The location's deadline to cancel or move has passed. To do it anyway, give a reason "
         "(override reason)."
     )
@@ -86,35 +88,35 @@ class VisitsCollide(DomainError):
     """Live visits of two records that are merged share some time."""
 
     code = "patient_overlap"
-    message = "Both records have a visit at the same time. Cancel or move one of them first."
+    message = _("Both records have a visit at the same time. Cancel or move one of them first.")
 
 
 class PlaceAvailable(DomainError):
     """The patient can book a fitting slot now; `alternatives` holds up to three of them."""
 
     code = "place_available"
-    message = "There is a free place that fits: book it instead of waiting."
+    message = _("There is a free place that fits: book it instead of waiting.")
 
 
 class AlreadyWaiting(DomainError):
     """The patient is in line for the same doctor or specialty, on days that meet these."""
 
     code = "already_waiting"
-    message = "The patient already waits for this doctor or specialty on some of these days."
+    message = _("The patient already waits for this doctor or specialty on some of these days.")
 
 
 class TooManyEntries(DomainError):
     """The account, or a patient without one, has as many entries in line as it may have."""
 
     code = "too_many_entries"
-    message = "The waitlist has the most entries of this account that are allowed at once."
+    message = _("The waitlist has the most entries of this account that are allowed at once.")
 
 
 class NoOpenOffer(DomainError):
     """The waitlist entry has no offer that can be accepted or declined now."""
 
     code = "no_open_offer"
-    message = "Nothing is being offered, or not any more."
+    message = _("Nothing is being offered, or not any more.")
 
 
 class IdempotencyKeyReused(Exception):

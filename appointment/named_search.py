@@ -8,6 +8,7 @@ The session remembers who was found, so that the user can book for them.
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.denials import record_denied_search
 from accounts.exceptions import Throttled
@@ -22,7 +23,7 @@ from patient.models import Patient, PatientQuerySet
 
 FOUND = "patients_found"  # in the session: keys of patients whom the user named exactly
 MOST_FOUND = 20
-HOW_TO_NAME = "Last name and birth date find any patient: García 1984-12-03."
+HOW_TO_NAME = _("Last name and birth date find any patient: García 1984-12-03.")
 
 
 def bookable_patients(request: HttpRequest) -> PatientQuerySet:

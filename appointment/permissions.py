@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -14,7 +15,7 @@ from extensions.rest.permissions import IsStaffWithModelPermission
 class IsDoctor(BasePermission):
     """The caller is an active doctor."""
 
-    message = "Only doctors have an agenda."
+    message = _("Only doctors have an agenda.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Check that an active doctor has the account of the caller."""
@@ -37,7 +38,7 @@ class IsTheirsOrStaffMay(BasePermission):
     the view's queryset checks. It sets `acts_as_staff` of the view, as `OverridesAsStaff` does.
     """
 
-    message = "Only staff with the permission may do this for another patient."
+    message = _("Only staff with the permission may do this for another patient.")
 
     def has_object_permission(self, request: Request, view: Any, obj: WaitlistEntry) -> bool:
         """Return whether the entry is of the caller's family, or the caller is such staff."""
@@ -51,7 +52,7 @@ class IsTheirsOrStaffMay(BasePermission):
 class IsStaffOrVisitDoctor(BasePermission):
     """The caller is staff of the site who may change visits, or the active doctor of the visit."""
 
-    message = "Only staff and the doctor of this visit may do this."
+    message = _("Only staff and the doctor of this visit may do this.")
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         """Return whether the caller is such staff or the active doctor of this visit."""
@@ -62,7 +63,7 @@ class IsStaffOrVisitDoctor(BasePermission):
 class IsStaffOrVisitDoctorToday(IsStaffOrVisitDoctor):
     """The caller is staff of the site, or the doctor of the visit on its day at the location."""
 
-    message = "Only staff, and the doctor of this visit on its day, may do this."
+    message = _("Only staff, and the doctor of this visit on its day, may do this.")
 
     def has_object_permission(self, request: Request, view: Any, obj: Appointment) -> bool:
         """Return whether the caller is such staff, or this doctor today."""

@@ -9,7 +9,8 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
@@ -22,20 +23,24 @@ class Link:
     """A link of the start page: its path on this server, its text, and what it leads to."""
 
     path: str
-    name: str
-    what: str
+    name: Any
+    what: Any
 
 
 LINKS = (
-    Link("/api/docs/", "API docs", "Every call, to read and to try (Swagger UI)."),
-    Link("/api/doctor/doctors/", "Browsable API", "Click through the data, starting at doctors."),
-    Link("/admin/", "Desk and admin", "A reception's day, a doctor's day, and all records."),
-    Link("/api-auth/login/", "API login", "Sign in to the browsable API."),
-    Link("/api/schema/", "OpenAPI schema", "The contract, for code generators."),
+    Link("/api/docs/", _("API docs"), _("Every call, to read and to try (Swagger UI).")),
+    Link(
+        "/api/doctor/doctors/",
+        _("Browsable API"),
+        _("Click through the data, starting at doctors."),
+    ),
+    Link("/admin/", _("Desk and admin"), _("A reception's day, a doctor's day, and all records.")),
+    Link("/api-auth/login/", _("API login"), _("Sign in to the browsable API.")),
+    Link("/api/schema/", _("OpenAPI schema"), _("The contract, for code generators.")),
 )
 PROBES = (
-    Link("/healthz", "Health", "The process lives."),
-    Link("/readyz", "Readiness", "The database answers and is migrated."),
+    Link("/healthz", _("Health"), _("The process lives.")),
+    Link("/readyz", _("Readiness"), _("The database answers and is migrated.")),
 )
 
 
@@ -71,6 +76,7 @@ class Welcome:
         shown["mailbox"] = mailbox()
         return {**shown, "logins": self.logins, "booking": self.booking}
 
+    @translation.override("en")
     def box(self) -> str:
         """Return the box and the commands that book, in ASCII, which every terminal can show."""
         lines = ["The clinic is open.", "", *_column(("Start here", f"{self.base}/"))]
@@ -118,8 +124,8 @@ def start(request: HttpRequest) -> HttpResponse:
     return render(request, "config/start.html", welcome.context())
 
 
-def _column(*rows: tuple[str, str]) -> list[str]:
-    return [f"  {left:<24}{right}" for left, right in rows]
+def _column(*rows: tuple[Any, Any]) -> list[str]:
+    return [f"  {left!s:<24}{right}" for left, right in rows]
 
 
 def _frame(lines: list[str]) -> str:

@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any
 
+from django.utils.translation import gettext
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 from rest_framework.utils import json as strict_json
@@ -48,5 +49,5 @@ class JSONParser(parsers.JSONParser):
             )
             json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, LookupError, RecursionError) as error:
-            raise ParseError("The body is not JSON that can be read.") from error
+            raise ParseError(gettext("The body is not JSON that can be read.")) from error
         return data

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, register_converter
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts.login_limits import limits_logins
@@ -31,6 +33,7 @@ urlpatterns = [
     path("", pages.start, name="start"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("admin/language/", require_POST(set_language), name="set_language"),
     path("admin/desk/", include("appointment.desk.urls")),
     path("admin/", admin.site.urls),
     path("api-auth/", include(API_LOGIN)),

@@ -8,17 +8,32 @@ from functools import cache
 
 import pycountry
 from babel import Locale, UnknownLocaleError
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language, gettext
+
+from extensions.text import fold
+
+
+def country_names() -> dict[str, str]:
+    """Map the code of each country (ISO 3166-1 alpha-2) to its name in the language in use.
+
+    They are sorted by name.
+    """
+    return _country_names(get_language() or settings.LANGUAGE_CODE)
 
 
 @cache
-def country_names() -> dict[str, str]:
-    """Map the code of each country (ISO 3166-1 alpha-2) to its English name, sorted by name."""
+def _country_names(language: str) -> dict[str, str]:
+    locale = Locale.parse(language, sep="-")
+    translated = {} if locale.language == "en" else locale.territories
     names = {
-        country.alpha_2: getattr(country, "common_name", country.name)
+        country.alpha_2: translated.get(
+            country.alpha_2, getattr(country, "common_name", country.name)
+        )
         for country in pycountry.countries
     }
-    return dict(sorted(names.items(), key=lambda item: item[1]))
+    return dict(sorted(names.items(), key=lambda item: fold(item[1]) if translated else item[1]))
 
 
 @cache
@@ -30,13 +45,15 @@ def subdivision_codes() -> frozenset[str]:
 def validate_country(code: str) -> None:
     """Raise ValidationError unless the code is one of ISO 3166-1, in capital letters."""
     if code not in country_names():
-        raise ValidationError("Use a code of ISO 3166-1, such as ES.", code="country")
+        raise ValidationError(gettext("Use a code of ISO 3166-1, such as ES."), code="country")
 
 
 def validate_subdivision(code: str) -> None:
     """Raise ValidationError unless the code is one of ISO 3166-2, in capital letters."""
     if code not in subdivision_codes():
-        raise ValidationError("Use a code of ISO 3166-2, such as ES-MD.", code="subdivision")
+        raise ValidationError(
+            gettext("Use a code of ISO 3166-2, such as ES-MD."), code="subdivision"
+        )
 
 
 @cache

@@ -1,5 +1,7 @@
 """Domain errors of the calendar."""
 
+from django.utils.translation import gettext_lazy as _
+
 from extensions.exceptions import DomainError
 
 
@@ -7,22 +9,24 @@ class PatientDeceased(DomainError):
     """Staff have marked the patient deceased; they can take the mark back."""
 
     code = "patient_deceased"
-    message = "The clinic has recorded this person as deceased. Call the clinic if this is wrong."
-    staff_message = (
+    message = _(
+        "The clinic has recorded this person as deceased. Call the clinic if this is wrong."
+    )
+    staff_message = _(
         "The patient is marked deceased. Take the mark back on the patient's page if it is wrong."
     )
 
 
 class AlreadyBooked(DomainError):
     code = "already_booked"
-    message = "The patient has this time booked already."
-    staff_message = "The patient has this time booked already. Look at the patient's visits."
+    message = _("The patient has this time booked already.")
+    staff_message = _("The patient has this time booked already. Look at the patient's visits.")
 
 
 class PatientOverlap(DomainError):
     code = "patient_overlap"
-    message = "The patient has another appointment at that time."
-    staff_message = (
+    message = _("The patient has another appointment at that time.")
+    staff_message = _(
         "The patient has another visit at that time. Move or cancel that one first, or choose "
         "another time."
     )
@@ -30,8 +34,8 @@ class PatientOverlap(DomainError):
 
 class SlotClosed(DomainError):
     code = "slot_closed"
-    message = "This time is not open for booking."
-    staff_message = (
+    message = _("This time is not open for booking.")
+    staff_message = _(
         "This time is not open for booking: the session is inactive, the doctor is away or accepts "
         "no patients, or it lies outside the hours as they are now. Choose another time, or change "
         "what closes it."
@@ -40,8 +44,8 @@ class SlotClosed(DomainError):
 
 class SlotInPast(DomainError):
     code = "slot_in_past"
-    message = "This time has already begun."
-    staff_message = (
+    message = _("This time has already begun.")
+    staff_message = _(
         "This time has already begun. To book it anyway until it ends, give a reason (override "
         "reason)."
     )
@@ -49,8 +53,8 @@ class SlotInPast(DomainError):
 
 class TooSoon(DomainError):
     code = "too_soon"
-    message = "It is too late to book this time: the location needs more notice."
-    staff_message = (
+    message = _("It is too late to book this time: the location needs more notice.")
+    staff_message = _(
         "It is too late to book this time: the location needs more notice. To book it anyway, give "
         "a reason (override reason)."
     )
@@ -58,8 +62,10 @@ class TooSoon(DomainError):
 
 class TooFar(DomainError):
     code = "too_far"
-    message = "It is too early to book this time: the location does not take bookings so far ahead."
-    staff_message = (
+    message = _(
+        "It is too early to book this time: the location does not take bookings so far ahead."
+    )
+    staff_message = _(
         "It is too early to book this time: the location does not take bookings so far ahead. To "
         "book it anyway, give a reason (override reason)."
     )
@@ -69,11 +75,11 @@ class TooManyAppointments(DomainError):
     """The limit of the location for a patient, or the cap of the account over all its people."""
 
     code = "too_many_appointments"
-    message = (
+    message = _(
         "No more appointments can be booked now: the patient has as many at this location, or the "
         "account as many for all its people, as are allowed at once."
     )
-    staff_message = (
+    staff_message = _(
         "The patient has as many visits at this location, or the account as many for all its "
         "people, as are allowed at once. To book one more anyway, give a reason (override reason)."
     )
@@ -83,8 +89,8 @@ class SlotFull(DomainError):
     """Every place is taken; `alternatives` holds up to three other free slots."""
 
     code = "slot_full"
-    message = "No place is left at this time."
-    staff_message = (
+    message = _("No place is left at this time.")
+    staff_message = _(
         "No place is left at this time. Choose another time, put the patient on the waitlist, or "
         "squeeze the patient in with a reason (override reason)."
     )
@@ -106,12 +112,12 @@ REFUSALS: dict[str, type[DomainError]] = {
 
 class NothingToRelease(DomainError):
     code = "invalid_transition"
-    message = "No place of this slot is taken, so it cannot give one back."
+    message = _("No place of this slot is taken, so it cannot give one back.")
 
 
 class ScheduleOverlap(DomainError):
     code = "schedule_overlap"
-    message = (
+    message = _(
         "The doctor already has a session at that time. Change that session, or choose other times."
     )
 
@@ -120,7 +126,7 @@ class ScheduleInUse(DomainError):
     """The change would leave appointments without a place; `appointments` holds their ids."""
 
     code = "schedule_in_use"
-    message = (
+    message = _(
         "Visits are booked in this session. Move or cancel them first. To take no more "
         "bookings, make the session inactive: what is booked stays."
     )
@@ -129,7 +135,7 @@ class ScheduleInUse(DomainError):
 class HoursInUse(ScheduleInUse):
     """A change of weekly hours would leave appointments without a place."""
 
-    message = (
+    message = _(
         "Visits are booked outside the changed hours. Move or cancel them first, or keep "
         "them: they then stay at their times and go to the work list."
     )
@@ -139,7 +145,7 @@ class HoursOverlap(DomainError):
     """Other weekly hours of the doctor overlap; `weekly_hours` holds their ids."""
 
     code = "hours_overlap"
-    message = (
+    message = _(
         "The doctor has other weekly hours at that time. Change those or give them a last date "
         "first, or choose other times."
     )
@@ -149,7 +155,7 @@ class AlreadyAway(DomainError):
     """Leave that is stored covers all of the leave to be entered."""
 
     code = "already_away"
-    message = (
+    message = _(
         "The leave is entered already: a leave of the same doctor or location covers all of this "
         "time. To change that one, open it in the list of leave."
     )
@@ -157,7 +163,7 @@ class AlreadyAway(DomainError):
 
 class LocationInUse(DomainError):
     code = "schedule_in_use"
-    message = (
+    message = _(
         "The time zone cannot change while the location has coming sessions. End its weekly hours "
         "and delete these sessions first, or add a location with the other time zone."
     )

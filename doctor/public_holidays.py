@@ -5,19 +5,26 @@ from functools import cache
 
 import holidays
 import pycountry
+from django.utils.translation import get_language
 
 FIRST_YEAR, LAST_YEAR = 2000, 2098  # in every zone, closures end before 2100 in UTC
 ENGLISH = "en_US"
 
 
-@cache
 def public_holidays(country: str, subdivision: str | None, year: int) -> dict[date, str] | None:
     """Map each public holiday of the year to its name; None if the library knows none.
 
     `country` and `subdivision` are codes of ISO 3166, such as ES and ES-MD. A province takes the
-    calendar of its region, if it has none of its own. The names are English where the library has
-    them in English, whatever the language of the server.
+    calendar of its region, if it has none of its own. The names are in the language in use where
+    the library has them, or else in English.
     """
+    return _holidays(country, subdivision, year, get_language() or "")
+
+
+@cache
+def _holidays(
+    country: str, subdivision: str | None, year: int, language: str
+) -> dict[date, str] | None:
     calendars = holidays.list_supported_countries()
     if country not in calendars:
         return None
@@ -26,7 +33,7 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> dict[da
         country,
         subdiv=calendar_of(country, subdivision),
         years=year,
-        language=ENGLISH if ENGLISH in languages else None,
+        language=next((each for each in (language, ENGLISH) if each in languages), None),
     )
     return {day: known[day] for day in sorted(known) if day.year == year} or None
 

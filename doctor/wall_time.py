@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 FIRST_DATE = date(2000, 1, 1)
 YEARS_AHEAD = 10
@@ -39,7 +40,8 @@ def validate_time_zone(name: str) -> None:
     """Raise ValidationError unless the name is one of `zone_names()`."""
     if name not in zone_names():
         raise ValidationError(
-            "Use a name of the IANA time zone database, such as Europe/Madrid.", code="time_zone"
+            gettext("Use a name of the IANA time zone database, such as Europe/Madrid."),
+            code="time_zone",
         )
 
 
@@ -49,7 +51,9 @@ def validate_date(value: date) -> None:
     leap_day = today.month == 2 and today.day == 29
     last = today.replace(year=today.year + YEARS_AHEAD, day=28 if leap_day else today.day)
     if not FIRST_DATE <= value <= last:
-        raise ValidationError("Use a date from 2000 to ten years ahead.", code="date_range")
+        raise ValidationError(
+            gettext("Use a date from 2000 to ten years ahead."), code="date_range"
+        )
 
 
 def earliest_date(at: datetime) -> date:
@@ -76,6 +80,15 @@ def end_instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
     00:00 is midnight at the end of the day.
     """
     return instant_of(day + A_DAY if wall == MIDNIGHT else day, wall, zone)
+
+
+def hours_before(instant: datetime, hours: int, zone: ZoneInfo) -> datetime:
+    """Return the instant (UTC) at which the clocks of the zone show this many hours less.
+
+    24 hours before 09:00 is 09:00 on the day before, also where the clocks change in between.
+    """
+    wall = instant.astimezone(zone).replace(tzinfo=None) - timedelta(hours=hours)
+    return instant_of(wall.date(), wall.time(), zone)
 
 
 def ends_after(start: time, end: time) -> bool:

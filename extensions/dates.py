@@ -1,32 +1,45 @@
-"""Dates as people type them: ISO, with a written month, or in numbers with the day first."""
+"""Dates as people type them: ISO, with a written month, or in numbers with the day first.
+
+Names of months and weekdays are read in the language of the page, by Django's catalogs, and always
+in English.
+"""
 
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from django.core.exceptions import ValidationError
+from django.utils import dates
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 MONTHS = [
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 ]  # fmt: skip
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-WEEKDAY = "(?:(?P<weekday>[a-z]+),? )?"
+WEEKDAY = r"(?:(?P<weekday>[a-z]+)\.?,? )?"
 DAY = "(?P<day>[0-9]{1,2})"
+OF = "(?:del? )?"  # 1 de diciembre de 2026
 ISO = re.compile("(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})")
 WRITTEN = (
-    re.compile(WEEKDAY + DAY + r"(?:st|nd|rd|th)?[ .-]+(?P<month>[a-z]+)[ .,-]+(?P<year>[0-9]+)"),
+    re.compile(
+        f"{WEEKDAY}{DAY}(?:st|nd|rd|th|er|o)?[ .-]+{OF}(?P<month>[a-z]+)[ .,-]+{OF}(?P<year>[0-9]+)"
+    ),
     re.compile(WEEKDAY + r"(?P<month>[a-z]+)\.? " + DAY + "(?:st|nd|rd|th)?,? (?P<year>[0-9]+)"),
 )
 NUMBERS = re.compile(DAY + " ?([./-]) ?(?P<month>[0-9]{1,2}) ?\\2 ?(?P<year>[0-9]+)")
 
-TWO_WAYS = "Type it as 2026-12-01 or as 1 December 2026."
+TWO_WAYS = _("Type it as 2026-12-01 or as 1 December 2026.")
 REFUSALS = {
-    "invalid": f"This is not a date. {TWO_WAYS}",
-    "no_such_day": "There is no such day.",
-    "numbers": f"Day and month could be mistaken for each other here. {TWO_WAYS}",
-    "year": f"Write the year with four digits. {TWO_WAYS}",
-    "weekday": "That date falls on another day of the week.",
+    "invalid": format_lazy("{} {}", _("This is not a date."), TWO_WAYS),
+    "no_such_day": _("There is no such day."),
+    "numbers": format_lazy(
+        "{} {}", _("Day and month could be mistaken for each other here."), TWO_WAYS
+    ),
+    "year": format_lazy("{} {}", _("Write the year with four digits."), TWO_WAYS),
+    "weekday": _("That date falls on another day of the week."),
 }
 
 
@@ -36,7 +49,7 @@ def parse_date(text: str, day_first: Callable[[], bool]) -> date:
     `day_first` is called for numbers such as 1/12/2026, and says whether the day is the first of
     them. Numbers with the month first are never read.
     """
-    typed = " ".join(text.lower().split())
+    typed = " ".join(_plain(text).split())
     if found := ISO.fullmatch(typed):
         return _date(found, int(found["month"]))
     if found := next(filter(None, (form.fullmatch(typed) for form in WRITTEN)), None):
@@ -50,8 +63,9 @@ def parse_date(text: str, day_first: Callable[[], bool]) -> date:
 
 def _written_date(found: re.Match[str]) -> date:
     """Return the date with a month in words, and with a weekday that must be the right one."""
-    day = _date(found, _position(found["month"], MONTHS) + 1)
-    if found["weekday"] and _position(found["weekday"], WEEKDAYS) != day.weekday():
+    day = _date(found, _position(found["month"], dates.MONTHS.values(), MONTHS) + 1)
+    weekday = found["weekday"]
+    if weekday and _position(weekday, dates.WEEKDAYS.values(), WEEKDAYS) != day.weekday():
         raise _refusal("weekday")
     return day
 
@@ -65,15 +79,25 @@ def _date(found: re.Match[str], month: int) -> date:
         raise _refusal("no_such_day") from None
 
 
-def _position(word: str, names: list[str]) -> int:
+def _position(word: str, *languages: Iterable[str]) -> int:
     """Return the index of the name that is written in full or by its first three or four letters.
 
-    Raises ValidationError for any other word.
+    Raises ValidationError for a word that is no name, or that two names of a language begin with.
     """
-    for position, name in enumerate(names):
-        if word in {name, name[:3], name[:4]}:
-            return position
+    for names in languages:
+        plain = [_plain(name) for name in names]
+        if word in plain:
+            return plain.index(word)
+        begun = [place for place, name in enumerate(plain) if word in {name[:3], name[:4]}]
+        if len(begun) == 1:
+            return begun[0]
     raise _refusal("invalid")
+
+
+def _plain(text: str) -> str:
+    """Return the text in small letters without accents: people type `miercoles`."""
+    letters = unicodedata.normalize("NFKD", str(text).lower())
+    return "".join(each for each in letters if not unicodedata.combining(each))
 
 
 def _refusal(code: str) -> ValidationError:

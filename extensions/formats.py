@@ -1,17 +1,24 @@
 """How pages and messages write days, wall times and instants: one way, without a doubtful number.
 
-The constants are formats of `django.utils.dateformat`; the settings' formats are made of them.
+The constants are formats of `django.utils.dateformat`; the settings' formats are made of them. They
+are texts for translators, since languages order the words of a date differently.
 """
 
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
 from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext_lazy as _
 
-DATE = "j M Y"  # 1 Dec 2026
-DAY = f"D {DATE}"  # Tue 1 Dec 2026
+# Translators: a format of Django's filter `date`, for 1 Dec 2026; `b` is the month in lower case.
+DATE = _("j M Y")
+# Translators: a format of Django's filter `date`, for Tue 1 Dec 2026.
+DAY = _("D j M Y")
 TIME = "H:i"  # 09:00
-INSTANT = f"{DAY}, {TIME} e"  # Tue 1 Dec 2026, 09:00 CET
+# Translators: a format of Django's filter `date`, for Tue 1 Dec 2026, 09:00.
+DAY_AND_TIME = _("D j M Y, H:i")
+# Translators: a format of Django's filter `date`, for Tue 1 Dec 2026, 09:00 CET.
+INSTANT = _("D j M Y, H:i e")
 
 
 def date_text(day: date) -> str:
@@ -28,7 +35,7 @@ def instant_text(instant: datetime, zone: tzinfo) -> str:
     """Return an instant on the clock of this zone, such as Tue 1 Dec 2026, 09:00 CET."""
     local = instant.astimezone(zone)
     # Django's format `e` is empty in the hour that comes twice in autumn, where it is needed most.
-    return f"{format_date(local, f'{DAY}, {TIME}')} {local.tzname()}"
+    return f"{format_date(local, DAY_AND_TIME)} {local.tzname()}"
 
 
 def clock_text(instant: datetime, zone: tzinfo) -> str:
@@ -48,4 +55,4 @@ def _clocks_change(day: date, zone: tzinfo) -> bool:
 def span_text(start: datetime, end: datetime, zone: tzinfo) -> str:
     """Return a span of one day on the clock of this zone: Tue 1 Dec 2026, 09:00-09:30 CET."""
     first, last = start.astimezone(zone), end.astimezone(zone)
-    return f"{format_date(first, f'{DAY}, {TIME}')}-{format_date(last, TIME)} {last.tzname()}"
+    return f"{format_date(first, DAY_AND_TIME)}-{format_date(last, TIME)} {last.tzname()}"

@@ -14,7 +14,7 @@ from extensions.text import APOSTROPHES, HYPHENS, folded_words
 LAST = "\U0010ffff"  # sorts after every character that a folded text can have
 MAX_SEARCH_LENGTH = 200  # characters
 MAX_SEARCH_TERMS = 10  # words: thousands exhaust the database's parser
-TOKENS_OF_A_DATE = (4, 3, 2, 1)  # "Tue 24 April 1951" has four
+TOKENS_OF_A_DATE = (6, 5, 4, 3, 2, 1)  # "martes, 24 de abril de 1951" has six
 SHORT_YEAR = re.compile("(.*[^0-9])([0-9]{2})")  # as in 24.4.51
 CENTURIES = ("19", "20")
 PHONE_DIGITS = 7  # fewer digits may be a part of a number, or a word of a name

@@ -27,7 +27,7 @@ from patient.tests.factories import PatientFactory
 from tests.admin_client import AdminClient, form_errors, messages_of, page
 
 pytestmark = pytest.mark.django_db
-MISTAKABLE = REFUSALS["numbers"]
+MISTAKABLE = str(REFUSALS["numbers"])
 DAY = day_ahead(40)
 
 

@@ -16,6 +16,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.privacy import display_name
@@ -35,6 +37,16 @@ from extensions.search import Term
 
 A_MONTH = 31  # days back and ahead
 MAX_REFUSALS_SHOWN = 20  # each with a message of its own
+DONE = {
+    "checked in": ngettext_lazy("%(count)s checked in.", "%(count)s checked in.", "count"),
+    "canceled": ngettext_lazy("%(count)s canceled.", "%(count)s canceled.", "count"),
+    "completed": ngettext_lazy("%(count)s completed.", "%(count)s completed.", "count"),
+    "marked as no-show": ngettext_lazy(
+        "%(count)s marked as no-show.", "%(count)s marked as no-show.", "count"
+    ),
+    "undone": ngettext_lazy("%(count)s undone.", "%(count)s undone.", "count"),
+    "kept": ngettext_lazy("%(count)s kept.", "%(count)s kept.", "count"),
+}
 
 
 def local_time(instant: datetime | None, location: Location) -> str:
@@ -45,8 +57,13 @@ def local_time(instant: datetime | None, location: Location) -> str:
 def actor_name(event: AppointmentEvent) -> str:
     """Return "the patient", or the name that the member of staff or doctor had that day."""
     if event.by == AppointmentEvent.Role.PATIENT:
-        return "the patient"
+        return gettext("the patient")
     return display_name(event.actor_id, event.actor_name, event.actor)
+
+
+def _kind_and_actor(event: AppointmentEvent) -> str:
+    kind, actor = event.get_kind_display(), actor_name(event)
+    return gettext("%(kind)s by %(actor)s") % {"kind": kind, "actor": actor} if actor else kind
 
 
 def event_details(event: AppointmentEvent) -> str:
@@ -55,8 +72,11 @@ def event_details(event: AppointmentEvent) -> str:
     The detail of an event `undone` is what it took back.
     """
     detail = event.detail or event.get_undoes_display().lower()
-    override = event.override_reason and f" (rules set aside: {event.override_reason})"
-    return f"{detail and f': {detail}'}{override}"
+    text, override = f": {detail}" if detail else "", event.override_reason
+    if override:
+        reason = gettext("(rules set aside: %(reason)s)") % {"reason": override}
+        text = f"{text} {reason}"
+    return text
 
 
 def _can_move(appointment: Appointment) -> bool:
@@ -111,13 +131,13 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         "location__name",
         "date",
     )
-    search_help_text = (
+    search_help_text = _(
         "Number, patient, phone number, doctor, location, date (2026-12-01) or time (09:00), and "
         "several of them."
     )
     actions = ("check_in", "cancel", "complete", "mark_no_show", "undo", "delete_selected")
     deleted_by_verb = True
-    deletion_note = (
+    deletion_note = _(
         "Delete only what was entered by mistake. The history is deleted too, and the place that "
         "the visit holds becomes free."
     )
@@ -179,29 +199,29 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     def lock_rows(self, queryset: QuerySet[Appointment]) -> None:
         Appointment.objects.filter(pk__in=queryset.order_by()).lock_slots()
 
-    @admin.action(permissions=["change"], description="Check in selected visits")
+    @admin.action(permissions=["change"], description=_("Check in selected visits"))
     def check_in(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the patients have come, also those who were marked as no-show."""
         self._run_on_each(request, queryset, Appointment.check_in, "checked in")
 
-    @admin.action(permissions=["change"], description="Cancel selected visits")
+    @admin.action(permissions=["change"], description=_("Cancel selected visits"))
     def cancel(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Cancel the visits and release their places; those that have begun need a reason."""
         override = self.typed_text(request, "override_reason")
         cancel = partial(Appointment.cancel, override_reason=override)
         self._run_on_each(request, queryset, cancel, "canceled")
 
-    @admin.action(permissions=["change"], description="Complete selected visits")
+    @admin.action(permissions=["change"], description=_("Complete selected visits"))
     def complete(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the visits took place."""
         self._run_on_each(request, queryset, Appointment.complete, "completed")
 
-    @admin.action(permissions=["change"], description="Mark selected visits as no-show")
+    @admin.action(permissions=["change"], description=_("Mark selected visits as no-show"))
     def mark_no_show(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Record that the patients did not come."""
         self._run_on_each(request, queryset, Appointment.mark_no_show, "marked as no-show")
 
-    @admin.action(permissions=["change"], description="Undo the last change of selected visits")
+    @admin.action(permissions=["change"], description=_("Undo the last change of selected visits"))
     def undo(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> None:
         """Take back the last check-in, completion, no-show or cancelation of each visit."""
         override = self.typed_text(request, "override_reason")
@@ -218,7 +238,8 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
     ) -> None:
         """Call the verb on each visit in a savepoint of its own, and show the results as messages.
 
-        A visit that the verb refuses stays as it is. `done`: such as "canceled".
+        A visit that the verb refuses stays as it is. `done`: a key of DONE. The log keeps it in
+        English.
         """
         refused, count = [], 0
         for appointment in queryset:
@@ -231,17 +252,18 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
                 refused.append(
                     f"{appointment}: {' '.join(self.as_validation_error(error).messages)}"
                 )
-        self._show_results(request, f"{count} {done}.", refused)
+        if count:
+            self.message_user(request, DONE[done] % {"count": count}, messages.SUCCESS)
+        self._show_refusals(request, refused)
 
-    def _show_results(self, request: HttpRequest, done: str, refused: list[str]) -> None:
-        """Show the count of successes and, up to MAX_REFUSALS_SHOWN, the refusals."""
-        if not done.startswith("0 "):
-            self.message_user(request, done, messages.SUCCESS)
+    def _show_refusals(self, request: HttpRequest, refused: list[str]) -> None:
+        """Show the refusals, up to MAX_REFUSALS_SHOWN, and the number of the others."""
         for sentence in refused[:MAX_REFUSALS_SHOWN]:
             self.message_user(request, sentence, messages.ERROR)
         if len(refused) > MAX_REFUSALS_SHOWN:
-            more = f"{len(refused) - MAX_REFUSALS_SHOWN} more were refused."
-            self.message_user(request, more, messages.ERROR)
+            count = len(refused) - MAX_REFUSALS_SHOWN
+            more = ngettext("%(count)s more were refused.", "%(count)s more were refused.", count)
+            self.message_user(request, more % {"count": count}, messages.ERROR)
 
     def error_message(self, error: DomainError) -> str:
         """Return the sentence of the error, with its alternatives on the clock of each location."""
@@ -254,21 +276,22 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
             for slot in slots
             for location in [locations[slot["location"]]]
         ]
-        return f"{error.staff_message} Free instead: {'; '.join(times)}."
+        free = gettext("Free instead: %(times)s.") % {"times": "; ".join(times)}
+        return f"{error.staff_message} {free}"
 
     # --- Columns ---
 
-    @admin.display(description="time at the location", ordering="date")
+    @admin.display(description=_("time at the location"), ordering="date")
     def start(self, appointment: Appointment) -> str:
         """Return the start on the clock of the location."""
         return local_time(appointment.starts_at, appointment.location)
 
-    @admin.display(description="phone number", empty_value="-")
+    @admin.display(description=_("phone number"), empty_value="-")
     def phone_number(self, appointment: Appointment) -> str:
         """Return the phone number of the patient."""
         return str(appointment.patient.phone_number) if appointment.patient else ""
 
-    @admin.display(description="patient")
+    @admin.display(description=_("patient"))
     def person(self, appointment: Appointment) -> SafeString | str:
         """Return the patient, and the phone number on a line of its own."""
         patient = appointment.patient
@@ -277,42 +300,41 @@ class AppointmentAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmin)
         number: Any = patient.phone_number
         return two_lines(patient, number.as_international if number else "")
 
-    @admin.display(description="doctor and location")
+    @admin.display(description=_("doctor and location"))
     def who_and_where(self, appointment: Appointment) -> SafeString:
         """Return the doctor, and the location on a line of its own."""
         return two_lines(appointment.doctor, appointment.location)
 
-    @admin.display(description="state", ordering="status")
+    @admin.display(description=_("state"), ordering="status")
     def state(self, appointment: Appointment) -> SafeString:
         """Return the status, and below it: when the patient came, moved, to rebook."""
         came = appointment.checked_in_at
-        notes = [f"came {came.astimezone(appointment.location.zone):%H:%M}"] if came else []
-        notes += ["moved"] if appointment.moved else []
-        notes += ["to rebook"] if appointment.needs_rebooking else []
+        clock = f"{came.astimezone(appointment.location.zone):%H:%M}" if came else ""
+        notes = [gettext("came %(time)s") % {"time": clock}] if came else []
+        notes += [gettext("moved")] if appointment.moved else []
+        notes += [gettext("to rebook")] if appointment.needs_rebooking else []
         return two_lines(appointment.get_status_display(), ", ".join(notes))
 
-    @admin.display(description="checked in", empty_value="-")
+    @admin.display(description=_("checked in"), empty_value="-")
     def checked_in(self, appointment: Appointment) -> str:
         """Return when the patient checked in, on the clock of the location."""
         return local_time(appointment.checked_in_at, appointment.location)
 
-    @admin.display(description="canceled", empty_value="-")
+    @admin.display(description=_("canceled"), empty_value="-")
     def canceled(self, appointment: Appointment) -> str:
         """Return when it was canceled, on the clock of the location."""
         return local_time(appointment.canceled_at, appointment.location)
 
-    @admin.display(description="history")
+    @admin.display(description=_("history"))
     def events(self, appointment: Appointment) -> SafeString:
         """Return the history with one line for each event, read in one query."""
         rows = AppointmentEvent.objects.filter(appointment=appointment).select_related("actor")
         lines = (
             (
                 local_time(event.at, appointment.location),
-                event.get_kind_display(),
-                actor and f" by {actor}",
+                _kind_and_actor(event),
                 event_details(event),
             )
             for event in rows.order_by("at", "pk")
-            for actor in [actor_name(event)]
         )
-        return format_html_join("", "{}: {}{}{}<br>", lines)
+        return format_html_join("", "{}: {}{}<br>", lines)

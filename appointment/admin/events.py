@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.audit.context import current_context
@@ -53,7 +55,7 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "appointment__patient__first_name",
         "appointment__patient__date_of_birth",
     )
-    search_help_text = "Number of the visit, or patient."
+    search_help_text = _("Number of the visit, or patient.")
 
     def get_search_fields(self, request: HttpRequest) -> Any:
         """Return the fields to search by: names of patients only for viewers of appointments.
@@ -78,34 +80,40 @@ class AppointmentEventAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
             request, obj
         )
 
-    @admin.display(description="time at the location", ordering="at")
+    @admin.display(description=_("time at the location"), ordering="at")
     def local_time(self, event: AppointmentEvent) -> str:
         """Return the time of the event on the clock of the location."""
         return local_time(event.at, event.appointment.location)
 
-    @admin.display(description="what")
+    @admin.display(description=_("what"))
     def change(self, event: AppointmentEvent) -> SafeString:
         """Return what happened, and the change of status if there is one."""
         was, became = event.get_from_status_display(), event.get_to_status_display()
-        return two_lines(event.get_kind_display(), was != became and f"{was or 'new'} to {became}")
+        named = {
+            "before": was or pgettext("a visit without an earlier status", "new"),
+            "after": became,
+        }
+        change = gettext("%(before)s to %(after)s") % named if was != became else ""
+        return two_lines(event.get_kind_display(), change)
 
-    @admin.display(description="by")
+    @admin.display(description=_("by"))
     def who_acted(self, event: AppointmentEvent) -> SafeString:
         """Return who acted, and in which role."""
         who, role = actor_name(event), event.get_by_display()
-        return two_lines(who, "" if who == "the patient" else role) if who else two_lines(role, "")
+        is_patient = event.by == AppointmentEvent.Role.PATIENT
+        return two_lines(who, "" if is_patient else role) if who else two_lines(role, "")
 
-    @admin.display(description="moved from", empty_value="-")
+    @admin.display(description=_("moved from"), empty_value="-")
     def moved_from(self, event: AppointmentEvent) -> str:
         """Return the time that the visit left."""
         return _time(event.from_slot)
 
-    @admin.display(description="moved to", empty_value="-")
+    @admin.display(description=_("moved to"), empty_value="-")
     def moved_to(self, event: AppointmentEvent) -> str:
         """Return the time to which the visit went."""
         return _time(event.to_slot)
 
-    @admin.display(description="by", empty_value="-")
+    @admin.display(description=_("by"), empty_value="-")
     def who(self, event: AppointmentEvent) -> str:
         """Return who acted: the patient, or a name."""
         return actor_name(event)
@@ -116,4 +124,5 @@ def _time(key: int | None) -> str:
     if key is None:
         return ""
     slots = Slot.objects.at_sites_of(current_context().user).select_related("doctor", "location")
-    return next(map(str, slots.filter(pk=key)), "a time that is no longer there, or elsewhere")
+    gone = gettext("a time that is no longer there, or elsewhere")
+    return next(map(str, slots.filter(pk=key)), gone)

@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 A_DAY = timedelta(days=1)  # between the dates of all time zones at one instant
 
@@ -13,14 +15,14 @@ A_DAY = timedelta(days=1)  # between the dates of all time zones at one instant
 class AppointmentPeriodFilter(admin.SimpleListFilter):
     """Show today's, upcoming, or unconcluded appointments."""
 
-    title = "when"
+    title = _("when")
     parameter_name = "when"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("today", "Today, at the location"),
-            ("upcoming", "Scheduled, not begun"),
-            ("unconcluded", "Scheduled, begun, not yet concluded"),
+            ("today", gettext("Today, at the location")),
+            ("upcoming", gettext("Scheduled, not begun")),
+            ("unconcluded", gettext("Scheduled, begun, not yet concluded")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:

@@ -4,17 +4,19 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.helpers import ActionForm
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from appointment.exceptions import NotCancelable
 from extensions.admin.forms import PartialUpdateForm
 from extensions.text import validate_one_line
 
 MAX_REASON_LENGTH = 500
-OVERRIDE_HELP = (
+OVERRIDE_HELP = _(
     "Fill this in only to set aside a rule (notice, horizon, visits per patient, cancel deadline), "
     "to book a time that has begun, or to move a visit into or out of one. The history keeps it."
 )
-SQUEEZE_HELP = (
+SQUEEZE_HELP = _(
     "If the time is full, add a place to it for this patient. Say below why. The box "
     "of times finds full ones if you type their date or time of day."
 )
@@ -42,15 +44,15 @@ class WideReasonField(ReasonField):
 class AppointmentForm(PartialUpdateForm):
     """A visit, and the reason for which staff set aside a rule of the location."""
 
-    override_reason = WideReasonField(label="Book anyway because", help_text=OVERRIDE_HELP)
+    override_reason = WideReasonField(label=_("Book anyway because"), help_text=OVERRIDE_HELP)
     squeeze_in = forms.BooleanField(
-        required=False, label="Squeeze the patient in", help_text=SQUEEZE_HELP
+        required=False, label=_("Squeeze the patient in"), help_text=SQUEEZE_HELP
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if self.instance.pk and "override_reason" in self.fields:
-            self.fields["override_reason"].label = "Move it anyway because"
+            self.fields["override_reason"].label = gettext("Move it anyway because")
 
     def clean(self) -> dict[str, Any]:
         """Put the override reason and the squeeze-in on the visit, where the verbs read them.
@@ -74,11 +76,11 @@ class OverridingActionForm(ActionForm):
     location needs more notice.
     """
 
-    override_reason = ReasonField(label="Cancel or undo anyway because:")
+    override_reason = ReasonField(label=_("Cancel or undo anyway because:"))
 
 
 class WorkListActionForm(OverridingActionForm):
     """The choice of an action on the work list, and the reason for which staff keep visits."""
 
-    override_reason = ReasonField(label="Cancel anyway because:")
-    keep_reason = ReasonField(label="Keep because:")
+    override_reason = ReasonField(label=_("Cancel anyway because:"))
+    keep_reason = ReasonField(label=_("Keep because:"))

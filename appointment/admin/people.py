@@ -11,6 +11,8 @@ from django.contrib.admin.options import IS_POPUP_VAR
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.context import current_context
 from accounts.privacy import sees_all_sites
@@ -29,8 +31,10 @@ from patient.admin.emergency import EmergencyAccessAdmin
 from patient.admin.patients import MedicalHistoryAdmin, PatientAdmin
 from patient.models import EmergencyAccess, MedicalHistory, Patient
 
-COLLISION = "Both have a visit at this time. Cancel or move one of the two: {}"
-ELSEWHERE = "Both have a visit at the same time at another site. Staff of all sites can merge them."
+COLLISION = _("Both have a visit at this time. Cancel or move one of the two: %(visit)s")
+ELSEWHERE = _(
+    "Both have a visit at the same time at another site. Staff of all sites can merge them."
+)
 
 
 class PatientChoiceMixin(SiteAdminMixin):
@@ -50,7 +54,7 @@ class PatientChoiceMixin(SiteAdminMixin):
 class LatestPatientsMixin:
     """An admin of rows of patients, whose list shows staff of a site those with recent visits."""
 
-    few_rows_note = (
+    few_rows_note = _(
         "Patients with one of the latest visits at your sites are listed. A search finds all who "
         "have something there."
     )
@@ -122,21 +126,23 @@ class SitePatientAdmin(LatestPatientsMixin, SiteAdminMixin, PatientAdmin):
         """Tell staff of a site how to find the new patient, who has nothing at the sites yet."""
         if sees_all_sites(request) or IS_POPUP_VAR in request.POST:
             return super().response_add(request, obj, post_url_continue)
-        added = f"The patient was added. To book for them: {HOW_TO_NAME}"
-        self.message_user(request, added, messages.SUCCESS)
+        added = gettext("The patient was added. To book for them: %(how)s")
+        self.message_user(request, added % {"how": HOW_TO_NAME}, messages.SUCCESS)
         return self.response_post_save_add(request, obj)
 
     def merge_moves(self, patient: Patient, other: Patient) -> list[str]:
         """Add how many waitlist entries end because both records wait for the same."""
         ended = len(duplicate_entries(patient, other, timezone.now()))
-        lines = [f"Waitlist entries that end, as both records wait for the same: {ended}"]
-        return [*super().merge_moves(patient, other), *(lines if ended else [])]
+        text = gettext("Waitlist entries that end, as both records wait for the same: %(count)s")
+        lines = [text % {"count": ended}] if ended else []
+        return [*super().merge_moves(patient, other), *lines]
 
     def merge_obstacles(self, request: HttpRequest, patient: Patient, other: Patient) -> list[str]:
         """Add the live visits of both that share some time, those elsewhere without their time."""
         user, lines = signed_in_user(request), super().merge_obstacles(request, patient, other)
         for visit in colliding_visits(patient, other).select_related("location"):
-            lines.append(COLLISION.format(visit) if user.works_at(visit.location_id) else ELSEWHERE)
+            is_here = user.works_at(visit.location_id)
+            lines.append(COLLISION % {"visit": visit} if is_here else str(ELSEWHERE))
         return list(dict.fromkeys(lines))
 
     def relatives(self, patient: Patient) -> QuerySet[Patient]:

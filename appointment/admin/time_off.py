@@ -10,8 +10,9 @@ from django.contrib import admin
 from django.db.models import BigIntegerField, Model, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.template.defaultfilters import pluralize
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.views import record_read
 from accounts.privacy import sees_all_sites
@@ -32,11 +33,11 @@ ZONE = "location__time_zone"
 class TimeOffPeriodFilter(admin.SimpleListFilter):
     """Show leave that is present or coming, or leave that has ended."""
 
-    title = "when"
+    title = _("when")
     parameter_name = "when"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("coming", "Now or later"), ("over", "Over")]
+        return [("coming", gettext("Now or later")), ("over", gettext("Over"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "coming":
@@ -61,9 +62,11 @@ class TimeOffAdmin(SiteAdminMixin, ConfirmingAdmin):
     list_filter = (TimeOffPeriodFilter, "location", "doctor")
     list_select_related = ("doctor", "location")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "reason")
-    search_help_text = "Doctor, location or reason."
+    search_help_text = _("Doctor, location or reason.")
     deleted_by_verb = True
-    deletion_note = "Times that no other leave covers are open again, and their visits take place."
+    deletion_note = _(
+        "Times that no other leave covers are open again, and their visits take place."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TimeOff]:
         rows: Any = super().get_queryset(request)
@@ -100,18 +103,25 @@ class TimeOffAdmin(SiteAdminMixin, ConfirmingAdmin):
             return None
         record_read(Appointment, [each.appointment for each in affected], otherwise="staff")
         clock = form.cleaned_data["location"] or form.cleaned_data["clock"]
-        away = "would be away" if leave.doctor else "would be closed"
         spans = spans_by_clock(leave, [clock, *(each.appointment.location for each in affected)])
-        number = f"{len(affected)} visit{pluralize(len(affected))}"
+        text = gettext("%(location)s would be closed %(span)s.")
+        if leave.doctor:
+            text = gettext("%(doctor)s would be away %(span)s.")
+        named = {"doctor": leave.doctor, "location": leave.location, "span": spans[0]}
+        number = ngettext(
+            "%(count)s visit would have to be moved:",
+            "%(count)s visits would have to be moved:",
+            len(affected),
+        )
         return Question(
-            title="Visits that would have to be moved",
+            title=gettext("Visits that would have to be moved"),
             asked=f"{spans[0]} {sorted(each.id for each in affected)}",
             facts=[
-                f"{leave.doctor or leave.location} {away} {spans[0]}.",
-                *(f"That is {span}." for span in spans[1:]),
-                f"{number} would have to be moved:",
+                text % named,
+                *(gettext("That is %(span)s.") % {"span": span} for span in spans[1:]),
+                number % {"count": len(affected)},
             ],
-            button="Save, and put them on the work list",
+            button=gettext("Save, and put them on the work list"),
             context={
                 "visits": visit_rows(affected),
                 "elsewhere": bool(leave.doctor) and not sees_all_sites(request),
@@ -137,17 +147,17 @@ class TimeOffAdmin(SiteAdminMixin, ConfirmingAdmin):
 
     # --- Columns ---
 
-    @admin.display(description="doctor or location")
+    @admin.display(description=_("doctor or location"))
     def owner(self, time_off: TimeOff) -> Model | None:
         """Return the doctor who is away, or the location that is closed."""
         return time_off.doctor or time_off.location
 
-    @admin.display(description="starts", ordering="starts_at")
+    @admin.display(description=_("starts"), ordering="starts_at")
     def start(self, time_off: Any) -> str:
         """Return the start in the time zone that `with_clock` has added."""
         return instant_text(time_off.starts_at, ZoneInfo(time_off.clock_zone))
 
-    @admin.display(description="ends", ordering="ends_at")
+    @admin.display(description=_("ends"), ordering="ends_at")
     def end(self, time_off: Any) -> str:
         """Return the end in the time zone that `with_clock` has added."""
         return instant_text(time_off.ends_at, ZoneInfo(time_off.clock_zone))
@@ -181,7 +191,12 @@ def spans_by_clock(leave: TimeOff, locations: list[Location]) -> list[str]:
 
 def _span_on(leave: TimeOff, place: Location) -> str:
     start, end = (instant_text(at, place.zone) for at in (leave.starts_at, leave.ends_at))
-    return f"from {start} to {end}, on the clock of {place} ({place.time_zone})"
+    return gettext("from %(start)s to %(end)s, on the clock of %(location)s (%(zone)s)") % {
+        "start": start,
+        "end": end,
+        "location": place,
+        "zone": place.time_zone,
+    }
 
 
 def visit_rows(affected: list[AffectedAppointment]) -> list[dict[str, Any]]:

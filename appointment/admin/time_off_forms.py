@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.models import Location
 from doctor.models.time_off import OUT_OF_RANGE
@@ -36,11 +38,14 @@ class TimeOffForm(PastAwareForm):
     clock = forms.ModelChoiceField(
         Location.objects.all(),
         required=False,
-        label="On the clock of",
-        help_text="Needed for a doctor's leave. A closure uses the clock of its location.",
+        label=_("On the clock of"),
+        help_text=_("Needed for a doctor's leave. A closure uses the clock of its location."),
     )
-    starts = WallTimeField()
-    ends = WallTimeField(help_text="When work resumes. For whole days, 00:00 of the day after.")
+    starts = WallTimeField(label=_("Starts"))
+    ends = WallTimeField(
+        label=_("Ends"),
+        help_text=_("When work resumes. For whole days, 00:00 of the day after."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,9 +77,13 @@ class TimeOffForm(PastAwareForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         location, clock = cleaned.get("location"), cleaned.get("clock")
         if location and clock and location.time_zone != clock.time_zone:
-            self.add_error("clock", "A closure is in the time of the location that is closed.")
+            self.add_error(
+                "clock", gettext("A closure is in the time of the location that is closed.")
+            )
         elif not (location or clock):
-            self.add_error("clock", "Choose the location on whose clock you typed the times.")
+            self.add_error(
+                "clock", gettext("Choose the location on whose clock you typed the times.")
+            )
         elif self._times_changed():
             self._set_instants(cleaned, location or clock)
         return cleaned
@@ -92,7 +101,7 @@ class TimeOffForm(PastAwareForm):
         if ends_at is None or ends_at > at:
             return None
         when = instant_text(ends_at, ZoneInfo(self.instance.clock_zone))
-        return f"This leave is over: it ended on {when}", ends_at
+        return gettext("This leave is over: it ended on %(time)s") % {"time": when}, ends_at
 
     def _set_instants(self, cleaned: dict[str, Any], clock: Any) -> None:
         self.instance.clock_zone = clock.time_zone

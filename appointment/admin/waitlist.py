@@ -13,6 +13,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.admin import AuditedAdminMixin
 from accounts.requests import signed_in_user
@@ -35,13 +37,17 @@ from extensions.exceptions import DomainError
 from extensions.formats import date_text
 from extensions.search import Term
 
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+ANSWERED = {
+    "accepted": ngettext_lazy("%(count)s accepted.", "%(count)s accepted.", "count"),
+    "declined": ngettext_lazy("%(count)s declined.", "%(count)s declined.", "count"),
+}
 
 
 class AcceptingActionForm(ActionForm):
     """The choice of an admin action, and the reason for which staff set rules aside to accept."""
 
-    override_reason = ReasonField(label="Accept anyway because:")
+    override_reason = ReasonField(label=_("Accept anyway because:"))
 
 
 class WaitlistEntryForm(PartialUpdateForm):
@@ -50,11 +56,12 @@ class WaitlistEntryForm(PartialUpdateForm):
     typed_in = {"weekday_bits": "weekdays"}
 
     weekdays = forms.TypedMultipleChoiceField(
+        label=_("Weekdays"),
         choices=tuple(enumerate(WEEKDAYS)),
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="Check none for any day.",
+        help_text=_("Check none for any day."),
     )
 
     def clean(self) -> Any:
@@ -75,7 +82,7 @@ class WaitlistEntryForm(PartialUpdateForm):
 class StatusFilter(admin.SimpleListFilter):
     """Filter by the status that an entry has now, whether or not `run_due` has stored it."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
@@ -132,9 +139,9 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         "first_date",
         "last_date",
     )
-    search_help_text = "Number, patient, doctor, specialty, or first or last date (2026-12-01)."
+    search_help_text = _("Number, patient, doctor, specialty, or first or last date (2026-12-01).")
     deleted_by_verb = True
-    deletion_note = "A place that is offered to the patient goes to the next in line."
+    deletion_note = _("A place that is offered to the patient goes to the next in line.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitlistEntry]:
         rows: Any = super().get_queryset(request)
@@ -161,14 +168,14 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
     def add_row(self, request: HttpRequest, obj: WaitlistEntry) -> None:
         obj.join()
 
-    @admin.action(permissions=["answer"], description="Accept the offers for selected patients")
+    @admin.action(permissions=["answer"], description=_("Accept the offers for selected patients"))
     def accept(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
         """Book the offered places for patients who have accepted, for example by telephone."""
         override = self.typed_text(request, "override_reason")
         accept = partial(WaitlistEntry.accept, override_reason=override)
         self._answer(request, queryset, accept, "accepted")
 
-    @admin.action(permissions=["answer"], description="Decline the offers for selected patients")
+    @admin.action(permissions=["answer"], description=_("Decline the offers for selected patients"))
     def decline(self, request: HttpRequest, queryset: QuerySet[WaitlistEntry]) -> None:
         """Decline the offered places; the entries keep their positions in line."""
         self._answer(request, queryset, WaitlistEntry.decline, "declined")
@@ -180,7 +187,10 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
         verb: Callable[..., Any],
         done: str,
     ) -> None:
-        """Call the verb on each entry in a transaction of its own, and show each refusal."""
+        """Call the verb on each entry in a transaction of its own, and show each refusal.
+
+        `done`: a key of ANSWERED. The log keeps it in English.
+        """
         user, count = signed_in_user(request), 0
         rows = WaitlistEntry.objects.filter(pk__in=[row.pk for row in queryset])
         for entry in rows.select_related("patient"):
@@ -193,7 +203,7 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
                 sentences = " ".join(self.as_validation_error(error).messages)
                 self.message_user(request, f"{entry}: {sentences}", messages.ERROR)
         if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+            self.message_user(request, ANSWERED[done] % {"count": count}, messages.SUCCESS)
 
     def delete_model(self, request: HttpRequest, obj: WaitlistEntry) -> None:
         obj.leave()
@@ -208,39 +218,41 @@ class WaitlistEntryAdmin(PatientChoiceMixin, AuditedAdminMixin, DomainActionAdmi
 
     # --- Columns ---
 
-    @admin.display(description="waits for")
+    @admin.display(description=_("waits for"))
     def wish(self, entry: WaitlistEntry) -> str:
         """Return the doctor or the specialty."""
         return str(entry.doctor or entry.specialty)
 
-    @admin.display(description="days", ordering="first_date")
+    @admin.display(description=_("days"), ordering="first_date")
     def days(self, entry: WaitlistEntry) -> SafeString:
         """Return the first and the last date, and the weekdays if not every day will do."""
-        dates = f"{date_text(entry.first_date)} to {date_text(entry.last_date)}"
+        named = {"first": date_text(entry.first_date), "last": date_text(entry.last_date)}
+        dates = gettext("%(first)s to %(last)s") % named
         return two_lines(dates, self.weekdays_shown(entry))
 
-    @admin.display(description="place in line")
+    @admin.display(description=_("place in line"))
     def place_in_line(self, entry: Any) -> SafeString:
         """Return the status that the entry has now and, while it is in line, its position."""
-        return two_lines(self.current_status(entry), entry.position and f"number {entry.position}")
+        place = entry.position and gettext("number %(position)s") % {"position": entry.position}
+        return two_lines(self.current_status(entry), place)
 
-    @admin.display(description="weekdays", empty_value="any")
+    @admin.display(description=_("weekdays"), empty_value=_("any"))
     def weekdays_shown(self, entry: WaitlistEntry) -> str:
         """Return the names of the weekdays; an empty string for any day."""
-        return ", ".join(day for n, day in enumerate(WEEKDAYS) if entry.weekday_bits >> n & 1)
+        return ", ".join(str(day) for n, day in enumerate(WEEKDAYS) if entry.weekday_bits >> n & 1)
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def current_status(self, entry: Any) -> str:
         """Return the status that the entry has now."""
         return str(WaitlistStatus(entry.state).label)
 
-    @admin.display(description="position", empty_value="-")
+    @admin.display(description=_("position"), empty_value="-")
     def position(self, entry: Any) -> int | None:
         """Return the position in line, from 1; None for an entry that is not in line."""
         position: int | None = entry.position
         return position
 
-    @admin.display(description="offered", empty_value="-")
+    @admin.display(description=_("offered"), empty_value="-")
     def offer(self, entry: Any) -> str:
         """Return the place that is offered now, and until when."""
         return next((_offer_label(offer) for offer in entry.acceptable_offers), "")
@@ -266,7 +278,7 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         "slot__doctor__last_name",
         "slot__schedule__date",
     )
-    search_help_text = "Patient, doctor, date (2026-12-01) or time (09:00), or several of them."
+    search_help_text = _("Patient, doctor, date (2026-12-01) or time (09:00), or several of them.")
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Find offers by the time at which the slot starts at its location, such as 09:00."""
@@ -277,22 +289,22 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
         waitlist = self.admin_site.get_model_admin(WaitlistEntry)
         return waitlist.has_view_permission(request) or super().has_view_permission(request, obj)
 
-    @admin.display(description="time at the location", ordering="slot__starts_at")
+    @admin.display(description=_("time at the location"), ordering="slot__starts_at")
     def start(self, offer: Offer) -> str:
         """Return the start of the slot on the clock of its location."""
         return local_time(offer.slot.starts_at, offer.slot.location)
 
-    @admin.display(description="doctor")
+    @admin.display(description=_("doctor"))
     def doctor(self, offer: Offer) -> str:
         """Return the doctor of the slot."""
         return str(offer.slot.doctor)
 
-    @admin.display(description="patient")
+    @admin.display(description=_("patient"))
     def patient(self, offer: Offer) -> str:
         """Return the patient to whom the place is offered."""
         return str(offer.entry.patient)
 
-    @admin.display(description="open until")
+    @admin.display(description=_("open until"))
     def open_until(self, offer: Offer) -> str:
         """Return when the offer expires, on the clock of the location."""
         return local_time(offer.expires_at, offer.slot.location)
@@ -301,4 +313,5 @@ class OfferAdmin(SiteAdminMixin, AuditedAdminMixin, ReadOnlyAdmin):
 def _offer_label(offer: Offer) -> str:
     location = offer.slot.location
     until = offer.expires_at.astimezone(location.zone)
-    return f"{local_time(offer.slot.starts_at, location)}, until {until:%H:%M}"
+    named = {"time": local_time(offer.slot.starts_at, location), "until": f"{until:%H:%M}"}
+    return gettext("%(time)s, until %(until)s") % named

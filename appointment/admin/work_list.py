@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.requests import signed_in_user
@@ -23,11 +25,11 @@ from extensions.admin.forms import KEY, Autocomplete, GuardedForm
 
 OTHER, CANCEL, KEEP = "other", "cancel", "keep"
 FIXED_DECISIONS = [
-    (OTHER, "Move it to the time chosen below"),
-    (CANCEL, "Cancel it"),
-    (KEEP, "Keep it as booked"),
+    (OTHER, _("Move it to the time chosen below")),
+    (CANCEL, _("Cancel it")),
+    (KEEP, _("Keep it as booked")),
 ]
-NO_REASON = "Say why the visit takes place all the same."
+NO_REASON = _("Say why the visit takes place all the same.")
 
 
 class DecisionField(forms.ChoiceField):
@@ -46,19 +48,21 @@ class RebookingForm(GuardedForm):
 
     user: User
 
-    decision = DecisionField(widget=forms.RadioSelect, label="What to do")
+    decision = DecisionField(widget=forms.RadioSelect, label=_("What to do"))
     other_slot = forms.ModelChoiceField(
         Slot.objects.all(),
         required=False,
-        label="Other time",
+        label=_("Other time"),
         widget=Autocomplete(Appointment._meta.get_field("slot"), admin.site),
     )
-    cancel_because = WideReasonField()
-    keep_because = WideReasonField()
+    cancel_because = WideReasonField(label=_("Cancel because"))
+    keep_because = WideReasonField(label=_("Keep because"))
     override_reason = WideReasonField(
-        label="Anyway because",
-        help_text="To move or cancel a visit that has begun, and to set aside a rule of the "
-        "location for the new time. The history keeps it.",
+        label=_("Anyway because"),
+        help_text=_(
+            "To move or cancel a visit that has begun, and to set aside a rule of the "
+            "location for the new time. The history keeps it."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,7 +71,8 @@ class RebookingForm(GuardedForm):
             self.fields["other_slot"].queryset = Slot.objects.at_sites_of(self.user)  # type: ignore[attr-defined]
             labels = alternative_labels([self.instance], self.user)
             self.alternatives = labels[self.instance.pk]
-            moves = [(str(pk), f"Move it to {label}") for pk, label in self.alternatives]
+            text = gettext("Move it to %(time)s")
+            moves = [(str(pk), text % {"time": label}) for pk, label in self.alternatives]
             self.fields["decision"].choices = [*moves, *FIXED_DECISIONS]  # type: ignore[attr-defined]
             self.initial["decision"] = moves[0][0] if moves else OTHER
 
@@ -87,17 +92,20 @@ class RebookingForm(GuardedForm):
     def _lost(self, slots: QuerySet[Slot]) -> str:
         """Return the sentence about the chosen slot, which is no longer free or is deleted."""
         labels = [f"{local_time(each.starts_at, each.location)}, {each.doctor}" for each in slots]
-        lost = labels[0] if labels else "That time"
-        new = "No other time is proposed; search for one below."
+        lost = gettext("That time: no longer free, so the visit is not moved.")
+        if labels:
+            text = gettext("%(time)s: no longer free, so the visit is not moved.")
+            lost = text % {"time": labels[0]}
+        new = gettext("No other time is proposed; search for one below.")
         if self.alternatives:
-            new = f"Proposed instead: {self.alternatives[0][1]}."
-        return f"{lost}: no longer free, so the visit is not moved. {new}"
+            new = gettext("Proposed instead: %(time)s.") % {"time": self.alternatives[0][1]}
+        return f"{lost} {new}"
 
     def clean(self) -> dict[str, Any]:
         """Require `other_slot` for the decision OTHER, and `keep_because` for KEEP."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("decision") == OTHER and not cleaned.get("other_slot"):
-            self.add_error("other_slot", "Choose the time to move it to.")
+            self.add_error("other_slot", gettext("Choose the time to move it to."))
         if cleaned.get("decision") == KEEP and not cleaned.get("keep_because"):
             self.add_error("keep_because", NO_REASON)
         return cleaned
@@ -219,7 +227,7 @@ class WorkListAdmin(AppointmentAdmin):
             to = data["other_slot"].pk if decision == OTHER else int(decision)
             visit.reschedule(to=to, by=user, override_reason=override, listed=True)
 
-    @admin.action(permissions=["change"], description="Keep selected visits as booked")
+    @admin.action(permissions=["change"], description=_("Keep selected visits as booked"))
     def keep(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Take the visits off the work list, until another closure hits them."""
         reason = self.typed_text(request, "keep_reason")
@@ -228,12 +236,12 @@ class WorkListAdmin(AppointmentAdmin):
             return
         self._run_on_each(request, queryset, partial(Appointment.keep, reason=reason), "kept")
 
-    @admin.display(description="because")
+    @admin.display(description=_("because"))
     def cause(self, visit: Any) -> str:
         """Return why the visit cannot take place as booked."""
         return str(visit.cause)
 
-    @admin.display(description="other times")
+    @admin.display(description=_("other times"))
     def alternatives(self, visit: Any) -> SafeString:
         """Return the times to which the visit could be moved, each on its own line."""
         return format_html_join("", "{}<br>", ((label,) for _, label in visit.alternatives))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext
+
 from appointment.models import Appointment
 from doctor.models import Slot
 from extensions.formats import instant_text
@@ -23,22 +25,29 @@ class Said:
     then: str = ""
 
 
-def visit_sentence(visit: Appointment, done: str) -> str:
+def visit_sentence(visit: Appointment, sentence: str, **more: str) -> str:
     """Return one sentence that names person, doctor, time and site of a visit.
 
-    `done`: what happened, such as "is booked". The time is on the clock of the site.
+    `sentence`: in the language of the reader, with the places %(person)s and %(visit)s; `more`:
+    what else it has a place for. The time is on the clock of the site.
     """
-    person = visit.patient.name if visit.patient else "A person who has been erased"
-    return _sentence(person, done, visit)
+    return sentence % {"person": person_name(visit), "visit": place_text(visit), **more}
+
+
+def person_name(visit: Appointment) -> str:
+    """Return the name of the patient, or what stands for one who has been erased."""
+    return visit.patient.name if visit.patient else gettext("A person who has been erased")
 
 
 def not_booked_sentence(person: str, slot: Slot | None, why: str) -> str:
     """Return the sentences that say for whom which time was not booked, and why."""
     if slot is None:
-        return f"{person} is not booked: {why}"
-    return f"{_sentence(person, 'is not booked', slot)} {why}"
+        return gettext("%(person)s is not booked: %(why)s") % {"person": person, "why": why}
+    known = {"person": person, "visit": place_text(slot), "why": why}
+    return gettext("%(person)s is not booked: %(visit)s. %(why)s") % known
 
 
-def _sentence(person: str, done: str, place: Appointment | Slot) -> str:
+def place_text(place: Appointment | Slot) -> str:
+    """Return doctor, time and site of a visit or a time, for a sentence."""
     start = instant_text(place.starts_at, place.location.zone)
-    return f"{person} {done}: {place.doctor}, {start}, {place.location}."
+    return f"{place.doctor}, {start}, {place.location}"

@@ -8,30 +8,31 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from appointment.desk.access import CHANGE_VISITS
 from appointment.desk.answers import Said, visit_sentence
-from appointment.desk.away_form import CANCEL_REASONS, DOCTOR, REASONS, SPANS, AwayForm
-from appointment.desk.away_query import Away, Hit, Rebooking, hits, leave_sentence
+from appointment.desk.away_form import DOCTOR, SPANS, AwayForm
+from appointment.desk.away_query import Away, Hit, Rebooking, ended_sentence, hits, leave_sentence
 from appointment.desk.pages import CHANGED, DeskPage
+from appointment.desk.reasons import LEAVE_REASONS, REBOOK_REASONS, choices_of
 from appointment.models import Appointment
 from appointment.models.alternatives import propose_times
 from doctor.exceptions import AlreadyAway
 from doctor.models import TimeOff
 
 ADD_LEAVE, DELETE_LEAVE = "doctor.add_timeoff", "doctor.delete_timeoff"
-TAKEN_BACK = "This leave is not there any more: it has been taken back."
-LOST = "had a time proposed that is no longer free"
+TAKEN_BACK = _("This leave is not there any more: it has been taken back.")
 MOST_NAMES = 3  # in one sentence
 
 
 class AwayParts(DeskPage):
     """What the page of leave and its parts share."""
 
-    title = "Away"
+    title = pgettext_lazy("page of the desk", "Away")
     template_name = "desk/away.html"
     permission = CHANGE_VISITS
     kind = "desk.away"
@@ -52,7 +53,7 @@ class AwayParts(DeskPage):
     def form(self, data: Any) -> AwayForm:
         """Return the form; raises Http404 while there is no site."""
         if self.site is None:
-            raise Http404("There is no location yet.")
+            raise Http404(gettext("There is no location yet."))
         return AwayForm(data, self.user, self.site, self.sites, self.at)
 
     def context(self, **more: Any) -> dict[str, Any]:
@@ -60,8 +61,8 @@ class AwayParts(DeskPage):
         parts = {
             "away": Away(self.user, self.at, self.site, self.sites) if self.site else None,
             "proof": self.proof(),
-            "reasons": REASONS,
-            "cancel_reasons": CANCEL_REASONS,
+            "reasons": choices_of(LEAVE_REASONS),
+            "cancel_reasons": choices_of(REBOOK_REASONS),
             "spans": SPANS,
             "may_enter": self.user.is_staff_with(ADD_LEAVE),
             "may_take_back": self.user.is_staff_with(DELETE_LEAVE),
@@ -81,7 +82,7 @@ class AwayPage(AwayParts):
         typed = {"who": f"{DOCTOR}-{doctor}"} if doctor else {}
         form = self.form(typed) if typed else None
         if form and not form.is_valid():
-            raise Http404("There is no such doctor.")
+            raise Http404(gettext("There is no such doctor."))
         shown = hits(form) if form else []
         return self.page(rebooking=rebooking, typed=typed, hits=shown, opened=True)
 
@@ -108,8 +109,10 @@ class AwayPage(AwayParts):
             there = f"{leave_sentence(stored, hit.clock)} {refusal.staff_message}"
             return Said(there, refused=True, then=leave_url(stored))
         number = Rebooking(self.user, self.at, leave).number
-        text = f"{leave_sentence(leave, hit.clock)} {number} visit{pluralize(number)} to rebook."
-        return Said(text, then=leave_url(leave))
+        to_rebook = ngettext(
+            "%(number)d visit to rebook.", "%(number)d visits to rebook.", number
+        ) % {"number": number}
+        return Said(f"{leave_sentence(leave, hit.clock)} {to_rebook}", then=leave_url(leave))
 
     def _ask(self, form: AwayForm, hit: Hit | None) -> HttpResponse:
         """Show the form as it was typed, and what the leave would hit."""
@@ -133,7 +136,8 @@ class Hits(AwayParts):
         """Show the buttons that enter the leave, each with what it would hit."""
         form = self.form(request.GET)
         shown = hits(form) if form.is_valid() else []
-        faults = [] if shown or not form.data.get("who") else ["These are no dates and times."]
+        wrong = gettext("These are no dates and times.")
+        faults = [] if shown or not form.data.get("who") else [wrong]
         return self.page(template="desk/away_hits.html", hits=shown, typed=form.data, faults=faults)
 
 
@@ -172,16 +176,22 @@ class Propose(AwayParts):
         if request.htmx and not lost:  # type: ignore[attr-defined]
             return trigger_client_event(HttpResponse(status=204), CHANGED)
         if not lost:
-            return self.answer(Said("Times are proposed."))
+            return self.answer(Said(gettext("Times are proposed.")))
         return self.answer(Said(self._lost({visit for visit, _ in lost}), refused=True))
 
     def _lost(self, keys: set[int]) -> str:
         """Return the sentences about the visits for which a time was proposed that is gone."""
         visits = [visit for visit in self.rebooking().visits if visit.pk in keys]
-        named = [visit_sentence(visit, LOST) for visit in visits[:MOST_NAMES]]
-        more = len(visits) - len(named)
-        named += [f"So it is with {more} more visit{pluralize(more)}."] if more else []
-        return " ".join([*named, "Other times are proposed now, where there are any."])
+        lost = gettext("%(person)s had a time proposed that is no longer free: %(visit)s.")
+        named = [visit_sentence(visit, lost) for visit in visits[:MOST_NAMES]]
+        if more := len(visits) - len(named):
+            others = ngettext(
+                "So it is with %(number)d more visit.",
+                "So it is with %(number)d more visits.",
+                more,
+            )
+            named.append(others % {"number": more})
+        return " ".join([*named, gettext("Other times are proposed now, where there are any.")])
 
 
 class TakeBack(AwayParts):
@@ -195,7 +205,7 @@ class TakeBack(AwayParts):
         if leave is not None:
             return self.answer(self.attempt(partial(self._delete, leave)))
         if not request.htmx:  # type: ignore[attr-defined]
-            raise Http404("There is no such leave.")
+            raise Http404(gettext("There is no such leave."))
         # A script shows the reader no page with status 404.
         return self.answer(Said(TAKEN_BACK, refused=True, then=reverse("desk:away")))
 
@@ -203,14 +213,25 @@ class TakeBack(AwayParts):
         clock = leave.location or self.site
         if clock is None:
             raise PermissionDenied
-        sentence = leave_sentence(leave, clock, done="is no longer away")
+        sentence = ended_sentence(leave, clock)
         hit = [visit.pk for visit in Rebooking(self.user, self.at, leave).found]
         leave.unpublish(self.at)
         left = Appointment.objects.to_rebook().filter(pk__in=hit).count()
         back = len(hit) - left
-        again = f"{back} visit{pluralize(back)} take{pluralize(back, 's,')} place again."
-        still = f" {left} still to rebook, for another cause." if left else ""
-        return Said(f"{sentence} {again}{still}", then=reverse("desk:away"))
+        again = ngettext(
+            "%(number)d visit takes place again.", "%(number)d visits take place again.", back
+        )
+        still = ngettext(
+            "%(number)d still to rebook, for another cause.",
+            "%(number)d still to rebook, for another cause.",
+            left,
+        )
+        sentences = [
+            sentence,
+            again % {"number": back},
+            *([still % {"number": left}] if left else []),
+        ]
+        return Said(" ".join(sentences), then=reverse("desk:away"))
 
 
 def leave_url(leave: TimeOff) -> str:

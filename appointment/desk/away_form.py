@@ -6,21 +6,20 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
-from appointment.desk.reasons import reason_text
+from appointment.desk.reasons import LEAVE_REASONS, reason_text
 from doctor.models import Doctor, Location, TimeOff
 from doctor.models.time_off import OUT_OF_RANGE
 from doctor.wall_time import MIDNIGHT, Span, end_instant_of, instant_of
 from extensions.rest.converters import IdConverter
 
 REST, TODAY, DATES = "rest", "today", "dates"
-SPANS = {REST: "Rest of today", TODAY: "Today", DATES: "These days"}
-REASONS = ("Ill", "Holiday", "Training", "Meeting", "Public holiday", "Other")
-CANCEL_REASONS = ("Doctor ill", "Doctor away", "Site closed", "Other")  # of the visits it hits
+SPANS = {REST: _("Rest of today"), TODAY: _("Today"), DATES: _("These days")}
 DOCTOR, SITE = "doctor", "site"  # the first word of `who`, before the key
-OVER = "This time is over."
-NO_FIRST_DAY = "Choose the first day."
-CHOOSE = "Choose the doctor who is away, or the site that is closed."
+OVER = _("This time is over.")
+NO_FIRST_DAY = _("Choose the first day.")
+CHOOSE = _("Choose the doctor who is away, or the site that is closed.")
 A_DAY_ANYWHERE = timedelta(hours=36)  # within it lies the rest of today, whatever the zone
 
 
@@ -39,7 +38,7 @@ class AwayForm(forms.Form):
     first_time = forms.TimeField(required=False)
     last = forms.DateField(required=False)
     last_time = forms.TimeField(required=False)
-    why = forms.ChoiceField(choices=[(name, name) for name in REASONS], required=False)
+    why = forms.ChoiceField(choices=[(name, name) for name in LEAVE_REASONS], required=False)
     reason = forms.CharField(max_length=400, required=False)
 
     def __init__(

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import F
+from django.utils.translation import gettext, ngettext
 
 from appointment.desk.away_form import DATES, DOCTOR, REST, SITE, SPANS, TODAY, AwayForm
 from appointment.desk.cards import VisitCard, version_of
+from appointment.desk.reasons import shown_reason
 from appointment.models import Appointment, AppointmentEvent, Proposal, WorkListItem
 from doctor.models import Doctor, Location, Slot, TimeOff
 from extensions.formats import instant_text
@@ -44,6 +46,24 @@ class Hit:
         self.when = when_text(self.leave, self.clock)
 
     @property
+    def text(self) -> str:
+        """What it hits, in words."""
+        visits = ngettext("%(number)d visit", "%(number)d visits", self.visits)
+        times = ngettext("%(number)d free time", "%(number)d free times", self.times)
+        known = {
+            "visits": visits % {"number": self.visits},
+            "times": times % {"number": self.times},
+        }
+        if not self.elsewhere:
+            return gettext("%(visits)s and %(times)s") % known
+        text = ngettext(
+            "%(visits)s (%(number)d more at other sites) and %(times)s",
+            "%(visits)s (%(number)d more at other sites) and %(times)s",
+            self.elsewhere,
+        )
+        return text % {**known, "number": self.elsewhere}
+
+    @property
     def key(self) -> str:
         """What the user has been shown before saving; if it has changed, the page asks again."""
         whose = self.leave.doctor_id or f"site {self.leave.location_id}"
@@ -60,14 +80,28 @@ def hits(form: AwayForm) -> list[Hit]:
 def when_text(leave: TimeOff, clock: Location) -> str:
     """Return from when to when, on the clock of the site."""
     start, end = (instant_text(each, clock.zone) for each in (leave.starts_at, leave.ends_at))
-    return f"from {start} to {end}"
+    return gettext("from %(start)s to %(end)s") % {"start": start, "end": end}
 
 
-def leave_sentence(leave: TimeOff, clock: Location, done: str = "is away") -> str:
-    """Return one sentence that names the doctor or the site, and the times."""
-    reason = f" ({leave.reason})" if leave.reason else ""
-    verb = done if leave.doctor else done.replace("away", "closed")
-    return f"{leave.doctor or leave.location} {verb} {when_text(leave, clock)}{reason}."
+def leave_sentence(leave: TimeOff, clock: Location) -> str:
+    """Return one sentence that names the doctor or the site that is away, and the times."""
+    if leave.doctor:
+        return gettext("%(doctor)s is away %(when)s.") % _of_leave(leave, clock)
+    return gettext("%(location)s is closed %(when)s.") % _of_leave(leave, clock)
+
+
+def ended_sentence(leave: TimeOff, clock: Location) -> str:
+    """Return the sentence of leave that is taken back."""
+    if leave.doctor:
+        return gettext("%(doctor)s is no longer away %(when)s.") % _of_leave(leave, clock)
+    return gettext("%(location)s is no longer closed %(when)s.") % _of_leave(leave, clock)
+
+
+def _of_leave(leave: TimeOff, clock: Location) -> dict[str, str]:
+    """Return the values for a sentence about leave: whose, and when with the reason."""
+    reason = f" ({shown_reason(leave.reason)})" if leave.reason else ""
+    when = f"{when_text(leave, clock)}{reason}"
+    return {"doctor": str(leave.doctor), "location": str(leave.location), "when": when}
 
 
 def last_name_first(doctor: Doctor) -> str:
@@ -137,11 +171,13 @@ class RebookRow:
     @property
     def call_texts(self) -> list[str]:
         """When and by whom the patient was called, on the clock of the site."""
-        zone = self.visit.location.zone
-        return [
-            f"{instant_text(call.at, zone)}{f' by {call.actor_name}' if call.actor_name else ''}"
-            for call in self.calls
-        ]
+        return [self._call_text(call) for call in self.calls]
+
+    def _call_text(self, call: AppointmentEvent) -> str:
+        when = instant_text(call.at, self.visit.location.zone)
+        if not call.actor_name:
+            return when
+        return gettext("%(when)s by %(person)s") % {"when": when, "person": call.actor_name}
 
     @property
     def shown(self) -> tuple[Any, ...]:
@@ -203,6 +239,21 @@ class Rebooking:
     def number(self) -> int:
         """How many visits there are, shown or not."""
         return self.found.count() if len(self.visits) == MOST_VISITS else len(self.visits)
+
+    @property
+    def number_text(self) -> str:
+        """How many visits there are, how many of them are shown, and how many have no time."""
+        visits = ngettext("%(number)d visit", "%(number)d visits", self.number)
+        clauses = [visits % {"number": self.number}]
+        if self.number > len(self.rows):
+            shown = gettext("the first %(shown)d are shown; the others follow")
+            clauses.append(shown % {"shown": len(self.rows)})
+        if number := self.without_a_time:
+            without = ngettext(
+                "%(number)d without a time proposed", "%(number)d without a time proposed", number
+            )
+            clauses.append(without % {"number": number})
+        return f"{', '.join(clauses)}."
 
     @cached_property
     def rows(self) -> list[RebookRow]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext, pgettext_lazy
 
 from appointment.desk.booking_form import BookingView, confirmation_of
 from appointment.desk.booking_query import (
@@ -26,7 +27,7 @@ from extensions.text import fold
 class BookPage(BookingView):
     """Book a visit for a patient on one page."""
 
-    title = "New booking"
+    title = pgettext_lazy("page of the desk", "New booking")
     template_name = "desk/book.html"
     kind = "desk.book"
     region = "booking"
@@ -65,7 +66,7 @@ class BookPage(BookingView):
         rows = Appointment.objects.at_sites_of(self.user).with_names()
         visit = rows.filter(pk=self.key("booked") or 0).first()
         if visit is None or visit.patient is None:
-            raise Http404("There is no such visit.")
+            raise Http404(gettext("There is no such visit."))
         if self.request.GET.get("fragment") == "confirmation":
             template = "desk/booking/confirmation.html"
             return self.page(template=template, **confirmation_of(visit, self.at))
@@ -112,7 +113,7 @@ class BookPage(BookingView):
         key = self.key("doctor")
         found = None if key is None else Doctor.objects.active().filter(pk=key).first()
         if key is not None and found is None and self.is_opened:
-            raise Http404("There is no such doctor.")
+            raise Http404(gettext("There is no such doctor."))
         return found
 
     def _location(self) -> Location | None:

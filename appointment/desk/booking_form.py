@@ -18,17 +18,20 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django_htmx.http import push_url, trigger_client_event
 
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
 from appointment.desk.access import ADD_VISITS, VIEW_PATIENTS
-from appointment.desk.answers import Said, not_booked_sentence, visit_sentence
+from appointment.desk.answers import Said, not_booked_sentence, person_name, visit_sentence
 from appointment.desk.booking_people import NewPersonForm, find_bookable, typed_person
 from appointment.desk.booking_query import OfferedTime
 from appointment.desk.pages import CHANGED, REFUSALS, DeskPage, refusal_text
 from appointment.desk.people import FoundPeople, is_long_enough, person_line, spoken_phone
-from appointment.desk.visits import BEGUN, BOOKED_BY_MISTAKE, needs_a_reason
+from appointment.desk.reasons import BOOKED_BY_MISTAKE
+from appointment.desk.visits import BEGUN, IS_CANCELED, needs_a_reason
 from appointment.models import Appointment
 from appointment.models.event import LIVE, Status
 from appointment.models.idempotency import save_form_once
@@ -44,30 +47,39 @@ FORM_KEY = re.compile("[A-Za-z0-9_-]{22}")
 TIME = re.compile(f"({IdConverter.regex})( squeeze)?")  # what the button of a time sends
 SAME = re.compile(f"({IdConverter.regex}) (.+)")  # a person who is there already, and the time
 ANOTHER = re.compile("([0-9,]*) (.+)")  # the people whom the page asked about, and the time
-CHOOSE_PERSON = "Choose a person first, or enter a new one."
-CHOOSE_TIME = "Choose a time."
-CORRECT_PERSON = "The new person cannot be saved yet: correct the fields in question."
-PERSON_GONE = (
+CHOOSE_PERSON = _("Choose a person first, or enter a new one.")
+CHOOSE_TIME = _("Choose a time.")
+CORRECT_PERSON = _("The new person cannot be saved yet: correct the fields in question.")
+PERSON_GONE = _(
     "The person is not there any more: another user has merged or erased the record. Choose the "
     "person again."
 )
-TIME_GONE = "This time is not there any more: another user has deleted it. Choose another one."
-ASK_SAME = "This person may be there already, with this name and birth date or phone number."
-BOOKED = "is booked"
-# The heading of the confirmation, and what its sentence says of the person.
-WORDS: dict[str, tuple[str, str]] = {
-    LIVE: ("Booked", "is booked with"),
-    Status.CANCELED: ("Canceled", "is not booked with"),
+TIME_GONE = _("This time is not there any more: another user has deleted it. Choose another one.")
+ASK_SAME = _("This person may be there already, with this name and birth date or phone number.")
+BOOKED = _("%(person)s is booked: %(visit)s.")
+# What a form that is sent again says of a visit that has changed since it booked.
+CHANGED_SINCE = {
+    Status.CANCELED: IS_CANCELED,
+    Status.COMPLETED: _("%(person)s is completed: %(visit)s."),
+    Status.NO_SHOW: _("%(person)s is no-show: %(visit)s."),
 }
-OVER = ("Over", "was booked with")
-BOOKED_BEFORE = "This form has booked before. To book another time, start a new booking."
+# The heading of the confirmation, and its sentence; `visit`: doctor, time, site and its address.
+WORDS: dict[str, tuple[Any, Any]] = {
+    LIVE: (pgettext_lazy("heading", "Booked"), _("%(person)s is booked with %(visit)s.")),
+    Status.CANCELED: (
+        pgettext_lazy("heading", "Canceled"),
+        _("%(person)s is not booked with %(visit)s."),
+    ),
+}
+OVER = (pgettext_lazy("heading", "Over"), _("%(person)s was booked with %(visit)s."))
+BOOKED_BEFORE = _("This form has booked before. To book another time, start a new booking.")
 
 
 class ReasonForm(forms.Form):
     """Why the patient comes, and why staff set rules aside."""
 
-    reason = ReasonField(label="Reason of the visit")
-    because = ReasonField(label="Book anyway because")
+    reason = ReasonField(label=_("Reason of the visit"))
+    because = ReasonField(label=_("Book anyway because"))
 
 
 @dataclass(frozen=True)
@@ -148,7 +160,7 @@ class BookingView(DeskPage):
         key = self.key("slot")
         found = self._slot_of(key)
         if key is not None and found is None and self.is_opened:
-            raise Http404("There is no such time.")
+            raise Http404(gettext("There is no such time."))
         return found
 
     @cached_property
@@ -174,7 +186,7 @@ class BookingView(DeskPage):
             return None if key is None else self.person_of(key)
         except Patient.DoesNotExist:
             if self.is_opened:
-                raise Http404("There is no such person.") from None
+                raise Http404(gettext("There is no such person.")) from None
             return None
 
     @property
@@ -339,10 +351,11 @@ class BookingView(DeskPage):
         """Return the sentences that name person, doctor, time and site, and say why not."""
         self.has_gone = isinstance(error, Patient.DoesNotExist | Slot.DoesNotExist)
         if isinstance(error, Patient.DoesNotExist):
-            return PERSON_GONE
+            return str(PERSON_GONE)
         person = self.person or (self.new_person and self.new_person.instance)
         why = TIME_GONE if isinstance(error, Slot.DoesNotExist) else refusal_text(error)
-        return not_booked_sentence(person.name if person else "The person", self.wanted, why)
+        name = person.name if person else gettext("The person")
+        return not_booked_sentence(name, self.wanted, str(why))
 
     def record_people(self, people: list[Patient]) -> None:
         """Record that the user sees these people."""
@@ -356,10 +369,10 @@ class BookingView(DeskPage):
             return ""
         if self.person_is_gone:
             self.has_gone = True
-            return PERSON_GONE
+            return str(PERSON_GONE)
         if self.new_person is None:
-            return CHOOSE_PERSON
-        return "" if self.new_person.is_valid() else CORRECT_PERSON
+            return str(CHOOSE_PERSON)
+        return "" if self.new_person.is_valid() else str(CORRECT_PERSON)
 
     def _maybe_same(self, choice: Choice) -> list[Patient]:
         """Return the people who may be the new person, unless the user has confirmed it."""
@@ -415,16 +428,16 @@ class BookingView(DeskPage):
         if (choice.slot, person) != (first["slot"], visit.patient_id):
             return Said(BOOKED_BEFORE, refused=True, links=(self._new_booking(),)), None
         if visit.status != LIVE:
-            return Said(visit_sentence(visit, f"is {visit.get_status_display().lower()}")), visit
+            return Said(visit_sentence(visit, str(CHANGED_SINCE[Status(visit.status)]))), visit
         return Said(visit_sentence(visit, self.done)), visit
 
     @property
     def done(self) -> str:
-        """What the sentence says of the person."""
-        return BOOKED
+        """The sentence about the visit."""
+        return str(BOOKED)
 
     def _new_booking(self) -> tuple[str, str]:
-        return reverse("desk:book"), "Book another"
+        return reverse("desk:book"), gettext("Book another")
 
     def _sent_key(self) -> str | None:
         """Return the form key that a POST has, or None; a made-up value counts as none."""
@@ -461,15 +474,14 @@ def confirmation_of(visit: Appointment, at: datetime) -> dict[str, Any]:
     where = ", ".join(filter(None, (" ".join(site.address.split()), spoken_phone(site.phone))))
     start = instant_text(visit.starts_at, site.zone)
     place = ", ".join(filter(None, (str(visit.doctor), start, str(site), where)))
-    person = visit.patient.name if visit.patient else "A person who has been erased"
-    heading, words = WORDS.get(visit.status, OVER)
+    heading, sentence = WORDS.get(visit.status, OVER)
     mistake = {"reason": BOOKED_BY_MISTAKE}
     if needs_a_reason(visit, at) == BEGUN:
         mistake["override_reason"] = BOOKED_BY_MISTAKE
     return {
         "visit": visit,
         "heading": heading,
-        "sentence": f"{person} {words} {place}.",
+        "sentence": sentence % {"person": person_name(visit), "visit": place},
         "is_live": visit.status == LIVE,
         "is_coming": visit.status == LIVE and visit.checked_in_at is None,
         "mistake": mistake,

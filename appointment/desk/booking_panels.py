@@ -4,6 +4,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.http import Http404
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from appointment.desk.access import CHANGE_VISITS
 from appointment.desk.booking_form import TIME_GONE, BookingView, Choice
@@ -19,7 +21,7 @@ class PanelView(BookingView):
     """A panel that offers a few times."""
 
     template_name = "desk/panel.html"
-    because_label: ClassVar[str] = ""  # of the field for a reason; "" shows none
+    because_label: ClassVar[Any] = ""  # of the field for a reason; "" shows none
 
     @property
     def heading(self) -> str:
@@ -37,7 +39,7 @@ class PanelView(BookingView):
 class FreePanel(PanelView):
     """Book one free time of the grid."""
 
-    title = "Book a time"
+    title = _("Book a time")
     kind = "desk.free"
     carried = ("slot",)
     waives: ClassVar[bool] = False  # whether the panel shows what a reason makes possible
@@ -45,7 +47,7 @@ class FreePanel(PanelView):
     @property
     def heading(self) -> str:
         """Name the time, the doctor and the site."""
-        return str(self.named_slot) if self.named_slot else TIME_GONE
+        return str(self.named_slot) if self.named_slot else str(TIME_GONE)
 
     def offers(self) -> list[OfferedTime]:
         """Return the time, with the first rule against it for this person.
@@ -53,7 +55,7 @@ class FreePanel(PanelView):
         Raises Http404 for a panel without a time.
         """
         if self.key("slot") is None:
-            raise Http404("There is no such time.")
+            raise Http404(gettext("There is no such time."))
         if self.named_slot is None:
             return []
         context = context_for(self.person, self.at, [self.named_slot.location], waive=self.waives)
@@ -63,9 +65,9 @@ class FreePanel(PanelView):
 class SqueezeInPanel(FreePanel):
     """Add a place to a full time and book it."""
 
-    title = "Squeeze in"
+    title = _("Squeeze in")
     kind = "desk.squeeze_in"
-    because_label = "Squeeze in because"
+    because_label = _("Squeeze in because")
     waives = True
 
     def offers(self) -> list[OfferedTime]:
@@ -80,10 +82,10 @@ class SqueezeInPanel(FreePanel):
 class WalkInPanel(PanelView):
     """Book the time under way, or the next one of today, for a person who has come."""
 
-    title = "Walk-in"
+    title = _("Walk-in")
     kind = "desk.walk_in"
     carried = ("doctor", "location")
-    because_label = "Rules are set aside because"
+    because_label = _("Rules are set aside because")
 
     def may_open(self) -> bool:
         """Whether the user may book and check in."""
@@ -98,14 +100,14 @@ class WalkInPanel(PanelView):
         doctors = Doctor.objects.active() if self.is_opened else Doctor.objects.all()
         found = doctors.filter(pk=self.key("doctor") or 0).first()
         if found is None:
-            raise Http404("There is no such doctor.")
+            raise Http404(gettext("There is no such doctor."))
         return found
 
     @property
     def place(self) -> Location:
         """The site of the column; raises Http404 while there is none."""
         if self.site is None:
-            raise Http404("There is no location.")
+            raise Http404(gettext("There is no location."))
         return self.site
 
     @property
@@ -134,8 +136,8 @@ class WalkInPanel(PanelView):
 
     @property
     def done(self) -> str:
-        """What the sentence says of the person."""
-        return "is booked and checked in"
+        """The sentence about the visit."""
+        return gettext("%(person)s is booked and checked in: %(visit)s.")
 
 
 def squeezed(offer: OfferedTime) -> OfferedTime:

@@ -6,6 +6,8 @@ from typing import Any
 import phonenumbers
 from django import forms
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from phonenumber_field.formfields import PhoneNumberField
 
 from accounts.exceptions import Throttled
@@ -36,7 +38,8 @@ def find_bookable(request: HttpRequest, text: str, named: bool) -> FoundPeople:
     found = find_people(bookable_patients(request), text, keys or ())
     if keys or found.note == MORE_PEOPLE or sees_all_sites(request):
         return found
-    return replace(found, note=f"{found.note} {HOW_TO_NAME} Then press Enter.".strip())
+    then = gettext("Then press Enter.")
+    return replace(found, note=f"{found.note} {HOW_TO_NAME} {then}".strip())
 
 
 class NewPersonForm(forms.ModelForm):
@@ -44,12 +47,12 @@ class NewPersonForm(forms.ModelForm):
 
     date_of_birth = TypedDateField(
         required=False,
-        label="Birth date",
+        label=_("Birth date"),
         widget=forms.DateInput(
-            format="%Y-%m-%d", attrs={"placeholder": "17 May 1990 or 1990-05-17"}
+            format="%Y-%m-%d", attrs={"placeholder": _("17 May 1990 or 1990-05-17")}
         ),
     )
-    phone_number = PhoneNumberField(required=False, label="Phone")
+    phone_number = PhoneNumberField(required=False, label=_("Phone"))
 
     class Meta:
         model = Patient
@@ -63,8 +66,8 @@ class NewPersonForm(forms.ModelForm):
         self.fields["phone_number"] = PhoneNumberField(
             region=region,
             required=False,
-            label="Phone",
-            help_text="" if region else "With country code: +34 612 345 678.",
+            label=_("Phone"),
+            help_text="" if region else _("With country code: +34 612 345 678."),
         )
         self.fields["first_name"].help_text = ""
         for bound in self:

@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from appointment.models.booking import booking_context
 from doctor.exceptions import REFUSALS
@@ -34,12 +36,22 @@ PARTS = {
     "afternoon": (time(12), time(17)),
     "evening": (time(17), time(0)),
 }
-PART_WORDS = {"": "any time", "morning": "morning", "afternoon": "afternoon", "evening": "evening"}
+PART_WORDS = {
+    "": pgettext_lazy("part of the day", "any time"),
+    "morning": pgettext_lazy("part of the day", "morning"),
+    "afternoon": pgettext_lazy("part of the day", "afternoon"),
+    "evening": pgettext_lazy("part of the day", "evening"),
+}
+NO_FREE_PART = {
+    "morning": _("No free morning within %(days)d days."),
+    "afternoon": _("No free afternoon within %(days)d days."),
+    "evening": _("No free evening within %(days)d days."),
+}
 RULE_WORDS = {  # of the rules that staff may set aside
-    "past": "has begun",
-    "too_soon": "short notice",
-    "too_far": "far ahead",
-    "too_many": "over the limit",
+    "past": _("has begun"),
+    "too_soon": _("short notice"),
+    "too_far": _("far ahead"),
+    "too_many": _("over the limit"),
 }
 
 
@@ -59,7 +71,12 @@ class OfferedTime:
     def places(self) -> str:
         """How many places are free, of a time that has several; "" for one place."""
         left: int = self.slot.left
-        return f"{left} of {self.slot.capacity} places free" if self.slot.capacity > 1 else ""
+        if self.slot.capacity == 1:
+            return ""
+        text = ngettext(
+            "%(left)d of %(places)d places free", "%(left)d of %(places)d places free", left
+        )
+        return text % {"left": left, "places": self.slot.capacity}
 
     @property
     def value(self) -> str:
@@ -79,12 +96,12 @@ class OfferedTime:
     @property
     def rule(self) -> str:
         """In words, the rule that the booking sets aside; "" if there is none."""
-        return RULE_WORDS.get(self.reason or "", "")
+        return str(RULE_WORDS.get(self.reason or "", ""))
 
     @property
     def refusal(self) -> str:
         """The sentence that says why the time cannot be booked; "" if it can be."""
-        return REFUSALS[self.reason].staff_message if self.reason else ""
+        return str(REFUSALS[self.reason].staff_message) if self.reason else ""
 
     @property
     def may_be_waived(self) -> bool:
@@ -165,10 +182,10 @@ class FreeTimes:
     def note(self) -> str:
         """A sentence for a list without a time."""
         if self.wish.who and not self.proposed:
-            return "No doctor and no specialty has this name."
+            return gettext("No doctor and no specialty has this name.")
         if self.wish.part:
-            return f"No free {PART_WORDS[self.wish.part]} within {DAYS_OF_PART} days."
-        return "No free time fits."
+            return str(NO_FREE_PART[self.wish.part]) % {"days": DAYS_OF_PART}
+        return gettext("No free time fits.")
 
     @cached_property
     def proposed(self) -> list[str]:

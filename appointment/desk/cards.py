@@ -5,11 +5,39 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
 from appointment.models import Appointment
 from appointment.models.event import LIVE, AppointmentEvent, Status
 
 LATE_AFTER = timedelta(minutes=5)  # from the start on, a patient who has not come is late
-STANDS = {"late": "due", "no-show": "a no-show"}  # what a sentence says instead of the state
+# The states in words.
+STATE_WORDS = {
+    "due": pgettext_lazy("state of a visit", "due"),
+    "waiting": pgettext_lazy("state of a visit", "waiting"),
+    "late": pgettext_lazy("state of a visit", "late"),
+    "done": pgettext_lazy("state of a visit", "done"),
+    "no-show": pgettext_lazy("state of a visit", "no-show"),
+    "canceled": pgettext_lazy("state of a visit", "canceled"),
+}
+# How a visit stands, as sentences for `visit_sentence`; a late patient is still due.
+STANDS = {
+    "due": _("%(person)s is due: %(visit)s."),
+    "waiting": _("%(person)s is waiting: %(visit)s."),
+    "late": _("%(person)s is due: %(visit)s."),
+    "done": _("%(person)s is done: %(visit)s."),
+    "no-show": _("%(person)s is a no-show: %(visit)s."),
+    "canceled": _("%(person)s is canceled: %(visit)s."),
+}
+STANDS_AGAIN = {
+    "due": _("%(person)s is due again: %(visit)s."),
+    "waiting": _("%(person)s is waiting again: %(visit)s."),
+    "late": _("%(person)s is due again: %(visit)s."),
+    "done": _("%(person)s is done again: %(visit)s."),
+    "no-show": _("%(person)s is a no-show again: %(visit)s."),
+    "canceled": _("%(person)s is canceled again: %(visit)s."),
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +51,7 @@ class VisitCard:
     @property
     def person(self) -> str:
         """The name of the patient."""
-        return self.visit.patient.name if self.visit.patient else "Erased"
+        return self.visit.patient.name if self.visit.patient else gettext("Erased")
 
     @property
     def birth_year(self) -> str:
@@ -57,17 +85,25 @@ class VisitCard:
     def state_text(self) -> str:
         """The state in words, such as "waiting 12 min"."""
         if self.state == "waiting" and self.visit.checked_in_at:
-            return f"waiting {minutes(self.at - self.visit.checked_in_at)} min"
+            waited = minutes(self.at - self.visit.checked_in_at)
+            return gettext("waiting %(minutes)d min") % {"minutes": waited}
         if self.state == "late" and not self.is_today:
-            return "not concluded"
+            return gettext("not concluded")
         if self.state == "late":
-            return f"late {minutes(self.at - self.visit.starts_at)} min"
-        return self.state
+            return gettext("late %(minutes)d min") % {
+                "minutes": minutes(self.at - self.visit.starts_at)
+            }
+        return str(STATE_WORDS[self.state])
 
     @property
     def stands(self) -> str:
-        """How the visit stands, as a sentence says it: due, waiting, done, a no-show, canceled."""
-        return STANDS.get(self.state, self.state)
+        """How the visit stands, as a sentence for `visit_sentence`."""
+        return str(STANDS[self.state])
+
+    @property
+    def stands_again(self) -> str:
+        """How the visit stands after an undo, as a sentence for `visit_sentence`."""
+        return str(STANDS_AGAIN[self.state])
 
     @property
     def is_today(self) -> bool:

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.dateformat import format as format_date
 from django.utils.http import urlencode
+from django.utils.text import capfirst
+from django.utils.translation import gettext, pgettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
 
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, VIEW_PATIENTS, VIEW_VISITS
@@ -23,7 +25,7 @@ A_DAY = timedelta(days=1)
 class DayBase(DeskPage):
     """What the page of a day and its refresh have in common."""
 
-    title = "Day"
+    title = pgettext_lazy("page of the desk", "Day")
     template_name = "desk/day.html"
     kind = "desk.day"
 
@@ -78,7 +80,7 @@ class DayPage(DayBase):
             return HttpResponseClientRedirect(request.get_full_path())
         shown = self.date()
         day = self.day_of(shown)
-        title = format_date(shown, "l j F Y")
+        title = capfirst(format_date(shown, gettext("l j F Y")))
         known = {"proof": self.proof(day.site.pk, shown) if day else "", **self._around(shown, day)}
         return self.page(title=title, day=day, shown=shown, **known)
 
@@ -104,7 +106,7 @@ class DayChanges(DayBase):
         """Return the changed cells; 204 if nothing has changed; the whole table if it has moved."""
         day = self.day_of(self.date())
         if day is None:
-            raise BadRequest("There is no location.")
+            raise BadRequest(gettext("There is no location."))
         parts = self._changes(day, request.POST)
         if not parts:
             return HttpResponse(status=204)

@@ -15,9 +15,11 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from django.db.models import CharField, ExpressionWrapper, F, Func, IntegerField, Q, Subquery
+from django.utils.translation import gettext, npgettext_lazy
 from phonenumber_field.phonenumber import to_python
 
 from appointment.desk.cards import VisitCard
+from appointment.desk.reasons import shown_reason
 from appointment.models import Appointment
 from appointment.models.event import Status
 from doctor.models import Doctor, Location, Slot, TimeOff
@@ -35,7 +37,15 @@ PHONE = ExpressionWrapper(F("patient__phone_number"), CharField())
 COLUMNS_OF_DOCTOR = (
     "pk", "title", "first_name", "last_name", "is_active", "accepts_patients", "specialties__name",
 )  # fmt: skip
-STATES = ("due", "waiting", "late", "done", "no-show", "canceled")
+# The words behind the number of visits of each state.
+COUNTED_STATES = {
+    "due": npgettext_lazy("number of visits", "due", "due"),
+    "waiting": npgettext_lazy("number of visits", "waiting", "waiting"),
+    "late": npgettext_lazy("number of visits", "late", "late"),
+    "done": npgettext_lazy("number of visits", "done", "done"),
+    "no-show": npgettext_lazy("number of visits", "no-show", "no-show"),
+    "canceled": npgettext_lazy("number of visits", "canceled", "canceled"),
+}
 
 
 @lru_cache(maxsize=10_000)
@@ -199,7 +209,7 @@ def card_of(visit: Any, at: datetime, may_change: bool, time: str = "") -> Card:
         card.person,
         card.birth_year,
         card.phone,
-        visit.cancel_reason if visit.status == Status.CANCELED else visit.reason,
+        shown_reason(visit.cancel_reason) if visit.status == Status.CANCELED else visit.reason,
         card.state,
         card.state_text,
         visit.needs_rebooking and card.state in {"due", "late", "waiting"},
@@ -338,7 +348,7 @@ class Day:
             (canceled if card.state == "canceled" else standing).append(card)
             in_slot += card.state != "canceled" and visit.slot_id is not None
         if slot is None:
-            cell = Cell(f"v{block.visits[0].pk}", 1, closed="no such time any more")
+            cell = Cell(f"v{block.visits[0].pk}", 1, closed=gettext("no such time any more"))
         else:
             cell = self._cell_of_slot(column, slot, in_slot)
         return cell._replace(cards=tuple(standing), canceled=tuple(canceled))
@@ -365,15 +375,14 @@ class Day:
         for leave in self.leaves:
             mine = leave.location_id or leave.doctor_id == column.doctor
             if mine and leave.starts_at < slot.ends_at and slot.starts_at < leave.ends_at:
-                what = "Site closed" if leave.location_id else "Away"
-                return f"{what}: {leave.reason}" if leave.reason else what
+                return _closure_text(leave)
         if not column.is_active:
-            return "The doctor has left"
+            return gettext("The doctor has left")
         if slot.kept_over:
-            return "Outside the hours"
+            return gettext("Outside the hours")
         if not slot.session_is_active:
-            return "Session closed"
-        return "Closed" if column.accepts_patients else "Takes no patients"
+            return gettext("Session closed")
+        return gettext("Closed") if column.accepts_patients else gettext("Takes no patients")
 
     # --- What the page shows ---
 
@@ -415,11 +424,13 @@ class Day:
         return rows
 
     @cached_property
-    def counts(self) -> list[tuple[str, int]]:
-        """The number of visits of each state, in the order of STATES."""
+    def counts(self) -> list[tuple[str, int, str]]:
+        """The states, each with its number of visits and its words, as in COUNTED_STATES."""
         cells = (cell for column in self.columns for cell in column.cells.values())
         found = Counter(card.state for cell in cells for card in (*cell.cards, *cell.canceled))
-        return [(state, found[state]) for state in STATES]
+        return [
+            (state, found[state], words % found[state]) for state, words in COUNTED_STATES.items()
+        ]
 
     # --- What a refresh compares ---
 
@@ -461,6 +472,18 @@ class Day:
             for cell, digest in zip_longest(cells, known[: len(cells)]):
                 if cell.digest != digest:
                     yield cell
+
+
+def _closure_text(leave: TimeOff) -> str:
+    """Say in words that a site is closed or a doctor away, and why."""
+    reason = shown_reason(leave.reason)
+    if leave.location_id:
+        return (
+            gettext("Site closed: %(reason)s") % {"reason": reason}
+            if reason
+            else gettext("Site closed")
+        )
+    return gettext("Away: %(reason)s") % {"reason": reason} if reason else gettext("Away")
 
 
 def _block_at(blocks: list[Block], visit: VisitRow) -> Block:

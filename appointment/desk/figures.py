@@ -8,6 +8,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.models import AuditEvent
 from appointment.desk.access import doctors_seen_by
@@ -29,17 +32,26 @@ MOST_DAYS = 731  # two years, one of them a leap year
 A_DAY = timedelta(days=1)
 GREEN, SKY, BLUE = "#009E73", "#56B4E9", "#0072B2"  # of Okabe and Ito
 PLACES = (
-    Kind("done", GREEN),
-    Kind("no-show", "lines"),
-    Kind("due", SKY),
-    Kind("offered", "dots"),
-    Kind("free", EMPTY),
+    Kind(pgettext_lazy("places of a plot", "done"), GREEN),
+    Kind(pgettext_lazy("places of a plot", "no-show"), "lines"),
+    Kind(pgettext_lazy("places of a plot", "due"), SKY),
+    Kind(pgettext_lazy("places of a plot", "offered"), "dots"),
+    Kind(pgettext_lazy("places of a plot", "free"), EMPTY),
 )
-LEAD = (Kind("days from booking to visit, mean", BLUE),)
-NEXT = (Kind("days until the next free time", BLUE),)
-COLUMNS = ("Places", "Held", "Booked", "Done", "No-show", "Canceled", "Use (%)", "Lead time (days)")
+LEAD = (Kind(_("days from booking to visit, mean"), BLUE),)
+NEXT = (Kind(_("days until the next free time"), BLUE),)
+COLUMNS = (
+    pgettext_lazy("column", "Places"),
+    pgettext_lazy("column", "Held"),
+    pgettext_lazy("column", "Booked"),
+    pgettext_lazy("column", "Done"),
+    pgettext_lazy("column", "No-show"),
+    pgettext_lazy("column", "Canceled"),
+    pgettext_lazy("column", "Use (%)"),
+    pgettext_lazy("column", "Lead time (days)"),
+)
 DAY_FORMATS = ["%Y-%m-%d"]
-NOT_A_DAY = {"invalid": "This is not a date. Write it as 2026-12-01."}
+NOT_A_DAY = {"invalid": _("This is not a date. Write it as 2026-12-01.")}
 
 
 class FiguresForm(forms.Form):
@@ -67,16 +79,18 @@ class FiguresForm(forms.Form):
         last = given["to"] or max(given["from"] or self.today, self.today)
         first = given["from"] or last.replace(day=1)
         if not FIRST_DATE <= first <= last < LAST_DATE:
-            raise ValidationError("The first day is on or before the last, from 2000 to 2199.")
+            raise ValidationError(
+                gettext("The first day is on or before the last, from 2000 to 2199.")
+            )
         if (last - first).days >= MOST_DAYS:
-            raise ValidationError("Choose two years at most.")
+            raise ValidationError(gettext("Choose two years at most."))
         return {**given, "from": first, "to": last, "by": given["by"] or DOCTOR}
 
 
 class FiguresPage(DeskPage):
     """Places, visits and use over a time."""
 
-    title = "Figures"
+    title = pgettext_lazy("page of the desk", "Figures")
     template_name = "desk/figures.html"
     kind = "desk.figures"
 
@@ -106,7 +120,7 @@ class FiguresPage(DeskPage):
         chosen = {name: self.key(name) for name in seen}
         for name, rows in seen.items():
             if chosen[name] is not None and chosen[name] not in {row.pk for row in rows}:
-                raise Http404("There is no such row.")
+                raise Http404(gettext("There is no such row."))
         return chosen
 
     @property
@@ -160,7 +174,7 @@ class FiguresPage(DeskPage):
         """Return the table as CSV, and record the export."""
         known = self.form.cleaned_data
         self.record_page(action=AuditEvent.Action.EXPORT)
-        header = (GROUPS[known["by"]], *COLUMNS)
+        header = [str(words) for words in (GROUPS[known["by"]], *COLUMNS)]
         days = f"{known['from']}-to-{known['to']}"
         name = f"figures-by-{known['by']}-{days}.csv"
         text = csv_text(header, map(cells, (*self.rows, total_of(self.rows))))
@@ -178,10 +192,10 @@ def periods(today: date) -> Iterator[tuple[str, date, date]]:
     month = today.replace(day=1)
     last_month = month - A_DAY
     year = today.replace(month=1, day=1)
-    yield "This month so far", month, today
-    yield "Last month", last_month.replace(day=1), last_month
-    yield "This year so far", year, today
-    yield "Last year", year.replace(year=year.year - 1), year - A_DAY
+    yield gettext("This month so far"), month, today
+    yield gettext("Last month"), last_month.replace(day=1), last_month
+    yield gettext("This year so far"), year, today
+    yield gettext("Last year"), year.replace(year=year.year - 1), year - A_DAY
 
 
 def cells(row: Figures) -> list[Any]:
@@ -196,17 +210,30 @@ def plots(rows: Iterable[Figures], free: Iterable[NextFree]) -> dict[str, Plot]:
     places, lead = [], []
     for row in rows:
         parts = (row.done, row.no_show, row.due, row.offered, row.free)
-        use = "no places" if row.use is None else f"{row.use:.0f}% held"
-        places.append(Bar(row.label, parts, use))
+        places.append(Bar(row.label, parts, use_note(row.use)))
         days = row.lead_days
-        lead.append(Bar(row.label, (days or 0,), "-" if days is None else f"{days:.1f} days"))
+        lead.append(Bar(row.label, (days or 0,), "-" if days is None else days_note(days)))
     return {
-        "places": Plot("places", "Places and what became of them", PLACES, places),
-        "lead": Plot("lead", "Days from booking to visit", LEAD, lead),
-        "free": Plot("free", "Next free time by specialty", NEXT, map(bar_of, free)),
+        "places": Plot("places", gettext("Places and what became of them"), PLACES, places),
+        "lead": Plot("lead", gettext("Days from booking to visit"), LEAD, lead),
+        "free": Plot("free", gettext("Next free time by specialty"), NEXT, map(bar_of, free)),
     }
 
 
 def bar_of(next_free: NextFree) -> Bar:
     """Return the bar of a specialty: how many days its patients wait."""
-    return Bar(next_free.specialty, (next_free.days or 0,), next_free.start or "no free time")
+    start = next_free.start or gettext("no free time")
+    return Bar(next_free.specialty, (next_free.days or 0,), start)
+
+
+def use_note(use: float | None) -> str:
+    """Return the share of the held places in words."""
+    if use is None:
+        return gettext("no places")
+    return gettext("%(use)s%% held") % {"use": f"{use:.0f}"}
+
+
+def days_note(days: float) -> str:
+    """Return a number of days in words, with one decimal."""
+    shown = number_format(f"{days:.1f}", 1)
+    return ngettext("%(days)s days", "%(days)s days", round(days)) % {"days": shown}

@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db.models import F, OuterRef, Subquery, Sum
 from django.template.defaultfilters import floatformat
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 
 from appointment.models import Appointment, DayTotals, SummedDay
 from appointment.models.day_totals import A_MILLISECOND, NUMBERS, OF_SLOTS, OF_VISITS, sums_by
@@ -24,7 +26,12 @@ from extensions.formats import date_text, instant_text
 A_DAY = timedelta(days=1)
 MOST_RUNS = 4  # of days that are counted, each with two statements
 DOCTOR, SITE, WEEK, MONTH = "doctor", "site", "week", "month"
-GROUPS = {DOCTOR: "Doctor", SITE: "Site", WEEK: "Week", MONTH: "Month"}
+GROUPS = {
+    DOCTOR: pgettext_lazy("column", "Doctor"),
+    SITE: pgettext_lazy("column", "Site"),
+    WEEK: pgettext_lazy("column", "Week"),
+    MONTH: pgettext_lazy("column", "Month"),
+}
 
 
 @dataclass
@@ -166,13 +173,15 @@ class FiguresOfPeriod:
             return
         days = (self.first + n * A_DAY for n in range((self.last - self.first).days + 1))
         for group in dict.fromkeys(map(self._group_of, days)):
-            start = date_text(group)
-            yield group, f"Week of {start}" if self.by == WEEK else start.partition(" ")[2]
+            if self.by == WEEK:
+                yield group, gettext("Week of %(day)s") % {"day": date_text(group)}
+            else:
+                yield group, format_date(group, gettext("M Y"))
 
 
 def total_of(rows: Iterable[Figures]) -> Figures:
     """Return the sum of the figures, as one row."""
-    total = Figures("All")
+    total = Figures(pgettext("all rows", "All"))
     for row in rows:
         total.add(**{name: getattr(row, name) for name in NUMBERS})
     return total

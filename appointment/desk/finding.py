@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
 
 from appointment.desk.access import ADD_VISITS, VIEW_PATIENTS
 from appointment.desk.day_query import Card, card_of
@@ -60,7 +61,7 @@ def _next_visits(user: Any, patients: Iterable[Patient], at: datetime) -> dict[i
 class Search(DeskPage):
     """Find people as the user types."""
 
-    title = "Find a person"
+    title = _("Find a person")
     template_name = "desk/search.html"
     permission = VIEW_PATIENTS
     kind = "desk.search"
@@ -80,7 +81,7 @@ class Search(DeskPage):
 class PersonPanel(Panel):
     """A person with the visits of today, those ahead and the last ones, and what can be done."""
 
-    title = "Person"
+    title = _("Person")
     permission = VIEW_PATIENTS
     part = "desk/person.html"
 

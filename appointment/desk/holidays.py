@@ -12,9 +12,10 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from appointment.desk.answers import Said
 from appointment.desk.pages import DeskPage
@@ -152,16 +153,17 @@ def shown_year(typed: str | None, at: datetime) -> int:
     if not typed:
         return min(at.year + (at.month >= NEXT_YEAR_FROM), LAST_YEAR)
     if not (typed.isascii() and typed.isdecimal() and len(typed) == 4):
-        raise BadRequest("This is not a year of the desk. Write it as 2027.")
+        raise BadRequest(gettext("This is not a year of the desk. Write it as 2027."))
     if not FIRST_YEAR <= int(typed) <= LAST_YEAR:
-        raise BadRequest(f"Holidays are known from {FIRST_YEAR} to {LAST_YEAR}.")
+        known = gettext("Holidays are known from %(first)d to %(last)d.")
+        raise BadRequest(known % {"first": FIRST_YEAR, "last": LAST_YEAR})
     return int(typed)
 
 
 class HolidaysPage(DeskPage):
     """The public holidays of a year, to be entered as closures of the sites that are ticked."""
 
-    title = "Holidays"
+    title = _("Holidays")
     template_name = "desk/holidays.html"
     permission = ADD_CLOSURES
     permission_to_change = ADD_CLOSURES
@@ -199,7 +201,7 @@ class HolidaysPage(DeskPage):
             if site.pk in ticked
         }
         if not days_of:
-            return Said("Tick the sites that are closed on these days.", refused=True)
+            return Said(gettext("Tick the sites that are closed on these days."), refused=True)
         return self.attempt(lambda: self.close(days_of))
 
     def ticked_sites(self) -> set[int]:
@@ -207,7 +209,7 @@ class HolidaysPage(DeskPage):
         keys = {str(site.pk): site.pk for site in self.sites}
         typed = self.request.POST.getlist("site")
         if not keys.keys() >= set(typed):
-            raise Http404("There is no such location.")
+            raise Http404(gettext("There is no such location."))
         return {keys[each] for each in typed}
 
     def ticked_days(self, calendar: HolidayCalendar, site: Location) -> dict[date, str]:
@@ -226,9 +228,9 @@ class HolidaysPage(DeskPage):
         hit = Appointment.objects.to_rebook().filter(reduce(or_, on_days)).count()
         if not hit:
             return Said(text, undo=undo)
-        text += f" {hit} visit{pluralize(hit)} must be rebooked."
         work_list = reverse("admin:appointment_worklistitem_changelist")
-        return Said(text, undo=undo, links=((work_list, "Visits to rebook"),))
+        links = ((work_list, gettext("Visits to rebook")),)
+        return Said(f"{text} {must_be_rebooked(hit)}", undo=undo, links=links)
 
     def undo(self, closures: Sequence[TimeOff]) -> str:
         """Return the URL that takes these closures back, or "" for a user who may not."""
@@ -250,7 +252,7 @@ class TakeBack(DeskPage):
         """Take back the closures of `?closures=`, as far as they are there."""
         keys = request.GET.get("closures", "")
         if not KEYS.fullmatch(keys):
-            raise Http404("There is no such closure.")
+            raise Http404(gettext("There is no such closure."))
         return self.answer(self.attempt(lambda: self.reopen(set(map(int, keys.split(","))))))
 
     def reopen(self, keys: set[int]) -> Said:
@@ -260,11 +262,12 @@ class TakeBack(DeskPage):
         for closure in mine.reopen(self.at):
             days_of[closure.location].append(closure.local_day())  # type: ignore[index]
         if not days_of:
-            return Said("These holidays are taken back already.", refused=True)
+            return Said(gettext("These holidays are taken back already."), refused=True)
         text = " ".join(reopened_sentence(site, days) for site, days in days_of.items())
         year = shown_year(self.request.GET.get("year"), self.at)
         url = f"{reverse('desk:holidays')}?{urlencode({'year': year})}"
-        return Said(f"{text} Visits booked on these days take place.", then=url)
+        visits = gettext("Visits booked on these days take place.")
+        return Said(f"{text} {visits}", then=url)
 
 
 def closed_sentence(site: Location, days: list[date]) -> str:
@@ -273,21 +276,39 @@ def closed_sentence(site: Location, days: list[date]) -> str:
     `days`: those that are new, in order.
     """
     if not days:
-        return f"{site}: nothing new to enter."
-    holidays = f"{len(days)} public holiday{pluralize(len(days))}"
-    return f"{site} is closed on {holidays}, {days_text(days)}."
+        return gettext("%(location)s: nothing new to enter.") % {"location": site}
+    text = ngettext(
+        "%(location)s is closed on %(number)d public holiday, %(days)s.",
+        "%(location)s is closed on %(number)d public holidays, %(days)s.",
+        len(days),
+    )
+    return text % {"location": site, "number": len(days), "days": days_text(days)}
 
 
 def reopened_sentence(site: Location, days: list[date]) -> str:
     """Return the sentence that says on how many days a site is open again."""
-    number = f"{len(days)} public holiday{pluralize(len(days))}"
-    return f"{site} is no longer closed on {number}, {days_text(days)}."
+    text = ngettext(
+        "%(location)s is no longer closed on %(number)d public holiday, %(days)s.",
+        "%(location)s is no longer closed on %(number)d public holidays, %(days)s.",
+        len(days),
+    )
+    return text % {"location": site, "number": len(days), "days": days_text(days)}
+
+
+def must_be_rebooked(number: int) -> str:
+    """Return the sentence about so many visits that have lost their time."""
+    text = ngettext(
+        "%(number)d visit must be rebooked.", "%(number)d visits must be rebooked.", number
+    )
+    return text % {"number": number}
 
 
 def days_text(days: list[date]) -> str:
     """Return the first and the last of these days in words."""
     first, last = day_text(days[0]), day_text(days[-1])
-    return first if first == last else f"{first} to {last}"
+    if first == last:
+        return first
+    return gettext("%(first)s to %(last)s") % {"first": first, "last": last}
 
 
 def holidays_for(page: DeskPage) -> HolidayQuery | None:

@@ -10,14 +10,14 @@ from django import forms
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django_htmx.http import push_url
 
 from accounts.models import User
 from appointment.desk.answers import Said
-from appointment.desk.holidays import holidays_for
+from appointment.desk.holidays import holidays_for, must_be_rebooked
 from appointment.desk.hours_form import TypedWeek, sessions_from, sessions_text
 from appointment.desk.hours_query import (
     DoctorHours,
@@ -54,7 +54,7 @@ def holds(user: User, permissions: tuple[str, ...]) -> bool:
 class HoursPage(DeskPage):
     """The doctors whose hours the user may look at, and the holidays of the sites."""
 
-    title = "Hours"
+    title = pgettext_lazy("page of the desk", "Hours")
     template_name = "desk/hours.html"
     permission = VIEW_HOURS
     permission_to_change = VIEW_HOURS
@@ -74,7 +74,7 @@ class HoursPage(DeskPage):
 class WeekForm(DeskPage):
     """What the pages with a week have in common: who may send it, and how it is shown."""
 
-    title = "Hours"
+    title = pgettext_lazy("page of the desk", "Hours")
     template_name = "desk/week.html"
     permission = VIEW_HOURS
     permission_to_change = CHANGE_WEEK[0]
@@ -95,7 +95,7 @@ class WeekForm(DeskPage):
     def clinic(self) -> Location:
         """The site whose hours the page shows; raises Http404 while there is none."""
         if self.site is None:
-            raise Http404("There is no location yet.")
+            raise Http404(gettext("There is no location yet."))
         return self.site
 
     def show(self, typed: TypedWeek, said: Said | None = None, **more: Any) -> HttpResponse:
@@ -239,16 +239,18 @@ class TakeBack(WeekPage):
         try:
             sessions = sessions_from(request.GET.get("week", ""))
         except ValueError as error:
-            raise BadRequest("These are no sessions of a week.") from error
+            raise BadRequest(gettext("These are no sessions of a week.")) from error
         return self.answer(self.attempt(lambda: self._back(self.date("from"), sessions)))
 
     def _back(self, first: date, sessions: list[WeekSession]) -> Said:
         seen = self.request.GET.get("seen", "")
         with hours_named(self.user):
             Week(self.doctor, self.clinic).change(first, sessions, at=self.at, seen=seen)
-        text = f"{self.doctor}, {self.clinic}, from {day_text(first)} on, as before the change: "
+        text = gettext(
+            "%(doctor)s, %(location)s, from %(day)s on, as before the change: %(hours)s."
+        )
         url = week_url("desk:week", self.doctor, self.clinic, first)
-        return Said(f"{text}{week_text(sessions)}.", then=url)
+        return Said(text % week_values(self.doctor, self.clinic, first, sessions), then=url)
 
 
 # --- A new doctor ---------------------------------------------------------------------------------
@@ -295,7 +297,8 @@ class DoctorForm(forms.ModelForm):
         """Name the doctor who has this license number already."""
         number: str = self.cleaned_data["license_number"]
         for doctor in Doctor.objects.filter(license_number=number):
-            raise forms.ValidationError(f"{doctor} has this license number already.", code="unique")
+            text = gettext("%(doctor)s has this license number already.")
+            raise forms.ValidationError(text, "unique", {"doctor": str(doctor)})
         return number
 
 
@@ -358,7 +361,8 @@ class NewDoctorPage(WeekForm):
         related = self.form.related
         change = add_doctor(doctor, self.clinic, first, sessions, at=self.at, **related)
         if not sessions:
-            return Said(f"{doctor} is entered, without weekly hours.")
+            text = gettext("%(doctor)s is entered, without weekly hours.")
+            return Said(text % {"doctor": doctor})
         return saved_sentence(change, doctor, self.clinic, typed)
 
 
@@ -377,29 +381,50 @@ def wrong(typed: TypedWeek, form: DoctorForm | None = None) -> Said:
     errors = [
         f"{_label(form, name)}: {' '.join(map(str, texts))}" for name, texts in of_doctor.items()
     ]
-    return Said(" ".join(["Nothing is saved yet.", *errors, *typed.errors]), refused=True)
+    return Said(" ".join([gettext("Nothing is saved yet."), *errors, *typed.errors]), refused=True)
 
 
 def _label(form: Any, name: str) -> str:
-    return str(form[name].label) if name in form.fields else "Doctor"
+    return str(form[name].label) if name in form.fields else gettext("Doctor")
 
 
 def saved_sentence(change: WeekChange, doctor: Doctor, clinic: Location, typed: TypedWeek) -> Said:
     """Return the sentence that says which week the doctor has now, and what follows from it."""
-    first = day_text(typed.first_day)
-    text = f"{doctor}, {clinic}, from {first} on: {week_text(typed.sessions)}."
+    text = gettext("%(doctor)s, %(location)s, from %(day)s on: %(hours)s.")
+    sentences = [text % week_values(doctor, clinic, typed.first_day, typed.sessions)]
     if not change.sentences:
-        return Said(f"{text} These hours stood already.")
+        return Said(" ".join([*sentences, gettext("These hours stood already.")]))
     number = len(change.appointments)
     if number:
-        text += f" {number} visit{pluralize(number)} must be rebooked."
-    left_out = [f"{day_text(day)} ({reason})" for day, reason in change.skipped]
-    if left_out:
-        more = len(left_out) - MOST_DAYS_LISTED
-        listed = "; ".join(left_out[:MOST_DAYS_LISTED])
-        text += f" Left out: {listed}" + (f" and {more} more days." if more > 0 else ".")
+        sentences.append(must_be_rebooked(number))
+    if change.skipped:
+        left_out = [f"{day_text(day)} ({reason})" for day, reason in change.skipped]
+        sentences.append(left_out_sentence(left_out))
     work_list = reverse("admin:appointment_worklistitem_changelist")
-    return Said(text, links=((work_list, "Visits to rebook"),) if number else ())
+    links = ((work_list, gettext("Visits to rebook")),) if number else ()
+    return Said(" ".join(sentences), links=links)
+
+
+def week_values(
+    doctor: Doctor, clinic: Location, first: date, sessions: list[WeekSession]
+) -> dict[str, str]:
+    """Return the values of a sentence about the week of a doctor from a date on."""
+    hours = week_text(sessions)
+    known = {"doctor": str(doctor), "location": str(clinic), "day": day_text(first)}
+    return {**known, "hours": hours}
+
+
+def left_out_sentence(days: list[str]) -> str:
+    """Return the sentence that names the days that are left out, and how many more there are."""
+    more, listed = len(days) - MOST_DAYS_LISTED, "; ".join(days[:MOST_DAYS_LISTED])
+    if more <= 0:
+        return gettext("Left out: %(days)s.") % {"days": listed}
+    text = ngettext(
+        "Left out: %(days)s and %(number)d more days.",
+        "Left out: %(days)s and %(number)d more days.",
+        more,
+    )
+    return text % {"days": listed, "number": more}
 
 
 def week_text(sessions: list[WeekSession]) -> str:
@@ -409,6 +434,7 @@ def week_text(sessions: list[WeekSession]) -> str:
         by_day.setdefault(session.weekday, []).append(session.times_text)
     by_times: dict[str, list[str]] = {}
     for day, times in by_day.items():
-        by_times.setdefault(" and ".join(times), []).append(str(Weekday(day).label))
+        joined = pgettext("between times", " and ").join(times)
+        by_times.setdefault(joined, []).append(str(Weekday(day).label))
     week = [f"{', '.join(days)} {times}" for times, days in by_times.items()]
-    return "; ".join(week) or "no hours"
+    return "; ".join(week) or gettext("no hours")

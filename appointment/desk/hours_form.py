@@ -10,6 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from appointment.desk.hours_query import SiteHours
 from doctor.countries import writes_day_first
@@ -26,7 +28,7 @@ AN_HOUR = 60
 MINUTES_RANGE, PLACES_RANGE = (5, 720), (1, 1000)
 TIME = re.compile(r"([0-9]{1,2})(?:[:.h]?([0-9]{2})(?:[:.]([0-9]{2}))?)?")
 SESSION = re.compile(r"([0-6])-([0-9]{6})-([0-9]{6})-([0-9]{1,4})-([0-9]{1,4})")
-NO_TIME = "Type a time such as 09:00 or 9."
+NO_TIME = _("Type a time such as 09:00 or 9.")
 
 
 def parse_time(text: str) -> tuple[int, int, int]:
@@ -46,7 +48,7 @@ def start_of(text: str) -> time:
     """Return the time at which a session starts; raises ValidationError."""
     hour, minute, second = parse_time(text)
     if hour == 24:
-        raise ValidationError("A session starts before midnight.")
+        raise ValidationError(gettext("A session starts before midnight."))
     return time(hour, minute, second)
 
 
@@ -56,12 +58,15 @@ def end_of(text: str) -> time:
     return time(hour % 24, minute, second)
 
 
-def number_of(text: str, bounds: tuple[int, int], what: str) -> int:
-    """Return a whole number within the bounds; raises ValidationError."""
+def number_of(text: str, bounds: tuple[int, int], refusal: str) -> int:
+    """Return a whole number within the bounds; raises ValidationError.
+
+    `refusal`: its sentence, with the places %(least)d and %(most)d.
+    """
     least, most = bounds
     typed = text.strip()
     if not re.fullmatch("[0-9]{1,6}", typed) or not least <= int(typed) <= most:
-        raise ValidationError(f"{what}: {least} to {most}.")
+        raise ValidationError(refusal, params={"least": least, "most": most})
     return int(typed)
 
 
@@ -82,7 +87,8 @@ class TypedSession:
     @property
     def label(self) -> str:
         """The name of the row for a screen reader, such as Monday, session 1."""
-        return f"{Weekday(self.weekday).label}, session {self.number + 1}"
+        known = {"weekday": Weekday(self.weekday).label, "number": self.number + 1}
+        return gettext("%(weekday)s, session %(number)d") % known
 
     @property
     def is_used(self) -> bool:
@@ -107,11 +113,11 @@ class TypedSession:
             return
         session = WeekSession(self.weekday, start, end, minutes, places)
         if session.minutes <= 0:
-            self.refuse("The end is not after the start.", "end")
+            self.refuse(gettext("The end is not after the start."), "end")
         elif minutes and minutes > session.minutes:
-            self.refuse("The session is shorter than a visit.", "minutes")
+            self.refuse(gettext("The session is shorter than a visit."), "minutes")
         elif not minutes and session.minutes > AN_HOUR and session not in unchanged:
-            self.refuse("Type how many minutes a visit takes.", "minutes")
+            self.refuse(gettext("Type how many minutes a visit takes."), "minutes")
         else:
             self.session = session
 
@@ -124,11 +130,11 @@ class TypedSession:
 
 
 def _minutes(text: str) -> int:
-    return number_of(text, MINUTES_RANGE, "Minutes of a visit")
+    return number_of(text, MINUTES_RANGE, gettext("Minutes of a visit: %(least)d to %(most)d."))
 
 
 def _places(text: str) -> int:
-    return number_of(text, PLACES_RANGE, "Visits at a time")
+    return number_of(text, PLACES_RANGE, gettext("Visits at a time: %(least)d to %(most)d."))
 
 
 @dataclass
@@ -184,7 +190,9 @@ class TypedWeek:
     @property
     def errors(self) -> list[str]:
         """What is wrong, with the place, in the order of the page."""
-        first = [f"From: {self.first_error}"] if self.first_error else []
+        first = (
+            [gettext("From: %(error)s") % {"error": self.first_error}] if self.first_error else []
+        )
         rows = (row for day in self.days for row in day.rows)
         return first + [f"{row.label}: {error}" for row in rows for error in row.errors]
 
@@ -222,7 +230,7 @@ class TypedWeek:
             self.first_day = parse_date(self.first, day_first)
             validate_date(self.first_day)
             if self.first_day < hours.tomorrow:
-                raise ValidationError("Use a date after today.")
+                raise ValidationError(gettext("Use a date after today."))
         except ValidationError as error:
             self.first_error = " ".join(error.messages)
 
@@ -290,4 +298,5 @@ def _check(day: TypedDay, standing: set[WeekSession]) -> None:
     )
     for before, after in pairwise(good):
         if before.session.shared_minutes(after.session):  # type: ignore[union-attr,arg-type]
-            after.refuse(f"It overlaps {before.session.times_text}.", "start", "end")  # type: ignore[union-attr]
+            times = before.session.times_text  # type: ignore[union-attr]
+            after.refuse(gettext("It overlaps %(times)s.") % {"times": times}, "start", "end")

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext, ngettext_lazy
+
 from accounts.models import User
 from appointment.desk.cards import VisitCard
 from appointment.models import Appointment
@@ -19,6 +21,10 @@ from extensions.search import typed_terms
 
 MOST_DOCTORS = 300
 MOST_VISITS = 200  # that a preview names
+# How many coming sessions a change removes, changes and adds.
+REMOVED = ngettext_lazy("%(number)d removed", "%(number)d removed", "number")
+CHANGED = ngettext_lazy("%(number)d changed", "%(number)d changed", "number")
+ADDED = ngettext_lazy("%(number)d added", "%(number)d added", "number")
 
 
 @dataclass
@@ -121,11 +127,12 @@ class Preview:
         """How many coming sessions are removed, changed and added."""
         change = self.change
         numbers = (
-            (change.sessions_removed, "removed"),
-            (change.sessions_changed, "changed"),
-            (change.sessions_added, "added"),
+            (change.sessions_removed, REMOVED),
+            (change.sessions_changed, CHANGED),
+            (change.sessions_added, ADDED),
         )
-        return ", ".join(f"{number} {done}" for number, done in numbers if number) or "no change"
+        counts = [words % {"number": number} for number, words in numbers if number]
+        return ", ".join(counts) or gettext("no change")
 
     @property
     def is_empty(self) -> bool:
@@ -160,6 +167,9 @@ def hours_named(user: User) -> Iterator[None]:
     except HoursOverlap as error:
         rows = WeeklyHours.objects.at_sites_of(user).filter(pk__in=error.extra["weekly_hours"])
         found = rows.select_related("doctor", "location")
-        named = "; ".join(f"{hours}, from {day_text(hours.valid_from)}" for hours in found)
-        message = error.staff_message + (f" In the way: {named}." if named else "")
+        from_day = gettext("%(hours)s, from %(day)s")
+        days = [(hours, day_text(hours.valid_from)) for hours in found]
+        named = "; ".join(from_day % {"hours": hours, "day": day} for hours, day in days)
+        in_the_way = gettext("In the way: %(hours)s.") % {"hours": named}
+        message = f"{error.staff_message} {in_the_way}" if named else str(error.staff_message)
         raise HoursOverlap(staff_message=message) from error

@@ -6,6 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.formats import number_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from appointment.desk.answers import Said
 from appointment.desk.pages import DeskPage
@@ -14,22 +18,22 @@ from appointment.models import StagedImport
 from extensions.imports import CHANGED, MOST_LISTED, NEW, REFUSED, UNCHANGED, Report
 from patient.models import Patient
 
-TOO_LARGE = (
-    f"The file is larger than {settings.UPLOAD_MAX_SIZE // 1024**2} MiB. Split it, or let the "
+TOO_LARGE = _(
+    "The file is larger than %(size)d MiB. Split it, or let the "
     "operator of the server import it by its command."
 )
-NO_FILE = "Choose a file first."
-NOT_KEPT = (
+NO_FILE = _("Choose a file first.")
+NOT_KEPT = _(
     "The file is not kept any more: it is written already, or an hour has passed. Choose it again "
     "to see: rows that are there already are not written twice."
 )
-NOTHING_NEW = "Every row is there already: there is nothing to write."
+NOTHING_NEW = _("Every row is there already: there is nothing to write.")
 
 
 class ImportPage(DeskPage):
     """Send a file, see what it would do, and confirm. Nothing is written before that."""
 
-    title = "Import"
+    title = pgettext_lazy("page of the desk", "Import")
     template_name = "desk/import.html"
     kind = "desk.import"
     audited_model = Patient
@@ -41,7 +45,7 @@ class ImportPage(DeskPage):
         """Show the page, or return the template that `?template=` names."""
         if name := request.GET.get("template"):
             return self.template(self.kind_named(name))
-        return self.form(TOO_LARGE if "too_large" in request.GET else "")
+        return self.form(too_large() if "too_large" in request.GET else "")
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Check the file that was sent, or write the one that was checked."""
@@ -59,7 +63,7 @@ class ImportPage(DeskPage):
         """Return this kind; raises Http404 for one that the user may not import."""
         found = next((kind for kind in self.kinds if kind.name == name), None)
         if found is None:
-            raise Http404("There is nothing of this name to import.")
+            raise Http404(gettext("There is nothing of this name to import."))
         return found
 
     def template(self, kind: Kind) -> HttpResponse:
@@ -105,8 +109,8 @@ class ImportPage(DeskPage):
         said = Said(sentence(kind, report, confirmed), refused=confirmed and not report.is_written)
         ticked = self.request.POST
         shown: dict[str, Any] = {
-            "new": f"{report.counts[NEW]:,}",
-            "changed": f"{report.counts[CHANGED]:,}",
+            "new": grouped(report.counts[NEW]),
+            "changed": grouped(report.counts[CHANGED]),
             "cut": max(report.counts[name] for name in (NEW, CHANGED, REFUSED)) > MOST_LISTED,
             "good_rows_only": "good_rows_only" in ticked,
             "adds_doubted": "adds_doubted" in ticked,
@@ -116,16 +120,36 @@ class ImportPage(DeskPage):
         )
 
 
+def too_large() -> str:
+    """Return the sentence about a file that is too large."""
+    return str(TOO_LARGE) % {"size": settings.UPLOAD_MAX_SIZE // 1024**2}
+
+
 def sentence(kind: Kind, report: Report, confirmed: bool) -> str:
     """Return one sentence that says what the file does, or has done."""
-    written = f"{report.counts[NEW]:,} new, {report.counts[CHANGED]:,} changed"
-    others = f"{report.counts[UNCHANGED]:,} unchanged, {report.refused:,} refused"
     if report.stopped:
-        return f"Written: {written}. It ended at a row that another user has changed meanwhile."
-    if report.is_written:
-        return f"{kind.words.capitalize()} written: {written}. The others: {others}."
-    if confirmed and report.refused:
-        return f"Nothing is written: rows are refused ({report.refused:,})."
-    if not report.to_write and not report.refused:
-        return NOTHING_NEW
-    return f"{kind.words.capitalize()}: {written}, {others}. Nothing is written yet."
+        text = gettext(
+            "Written: %(new)s new, %(changed)s changed. It ended at a row that another user has "
+            "changed meanwhile."
+        )
+    elif report.is_written:
+        text = gettext(
+            "%(rows)s written: %(new)s new, %(changed)s changed. The others: %(unchanged)s "
+            "unchanged, %(refused)s refused."
+        )
+    elif confirmed and report.refused:
+        text = gettext("Nothing is written: rows are refused (%(refused)s).")
+    elif not report.to_write and not report.refused:
+        return str(NOTHING_NEW)
+    else:
+        text = gettext(
+            "%(rows)s: %(new)s new, %(changed)s changed, %(unchanged)s unchanged, %(refused)s "
+            "refused. Nothing is written yet."
+        )
+    numbers = {name: grouped(report.counts[name]) for name in (NEW, CHANGED, UNCHANGED, REFUSED)}
+    return text % {"rows": capfirst(str(kind.words)), **numbers}
+
+
+def grouped(number: int) -> str:
+    """Return a number as the reader's language groups its digits, such as 12,000."""
+    return number_format(number, force_grouping=True)

@@ -6,28 +6,31 @@ from typing import Any
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
-from appointment.desk.answers import Said, visit_sentence
+from appointment.desk.answers import Said, place_text, visit_sentence
+from appointment.desk.booking_form import BOOKED
 from appointment.desk.cards import version_of
 from appointment.desk.line_query import Line, Offers
 from appointment.desk.navigation import VIEW_LINE
 from appointment.desk.pages import DeskPage
 from appointment.desk.people import spoken_phone
+from appointment.desk.visits import IS_MOVED
 from appointment.exceptions import NoOpenOffer
 from appointment.models import Appointment, Offer, WaitlistEntry
 from appointment.models.offer import OfferStatus
 from appointment.models.waitlist import ADD_ENTRY, CHANGE_ENTRY, DELETE_ENTRY
-from extensions.formats import instant_text
 
-GONE = "This person is not on the line any more: another user has taken the entry off."
+GONE = _("This person is not on the line any more: another user has taken the entry off.")
 
 
 class LineParts(DeskPage):
     """What the page of the line and its parts share."""
 
-    title = "Waitlist"
+    title = pgettext_lazy("page of the desk", "Waitlist")
     template_name = "desk/line.html"
     permission = VIEW_LINE
     kind = "desk.line"
@@ -146,9 +149,11 @@ class Accept(EntryPanel):
             accepted = self._accepted(entry)
             if accepted is None:
                 raise
-            return Said(visit_sentence(accepted, "has this time already"))
+            return Said(
+                visit_sentence(accepted, gettext("%(person)s has this time already: %(visit)s."))
+            )
         visit.reload()
-        return Said(visit_sentence(visit, "is moved" if moves else "is booked"))
+        return Said(visit_sentence(visit, str(IS_MOVED if moves else BOOKED)))
 
     def _accepted(self, entry: WaitlistEntry) -> Appointment | None:
         """Return the visit of an offer that was accepted already: by the patient, or a first click.
@@ -169,17 +174,19 @@ class Decline(EntryAction):
         """Call the verb; returns to whom the place goes."""
         slot = self.offer(entry).slot
         entry.decline(by=self.user, at=self.at)
-        start = instant_text(slot.starts_at, slot.location.zone)
-        declined = f"{entry.patient.name} declined: {slot.doctor}, {start}, {slot.location}."
+        known = {"person": entry.patient.name, "visit": place_text(slot)}
+        declined = gettext("%(person)s declined: %(visit)s.") % known
         made = Offer.objects.acceptable(self.at).filter(slot=slot, created_at=self.at)
         following = made.answerable_by(self.user).select_related("entry__patient").last()
         if following is None:
-            free = "No other person in line can have it: the time is free."
-            return Said(f"{declined} {'It is offered to the next in line.' if made else free}")
+            free = gettext("No other person in line can have it: the time is free.")
+            offered = gettext("It is offered to the next in line.")
+            return Said(f"{declined} {offered if made else free}")
         until = following.expires_at.astimezone(slot.location.zone)
         person = following.entry.patient
         name = ", ".join(filter(None, (person.name, spoken_phone(person.phone_number))))
-        return Said(f"{declined} It is offered to {name} now, until {until:%H:%M %Z}.")
+        offered = gettext("It is offered to %(person)s now, until %(time)s.")
+        return Said(f"{declined} {offered % {'person': name, 'time': f'{until:%H:%M %Z}'}}")
 
 
 class TakeOff(EntryPanel):
@@ -192,4 +199,5 @@ class TakeOff(EntryPanel):
         """Call the verb; returns the sentence."""
         name, wish = entry.patient.name, entry.doctor or entry.specialty
         entry.leave(at=self.at)
-        return Said(f"{name} no longer waits for {wish}.")
+        text = gettext("%(person)s no longer waits for %(wish)s.")
+        return Said(text % {"person": name, "wish": wish})

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.translation import gettext, ngettext
 
 from appointment.desk.cards import minutes
 from appointment.desk.people import spoken_phone
@@ -18,7 +20,6 @@ from extensions.formats import day_text, instant_text
 MOST_ENTRIES = 200  # shown at once
 MOST_OFFERS = 100
 BY_WISH = ("doctor__last_name_key", "doctor__first_name_key", "specialty__name", "pk")
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def open_offers(user: Any, at: datetime, sites: list[Location]) -> Any:
@@ -69,7 +70,11 @@ class OfferRow:
     def clock(self) -> str:
         """Until when it can be accepted, and the minutes left."""
         until = self.offer.expires_at.astimezone(self.offer.slot.location.zone)
-        return f"until {until:%H:%M %Z}, {minutes(self.offer.expires_at - self.at)} min left"
+        left = minutes(self.offer.expires_at - self.at)
+        text = ngettext(
+            "until %(time)s, %(minutes)d min left", "until %(time)s, %(minutes)d min left", left
+        )
+        return text % {"time": f"{until:%H:%M %Z}", "minutes": left}
 
     @cached_property
     def shown(self) -> tuple[Any, ...]:
@@ -121,16 +126,21 @@ class EntryRow:
         """The days that fit, with the weekdays."""
         entry = self.entry
         first, last = day_text(entry.first_date), day_text(entry.last_date)
-        span = first if first == last else f"{first} to {last}"
-        names = [name for n, name in enumerate(WEEKDAYS) if entry.weekday_bits >> n & 1]
+        both = gettext("%(first)s to %(last)s") % {"first": first, "last": last}
+        span = first if first == last else both
+        names = [str(name) for n, name in WEEKDAYS_ABBR.items() if entry.weekday_bits >> n & 1]
         return f"{span}, {', '.join(names)}" if names else span
 
     @cached_property
     def hours(self) -> str:
         """The times of day that fit; "" for any."""
         start, end = self.entry.start_time, self.entry.end_time
-        parts = (f"from {start:%H:%M}" if start else "", f"until {end:%H:%M}" if end else "")
-        return " ".join(filter(None, parts))
+        times = {"start": start and f"{start:%H:%M}", "end": end and f"{end:%H:%M}"}
+        if start and end:
+            return gettext("from %(start)s until %(end)s") % times
+        if start:
+            return gettext("from %(start)s") % times
+        return gettext("until %(end)s") % times if end else ""
 
     @cached_property
     def since(self) -> str:

@@ -9,6 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.views import record_read
 from accounts.models import AuditEvent
@@ -17,6 +19,7 @@ from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.away_form import NO_FIRST_DAY, refuse_past, rest_of_today, span_of_days
 from appointment.desk.away_query import when_text
 from appointment.desk.cards import VisitCard, version_of
+from appointment.desk.day_query import COUNTED_STATES
 from appointment.desk.pages import FIRST_DATE, LAST_DATE, DeskPage
 from appointment.models import Appointment
 from appointment.models.event import LIVE, Status
@@ -27,16 +30,33 @@ from extensions.formats import date_text
 from patient.models import MedicalHistory, Patient
 
 A_DAY = timedelta(days=1)
-NO_SITE = "You have no sessions at any site yet."
-ALREADY_AWAY = "This is entered already: you are away in all of this time."
+NO_SITE = _("You have no sessions at any site yet.")
+ALREADY_AWAY = _("This is entered already: you are away in all of this time.")
 
-# What a doctor does with a visit: the verb, the words of the button, and of the sentence.
-OWN_VERBS: dict[str, tuple[Callable[..., Appointment], str, str]] = {
-    "check_in": (Appointment.check_in, "Arrived", "has arrived"),
-    "complete": (Appointment.complete, "Done", "has been seen"),
-    "no_show": (Appointment.mark_no_show, "No-show", "did not come"),
-    "undo": (Appointment.undo, "Undo", "is as before the last change"),
+# What a doctor does with a visit: the verb, the words of the button, and the sentence.
+OWN_VERBS: dict[str, tuple[Callable[..., Appointment], Any, Any]] = {
+    "check_in": (
+        Appointment.check_in,
+        pgettext_lazy("button", "Arrived"),
+        _("%(person)s has arrived: %(visit)s."),
+    ),
+    "complete": (
+        Appointment.complete,
+        pgettext_lazy("button", "Done"),
+        _("%(person)s has been seen: %(visit)s."),
+    ),
+    "no_show": (
+        Appointment.mark_no_show,
+        pgettext_lazy("button", "No-show"),
+        _("%(person)s did not come: %(visit)s."),
+    ),
+    "undo": (
+        Appointment.undo,
+        pgettext_lazy("button", "Undo"),
+        _("%(person)s is as before the last change: %(visit)s."),
+    ),
 }
+COUNTED = ("due", "late", "waiting", "done")  # the states that the page counts
 
 
 def url_name(verb: str) -> str:
@@ -60,8 +80,8 @@ class OwnVisit(VisitCard):
         if not self.is_today:
             may.discard("undo")
         return [
-            (verb, words, reverse(url_name(verb), args=[self.visit.pk]))
-            for verb, (_, words, _) in OWN_VERBS.items()
+            (verb, str(words), reverse(url_name(verb), args=[self.visit.pk]))
+            for verb, (_method, words, _sentence) in OWN_VERBS.items()
             if verb in may
         ]
 
@@ -117,7 +137,8 @@ class OwnDay:
     @property
     def counts(self) -> list[tuple[int, str]]:
         """The counts of the states that staff look for, each with its words."""
-        return [(self.count(state), state) for state in ("due", "late", "waiting", "done")]
+        numbers = [(self.count(state), COUNTED_STATES[state]) for state in COUNTED]
+        return [(number, words % number) for number, words in numbers]
 
 
 class LeaveForm(forms.Form):
@@ -125,7 +146,7 @@ class LeaveForm(forms.Form):
 
     first_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), required=False)
     last_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), required=False)
-    reason = forms.CharField(max_length=500, required=False, help_text="For staff alone.")
+    reason = forms.CharField(max_length=500, required=False, help_text=_("For staff alone."))
     rest_of_today = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
@@ -137,7 +158,7 @@ class LeaveForm(forms.Form):
         if first is None or last is None:
             raise ValidationError(NO_FIRST_DAY)
         if last < first:
-            raise ValidationError("The last day comes before the first.")
+            raise ValidationError(gettext("The last day comes before the first."))
         return {**cleaned, "first_day": first, "last_day": last}
 
     def leave_of(self, doctor: Doctor, clock: Location, at: datetime) -> TimeOff:
@@ -157,7 +178,7 @@ class LeaveForm(forms.Form):
 class OwnPage(DeskPage):
     """The base of the pages of doctors: an active doctor whose account may see the own day."""
 
-    title = "My day"
+    title = pgettext_lazy("page of the desk", "My day")
     template_name = "desk/mine.html"
     kind = "desk.mine"
 
@@ -220,17 +241,17 @@ class OwnVisitAction(OwnPage):
         """Call the verb on the visit; raises Http404 for a visit of another doctor."""
         visit = Appointment.objects.filter(doctor=self.own, pk=appointment_id).with_names().first()
         if visit is None:
-            raise Http404("The doctor has no such visit.")
+            raise Http404(gettext("The doctor has no such visit."))
         return self.answer(self.attempt(lambda: self.perform(visit), visit))
 
     def perform(self, visit: Appointment) -> Said:
         """Call the verb, and say what happened; raises DomainError."""
-        method, _, words = OWN_VERBS[self.verb]
+        method, _words, sentence = OWN_VERBS[self.verb]
         if self.verb == "undo" and not OwnVisit(visit, self.at).is_today:
-            raise ValidationError("A doctor takes a change back on the day of the visit.")
+            raise ValidationError(gettext("A doctor takes a change back on the day of the visit."))
         method(visit, by=self.user, at=self.at)
         undo = "" if self.verb == "undo" else reverse(url_name("undo"), args=[visit.pk])
-        return Said(visit_sentence(visit, words), undo=undo)
+        return Said(visit_sentence(visit, str(sentence)), undo=undo)
 
 
 class OwnHistory(OwnPage):
@@ -243,11 +264,12 @@ class OwnHistory(OwnPage):
         try:
             person = readable_patient(patient_id, self.user, self.at)
         except Patient.DoesNotExist:
-            raise Http404("The doctor treats no such patient.") from None
+            raise Http404(gettext("The doctor treats no such patient.")) from None
         record_read(MedicalHistory, [person], "", otherwise="doctor")
         history = MedicalHistory.objects.filter(patient=person).order_by("-created_at", "-pk")
         part = "desk/mine_history.html" if request.htmx else "desk/mine_history_page.html"  # type: ignore[attr-defined]
-        return self.page(template=part, person=person, history=history, title="History")
+        title = gettext("History")
+        return self.page(template=part, person=person, history=history, title=title)
 
 
 class OwnLeave(OwnPage):
@@ -270,7 +292,8 @@ class OwnLeave(OwnPage):
             raise ValidationError(ALREADY_AWAY) from None
         hit = Appointment.objects.affected_by(leave, self.at).filter(status=LIVE).count()
         undo = f"{reverse('desk:mine-leave-end', args=[leave.pk])}?location={clock.pk}"
-        return Said(f"You are away {when_text(leave, clock)}. {_visits_hit(hit)}", undo=undo)
+        text = gettext("You are away %(when)s.") % {"when": when_text(leave, clock)}
+        return Said(f"{text} {_visits_hit(hit)}", undo=undo)
 
 
 class OwnLeaveEnd(OwnPage):
@@ -279,23 +302,29 @@ class OwnLeaveEnd(OwnPage):
     def post(self, request: HttpRequest, timeoff_id: int) -> HttpResponse:
         """Delete the leave. Raises Http404 for leave of another doctor."""
         if TimeOff.objects.filter(pk=timeoff_id).exclude(doctor=self.own).exists():
-            raise Http404("The doctor has no such leave.")
+            raise Http404(gettext("The doctor has no such leave."))
         return self.answer(self.attempt(lambda: self.end(timeoff_id)))
 
     def end(self, pk: int) -> Said:
         """Delete the leave, and say so; raises DoesNotExist if it has been taken back meanwhile."""
         leave = TimeOff.objects.with_names().get(doctor=self.own, pk=pk)
         refuse_past(leave, self.at)
-        text = f"Your leave {when_text(leave, self.clock)} is taken back."
+        when = when_text(leave, self.clock)
+        text = gettext("Your leave %(when)s is taken back.") % {"when": when}
         leave.unpublish(at=self.at)
         others = TimeOff.objects.filter(doctor=self.own, ends_at__gt=self.at)
         still = others.overlapping(leave.starts_at, leave.ends_at).order_by("starts_at", "pk")
-        times = " and ".join(when_text(each, self.clock) for each in still)
-        return Said(f"{text} You are still away {times}." if times else text)
+        times = pgettext("between times", " and ").join(
+            when_text(each, self.clock) for each in still
+        )
+        away = gettext("You are still away %(times)s.") % {"times": times}
+        return Said(f"{text} {away}" if times else text)
 
 
 def _visits_hit(count: int) -> str:
     if not count:
-        return "No visit is booked in that time."
-    visits = "1 visit" if count == 1 else f"{count} visits"
-    return f"The reception rebooks {visits}."
+        return gettext("No visit is booked in that time.")
+    text = ngettext(
+        "The reception rebooks %(number)d visit.", "The reception rebooks %(number)d visits.", count
+    )
+    return text % {"number": count}

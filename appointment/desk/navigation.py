@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import pgettext_lazy
+
 from appointment.desk.access import ADD_VISITS, CHANGE_VISITS, may_see_desk, own_doctor
 from appointment.imports import kinds_for
 
@@ -16,7 +18,7 @@ class Entry:
     """A page of the desk: the name of its URL, the words of the link, and who may open it."""
 
     name: str
-    words: str
+    words: Any
     may_open: Callable[[Any], bool]
     key: str = ""  # the key on the keyboard that opens it
 
@@ -30,14 +32,23 @@ def _is_doctor(user: Any) -> bool:
 
 
 ENTRIES = (
-    Entry("desk:mine", "My day", _is_doctor),
-    Entry("desk:day", "Day", may_see_desk),
-    Entry("desk:book", "New booking", _staff_with(ADD_VISITS), key="n"),
-    Entry("desk:away", "Away", _staff_with(CHANGE_VISITS)),
-    Entry("desk:line", "Waitlist", _staff_with(VIEW_LINE)),
-    Entry("desk:hours", "Hours", _staff_with(VIEW_HOURS)),
-    Entry("desk:figures", "Figures", may_see_desk),
-    Entry("desk:import", "Import", lambda user: bool(kinds_for(user))),
+    Entry("desk:mine", pgettext_lazy("page of the desk", "My day"), _is_doctor),
+    Entry("desk:day", pgettext_lazy("page of the desk", "Day"), may_see_desk),
+    Entry(
+        "desk:book",
+        pgettext_lazy("page of the desk", "New booking"),
+        _staff_with(ADD_VISITS),
+        key="n",
+    ),
+    Entry("desk:away", pgettext_lazy("page of the desk", "Away"), _staff_with(CHANGE_VISITS)),
+    Entry("desk:line", pgettext_lazy("page of the desk", "Waitlist"), _staff_with(VIEW_LINE)),
+    Entry("desk:hours", pgettext_lazy("page of the desk", "Hours"), _staff_with(VIEW_HOURS)),
+    Entry("desk:figures", pgettext_lazy("page of the desk", "Figures"), may_see_desk),
+    Entry(
+        "desk:import",
+        pgettext_lazy("page of the desk", "Import"),
+        lambda user: bool(kinds_for(user)),
+    ),
 )
 
 

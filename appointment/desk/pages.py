@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_date
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext
 from django.views.generic import View
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
@@ -49,7 +50,7 @@ class DeskPage(View):
     to send its forms. `kind`: the kind of the audit event that a full page records.
     """
 
-    title: ClassVar[str] = ""
+    title: ClassVar[Any] = ""
     template_name: ClassVar[str] = ""
     permission: ClassVar[str] = VIEW_VISITS
     permission_to_change: ClassVar[str] = CHANGE_VISITS
@@ -119,7 +120,7 @@ class DeskPage(View):
         named = self.request.GET.get("location") or self.request.POST.get("location")
         if named:
             if named not in by_key:
-                raise Http404("There is no such location.")
+                raise Http404(gettext("There is no such location."))
             if by_key[named] != last and not self.request.htmx:  # type: ignore[attr-defined]
                 self.request.session[SITE_IN_SESSION] = named
             return by_key[named]
@@ -138,7 +139,7 @@ class DeskPage(View):
         except ValueError:
             day = None
         if day is None or not FIRST_DATE <= day < LAST_DATE:
-            raise BadRequest("This is not a date of the desk. Write it as 2026-12-01.")
+            raise BadRequest(gettext("This is not a date of the desk. Write it as 2026-12-01."))
         return day
 
     def key(self, name: str) -> int | None:
@@ -150,7 +151,7 @@ class DeskPage(View):
         if not typed:
             return None
         if not re.fullmatch(IdConverter.regex, typed):
-            raise Http404("There is no such row.")
+            raise Http404(gettext("There is no such row."))
         return int(typed)
 
     # --- What a page answers ---
@@ -225,8 +226,8 @@ class DeskPage(View):
         try:
             visit.reload()
         except ObjectDoesNotExist:
-            return visit_sentence(visit, "had this visit")
-        return visit_sentence(visit, f"is {VisitCard(visit, self.at).stands}")
+            return visit_sentence(visit, gettext("%(person)s had this visit: %(visit)s."))
+        return visit_sentence(visit, VisitCard(visit, self.at).stands)
 
     def answer(self, said: Said, template: str = "desk/said.html", **more: Any) -> HttpResponse:
         """Answer an action: a sentence in the live region, and the page reads its data again.
@@ -265,5 +266,5 @@ def refusal_text(error: Exception) -> str:
         case ValidationError():
             return " ".join(error.messages)
         case ObjectDoesNotExist():
-            return "It is not there any more: another user has deleted it."
-    return "Another user changed this meanwhile. The page shows it as it is now."
+            return gettext("It is not there any more: another user has deleted it.")
+    return gettext("Another user changed this meanwhile. The page shows it as it is now.")

@@ -6,6 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from appointment.desk.answers import Said
 from appointment.desk.pages import DeskPage
@@ -42,14 +44,14 @@ class Panel(DeskPage):
 
 def visit_line(visit: Appointment) -> str:
     """Return person, doctor and time of a visit in one line."""
-    person = visit.patient.name if visit.patient else "erased person"
+    person = visit.patient.name if visit.patient else gettext("erased person")
     return f"{person}, {visit.doctor}, {instant_text(visit.starts_at, visit.location.zone)}"
 
 
 class VisitPanel(Panel):
     """A panel about one visit, or an action on it."""
 
-    title = "Visit"
+    title = _("Visit")
 
     def visit(self, pk: int) -> Appointment:
         """Return the visit; raises Http404 for one at a site that the user does not see."""

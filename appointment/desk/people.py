@@ -7,6 +7,8 @@ from heapq import nsmallest
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extensions.formats import date_text
 from extensions.search import typed_terms
@@ -14,8 +16,8 @@ from patient.models import Patient
 
 MOST_PEOPLE = 12  # in the list of a search; a user who wants others types more
 FEWEST_TYPED = 2  # characters
-NO_PERSON = "No person is found."
-MORE_PEOPLE = "More people are found: type more of the name, the birth date or the phone number."
+NO_PERSON = _("No person is found.")
+MORE_PEOPLE = _("More people are found: type more of the name, the birth date or the phone number.")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class FoundPeople:
 
     people: list[Patient] = field(default_factory=list)
     in_doubt: frozenset[int] = frozenset()
-    note: str = ""
+    note: Any = ""
 
 
 def find_people(patients: QuerySet[Patient], text: str, keys: Collection[int] = ()) -> FoundPeople:
@@ -80,7 +82,8 @@ def person_line(patient: Patient) -> str:
 
 def person_facts(patient: Patient) -> str:
     """Return the birth date and the phone number, as far as they are known."""
-    born = f"born {date_text(patient.date_of_birth)}" if patient.date_of_birth else ""
+    day = patient.date_of_birth
+    born = gettext("born %(date)s") % {"date": date_text(day)} if day else ""
     return ", ".join(filter(None, (born, spoken_phone(patient.phone_number))))
 
 

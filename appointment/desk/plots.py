@@ -7,6 +7,9 @@ under the plot. Lengths are in the units of the drawing, which the page scales.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import ngettext
 
 WIDTH, LABELS, NOTES = 860, 200, 210  # of the drawing; left and right of the bars
 ROW, BAR, TOP = 26, 18, 34  # height of a row, of a bar, and of the key on top
@@ -21,7 +24,7 @@ MOST_BARS = 40  # more cannot be read; the table has them all
 class Kind:
     """A kind of part: its word in the key, and its fill, a colour or the pattern lines or dots."""
 
-    word: str
+    word: Any
     fill: str
 
 
@@ -111,15 +114,21 @@ class Plot:
     @property
     def description(self) -> str:
         """What the plot shows, for a reader who cannot see it."""
-        kinds = ", ".join(kind.word for kind in self.kinds)
-        return f"{len(self.bars)} bars of: {kinds}. The table below has all numbers."
+        kinds = ", ".join(str(kind.word) for kind in self.kinds)
+        text = ngettext(
+            "%(number)d bars of: %(kinds)s. The table below has all numbers.",
+            "%(number)d bars of: %(kinds)s. The table below has all numbers.",
+            len(self.bars),
+        )
+        return text % {"number": len(self.bars), "kinds": kinds}
 
     def key(self) -> Iterator[Drawn]:
         """Yield the words of the key, from left to right."""
         x = LABELS
         for kind in self.kinds:
-            yield Drawn(x, 14, kind.word, self._fill(kind))
-            x += 34 + LETTER * len(kind.word)
+            word = str(kind.word)
+            yield Drawn(x, 14, word, self._fill(kind))
+            x += 34 + LETTER * len(word)
 
     def rows(self) -> Iterator[Row]:
         """Yield the bars from top to bottom."""
@@ -141,7 +150,7 @@ class Plot:
             width = LABELS + round(before * self.scale) - start
             shown = f"{number:g}" if len(self.kinds) > 1 else ""  # else the note says it
             if width:
-                yield Drawn(start, width, kind.word, self._fill(kind), shown)
+                yield Drawn(start, width, str(kind.word), self._fill(kind), shown)
 
 
 def longest(bars: list[Bar], most: int) -> list[Bar]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.models import AuditEvent
 from appointment.desk.access import doctors_seen_by, own_doctor, sites_of_doctor
@@ -20,7 +22,7 @@ class PrintPage(DeskPage):
     print their own day, at every site.
     """
 
-    title = "A doctor's day on paper"
+    title = _("A doctor's day on paper")
     template_name = "desk/print.html"
     kind = "desk.print"
 
@@ -72,7 +74,7 @@ class PrintPage(DeskPage):
         for doctor in self.doctors:
             if doctor.pk == key:
                 return doctor
-        raise Http404("There is no such doctor.")
+        raise Http404(gettext("There is no such doctor."))
 
     def sheets(self) -> list[Sheet]:
         """Return the sheets, none without a doctor."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 
-from appointment.desk.cards import VisitCard
+from appointment.desk.cards import STATE_WORDS, VisitCard
 from appointment.models import Appointment
 from appointment.models.event import Status
 from doctor.models import Doctor, Location, Slot, TimeOff
@@ -16,7 +17,11 @@ from doctor.models.booking_rules import places_left
 from doctor.wall_time import Span, spans_of_days
 from extensions.formats import TIME, date_text
 
-ON_PAPER = {"done": "done", "no-show": "no-show", "waiting": "arrived"}  # of the states of a card
+ON_PAPER = {  # of the states of a card
+    "done": STATE_WORDS["done"],
+    "no-show": STATE_WORDS["no-show"],
+    "waiting": pgettext_lazy("state of a visit", "arrived"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,9 @@ class Line:
         """What staff have recorded of the visit, in words."""
         if self.card is None:
             return []
-        state = ON_PAPER.get(self.card.state, "")
-        return list(filter(None, (state, "to rebook" if self.card.visit.needs_rebooking else "")))
+        state = str(ON_PAPER.get(self.card.state, ""))
+        to_rebook = gettext("to rebook") if self.card.visit.needs_rebooking else ""
+        return list(filter(None, (state, to_rebook)))
 
 
 @dataclass(frozen=True)
@@ -121,8 +127,7 @@ class DoctorsDay:
             else:
                 runs.append((slot, slot.ends_at, left))
         for slot, end, left in runs:
-            text = "free" if left == 1 else f"{left} places free at each time"
-            yield slot.location, [Line(slot.starts_at, end, text)] if left else []
+            yield slot.location, [Line(slot.starts_at, end, free_text(left))] if left else []
 
     def _leave(self, sites: Iterable[Location]) -> Iterator[tuple[int, Line]]:
         """Yield each leave of the doctor and closure of these sites, within the day there.
@@ -135,11 +140,11 @@ class DoctorsDay:
         if not ends:
             return
         for leave in leaves.overlapping(min(ends), max(ends)):
-            text = "away" if leave.doctor_id else "the site is closed"
+            text = gettext("away") if leave.doctor_id else gettext("the site is closed")
             for pk, (start, end) in spans.items():
                 first, last = max(start, leave.starts_at), min(end, leave.ends_at)
                 if first < last and leave.location_id in (None, pk):
-                    all_day = "all day" if (first, last) == (start, end) else ""
+                    all_day = gettext("all day") if (first, last) == (start, end) else ""
                     yield pk, Line(first, last, text, times=all_day)
 
     def _spans(self, sites: Iterable[Location]) -> dict[int, Span]:
@@ -147,6 +152,16 @@ class DoctorsDay:
         zones = {site.pk: site.time_zone for site in sites}
         spans = spans_of_days(self.day, self.day, zones)
         return {pk: span for span, pks in spans.items() for pk in pks}
+
+
+def free_text(left: int) -> str:
+    """Say how many places are free at each time."""
+    if left == 1:
+        return pgettext("a time", "free")
+    text = ngettext(
+        "%(number)d places free at each time", "%(number)d places free at each time", left
+    )
+    return text % {"number": left}
 
 
 def with_times(lines: list[Line], site: Location) -> list[Line]:

@@ -8,15 +8,16 @@ from typing import Any
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent
 from appointment.admin.forms import ReasonField
 from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.away import AwayParts
-from appointment.desk.away_form import CANCEL_REASONS
 from appointment.desk.away_query import MOST_VISITS, ProposedTime, Rebooking
-from appointment.desk.reasons import chosen_reason
+from appointment.desk.reasons import REBOOK_REASONS, chosen_reason
+from appointment.desk.visits import IS_CANCELED, IS_MOVED, IS_MOVED_FROM
 from appointment.models import Appointment
 from appointment.models.alternatives import propose_times
 from appointment.models.event import LIVE, Status
@@ -27,9 +28,12 @@ from extensions.rest.converters import IdConverter
 
 MOVE, CANCEL, KEEP, CALLED = "move", "cancel", "keep", "called"
 PAIR = re.compile(rf"({IdConverter.regex}):({IdConverter.regex})")
-NO_ACTION = "The form names no action."
-NOT_LISTED = "is not to be rebooked any more"
-NONE_PROPOSED = "No visit is named: no time is proposed for any."
+NO_ACTION = _("The form names no action.")
+NO_VISITS = _("These are no visits of the page.")
+NOT_LISTED = _("%(person)s is not to be rebooked any more: %(visit)s.")
+NOT_MOVED = _("%(person)s is not moved: %(visit)s.")
+NOT_CANCELED = _("%(person)s is not canceled: %(visit)s.")
+NONE_PROPOSED = _("No visit is named: no time is proposed for any.")
 
 
 class RebookParts(AwayParts):
@@ -56,7 +60,7 @@ class RebookParts(AwayParts):
         except Appointment.DoesNotExist:  # moved, canceled or kept at the same moment
             visit.reload()
             return off_the_list(visit, slot)
-        return Said(visit_sentence(visit, f"is moved from {start}"))
+        return Said(visit_sentence(visit, str(IS_MOVED_FROM), start=start))
 
     def instead(self, visits: Iterable[Appointment]) -> dict[int, str]:
         """Propose other times for these visits; map their keys to the sentence that says which.
@@ -68,9 +72,9 @@ class RebookParts(AwayParts):
         found = Rebooking(self.user, self.at)
         found.visits = list(rows)
         return {
-            row.visit.pk: f"Proposed instead: {row.times[0].label}."
+            row.visit.pk: gettext("Proposed instead: %(time)s.") % {"time": row.times[0].label}
             if row.times
-            else "No other time is free to propose."
+            else gettext("No other time is free to propose.")
             for row in found.rows
         }
 
@@ -88,7 +92,7 @@ class RebookVisit(RebookParts):
         visit = self._visit(appointment_id)
         if not visit.is_to_rebook:
             if not request.htmx:  # type: ignore[attr-defined]
-                raise Http404(NOT_LISTED)
+                raise Http404(gettext("There is no such visit."))
             return self.answer(off_the_list(visit))
         AuditEvent.objects.record("read", visit, [visit.patient] if visit.patient else [])
         found = Rebooking(self.user, self.at)
@@ -126,15 +130,16 @@ class RebookVisit(RebookParts):
 
     def _keep(self, visit: Appointment) -> Said:
         if not (reason := self.typed("reason")):
-            raise ValidationError("Say why the visit takes place all the same.")
+            raise ValidationError(gettext("Say why the visit takes place all the same."))
         if not visit.is_to_rebook:
             return off_the_list(visit)
         visit.keep(reason, by=self.user, at=self.at)
-        return Said(visit_sentence(visit, "is kept as booked"))
+        return Said(visit_sentence(visit, gettext("%(person)s is kept as booked: %(visit)s.")))
 
     def _note_call(self, visit: Appointment) -> Said:
         visit.note_call(by=self.user, at=self.at)
-        return Said(visit_sentence(visit, "was called without an answer"))
+        called = gettext("%(person)s was called without an answer: %(visit)s.")
+        return Said(visit_sentence(visit, called))
 
     def _lost(self, visit: Appointment, said: Said) -> Said:
         """Add to the refusal that the visit stays, and what is proposed instead."""
@@ -144,7 +149,7 @@ class RebookVisit(RebookParts):
         slots = Slot.objects.at_sites_of(self.user).filter(pk=self.key("slot") or 0)
         labels = [ProposedTime(s, visit).label for s in slots.select_related("doctor", "location")]
         lost = f"{labels[0]}: " if labels else ""
-        stays = visit_sentence(visit, "is not moved")
+        stays = visit_sentence(visit, str(NOT_MOVED))
         return Said(f"{lost}{said.text} {stays} {instead}", refused=True)
 
 
@@ -161,9 +166,7 @@ class RebookAll(RebookParts):
         moves = do == MOVE
         results = self._move_all() if moves else self._cancel_all()
         done = sum(not said.refused for said in results)
-        words = "moved" if moves else "canceled"
-        left = f", {len(results) - done} not" if done < len(results) else ""
-        text = f"{done} of {len(results)} visits {words}{left}." if results else NONE_PROPOSED
+        text = done_text(moves, done, len(results)) if results else str(NONE_PROPOSED)
         said = Said(text, refused=done < len(results) or not results)
         if request.htmx:  # type: ignore[attr-defined]
             return self.answer_list(said, results=results, rebooking=self.rebooking())
@@ -176,7 +179,7 @@ class RebookAll(RebookParts):
         results = {pk: self._try(self.move, visits[pk], pairs[pk]) for pk in pairs if pk in visits}
         instead = self.instead(visits[pk] for pk, said in results.items() if said.refused)
         for pk, sentence in instead.items():
-            stays = visit_sentence(visits[pk], "is not moved")
+            stays = visit_sentence(visits[pk], str(NOT_MOVED))
             results[pk] = Said(f"{stays} {results[pk].text} {sentence}", refused=True)
         return [*results.values(), *self._off_the_list(pairs, visits)]
 
@@ -187,7 +190,7 @@ class RebookAll(RebookParts):
         results = {pk: self._try(self._cancel, visits[pk]) for pk in pks if pk in visits}
         refused = [pk for pk, said in results.items() if said.refused]
         for pk, visit in self.known().in_bulk(refused).items():
-            stays = f"{visit_sentence(visit, 'is not canceled')} {results[pk].text}"
+            stays = f"{visit_sentence(visit, str(NOT_CANCELED))} {results[pk].text}"
             results[pk] = Said(stays, True) if visit.is_to_rebook else off_the_list(visit)
         return [*results.values(), *self._off_the_list(dict.fromkeys(pks), visits)]
 
@@ -197,9 +200,9 @@ class RebookAll(RebookParts):
         return said
 
     def _cancel(self, visit: Appointment) -> Said:
-        reason = chosen_reason(self.request.POST, CANCEL_REASONS)
+        reason = chosen_reason(self.request.POST, REBOOK_REASONS)
         visit.cancel(by=self.user, reason=reason, at=self.at, listed=True)
-        return Said(visit_sentence(visit, "is canceled"))
+        return Said(visit_sentence(visit, str(IS_CANCELED)))
 
     def _off_the_list(self, slots: dict[int, Any], listed: dict[int, Any]) -> list[Said]:
         """Return the lines about visits that were dealt with meanwhile: at another desk, or here.
@@ -209,25 +212,40 @@ class RebookAll(RebookParts):
         known = self.known().in_bulk([pk for pk in slots if pk not in listed])
         lines = [off_the_list(visit, slots[pk]) for pk, visit in known.items()]
         gone = len(slots) - len(listed) - len(known)
-        text = f"{gone} visit{pluralize(gone)} not there any more."
+        text = ngettext(
+            "%(number)d visit not there any more.", "%(number)d visits not there any more.", gone
+        ) % {"number": gone}
         return [*lines, Said(text, refused=True)] if gone else lines
 
     def _pairs(self) -> dict[int, int]:
         """Return the slot for each visit, as the page has shown them; raises BadRequest."""
         found = [PAIR.fullmatch(pair) for pair in self._words("firsts")]
         if None in found or len(found) > MOST_VISITS:
-            raise BadRequest("These are no visits of the page.")
+            raise BadRequest(NO_VISITS)
         return {int(pair[1]): int(pair[2]) for pair in found if pair}
 
     def _keys(self) -> list[int]:
         """Return the keys of the visits that the page has shown; raises BadRequest."""
         keys = self._words("visits")
         if len(keys) > MOST_VISITS or not all(re.fullmatch(IdConverter.regex, key) for key in keys):
-            raise BadRequest("These are no visits of the page.")
+            raise BadRequest(NO_VISITS)
         return [int(key) for key in dict.fromkeys(keys)]
 
     def _words(self, name: str) -> list[str]:
         return " ".join(self.request.POST.getlist(name)).split()
+
+
+def done_text(moves: bool, done: int, tried: int) -> str:
+    """Return the sentence that says how many of the visits were moved or canceled."""
+    if moves and done < tried:
+        text = gettext("%(done)d of %(tried)d visits moved, %(left)d not.")
+    elif moves:
+        text = gettext("%(done)d of %(tried)d visits moved.")
+    elif done < tried:
+        text = gettext("%(done)d of %(tried)d visits canceled, %(left)d not.")
+    else:
+        text = gettext("%(done)d of %(tried)d visits canceled.")
+    return text % {"done": done, "tried": tried, "left": tried - done}
 
 
 def off_the_list(visit: Appointment, slot: int | None = None) -> Said:
@@ -236,7 +254,8 @@ def off_the_list(visit: Appointment, slot: int | None = None) -> Said:
     A visit that is in this slot has been moved by the first of two clicks.
     """
     if visit.status == LIVE and visit.moved and visit.slot_id == slot:
-        return Said(visit_sentence(visit, "is moved"))
+        return Said(visit_sentence(visit, str(IS_MOVED)))
     if visit.status == Status.CANCELED:
-        return Said(visit_sentence(visit, "is canceled already"), refused=True)
-    return Said(visit_sentence(visit, NOT_LISTED), refused=True)
+        canceled = gettext("%(person)s is canceled already: %(visit)s.")
+        return Said(visit_sentence(visit, canceled), refused=True)
+    return Said(visit_sentence(visit, str(NOT_LISTED)), refused=True)

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from appointment.admin.forms import ReasonField
 from appointment.desk.access import CHANGE_VISITS
@@ -14,7 +16,12 @@ from appointment.desk.answers import Said, visit_sentence
 from appointment.desk.cards import VisitCard
 from appointment.desk.moving import FreeTimes
 from appointment.desk.panels import VisitPanel, visit_line
-from appointment.desk.reasons import chosen_reason
+from appointment.desk.reasons import (
+    CANCEL_REASONS,
+    TAKEN_BACK,
+    choices_of,
+    chosen_reason,
+)
 from appointment.exceptions import CancelDeadlinePassed, NotCancelable, NothingToUndo
 from appointment.models import Appointment
 from appointment.models.event import Status
@@ -23,8 +30,6 @@ from doctor.models import Slot
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 
-BOOKED_BY_MISTAKE = "Booked by mistake"
-CANCEL_REASONS = ("Patient asked", "Doctor ill", BOOKED_BY_MISTAKE, "Other")
 # Staff set these aside with a reason. NotCancelable: of a visit that has begun.
 WAIVED_WITH_A_REASON = (
     SlotInPast,
@@ -34,19 +39,26 @@ WAIVED_WITH_A_REASON = (
     CancelDeadlinePassed,
     NotCancelable,
 )
-BEGUN = "The visit has begun."
-TOO_LATE = "The site's deadline to cancel or move has passed."
-TAKEN_BACK = "The cancelation was taken back at the desk."
+BEGUN = _("The visit has begun.")
+TOO_LATE = _("The site's deadline to cancel or move has passed.")
+IS_MOVED = _("%(person)s is moved: %(visit)s.")
+IS_MOVED_FROM = _("%(person)s is moved from %(start)s: %(visit)s.")
+IS_CANCELED = _("%(person)s is canceled: %(visit)s.")
+WAS_CANCELED = _("%(person)s was already canceled: %(visit)s.")
+# What the panel asks where a reason is needed: the label of the field, and the button.
+CANCEL_ANYWAY = _("Cancel anyway because"), pgettext_lazy("button", "Cancel")
+MOVE_ANYWAY = _("Move anyway because"), pgettext_lazy("button", "Move")
+UNDO_ANYWAY = _("Undo anyway because"), pgettext_lazy("button", "Undo")
 
 
 class VisitAction(VisitPanel):
-    """An action by one click. `verb`: the name of the method. `done`: what the sentence says.
+    """An action by one click. `verb`: the name of the method. `done`: the sentence of the answer.
 
     A second click finds the visit in one of the states `after`, and is answered as the first.
     """
 
     verb: ClassVar[str] = ""
-    done: ClassVar[str] = ""
+    done: ClassVar[Any] = ""
     after: ClassVar[tuple[str, ...]] = ()
 
     def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
@@ -63,25 +75,28 @@ class VisitAction(VisitPanel):
 
     def said(self, visit: Appointment) -> Said:
         """Return the sentence, with the way back."""
-        return Said(visit_sentence(visit, self.done), undo=undo_url(visit))
+        return Said(visit_sentence(visit, str(self.done)), undo=undo_url(visit))
 
 
 class CheckIn(VisitAction):
     """Record that the patient has come."""
 
-    verb, done, after = "check_in", "is checked in", ("waiting",)
+    verb, after = "check_in", ("waiting",)
+    done = _("%(person)s is checked in: %(visit)s.")
 
 
 class Complete(VisitAction):
     """Record that the visit took place."""
 
-    verb, done, after = "complete", "is done", ("done",)
+    verb, after = "complete", ("done",)
+    done = _("%(person)s is done: %(visit)s.")
 
 
 class NoShow(VisitAction):
     """Record that the patient did not come."""
 
-    verb, done, after = "mark_no_show", "is marked as a no-show", ("no-show",)
+    verb, after = "mark_no_show", ("no-show",)
+    done = _("%(person)s is marked as a no-show: %(visit)s.")
 
 
 class AskingPanel(VisitPanel):
@@ -97,11 +112,11 @@ class AskingPanel(VisitPanel):
         return ReasonField().clean(self.request.POST.get("override_reason", ""))
 
     def attempt_or_ask(
-        self, act: Callable[[Appointment], Said], visit: Appointment, words: str, **fields: Any
+        self, act: Callable[[Appointment], Said], visit: Appointment, words: Any, **fields: Any
     ) -> HttpResponse:
         """Call the verb on the visit; where it needs a reason, ask for it in the panel.
 
-        `words`: of the button, such as "Move". `fields`: what the form sends again.
+        `words`: of the field and the button, as MOVE_ANYWAY. `fields`: what the form sends again.
         """
         waivable = False
 
@@ -115,7 +130,9 @@ class AskingPanel(VisitPanel):
 
         said = self.attempt(verb, visit)
         if said.refused and waivable and not self.request.POST.get("override_reason"):
-            return self.answer_panel(said, "desk/anyway.html", words=words, fields=fields)
+            label, button = words
+            asked = {"label": label, "button": button, "fields": fields}
+            return self.answer_panel(said, "desk/anyway.html", **asked)
         return self.answer_panel(said, **self.after(said))
 
     def after(self, said: Said) -> dict[str, Any]:
@@ -138,7 +155,7 @@ class Undo(AskingPanel):
     def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Take it back and say how the visit stands now."""
         visit = self.visit(appointment_id)
-        return self.attempt_or_ask(self.act, visit, "Undo", of=self.of)
+        return self.attempt_or_ask(self.act, visit, UNDO_ANYWAY, of=self.of)
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence. A second click is answered as the first."""
@@ -151,7 +168,7 @@ class Undo(AskingPanel):
             if not visit.events.was_undone(self.of):
                 raise
         visit.reload()
-        return Said(visit_sentence(visit, f"is {VisitCard(visit, self.at).stands} again"))
+        return Said(visit_sentence(visit, VisitCard(visit, self.at).stands_again))
 
 
 class Cancel(AskingPanel):
@@ -163,24 +180,24 @@ class Cancel(AskingPanel):
         """Show the reasons."""
         visit = self.visit(appointment_id)
         why = BEGUN if needs_a_reason(visit, self.at) == BEGUN else ""
-        line = visit_line(visit)
-        return self.panel(visit.patient, visit=visit, line=line, reasons=CANCEL_REASONS, why=why)
+        shown = {"line": visit_line(visit), "reasons": choices_of(CANCEL_REASONS), "why": why}
+        return self.panel(visit.patient, visit=visit, **shown)
 
     def post(self, request: HttpRequest, appointment_id: int) -> HttpResponse:
         """Cancel the visit."""
         reason = request.POST.get("reason", "")
         fields = {"reason": reason, "detail": request.POST.get("detail", "")}
-        return self.attempt_or_ask(self.act, self.visit(appointment_id), "Cancel", **fields)
+        return self.attempt_or_ask(self.act, self.visit(appointment_id), CANCEL_ANYWAY, **fields)
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence."""
         reason = chosen_reason(self.request.POST, CANCEL_REASONS)
         if visit.status == Status.CANCELED:  # a second click is answered as the first
-            done = "is" if visit.cancel_reason == reason else "was already"
-            return Said(visit_sentence(visit, f"{done} canceled"), undo=undo_url(visit))
+            done = IS_CANCELED if visit.cancel_reason == reason else WAS_CANCELED
+            return Said(visit_sentence(visit, str(done)), undo=undo_url(visit))
         override = self.override() or self._past_deadline(visit, reason)
         visit.cancel(by=self.user, reason=reason, at=self.at, override_reason=override)
-        return Said(visit_sentence(visit, "is canceled"), undo=undo_url(visit))
+        return Said(visit_sentence(visit, str(IS_CANCELED)), undo=undo_url(visit))
 
     def _past_deadline(self, visit: Appointment, reason: str) -> str:
         """Return the reason if only the deadline of the site is in the way: it sets that aside."""
@@ -205,23 +222,23 @@ class Move(AskingPanel):
         """Move the visit to the chosen time."""
         self.moved = self.visit(appointment_id)
         fields = {name: self.key(name) or "" for name in ("slot", "was")}
-        return self.attempt_or_ask(self.act, self.moved, "Move", **fields)
+        return self.attempt_or_ask(self.act, self.moved, MOVE_ANYWAY, **fields)
 
     def act(self, visit: Appointment) -> Said:
         """Call the verb; returns the sentence, with the way back if the old time can be booked."""
         slot, was = self.key("slot") or 0, self.key("was")
         if visit.slot_id == slot and visit.moved:  # a second click is answered as the first
-            return Said(visit_sentence(visit, "is moved"))
+            return Said(visit_sentence(visit, str(IS_MOVED)))
         old, zone = visit.slot_id, visit.location.zone
         start = instant_text(visit.starts_at, zone)
         override = self.override()
         visit.reschedule(to=slot, by=self.user, at=self.at, override_reason=override)
         if was not in {None, visit.events.latest("pk").from_slot}:
-            raise ValidationError("Another user has moved this visit meanwhile.")
+            raise ValidationError(gettext("Another user has moved this visit meanwhile."))
         free = Slot.objects.of_key(old).bookable(self.at).exists()
         query = f"?slot={old}&was={slot}" if free else ""
         back = query and reverse("desk:visit-move", args=[visit.pk]) + query
-        return Said(visit_sentence(visit, f"is moved from {start}"), undo=back)
+        return Said(visit_sentence(visit, str(IS_MOVED_FROM), start=start), undo=back)
 
     def after(self, said: Said) -> dict[str, Any]:
         """Show the free times as they are now, if the time was not to be had."""
@@ -254,7 +271,7 @@ def _is_waivable(refusal: DomainError, visit: Appointment) -> bool:
     return Appointment.objects.filter(pk=visit.pk, status=Status.SCHEDULED).exists()
 
 
-def needs_a_reason(visit: Appointment, at: Any) -> str:
+def needs_a_reason(visit: Appointment, at: Any) -> Any:
     """Return why staff need a reason to cancel or move the visit; "" if they need none."""
     try:
         visit.refuse_change(at)

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.context import ADMIN, current_context
 from patient.models import Patient, last_name_is
 
 ADD_APPOINTMENT = "appointment.add_appointment"
 CHANGE_PERMISSION = "appointment.change_appointment"
-STAFF_ONLY = "Only staff with the permission, at their own sites, may set a rule aside."
+STAFF_ONLY = _("Only staff with the permission, at their own sites, may set a rule aside.")
 
 
 def acts_as_staff(

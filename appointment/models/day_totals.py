@@ -15,9 +15,10 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import Avg, Case, Count, Exists, F, IntegerField, OuterRef, Q, Sum, When
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
 
-from appointment.models.appointment import HOLDING_STATUSES, Appointment
-from appointment.models.event import Status
+from appointment.models.appointment import Appointment
+from appointment.models.event import HOLDING_STATUSES, Status
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.models.site_staff import SiteQuerySet
 
@@ -138,7 +139,7 @@ class StaleDay(models.Model):
                 fields=["date", "change"],
                 name="appointment_staleday_once_a_change",
                 violation_error_code="unique",
-                violation_error_message="The change of this day is noted already.",
+                violation_error_message=_("The change of this day is noted already."),
             ),
         )
 
@@ -153,7 +154,7 @@ class DayTotals(models.Model):
     who deletes a doctor deletes the slots before, which makes these days stale.
     """
 
-    date = models.DateField(help_text="At the location.")
+    date = models.DateField(help_text=_("At the location."))
     doctor = models.ForeignKey(
         Doctor, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
@@ -178,7 +179,7 @@ class DayTotals(models.Model):
                 fields=["date", "doctor", "location"],
                 name="appointment_daytotals_once_a_day",
                 violation_error_code="unique",
-                violation_error_message="This day of the doctor is summed already.",
+                violation_error_message=_("This day of the doctor is summed already."),
             ),
         )
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from doctor.models import Doctor, Location
 from patient.models import Patient
@@ -41,7 +42,7 @@ class DeclinedSlot(models.Model):
                 fields=["patient", "doctor", "starts_at"],
                 name="appointment_declined_once_per_patient_and_time",
                 violation_error_code="already_declined",
-                violation_error_message="The patient has declined this time already.",
+                violation_error_message=_("The patient has declined this time already."),
             ),
         )
 

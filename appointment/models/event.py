@@ -5,6 +5,8 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.fields import name_that_day
 from doctor.models.site_staff import SiteQuerySet
@@ -15,13 +17,14 @@ from extensions.formats import instant_text
 class Status(models.TextChoices):
     """The status of an appointment; scheduled ones are called live."""
 
-    SCHEDULED = "scheduled"
-    COMPLETED = "completed"
-    CANCELED = "canceled"
-    NO_SHOW = "no_show", "No-show"
+    SCHEDULED = "scheduled", _("Scheduled")
+    COMPLETED = "completed", _("Completed")
+    CANCELED = "canceled", _("Canceled")
+    NO_SHOW = "no_show", _("No-show")
 
 
 LIVE = Status.SCHEDULED
+HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 
 
 class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):
@@ -60,17 +63,17 @@ class AppointmentEvent(InsertOnlyModel):
     class Kind(models.TextChoices):
         """The verb that left the event."""
 
-        BOOKED = "booked"
-        AMENDED = "amended"
-        CANCELED = "canceled"
-        COMPLETED = "completed"
-        NO_SHOW = "no_show", "No-show"
-        RESCHEDULED = "rescheduled"
-        CHECKED_IN = "checked_in", "Checked in"
-        ZONE_CHANGED = "zone_changed", "Clocks changed"
-        UNDONE = "undone"
-        KEPT = "kept", "Kept as booked"
-        CALLED = "called", "Called, no answer"
+        BOOKED = "booked", _("Booked")
+        AMENDED = "amended", _("Amended")
+        CANCELED = "canceled", _("Canceled")
+        COMPLETED = "completed", _("Completed")
+        NO_SHOW = "no_show", _("No-show")
+        RESCHEDULED = "rescheduled", _("Rescheduled")
+        CHECKED_IN = "checked_in", _("Checked in")
+        ZONE_CHANGED = "zone_changed", _("Clocks changed")
+        UNDONE = "undone", _("Undone")
+        KEPT = "kept", _("Kept as booked")
+        CALLED = "called", _("Called, no answer")
 
     BY_PATIENTS = (Kind.BOOKED, Kind.CANCELED, Kind.RESCHEDULED)  # the others are for staff
     UNDOABLE = (Kind.CHECKED_IN, Kind.COMPLETED, Kind.NO_SHOW, Kind.CANCELED)
@@ -78,57 +81,62 @@ class AppointmentEvent(InsertOnlyModel):
     class Role(models.TextChoices):
         """The role in which the actor acted; `system` where no user did."""
 
-        PATIENT = "patient"
-        STAFF = "staff"
-        DOCTOR = "doctor"
-        SYSTEM = "system"
+        PATIENT = "patient", _("Patient")
+        STAFF = "staff", _("Staff")
+        DOCTOR = "doctor", _("Doctor")
+        SYSTEM = "system", _("System")
 
     appointment = models.ForeignKey(
-        "appointment.Appointment", models.CASCADE, related_name="events", verbose_name="visit"
+        "appointment.Appointment", models.CASCADE, related_name="events", verbose_name=_("visit")
     )
-    kind = models.CharField(max_length=12, choices=Kind)
-    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    at = models.DateTimeField(pgettext_lazy("an event", "at"), default=timezone.now)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,  # the event keeps the key of a deleted account
         null=True,
         db_constraint=False,
         related_name="+",
+        verbose_name=_("actor"),
     )
     actor_name = name_that_day()
-    by = models.CharField(max_length=7, choices=Role, default=Role.SYSTEM)
-    from_status = models.CharField(max_length=9, choices=Status, blank=True)
-    to_status = models.CharField(max_length=9, choices=Status)
+    by = models.CharField(_("by"), max_length=7, choices=Role, default=Role.SYSTEM)
+    from_status = models.CharField(_("from status"), max_length=9, choices=Status, blank=True)
+    to_status = models.CharField(_("to status"), max_length=9, choices=Status)
     undoes = models.CharField(
+        _("undoes"),
         max_length=11,
         choices=[(kind.value, kind.label) for kind in UNDOABLE],
         blank=True,
         default="",
         db_default="",
-        help_text="What an event of the kind `undone` took back.",
+        help_text=_("What an event of the kind `undone` took back."),
     )
-    from_slot = models.BigIntegerField(null=True, help_text="Key of the slot it was moved from.")
-    to_slot = models.BigIntegerField(null=True, help_text="Key of the slot it was moved to.")
-    detail = models.CharField(max_length=500, blank=True)
+    from_slot = models.BigIntegerField(null=True, help_text=_("Key of the slot it was moved from."))
+    to_slot = models.BigIntegerField(null=True, help_text=_("Key of the slot it was moved to."))
+    detail = models.CharField(_("detail"), max_length=500, blank=True)
     override_reason = models.CharField(
-        "anyway because",
+        _("anyway because"),
         max_length=500,
         blank=True,
-        help_text="Why staff set a rule of the location aside.",
+        help_text=_("Why staff set a rule of the location aside."),
     )
     after_deadline = models.BooleanField(
+        _("after deadline"),
         default=False,
         db_default=False,
-        help_text="Canceled or moved when the location's deadline for it had passed. Kept when the "
-        "person is erased.",
+        help_text=_(
+            "Canceled or moved when the location's deadline for it had passed. Kept when the "
+            "person is erased."
+        ),
     )
 
     objects = AppointmentEventQuerySet.as_manager()
 
     class Meta:
         ordering = ("at", "pk")
-        verbose_name = "event of a visit"
-        verbose_name_plural = "events of visits"
+        verbose_name = _("event of a visit")
+        verbose_name_plural = _("events of visits")
         indexes = (models.Index(fields=["-at", "-id"], name="appointment_event_at"),)
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from appointment.exceptions import IdempotencyKeyReused
@@ -123,7 +124,7 @@ class IdempotencyKey(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
     )
     key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    fingerprint = models.CharField(max_length=64, help_text=_("SHA-256 of method, path and body."))
     created_at = models.DateTimeField(default=timezone.now)
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
@@ -133,7 +134,7 @@ class IdempotencyKey(models.Model):
         on_delete=models.CASCADE,
         null=True,
         related_name="+",
-        help_text="Of whom the answer tells: erased with the person.",
+        help_text=_("Of whom the answer tells: erased with the person."),
     )
 
     objects = IdempotencyKeyQuerySet.as_manager()
@@ -145,7 +146,7 @@ class IdempotencyKey(models.Model):
                 fields=["user", "key"],
                 name="appointment_idempotency_one_per_user_and_key",
                 violation_error_code="idempotency_key_reused",
-                violation_error_message="The key has been used already.",
+                violation_error_message=_("The key has been used already."),
             ),
         )
 

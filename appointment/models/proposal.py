@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from appointment.models.appointment import Appointment
 
@@ -86,12 +87,12 @@ class Proposal(models.Model):
     visit takes no statement more.
     """
 
-    visit = models.BigIntegerField(help_text="Key of the visit.")
-    slot = models.BigIntegerField(help_text="Key of the slot.")
+    visit = models.BigIntegerField(help_text=_("Key of the visit."))
+    slot = models.BigIntegerField(help_text=_("Key of the slot."))
     number = models.PositiveSmallIntegerField(
-        help_text="Numbers the proposals of one slot, which may have several places."
+        help_text=_("Numbers the proposals of one slot, which may have several places.")
     )
-    rank = models.PositiveSmallIntegerField(help_text="0 is the best time of the visit.")
+    rank = models.PositiveSmallIntegerField(help_text=_("0 is the best time of the visit."))
     until = models.DateTimeField(db_index=True)
 
     objects = ProposalQuerySet.as_manager()
@@ -104,13 +105,13 @@ class Proposal(models.Model):
                 fields=["visit", "slot"],
                 name="appointment_proposal_once_per_visit_and_slot",
                 violation_error_code="proposed",
-                violation_error_message="This time is proposed for the visit already.",
+                violation_error_message=_("This time is proposed for the visit already."),
             ),
             models.UniqueConstraint(
                 fields=["slot", "number"],
                 name="appointment_proposal_once_per_place",
                 violation_error_code="proposed",
-                violation_error_message="This time is proposed for another visit already.",
+                violation_error_message=_("This time is proposed for another visit already."),
             ),
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 
@@ -47,8 +48,8 @@ class StagedImport(models.Model):
     """A file that a user has sent and not yet confirmed: of one user, for an hour."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    kind = models.CharField(max_length=20, help_text="What the file has, such as patients.")
-    content = models.BinaryField(help_text="The file, compressed.")
+    kind = models.CharField(max_length=20, help_text=_("What the file has, such as patients."))
+    content = models.BinaryField(help_text=_("The file, compressed."))
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = StagedImportQuerySet.as_manager()

@@ -13,6 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, When
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from appointment.exceptions import AlreadyWaiting, NoOpenOffer, PlaceAvailable, TooManyEntries
@@ -38,7 +40,7 @@ CHANGE_ENTRY = "appointment.change_waitlistentry"
 DELETE_ENTRY = "appointment.delete_waitlistentry"
 VIEW_ENTRY = "appointment.view_waitlistentry"
 MAX_ENTRIES = 10  # in line, of one account or of a patient without one
-NOTHING_EARLIER = (
+NOTHING_EARLIER = _(
     "The patient can no longer move this visit, so the patient cannot wait for an earlier time. "
     "Staff can move the visit itself, with a reason (override reason)."
 )
@@ -153,7 +155,11 @@ class WaitlistEntry(models.Model):
     """A patient waits for a doctor or a specialty, from one date to another."""
 
     patient = models.ForeignKey(
-        Patient, on_delete=models.PROTECT, related_name="waitlist_entries", db_index=False
+        Patient,
+        on_delete=models.PROTECT,
+        related_name="waitlist_entries",
+        db_index=False,
+        verbose_name=_("patient"),
     )
     doctor = models.ForeignKey(
         Doctor,
@@ -162,6 +168,7 @@ class WaitlistEntry(models.Model):
         blank=True,
         related_name="waitlist_entries",
         db_index=False,
+        verbose_name=_("doctor"),
     )
     specialty = models.ForeignKey(
         Specialty,
@@ -170,6 +177,7 @@ class WaitlistEntry(models.Model):
         blank=True,
         related_name="waitlist_entries",
         db_index=False,
+        verbose_name=_("specialty"),
     )
     replaces = models.ForeignKey(
         Appointment,
@@ -179,31 +187,43 @@ class WaitlistEntry(models.Model):
         db_constraint=False,  # the previous release deletes visits without knowing this column
         db_index=False,
         related_name="replacing_entries",
-        help_text="A visit of the patient: accepting an offer moves it. Only earlier times fit.",
+        help_text=_("A visit of the patient: accepting an offer moves it. Only earlier times fit."),
+        verbose_name=_("replaces"),
     )
-    first_date = models.DateField(help_text="At the location of the visit.")
-    last_date = models.DateField(help_text="At the location of the visit.")
+    first_date = models.DateField(_("first date"), help_text=_("At the location of the visit."))
+    last_date = models.DateField(_("last date"), help_text=_("At the location of the visit."))
     weekday_bits = models.PositiveSmallIntegerField(
-        default=0, help_text="Bit n is weekday n, 0 is Monday; no bit is any day."
+        _("weekday bits"),
+        default=0,
+        help_text=_("Bit n is weekday n, 0 is Monday; no bit is any day."),
     )
     start_time = models.TimeField(
-        null=True, blank=True, help_text="Not earlier, on the clocks of the location."
-    )
-    end_time = models.TimeField(
+        _("start time"),
         null=True,
         blank=True,
-        help_text="Latest end, on the clocks of the location; 00:00 is midnight after that day.",
+        help_text=_("Not earlier, on the clocks of the location."),
+    )
+    end_time = models.TimeField(
+        _("end time"),
+        null=True,
+        blank=True,
+        help_text=_("Latest end, on the clocks of the location; 00:00 is midnight after that day."),
     )
     status = models.CharField(
-        max_length=8, choices=WaitlistStatus, default=WaitlistStatus.WAITING, editable=False
+        _("status"),
+        max_length=8,
+        choices=WaitlistStatus,
+        default=WaitlistStatus.WAITING,
+        editable=False,
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     objects = WaitlistEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)
-        verbose_name_plural = "waitlist entries"
+        verbose_name = _("waitlist entry")
+        verbose_name_plural = _("waitlist entries")
         indexes = (
             models.Index(
                 fields=["doctor", "id"],
@@ -228,13 +248,13 @@ class WaitlistEntry(models.Model):
                 | Q(doctor__isnull=True, specialty__isnull=False),
                 name="appointment_waitlist_doctor_or_specialty",
                 violation_error_code="doctor_or_specialty",
-                violation_error_message="Give either a doctor or a specialty.",
+                violation_error_message=_("Give either a doctor or a specialty."),
             ),
             models.CheckConstraint(
                 condition=Q(last_date__gte=F("first_date")),
                 name="appointment_waitlist_dates",
                 violation_error_code="date_range",
-                violation_error_message="The last date is before the first.",
+                violation_error_message=_("The last date is before the first."),
             ),
             models.CheckConstraint(
                 condition=Q(start_time__isnull=True)
@@ -243,24 +263,24 @@ class WaitlistEntry(models.Model):
                 | Q(end_time=MIDNIGHT),
                 name="appointment_waitlist_times",
                 violation_error_code="end_before_start",
-                violation_error_message="The hours end after they start.",
+                violation_error_message=_("The hours end after they start."),
             ),
             models.CheckConstraint(
                 condition=Q(weekday_bits__gte=0, weekday_bits__lte=127),
                 name="appointment_waitlist_weekdays",
                 violation_error_code="weekday_range",
-                violation_error_message="A weekday is 0 (Monday) to 6 (Sunday).",
+                violation_error_message=_("A weekday is 0 (Monday) to 6 (Sunday)."),
             ),
             models.CheckConstraint(
                 condition=Q(status__in=WaitlistStatus.values),
                 name="appointment_waitlist_status_known",
                 violation_error_code="status",
-                violation_error_message="The status is none of those there are.",
+                violation_error_message=_("The status is none of those there are."),
             ),
         )
 
     def __str__(self) -> str:
-        return f"Entry {self.pk}"  # no name: the admin logs it
+        return gettext("Entry %(number)s") % {"number": self.pk}  # no name: the admin logs it
 
     # --- Verbs ---
 
@@ -383,12 +403,16 @@ class WaitlistEntry(models.Model):
     def _validate(self, today: date) -> None:
         """Raise ValidationError for a wish that cannot come true: no such day, no such doctor."""
         if self.last_date < today:
-            raise ValidationError({"to": ValidationError("These days are over.", "date_range")})
+            raise ValidationError(
+                {"to": ValidationError(gettext("These days are over."), "date_range")}
+            )
         if not WaitlistCriteria.of(self).has_day(today):
-            none = ValidationError("None of these weekdays lies between the dates.", "date_range")
+            none = ValidationError(
+                gettext("None of these weekdays lies between the dates."), "date_range"
+            )
             raise ValidationError({"weekdays": none})
         if self.doctor and not self.doctor.is_active:
-            left = ValidationError("This doctor sees no patients any more.", "inactive")
+            left = ValidationError(gettext("This doctor sees no patients any more."), "inactive")
             raise ValidationError({"doctor": left})
 
     def _refuse_repetition(self, today: date) -> None:
@@ -420,7 +444,9 @@ class WaitlistEntry(models.Model):
         if self.specialty_id:
             name, doctors = "specialty", here.filter(specialties=self.specialty_id)
         if not doctors.exists():
-            absent = ValidationError("No doctor at your sites matches this.", "does_not_exist")
+            absent = ValidationError(
+                gettext("No doctor at your sites matches this."), "does_not_exist"
+            )
             raise ValidationError({name: absent})
 
     def _lock_replaced(self, user: User | None, at: datetime) -> None:
@@ -435,10 +461,12 @@ class WaitlistEntry(models.Model):
         if visit is None or not (user is None or self._may_name(visit, user)):
             raise Appointment.DoesNotExist
         if visit.patient_id != self.patient_id:
-            other = ValidationError("This visit belongs to another patient.", "not_theirs")
+            other = ValidationError(gettext("This visit belongs to another patient."), "not_theirs")
             raise ValidationError({"replaces": other})
         if visit.status != LIVE or visit.starts_at <= at:
-            over = ValidationError("This visit has begun or is not scheduled.", "not_ahead")
+            over = ValidationError(
+                gettext("This visit has begun or is not scheduled."), "not_ahead"
+            )
             raise ValidationError({"replaces": over})
         try:
             visit.refuse_change(at, as_patient=True)

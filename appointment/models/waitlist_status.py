@@ -1,6 +1,7 @@
 """The statuses of a waitlist entry."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class WaitlistStatus(models.TextChoices):
@@ -10,11 +11,11 @@ class WaitlistStatus(models.TextChoices):
     `declined`: it is reserved for an entry that staff take off the waitlist.
     """
 
-    WAITING = "waiting"
-    OFFERED = "offered"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    EXPIRED = "expired"
+    WAITING = "waiting", _("Waiting")
+    OFFERED = "offered", _("Offered")
+    ACCEPTED = "accepted", _("Accepted")
+    DECLINED = "declined", _("Declined")
+    EXPIRED = "expired", _("Expired")
 
 
 IN_LINE = (WaitlistStatus.WAITING, WaitlistStatus.OFFERED)

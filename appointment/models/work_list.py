@@ -3,6 +3,8 @@
 from typing import Any, ClassVar
 
 from django.db.models import Case, Exists, OuterRef, Value, When
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from appointment.models.appointment import Appointment, AppointmentQuerySet
 from doctor.models import TimeOff
@@ -12,18 +14,18 @@ class WorkListQuerySet(AppointmentQuerySet):
     """Scopes of appointments, and `with_cause` for the pages of the work list."""
 
     def with_cause(self) -> "WorkListQuerySet":
-        """Add `cause`: in words, why the visit cannot take place as booked."""
+        """Add `cause`: why the visit cannot take place as booked, in the language in use."""
         overlapping = TimeOff.objects.filter(
             starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at")
         )
         away = Exists(overlapping.filter(doctor=OuterRef("doctor")))
         closed = Exists(overlapping.filter(location=OuterRef("location")))
         causes = (
-            When(doctor__is_active=False, then=Value("the doctor has left")),
-            When(away, then=Value("the doctor is away")),
-            When(closed, then=Value("the location is closed")),
+            When(doctor__is_active=False, then=Value(gettext("the doctor has left"))),
+            When(away, then=Value(gettext("the doctor is away"))),
+            When(closed, then=Value(gettext("the location is closed"))),
         )
-        return self.annotate(cause=Case(*causes, default=Value("the hours have changed")))
+        return self.annotate(cause=Case(*causes, default=Value(gettext("the hours have changed"))))
 
 
 class WorkListItem(Appointment):
@@ -37,5 +39,5 @@ class WorkListItem(Appointment):
     class Meta:
         proxy = True
         default_permissions = ("view", "change")
-        verbose_name = "visit to rebook"
-        verbose_name_plural = "visits to rebook"
+        verbose_name = _("visit to rebook")
+        verbose_name_plural = _("visits to rebook")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import (
     OpenApiExample,
     extend_schema_field,
@@ -219,7 +220,7 @@ class BookingSerializer(OverridingSerializer):
         """Raise ValidationError unless exactly one of slot and session is given."""
         if ("slot_id" in attrs) == ("schedule_id" in attrs):
             raise serializers.ValidationError(
-                "Give either slot_id or schedule_id.", code="slot_or_schedule"
+                gettext("Give either slot_id or schedule_id."), code="slot_or_schedule"
             )
         return attrs
 

@@ -3,12 +3,14 @@
 import datetime
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from appointment.models import Appointment
 from doctor.models.booking_rules import REASONS
 from doctor.serializers import SLOT, SlotSerializer
+from extensions.error_params import Code
 from extensions.rest.fields import QueryBooleanField
 from extensions.rest.serializers import Serializer
 
@@ -48,9 +50,11 @@ class SlotsQuerySerializer(Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Raise ValidationError for `date` with `from` or `to`, `appointment` without `explain`."""
         if "date" in attrs and ("from" in attrs or "to" in attrs):
-            raise serializers.ValidationError({"date": "Give one date, or from and to."})
+            raise serializers.ValidationError({"date": gettext("Give one date, or from and to.")})
         if "appointment" in attrs and not attrs["explain"]:
-            raise serializers.ValidationError({"appointment": "Give explain=true with it."})
+            raise serializers.ValidationError(
+                {"appointment": gettext("Give explain=true with it.")}
+            )
         return attrs
 
     def visit(self, user: Any) -> Appointment | None:
@@ -66,7 +70,9 @@ class SlotsQuerySerializer(Serializer):
         visits = visits.changeable_by(user) if user.is_authenticated else visits.none()
         visit: Appointment = visits.get(pk=query["appointment"])
         if query.get("patient") not in (None, visit.patient_id):
-            raise serializers.ValidationError({"patient": "The visit belongs to another patient."})
+            raise serializers.ValidationError(
+                {"patient": gettext("The visit belongs to another patient.")}
+            )
         return visit
 
     @property
@@ -84,8 +90,9 @@ class SlotsQuerySerializer(Serializer):
         default = min(datetime.timedelta(days=DEFAULT_DAYS - 1), datetime.date.max - first)
         last = query.get("date") or query.get("to") or first + default
         if not 0 <= (last - first).days <= MAX_DAYS_AFTER_FIRST:
-            limit = f"Use a date from the first date to {MAX_DAYS_AFTER_FIRST} days after it."
-            raise serializers.ValidationError({"to": limit})
+            named = {"days": MAX_DAYS_AFTER_FIRST}
+            limit = gettext("Use a date from the first date to %(days)s days after it.") % named
+            raise serializers.ValidationError({"to": limit}, Code("invalid", **named))
         return first, last
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -178,13 +179,15 @@ class WaitlistJoinSerializer(FromDateMixin, Serializer):
         attrs["weekday_bits"] = attrs.get("weekday_bits") or 0
         if (attrs["doctor"] is None) == (attrs["specialty"] is None):
             raise serializers.ValidationError(
-                "Give either a doctor or a specialty.", "doctor_or_specialty"
+                gettext("Give either a doctor or a specialty."), "doctor_or_specialty"
             )
         if attrs["last_date"] < attrs["first_date"]:
-            raise _field_error("to", "The last day is before the first.", "date_range")
+            raise _field_error("to", gettext("The last day is before the first."), "date_range")
         start, end = attrs["start_time"], attrs["end_time"]
         if start and end and not ends_after(start, end):
-            raise _field_error("end_time", "The hours end after they start.", "end_before_start")
+            raise _field_error(
+                "end_time", gettext("The hours end after they start."), "end_before_start"
+            )
         return attrs
 
 

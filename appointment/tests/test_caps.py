@@ -202,7 +202,7 @@ def test_staff_set_the_cap_aside_with_a_reason_that_the_event_keeps(
     reception, slot, add = AdminClient(staff), free(DAYS), "/admin/appointment/appointment/add/"
     filled = {"patient": family[1].pk, "slot": slot.pk, "reason": "A fall"}
     [fault] = form_errors(reception.send(add, **filled))
-    assert fault.startswith(TooManyAppointments.staff_message)
+    assert fault.startswith(str(TooManyAppointments.staff_message))
     reception.send(add, **filled, override_reason="Sent by the hospital")
     event = slot.appointments.get().events.get()
     assert (event.by, event.override_reason) == ("staff", "Sent by the hospital")

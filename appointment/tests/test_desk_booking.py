@@ -464,7 +464,7 @@ def test_a_time_that_has_begun_is_not_listed_beside_a_visit_that_is_over(
         assert times(desk, **wanted) == [long.pk]
         assert times(desk, **wanted, patient=maria.pk) == []
         free = desk.get("/admin/desk/free/", {"slot": long.pk, "patient": maria.pk})
-    assert PatientOverlap.staff_message in free.content.decode()
+    assert str(PatientOverlap.staff_message) in free.content.decode()
 
 
 def test_both_hours_of_the_night_that_has_one_twice_are_listed(desk: Client) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -69,7 +70,7 @@ class TimeOffViewSet(ModelViewSet[TimeOff]):
         query = PreviewSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         if query.validated_data["preview"]:
-            raise ValidationError({"preview": "Only new leave can be previewed."})
+            raise ValidationError({"preview": gettext("Only new leave can be previewed.")})
         return super().update(request, *args, **kwargs)
 
     def perform_destroy(self, instance: TimeOff) -> None:

@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import HiddenAccountsMixin, has_a_site, sees_all_sites
 from accounts.requests import signed_in_user
@@ -46,6 +48,7 @@ class LocationForm(PartialUpdateForm):
     country = forms.TypedChoiceField(
         choices=lambda: [("", "---------"), *country_names().items()],
         required=False,
+        label=_("Country"),
         empty_value=None,
         help_text=Location._meta.get_field("country").help_text,
     )
@@ -59,13 +62,15 @@ class LocationAdmin(SiteAdminMixin, PublishingAdmin):
     fieldsets = (
         (None, {"fields": ("name", "address", ("phone", "time_zone"), ("country", "subdivision"))}),
         (
-            "Booking rules",
+            _("Booking rules"),
             {
                 "fields": (
                     ("min_notice_minutes", "horizon_days"),
                     ("cancel_deadline_minutes", "max_live_per_patient"),
                 ),
-                "description": "Empty fields set no rule. Staff may override rules with a reason.",
+                "description": _(
+                    "Empty fields set no rule. Staff may override rules with a reason."
+                ),
             },
         ),
     )
@@ -100,7 +105,7 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
     list_display = ("name", "license_number", "accepts_patients", "is_active")
     list_filter = ("is_active", "accepts_patients", "specialties", "languages")
     search_fields = ("last_name", "first_name", "license_number", "specialties__name")
-    search_help_text = "Title and name, license number or specialty."
+    search_help_text = _("Title and name, license number or specialty.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -118,16 +123,16 @@ class DoctorAdmin(HiddenAccountsMixin, PublishingAdmin):
         allowed = super().has_delete_permission(request, obj) and _is_own(request, obj)
         return allowed and (request.user.is_superuser or not linked)
 
-    @admin.display(description="name", ordering="last_name_key")
+    @admin.display(description=_("name"), ordering="last_name_key")
     def name(self, doctor: Doctor) -> str:
         return doctor.name
 
-    @admin.display(description="sessions")
+    @admin.display(description=_("sessions"))
     def sessions(self, doctor: Doctor) -> SafeString | str:
         """Return a link to the list of the doctor's sessions."""
         if not doctor.pk:
             return self.get_empty_value_display()
-        return list_link(Schedule, "All sessions", doctor__id__exact=doctor.pk)
+        return list_link(Schedule, gettext("All sessions"), doctor__id__exact=doctor.pk)
 
 
 def _is_own(request: Any, doctor: Doctor | None) -> bool:

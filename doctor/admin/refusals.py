@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
 
 from accounts.audit.context import current_context
 from doctor.models import Slot, WeeklyHours
@@ -32,8 +33,11 @@ class LinkedRefusalAdmin(DomainActionAdmin):
         if not rows:
             return error.staff_message  # they are at sites that the user does not see
         links = format_html_join("; ", "{}", ((change_link(row),) for row in rows))
-        more = f" and {count - MOST_LINKS} more" if count > MOST_LINKS else ""
-        return format_html("{} In the way: {}{}.", error.staff_message, links, more)
+        text = gettext("In the way: {links}.")
+        if count > MOST_LINKS:
+            text = gettext("In the way: {links} and {count} more.")
+        rows_in_the_way = format_html(text, links=links, count=count - MOST_LINKS)
+        return format_html("{} {}", error.staff_message, rows_in_the_way)
 
 
 def _appointments(pks: list[int], user: Any) -> list[Any]:

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.admin.confirmations import (
     SlotLengthMixin,
@@ -40,21 +42,21 @@ class ScheduleForm(SlotLengthMixin, PastAwareForm):
         if begins_at >= at:
             return None
         when = instant_text(begins_at, self.instance.location.zone)
-        return f"This session begins in the past: {when}", begins_at
+        return gettext("This session begins in the past: %(time)s") % {"time": when}, begins_at
 
 
 class SessionPeriodFilter(admin.SimpleListFilter):
     """Show the sessions of today, of today and later, or of earlier days, at their location."""
 
-    title = "when"
+    title = _("when")
     parameter_name = "when"
     conditions = {"today": "date", "coming": "date__gte", "past": "date__lt"}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("today", "Today, at the location"),
-            ("coming", "Today and later"),
-            ("past", "Before today"),
+            ("today", gettext("Today, at the location")),
+            ("coming", gettext("Today and later")),
+            ("past", gettext("Before today")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -101,9 +103,9 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         "location__name",
         "date",
     )
-    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), or several of them."
+    search_help_text = _("Doctor, location, date (2026-12-01) or time (09:00), or several of them.")
     deleted_by_verb = True
-    deletion_note = (
+    deletion_note = _(
         "Its times are deleted with it. A session with visits cannot be deleted. A session made "
         "from weekly hours stays, inactive and without times, so that they do not make it again."
     )
@@ -125,36 +127,41 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
             min(days, default=today - most), max(days, default=today + most)
         ))  # fmt: skip
 
-    @admin.display(description="date", ordering="date")
+    @admin.display(description=_("date"), ordering="date")
     def day(self, schedule: Schedule) -> str:
         return day_text(schedule.date)
 
-    @admin.display(description="hours", ordering="start_time")
+    @admin.display(description=_("hours"), ordering="start_time")
     def hours(self, schedule: Schedule) -> str:
         return f"{schedule.start_time:%H:%M}-{schedule.end_time:%H:%M}"
 
-    @admin.display(description="doctor and location")
+    @admin.display(description=_("doctor and location"))
     def who_and_where(self, schedule: Schedule) -> SafeString:
         """Return the doctor, and the location on a line of its own."""
         return two_lines(schedule.doctor, schedule.location)
 
-    @admin.display(description="free / places")
+    @admin.display(description=_("free / places"))
     def places(self, schedule: Any) -> str:
         """Return how many places can still be booked, and how many there are."""
         return f"{schedule.available_slots} / {schedule.total_slots}"
 
-    @admin.display(description="weekly hours")
+    @admin.display(description=_("weekly hours"))
     def made_from(self, schedule: Schedule) -> SafeString | str:
         """Return a link to the session's weekly hours, with a note if they no longer change it."""
         if schedule.weekly_hours is None:
             return self.get_empty_value_display()
-        note = ", edited by hand: they no longer change it" if schedule.is_exception else ""
-        return format_html("{}{}", change_link(schedule.weekly_hours), note)
+        link = change_link(schedule.weekly_hours)
+        if not schedule.is_exception:
+            return link
+        text = gettext("{hours}, edited by hand: they no longer change it")
+        return format_html(text, hours=link)
 
-    @admin.display(description="times")
+    @admin.display(description=_("times"))
     def slot_table(self, schedule: Schedule) -> SafeString:
         """Return an HTML table of the slots, from one query: a session may have hundreds."""
         zone = schedule.location.zone
+        opened, closed = gettext("open"), gettext("closed")
+        headings = (gettext("Time"), gettext("Places"), gettext("Taken"), gettext("State"))
         rows = schedule.slots.order_by("starts_at").values_list(
             "starts_at", "ends_at", "capacity", "taken", "is_open"
         )
@@ -163,16 +170,16 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
                 f"{starts_at.astimezone(zone):%H:%M}-{ends_at.astimezone(zone):%H:%M %Z}",
                 capacity,
                 taken,
-                "open" if is_open else "closed",
+                opened if is_open else closed,
             )
             for starts_at, ends_at, capacity, taken, is_open in rows
         )
         line = "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
         return format_html(
-            "<table><thead><tr><th>Time</th><th>Places</th><th>Taken</th><th>State</th></tr></thead>"
-            "<tbody>{}</tbody></table><p>{}</p>",
+            "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table><p>{}</p>",
+            format_html_join("", "<th>{}</th>", ((each,) for each in headings)),
             format_html_join("", line, lines),
-            list_link(Slot, "All times of this session", schedule__id__exact=schedule.pk),
+            list_link(Slot, gettext("All times of this session"), schedule__id__exact=schedule.pk),
         )
 
     def question(self, request: HttpRequest, form: Any, change: bool) -> Question | None:
@@ -183,7 +190,7 @@ class ScheduleAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
             facts = [*slot_facts(preview), *facts]
         if not facts:
             return None
-        return Question("Confirm the session", asked=" ".join(facts), facts=facts)
+        return Question(gettext("Confirm the session"), asked=" ".join(facts), facts=facts)
 
     def deletion_notes(self, rows: list[Any]) -> list[str]:
         return [deletion_of_sessions(rows, timezone.now()), self.deletion_note]

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import (
     HiddenAccountsMixin,
@@ -101,8 +102,10 @@ class SiteStaffAdmin(SiteAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     list_select_related = ("user", "location")
     list_filter = ("location",)
     search_fields = ("user__last_name", "user__first_name", "location__name")
-    search_help_text = "Name of the member, or location."
-    deletion_note = "Once the last membership is deleted, all staff see what belongs to any site."
+    search_help_text = _("Name of the member, or location.")
+    deletion_note = _(
+        "Once the last membership is deleted, all staff see what belongs to any site."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SiteStaff]:
         return super().get_queryset(request).select_related("user", "location")
@@ -115,7 +118,7 @@ class SiteStaffAdmin(SiteAdminMixin, HiddenAccountsMixin, DomainActionAdmin):
     def name_in_log(self, row: SiteStaff) -> str:
         return f"account {row.user_id} at {row.location}"
 
-    @admin.display(description="member", ordering="user__last_name_key")
+    @admin.display(description=_("member"), ordering="user__last_name_key")
     def member(self, row: SiteStaff) -> str:
         """Return the name of the member."""
         return display_name(row.user_id, None, row.user)

@@ -12,6 +12,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.requests import signed_in_user
 from doctor.admin.sites import SiteAdminMixin
@@ -31,11 +33,11 @@ THREE_MONTHS = 92  # days
 class BookableFilter(admin.SimpleListFilter):
     """Filter the slots that patients can book now."""
 
-    title = "booking"
+    title = _("booking")
     parameter_name = "booking"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("now", "Can be booked")]
+        return [("now", gettext("Can be booked"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.bookable(timezone.now()) if self.value() == "now" else queryset
@@ -70,7 +72,7 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         "doctor__first_name",
         "location__name",
     )
-    search_help_text = "Doctor, location, date (2026-12-01) or time (09:00), or several of them."
+    search_help_text = _("Doctor, location, date (2026-12-01) or time (09:00), or several of them.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).select_related("doctor", "location")
@@ -114,7 +116,8 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
 
     def suggestion(self, slot: Slot) -> str:
         """Return the text of a suggestion in an autocomplete field."""
-        return f"{slot} (full)" if slot.available <= 0 else str(slot)
+        full = slot.available <= 0
+        return gettext("%(time)s (full)") % {"time": slot} if full else str(slot)
 
     def more_conditions(self, term: Term, terms: Sequence[Term]) -> Q | None:
         """Find slots by the time at which they start at their location, such as 09:00, or the day.
@@ -133,23 +136,23 @@ class SlotAdmin(SiteAdminMixin, ReadOnlyAdmin):
         sessions = self.admin_site.get_model_admin(Schedule)
         return sessions.has_view_permission(request) or super().has_view_permission(request, obj)
 
-    @admin.display(description="time at the location", ordering="starts_at")
+    @admin.display(description=_("time at the location"), ordering="starts_at")
     def time(self, slot: Slot) -> str:
         return span_text(slot.starts_at, slot.ends_at, slot.location.zone)
 
-    @admin.display(description="doctor and location")
+    @admin.display(description=_("doctor and location"))
     def who_and_where(self, slot: Slot) -> SafeString:
         """Return the doctor, and the location on a line of its own."""
         return two_lines(slot.doctor, slot.location)
 
-    @admin.display(description="taken / places")
+    @admin.display(description=_("taken / places"))
     def places(self, slot: Slot) -> str:
         """Return how many places are taken, and how many there are."""
         return f"{slot.taken} / {slot.capacity}"
 
-    @admin.display(description="visits")
+    @admin.display(description=_("visits"))
     def appointments(self, slot: Slot) -> SafeString:
         """Return a link to the list of the visits at this time."""
         return list_link(
-            slot.appointments.model, "All visits at this time", slot__id__exact=slot.pk
+            slot.appointments.model, gettext("All visits at this time"), slot__id__exact=slot.pk
         )

@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.admin.confirmations import (
     SlotLengthMixin,
@@ -33,7 +35,7 @@ from extensions.admin.past import CONFIRMED, PastAwareForm
 from extensions.formats import date_text, day_text
 
 MOST_DAYS_LISTED = 10
-FIRST_DATE_STAYS = (
+FIRST_DATE_STAYS = _(
     "Leave this date as it was: the new hours begin on the date under “Only from a date on”."
 )
 
@@ -51,17 +53,17 @@ class WeeklyHoursForm(SlotLengthMixin, PastAwareForm):
 
     first = TypedDateField(
         required=False,
-        label="Only from a date on",
-        help_text=(
-            "Empty: the change is for all days from tomorrow on. With a date, these hours end the "
-            "day before it, and new hours with what you change begin."
+        label=_("Only from a date on"),
+        help_text=_(
+            "Empty: the change is for all days from tomorrow on. With a date, these hours end "
+            "the day before it, and new hours with what you change begin."
         ),
     )
 
     keep = forms.BooleanField(
         required=False,
-        label="Keep booked times",
-        help_text=(
+        label=_("Keep booked times"),
+        help_text=_(
             "Visits outside the new hours stay at their time and go to the work list. "
             "Without it such a change is refused."
         ),
@@ -72,7 +74,8 @@ class WeeklyHoursForm(SlotLengthMixin, PastAwareForm):
         if last is None or last >= location.today(at):
             return None
         over = instant_of(last + timedelta(days=1), time(), location.zone)
-        return f"The last day of these hours is over: {day_text(last)}", over
+        text = gettext("The last day of these hours is over: %(day)s")
+        return text % {"day": day_text(last)}, over
 
     def clean(self) -> dict[str, Any]:
         """Raise ValidationError for a changed first date beside that of a new version."""
@@ -124,9 +127,9 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     list_select_related = ("doctor", "location")
     list_filter = ("weekday", "location", "doctor")
     search_fields = ("doctor__last_name", "doctor__first_name", "location__name", "start_time")
-    search_help_text = "Doctor, location or time (09:00), or several of them."
+    search_help_text = _("Doctor, location or time (09:00), or several of them.")
     deleted_by_verb = True
-    deletion_note = (
+    deletion_note = _(
         "Its sessions from tomorrow on are deleted with it, except those edited by hand. Hours "
         "with visits cannot be deleted: first give them a last date and keep booked times."
     )
@@ -153,30 +156,40 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         may_add = self.has_add_permission(request) and self.has_change_permission(request, obj)
         return ("first",) if obj and may_add else ()
 
-    @admin.display(description="weekday", ordering="weekday")
+    @admin.display(description=_("weekday"), ordering="weekday")
     def day(self, hours: WeeklyHours) -> str:
         return hours.get_weekday_display()
 
-    @admin.display(description="hours", ordering="start_time")
+    @admin.display(description=_("hours"), ordering="start_time")
     def hours(self, hours: WeeklyHours) -> str:
         return f"{hours.start_time:%H:%M}-{hours.end_time:%H:%M}"
 
-    @admin.display(description="doctor and location")
+    @admin.display(description=_("doctor and location"))
     def who_and_where(self, hours: WeeklyHours) -> SafeString:
         """Return the doctor, and the location on a line of its own."""
         return two_lines(hours.doctor, hours.location)
 
-    @admin.display(description="valid", ordering="valid_from")
+    @admin.display(description=_("valid"), ordering="valid_from")
     def valid(self, hours: WeeklyHours) -> SafeString:
         """Return the first date and, if there is one, the last, and how often they recur."""
-        until = f" to {date_text(hours.valid_until)}" if hours.valid_until else ""
-        weeks = "" if hours.every_weeks == 1 else f"every {hours.every_weeks} weeks"
-        return two_lines(f"from {date_text(hours.valid_from)}{until}", weeks)
+        text = (
+            gettext("from %(first)s to %(last)s")
+            if hours.valid_until
+            else gettext("from %(first)s")
+        )
+        last = date_text(hours.valid_until) if hours.valid_until else ""
+        weeks = gettext("every %(count)s weeks") if hours.every_weeks > 1 else ""
+        return two_lines(
+            text % {"first": date_text(hours.valid_from), "last": last},
+            weeks % {"count": hours.every_weeks},
+        )
 
-    @admin.display(description="sessions")
+    @admin.display(description=_("sessions"))
     def sessions(self, hours: WeeklyHours) -> SafeString:
         """Return a link to the list of the sessions generated so far."""
-        return list_link(Schedule, "All sessions of these hours", weekly_hours__id__exact=hours.pk)
+        return list_link(
+            Schedule, gettext("All sessions of these hours"), weekly_hours__id__exact=hours.pk
+        )
 
     def question(self, request: HttpRequest, form: Any, change: bool) -> Question | None:
         """Ask before sessions to come are removed, and before each session is one long visit."""
@@ -191,7 +204,9 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         if not facts:
             return None
         facts = [version_fact(first), *facts] if first else facts
-        return Question("Confirm the weekly hours", asked=f"{asked} {facts}".strip(), facts=facts)
+        return Question(
+            gettext("Confirm the weekly hours"), asked=f"{asked} {facts}".strip(), facts=facts
+        )
 
     def deletion_notes(self, rows: list[Any]) -> list[str]:
         return [deletion_of_hours(rows, timezone.now()), self.deletion_note]
@@ -201,14 +216,19 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
         saved = form.save_by_verb(obj, form.cleaned_data.get("keep", False))
         if saved is not obj:
             self.log_addition(request, saved, [{"added": {}}])
-            text = "From {} on: {}."
-            day, link = day_text(saved.valid_from), change_link(saved)
-            self.message_user(request, format_html(text, day, link), messages.SUCCESS)
+            text = gettext("From {day} on: {hours}.")
+            named = {"day": day_text(saved.valid_from), "hours": change_link(saved)}
+            self.message_user(request, format_html(text, **named), messages.SUCCESS)
         for day, reason in saved.skipped[:MOST_DAYS_LISTED]:
-            self.message_user(request, f"Left out: {day_text(day)}. {reason}", messages.WARNING)
+            left_out = gettext("Left out: %(day)s. %(reason)s")
+            named = {"day": day_text(day), "reason": reason}
+            self.message_user(request, left_out % named, messages.WARNING)
         if len(saved.skipped) > MOST_DAYS_LISTED:
-            more = f"Left out: {len(saved.skipped) - MOST_DAYS_LISTED} more days."
-            self.message_user(request, more, messages.WARNING)
+            count = len(saved.skipped) - MOST_DAYS_LISTED
+            more = ngettext(
+                "Left out: %(count)s more days.", "Left out: %(count)s more days.", count
+            )
+            self.message_user(request, more % {"count": count}, messages.WARNING)
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.models import Doctor, Language, Specialty
 from extensions.import_columns import Cell, Column, YesNoCell
@@ -19,9 +21,9 @@ MOST_NAMED = 10  # names that a message lists
 class NamesCell(Cell):
     """Several rows of a small table by their names; `rows` maps what people write to the row."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, refusal: Any) -> None:
         super().__init__()
-        self.what = what
+        self.refusal = refusal
         self.rows: dict[str, Any] = {}
 
     @property
@@ -46,33 +48,36 @@ class NamesCell(Cell):
         if found := self.rows.get(fold(name)):
             return found
         known = sorted({str(each) for each in self.rows.values()})
-        listed = f" There is: {', '.join(known[:MOST_NAMED])}." if known else ""
-        raise ValueError(f"There is no {self.what} “{name[:40]}”. Add it first.{listed}")
+        sentences = [self.refusal % {"name": name[:40]}]
+        if known:
+            names = ", ".join(known[:MOST_NAMED])
+            sentences.append(gettext("There is: %(names)s.") % {"names": names})
+        raise ValueError(" ".join(sentences))
 
 
 class DoctorResource(CsvResource):
     """Doctors by their external id; a doctor without one is found by the license number."""
 
-    external_id = Column("The doctor's number in your other system. Required.", "D-100")
-    license_number = Column("Required.", "28/28/12345")
+    external_id = Column(_("The doctor's number in your other system. Required."), "D-100")
+    license_number = Column(_("Required."), "28/28/12345")
     title = Column("", "Dr.")
-    last_name = Column("Required.", "O'Brien")
-    first_name = Column("Empty for a person with one name.", "Conor")
+    last_name = Column(_("Required."), "O'Brien")
+    first_name = Column(_("Empty for a person with one name."), "Conor")
     specialties = Column(
-        "Names of specialties that are there, with | between them.",
+        _("Names of specialties that are there, with | between them."),
         "Cardiology | Internal medicine",
-        NamesCell("specialty"),
+        NamesCell(_("There is no specialty “%(name)s”. Add it first.")),
         attribute="imported_specialties",
     )
     languages = Column(
-        "Names or tags of languages that are there, with | between them.",
+        _("Names or tags of languages that are there, with | between them."),
         "en | es",
-        NamesCell("language"),
+        NamesCell(_("There is no language “%(name)s”. Add it first.")),
         attribute="imported_languages",
     )
-    bio = Column("A text for patients.", "Twenty years at the heart center.")
-    accepts_patients = Column("yes or no; empty: yes for a new doctor.", "yes", YesNoCell())
-    is_active = Column("yes or no; empty: yes for a new doctor.", "yes", YesNoCell())
+    bio = Column(_("A text for patients."), "Twenty years at the heart center.")
+    accepts_patients = Column(_("yes or no; empty: yes for a new doctor."), "yes", YesNoCell())
+    is_active = Column(_("yes or no; empty: yes for a new doctor."), "yes", YesNoCell())
 
     class Meta:
         model = Doctor
@@ -92,7 +97,7 @@ class DoctorResource(CsvResource):
         skip_diff = True
         store_instance = True
 
-    words = "doctors"
+    words = _("doctors")
     required = ("external_id", "license_number", "last_name")
     not_checked = frozenset({"user"})
 
@@ -140,8 +145,11 @@ class DoctorResource(CsvResource):
         number = instance.license_number
         other = self.licenses.get(number)
         if other is not None and other.pk != instance.pk:
-            known = f", external id {other.external_id}" if other.external_id else ""
-            return {"license_number": f"{other.name} has this license number{known}."}
+            text = gettext("%(doctor)s has this license number.")
+            if other.external_id:
+                text = gettext("%(doctor)s has this license number, external id %(external_id)s.")
+            named = {"doctor": other.name, "external_id": other.external_id}
+            return {"license_number": text % named}
         if repeated := self.once("license_number", number):
             return {"license_number": repeated}
         return {}

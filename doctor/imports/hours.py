@@ -2,9 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, ngettext, override
+from django.utils.translation import gettext_lazy as _
 
 from doctor.countries import writes_day_first
 from doctor.exceptions import HoursOverlap, ScheduleInUse
@@ -17,9 +21,6 @@ from extensions.import_columns import Cell, ChoiceCell, Column, DateCell, Number
 from extensions.imports import CsvResource, Note
 from extensions.text import fold
 
-WEEKDAYS = {
-    word: day.value for day in Weekday for word in (day.label.casefold(), day.label[:3].casefold())
-}
 MOST_DAYS_LISTED = 3
 
 
@@ -28,7 +29,7 @@ class RowCell(Cell):
 
     empty = None
 
-    def __init__(self, refusal: str) -> None:
+    def __init__(self, refusal: Any) -> None:
         super().__init__()
         self.refusal = refusal
         self.rows: dict[str, list[Any]] = {}
@@ -36,9 +37,10 @@ class RowCell(Cell):
     def read(self, text: str, row: Mapping[str, str]) -> Any:
         found = self.find(text)
         if len(found) > 1:
-            raise ValueError(f"“{text[:40]}” means several. Write it exactly as it is there.")
+            several = gettext("“%(name)s” means several. Write it exactly as it is there.")
+            raise ValueError(several % {"name": text[:40]})
         if not found:
-            raise ValueError(self.refusal.format(text[:40]))
+            raise ValueError(self.refusal % {"name": text[:40]})
         return found[0]
 
     def find(self, text: str) -> list[Any]:
@@ -53,35 +55,37 @@ class HoursResource(CsvResource):
     a command. A row is checked by publishing it and rolling that back.
     """
 
-    external_id = Column("The number of these hours in your other system. Required.", "H-1")
+    external_id = Column(_("The number of these hours in your other system. Required."), "H-1")
     doctor = Column(
-        "The doctor's external id or license number. Required.",
+        _("The doctor's external id or license number. Required."),
         "D-100",
-        RowCell("There is no doctor with the external id or license number “{}”."),
+        RowCell(_("There is no doctor with the external id or license number “%(name)s”.")),
     )
     location = Column(
-        "The name of the site. Required.", "Central clinic", RowCell("There is no site “{}”.")
+        _("The name of the site. Required."),
+        "Central clinic",
+        RowCell(_("There is no site “%(name)s”.")),
     )
     weekday = Column(
-        "Monday to Sunday. Required.",
+        _("Monday to Sunday. Required."),
         "Monday",
-        ChoiceCell(WEEKDAYS, "Write the weekday as a word: Monday.", None, dict(Weekday.choices)),
+        ChoiceCell({}, _("Write the weekday as a word: Monday."), None, dict(Weekday.choices)),
     )
     start = Column(
-        "On the clocks of the site. Required.", "09:00", TimeCell(), attribute="start_time"
+        _("On the clocks of the site. Required."), "09:00", TimeCell(), attribute="start_time"
     )
     end = Column(
-        "24:00 is the end of the day. Required.", "13:00", TimeCell(), attribute="end_time"
+        _("24:00 is the end of the day. Required."), "13:00", TimeCell(), attribute="end_time"
     )
     slot_minutes = Column(
-        "Minutes of a visit, 5 to 720; empty: one visit takes the whole session.",
+        _("Minutes of a visit, 5 to 720; empty: one visit takes the whole session."),
         "30",
         NumberCell(None),
     )
-    capacity = Column("Patients at the same time; empty is 1.", "1", NumberCell(1))
-    valid_from = Column("The first day. Required.", "2027-01-04", DateCell())
-    valid_until = Column("The last day; empty: until further notice.", "", DateCell())
-    every_weeks = Column("2 is every other week; empty is 1.", "1", NumberCell(1))
+    capacity = Column(_("Patients at the same time; empty is 1."), "1", NumberCell(1))
+    valid_from = Column(_("The first day. Required."), "2027-01-04", DateCell())
+    valid_until = Column(_("The last day; empty: until further notice."), "", DateCell())
+    every_weeks = Column(_("2 is every other week; empty is 1."), "1", NumberCell(1))
 
     class Meta:
         model = WeeklyHours
@@ -102,7 +106,7 @@ class HoursResource(CsvResource):
         skip_diff = True
         store_instance = True
 
-    words = "weekly hours"
+    words = _("weekly hours")
     required = ("external_id", "doctor", "location", "weekday", "start", "end", "valid_from")
     is_checked_by_writing = True
 
@@ -116,6 +120,7 @@ class HoursResource(CsvResource):
             (each, (each.external_id, each.license_number)) for each in doctors
         )
         self.fields["location"].widget.rows = _by_names((each, (each.name,)) for each in locations)
+        self.fields["weekday"].widget.words = weekdays_by_name()
         for name in ("valid_from", "valid_until"):
             self.fields[name].widget.day_first = self._is_day_first
 
@@ -160,7 +165,7 @@ class HoursResource(CsvResource):
         """Refuse a change of hours at a site where the user does not work."""
         stored = instance.values_before["location"]
         if self.user is not None and not is_new and not self.user.works_at(stored.pk):
-            return {"external_id": "Hours at another site have this external id."}
+            return {"external_id": gettext("Hours at another site have this external id.")}
         return {}
 
     def validate_instance(
@@ -168,7 +173,7 @@ class HoursResource(CsvResource):
     ) -> None:
         """Raise ValidationError for wrong or empty cells; the verb checks the rest."""
         empty = {
-            each.attribute: ["This column cannot be empty."]
+            each.attribute: [gettext("This column cannot be empty.")]
             for each in self.get_import_fields()
             if each.column_name in self.required and each.value(instance) in (None, "")
         }
@@ -184,12 +189,17 @@ class HoursResource(CsvResource):
 
     def notes_of(self, instance: Any) -> list[Note]:
         """Say which days get no session, and why."""
-        skipped = instance.skipped
+        skipped, text = instance.skipped, gettext("Left out: %(day)s. %(reason)s")
         notes = [
-            Note(f"Left out: {day_text(day)}. {why}") for day, why in skipped[:MOST_DAYS_LISTED]
+            Note(text % {"day": day_text(day), "reason": reason})
+            for day, reason in skipped[:MOST_DAYS_LISTED]
         ]
         if len(skipped) > MOST_DAYS_LISTED:
-            notes.append(Note(f"Left out: {len(skipped) - MOST_DAYS_LISTED} more days."))
+            count = len(skipped) - MOST_DAYS_LISTED
+            more = ngettext(
+                "Left out: %(count)s more days.", "Left out: %(count)s more days.", count
+            )
+            notes.append(Note(more % {"count": count}))
         return notes
 
     def refusal_text(self, error: DomainError) -> str:
@@ -200,16 +210,31 @@ class HoursResource(CsvResource):
             seen = hours if self.user is None else hours.at_sites_of(self.user)
             names = [str(each) for each in seen.select_related("doctor", "location")]
             if len(names) < len(error.extra["weekly_hours"]):
-                names.append("hours at another site")
-            return f"{text} In the way: {'; '.join(names)}."
+                names.append(gettext("hours at another site"))
+            in_the_way = gettext("In the way: %(hours)s.") % {"hours": "; ".join(names)}
+            return f"{text} {in_the_way}"
         if isinstance(error, ScheduleInUse):
-            return f"{text} Visits in the way: {len(error.extra['appointments'])}."
+            count = len(error.extra["appointments"])
+            in_the_way = gettext("Visits in the way: %(count)s.") % {"count": count}
+            return f"{text} {in_the_way}"
         return text
 
     def _is_day_first(self, row: Mapping[str, str]) -> bool:
         """Whether the country of the row's site writes the day first."""
         found = self.fields["location"].widget.find(row.get("location", ""))
         return len(found) == 1 and writes_day_first(found[0].country)
+
+
+@cache
+def weekdays_by_name() -> dict[str, int]:
+    """Map the names of the weekdays and their first three letters, in each language."""
+    found: dict[str, int] = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            names = {str(day.label).casefold(): day.value for day in Weekday}
+        found |= {word: day for name, day in names.items() for word in (name, name[:3])}
+        found |= {fold(word): day for word, day in found.items()}
+    return found
 
 
 def _by_names(rows: Iterable[tuple[Any, tuple[str, ...]]]) -> dict[str, list[Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from doctor.models.calendar import CalendarModel
 from doctor.models.directory import Language, Location, Specialty
@@ -133,21 +134,33 @@ class Doctor(FoldedModel, CalendarModel):
         null=True,
         blank=True,
         related_name="doctor",
-        help_text="The account the doctor signs in with, if any.",
+        help_text=_("The account the doctor signs in with, if any."),
+        verbose_name=_("user"),
     )
-    title = one_line(50, blank=True, help_text="As in Dr. or Prof.")
-    first_name = one_line(150, blank=True, help_text="Empty for a person with one name.")
-    last_name = one_line(150)
-    bio = free_text(blank=True)
-    license_number = one_line(50)
+    title = one_line(50, blank=True, help_text=_("As in Dr. or Prof."), verbose_name=_("title"))
+    first_name = one_line(
+        150,
+        blank=True,
+        help_text=_("Empty for a person with one name."),
+        verbose_name=_("first name"),
+    )
+    last_name = one_line(150, verbose_name=_("last name"))
+    bio = free_text(blank=True, verbose_name=_("bio"))
+    license_number = one_line(50, verbose_name=_("license number"))
     external_id = external_id_field()
-    specialties = models.ManyToManyField(Specialty, related_name="doctors", blank=True)
-    languages = models.ManyToManyField(Language, related_name="doctors", blank=True)
+    specialties = models.ManyToManyField(
+        Specialty, related_name="doctors", blank=True, verbose_name=_("specialties")
+    )
+    languages = models.ManyToManyField(
+        Language, related_name="doctors", blank=True, verbose_name=_("languages")
+    )
     accepts_patients = models.BooleanField(
-        default=True, help_text="Without it nobody can book; what is booked stays."
+        _("accepts patients"),
+        default=True,
+        help_text=_("Without it nobody can book; what is booked stays."),
     )
     is_active = models.BooleanField(
-        "active", default=True, help_text="Without it the public does not see the doctor."
+        _("active"), default=True, help_text=_("Without it the public does not see the doctor.")
     )
 
     last_name_key = FoldedNameField(("last_name",))
@@ -158,16 +171,18 @@ class Doctor(FoldedModel, CalendarModel):
 
     class Meta:
         ordering = ("last_name_key", "first_name_key", "pk")
+        verbose_name = _("doctor")
+        verbose_name_plural = _("doctors")
         constraints = (
             models.UniqueConstraint(
                 fields=["license_number"],
                 name="doctor_doctor_license_number_unique",
                 violation_error_code="unique",
-                violation_error_message="A doctor with this license number exists already.",
+                violation_error_message=_("A doctor with this license number exists already."),
             ),
             unique_external_id(
                 "doctor_doctor_external_id_unique",
-                "A doctor with this external id exists already.",
+                _("A doctor with this external id exists already."),
             ),
         )
 

@@ -11,6 +11,8 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.exceptions import ScheduleOverlap
 from doctor.models.booking_rules import places_left
@@ -94,21 +96,23 @@ def atomic_or_schedule_overlap() -> Iterator[None]:
 class SessionTimesModel(DoctorLocationModel):
     """The wall times, slot length and capacity that sessions and weekly hours have in common."""
 
-    start_time = models.TimeField(help_text="On the clocks of the location.")
+    start_time = models.TimeField(_("start time"), help_text=_("On the clocks of the location."))
     end_time = models.TimeField(
-        help_text="On the clocks of the location, the same day; 00:00 is midnight at its end."
+        _("end time"),
+        help_text=_("On the clocks of the location, the same day; 00:00 is midnight at its end."),
     )
     slot_minutes = models.PositiveSmallIntegerField(
-        "length of each time",
+        _("length of each time"),
         null=True,
         blank=True,
         validators=[MinValueValidator(5), MaxValueValidator(720)],
-        help_text="Minutes; empty makes one time of the whole session.",
+        help_text=_("Minutes; empty makes one time of the whole session."),
     )
     capacity = models.PositiveSmallIntegerField(
+        _("capacity"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Places at each time.",
+        help_text=_("Places at each time."),
     )
 
     class Meta:
@@ -118,14 +122,14 @@ class SessionTimesModel(DoctorLocationModel):
                 condition=Q(capacity__gte=1, capacity__lte=1000),
                 name="%(app_label)s_%(class)s_capacity_in_range",
                 violation_error_code="capacity_range",
-                violation_error_message="A time has 1 to 1000 places.",
+                violation_error_message=_("A time has 1 to 1000 places."),
             ),
             models.CheckConstraint(
                 condition=Q(slot_minutes__isnull=True)
                 | Q(slot_minutes__gte=5, slot_minutes__lte=720),
                 name="%(app_label)s_%(class)s_slot_minutes_in_range",
                 violation_error_code="slot_minutes_range",
-                violation_error_message="A time lasts 5 to 720 minutes.",
+                violation_error_message=_("A time lasts 5 to 720 minutes."),
             ),
         )
 
@@ -138,14 +142,22 @@ class Schedule(SessionTimesModel):
     """
 
     doctor = models.ForeignKey(
-        Doctor, on_delete=models.PROTECT, related_name="schedules", db_index=False
+        Doctor,
+        on_delete=models.PROTECT,
+        related_name="schedules",
+        db_index=False,
+        verbose_name=_("doctor"),
     )
     location = models.ForeignKey(
-        Location, on_delete=models.PROTECT, related_name="schedules", db_index=False
+        Location,
+        on_delete=models.PROTECT,
+        related_name="schedules",
+        db_index=False,
+        verbose_name=_("location"),
     )
-    date = models.DateField(validators=[validate_date], help_text="At the location.")
+    date = models.DateField(_("date"), validators=[validate_date], help_text=_("At the location."))
     is_active = models.BooleanField(
-        "active", default=True, help_text="Without it nobody can book; what is booked stays."
+        _("active"), default=True, help_text=_("Without it nobody can book; what is booked stays.")
     )
     weekly_hours = models.ForeignKey(
         "doctor.WeeklyHours",
@@ -155,17 +167,18 @@ class Schedule(SessionTimesModel):
         editable=False,
         related_name="schedules",
         db_index=False,
-        help_text="The hours it was made from, if any.",
+        help_text=_("The hours it was made from, if any."),
     )
     is_exception = models.BooleanField(
-        default=False, editable=False, help_text="Edited by staff: its hours leave it alone."
+        default=False, editable=False, help_text=_("Edited by staff: its hours leave it alone.")
     )
 
     objects = ScheduleQuerySet.as_manager()
 
     class Meta:
         ordering = ("date", "start_time", "pk")
-        verbose_name = "session"
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
         indexes = (
             models.Index(fields=["doctor", "date"], name="doctor_schedule_doctor_date"),
             models.Index(fields=["location", "date"], name="doctor_schedule_location_date"),
@@ -177,13 +190,13 @@ class Schedule(SessionTimesModel):
                 fields=["weekly_hours", "date"],
                 name="doctor_schedule_one_per_hours_and_date",
                 violation_error_code="schedule_overlap",
-                violation_error_message="The hours have a session on that day already.",
+                violation_error_message=_("The hours have a session on that day already."),
             ),
             models.CheckConstraint(
                 condition=Q(end_time__gt=F("start_time")) | Q(end_time=MIDNIGHT),
                 name="doctor_schedule_ends_after_it_starts",
                 violation_error_code="end_before_start",
-                violation_error_message="A session ends after it starts, on the same day.",
+                violation_error_message=_("A session ends after it starts, on the same day."),
             ),
             *SessionTimesModel.Meta.constraints,
         )
@@ -200,7 +213,9 @@ class Schedule(SessionTimesModel):
         except OverflowError:
             return  # the validators refuse such a date or length
         if too_short:
-            raise ValidationError("The session is too short for a single visit.", code="no_slots")
+            raise ValidationError(
+                gettext("The session is too short for a single visit."), code="no_slots"
+            )
 
     @property
     def begins_at(self) -> datetime.datetime:

@@ -3,14 +3,17 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
 
 from doctor.models.schedule import Schedule
 from doctor.models.slot import Slot, SlotQuerySet
 from doctor.wall_time import Span
 
-OTHER_SESSION = "The doctor has another session at that time."
-SKIPPED_BY_CLOCKS = "The clocks skip these hours on that day."
-KEPT_OVER = "Appointments outside these hours take up all of that time."
+OTHER_SESSION = _("The doctor has another session at that time.")
+SKIPPED_BY_CLOCKS = _("The clocks skip these hours on that day.")
+KEPT_OVER = _("Appointments outside these hours take up all of that time.")
 
 SkippedDay = tuple[date, str]  # a day without a session, and the reason
 
@@ -75,7 +78,7 @@ class SessionPlan:
         """Map the (start, end) of each planned slot to its local date."""
         return {span: day for day, spans in self.spans.items() for span in spans}
 
-    def _skip(self, reason: str, days: list[date]) -> None:
-        self.skipped += [(day, reason) for day in days]
+    def _skip(self, reason: Any, days: list[date]) -> None:
+        self.skipped += [(day, str(reason)) for day in days]
         for day in days:
             del self.spans[day]

@@ -5,6 +5,8 @@ from typing import Any, Self, TypeVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.privacy import display_name
 from extensions.db.models import PartialUpdateModel
@@ -51,22 +53,26 @@ class SiteStaff(PartialUpdateModel):
         related_name="site_memberships",
         limit_choices_to={"is_staff": True},
         db_index=False,
-        help_text="A member of staff. One who works at several sites has a row for each.",
+        help_text=_("A member of staff. One who works at several sites has a row for each."),
+        verbose_name=_("user"),
     )
     location = models.ForeignKey(
         "doctor.Location",
         on_delete=models.PROTECT,
         related_name="staff",
-        help_text="As soon as one row exists, staff without a row see nothing, unless they have "
-        "the permission to see all sites.",
+        help_text=_(
+            "As soon as one row exists, staff without a row see nothing, unless they have "
+            "the permission to see all sites."
+        ),
+        verbose_name=_("location"),
     )
 
     objects = SiteStaffQuerySet.as_manager()
 
     class Meta:
         ordering = ("location", "user", "pk")
-        verbose_name = "member of a site"
-        verbose_name_plural = "staff of sites"
+        verbose_name = _("member of a site")
+        verbose_name_plural = _("staff of sites")
         default_permissions = ("view",)  # only superusers write them
         permissions = (("view_all_sites", "Can see and change what belongs to any site"),)
         constraints = (
@@ -74,9 +80,10 @@ class SiteStaff(PartialUpdateModel):
                 fields=["user", "location"],
                 name="doctor_sitestaff_once_per_site",
                 violation_error_code="unique",
-                violation_error_message="This person is a member of this site already.",
+                violation_error_message=_("This person is a member of this site already."),
             ),
         )
 
     def __str__(self) -> str:
-        return f"{display_name(self.user_id, None, self.user)} at {self.location}"
+        name = display_name(self.user_id, None, self.user)
+        return gettext("%(name)s at %(location)s") % {"name": name, "location": self.location}

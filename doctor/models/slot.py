@@ -10,6 +10,8 @@ from django.db import models, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Least
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent
 from doctor.exceptions import (
@@ -40,7 +42,7 @@ SHOWN = ("id", "schedule", "location", *TIMES, "capacity")  # in a row of the AP
 PLACES = ("taken", "capacity", "extra_places")
 A_DAY, MOST_ALTERNATIVES = timedelta(days=1), 3
 MOST_PLACES = 1000  # of a slot, places that staff have added included
-NO_MORE_PLACES = f"A time has at most {MOST_PLACES} places, and this one has as many."
+NO_MORE_PLACES = _("A time has at most %(most)s places, and this one has as many.")
 
 
 class SlotQuerySet(SiteQuerySet["Slot"]):
@@ -272,42 +274,60 @@ class Slot(models.Model):
     `Schedule.publish` and the verbs of `WeeklyHours` create slots; nothing else does.
     """
 
-    schedule = models.ForeignKey("doctor.Schedule", models.PROTECT, "slots", verbose_name="session")
+    schedule = models.ForeignKey(
+        "doctor.Schedule", models.PROTECT, "slots", verbose_name=_("session")
+    )
     doctor = models.ForeignKey(
-        Doctor, on_delete=models.PROTECT, related_name="slots", db_index=False
+        Doctor,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        db_index=False,
+        verbose_name=_("doctor"),
     )  # the unique constraint's index serves it
     location = models.ForeignKey(
-        Location, on_delete=models.PROTECT, related_name="slots", db_index=False
+        Location,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        db_index=False,
+        verbose_name=_("location"),
     )
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    capacity = models.PositiveIntegerField(help_text="Places.")
-    taken = models.PositiveIntegerField(default=0, editable=False, help_text="Places held.")
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
+    capacity = models.PositiveIntegerField(_("capacity"), help_text=_("Places."))
+    taken = models.PositiveIntegerField(
+        _("taken"), default=0, editable=False, help_text=_("Places held.")
+    )
     extra_places = models.PositiveIntegerField(
+        _("extra places"),
         default=0,
         db_default=0,
         editable=False,
-        help_text="Places that staff have added to this time alone; they count in the capacity.",
+        help_text=_("Places that staff have added to this time alone; they count in the capacity."),
     )
-    is_open = models.BooleanField("open", default=True, editable=False)
+    is_open = models.BooleanField(_("open"), default=True, editable=False)
     kept_over = models.BooleanField(
-        default=False, editable=False, help_text="Booked, and outside the hours as they are now."
+        default=False, editable=False, help_text=_("Booked, and outside the hours as they are now.")
     )
     hold_lapses_at = models.DateTimeField(
-        null=True, editable=False, help_text="When the first offer on it holds its place no longer."
+        null=True,
+        editable=False,
+        help_text=_("When the first offer on it holds its place no longer."),
     )
     utc_offset = models.SmallIntegerField(
         null=True,
         editable=False,
-        help_text="Minutes that the clocks there were ahead of UTC at its start, when it was made: "
-        "the wall time that was promised. Empty in a slot of an earlier release.",
+        help_text=_(
+            "Minutes that the clocks there were ahead of UTC at its start, when it was made: "
+            "the wall time that was promised. Empty in a slot of an earlier release."
+        ),
     )
 
     objects = SlotQuerySet.as_manager()
 
     class Meta:
         ordering = ("starts_at", "pk")
-        verbose_name = "time"
+        verbose_name = _("time")
+        verbose_name_plural = _("times")
         indexes = (
             models.Index(fields=["starts_at", "id"], name="doctor_slot_start"),
             # Not one of the full slots before the soonest free one is in it. A booking that fills a
@@ -325,25 +345,27 @@ class Slot(models.Model):
                 condition=Q(taken__gte=0, taken__lte=F("capacity")),
                 name="doctor_slot_taken_within_capacity",
                 violation_error_code="slot_full",
-                violation_error_message="No place is left at this time.",
+                violation_error_message=_("No place is left at this time."),
             ),
             models.CheckConstraint(
                 condition=Q(extra_places__gte=0, extra_places__lte=F("capacity")),
                 name="doctor_slot_extra_places_within_capacity",
                 violation_error_code="extra_places",
-                violation_error_message="The places that staff have added count in the capacity.",
+                violation_error_message=_(
+                    "The places that staff have added count in the capacity."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
                 name="doctor_slot_ends_after_it_starts",
                 violation_error_code="slot_times",
-                violation_error_message="A slot ends after it starts.",
+                violation_error_message=_("A slot ends after it starts."),
             ),
             models.UniqueConstraint(
                 fields=["doctor", "starts_at"],
                 name="doctor_slot_one_per_doctor_and_start",
                 violation_error_code="schedule_overlap",
-                violation_error_message="The doctor already has a slot at that time.",
+                violation_error_message=_("The doctor already has a slot at that time."),
             ),
             PostgresExclusionConstraint(
                 expressions=[
@@ -352,7 +374,7 @@ class Slot(models.Model):
                 ],
                 name="doctor_slot_no_overlap",
                 violation_error_code="schedule_overlap",
-                violation_error_message="The doctor already has a slot at that time.",
+                violation_error_message=_("The doctor already has a slot at that time."),
             ),
         )
 
@@ -440,7 +462,7 @@ class Slot(models.Model):
         SlotFull at MOST_PLACES.
         """
         if not reason.strip():
-            raise ValidationError("A place is added with a reason.", code="required")
+            raise ValidationError(gettext("A place is added with a reason."), code="required")
         at = at or timezone.now()
         row = Slot.objects.filter(pk=self.pk)
         more = row.filter(is_open=True, ends_at__gt=at, capacity__lt=MOST_PLACES)
@@ -450,7 +472,11 @@ class Slot(models.Model):
                 stored = row.get()
                 if not stored.is_open:
                     raise SlotClosed
-                raise SlotInPast if stored.ends_at <= at else SlotFull(NO_MORE_PLACES)
+                raise (
+                    SlotInPast
+                    if stored.ends_at <= at
+                    else SlotFull(NO_MORE_PLACES % {"most": MOST_PLACES})
+                )
             role = AuditEvent.Role.STAFF if by else AuditEvent.Role.SYSTEM
             AuditEvent.objects.record(AuditEvent.Action.CHANGE, self, actor=by, role=role)
         self.refresh_from_db(fields=PLACES)

@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.exceptions import AlreadyAway
 from doctor.models.directory import Location
@@ -21,7 +23,7 @@ from extensions.formats import instant_text
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
-OUT_OF_RANGE = "Use a time from 1 January 2000 to 1 January 2100, both 00:00 UTC."
+OUT_OF_RANGE = _("Use a time from 1 January 2000 to 1 January 2100, both 00:00 UTC.")
 
 
 class TimeOffQuerySet(models.QuerySet["TimeOff"]):
@@ -127,6 +129,7 @@ class TimeOff(DoctorLocationModel):
         blank=True,
         related_name="time_off",
         db_index=False,
+        verbose_name=_("doctor"),
     )
     location = models.ForeignKey(
         Location,
@@ -135,17 +138,20 @@ class TimeOff(DoctorLocationModel):
         blank=True,
         related_name="time_off",
         db_index=False,
+        verbose_name=_("location"),
     )
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    reason = models.CharField(max_length=500, blank=True, help_text="For staff alone.")
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
+    reason = models.CharField(
+        _("reason"), max_length=500, blank=True, help_text=_("For staff alone.")
+    )
 
     objects = TimeOffQuerySet.as_manager()
 
     class Meta:
         ordering = ("-starts_at", "-pk")
-        verbose_name = "leave or closure"
-        verbose_name_plural = "leave and closures"
+        verbose_name = _("leave or closure")
+        verbose_name_plural = _("leave and closures")
         indexes = (
             models.Index(fields=["doctor", "ends_at"], name="doctor_timeoff_doctor_ends"),
             models.Index(fields=["location", "ends_at"], name="doctor_timeoff_location_ends"),
@@ -156,21 +162,22 @@ class TimeOff(DoctorLocationModel):
                 | Q(doctor__isnull=True, location__isnull=False),
                 name="doctor_timeoff_of_doctor_or_location",
                 violation_error_code="doctor_or_location",
-                violation_error_message="Give either a doctor or a location.",
+                violation_error_message=_("Give either a doctor or a location."),
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
                 name="doctor_timeoff_ends_after_it_starts",
                 violation_error_code="end_before_start",
-                violation_error_message="Leave ends after it starts.",
+                violation_error_message=_("Leave ends after it starts."),
             ),
         )
 
     def __str__(self) -> str:
         """Return whose it is and its times, those of a doctor's leave on the admin's clock."""
         zone = self.location.zone if self.location else ZoneInfo(getattr(self, "clock_zone", "UTC"))
-        times = " to ".join(instant_text(at, zone) for at in (self.starts_at, self.ends_at))
-        return f"{self.doctor or self.location}, {times}"
+        start, end = (instant_text(at, zone) for at in (self.starts_at, self.ends_at))
+        named = {"of": self.doctor or self.location, "start": start, "end": end}
+        return gettext("%(of)s, %(start)s to %(end)s") % named
 
     def clean(self) -> None:
         """Raise ValidationError for an instant before FIRST or after LAST."""

@@ -10,6 +10,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.exceptions import HoursInUse
 from doctor.models.directory import Location
@@ -24,7 +26,7 @@ from extensions.formats import day_text
 
 MINUTES_A_DAY = 24 * 60
 COMPARED = ("start_time", "end_time", "slot_minutes", "capacity")
-STALE = (
+STALE = _(
     "On that date other hours stand than those that the page was opened with: another user changed "
     "them, or others begin by then. Nothing is saved. Look at what would change, then save again."
 )
@@ -116,7 +118,7 @@ class WeekPlan:
         kept = set(wanted)
         self.ended = [hours for hours, session in rows.items() if session not in kept]
         self.changed: list[tuple[WeeklyHours, WeekSession]] = []
-        for _, hours, session in self._by_shared_minutes(rows):
+        for _minutes, hours, session in self._by_shared_minutes(rows):
             if hours in self.ended and session in self.added:
                 self.ended.remove(hours)
                 self.added.remove(session)
@@ -178,31 +180,43 @@ class WeekPlan:
 
     def in_words(self) -> list[str]:
         """Return a sentence for each session that ends, changes or is new."""
-        ended = [(WeekSession.of(hours), f"{WeekSession.of(hours)} ends") for hours in self.ended]
-        changed = [
-            (
-                session,
-                f"{WeekSession.of(hours)} becomes {session.times_text}, {_described(session)}",
-            )
-            for hours, session in self.changed
-        ]
-        added = [
-            (session, f"{session} is new: {_described(session)}{self._until_text(session)}")
-            for session in self.added
-        ]
+        sessions = [WeekSession.of(hours) for hours in self.ended]
+        ended = [(each, gettext("%(session)s ends.") % {"session": each}) for each in sessions]
+        changed = [(session, _change_text(hours, session)) for hours, session in self.changed]
+        added = [(session, self._addition_text(session)) for session in self.added]
         every = sorted(
             [*ended, *changed, *added], key=lambda each: (each[0].weekday, each[0].start_time)
         )
-        return [f"{sentence}." for _, sentence in every]
+        return [sentence for _session, sentence in every]
 
-    def _until_text(self, session: WeekSession) -> str:
-        last = self.until(session)
-        return f", until {day_text(last)}, as other hours begin then" if last else ""
+    def _addition_text(self, session: WeekSession) -> str:
+        text, last = gettext("%(session)s is new: %(visits)s."), self.until(session)
+        if last:
+            text = gettext(
+                "%(session)s is new: %(visits)s, until %(day)s, as other hours begin then."
+            )
+        day = day_text(last) if last else ""
+        return text % {"session": session, "visits": _described(session), "day": day}
+
+
+def _change_text(hours: WeeklyHours, session: WeekSession) -> str:
+    return gettext("%(session)s becomes %(times)s, %(visits)s.") % {
+        "session": WeekSession.of(hours),
+        "times": session.times_text,
+        "visits": _described(session),
+    }
 
 
 def _described(session: WeekSession) -> str:
-    each = f"{session.slot_minutes} minutes a visit" if session.slot_minutes else "one visit"
-    return each + (f", {session.capacity} at a time" if session.capacity > 1 else "")
+    each = gettext("one visit")
+    if session.slot_minutes:
+        each = gettext("%(count)s minutes a visit") % {"count": session.slot_minutes}
+    if session.capacity == 1:
+        return each
+    return gettext("%(visits)s, %(count)s at a time") % {
+        "visits": each,
+        "count": session.capacity,
+    }
 
 
 @dataclass(frozen=True)
@@ -369,7 +383,7 @@ class Week:
         try:
             validate_date(first)
             if first <= self.location.today(at):
-                raise ValidationError("Use a date after today.", code="date_range")
+                raise ValidationError(gettext("Use a date after today."), code="date_range")
         except ValidationError as error:
             raise ValidationError({"from": error}) from error
 

@@ -10,6 +10,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.exceptions import HoursOverlap
 from doctor.models.directory import Location
@@ -34,13 +36,13 @@ MOST_DATES_APART = 2  # an instant has up to three dates around the world: UTC-1
 class Weekday(models.IntegerChoices):
     """Weekdays, numbered as Python's `date.weekday` does."""
 
-    MONDAY = 0
-    TUESDAY = 1
-    WEDNESDAY = 2
-    THURSDAY = 3
-    FRIDAY = 4
-    SATURDAY = 5
-    SUNDAY = 6
+    MONDAY = 0, _("Monday")
+    TUESDAY = 1, _("Tuesday")
+    WEDNESDAY = 2, _("Wednesday")
+    THURSDAY = 3, _("Thursday")
+    FRIDAY = 4, _("Friday")
+    SATURDAY = 5, _("Saturday")
+    SUNDAY = 6, _("Sunday")
 
 
 class WeeklyHoursQuerySet(SiteQuerySet["WeeklyHours"]):
@@ -103,19 +105,28 @@ def _has_free_kept_over_slot(doctor: int, at: datetime) -> bool:
 class WeeklyHours(SessionTimesModel):
     """A doctor's hours between two wall times at a location, on one weekday every n-th week."""
 
-    doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="weekly_hours")
-    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="weekly_hours")
-    weekday = models.PositiveSmallIntegerField(choices=Weekday)
+    doctor = models.ForeignKey(
+        Doctor, on_delete=models.PROTECT, related_name="weekly_hours", verbose_name=_("doctor")
+    )
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="weekly_hours", verbose_name=_("location")
+    )
+    weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
     valid_from = models.DateField(
-        help_text="The first session is on the first such weekday on or after this date."
+        _("valid from"),
+        help_text=_("The first session is on the first such weekday on or after this date."),
     )
     valid_until = models.DateField(
-        null=True, blank=True, help_text="Last date; empty: until further notice."
+        _("valid until"),
+        null=True,
+        blank=True,
+        help_text=_("Last date; empty: until further notice."),
     )
     every_weeks = models.PositiveSmallIntegerField(
+        _("every weeks"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(52)],
-        help_text="2 is every other week, counted from the first session.",
+        help_text=_("2 is every other week, counted from the first session."),
     )
     external_id = external_id_field()
 
@@ -125,36 +136,36 @@ class WeeklyHours(SessionTimesModel):
 
     class Meta:
         ordering = ("doctor", "weekday", "start_time", "pk")
-        verbose_name_plural = "weekly hours"
+        verbose_name = verbose_name_plural = _("weekly hours")
         constraints = (
             models.CheckConstraint(
                 condition=Q(weekday__gte=0, weekday__lte=6),
                 name="doctor_weeklyhours_weekday_in_range",
                 violation_error_code="weekday_range",
-                violation_error_message="A weekday is 0 (Monday) to 6 (Sunday).",
+                violation_error_message=_("A weekday is 0 (Monday) to 6 (Sunday)."),
             ),
             models.CheckConstraint(
                 condition=Q(end_time__gt=F("start_time")) | Q(end_time=MIDNIGHT),
                 name="doctor_weeklyhours_end_after_they_start",
                 violation_error_code="end_before_start",
-                violation_error_message="Hours end after they start, on the same day.",
+                violation_error_message=_("Hours end after they start, on the same day."),
             ),
             models.CheckConstraint(
                 condition=Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from")),
                 name="doctor_weeklyhours_valid_from_before_until",
                 violation_error_code="date_range",
-                violation_error_message="The last date is before the first.",
+                violation_error_message=_("The last date is before the first."),
             ),
             *SessionTimesModel.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(every_weeks__gte=1, every_weeks__lte=52),
                 name="doctor_weeklyhours_every_weeks_in_range",
                 violation_error_code="every_weeks_range",
-                violation_error_message="Hours recur every 1 to 52 weeks.",
+                violation_error_message=_("Hours recur every 1 to 52 weeks."),
             ),
             unique_external_id(
                 "doctor_weeklyhours_external_id_unique",
-                "Weekly hours with this external id exist already.",
+                _("Weekly hours with this external id exist already."),
             ),
         )
 
@@ -176,7 +187,9 @@ class WeeklyHours(SessionTimesModel):
         if times[1] == MIDNIGHT:
             ends += A_DAY
         if ends - starts < timedelta(minutes=self.slot_minutes):
-            raise ValidationError("The hours are too short for a single visit.", code="no_slots")
+            raise ValidationError(
+                gettext("The hours are too short for a single visit."), code="no_slots"
+            )
 
     # --- Recurrence ---
 
@@ -357,16 +370,16 @@ class WeeklyHours(SessionTimesModel):
         try:
             validate_date(first)
             if first <= today:
-                raise ValidationError("Use a date after today.", code="date_range")
+                raise ValidationError(gettext("Use a date after today."), code="date_range")
             if first <= self.valid_from:
                 raise ValidationError(
-                    "These hours begin on that date or later: change them instead.",
+                    gettext("These hours begin on that date or later: change them instead."),
                     code="date_range",
                 )
         except ValidationError as error:
             raise ValidationError({"from": error}) from error
         if first > (self.valid_until or first) and "valid_until" not in changes:
-            ended = (
+            ended = gettext(
                 "These hours end before that date: give the new ones a later last date, or none."
             )
             raise ValidationError({"valid_until": ValidationError(ended, code="date_range")})

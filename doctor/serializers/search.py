@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -39,7 +40,7 @@ class CursorField(TextField):
         try:
             return Cursor.read(data)
         except ValueError as error:
-            raise serializers.ValidationError("Use a link of another page.") from error
+            raise serializers.ValidationError(gettext("Use a link of another page.")) from error
 
 
 class SearchSerializer(Serializer):
@@ -61,7 +62,7 @@ class SearchSerializer(Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "from" in attrs and "to" in attrs and attrs["to"] < attrs["from"]:
-            raise serializers.ValidationError({"to": "The last date is before the first."})
+            raise serializers.ValidationError({"to": gettext("The last date is before the first.")})
         return attrs
 
     def search(self) -> SlotSearch:

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from extensions.dates import REFUSALS, parse_date
 
@@ -73,3 +74,51 @@ def test_what_is_no_date_is_refused_with_a_sentence(text: str, code: str) -> Non
 def test_a_short_year_is_refused_before_the_order_of_numbers() -> None:
     with pytest.raises(ValidationError, match="four digits"):
         parse_date("1/12/26", lambda: False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 de diciembre de 2026",
+        "1 de diciembre del 2026",
+        "1 dic 2026",
+        "1 dic. 2026",
+        "1º de diciembre de 2026",
+        "mar, 1 dic 2026",
+        "Martes, 1 de diciembre de 2026",
+        "1 December 2026",
+        "Tue 1 Dec 2026",
+    ],
+)
+def test_a_spanish_page_reads_spanish_and_english_names(text: str) -> None:
+    with translation.override("es"):
+        assert parse_date(text, lambda: False) == THE_FIRST
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("miercoles, 1 de diciembre de 2026", "weekday"),
+        ("miércoles 1 dic 2026", "weekday"),
+        ("mardi 1 dic 2026", "invalid"),
+        ("1 de diciembre de 26", "year"),
+        ("31 de noviembre de 2026", "no_such_day"),
+    ],
+)
+def test_a_spanish_page_refuses_in_spanish(text: str, code: str) -> None:
+    with translation.override("es"), pytest.raises(ValidationError) as error:
+        parse_date(text, lambda: True)
+    assert error.value.code == code
+    with translation.override("es"):
+        assert error.value.messages == [REFUSALS[code]]
+        assert "Type" not in error.value.messages[0]
+
+
+def test_an_english_page_reads_no_spanish_name_and_an_ambiguous_beginning_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        parse_date("1 enero 2027", lambda: True)
+    with translation.override("fr"):
+        assert parse_date("1 juin 2026", lambda: True) == date(2026, 6, 1)
+        assert parse_date("1er juil. 2026", lambda: True) == date(2026, 7, 1)
+        with pytest.raises(ValidationError):
+            parse_date("1 jui 2026", lambda: True)  # juin or juillet

@@ -1,10 +1,12 @@
-"""English, with the zone after each instant: the clinics of one admin are in several."""
+"""English, with the zone after each instant: the clinics of one admin are in several.
 
-from extensions.formats import DATE, INSTANT, TIME
+Django sends these to scripts as they are, so they are no texts of the catalogs; those of the same
+meaning in `extensions.formats` are, and a test holds the two together.
+"""
 
-DATE_FORMAT = SHORT_DATE_FORMAT = DATE
-TIME_FORMAT = TIME
-DATETIME_FORMAT = SHORT_DATETIME_FORMAT = INSTANT
+DATE_FORMAT = SHORT_DATE_FORMAT = "j M Y"
+TIME_FORMAT = "H:i"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "D j M Y, H:i e"
 MONTH_DAY_FORMAT = "j F"
 FIRST_DAY_OF_WEEK = 1  # Monday, as everywhere in this project
 

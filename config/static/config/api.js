@@ -1,6 +1,6 @@
 // What the pages of REST framework do not say to a screen reader: their language, and which label
 // belongs to which field. Their templates leave no other place for it.
-document.documentElement.lang = "en";
+document.documentElement.lang = document.currentScript.dataset.language;
 for (const [place, label] of document.querySelectorAll(".form-group > label").entries()) {
     const field = label.parentElement.querySelector("input, select, textarea");
     if (field && !label.htmlFor) {
