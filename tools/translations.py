@@ -305,34 +305,35 @@ def disagreements(language: str, root: Path = ROOT) -> list[str]:
 
 
 def union(path: Path, other: bytes | None = None) -> list[str]:
-    """Merge two versions of a .po file by entries; of two translations the first stays.
+    """Merge two versions of a .po file by entries; of two new translations the first stays.
 
-    Without `other`, the versions are both sides of a merge that git could not finish.
+    Without `other`, the versions are both sides of a merge that git could not finish. Where only
+    one side has changed a translation since they parted, that one stays.
     """
     language = path.parent.parent.name
-    first: Path | bytes = path
+    first, base = path.read_bytes(), b""
     if other is None:
-        first, other = (staged(path, stage) for stage in (2, 3))
-    catalog, said = read(first, language), []
+        base, first, other = (staged(path, stage) for stage in (1, 2, 3))
+    before, catalog, said = read(base, language), read(first, language), []
     for message in read(other, language).entries():
-        mine = catalog.entry(message)
-        if mine is None or (not translated(mine) and translated(message)):
-            if mine:
-                mine.string = message.string
-            else:
-                catalog.take(message)
-        elif translated(message) and list(mine.string) != list(message.string):
+        mine, former = catalog.entry(message), before.entry(message)
+        if mine is None:
+            catalog.take(message)
+        elif not translated(mine) or (former and mine.string == former.string):
+            mine.string, mine.flags = message.string, message.flags
+        elif message.string not in (mine.string, former and former.string, ""):
             said.append(f"kept {mine.string!r}, not {message.string!r}, for {mine.id!r}")
     path.write_bytes(catalog.text)
     return said
 
 
 def staged(path: Path, stage: int) -> bytes:
-    """Return one side of an unfinished merge: 2 is ours, 3 is theirs."""
+    """Return one side of an unfinished merge: 1 is what both began with, 2 is ours, 3 is theirs."""
     command = ["git", "show", f":{stage}:./{path.name}"]
-    return subprocess.run(  # nosec B603 B607  # fixed words, and the name of a file
-        command, cwd=path.parent, capture_output=True, check=True
-    ).stdout
+    shown = subprocess.run(  # nosec B603 B607  # fixed words, and the name of a file
+        command, cwd=path.parent, capture_output=True, check=stage > 1
+    )
+    return shown.stdout if shown.returncode == 0 else b""
 
 
 def main(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -120,25 +120,6 @@ FIELDS = {
     "last_used_at": _("last used at"),
     "expiry": _("expiry"),
 }
-# What axes marks for translation and has not in Spanish: these put it into our catalog.
-OF_AXES = (
-    gettext_noop("User Agent"),
-    gettext_noop("IP Address"),
-    gettext_noop("Username"),
-    gettext_noop("HTTP Accept"),
-    gettext_noop("Path"),
-    gettext_noop("Attempt Time"),
-    gettext_noop("Access lock out"),
-    gettext_noop("GET Data"),
-    gettext_noop("POST Data"),
-    gettext_noop("Failed Logins"),
-    gettext_noop("Logout Time"),
-    gettext_noop("Session key hash (sha256)"),
-    gettext_noop("Locked Out"),
-    gettext_noop("Form Data"),
-    gettext_noop("Meta Data"),
-    gettext_noop("Not set"),
-)
 
 for label, words in APPS.items():
     apps.get_app_config(label).verbose_name = words

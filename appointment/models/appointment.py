@@ -14,6 +14,8 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.context import ADMIN, current_context
 from accounts.models import AuditEvent, OutgoingMessage, User
@@ -26,7 +28,7 @@ from appointment.exceptions import (
 )
 from appointment.models.acting import CHANGE_PERMISSION
 from appointment.models.booking import BookAppointment, RescheduleAppointment
-from appointment.models.event import HOLDING_STATUSES, LIVE, AppointmentEvent, Status
+from appointment.models.event import LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
 from appointment.models.work_list_scopes import WorkListScopes
@@ -44,12 +46,8 @@ from patient.models import Patient
 
 # The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot_id", "doctor_id", "location_id", "starts_at", "ends_at", "date")
-SET_BY_MOVE: dict[str, Any] = {
-    "checked_in_at": None,
-    "needs_rebooking": False,
-    "closures_kept": 0,
-    "moved": True,
-}
+SET_BY_MOVE: dict[str, Any] = {"checked_in_at": None, "needs_rebooking": False}
+SET_BY_MOVE |= {"closures_kept": 0, "moved": True}
 LISTED = ["-date", "starts_at", "id", "location"]  # by staff; the index alone tells the site
 OF_A_PATIENT = ["patient", "-starts_at", "-id", "location"]
 Kind = AppointmentEvent.Kind
@@ -128,28 +126,37 @@ class Appointment(Lifecycle):
         "appointments",
         null=True,
         db_index=False,
-        help_text="Empty once the person has been erased.",
+        help_text=_("Empty once the person has been erased."),
+        verbose_name=_("patient"),
     )
-    slot = models.ForeignKey(Slot, models.SET_NULL, "appointments", null=True, verbose_name="time")
-    doctor = models.ForeignKey(Doctor, models.PROTECT, "appointments", db_index=False)
-    location = models.ForeignKey(Location, models.PROTECT, "appointments", db_index=False)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    date = models.DateField(help_text="At the location.")
-    status = models.CharField(max_length=9, choices=Status, default=Status.SCHEDULED)
-    reason = models.CharField(max_length=500, blank=True)
+    slot = models.ForeignKey(
+        Slot, models.SET_NULL, "appointments", null=True, verbose_name=_("time")
+    )
+    doctor = models.ForeignKey(
+        Doctor, models.PROTECT, "appointments", db_index=False, verbose_name=_("doctor")
+    )
+    location = models.ForeignKey(
+        Location, models.PROTECT, "appointments", db_index=False, verbose_name=_("location")
+    )
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
+    date = models.DateField(_("date"), help_text=_("At the location."))
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.SCHEDULED)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
     booked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, "+", null=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    canceled_at = models.DateTimeField(null=True)
-    cancel_reason = models.CharField(max_length=500, blank=True)
-    checked_in_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    canceled_at = models.DateTimeField(_("canceled at"), null=True)
+    cancel_reason = models.CharField(_("cancel reason"), max_length=500, blank=True)
+    checked_in_at = models.DateTimeField(_("checked in at"), null=True, editable=False)
     needs_rebooking = models.BooleanField(
-        "to rebook",
+        _("to rebook"),
         default=False,
         editable=False,
-        help_text="Leave, changed hours or a doctor who left have hit it: staff find another time.",
+        help_text=_(
+            "Leave, changed hours or a doctor who left have hit it: staff find another time."
+        ),
     )
-    moved = models.BooleanField(default=False, db_default=False, editable=False)  # ever, by a verb
+    moved = models.BooleanField(_("moved"), default=False, db_default=False, editable=False)  # ever
     closures_kept = models.SmallIntegerField(
         default=0,
         db_default=0,
@@ -163,7 +170,8 @@ class Appointment(Lifecycle):
 
     class Meta:
         ordering = ("-starts_at", "-pk")
-        verbose_name = "visit"
+        verbose_name = _("visit")
+        verbose_name_plural = _("visits")
         permissions = (("view_own_day", "Can see the own day as a doctor, in the admin"),)
         indexes = (
             models.Index(fields=OF_A_PATIENT, name="appointment_patient_start"),
@@ -185,32 +193,32 @@ class Appointment(Lifecycle):
                 condition=Q(status=LIVE),
                 name="appointment_one_live_per_patient_and_slot",
                 violation_error_code="already_booked",
-                violation_error_message="The patient has this time booked already.",
+                violation_error_message=_("The patient has this time booked already."),
             ),
             models.CheckConstraint(
                 condition=Q(status=Status.CANCELED) | Q(slot__isnull=False),
                 name="appointment_only_canceled_outlive_their_slot",
                 violation_error_code="slot_missing",
-                violation_error_message="Only a canceled appointment may outlive its slot.",
+                violation_error_message=_("Only a canceled appointment may outlive its slot."),
             ),
             models.CheckConstraint(
                 condition=Q(status=Status.CANCELED, canceled_at__isnull=False)
                 | (~Q(status=Status.CANCELED) & Q(canceled_at__isnull=True)),
                 name="appointment_canceled_at_if_canceled",
                 violation_error_code="canceled_at",
-                violation_error_message="A canceled appointment, and no other, says since when.",
+                violation_error_message=_("A canceled appointment, and no other, says since when."),
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=models.F("starts_at")),
                 name="appointment_ends_after_it_starts",
                 violation_error_code="appointment_times",
-                violation_error_message="An appointment ends after it starts.",
+                violation_error_message=_("An appointment ends after it starts."),
             ),
             models.CheckConstraint(
                 condition=Q(status__in=Status.values),
                 name="appointment_status_known",
                 violation_error_code="status",
-                violation_error_message="The status is none of those there are.",
+                violation_error_message=_("The status is none of those there are."),
             ),
             PostgresExclusionConstraint(
                 expressions=[
@@ -220,25 +228,14 @@ class Appointment(Lifecycle):
                 condition=Q(status=LIVE, patient__isnull=False),
                 name="appointment_no_overlap_of_one_patient",
                 violation_error_code="patient_overlap",
-                violation_error_message="The patient has another appointment at that time.",
+                violation_error_message=_("The patient has another appointment at that time."),
             ),
         )
 
     def __str__(self) -> str:
         start = instant_text(self.starts_at, self.location.zone)
-        return f"Visit {self.pk}, {start}"  # no name: the admin logs it
-
-    # --- Questions ---
-
-    @property
-    def holds_a_place(self) -> bool:
-        """Whether the visit is counted in `slot.taken`."""
-        return self.status in HOLDING_STATUSES
-
-    @property
-    def is_to_rebook(self) -> bool:
-        """Whether the visit is on the work list."""
-        return self.status == LIVE and bool(self.needs_rebooking)
+        named = {"number": self.pk, "time": start}  # no name: the admin logs it
+        return gettext("Visit %(number)s, %(time)s") % named
 
     # --- Whether it can be canceled or moved ---
 
@@ -417,7 +414,9 @@ class Appointment(Lifecycle):
         self._copy_slot(new)
         for name, value in SET_BY_MOVE.items():
             setattr(self, name, value)
-        texts = {"detail": f"{old} to {new}"[:500], "override_reason": override_reason}
+        with override("en"):  # the history is stored in one language
+            detail = f"{old} to {new}"[:500]
+        texts = {"detail": detail, "override_reason": override_reason}
         slots: dict[str, Any] = {"from_slot": old.pk, "to_slot": new.pk}
         changeable = self._changeable(at, override_reason, as_patient=as_patient) & Q(slot=old.pk)
         events = self._events(Kind.RESCHEDULED, by, at, after_deadline=late, **slots, **texts)

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import CharField, Exists, Q, Value
+from django.utils.translation import gettext
 
 from appointment.exceptions import NotCancelable
 from appointment.models.acting import (
@@ -338,7 +339,9 @@ class BookAppointment(PlaceRequest):
         """Raise PermissionDenied unless `by` may act as staff, ValidationError without a reason."""
         acts_as_staff(self.by, self.permission, self.appointment.patient, override_reason=True)
         if not self.appointment.override_reason:
-            missing = ValidationError("To squeeze a patient in, give the reason.", "required")
+            missing = ValidationError(
+                gettext("To squeeze a patient in, give the reason."), "required"
+            )
             raise ValidationError({"override_reason": missing})
 
     def _squeeze_into(self, slot: Slot) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Self
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from appointment.exceptions import (
@@ -20,7 +22,7 @@ from appointment.exceptions import (
 )
 from appointment.models.acting import CHANGE_PERMISSION, acts_as_staff
 from appointment.models.booking import RestoreAppointment
-from appointment.models.event import LIVE, AppointmentEvent, Status
+from appointment.models.event import HOLDING_STATUSES, LIVE, AppointmentEvent, Status
 from appointment.models.waitlist_status import WaitlistStatus
 from doctor.exceptions import PatientDeceased
 from doctor.models import Slot
@@ -30,7 +32,7 @@ Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
 
-CHANGED_SINCE = "Another user has changed this visit meanwhile: that is not taken back."
+CHANGED_SINCE = _("Another user has changed this visit meanwhile: that is not taken back.")
 A_CALL = timedelta(seconds=30)  # staff do not let a telephone ring twice within it
 WALK_IN = "Walk-in"  # why staff set rules aside for a patient who stands at the desk
 COPIED_COLUMNS = ("doctor_id", "location_id", "starts_at", "ends_at")  # of a slot
@@ -75,6 +77,16 @@ class Lifecycle(models.Model):
         return type(self)._default_manager
 
     # --- Questions ---
+
+    @property
+    def holds_a_place(self) -> bool:
+        """Whether the visit is counted in `slot.taken`."""
+        return self.status in HOLDING_STATUSES
+
+    @property
+    def is_to_rebook(self) -> bool:
+        """Whether the visit is on the work list."""
+        return self.status == LIVE and bool(self.needs_rebooking)
 
     def is_at_site_of(self, user: User | None) -> bool:
         """Whether the user is staff who may change visits, at the site of this one."""
@@ -183,7 +195,7 @@ class Lifecycle(models.Model):
         with transaction.atomic():
             rows = self._rows.filter(pk=self.pk, patient__isnull=False)
             if not rows.update(reason=reason):
-                raise InvalidTransition("The person of this visit has been erased.")
+                raise InvalidTransition(gettext("The person of this visit has been erased."))
             status = rows.values_list("status", flat=True).get()
             self._record(Kind.AMENDED, by, at or timezone.now(), status, status)
         self.refresh_from_db(fields=["reason", "status"])
@@ -345,7 +357,7 @@ class Lifecycle(models.Model):
         self.closures_kept = sum(closures.values())
         rows = self._rows.to_rebook().filter(pk=self.pk)
         if not rows.update(needs_rebooking=False, closures_kept=self.closures_kept):
-            raise InvalidTransition("This visit is not on the work list.")
+            raise InvalidTransition(gettext("This visit is not on the work list."))
         self.needs_rebooking = False
         self._record(Kind.KEPT, by, at or timezone.now(), detail=reason)
         return self
@@ -360,7 +372,7 @@ class Lifecycle(models.Model):
         with transaction.atomic():
             rows = self._rows.active().filter(pk=self.pk, patient__isnull=False)
             if not rows.select_for_update(no_key=True).order_by("pk").exists():
-                raise InvalidTransition("This visit is not scheduled any more.")
+                raise InvalidTransition(gettext("This visit is not scheduled any more."))
             at = at or timezone.now()
             calls = AppointmentEvent.objects.filter(appointment=self.pk, kind=Kind.CALLED)
             if not calls.filter(actor=by, at__gt=at - A_CALL).exists():

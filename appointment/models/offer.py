@@ -20,6 +20,8 @@ from django.db.models import (
     When,
 )
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, OutgoingMessage
 from appointment.models.declined_slot import DeclinedSlot
@@ -42,11 +44,11 @@ BATCH = 500
 class OfferStatus(models.TextChoices):
     """The status of an offer; an open one holds its place."""
 
-    OPEN = "open"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
+    OPEN = "open", pgettext_lazy("an offer", "Open")
+    ACCEPTED = "accepted", _("Accepted")
+    DECLINED = "declined", _("Declined")
+    EXPIRED = "expired", _("Expired")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
 GIVEN_UP = (OfferStatus.DECLINED, OfferStatus.EXPIRED)
@@ -357,22 +359,36 @@ def with_state(
 class Offer(models.Model):
     """A place of a slot, held for one entry; it counts in `Slot.taken` while the offer is open."""
 
-    entry = models.ForeignKey(WaitlistEntry, on_delete=models.CASCADE, related_name="offers")
-    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="offers")
+    entry = models.ForeignKey(
+        WaitlistEntry, on_delete=models.CASCADE, related_name="offers", verbose_name=_("entry")
+    )
+    slot = models.ForeignKey(
+        Slot, on_delete=models.CASCADE, related_name="offers", verbose_name=_("slot")
+    )
     account = models.BigIntegerField(
         null=True,
         editable=False,
-        help_text="Key of the account that books for the patient, as of the offer; empty if none.",
+        help_text=_(
+            "Key of the account that books for the patient, as of the offer; empty if none."
+        ),
     )
-    status = models.CharField(max_length=9, choices=OfferStatus, default=OfferStatus.OPEN)
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField(help_text="Until then it can be accepted.")
-    hold_until = models.DateTimeField(help_text="From then on its place is anybody's.")
+    status = models.CharField(
+        _("status"), max_length=9, choices=OfferStatus, default=OfferStatus.OPEN
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    expires_at = models.DateTimeField(
+        _("expires at"), help_text=_("Until then it can be accepted.")
+    )
+    hold_until = models.DateTimeField(
+        _("hold until"), help_text=_("From then on its place is anybody's.")
+    )
 
     objects = OfferQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)
+        verbose_name = _("offer")
+        verbose_name_plural = _("offers")
         indexes = (
             models.Index(
                 fields=["expires_at"],
@@ -386,31 +402,32 @@ class Offer(models.Model):
                 condition=Q(status="open"),
                 name="appointment_offer_one_open_per_entry",
                 violation_error_code="open_offer",
-                violation_error_message="The entry has an open offer already.",
+                violation_error_message=_("The entry has an open offer already."),
             ),
             models.UniqueConstraint(
                 fields=["slot", "account"],
                 condition=Q(status="open"),
                 name="appointment_offer_one_open_per_slot_and_account",
                 violation_error_code="open_offer",
-                violation_error_message="The account has an open offer of this time already.",
+                violation_error_message=_("The account has an open offer of this time already."),
             ),
             models.CheckConstraint(
                 condition=Q(hold_until__gte=F("expires_at")),
                 name="appointment_offer_held_until_it_expires",
                 violation_error_code="offer_times",
-                violation_error_message="A place is held at least until its offer expires.",
+                violation_error_message=_("A place is held at least until its offer expires."),
             ),
             models.CheckConstraint(
                 condition=Q(status__in=OfferStatus.values),
                 name="appointment_offer_status_known",
                 violation_error_code="status",
-                violation_error_message="The status is none of those there are.",
+                violation_error_message=_("The status is none of those there are."),
             ),
         )
 
     def __str__(self) -> str:
-        return f"Offer {self.pk}, {self.get_status_display().lower()}"
+        named = {"number": self.pk, "status": self.get_status_display().lower()}
+        return gettext("Offer %(number)s, %(status)s") % named
 
     @staticmethod
     def expiry(slot: Slot, at: datetime) -> datetime | None:

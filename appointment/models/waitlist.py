@@ -155,11 +155,7 @@ class WaitlistEntry(models.Model):
     """A patient waits for a doctor or a specialty, from one date to another."""
 
     patient = models.ForeignKey(
-        Patient,
-        on_delete=models.PROTECT,
-        related_name="waitlist_entries",
-        db_index=False,
-        verbose_name=_("patient"),
+        Patient, models.PROTECT, "waitlist_entries", db_index=False, verbose_name=_("patient")
     )
     doctor = models.ForeignKey(
         Doctor,
@@ -193,9 +189,7 @@ class WaitlistEntry(models.Model):
     first_date = models.DateField(_("first date"), help_text=_("At the location of the visit."))
     last_date = models.DateField(_("last date"), help_text=_("At the location of the visit."))
     weekday_bits = models.PositiveSmallIntegerField(
-        _("weekday bits"),
-        default=0,
-        help_text=_("Bit n is weekday n, 0 is Monday; no bit is any day."),
+        default=0, help_text="Bit n is weekday n, 0 is Monday; no bit is any day."
     )
     start_time = models.TimeField(
         _("start time"),
@@ -210,11 +204,7 @@ class WaitlistEntry(models.Model):
         help_text=_("Latest end, on the clocks of the location; 00:00 is midnight after that day."),
     )
     status = models.CharField(
-        _("status"),
-        max_length=8,
-        choices=WaitlistStatus,
-        default=WaitlistStatus.WAITING,
-        editable=False,
+        max_length=8, choices=WaitlistStatus, default=WaitlistStatus.WAITING, editable=False
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
@@ -403,16 +393,15 @@ class WaitlistEntry(models.Model):
     def _validate(self, today: date) -> None:
         """Raise ValidationError for a wish that cannot come true: no such day, no such doctor."""
         if self.last_date < today:
-            raise ValidationError(
-                {"to": ValidationError(gettext("These days are over."), "date_range")}
-            )
+            days = ValidationError(_("These days are over."), "date_range")
+            raise ValidationError({"to": days})
         if not WaitlistCriteria.of(self).has_day(today):
             none = ValidationError(
-                gettext("None of these weekdays lies between the dates."), "date_range"
+                _("None of these weekdays lies between the dates."), "date_range"
             )
             raise ValidationError({"weekdays": none})
         if self.doctor and not self.doctor.is_active:
-            left = ValidationError(gettext("This doctor sees no patients any more."), "inactive")
+            left = ValidationError(_("This doctor sees no patients any more."), "inactive")
             raise ValidationError({"doctor": left})
 
     def _refuse_repetition(self, today: date) -> None:
@@ -444,9 +433,7 @@ class WaitlistEntry(models.Model):
         if self.specialty_id:
             name, doctors = "specialty", here.filter(specialties=self.specialty_id)
         if not doctors.exists():
-            absent = ValidationError(
-                gettext("No doctor at your sites matches this."), "does_not_exist"
-            )
+            absent = ValidationError(_("No doctor at your sites matches this."), "does_not_exist")
             raise ValidationError({name: absent})
 
     def _lock_replaced(self, user: User | None, at: datetime) -> None:
@@ -461,12 +448,10 @@ class WaitlistEntry(models.Model):
         if visit is None or not (user is None or self._may_name(visit, user)):
             raise Appointment.DoesNotExist
         if visit.patient_id != self.patient_id:
-            other = ValidationError(gettext("This visit belongs to another patient."), "not_theirs")
+            other = ValidationError(_("This visit belongs to another patient."), "not_theirs")
             raise ValidationError({"replaces": other})
         if visit.status != LIVE or visit.starts_at <= at:
-            over = ValidationError(
-                gettext("This visit has begun or is not scheduled."), "not_ahead"
-            )
+            over = ValidationError(_("This visit has begun or is not scheduled."), "not_ahead")
             raise ValidationError({"replaces": over})
         try:
             visit.refuse_change(at, as_patient=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import override
 
 from accounts.models import AuditEvent, OutgoingMessage
 from appointment.models.appointment import Appointment
@@ -464,4 +465,5 @@ class ZoneRepair:
         return visit.starts_at.astimezone(visit.location.zone).date()
 
     def _text(self, visit: Appointment, at: datetime) -> str:
-        return instant_text(at, visit.location.zone)
+        with override("en"):  # the history is stored in one language
+            return instant_text(at, visit.location.zone)

@@ -28,15 +28,14 @@ ROW_KINDS = {  # what an import does with a row, in words
 def acts(card: Card, of: str = "v") -> SafeString:
     """Return the buttons of a visit. `of`: the first letter of the ids, another one in a panel.
 
-    The page of a day has hundreds of them and few kinds, so that each kind is made once in a
-    language.
+    The page of a day has hundreds of them and few kinds, so that each kind is made once.
     """
-    language = get_language() or ""
-    return format_html(_acts(card.actions, card.takes_back, of, language), key=card.pk)
+    return format_html(_acts(get_language(), card.actions, card.takes_back, of), key=card.pk)
 
 
 @cache
-def _acts(actions: tuple[str, ...], takes_back: str, of: str, language: str) -> str:
+def _acts(language: str | None, actions: tuple[str, ...], takes_back: str, of: str) -> str:
+    """Return the buttons in the active language, of which `language` is the code."""
     shown = {"actions": actions, "takes_back": takes_back, "key": KEY, "of": of}
     return render_to_string("desk/acts.html", shown)
 

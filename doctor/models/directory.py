@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from doctor.countries import validate_country, validate_subdivision, writes_day_first
 from doctor.exceptions import LocationInUse
@@ -37,26 +39,28 @@ class NamedQuerySet(SmallTableMixin, models.QuerySet[Any]):
 class Specialty(PartialUpdateModel):
     """A field of practice; `code` is SNOMED CT, from the FHIR value set c80-practice-codes."""
 
-    name = one_line(200)
+    name = one_line(200, verbose_name=_("name"))
     code = models.CharField(
+        _("code"),
         max_length=18,
         blank=True,
-        validators=[RegexValidator(r"^[0-9]{6,18}\Z", "A SNOMED CT code is 6 to 18 digits.")],
-        help_text="SNOMED CT, from the FHIR value set c80-practice-codes.",
+        validators=[RegexValidator(r"^[0-9]{6,18}\Z", _("A SNOMED CT code is 6 to 18 digits."))],
+        help_text=_("SNOMED CT, from the FHIR value set c80-practice-codes."),
     )
-    description = free_text(blank=True)
+    description = free_text(blank=True, verbose_name=_("description"))
 
     objects = NamedQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
-        verbose_name_plural = "specialties"
+        verbose_name = _("specialty")
+        verbose_name_plural = _("specialties")
         constraints = (
             models.UniqueConstraint(
                 fields=["name"],
                 name="doctor_specialty_name_unique",
                 violation_error_code="unique",
-                violation_error_message="A specialty of this name exists already.",
+                violation_error_message=_("A specialty of this name exists already."),
             ),
         )
 
@@ -68,22 +72,25 @@ class Language(PartialUpdateModel):
     """A language that a doctor speaks; `tag` is a BCP 47 language tag."""
 
     tag = models.CharField(
+        _("tag"),
         max_length=35,
         validators=[validate_language_tag],
-        help_text="BCP 47, such as es or pt-BR.",
+        help_text=_("BCP 47, such as es or pt-BR."),
     )
-    name = one_line(100)
+    name = one_line(100, verbose_name=_("name"))
 
     objects = NamedQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
+        verbose_name = _("language")
+        verbose_name_plural = _("languages")
         constraints = (
             models.UniqueConstraint(
                 fields=["tag"],
                 name="doctor_language_tag_unique",
                 violation_error_code="unique",
-                violation_error_message="This language exists already.",
+                violation_error_message=_("This language exists already."),
             ),
         )
 
@@ -140,88 +147,105 @@ class LocationQuerySet(SmallTableMixin, SiteQuerySet["Location"]):
 class Location(CalendarModel):
     """A site of the clinic: its time zone (IANA), country (ISO 3166) and booking rules."""
 
-    name = one_line(200)
-    address = free_text(blank=True)
+    name = one_line(200, verbose_name=_("name"))
+    address = free_text(blank=True, verbose_name=_("address"))
     time_zone = models.CharField(
+        _("time zone"),
         max_length=64,
         validators=[validate_time_zone],
-        help_text="IANA name, such as Europe/Madrid.",
+        help_text=_("IANA name, such as Europe/Madrid."),
     )
-    phone = phone_number_field(blank=True, help_text="With country code, such as +34 910 123 456.")
+    phone = phone_number_field(
+        blank=True,
+        help_text=_("With country code, such as +34 910 123 456."),
+        verbose_name=_("phone"),
+    )
     country = models.CharField(  # noqa: DJ001  (the API shows null where there is none)
+        _("country"),
         max_length=2,
         null=True,
         blank=True,
         validators=[validate_country],
-        help_text="ISO 3166-1. It decides whether dates may be typed as numbers, day first.",
+        help_text=_("ISO 3166-1. It decides whether dates may be typed as numbers, day first."),
     )
     subdivision = models.CharField(  # noqa: DJ001  (as above)
+        _("subdivision"),
         max_length=6,
         null=True,
         blank=True,
         validators=[validate_subdivision],
-        help_text="State, province or region: its code of ISO 3166-2, such as ES-MD.",
+        help_text=_("State, province or region: its code of ISO 3166-2, such as ES-MD."),
     )
     min_notice_minutes = models.PositiveIntegerField(
-        "minimum notice",
+        _("minimum notice"),
         null=True,
         blank=True,
         validators=[MaxValueValidator(MINUTES_A_YEAR)],
-        help_text="Minutes before its start until which a visit can be booked; empty: any time.",
+        help_text=_("Minutes before its start until which a visit can be booked; empty: any time."),
     )
     horizon_days = models.PositiveSmallIntegerField(
-        "horizon",
+        _("horizon"),
         null=True,
         blank=True,
         validators=[MaxValueValidator(3660)],
-        help_text="Days from today there that can be booked; 0 is today only, empty is no limit.",
+        help_text=_(
+            "Days from today there that can be booked; 0 is today only, empty is no limit."
+        ),
     )
     cancel_deadline_minutes = models.PositiveIntegerField(
-        "cancel deadline",
+        _("cancel deadline"),
         null=True,
         blank=True,
         validators=[MaxValueValidator(MINUTES_A_YEAR)],
-        help_text="Minutes before its start until which a patient can cancel or move a visit.",
+        help_text=_("Minutes before its start until which a patient can cancel or move a visit."),
     )
     max_live_per_patient = models.PositiveSmallIntegerField(
-        "visits per patient",
+        _("visits per patient"),
         null=True,
         blank=True,
-        help_text="Scheduled and not ended, here, at once; empty is no limit.",
+        help_text=_("Scheduled and not ended, here, at once; empty is no limit."),
     )
 
     reminder_hours = models.PositiveSmallIntegerField(
-        "reminder",
+        _("reminder"),
         null=True,
         blank=True,
         default=24,
         db_default=24,
         validators=[MaxValueValidator(14 * 24)],
-        help_text="Hours before a visit, by the clock here, at which its patient is reminded; "
-        "empty: not at all.",
+        help_text=_(
+            "Hours before a visit, by the clock here, at which its patient is reminded; "
+            "empty: not at all."
+        ),
     )
     quiet_from = models.TimeField(
+        _("quiet from"),
         default=time(21),
         db_default=time(21),
-        help_text="Messages about visits wait from then on, by the clock here.",
+        help_text=_("Messages about visits wait from then on, by the clock here."),
     )
     quiet_until = models.TimeField(
+        _("quiet until"),
         default=time(8),
         db_default=time(8),
-        help_text="Until then. Offers, and what concerns a visit before it, are sent at once. The "
-        "same time twice means no quiet hours.",
+        help_text=_(
+            "Until then. Offers, and what concerns a visit before it, are sent at once. The "
+            "same time twice means no quiet hours."
+        ),
     )
 
     objects = LocationQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
+        verbose_name = _("location")
+        verbose_name_plural = _("locations")
         constraints = (
             models.UniqueConstraint(
                 fields=["name"],
                 name="doctor_location_name_unique",
                 violation_error_code="unique",
-                violation_error_message="A location of this name exists already.",
+                violation_error_message=_("A location of this name exists already."),
             ),
             models.CheckConstraint(
                 condition=models.Q(subdivision__isnull=True)
@@ -232,7 +256,7 @@ class Location(CalendarModel):
                 ),
                 name="doctor_location_subdivision_of_country",
                 violation_error_code="subdivision_country",
-                violation_error_message="The subdivision is not one of this country.",
+                violation_error_message=_("The subdivision is not one of this country."),
             ),
         )
 
@@ -252,7 +276,7 @@ class Location(CalendarModel):
         """Raise ValidationError for a subdivision of another country, or without a country."""
         if self.subdivision and self.subdivision.partition("-")[0] != self.country:
             raise ValidationError(
-                {"subdivision": "The subdivision is not one of this country."},
+                {"subdivision": gettext("The subdivision is not one of this country.")},
                 code="subdivision_country",
             )
 

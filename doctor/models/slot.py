@@ -10,7 +10,6 @@ from django.db import models, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Least
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent
@@ -40,9 +39,8 @@ from extensions.formats import instant_text
 TIMES = ("starts_at", "ends_at")
 SHOWN = ("id", "schedule", "location", *TIMES, "capacity")  # in a row of the API
 PLACES = ("taken", "capacity", "extra_places")
-A_DAY, MOST_ALTERNATIVES = timedelta(days=1), 3
-MOST_PLACES = 1000  # of a slot, places that staff have added included
-NO_MORE_PLACES = _("A time has at most %(most)s places, and this one has as many.")
+A_DAY, MOST_ALTERNATIVES, MOST_PLACES = timedelta(days=1), 3, 1000  # added places included
+NO_MORE_PLACES = _("A time has at most 1000 places, and this one has as many.")
 
 
 class SlotQuerySet(SiteQuerySet["Slot"]):
@@ -278,18 +276,10 @@ class Slot(models.Model):
         "doctor.Schedule", models.PROTECT, "slots", verbose_name=_("session")
     )
     doctor = models.ForeignKey(
-        Doctor,
-        on_delete=models.PROTECT,
-        related_name="slots",
-        db_index=False,
-        verbose_name=_("doctor"),
+        Doctor, models.PROTECT, "slots", db_index=False, verbose_name=_("doctor")
     )  # the unique constraint's index serves it
     location = models.ForeignKey(
-        Location,
-        on_delete=models.PROTECT,
-        related_name="slots",
-        db_index=False,
-        verbose_name=_("location"),
+        Location, models.PROTECT, "slots", db_index=False, verbose_name=_("location")
     )
     starts_at = models.DateTimeField(_("starts at"))
     ends_at = models.DateTimeField(_("ends at"))
@@ -306,20 +296,16 @@ class Slot(models.Model):
     )
     is_open = models.BooleanField(_("open"), default=True, editable=False)
     kept_over = models.BooleanField(
-        default=False, editable=False, help_text=_("Booked, and outside the hours as they are now.")
+        default=False, editable=False, help_text="Booked, and outside the hours as they are now."
     )
     hold_lapses_at = models.DateTimeField(
-        null=True,
-        editable=False,
-        help_text=_("When the first offer on it holds its place no longer."),
+        null=True, editable=False, help_text="When the first offer on it holds its place no longer."
     )
     utc_offset = models.SmallIntegerField(
         null=True,
         editable=False,
-        help_text=_(
-            "Minutes that the clocks there were ahead of UTC at its start, when it was made: "
-            "the wall time that was promised. Empty in a slot of an earlier release."
-        ),
+        help_text="Minutes that the clocks there were ahead of UTC at its start, when it was made: "
+        "the wall time that was promised. Empty in a slot of an earlier release.",
     )
 
     objects = SlotQuerySet.as_manager()
@@ -351,9 +337,7 @@ class Slot(models.Model):
                 condition=Q(extra_places__gte=0, extra_places__lte=F("capacity")),
                 name="doctor_slot_extra_places_within_capacity",
                 violation_error_code="extra_places",
-                violation_error_message=_(
-                    "The places that staff have added count in the capacity."
-                ),
+                violation_error_message="The places that staff have added count in the capacity.",
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
@@ -462,7 +446,7 @@ class Slot(models.Model):
         SlotFull at MOST_PLACES.
         """
         if not reason.strip():
-            raise ValidationError(gettext("A place is added with a reason."), code="required")
+            raise ValidationError(_("A place is added with a reason."), code="required")
         at = at or timezone.now()
         row = Slot.objects.filter(pk=self.pk)
         more = row.filter(is_open=True, ends_at__gt=at, capacity__lt=MOST_PLACES)
@@ -472,11 +456,7 @@ class Slot(models.Model):
                 stored = row.get()
                 if not stored.is_open:
                     raise SlotClosed
-                raise (
-                    SlotInPast
-                    if stored.ends_at <= at
-                    else SlotFull(NO_MORE_PLACES % {"most": MOST_PLACES})
-                )
+                raise SlotInPast if stored.ends_at <= at else SlotFull(NO_MORE_PLACES)
             role = AuditEvent.Role.STAFF if by else AuditEvent.Role.SYSTEM
             AuditEvent.objects.record(AuditEvent.Action.CHANGE, self, actor=by, role=role)
         self.refresh_from_db(fields=PLACES)

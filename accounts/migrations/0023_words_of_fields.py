@@ -10,7 +10,7 @@ import extensions.text
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0020_index_of_devices_user"),
+        ("accounts", "0022_messages_by_due_time"),
     ]
 
     operations = [
