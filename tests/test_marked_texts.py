@@ -51,6 +51,9 @@ ALLOWED = re.compile(
 ZONES = r"\b(?:CES?T|UTC)\b"
 
 
+WRONG: tuple[Any, ...] = (None, [], "\0", -1, "x" * 5000)  # None: the fields are left out
+
+
 class Bracketed:
     """A translation of every text: itself in brackets."""
 
@@ -162,7 +165,7 @@ def test_every_sentence_of_an_error_of_the_api_is_marked(calls: Calls) -> None:
     for route, methods in api_routes().items():
         for method, caller in product(sorted(methods), ("anonymous", "patient A", "superuser")):
             valid = calls.callers.own[caller].body(method, route)
-            for value in (None, [], "\0", -1, "x" * 5000):
+            for value in WRONG:
                 body = dict.fromkeys(valid or (), value) if value is not None else {}
                 with rolled_back():
                     answer = calls.ask(method, route, caller, json.dumps(body))

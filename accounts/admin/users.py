@@ -47,7 +47,7 @@ class NewPasswordForm(AdminPasswordChangeForm):
     """The form with which staff set or remove the password of a user."""
 
     # Django's, which joins its two sentences before there is a language.
-    usable_password_help_text = format_lazy(
+    usable_password_help_text: Any = format_lazy(
         '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
         SetUnusablePasswordMixin.usable_password_help_text,
         _("If disabled, the current password for this user will be lost."),

@@ -39,7 +39,7 @@ def test_numbers_are_read_only_where_the_day_is_first(text: str) -> None:
     assert parse_date(text, lambda: True) == THE_FIRST
     with pytest.raises(ValidationError) as error:
         parse_date(text, lambda: False)
-    assert error.value.messages == [REFUSALS["numbers"]]
+    assert error.value.messages == [str(REFUSALS["numbers"])]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_numbers_are_read_only_where_the_day_is_first(text: str) -> None:
 def test_what_is_no_date_is_refused_with_a_sentence(text: str, code: str) -> None:
     with pytest.raises(ValidationError) as error:
         parse_date(text, lambda: True)
-    assert error.value.messages == [REFUSALS[code]]
+    assert error.value.messages == [str(REFUSALS[code])]
 
 
 def test_a_short_year_is_refused_before_the_order_of_numbers() -> None:
@@ -110,7 +110,7 @@ def test_a_spanish_page_refuses_in_spanish(text: str, code: str) -> None:
         parse_date(text, lambda: True)
     assert error.value.code == code
     with translation.override("es"):
-        assert error.value.messages == [REFUSALS[code]]
+        assert error.value.messages == [str(REFUSALS[code])]
         assert "Type" not in error.value.messages[0]
 
 
