@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from extensions.dates import REFUSALS, parse_date
+from extensions.search import typed_terms
 
 THE_FIRST = date(2026, 12, 1)
 
@@ -122,3 +123,12 @@ def test_an_english_page_reads_no_spanish_name_and_an_ambiguous_beginning_is_ref
         assert parse_date("1er juil. 2026", lambda: True) == date(2026, 7, 1)
         with pytest.raises(ValidationError):
             parse_date("1 jui 2026", lambda: True)  # juin or juillet
+
+
+def test_a_name_copied_from_a_spanish_page_finds_the_person() -> None:
+    with translation.override("es"):
+        for copied in ("Gil, nac. 1 dic 2026", "Gil, nac. 1 de diciembre de 2026, falleció"):
+            name, born = typed_terms(copied)
+            assert (name.word, born.days) == ("gil", (THE_FIRST,))
+        [_, born] = typed_terms("Gil, born 1 Dec 2026, deceased")
+        assert born.days == (THE_FIRST,)
