@@ -58,7 +58,7 @@ def test_the_sections_of_other_packages_have_names_that_staff_understand(superus
 def test_a_refusal_that_staff_may_set_aside_fits_readers_of_pages_and_of_the_api() -> None:
     for reason, refusal in REFUSALS.items():
         if reason in WAIVABLE:
-            assert "a reason (override reason)" in str(refusal.staff_message), reason
+            assert "a reason (override reason)" in refusal.staff_message, reason
         assert OF_THE_PROGRAM.search(str(refusal.staff_message)) is None, reason
 
 

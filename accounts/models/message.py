@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Sum, Value, When
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.delivery import Delivery, NotSent, Trouble
 from accounts.fields import EmailField
@@ -194,6 +195,8 @@ class OutgoingMessage(QueuedModel):
     objects = OutgoingMessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("outgoing message")
+        verbose_name_plural = _("outgoing messages")
         # The name that the table had while it carried mails alone: the previous version uses it.
         db_table = "accounts_outgoingmail"
         constraints = (

@@ -140,6 +140,8 @@ class WeeklyHoursAdmin(SiteAdminMixin, ConfirmingAdmin, LinkedRefusalAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if not obj:
             return self.fields
+        if not self.has_change_permission(request, obj):
+            return (*(name for name in self.fields if name != CONFIRMED), "sessions")
         return (*self.fields, *self._version_fields(request, obj), "keep", "sessions")
 
     def get_form(
