@@ -122,7 +122,7 @@ class PatientResource(CsvResource):
         for identity in patient.identities():
             line = self.people.setdefault(identity, patient.line)
             if line != patient.line:
-                sentence = SAME_PHONE if len(identity) == 1 else SAME_NAME
+                sentence: Any = SAME_PHONE if len(identity) == 1 else SAME_NAME
                 found.append(Note(sentence % {"line": line}, is_doubt=True))
         if stored is not None and not found:
             sentence = gettext(

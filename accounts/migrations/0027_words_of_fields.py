@@ -15,6 +15,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AlterModelOptions(
+            name="outgoingmessage",
+            options={
+                "verbose_name": "outgoing message",
+                "verbose_name_plural": "outgoing messages",
+            },
+        ),
+        migrations.AlterModelOptions(
             name="auditevent",
             options={
                 "ordering": ("-at", "-pk"),

@@ -19,6 +19,13 @@ class Migration(migrations.Migration):
         migrations.SeparateDatabaseAndState(
             state_operations=[
                 migrations.AlterModelOptions(
+                    name="idempotencykey",
+                    options={
+                        "verbose_name": "idempotency key",
+                        "verbose_name_plural": "idempotency keys",
+                    },
+                ),
+                migrations.AlterModelOptions(
                     name="appointment",
                     options={
                         "ordering": ("-starts_at", "-pk"),

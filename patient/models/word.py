@@ -11,6 +11,7 @@ from typing import Any
 import phonenumbers
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from extensions.db.batches import batches
 from extensions.db.names import BytewiseCharField, beginning
@@ -136,6 +137,8 @@ class PatientWord(models.Model):
     objects = PatientWordQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("patient word")
+        verbose_name_plural = _("patient words")
         indexes = (models.Index(fields=["text", "patient"], name="patient_patientword_text"),)
 
     def __str__(self) -> str:
