@@ -14,12 +14,14 @@ from django.utils import timezone
 from accounts.models import delete_old_mail, send_due
 from appointment import jobs
 from appointment.models import StagedImport, SummedDay
+from appointment.webhook_sender import delete_old_webhook_messages, send_due_webhooks
 from extensions.db.retry import retry_on_conflict
 
 logger = logging.getLogger(__name__)
 
 Job = tuple[str, Callable[[datetime], int]]  # what its count means, and the function
 MAIL_JOB: Job = ("mails sent", send_due)
+WEBHOOK_JOB: Job = ("messages of webhooks sent", send_due_webhooks)
 JOBS: tuple[Job, ...] = (
     ("offers expired", jobs.expire_offers),
     ("entries expired", jobs.expire_entries),
@@ -30,6 +32,8 @@ JOBS: tuple[Job, ...] = (
     ("files to import deleted", StagedImport.objects.delete_expired),
     MAIL_JOB,
     ("mails deleted", delete_old_mail),
+    WEBHOOK_JOB,
+    ("messages of webhooks deleted", delete_old_webhook_messages),
 )
 MAIL_INTERVAL = 5.0  # seconds; a user waits for a mail to verify an address or reset a password
 
@@ -40,7 +44,7 @@ def run_jobs(selected: Iterable[Job]) -> dict[str, int]:
 
 
 class Scheduler:
-    """Runs all jobs every `interval` seconds, and the mail job every MAIL_INTERVAL.
+    """Runs all jobs every `interval` seconds, and those that send every MAIL_INTERVAL.
 
     It goes on after errors of a job and of the database. It stops at SIGTERM, at Ctrl-C, and when
     the other end of the pipe `stop_pipe`, a file descriptor, is closed.
@@ -65,7 +69,7 @@ class Scheduler:
         is_round = time.monotonic() >= self.next_round
         if is_round:
             self.next_round = time.monotonic() + self.interval
-        due = JOBS if is_round else (MAIL_JOB,)
+        due = JOBS if is_round else (MAIL_JOB, WEBHOOK_JOB)
         counts = {name: self._run_job(name, job) for name, job in due}
         summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         if summary:

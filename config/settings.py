@@ -189,6 +189,11 @@ vars().update(MAIL)
 EMAIL_TIMEOUT = 10  # seconds
 LINK_URL = environment.web_address("LINK_URL")  # of the client's pages, which mails link to
 
+# --- Webhooks -------------------------------------------------------------------------------------
+
+# Whether webhooks may be sent by http and to private addresses, such as a receiver beside us.
+WEBHOOK_PRIVATE_NETWORKS = environment.flag("WEBHOOK_PRIVATE_NETWORKS")
+
 # --- Calendar -------------------------------------------------------------------------------------
 
 HOURS_AHEAD_DAYS = environment.number("HOURS_AHEAD_DAYS", 90)

@@ -1,4 +1,4 @@
-"""Appointments and their events, the waitlist and its offers, and idempotency keys."""
+"""Appointments and their events, the waitlist and its offers, idempotency keys, and webhooks."""
 
 from appointment.models.appointment import Appointment
 from appointment.models.day_totals import DayTotals, StaleDay, SummedDay
@@ -10,6 +10,8 @@ from appointment.models.proposal import Proposal
 from appointment.models.staged_import import StagedImport
 from appointment.models.waitlist import WaitlistEntry
 from appointment.models.waitlist_status import IN_LINE, WaitlistStatus
+from appointment.models.webhook import Webhook
+from appointment.models.webhook_delivery import DeliveryState, EventType, WebhookDelivery
 from appointment.models.work_list import WorkListItem
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "AppointmentEvent",
     "DayTotals",
     "DeclinedSlot",
+    "DeliveryState",
+    "EventType",
     "IdempotencyKey",
     "Offer",
     "OfferStatus",
@@ -28,5 +32,7 @@ __all__ = [
     "SummedDay",
     "WaitlistEntry",
     "WaitlistStatus",
+    "Webhook",
+    "WebhookDelivery",
     "WorkListItem",
 ]

@@ -1,0 +1,216 @@
+"""Webhooks and their messages."""
+
+import uuid
+
+import django.db.models.deletion
+import django.utils.timezone
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("appointment", "0035_visits_of_a_patient"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Webhook",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("url", models.CharField(max_length=500, verbose_name="address")),
+                (
+                    "events",
+                    models.CharField(
+                        help_text="Types of event, separated by spaces.", max_length=200
+                    ),
+                ),
+                ("secret", models.CharField(editable=False, max_length=64)),
+                ("previous_secret", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "previous_until",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="both secrets sign until"
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("disabled_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "disabled_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("by_staff", "Switched off by staff"),
+                            ("gone", "The receiver answered 410: it wants no more"),
+                            ("failing", "Every attempt of a day failed"),
+                        ],
+                        default="",
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "failures",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, verbose_name="failures in a row"
+                    ),
+                ),
+                ("failing_since", models.DateTimeField(editable=False, null=True)),
+                ("paused_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookDelivery",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "event_type",
+                    models.CharField(
+                        choices=[
+                            ("appointment.booked", "Visit booked"),
+                            ("appointment.moved", "Visit moved"),
+                            ("appointment.canceled", "Visit canceled"),
+                            ("appointment.checked_in", "Patient checked in"),
+                            ("appointment.completed", "Visit completed"),
+                            ("appointment.no_show", "No-show"),
+                            ("appointment.undone", "Last change undone"),
+                            ("waitlist.offered", "Place offered"),
+                            ("webhook.test", "Test"),
+                        ],
+                        max_length=24,
+                        verbose_name="event",
+                    ),
+                ),
+                (
+                    "message_id",
+                    models.UUIDField(
+                        default=uuid.uuid4, help_text="The same in each attempt.", unique=True
+                    ),
+                ),
+                ("occurred_at", models.DateTimeField(help_text="When it happened.")),
+                (
+                    "event",
+                    models.BigIntegerField(help_text="Key of the event of the visit.", null=True),
+                ),
+                ("visit", models.BigIntegerField(help_text="Key of the visit.", null=True)),
+                ("offer", models.BigIntegerField(help_text="Key of the offer.", null=True)),
+                (
+                    "entry",
+                    models.BigIntegerField(
+                        help_text="Key of the entry of the waitlist.", null=True
+                    ),
+                ),
+                (
+                    "slot",
+                    models.BigIntegerField(help_text="Key of the time, as of then.", null=True),
+                ),
+                (
+                    "doctor",
+                    models.BigIntegerField(help_text="Key of the doctor, as of then.", null=True),
+                ),
+                (
+                    "location",
+                    models.BigIntegerField(help_text="Key of the location, as of then.", null=True),
+                ),
+                ("patient", models.BigIntegerField(help_text="Key of the patient.", null=True)),
+                ("status", models.CharField(blank=True, db_default="", default="", max_length=9)),
+                ("created_at", models.DateTimeField(help_text="When it was last queued.")),
+                ("due_at", models.DateTimeField(help_text="Not to be tried before.")),
+                ("expires_at", models.DateTimeField(help_text="Not to be tried after.")),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("tried_at", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("given_up_at", models.DateTimeField(null=True)),
+                (
+                    "failure",
+                    models.CharField(blank=True, db_default="", default="", max_length=100),
+                ),
+                (
+                    "webhook",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="deliveries",
+                        to="appointment.webhook",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message of a webhook",
+                "verbose_name_plural": "messages of webhooks",
+                "ordering": ("-pk",),
+                "default_permissions": ("view", "change"),
+            },
+        ),
+        migrations.AddConstraint(
+            model_name="webhook",
+            constraint=models.UniqueConstraint(
+                fields=("url",),
+                name="appointment_webhook_once_per_url",
+                violation_error_code="unique",
+                violation_error_message="There is a webhook with this address already.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhook",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("events", ""), _negated=True),
+                name="appointment_webhook_has_events",
+                violation_error_code="required",
+                violation_error_message="Choose at least one event.",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("given_up_at", None), ("sent_at", None)),
+                fields=["webhook", "due_at"],
+                name="delivery_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("given_up_at", None), ("sent_at", None)),
+                fields=["webhook", "visit", "id"],
+                name="delivery_of_visit",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(fields=["webhook", "-id"], name="delivery_of_webhook"),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(fields=["-occurred_at", "-id"], name="delivery_occurred"),
+        ),
+    ]
