@@ -5,7 +5,9 @@ from email.errors import MessageError
 from enum import Enum
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMultiAlternatives, get_connection
+
+from accounts.messages import Message
 
 # RFC 5321 and 4954: the server closes the connection, or asks for a login. Replies to a recipient
 # with one of these codes may concern every recipient.
@@ -41,20 +43,23 @@ class Delivery:
         self._connection = get_connection()
         self._has_served = False
 
-    def send(self, message: EmailMessage) -> None:
-        """Send the mail; raises NotSent.
+    def send(self, message: Message) -> None:
+        """Send the message; raises NotSent.
 
         A server may end a connection after some number of mails, so a mail that fails on a used
         connection gets a new one. A server that does not answer in time is not asked twice.
         """
+        mail = EmailMultiAlternatives(message.subject, message.text, to=[message.to])
+        for content, media_type in message.alternatives:
+            mail.attach_alternative(content, media_type)
         if self._has_served:
             try:
-                return self._send(message)
+                return self._send(mail)
             except NotSent as failure:
                 is_lost = failure.trouble is Trouble.MAYBE_AWAY
                 if not is_lost or _is_timeout(failure.__cause__):
                     raise
-        return self._send(message)
+        return self._send(mail)
 
     def close(self) -> None:
         """Close the connection, if it is open."""
@@ -62,11 +67,11 @@ class Delivery:
         with suppress(OSError):  # the server may be gone
             self._connection.close()
 
-    def _send(self, message: EmailMessage) -> None:
-        message.connection = self._connection
+    def _send(self, mail: EmailMultiAlternatives) -> None:
+        mail.connection = self._connection
         self._open()
         try:
-            message.send()
+            mail.send()
         except (OSError, ValueError, MessageError) as error:
             self.close()
             raise NotSent(trouble_of(error), error) from error

@@ -13,7 +13,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
+from accounts.models import AuditEvent, KnownDevice, OutgoingMessage, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
@@ -72,7 +72,7 @@ class Export:
         return {
             "devices": AuthToken.objects.filter(user=account).select_related("device"),
             "known_devices": KnownDevice.objects.filter(user=account),
-            "mails": OutgoingMail.objects.about(account),
+            "mails": OutgoingMessage.objects.about(account),
             "refused_logins": AccessAttempt.objects.filter(username=email),
             "patients": self.patients,
             "medical_history": MedicalHistory.objects.filter(**of_patients),

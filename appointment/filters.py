@@ -9,8 +9,8 @@ from django.utils import timezone
 from django_filters import rest_framework as filters
 
 from appointment.models import Appointment, Status, WaitlistEntry, WaitlistStatus
-from appointment.models.appointment import is_upcoming
 from appointment.models.treatment import readable_patient
+from appointment.models.work_list_scopes import is_upcoming
 from doctor.models import TimeOff
 from extensions.db.fields import MAX_KEY
 from extensions.rest.filters import (

@@ -78,6 +78,15 @@ def end_instant_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
     return instant_of(day + A_DAY if wall == MIDNIGHT else day, wall, zone)
 
 
+def hours_before(instant: datetime, hours: int, zone: ZoneInfo) -> datetime:
+    """Return the instant (UTC) at which the clocks of the zone show this many hours less.
+
+    24 hours before 09:00 is 09:00 on the day before, also where the clocks change in between.
+    """
+    wall = instant.astimezone(zone).replace(tzinfo=None) - timedelta(hours=hours)
+    return instant_of(wall.date(), wall.time(), zone)
+
+
 def ends_after(start: time, end: time) -> bool:
     """Whether an end time is later than a start time of the same day; 00:00 ends the day."""
     return end == MIDNIGHT or end > start

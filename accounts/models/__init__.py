@@ -1,8 +1,9 @@
 """Accounts, their devices, mail and second factor, and the audit trail."""
 
 from accounts.audit.models import AuditEvent
+from accounts.messages import MailKind
 from accounts.models.device import Device, KnownDevice
-from accounts.models.mail import MailKind, OutgoingMail, delete_old_mail, send_due
+from accounts.models.message import OutgoingMessage, delete_old_mail, send_due
 from accounts.models.second_factor import SecondFactor
 from accounts.models.user import User, UserManager
 
@@ -11,7 +12,7 @@ __all__ = [
     "Device",
     "KnownDevice",
     "MailKind",
-    "OutgoingMail",
+    "OutgoingMessage",
     "SecondFactor",
     "User",
     "UserManager",

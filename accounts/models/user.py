@@ -23,8 +23,9 @@ from knox.models import AuthToken
 from accounts.exceptions import CredentialsChanged
 from accounts.fields import EmailField, fold_email
 from accounts.links import PASSWORD_RESET, VERIFICATION, LinkTokenGenerator
+from accounts.messages import MailKind
 from accounts.models.device import Device, KnownDevice, device_name
-from accounts.models.mail import MailKind, OutgoingMail
+from accounts.models.message import OutgoingMessage
 from accounts.models.named_users import UserQuerySet
 from accounts.passwords import in_nfc
 from accounts.privacy import display_name
@@ -435,10 +436,10 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         if self.password != before.password and (
             before.has_verified_email or self.has_verified_email
         ):
-            OutgoingMail.objects.enqueue(MailKind.PASSWORD_CHANGED, before.email, self)
+            OutgoingMessage.objects.enqueue(MailKind.PASSWORD_CHANGED, before.email, self)
         if fold_email(self.email) != before.email:
             if before.has_verified_email:
-                OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, before.email, self)
+                OutgoingMessage.objects.enqueue(MailKind.ADDRESS_CHANGED, before.email, self)
             self.send_verification_mail()
 
     def remember_device(self, user_agent: str) -> bool:
@@ -458,7 +459,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
         with transaction.atomic():
             user = User.objects.lock(self.pk)
             if user and user.remember_device(user_agent):
-                OutgoingMail.objects.enqueue(MailKind.NEW_DEVICE, user.email, user)
+                OutgoingMessage.objects.enqueue(MailKind.NEW_DEVICE, user.email, user)
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
         """Return the hash that a session must hold; Django ends a session with another hash.
@@ -481,7 +482,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
 
     def send_verification_mail(self) -> None:
         """Queue the mail that verifies the address; a verified address gets none."""
-        OutgoingMail.objects.enqueue(MailKind.VERIFICATION, self.email)
+        OutgoingMessage.objects.enqueue(MailKind.VERIFICATION, self.email)
 
     def end(self, by: "User") -> None:
         """End the account: it opens nothing any more, and stays, so that records name who acted.
@@ -511,7 +512,7 @@ class User(FoldedModel, AbstractBaseUser, PermissionsMixin, PartialUpdateModel):
             if User.objects.kept().filter(pk=user.pk).exists():
                 raise PermissionDenied(WORKS_HERE)
             user.patients.erase_all(by=user)
-            OutgoingMail.objects.about(user).delete()
+            OutgoingMessage.objects.about(user).delete()
             AccessAttempt.objects.filter(username=user.email).delete()
             user.delete()
 

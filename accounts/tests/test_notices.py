@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.links import PASSWORD_RESET, VERIFICATION
-from accounts.models import KnownDevice, MailKind, OutgoingMail, User
+from accounts.models import KnownDevice, MailKind, OutgoingMessage, User
 from accounts.models.device import MAX_KNOWN
 from accounts.tests.factories import PASSWORD, SuperuserFactory, UserFactory
 from accounts.tests.mailbox import post, token_in
@@ -221,9 +222,10 @@ def test_the_reverse_of_the_migration_leaves_no_kind_that_the_previous_version_l
     ana: User,
 ) -> None:
     for kind in MailKind:
-        OutgoingMail.objects.enqueue(kind, "ana@example.com", ana)
-    import_module("accounts.migrations.0013_known_devices").delete_notices(apps, None)
-    left = OutgoingMail.objects.values_list("kind", flat=True)
+        OutgoingMessage.objects.enqueue(kind, "ana@example.com", ana)
+    of_that_version = SimpleNamespace(get_model=lambda *_: OutgoingMessage)
+    import_module("accounts.migrations.0013_known_devices").delete_notices(of_that_version, None)
+    left = OutgoingMessage.objects.values_list("kind", flat=True)
     assert sorted(left) == ["password_reset", "verification"]
 
 
@@ -259,7 +261,7 @@ def test_a_new_password_and_address_at_once_are_told_to_the_old_address(ana: Use
 
 @pytest.mark.parametrize("kind", [*MailKind][2:])
 def test_a_notice_says_when_and_what_to_do_and_nothing_secret(ana: User, kind: str) -> None:
-    mail = OutgoingMail.objects.enqueue(kind, "ana@example.com", ana)
+    mail = OutgoingMessage.objects.enqueue(kind, "ana@example.com", ana)
     [message] = post()
     text = str(message.body)
     assert mail.created_at.strftime("%Y, %H:%M UTC") in text
@@ -269,10 +271,10 @@ def test_a_notice_says_when_and_what_to_do_and_nothing_secret(ana: User, kind: s
 
 def test_nobody_uses_up_the_notices_of_an_account(ana: User) -> None:
     for _ in range(12):
-        OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, "ana@example.com")
-        OutgoingMail.objects.enqueue(MailKind.NEW_DEVICE, "ana@example.com", ana)
+        OutgoingMessage.objects.enqueue(MailKind.PASSWORD_RESET, "ana@example.com")
+        OutgoingMessage.objects.enqueue(MailKind.NEW_DEVICE, "ana@example.com", ana)
         post()
-    assert OutgoingMail.objects.exclude(sent_at=None).count() == 20
+    assert OutgoingMessage.objects.exclude(sent_at=None).count() == 20
     ana.revise(password="!")
     assert queued_notices() == [("ana@example.com", CHANGED)]
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.test import APIClient
 
-from accounts.models import OutgoingMail, User
+from accounts.models import OutgoingMessage, User
 from accounts.tests.factories import UserFactory
 from tests.problems import assert_invalid, assert_problem
 from tests.threads import run_together
@@ -99,7 +99,7 @@ def test_a_malformed_address_is_refused(email: str) -> None:
 )
 def test_a_domain_is_stored_and_mailed_by_idna_2008(sent: str, stored: str) -> None:
     assert register(email=sent).json()["user"]["email"] == stored
-    assert [mail.address for mail in OutgoingMail.objects.all()] == [stored]
+    assert [mail.address for mail in OutgoingMessage.objects.all()] == [stored]
 
 
 @pytest.mark.parametrize(

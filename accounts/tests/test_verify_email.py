@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.links import PASSWORD_RESET, VERIFICATION
-from accounts.models import OutgoingMail, User
+from accounts.models import OutgoingMessage, User
 from accounts.tests.factories import UserFactory
 from accounts.tests.mailbox import post, token_in
 from tests.admin_client import AdminClient
@@ -55,7 +55,7 @@ def test_registering_sends_the_mail_by_which_the_address_is_verified() -> None:
 
 def test_a_registration_that_is_refused_sends_nothing(user: User) -> None:
     assert APIClient().post("/api/auth/register/", ANA).status_code == 400
-    assert not OutgoingMail.objects.exists()
+    assert not OutgoingMessage.objects.exists()
 
 
 def test_verifying_ends_the_tokens_sessions_and_links_of_before(user: User, client_of) -> None:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import IgnoreCredentials
-from accounts.models import MailKind, OutgoingMail, User
+from accounts.models import MailKind, OutgoingMessage, User
 from accounts.requests import SignedInRequest
 from accounts.serializers import (
     DetailSerializer,
@@ -76,7 +76,7 @@ class PasswordResetView(GenericAPIView[User]):
         """
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, serializer.validated_data["email"])
+        OutgoingMessage.objects.enqueue(MailKind.PASSWORD_RESET, serializer.validated_data["email"])
         return detail_response(MAIL_QUEUED, status.HTTP_202_ACCEPTED)
 
 

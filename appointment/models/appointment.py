@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.audit.context import ADMIN, current_context
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, OutgoingMessage, User
 from appointment.exceptions import (
     AppointmentDeleted,
     AppointmentMoved,
@@ -26,22 +26,22 @@ from appointment.exceptions import (
 )
 from appointment.models.acting import CHANGE_PERMISSION
 from appointment.models.booking import BookAppointment, RescheduleAppointment
-from appointment.models.event import LIVE, AppointmentEvent, Status
+from appointment.models.event import HOLDING_STATUSES, LIVE, AppointmentEvent, Status
 from appointment.models.lifecycle import Lifecycle
 from appointment.models.waitlist_status import IN_LINE
 from appointment.models.work_list_scopes import WorkListScopes
 from doctor.models import Doctor, Location, Slot
 from doctor.models.booking_rules import BookingContext
+from doctor.wall_time import A_DAY, hours_before
 from extensions.db.compiled import compiled, compiled_update
 from extensions.db.constraints import KeyRange, PostgresExclusionConstraint, TimeRange
-from extensions.db.inserts import insert_together
+from extensions.db.inserts import KeyOf, insert_together
 from extensions.db.retry import retry_on_stale_lock
 from extensions.db.transactions import in_transaction
 from extensions.exceptions import DomainError
 from extensions.formats import instant_text
 from patient.models import Patient
 
-HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 # The columns that `_copy_slot` sets.
 SLOT_COLUMNS = ("slot_id", "doctor_id", "location_id", "starts_at", "ends_at", "date")
 SET_BY_MOVE: dict[str, Any] = {
@@ -55,37 +55,12 @@ OF_A_PATIENT = ["patient", "-starts_at", "-id", "location"]
 Kind = AppointmentEvent.Kind
 Role = AppointmentEvent.Role
 Action = AuditEvent.Action
-
-
-def is_upcoming(at: datetime) -> Q:
-    """Return the condition that an appointment is live and has not begun at the instant."""
-    return Q(status=LIVE, starts_at__gt=at)
+MESSAGES = {Kind.BOOKED: "booked", Kind.RESCHEDULED: "moved", Kind.ZONE_CHANGED: "moved"}
+MESSAGES[Kind.CANCELED] = "canceled"
 
 
 class AppointmentQuerySet(WorkListScopes["Appointment"]):
-    """Scopes of appointments."""
-
-    # --- By status and time ---
-
-    def active(self) -> "AppointmentQuerySet":
-        """Live appointments: those that are scheduled."""
-        return self.filter(status=LIVE)
-
-    def upcoming(self, at: datetime) -> "AppointmentQuerySet":
-        """Live appointments that have not begun at the instant."""
-        return self.filter(is_upcoming(at))
-
-    def not_ended(self, at: datetime) -> "AppointmentQuerySet":
-        """Live appointments that have not ended at the instant."""
-        return self.active().filter(ends_at__gt=at)
-
-    def holding_a_place(self) -> "AppointmentQuerySet":
-        """Appointments that count in `slot.taken`: all but the canceled ones."""
-        return self.filter(status__in=HOLDING_STATUSES)
-
-    def overlapping(self, starts_at: datetime, ends_at: datetime) -> "AppointmentQuerySet":
-        """Appointments that share some time with the span; those that only touch it do not."""
-        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
+    """Scopes of appointments by person, and booking for an account."""
 
     # --- By person ---
 
@@ -506,7 +481,7 @@ class Appointment(Lifecycle):
         to_status: str = LIVE,
         **details: Any,
     ) -> list[models.Model]:
-        """Return what records a verb, unsaved: an event of the appointment and an audit event."""
+        """Return what records a verb, unsaved: an event, an audit event, and the messages."""
         role = self._role_of(by, kind, bool(details.get("override_reason")))
         event = AppointmentEvent(
             appointment=self,
@@ -519,9 +494,34 @@ class Appointment(Lifecycle):
             to_status=to_status,
             **details,
         )
+        rows = [event, *self.messages_of(event)]
         action = Action.CREATE if kind == Kind.BOOKED else Action.CHANGE
         audit = AuditEvent.objects.unsaved(action, self, [self.patient], actor=by, role=str(role))
-        return [event, *audit]
+        return [*rows, *audit]
+
+    def messages_of(self, event: AppointmentEvent) -> list[models.Model]:
+        """Return the messages to the patient that this event causes, unsaved, with their due times.
+
+        A visit that stands gets a reminder too, unless its time has passed already. None for an
+        event that changes neither the time of the visit nor whether it takes place.
+        """
+        at, kind = event.at, MESSAGES.get(Kind(event.kind))
+        if event.undoes == Kind.CANCELED:
+            kind = "booked"
+        if kind is None or self.starts_at <= at:
+            return []
+        named: dict[str, Any] = {"object_id": self.pk or KeyOf(self), "created_at": at}
+        named |= {"cause": event.pk or KeyOf(event), "location": self.location_id}
+        named["user_id"] = self.patient and self.patient.user_id
+        until = min(self.starts_at, at + A_DAY)
+        rows = [OutgoingMessage(kind=kind, due_at=at, expires_at=until, **named)]
+        hours = kind != "canceled" and self.location.reminder_hours
+        zone = ZoneInfo(self.location.time_zone)
+        if hours and (due := hours_before(self.starts_at, hours, zone)) > at:
+            rows.append(
+                OutgoingMessage(kind="reminder", due_at=due, expires_at=self.starts_at, **named)
+            )
+        return [*rows]
 
     def _role_of(self, by: Any, kind: Kind = Kind.CANCELED, overrides: bool = False) -> Role:
         """The role in which a user acts on this visit; the system acts where there is no user.

@@ -16,8 +16,8 @@ from django.db import models, transaction
 from django.db.models import Avg, Case, Count, Exists, F, IntegerField, OuterRef, Q, Sum, When
 from django.db.models.functions import Coalesce
 
-from appointment.models.appointment import HOLDING_STATUSES, Appointment
-from appointment.models.event import Status
+from appointment.models.appointment import Appointment
+from appointment.models.event import HOLDING_STATUSES, Status
 from doctor.models import Doctor, Location, Schedule, Slot
 from doctor.models.site_staff import SiteQuerySet
 

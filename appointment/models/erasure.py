@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from accounts.models import User
+from accounts.models import OutgoingMessage, User
 from appointment.models.appointment import Appointment
 from appointment.models.event import AppointmentEvent
 from appointment.models.offer import Offer
@@ -35,6 +35,7 @@ def anonymize_for(
         _leave_waitlist(patient, at)
         _cancel_upcoming(patient, by, at, override)
         visits = Appointment.objects.filter(patient=patient)
+        OutgoingMessage.objects.about_rows("visit", visits).delete()
         AppointmentEvent.objects.blank_free_text(visits)
         visits.filter(booked_by=F("patient__user")).update(booked_by=None)
         visits.update(patient=None, reason="", cancel_reason="")
@@ -66,6 +67,8 @@ def _leave_waitlist(patient: Patient, at: datetime) -> None:
     offers = Offer.objects.open().filter(entry__patient=patient)
     slots = list(Slot.objects.filter(offers__in=offers).distinct())
     offers.end("withdrawn")
+    own_offers = Offer.objects.filter(entry__patient=patient)
+    OutgoingMessage.objects.about_rows("offer", own_offers).delete()
     WaitlistEntry.objects.filter(patient=patient).delete()
     Offer.objects.offer_places(slots, at)
 

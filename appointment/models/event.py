@@ -22,6 +22,7 @@ class Status(models.TextChoices):
 
 
 LIVE = Status.SCHEDULED
+HOLDING_STATUSES = (Status.SCHEDULED, Status.COMPLETED, Status.NO_SHOW)  # count in Slot.taken
 
 
 class AppointmentEventQuerySet(SiteQuerySet["AppointmentEvent"]):

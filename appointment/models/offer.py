@@ -21,7 +21,7 @@ from django.db.models import (
 )
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, OutgoingMessage
 from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.eligibility import visit_stands
 from appointment.models.event import Status
@@ -145,7 +145,21 @@ class OfferQuerySet(SiteQuerySet["Offer"]):
         free = Slot.objects.filter(pk=slot.pk, taken__lt=F("capacity"))
         if not free.update(taken=F("taken") + 1, hold_lapses_at=_first_lapse()):
             raise SlotFull
+        self._message(offer, slot).save(force_insert=True)
         _record(AuditEvent.Action.CREATE, offer, [entry.patient_id])
+
+    def _message(self, offer: "Offer", slot: Slot) -> OutgoingMessage:
+        """Return the message to the patient that this place is held, unsaved."""
+        return OutgoingMessage(
+            kind="offer",
+            object_id=offer.pk,
+            cause=offer.pk,
+            location=slot.location_id,
+            user_id=offer.account,
+            created_at=offer.created_at,
+            due_at=offer.created_at,
+            expires_at=offer.expires_at,
+        )
 
     # --- End offers ---
 

@@ -7,8 +7,9 @@ from datetime import date, datetime
 from typing import Any, Self, TypeVar
 
 from django.db import models
+from django.db.models import Q
 
-from appointment.models.event import LIVE, AppointmentEvent
+from appointment.models.event import HOLDING_STATUSES, LIVE, AppointmentEvent
 from doctor.models import Location, Slot, TimeOff
 from doctor.models.site_staff import SiteQuerySet
 from doctor.wall_time import A_DAY, span_anywhere
@@ -17,12 +18,35 @@ from extensions.db.batches import batches
 Row = TypeVar("Row", bound=models.Model)
 
 
+def is_upcoming(at: datetime) -> Q:
+    """Return the condition that an appointment is live and has not begun at the instant."""
+    return Q(status=LIVE, starts_at__gt=at)
+
+
 class WorkListScopes(SiteQuerySet[Row]):
     """What lists show of appointments, and those that leave or changed hours affect."""
 
-    active: Any  # of `AppointmentQuerySet`
-    not_ended: Any
-    holding_a_place: Any
+    # --- By status and time ---
+
+    def active(self) -> Self:
+        """Live appointments: those that are scheduled."""
+        return self.filter(status=LIVE)
+
+    def upcoming(self, at: datetime) -> Self:
+        """Live appointments that have not begun at the instant."""
+        return self.filter(is_upcoming(at))
+
+    def not_ended(self, at: datetime) -> Self:
+        """Live appointments that have not ended at the instant."""
+        return self.active().filter(ends_at__gt=at)
+
+    def holding_a_place(self) -> Self:
+        """Appointments that count in `slot.taken`: all but the canceled ones."""
+        return self.filter(status__in=HOLDING_STATUSES)
+
+    def overlapping(self, starts_at: datetime, ends_at: datetime) -> Self:
+        """Appointments that share some time with the span; those that only touch it do not."""
+        return self.filter(starts_at__lt=ends_at, ends_at__gt=starts_at)
 
     def today(self, at: datetime) -> Self:
         """Appointments whose date is today in the time zone of their location."""

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, OutgoingMessage
 from appointment.models.appointment import Appointment
 from appointment.models.declined_slot import DeclinedSlot
 from appointment.models.event import AppointmentEvent, Status
@@ -396,6 +396,10 @@ class ZoneRepair:
             moved, ["starts_at", "ends_at", "date", "closures_kept"], batch_size=ROWS_PER_STATEMENT
         )
         AppointmentEvent.objects.bulk_create(events, batch_size=ROWS_PER_STATEMENT)
+        messages: list[Any] = [
+            row for event in events for row in event.appointment.messages_of(event)
+        ]
+        OutgoingMessage.objects.bulk_create(messages, batch_size=ROWS_PER_STATEMENT)
         patients = {event.appointment.patient_id for event in events}
         change = AuditEvent.Action.CHANGE
         AuditEvent.objects.record(change, Appointment, patients, **AuditEvent.by_system())

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from knox.models import AuthToken
 from rest_framework import serializers
 
-from accounts.models import KnownDevice, OutgoingMail, User
+from accounts.models import KnownDevice, OutgoingMessage, User
 from appointment.models import (
     Appointment,
     AppointmentEvent,
@@ -59,11 +59,11 @@ class ExportedDeviceSerializer(serializers.ModelSerializer[KnownDevice]):
 
 
 @extend_schema_serializer(component_name="Mail")
-class ExportedMailSerializer(serializers.ModelSerializer[OutgoingMail]):
+class ExportedMailSerializer(serializers.ModelSerializer[OutgoingMessage]):
     """A mail of the last week to or about the account. The server does not keep its text."""
 
     class Meta:
-        model = OutgoingMail
+        model = OutgoingMessage
         fields = ("kind", "created_at", "sent_at")
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from django.db.models import Model
 from django.utils import timezone
 
-from accounts.models import KnownDevice, OutgoingMail
-from accounts.models.mail import MailKind
+from accounts.models import KnownDevice, MailKind, OutgoingMessage
 from accounts.tests.factories import UserFactory
 from appointment.models import (
     Appointment,
@@ -152,10 +151,18 @@ def known_twice() -> Case:
 def second_waiting_mail() -> Case:
     """Return a mail that waits, and a change that gives it the kind and address of another."""
     first, second = (
-        OutgoingMail.objects.create(kind=MailKind.PASSWORD_RESET, address=address, waits=True)
+        OutgoingMessage.objects.create(kind=MailKind.PASSWORD_RESET, address=address, waits=True)
         for address in ("a@example.com", "b@example.com")
     )
     return second, {"address": first.address}
+
+
+def second_message_of_a_fact() -> Case:
+    """Return a message about a visit, and a change that lets it tell of what another one tells."""
+    first, second = (
+        OutgoingMessage.objects.create(kind="booked", object_id=1, cause=cause) for cause in (1, 2)
+    )
+    return second, {"cause": first.cause}
 
 
 def second_membership() -> Case:
@@ -183,6 +190,7 @@ BREAKS: dict[str, Callable[[], Case]] = {
     "accounts_user_email_unique_ignoring_case": lambda: twin(UserFactory, "email"),
     "accounts_knowndevice_unique": known_twice,
     "accounts_outgoingmail_one_waits": second_waiting_mail,
+    "accounts_outgoingmessage_one_a_fact": second_message_of_a_fact,
     "doctor_specialty_name_unique": lambda: twin(SpecialtyFactory, "name"),
     "doctor_language_tag_unique": lambda: twin(LanguageFactory, "tag"),
     "doctor_location_name_unique": lambda: twin(LocationFactory, "name"),

@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from appointment.exceptions import InvalidTransition, NotCancelable
 from appointment.models import Appointment, Status
-from appointment.models.appointment import HOLDING_STATUSES
+from appointment.models.event import HOLDING_STATUSES
 from appointment.models.lifecycle import TRANSITIONS
 from appointment.tests.factories import AppointmentFactory
 from doctor.tests.factories import ScheduleFactory

@@ -9,7 +9,7 @@ from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from accounts.models import Device, KnownDevice, MailKind, OutgoingMail, User
+from accounts.models import Device, KnownDevice, MailKind, OutgoingMessage, User
 from accounts.tests.factories import PASSWORD, UserFactory
 from appointment.models import Appointment, AppointmentEvent, IdempotencyKey, WaitlistEntry
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
@@ -38,12 +38,12 @@ def test_deleting_an_account_deletes_its_profile_and_dependents(
     for person in (patient, child):
         MedicalHistoryFactory(patient=person)
         WaitlistEntryFactory(patient=person)
-    OutgoingMail.objects.enqueue(MailKind.VERIFICATION, patient.user.email)
-    OutgoingMail.objects.enqueue(MailKind.ADDRESS_CHANGED, "old@example.com", patient.user)
+    OutgoingMessage.objects.enqueue(MailKind.VERIFICATION, patient.user.email)
+    OutgoingMessage.objects.enqueue(MailKind.ADDRESS_CHANGED, "old@example.com", patient.user)
     KnownDevice.objects.remember(patient.user, "Firefox")
     AccessAttempt.objects.create(username=patient.user.email, failures_since_start=3)
     assert delete(client_of(patient.user)).status_code == 204
-    ours = (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, KnownDevice, OutgoingMail)
+    ours = (Patient, MedicalHistory, WaitlistEntry, AuthToken, Device, KnownDevice, OutgoingMessage)
     for model in ours:
         assert not model._default_manager.exists(), model
     assert not AccessAttempt.objects.exists()
@@ -57,12 +57,12 @@ def test_deleting_an_account_deletes_its_profile_and_dependents(
 def test_the_data_of_others_stays(patient: Patient, other_patient: Patient, client_of) -> None:
     theirs = AppointmentFactory(patient=other_patient)
     client = client_of(other_patient.user)
-    OutgoingMail.objects.enqueue(MailKind.VERIFICATION, other_patient.user.email)
+    OutgoingMessage.objects.enqueue(MailKind.VERIFICATION, other_patient.user.email)
     assert delete(client_of(patient.user)).status_code == 204
     theirs.refresh_from_db()
     assert (theirs.status, theirs.patient) == ("scheduled", other_patient)
     assert client.get("/api/patient/profile/").status_code == 200
-    assert OutgoingMail.objects.count() == 1
+    assert OutgoingMessage.objects.count() == 1
 
 
 def test_past_visits_and_their_events_stay_without_the_person(client_of) -> None:

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import ForeignKey, Model
 from django.utils import timezone
 
-from accounts.models import AuditEvent, KnownDevice, OutgoingMail, User
+from accounts.models import AuditEvent, KnownDevice, OutgoingMessage, User
 from accounts.tests.factories import UserFactory
 from appointment import export
 from appointment.models import Appointment, DeclinedSlot, IdempotencyKey, Offer
@@ -57,7 +57,7 @@ HELD = {
     "accounts.AuditEvent",
     "accounts.Device",
     "accounts.KnownDevice",
-    "accounts.OutgoingMail",
+    "accounts.OutgoingMessage",
     "axes.AccessAttempt",
     "knox.AuthToken",
     "patient.Patient",
@@ -91,7 +91,7 @@ def family(patient: Patient) -> Patient:
         person.claim_codes.create(digest=str(person.pk), expires_at=at)
         answer = {"key": str(person.pk), "fingerprint": "x", "status": 201, "body": "{}"}
         IdempotencyKey.objects.create(user=user, patient=person, **answer)
-    OutgoingMail.objects.enqueue("verification", user.email)
+    OutgoingMessage.objects.enqueue("verification", user.email)
     KnownDevice.objects.remember(user, "Firefox")
     refused = {"ip_address": "192.0.2.1", "user_agent": "curl/8", "failures_since_start": 1}
     AccessAttempt.objects.create(username=user.email, **refused)
@@ -172,9 +172,9 @@ def test_the_export_holds_mail_and_refused_logins_of_the_account(
 ) -> None:
     settings.AXES_ENABLED = True  # the suite sets THROTTLE=off, which disables axes
     for email in (patient.user.email, UserFactory().email):
-        OutgoingMail.objects.enqueue("verification", email)
+        OutgoingMessage.objects.enqueue("verification", email)
         client.post("/api/auth/login/", {"email": email, "password": "wrong"})
-    OutgoingMail.objects.enqueue("address_changed", "old@example.com", patient.user)
+    OutgoingMessage.objects.enqueue("address_changed", "old@example.com", patient.user)
     found = exported(client_of(patient.user))
     mails, [tried] = found["mails"], found["refused_logins"]
     assert [mail["kind"] for mail in mails] == ["verification", "address_changed"]

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from accounts.models import MailKind, OutgoingMail
+from accounts.models import MailKind, OutgoingMessage
 from accounts.tests.factories import UserFactory
 from appointment import scheduler
 from appointment.scheduler import Scheduler
@@ -88,7 +88,7 @@ def test_an_invalid_interval_is_refused(interval: str) -> None:
 @pytest.mark.django_db
 def test_a_single_run_sends_mail_too() -> None:
     user = UserFactory(email_verified_at=timezone.now())
-    OutgoingMail.objects.enqueue(MailKind.PASSWORD_RESET, user.email)
+    OutgoingMessage.objects.enqueue(MailKind.PASSWORD_RESET, user.email)
     said = StringIO()
     call_command("run_due", stdout=said)
     assert "1 mails sent" in said.getvalue()

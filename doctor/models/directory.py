@@ -1,7 +1,7 @@
 """Specialties, languages and locations: what patients search doctors by."""
 
 from collections import defaultdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -188,6 +188,28 @@ class Location(CalendarModel):
         null=True,
         blank=True,
         help_text="Scheduled and not ended, here, at once; empty is no limit.",
+    )
+
+    reminder_hours = models.PositiveSmallIntegerField(
+        "reminder",
+        null=True,
+        blank=True,
+        default=24,
+        db_default=24,
+        validators=[MaxValueValidator(14 * 24)],
+        help_text="Hours before a visit, by the clock here, at which its patient is reminded; "
+        "empty: not at all.",
+    )
+    quiet_from = models.TimeField(
+        default=time(21),
+        db_default=time(21),
+        help_text="Messages about visits wait from then on, by the clock here.",
+    )
+    quiet_until = models.TimeField(
+        default=time(8),
+        db_default=time(8),
+        help_text="Until then. Offers, and what concerns a visit before it, are sent at once. The "
+        "same time twice means no quiet hours.",
     )
 
     objects = LocationQuerySet.as_manager()

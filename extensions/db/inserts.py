@@ -6,6 +6,7 @@ save is sent.
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import groupby
 from typing import Any
 
 from django.db import connections, models, router
@@ -86,14 +87,20 @@ def _insert_one_by_one(
 ) -> bool:
     if after is not None and not after.run():
         return False
-    connection = connections[using]
-    for row in rows:
+    for (model, has_key), run in groupby(rows, lambda row: (type(row), row.pk is not None)):
         _set_references(rows)
-        sql, fields = _insert_sql(type(row), row.pk is not None, using)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, _values(row, fields, connection))
-            _mark_saved(row, cursor.fetchone()[0], using)
+        _insert_run(model, has_key, [*run], using)
     return True
+
+
+def _insert_run(model: Any, has_key: bool, rows: Sequence[Any], using: str) -> None:
+    """Insert rows of one model, of which none refers to another, by one statement."""
+    connection = connections[using]
+    sql, fields = _insert_sql(model, has_key, using, count=len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [value for row in rows for value in _values(row, fields, connection)])
+        for row, (key,) in zip(rows, cursor.fetchall(), strict=True):
+            _mark_saved(row, key, using)
 
 
 def _reference(row: Any, field: Any, rows: Sequence[Any]) -> KeyOf | None:
@@ -134,12 +141,16 @@ def _values(row: Any, fields: Any, connection: Any) -> list[Any]:
 
 @cache
 def _insert_sql(
-    model: type[models.Model], has_key: bool, using: str, on_conflict: OnConflict | None = None
+    model: type[models.Model],
+    has_key: bool,
+    using: str,
+    on_conflict: OnConflict | None = None,
+    count: int = 1,
 ) -> "tuple[str, list[models.Field[Any, Any]]]":
-    """Return the SQL that inserts one row and returns its key, and the fields of its values."""
+    """Return the SQL that inserts `count` rows and returns their keys, and the fields of a row."""
     fields = _fields(model, has_key)
     query = InsertQuery(model, on_conflict=on_conflict)
-    query.insert_values(fields, [model()])
+    query.insert_values(fields, [model() for _ in range(count)])
     compiler: Any = query.get_compiler(using)
     compiler.returning_fields = [model._meta.pk]
     [(sql, _)] = compiler.as_sql()

@@ -1,0 +1,93 @@
+"""What a message says: one MessageKind a kind, found through the setting MESSAGE_KINDS.
+
+The queue of messages (`accounts.models.message`) knows no visit: the kinds of messages about visits
+stand in `appointment.messages`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils.module_loading import import_string
+
+EMAIL, SMS, PUSH = "email", "sms", "push"
+AS_CHOSEN = ""  # the channel of a message until it is known which ones its person has chosen
+
+
+class MailKind(models.TextChoices):
+    """What the client asked for, or what the owner of an account must know."""
+
+    VERIFICATION = "verification"
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105  # a kind of mail
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # nosec B105  # the same
+    NEW_DEVICE = "new_device"
+    ADDRESS_CHANGED = "address_changed"
+
+
+# Anybody can ask for these, and so use up the ten an hour of an address; the others are notices.
+ASKED_FOR = (MailKind.VERIFICATION, MailKind.PASSWORD_RESET)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message ready to be sent. The subject holds no secret and no medical detail.
+
+    `to`: an e-mail address, a telephone number (E.164) or the token of a device, by the channel.
+    `alternatives`: further forms of the text, as pairs of content and media type.
+    """
+
+    channel: str
+    to: str
+    subject: str
+    text: str
+    alternatives: tuple[tuple[str, str], ...] = ()
+
+
+class PutOff(Exception):
+    """The message is not to be sent before `until`; this was no try."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
+
+
+class Unreachable(Exception):
+    """The message can reach its person by no channel; the text says why, without an address."""
+
+
+class MessageKind:
+    """One kind of message: its name in the queue, and what it says.
+
+    `about`: what `object_id` is the key of; empty where it is about an account. `is_urgent`: goes
+    before the other kinds, since a person waits for it. `is_limited`: counts toward the tries at
+    one address within an hour.
+    """
+
+    name: str
+    about = ""
+    is_urgent = False
+    is_limited = False
+
+    def compose(self, row: Any, at: datetime) -> Message | None:
+        """Return what to send for this row of the queue; None if there is no reason any more.
+
+        Raises PutOff, and Unreachable.
+        """
+        raise NotImplementedError
+
+
+@cache
+def kinds() -> dict[str, MessageKind]:
+    """Map the name of each kind that this version knows to it."""
+    found: list[Iterable[MessageKind]] = [import_string(path) for path in settings.MESSAGE_KINDS]
+    return {kind.name: kind for each in found for kind in each}
+
+
+@cache
+def urgent_kinds() -> list[str]:
+    """Return the names of the kinds that go before the others."""
+    return [name for name, kind in kinds().items() if kind.is_urgent]
