@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from appointment.messages.webhooks import queue_mails
 from appointment.models.webhook import Webhook
 from appointment.models.webhook_delivery import LONGEST_RETRY_AFTER, WebhookDelivery
 from extensions.public_http import Answer, NoAnswer, UrlRefused, post
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 ROUND_SECONDS = 5.0  # no attempt begins later in a round; one takes 10 s at most
 MOST_IN_A_ROUND = 50  # attempts at one webhook
-CANDIDATES = 5  # of which another process may have claimed some
 USER_AGENT = "Clinic-Appointments-Webhooks/1.0"
 GONE = 410
 WITH_RETRY_AFTER = (429, 503)
@@ -88,10 +88,7 @@ class Round:
         """Claim the next message of the webhook that is due, if time is left for it."""
         if time.monotonic() >= self._ends:
             return None
-        now = self._now()
-        due = WebhookDelivery.objects.due(now).filter(webhook=hook, webhook__is_active=True)
-        due = due.select_related("webhook").order_by("due_at", "pk")
-        return next((each for each in due[:CANDIDATES] if each.claim(now)), None)
+        return WebhookDelivery.objects.claim_next(hook, self._now())
 
     def _attempt(self, message: WebhookDelivery) -> Callable[[], Outcome]:
         """Return a function that posts the message; it does not use the database."""
@@ -119,6 +116,7 @@ class Round:
             message.note_failure(now, outcome.failure, outcome.retry_after)
             if hook.note_failure(now, outcome.retry_after, outcome.gone):
                 logger.warning("Webhook %s is disabled", hook.pk)
+                queue_mails(hook)
         return False
 
 
@@ -142,5 +140,5 @@ def _outcome(send: Callable[[], Answer]) -> Outcome:
 
 def delete_old_webhook_messages(at: datetime) -> int:
     """Give up the messages that were not sent in time, delete those of more than 30 days ago."""
-    WebhookDelivery.objects.give_up_expired(at)
+    WebhookDelivery.objects.too_late(at).give_up(at, "too late")
     return WebhookDelivery.objects.delete_old(at)

@@ -29,19 +29,19 @@ OFFERED = "waitlist.offered"
 
 # The verbs change a visit before they insert its event, so its row has the state of the event.
 OF_EVENT = """INSERT INTO appointment_webhookdelivery (webhook_id, event_type, message_id,
-        occurred_at, created_at, due_at, expires_at, event, visit, slot, doctor, location,
-        patient, status)
-    SELECT hook.id, told.type, {uuid}, NEW.at, NEW.at, NEW.at, {expires}, NEW.id, visit.id,
-        visit.slot_id, visit.doctor_id, visit.location_id, visit.patient_id, NEW.to_status
+        occurred_at, created_at, due_at, expires_at, attempts, event, visit, slot, doctor,
+        location, patient, status)
+    SELECT hook.id, told.type, {uuid}, NEW.at, NEW.at, NEW.at, {expires}, 0, NEW.id,
+        visit.id, visit.slot_id, visit.doctor_id, visit.location_id, visit.patient_id, NEW.to_status
     FROM (SELECT CASE NEW.kind {cases} END AS type) told
     JOIN appointment_webhook hook ON {subscribed}
     JOIN appointment_appointment visit ON visit.id = NEW.appointment_id
     ORDER BY hook.id;"""
 OF_OFFER = """INSERT INTO appointment_webhookdelivery (webhook_id, event_type, message_id,
-        occurred_at, created_at, due_at, expires_at, offer, entry, slot, doctor, location,
-        patient, status)
+        occurred_at, created_at, due_at, expires_at, attempts, offer, entry, slot, doctor,
+        location, patient, status)
     SELECT hook.id, told.type, {uuid}, NEW.created_at, NEW.created_at, NEW.created_at, {expires},
-        NEW.id, entry.id, slot.id, slot.doctor_id, slot.location_id, entry.patient_id, NEW.status
+        0, NEW.id, entry.id, slot.id, slot.doctor_id, slot.location_id, entry.patient_id, NEW.status
     FROM (SELECT '{offered}' AS type) told
     JOIN appointment_webhook hook ON {subscribed}
     JOIN appointment_waitlistentry entry ON entry.id = NEW.entry_id

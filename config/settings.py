@@ -187,7 +187,11 @@ else:
 MAIL = environment.mail(EMAIL_URL, BASE_DIR)
 vars().update(MAIL)
 EMAIL_TIMEOUT = 10  # seconds
-MESSAGE_KINDS = ["accounts.account_mails.KINDS", "appointment.messages.KINDS"]
+MESSAGE_KINDS = [
+    "accounts.account_mails.KINDS",
+    "appointment.messages.KINDS",
+    "appointment.messages.webhooks.KINDS",
+]
 LINK_URL = environment.web_address("LINK_URL")  # of the client's pages, which mails link to
 
 # --- Webhooks -------------------------------------------------------------------------------------

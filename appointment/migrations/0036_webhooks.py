@@ -91,6 +91,31 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="Not to be tried before."
+                    ),
+                ),
+                (
+                    "expires_at",
+                    models.DateTimeField(help_text="Of no use from then on.", null=True),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("tried_at", models.DateTimeField(help_text="When it was last tried.", null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("given_up_at", models.DateTimeField(null=True)),
+                (
+                    "failure",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="Why the last try failed; without an address.",
+                        max_length=200,
+                    ),
+                ),
                 (
                     "event_type",
                     models.CharField(
@@ -142,17 +167,6 @@ class Migration(migrations.Migration):
                 ),
                 ("patient", models.BigIntegerField(help_text="Key of the patient.", null=True)),
                 ("status", models.CharField(blank=True, db_default="", default="", max_length=9)),
-                ("created_at", models.DateTimeField(help_text="When it was last queued.")),
-                ("due_at", models.DateTimeField(help_text="Not to be tried before.")),
-                ("expires_at", models.DateTimeField(help_text="Not to be tried after.")),
-                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ("tried_at", models.DateTimeField(null=True)),
-                ("sent_at", models.DateTimeField(null=True)),
-                ("given_up_at", models.DateTimeField(null=True)),
-                (
-                    "failure",
-                    models.CharField(blank=True, db_default="", default="", max_length=100),
-                ),
                 (
                     "webhook",
                     models.ForeignKey(

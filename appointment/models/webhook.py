@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -133,6 +134,11 @@ class Webhook(PartialUpdateModel):
     def event_types(self) -> list[str]:
         """The types of event that are sent."""
         return self.events.split()
+
+    @property
+    def host(self) -> str:
+        """The host of the URL, whose other parts may hold a secret."""
+        return urlsplit(self.url).hostname or ""
 
     # --- Verbs of staff ---
 

@@ -7,13 +7,14 @@ import json
 import random
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from extensions.db.batches import key_batches
+from extensions.db.queue import QueuedModel, QueuedQuerySet
 
 # When a message is tried, counted from when it was queued: the example of the specification.
 SCHEDULE = (
@@ -22,6 +23,7 @@ SCHEDULE = (
 )
 JITTER = 0.05  # of the time until the next attempt, so that many do not come at once
 EXPIRES_AFTER = timedelta(hours=26)  # the last attempt with its jitter, and the pause of a webhook
+NEVER = datetime.max.replace(tzinfo=UTC)
 LEASE = timedelta(seconds=60)  # of an attempt, which takes 10 s at most
 LONGEST_RETRY_AFTER = timedelta(hours=6)
 KEPT_FOR = timedelta(days=30)
@@ -55,19 +57,20 @@ class DeliveryState(models.TextChoices):
     GIVEN_UP = "given_up", "Given up"
 
 
-class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
+class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
     """Scopes of the queue, and the verbs that add to it again."""
 
-    def unsent(self) -> "WebhookDeliveryQuerySet":
-        """Return the messages that were neither sent nor given up."""
-        return self.filter(UNSENT)
-
-    def due(self, at: datetime) -> "WebhookDeliveryQuerySet":
+    def due(self, at: datetime) -> Self:
         """Return the messages to try now; of one visit and webhook the first that is unsent."""
         earlier = self.model.objects.unsent().filter(
             webhook=OuterRef("webhook"), visit=OuterRef("visit"), pk__lt=OuterRef("pk")
         )
-        return self.unsent().filter(~Exists(earlier), due_at__lte=at, expires_at__gt=at)
+        return super().due(at).filter(~Exists(earlier))
+
+    def claim_next(self, webhook: int, at: datetime) -> "WebhookDelivery | None":
+        """Claim the message of this active webhook that has been due for longest, if any is."""
+        due = self.due(at).filter(webhook=webhook, webhook__is_active=True)
+        return due.select_related("webhook").order_by("due_at", "pk").claim_first(at, LEASE)
 
     def in_state(self, state: str) -> "WebhookDeliveryQuerySet":
         """Return the messages of which this has become."""
@@ -79,8 +82,8 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
 
     def queue_test(self, webhook: int, at: datetime) -> "WebhookDelivery":
         """Queue a test for the webhook with this key."""
-        kept = {"occurred_at": at, "created_at": at, "due_at": at, "expires_at": at + EXPIRES_AFTER}
-        return self.create(webhook_id=webhook, event_type=EventType.TEST, **kept)
+        due = {"created_at": at, "due_at": at, "expires_at": at + EXPIRES_AFTER}
+        return self.create(webhook_id=webhook, event_type=EventType.TEST, occurred_at=at, **due)
 
     def replay(self, at: datetime | None = None) -> int:
         """Queue these messages once more, with the id and the content they had; return how many.
@@ -88,12 +91,8 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         Those that wait are tried at once, and again for a day.
         """
         at = at or timezone.now()
-        again = {"created_at": at, "due_at": at, "expires_at": at + EXPIRES_AFTER, "attempts": 0}
-        return self.update(**again, sent_at=None, given_up_at=None, failure="")
-
-    def give_up_expired(self, at: datetime) -> int:
-        """Give up the messages that were not sent in time; return how many."""
-        return self.unsent().filter(expires_at__lte=at).update(given_up_at=at)
+        due = {"created_at": at, "due_at": at, "expires_at": at + EXPIRES_AFTER}
+        return self.update(**due, attempts=0, sent_at=None, given_up_at=None, failure="")
 
     def delete_old(self, at: datetime) -> int:
         """Delete messages of events of more than 30 days ago; return how many.
@@ -106,7 +105,7 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         return deleted
 
 
-class WebhookDelivery(models.Model):
+class WebhookDelivery(QueuedModel):
     """A message for one webhook. It holds keys of rows, and nothing of a person."""
 
     # Without a constraint, a booking locks no row of a webhook, and a webhook with a long history
@@ -132,15 +131,6 @@ class WebhookDelivery(models.Model):
     location = models.BigIntegerField(null=True, help_text="Key of the location, as of then.")
     patient = models.BigIntegerField(null=True, help_text="Key of the patient.")
     status = models.CharField(max_length=9, blank=True, default="", db_default="")
-    # --- The queue ---
-    created_at = models.DateTimeField(help_text="When it was last queued.")
-    due_at = models.DateTimeField(help_text="Not to be tried before.")
-    expires_at = models.DateTimeField(help_text="Not to be tried after.")
-    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
-    tried_at = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(null=True)
-    given_up_at = models.DateTimeField(null=True)
-    failure = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     objects = WebhookDeliveryQuerySet.as_manager()
 
@@ -194,19 +184,6 @@ class WebhookDelivery(models.Model):
 
     # --- Verbs of the sender ---
 
-    def claim(self, at: datetime) -> bool:
-        """Reserve the message for this process for LEASE; return whether that succeeded.
-
-        One UPDATE is guard and lock in one. No transaction is open while the receiver answers; if
-        the process dies, another one tries again after LEASE.
-        """
-        claimable = type(self).objects.due(at).filter(pk=self.pk, attempts=self.attempts)
-        claimed = {"attempts": F("attempts") + 1, "tried_at": at, "due_at": at + LEASE}
-        if not claimable.update(**claimed):
-            return False
-        self.attempts, self.tried_at, self.due_at = self.attempts + 1, at, at + LEASE
-        return True
-
     def note_sent(self, at: datetime) -> bool:
         """Note that the receiver has taken it."""
         return self._note(sent_at=at, failure="")
@@ -214,27 +191,22 @@ class WebhookDelivery(models.Model):
     def note_failure(self, at: datetime, failure: str, retry_after: timedelta | None) -> bool:
         """Note a failed attempt: when the next one is due, or that there is none."""
         due_at = self.next_try(at)
-        if due_at is None:
+        if due_at == NEVER:
             return self._note(given_up_at=at, failure=failure)
         return self._note(due_at=max(due_at, at + (retry_after or timedelta())), failure=failure)
 
-    def next_try(self, at: datetime) -> datetime | None:
-        """Return when to try again after a failure, by SCHEDULE; None after the last attempt."""
-        later = (each for each in SCHEDULE if self.created_at + each > at)
+    def next_try(self, at: datetime) -> datetime:
+        """Return when to try again after a failure, by SCHEDULE; NEVER after the last attempt."""
+        later = (self.created_at + each for each in SCHEDULE if self.created_at + each > at)
         following = next(later, None)
         if following is None:
-            return None
-        wait = self.created_at + following - at
-        return at + wait * (1 + random.uniform(0, JITTER))  # noqa: S311  # nosec B311  # no secret
+            return NEVER
+        jitter = random.uniform(0, JITTER)  # noqa: S311  # nosec B311  # no secret
+        return following + (following - at) * jitter
 
     def _note(self, **columns: Any) -> bool:
         """Write this; False if the message was queued again, or claimed by another, meanwhile."""
-        mine = (
-            type(self)
-            .objects.unsent()
-            .filter(pk=self.pk, attempts=self.attempts, due_at=self.due_at)
-        )
-        return bool(mine.update(**columns))
+        return bool(self.claimed().unsent().update(**columns))
 
 
 def _text(at: datetime) -> str:

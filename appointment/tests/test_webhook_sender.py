@@ -16,7 +16,10 @@ from django.utils.http import http_date
 from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
 
+from accounts.models import send_due
+from accounts.tests.factories import StaffFactory, SuperuserFactory, UserFactory
 from appointment import webhook_sender
+from appointment.messages.webhooks import queue_mails
 from appointment.models import Appointment, Webhook, WebhookDelivery
 from appointment.models.webhook import BOTH_SECRETS, FAILING
 from appointment.models.webhook_delivery import LEASE, SCHEDULE
@@ -286,6 +289,28 @@ def test_410_disables_the_webhook_at_once(
     webhook.change(webhook.created_by, is_active=True)
     receiver.reply = lambda received: OK
     assert send_due_webhooks(at + HOUR) == 2, "what waits is sent once staff activate it again"
+
+
+def test_staff_are_told_by_mail_of_a_webhook_that_was_disabled(
+    receiver: Receiver, webhook: Webhook, queue: Queue, at: datetime, mailoutbox: list[Any]
+) -> None:
+    """Its author and superusers, at verified addresses; not once it is active again."""
+    receiver.reply = lambda received: (410, {})
+    verified = {"email_verified_at": at}
+    author, boss = StaffFactory(**verified), SuperuserFactory(**verified)
+    for other in (StaffFactory(**verified), SuperuserFactory(), UserFactory(**verified)):
+        assert other.email not in {author.email, boss.email}
+    webhook.revise(created_by=author)
+    queue()
+    send_due_webhooks(at)
+    send_due(timezone.now())
+    assert {mail.to[0] for mail in mailoutbox} == {author.email, boss.email}
+    assert f"Webhook {webhook.pk} was switched off" in mailoutbox[0].body
+    assert webhook.secret not in mailoutbox[0].body
+    queue_mails(webhook)
+    webhook.revise(is_active=True)
+    send_due(timezone.now())
+    assert len(mailoutbox) == 2
 
 
 def test_a_redirect_is_a_failure_and_is_not_followed(
