@@ -1,5 +1,7 @@
 """Domain errors of appointments and of the waitlist."""
 
+from django.utils.translation import gettext_lazy as _
+
 from extensions.db.retry import StaleLock
 from extensions.exceptions import DomainError
 
@@ -121,14 +123,14 @@ class TooManyWebhooks(DomainError):
     """There are as many webhooks as may be."""
 
     code = "too_many_webhooks"
-    message = "There are 20 webhooks, which is the most. Delete one that is not needed."
+    message = _("There are 20 webhooks, which is the most. Delete one that is not needed.")
 
 
 class WebhookInactive(DomainError):
     """Nothing is sent to a webhook that is not active."""
 
     code = "webhook_inactive"
-    message = "The webhook is not active, so that nothing is sent. Activate it first."
+    message = _("The webhook is not active, so that nothing is sent. Activate it first.")
 
 
 class IdempotencyKeyReused(Exception):

@@ -19,6 +19,7 @@ from http.client import HTTPException
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -60,7 +61,7 @@ NEVER = tuple(
 class UrlRefused(Exception):
     """The URL is none to which anything is sent; `code` and a sentence for people."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: Any) -> None:
         super().__init__(message)
         self.code, self.message = code, message
 
@@ -130,17 +131,17 @@ def parse(url: str, private: bool = False) -> Target:
     if not url.isprintable() or " " in url:
         raise _malformed()
     if scheme == "http" and not private:
-        raise UrlRefused("url_not_https", "The address must begin with https://.")
+        raise UrlRefused("url_not_https", _("The address must begin with https://."))
     if parts.auth is not None:
-        raise UrlRefused("url_credentials", "The address must hold no user name or password.")
+        raise UrlRefused("url_credentials", _("The address must hold no user name or password."))
     port = USUAL_PORTS[scheme] if parts.port is None else parts.port
     if not private and port != USUAL_PORTS["https"] and port < FIRST_FREE_PORT:
-        raise UrlRefused("url_port", "The port must be 443, or 1024 or above.")
+        raise UrlRefused("url_port", _("The port must be 443, or 1024 or above."))
     return Target(scheme, parts.host.strip("[]"), port, parts.request_uri)
 
 
 def _malformed() -> UrlRefused:
-    return UrlRefused("url_invalid", "Enter an address such as https://example.com/webhooks.")
+    return UrlRefused("url_invalid", _("Enter an address such as https://example.com/webhooks."))
 
 
 def check(url: str, private: bool = False) -> None:
@@ -152,9 +153,9 @@ def checked_addresses(target: Target, private: bool = False) -> list[str]:
     """Return the addresses of the host; raises UrlRefused if one of them is not public."""
     found = _in_time(target)
     if not found:
-        raise UrlRefused("url_unresolvable", "No address was found for the host.")
+        raise UrlRefused("url_unresolvable", _("No address was found for the host."))
     if not private and not all(map(is_public, found)):
-        raise UrlRefused("url_not_public", "The host is not at a public address.")
+        raise UrlRefused("url_not_public", _("The host is not at a public address."))
     return found
 
 

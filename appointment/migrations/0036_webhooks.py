@@ -28,7 +28,9 @@ class Migration(migrations.Migration):
                 (
                     "events",
                     models.CharField(
-                        help_text="Types of event, separated by spaces.", max_length=200
+                        help_text="Types of event, separated by spaces.",
+                        max_length=200,
+                        verbose_name="events",
                     ),
                 ),
                 ("secret", models.CharField(editable=False, max_length=64)),
@@ -40,7 +42,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("is_active", models.BooleanField(default=True, verbose_name="active")),
-                ("disabled_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "disabled_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="disabled at"),
+                ),
                 (
                     "disabled_reason",
                     models.CharField(
@@ -53,6 +58,7 @@ class Migration(migrations.Migration):
                         default="",
                         editable=False,
                         max_length=8,
+                        verbose_name="disabled because",
                     ),
                 ),
                 (
@@ -61,11 +67,19 @@ class Migration(migrations.Migration):
                         default=0, editable=False, verbose_name="failures in a row"
                     ),
                 ),
-                ("failing_since", models.DateTimeField(editable=False, null=True)),
-                ("paused_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "failing_since",
+                    models.DateTimeField(editable=False, null=True, verbose_name="failing since"),
+                ),
+                (
+                    "paused_until",
+                    models.DateTimeField(editable=False, null=True, verbose_name="paused until"),
+                ),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="created at"
+                    ),
                 ),
                 (
                     "created_by",
@@ -75,10 +89,13 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
                     ),
                 ),
             ],
             options={
+                "verbose_name": "webhook",
+                "verbose_name_plural": "webhooks",
                 "ordering": ("pk",),
             },
         ),
@@ -137,36 +154,24 @@ class Migration(migrations.Migration):
                 (
                     "message_id",
                     models.UUIDField(
-                        default=uuid.uuid4, help_text="The same in each attempt.", unique=True
+                        default=uuid.uuid4, unique=True, verbose_name="id of the message"
                     ),
                 ),
-                ("occurred_at", models.DateTimeField(help_text="When it happened.")),
+                ("occurred_at", models.DateTimeField(verbose_name="happened at")),
+                ("event", models.BigIntegerField(null=True, verbose_name="event of the visit")),
+                ("visit", models.BigIntegerField(null=True, verbose_name="visit")),
+                ("offer", models.BigIntegerField(null=True, verbose_name="offer")),
+                ("entry", models.BigIntegerField(null=True, verbose_name="entry of the waitlist")),
+                ("slot", models.BigIntegerField(null=True, verbose_name="time")),
+                ("doctor", models.BigIntegerField(null=True, verbose_name="doctor")),
+                ("location", models.BigIntegerField(null=True, verbose_name="location")),
+                ("patient", models.BigIntegerField(null=True, verbose_name="patient")),
                 (
-                    "event",
-                    models.BigIntegerField(help_text="Key of the event of the visit.", null=True),
-                ),
-                ("visit", models.BigIntegerField(help_text="Key of the visit.", null=True)),
-                ("offer", models.BigIntegerField(help_text="Key of the offer.", null=True)),
-                (
-                    "entry",
-                    models.BigIntegerField(
-                        help_text="Key of the entry of the waitlist.", null=True
+                    "status",
+                    models.CharField(
+                        blank=True, db_default="", default="", max_length=9, verbose_name="status"
                     ),
                 ),
-                (
-                    "slot",
-                    models.BigIntegerField(help_text="Key of the time, as of then.", null=True),
-                ),
-                (
-                    "doctor",
-                    models.BigIntegerField(help_text="Key of the doctor, as of then.", null=True),
-                ),
-                (
-                    "location",
-                    models.BigIntegerField(help_text="Key of the location, as of then.", null=True),
-                ),
-                ("patient", models.BigIntegerField(help_text="Key of the patient.", null=True)),
-                ("status", models.CharField(blank=True, db_default="", default="", max_length=9)),
                 (
                     "webhook",
                     models.ForeignKey(
@@ -175,13 +180,14 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="deliveries",
                         to="appointment.webhook",
+                        verbose_name="webhook",
                     ),
                 ),
             ],
             options={
                 "verbose_name": "message of a webhook",
                 "verbose_name_plural": "messages of webhooks",
-                "ordering": ("-pk",),
+                "ordering": ("-occurred_at", "-pk"),
                 "default_permissions": ("view", "change"),
             },
         ),
@@ -221,7 +227,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="webhookdelivery",
-            index=models.Index(fields=["webhook", "-id"], name="delivery_of_webhook"),
+            index=models.Index(
+                fields=["webhook", "-occurred_at", "-id"], name="delivery_of_webhook"
+            ),
         ),
         migrations.AddIndex(
             model_name="webhookdelivery",

@@ -16,6 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from standardwebhooks import Webhook as Signer
 
 from accounts.models import AuditEvent, User
@@ -82,53 +84,63 @@ class Webhook(PartialUpdateModel):
     class Disabled(models.TextChoices):
         """Why nothing is sent."""
 
-        BY_STAFF = "by_staff", "Switched off by staff"
-        GONE = "gone", "The receiver answered 410: it wants no more"
-        FAILING = "failing", "Every attempt of a day failed"
+        BY_STAFF = "by_staff", _("Switched off by staff")
+        GONE = "gone", _("The receiver answered 410: it wants no more")
+        FAILING = "failing", _("Every attempt of a day failed")
 
-    url = models.CharField("address", max_length=public_http.MAX_URL)
-    events = models.CharField(max_length=200, help_text="Types of event, separated by spaces.")
+    url = models.CharField(_("address"), max_length=public_http.MAX_URL)
+    events = models.CharField(
+        _("events"), max_length=200, help_text=_("Types of event, separated by spaces.")
+    )
     secret = models.CharField(max_length=64, editable=False)
     previous_secret = models.CharField(max_length=64, blank=True, editable=False)
-    previous_until = models.DateTimeField("both secrets sign until", null=True, editable=False)
-    is_active = models.BooleanField("active", default=True)
-    disabled_at = models.DateTimeField(null=True, editable=False)
+    previous_until = models.DateTimeField(_("both secrets sign until"), null=True, editable=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    disabled_at = models.DateTimeField(_("disabled at"), null=True, editable=False)
     disabled_reason = models.CharField(
-        max_length=8, choices=Disabled, blank=True, default="", editable=False
+        _("disabled because"),
+        max_length=8,
+        choices=Disabled,
+        blank=True,
+        default="",
+        editable=False,
     )
-    failures = models.PositiveIntegerField("failures in a row", default=0, editable=False)
-    failing_since = models.DateTimeField(null=True, editable=False)
-    paused_until = models.DateTimeField(null=True, editable=False)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
+    failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
+    paused_until = models.DateTimeField(_("paused until"), null=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
         editable=False,
         related_name="+",
+        verbose_name=_("created by"),
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     objects = WebhookQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
         constraints = (
             models.UniqueConstraint(
                 fields=["url"],
                 name="appointment_webhook_once_per_url",
                 violation_error_code="unique",
-                violation_error_message="There is a webhook with this address already.",
+                violation_error_message=_("There is a webhook with this address already."),
             ),
             models.CheckConstraint(
                 condition=~models.Q(events=""),
                 name="appointment_webhook_has_events",
                 violation_error_code="required",
-                violation_error_message="Choose at least one event.",
+                violation_error_message=_("Choose at least one event."),
             ),
         )
 
     def __str__(self) -> str:
-        return f"Webhook {self.pk}"
+        return gettext("Webhook %(number)s") % {"number": self.pk}
 
     @property
     def event_types(self) -> list[str]:

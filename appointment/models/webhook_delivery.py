@@ -12,6 +12,8 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extensions.db.batches import key_batches
 from extensions.db.queue import QueuedModel, QueuedQuerySet
@@ -33,15 +35,15 @@ UNSENT = Q(sent_at=None, given_up_at=None)
 class EventType(models.TextChoices):
     """The types of message."""
 
-    BOOKED = "appointment.booked", "Visit booked"
-    MOVED = "appointment.moved", "Visit moved"
-    CANCELED = "appointment.canceled", "Visit canceled"
-    CHECKED_IN = "appointment.checked_in", "Patient checked in"
-    COMPLETED = "appointment.completed", "Visit completed"
-    NO_SHOW = "appointment.no_show", "No-show"
-    UNDONE = "appointment.undone", "Last change undone"
-    OFFERED = "waitlist.offered", "Place offered"
-    TEST = "webhook.test", "Test"
+    BOOKED = "appointment.booked", _("Visit booked")
+    MOVED = "appointment.moved", _("Visit moved")
+    CANCELED = "appointment.canceled", _("Visit canceled")
+    CHECKED_IN = "appointment.checked_in", _("Patient checked in")
+    COMPLETED = "appointment.completed", _("Visit completed")
+    NO_SHOW = "appointment.no_show", _("No-show")
+    UNDONE = "appointment.undone", _("Last change undone")
+    OFFERED = "waitlist.offered", _("Place offered")
+    TEST = "webhook.test", _("Test")
 
     @classmethod
     def subscribable(cls) -> list[str]:
@@ -52,9 +54,9 @@ class EventType(models.TextChoices):
 class DeliveryState(models.TextChoices):
     """What has become of a message."""
 
-    WAITING = "waiting"
-    SENT = "sent"
-    GIVEN_UP = "given_up", "Given up"
+    WAITING = "waiting", _("Waiting")
+    SENT = "sent", _("Sent")
+    GIVEN_UP = "given_up", _("Given up")
 
 
 class WebhookDeliveryQuerySet(QueuedQuerySet["WebhookDelivery"]):
@@ -112,44 +114,44 @@ class WebhookDelivery(QueuedModel):
     # is deleted at once: its messages are listed no more, and `delete_old` deletes them in time.
     webhook = models.ForeignKey(
         "appointment.Webhook",
+        verbose_name=_("webhook"),
         on_delete=models.DO_NOTHING,
         db_constraint=False,
         db_index=False,
         related_name="deliveries",
     )
-    event_type = models.CharField("event", max_length=24, choices=EventType)
-    message_id = models.UUIDField(
-        default=uuid.uuid4, unique=True, help_text="The same in each attempt."
-    )
-    occurred_at = models.DateTimeField(help_text="When it happened.")
-    event = models.BigIntegerField(null=True, help_text="Key of the event of the visit.")
-    visit = models.BigIntegerField(null=True, help_text="Key of the visit.")
-    offer = models.BigIntegerField(null=True, help_text="Key of the offer.")
-    entry = models.BigIntegerField(null=True, help_text="Key of the entry of the waitlist.")
-    slot = models.BigIntegerField(null=True, help_text="Key of the time, as of then.")
-    doctor = models.BigIntegerField(null=True, help_text="Key of the doctor, as of then.")
-    location = models.BigIntegerField(null=True, help_text="Key of the location, as of then.")
-    patient = models.BigIntegerField(null=True, help_text="Key of the patient.")
-    status = models.CharField(max_length=9, blank=True, default="", db_default="")
+    event_type = models.CharField(_("event"), max_length=24, choices=EventType)
+    message_id = models.UUIDField(_("id of the message"), default=uuid.uuid4, unique=True)
+    occurred_at = models.DateTimeField(_("happened at"))
+    # Keys of rows, as of then. The rows may have gone since.
+    event = models.BigIntegerField(_("event of the visit"), null=True)
+    visit = models.BigIntegerField(_("visit"), null=True)
+    offer = models.BigIntegerField(_("offer"), null=True)
+    entry = models.BigIntegerField(_("entry of the waitlist"), null=True)
+    slot = models.BigIntegerField(_("time"), null=True)
+    doctor = models.BigIntegerField(_("doctor"), null=True)
+    location = models.BigIntegerField(_("location"), null=True)
+    patient = models.BigIntegerField(_("patient"), null=True)
+    status = models.CharField(_("status"), max_length=9, blank=True, default="", db_default="")
 
     objects = WebhookDeliveryQuerySet.as_manager()
 
     class Meta:
-        ordering = ("-pk",)
-        verbose_name = "message of a webhook"
-        verbose_name_plural = "messages of webhooks"
+        ordering = ("-occurred_at", "-pk")
+        verbose_name = _("message of a webhook")
+        verbose_name_plural = _("messages of webhooks")
         default_permissions = ("view", "change")
         indexes = (
             models.Index(fields=["webhook", "due_at"], condition=UNSENT, name="delivery_due"),
             models.Index(
                 fields=["webhook", "visit", "id"], condition=UNSENT, name="delivery_of_visit"
             ),
-            models.Index(fields=["webhook", "-id"], name="delivery_of_webhook"),
+            models.Index(fields=["webhook", "-occurred_at", "-id"], name="delivery_of_webhook"),
             models.Index(fields=["-occurred_at", "-id"], name="delivery_occurred"),
         )
 
     def __str__(self) -> str:
-        return f"Message {self.pk}"
+        return gettext("Message %(number)s") % {"number": self.pk}
 
     @property
     def header_id(self) -> str:
