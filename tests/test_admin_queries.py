@@ -23,9 +23,12 @@ from appointment.models import (
     AppointmentEvent,
     Offer,
     WaitlistEntry,
+    Webhook,
+    WebhookDelivery,
     WorkListItem,
 )
 from appointment.tests.factories import AppointmentFactory, WaitlistEntryFactory
+from appointment.tests.webhooks import make_webhook
 from doctor.models import (
     Doctor,
     Language,
@@ -98,6 +101,11 @@ def make_flagged() -> Appointment:
     return appointment
 
 
+def make_message() -> None:
+    """Queue a message for a new webhook."""
+    make_webhook(f"https://hook{Webhook.objects.count()}.example/").send_test()
+
+
 def make_emergency() -> None:
     """Open emergency access to a new patient."""
     EmergencyAccess(patient=PatientFactory(), user=StaffFactory(), reason="Unconscious").begin()
@@ -130,6 +138,8 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     AppointmentEvent: make_appointment,
     WaitlistEntry: make_offer,
     Offer: make_offer,
+    Webhook: lambda: make_webhook(f"https://hook{Webhook.objects.count()}.example/"),
+    WebhookDelivery: make_message,
 }
 
 

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView, get_object_or_404
 from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
@@ -67,6 +68,8 @@ class WebhookVerbView(GenericAPIView[Webhook]):
 class RotateSecretView(WebhookVerbView):
     """Replace the secret of a webhook."""
 
+    serializer_class = SecretSerializer
+
     @extend_schema(request=None, responses=SecretSerializer, operation_id="webhooks_rotate_secret")
     def post(self, request: SignedInRequest, webhook_id: int) -> Response:
         """Make a new secret, which no other answer has; for 24 hours the old one signs as well."""
@@ -78,6 +81,7 @@ class RotateSecretView(WebhookVerbView):
 class TestWebhookView(WebhookVerbView):
     """Send a test to a webhook."""
 
+    serializer_class = WebhookDeliverySerializer
     conflicts = {"post": ("webhook_inactive",)}
 
     @extend_schema(
@@ -102,9 +106,14 @@ class WebhookDeliveriesView(ListAPIView[WebhookDelivery]):
     problems = {"get": (403,)}
 
     def get_queryset(self) -> QuerySet[WebhookDelivery]:
-        """Return the messages; raises Http404 without such a webhook."""
-        webhook = get_object_or_404(Webhook, pk=self.kwargs["webhook_id"])
-        return WebhookDelivery.objects.filter(webhook=webhook).order_by("-occurred_at", "-pk")
+        """Return the messages of the webhook."""
+        messages = WebhookDelivery.objects.filter(webhook=self.kwargs.get("webhook_id"))
+        return messages.order_by("-occurred_at", "-pk")
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the page; raises Http404 where there is no such webhook."""
+        get_object_or_404(Webhook, pk=self.kwargs["webhook_id"])
+        return super().list(request, *args, **kwargs)
 
     @property
     def paginator(self) -> Any:
