@@ -6,7 +6,8 @@ the place: what they write satisfies `check_invariants`.
 
 from typing import Any
 
-# The rows of a booking with a key: the place, the visit, its event, its audit event, the key.
+# The rows of a booking with a key: the place, the visit, its event, its messages, its audit event,
+# the key.
 BOOK = """
 WITH pair AS (
     SELECT slot, patient FROM bench.pairs WHERE turn = (SELECT nextval('bench.turn'))
@@ -20,12 +21,21 @@ WITH pair AS (
          booked_by_id, created_at, cancel_reason, needs_rebooking)
     SELECT patient, id, doctor_id, location_id, starts_at, ends_at, starts_at::date, 'scheduled',
         '', {user}, now(), '', false
-    FROM place RETURNING id, slot_id, patient_id
+    FROM place RETURNING id, slot_id, patient_id, location_id, starts_at
 ), event AS (
     INSERT INTO appointment_appointmentevent
         (appointment_id, kind, at, actor_id, by, from_status, to_status, to_slot, detail,
          override_reason)
     SELECT id, 'booked', now(), {user}, 'patient', '', 'scheduled', slot_id, '', '' FROM visit
+    RETURNING id
+), messages AS (
+    INSERT INTO accounts_outgoingmail
+        (kind, channel, address, user_id, object_id, cause, location, created_at, due_at,
+         expires_at, attempts)
+    SELECT kind, '', '', {user}, visit.id, event.id, location_id, now(), due, starts_at, 0
+    FROM visit, event,
+        LATERAL (VALUES ('booked', now()), ('reminder', starts_at - interval '1 day'))
+            AS message (kind, due)
 ), audit AS (
     INSERT INTO accounts_auditevent
         (at, actor_id, role, channel, action, outcome, kind, object_id, patient_id, address,

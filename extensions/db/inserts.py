@@ -49,7 +49,7 @@ def insert_together(rows: Sequence[models.Model], after: BoundStatement | None =
     With `after`, an UPDATE of one row, only if that finds its row; else this returns False. A
     foreign key to an earlier row, or a KeyOf it, becomes its key. On PostgreSQL it is one
     statement, in which each row is selected from those before it: so they are written, and their
-    locks taken, in this order. Elsewhere it is one statement each.
+    locks taken, in this order. Elsewhere it is one statement for each run of rows of one model.
     """
     using = router.db_for_write(type(rows[0]))
     connection = connections[using]
@@ -60,15 +60,10 @@ def insert_together(rows: Sequence[models.Model], after: BoundStatement | None =
     values: list[Any] = [] if after is None else [*after.params]
     shape, references = [], []
     for row in rows:
-        fields = _fields(type(row), row.pk is not None)
-        found = {field: each for field in fields if (each := _reference(row, field, rows))}
-        references += [(row, field, each) for field, each in found.items()]
-        positions = tuple(
-            rows.index(found[field].row) if field in found else None for field in fields
-        )
-        shape.append((type(row), row.pk is not None, positions))
-        plain = [field for field in fields if field not in found] if found else fields
-        values += _values(row, plain, connection)
+        columns, plain, referring = _columns(row, rows, connection)
+        shape.append((type(row), columns))
+        values += plain
+        references += [(row, name, target) for name, target in referring]
     sql = _together_sql(tuple(shape), using, "" if after is None else after.sql)
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -77,8 +72,8 @@ def insert_together(rows: Sequence[models.Model], after: BoundStatement | None =
         return False
     for row, key in zip(rows, keys, strict=True):
         _mark_saved(row, key, using)
-    for row, field, reference in references:
-        setattr(row, field.attname, reference.row.pk)
+    for row, name, target in references:
+        setattr(row, name, target.pk)
     return True
 
 
@@ -103,15 +98,34 @@ def _insert_run(model: Any, has_key: bool, rows: Sequence[Any], using: str) -> N
             _mark_saved(row, key, using)
 
 
-def _reference(row: Any, field: Any, rows: Sequence[Any]) -> KeyOf | None:
-    """Return a KeyOf the row of `rows` to which this field of the row refers, if it does."""
-    value = getattr(row, field.attname)
-    if isinstance(value, KeyOf):
-        return value
+def _columns(
+    row: Any, rows: Sequence[Any], connection: Any
+) -> tuple[tuple[tuple[str, int | None], ...], list[Any], list[tuple[str, Any]]]:
+    """Return the columns to insert, the values of those that refer to no other row, and the others.
+
+    The others are pairs of an attribute and the row to which it refers. With a column stands the
+    position of that row, or None. A column that is NULL anyway is left out: PostgreSQL plans and
+    reads less.
+    """
+    columns, values, referring = [], [], []
+    for field in _fields(type(row), row.pk is not None):
+        value = _value(row, field, rows)
+        if isinstance(value, KeyOf):
+            columns.append((field.column, rows.index(value.row)))
+            referring.append((field.attname, value.row))
+        elif value is not None or field.has_db_default():
+            columns.append((field.column, None))
+            values.append(None if value is None else field.get_db_prep_save(value, connection))
+    return tuple(columns), values, referring
+
+
+def _value(row: Any, field: Any, rows: Sequence[Any]) -> Any:
+    """Return the value of the field, or a KeyOf the row of `rows` to which it refers."""
+    value = field.pre_save(row, True)
     if value is None and field.is_relation and field.is_cached(row):
         target = field.get_cached_value(row)
         return KeyOf(target) if any(target is each for each in rows) else None
-    return None
+    return value
 
 
 def _set_references(rows: Sequence[Any]) -> None:
@@ -119,8 +133,9 @@ def _set_references(rows: Sequence[Any]) -> None:
     for row in rows:
         model: Any = type(row)
         for field in _fields(model, False):
-            if reference := _reference(row, field, rows):
-                setattr(row, field.attname, reference.row.pk or reference)
+            value = _value(row, field, rows)
+            if isinstance(value, KeyOf):
+                setattr(row, field.attname, value.row.pk or value)
 
 
 @cache
@@ -159,17 +174,21 @@ def _insert_sql(
 
 @lru_cache(MOST_STATEMENTS)  # the UPDATE before them has many shapes
 def _together_sql(
-    shape: tuple[tuple[type[models.Model], bool, tuple[int | None, ...]], ...],
+    shape: tuple[tuple[type[models.Model], tuple[tuple[str, int | None], ...]], ...],
     using: str,
     after: str,
 ) -> str:
-    """Return the SQL of `insert_together` for these models and references, on PostgreSQL."""
+    """Return the SQL of `insert_together` for these rows, on PostgreSQL.
+
+    A row is its model and its columns; with a column stands the position of the row to which it
+    refers, or None.
+    """
     quote: Any = connections[using].ops.quote_name
     parts = [f"changed AS ({after} RETURNING 1)"] if after else []
     earlier = ["changed"] if after else []
-    for number, (model, has_key, references) in enumerate(shape):
-        columns = ", ".join(quote(field.column) for field in _fields(model, has_key))
-        values = ", ".join("%s" if at is None else f"row{at}.key" for at in references)
+    for number, (model, names) in enumerate(shape):
+        columns = ", ".join(quote(name) for name, _ in names)
+        values = ", ".join("%s" if at is None else f"row{at}.key" for _, at in names)
         source = f" FROM {', '.join(earlier)}" if earlier else ""
         table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
         parts.append(
@@ -177,9 +196,9 @@ def _together_sql(
             f"SELECT {values}{source} RETURNING {key} AS key)"
         )
         earlier.append(f"row{number}")
-    names = [f"row{number}" for number in range(len(shape))]
-    keys = ", ".join(f"{name}.key" for name in names)
-    return f"WITH {', '.join(parts)} SELECT {keys} FROM {', '.join(names)}"  # noqa: S608  # nosec
+    names_of_rows = [f"row{number}" for number in range(len(shape))]
+    keys = ", ".join(f"{name}.key" for name in names_of_rows)
+    return f"WITH {', '.join(parts)} SELECT {keys} FROM {', '.join(names_of_rows)}"  # noqa: S608  # nosec
 
 
 def _mark_saved(row: Any, key: Any, using: str) -> None:
