@@ -14,7 +14,15 @@ from knox.models import AuthToken
 
 from accounts.models import AuditEvent, User
 from accounts.tests.factories import StaffFactory
-from appointment.models import Appointment, AppointmentEvent, Offer, WaitlistEntry, WorkListItem
+from appointment.models import (
+    Appointment,
+    AppointmentEvent,
+    Offer,
+    WaitlistEntry,
+    Webhook,
+    WebhookDelivery,
+    WorkListItem,
+)
 from doctor.models import (
     Doctor,
     Language,
@@ -51,6 +59,8 @@ EXEMPT_MODELS = {
     StaticDevice,
     TOTPDevice,
     TimeOff,
+    Webhook,
+    WebhookDelivery,
     WeeklyHours,
 }
 MODELS = sorted(set(admin.site._registry) - EXEMPT_MODELS, key=lambda model: model._meta.label)

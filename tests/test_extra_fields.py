@@ -48,6 +48,8 @@ WRITING = [
 ]
 CHANCE = {
     "token",
+    "secret",
+    "message_id",
     "expiry",
     "id",
     "created_at",

@@ -205,7 +205,6 @@ class WebhookDeliveryAdmin(AllSitesAdminMixin, ReadOnlyAdmin):
         "sent_at",
         "given_up_at",
         "failure",
-        "body",
     )
     list_display = ("occurred_at", "event_type", "visit", "webhook", "state", "last_attempt")
     list_select_related = ("webhook",)
@@ -246,11 +245,6 @@ class WebhookDeliveryAdmin(AllSitesAdminMixin, ReadOnlyAdmin):
     def header_id(self, message: WebhookDelivery) -> str:
         """Return the id that the receiver gets."""
         return message.header_id
-
-    @admin.display(description=_("content"))
-    def body(self, message: WebhookDelivery) -> str:
-        """Return what is sent."""
-        return message.body
 
 
 def _tell_replayed(page: Any, request: HttpRequest, number: int) -> None:

@@ -11,7 +11,7 @@ from extensions.rest.fields import OptionalChoiceField, OptionalTextField, TextF
 from extensions.rest.serializers import RowSerializer
 
 BODY = {
-    "url": "https://records.example.com/webhooks",
+    "url": "https://records.example/webhooks",
     "events": ["appointment.booked", "appointment.canceled"],
 }
 WEBHOOK = {
@@ -118,7 +118,9 @@ class SecretSerializer(serializers.Serializer[Any]):
     previous_until = serializers.DateTimeField()
 
 
-@extend_schema_serializer(examples=[OpenApiExample("To be tried again", DELIVERY)])
+@extend_schema_serializer(
+    examples=[OpenApiExample("To be tried again", DELIVERY, status_codes=["200", "202"])]
+)
 class WebhookDeliverySerializer(RowSerializer):
     """A message, and what has become of it."""
 

@@ -79,6 +79,8 @@ class Change:
                 else ("appointment", "appointmentevent")
             )
             names |= {"object_id": f"appointment.{of}", "cause": f"appointment.{by}"}
+        if model == "appointment.webhookdelivery":  # the same
+            names |= {"event": "appointment.appointmentevent", "offer": "appointment.offer"}
         return {
             column: "new" if (names[column], value) in self.new else value
             for column, value in row.items()
