@@ -94,7 +94,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 class NewWebhookSerializer(WebhookSerializer):
     """A webhook that is registered, with its secret, which is shown this once."""
 
-    is_active = None
+    is_active = None  # type: ignore[assignment]  # as the model has it, and read only
 
     class Meta(WebhookSerializer.Meta):
         fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connections
 from rest_framework.test import APIClient
 from standardwebhooks import Webhook as Signer
 
@@ -164,14 +165,16 @@ def test_a_host_is_resolved_before_the_transaction(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name server that is slow holds no row."""
-    locked: list[bool] = []
-    monkeypatch.setattr(
-        public_http,
-        "resolve",
-        lambda *of: locked.append(Webhook.objects.exists()) or ["93.184.215.14"],
-    )
+    main = connections["default"]
+    depths: list[int] = []
+
+    def resolve(*of: Any) -> list[str]:  # in a thread of its own
+        depths.append(len(main.atomic_blocks))
+        return ["93.184.215.14"]
+
+    monkeypatch.setattr(public_http, "resolve", resolve)
     assert api.post(PATH, BODY).status_code == 201
-    assert locked == [False]
+    assert depths == [len(main.atomic_blocks)]
 
 
 @pytest.mark.both_databases

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -136,9 +137,12 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     monkeypatch.setattr(public_http, "resolve", lambda *of: answers.pop(0))
     asked: list[object] = []
     lookup = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *of, **more: asked.append(host) or lookup(host, *of)
-    )
+
+    def note(host: object, *of: Any) -> Any:
+        asked.append(host)
+        return lookup(host, *of)
+
+    monkeypatch.setattr(socket, "getaddrinfo", note)
     requests: list[bytes] = []
 
     def keep(connection: socket.socket) -> None:

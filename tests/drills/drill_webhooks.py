@@ -72,7 +72,8 @@ class Flaky:
         self.random, self.lock = Random(1), Lock()
         self.taken: list[tuple[str, dict[str, Any]]] = []
         self.failed: Counter[str] = Counter()
-        self.secret, self.port, self.server = "", 0, None
+        self.secret, self.port = "", 0
+        self.server: Any = None
 
     def start(self) -> None:
         flaky = self
@@ -87,7 +88,7 @@ class Flaky:
                 pass
 
         ThreadingHTTPServer.daemon_threads = True
-        self.server: Any = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.port = self.server.server_address[1]
         Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
