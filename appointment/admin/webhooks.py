@@ -1,7 +1,7 @@
 """The admin pages of webhooks and of their messages."""
 
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -55,7 +55,7 @@ class WebhookAdmin(AllSitesAdminMixin, DomainActionAdmin):
 
     form = WebhookForm
     action_form = WebhookActionForm
-    fields: Any = ("url", "events", "is_active", "state", "created_by", "created_at")
+    fields: ClassVar[Any] = ("url", "events", "is_active", "state", "created_by", "created_at")
     readonly_fields = ("state", "created_by", "created_at")
     list_display = ("name", "events_shown", "state")
     list_select_related = ("created_by",)

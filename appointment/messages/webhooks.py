@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 
 from accounts.messages import EMAIL, Message, MessageKind
 from accounts.models import OutgoingMessage
@@ -29,7 +30,7 @@ class WebhookDisabled(MessageKind):
             return None
         context = {"webhook": webhook, "gone": webhook.disabled_reason == Webhook.Disabled.GONE}
         text = render_to_string("appointment/messages/webhook_disabled.txt", context)
-        return Message(EMAIL, user.email, "A webhook was switched off", text)
+        return Message(EMAIL, user.email, gettext("A webhook was switched off"), text)
 
 
 def staff_to_tell() -> Any:

@@ -97,6 +97,20 @@ class Migration(migrations.Migration):
                 "verbose_name": "webhook",
                 "verbose_name_plural": "webhooks",
                 "ordering": ("pk",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("url",),
+                        name="appointment_webhook_once_per_url",
+                        violation_error_code="unique",
+                        violation_error_message="There is a webhook with this address already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("events", ""), _negated=True),
+                        name="appointment_webhook_has_events",
+                        violation_error_code="required",
+                        violation_error_message="Choose at least one event.",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -189,50 +203,22 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "messages of webhooks",
                 "ordering": ("-occurred_at", "-pk"),
                 "default_permissions": ("view", "change"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("given_up_at", None), ("sent_at", None)),
+                        fields=["webhook", "due_at"],
+                        name="delivery_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("given_up_at", None), ("sent_at", None)),
+                        fields=["webhook", "visit", "id"],
+                        name="delivery_of_visit",
+                    ),
+                    models.Index(
+                        fields=["webhook", "-occurred_at", "-id"], name="delivery_of_webhook"
+                    ),
+                    models.Index(fields=["-occurred_at", "-id"], name="delivery_occurred"),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="webhook",
-            constraint=models.UniqueConstraint(
-                fields=("url",),
-                name="appointment_webhook_once_per_url",
-                violation_error_code="unique",
-                violation_error_message="There is a webhook with this address already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhook",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("events", ""), _negated=True),
-                name="appointment_webhook_has_events",
-                violation_error_code="required",
-                violation_error_message="Choose at least one event.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(
-                condition=models.Q(("given_up_at", None), ("sent_at", None)),
-                fields=["webhook", "due_at"],
-                name="delivery_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(
-                condition=models.Q(("given_up_at", None), ("sent_at", None)),
-                fields=["webhook", "visit", "id"],
-                name="delivery_of_visit",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(
-                fields=["webhook", "-occurred_at", "-id"], name="delivery_of_webhook"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(fields=["-occurred_at", "-id"], name="delivery_occurred"),
         ),
     ]
