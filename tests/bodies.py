@@ -11,6 +11,8 @@ from doctor.models import Schedule
 from doctor.tests.factories import day_ahead
 
 WORK_LIST = "/api/appointment/rebooking/{appointment_id}/"  # a visit that needs rebooking
+WEBHOOK = "/api/appointment/webhooks/{webhook_id}/"
+BARE = ("/decline/", "/rotate-secret/", "/test/")  # the ends of paths that take no body
 NEW_PASSWORD = "a quite different phrase"
 PROFILE = {
     "first_name": "Eva",
@@ -86,6 +88,15 @@ class Bodies:
             f"{WORK_LIST}cancel/": {"reason": "The doctor is ill"},
             f"{WORK_LIST}keep/": {"reason": "The doctor comes for this patient"},
             "/api/appointment/undo/": {"override_reason": ""},
+            "/api/appointment/webhooks/": {
+                "url": "https://other.example/webhooks",
+                "events": ["appointment.booked", "waitlist.offered"],
+            },
+            "/api/appointment/webhooks/{id}/": {
+                "url": "https://new.example/webhooks",
+                "events": ["appointment.moved"],
+                "is_active": False,
+            },
         }
 
     def criteria(self) -> dict[str, Any]:
