@@ -33,10 +33,10 @@ ENTRY = {
     "diagnosed_on": "2012-03-01",
     "notes": "In spring.",
 }
-NOTIFICATIONS = dict.fromkeys(
-    ("booked", "moved", "canceled", "offer", "reminder"),
-    {"email": True, "sms": True, "push": False},
-)
+NOTIFICATIONS = {
+    kind: {"email": True, "sms": True, "push": False}
+    for kind in ("booked", "moved", "canceled", "offer", "reminder")
+}
 # The bodies of these paths hold the token of a mailed link.
 MAILED = ("/api/auth/verify-email/", "/api/auth/password-reset/confirm/")
 

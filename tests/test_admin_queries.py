@@ -109,7 +109,7 @@ def make_flagged() -> Appointment:
     return appointment
 
 
-def make_message() -> None:
+def make_webhook_message() -> None:
     """Queue a message for a new webhook."""
     make_webhook(f"https://hook{Webhook.objects.count()}.example/").send_test()
 
@@ -149,7 +149,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Offer: make_offer,
     OutgoingMessage: make_message,
     Webhook: lambda: make_webhook(f"https://hook{Webhook.objects.count()}.example/"),
-    WebhookDelivery: make_message,
+    WebhookDelivery: make_webhook_message,
 }
 
 
