@@ -23,7 +23,8 @@ from tests.statements import counted_statements
 pytestmark = pytest.mark.django_db
 NOTHING = (
     "0 offers expired, 0 entries expired, 0 free places offered, 0 idempotency keys deleted, "
-    "0 proposals deleted, 0 days summed, 0 files to import deleted, 0 messages sent, "
+    "0 proposals deleted, 0 days summed, 0 files to import deleted, "
+    "0 reminders queued, 0 day sheets queued, 0 messages sent, "
     "0 messages of webhooks sent, 0 messages deleted, 0 messages of webhooks deleted.\n"
 )
 
