@@ -34,7 +34,7 @@ class DomainActionAdmin(BaseAdmin):
     form = PartialUpdateForm
     actions: Any = ("delete_selected",)
     deleted_by_verb = False  # True: the model's method deals with rows that refer to this one
-    deletion_note = ""  # a sentence for the delete confirmation page
+    deletion_note: Any = ""  # a sentence for the delete confirmation page
 
     # --- Methods of the model ---
 

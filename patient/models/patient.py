@@ -264,20 +264,15 @@ class Patient(FoldedModel, PartialUpdateModel):
         help_text=_("Somebody the account books for, not its owner."),
     )
     first_name = one_line(
-        150,
-        verbose_name=_("first name"),
-        blank=True,
-        help_text=_("Empty for a person with one name."),
+        150, _("first name"), blank=True, help_text=_("Empty for a person with one name.")
     )
-    last_name = one_line(150, verbose_name=_("last name"))
+    last_name = one_line(150, _("last name"))
     date_of_birth = models.DateField(
         _("date of birth"), null=True, blank=True, validators=[validate_past_date]
     )
     sex = models.CharField(_("sex"), max_length=7, choices=Sex, blank=True)
     phone_number = phone_number_field(
-        verbose_name=_("phone number"),
-        blank=True,
-        help_text=_("With country code: +34 612 345 678."),
+        _("phone number"), blank=True, help_text=_("With country code: +34 612 345 678.")
     )
     address = free_text(verbose_name=_("address"), blank=True)
     preferred_language = models.CharField(
@@ -287,10 +282,8 @@ class Patient(FoldedModel, PartialUpdateModel):
         validators=[validate_language_tag],
         help_text=_("BCP 47, such as es or pt-BR."),
     )
-    emergency_contact_name = one_line(300, verbose_name=_("emergency contact name"), blank=True)
-    emergency_contact_phone = phone_number_field(
-        verbose_name=_("emergency contact phone"), blank=True
-    )
+    emergency_contact_name = one_line(300, _("emergency contact name"), blank=True)
+    emergency_contact_phone = phone_number_field(_("emergency contact phone"), blank=True)
     external_id = external_id_field()
     marked_deceased_at = models.DateTimeField(
         _("deceased"),
